@@ -1,0 +1,41 @@
+"""The messages on Gridwatch's own queues. Each is a small JSON object; a queue may also carry the events named in
+docs/architecture.md, wrapped by EventBridge."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StartTrials:
+    """Queue `start`: look for trials to hand to SageMaker. `reason` is for the log."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateJob:
+    """Queue `evaluate`: look at this job's tensors. `ended`: the job is over, finish its rules."""
+
+    job_name: str
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotExperiment:
+    """Queue `snapshot`: write this experiment's tables."""
+
+    experiment: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverAlert:
+    """Queue `alerts`: tell people about the alert recorded under this id."""
+
+    alert_id: str
+
+
+def to_body(message: StartTrials | EvaluateJob | SnapshotExperiment | DeliverAlert) -> str:
+    """The message as an SQS body."""
+    return json.dumps({"type": type(message).__name__, **asdict(message)})

@@ -1,0 +1,1 @@
+"""What Gridwatch remembers: records (frozen values) and the stores that keep them."""

@@ -1,0 +1,114 @@
+"""The store in memory: the state of a test, and the reading of `gridwatch.state.store`'s contract in its plainest form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gridwatch.state.records import (
+    AlertRecord,
+    ExperimentRecord,
+    JobRecord,
+    ReactionRecord,
+    RuleEvaluationRecord,
+    TrialRecord,
+    TrialState,
+)
+from gridwatch.state.store import ConflictError, SavedEvaluation
+
+
+class MemoryStore:
+    """Implements `gridwatch.state.store.StateStore`. Its dictionaries are public, for tests to look into."""
+
+    def __init__(self) -> None:
+        self.experiments: dict[str, ExperimentRecord] = {}
+        self.trials: dict[tuple[str, str], TrialRecord] = {}
+        self.jobs: dict[str, JobRecord] = {}
+        self.evaluations: dict[str, SavedEvaluation] = {}
+        self.rule_evaluations: dict[tuple[str, str], RuleEvaluationRecord] = {}
+        self.reactions: dict[tuple[str, str], ReactionRecord] = {}
+        self.alerts: dict[str, AlertRecord] = {}
+
+    def put_experiment(self, record: ExperimentRecord) -> bool:
+        kept = self.experiments.get(record.name)
+        if kept is not None and kept.uploaded_at > record.uploaded_at:
+            return False
+        self.experiments[record.name] = record
+        return True
+
+    def get_experiment(self, name: str) -> ExperimentRecord | None:
+        return self.experiments.get(name)
+
+    def list_experiments(self) -> Sequence[ExperimentRecord]:
+        return sorted(self.experiments.values(), key=lambda record: record.created_at, reverse=True)
+
+    def add_trials(self, trials: Iterable[TrialRecord]) -> int:
+        new = [trial for trial in trials if (trial.experiment, trial.trial_id) not in self.trials]
+        self.trials.update({(trial.experiment, trial.trial_id): trial for trial in new})
+        return len(new)
+
+    def get_trial(self, experiment: str, trial_id: str) -> TrialRecord | None:
+        return self.trials.get((experiment, trial_id))
+
+    def list_trials(self, experiment: str) -> Sequence[TrialRecord]:
+        mine = (trial for trial in self.trials.values() if trial.experiment == experiment)
+        return sorted(mine, key=lambda trial: trial.index)
+
+    def update_trial(self, trial: TrialRecord, *, expected: TrialRecord) -> None:
+        key = (trial.experiment, trial.trial_id)
+        kept = self.trials.get(key)
+        if kept is None or kept.updated_at != expected.updated_at:
+            raise ConflictError(f"trial {trial.trial_id} of {trial.experiment} was changed meanwhile")
+        self.trials[key] = trial
+
+    def trials_in(self, state: TrialState, *, limit: int | None = None) -> Sequence[TrialRecord]:
+        found = [trial for trial in self.trials.values() if trial.state is state]
+        found.sort(key=lambda trial: (-trial.priority, trial.created_at, trial.index))
+        return found[:limit]
+
+    def put_job(self, job: JobRecord) -> None:
+        self.jobs[job.job_name] = job
+
+    def get_job(self, job_name: str) -> JobRecord | None:
+        return self.jobs.get(job_name)
+
+    def load_evaluation(self, job_name: str) -> SavedEvaluation:
+        return self.evaluations.get(job_name, SavedEvaluation(None, 0))
+
+    def save_evaluation(self, job_name: str, document: Mapping[str, Any], *, version: int) -> None:
+        if self.load_evaluation(job_name).version != version:
+            raise ConflictError(f"the evaluation of {job_name} was saved meanwhile")
+        self.evaluations[job_name] = SavedEvaluation(document, version + 1)
+
+    def put_rule_evaluation(self, record: RuleEvaluationRecord) -> None:
+        key = (record.job_name, record.rule_name)
+        kept = self.rule_evaluations.get(key)
+        if kept is None or kept.updated_at <= record.updated_at:
+            self.rule_evaluations[key] = record
+
+    def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]:
+        mine = (record for record in self.rule_evaluations.values() if record.job_name == job_name)
+        return sorted(mine, key=lambda record: record.rule_name)
+
+    def claim_reaction(self, record: ReactionRecord) -> ReactionRecord:
+        return self.reactions.setdefault((record.job_name, record.rule_name), record)
+
+    def finish_reaction(self, record: ReactionRecord) -> None:
+        self.reactions[(record.job_name, record.rule_name)] = record
+
+    def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]:
+        mine = (record for record in self.reactions.values() if record.job_name == job_name)
+        return sorted(mine, key=lambda record: record.rule_name)
+
+    def add_alert(self, alert: AlertRecord) -> AlertRecord:
+        return self.alerts.setdefault(alert.alert_id, alert)
+
+    def get_alert(self, alert_id: str) -> AlertRecord | None:
+        return self.alerts.get(alert_id)
+
+    def mark_sent(self, alert: AlertRecord) -> None:
+        self.alerts[alert.alert_id] = alert
+
+    def unsent_alerts(self) -> Sequence[AlertRecord]:
+        unsent = (alert for alert in self.alerts.values() if alert.sent_at is None)
+        return sorted(unsent, key=lambda alert: alert.created_at)

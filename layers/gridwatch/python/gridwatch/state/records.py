@@ -1,0 +1,156 @@
+"""The records that Gridwatch keeps, as frozen values. Times are aware UTC datetimes; JSON documents are plain mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class TrialState(StrEnum):
+    """Where a trial stands. Only `retry` makes a finished trial wait again, as a new attempt."""
+
+    WAITING = "waiting"  # recorded, not yet handed to SageMaker
+    STARTING = "starting"  # claimed by a launcher; the job may or may not exist yet
+    RUNNING = "running"  # SageMaker has the job and it is not over
+    STOPPING = "stopping"  # still takes its instances
+    COMPLETED = "completed"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"  # never launched: its point was removed, or a person cancelled it
+    REFUSED = "refused"  # never launched: SageMaker refused the request for good
+
+    @property
+    def is_finished(self) -> bool:
+        return self in _FINISHED
+
+    @property
+    def takes_slot(self) -> bool:
+        """True while instances are (or may be) taken: until the job is terminal, also while Stopping."""
+        return self in (TrialState.STARTING, TrialState.RUNNING, TrialState.STOPPING)
+
+
+_FINISHED = frozenset(
+    {TrialState.COMPLETED, TrialState.FAILED, TrialState.STOPPED, TrialState.CANCELLED, TrialState.REFUSED}
+)
+
+
+class Action(StrEnum):
+    """What a spec's rule asks for when it finds an issue; each includes the ones after it."""
+
+    STOP = "stop"
+    ALERT = "alert"
+    RECORD = "record"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulePolicy:
+    """One rule of an experiment: how it is configured and what to do when it finds an issue."""
+
+    name: str  # unique within the experiment
+    rule: str  # the class in the catalogue
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    on_issue: Action = Action.ALERT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentRecord:
+    """An experiment as last uploaded. `document` is the normalized spec; `template` what all its requests share."""
+
+    name: str
+    spec_key: str
+    spec_version: str  # the object's version id (or etag), so that the very bytes can be found again
+    uploaded_at: datetime  # of the object: the latest upload wins, whatever order events come in
+    document: Mapping[str, Any]
+    template: Mapping[str, Any]  # CreateTrainingJob without what differs between trials
+    policies: tuple[RulePolicy, ...]
+    trial_ids: tuple[str, ...]  # the points of the current spec, in grid order
+    parallel_jobs: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One point of the grid. `trial_id` is its identity; a job's name adds the attempt."""
+
+    experiment: str
+    trial_id: str
+    index: int  # place in the grid's order, from 0
+    attempt: int
+    state: TrialState
+    job_name: str
+    hyperparameters: Mapping[str, Any]  # typed as in the spec
+    priority: int = 0
+    created_at: datetime
+    updated_at: datetime
+    job_arn: str | None = None
+    status: str | None = None  # SageMaker's TrainingJobStatus, as last seen
+    secondary_status: str | None = None
+    status_at: datetime | None = None  # SageMaker's LastModifiedTime of that status: older news is ignored
+    instance_type: str | None = None
+    instance_count: int | None = None
+    started_at: datetime | None = None  # training start
+    ended_at: datetime | None = None  # training end
+    billable_seconds: int | None = None
+    final_metrics: Mapping[str, float] = field(default_factory=dict)
+    model_uri: str | None = None
+    reason: str | None = None  # why it failed, was refused or cancelled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """Whose training job this is: written before the job is created, so that any event about it can be placed."""
+
+    job_name: str
+    experiment: str
+    trial_id: str
+    attempt: int
+    policies: tuple[RulePolicy, ...]
+    hyperparameters: Mapping[str, Any]
+    objective_metric: str
+    objective_direction: str  # "minimize" | "maximize"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleEvaluationRecord:
+    """The status of one rule of one job. `finding` is the finding as a document when there is one."""
+
+    job_name: str
+    rule_name: str
+    status: str  # gridwatch.verdicts.status.RuleStatus
+    details: str | None
+    finding: Mapping[str, Any] | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReactionRecord:
+    """What was done about one rule's issue in one job: at most one of these per (job, rule)."""
+
+    job_name: str
+    rule_name: str
+    experiment: str
+    trial_id: str
+    action: str  # what was decided: stop, alert, record
+    reason: str
+    outcome: str | None  # what came of it: "stop requested", "already over", …; None until carried out
+    alert_id: str | None
+    finding: Mapping[str, Any] | None
+    decided_at: datetime
+    carried_out_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRecord:
+    """Something people must be told, once. `content` is the alert as data (gridwatch.alerts)."""
+
+    alert_id: str
+    experiment: str | None  # None when the spec could not be read at all
+    kind: str
+    content: Mapping[str, Any]
+    created_at: datetime
+    sent_at: datetime | None = None
+    message_id: str | None = None

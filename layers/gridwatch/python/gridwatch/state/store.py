@@ -1,0 +1,126 @@
+"""The contract of Gridwatch's memory. Implementations: `gridwatch.state.memory` (tests) and `gridwatch.aws.state_table`
+(DynamoDB); one contract test class runs against both.
+
+Every method is atomic for one record. Reads are strongly consistent except where a docstring says otherwise.
+Records are replaced whole; what two writers could fight over is written under a condition, and the method says who wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gridwatch.state.records import (
+    AlertRecord,
+    ExperimentRecord,
+    JobRecord,
+    ReactionRecord,
+    RuleEvaluationRecord,
+    TrialRecord,
+    TrialState,
+)
+
+
+class ConflictError(Exception):
+    """Somebody else wrote this record since it was read: read again and decide anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedEvaluation:
+    """The rule engine's saved state for one job, and the version under which it was read (0: never saved)."""
+
+    document: Mapping[str, Any] | None
+    version: int
+
+
+class ExperimentStore(Protocol):
+    def put_experiment(self, record: ExperimentRecord) -> bool:
+        """Keep the record unless one of a later upload (`uploaded_at`) is there; False when it lost."""
+        ...
+
+    def get_experiment(self, name: str) -> ExperimentRecord | None: ...
+
+    def list_experiments(self) -> Sequence[ExperimentRecord]:
+        """All experiments, newest first. Eventually consistent."""
+        ...
+
+
+class TrialStore(Protocol):
+    def add_trials(self, trials: Iterable[TrialRecord]) -> int:
+        """Record the trials that are not there yet (by experiment and trial_id); returns how many were new.
+
+        Trials that exist keep their record. Killed halfway and called again, it completes what is missing.
+        """
+        ...
+
+    def get_trial(self, experiment: str, trial_id: str) -> TrialRecord | None: ...
+
+    def list_trials(self, experiment: str) -> Sequence[TrialRecord]:
+        """All trials of an experiment by index."""
+        ...
+
+    def update_trial(self, trial: TrialRecord, *, expected: TrialRecord) -> None:
+        """Replace `expected` by `trial`; ConflictError when the stored record is not at `expected.updated_at`."""
+        ...
+
+    def trials_in(self, state: TrialState, *, limit: int | None = None) -> Sequence[TrialRecord]:
+        """Trials in that state over all experiments: highest priority, then oldest, then index first.
+
+        Eventually consistent (an index): confirm by `update_trial` before acting.
+        """
+        ...
+
+
+class JobStore(Protocol):
+    def put_job(self, job: JobRecord) -> None:
+        """Keep whose job this is; writing the same again changes nothing."""
+        ...
+
+    def get_job(self, job_name: str) -> JobRecord | None: ...
+
+
+class EvaluationStore(Protocol):
+    def load_evaluation(self, job_name: str) -> SavedEvaluation: ...
+
+    def save_evaluation(self, job_name: str, document: Mapping[str, Any], *, version: int) -> None:
+        """Save under `version + 1`; ConflictError when the stored version is not `version`."""
+        ...
+
+    def put_rule_evaluation(self, record: RuleEvaluationRecord) -> None:
+        """Replace the status of one rule; an older record (`updated_at`) never replaces a newer one."""
+        ...
+
+    def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]: ...
+
+
+class ReactionStore(Protocol):
+    def claim_reaction(self, record: ReactionRecord) -> ReactionRecord:
+        """Keep the record if there is none for its (job, rule); returns the one that is kept, ours or the earlier."""
+        ...
+
+    def finish_reaction(self, record: ReactionRecord) -> None:
+        """Replace the claimed record by the one that says what came of it."""
+        ...
+
+    def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]: ...
+
+
+class AlertStore(Protocol):
+    def add_alert(self, alert: AlertRecord) -> AlertRecord:
+        """Keep the alert if its id is new; returns the one that is kept."""
+        ...
+
+    def get_alert(self, alert_id: str) -> AlertRecord | None: ...
+
+    def mark_sent(self, alert: AlertRecord) -> None:
+        """Replace the alert by one with `sent_at` and `message_id`."""
+        ...
+
+    def unsent_alerts(self) -> Sequence[AlertRecord]:
+        """Alerts without `sent_at`, oldest first. Eventually consistent."""
+        ...
+
+
+class StateStore(ExperimentStore, TrialStore, JobStore, EvaluationStore, ReactionStore, AlertStore, Protocol):
+    """Everything, as the functions that compose several areas take it."""

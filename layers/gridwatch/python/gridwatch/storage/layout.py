@@ -1,0 +1,64 @@
+"""The S3 key layout: every key that Gridwatch reads or writes is made here."""
+
+from __future__ import annotations
+
+import re
+
+SPEC_PREFIX = "experiments/"  # the only prefix that triggers launching
+SPEC_SUFFIXES = (".yaml", ".yml", ".json")
+DATA_PREFIX = "data/"
+STATUS_PREFIX = "status/"
+TENSOR_PREFIX = "tensors/"
+MODEL_PREFIX = "models/"
+TABLE_PREFIX = "tables/"
+QUERY_RESULT_PREFIX = "athena/"
+RULE_STATE_PREFIX = "rule-state/"
+
+_INDEX_KEY = re.compile(r"tensors/(?P<job>[A-Za-z0-9-]{1,63})/debug-output/index/\d{9}/\d{12}_.+\.json")
+
+
+def is_spec_key(key: str) -> bool:
+    return key.startswith(SPEC_PREFIX) and key.endswith(SPEC_SUFFIXES)
+
+
+def spec_error_key(spec_key: str) -> str:
+    """Where Gridwatch answers a spec that it cannot accept."""
+    return f"{STATUS_PREFIX}{spec_key}.error.json"
+
+
+def spec_status_key(spec_key: str) -> str:
+    """Where Gridwatch says what it made of a spec that it accepted."""
+    return f"{STATUS_PREFIX}{spec_key}.json"
+
+
+def tensor_prefix(job_name: str) -> str:
+    """The root of one job's tensors: `collections/`, `index/` and `events/` lie below it."""
+    return f"{TENSOR_PREFIX}{job_name}/debug-output/"
+
+
+def job_of_index_key(key: str) -> str | None:
+    """The job whose index file this is; None for any other key."""
+    match = _INDEX_KEY.fullmatch(key)
+    return match["job"] if match else None
+
+
+def table_key(table: str, experiment: str) -> str:
+    """One Parquet object per table and experiment."""
+    return f"{TABLE_PREFIX}{table}/{experiment}.parquet"
+
+
+def rule_state_key(job_name: str, version: int) -> str:
+    """A rule engine state too large for the table."""
+    return f"{RULE_STATE_PREFIX}{job_name}/{version}.json"
+
+
+def s3_uri(bucket: str, key: str) -> str:
+    return f"s3://{bucket}/{key}"
+
+
+def split_s3_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`; ValueError when it is not one."""
+    match = re.fullmatch(r"s3://([^/]+)/?(.*)", uri)
+    if not match:
+        raise ValueError(f"{uri!r} is not an S3 address (s3://bucket/key)")
+    return match[1], match[2]
