@@ -1,0 +1,203 @@
+"""The analytic tables, declared once: columns, types and what they mean.
+
+A table's types never depend on data: what differs between experiments (hyperparameters, metrics) lies in rows, not in
+columns. Glue's tables (infra/constructs/tables.py) and the Parquet files have exactly these columns, in this order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+SCHEMA_VERSION = 1
+
+
+class ColumnType(StrEnum):
+    """Types by their name in Glue. Timestamps are UTC without a zone, of microseconds."""
+
+    STRING = "string"
+    BIGINT = "bigint"
+    DOUBLE = "double"
+    BOOLEAN = "boolean"
+    TIMESTAMP = "timestamp"
+
+    @property
+    def duckdb(self) -> str:
+        return "VARCHAR" if self is ColumnType.STRING else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; any may be null but `experiment` and the snapshot's own."""
+
+    name: str
+    type: ColumnType
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: `tables/<name>/<experiment>.parquet` holds the rows of one experiment."""
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+
+_TEXT, _INTEGER, _NUMBER = ColumnType.STRING, ColumnType.BIGINT, ColumnType.DOUBLE
+_FLAG, _TIME = ColumnType.BOOLEAN, ColumnType.TIMESTAMP
+
+_EXPERIMENT = Column("experiment", _TEXT, "Name of the experiment")
+_TRIAL = (
+    _EXPERIMENT,
+    Column("trial_id", _TEXT, "Identity of the trial: a hash of all that decides what it trains"),
+    Column("job_name", _TEXT, "Training job of the trial's latest attempt"),
+)
+_PROVENANCE = (
+    Column("snapshot_id", _TEXT, "The snapshot that wrote this row; the same in every row of one snapshot"),
+    Column("as_of", _TIME, "When that snapshot began to read"),
+)
+
+EXPERIMENTS = Table(
+    "experiments",
+    "One row per experiment: what was asked and how far it is",
+    (
+        _EXPERIMENT,
+        Column("hypothesis", _TEXT, "What the experiment was to find out, in its author's words"),
+        Column("owner", _TEXT, "Who answers for the experiment"),
+        Column("team", _TEXT, "The owner's team"),
+        Column("objective_metric", _TEXT, "Metric by which trials are compared"),
+        Column("objective_direction", _TEXT, "minimize or maximize"),
+        Column("spec_key", _TEXT, "Key of the spec in the experiments bucket"),
+        Column("spec_version", _TEXT, "Version of that object which the trials come from"),
+        Column("uploaded_at", _TIME, "When that version was uploaded"),
+        Column("trial_count", _INTEGER, "Trials on record"),
+        Column("waiting_count", _INTEGER, "Trials not yet handed to SageMaker"),
+        Column("active_count", _INTEGER, "Trials whose job starts, runs or stops"),
+        Column("completed_count", _INTEGER, "Trials whose job completed"),
+        Column("failed_count", _INTEGER, "Trials whose job failed"),
+        Column("stopped_count", _INTEGER, "Trials whose job was stopped"),
+        Column("unlaunched_count", _INTEGER, "Trials that were cancelled or refused before they had a job"),
+        Column("metric_count", _INTEGER, "Rows of this experiment in metrics"),
+        Column("complete", _FLAG, "True when every trial is over and every source could be read to its end"),
+        Column("schema_version", _INTEGER, "Version of these tables' schema"),
+        *_PROVENANCE,
+    ),
+)
+
+TRIALS = Table(
+    "trials",
+    "One row per trial: identity, status, times, result",
+    (
+        *_TRIAL,
+        Column("grid_index", _INTEGER, "Place in the grid's order, from 0"),
+        Column("attempt", _INTEGER, "Attempts so far, from 1: only a retry raises it"),
+        Column("state", _TEXT, "waiting, starting, running, stopping, completed, failed, stopped, cancelled or refused"),
+        Column("status", _TEXT, "SageMaker's TrainingJobStatus as last seen"),
+        Column("secondary_status", _TEXT, "SageMaker's SecondaryStatus as last seen"),
+        Column("reason", _TEXT, "Why it failed, was refused or was cancelled"),
+        Column("hyperparameters", _TEXT, "The trial's hyperparameters as a JSON object with sorted keys"),
+        Column("objective_metric", _TEXT, "Metric by which trials of this experiment are compared"),
+        Column("objective_direction", _TEXT, "minimize or maximize"),
+        Column("objective_value", _NUMBER, "Last value of the objective, as SageMaker read it from the job's log"),
+        Column("created_at", _TIME, "When the trial was recorded"),
+        Column("started_at", _TIME, "When training began"),
+        Column("ended_at", _TIME, "When training ended"),
+        Column("training_seconds", _NUMBER, "From started_at to ended_at"),
+        Column("billable_seconds", _INTEGER, "SageMaker's BillableTimeInSeconds, of one instance"),
+        Column("instance_type", _TEXT, "Instance type of the job"),
+        Column("instance_count", _INTEGER, "Instances of the job"),
+        Column("model_uri", _TEXT, "Address of the model artifact"),
+        Column("complete", _FLAG, "True when the trial is over and its metrics could be read to their end"),
+        *_PROVENANCE,
+    ),
+)
+
+PARAMETERS = Table(
+    "parameters",
+    "One row per trial and hyperparameter",
+    (
+        *_TRIAL,
+        Column("name", _TEXT, "Name of the hyperparameter"),
+        Column("value_double", _NUMBER, "Its value when it is a number, else null"),
+        Column("value_string", _TEXT, "Its value as SageMaker was told it, numbers too"),
+        *_PROVENANCE,
+    ),
+)
+
+FINAL_METRICS = Table(
+    "final_metrics",
+    "One row per trial and metric that SageMaker read from the job's log: its last value",
+    (
+        *_TRIAL,
+        Column("name", _TEXT, "Name of the metric"),
+        Column("value", _NUMBER, "Its last value"),
+        *_PROVENANCE,
+    ),
+)
+
+METRICS = Table(
+    "metrics",
+    "One row per trial, metric and step: the curves, from the job's tensors",
+    (
+        *_TRIAL,
+        Column("name", _TEXT, "Name of the scalar tensor, such as validation-logloss"),
+        Column("mode", _TEXT, "TRAIN, EVAL, PREDICT or GLOBAL"),
+        Column("step", _INTEGER, "Step at which it was saved"),
+        Column("value", _NUMBER, "Its value; may be NaN or infinite"),
+        Column("logged_at", _TIME, "When the training job wrote it"),
+        *_PROVENANCE,
+    ),
+)
+
+RULE_EVALUATIONS = Table(
+    "rule_evaluations",
+    "One row per job and rule: its status, also without an issue",
+    (
+        *_TRIAL,
+        Column("rule_name", _TEXT, "Name of the rule in the spec"),
+        Column("rule", _TEXT, "The rule's class in the catalogue"),
+        Column("parameters", _TEXT, "The rule's parameters as a JSON object with sorted keys"),
+        Column("on_issue", _TEXT, "What the spec asks for on an issue: stop, alert or record"),
+        Column("status", _TEXT, "Status of the evaluation; null while none was recorded"),
+        Column("details", _TEXT, "What the rule says about its status"),
+        Column("updated_at", _TIME, "When the status was recorded"),
+        *_PROVENANCE,
+    ),
+)
+
+FINDINGS = Table(
+    "findings",
+    "One row per issue that a rule found, and what was done about it",
+    (
+        *_TRIAL,
+        Column("rule_name", _TEXT, "Name of the rule in the spec"),
+        Column("rule", _TEXT, "The rule's class in the catalogue"),
+        Column("step", _INTEGER, "Step at which the rule's condition was met"),
+        Column("tensor", _TEXT, "Tensor on which it was met"),
+        Column("observed", _NUMBER, "The value that met the condition"),
+        Column("threshold", _NUMBER, "The value that it was compared with"),
+        Column("details", _TEXT, "The finding in words"),
+        Column("finding", _TEXT, "The whole finding as JSON, with the values that caused it"),
+        Column("found_at", _TIME, "When the finding was recorded"),
+        Column("action", _TEXT, "What was decided: stop, alert or record; null while undecided"),
+        Column("action_reason", _TEXT, "Why that was decided"),
+        Column("outcome", _TEXT, "What came of it; null until carried out"),
+        Column("alert_id", _TEXT, "The alert that told people"),
+        Column("decided_at", _TIME, "When it was decided"),
+        Column("carried_out_at", _TIME, "When it was carried out"),
+        *_PROVENANCE,
+    ),
+)
+
+# In the order in which a snapshot writes them: `experiments`, whose row says what is complete, comes last.
+TABLES = (TRIALS, PARAMETERS, FINAL_METRICS, METRICS, RULE_EVALUATIONS, FINDINGS, EXPERIMENTS)
+
+
+def table(name: str) -> Table:
+    """The table of that name; KeyError when there is none."""
+    return {candidate.name: candidate for candidate in TABLES}[name]
