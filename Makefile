@@ -99,10 +99,10 @@ bench: setup layers ## run every benchmark
 
 ## Upkeep -------------------------------------------------------------------------------------------------------------
 
-lock: | $(UV) ## resolve every requirements/*.in and layers/*/requirements.in anew
-	$(COMPILE) --upgrade requirements/dev.in -o requirements/dev.txt
-	$(COMPILE) --upgrade requirements/training-xgboost.in -c requirements/dev.txt -o requirements/training-xgboost.txt
-	for layer in $(LAYERS); do $(COMPILE) --upgrade layers/$$layer/requirements.in -c requirements/dev.txt -o layers/$$layer/requirements.txt; done
+lock: | $(UV) ## resolve every requirements file (UPGRADE=--upgrade takes newer versions)
+	$(COMPILE) $(UPGRADE) requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) $(UPGRADE) requirements/training-xgboost.in -c requirements/dev.txt -o requirements/training-xgboost.txt
+	for layer in $(LAYERS); do $(COMPILE) $(UPGRADE) layers/$$layer/requirements.in -c requirements/dev.txt -o layers/$$layer/requirements.txt; done
 
 clean: ## remove everything that make has made
 	rm -rf $(VENV) .venvs layers/build cdk.out node_modules .pytest_cache .mypy_cache .ruff_cache
