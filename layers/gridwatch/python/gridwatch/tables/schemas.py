@@ -96,7 +96,7 @@ TRIALS = Table(
         *_TRIAL,
         Column("grid_index", _INTEGER, "Place in the grid's order, from 0"),
         Column("attempt", _INTEGER, "Attempts so far, from 1: only a retry raises it"),
-        Column("state", _TEXT, "waiting, starting, running, stopping, completed, failed, stopped, cancelled or refused"),
+        Column("state", _TEXT, "waiting, starting, running, stopping, completed, failed, stopped, cancelled, refused"),
         Column("status", _TEXT, "SageMaker's TrainingJobStatus as last seen"),
         Column("secondary_status", _TEXT, "SageMaker's SecondaryStatus as last seen"),
         Column("reason", _TEXT, "Why it failed, was refused or was cancelled"),

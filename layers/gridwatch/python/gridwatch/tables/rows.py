@@ -1,0 +1,199 @@
+"""From what is known about an experiment to the rows of its tables: mappings by column name, complete and typed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, TrialRecord, TrialState
+from gridwatch.tables.facts import ExperimentFacts, Point, Stamp
+from gridwatch.tables.schemas import SCHEMA_VERSION
+
+Row = Mapping[str, Any]
+
+_ACTIVE = (TrialState.STARTING, TrialState.RUNNING, TrialState.STOPPING)
+_UNLAUNCHED = (TrialState.CANCELLED, TrialState.REFUSED)
+
+
+def experiment_row(facts: ExperimentFacts, stamp: Stamp) -> Row:
+    record = facts.record
+    states = Counter(each.trial.state for each in facts.trials)
+    metric, direction = _objective(facts)
+    return {
+        "experiment": record.name,
+        "hypothesis": _hypothesis(record.document.get("hypothesis")),
+        "owner": record.document.get("owner"),
+        "team": record.document.get("team"),
+        "objective_metric": metric,
+        "objective_direction": direction,
+        "spec_key": record.spec_key,
+        "spec_version": record.spec_version,
+        "uploaded_at": record.uploaded_at,
+        "trial_count": len(facts.trials),
+        "waiting_count": states[TrialState.WAITING],
+        "active_count": sum(states[state] for state in _ACTIVE),
+        "completed_count": states[TrialState.COMPLETED],
+        "failed_count": states[TrialState.FAILED],
+        "stopped_count": states[TrialState.STOPPED],
+        "unlaunched_count": sum(states[state] for state in _UNLAUNCHED),
+        "metric_count": sum(count.points for count in facts.curves.values()),
+        "complete": facts.complete,
+        "schema_version": SCHEMA_VERSION,
+        **_provenance(stamp),
+    }
+
+
+def trial_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
+    metric, direction = _objective(facts)
+    for each in facts.trials:
+        trial = each.trial
+        yield {
+            **_identity(trial),
+            "grid_index": trial.index,
+            "attempt": trial.attempt,
+            "state": trial.state.value,
+            "status": trial.status,
+            "secondary_status": trial.secondary_status,
+            "reason": trial.reason,
+            "hyperparameters": _json(trial.hyperparameters),
+            "objective_metric": metric,
+            "objective_direction": direction,
+            "objective_value": trial.final_metrics.get(metric) if metric else None,
+            "created_at": trial.created_at,
+            "started_at": trial.started_at,
+            "ended_at": trial.ended_at,
+            "training_seconds": _seconds(trial.started_at, trial.ended_at),
+            "billable_seconds": trial.billable_seconds,
+            "instance_type": trial.instance_type,
+            "instance_count": trial.instance_count,
+            "model_uri": trial.model_uri,
+            "complete": facts.trial_complete(trial),
+            **_provenance(stamp),
+        }
+
+
+def parameter_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
+    for each in facts.trials:
+        for name, value in sorted(each.trial.hyperparameters.items()):
+            yield {
+                **_identity(each.trial),
+                "name": name,
+                "value_double": _number(value),
+                "value_string": value if isinstance(value, str) else _json(value),
+                **_provenance(stamp),
+            }
+
+
+def final_metric_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
+    for each in facts.trials:
+        for name, value in sorted(each.trial.final_metrics.items()):
+            yield {**_identity(each.trial), "name": name, "value": float(value), **_provenance(stamp)}
+
+
+def metric_rows(trial: TrialRecord, points: Iterable[Point], stamp: Stamp) -> Iterator[Row]:
+    first, last = _identity(trial), _provenance(stamp)
+    for point in points:
+        yield {
+            **first,
+            "name": point.name,
+            "mode": point.mode,
+            "step": point.step,
+            "value": point.value,
+            "logged_at": point.logged_at,
+            **last,
+        }
+
+
+def rule_evaluation_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
+    """Every rule that a job was launched under, also while nothing is recorded of it, and every recorded rule."""
+    for each in facts.trials:
+        recorded = {evaluation.rule_name: evaluation for evaluation in each.evaluations}
+        policies = {policy.name: policy for policy in each.policies}
+        for name in sorted(recorded.keys() | policies.keys()):
+            evaluation, policy = recorded.get(name), policies.get(name)
+            yield {
+                **_identity(each.trial),
+                "rule_name": name,
+                "rule": policy.rule if policy else None,
+                "parameters": _json(policy.parameters) if policy else None,
+                "on_issue": policy.on_issue.value if policy else None,
+                "status": evaluation.status if evaluation else None,
+                "details": evaluation.details if evaluation else None,
+                "updated_at": evaluation.updated_at if evaluation else None,
+                **_provenance(stamp),
+            }
+
+
+def finding_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
+    """Every recorded issue, with the reaction to it once there is one."""
+    for each in facts.trials:
+        reactions = {reaction.rule_name: reaction for reaction in each.reactions}
+        evaluations = {evaluation.rule_name: evaluation for evaluation in each.evaluations if evaluation.finding}
+        rules = {policy.name: policy.rule for policy in each.policies}
+        for name in sorted(evaluations.keys() | reactions.keys()):
+            yield {
+                **_identity(each.trial),
+                "rule_name": name,
+                "rule": rules.get(name),
+                **_finding(evaluations.get(name), reactions.get(name)),
+                **_reaction(reactions.get(name)),
+                **_provenance(stamp),
+            }
+
+
+def _finding(evaluation: RuleEvaluationRecord | None, reaction: ReactionRecord | None) -> Row:
+    # A managed rule's status comes without a finding of ours; what was done about it is still worth its row.
+    document = (evaluation and evaluation.finding) or (reaction and reaction.finding) or {}
+    return {
+        "step": document.get("step"),
+        "tensor": document.get("tensor"),
+        "observed": _number(document.get("observed")),
+        "threshold": _number(document.get("threshold")),
+        "details": document.get("details") or (evaluation.details if evaluation else None),
+        "finding": _json(document) if document else None,
+        "found_at": evaluation.updated_at if evaluation else None,
+    }
+
+
+def _reaction(reaction: ReactionRecord | None) -> Row:
+    return {
+        "action": reaction.action if reaction else None,
+        "action_reason": reaction.reason if reaction else None,
+        "outcome": reaction.outcome if reaction else None,
+        "alert_id": reaction.alert_id if reaction else None,
+        "decided_at": reaction.decided_at if reaction else None,
+        "carried_out_at": reaction.carried_out_at if reaction else None,
+    }
+
+
+def _identity(trial: TrialRecord) -> Row:
+    return {"experiment": trial.experiment, "trial_id": trial.trial_id, "job_name": trial.job_name}
+
+
+def _provenance(stamp: Stamp) -> Row:
+    return {"snapshot_id": stamp.snapshot_id, "as_of": stamp.as_of}
+
+
+def _objective(facts: ExperimentFacts) -> tuple[str | None, str | None]:
+    objective = facts.record.document.get("objective") or {}
+    return objective.get("metric"), objective.get("direction")
+
+
+def _hypothesis(hypothesis: str | Mapping[str, Any] | None) -> str | None:
+    return hypothesis.get("text") if isinstance(hypothesis, Mapping) else hypothesis
+
+
+def _number(value: object) -> float | None:
+    # True is an int to Python, not to a reader of a column of numbers.
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return (end - start).total_seconds() if start and end else None
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
