@@ -36,6 +36,9 @@ class DeliverAlert:
     alert_id: str
 
 
-def to_body(message: StartTrials | EvaluateJob | SnapshotExperiment | DeliverAlert) -> str:
+Message = StartTrials | EvaluateJob | SnapshotExperiment | DeliverAlert
+
+
+def to_body(message: Message) -> str:
     """The message as an SQS body."""
     return json.dumps({"type": type(message).__name__, **asdict(message)})

@@ -1,0 +1,1 @@
+"""The adapters to AWS: the only modules of the package that import boto3."""

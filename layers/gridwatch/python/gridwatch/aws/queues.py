@@ -1,0 +1,34 @@
+"""Gridwatch's queues on SQS."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from gridwatch.aws.clients import client
+from gridwatch.aws.errors import translated
+from gridwatch.events.messages import Message, to_body
+
+
+class SqsQueue:
+    """Implements `gridwatch.events.queue.MessageQueue`. FIFO queues have one message group: one message at a time."""
+
+    def __init__(self, url: str, sqs: Any = None) -> None:
+        self._url = url
+        self._sqs = sqs
+
+    def send(
+        self,
+        message: Message,
+        *,
+        deduplication_id: str | None = None,
+    ) -> None:
+        request: dict[str, Any] = {"QueueUrl": self._url, "MessageBody": to_body(message)}
+        if self._url.endswith(".fifo"):
+            if deduplication_id is None:
+                raise ValueError(f"a message to the FIFO queue {self._url} needs a deduplication id")
+            # SQS takes 128 characters of a narrow alphabet; ids of ours hold keys and names of any kind.
+            digest = hashlib.sha256(deduplication_id.encode()).hexdigest()
+            request |= {"MessageGroupId": "gridwatch", "MessageDeduplicationId": digest}
+        with translated():
+            (self._sqs or client("sqs")).send_message(**request)

@@ -1,0 +1,22 @@
+"""The queue as the code sees it. Implementations: `gridwatch.aws.queues.SqsQueue` and the tests' in-memory one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gridwatch.events.messages import Message
+
+
+class MessageQueue(Protocol):
+    def send(
+        self,
+        message: Message,
+        *,
+        deduplication_id: str | None = None,
+    ) -> None:
+        """Hand over one message.
+
+        A FIFO queue needs `deduplication_id`: two sends with one id within five minutes are one message. A standard
+        queue takes none and may deliver a message twice. Raises TransientError when the queue cannot be reached.
+        """
+        ...
