@@ -44,6 +44,7 @@ def build(layer: str, target_platform: str, python: str) -> None:
             "platform": target_platform,
             "python": ".".join(python.split(".")[:2]),
             "requirements_sha256": hashlib.sha256(lock.read_bytes()).hexdigest(),
+            "content_sha256": _content_digest(fresh / "python"),
         }
         (fresh / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
         final = BUILD / target_platform / layer
@@ -72,6 +73,15 @@ def _drop_what_names_this_machine(target: Path) -> None:
     (target / ".lock").unlink(missing_ok=True)
     for record in target.glob("*.dist-info/RECORD"):
         record.unlink()
+
+
+def _content_digest(folder: Path) -> str:
+    """Of every file's name and content, so that the infrastructure need not read them all again at each synthesis."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 if __name__ == "__main__":

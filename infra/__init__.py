@@ -1,0 +1,1 @@
+"""The CDK app: one stack, synthesized without credentials, network or Docker."""

@@ -1,0 +1,41 @@
+"""The CDK app: `python -m infra.app` (or the CDK command line through cdk.json) writes the cloud assembly."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import aws_cdk as cdk
+
+from infra.settings import DeploymentSettings, DeploymentSettingsError
+from infra.stack import GridwatchStack
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def create_app(overrides: Mapping[str, object] | None = None, *, outdir: str | None = None) -> cdk.App:
+    """The app with cdk.json's context, over it the CDK command line's, over it `overrides`.
+
+    Raises DeploymentSettingsError when the context asks for what cannot be deployed.
+    """
+    # The command line hands cdk.json's context over by itself; without it the app must read the same flags.
+    context = {**json.loads((ROOT / "cdk.json").read_text())["context"]}
+    app = cdk.App(context=context, outdir=outdir, analytics_reporting=False)
+    for key, value in (overrides or {}).items():
+        app.node.set_context(key, value)
+    settings = DeploymentSettings.from_context(app.node.try_get_context, {**app.node.get_all_context(), **(overrides or {})})
+    GridwatchStack(app, "Gridwatch", settings=settings, root=ROOT)
+    return app
+
+
+def main() -> None:
+    try:
+        create_app().synth()
+    except DeploymentSettingsError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""The tables and queries of the analytics: Glue database and tables over the Parquet files, Athena workgroup and named queries."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import Aws
+from aws_cdk import aws_athena as athena
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from infra.constructs.storage import Storage
+from infra.settings import DeploymentSettings
+
+# Written from gridwatch.tables by `python -m scripts.declare_tables`; a test holds the two together.
+DECLARATION = Path(__file__).with_name("tables.json")
+
+
+class Analytics(Construct):
+    """`database` and `work_group` are the names by which queries reach them."""
+
+    def __init__(
+        self, scope: Construct, name: str, *, settings: DeploymentSettings, storage: Storage, key: kms.IKey | None
+    ) -> None:
+        super().__init__(scope, name)
+        self._settings = settings
+        self._storage = storage
+        declared = json.loads(DECLARATION.read_text())
+        self.database = settings.database_name
+        database = glue.CfnDatabase(
+            self,
+            "Database",
+            catalog_id=Aws.ACCOUNT_ID,
+            database_input=glue.CfnDatabase.DatabaseInputProperty(
+                name=self.database, description=f"Gridwatch ({settings.name_prefix}): experiments as tables"
+            ),
+        )
+        for table in declared["tables"]:
+            self._table(database, table)
+        self.work_group = settings.name_prefix
+        work_group = self._work_group(key)
+        for query in declared["queries"]:
+            self._query(work_group, query)
+
+    def _table(self, database: glue.CfnDatabase, table: dict[str, Any]) -> None:
+        resource = glue.CfnTable(
+            self,
+            _camel(table["name"]) + "Table",
+            catalog_id=Aws.ACCOUNT_ID,
+            database_name=self.database,
+            table_input=glue.CfnTable.TableInputProperty(
+                name=table["name"],
+                description=table["comment"],
+                table_type="EXTERNAL_TABLE",
+                parameters={"classification": "parquet", "EXTERNAL": "TRUE"},
+                storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
+                    location=f"s3://{self._storage.artifacts.bucket_name}/tables/{table['name']}/",
+                    columns=[glue.CfnTable.ColumnProperty(**column) for column in table["columns"]],
+                    input_format="org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+                    output_format="org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+                    serde_info=glue.CfnTable.SerdeInfoProperty(
+                        serialization_library="org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+                        parameters={"serialization.format": "1"},
+                    ),
+                ),
+            ),
+        )
+        resource.add_resource_dependency(database)
+
+    def _work_group(self, key: kms.IKey | None) -> athena.CfnWorkGroup:
+        encryption = (
+            athena.CfnWorkGroup.EncryptionConfigurationProperty(encryption_option="SSE_KMS", kms_key=key.key_arn)
+            if key
+            else athena.CfnWorkGroup.EncryptionConfigurationProperty(encryption_option="SSE_S3")
+        )
+        return athena.CfnWorkGroup(
+            self,
+            "WorkGroup",
+            name=self.work_group,
+            description=f"Gridwatch ({self._settings.name_prefix}): queries over experiments",
+            recursive_delete_option=not self._settings.keeps_data,
+            work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
+                enforce_work_group_configuration=True,
+                publish_cloud_watch_metrics_enabled=True,
+                bytes_scanned_cutoff_per_query=self._settings.query_scan_limit_gb * 1024**3,
+                engine_version=athena.CfnWorkGroup.EngineVersionProperty(selected_engine_version="Athena engine version 3"),
+                result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
+                    output_location=f"s3://{self._storage.artifacts.bucket_name}/athena/",
+                    encryption_configuration=encryption,
+                ),
+            ),
+        )
+
+    def _query(self, work_group: athena.CfnWorkGroup, query: dict[str, str]) -> None:
+        resource = athena.CfnNamedQuery(
+            self,
+            _camel(query["name"]) + "Query",
+            name=query["name"],
+            description=query["description"],
+            database=self.database,
+            work_group=self.work_group,
+            query_string=query["sql"],
+        )
+        resource.add_resource_dependency(work_group)
+
+
+def _camel(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))

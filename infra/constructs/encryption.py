@@ -1,0 +1,37 @@
+"""Encryption at rest: one customer-managed key for everything, or each service's own."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from infra.settings import DeploymentSettings
+
+
+def encryption_key(scope: Construct, settings: DeploymentSettings) -> kms.IKey | None:
+    """The key that the deployment names or creates; None when the services use their own."""
+    if settings.kms_key_arn:
+        return kms.Key.from_key_arn(scope, "Key", settings.kms_key_arn)
+    if not settings.create_kms_key:
+        return None
+    key = kms.Key(
+        scope,
+        "Key",
+        alias=f"alias/{settings.name_prefix}",
+        description=f"Gridwatch ({settings.name_prefix}): specs, tensors, tables, messages",
+        enable_key_rotation=True,
+        removal_policy=cdk.RemovalPolicy.RETAIN if settings.keeps_data else cdk.RemovalPolicy.DESTROY,
+    )
+    # The bus encrypts what it puts into the queues, and alarms what they publish.
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="ServicesThatSendMessages",
+            principals=[iam.ServicePrincipal("events.amazonaws.com"), iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=["*"],  # in a key's policy: this key
+            conditions={"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}},
+        )
+    )
+    return key

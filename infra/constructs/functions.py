@@ -1,0 +1,227 @@
+"""The functions: for each its shape, its settings and what its role may do. docs/architecture.md says what each is for."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from infra.constructs import permissions as may
+from infra.constructs.function import FunctionFactory, FunctionShape
+from infra.constructs.queues import Queues
+from infra.constructs.state import State
+from infra.constructs.storage import Storage
+from infra.constructs.training import Training
+from infra.settings import DeploymentSettings
+
+
+class Functions(Construct):
+    """All functions, each wired to the queue that it reads; `launch_grid` and `sweep` are invoked by EventBridge."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        settings: DeploymentSettings,
+        storage: Storage,
+        state: State,
+        queues: Queues,
+        training: Training,
+        topic: sns.ITopic,
+        bus: events.IEventBus,
+        factory: FunctionFactory,
+    ) -> None:
+        super().__init__(scope, name)
+        self._prefix = settings.name_prefix
+        self._rate = settings.launch_rate_per_second
+        self._storage, self._state, self._queues, self._training = storage, state, queues, training
+        self._topic, self._bus, self._factory = topic, bus, factory
+        self.launch_grid = self._launch_grid()
+        self._start_trials()
+        self._track_job()
+        self._evaluate_rules()
+        self._react_to_finding()
+        self._deliver_alert()
+        self._snapshot_experiment()
+        self.sweep = self._sweep()
+
+    def _launch_grid(self) -> lambda_.Function:
+        data = [(self._storage.experiments, "data/"), *((bucket, "") for bucket in self._storage.data)]
+        return self._factory.create(
+            "launch_grid",
+            FunctionShape(timeout_seconds=300, memory_mb=512),
+            environment={
+                "experiments_bucket": self._storage.experiments.bucket_name,
+                "artifacts_bucket": self._storage.artifacts.bucket_name,
+                "state_table": self._state.table.table_name,
+                "idempotency_table": self._state.idempotency.table_name,
+                "start_queue_url": self._queues["start"].queue_url,
+                "alert_queue_url": self._queues["alerts"].queue_url,
+                "job_role_arn": self._training.role.role_arn,
+                "name_prefix": self._prefix,
+                "xgboost_source_uri": self._training.source.s3_object_url,
+            },
+            statements=[
+                may.read_objects(self._storage.experiments, "experiments/", versions=True),
+                may.write_objects(self._storage.experiments, "status/"),
+                # A trial's identity holds the versions of its data, so the objects' heads are read.
+                *(may.read_objects(bucket, prefix) for bucket, prefix in data),
+                *(may.list_objects(bucket, *filter(None, [prefix])) for bucket, prefix in data),
+                may.use_state(self._state.table),
+                may.use_idempotency(self._state.idempotency),
+                may.send(self._queues["start"], self._queues["alerts"]),
+            ],
+            invoked_directly=True,
+        )
+
+    def _start_trials(self) -> None:
+        function = self._factory.create(
+            "start_trials",
+            # It paces itself: nearly all of its time is waiting for the next call that SageMaker allows.
+            FunctionShape(timeout_seconds=900),
+            environment={
+                "state_table": self._state.table.table_name,
+                "start_queue_url": self._queues["start"].queue_url,
+                "alert_queue_url": self._queues["alerts"].queue_url,
+                "artifacts_bucket": self._storage.artifacts.bucket_name,
+                "launch_rate_per_second": f"{self._rate:g}",
+                "name_prefix": self._prefix,
+            },
+            statements=[
+                may.training_jobs(
+                    ["sagemaker:AddTags", "sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob"], self._prefix
+                ),
+                may.experiments(self._prefix),
+                may.pass_to_sagemaker(self._training.role),
+                may.use_state(self._state.table),
+                may.send(self._queues["start"], self._queues["alerts"]),
+            ],
+        )
+        self._reads(function, "start", batch_size=1)
+
+    def _track_job(self) -> None:
+        function = self._factory.create(
+            "track_job",
+            FunctionShape(timeout_seconds=30),
+            environment={
+                "state_table": self._state.table.table_name,
+                "start_queue_url": self._queues["start"].queue_url,
+                "evaluate_queue_url": self._queues["evaluate"].queue_url,
+                "snapshot_queue_url": self._queues["snapshot"].queue_url,
+                "name_prefix": self._prefix,
+            },
+            statements=[
+                may.training_jobs(["sagemaker:DescribeTrainingJob"], self._prefix),
+                may.use_state(self._state.table),
+                may.send(self._queues["start"], self._queues["evaluate"], self._queues["snapshot"]),
+            ],
+        )
+        self._reads(function, "track", batch_size=10)
+
+    def _evaluate_rules(self) -> None:
+        function = self._factory.create(
+            "evaluate_rules",
+            FunctionShape(timeout_seconds=60, memory_mb=1024, layers=("numeric",)),
+            environment={
+                "state_table": self._state.table.table_name,
+                "artifacts_bucket": self._storage.artifacts.bucket_name,
+                "event_bus_name": self._bus.event_bus_name,
+                "name_prefix": self._prefix,
+            },
+            statements=[
+                may.read_objects(self._storage.artifacts, "tensors/", "rule-state/"),
+                may.write_objects(self._storage.artifacts, "rule-state/"),
+                may.list_objects(self._storage.artifacts, "tensors/", "rule-state/"),
+                may.use_state(self._state.table),
+                may.put_own_events(self._bus.event_bus_arn),
+            ],
+        )
+        # Many index files of one job arrive together: what lies in the queue already is taken in one call.
+        self._reads(function, "evaluate", batch_size=10)
+
+    def _react_to_finding(self) -> None:
+        function = self._factory.create(
+            "react_to_finding",
+            FunctionShape(timeout_seconds=30),
+            environment={
+                "state_table": self._state.table.table_name,
+                "idempotency_table": self._state.idempotency.table_name,
+                "alert_queue_url": self._queues["alerts"].queue_url,
+                "name_prefix": self._prefix,
+            },
+            statements=[
+                may.training_jobs(
+                    ["sagemaker:AddTags", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"], self._prefix
+                ),
+                may.use_state(self._state.table),
+                may.use_idempotency(self._state.idempotency),
+                may.send(self._queues["alerts"]),
+            ],
+        )
+        self._reads(function, "reactions", batch_size=1)
+
+    def _deliver_alert(self) -> None:
+        function = self._factory.create(
+            "deliver_alert",
+            FunctionShape(timeout_seconds=30),
+            environment={
+                "state_table": self._state.table.table_name,
+                "alert_topic_arn": self._topic.topic_arn,
+                "name_prefix": self._prefix,
+            },
+            statements=[may.use_state(self._state.table), may.publish(self._topic)],
+        )
+        self._reads(function, "alerts", batch_size=1)
+
+    def _snapshot_experiment(self) -> None:
+        function = self._factory.create(
+            "snapshot_experiment",
+            FunctionShape(timeout_seconds=300, memory_mb=1024, layers=("numeric", "duckdb")),
+            environment={
+                "state_table": self._state.table.table_name,
+                "artifacts_bucket": self._storage.artifacts.bucket_name,
+                "name_prefix": self._prefix,
+            },
+            statements=[
+                may.read_objects(self._storage.artifacts, "tensors/", "tables/"),
+                may.write_objects(self._storage.artifacts, "tables/"),
+                may.list_objects(self._storage.artifacts, "tensors/", "tables/"),
+                may.use_state(self._state.table),
+            ],
+        )
+        # Messages about one experiment that arrive together make one snapshot.
+        self._reads(function, "snapshot", batch_size=10)
+
+    def _sweep(self) -> lambda_.Function:
+        return self._factory.create(
+            "sweep",
+            FunctionShape(timeout_seconds=300),
+            environment={
+                "state_table": self._state.table.table_name,
+                "artifacts_bucket": self._storage.artifacts.bucket_name,
+                "start_queue_url": self._queues["start"].queue_url,
+                "evaluate_queue_url": self._queues["evaluate"].queue_url,
+                "snapshot_queue_url": self._queues["snapshot"].queue_url,
+                "event_bus_name": self._bus.event_bus_name,
+                "name_prefix": self._prefix,
+            },
+            statements=[
+                may.training_jobs(["sagemaker:DescribeTrainingJob"], self._prefix),
+                may.allow(["sagemaker:ListTrainingJobs"], ["*"]),  # the action knows no resources
+                may.list_objects(self._storage.artifacts, "tensors/"),
+                may.use_state(self._state.table),
+                may.send(self._queues["start"], self._queues["evaluate"], self._queues["snapshot"]),
+                may.put_own_events(self._bus.event_bus_arn),
+            ],
+            invoked_directly=True,
+        )
+
+    def _reads(self, function: lambda_.Function, queue: str, *, batch_size: int) -> None:
+        """Invoke `function` with what lies in `queue`; a message that fails comes back alone."""
+        function.add_event_source(
+            event_sources.SqsEventSource(self._queues[queue], batch_size=batch_size, report_batch_item_failures=True)
+        )
+

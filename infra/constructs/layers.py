@@ -1,0 +1,56 @@
+"""The Lambda layers: our package as it lies, and the dependency layers that `make layers` has built."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from aws_cdk import AssetHashType, IgnoreMode
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+RUNTIME = lambda_.Runtime.PYTHON_3_13
+ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
+PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
+# Bytecode belongs to the interpreter that wrote it, and changes an asset's hash from machine to machine.
+NOT_DEPLOYED = ["__pycache__", "*.pyc"]
+
+
+class MissingLayerError(Exception):
+    """A layer was not built for the platform that is to be deployed; the message says how to build it."""
+
+
+class Layers(Construct):
+    """`gridwatch` and the dependency layers, by name."""
+
+    def __init__(self, scope: Construct, name: str, *, architecture: str, layers: Path) -> None:
+        super().__init__(scope, name)
+        self._architecture = architecture
+        self._build = layers / "build" / PLATFORMS[architecture]
+        own = lambda_.Code.from_asset(str(layers / "gridwatch"), exclude=NOT_DEPLOYED, ignore_mode=IgnoreMode.GIT)
+        self._by_name = {"gridwatch": self._layer("gridwatch", own, "Gridwatch's own package")}
+        for dependency in ("runtime", "numeric", "duckdb"):
+            self._by_name[dependency] = self._layer(dependency, self._built(dependency), f"{dependency} dependencies")
+
+    def __getitem__(self, name: str) -> lambda_.LayerVersion:
+        return self._by_name[name]
+
+    def _built(self, name: str) -> lambda_.AssetCode:
+        manifest = self._build / name / "layer-build.json"
+        if not manifest.is_file():
+            raise MissingLayerError(f"{manifest} is missing: run `make layers DEPLOY_PLATFORM={self._build.name}`")
+        # The manifest already holds the content's digest: hashing the files again would take most of the synthesis.
+        content = json.loads(manifest.read_text())["content_sha256"]
+        return lambda_.Code.from_asset(
+            str(manifest.parent), asset_hash=f"{self._build.name} {content}", asset_hash_type=AssetHashType.CUSTOM
+        )
+
+    def _layer(self, name: str, code: lambda_.Code, description: str) -> lambda_.LayerVersion:
+        return lambda_.LayerVersion(
+            self,
+            name.capitalize(),
+            code=code,
+            description=description,
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[ARCHITECTURES[self._architecture]],
+        )

@@ -1,0 +1,93 @@
+"""Policy statements, each as narrow as the service lets it be. Functions' roles are put together from these alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+
+# Reading and writing single records and one area of them; no scan, no deletion of what was recorded.
+TABLE_ACTIONS = (
+    "dynamodb:BatchGetItem",
+    "dynamodb:BatchWriteItem",
+    "dynamodb:ConditionCheckItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+)
+# What Powertools' idempotency layer calls.
+IDEMPOTENCY_ACTIONS = ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+
+
+def allow(actions: Sequence[str], resources: Sequence[str], *, conditions: dict[str, object] | None = None) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)
+
+
+def read_objects(bucket: s3.IBucket, *prefixes: str, versions: bool = False) -> iam.PolicyStatement:
+    actions = ["s3:GetObject", "s3:GetObjectVersion"] if versions else ["s3:GetObject"]
+    return allow(actions, [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes])
+
+
+def write_objects(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:
+    return allow(["s3:PutObject"], [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes])
+
+
+def list_objects(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:
+    """Listing below `prefixes`; without any, the whole bucket."""
+    below = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}} if prefixes else None
+    return allow(["s3:ListBucket"], [bucket.bucket_arn], conditions=below)
+
+
+def use_state(table: dynamodb.Table) -> iam.PolicyStatement:
+    return allow(TABLE_ACTIONS, [table.table_arn, f"{table.table_arn}/index/gsi1"])
+
+
+def use_idempotency(table: dynamodb.Table) -> iam.PolicyStatement:
+    return allow(IDEMPOTENCY_ACTIONS, [table.table_arn])
+
+
+def send(*queues: sqs.Queue) -> iam.PolicyStatement:
+    return allow(["sqs:SendMessage"], [queue.queue_arn for queue in queues])
+
+
+def publish(topic: sns.ITopic) -> iam.PolicyStatement:
+    return allow(["sns:Publish"], [topic.topic_arn])
+
+
+def put_own_events(bus_arn: str) -> iam.PolicyStatement:
+    """Only events that name Gridwatch as their source."""
+    return allow(["events:PutEvents"], [bus_arn], conditions={"StringEquals": {"events:source": "gridwatch"}})
+
+
+def training_jobs(actions: Sequence[str], name_prefix: str) -> iam.PolicyStatement:
+    """Actions on the training jobs whose names carry the deployment's prefix."""
+    return allow(actions, [sagemaker_arn("training-job", f"{name_prefix}-*")])
+
+
+def experiments(name_prefix: str) -> iam.PolicyStatement:
+    """Creating and tagging the SageMaker experiments and trials of this deployment."""
+    return allow(
+        ["sagemaker:AddTags", "sagemaker:CreateExperiment", "sagemaker:CreateTrial"],
+        [sagemaker_arn("experiment", f"{name_prefix}-*"), sagemaker_arn("experiment-trial", f"{name_prefix}-*")],
+    )
+
+
+def pass_to_sagemaker(role: iam.IRole) -> iam.PolicyStatement:
+    return allow(
+        ["iam:PassRole"], [role.role_arn], conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    )
+
+
+def use_key(key: kms.IKey) -> iam.PolicyStatement:
+    return allow(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], [key.key_arn])
+
+
+def sagemaker_arn(resource: str, name: str) -> str:
+    return f"arn:{cdk.Aws.PARTITION}:sagemaker:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:{resource}/{name}"

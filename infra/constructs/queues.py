@@ -1,0 +1,94 @@
+"""The queues between the functions, each with a dead-letter queue of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.settings import DeploymentSettings
+
+# The longest that SQS keeps a message: somebody must look at a dead letter within two weeks.
+DEAD_LETTER_RETENTION = cdk.Duration.days(14)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueShape:
+    """How one queue behaves. `visibility_seconds`: six times its function's timeout, as Lambda advises, where not said otherwise."""
+
+    visibility_seconds: int
+    max_receive_count: int
+    fifo: bool = False
+    delay_seconds: int = 0
+
+
+SHAPES = {
+    # One message group, so one call at a time. No six timeouts here: a call that dies would block launching for so long.
+    "start": QueueShape(visibility_seconds=960, max_receive_count=5, fifo=True),
+    "track": QueueShape(visibility_seconds=180, max_receive_count=10),
+    "evaluate": QueueShape(visibility_seconds=360, max_receive_count=5),
+    # SageMaker allows one stop a second: a throttled stop comes back many times before it is given up.
+    "reactions": QueueShape(visibility_seconds=180, max_receive_count=50),
+    "alerts": QueueShape(visibility_seconds=180, max_receive_count=50),
+    # Late enough that jobs which end together make one snapshot.
+    "snapshot": QueueShape(visibility_seconds=1800, max_receive_count=5, delay_seconds=20),
+}
+
+
+class Queues(Construct):
+    """Every queue by its name, and the two that keep what could not be delivered or handled without one."""
+
+    def __init__(self, scope: Construct, name: str, *, settings: DeploymentSettings, key: kms.IKey | None) -> None:
+        super().__init__(scope, name)
+        self._prefix = settings.name_prefix
+        self._key = key
+        self._by_name = {queue: self._with_dead_letters(queue, shape) for queue, shape in SHAPES.items()}
+        self.undelivered_events = self._dead_letters("undelivered-events")
+        self.failed_invocations = self._dead_letters("failed-invocations")
+
+    def __getitem__(self, name: str) -> sqs.Queue:
+        return self._by_name[name]
+
+    def _with_dead_letters(self, name: str, shape: QueueShape) -> sqs.Queue:
+        return self._queue(
+            name,
+            fifo=shape.fifo,
+            visibility_timeout=cdk.Duration.seconds(shape.visibility_seconds),
+            retention_period=DEAD_LETTER_RETENTION,
+            delivery_delay=cdk.Duration.seconds(shape.delay_seconds),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                max_receive_count=shape.max_receive_count,
+                queue=self._dead_letters(f"{name}-dead", fifo=shape.fifo),
+            ),
+        )
+
+    def _dead_letters(self, name: str, *, fifo: bool = False) -> sqs.Queue:
+        return self._queue(name, fifo=fifo, retention_period=DEAD_LETTER_RETENTION)
+
+    def _queue(
+        self,
+        name: str,
+        *,
+        fifo: bool,
+        retention_period: cdk.Duration,
+        visibility_timeout: cdk.Duration | None = None,
+        delivery_delay: cdk.Duration | None = None,
+        dead_letter_queue: sqs.DeadLetterQueue | None = None,
+    ) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            "".join(word.capitalize() for word in name.split("-")),
+            queue_name=f"{self._prefix}-{name}{'.fifo' if fifo else ''}",
+            fifo=True if fifo else None,
+            content_based_deduplication=True if fifo else None,
+            encryption=sqs.QueueEncryption.KMS if self._key else sqs.QueueEncryption.SQS_MANAGED,
+            encryption_master_key=self._key,
+            enforce_ssl=True,
+            retention_period=retention_period,
+            visibility_timeout=visibility_timeout,
+            delivery_delay=delivery_delay,
+            dead_letter_queue=dead_letter_queue,
+        )

@@ -1,0 +1,123 @@
+"""What wakes the functions: EventBridge rules and schedules, each with retries and a dead-letter queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.constructs.functions import Functions
+from infra.constructs.queues import Queues
+from infra.constructs.storage import Storage
+from infra.settings import DeploymentSettings
+
+# An event that could not be handed over for a day goes to the dead-letter queue.
+RETRIES = 185
+MAX_EVENT_AGE = cdk.Duration.hours(24)
+# Of the FIFO queue `start`: one group, so one message at a time.
+MESSAGE_GROUP = "gridwatch"
+
+
+class Routing(Construct):
+    """All rules of the deployment. Patterns filter by the deployment's buckets and prefix: stages share one bus."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        settings: DeploymentSettings,
+        storage: Storage,
+        queues: Queues,
+        functions: Functions,
+        bus: events.IEventBus,
+    ) -> None:
+        super().__init__(scope, name)
+        self._prefix = settings.name_prefix
+        self._queues = queues
+        self._bus = bus
+        self._specs(storage, functions.launch_grid)
+        self._tensors(storage)
+        self._training_jobs()
+        self._rule_statuses()
+        self._schedules(functions.sweep)
+
+    def _specs(self, storage: Storage, launch_grid: lambda_.Function) -> None:
+        keys = [{"wildcard": f"experiments/*{suffix}"} for suffix in (".yaml", ".yml", ".json")]
+        pattern = _object_created(storage.experiments.bucket_name, keys)
+        self._rule("SpecUploaded", "A spec was uploaded", pattern).add_target(self._invoke(launch_grid))
+
+    def _tensors(self, storage: Storage) -> None:
+        keys = [{"wildcard": "tensors/*/debug-output/index/*.json"}]
+        pattern = _object_created(storage.artifacts.bucket_name, keys)
+        self._rule("TensorsLanded", "New tensors of a job are complete", pattern).add_target(self._queue("evaluate"))
+
+    def _training_jobs(self) -> None:
+        pattern = events.EventPattern(
+            source=["aws.sagemaker"],
+            detail_type=["SageMaker Training Job State Change"],
+            detail={"TrainingJobName": self._own_jobs()},
+        )
+        self._rule("TrainingJobChanged", "A training job changed its state", pattern).add_target(self._queue("track"))
+
+    def _rule_statuses(self) -> None:
+        """Both engines' findings go one way: SageMaker's event that carries rule statuses, and our own."""
+        managed = events.EventPattern(
+            source=["aws.sagemaker"],
+            detail_type=["SageMaker Training Job State Change"],
+            detail={
+                "TrainingJobName": self._own_jobs(),
+                "DebugRuleEvaluationStatuses": {"RuleEvaluationStatus": [{"exists": True}]},
+            },
+        )
+        own = events.EventPattern(
+            source=["gridwatch"],
+            detail_type=["Gridwatch Rule Status Change"],
+            detail={"TrainingJobName": self._own_jobs()},
+        )
+        reactions = self._queue("reactions")
+        self._rule("DebuggerRuleStatus", "A managed Debugger rule has a status", managed).add_target(reactions)
+        self._rule("RuleStatus", "A rule of Gridwatch changed its status", own).add_target(reactions)
+
+    def _schedules(self, sweep: lambda_.Function) -> None:
+        self._schedule("SweepSchedule", "Repair what lost events left behind", 5).add_target(self._invoke(sweep))
+        self._schedule("StartSchedule", "Look for trials that wait", 5).add_target(self._queue("start", MESSAGE_GROUP))
+        self._schedule("SnapshotSchedule", "Refresh the tables of what runs", 15).add_target(self._queue("snapshot"))
+
+    def _own_jobs(self) -> list[Mapping[str, str]]:
+        return [{"prefix": f"{self._prefix}-"}]
+
+    def _rule(self, name: str, description: str, pattern: events.EventPattern) -> events.Rule:
+        return events.Rule(self, name, event_bus=self._bus, description=description, event_pattern=pattern)
+
+    def _schedule(self, name: str, description: str, minutes: int) -> events.Rule:
+        rate = events.Schedule.rate(cdk.Duration.minutes(minutes))
+        return events.Rule(self, name, description=description, schedule=rate)
+
+    def _invoke(self, function: lambda_.Function) -> events.IRuleTarget:
+        return targets.LambdaFunction(
+            function,
+            dead_letter_queue=self._queues.undelivered_events,
+            retry_attempts=RETRIES,
+            max_event_age=MAX_EVENT_AGE,
+        )
+
+    def _queue(self, name: str, message_group: str | None = None) -> events.IRuleTarget:
+        """The event itself as the message's body."""
+        return targets.SqsQueue(
+            self._queues[name],
+            message_group_id=message_group,
+            dead_letter_queue=self._queues.undelivered_events,
+            retry_attempts=RETRIES,
+            max_event_age=MAX_EVENT_AGE,
+        )
+
+
+def _object_created(bucket_name: str, keys: list[dict[str, str]]) -> events.EventPattern:
+    detail: dict[str, Any] = {"bucket": {"name": [bucket_name]}, "object": {"key": keys}}
+    return events.EventPattern(source=["aws.s3"], detail_type=["Object Created"], detail=detail)

@@ -1,0 +1,144 @@
+"""What a deployment may choose: CDK context (`-c name_prefix=staging`, or cdk.json), checked before anything is synthesized."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, get_type_hints
+
+# What CloudWatch Logs accepts as a retention, up to ten years.
+LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+
+
+class DeploymentSettingsError(Exception):
+    """The context asks for something that cannot be deployed; the message lists every problem."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentSettings:
+    """One deployment of Gridwatch. `docs/deploy.md` describes each setting; the field's name is the context key."""
+
+    name_prefix: str = "gridwatch"
+    architecture: str = "arm64"
+    launch_rate_per_second: float = 1.0
+    log_retention_days: int = 90
+    tensor_retention_days: int = 90
+    query_scan_limit_gb: int = 10
+    removal_policy: str = "retain"
+    alert_emails: tuple[str, ...] = ()
+    experiments_bucket_arn: str = ""
+    artifacts_bucket_arn: str = ""
+    data_bucket_arns: tuple[str, ...] = ()
+    kms_key_arn: str = ""
+    create_kms_key: bool = False
+    alert_topic_arn: str = ""
+
+    @classmethod
+    def from_context(cls, context: Callable[[str], object], given: Mapping[str, object]) -> DeploymentSettings:
+        """Read every setting through `context` (App.node.try_get_context); `given` is all context, to find misspelt keys.
+
+        Raises DeploymentSettingsError with every problem found, not only the first.
+        """
+        types = get_type_hints(cls)
+        problems = _unknown(given, types)
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            raw = context(field.name)
+            if raw is None:
+                continue
+            try:
+                values[field.name] = _convert(raw, types[field.name])
+            except ValueError as error:
+                problems.append(f"{field.name}: {error}")
+        settings = cls(**values)
+        problems += _problems(settings)
+        if problems:
+            raise DeploymentSettingsError("the deployment cannot be synthesized:\n  " + "\n  ".join(problems))
+        return settings
+
+    @property
+    def keeps_data(self) -> bool:
+        """True when buckets and tables outlive the stack."""
+        return self.removal_policy == "retain"
+
+    @property
+    def database_name(self) -> str:
+        """The prefix as a name that SQL needs no quotes for."""
+        return self.name_prefix.replace("-", "_")
+
+
+def _unknown(given: Mapping[str, object], known: Mapping[str, object]) -> list[str]:
+    """Context keys with `:` or `/` belong to the CDK; any other is meant for us."""
+    return [
+        f"{key} is not a setting (there are: {', '.join(known)})"
+        for key in given
+        if not re.search("[:/]", key) and key not in known
+    ]
+
+
+def _convert(raw: object, kind: object) -> object:
+    """A context value as the field's type; the command line hands over text, cdk.json also numbers, booleans and lists."""
+    if kind == tuple[str, ...]:
+        items = raw.split(",") if isinstance(raw, str) else raw
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise ValueError(f"{raw!r} is not a list of texts, or one text with commas")
+        return tuple(item.strip() for item in items if item.strip())
+    if kind is bool:
+        if str(raw).lower() not in ("true", "false"):
+            raise ValueError(f"{raw!r} is neither true nor false")
+        return str(raw).lower() == "true"
+    if kind in (int, float):
+        try:
+            return int(str(raw)) if kind is int else float(str(raw))
+        except ValueError:
+            raise ValueError(f"{raw!r} is not {'a whole number' if kind is int else 'a number'}") from None
+    return str(raw)
+
+
+def _problems(settings: DeploymentSettings) -> list[str]:
+    """What is wrong with the values, each with what is allowed."""
+    checks = (
+        # A job's name is <prefix>-<experiment>-<10 hex>-<attempt>, 63 characters at most: the prefix leaves room for the experiment.
+        (
+            re.fullmatch(r"[a-z](-?[a-z0-9]){1,19}", settings.name_prefix),
+            f"name_prefix: {settings.name_prefix!r} must be 2 to 20 lower-case letters, digits and single hyphens, a letter first",
+        ),
+        (settings.architecture in ("arm64", "x86_64"), f"architecture: {settings.architecture!r} must be arm64 or x86_64"),
+        (
+            0 < settings.launch_rate_per_second <= 100,
+            f"launch_rate_per_second: {settings.launch_rate_per_second} must be over 0 and at most 100 (SageMaker allows 1)",
+        ),
+        (
+            settings.log_retention_days in LOG_RETENTION_DAYS,
+            f"log_retention_days: {settings.log_retention_days} must be one of {', '.join(map(str, LOG_RETENTION_DAYS))}",
+        ),
+        (settings.tensor_retention_days >= 1, f"tensor_retention_days: {settings.tensor_retention_days} must be at least 1"),
+        (settings.query_scan_limit_gb >= 1, f"query_scan_limit_gb: {settings.query_scan_limit_gb} must be at least 1"),
+        (
+            settings.removal_policy in ("retain", "destroy"),
+            f"removal_policy: {settings.removal_policy!r} must be retain or destroy",
+        ),
+        (
+            not (settings.kms_key_arn and settings.create_kms_key),
+            "kms_key_arn and create_kms_key: give a key or have one created, not both",
+        ),
+    )
+    mails = [f"alert_emails: {mail!r} is not an address" for mail in settings.alert_emails if not re.fullmatch(r"\S+@\S+\.\S+", mail)]
+    return [problem for holds, problem in checks if not holds] + mails + _wrong_arns(settings)
+
+
+def _wrong_arns(settings: DeploymentSettings) -> list[str]:
+    expected = {
+        "experiments_bucket_arn": ("s3", (settings.experiments_bucket_arn,)),
+        "artifacts_bucket_arn": ("s3", (settings.artifacts_bucket_arn,)),
+        "data_bucket_arns": ("s3", settings.data_bucket_arns),
+        "kms_key_arn": ("kms", (settings.kms_key_arn,)),
+        "alert_topic_arn": ("sns", (settings.alert_topic_arn,)),
+    }
+    return [
+        f"{name}: {arn!r} is not the ARN of a resource in {service}"
+        for name, (service, arns) in expected.items()
+        for arn in arns
+        if arn and not re.fullmatch(rf"arn:aws[a-z-]*:{service}:[a-z0-9-]*:\d*:\S+", arn)
+    ]

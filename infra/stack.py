@@ -1,0 +1,91 @@
+"""The one stack: everything that a deployment of Gridwatch consists of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from constructs import Construct
+
+from infra.constructs.alerts import alert_topic
+from infra.constructs.analytics import Analytics
+from infra.constructs.encryption import encryption_key
+from infra.constructs.function import FunctionFactory
+from infra.constructs.functions import Functions
+from infra.constructs.layers import Layers
+from infra.constructs.queues import Queues
+from infra.constructs.routing import Routing
+from infra.constructs.state import State
+from infra.constructs.storage import Storage
+from infra.constructs.training import Training
+from infra.settings import DeploymentSettings
+
+
+class GridwatchStack(cdk.Stack):
+    """Deployable to any account and region: both are resolved at deployment. `root` is the checkout with the assets."""
+
+    def __init__(self, scope: Construct, name: str, *, settings: DeploymentSettings, root: Path) -> None:
+        super().__init__(
+            scope,
+            name,
+            stack_name=settings.name_prefix,
+            description="Gridwatch: hyperparameter grids on SageMaker, watched by rules",
+            termination_protection=settings.keeps_data,
+        )
+        cdk.Tags.of(self).add("gridwatch:prefix", settings.name_prefix)
+        parts = Construct(self, "Alerts")
+        key = encryption_key(self, settings)
+        storage = Storage(self, "Storage", settings=settings, key=key)
+        state = State(self, "State", settings=settings, key=key)
+        queues = Queues(self, "Queues", settings=settings, key=key)
+        topic = alert_topic(parts, settings, key)
+        archive = root / "layers" / "build" / "training" / "xgboost" / "sourcedir.tar.gz"
+        training = Training(self, "Training", storage=storage, key=key, archive=archive)
+        analytics = Analytics(self, "Analytics", settings=settings, storage=storage, key=key)
+        # Events of AWS services arrive on the default bus only, so ours go there too.
+        bus = events.EventBus.from_event_bus_name(self, "Bus", "default")
+        layers = Layers(self, "Layers", architecture=settings.architecture, layers=root / "layers")
+        function_scope = Construct(self, "Function")
+        factory = FunctionFactory(
+            function_scope,
+            settings=settings,
+            functions=root / "functions",
+            layers=layers,
+            failed_invocations=queues.failed_invocations,
+            key=key,
+        )
+        functions = Functions(
+            self,
+            "Functions",
+            settings=settings,
+            storage=storage,
+            state=state,
+            queues=queues,
+            training=training,
+            topic=topic,
+            bus=bus,
+            factory=factory,
+        )
+        Routing(self, "Routing", settings=settings, storage=storage, queues=queues, functions=functions, bus=bus)
+        self._outputs(
+            {
+                "ExperimentsBucket": storage.experiments.bucket_name,
+                "ArtifactsBucket": storage.artifacts.bucket_name,
+                "StateTable": state.table.table_name,
+                "AlertTopic": topic.topic_arn,
+                "Database": analytics.database,
+                "WorkGroup": analytics.work_group,
+                "JobRole": training.role.role_arn,
+                "NamePrefix": settings.name_prefix,
+                "StartQueue": queues["start"].queue_url,
+                "EvaluateQueue": queues["evaluate"].queue_url,
+                "SnapshotQueue": queues["snapshot"].queue_url,
+                "XgboostSource": training.source.s3_object_url,
+            }
+        )
+
+    def _outputs(self, values: dict[str, str]) -> None:
+        """What the command line reads, under exactly these keys."""
+        for name, value in values.items():
+            cdk.CfnOutput(self, name, value=value)
