@@ -1,0 +1,43 @@
+"""Every rule by its name. A rule is imported when it is asked for, and without numpy: listing and validating is
+cheap.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from importlib import import_module
+from typing import cast
+
+from gridwatch.rules.errors import RuleConfigurationError
+from gridwatch.rules.rule import Rule
+
+# rule -> module in this package; the class bears the rule's name
+_MODULES: Mapping[str, str] = {
+    "ExplodingTensor": "exploding_tensor",
+    "LossNotDecreasing": "loss_not_decreasing",
+    "MetricNonFinite": "metric_non_finite",
+}
+
+
+def rule_names() -> tuple[str, ...]:
+    """All rules, in alphabetical order."""
+    return tuple(sorted(_MODULES))
+
+
+def rule_class(name: str) -> type[Rule]:
+    """The class of a rule. Raises RuleConfigurationError naming the rules there are."""
+    module = _MODULES.get(name)
+    if module is None:
+        close = difflib.get_close_matches(name, _MODULES, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise RuleConfigurationError(f"there is no rule {name!r}: {hint}rules are {', '.join(rule_names())}")
+    return cast(type[Rule], getattr(import_module(f"gridwatch.rules.{module}"), name))
+
+
+def create_rule(name: str, parameters: Mapping[str, object]) -> Rule:
+    """The rule with these parameters; its `required` and `collect` say what the job must save.
+
+    Raises RuleConfigurationError.
+    """
+    return rule_class(name).create(parameters)

@@ -1,0 +1,235 @@
+"""Drives a job's rules over its tensors: only new steps, in any number of calls, each rule on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from gridwatch.failures import GridwatchError
+from gridwatch.rules.catalogue import create_rule
+from gridwatch.rules.errors import RuleConfigurationError
+from gridwatch.rules.fetching import places_wanted
+from gridwatch.rules.finding import Finding
+from gridwatch.rules.requirement import Requirement, Selector
+from gridwatch.rules.rule import Rule
+from gridwatch.rules.view import StepView
+from gridwatch.tensors.errors import CorruptTensorError, TensorUnavailableError
+from gridwatch.tensors.reader import Cursor, TensorReader
+from gridwatch.tensors.source import ByteRange
+from gridwatch.tensors.steps import SavedStep
+from gridwatch.verdicts.status import RuleStatus, condition_met
+
+_VERSION = 1
+_STEPS_AT_ONCE = 128
+_BYTES_AT_ONCE = 16 * 1024 * 1024
+_LONGEST_DETAILS = 1024  # StatusDetails of the SageMaker API
+
+
+@dataclass(frozen=True, slots=True)
+class RuleConfiguration:
+    """One rule of a job: `name` is unique in the job, `rule` is in the catalogue."""
+
+    name: str
+    rule: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleEvaluation:
+    """Where a rule stands. `details` is Debugger's StatusDetails."""
+
+    status: RuleStatus
+    details: str = ""
+    finding: Finding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStatusChange:
+    """A rule's status became another."""
+
+    name: str
+    rule: str
+    status: RuleStatus
+    details: str
+    finding: Finding | None
+
+
+class Evaluation:
+    """All rules of one job. A rule ends with its first finding; one that fails ends in status Error; others go on."""
+
+    def __init__(
+        self,
+        configurations: Sequence[RuleConfiguration],
+        rules: Mapping[str, Rule],
+        statuses: Mapping[str, RuleEvaluation],
+        cursor: Cursor,
+    ) -> None:
+        self._configurations = tuple(configurations)
+        self._rules = dict(rules)
+        self._statuses = dict(statuses)
+        self._cursor = cursor
+        self._selectors: dict[Requirement, Selector] = {}
+        self._last_view: StepView | None = None
+
+    @classmethod
+    def create(cls, configurations: Sequence[RuleConfiguration]) -> Evaluation:
+        """An evaluation from the first step. Raises RuleConfigurationError for a wrong rule, parameter or double
+        name.
+        """
+        rules = _create_rules(configurations)
+        return cls(configurations, rules, {name: RuleEvaluation(RuleStatus.IN_PROGRESS) for name in rules}, Cursor())
+
+    @classmethod
+    def restore(cls, configurations: Sequence[RuleConfiguration], saved: Mapping[str, Any]) -> Evaluation:
+        """The evaluation that was saved. A configuration that was not part of it starts at the steps not yet seen.
+
+        Raises RuleConfigurationError, and ValueError for a state saved by another version.
+        """
+        if saved.get("version") != _VERSION:
+            raise ValueError(f"evaluation state of version {saved.get('version')!r}, not {_VERSION}")
+        rules = _create_rules(configurations)
+        statuses = {}
+        for configuration in configurations:
+            kept = saved["rules"].get(configuration.name)
+            statuses[configuration.name] = RuleEvaluation(RuleStatus.IN_PROGRESS)
+            if kept is not None and kept["rule"] == configuration.rule:
+                statuses[configuration.name] = _restore_status(kept)
+                rules[configuration.name].restore(kept["state"])
+        return cls(configurations, rules, statuses, Cursor.restore(saved["cursor"]))
+
+    @property
+    def statuses(self) -> Mapping[str, RuleEvaluation]:
+        return dict(self._statuses)
+
+    @property
+    def last_step(self) -> int:
+        """The last global step evaluated, -1 before the first."""
+        return self._cursor.step
+
+    def save(self) -> dict[str, Any]:
+        """Everything to go on from, as JSON."""
+        return {
+            "version": _VERSION,
+            "cursor": self._cursor.save(),
+            "rules": {each.name: self._save_rule(each) for each in self._configurations},
+        }
+
+    def advance(self, reader: TensorReader, *, now: datetime, ended: bool) -> list[RuleStatusChange]:
+        """Evaluates the steps that are new, and with `ended` finishes every rule that found nothing.
+
+        Any split of the steps into calls gives the same findings. Raises GridwatchError or OSError when the tensors
+        cannot be reached; what was saved before the call is then still true.
+        """
+        former = dict(self._statuses)
+        if self._active():
+            self._selectors = {}
+            try:
+                self._evaluate_new_steps(reader, ended=ended)
+            except CorruptTensorError as error:
+                for name in self._active():
+                    self._fail(name, error)
+            self._finish(reader) if ended else self._check_time(now)
+        return [
+            RuleStatusChange(each.name, each.rule, found.status, found.details, found.finding)
+            for each in self._configurations
+            if (found := self._statuses[each.name]) != former[each.name]
+        ]
+
+    def _active(self) -> list[str]:
+        return [name for name, found in self._statuses.items() if found.status is RuleStatus.IN_PROGRESS]
+
+    def _evaluate_new_steps(self, reader: TensorReader, *, ended: bool) -> None:
+        for chunk in self._chunks(reader, ended=ended):
+            missing = reader.prefetch(place for _, places in chunk for place in places)
+            for saved, places in chunk:
+                if missing and not ended and not missing.isdisjoint(places):
+                    return  # not yet: the events file is still on its way
+                self._check_step(StepView(reader, saved, self._selectors))
+                self._cursor = reader.cursor_at(saved.step)
+                if not self._active():
+                    return
+
+    def _chunks(self, reader: TensorReader, *, ended: bool) -> Iterator[list[tuple[SavedStep, list[ByteRange]]]]:
+        """New steps with the places their rules want, as many together as memory and requests make sensible."""
+        chunk: list[tuple[SavedStep, list[ByteRange]]] = []
+        size = 0
+        try:
+            for saved in reader.new_steps(self._cursor, ended=ended):
+                places = places_wanted(saved, self._requirements(), StepView(reader, saved, self._selectors))
+                chunk.append((saved, places))
+                size += sum(place.length or 0 for place in places)
+                if len(chunk) >= _STEPS_AT_ONCE or size >= _BYTES_AT_ONCE:
+                    yield chunk
+                    chunk, size = [], 0
+        except CorruptTensorError:
+            yield chunk
+            raise
+        if chunk:
+            yield chunk
+
+    def _requirements(self) -> list[Requirement]:
+        return [self._rules[name].required for name in self._active()]
+
+    def _check_step(self, view: StepView) -> None:
+        self._last_view = view
+        for name in self._active():
+            try:
+                self._record(name, self._rules[name].check(view))
+            except TensorUnavailableError:
+                continue  # as in Debugger, a step at which something was not saved is passed over
+            except (GridwatchError, OSError):
+                raise
+            except Exception as error:  # noqa: BLE001 - a rule may raise anything; the others must go on
+                self._fail(name, error)
+
+    def _check_time(self, now: datetime) -> None:
+        for name in self._active():
+            self._record(name, self._rules[name].check_time(now, self._cursor.step))
+
+    def _finish(self, reader: TensorReader) -> None:
+        saved = None if self._last_view or self._cursor.step < 0 else reader.step(self._cursor.step)
+        view = StepView(reader, saved, self._selectors) if saved else self._last_view
+        for name in self._active():
+            try:
+                self._record(name, self._rules[name].finish(view))
+            except (GridwatchError, OSError):
+                raise
+            except Exception as error:  # noqa: BLE001 - as above
+                self._fail(name, error)
+        for name in self._active():
+            self._statuses[name] = RuleEvaluation(RuleStatus.NO_ISSUES_FOUND)
+
+    def _record(self, name: str, finding: Finding | None) -> None:
+        if finding is not None:
+            details = condition_met(finding.rule, finding.step)
+            self._statuses[name] = RuleEvaluation(RuleStatus.ISSUES_FOUND, details, finding)
+
+    def _fail(self, name: str, error: Exception) -> None:
+        details = f"{type(error).__name__}: {error}"[:_LONGEST_DETAILS]
+        self._statuses[name] = RuleEvaluation(RuleStatus.ERROR, details)
+
+    def _save_rule(self, configuration: RuleConfiguration) -> dict[str, Any]:
+        found = self._statuses[configuration.name]
+        return {
+            "rule": configuration.rule,
+            "status": found.status.value,
+            "details": found.details,
+            "finding": found.finding.as_json() if found.finding else None,
+            "state": {} if found.status.is_final else self._rules[configuration.name].save(),
+        }
+
+
+def _create_rules(configurations: Sequence[RuleConfiguration]) -> dict[str, Rule]:
+    rules: dict[str, Rule] = {}
+    for each in configurations:
+        if each.name in rules:
+            raise RuleConfigurationError(f"two rules are named {each.name!r}; names are unique within a job")
+        rules[each.name] = create_rule(each.rule, each.parameters)
+    return rules
+
+
+def _restore_status(kept: Mapping[str, Any]) -> RuleEvaluation:
+    finding = Finding.from_json(kept["finding"]) if kept["finding"] else None
+    return RuleEvaluation(RuleStatus(kept["status"]), kept["details"], finding)

@@ -1,0 +1,80 @@
+"""ExplodingTensor: a tensor holds values that are not finite."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gridwatch.rules.finding import Finding
+from gridwatch.rules.parameters import flag, names, patterns
+from gridwatch.rules.requirement import Requirement
+from gridwatch.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gridwatch.rules.view import StepView
+
+# A sum, a product or a variance may overflow although every element is finite; these cannot.
+_TELLING = ("min", "max", "mean")
+
+
+@dataclass(frozen=True, slots=True)
+class ExplodingTensorParameters:
+    collection_names: tuple[str, ...] = names((), "collections to inspect; with no pattern either, every tensor")
+    tensor_regex: tuple[str, ...] = patterns((), "patterns of the names of tensors to inspect")
+    only_nan: bool = flag("look for NaN alone, not for infinity", default=False)
+
+
+class ExplodingTensor(Rule):
+    """Fires when any element of an inspected tensor, of any worker, is NaN or infinite.
+
+    A tensor of which only reductions were saved is judged by its minimum, maximum or mean.
+    Source: SageMaker Developer Guide, "List of Debugger built-in rules", ExplodingTensor.
+    """
+
+    name = "ExplodingTensor"
+    summary = "a tensor holds NaN or infinity"
+    Parameters = ExplodingTensorParameters
+    parameters: ExplodingTensorParameters
+
+    def requirement(self) -> Requirement:
+        collections, regexes = self.parameters.collection_names, self.parameters.tensor_regex
+        return Requirement(collections, regexes, everything=not (collections or regexes), all_workers=True)
+
+    def check(self, view: StepView) -> Finding | None:
+        for name in view.names(self.required):
+            for worker, value in view.values(name).items():
+                bad = _count(value, only_nan=self.parameters.only_nan)
+                if bad:
+                    return self._finding(
+                        view, name, bad, f"{bad} of {value.size} values of {name} ({worker}) are {self._what}"
+                    )
+            if not view.has(name):
+                for (kind, absolute), number in view.saved_reductions(name).items():
+                    if kind in _TELLING and _is_bad(number, only_nan=self.parameters.only_nan):
+                        what = f"{'absolute ' if absolute else ''}{kind}"
+                        return self._finding(view, name, 1, f"the {what} of {name} is {number}")
+        return None
+
+    @property
+    def _what(self) -> str:
+        return "NaN" if self.parameters.only_nan else "not finite"
+
+    def _finding(self, view: StepView, name: str, count: int, sentence: str) -> Finding:
+        return Finding(
+            rule=self.name, step=view.step, mode=view.mode, tensor=name, observed=count, threshold=0, sentence=sentence
+        )
+
+
+def _count(value: NDArray[Any], *, only_nan: bool) -> int:
+    import numpy as np
+
+    if value.dtype.kind not in "fc":
+        return 0
+    return int(np.count_nonzero(np.isnan(value) if only_nan else ~np.isfinite(value)))
+
+
+def _is_bad(number: float, *, only_nan: bool) -> bool:
+    return math.isnan(number) if only_nan else not math.isfinite(number)

@@ -1,0 +1,51 @@
+"""What a rule found: enough to decide, to tell people, and to look it up later."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gridwatch.tensors.modes import Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """`rule` fired at global step `step`: `observed` against `threshold`, in the unit that `sentence` names."""
+
+    rule: str
+    step: int
+    mode: Mode
+    sentence: str
+    tensor: str | None = None
+    observed: float | None = None
+    threshold: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON; what is not finite, which JSON cannot hold, is written as text ("nan", "inf")."""
+        return {
+            "rule": self.rule,
+            "step": self.step,
+            "mode": self.mode.name,
+            "tensor": self.tensor,
+            "observed": _json_number(self.observed),
+            "threshold": _json_number(self.threshold),
+            "sentence": self.sentence,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Finding:
+        return cls(
+            rule=document["rule"],
+            step=int(document["step"]),
+            mode=Mode[document["mode"]],
+            tensor=document["tensor"],
+            observed=None if document["observed"] is None else float(document["observed"]),
+            threshold=None if document["threshold"] is None else float(document["threshold"]),
+            sentence=document["sentence"],
+        )
+
+
+def _json_number(value: float | None) -> float | str | None:
+    return value if value is None or math.isfinite(value) else str(float(value))

@@ -1,0 +1,71 @@
+"""MetricNonFinite: a metric is NaN or infinite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gridwatch.rules.finding import Finding
+from gridwatch.rules.parameters import integer, names, patterns
+from gridwatch.rules.requirement import Collect, Requirement
+from gridwatch.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from gridwatch.rules.view import StepView
+
+
+@dataclass(frozen=True, slots=True)
+class MetricNonFiniteParameters:
+    collection_names: tuple[str, ...] = names(("metrics", "losses"), "collections whose scalars are inspected")
+    tensor_regex: tuple[str, ...] = patterns((), "patterns of the names of further scalars")
+    patience: int = integer(1, "saved values in a row that must not be finite", minimum=1)
+
+
+class MetricNonFinite(Rule):
+    """Fires when a metric was NaN or infinite `patience` times in a row.
+
+    The check of Keras' TerminateOnNaN callback (keras.io/api/callbacks/terminate_on_nan), for every metric and
+    framework.
+    """
+
+    name = "MetricNonFinite"
+    summary = "a metric is NaN or infinite"
+    collect = (Collect("metrics"), Collect("losses"))
+    Parameters = MetricNonFiniteParameters
+    parameters: MetricNonFiniteParameters
+
+    def __init__(self, parameters: MetricNonFiniteParameters) -> None:
+        super().__init__(parameters)
+        self._in_a_row: dict[str, int] = {}
+
+    def requirement(self) -> Requirement:
+        return Requirement(self.parameters.collection_names, self.parameters.tensor_regex)
+
+    def check(self, view: StepView) -> Finding | None:
+        for name in view.names(self.required):
+            value = view.scalar(name)
+            if value is None:
+                continue
+            if math.isfinite(value):
+                self._in_a_row.pop(name, None)
+                continue
+            count = self._in_a_row[name] = self._in_a_row.get(name, 0) + 1
+            if count >= self.parameters.patience:
+                often = f" for {count} saved steps" if count > 1 else ""
+                return Finding(
+                    rule=self.name,
+                    step=view.step,
+                    mode=view.mode,
+                    tensor=name,
+                    observed=value,
+                    sentence=f"{name} is {value}{often}",
+                )
+        return None
+
+    def save(self) -> dict[str, Any]:
+        return {"in_a_row": self._in_a_row}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        self._in_a_row = dict(saved["in_a_row"])

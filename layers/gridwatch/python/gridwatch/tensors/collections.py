@@ -1,0 +1,57 @@
+"""The collections of a job: names for groups of tensors, as the hook wrote them down."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gridwatch.tensors.errors import CorruptTensorError
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A tensor belongs to it by name, or when one of the patterns is found anywhere in its name (as smdebug does)."""
+
+    tensor_names: frozenset[str] = frozenset()
+    patterns: tuple[re.Pattern[str], ...] = ()
+
+    def has(self, name: str) -> bool:
+        return name in self.tensor_names or any(pattern.search(name) for pattern in self.patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class Collections:
+    """All collections of a job, from all its workers' files together, and how many workers it has."""
+
+    by_name: Mapping[str, Collection] = field(default_factory=dict)
+    workers: int = 1
+
+    def has(self, collection: str, name: str) -> bool:
+        found = self.by_name.get(collection)
+        return found is not None and found.has(name)
+
+
+def parse_collections(files: Iterable[tuple[str, bytes]]) -> Collections:
+    """The collections in these (key, content) files. Raises CorruptTensorError when one is not what smdebug writes."""
+    names: dict[str, set[str]] = {}
+    patterns: dict[str, dict[str, re.Pattern[str]]] = {}
+    workers = 1
+    for key, content in files:
+        try:
+            document = json.loads(content)
+            workers = max(workers, int(document.get("_meta", {}).get("num_workers", 1)))
+            for name, collection in document["collections"].items():
+                names.setdefault(name, set()).update(collection.get("tensor_names") or ())
+                patterns.setdefault(name, {}).update(_compiled(collection))
+        except (KeyError, TypeError, AttributeError, ValueError, re.error) as error:
+            raise CorruptTensorError(key, f"not a collections file ({type(error).__name__}: {error})") from error
+    return Collections(
+        {name: Collection(frozenset(names[name]), tuple(patterns[name].values())) for name in names}, workers
+    )
+
+
+def _compiled(collection: Mapping[str, Any]) -> dict[str, re.Pattern[str]]:
+    return {text: re.compile(text) for text in collection.get("include_regex") or ()}

@@ -1,0 +1,23 @@
+"""What can be wrong with stored tensors. "Not there yet" is no error: the reader simply stops before it."""
+
+from __future__ import annotations
+
+
+class CorruptTensorError(Exception):
+    """A file is damaged and waiting will not heal it. Permanent; the message names the file and what is wrong with
+    it.
+    """
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"{key} is damaged: {reason}")
+        self.key = key
+        self.reason = reason
+
+
+class TensorUnavailableError(LookupError):
+    """The tensor (or this reduction of it) was not saved at the step asked for."""
+
+    def __init__(self, name: str, step: int, what: str = "tensor") -> None:
+        super().__init__(f"{what} {name!r} was not saved at step {step}")
+        self.name = name
+        self.step = step

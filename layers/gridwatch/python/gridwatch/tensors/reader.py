@@ -1,0 +1,202 @@
+"""Reads a job's tensors step by step, again and again while the job runs, only what is new and what is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from gridwatch.tensors import layout
+from gridwatch.tensors.cache import Bounded
+from gridwatch.tensors.collections import Collections, parse_collections
+from gridwatch.tensors.errors import CorruptTensorError, TensorUnavailableError
+from gridwatch.tensors.index import WorkerStep, parse_index
+from gridwatch.tensors.ranges import read_ranges
+from gridwatch.tensors.reductions import reduce_tensor
+from gridwatch.tensors.source import ByteRange, TensorSource
+from gridwatch.tensors.steps import Gathering, SavedStep
+from gridwatch.tensors.wire import WireError, read_tensor
+
+_BATCH = 256  # index objects read at once
+_HISTORY = 50_000  # tensor places remembered of former steps
+_VALUES = 64 * 1024 * 1024  # bytes of decoded tensors remembered
+_ARRAY_OVERHEAD = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a reader has come: every step up to `step` was given out. Small, and JSON through `save` and
+    `restore`.
+    """
+
+    step: int = -1
+    collections: tuple[str, ...] = ()  # keys of the collections files, so that they need not be listed again
+
+    def save(self) -> dict[str, Any]:
+        return {"step": self.step, "collections": list(self.collections)}
+
+    @classmethod
+    def restore(cls, saved: Mapping[str, Any]) -> Cursor:
+        return cls(int(saved["step"]), tuple(saved["collections"]))
+
+
+class TensorReader:
+    """One job's tensors. Holds no position: `new_steps` says what came after a cursor."""
+
+    def __init__(self, source: TensorSource, open_other: Callable[[str], TensorSource] | None = None) -> None:
+        self._source = source
+        self._open_other = open_other
+        self._others: dict[str, TensorReader] = {}
+        self._collections: Collections | None = None
+        self._collection_keys: tuple[str, ...] = ()
+        self._history: Bounded[int, SavedStep] = Bounded(_HISTORY)
+        self._values: Bounded[ByteRange, NDArray[Any]] = Bounded(_VALUES)
+        self._fetched: dict[ByteRange, bytes] = {}
+
+    def has_ended(self) -> bool:
+        """Whether the end marker is there. SageMaker writes it; elsewhere the hook or the runner does."""
+        return layout.END_MARKER in self._source.keys(layout.END_MARKER, limit=1)
+
+    def new_steps(self, cursor: Cursor, *, ended: bool = False) -> Iterator[SavedStep]:
+        """The steps after the cursor that are final, in increasing order, each once.
+
+        A step is final when every worker has reached it, or the job has `ended`. An index object that ends early is
+        "not yet": nothing from it on is given. Raises CorruptTensorError at a damaged one (and at one that ends early
+        when the job is over) after the steps before it were given.
+        """
+        collections = self.read_collections(cursor.collections, ended=ended)
+        if collections is None:
+            return
+        gathering = Gathering(cursor.step, collections.workers)
+        settled = -1
+        try:
+            for count, worker_steps in enumerate(self._index_objects(cursor.step, ended=ended)):
+                if count % _BATCH == 0:
+                    # One batch behind: an object filled in late, whose steps lie before its neighbours', is still in
+                    # time.
+                    yield from self._remembered(gathering.take(settled))
+                    settled = gathering.settled()
+                gathering.add(worker_steps)
+        except CorruptTensorError:
+            yield from self._remembered(gathering.take(gathering.settled()))
+            raise
+        yield from self._remembered(gathering.take(None if ended else gathering.settled()))
+
+    def cursor_at(self, step: int) -> Cursor:
+        """The cursor after `step` was dealt with."""
+        return Cursor(step, self._collection_keys)
+
+    def collections(self) -> Collections:
+        """The job's collections as read by the last `new_steps`; empty before any were written."""
+        return self._collections or self.read_collections(ended=True) or Collections()
+
+    def read_collections(self, known: Sequence[str] = (), *, ended: bool = False) -> Collections | None:
+        """Reads the collections again (hooks rewrite them when new tensors appear); None while there are none yet."""
+        keys = tuple(known) or tuple(filter(layout.is_collections_key, self._source.keys(layout.COLLECTIONS_PREFIX)))
+        contents = self._source.read([ByteRange(key) for key in keys])
+        files = [(key, content) for key, content in zip(keys, contents, strict=True) if content]
+        if not files:
+            return Collections() if ended else None
+        self._collections = parse_collections(files)
+        self._collection_keys = keys if len(keys) >= self._collections.workers else ()
+        return self._collections
+
+    def step(self, step: int) -> SavedStep | None:
+        """What was saved at a former step, from memory or read again; None when nothing was saved at it."""
+        found = self._history.get(step)
+        if found is None:
+            self._recall(step)
+            found = self._history.get(step)
+        return found
+
+    def prefetch(self, places: Iterable[ByteRange]) -> frozenset[ByteRange]:
+        """Reads the bytes of these places in few requests, for `value` to find, and forgets those of the call before.
+
+        Returns the places whose bytes are not (wholly) there yet.
+        """
+        wanted = {place for place in places if self._values.get(place) is None}
+        self._fetched = read_ranges(self._source, wanted)
+        return frozenset(wanted - self._fetched.keys())
+
+    def value_at(self, place: ByteRange, name: str) -> NDArray[Any]:
+        """The tensor at a place. Raises CorruptTensorError when it is not there, is damaged, or is another tensor."""
+        value = self._values.get(place)
+        if value is not None:
+            return value
+        record = self._fetched.pop(place, None) or read_ranges(self._source, [place]).get(place)
+        if record is None:
+            raise CorruptTensorError(
+                place.key, f"it ends before byte {place.start + (place.length or 0)}, or is missing"
+            )
+        try:
+            stored = read_tensor(record)
+        except WireError as error:
+            raise CorruptTensorError(place.key, f"at byte {place.start}: {error}") from error
+        if stored.name != name:
+            raise CorruptTensorError(place.key, f"at byte {place.start}: {stored.name!r} where the index says {name!r}")
+        self._values.put(place, stored.value, stored.value.nbytes + _ARRAY_OVERHEAD)
+        return stored.value
+
+    def value(self, saved: SavedStep, name: str, worker: str | None = None) -> NDArray[Any]:
+        """The tensor saved at a step by `worker` (by default the first). Raises TensorUnavailableError if it was
+        not.
+        """
+        place = saved.place(name, worker)
+        if place is None:
+            raise TensorUnavailableError(name, saved.step)
+        return self.value_at(place, name)
+
+    def reduction(
+        self, saved: SavedStep, name: str, kind: str, *, absolute: bool = False, worker: str | None = None
+    ) -> float:
+        """A reduction (mean, min, max, std, variance, sum, prod, l1, l2): the one saved, or computed from the
+        tensor.
+        """
+        place = saved.reductions(name, worker).get((kind, absolute))
+        if place is None:
+            return reduce_tensor(self.value(saved, name, worker), kind, absolute=absolute)
+        stored_name = f"smdebug/reductions/{'abs_' if absolute else ''}{kind}/{name}"
+        return float(self.value_at(place, stored_name).reshape(-1)[0])
+
+    def other(self, location: str) -> TensorReader:
+        """The reader of another job's tensors. Raises LookupError when this reader cannot open other jobs."""
+        if self._open_other is None:
+            raise LookupError(f"{location}: tensors of other jobs cannot be read here")
+        if location not in self._others:
+            self._others[location] = TensorReader(self._open_other(location), self._open_other)
+        return self._others[location]
+
+    def _index_objects(self, after: int, *, ended: bool) -> Iterator[list[WorkerStep]]:
+        """What each index object after a step says, up to the first that ends early."""
+        keys = self._source.keys(layout.INDEX_PREFIX, layout.index_key_after(after) if after >= 0 else "")
+        named = [(key, *parsed) for key in keys if (parsed := layout.parse_index_key(key)) is not None]
+        for start in range(0, len(named), _BATCH):
+            batch = named[start : start + _BATCH]
+            contents = self._source.read([ByteRange(key) for key, _, _ in batch])
+            for (key, step, worker), content in zip(batch, contents, strict=True):
+                steps = parse_index(key, step, worker, content or b"")
+                if steps is not None:
+                    yield steps
+                elif ended:
+                    raise CorruptTensorError(key, "it ends early, and the job is over")
+                else:
+                    return
+
+    def _remembered(self, steps: Iterable[SavedStep]) -> Iterator[SavedStep]:
+        for each in steps:
+            self._history.put(each.step, each, len(each.names))
+            yield each
+
+    def _recall(self, step: int) -> None:
+        """Reads the index around a former step again: the object of each worker at or after it describes it."""
+        workers = self.collections().workers
+        keys = self._source.keys(layout.INDEX_PREFIX, layout.index_key_before(step), limit=32 * workers)
+        gathering = Gathering(step - 1, workers)
+        named = [(key, *parsed) for key in keys if (parsed := layout.parse_index_key(key)) is not None]
+        contents = self._source.read([ByteRange(key) for key, _, _ in named])
+        for (key, number, worker), content in zip(named, contents, strict=True):
+            gathering.add(parse_index(key, number, worker, content or b"") or [])
+        for _ in self._remembered(gathering.take(max(gathering.settled(), step))):
+            pass

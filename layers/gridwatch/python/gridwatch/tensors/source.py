@@ -1,0 +1,86 @@
+"""Where the bytes of a tensor folder come from: a small protocol, and its implementation for local folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+
+class ByteRange(NamedTuple):
+    """`length` bytes of an object from `start`; all of it when `length` is None."""
+
+    key: str
+    start: int = 0
+    length: int | None = None
+
+
+class TensorSource(Protocol):
+    """A folder of objects. Keys are relative to the folder and use forward slashes.
+
+    Neither call raises for what is not there; both raise for what cannot be reached: OSError, or what
+    gridwatch.failures has for it.
+    """
+
+    def keys(self, prefix: str, after: str = "", limit: int | None = None) -> Sequence[str]:
+        """The keys that start with `prefix` and sort after `after`, in lexicographic order; the first `limit` of
+        them.
+        """
+        ...
+
+    def read(self, ranges: Sequence[ByteRange]) -> Sequence[bytes | None]:
+        """The bytes of each range, in order: None where there is no such object, fewer bytes where it ends early."""
+        ...
+
+
+class LocalSource:
+    """A folder on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._root = f"{folder}/"
+
+    def keys(self, prefix: str, after: str = "", limit: int | None = None) -> Sequence[str]:
+        found: list[str] = []
+        _walk(self._root, prefix.rpartition("/")[0], after, found)
+        return sorted(key for key in found if key.startswith(prefix) and key > after)[:limit]
+
+    def read(self, ranges: Sequence[ByteRange]) -> Sequence[bytes | None]:
+        return [_read(self._root + key, start, length) for key, start, length in ranges]
+
+
+def _walk(root: str, folder: str, after: str, found: list[str]) -> None:
+    try:
+        entries = list(os.scandir(root + folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        key = f"{folder}/{entry.name}" if folder else entry.name
+        if not entry.is_dir():
+            found.append(key)
+        elif f"{key}/~" > after:  # else everything in it sorts before `after`
+            _walk(root, key, after, found)
+
+
+def _read(path: str, start: int, length: int | None) -> bytes | None:
+    # Plain system calls: a finished job has thousands of small files, and a buffered file object costs as much as
+    # reading one.
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        wanted = os.fstat(descriptor).st_size - start if length is None else length
+        return _pread(descriptor, wanted, start)
+    finally:
+        os.close(descriptor)
+
+
+def _pread(descriptor: int, wanted: int, start: int) -> bytes:
+    data = os.pread(descriptor, max(wanted, 0), start)
+    while len(data) < wanted:  # one read gives at most 2 GiB
+        more = os.pread(descriptor, wanted - len(data), start + len(data))
+        if not more:
+            break
+        data += more
+    return data

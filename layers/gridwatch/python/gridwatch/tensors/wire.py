@@ -1,0 +1,208 @@
+"""Reads one tensor out of the record that an index points at: TFRecord framing around an `Event` protocol buffer.
+
+Only what smdebug writes is understood, by hand, because importing protobuf costs more than a whole evaluation.
+Formats: TensorFlow's record format, event.proto, summary.proto, tensor.proto and types.proto; protobuf's encoding
+guide.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridwatch.tensors.checksum import masked_crc32c
+
+_TYPE_NAMES: dict[int, str] = {
+    1: "<f4", 2: "<f8", 3: "<i4", 4: "u1", 5: "<i2", 6: "i1", 8: "<c8", 9: "<i8", 10: "?", 11: "i1", 12: "u1",
+    13: "<i4", 15: "<i2", 16: "<u2", 17: "<u2", 18: "<c16", 19: "<f2", 22: "<u4", 23: "<u8",
+}  # fmt: skip
+_DTYPES = {number: np.dtype(name) for number, name in _TYPE_NAMES.items()}
+_BFLOAT16 = 14
+_STRING = 7
+
+_HEADER = struct.Struct("<QI")
+_FOOTER = struct.Struct("<I")
+FRAME = _HEADER.size + _FOOTER.size
+# smdebug does not checksum payloads; it writes the checksum of this constant in their place.
+_UNCHECKED = masked_crc32c(b"0x12345678")
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+class WireError(ValueError):
+    """The bytes are not the record they should be."""
+
+
+class StoredTensor(NamedTuple):
+    name: str
+    value: NDArray[Any]
+
+
+def read_tensor(record: bytes | memoryview) -> StoredTensor:
+    """The tensor in one framed record, as a read-only array of the shape and type it was saved with.
+
+    Strings come as an array of str. Raises WireError when the frame, its checksums or the message are damaged.
+    """
+    data = memoryview(record)
+    try:
+        return _tensor_of_event(data, *_payload(data))
+    except (IndexError, struct.error, UnicodeDecodeError) as error:
+        raise WireError(f"not an event: {error}") from error
+
+
+def _payload(data: memoryview) -> tuple[int, int]:
+    length, checksum = _HEADER.unpack_from(data)
+    if length + FRAME != len(data):
+        raise WireError(f"a record of {length} bytes where the index says {len(data) - FRAME}")
+    if masked_crc32c(data[:8]) != checksum:
+        raise WireError("checksum of the record's length")
+    start, end = _HEADER.size, _HEADER.size + length
+    (checksum,) = _FOOTER.unpack_from(data, end)
+    if checksum not in (_UNCHECKED, masked_crc32c(data[start:end]) if checksum != _UNCHECKED else _UNCHECKED):
+        raise WireError("checksum of the record's content")
+    return start, end
+
+
+def _tensor_of_event(data: memoryview, start: int, end: int) -> StoredTensor:
+    for number, summary_start, summary_end in _fields(data, start, end):
+        if number == 5:  # Event.summary
+            for inner, value_start, value_end in _fields(data, summary_start, summary_end):
+                if inner == 1:  # Summary.value
+                    return _summary_value(data, value_start, value_end)
+    raise WireError("an event without a tensor")
+
+
+def _summary_value(data: memoryview, start: int, end: int) -> StoredTensor:
+    name = ""
+    value: NDArray[Any] | None = None
+    for number, field, stop in _fields(data, start, end):
+        if number == 1:
+            name = str(data[field:stop], "utf-8")
+        elif number == 2:  # simple_value: a scalar of a plain TensorBoard event
+            value = np.frombuffer(data[field : field + 4], dtype="<f4")
+        elif number == 8:
+            value = _tensor(data, field, stop)
+    if value is None:
+        raise WireError(f"a summary {name!r} without a tensor")
+    return StoredTensor(name, value)
+
+
+def _tensor(data: memoryview, start: int, end: int) -> NDArray[Any]:
+    number_of_type = 0
+    shape: list[int] = []
+    content: memoryview | None = None
+    strings: list[str] = []
+    values: list[tuple[int, int, int]] = []
+    for number, field, stop in _fields(data, start, end):
+        if number == 1:
+            number_of_type = field
+        elif number == 2:
+            shape = [_dimension(data, a, b) for inner, a, b in _fields(data, field, stop) if inner == 2]
+        elif number == 4:
+            content = data[field:stop]
+        elif number == 8:
+            strings.append(str(data[field:stop], "utf-8"))
+        elif number in _REPEATED:
+            values.append((number, field, stop))
+    if strings or number_of_type in (0, _STRING):
+        return _shaped(np.array(strings, dtype=np.str_), shape)
+    if content is None and values:
+        return _repeated(data, values, number_of_type, shape)
+    return _shaped(_numbers(content if content is not None else memoryview(b""), number_of_type), shape)
+
+
+def _numbers(content: memoryview, number_of_type: int) -> NDArray[Any]:
+    if number_of_type == _BFLOAT16:  # the upper half of a float32
+        return (np.frombuffer(content, dtype="<u2").astype("<u4") << 16).view("<f4")
+    dtype = _DTYPES.get(number_of_type)
+    if dtype is None:
+        raise WireError(f"tensors of type {number_of_type} are not known")
+    if len(content) % dtype.itemsize:
+        raise WireError(f"{len(content)} bytes are no whole number of {dtype} values")
+    return np.frombuffer(content, dtype=dtype)
+
+
+def _shaped(flat: NDArray[Any], shape: list[int]) -> NDArray[Any]:
+    if len(shape) == 1 and shape[0] == flat.size:
+        return flat
+    try:
+        return flat.reshape(shape)
+    except ValueError as error:
+        raise WireError(f"{flat.size} values do not make the shape {tuple(shape)}") from error
+
+
+# float_val, double_val, int_val, int64_val, bool_val: smdebug never writes them, other writers of the format may.
+_REPEATED: dict[int, str | None] = {5: "<f4", 6: "<f8", 7: None, 10: None, 11: None}
+
+
+def _repeated(
+    data: memoryview, values: list[tuple[int, int, int]], number_of_type: int, shape: list[int]
+) -> NDArray[Any]:
+    found: list[float] = []
+    for number, start, end in values:
+        dtype = _REPEATED[number]
+        if dtype is not None:
+            found.extend(np.frombuffer(data[start:end], dtype=dtype).tolist())
+        else:
+            position = start
+            while position < end:
+                value, position = _varint(data, position)
+                found.append(value - (1 << 64) if value >> 63 else value)
+    target = _DTYPES.get(number_of_type)
+    if target is None:
+        raise WireError(f"tensors of type {number_of_type} are not known")
+    return _shaped(np.array(found, dtype=target), shape)
+
+
+def _dimension(data: memoryview, start: int, end: int) -> int:
+    for number, field, _ in _fields(data, start, end):
+        if number == 1:
+            return field
+    return 0
+
+
+def _fields(data: memoryview, position: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Number, start and end of each field; for a varint its value stands in place of its start."""
+    while position < end:
+        key = data[position]
+        position += 1
+        if key > 127:
+            key, position = _varint(data, position - 1)
+        kind = key & 7
+        if kind == _BYTES:
+            length = data[position]
+            position += 1
+            if length > 127:
+                length, position = _varint(data, position - 1)
+            start, position = position, position + length
+            if position > end:
+                raise WireError("a field longer than its message")
+            yield key >> 3, start, position
+        elif kind == _VARINT:
+            value, position = _varint(data, position)
+            yield key >> 3, value, position
+        elif kind == _FIXED64:
+            position += 8
+            yield key >> 3, position - 8, position
+        elif kind == _FIXED32:
+            position += 4
+            yield key >> 3, position - 4, position
+        else:
+            raise WireError(f"field type {kind}")
+
+
+def _varint(data: memoryview, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 128:
+            return value, position
+        shift += 7
+        if shift > 63:
+            raise WireError("a varint of more than ten bytes")
