@@ -69,7 +69,7 @@ def test_a_row_with_other_columns_is_refused(tmp_path: Path) -> None:
 def tables(tmp_path: Path) -> duckdb.DuckDBPyConnection:
     """The tables of one experiment as views in DuckDB, by the names under which Athena has them."""
     facts = some_facts(a_trial(0), a_trial(1), a_trial(2, state=TrialState.RUNNING, final_metrics={}), a_trial(3))
-    made: dict[schemas.Table, Any] = {table: () for table in schemas.TABLES}
+    made: dict[schemas.Table, Any] = dict.fromkeys(schemas.TABLES, ())
     made[schemas.TRIALS] = rows.trial_rows(facts, STAMP)
     made[schemas.PARAMETERS] = rows.parameter_rows(facts, STAMP)
     connection = duckdb.connect()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from gridwatch.rules.finding import Finding
 from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, TrialState
 from gridwatch.tables import rows, schemas
 from gridwatch.tables.facts import Point, TrialFacts
+from gridwatch.tensors.modes import Mode
 from tests.unit.tables.facts_of import LOSS_RULE, NOON, STAMP, a_trial, an_experiment, some_facts
 
 EVALUATION = RuleEvaluationRecord(
@@ -19,7 +22,7 @@ EVALUATION = RuleEvaluationRecord(
     rule_name="loss",
     status="IssuesFound",
     details="loss rose at step 12",
-    finding={"step": 12, "tensor": "train-logloss", "observed": 1.5, "threshold": 5, "details": "rose by 50 %"},
+    finding={"step": 12, "tensor": "train-logloss", "observed": 1.5, "threshold": 5, "sentence": "rose by 50 %"},
     updated_at=NOON,
 )
 REACTION = ReactionRecord(
@@ -101,7 +104,17 @@ def test_a_finding_carries_its_values_and_what_was_done() -> None:
     facts = replace(facts, trials=(replace(facts.trials[0], evaluations=(EVALUATION,), reactions=(REACTION,)),))
     (row,) = rows.finding_rows(facts, STAMP)
     assert (row["step"], row["tensor"], row["observed"], row["threshold"]) == (12, "train-logloss", 1.5, 5.0)
+    assert row["details"] == "rose by 50 %"
     assert (row["rule"], row["action"], row["outcome"]) == ("LossNotDecreasing", "stop", "stop requested")
+
+
+def test_what_is_not_finite_in_a_finding_is_a_number_in_its_row() -> None:
+    facts = some_facts(a_trial())
+    finding = Finding(rule="MetricNonFinite", step=4, mode=Mode.TRAIN, sentence="loss is nan", observed=math.nan)
+    evaluation = replace(EVALUATION, finding=finding.as_json())
+    facts = replace(facts, trials=(replace(facts.trials[0], evaluations=(evaluation,)),))
+    (row,) = rows.finding_rows(facts, STAMP)
+    assert math.isnan(row["observed"])
 
 
 def test_a_finding_nobody_has_reacted_to_yet_has_a_row_without_action() -> None:
@@ -134,6 +147,14 @@ def test_curves_that_could_not_be_read_make_trial_and_experiment_incomplete() ->
     facts = some_facts(a_trial(), read=False)
     (row,) = rows.trial_rows(facts, STAMP)
     assert (row["complete"], rows.experiment_row(facts, STAMP)["complete"]) == (False, False)
+
+
+def test_a_rule_still_in_progress_makes_a_finished_trial_incomplete() -> None:
+    facts = some_facts(a_trial())
+    running = replace(EVALUATION, status="InProgress", finding=None)
+    facts = replace(facts, trials=(replace(facts.trials[0], evaluations=(running,)),))
+    (row,) = rows.trial_rows(facts, STAMP)
+    assert row["complete"] is False
 
 
 def test_a_trial_that_is_not_on_record_yet_makes_the_experiment_incomplete() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gridwatch.state.records import ExperimentRecord, ReactionRecord, RuleEvaluationRecord, RulePolicy, TrialRecord
+from gridwatch.verdicts.status import RuleStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,14 @@ class ExperimentFacts:
     trials: tuple[TrialFacts, ...]
     curves: Mapping[str, CurveCount]
 
-    def trial_complete(self, trial: TrialRecord) -> bool:
-        """Nothing more will come of this trial, and what came was read."""
-        count = self.curves.get(trial.trial_id)
-        return trial.state.is_finished and (count is None or count.complete)
+    def trial_complete(self, facts: TrialFacts) -> bool:
+        """Nothing more will come of this trial or of its rules, and what came was read."""
+        count = self.curves.get(facts.trial.trial_id)
+        rules_over = all(RuleStatus(evaluation.status).is_final for evaluation in facts.evaluations)
+        return facts.trial.state.is_finished and rules_over and (count is None or count.complete)
 
     @property
     def complete(self) -> bool:
         """True when every trial of the current spec is on record and every recorded trial is complete."""
         recorded = {facts.trial.trial_id for facts in self.trials}
-        return recorded.issuperset(self.record.trial_ids) and all(self.trial_complete(f.trial) for f in self.trials)
+        return recorded.issuperset(self.record.trial_ids) and all(map(self.trial_complete, self.trials))

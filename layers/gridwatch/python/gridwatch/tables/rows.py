@@ -70,7 +70,7 @@ def trial_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
             "instance_type": trial.instance_type,
             "instance_count": trial.instance_count,
             "model_uri": trial.model_uri,
-            "complete": facts.trial_complete(trial),
+            "complete": facts.trial_complete(each),
             **_provenance(stamp),
         }
 
@@ -150,9 +150,9 @@ def _finding(evaluation: RuleEvaluationRecord | None, reaction: ReactionRecord |
     return {
         "step": document.get("step"),
         "tensor": document.get("tensor"),
-        "observed": _number(document.get("observed")),
-        "threshold": _number(document.get("threshold")),
-        "details": document.get("details") or (evaluation.details if evaluation else None),
+        "observed": _measured(document.get("observed")),
+        "threshold": _measured(document.get("threshold")),
+        "details": document.get("sentence") or (evaluation.details if evaluation else None),
         "finding": _json(document) if document else None,
         "found_at": evaluation.updated_at if evaluation else None,
     }
@@ -189,6 +189,11 @@ def _hypothesis(hypothesis: str | Mapping[str, Any] | None) -> str | None:
 def _number(value: object) -> float | None:
     # True is an int to Python, not to a reader of a column of numbers.
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _measured(value: float | str | None) -> float | None:
+    # A finding's JSON holds what is not finite as text: "nan", "inf".
+    return None if value is None else float(value)
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:

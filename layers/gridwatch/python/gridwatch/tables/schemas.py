@@ -112,7 +112,9 @@ TRIALS = Table(
         Column("instance_type", _TEXT, "Instance type of the job"),
         Column("instance_count", _INTEGER, "Instances of the job"),
         Column("model_uri", _TEXT, "Address of the model artifact"),
-        Column("complete", _FLAG, "True when the trial is over and its metrics could be read to their end"),
+        Column(
+            "complete", _FLAG, "True when the trial and its rules are over and its metrics could be read to their end"
+        ),
         *_PROVENANCE,
     ),
 )

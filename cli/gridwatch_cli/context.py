@@ -1,0 +1,65 @@
+"""What every command works with: where the deployment is, and what is made of it when it is first needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import typer
+
+from gridwatch.clock import Clock, SystemClock
+from gridwatch_cli.settings import Environment
+
+if TYPE_CHECKING:
+    from gridwatch.state.store import StateStore
+    from gridwatch_cli.athena import Answer
+    from gridwatch_cli.deployment import Deployment
+    from gridwatch_cli.session import Session
+
+# boto3 takes a third of a second to import: only commands that talk to AWS pay for it.
+# ruff: noqa: PLC0415
+
+
+@dataclass
+class Cloud:
+    """One deployment, as commands use it."""
+
+    environment: Environment
+    stack: str
+    clock: Clock
+
+    @cached_property
+    def session(self) -> Session:
+        from gridwatch_cli.session import Session
+
+        return Session.discover(self.environment)
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        from gridwatch_cli.deployment import Deployment
+
+        return Deployment.find(self.session.cloudformation, self.stack)
+
+    @cached_property
+    def store(self) -> StateStore:
+        from gridwatch.aws.state_table import StateTable
+
+        return StateTable(self.deployment.state_table, self.session.dynamodb)
+
+    def ask(self, sql: str) -> Answer:
+        """The answer to a query in SQL, through Athena."""
+        from gridwatch_cli.athena import ask
+
+        return ask(self.session.athena, self.deployment, sql, self.clock)
+
+
+def cloud_of(context: typer.Context) -> Cloud:
+    """The cloud that the options before the command name."""
+    cloud = context.find_object(Cloud)
+    return cloud if cloud is not None else connect(None)
+
+
+def connect(stack: str | None) -> Cloud:
+    environment = Environment.read()
+    return Cloud(environment, stack or environment.stack, SystemClock())

@@ -1,0 +1,140 @@
+"""`gridwatch experiments` and `gridwatch status`: what Gridwatch has on record, as of now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from gridwatch.state.records import ExperimentRecord, JobRecord, RuleEvaluationRecord, TrialRecord
+from gridwatch.state.store import StateStore
+from gridwatch_cli.context import Cloud, cloud_of
+from gridwatch_cli.errors import CliError
+from gridwatch_cli.output import console, print_json, print_rows, table
+from gridwatch_cli.queries import JsonOption
+from gridwatch_cli.refusals import refusal_of
+
+WAITING_FOR_RULE = "NotStarted"  # a rule that the job runs under, of which nothing is recorded yet
+
+
+def experiments(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List all experiments, newest first."""
+    store = cloud_of(context).store
+    rows = [_summary(record, store.list_trials(record.name)) for record in store.list_experiments()]
+    columns = ("experiment", "owner", "trials", "finished", "failed", "stopped", "objective", "uploaded_at")
+    print_rows(columns, rows, as_json=as_json, empty="no experiments yet: upload a spec with `gridwatch submit`")
+
+
+def status(
+    context: typer.Context,
+    experiment: Annotated[str, typer.Argument(help="Name of the experiment.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show every job of an experiment, and the state of every rule of every job."""
+    cloud = cloud_of(context)
+    document = read_status(cloud, experiment)
+    if as_json:
+        print_json(document)
+        return
+    out = console()
+    out.print(f"{document['experiment']}: {_counted(trial['state'] for trial in document['trials'])}")
+    out.print(table(*_trial_lines(document["trials"])))
+    rules = [rule for trial in document["trials"] for rule in trial["rules"]]
+    if rules:
+        out.print(table(*_rule_lines(document["trials"])))
+    else:
+        out.print("no rules watch this experiment")
+
+
+def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
+    """The experiment with its trials, each with its rules. Raises CliError when it is not on record, saying why."""
+    record = cloud.store.get_experiment(experiment)
+    if record is None:
+        refusal = refusal_of(cloud.session.s3, cloud.deployment.experiments_bucket, experiment)
+        why = f": its spec was refused: {refusal}" if refusal else " (`gridwatch experiments` lists them)"
+        raise CliError(f"there is no experiment {experiment!r}{why}")
+    return {
+        "experiment": record.name,
+        "spec_key": record.spec_key,
+        "uploaded_at": record.uploaded_at,
+        "objective": record.document.get("objective"),
+        "trials": [_trial(cloud.store, record, trial) for trial in cloud.store.list_trials(record.name)],
+    }
+
+
+def _summary(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> Mapping[str, Any]:
+    states = Counter(trial.state.value for trial in trials)
+    objective = record.document.get("objective") or {}
+    return {
+        "experiment": record.name,
+        "owner": record.document.get("owner"),
+        "trials": len(trials),
+        "finished": sum(trial.state.is_finished for trial in trials),
+        "failed": states["failed"],
+        "stopped": states["stopped"],
+        "objective": f"{objective.get('direction')} {objective.get('metric')}",
+        "uploaded_at": record.uploaded_at,
+    }
+
+
+def _trial(store: StateStore, record: ExperimentRecord, trial: TrialRecord) -> Mapping[str, Any]:
+    job = store.get_job(trial.job_name)
+    metric = (record.document.get("objective") or {}).get("metric")
+    return {
+        "index": trial.index,
+        "trial_id": trial.trial_id,
+        "job_name": trial.job_name,
+        "state": trial.state.value,
+        "status": trial.status,
+        "secondary_status": trial.secondary_status,
+        "reason": trial.reason,
+        "hyperparameters": trial.hyperparameters,
+        "objective_value": trial.final_metrics.get(metric) if metric else None,
+        "final_metrics": trial.final_metrics,
+        "started_at": trial.started_at,
+        "ended_at": trial.ended_at,
+        "billable_seconds": trial.billable_seconds,
+        "rules": list(_rules(store, job, trial)),
+    }
+
+
+def _rules(store: StateStore, job: JobRecord | None, trial: TrialRecord) -> Iterable[Mapping[str, Any]]:
+    """Every rule the job runs under and every rule something is recorded of, so that none is passed over in silence."""
+    recorded = {evaluation.rule_name: evaluation for evaluation in store.list_rule_evaluations(trial.job_name)}
+    reactions = {reaction.rule_name: reaction for reaction in store.list_reactions(trial.job_name)}
+    policies = {policy.name: policy for policy in job.policies} if job else {}
+    for name in sorted(policies.keys() | recorded.keys()):
+        evaluation, policy, reaction = recorded.get(name), policies.get(name), reactions.get(name)
+        yield {
+            "rule": name,
+            "on_issue": policy.on_issue.value if policy else None,
+            "status": evaluation.status if evaluation else WAITING_FOR_RULE,
+            "step": _step(evaluation),
+            "details": evaluation.details if evaluation else None,
+            "action": reaction.action if reaction else None,
+            "outcome": reaction.outcome if reaction else None,
+            "updated_at": evaluation.updated_at if evaluation else None,
+        }
+
+
+def _step(evaluation: RuleEvaluationRecord | None) -> object:
+    return evaluation.finding.get("step") if evaluation and evaluation.finding else None
+
+
+def _trial_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+    columns = ("index", "job_name", "state", "secondary_status", "objective_value", "billable_seconds", "reason")
+    return columns, [[trial[column] for column in columns] for trial in trials]
+
+
+def _rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+    columns = ("rule", "on_issue", "status", "step", "action", "outcome", "details")
+    return ("job_name", *columns), [
+        [trial["job_name"], *(rule[column] for column in columns)] for trial in trials for rule in trial["rules"]
+    ]
+
+
+def _counted(states: Iterable[str]) -> str:
+    counts = Counter(states)
+    return ", ".join(f"{count} {state}" for state, count in counts.most_common()) or "no trials"

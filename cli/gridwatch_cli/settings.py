@@ -1,0 +1,40 @@
+"""The one place where the command line reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_STACK = "gridwatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the shell says: `endpoint_url` None stands for AWS itself, or for a local cloud that is running."""
+
+    endpoint_url: str | None
+    stack: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None) -> Environment:
+        source = os.environ if environment is None else environment
+        return cls(
+            endpoint_url=source.get("AWS_ENDPOINT_URL") or None,
+            stack=source.get("GRIDWATCH_STACK") or DEFAULT_STACK,
+        )
+
+
+def child_environment(**changes: str) -> dict[str, str]:
+    """The environment for a process that we start: ours, with these changes.
+
+    Without PYTHONDONTWRITEBYTECODE: importing aws-cdk-lib takes eight times longer when its .pyc files cannot be kept.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **changes}
+
+
+def project_root() -> Path:
+    """The checkout that this command was installed from: it holds the CDK app, the examples and the layers."""
+    return Path(__file__).resolve().parents[2]

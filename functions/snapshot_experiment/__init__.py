@@ -1,0 +1,1 @@
+"""Writes what is known about an experiment as tables."""

@@ -1,0 +1,79 @@
+"""One batch of messages: every experiment asked for once, and a failure of one kept away from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gridwatch.clock import Clock
+from gridwatch.failures import PermanentError
+from gridwatch.tables.facts import Stamp
+from snapshot_experiment.requests import Batch
+from snapshot_experiment.snapshot import SnapshotReport
+
+
+class Snapshots(Protocol):
+    def take(self, experiment: str, stamp: Stamp) -> SnapshotReport: ...
+
+    def changed_experiments(self) -> Iterable[str]: ...
+
+
+class Journal(Protocol):
+    """Where the outcome of each snapshot is told."""
+
+    def taken(self, report: SnapshotReport) -> None: ...
+
+    def refused(self, subject: str, reason: str) -> None:
+        """Asking again will not help."""
+        ...
+
+    def failed(self, subject: str, error: Exception) -> None:
+        """The message comes again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRunner:
+    """Takes the snapshots that a batch asks for. `time_left` says in seconds how long the invocation may still take."""
+
+    snapshots: Snapshots
+    journal: Journal
+    clock: Clock
+    request_id: str
+    time_left: Callable[[], float]
+    reserve: float = 60.0  # a schedule's tick begins no snapshot with less time left: the next tick goes on
+
+    def run(self, batch: Batch) -> Sequence[str]:
+        """Ids of the messages that must come again. What can never succeed is told and not asked for again."""
+        for message_id, reason in batch.unreadable.items():
+            self.journal.refused(message_id, reason)
+        failed = [
+            message_id
+            for experiment, message_ids in batch.experiments.items()
+            if not self._take(experiment)
+            for message_id in message_ids
+        ]
+        if batch.everything:
+            self._take_changed(taken=batch.experiments.keys())
+        return failed
+
+    def _take_changed(self, taken: Iterable[str]) -> None:
+        # A tick is not asked for again: the next one finds whatever this one could not do.
+        for experiment in self.snapshots.changed_experiments():
+            if self.time_left() < self.reserve:
+                return
+            if experiment not in taken:
+                self._take(experiment)
+
+    def _take(self, experiment: str) -> bool:
+        now = self.clock.now()
+        stamp = Stamp(f"{now:%Y%m%dT%H%M%SZ}-{self.request_id[:8]}", now)
+        try:
+            self.journal.taken(self.snapshots.take(experiment, stamp))
+        except PermanentError as error:
+            self.journal.refused(experiment, str(error))
+        except Exception as error:  # noqa: BLE001  the edge: one experiment's failure is not the others'
+            self.journal.failed(experiment, error)
+            return False
+        return True

@@ -1,0 +1,93 @@
+"""The curves of one job: every scalar of its metrics and losses, read from its tensors in few requests."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+
+from gridwatch.tables.facts import Point
+from gridwatch.tensors.collections import Collections
+from gridwatch.tensors.errors import CorruptTensorError
+from gridwatch.tensors.ranges import read_ranges
+from gridwatch.tensors.reader import Cursor, TensorReader
+from gridwatch.tensors.source import ByteRange, TensorSource
+from gridwatch.tensors.steps import SavedStep
+from gridwatch.tensors.wire import WireError, read_tensor
+
+_COLLECTIONS = ("metrics", "losses")
+_BATCH = 1024  # steps whose values are fetched together
+# A record starts with 12 bytes of framing; an Event's first field is its wall time (event.proto: double, field 1).
+_WALL_TIME_TAG = 0x09
+_WALL_TIME = struct.Struct("<d")
+_FRAME = 12
+
+
+class CurveReader:
+    """Reads one job's curves once, as they lie when `points` is called; then `complete` says if none are missing."""
+
+    def __init__(self, source: TensorSource, *, ended: bool) -> None:
+        self._source = source
+        self._ended = ended
+        self._missing = 0
+        self._damage: CorruptTensorError | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self._ended and not self._missing and self._damage is None
+
+    @property
+    def damage(self) -> CorruptTensorError | None:
+        """The first damaged file, when there was one."""
+        return self._damage
+
+    def points(self) -> Iterator[Point]:
+        """By step, then as the job wrote them. Damaged or missing values are left out, which `complete` tells."""
+        reader = TensorReader(self._source)
+        steps = self._steps(reader)
+        while batch := list(islice(steps, _BATCH)):
+            yield from self._points_of(batch, reader.collections())
+
+    def _steps(self, reader: TensorReader) -> Iterator[SavedStep]:
+        try:
+            yield from reader.new_steps(Cursor(), ended=self._ended)
+        except CorruptTensorError as error:
+            self._damage = self._damage or error
+
+    def _points_of(self, steps: Sequence[SavedStep], collections: Collections) -> Iterator[Point]:
+        places = [
+            (step, name, place)
+            for step in steps
+            for name in step.names
+            if any(collections.has(collection, name) for collection in _COLLECTIONS)
+            if (place := step.place(name)) is not None
+        ]
+        records = read_ranges(self._source, [place for _, _, place in places])
+        for step, name, place in places:
+            point = self._point(step, name, place, records.get(place))
+            if point is not None:
+                yield point
+
+    def _point(self, step: SavedStep, name: str, place: ByteRange, record: bytes | None) -> Point | None:
+        if record is None:
+            self._missing += 1
+            return None
+        try:
+            value = read_tensor(record).value
+        except WireError as error:
+            self._damage = self._damage or CorruptTensorError(place.key, f"at byte {place.start}: {error}")
+            return None
+        if value.size != 1:  # a tensor that merely stands in one of these collections is no point of a curve
+            return None
+        return Point(name, step.mode.name, step.step, float(value.reshape(-1)[0]), _wall_time(record))
+
+
+def _wall_time(record: bytes) -> datetime | None:
+    if len(record) < _FRAME + 1 + _WALL_TIME.size or record[_FRAME] != _WALL_TIME_TAG:
+        return None
+    (seconds,) = _WALL_TIME.unpack_from(record, _FRAME + 1)
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):  # the clock of a container may say anything
+        return None

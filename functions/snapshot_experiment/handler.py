@@ -1,0 +1,75 @@
+"""Entry: messages of queue `snapshot`, many at a time, become tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from gridwatch.aws.state_table import StateTable
+
+from gridwatch.aws.clients import client
+from gridwatch.aws.table_bucket import S3TableBucket
+from gridwatch.aws.tensor_source import S3Source
+from gridwatch.clock import SystemClock
+from gridwatch.settings import read_settings
+from gridwatch.storage import layout
+from snapshot_experiment.batch import BatchRunner
+from snapshot_experiment.requests import parse_batch
+from snapshot_experiment.settings import SnapshotSettings
+from snapshot_experiment.snapshot import SnapshotReport, SnapshotWriter
+
+logger = Logger(service="snapshot_experiment")
+metrics = Metrics(namespace="Gridwatch", service="snapshot_experiment")
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """An SQS event to a partial batch response."""
+    runner = BatchRunner(
+        snapshots=_writer(),
+        journal=LogJournal(),
+        clock=SystemClock(),
+        request_id=context.aws_request_id,
+        time_left=_seconds_left(context),
+    )
+    failed = runner.run(parse_batch(event))
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+class LogJournal:
+    """Tells of snapshots in the log and the metrics."""
+
+    def taken(self, report: SnapshotReport) -> None:
+        fields = {"snapshot_id": report.snapshot_id, "rows": dict(report.row_counts), "complete": report.complete}
+        logger.info("snapshot taken", experiment=report.experiment, **fields)
+        for damage in report.damaged:
+            logger.warning("tensors could not be read", experiment=report.experiment, damage=damage)
+        metrics.add_metric("SnapshotTaken", MetricUnit.Count, 1)
+
+    def refused(self, subject: str, reason: str) -> None:
+        logger.error("snapshot refused", subject=subject, reason=reason)
+        metrics.add_metric("SnapshotRefused", MetricUnit.Count, 1)
+
+    def failed(self, subject: str, error: Exception) -> None:
+        logger.error("snapshot failed", subject=subject, exc_info=error)
+        metrics.add_metric("SnapshotFailed", MetricUnit.Count, 1)
+
+
+@cache
+def _writer() -> SnapshotWriter:
+    settings = read_settings(SnapshotSettings)
+    bucket = settings.artifacts_bucket
+    return SnapshotWriter(
+        store=StateTable(settings.state_table),
+        open_tensors=lambda job: S3Source(client("s3"), bucket, layout.tensor_prefix(job)),
+        bucket=S3TableBucket(bucket),
+    )
+
+
+def _seconds_left(context: LambdaContext) -> Callable[[], float]:
+    return lambda: context.get_remaining_time_in_millis() / 1000

@@ -1,0 +1,45 @@
+"""What the messages of one batch ask for: snapshots by experiment, each with the messages that wait for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Ids of messages, by what they ask for; `unreadable` are those that ask for nothing we know, with the reason."""
+
+    experiments: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    everything: Sequence[str] = ()  # a schedule's tick: all experiments that changed since their last snapshot
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse_batch(event: Mapping[str, Any]) -> Batch:
+    """The records of an SQS event: many messages about one experiment ask for one snapshot."""
+    experiments: dict[str, list[str]] = {}
+    everything: list[str] = []
+    unreadable: dict[str, str] = {}
+    for record in event["Records"]:
+        message_id = record["messageId"]
+        try:
+            experiment = _experiment_of(json.loads(record["body"]))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            unreadable[message_id] = f"{type(error).__name__}: {error}"
+            continue
+        if experiment is None:
+            everything.append(message_id)
+        else:
+            experiments.setdefault(experiment, []).append(message_id)
+    return Batch(experiments, everything, unreadable)
+
+
+def _experiment_of(body: Mapping[str, Any]) -> str | None:
+    """The experiment a message names; None for a schedule's event."""
+    if body.get("type") == "SnapshotExperiment":
+        return str(body["experiment"])
+    if body.get("source") in ("aws.events", "aws.scheduler") and body.get("detail-type") == "Scheduled Event":
+        return None
+    raise ValueError(f"neither a SnapshotExperiment message nor a schedule's event: {sorted(body)}")

@@ -1,0 +1,12 @@
+"""What the deployment tells this function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotSettings:
+    state_table: str
+    artifacts_bucket: str
+    name_prefix: str
