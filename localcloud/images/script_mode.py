@@ -1,0 +1,153 @@
+"""Script mode as sagemaker-containers does it, for images that run as plain processes.
+
+Reads the configuration under ``$SAGEMAKER_BASE_DIR`` (a container's ``/opt/ml``), fetches and unpacks
+``sagemaker_submit_directory``, sets the ``SM_*`` variables and becomes ``python -m <program> --name value ...`` with the
+hyperparameters in alphabetical order. Needs the standard library, and boto3 when the code lies in S3; imports nothing of
+the local cloud, because it runs under the image's own interpreter.
+Contract: https://github.com/aws/sagemaker-containers (README, "List of provided environment variables").
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+FRAMEWORK_PREFIX = "sagemaker_"
+
+
+class UserCodeError(Exception):
+    """The job asks for code that cannot be run; the text is for the job's failure reason."""
+
+
+def decode(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
+    """Hyperparameters are JSON-encoded strings; what is not JSON is the string itself."""
+    return {name: _decoded(value) for name, value in hyperparameters.items()}
+
+
+def _decoded(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except (TypeError, ValueError):
+        return value
+
+
+def arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
+    """``--name value`` in alphabetical order (``-n`` for one letter), without the ``sagemaker_`` ones."""
+    words: list[str] = []
+    for name in sorted(hyperparameters):
+        if not name.startswith(FRAMEWORK_PREFIX):
+            words += [f"-{name}" if len(name) == 1 else f"--{name}", _text(hyperparameters[name])]
+    return words
+
+
+def environment(base: Path, hyperparameters: Mapping[str, Any], code: Path, module: str) -> dict[str, str]:
+    """The ``SM_*`` variables of a training container."""
+    config = base / "input" / "config"
+    resources = json.loads((config / "resourceconfig.json").read_text())
+    inputs = json.loads((config / "inputdataconfig.json").read_text())
+    own = {name: value for name, value in hyperparameters.items() if not name.startswith(FRAMEWORK_PREFIX)}
+    channels = {name: str(base / "input" / "data" / name) for name in sorted(inputs)}
+    training_env = {
+        "hosts": resources["hosts"],
+        "current_host": resources["current_host"],
+        "network_interface_name": resources["network_interface_name"],
+        "resource_config": resources,
+        "input_data_config": inputs,
+        "input_dir": str(base / "input"),
+        "input_config_dir": str(config),
+        "output_dir": str(base / "output"),
+        "output_data_dir": str(base / "output" / "data"),
+        "output_intermediate_dir": str(base / "output" / "intermediate"),
+        "model_dir": str(base / "model"),
+        "module_dir": str(code),
+        "module_name": module,
+        "user_entry_point": f"{module}.py",
+        "num_cpus": os.cpu_count() or 1,
+        "num_gpus": 0,
+        "log_level": int(hyperparameters.get("sagemaker_container_log_level", 20)),
+        "job_name": hyperparameters.get("sagemaker_job_name", os.environ.get("TRAINING_JOB_NAME", "")),
+    }
+    variables = dict(training_env, hps=own, channels=list(channels), user_args=arguments(own))
+    variables["framework_params"] = {k: v for k, v in hyperparameters.items() if k.startswith(FRAMEWORK_PREFIX)}
+    variables["training_env"] = dict(training_env, hyperparameters=own, channel_input_dirs=channels)
+    variables |= {f"channel_{name}": path for name, path in channels.items()}
+    variables |= {f"hp_{name}": value for name, value in own.items()}
+    return {f"SM_{name.upper()}": _text(value) for name, value in variables.items()}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+
+
+def fetch_code(source: str, code: Path) -> None:
+    """Bring the submitted source (an S3 or local archive, or a folder) into ``code``."""
+    code.mkdir(parents=True, exist_ok=True)
+    place = urlparse(source)
+    if place.scheme == "s3":
+        archive = code.parent / "sourcedir.tar.gz"
+        _download(place.netloc, place.path.lstrip("/"), archive)
+    else:
+        archive = Path(place.path)
+    if archive.is_dir():
+        code.rmdir()
+        code.symlink_to(archive, target_is_directory=True)
+        return
+    if not tarfile.is_tarfile(archive):
+        raise UserCodeError(f"sagemaker_submit_directory {source} is not a tar archive")
+    with tarfile.open(archive) as bundle:
+        bundle.extractall(code, filter="data")
+
+
+def _download(bucket: str, key: str, target: Path) -> None:
+    # Imported only here: half a second that a job with local code need not pay.
+    import boto3
+    from botocore.exceptions import ClientError
+
+    try:
+        boto3.client("s3").download_file(bucket, key, str(target))
+    except ClientError as error:
+        raise UserCodeError(f"sagemaker_submit_directory s3://{bucket}/{key}: {error}") from error
+
+
+def _install_requirements(code: Path, target: Path) -> None:
+    requirements = code / "requirements.txt"
+    if requirements.exists() and requirements.read_text().strip():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(target), "-r", str(requirements)]
+        if subprocess.run(command, check=False).returncode:
+            raise UserCodeError(f"pip could not install {requirements.name}")
+
+
+def main() -> None:
+    base = Path(os.environ["SAGEMAKER_BASE_DIR"])
+    hyperparameters = decode(json.loads((base / "input" / "config" / "hyperparameters.json").read_text()))
+    program = hyperparameters.get("sagemaker_program")
+    source = hyperparameters.get("sagemaker_submit_directory")
+    if not program or not source:
+        raise UserCodeError("script mode needs the hyperparameters sagemaker_program and sagemaker_submit_directory")
+    code, packages = base / "code", base / "packages"
+    fetch_code(source, code)
+    module = re.sub(r"\.py$", "", program).replace("/", ".")
+    if not (code / program).is_file():
+        raise UserCodeError(f"{program} is not in {source}")
+    _install_requirements(code, packages)
+    paths = [str(code), str(packages), os.environ.get("PYTHONPATH", "")]
+    variables = environment(base, hyperparameters, code, module)
+    variables["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    os.chdir(code)
+    # The script replaces this process, so that a stop's SIGTERM reaches it as a container's first process.
+    command = [sys.executable, "-u", "-m", module, *arguments(hyperparameters)]
+    os.execve(sys.executable, command, {**os.environ, **variables})
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserCodeError as problem:
+        Path(os.environ["SAGEMAKER_BASE_DIR"], "output", "failure").write_text(f"ClientError: {problem}")
+        sys.exit(f"ClientError: {problem}")

@@ -1,0 +1,1 @@
+"""SageMaker's training, experiment and search APIs, with jobs that really run as processes."""

@@ -1,0 +1,120 @@
+"""Debugger rules as evaluator processes: one per rule and job, reading the job's tensors while it trains.
+
+The evaluator's contract (docs/localcloud.md): one JSON document on stdin says what to evaluate; each line on stdout that is
+a JSON object with ``status`` is the rule's new status; all other lines are its log.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from localcloud import clock
+from localcloud.sagemaker.images import Image
+from localcloud.sagemaker.logs import LogStream
+from localcloud.sagemaker.platform import Platform
+from localcloud.sagemaker.process import JobProcess
+from localcloud.sagemaker.records import RuleStatus, TrainingJob
+from localcloud.sagemaker.state import JobStore
+
+_LOG = logging.getLogger(__name__)
+_FINAL = frozenset({"IssuesFound", "NoIssuesFound", "Error", "Stopped"})
+_DETAILS_LIMIT = 1024
+GROUP = "/aws/sagemaker/ProcessingJobs"
+
+
+class RuleRunner:
+    """Runs one rule's evaluator and puts what it says on the job."""
+
+    def __init__(self, job: TrainingJob, rule: Mapping[str, Any], image: Image, store: JobStore, platform: Platform) -> None:
+        self._job = job
+        self._rule = rule
+        self._image = image
+        self._store = store
+        self._platform = platform
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._status = "InProgress"
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name=f"rule-{self._name}", daemon=True)
+        self._thread.start()
+
+    def training_ended(self) -> None:
+        """No more tensors will come: mark the end for the evaluator, or close the rule that never began."""
+        self._ended.set()
+        if self._thread is None:
+            self._set("NoIssuesFound", "The training job ended before the rule was evaluated")
+
+    @property
+    def _name(self) -> str:
+        name: str = self._rule["RuleConfigurationName"]
+        return name
+
+    def _run(self) -> None:
+        try:
+            self._evaluate()
+        except Exception as error:
+            _LOG.exception("rule %s of %s", self._name, self._job.name)
+            self._set("Error", f"InternalServerError: {error}")
+
+    def _evaluate(self) -> None:
+        folder = self._platform.scratch / "rules" / f"{self._job.name}-{self._name}"
+        folder.mkdir(parents=True)
+        log = LogStream.create(self._platform.client("logs"), GROUP, f"{self._evaluation_job}/algo-1-{int(clock.now())}")
+        process = JobProcess.start(
+            self._image.command,
+            self._platform.environment(self._job.request["RoleArn"]) | {"HOME": str(folder), "TMPDIR": str(folder)},
+            folder,
+            self._platform.guard,
+            lambda line: self._read(line, log),
+            stdin=json.dumps(self._question()),
+        )
+        deadline = None
+        while not process.wait(0.2) and self._status == "InProgress":
+            log.flush()
+            if self._ended.is_set() and deadline is None:
+                deadline = clock.monotonic() + self._platform.settings.rule_grace
+            if deadline is not None and clock.monotonic() > deadline:
+                break
+        running = process.running
+        code = process.finish()
+        log.flush()
+        if self._status == "InProgress":
+            silent = f"The evaluator exited with code {code} without a status: {' / '.join(process.tail)}"
+            self._set(*(("Stopped", "The evaluator did not end with its training job") if running else ("Error", silent)))
+
+    def _read(self, line: str, log: LogStream) -> None:
+        log.write(line)
+        try:
+            said = json.loads(line)
+        except ValueError:
+            return
+        if isinstance(said, dict) and said.get("status") in _FINAL | {"InProgress"}:
+            self._set(said["status"], str(said.get("details", "")))
+
+    def _set(self, status: str, details: str) -> None:
+        if self._status in _FINAL:
+            return
+        self._status = status
+        rule = RuleStatus(self._name, self._evaluation_arn, status, details[:_DETAILS_LIMIT], clock.now())
+        self._store.update(self._job.name, lambda job: job.with_rule(rule))
+
+    def _question(self) -> dict[str, Any]:
+        return {
+            "training_job": self._job.name,
+            "training_job_arn": self._job.arn,
+            "rule_configuration": self._name,
+            "rule": self._rule.get("RuleParameters", {}).get("rule_to_invoke", self._name),
+            "parameters": {k: v for k, v in self._rule.get("RuleParameters", {}).items() if k != "rule_to_invoke"},
+            "tensors": self._job.tensors_uri,
+        }
+
+    @property
+    def _evaluation_arn(self) -> str:
+        return next(rule.evaluation_job_arn for rule in self._job.rules if rule.name == self._name)
+
+    @property
+    def _evaluation_job(self) -> str:
+        return self._evaluation_arn.rsplit("/", 1)[1]

@@ -1,0 +1,167 @@
+"""SageMaker as an HTTP service: one set of jobs and entities per account and region."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from localcloud.sagemaker import events
+from localcloud.sagemaker.errors import ServiceError, not_found, validation_error
+from localcloud.sagemaker.experiments import Experiments
+from localcloud.sagemaker.images import ImageMap
+from localcloud.sagemaker.platform import Platform
+from localcloud.sagemaker.records import TrainingJob, describe
+from localcloud.sagemaker.search import search
+from localcloud.sagemaker.state import JobStore
+from localcloud.sagemaker.tags import Tags, as_list
+from localcloud.sagemaker.timeseries import TimeSeries
+from localcloud.sagemaker.training import Training
+from localcloud.sagemaker.validation import validate
+
+_LOG = logging.getLogger(__name__)
+_TARGET = "SageMaker."
+_METRICS_PATHS = {"/BatchPutMetrics": "BatchPutMetrics", "/BatchGetMetrics": "BatchGetMetrics"}
+_UPDATABLE = ("ProfilerConfig", "ProfilerRuleConfigurations", "RemoteDebugConfig")
+
+Answer = dict[str, Any]
+Request = Mapping[str, Any]
+Response = tuple[int, dict[str, str], bytes]
+
+
+class RegionalSageMaker:
+    """The operations of one account and region."""
+
+    def __init__(self, images: ImageMap, platform: Platform) -> None:
+        self._jobs = JobStore(lambda job: platform.put_event(events.state_change(job)))
+        self._experiments = Experiments(self._jobs, platform)
+        self.training = Training(self._jobs, self._experiments, images, platform)
+        self._tags = Tags(self._jobs, self._experiments.stores)
+        self._series = TimeSeries(self._jobs, self._experiments.components)
+        self._operations = self._table()
+        self._lock = threading.RLock()
+
+    def _table(self) -> dict[str, Callable[[Request], Answer]]:
+        entities = self._experiments
+        table: dict[str, Callable[[Request], Answer]] = {
+            "CreateTrainingJob": self.training.create,
+            "DescribeTrainingJob": self.training.describe,
+            "StopTrainingJob": self.training.stop,
+            "ListTrainingJobs": self.training.list,
+            "UpdateTrainingJob": self._update_training_job,
+            "AddTags": self._tags.add,
+            "DeleteTags": self._tags.delete,
+            "ListTags": self._tags.list,
+            "AssociateTrialComponent": entities.associate,
+            "DisassociateTrialComponent": entities.disassociate,
+            "Search": self._search,
+            "BatchPutMetrics": self._series.put,
+            "BatchGetMetrics": self._series.get,
+        }
+        for store in entities.stores:
+            for verb, handler in {
+                "Create": entities.create, "Describe": entities.describe, "Update": entities.update, "Delete": entities.delete,
+            }.items():  # fmt: skip
+                table[f"{verb}{store.kind}"] = lambda request, handler=handler, store=store: handler(store, request)
+            table[f"List{store.kind}s"] = lambda request, store=store: entities.list(store, request)
+        return table
+
+    def call(self, service: str, operation: str, request: Request) -> Answer:
+        """Validate and perform one call. Raises ServiceError."""
+        validate(service, operation, request)
+        handler = self._operations.get(operation)
+        if handler is None:
+            raise ServiceError("UnknownOperationException", f"The local cloud does not have the SageMaker operation {operation}")
+        with self._lock:
+            return handler(request)
+
+    def _update_training_job(self, request: Request) -> Answer:
+        def change(job: TrainingJob) -> TrainingJob:
+            if job.status != "InProgress":
+                raise validation_error(f"Only a training job in status InProgress can be updated; this one is {job.status}.")
+            return replace(job, request={**job.request, **{k: request[k] for k in _UPDATABLE if k in request}})
+
+        job = self._jobs.update(request["TrainingJobName"], change, announce=False)
+        return {"TrainingJobArn": job.arn}
+
+    def _search(self, request: Request) -> Answer:
+        resource = request["Resource"]
+        records = {
+            "TrainingJob": self._job_records,
+            "Experiment": lambda: self._entity_records(0),
+            "ExperimentTrial": lambda: self._entity_records(1),
+            "ExperimentTrialComponent": lambda: self._entity_records(2),
+        }.get(resource)
+        if records is None:
+            raise validation_error(f"The local cloud cannot search for {resource}")
+        found, token = search(records(), request)
+        member = resource.removeprefix("Experiment") or "Experiment"
+        return {"Results": [{member: record} for record in found], **token}
+
+    def _job_records(self) -> list[Request]:
+        return [describe(job) | {"Tags": as_list(job.tags)} for job in self._jobs.all()]
+
+    def _entity_records(self, index: int) -> list[Request]:
+        store = self._experiments.stores[index]
+        records = []
+        for entity in store.all():
+            record = self._experiments.view(store, entity) | {"Tags": as_list(entity.tags)}
+            if store is self._experiments.components:
+                record["Parents"] = self._experiments.parents(entity.name)
+            records.append(record)
+        return records
+
+
+class SageMaker:
+    """The HTTP face: finds the account and region's part, and speaks JSON 1.1 (and sagemaker-metrics' REST)."""
+
+    def __init__(self, create: Callable[[str, str], RegionalSageMaker]) -> None:
+        self._create = create
+        self._parts: dict[tuple[str, str], RegionalSageMaker] = {}
+
+    def handle(self, account: str, region: str, headers: Mapping[str, str], path: str, body: bytes) -> Response:
+        """One request; the answer is (status, headers, body) and never an exception."""
+        part = self._parts.get((account, region))
+        if part is None:
+            part = self._parts.setdefault((account, region), self._create(account, region))
+        try:
+            service, operation = _operation(headers, path)
+            return _json(200, part.call(service, operation, _parsed(body)))
+        except ServiceError as refusal:
+            return _json(refusal.status, {"__type": refusal.code, "message": refusal.message})
+        except Exception:
+            _LOG.exception("request %s", headers.get("x-amz-target", path))
+            return _json(500, {"__type": "InternalFailure", "message": "The local cloud failed; see its log"})
+
+    def close(self, seconds: float) -> None:
+        """Stop all jobs, wait for them at most ``seconds``, and forget everything."""
+        parts, self._parts = list(self._parts.values()), {}
+        for part in parts:
+            part.training.close(seconds)
+
+
+def _operation(headers: Mapping[str, str], path: str) -> tuple[str, str]:
+    if path in _METRICS_PATHS:
+        return "sagemaker-metrics", _METRICS_PATHS[path]
+    target = headers.get("x-amz-target", "")
+    if not target.startswith(_TARGET):
+        raise not_found(f"No SageMaker operation at {path}")
+    return "sagemaker", target.removeprefix(_TARGET)
+
+
+def _parsed(body: bytes) -> Request:
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError as error:
+        raise ServiceError("SerializationException", f"The request is not JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise ServiceError("SerializationException", "The request is not a JSON object")
+    return request
+
+
+def _json(status: int, answer: Answer) -> Response:
+    headers = {"Content-Type": "application/x-amz-json-1.1"}
+    if status >= 400:
+        headers["x-amzn-ErrorType"] = answer["__type"]
+    return status, headers, json.dumps(answer).encode()

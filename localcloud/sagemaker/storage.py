@@ -1,0 +1,154 @@
+"""What the platform copies between S3 and a job's folders: channels in, artifacts out, synced folders all the time."""
+
+import json
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from botocore.exceptions import ClientError
+
+
+class InputError(Exception):
+    """A channel cannot be read; the text becomes the job's FailureReason."""
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """``s3://bucket/key`` as (bucket, key)."""
+    place = urlparse(uri)
+    return place.netloc, place.path.lstrip("/")
+
+
+def download_channel(s3: Any, channel: Mapping[str, Any], folder: Path) -> int:
+    """Copy a channel's objects into ``folder`` and return their number. Raises InputError in AWS's words when there are none."""
+    source = channel["DataSource"].get("S3DataSource")
+    if source is None:
+        raise InputError(f"ClientError: Channel {channel['ChannelName']}: only S3 data sources exist in the local cloud")
+    try:
+        objects = list(_objects(s3, source))
+        for bucket, key, relative in objects:
+            target = folder / relative
+            if not target.resolve().is_relative_to(folder.resolve()):
+                raise InputError(f"ClientError: Data download failed: object key {key} leaves the channel's folder")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            s3.download_file(bucket, key, str(target))
+    except ClientError as error:
+        raise InputError(f"ClientError: Data download failed:{error.response['Error'].get('Message', error)}") from error
+    if not objects:
+        raise InputError(
+            f"ClientError: Data download failed:No S3 objects found under S3 URL {source['S3Uri']!r} given in input data "
+            "source. Please ensure that the bucket exists in the selected region, that objects exist under that S3 prefix, "
+            "and that the role has s3:ListBucket permissions."
+        )
+    return len(objects)
+
+
+def _objects(s3: Any, source: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    bucket, key = split_uri(source["S3Uri"])
+    if source["S3DataType"] == "S3Prefix":
+        yield from _under_prefix(s3, bucket, key)
+        return
+    manifest = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    target, root = split_uri(manifest[0]["prefix"])
+    for name in manifest[1:]:
+        yield target, f"{root}{name}", name
+
+
+def _under_prefix(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, str, str]]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            if not item["Key"].endswith("/"):
+                yield bucket, item["Key"], _relative(item["Key"], prefix)
+
+
+def _relative(key: str, prefix: str) -> str:
+    """The path below the prefix read as a folder; a prefix that ends inside a name keeps that name whole."""
+    rest = key[len(prefix) :]
+    is_folder = prefix.endswith("/") or not prefix or rest.startswith("/")
+    return rest.lstrip("/") if is_folder else key[prefix.rfind("/") + 1 :]
+
+
+def upload_archive(s3: Any, folder: Path, uri: str) -> None:
+    """The folder's content as ``uri`` (a ``.tar.gz`` key)."""
+    bucket, key = split_uri(uri)
+    with tempfile.NamedTemporaryFile(suffix=".tar.gz", dir=folder.parent) as archive:
+        with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as bundle:
+            for path in sorted(folder.iterdir()):
+                bundle.add(path, arcname=path.name)
+        archive.flush()
+        s3.upload_file(archive.name, bucket, key)
+
+
+def upload_folder(s3: Any, folder: Path, uri: str) -> None:
+    """Every file below ``folder`` under the prefix ``uri``."""
+    FolderSync(s3, folder, uri).flush()
+
+
+def mark_end(s3: Any, uri: str) -> None:
+    """Tell readers of tensors that no more will come; the platform writes this marker, not the hook."""
+    bucket, prefix = split_uri(uri)
+    s3.put_object(Bucket=bucket, Key=f"{prefix.rstrip('/')}/training_job_end.ts", Body=b"")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    size: int
+    modified: int
+
+
+class FolderSync:
+    """Copies a growing folder to S3. A file goes up when it was the same at two looks in a row, so that none goes half written.
+
+    Files of ``index/`` go last: who sees an index file finds its events file.
+    """
+
+    def __init__(self, s3: Any, folder: Path, uri: str) -> None:
+        self._s3 = s3
+        self._folder = folder
+        self._bucket, self._prefix = split_uri(uri.rstrip("/") + "/")
+        self._looked: dict[Path, _Seen] = {}
+        self._sent: dict[Path, _Seen] = {}
+
+    def download(self) -> None:
+        """Fill the folder with what the prefix already holds (a checkpoint from an earlier attempt)."""
+        for _, key, relative in _under_prefix(self._s3, self._bucket, self._prefix):
+            target = self._folder / relative
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._s3.download_file(self._bucket, key, str(target))
+            self._sent[target] = _seen(target)
+
+    def look(self) -> None:
+        """Send what has stopped changing since the last look."""
+        found = {path: _seen(path) for path in self._files()}
+        settled = [path for path, seen in found.items() if self._looked.get(path) == seen]
+        self._looked = found
+        self._send(settled)
+
+    def flush(self) -> None:
+        """Send all that has not been sent: the writer has ended."""
+        self._send(self._files())
+
+    def _files(self) -> list[Path]:
+        if not self._folder.is_dir():
+            return []
+        paths = [Path(root) / name for root, _, names in os.walk(self._folder) for name in names if not name.endswith(".tmp")]
+        return sorted(paths, key=lambda path: ("index" in path.parts, path))
+
+    def _send(self, paths: list[Path]) -> None:
+        for path in paths:
+            seen = _seen(path)
+            if seen.size >= 0 and self._sent.get(path) != seen:
+                self._s3.upload_file(str(path), self._bucket, self._prefix + path.relative_to(self._folder).as_posix())
+                self._sent[path] = seen
+
+
+def _seen(path: Path) -> _Seen:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return _Seen(-1, -1)
+    return _Seen(status.st_size, status.st_mtime_ns)

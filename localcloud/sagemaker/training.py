@@ -1,0 +1,173 @@
+"""The operations on training jobs."""
+
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from localcloud import clock
+from localcloud.sagemaker.errors import validation_error
+from localcloud.sagemaker.experiments import Experiments
+from localcloud.sagemaker.images import ImageMap
+from localcloud.sagemaker.jobs import JobRunner
+from localcloud.sagemaker.metrics import LogMetrics
+from localcloud.sagemaker.paging import ordered, page
+from localcloud.sagemaker.platform import Platform
+from localcloud.sagemaker.records import RuleStatus, TrainingJob, describe, first_transition
+from localcloud.sagemaker.rules import RuleRunner
+from localcloud.sagemaker.state import JobStore
+
+Request = Mapping[str, Any]
+
+
+class Training:
+    """CreateTrainingJob, DescribeTrainingJob, StopTrainingJob and ListTrainingJobs of one account and region."""
+
+    def __init__(self, store: JobStore, experiments: Experiments, images: ImageMap, platform: Platform) -> None:
+        self._store = store
+        self._experiments = experiments
+        self._images = images
+        self._platform = platform
+        self._runners: dict[str, JobRunner] = {}
+        self._lock = threading.Lock()
+
+    def create(self, request: Request) -> dict[str, Any]:
+        """Start a job. Raises ServiceError for whatever AWS, or the lack of a local image, refuses."""
+        _check(request)
+        image = self._images.find(request["AlgorithmSpecification"]["TrainingImage"], "training")
+        evaluators = [
+            (rule, self._images.find(rule["RuleEvaluatorImage"], "evaluator"))
+            for rule in request.get("DebugRuleConfigurations", [])
+        ]
+        self._check_surroundings(request)
+        job = self._new_job(request)
+        self._store.add(job)
+        self._experiments.add_job_component(job)
+        rules = [RuleRunner(job, rule, evaluator, self._store, self._platform) for rule, evaluator in evaluators]
+        runner = JobRunner(job, image, self._store, self._platform, rules)
+        with self._lock:
+            self._runners[job.name] = runner
+        runner.start()
+        return {"TrainingJobArn": job.arn}
+
+    def describe(self, request: Request) -> dict[str, Any]:
+        return describe(self._store.get(request["TrainingJobName"]))
+
+    def stop(self, request: Request) -> dict[str, Any]:
+        """Ask the job to stop; a job that is over refuses, one already stopping does not mind."""
+
+        def change(job: TrainingJob) -> TrainingJob:
+            if job.is_terminal:
+                raise validation_error(
+                    f"The request was rejected because the training job is in status {job.status}. You can only stop jobs "
+                    "with status InProgress."
+                )
+            return job if job.status == "Stopping" else job.entering("Stopping", clock.now())
+
+        job = self._store.update(request["TrainingJobName"], change)
+        self._runners[job.name].stop()
+        return {}
+
+    def list(self, request: Request) -> dict[str, Any]:
+        """Summaries, newest first unless asked otherwise."""
+        keys = {"Name": "TrainingJobName", "CreationTime": "CreationTime", "Status": "TrainingJobStatus"}
+        summaries = [_summary(job) for job in self._store.all() if _listed(job, request)]
+        key = keys[request.get("SortBy", "CreationTime")]
+        descending = request.get("SortOrder", "Descending") == "Descending"
+        found, token = page(ordered(summaries, lambda item: item[key], descending), request, default=10)
+        return {"TrainingJobSummaries": found, **token}
+
+    def close(self, seconds: float) -> None:
+        """Stop every job and wait for the threads; used when the cloud goes down or forgets everything."""
+        self._store.mute()
+        with self._lock:
+            runners = list(self._runners.values())
+        for runner in runners:
+            runner.stop()
+        deadline = clock.monotonic() + seconds
+        for runner in runners:
+            runner.thread.join(max(0.0, deadline - clock.monotonic()))
+
+    def _check_surroundings(self, request: Request) -> None:
+        role = request["RoleArn"]
+        if not self._platform.has_role(role):
+            raise validation_error(
+                f"Could not assume role {role}. Please ensure that the role exists and allows principal "
+                "'sagemaker.amazonaws.com' to assume the role."
+            )
+        config = request.get("ExperimentConfig", {})
+        if name := config.get("ExperimentName"):
+            self._experiments.experiments.get(name)
+        if name := config.get("TrialName"):
+            self._experiments.trials.get(name)
+
+    def _new_job(self, request: Request) -> TrainingJob:
+        now, name = clock.now(), request["TrainingJobName"]
+        rules = tuple(
+            RuleStatus(rule["RuleConfigurationName"], self._rule_arn(name, rule["RuleConfigurationName"]), "InProgress", "", now)
+            for rule in request.get("DebugRuleConfigurations", [])
+        )
+        tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+        arn = self._platform.arn(f"training-job/{name}")
+        return TrainingJob(name, arn, request, now, now, (first_transition(now),), tags, rules=rules)
+
+    def _rule_arn(self, job: str, rule: str) -> str:
+        digest = hashlib.sha256(f"{job}/{rule}".encode()).hexdigest()[:8]
+        return self._platform.arn(f"processing-job/{job[:26]}-{rule[:26]}-{digest}".lower())
+
+
+def _check(request: Request) -> None:
+    """What the service checks beyond its model."""
+    for name in ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition"):
+        if name not in request:
+            raise validation_error(f"{name} is required for a training job that is not serverless")
+    algorithm, resources = request["AlgorithmSpecification"], request["ResourceConfig"]
+    if "TrainingImage" not in algorithm:
+        raise validation_error("The local cloud runs training images only: AlgorithmSpecification.TrainingImage is missing")
+    if resources.get("InstanceCount") != 1 or "InstanceGroups" in resources:
+        raise validation_error("The local cloud runs jobs on one host only: ResourceConfig.InstanceCount must be 1")
+    channels = request.get("InputDataConfig", [])
+    if "Pipe" in {algorithm["TrainingInputMode"], *(channel.get("InputMode") for channel in channels)}:
+        raise validation_error("The local cloud has no Pipe input mode: use File or FastFile")
+    _check_unique("channel names", (channel["ChannelName"] for channel in channels))
+    _check_unique("rule configuration names", (r["RuleConfigurationName"] for r in request.get("DebugRuleConfigurations", [])))
+    _check_unique("tag keys", (tag["Key"] for tag in request.get("Tags", [])))
+    if request.get("DebugRuleConfigurations") and "DebugHookConfig" not in request:
+        raise validation_error("DebugRuleConfigurations need a DebugHookConfig that says where the tensors are")
+    LogMetrics.parse(algorithm.get("MetricDefinitions", []))
+    _check_spot(request)
+
+
+def _check_spot(request: Request) -> None:
+    stopping = request["StoppingCondition"]
+    longest = stopping.get("MaxWaitTimeInSeconds")
+    if request.get("EnableManagedSpotTraining"):
+        if longest is None or longest < stopping.get("MaxRuntimeInSeconds", 86400):
+            raise validation_error("Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds")
+    elif longest is not None:
+        raise validation_error("MaxWaitTimeInSeconds is only valid with EnableManagedSpotTraining")
+
+
+def _check_unique(what: str, names: Iterable[str]) -> None:
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise validation_error(f"Duplicate {what}: {', '.join(twice)}")
+
+
+def _summary(job: TrainingJob) -> dict[str, Any]:
+    full = describe(job)
+    names = ("TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime", "TrainingJobStatus",
+             "SecondaryStatus")  # fmt: skip
+    return {name: full[name] for name in names if name in full}
+
+
+def _listed(job: TrainingJob, request: Request) -> bool:
+    return (
+        request.get("NameContains", "") in job.name
+        and request.get("StatusEquals", job.status) == job.status
+        and request.get("CreationTimeAfter", 0) <= job.created
+        and job.created <= request.get("CreationTimeBefore", job.created)
+        and request.get("LastModifiedTimeAfter", 0) <= job.modified
+        and job.modified <= request.get("LastModifiedTimeBefore", job.modified)
+    )
