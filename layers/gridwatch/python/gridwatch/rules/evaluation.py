@@ -96,7 +96,8 @@ class Evaluation:
             statuses[configuration.name] = RuleEvaluation(RuleStatus.IN_PROGRESS)
             if kept is not None and kept["rule"] == configuration.rule:
                 statuses[configuration.name] = _restore_status(kept)
-                rules[configuration.name].restore(kept["state"])
+                if not statuses[configuration.name].status.is_final:
+                    rules[configuration.name].restore(kept["state"])
         return cls(configurations, rules, statuses, Cursor.restore(saved["cursor"]))
 
     @property

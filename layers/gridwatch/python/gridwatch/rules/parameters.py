@@ -46,7 +46,7 @@ class Parameter:
         if value is None or (isinstance(value, str) and value.strip() in ("", "None") and self.default is None):
             return self._absent()
         try:
-            parsed = _PARSERS[self.kind](value)
+            parsed = self._choice(value) if self.choices else _PARSERS[self.kind](value)
             self._check(parsed)
         except (ValueError, TypeError, re.error) as error:
             raise RuleConfigurationError(f"{self.name} = {value!r}: {error}; allowed is {self.allowed}") from error
@@ -57,9 +57,15 @@ class Parameter:
             raise RuleConfigurationError(f"{self.name} is required: {self.meaning}")
         return self.default
 
+    def _choice(self, value: object) -> str:
+        # Debugger's own spellings are taken: "EVAL", "eval", "modes.EVAL".
+        word = _text(value).rpartition(".")[2].casefold()
+        for choice in self.choices:
+            if choice.casefold() == word:
+                return choice
+        raise ValueError("not one of the choices")
+
     def _check(self, parsed: Any) -> None:
-        if self.choices and parsed not in self.choices:
-            raise ValueError("not one of the choices")
         for number in parsed if isinstance(parsed, tuple) else (parsed,):
             if isinstance(number, (int, float)) and not isinstance(number, bool):
                 if self.minimum is not None and number < self.minimum:
