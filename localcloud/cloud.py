@@ -60,6 +60,10 @@ class LocalCloud:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    def wait(self) -> int:
+        """Block until it has ended, whoever ended it; returns its exit code."""
+        return self._process.wait()
+
     def stop(self, timeout: float = 15.0) -> None:
         """End it and everything that it started; safe to call twice."""
         if self._process.poll() is None:

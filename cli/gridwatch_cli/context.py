@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from gridwatch.clock import Clock, SystemClock
-from gridwatch_cli.settings import Environment
+from gridwatch_cli.local_state import RunningCloud
+from gridwatch_cli.settings import DEFAULT_STACK, Environment
 
 if TYPE_CHECKING:
     from gridwatch.state.store import StateStore
@@ -25,15 +27,18 @@ if TYPE_CHECKING:
 class Cloud:
     """One deployment, as commands use it."""
 
-    environment: Environment
+    open_session: Callable[[], Session]
     stack: str
     clock: Clock
 
+    @classmethod
+    def at(cls, running: RunningCloud) -> Cloud:
+        """The deployment in a local cloud."""
+        return cls(lambda: _session_with(running), DEFAULT_STACK, SystemClock())
+
     @cached_property
     def session(self) -> Session:
-        from gridwatch_cli.session import Session
-
-        return Session.discover(self.environment)
+        return self.open_session()
 
     @cached_property
     def deployment(self) -> Deployment:
@@ -61,5 +66,18 @@ def cloud_of(context: typer.Context) -> Cloud:
 
 
 def connect(stack: str | None) -> Cloud:
+    """The deployment of that name (by default the environment's), wherever the shell points."""
     environment = Environment.read()
-    return Cloud(environment, stack or environment.stack, SystemClock())
+    return Cloud(lambda: _discover(environment), stack or environment.stack, SystemClock())
+
+
+def _session_with(running: RunningCloud) -> Session:
+    from gridwatch_cli.session import Session
+
+    return Session.of(running)
+
+
+def _discover(environment: Environment) -> Session:
+    from gridwatch_cli.session import Session
+
+    return Session.discover(environment)

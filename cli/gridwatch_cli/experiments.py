@@ -43,7 +43,7 @@ def status(
     out.print(table(*_trial_lines(document["trials"])))
     rules = [rule for trial in document["trials"] for rule in trial["rules"]]
     if rules:
-        out.print(table(*_rule_lines(document["trials"])))
+        out.print(table(*rule_lines(document["trials"])))
     else:
         out.print("no rules watch this experiment")
 
@@ -128,7 +128,8 @@ def _trial_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Se
     return columns, [[trial[column] for column in columns] for trial in trials]
 
 
-def _rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+def rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+    """Columns and lines of a table of all rules of these trials."""
     columns = ("rule", "on_issue", "status", "step", "action", "outcome", "details")
     return ("job_name", *columns), [
         [trial["job_name"], *(rule[column] for column in columns)] for trial in trials for rule in trial["rules"]

@@ -56,7 +56,7 @@ class Session:
         return cls(boto3.Session())
 
     def client(self, service: str) -> Any:
-        return self._session.client(service, endpoint_url=self._endpoint_url, config=_CONFIG)  # type: ignore[call-overload]
+        return self._session.client(service, endpoint_url=self._endpoint_url, config=_CONFIG)
 
     @cached_property
     def athena(self) -> AthenaClient:

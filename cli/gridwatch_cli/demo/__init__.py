@@ -1,0 +1,1 @@
+"""`gridwatch demo`: the whole loop on this machine, with real training."""

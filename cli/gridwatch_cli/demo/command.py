@@ -1,0 +1,153 @@
+"""`gridwatch demo`: the phases in their order, and what a newcomer reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from gridwatch.clock import SystemClock
+from gridwatch_cli.context import Cloud
+from gridwatch_cli.demo import dataset, story
+from gridwatch_cli.demo.alerts import open_mailbox
+from gridwatch_cli.demo.phases import Phases
+from gridwatch_cli.demo.progress import progress
+from gridwatch_cli.errors import CliError
+from gridwatch_cli.experiments import rule_lines
+from gridwatch_cli.local import deploy, interrupted_by_termination, running, started
+from gridwatch_cli.output import console, print_json, table
+from gridwatch_cli.queries import with_varied
+from gridwatch_cli.settings import DEFAULT_STACK, project_root
+from gridwatch_cli.synthesis import synthesized
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the demo finds its specs and leaves its files."""
+
+    root: Path
+
+    @property
+    def files(self) -> Path:
+        return self.root / ".gridwatch" / "demo"
+
+    @property
+    def plot(self) -> Path:
+        return self.files / "blobs.png"
+
+    def spec(self, experiment: str) -> Path:
+        return self.root / "examples" / f"{experiment}.yaml"
+
+    def shown(self, path: Path) -> str:
+        """As somebody in the project's folder would name it."""
+        return str(path.relative_to(self.root))
+
+
+def demo(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the seconds of each phase as JSON; all else on stderr.")
+    ] = False,
+) -> None:
+    """Run the whole loop on this machine: launch a grid, watch it, stop what fails, report."""
+    out = console(stderr=as_json)
+    phases = Phases(SystemClock())
+    with interrupted_by_termination():
+        learned = _run(Places(project_root()), phases, out)
+    _tell_seconds(phases, out)
+    faults = learned.faults()
+    if as_json:
+        print_json(
+            {"phases": phases.seconds, "total": phases.total, "last_round": learned.last_round, "faults": faults}
+        )
+    if faults:
+        raise CliError("; ".join(faults))
+
+
+def _run(places: Places, phases: Phases, out: Console) -> story.Learned:
+    learned = story.Learned()
+    with _local_deployment(places, phases, out) as cloud:
+        mailbox = open_mailbox(cloud, "gridwatch-demo-mail")
+        _prepare(places, phases, cloud, out)
+        for experiment, trials, name in (
+            (story.GRID, story.GRID_TRIALS, "train the grid"),
+            (story.FAILING, 1, "stop the failing job"),
+        ):
+            _title(out, f"{name}: {places.shown(places.spec(experiment))}")
+            with phases.phase(name), progress(out) as show:
+                story.upload_spec(cloud, places.spec(experiment))
+                story.await_end(cloud, experiment, trials, show)
+        with phases.phase("snapshot"):
+            story.snapshot(cloud)
+        with phases.phase("query"):
+            story.learn(cloud, mailbox, learned)
+            story.keep_tables(cloud, places.files)
+        _tell(learned, out)
+        _tell_where_next(places, out)
+    return learned
+
+
+@contextmanager
+def _local_deployment(places: Places, phases: Phases, out: Console) -> Iterator[Cloud]:
+    with phases.phase("synthesize"):
+        assembly, made = synthesized(places.root)
+    _title(out, f"template: {places.shown(assembly)} ({'synthesized' if made else 'current'})")
+    with ExitStack() as stack:
+        with phases.phase("start the cloud"):
+            local = stack.enter_context(started())
+        with phases.phase("deploy"):
+            deploy(assembly, local)
+        cloud = running(local)
+        _title(out, f"embedded cloud: {cloud.endpoint_url}, stack {DEFAULT_STACK} deployed")
+        yield Cloud.at(cloud)
+
+
+def _prepare(places: Places, phases: Phases, cloud: Cloud, out: Console) -> None:
+    with phases.phase("generate data"):
+        data = dataset.generate()
+        files = dataset.write_csv(data, places.files)
+        dataset.draw(data, places.plot)
+    with phases.phase("upload data"):
+        story.upload_data(cloud, files)
+    sizes = ", ".join(f"{len(points):,} {channel}" for channel, points in data.channels.items())
+    _title(out, f"data: {sizes}; plot: {places.shown(places.plot)}")
+
+
+def _tell(learned: story.Learned, out: Console) -> None:
+    _title(out, "the alert, as people get it")
+    for mail in learned.mails:
+        out.print(Text(f"Subject: {mail.subject}\n\n{mail.text}\n"))
+    _title(out, f"leaderboard of {story.GRID}: SQL through Athena, from the snapshot")
+    columns, rows = with_varied(learned.leaderboard)
+    out.print(table(columns, [[row.get(column) for column in columns] for row in rows]))
+    _title(out, f"rules of {story.FAILING}")
+    out.print(table(*rule_lines(learned.statuses[story.FAILING]["trials"])))
+    out.print(f"stopped by round {learned.last_round:,} of {story.ROUNDS_ASKED:,}")
+
+
+def _tell_where_next(places: Places, out: Console) -> None:
+    _title(out, "where to look next")
+    lines = (
+        (places.shown(places.plot), "the data as a picture"),
+        (places.shown(places.files / "tables"), "the snapshot's Parquet tables"),
+        (places.shown(places.root / "examples"), "the two specs: change one, or write your own"),
+        ("gridwatch local up", "the same cloud, staying: submit specs, ask status, query in SQL"),
+        ("README.md, docs/architecture.md", "how it works, and how to deploy it to AWS"),
+    )
+    for what, why in lines:
+        out.print(Text(f"  {what:<34} {why}"))
+
+
+def _tell_seconds(phases: Phases, out: Console) -> None:
+    _title(out, f"{phases.total:.1f} seconds")
+    for name, seconds in phases.seconds.items():
+        out.print(Text(f"  {name:<22} {seconds:6.1f} s"))
+
+
+def _title(out: Console, text: str) -> None:
+    out.print(Text(f"== {text}", style="bold"))

@@ -1,0 +1,55 @@
+"""What can be seen of an experiment at one moment, for its progress lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gridwatch.state.records import TrialRecord
+from gridwatch.state.store import StateStore
+from gridwatch.verdicts.status import RuleStatus
+
+
+@dataclass(frozen=True, slots=True)
+class TrialView:
+    """One trial's line: `rules` is the status by rule, `done` what was done about an issue.
+
+    `finished`: the job is over and every rule has said its last word.
+    """
+
+    name: str
+    state: str
+    finished: bool
+    metrics: Mapping[str, float]
+    rules: Mapping[str, str]
+    done: Sequence[str]
+
+    def words(self) -> str:
+        """Everything but the name, as one line."""
+        metrics = "  ".join(f"{name} {value:.4f}" for name, value in sorted(self.metrics.items()))
+        rules = ", ".join(f"{rule}: {status}" for rule, status in self.rules.items())
+        return "  ".join(part for part in (f"{self.state:<10}", metrics, rules, *self.done) if part)
+
+
+def observe(store: StateStore, experiment: str) -> list[TrialView]:
+    """Every trial of the experiment as it stands; empty while it is not on record."""
+    return [_view(store, trial) for trial in store.list_trials(experiment)]
+
+
+def _view(store: StateStore, trial: TrialRecord) -> TrialView:
+    evaluations = store.list_rule_evaluations(trial.job_name)
+    return TrialView(
+        name=_name(trial),
+        state=trial.state.value if trial.state.is_finished else (trial.secondary_status or trial.state.value).lower(),
+        finished=trial.state.is_finished and all(RuleStatus(each.status).is_final for each in evaluations),
+        metrics=trial.final_metrics,
+        rules={each.rule_name: each.status for each in evaluations},
+        done=[
+            f"-> {reaction.action}: {reaction.outcome or 'under way'}"
+            for reaction in store.list_reactions(trial.job_name)
+        ],
+    )
+
+
+def _name(trial: TrialRecord) -> str:
+    return f"{trial.experiment} {trial.index + 1}"

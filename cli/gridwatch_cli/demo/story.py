@@ -1,0 +1,114 @@
+"""The demo's story against a deployment: upload, watch, see one job stopped, ask what was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from gridwatch.storage import layout
+from gridwatch.tables import queries as sql
+from gridwatch_cli.context import Cloud
+from gridwatch_cli.demo.alerts import Mail, Mailbox
+from gridwatch_cli.demo.observation import observe
+from gridwatch_cli.demo.progress import Show
+from gridwatch_cli.errors import CliError
+from gridwatch_cli.experiments import read_status
+from gridwatch_cli.queries import read_leaderboard
+from gridwatch_cli.refusals import refusal_of
+from gridwatch_cli.snapshots import take_snapshot
+
+GRID = "blobs"
+FAILING = "blobs-debugger"
+GRID_TRIALS = 8
+ROUNDS_ASKED = 10_000
+ROUNDS_AT_MOST = 5_000  # later than this, the stop was no help
+
+_POLL_SECONDS = 0.4
+_EXPERIMENT_SECONDS = 120.0
+_SNAPSHOT_SECONDS = 30.0
+_ALERT_SECONDS = 15
+
+
+@dataclass(slots=True)
+class Learned:
+    """What the demo found out, as it came."""
+
+    leaderboard: Sequence[Mapping[str, Any]] = ()
+    statuses: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    mails: list[Mail] = field(default_factory=list)
+    last_round: int | None = None
+
+    def faults(self) -> list[str]:
+        """What is not as the demo must be; empty when all is well."""
+        grid = [trial["state"] for trial in self.statuses[GRID]["trials"]]
+        failing = self.statuses[FAILING]["trials"]
+        found = []
+        if grid != ["completed"] * GRID_TRIALS:
+            found.append(f"the {GRID_TRIALS} trials of {GRID} should have completed: {', '.join(grid)}")
+        if [trial["state"] for trial in failing] != ["stopped"]:
+            found.append(f"the trial of {FAILING} should have been stopped: {[trial['state'] for trial in failing]}")
+        elif self.last_round is None or self.last_round >= ROUNDS_AT_MOST:
+            found.append(f"the stop came at round {self.last_round}, not before {ROUNDS_AT_MOST}")
+        if len(self.mails) != 1:
+            found.append(f"there should have been one alert, there were {len(self.mails)}")
+        values = [row["objective_value"] for row in self.leaderboard]
+        if len(values) != GRID_TRIALS or None in values:
+            found.append(f"the leaderboard should have {GRID_TRIALS} values: {values}")
+        return found
+
+
+def upload_data(cloud: Cloud, files: Mapping[str, Path]) -> None:
+    for file in files.values():
+        key = f"{layout.DATA_PREFIX}{GRID}/{file.name}"
+        cloud.session.s3.put_object(Bucket=cloud.deployment.experiments_bucket, Key=key, Body=file.read_bytes())
+
+
+def upload_spec(cloud: Cloud, spec: Path) -> None:
+    """The same as any upload: a file under `experiments/`."""
+    key = f"{layout.SPEC_PREFIX}{spec.name}"
+    cloud.session.s3.put_object(Bucket=cloud.deployment.experiments_bucket, Key=key, Body=spec.read_bytes())
+
+
+def await_end(cloud: Cloud, experiment: str, trials: int, show: Show) -> None:
+    """Show the experiment's trials until all are over. Raises CliError when it is refused or takes too long."""
+    deadline = cloud.clock.now() + timedelta(seconds=_EXPERIMENT_SECONDS)
+    while True:
+        views = observe(cloud.store, experiment)
+        show(views)
+        if len(views) == trials and all(view.finished for view in views):
+            return
+        if cloud.clock.now() > deadline:
+            states = ", ".join(view.state for view in views) or "no trial on record"
+            raise CliError(f"{experiment} was not over after {_EXPERIMENT_SECONDS:.0f} seconds: {states}")
+        refusal = None if views else refusal_of(cloud.session.s3, cloud.deployment.experiments_bucket, experiment)
+        if refusal:
+            raise CliError(f"the spec of {experiment} was refused: {refusal}")
+        cloud.clock.sleep(_POLL_SECONDS)
+
+
+def snapshot(cloud: Cloud) -> None:
+    for experiment in (GRID, FAILING):
+        take_snapshot(cloud, experiment, timeout=_SNAPSHOT_SECONDS)
+
+
+def learn(cloud: Cloud, mailbox: Mailbox, learned: Learned) -> None:
+    """Ask for everything that the demo shows and checks."""
+    learned.leaderboard = read_leaderboard(cloud, GRID)
+    learned.statuses = {experiment: read_status(cloud, experiment) for experiment in (GRID, FAILING)}
+    learned.last_round = cloud.ask(
+        f"SELECT max(step) AS last_round FROM metrics WHERE experiment = {sql.text_literal(FAILING)}"  # noqa: S608
+    ).rows[0]["last_round"]
+    learned.mails += mailbox.read(wait_seconds=0 if learned.mails else _ALERT_SECONDS)
+
+
+def keep_tables(cloud: Cloud, folder: Path) -> None:
+    """Copies of the Parquet files, since the cloud they lie in goes with the demo."""
+    bucket = cloud.deployment.artifacts_bucket
+    listed = cloud.session.s3.list_objects_v2(Bucket=bucket, Prefix=layout.TABLE_PREFIX)
+    for found in listed.get("Contents", []):
+        file = folder / found["Key"]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(cloud.session.s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read())

@@ -1,0 +1,118 @@
+"""`gridwatch local up`: the embedded cloud, staying until it is told to go."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gridwatch_cli.errors import CliError
+from gridwatch_cli.local_state import RunningCloud, remembered, state_file
+from gridwatch_cli.output import console
+from gridwatch_cli.settings import project_root
+from gridwatch_cli.synthesis import synthesized
+
+if TYPE_CHECKING:
+    from localcloud import LocalCloud
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedCloud:
+    """A local cloud with the template deployed into it, and the stack's outputs."""
+
+    cloud: RunningCloud
+    outputs: Mapping[str, str]
+
+
+@app.callback()
+def root() -> None:
+    """The embedded cloud on this machine."""
+
+
+@app.command("up")
+def up(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 4566,
+) -> None:
+    """Start the embedded cloud, deploy Gridwatch into it and stay. Prints what points any AWS client at it."""
+    said = console(stderr=True)
+    with interrupted_by_termination():
+        said.print("synthesizing the template …")
+        assembly, _ = synthesized(project_root())
+        said.print("starting the embedded cloud …")
+        with started(port) as local:
+            outputs = deploy(assembly, local)
+            cloud = running(local)
+            with remembered(cloud, state_file()):
+                _announce(cloud, outputs)
+                said.print("ready; Ctrl-C ends it and everything in it")
+                _stay(local)
+
+
+@contextmanager
+def started(port: int = 0) -> Iterator[LocalCloud]:
+    """A local cloud while the block runs. Raises CliError when it does not start."""
+    from localcloud import LocalCloud, LocalCloudError  # noqa: PLC0415  only these commands need it
+
+    try:
+        local = LocalCloud.start(port=port)
+    except LocalCloudError as error:
+        raise CliError(str(error)) from error
+    with local:
+        yield local
+
+
+def deploy(assembly: Path, local: LocalCloud) -> Mapping[str, str]:
+    """Deploy the synthesized template; returns the stack's outputs."""
+    from localcloud.deploy import deploy as deploy_assembly  # noqa: PLC0415  only these commands need it
+
+    return deploy_assembly(assembly, local.endpoint, region=local.region)
+
+
+def running(local: LocalCloud) -> RunningCloud:
+    environment = local.environment()
+    return RunningCloud(
+        endpoint_url=local.endpoint,
+        access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region=local.region,
+    )
+
+
+@contextmanager
+def interrupted_by_termination() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, so that what it started is ended too."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    former = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _announce(cloud: RunningCloud, outputs: Mapping[str, str]) -> None:
+    """On stdout, so that a shell can take it: lines to set the environment."""
+    buckets = {
+        "GRIDWATCH_EXPERIMENTS_BUCKET": outputs["ExperimentsBucket"],
+        "GRIDWATCH_ARTIFACTS_BUCKET": outputs["ArtifactsBucket"],
+    }
+    for name, value in {**cloud.environment(), **buckets}.items():
+        print(f"export {name}={shlex.quote(value)}")
+    sys.stdout.flush()
+
+
+def _stay(local: LocalCloud) -> None:
+    code = local.wait()
+    raise CliError(f"the embedded cloud ended by itself (exit code {code})")

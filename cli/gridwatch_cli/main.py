@@ -1,0 +1,89 @@
+"""The `gridwatch` command: mounts every command, and turns known errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import gridwatch
+from gridwatch.failures import GridwatchError
+from gridwatch_cli import experiments, local, queries, snapshots, submit
+from gridwatch_cli.context import connect
+from gridwatch_cli.demo.command import demo
+from gridwatch_cli.errors import CliError
+
+app = typer.Typer(
+    name="gridwatch",
+    help="Hyperparameter grids on SageMaker, watched.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(gridwatch.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    stack: Annotated[
+        str | None, typer.Option(help="The deployment's CloudFormation stack.", envvar="GRIDWATCH_STACK")
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+) -> None:
+    """Hyperparameter grids on SageMaker, watched."""
+    context.obj = connect(stack)
+
+
+app.command("demo")(demo)
+app.command("submit")(submit.submit)
+app.command("experiments")(experiments.experiments)
+app.command("status")(experiments.status)
+app.command("snapshot")(snapshots.snapshot)
+app.command("leaderboard")(queries.leaderboard)
+app.command("query")(queries.query)
+app.add_typer(local.app, name="local", help="The embedded cloud on this machine.")
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 it could not be done, 2 wrong usage, 130 interrupted."""
+    try:
+        app()
+    except (CliError, GridwatchError) as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        # boto3 is imported by commands that talk to AWS only; if it is not there, the error is not its own.
+        if not _is_of_aws(error):
+            raise
+        _fail(_explain(error))
+
+
+def _is_of_aws(error: Exception) -> bool:
+    if "gridwatch_cli.session" not in sys.modules:
+        return False
+    from gridwatch_cli.session import AWS_ERRORS  # noqa: PLC0415  it is there already
+
+    return isinstance(error, AWS_ERRORS)
+
+
+def _explain(error: Exception) -> str:
+    from gridwatch_cli.session import explain  # noqa: PLC0415  it is there already
+
+    return explain(error)
+
+
+def _fail(message: str) -> None:
+    print(f"gridwatch: {message}", file=sys.stderr)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
