@@ -1,5 +1,7 @@
-"""The messages on Gridwatch's own queues. Each is a small JSON object; a queue may also carry the events named in
-docs/architecture.md, wrapped by EventBridge."""
+"""The messages on Gridwatch's own queues, each a small JSON object.
+
+A queue may also carry the events named in docs/architecture.md, wrapped by EventBridge.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,43 @@
+"""S3's `Object Created` event, as EventBridge hands it over: directly, or through an SQS queue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gridwatch.storage.layout import is_spec_key
+
+
+@dataclass(frozen=True, slots=True)
+class SpecUpload:
+    """A spec was uploaded. `version` is the object's version id, its etag in a bucket without versions."""
+
+    bucket: str
+    key: str
+    version: str
+    version_id: str | None
+
+
+def unwrapped(event: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The EventBridge events inside a Lambda event: the event itself, or the bodies of its SQS records."""
+    if "Records" not in event:
+        yield event
+        return
+    for record in event["Records"]:
+        body = record.get("body")
+        yield json.loads(body) if isinstance(body, str) else record
+
+
+def spec_upload(event: Mapping[str, Any]) -> SpecUpload | None:
+    """None when it is no upload of a spec. The key is not URL-encoded here, unlike in S3's own notifications."""
+    if event.get("source") != "aws.s3" or event.get("detail-type") != "Object Created":
+        return None
+    detail = event.get("detail", {})
+    stored, bucket = detail.get("object", {}), detail.get("bucket", {}).get("name")
+    key = stored.get("key")
+    if not isinstance(key, str) or not isinstance(bucket, str) or not is_spec_key(key):
+        return None
+    version_id = stored.get("version-id")
+    return SpecUpload(bucket, key, version_id or stored.get("etag", ""), version_id)

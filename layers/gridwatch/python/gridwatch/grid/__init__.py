@@ -1,0 +1,1 @@
+"""The points of a grid, their order, and which trial each of them is."""

@@ -1,0 +1,32 @@
+"""Names in SageMaker, derived from what they name and never made up (docs/architecture.md)."""
+
+from __future__ import annotations
+
+MAX_JOB_NAME = 63  # CreateTrainingJob, TrainingJobName
+MAX_ENTITY_NAME = 120  # ExperimentEntityName
+
+
+def job_name(prefix: str, experiment: str, trial_id: str, attempt: int) -> str:
+    """`<prefix>-<experiment, cut to fit>-<trial>-<attempt>`, at most 63 characters.
+
+    Two experiments that look the same when cut still differ in the trial's identity, which holds the whole name.
+    """
+    ending = f"-{trial_id}-{attempt}"
+    room = MAX_JOB_NAME - len(prefix) - 1 - len(ending)
+    if room < 1:
+        raise ValueError(f"the name prefix {prefix!r} leaves no room for a job's name")
+    return f"{prefix}-{experiment[:room].rstrip('-')}{ending}"
+
+
+def experiment_entity(prefix: str, experiment: str) -> str:
+    return _entity(f"{prefix}-{experiment}")
+
+
+def trial_entity(prefix: str, experiment: str, trial_id: str) -> str:
+    return _entity(f"{prefix}-{experiment}-{trial_id}")
+
+
+def _entity(name: str) -> str:
+    if len(name) > MAX_ENTITY_NAME:
+        raise ValueError(f"{name!r} is longer than the {MAX_ENTITY_NAME} characters of a SageMaker entity")
+    return name

@@ -1,0 +1,74 @@
+"""What a training job's hook is told to save: what the spec asks for, and what its rules need without being asked.
+
+The document is the JSON of Debugger's hook file (`debughookconfig.json`): HookParameters and CollectionConfigurations.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gridwatch.rules.catalogue import create_rule
+from gridwatch.rules.rule import Rule
+from gridwatch.state.records import RulePolicy
+
+DEFAULT_INTERVAL = 10  # XGBoost hook: every tenth round
+MAX_VALUE = 512  # CreateTrainingJob, Environment
+CONFIG_KEY = "GRIDWATCH_HOOK_CONFIG"
+TENSORS_KEY = "GRIDWATCH_TENSORS_URI"
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """A collection that a rule looks at. `interval` None: any will do."""
+
+    collection: str
+    parameters: Mapping[str, str]
+
+
+def hook_document(asked: Mapping[str, Mapping[str, str]], policies: Sequence[RulePolicy]) -> dict[str, Any]:
+    """`asked`: collection to its CollectionParameters. What is asked for is never changed by a rule's need."""
+    collections = {name: dict(parameters) for name, parameters in asked.items()}
+    hook: dict[str, str] = {}
+    for policy in policies:
+        rule = create_rule(policy.rule, policy.parameters)
+        for need in _needs(policy, rule):
+            _merge(collections, asked, need)
+        if rule.required.everything:
+            hook["save_all"] = "true"
+    configurations = [
+        {"CollectionName": name, "CollectionParameters": parameters} for name, parameters in collections.items()
+    ]
+    return {"HookParameters": hook, "CollectionConfigurations": configurations}
+
+
+def environment(document: Mapping[str, Any]) -> dict[str, str]:
+    """The document as environment variables of at most 512 characters: `…_CONFIG`, `…_CONFIG_1`, `…_CONFIG_2`."""
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=True)
+    chunks = [text[start : start + MAX_VALUE] for start in range(0, len(text), MAX_VALUE)]
+    return {CONFIG_KEY if index == 0 else f"{CONFIG_KEY}_{index}": chunk for index, chunk in enumerate(chunks)}
+
+
+def _needs(policy: RulePolicy, rule: Rule) -> Iterator[_Need]:
+    """The rule's collections, and a collection of its own for tensors that it finds by their names."""
+    interval = str(_interval(rule))
+    declared = {collect.name: collect.parameters for collect in rule.collect}
+    for name in dict.fromkeys((*rule.required.collections, *declared)):
+        yield _Need(name, {**declared.get(name, {}), "save_interval": interval})
+    if rule.required.patterns:
+        pattern = "|".join(f"(?:{pattern})" for pattern in rule.required.patterns)
+        yield _Need(f"{policy.name}_tensors", {"include_regex": pattern, "save_interval": interval})
+
+
+def _interval(rule: Rule) -> int:
+    """Often enough for the rule's own stride, and never more seldom than the hook saves by default."""
+    stride = getattr(rule.parameters, "num_steps", None)
+    return min(DEFAULT_INTERVAL, stride) if isinstance(stride, int) and stride >= 1 else DEFAULT_INTERVAL
+
+
+def _merge(collections: dict[str, dict[str, str]], asked: Mapping[str, Any], need: _Need) -> None:
+    kept = collections.setdefault(need.collection, dict(need.parameters))
+    if need.collection not in asked and int(need.parameters["save_interval"]) < int(kept["save_interval"]):
+        kept["save_interval"] = need.parameters["save_interval"]

@@ -1,0 +1,64 @@
+"""What news of a training job makes of its trial's record. Pure: events, answers and sweeps all end here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from gridwatch.launch.ports import JobDescription
+from gridwatch.state.records import TrialRecord, TrialState
+
+_STATES = {
+    "InProgress": TrialState.RUNNING,
+    "Stopping": TrialState.STOPPING,
+    "Completed": TrialState.COMPLETED,
+    "Failed": TrialState.FAILED,
+    "Stopped": TrialState.STOPPED,
+}
+_PROGRESS = [TrialState.WAITING, TrialState.STARTING, TrialState.RUNNING, TrialState.STOPPING]
+
+
+def state_of(status: str) -> TrialState | None:
+    """The trial's state for a TrainingJobStatus; None for one that says nothing about it (Deleting, or a new one)."""
+    return _STATES.get(status)
+
+
+def is_terminal(status: str) -> bool:
+    state = state_of(status)
+    return state is not None and state.is_finished
+
+
+def observed(trial: TrialRecord, job: JobDescription, now: datetime) -> TrialRecord | None:
+    """The record after the news; None when it is old, says nothing new, or is of another attempt."""
+    state = state_of(job.status)
+    if state is None or job.job_name != trial.job_name or _is_stale(trial, state, job):
+        return None
+    news = replace(
+        trial,
+        state=state,
+        updated_at=now,
+        job_arn=job.arn,
+        status=job.status,
+        secondary_status=job.secondary_status,
+        status_at=job.modified_at,
+        instance_type=job.instance_type or trial.instance_type,
+        instance_count=job.instance_count or trial.instance_count,
+        started_at=job.started_at or trial.started_at,
+        ended_at=job.ended_at or trial.ended_at,
+        billable_seconds=job.billable_seconds if job.billable_seconds is not None else trial.billable_seconds,
+        final_metrics=dict(job.final_metrics) or trial.final_metrics,
+        model_uri=(job.model_uri or trial.model_uri) if state.is_finished else trial.model_uri,
+        reason=job.failure_reason or trial.reason,
+    )
+    return None if replace(news, updated_at=trial.updated_at) == trial else news
+
+
+def _is_stale(trial: TrialRecord, state: TrialState, job: JobDescription) -> bool:
+    if trial.status_at is not None and job.modified_at < trial.status_at:
+        return True
+    if trial.state.is_finished:
+        # What never ran has no news; a job that is over stays over, but may still get its metrics and its bill.
+        return trial.state in (TrialState.CANCELLED, TrialState.REFUSED) or state is not trial.state
+    # Two events of one second: progress is not taken back.
+    same_moment = trial.status_at is not None and job.modified_at == trial.status_at
+    return same_moment and not state.is_finished and _PROGRESS.index(state) < _PROGRESS.index(trial.state)

@@ -1,0 +1,117 @@
+"""What a spec would launch, as a value: nothing is launched by making a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from gridwatch.grid.identity import TrialInputs, data_digest, trial_id
+from gridwatch.grid.names import job_name
+from gridwatch.grid.points import points
+from gridwatch.launch.template import Deployment, build_template
+from gridwatch.spec.channels import channel_uri
+from gridwatch.spec.model import ExperimentSpec
+from gridwatch.spec.parse import ParsedSpec, policies_of
+from gridwatch.spec.problems import Problem
+from gridwatch.state.records import RulePolicy, TrialRecord, TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTrial:
+    """`name` is the training job's; `hyperparameters` are the static ones and the point's, typed as in the spec."""
+
+    index: int
+    trial_id: str
+    name: str
+    hyperparameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """`template` is what all the requests share (see gridwatch.launch.template)."""
+
+    spec: ExperimentSpec
+    trials: tuple[PlannedTrial, ...]
+    template: Mapping[str, Any]
+    policies: tuple[RulePolicy, ...]
+    warnings: tuple[Problem, ...]
+
+    @property
+    def experiment(self) -> str:
+        return self.spec.name
+
+    @property
+    def count(self) -> int:
+        return len(self.trials)
+
+    @property
+    def trial_ids(self) -> tuple[str, ...]:
+        return tuple(trial.trial_id for trial in self.trials)
+
+
+def make_plan(parsed: ParsedSpec, deployment: Deployment, etags: Mapping[str, Mapping[str, str]]) -> Plan:
+    """`etags`: for each channel its objects' keys and etags. Raises SpecError when two points cannot be told apart."""
+    spec = parsed.spec
+    policies = policies_of(spec)
+    template = build_template(spec, policies, deployment)
+    image = template["AlgorithmSpecification"]["TrainingImage"]
+    channels = _channels(spec, deployment, etags)
+    trials = tuple(_trials(spec, deployment, image, channels))
+    if len({trial.trial_id for trial in trials}) < len(trials):
+        message = "two points of the grid have the same identity by chance"
+        raise parsed.refuse([Problem(path=("grid",), message=message, advice="raise revision by one")])
+    return Plan(spec=spec, trials=trials, template=template, policies=policies, warnings=parsed.warnings)
+
+
+def waiting_trial(planned: PlannedTrial, spec: ExperimentSpec, now: datetime) -> TrialRecord:
+    """The record of a trial that nobody has launched yet."""
+    return TrialRecord(
+        experiment=spec.name,
+        trial_id=planned.trial_id,
+        index=planned.index,
+        attempt=1,
+        state=TrialState.WAITING,
+        job_name=planned.name,
+        hyperparameters=planned.hyperparameters,
+        priority=spec.priority,
+        created_at=now,
+        updated_at=now,
+        instance_type=spec.resources.instance_type,
+        instance_count=spec.resources.instance_count,
+    )
+
+
+def _trials(
+    spec: ExperimentSpec, deployment: Deployment, image: str, channels: Mapping[str, Mapping[str, str]]
+) -> Iterator[PlannedTrial]:
+    # The archive's file name is the hash of what is in it; its bucket says nothing about the code.
+    code_digest = PurePosixPath(deployment.xgboost_source_uri).name
+    for index, point in enumerate(points(spec.factors)):
+        hyperparameters = {**spec.hyperparameters, **point}
+        identity = trial_id(
+            TrialInputs(
+                experiment=spec.name,
+                image=image,
+                code_digest=code_digest,
+                hyperparameters=hyperparameters,
+                channels=channels,
+                revision=spec.revision,
+            )
+        )
+        yield PlannedTrial(index, identity, job_name(deployment.name_prefix, spec.name, identity, 1), hyperparameters)
+
+
+def _channels(
+    spec: ExperimentSpec, deployment: Deployment, etags: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
+    return {
+        name: {
+            "uri": channel_uri(channel.uri, deployment.experiments_bucket),
+            "data": data_digest(etags[name]),
+            "content_type": channel.content_type,
+        }
+        for name, channel in spec.data.items()
+    }

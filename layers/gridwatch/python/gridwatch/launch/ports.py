@@ -1,0 +1,92 @@
+"""What launching needs from the world. Implementations: `gridwatch.aws`, and the tests' in-memory ones.
+
+Every method raises gridwatch.failures errors: NotFoundError, NameTakenError, NotYetError, ThrottledError,
+TransientError, PermanentError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSpec:
+    """A spec's bytes and the upload that brought them."""
+
+    content: bytes
+    uploaded_at: datetime
+
+
+class ExperimentBucket(Protocol):
+    """The experiments bucket: specs come in, answers go out, data sets lie there or elsewhere."""
+
+    def read_spec(self, key: str, version: str | None, *, max_bytes: int) -> StoredSpec:
+        """That very version. Of an object larger than `max_bytes` only `max_bytes` + 1 bytes are fetched.
+
+        Raises NotFoundError when the version is no longer there.
+        """
+        ...
+
+    def current_version(self, key: str) -> str | None:
+        """The version id that the key has now; None when the key is gone or its bucket keeps no versions."""
+        ...
+
+    def etags(self, uri: str) -> Mapping[str, str]:
+        """Key to etag of every object under an address in any bucket; empty when there is none."""
+        ...
+
+    def write_answer(self, key: str, document: Mapping[str, Any]) -> None:
+        """Replace a JSON document under the status prefix."""
+        ...
+
+    def delete_answer(self, key: str) -> None:
+        """Remove it; nothing happens when it is not there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDescription:
+    """What SageMaker says of a training job. Times are aware and in UTC; None: not yet known."""
+
+    job_name: str
+    arn: str
+    status: str
+    secondary_status: str
+    modified_at: datetime
+    instance_type: str | None = None
+    instance_count: int | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    billable_seconds: int | None = None
+    final_metrics: Mapping[str, float] = field(default_factory=dict)
+    model_uri: str | None = None
+    failure_reason: str | None = None
+
+
+class TrainingService(Protocol):
+    """SageMaker, as far as Gridwatch trains with it."""
+
+    def create_job(self, request: Mapping[str, Any]) -> str:
+        """CreateTrainingJob; the new job's ARN. NameTakenError when the name was ever used, by whomever."""
+        ...
+
+    def describe_job(self, job_name: str) -> JobDescription:
+        """NotFoundError when there is no such job."""
+        ...
+
+    def job_tags(self, arn: str) -> Mapping[str, str]: ...
+
+    def stop_job(self, job_name: str) -> bool:
+        """Ask the job to stop; False when it was already over or stopping. NotFoundError when there is none."""
+        ...
+
+    def ensure_experiment(self, name: str) -> None:
+        """Create SageMaker's experiment entity unless it is there."""
+        ...
+
+    def ensure_trial(self, experiment: str, trial: str) -> None:
+        """Create SageMaker's trial entity unless it is there. NotYetError when the experiment is full."""
+        ...

@@ -1,0 +1,153 @@
+"""The experiment spec as a pydantic model. Its field descriptions are what editors show, by way of the JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from gridwatch.spec.values import GridValue, RuleParameter, Scalar, Seconds, StaticValue
+
+MAX_TRIALS = 10_000  # a spec may raise its limit up to here
+
+# SageMaker's ExperimentEntityName; 64 characters leave room for the prefix and the trial's identity.
+ExperimentName = Annotated[
+    str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", min_length=1, max_length=64)
+]
+ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", min_length=1, max_length=64)]
+CollectionName = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=256)]
+HyperparameterName = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=256)]
+RuleName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", min_length=1, max_length=64)]
+# API reference, Tag: letters, numbers, spaces and _ . : / = + - @.
+TagValue = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+@-]*$", max_length=256)]
+TagKey = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+@-]+$", min_length=1, max_length=128)]
+Reduction = Literal["min", "max", "median", "mean", "std", "variance", "sum", "prod", "l1", "l2",
+                    "abs_min", "abs_max", "abs_median", "abs_mean", "abs_std", "abs_variance", "abs_sum", "abs_prod",
+                    "abs_l1", "abs_l2"]  # fmt: skip
+
+
+class _Section(BaseModel):
+    # Strict: "3" is no number and 1 no truth; a spec means what it says.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Hypothesis(_Section):
+    """What the experiment is to show."""
+
+    text: Annotated[str, Field(min_length=1, max_length=4_000, description="the claim, in words")]
+    expression: Annotated[
+        str | None, Field(max_length=1_000, description="a CEL expression over the results that is true when it holds")
+    ] = None
+
+
+class Objective(_Section):
+    """What makes one trial better than another."""
+
+    metric: Annotated[
+        str, Field(min_length=1, max_length=255, description="as the training job reports it, such as validation-error")
+    ]
+    direction: Annotated[Literal["minimize", "maximize"], Field(description="which way is better")]
+
+
+class Algorithm(_Section):
+    """What trains."""
+
+    name: Annotated[Literal["xgboost"], Field(description="SageMaker's XGBoost")]
+    version: Annotated[str, Field(max_length=16, description="of AWS's image, such as 3.2-0")]
+
+
+class Channel(_Section):
+    """One input of the training job."""
+
+    uri: Annotated[
+        str,
+        Field(
+            min_length=1, max_length=1_024, description="s3://bucket/prefix, or below data/ of the experiments bucket"
+        ),
+    ]
+    content_type: Annotated[str, Field(min_length=1, max_length=256, description="such as text/csv")]
+
+
+class Resources(_Section):
+    """The machines of one training job."""
+
+    instance_type: Annotated[str, Field(max_length=32, description="such as ml.m5.large")] = "ml.m5.large"
+    instance_count: Annotated[int, Field(ge=1, le=100)] = 1
+    volume_gb: Annotated[int, Field(ge=1, le=16_384, description="storage of each instance")] = 10
+    max_runtime: Annotated[Seconds, Field(description="of one job; SageMaker stops it then")] = 86_400
+
+
+class Collection(_Section):
+    """What of one tensor collection is saved, in the terms of Debugger's CollectionConfiguration."""
+
+    save_interval: Annotated[int | None, Field(ge=1, description="save every so many steps")] = None
+    save_steps: Annotated[list[Annotated[int, Field(ge=0)]] | None, Field(min_length=1, max_length=40)] = None
+    start_step: Annotated[int | None, Field(ge=0)] = None
+    end_step: Annotated[int | None, Field(ge=1)] = None
+    include_regex: Annotated[str | None, Field(min_length=1, max_length=256, description="tensors, by name")] = None
+    reductions: Annotated[list[Reduction] | None, Field(min_length=1, description="save these of each tensor")] = None
+    save_raw_tensor: Annotated[bool | None, Field(description="beside reductions, the tensor whole")] = None
+
+
+class RuleUse(_Section):
+    """One rule that watches every job of the experiment."""
+
+    rule: Annotated[str, Field(min_length=1, max_length=64, description="its name in `gridwatch rules list`")]
+    name: Annotated[RuleName | None, Field(description="when one rule is used twice; otherwise the rule's own")] = None
+    parameters: dict[str, RuleParameter] = Field(default_factory=dict, max_length=100)
+    on_issue: Annotated[
+        Literal["stop", "alert", "record"], Field(description="stop the job and tell; only tell; only record")
+    ] = "alert"
+
+
+class Limits(_Section):
+    """How much of the account one experiment may take."""
+
+    parallel_jobs: Annotated[int, Field(ge=1, le=1_000, description="training jobs at one time")] = 4
+    trials: Annotated[int, Field(ge=1, le=MAX_TRIALS, description="a larger grid is refused")] = 1_000
+
+
+def _as_hypothesis(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+class ExperimentSpec(_Section):
+    """An experiment: what is trained, over which grid, and how it is watched."""
+
+    name: Annotated[ExperimentName, Field(description="letters, digits and hyphens; the experiment's identity")]
+    hypothesis: Annotated[
+        Hypothesis | None,
+        BeforeValidator(_as_hypothesis, json_schema_input_type=str | Hypothesis | None),
+        Field(description="what the experiment is to show"),
+    ] = None
+    objective: Objective
+    owner: Annotated[TagValue | None, Field(description="who is asked about it")] = None
+    team: TagValue | None = None
+    tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=40, description="on every training job")
+    algorithm: Algorithm
+    data: Annotated[dict[ChannelName, Channel], Field(min_length=1, max_length=19, description="channels by name")]
+    hyperparameters: Annotated[dict[HyperparameterName, StaticValue], Field(description="the same for every trial")] = (
+        Field(default_factory=dict)
+    )
+    grid: Annotated[
+        dict[HyperparameterName, Annotated[list[GridValue], Field(min_length=1)]] | None,
+        Field(min_length=1, description="every combination is one trial; the last key varies fastest"),
+    ] = None
+    resources: Resources = Field(default_factory=Resources)
+    collect: Annotated[
+        dict[CollectionName, Collection],
+        Field(
+            max_length=20, description="tensor collections to save; what the rules need is saved without being asked"
+        ),
+    ] = Field(default_factory=dict)
+    rules: Annotated[list[RuleUse], Field(max_length=20, description="what watches every job")] = Field(
+        default_factory=list
+    )
+    limits: Limits = Field(default_factory=Limits)
+    revision: Annotated[int, Field(ge=0, le=1_000_000, description="raise it to train every point once more")] = 0
+    priority: Annotated[int, Field(ge=-100, le=100, description="higher waits less")] = 0
+
+    @property
+    def factors(self) -> dict[str, list[Scalar]]:
+        """The grid, empty when there is none (then there is one trial)."""
+        return self.grid or {}

@@ -1,0 +1,80 @@
+"""The field types of the spec that pydantic does not have: what they accept, and how editors see them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from gridwatch.spec.duration import seconds_of
+
+MAX_RUNTIME_SECONDS = 28 * 24 * 3600  # CreateTrainingJob, MaxRuntimeInSeconds
+
+Scalar = int | float | bool | str
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, (int, float, bool, str)):
+        return value
+    raise PydanticCustomError("scalar", "must be one value", {"allowed": "a number, a text or true/false"})
+
+
+def _scalar_or_names(value: Any) -> Any:
+    """Several names may be given as a list; SageMaker's containers take them with commas between."""
+    if isinstance(value, list) and value and all(isinstance(part, str) and "," not in part for part in value):
+        return ",".join(value)
+    if isinstance(value, list):
+        raise PydanticCustomError(
+            "scalar",
+            "must be one value, not a list",
+            {"allowed": "a number, a text, true/false or a list of names", "advice": "several values go under grid"},
+        )
+    return _scalar(value)
+
+
+def _parameter(value: Any) -> Any:
+    if isinstance(value, list) and value and all(isinstance(part, (int, float, bool, str)) for part in value):
+        return value
+    if isinstance(value, (int, float, bool, str)):
+        return value
+    raise PydanticCustomError(
+        "scalar", "must be one value or a list", {"allowed": "a number, a text, true/false, a list"}
+    )
+
+
+def _seconds(value: Any) -> Any:
+    allowed = {"allowed": 'seconds, or a duration like "90m", "1h30m", "2d", up to 28 days'}
+    seconds = seconds_of(value) if isinstance(value, str) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        raise PydanticCustomError("duration", "is not a duration", allowed)
+    if not 1 <= seconds <= MAX_RUNTIME_SECONDS:
+        raise PydanticCustomError("duration", "is out of range", allowed)
+    return seconds
+
+
+_SCALAR_SCHEMA: dict[str, Any] = {"type": ["number", "string", "boolean"]}
+
+GridValue = Annotated[Any, BeforeValidator(_scalar), WithJsonSchema(_SCALAR_SCHEMA)]
+StaticValue = Annotated[
+    Any,
+    BeforeValidator(_scalar_or_names),
+    WithJsonSchema({"anyOf": [_SCALAR_SCHEMA, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
+RuleParameter = Annotated[
+    Any,
+    BeforeValidator(_parameter),
+    WithJsonSchema({"anyOf": [_SCALAR_SCHEMA, {"type": "array", "items": _SCALAR_SCHEMA, "minItems": 1}]}),
+]
+Seconds = Annotated[
+    int,
+    BeforeValidator(_seconds),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": MAX_RUNTIME_SECONDS},
+                {"type": "string", "pattern": "^(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?$", "minLength": 2},
+            ]
+        }
+    ),
+]
