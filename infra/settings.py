@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 # What CloudWatch Logs accepts as a retention, up to ten years.
@@ -35,22 +35,19 @@ class DeploymentSettings:
     alert_topic_arn: str = ""
 
     @classmethod
-    def from_context(cls, context: Callable[[str], object], given: Mapping[str, object]) -> DeploymentSettings:
-        """Read every setting through `context` (App.node.try_get_context); `given` is all context, to find misspelt keys.
+    def from_context(cls, context: Mapping[str, object]) -> DeploymentSettings:
+        """Read every setting from all of the app's context, where a misspelt key is a problem too.
 
         Raises DeploymentSettingsError with every problem found, not only the first.
         """
         types = get_type_hints(cls)
-        problems = _unknown(given, types)
+        problems = _unknown(context, types)
         values: dict[str, Any] = {}
-        for field in fields(cls):
-            raw = context(field.name)
-            if raw is None:
-                continue
+        for name in (name for name in types if name in context):
             try:
-                values[field.name] = _convert(raw, types[field.name])
+                values[name] = _convert(context[name], types[name])
             except ValueError as error:
-                problems.append(f"{field.name}: {error}")
+                problems.append(f"{name}: {error}")
         settings = cls(**values)
         problems += _problems(settings)
         if problems:
@@ -61,11 +58,6 @@ class DeploymentSettings:
     def keeps_data(self) -> bool:
         """True when buckets and tables outlive the stack."""
         return self.removal_policy == "retain"
-
-    @property
-    def database_name(self) -> str:
-        """The prefix as a name that SQL needs no quotes for."""
-        return self.name_prefix.replace("-", "_")
 
 
 def _unknown(given: Mapping[str, object], known: Mapping[str, object]) -> list[str]:
@@ -99,10 +91,11 @@ def _convert(raw: object, kind: object) -> object:
 def _problems(settings: DeploymentSettings) -> list[str]:
     """What is wrong with the values, each with what is allowed."""
     checks = (
-        # A job's name is <prefix>-<experiment>-<10 hex>-<attempt>, 63 characters at most: the prefix leaves room for the experiment.
+        # Jobs are told apart by `<prefix>-`: with a hyphen, `dev-a` would lie inside `dev`, in patterns and in policies. And a
+        # job's name has 63 characters, of which the experiment needs most.
         (
-            re.fullmatch(r"[a-z](-?[a-z0-9]){1,19}", settings.name_prefix),
-            f"name_prefix: {settings.name_prefix!r} must be 2 to 20 lower-case letters, digits and single hyphens, a letter first",
+            re.fullmatch(r"[a-z][a-z0-9]{1,19}", settings.name_prefix),
+            f"name_prefix: {settings.name_prefix!r} must be 2 to 20 lower-case letters and digits, a letter first, no hyphen",
         ),
         (settings.architecture in ("arm64", "x86_64"), f"architecture: {settings.architecture!r} must be arm64 or x86_64"),
         (

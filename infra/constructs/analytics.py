@@ -29,7 +29,7 @@ class Analytics(Construct):
         self._settings = settings
         self._storage = storage
         declared = json.loads(DECLARATION.read_text())
-        self.database = settings.database_name
+        self.database = settings.name_prefix
         database = glue.CfnDatabase(
             self,
             "Database",

@@ -28,10 +28,12 @@ class Training(Construct):
         super().__init__(scope, name)
         if not archive.is_file():
             raise MissingSourceError(f"{archive} is missing: run `make layers`")
-        # Of the tar, not of its compression, which zlib versions do differently: the digest is part of every trial's identity.
-        digest = hashlib.sha256(gzip.decompress(archive.read_bytes())).hexdigest()
         self.source = s3_assets.Asset(
-            self, "XgboostSource", path=str(archive), asset_hash=digest, asset_hash_type=cdk.AssetHashType.CUSTOM
+            self,
+            "XgboostSource",
+            path=str(archive),
+            asset_hash=content_digest(archive),
+            asset_hash_type=cdk.AssetHashType.CUSTOM,
         )
         self.role = iam.Role(
             self,
@@ -61,6 +63,11 @@ class Training(Construct):
             permissions.write_objects(storage.artifacts, "tensors/", "models/"),
             *named,
         ]
+
+
+def content_digest(archive: Path) -> str:
+    """Of the tar and not of its compression, which zlib versions do differently: the digest is part of every trial's identity."""
+    return hashlib.sha256(gzip.decompress(archive.read_bytes())).hexdigest()
 
 
 def _service() -> list[iam.PolicyStatement]:

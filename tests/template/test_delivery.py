@@ -1,0 +1,103 @@
+"""Nothing asynchronous is lost in silence: retries and dead-letter queues, derived from the template for all there is."""
+
+from __future__ import annotations
+
+from tests.template.synthesized import Synthesized
+
+FOURTEEN_DAYS = 14 * 24 * 3600
+
+
+def queue_of(reference: str) -> str:
+    return reference.removeprefix("arn:of:")
+
+
+def test_every_rule_target_retries_and_has_a_dead_letter_queue(synthesized: Synthesized) -> None:
+    queues = synthesized.of_type("AWS::SQS::Queue")
+    rules = dict(synthesized.rules())
+    assert rules
+    for name, rule in rules.items():
+        assert rule["Targets"], name
+        for target in rule["Targets"]:
+            assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}, name
+            dead_letters = queues[queue_of(target["DeadLetterConfig"]["Arn"])]
+            assert dead_letters["MessageRetentionPeriod"] == FOURTEEN_DAYS
+            assert not dead_letters.get("FifoQueue")  # EventBridge takes none as a dead-letter queue
+
+
+def test_every_dead_letter_queue_of_a_rule_lets_it_in(synthesized: Synthesized) -> None:
+    allowed = {
+        statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+        for policy in synthesized.of_type("AWS::SQS::QueuePolicy").values()
+        if "UndeliveredEvents" in policy["Queues"][0]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow" and statement["Action"] == "sqs:SendMessage"
+    }
+    assert allowed == {f"arn:of:{rule}" for rule in synthesized.of_type("AWS::Events::Rule")}
+
+
+def test_every_function_is_entered_by_a_queue_or_has_a_failure_destination(synthesized: Synthesized) -> None:
+    from_queue = {mapping["FunctionName"] for mapping in synthesized.of_type("AWS::Lambda::EventSourceMapping").values()}
+    configured = synthesized.of_type("AWS::Lambda::EventInvokeConfig").values()
+    directly = {
+        configuration["FunctionName"]
+        for configuration in configured
+        if "FailedInvocations" in configuration["DestinationConfig"]["OnFailure"]["Destination"]
+        and configuration["MaximumRetryAttempts"] == 2
+    }
+    functions = {function.logical_id for function in synthesized.functions.values()}
+    assert from_queue | directly == functions
+    assert from_queue & directly == set()
+
+
+def test_functions_that_eventbridge_invokes_have_the_destination(synthesized: Synthesized) -> None:
+    targets = {target["Arn"] for _, rule in synthesized.rules() for target in rule["Targets"]}
+    invoked = {function.name for function in synthesized.functions.values() if f"arn:of:{function.logical_id}" in targets}
+    assert invoked == {"launch_grid", "sweep"}
+
+
+def test_every_queue_that_is_read_gives_up_into_its_dead_letter_queue(synthesized: Synthesized) -> None:
+    queues = synthesized.of_type("AWS::SQS::Queue")
+    timeouts = {function.logical_id: function.properties["Timeout"] for function in synthesized.functions.values()}
+    mappings = synthesized.of_type("AWS::Lambda::EventSourceMapping").values()
+    assert len({mapping["EventSourceArn"] for mapping in mappings}) == len(list(mappings)) == 6
+    for mapping in mappings:
+        queue = queues[queue_of(mapping["EventSourceArn"])]
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+        dead_letters = queues[queue_of(queue["RedrivePolicy"]["deadLetterTargetArn"])]
+        assert dead_letters["MessageRetentionPeriod"] == FOURTEEN_DAYS
+        assert dead_letters.get("FifoQueue") == queue.get("FifoQueue")
+        # A message must stay hidden while a function still works on it, or it is worked on twice.
+        assert queue["VisibilityTimeout"] > timeouts[mapping["FunctionName"]]
+
+
+def test_no_two_functions_share_a_queue_to_read(synthesized: Synthesized) -> None:
+    read = [mapping["EventSourceArn"] for mapping in synthesized.of_type("AWS::Lambda::EventSourceMapping").values()]
+    assert len(set(read)) == len(read)
+
+
+def test_launching_is_one_at_a_time(synthesized: Synthesized) -> None:
+    """A FIFO queue with one message group: Lambda holds one batch of a group at a time."""
+    (start,) = [queue for queue in synthesized.of_type("AWS::SQS::Queue").values() if queue["QueueName"] == "gridwatch-start.fifo"]
+    assert start["FifoQueue"] is True
+    groups = {
+        target["SqsParameters"]["MessageGroupId"]
+        for _, rule in synthesized.rules()
+        for target in rule["Targets"]
+        if "SqsParameters" in target
+    }
+    assert groups == {"gridwatch"}
+
+
+def test_queues_and_topic_take_nothing_without_tls(synthesized: Synthesized) -> None:
+    policies = [*synthesized.of_type("AWS::SQS::QueuePolicy").values(), *synthesized.of_type("AWS::SNS::TopicPolicy").values()]
+    guarded = {
+        name
+        for policy in policies
+        for name in policy.get("Queues", policy.get("Topics", []))
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    }
+    resources = {**synthesized.of_type("AWS::SQS::Queue"), **synthesized.of_type("AWS::SNS::Topic")}
+    names = {synthesized.resolve({"Ref": name}) for name in resources}
+    assert guarded == names

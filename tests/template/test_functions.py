@@ -1,0 +1,116 @@
+"""Each function as it is deployed: its code, layers, settings, log, and that it starts from these alone."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import pytest
+
+from gridwatch.settings import read_settings
+from tests.template.synthesized import Synthesized
+
+ROOT = Path(__file__).resolve().parents[2]
+FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
+LAYERS = {"evaluate_rules": {"numeric"}, "snapshot_experiment": {"numeric", "duckdb"}}
+POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
+# What Lambda itself puts into the environment and handlers' libraries may read when they are imported.
+LAMBDA_ENVIRONMENT = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "LANG": "en_US.UTF-8"}
+
+
+def settings_class(function: str) -> type:
+    """The one dataclass that the function's settings module defines."""
+    module = importlib.import_module(f"{function}.settings")
+    (found,) = [
+        member
+        for member in vars(module).values()
+        if isinstance(member, type) and is_dataclass(member) and member.__module__ == module.__name__
+    ]
+    return found
+
+
+def test_every_folder_is_deployed_and_nothing_else(synthesized: Synthesized) -> None:
+    assert sorted(synthesized.functions) == FUNCTIONS
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_environment_is_the_settings(synthesized: Synthesized, function: str) -> None:
+    settings = settings_class(function)
+    environment = synthesized.functions[function].environment
+    assert set(environment) - POWERTOOLS == {field.name.upper() for field in fields(settings)}
+    read_settings(settings, environment)  # and every value converts
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_asset_holds_the_function_alone(synthesized: Synthesized, function: str) -> None:
+    asset = synthesized.asset(synthesized.functions[function])
+    assert [path.name for path in asset.iterdir()] == [function]
+    deployed = {path.relative_to(asset).as_posix() for path in asset.rglob("*") if path.is_file()}
+    source = ROOT / "functions"
+    written = {path.relative_to(source).as_posix() for path in (source / function).rglob("*") if path.is_file()}
+    assert deployed == {path for path in written if "__pycache__" not in path}
+
+
+def layer_names(synthesized: Synthesized, function: str) -> set[str]:
+    """The layers of the function by the names of their contents."""
+    layers = synthesized.of_type("AWS::Lambda::LayerVersion")
+    names = set()
+    for logical_id in synthesized.functions[function].properties["Layers"]:
+        asset = synthesized.folder / f"asset.{layers[logical_id]['Content']['S3Key'].removesuffix('.zip')}"
+        manifest = asset / "layer-build.json"
+        names.add(json.loads(manifest.read_text())["layer"] if manifest.exists() else "gridwatch")
+    return names
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_layers(synthesized: Synthesized, function: str) -> None:
+    assert layer_names(synthesized, function) == {"gridwatch", "runtime"} | LAYERS.get(function, set())
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_handler_imports_from_its_asset_and_layers_alone(synthesized: Synthesized, function: str) -> None:
+    built = [ROOT / "layers" / "build" / "host" / name / "python" for name in layer_names(synthesized, function) - {"gridwatch"}]
+    own = ROOT / "layers" / "gridwatch" / "python"
+    path = [str(synthesized.asset(synthesized.functions[function])), str(own), *map(str, built)]
+    program = f"import sys; sys.path[:0] = {path!r}; from {function}.handler import handler; assert callable(handler)"
+    # -I and -S: neither this environment's packages nor PYTHONPATH nor the current folder.
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", program], env=LAMBDA_ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_layers_are_built_for_the_deployed_platform(synthesized: Synthesized) -> None:
+    for properties in synthesized.of_type("AWS::Lambda::LayerVersion").values():
+        asset = synthesized.folder / f"asset.{properties['Content']['S3Key'].removesuffix('.zip')}"
+        manifest = asset / "layer-build.json"
+        if manifest.exists():
+            built = json.loads(manifest.read_text())
+            assert (built["platform"], built["python"]) == ("aarch64-manylinux_2_28", "3.13")
+            assert not list(asset.rglob("*x86_64*.so"))
+
+
+def test_code_and_layers_of_every_function_fit_lambda(synthesized: Synthesized) -> None:
+    layers = synthesized.of_type("AWS::Lambda::LayerVersion")
+    for function in synthesized.functions.values():
+        keys = [function.properties["Code"]["S3Key"], *(layers[layer]["Content"]["S3Key"] for layer in function.properties["Layers"])]
+        folders = [synthesized.folder / f"asset.{key.removesuffix('.zip')}" for key in keys]
+        size = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+        assert size < 250 * 1024**2, function.name  # Lambda's limit for code and layers, unzipped
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_named_logged_and_traced(synthesized: Synthesized, function: str) -> None:
+    properties = synthesized.functions[function].properties
+    name = f"gridwatch-{function.replace('_', '-')}"
+    assert properties["FunctionName"] == name
+    assert (properties["Runtime"], properties["Architectures"]) == ("python3.13", ["arm64"])
+    assert properties["Handler"] == f"{function}.handler.handler"
+    assert properties["TracingConfig"] == {"Mode": "Active"}
+    assert properties["LoggingConfig"]["LogFormat"] == "JSON"
+    log_group = synthesized.of_type("AWS::Logs::LogGroup")[properties["LoggingConfig"]["LogGroup"]]
+    assert (log_group["LogGroupName"], log_group["RetentionInDays"]) == (f"/aws/lambda/{name}", 90)

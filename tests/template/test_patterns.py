@@ -1,0 +1,116 @@
+"""Which event wakes which rule: the template's patterns on the golden events, matched by the embedded cloud's own matcher."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ministack.services import eventbridge
+
+from gridwatch.storage import layout
+from tests.template.synthesized import Synthesized
+
+EVENTS = Path(__file__).resolve().parents[1] / "events"
+EXPERIMENTS = "gridwatch-experiments-123456789012-eu-west-1"
+ARTIFACTS = "gridwatch-artifacts-123456789012-eu-west-1"
+JOB = "gridwatch-blobs-0a1b2c3d4e-1"
+
+EXPECTED = {
+    "s3_spec_created.json": {"SpecUploaded"},
+    "s3_index_created.json": {"TensorsLanded"},
+    "sagemaker_training_job_state_change.json": {"TrainingJobChanged"},
+    "sagemaker_training_job_rule_statuses.json": {"TrainingJobChanged", "DebuggerRuleStatus"},
+    "gridwatch_rule_status_change.json": {"RuleStatus"},
+    "scheduled_event.json": set(),
+}
+
+
+def golden(name: str) -> dict[str, Any]:
+    return json.loads((EVENTS / name).read_text())
+
+
+def woken_by(synthesized: Synthesized, event: dict[str, Any]) -> set[str]:
+    """The rules that match; the matcher is handed an event as its bus keeps it."""
+    kept = {
+        "Source": event["source"],
+        "DetailType": event["detail-type"],
+        "Detail": json.dumps(event["detail"]),
+        "EventId": event["id"],
+        "Account": event["account"],
+        "Region": event["region"],
+        "Time": event["time"],
+        "Resources": event["resources"],
+    }
+    return {
+        name
+        for name, rule in synthesized.rules()
+        if "EventPattern" in rule and eventbridge._matches_pattern(json.dumps(rule["EventPattern"]), kept)
+    }
+
+
+def created(bucket: str, key: str) -> dict[str, Any]:
+    event = golden("s3_spec_created.json")
+    event["detail"]["bucket"]["name"] = bucket
+    event["detail"]["object"]["key"] = key
+    return event
+
+
+@pytest.mark.parametrize(("name", "rules"), EXPECTED.items())
+def test_golden_events(synthesized: Synthesized, name: str, rules: set[str]) -> None:
+    assert woken_by(synthesized, golden(name)) == rules
+
+
+def test_every_rule_is_woken_by_some_golden_event(synthesized: Synthesized) -> None:
+    assert set().union(*EXPECTED.values()) == {name for name, rule in synthesized.rules() if "EventPattern" in rule}
+
+
+@pytest.mark.parametrize("suffix", layout.SPEC_SUFFIXES)
+def test_every_kind_of_spec_is_taken_at_any_depth(synthesized: Synthesized, suffix: str) -> None:
+    for key in (f"experiments/blobs{suffix}", f"experiments/team a/2026/blobs{suffix}"):
+        assert layout.is_spec_key(key)
+        assert woken_by(synthesized, created(EXPERIMENTS, key)) == {"SpecUploaded"}
+
+
+def own_keys() -> dict[str, list[str]]:
+    """Every kind of key that Gridwatch or its jobs write, by bucket."""
+    spec = "experiments/deep/blobs.yaml"
+    tensors = layout.tensor_prefix(JOB)
+    return {
+        EXPERIMENTS: [layout.spec_error_key(spec), layout.spec_status_key(spec), layout.spec_error_key("experiments/a.json")],
+        ARTIFACTS: [
+            layout.table_key("trials", "experiments"),
+            layout.rule_state_key(JOB, 7),
+            f"{layout.QUERY_RESULT_PREFIX}5c1a.csv",
+            f"{layout.MODEL_PREFIX}{JOB}/output/model.tar.gz",
+            f"{tensors}collections/000000000/worker_0_collections.json",
+            f"{tensors}events/000000000002/000000000002_worker_0.tfevents",
+            f"{tensors}training_job_end.ts",
+        ],
+    }
+
+
+@pytest.mark.parametrize(("bucket", "key"), [(bucket, key) for bucket, keys in own_keys().items() for key in keys])
+def test_what_gridwatch_writes_wakes_nothing(synthesized: Synthesized, bucket: str, key: str) -> None:
+    assert woken_by(synthesized, created(bucket, key)) == set()
+
+
+def test_index_files_are_those_that_the_layout_knows(synthesized: Synthesized) -> None:
+    key = f"{layout.tensor_prefix(JOB)}index/000000000/000000000002_worker_0.json"
+    assert layout.job_of_index_key(key) == JOB
+    assert woken_by(synthesized, created(ARTIFACTS, key)) == {"TensorsLanded"}
+
+
+def test_data_and_other_buckets_wake_nothing(synthesized: Synthesized) -> None:
+    for bucket, key in ((EXPERIMENTS, "data/blobs/train.csv"), (EXPERIMENTS, "data/spec.yaml"), ("another", "experiments/a.yaml")):
+        assert woken_by(synthesized, created(bucket, key)) == set()
+    assert woken_by(synthesized, created(EXPERIMENTS, "experiments/readme.md")) == set()
+
+
+def test_jobs_and_rules_of_others_wake_nothing(synthesized: Synthesized) -> None:
+    for name in ("sagemaker_training_job_rule_statuses.json", "gridwatch_rule_status_change.json"):
+        event = golden(name)
+        for other in ("pytorch-training-2026-11-20", "gridwatchdev-blobs-0a1b2c3d4e-1"):
+            event["detail"]["TrainingJobName"] = other
+            assert woken_by(synthesized, event) == set()

@@ -1,0 +1,163 @@
+"""What each role may do: the whole list of actions, and nothing without bounds."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.template.synthesized import Synthesized
+
+STATE = {
+    "dynamodb:BatchGetItem",
+    "dynamodb:BatchWriteItem",
+    "dynamodb:ConditionCheckItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+}
+IDEMPOTENCY = {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+READS_QUEUE = {
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+    "sqs:ReceiveMessage",
+}
+SENDS = {"sqs:SendMessage"}
+# What the CDK allows for the destination of invocations that failed for good.
+FAILS_TO_QUEUE = {"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"}
+
+ACTIONS = {
+    "launch_grid": {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject"} | STATE | IDEMPOTENCY | SENDS | FAILS_TO_QUEUE,
+    "start_trials": {
+        "iam:PassRole",
+        "sagemaker:AddTags",
+        "sagemaker:CreateExperiment",
+        "sagemaker:CreateTrainingJob",
+        "sagemaker:CreateTrial",
+        "sagemaker:DescribeTrainingJob",
+    }
+    | STATE
+    | SENDS
+    | READS_QUEUE,
+    "track_job": {"sagemaker:DescribeTrainingJob"} | STATE | SENDS | READS_QUEUE,
+    "evaluate_rules": {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "events:PutEvents"} | STATE | READS_QUEUE,
+    "react_to_finding": {"sagemaker:AddTags", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"}
+    | STATE
+    | IDEMPOTENCY
+    | SENDS
+    | READS_QUEUE,
+    "deliver_alert": {"sns:Publish"} | STATE | READS_QUEUE,
+    "snapshot_experiment": {"s3:GetObject", "s3:PutObject", "s3:ListBucket"} | STATE | READS_QUEUE,
+    "sweep": {"events:PutEvents", "s3:ListBucket", "sagemaker:DescribeTrainingJob", "sagemaker:ListTrainingJobs"}
+    | STATE
+    | SENDS
+    | FAILS_TO_QUEUE,
+}
+# Actions that know no resources; the conditions say what confines them instead.
+UNBOUNDED = {
+    "xray:PutTelemetryRecords": None,
+    "xray:PutTraceSegments": None,
+    "sagemaker:ListTrainingJobs": None,
+    "ecr:GetAuthorizationToken": None,
+    "cloudwatch:PutMetricData": {"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*"]}},
+}
+
+
+def actions_of(synthesized: Synthesized, role: str) -> set[str]:
+    return {action for statement in synthesized.statements(role) for action in statement["Action"]}
+
+
+@pytest.mark.parametrize("function", ACTIONS)
+def test_each_function_may_do_what_it_needs_and_no_more(synthesized: Synthesized, function: str) -> None:
+    role = synthesized.role_of(synthesized.functions[function])
+    assert actions_of(synthesized, role) == ACTIONS[function] | LAMBDA
+
+
+def test_every_function_is_in_the_list(synthesized: Synthesized) -> None:
+    assert set(synthesized.functions) == set(ACTIONS)
+
+
+def test_each_function_has_a_role_of_its_own(synthesized: Synthesized) -> None:
+    roles = [synthesized.role_of(function) for function in synthesized.functions.values()]
+    assert len(set(roles)) == len(roles)
+
+
+def test_no_role_has_a_managed_policy(synthesized: Synthesized) -> None:
+    assert [role for role in synthesized.of_type("AWS::IAM::Role").values() if role.get("ManagedPolicyArns")] == []
+
+
+def test_nothing_is_allowed_without_bounds(synthesized: Synthesized) -> None:
+    for policy in synthesized.of_type("AWS::IAM::Policy").values():
+        for statement in synthesized.statements(policy["Roles"][0]):
+            for action in statement["Action"]:
+                assert "*" not in action
+                if "*" in statement["Resource"]:
+                    assert action in UNBOUNDED
+                    assert statement.get("Condition") == UNBOUNDED[action]
+
+
+def test_only_the_job_role_can_be_passed_and_only_to_sagemaker(synthesized: Synthesized) -> None:
+    passing = [
+        statement
+        for role in synthesized.of_type("AWS::IAM::Role")
+        for statement in synthesized.statements(role)
+        if "iam:PassRole" in statement["Action"]
+    ]
+    (statement,) = passing
+    assert statement["Resource"] == [synthesized.resolve(synthesized.raw["Outputs"]["JobRole"]["Value"])]
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+
+
+def test_jobs_are_stopped_by_one_function_and_by_prefix(synthesized: Synthesized) -> None:
+    stopping = {
+        role: statement["Resource"]
+        for role in synthesized.of_type("AWS::IAM::Role")
+        for statement in synthesized.statements(role)
+        if "sagemaker:StopTrainingJob" in statement["Action"]
+    }
+    react = synthesized.role_of(synthesized.functions["react_to_finding"])
+    assert stopping == {react: ["arn:aws:sagemaker:eu-west-1:123456789012:training-job/gridwatch-*"]}
+
+
+def test_training_jobs_read_data_and_write_only_tensors_and_models(synthesized: Synthesized) -> None:
+    role = next(name for name in synthesized.of_type("AWS::IAM::Role") if "JobRole" in name)
+    objects = {
+        (action, resource)
+        for statement in synthesized.statements(role)
+        for action in statement["Action"]
+        if action.startswith("s3:")
+        for resource in statement["Resource"]
+    }
+    source = synthesized.functions["launch_grid"].environment["XGBOOST_SOURCE_URI"].removeprefix("s3://")
+    experiments = "arn:aws:s3:::gridwatch-experiments-123456789012-eu-west-1"
+    artifacts = "arn:aws:s3:::gridwatch-artifacts-123456789012-eu-west-1"
+    assert objects == {
+        ("s3:GetObject", f"{experiments}/data/*"),
+        ("s3:GetObject", f"arn:aws:s3:::{source}"),
+        ("s3:ListBucket", experiments),
+        ("s3:PutObject", f"{artifacts}/tensors/*"),
+        ("s3:PutObject", f"{artifacts}/models/*"),
+    }
+
+
+def test_only_specs_data_and_status_of_the_experiments_bucket_are_touched(synthesized: Synthesized) -> None:
+    role = synthesized.role_of(synthesized.functions["launch_grid"])
+    written = {
+        resource
+        for statement in synthesized.statements(role)
+        if "s3:PutObject" in statement["Action"]
+        for resource in statement["Resource"]
+    }
+    assert written == {"arn:aws:s3:::gridwatch-experiments-123456789012-eu-west-1/status/*"}
+
+
+def test_events_are_put_under_our_own_source_only(synthesized: Synthesized) -> None:
+    for function in ("evaluate_rules", "sweep"):
+        (statement,) = [
+            statement
+            for statement in synthesized.statements(synthesized.role_of(synthesized.functions[function]))
+            if "events:PutEvents" in statement["Action"]
+        ]
+        assert statement["Condition"] == {"StringEquals": {"events:source": "gridwatch"}}
