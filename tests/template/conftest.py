@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
+# The CDK's validation of each template takes seconds; test_synthesis.py has it on, once. Node reads this when it starts,
+# at the first import of the CDK, which is why it is set here and why the app is imported below.
+os.environ["CDK_VALIDATION"] = "false"
+
+from infra.app import create_app
 from tests.template.synthesized import Synthesized
 
 Synthesize = Callable[..., Synthesized]
@@ -14,19 +19,19 @@ Synthesize = Callable[..., Synthesized]
 
 @pytest.fixture(scope="session")
 def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
-    """Synthesize the app with the given settings over the default ones."""
-    from infra.app import create_app
+    """Synthesize the app with the given settings over the default ones; the assets stay where they are."""
 
     def _synthesize(**settings: object) -> Synthesized:
         folder = tmp_path_factory.mktemp("cdk.out")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("CDK_VALIDATION", "false")  # tests/template/test_synthesis.py has it on, once
-            create_app(settings, outdir=str(folder)).synth()
+        create_app({**settings, "aws:cdk:disable-asset-staging": True}, outdir=str(folder)).synth()
         return Synthesized(folder)
 
     return _synthesize
 
 
 @pytest.fixture(scope="session")
-def synthesized(synthesize: Synthesize) -> Synthesized:
-    return synthesize()
+def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    """The default app, with its assets beside the template."""
+    folder = tmp_path_factory.mktemp("cdk.out")
+    create_app(outdir=str(folder)).synth()
+    return Synthesized(folder)
