@@ -97,5 +97,5 @@ def _ready_line(process: subprocess.Popen[bytes], timeout: float) -> dict[str, A
             if not line:
                 break
     process.kill()
-    said = process.stderr.read().decode(errors="replace").strip()
+    said = process.communicate()[1].decode(errors="replace").strip()
     raise LocalCloudError(f"the local cloud did not start within {timeout:.0f} s: {said or 'it said nothing'}")

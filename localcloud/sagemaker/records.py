@@ -196,8 +196,6 @@ def event_detail(job: TrainingJob) -> dict[str, Any]:
         detail["FailureReason"] = job.failure_reason
     if job.rules:
         detail["DebugRuleEvaluationStatuses"] = _rules(job, 1000)
-    if job.has_model:
-        detail["ModelArtifacts"] = {"S3ModelArtifacts": job.model_artifact}
     detail["SecondaryStatusTransitions"] = _transitions(job, 1000)
     detail["Tags"] = dict(job.tags)
     return detail

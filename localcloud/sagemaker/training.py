@@ -110,11 +110,18 @@ class Training:
         )
         tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
         arn = self._platform.arn(f"training-job/{name}")
-        return TrainingJob(name, arn, request, now, now, (first_transition(now),), tags, rules=rules)
+        return TrainingJob(name, arn, _with_defaults(request), now, now, (first_transition(now),), tags, rules=rules)
 
     def _rule_arn(self, job: str, rule: str) -> str:
         digest = hashlib.sha256(f"{job}/{rule}".encode()).hexdigest()[:8]
         return self._platform.arn(f"processing-job/{job[:26]}-{rule[:26]}-{digest}".lower())
+
+
+def _with_defaults(request: Request) -> Request:
+    """The request with what SageMaker fills in for channels, as Describe and events show it."""
+    defaults = {"CompressionType": "None", "RecordWrapperType": "None"}
+    channels = [{**defaults, **channel} for channel in request.get("InputDataConfig", [])]
+    return {**request, "InputDataConfig": channels} if channels else request
 
 
 def _check(request: Request) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,6 +61,52 @@ def test_a_stop_is_seen_as_stopping_and_stopped(world: World, events: Events) ->
     world.ended(name)
     seen = wait_for(lambda: found if len(found := events(name)) >= 5 else None)
     assert [event["detail"]["TrainingJobStatus"] for event in seen][-2:] == ["Stopping", "Stopped"]
+
+
+GOLDEN = Path(__file__).parents[1] / "events"
+
+
+def _shape(value: Any) -> Any:
+    """Which members of which types; a time is a number whether it is written as one or as a string of digits."""
+    if isinstance(value, dict):
+        return {name: _shape(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_shape(item) for item in value]
+    return "number" if isinstance(value, int) or (isinstance(value, str) and value.isdigit()) else type(value).__name__
+
+
+def _without(detail: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in detail.items() if name not in names}
+
+
+def test_a_completed_jobs_event_has_the_golden_shape(world: World, events: Events) -> None:
+    golden = json.loads((GOLDEN / "sagemaker_training_job_state_change.json").read_text())
+    own = {"HyperParameters": golden["detail"]["HyperParameters"], "Tags": [{"Key": k, "Value": v} for k, v in golden["detail"]["Tags"].items()]}
+    request = world.request(world.name("golden"), **own)
+    del request["AlgorithmSpecification"]["MetricDefinitions"]
+    world.client("sagemaker").create_training_job(**request)
+    world.ended(request["TrainingJobName"])
+    event = wait_for(lambda: found if len(found := events(request["TrainingJobName"])) >= 5 else None)[-1]
+    assert _shape(event) == _shape(golden)
+
+
+def test_a_rules_event_has_the_golden_shape(world: World, events: Events) -> None:
+    golden = json.loads((GOLDEN / "sagemaker_training_job_rule_statuses.json").read_text())["detail"]
+    name = world.train(
+        HyperParameters={"rounds": "200", "pause": "0.05"},
+        DebugHookConfig={"S3OutputPath": f"s3://{BUCKET}/tensors"},
+        DebugRuleConfigurations=[_rule(limit="1"), _rule(limit="999") | {"RuleConfigurationName": "Overfit"}],
+    )
+
+    def with_finding() -> dict[str, Any] | None:
+        return next((e["detail"] for e in events(name) if e["detail"]["DebugRuleEvaluationStatuses"][0]["RuleEvaluationStatus"] != "InProgress"), None)
+
+    detail = wait_for(with_finding)
+    world.client("sagemaker").stop_training_job(TrainingJobName=name)
+    assert _shape(detail["DebugRuleEvaluationStatuses"]) == _shape(golden["DebugRuleEvaluationStatuses"])
+    own = ("HyperParameters", "AlgorithmSpecification", "Tags")
+    assert set(detail) == set(golden)
+    assert _shape(_without(detail, *own)) == _shape(_without(golden, *own))
 
 
 def _rule(**parameters: str) -> dict[str, Any]:
