@@ -1,0 +1,124 @@
+"""Import time of each handler beyond boto3 with the same clients, from its unpacked asset and the host's layers."""
+
+from __future__ import annotations
+
+import compileall
+import importlib
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+
+from benchmarks.result import Result, report
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = ("runtime", "numeric", "duckdb")  # as in the function with most of them: an unused layer costs an import nothing
+BUDGET_SECONDS = 0.15
+RUNS = 7
+
+# Which service a settings field speaks of.
+SERVICES = {"table": "dynamodb", "bucket": "s3", "queue_url": "sqs", "topic_arn": "sns", "event_bus_name": "events"}
+USES_SAGEMAKER = {"start_trials", "track_job", "react_to_finding", "sweep"}
+
+PROGRAM = """
+import sys, time
+sys.path[:0] = {path!r}
+begin = time.perf_counter()
+import boto3
+for service in {services!r}:
+    boto3.client(service)
+ready = time.perf_counter()
+import {function}.handler
+end = time.perf_counter()
+print([ready - begin, end - ready])
+"""
+ENVIRONMENT = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Seconds, as medians over the runs: the handler's import, after boto3's with the clients."""
+
+    function: str
+    beyond: float
+    boto3: float
+    clients: tuple[str, ...]
+
+
+def main() -> None:
+    functions = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
+    with tempfile.TemporaryDirectory() as folder:
+        unpacked = unpack(Path(folder), functions)
+        rows = [measure(function, unpacked) for function in functions]
+    slowest = max(rows, key=lambda row: row.beyond)
+    report(
+        Result(
+            name="cold_start",
+            ours=round(slowest.beyond, 4),
+            peer=round(slowest.boto3, 4),
+            unit="s",
+            ratio=round(slowest.boto3 / slowest.beyond, 2),
+            what=f"import of the slowest handler ({slowest.function}) after boto3 with the same clients (peer); median of {RUNS}",
+            more={
+                "budget": BUDGET_SECONDS,
+                "rows": [
+                    {"function": row.function, "beyond": round(row.beyond, 4), "boto3": round(row.boto3, 4), "clients": row.clients}
+                    for row in rows
+                ],
+            },
+        )
+    )
+
+
+def unpack(folder: Path, functions: list[str]) -> list[str]:
+    """The import path of a deployed function, its own code and ours compiled as the layers are."""
+    without_bytecode = shutil.ignore_patterns("__pycache__")
+    for function in functions:
+        shutil.copytree(ROOT / "functions" / function, folder / "asset" / function, ignore=without_bytecode)
+    shutil.copytree(ROOT / "layers" / "gridwatch" / "python", folder / "gridwatch", ignore=without_bytecode)
+    compileall.compile_dir(folder, quiet=2)
+    layers = [ROOT / "layers" / "build" / "host" / layer / "python" for layer in LAYERS]
+    if missing := [layer for layer in layers if not layer.is_dir()]:
+        sys.exit(f"{missing[0]} is missing: run make layers")
+    return [str(path) for path in (folder / "asset", folder / "gridwatch", *layers)]
+
+
+def measure(function: str, path: list[str]) -> Row:
+    clients = services(function)
+    program = PROGRAM.format(path=path, services=clients, function=function)
+    command = [sys.executable, "-I", "-S", "-B", "-c", program]
+    run_once = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    if run_once.returncode:  # the first run also warms the disk cache
+        sys.exit(f"{function}: {run_once.stderr}")
+    times = [
+        json.loads(subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout)
+        for _ in range(RUNS)
+    ]
+    return Row(
+        function,
+        beyond=statistics.median(beyond for _, beyond in times),
+        boto3=statistics.median(boto3 for boto3, _ in times),
+        clients=clients,
+    )
+
+
+def services(function: str) -> tuple[str, ...]:
+    """The clients that the function makes, by what its settings name."""
+    sys.path.insert(0, str(ROOT / "functions"))
+    module = importlib.import_module(f"{function}.settings")
+    names = [
+        field.name
+        for member in vars(module).values()
+        if isinstance(member, type) and is_dataclass(member) and member.__module__ == module.__name__
+        for field in fields(member)
+    ]
+    used = {service for name in names for suffix, service in SERVICES.items() if name.endswith(suffix)}
+    return tuple(sorted(used | ({"sagemaker"} if function in USES_SAGEMAKER else set())))
+
+
+if __name__ == "__main__":
+    main()
