@@ -32,19 +32,13 @@ def synthesized(root: Path) -> tuple[Path, bool]:
 
 
 def _synthesize(root: Path) -> None:
-    # jsii needs Node, and finds the one that `make setup` put beside this interpreter.
-    environment = child_environment(
-        CDK_OUTDIR=ASSEMBLY,
-        CDK_VALIDATION="false",
-        JSII_NODE=str(Path(sys.executable).parent / "node"),
-        JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION="20",
-        JSII_DEPRECATED="quiet",
-    )
+    environment = child_environment(CDK_OUTDIR=ASSEMBLY, CDK_VALIDATION="false")
     made = subprocess.run(
         [sys.executable, "-m", "infra.app"], cwd=root, env=environment, capture_output=True, text=True, check=False
     )
     if made.returncode != 0:
-        raise CliError(f"the template could not be synthesized:\n{made.stderr.strip() or made.stdout.strip()}")
+        said = (made.stderr.strip() or made.stdout.strip()).splitlines()
+        raise CliError(f"the template could not be synthesized: {said[-1] if said else 'no reason given'}")
 
 
 def _fingerprint(root: Path) -> str:

@@ -61,7 +61,7 @@ class SnapshotWriter:
         self._bucket = bucket
 
     def take(self, experiment: str, stamp: Stamp) -> SnapshotReport:
-        """Write all tables of the experiment. Raises UnknownExperimentError; a failure while reading changes nothing."""
+        """Write all tables of an experiment. Raises UnknownExperimentError; a failure while reading changes nothing."""
         record = self._store.get_experiment(experiment)
         if record is None:
             raise UnknownExperimentError(f"no experiment {experiment!r} is recorded")
