@@ -1,0 +1,116 @@
+"""Collections: groups of tensors with a name, saved at the same steps and reduced in the same way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gridwatch_hook.metrics import LOSS_PATTERN, METRIC_PATTERN
+from gridwatch_hook.modes import Mode
+from gridwatch_hook.reductions import Reduction
+from gridwatch_hook.schedule import SaveSchedule
+
+# Collections of single numbers: saved whole, whatever reductions the configuration asks for
+# (smdebug/core/collection.py).
+SCALAR_COLLECTIONS = frozenset({"losses", "metrics", "feature_importance", "average_shap", "sm_metrics"})
+# Not saved while a model is evaluated (smdebug/core/hook.py).
+TRAINING_ONLY_COLLECTIONS = frozenset({"gradients", "optimizer_variables"})
+
+
+@dataclass(frozen=True, slots=True)
+class FrameworkCollections:
+    """What a framework's hook knows by itself: its collections by pattern, those always saved, and how often."""
+
+    patterns: Mapping[str, tuple[str, ...]]
+    always: tuple[str, ...]
+    save_interval: int
+
+
+XGBOOST = FrameworkCollections(
+    patterns={
+        "all": (),
+        "default": (),
+        "metrics": (METRIC_PATTERN,),
+        "losses": (LOSS_PATTERN,),
+        "hyperparameters": (r"^hyperparameters/.*$",),
+        "predictions": (r"^predictions$",),
+        "labels": (r"^labels$",),
+        "feature_importance": (r"^feature_importance/.*",),
+        "average_shap": (r"^average_shap/(?!bias$).*",),
+        "full_shap": (r"^full_shap/(?!bias$).*",),
+        "trees": (r"^trees/.*",),
+    },
+    always=("metrics",),
+    save_interval=10,
+)
+
+ANY_LOOP = FrameworkCollections(
+    patterns={
+        "all": (),
+        "default": (),
+        "metrics": (),
+        "losses": (r"[Ll]oss(?!_input).*",),
+        "scalars": (r"^scalar/.*",),
+    },
+    always=("losses", "metrics", "scalars"),
+    save_interval=1,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One collection as configured: what belongs to it (patterns are searched anywhere in a name), when and how it is
+    saved.
+    """
+
+    name: str
+    include_regex: tuple[str, ...]
+    tensor_names: frozenset[str]
+    schedules: Mapping[Mode, SaveSchedule]
+    reductions: tuple[Reduction, ...] = ()
+    save_raw_tensor: bool = True
+    save_histogram: bool = True
+    _patterns: tuple[re.Pattern[str], ...] = field(default=(), repr=False, compare=False)
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        *,
+        include_regex: tuple[str, ...],
+        tensor_names: frozenset[str],
+        schedules: Mapping[Mode, SaveSchedule],
+        reductions: tuple[Reduction, ...],
+        save_raw_tensor: bool,
+        save_histogram: bool,
+    ) -> Collection:
+        """Raises re.error for a pattern that is none."""
+        if name in SCALAR_COLLECTIONS:
+            reductions, save_raw_tensor, save_histogram = (), True, False
+        patterns = tuple(re.compile(pattern) for pattern in include_regex)
+        return cls(name, include_regex, tensor_names, schedules, reductions, save_raw_tensor, save_histogram, patterns)
+
+    def holds(self, tensor: str) -> bool:
+        return tensor in self.tensor_names or any(pattern.search(tensor) for pattern in self._patterns)
+
+    def saves(self, mode: Mode, mode_step: int) -> bool:
+        if mode in (Mode.EVAL, Mode.PREDICT) and self.name in TRAINING_ONLY_COLLECTIONS:
+            return False
+        return self.schedules[mode].saves(mode_step)
+
+    def to_json(self, saved_names: set[str]) -> dict[str, Any]:
+        """As smdebug keeps it in the collections file; `saved_names` are the tensors saved under it so far."""
+        return {
+            "name": self.name,
+            "include_regex": list(self.include_regex),
+            "tensor_names": sorted(self.tensor_names | saved_names),
+            "reduction_config": {
+                "save_raw_tensor": self.save_raw_tensor,
+                "reductions": ",".join(reduction.spelling for reduction in self.reductions),
+                "save_shape": False,
+            },
+            "save_config": {mode.name: schedule.to_json() for mode, schedule in self.schedules.items()},
+            "save_histogram": self.save_histogram,
+        }

@@ -1,0 +1,143 @@
+"""Hands saved steps over in a thread of its own, so that neither a slow nor a failing write holds the training up."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from gridwatch_hook.batch import Batch, SavedStep, encode
+from gridwatch_hook.clock import Clock
+from gridwatch_hook.layout import collections_key, index_key
+from gridwatch_hook.pace import Pace
+from gridwatch_hook.report import Report
+from gridwatch_hook.sinks import Sink
+from gridwatch_hook.skipped import SkippedEntries
+
+_FEW_STEPS = 4  # a batch of so many gets an index object for each step
+_LARGEST_BATCH = 64 * 1024 * 1024  # bytes of tensors in one events file, about
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts
+
+
+class Delivery:
+    """Takes steps from the training's thread and puts them into a sink: the events file first, then index objects by
+    step.
+
+    A write that fails is repeated until it succeeds or closing runs out of time; what does not fit into `memory_limit`
+    (bytes) meanwhile is dropped and counted.
+    """
+
+    def __init__(self, sink: Sink, worker: str, clock: Clock, pace: Pace, memory_limit: float) -> None:
+        self.report = Report()
+        self.skipped = SkippedEntries()
+        self._sink = sink
+        self.worker = worker
+        self._clock = clock
+        self._pace = pace
+        self._memory_limit = memory_limit
+        self._waiting: deque[SavedStep] = deque()
+        self._waiting_bytes = 0
+        self._count = threading.Lock()
+        self._collections: bytes | None = None
+        self._arrived = threading.Event()
+        self._closing = threading.Event()
+        self._give_up_at = float("inf")
+        self._thread = threading.Thread(target=self._run, name="gridwatch-hook", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def describe_collections(self, document: bytes) -> None:
+        """The collections file to write before the next index object."""
+        self._collections = document
+
+    def add(self, saved: SavedStep) -> None:
+        """Queue a step; never waits and never fails."""
+        with self._count:
+            fits = self._waiting_bytes + saved.size <= self._memory_limit or not self._waiting_bytes
+            if fits:
+                self._waiting_bytes += saved.size
+        if not fits:
+            self.report.steps_lost += 1
+            return
+        self._waiting.append(saved)
+        if not self._arrived.is_set():
+            self._arrived.set()
+
+    def finish(self, seconds: float) -> bool:
+        """Write what is waiting, trying for `seconds` at most; whether the thread came to its end."""
+        self._give_up_at = self._clock.monotonic() + seconds
+        self._closing.set()
+        self._arrived.set()
+        self._thread.join(seconds + 1.0)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._arrived.wait()
+            self._arrived.clear()
+            delay = self._pace.take(self._clock.monotonic())
+            if delay > 0:
+                self._closing.wait(delay)
+            self._flush()
+        while self._waiting:
+            self._flush()
+
+    def _flush(self) -> None:
+        steps, size = self._take()
+        if not steps:
+            return
+        batch = encode(steps, self.worker)
+        if self._deliver(batch):
+            self.report.steps_written += len(steps)
+        else:
+            self.report.steps_lost += len(steps)
+        with self._count:
+            self._waiting_bytes -= size
+
+    def _take(self) -> tuple[list[SavedStep], int]:
+        steps: list[SavedStep] = []
+        size = 0
+        while self._waiting and size < _LARGEST_BATCH:
+            steps.append(self._waiting.popleft())
+            size += steps[-1].size
+        return steps, size
+
+    def _deliver(self, batch: Batch) -> bool:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                self._put(batch)
+            except Exception as error:  # noqa: BLE001  (whatever a write raises, training goes on and the write is repeated)
+                self.report.failed_attempts += 1
+                self.report.last_error = f"{type(error).__name__}: {error}"
+            else:
+                return True
+            if not self._rest(pause):
+                return False
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _rest(self, seconds: float) -> bool:
+        """Wait before the next attempt; False when there is no time for one."""
+        self._closing.wait(seconds)
+        if not self._closing.is_set():
+            return True
+        left = self._give_up_at - self._clock.monotonic()
+        if left <= 0:
+            return False
+        threading.Event().wait(min(_FIRST_PAUSE, left))
+        return True
+
+    def _put(self, batch: Batch) -> None:
+        document = self._collections
+        if document is not None:
+            self._sink.put(collections_key(self.worker), document)
+            if self._collections is document:
+                self._collections = None
+        self._sink.put(batch.events_key, batch.events)
+        if self._sink.every_index_object or len(batch.entries) <= _FEW_STEPS:
+            for entry in batch.entries:
+                self._sink.put(index_key(entry.step, self.worker), entry.to_json())
+            return
+        *earlier, last = batch.entries
+        self._sink.put(index_key(last.step, self.worker), last.to_json(earlier))
+        self.skipped.add(tuple(earlier))

@@ -1,0 +1,258 @@
+"""The hook of any training loop; the framework hooks build on it.
+
+hook = Hook.create("s3://bucket/job/tensors")
+for step in range(steps):
+loss = train()
+hook.save_scalar("loss", loss, collection="losses")
+hook.next_step()
+hook.close()
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from gridwatch_hook.arrays import Array, to_array
+from gridwatch_hook.batch import SavedStep
+from gridwatch_hook.clock import Clock, SystemClock
+from gridwatch_hook.closing import Backfill
+from gridwatch_hook.collection import ANY_LOOP, Collection, FrameworkCollections
+from gridwatch_hook.config import HookConfig
+from gridwatch_hook.delivery import Delivery
+from gridwatch_hook.layout import END_MARKER, REPORT
+from gridwatch_hook.membership import Membership
+from gridwatch_hook.modes import Mode
+from gridwatch_hook.pace import Pace
+from gridwatch_hook.report import Report
+from gridwatch_hook.settings import Environment
+from gridwatch_hook.sinks import Sink, open_sink
+
+_CLOSING_SECONDS = 30.0  # for what is still waiting when training ends
+
+
+class Hook:
+    """Saves tensors step by step. Made by `create` or `from_environment`; nothing it does raises into the training.
+
+    A step begins at 0, or with `start_step`; `next_step` and `start_step` hand over the one before. Not for several
+    threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        sink: Sink,
+        config: HookConfig,
+        delivery: Delivery,
+        clock: Clock,
+        workers: int,
+        report_folder: str | None,
+    ) -> None:
+        self.config = config
+        self.step = 0
+        self.mode = Mode.GLOBAL
+        self.mode_steps: dict[Mode, int] = {}
+        self.due: set[str] = set()  # the collections that are saved at this step
+        self._sink = sink
+        self._delivery = delivery
+        self._clock = clock
+        self._workers = workers
+        self._report_folder = report_folder
+        self._membership = Membership.create(config.collections)
+        self._current: SavedStep | None = None
+        self._closed = False
+
+    @classmethod
+    def create(
+        cls,
+        uri: str | None = None,
+        config: HookConfig | None = None,
+        *,
+        framework: FrameworkCollections = ANY_LOOP,
+        rank: int = 0,
+        workers: int = 1,
+        environment: Environment | None = None,
+        clock: Clock | None = None,
+        sink: Sink | None = None,
+    ) -> Hook:
+        """A hook that writes to `uri` (s3://bucket/prefix or a folder; the configuration's LocalPath when None).
+
+        Raises ConfigError for a configuration that is wrong. Of several workers, those beyond the first save nothing
+        unless the configuration asks for all.
+        """
+        environment = environment or Environment.read({})
+        config = config or HookConfig.parse({}, framework)
+        clock = clock or SystemClock()
+        target = sink or open_sink(uri or config.local_path, environment.region)
+        pace = Pace(config.flushes_per_second or target.flushes_per_second)
+        delivery = Delivery(target, f"worker_{rank}", clock, pace, config.memory_limit_mb * 1024 * 1024)
+        saving_workers = workers if config.all_workers else 1
+        hook = cls(
+            sink=target,
+            config=config,
+            delivery=delivery,
+            clock=clock,
+            workers=saving_workers,
+            report_folder=environment.output_data_folder,
+        )
+        if rank and not config.all_workers:
+            hook._closed = True
+            return hook
+        hook.start_step(0)
+        delivery.start()
+        atexit.register(hook.close)
+        return hook
+
+    @classmethod
+    def from_environment(
+        cls, *, framework: FrameworkCollections = ANY_LOOP, rank: int = 0, workers: int = 1
+    ) -> Hook | None:
+        """The hook that SageMaker's or Gridwatch's configuration asks for; None when there is none. Raises
+        ConfigError.
+        """
+        environment = Environment.read()
+        if environment.document is None:
+            return None
+        config = HookConfig.parse(environment.document, framework)
+        return cls.create(
+            environment.tensors_uri, config, framework=framework, rank=rank, workers=workers, environment=environment
+        )
+
+    @property
+    def report(self) -> Report:
+        return self._delivery.report
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def forget_end(self) -> None:
+        """A restarted job goes on writing where it ended before: take its end marker away."""
+        try:
+            self._sink.remove(END_MARKER)
+        except Exception as error:  # noqa: BLE001  (training goes on; readers may take the job for ended)
+            self.problem("removing the former end marker", error)
+
+    def set_mode(self, mode: Mode) -> None:
+        """Go on in another mode. A step begun in which nothing was saved yet becomes a step of the new mode."""
+        if mode is self.mode:
+            return
+        unused = self._current is None
+        if unused:
+            self.mode_steps[self.mode] -= 1
+        self.mode = mode
+        self.start_step(self.step if unused else self.step + 1)
+
+    def next_step(self) -> None:
+        """Hand over the step begun and begin the next one of the current mode."""
+        self.start_step(self.step + 1)
+
+    def start_step(self, step: int) -> None:
+        """Hand over the step begun, and begin the global step `step` in the current mode."""
+        self._hand_over()
+        mode_step = step if self.mode is Mode.GLOBAL else self.mode_steps.get(self.mode, -1) + 1
+        self.step = step
+        self.mode_steps[self.mode] = mode_step
+        self.due = {item.name for item in self.config.collections if item.saves(self.mode, mode_step)}
+
+    def save_scalar(self, name: str, value: Any, collection: str | None = None) -> None:
+        """Save one number at this step: as `scalar/<name>` always, or in a collection when that is due."""
+        tensor = name if collection else f"scalar/{name}"
+        try:
+            array = to_array(value).reshape(-1)
+            if array.size != 1:
+                raise ValueError(f"{array.size} values are no scalar")
+            self._save_in(tensor, array, collection)
+        except Exception as error:  # noqa: BLE001  (what cannot be saved is reported and must not stop the training)
+            self.problem(tensor, error)
+
+    def save_tensor(self, name: str, value: Any, collection: str | None = None) -> None:
+        """Save an array (or what numpy makes one of) at this step: always, or in a collection when that is due."""
+        try:
+            self._save_in(name, to_array(value), collection)
+        except Exception as error:  # noqa: BLE001  (as above)
+            self.problem(name, error)
+
+    def offer(self, name: str, value: Any) -> None:
+        """Save a tensor if a collection that holds its name is due at this step; what it costs otherwise is one
+        look-up.
+        """
+        holders = [item for item in self._membership.of(name) if item.name in self.due]
+        if holders:
+            self._write(name, to_array(value), holders)
+
+    def problem(self, what: str, error: Exception) -> None:
+        """Note that something could not be saved; told at once, the first time, and again at the end."""
+        if what not in self.report.problems:
+            self.report.problems[what] = f"{type(error).__name__}: {error}"
+            print(f"gridwatch_hook: {what} is not saved: {error}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def close(self, seconds: float = _CLOSING_SECONDS, backfill_seconds: float | None = None) -> Report:
+        """Write what is left within `seconds`, then add index objects, the end marker and the report. Closing again
+        does nothing.
+        """
+        if self._closed:
+            return self.report
+        self._hand_over()
+        self._closed = True
+        atexit.unregister(self.close)
+        if self._delivery.finish(seconds):
+            allowed = self.config.backfill_seconds if backfill_seconds is None else backfill_seconds
+            self._finish_files(self._clock.monotonic() + allowed)
+            self._delivery.skipped.close()
+        self._tell()
+        return self.report
+
+    def _save_in(self, name: str, array: Array, collection: str | None) -> None:
+        if self._closed:
+            return
+        if collection is None:
+            self._write(name, array, [])
+            return
+        item = self._membership.add(collection, name)
+        if item.saves(self.mode, self.mode_steps[self.mode]):
+            self._write(name, array, [item])
+
+    def _write(self, name: str, array: Array, holders: list[Collection]) -> None:
+        if self._closed or not array.size:
+            return
+        if self._current is None:
+            self._current = SavedStep(self.step, self.mode, self.mode_steps[self.mode], self._clock.wall())
+        if self._membership.note(name, holders):
+            self._describe_collections()
+        reductions = {reduction for item in holders for reduction in item.reductions}
+        for reduction in sorted(reductions) if array.dtype.kind != "U" else ():
+            self._current.add(reduction.tensor_name(name), to_array(reduction.of(array)).reshape(-1))
+        if not holders or any(item.save_raw_tensor for item in holders):
+            self._current.add(name, array)
+
+    def _hand_over(self) -> None:
+        if self._current is not None and self._current.tensors:
+            self._delivery.add(self._current)
+        self._current = None
+
+    def _describe_collections(self) -> None:
+        document = {"collections": self._membership.to_json(), "_meta": {"num_workers": self._workers}}
+        self._delivery.describe_collections(json.dumps(document).encode())
+
+    def _finish_files(self, give_up_at: float) -> None:
+        worker = self._delivery.worker
+        Backfill(self._sink, worker, self._clock, give_up_at).run(self._delivery.skipped, self.report)
+        try:
+            self._sink.put(REPORT if worker == "worker_0" else f"{worker}_{REPORT}", self.report.to_json())
+            self._sink.put(END_MARKER, b"end of training-job\n")
+        except Exception as error:  # noqa: BLE001  (the training succeeded whether or not its end can be marked)
+            self.problem("the end marker", error)
+
+    def _tell(self) -> None:
+        if self.report.clean:
+            return
+        print(self.report.sentence(), file=sys.stderr, flush=True)  # noqa: T201
+        if self._report_folder:
+            try:
+                Path(self._report_folder, REPORT).write_bytes(self.report.to_json())
+            except OSError as error:
+                print(f"gridwatch_hook: the report cannot be kept: {error}", file=sys.stderr, flush=True)  # noqa: T201

@@ -1,0 +1,20 @@
+"""Where each file lies below a job's tensor folder: smdebug's layout (smdebug/core/locations.py)."""
+
+from __future__ import annotations
+
+END_MARKER = "training_job_end.ts"
+REPORT = "gridwatch_hook.json"
+STEPS_PER_INDEX_FOLDER = 1000
+
+
+def collections_key(worker: str) -> str:
+    return f"collections/000000000/{worker}_collections.json"
+
+
+def index_key(step: int, worker: str) -> str:
+    return f"index/{step // STEPS_PER_INDEX_FOLDER:09d}/{step:012d}_{worker}.json"
+
+
+def events_key(first_step: int, worker: str) -> str:
+    """One events file may hold several steps; it is named after the first."""
+    return f"events/{first_step:012d}/{first_step:012d}_{worker}.tfevents"

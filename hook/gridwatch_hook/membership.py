@@ -1,0 +1,56 @@
+"""Which collections a tensor belongs to, and which tensors were saved under each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gridwatch_hook.collection import Collection
+from gridwatch_hook.modes import Mode
+from gridwatch_hook.schedule import SaveSchedule
+
+
+class Membership:
+    """Answers by name are kept: a name is matched against patterns once."""
+
+    def __init__(self, collections: dict[str, Collection]) -> None:
+        self._collections = collections
+        self._of: dict[str, tuple[Collection, ...]] = {}
+        self._saved: dict[str, set[str]] = {name: set() for name in collections}
+        self._noted: set[str] = set()
+
+    @classmethod
+    def create(cls, collections: tuple[Collection, ...]) -> Membership:
+        return cls({item.name: item for item in collections})
+
+    def of(self, tensor: str) -> tuple[Collection, ...]:
+        """The configured collections that hold the tensor."""
+        holders = self._of.get(tensor)
+        if holders is None:
+            holders = self._of[tensor] = tuple(item for item in self._collections.values() if item.holds(tensor))
+        return holders
+
+    def add(self, collection: str, tensor: str) -> Collection:
+        """Put a tensor into a collection by name; one that nobody configured is saved at every step."""
+        item = self._collections.get(collection)
+        if item is None:
+            every_step = {mode: SaveSchedule(interval=1) for mode in Mode}
+            item = Collection.create(
+                collection, include_regex=(), tensor_names=frozenset(), schedules=every_step, reductions=(),
+                save_raw_tensor=True, save_histogram=True,
+            )  # fmt: skip
+            self._collections[collection] = item
+            self._saved[collection] = set()
+        return item
+
+    def note(self, tensor: str, holders: list[Collection]) -> bool:
+        """Remember that the tensor is saved under `holders`; whether that is news."""
+        if tensor in self._noted:
+            return False
+        self._noted.add(tensor)
+        for item in holders:
+            self._saved[item.name].add(tensor)
+        return True
+
+    def to_json(self) -> dict[str, Any]:
+        """The collections as smdebug's file holds them."""
+        return {name: item.to_json(self._saved[name]) for name, item in self._collections.items()}

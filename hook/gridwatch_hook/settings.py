@@ -1,0 +1,68 @@
+"""The hook's only reading of the environment: where tensors go and what SageMaker or Gridwatch configured."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gridwatch_hook.parameters import ConfigError
+
+SAGEMAKER_CONFIG_FILE = "/opt/ml/input/config/debughookconfig.json"
+
+_CONFIG = "GRIDWATCH_HOOK_CONFIG"
+_CONFIG_FILE = "SMDEBUG_CONFIG_FILE_PATH"
+_TENSORS = "GRIDWATCH_TENSORS_URI"
+_OUTPUT_DATA = "SM_OUTPUT_DATA_DIR"
+_REGION = "AWS_REGION"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the process was started with. `document` is None when no hook was asked for."""
+
+    document: Any
+    tensors_uri: str | None  # s3://bucket/prefix or a folder; None: the configuration's LocalPath
+    output_data_folder: str | None  # where files go that SageMaker keeps beside the model
+    region: str | None  # SageMaker sets AWS_REGION, which boto3 does not read
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str] | None = None) -> Environment:
+        """Raises ConfigError when the configuration is no JSON, or the file that is named does not exist."""
+        source = os.environ if variables is None else variables
+        return cls(
+            _document(source),
+            source.get(_TENSORS) or None,
+            source.get(_OUTPUT_DATA) or None,
+            source.get(_REGION) or None,
+        )
+
+
+def _document(variables: Mapping[str, str]) -> Any:
+    if _CONFIG in variables:
+        return _parse(_continued(variables), f"the environment variable {_CONFIG}")
+    named = variables.get(_CONFIG_FILE)
+    path = Path(named or SAGEMAKER_CONFIG_FILE)
+    if path.is_file():
+        return _parse(path.read_text(), str(path))
+    if named:
+        raise ConfigError(f"{_CONFIG_FILE} names {named}, which does not exist")
+    return {} if variables.get(_TENSORS) else None
+
+
+def _continued(variables: Mapping[str, str]) -> str:
+    """A value longer than SageMaker allows goes on in _1, _2, …"""
+    parts = [variables[_CONFIG]]
+    while (part := variables.get(f"{_CONFIG}_{len(parts)}")) is not None:
+        parts.append(part)
+    return "".join(parts)
+
+
+def _parse(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{where} is not JSON: {error}") from error

@@ -1,0 +1,72 @@
+"""Where files go: a folder, or a prefix in S3."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+
+class Sink(Protocol):
+    """Puts whole files under keys below one root.
+
+    `put` replaces what was there, is seen by readers either wholly or not at all, may be called from several threads,
+    and raises an Exception of whatever kind when it fails; putting the same file again is always safe.
+    """
+
+    @property
+    def flushes_per_second(self) -> float:
+        """How often this place may be written to."""
+        ...
+
+    @property
+    def every_index_object(self) -> bool:
+        """Whether objects are so cheap that each step gets its own index object at once."""
+        ...
+
+    def put(self, key: str, body: bytes) -> None: ...
+
+    def remove(self, key: str) -> None: ...
+
+
+class FolderSink:
+    """A local folder, such as the one that SageMaker uploads for Debugger, or its checkpoint folder."""
+
+    flushes_per_second = 20.0
+    every_index_object = True
+
+    def __init__(self, root: Path) -> None:
+        self._root = str(root)
+        self._made: set[str] = set()
+
+    def put(self, key: str, body: bytes) -> None:
+        path = f"{self._root}/{key}"
+        folder = os.path.dirname(path)  # noqa: PTH120  (a pathlib path costs more than the rest of this function)
+        if folder not in self._made:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self._made.add(folder)
+        waiting = f"{path}.tmp"  # smdebug's readers pass over names that do not end in .json or .tfevents
+        descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        try:
+            _write_all(descriptor, body)
+        finally:
+            os.close(descriptor)
+        os.replace(waiting, path)  # noqa: PTH105  (as above)
+
+    def remove(self, key: str) -> None:
+        Path(self._root, key).unlink(missing_ok=True)
+
+
+def _write_all(descriptor: int, body: bytes) -> None:
+    rest = memoryview(body)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def open_sink(uri: str, region: str | None = None) -> Sink:
+    """The sink of `s3://bucket/prefix`, `file:///folder` or a path."""
+    if uri.startswith("s3://"):
+        from gridwatch_hook.s3 import S3Sink  # noqa: PLC0415  (boto3 is imported only where tensors go to S3)
+
+        return S3Sink.create(uri, region)
+    return FolderSink(Path(uri.removeprefix("file://")).expanduser())

@@ -1,0 +1,65 @@
+"""The trees of a booster's last round as columns, one entry for each node, as smdebug's XGBoost hook saves them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from gridwatch_hook.arrays import Array
+
+_NONE = float("nan")  # smdebug's entry where a node has no such thing; it reads "nan" in columns of text
+_TEXT_COLUMNS = ("ID", "Feature", "Yes", "No", "Missing", "Category")
+
+
+def tree_columns(model: Any) -> dict[str, Array]:
+    """Tree, Node (int64), Split, Gain, Cover (float64; Gain is a leaf's value) and text columns, ordered by tree and
+    node.
+
+    A round grows one tree, or one for each class and parallel tree; trees are numbered through the whole booster.
+    Raises XGBoostError for a linear booster, which has no trees.
+    """
+    rounds = model.num_boosted_rounds()
+    dumps = model[rounds - 1 : rounds].get_dump(with_stats=True, dump_format="json")
+    first = (rounds - 1) * len(dumps)
+    rows = [row for number, dump in enumerate(dumps, first) for row in _rows(number, json.loads(dump))]
+    columns: dict[str, Array] = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        columns[name] = np.array([str(value) for value in values]) if name in _TEXT_COLUMNS else np.array(values)
+    return columns
+
+
+def _rows(tree: int, root: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [_row(tree, node) for node in sorted(_nodes(root), key=lambda node: node["nodeid"])]
+
+
+def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        waiting.extend(current.get("children", ()))
+
+
+def _row(tree: int, node: Mapping[str, Any]) -> dict[str, Any]:
+    number = node["nodeid"]
+    is_leaf = "leaf" in node
+    condition = node.get("split_condition")
+    categories = condition if isinstance(condition, list) else None
+    return {
+        "Tree": tree,
+        "Node": number,
+        "ID": f"{tree}-{number}",
+        "Feature": "Leaf" if is_leaf else node["split"],
+        # A split on an indicator feature has no threshold.
+        "Split": _NONE if categories is not None or condition is None else float(condition),
+        "Yes": _NONE if is_leaf else f"{tree}-{node['yes']}",
+        "No": _NONE if is_leaf else f"{tree}-{node['no']}",
+        "Missing": _NONE if is_leaf else f"{tree}-{node.get('missing', node['no'])}",
+        "Gain": float(node["leaf"] if is_leaf else node.get("gain", _NONE)),
+        "Cover": float(node.get("cover", _NONE)),
+        "Category": _NONE if categories is None else [str(item) for item in categories],
+    }

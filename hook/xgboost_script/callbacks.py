@@ -1,0 +1,112 @@
+"""What happens after each round besides the hook: the log line, the checkpoint, and the end when SageMaker asks for
+it.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any, TextIO
+
+from xgboost.callback import TrainingCallback
+
+_FLUSH_SECONDS = 0.2
+_CHECKPOINT = re.compile(r"xgboost-checkpoint\.(\d+)")
+
+EvalsLog = Mapping[str, Mapping[str, Any]]
+
+
+class EvaluationLog(TrainingCallback):
+    r"""One line a round, as XGBoost's EvaluationMonitor prints it in the built-in algorithm
+    (`[0]\ttrain-error:0.15970\t...`, the tab shown as #011 in CloudWatch), written a few times a second: thousands of
+    small writes would slow training down.
+    """
+
+    def __init__(self, stream: TextIO, first_round: int) -> None:
+        super().__init__()
+        self._stream = stream
+        self._first_round = first_round
+        self._lines: list[str] = []
+        self._flush_at = 0.0
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: EvalsLog) -> bool:
+        parts = [f"[{self._first_round + epoch}]"]
+        for data, metrics in evals_log.items():
+            parts.extend(f"{data}-{metric}:{values[-1]:.5f}" for metric, values in metrics.items())
+        self._lines.append("\t".join(parts))
+        if time.monotonic() >= self._flush_at:
+            self.flush()
+        return False
+
+    def after_training(self, model: Any) -> Any:
+        self.flush()
+        return model
+
+    def flush(self) -> None:
+        if self._lines:
+            self._stream.write("\n".join(self._lines) + "\n")
+            self._stream.flush()
+            self._lines.clear()
+        self._flush_at = time.monotonic() + _FLUSH_SECONDS
+
+
+class StopOnSigterm(TrainingCallback):
+    """SageMaker stops a job with SIGTERM and waits two minutes: the round is finished, and the model of it is saved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = False
+
+    def listen(self) -> None:
+        signal.signal(signal.SIGTERM, self._ask)
+
+    def _ask(self, _: int, __: FrameType | None) -> None:
+        self.asked = True
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: EvalsLog) -> bool:
+        return self.asked
+
+
+class Checkpoints(TrainingCallback):
+    """Keeps the last few rounds' models as `xgboost-checkpoint.<round>` where SageMaker syncs them, as the built-in
+    does.
+    """
+
+    def __init__(self, folder: Path, first_round: int, keep: int = 5) -> None:
+        super().__init__()
+        self._folder = folder
+        self._first_round = first_round
+        self._keep = keep
+        self._saved: list[Path] = []
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: EvalsLog) -> bool:
+        path = self._folder / f"xgboost-checkpoint.{self._first_round + epoch}"
+        waiting = path.with_name(f"{path.name}.sagemaker-ignore")  # a suffix that SageMaker's sync passes over
+        waiting.write_bytes(model.save_raw("ubj"))
+        waiting.replace(path)
+        self._saved.append(path)
+        while len(self._saved) > self._keep:
+            self._saved.pop(0).unlink(missing_ok=True)
+        return False
+
+
+def latest_checkpoint(folder: Path | None) -> tuple[Path | None, int]:
+    """The newest checkpoint and the number of rounds done with it; (None, 0) to begin anew."""
+    found = []
+    if folder is not None and folder.is_dir():
+        found = [(int(match[1]), path) for path in folder.iterdir() if (match := _CHECKPOINT.fullmatch(path.name))]
+    if not found:
+        return None, 0
+    done, path = max(found)
+    return path, done + 1
+
+
+def say(message: str) -> None:
+    """A line in the training's log."""
+    sys.stdout.write(f"{message}\n")
+    sys.stdout.flush()

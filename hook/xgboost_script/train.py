@@ -1,0 +1,160 @@
+"""SageMaker script mode: trains as the built-in XGBoost algorithm does, and saves tensors through the hook while it
+trains.
+
+Hyperparameters, channels, content types, log lines and the model file are the built-in algorithm's (version 3.2).
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import callbacks as after_round
+import xgboost as xgb
+from custom_metrics import evaluation
+from data import load_channel
+from environment import TrainingEnvironment, output_folder
+from failure import UserError, record_failure
+from hyperparameters import CUSTOM_METRICS, Hyperparameters, parse_hyperparameters
+
+from gridwatch_hook.metrics import RISING
+from gridwatch_hook.parameters import ConfigError
+from gridwatch_hook.xgboost import XGBoostHook
+
+Evals = list[tuple[xgb.DMatrix, str]]
+
+_STOPPING_SECONDS = 20.0  # for tensors still waiting when SageMaker stops the job; it kills after 120
+_STOPPING_BACKFILL_SECONDS = 5.0
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 0 when a model was saved, also of a training that SageMaker stopped; 1 for a fault, with its reason
+    recorded.
+    """
+    try:
+        train(TrainingEnvironment.read(arguments))
+    except (UserError, ConfigError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        record_failure(output_folder(), str(error))
+        return 1
+    except Exception as error:  # noqa: BLE001  (the edge: SageMaker gets the reason of whatever went wrong)
+        traceback.print_exc()
+        record_failure(output_folder(), f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
+        return 1
+    return 0
+
+
+def train(environment: TrainingEnvironment) -> None:
+    """Train and save the model."""
+    stop = after_round.StopOnSigterm()
+    stop.listen()
+    if environment.hosts > 1:
+        raise UserError(f"this script trains on one instance, and the job has {environment.hosts}")
+    hyperparameters = parse_hyperparameters(environment.hyperparameters)
+    if hyperparameters.left_out:
+        after_round.say(f"not known to this version of XGBoost and left out: {', '.join(hyperparameters.left_out)}")
+    evals = _load(environment, hyperparameters)
+    checkpoint, rounds_done = after_round.latest_checkpoint(environment.checkpoint_folder)
+    hook = _hook(hyperparameters, evals, rounds_done)
+    try:
+        chain = _callbacks(environment, hyperparameters, evals, rounds_done)
+        model = boost(hyperparameters, evals, [*chain, *([hook] if hook else []), stop], checkpoint, rounds_done)
+    finally:
+        if hook and stop.asked:
+            hook.hook.close(_STOPPING_SECONDS, _STOPPING_BACKFILL_SECONDS)
+        elif hook:
+            hook.hook.close()
+    if not stop.asked or hyperparameters.save_model_on_termination:
+        environment.model_folder.mkdir(parents=True, exist_ok=True)
+        (environment.model_folder / "xgboost-model").write_bytes(model.save_raw("ubj"))
+
+
+def _load(environment: TrainingEnvironment, hyperparameters: Hyperparameters) -> Evals:
+    """The training data first, then the validation data when there is such a channel."""
+    if "train" not in environment.channels:
+        raise UserError("the job has no channel 'train'")
+    evals: Evals = []
+    for name, channel in environment.channels.items():
+        matrix = load_channel(
+            name,
+            channel,
+            csv_weights=hyperparameters.csv_weights and name == "train",
+            nthread=hyperparameters.params.get("nthread"),
+        )
+        after_round.say(f"{name}: {matrix.num_row()} rows, {matrix.num_col()} columns")
+        evals.append((matrix, name))
+    return evals
+
+
+def _hook(hyperparameters: Hyperparameters, evals: Evals, rounds_done: int) -> XGBoostHook | None:
+    hook = XGBoostHook.from_environment(
+        train_data=evals[0][0],
+        validation_data=evals[1][0] if len(evals) > 1 else None,
+        hyperparameters={"num_round": hyperparameters.num_round, **hyperparameters.params},
+        first_round=rounds_done,
+    )
+    if hook and rounds_done:
+        hook.hook.forget_end()
+    return hook
+
+
+def _callbacks(
+    environment: TrainingEnvironment, hyperparameters: Hyperparameters, evals: Evals, rounds_done: int
+) -> list[Any]:
+    chain: list[Any] = [after_round.EvaluationLog(sys.stdout, rounds_done)]
+    if environment.checkpoint_folder:
+        environment.checkpoint_folder.mkdir(parents=True, exist_ok=True)
+        chain.append(after_round.Checkpoints(environment.checkpoint_folder, rounds_done))
+    if hyperparameters.early_stopping_rounds:
+        chain.append(_early_stopping(hyperparameters, evals[-1][1]))
+    return chain
+
+
+def _early_stopping(hyperparameters: Hyperparameters, data: str) -> Any:
+    """As the built-in algorithm stops: on the last metric given, on the validation data; the model is that of the best
+    round.
+    """
+    metric = hyperparameters.eval_metrics[-1] if hyperparameters.eval_metrics else None
+    return xgb.callback.EarlyStopping(
+        rounds=hyperparameters.early_stopping_rounds,
+        metric_name=metric,
+        data_name=data,
+        maximize=metric.partition("@")[0] in RISING if metric else None,
+        save_best=hyperparameters.params.get("booster") != "gblinear",
+    )
+
+
+def boost(
+    hyperparameters: Hyperparameters, evals: Evals, callbacks: list[Any], checkpoint: Path | None, rounds_done: int
+) -> xgb.Booster:
+    """The trained model. Raises UserError with XGBoost's reason when it refuses."""
+    own = tuple(name for name in hyperparameters.eval_metrics if name in CUSTOM_METRICS)
+    native = [name for name in hyperparameters.eval_metrics if name not in CUSTOM_METRICS]
+    params = dict(hyperparameters.params)
+    if native or own:
+        # With metrics of our own alone, XGBoost must not add its default one.
+        params |= {"eval_metric": native} if native else {"disable_default_eval_metric": True}
+    try:
+        return xgb.train(
+            params,
+            evals[0][0],
+            num_boost_round=hyperparameters.num_round - rounds_done,
+            evals=evals,
+            custom_metric=evaluation(own, str(params.get("objective", ""))) if own else None,
+            callbacks=callbacks,
+            xgb_model=str(checkpoint) if checkpoint else None,
+            verbose_eval=False,
+        )
+    except xgb.core.XGBoostError as error:
+        raise UserError(f"XGBoost refused the training: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """The sentence of an XGBoost error, without its stack trace."""
+    return str(error).split("Stack trace")[0].strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
