@@ -21,8 +21,7 @@ WAITING_FOR_RULE = "NotStarted"  # a rule that the job runs under, of which noth
 
 def experiments(context: typer.Context, as_json: JsonOption = False) -> None:
     """List all experiments, newest first."""
-    store = cloud_of(context).store
-    rows = [_summary(record, store.list_trials(record.name)) for record in store.list_experiments()]
+    rows = summaries(cloud_of(context).store)
     columns = ("experiment", "owner", "trials", "finished", "failed", "stopped", "objective", "uploaded_at")
     print_rows(columns, rows, as_json=as_json, empty="no experiments yet: upload a spec with `gridwatch submit`")
 
@@ -60,8 +59,13 @@ def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
         "spec_key": record.spec_key,
         "uploaded_at": record.uploaded_at,
         "objective": record.document.get("objective"),
-        "trials": [_trial(cloud.store, record, trial) for trial in cloud.store.list_trials(record.name)],
+        "trials": [trial_status(cloud.store, record, trial) for trial in cloud.store.list_trials(record.name)],
     }
+
+
+def summaries(store: StateStore) -> Sequence[Mapping[str, Any]]:
+    """One row for each experiment, newest first."""
+    return [_summary(record, store.list_trials(record.name)) for record in store.list_experiments()]
 
 
 def _summary(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> Mapping[str, Any]:
@@ -79,7 +83,8 @@ def _summary(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> Mapping
     }
 
 
-def _trial(store: StateStore, record: ExperimentRecord, trial: TrialRecord) -> Mapping[str, Any]:
+def trial_status(store: StateStore, record: ExperimentRecord, trial: TrialRecord) -> Mapping[str, Any]:
+    """One trial with every rule of its job."""
     job = store.get_job(trial.job_name)
     metric = (record.document.get("objective") or {}).get("metric")
     return {

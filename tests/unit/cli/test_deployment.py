@@ -1,0 +1,50 @@
+"""A deployment is found by its stack, or the reason is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gridwatch_cli.deployment import Deployment
+from gridwatch_cli.errors import CliError
+
+OUTPUTS = {
+    "ExperimentsBucket": "e", "ArtifactsBucket": "a", "StateTable": "s", "AlertTopic": "arn:t", "Database": "d",
+    "WorkGroup": "w", "NamePrefix": "gridwatch", "SnapshotQueue": "q", "JobRole": "not asked for",
+}  # fmt: skip
+
+
+class CloudFormation:
+    def __init__(self, outputs: dict[str, str] | None, error: Exception | None = None) -> None:
+        self._outputs, self._error = outputs, error
+
+    def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803  boto3's spelling
+        if self._error:
+            raise self._error
+        if self._outputs is None:
+            return {"Stacks": []}
+        return {"Stacks": [{"Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in self._outputs.items()]}]}
+
+
+def test_the_outputs_are_the_deployment() -> None:
+    found = Deployment.find(CloudFormation(OUTPUTS), "gridwatch")
+    assert (found.experiments_bucket, found.snapshot_queue, found.name_prefix) == ("e", "q", "gridwatch")
+
+
+def test_every_missing_output_is_named() -> None:
+    with pytest.raises(CliError, match="no output ArtifactsBucket, WorkGroup"):
+        Deployment.find(
+            CloudFormation({k: v for k, v in OUTPUTS.items() if k not in ("WorkGroup", "ArtifactsBucket")}), "x"
+        )
+
+
+@pytest.mark.parametrize("cloud", [CloudFormation(None), CloudFormation(None, ValueError("Stack x does not exist"))])
+def test_no_stack_is_told_with_what_to_do(cloud: CloudFormation) -> None:
+    with pytest.raises(CliError, match=r"no stack 'x' here: .*gridwatch local up"):
+        Deployment.find(cloud, "x")
+
+
+def test_what_else_goes_wrong_is_not_taken_for_a_missing_stack() -> None:
+    with pytest.raises(ValueError, match="no credentials"):
+        Deployment.find(CloudFormation(None, ValueError("no credentials")), "x")

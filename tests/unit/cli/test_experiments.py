@@ -1,0 +1,93 @@
+"""Status and lists out of the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gridwatch.state.memory import MemoryStore
+from gridwatch.state.records import JobRecord, ReactionRecord, RuleEvaluationRecord, TrialState
+from gridwatch_cli.demo.observation import observe
+from gridwatch_cli.experiments import summaries, trial_status
+from tests.unit.tables.facts_of import LOSS_RULE, NOON, a_trial, an_experiment
+
+RUNNING = a_trial(0, state=TrialState.RUNNING, status="InProgress", secondary_status="Training", final_metrics={})
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    store = MemoryStore()
+    store.put_experiment(an_experiment(RUNNING))
+    store.add_trials([RUNNING])
+    store.put_job(
+        JobRecord(
+            job_name=RUNNING.job_name,
+            experiment="blobs",
+            trial_id=RUNNING.trial_id,
+            attempt=1,
+            policies=(LOSS_RULE,),
+            hyperparameters=RUNNING.hyperparameters,
+            objective_metric="validation:error",
+            objective_direction="minimize",
+        )
+    )
+    return store
+
+
+def _evaluation(status: str, **changes: Any) -> RuleEvaluationRecord:
+    record = RuleEvaluationRecord(
+        job_name=RUNNING.job_name, rule_name="loss", status=status, details=None, finding=None, updated_at=NOON
+    )
+    return replace(record, **changes)
+
+
+def test_a_rule_of_which_nothing_is_recorded_is_shown_as_not_started(store: MemoryStore) -> None:
+    (rule,) = trial_status(store, an_experiment(RUNNING), RUNNING)["rules"]
+    assert (rule["rule"], rule["on_issue"], rule["status"]) == ("loss", "stop", "NotStarted")
+
+
+@pytest.mark.parametrize("status", ["InProgress", "NoIssuesFound", "Error"])
+def test_every_status_is_shown_also_without_issues(store: MemoryStore, status: str) -> None:
+    store.put_rule_evaluation(_evaluation(status))
+    (rule,) = trial_status(store, an_experiment(RUNNING), RUNNING)["rules"]
+    assert (rule["status"], rule["action"]) == (status, None)
+
+
+def test_an_issue_is_shown_with_its_step_and_what_was_done(store: MemoryStore) -> None:
+    store.put_rule_evaluation(_evaluation("IssuesFound", finding={"step": 12}))
+    store.claim_reaction(
+        ReactionRecord(
+            job_name=RUNNING.job_name,
+            rule_name="loss",
+            experiment="blobs",
+            trial_id=RUNNING.trial_id,
+            action="stop",
+            reason="asked for",
+            outcome="stop requested",
+            alert_id=None,
+            finding=None,
+            decided_at=NOON,
+        )
+    )
+    (rule,) = trial_status(store, an_experiment(RUNNING), RUNNING)["rules"]
+    assert (rule["step"], rule["action"], rule["outcome"]) == (12, "stop", "stop requested")
+    (view,) = observe(store, "blobs")
+    assert view.words() == "training    loss: IssuesFound  -> stop: stop requested"
+
+
+def test_the_list_counts_what_is_over(store: MemoryStore) -> None:
+    store.add_trials([a_trial(1), a_trial(2, state=TrialState.FAILED), a_trial(3, state=TrialState.STOPPED)])
+    (row,) = summaries(store)
+    assert (row["trials"], row["finished"], row["failed"], row["stopped"]) == (4, 3, 1, 1)
+    assert row["objective"] == "minimize validation:error"
+
+
+def test_a_trial_is_over_for_the_demo_once_its_rules_are(store: MemoryStore) -> None:
+    done = replace(RUNNING, state=TrialState.COMPLETED)
+    store.update_trial(done, expected=RUNNING)
+    store.put_rule_evaluation(_evaluation("InProgress"))
+    assert not observe(store, "blobs")[0].finished
+    store.put_rule_evaluation(_evaluation("NoIssuesFound"))
+    assert observe(store, "blobs")[0].finished

@@ -1,0 +1,41 @@
+"""What is printed, for people and for machines."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+
+import pytest
+
+from gridwatch_cli.output import print_json, print_rows
+
+LONG = "gridwatch-blobs-0123456789-1" * 10
+
+
+def test_json_is_one_document_of_the_asked_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"job": "a", "value": math.nan, "at": datetime(2026, 3, 1, tzinfo=UTC), "more": 1}]
+    print_rows(("job", "value", "at"), rows, as_json=True, empty="none")
+    assert json.loads(capsys.readouterr().out) == [{"job": "a", "value": "nan", "at": "2026-03-01T00:00:00+00:00"}]
+
+
+def test_no_rows_are_an_empty_list_to_a_machine_and_a_word_to_a_person(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(("job",), [], as_json=True, empty="none")
+    print_rows(("job",), [], as_json=False, empty="none")
+    printed = capsys.readouterr()
+    assert (json.loads(printed.out), printed.err) == ([], "none\n")
+
+
+def test_a_table_in_a_pipe_cuts_nothing_and_takes_no_text_for_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"job": LONG, "why": "[red]not markup[/red]", "value": 0.123456789, "complete": True, "left": None}]
+    print_rows(("job", "why", "value", "complete", "left"), rows, as_json=False, empty="")
+    printed = capsys.readouterr().out
+    assert LONG in printed
+    assert "[red]not markup[/red]" in printed
+    assert "0.123457" in printed
+    assert "yes" in printed
+
+
+def test_nested_values_stay_json(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"a": [math.inf, {"b": (1, "ü")}]})
+    assert json.loads(capsys.readouterr().out) == {"a": ["inf", {"b": [1, "ü"]}]}
