@@ -16,7 +16,11 @@ from pathlib import Path
 from benchmarks.result import Result, report
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ("runtime", "numeric", "duckdb")  # as in the function with most of them: an unused layer costs an import nothing
+LAYERS = (
+    "runtime",
+    "numeric",
+    "duckdb",
+)  # as in the function with most of them: an unused layer costs an import nothing
 BUDGET_SECONDS = 0.15
 RUNS = 7
 
@@ -62,11 +66,16 @@ def main() -> None:
             peer=round(slowest.boto3, 4),
             unit="s",
             ratio=round(slowest.boto3 / slowest.beyond, 2),
-            what=f"import of the slowest handler ({slowest.function}) after boto3 with the same clients (peer); median of {RUNS}",
+            what=f"import of {slowest.function}, the slowest, after boto3 with its clients (peer); median of {RUNS}",
             more={
                 "budget": BUDGET_SECONDS,
                 "rows": [
-                    {"function": row.function, "beyond": round(row.beyond, 4), "boto3": round(row.boto3, 4), "clients": row.clients}
+                    {
+                        "function": row.function,
+                        "beyond": round(row.beyond, 4),
+                        "boto3": round(row.boto3, 4),
+                        "clients": row.clients,
+                    }
                     for row in rows
                 ],
             },

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """`ratio`: how many times better than the peer. `what` says in a sentence what was measured; `more` holds further fields."""
+    """`ratio`: how many times better than the peer. `what` says what was measured; `more` holds further fields."""
 
     name: str
     ours: float
@@ -21,9 +21,9 @@ class Result:
     more: dict[str, Any] = field(default_factory=dict)
 
     def as_object(self) -> dict[str, Any]:
-        flat = asdict(self)
-        more = flat.pop("more")
-        return flat | more
+        flat: dict[str, Any] = asdict(self)
+        more: dict[str, Any] = flat.pop("more")
+        return {**flat, **more}
 
 
 def report(result: Result) -> None:

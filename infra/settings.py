@@ -1,4 +1,4 @@
-"""What a deployment may choose: CDK context (`-c name_prefix=staging`, or cdk.json), checked before anything is synthesized."""
+"""What a deployment may choose: CDK context (`-c name_prefix=staging`, or cdk.json), checked before synthesis."""
 
 from __future__ import annotations
 
@@ -8,7 +8,30 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 # What CloudWatch Logs accepts as a retention, up to ten years.
-LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+LOG_RETENTION_DAYS = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
 
 
 class DeploymentSettingsError(Exception):
@@ -70,7 +93,7 @@ def _unknown(given: Mapping[str, object], known: Mapping[str, object]) -> list[s
 
 
 def _convert(raw: object, kind: object) -> object:
-    """A context value as the field's type; the command line hands over text, cdk.json also numbers, booleans and lists."""
+    """A context value as the field's type; the command line gives text, cdk.json also numbers, booleans and lists."""
     if kind == tuple[str, ...]:
         items = raw.split(",") if isinstance(raw, str) else raw
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
@@ -90,35 +113,33 @@ def _convert(raw: object, kind: object) -> object:
 
 def _problems(settings: DeploymentSettings) -> list[str]:
     """What is wrong with the values, each with what is allowed."""
-    checks = (
-        # Jobs are told apart by `<prefix>-`: with a hyphen, `dev-a` would lie inside `dev`, in patterns and in policies. And a
-        # job's name has 63 characters, of which the experiment needs most.
-        (
-            re.fullmatch(r"[a-z][a-z0-9]{1,19}", settings.name_prefix),
-            f"name_prefix: {settings.name_prefix!r} must be 2 to 20 lower-case letters and digits, a letter first, no hyphen",
-        ),
-        (settings.architecture in ("arm64", "x86_64"), f"architecture: {settings.architecture!r} must be arm64 or x86_64"),
-        (
-            0 < settings.launch_rate_per_second <= 100,
-            f"launch_rate_per_second: {settings.launch_rate_per_second} must be over 0 and at most 100 (SageMaker allows 1)",
-        ),
-        (
+    # Jobs are told apart by `<prefix>-`: with a hyphen, `dev-a` would lie inside `dev`, in patterns and in policies.
+    # And a job's name has 63 characters, of which the experiment needs most.
+    named = re.fullmatch(r"[a-z][a-z0-9]{1,19}", settings.name_prefix)
+    paced = 0 < settings.launch_rate_per_second <= 100
+    allowed = {
+        "name_prefix": (named, "2 to 20 lower-case letters and digits, a letter first, no hyphen"),
+        "architecture": (settings.architecture in ("arm64", "x86_64"), "arm64 or x86_64"),
+        "launch_rate_per_second": (paced, "over 0 and at most 100 (SageMaker allows 1)"),
+        "log_retention_days": (
             settings.log_retention_days in LOG_RETENTION_DAYS,
-            f"log_retention_days: {settings.log_retention_days} must be one of {', '.join(map(str, LOG_RETENTION_DAYS))}",
+            f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}",
         ),
-        (settings.tensor_retention_days >= 1, f"tensor_retention_days: {settings.tensor_retention_days} must be at least 1"),
-        (settings.query_scan_limit_gb >= 1, f"query_scan_limit_gb: {settings.query_scan_limit_gb} must be at least 1"),
-        (
-            settings.removal_policy in ("retain", "destroy"),
-            f"removal_policy: {settings.removal_policy!r} must be retain or destroy",
-        ),
-        (
-            not (settings.kms_key_arn and settings.create_kms_key),
-            "kms_key_arn and create_kms_key: give a key or have one created, not both",
-        ),
-    )
-    mails = [f"alert_emails: {mail!r} is not an address" for mail in settings.alert_emails if not re.fullmatch(r"\S+@\S+\.\S+", mail)]
-    return [problem for holds, problem in checks if not holds] + mails + _wrong_arns(settings)
+        "tensor_retention_days": (settings.tensor_retention_days >= 1, "at least 1"),
+        "query_scan_limit_gb": (settings.query_scan_limit_gb >= 1, "at least 1"),
+        "removal_policy": (settings.removal_policy in ("retain", "destroy"), "retain or destroy"),
+    }
+    problems = [
+        f"{name}: {getattr(settings, name)!r} must be {what}" for name, (holds, what) in allowed.items() if not holds
+    ]
+    if settings.kms_key_arn and settings.create_kms_key:
+        problems.append("kms_key_arn and create_kms_key: give a key or have one created, not both")
+    problems += [
+        f"alert_emails: {mail!r} is not an address"
+        for mail in settings.alert_emails
+        if not re.fullmatch(r"\S+@\S+\.\S+", mail)
+    ]
+    return problems + _wrong_arns(settings)
 
 
 def _wrong_arns(settings: DeploymentSettings) -> list[str]:

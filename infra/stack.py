@@ -34,7 +34,7 @@ class GridwatchStack(cdk.Stack):
             termination_protection=settings.keeps_data,
         )
         cdk.Tags.of(self).add("gridwatch:prefix", settings.name_prefix)
-        # W3005 is about DependsOn lines that the CDK adds to every function although GetAtt implies them: redundant, harmless.
+        # W3005: DependsOn lines that the CDK adds to every function although GetAtt implies them; harmless.
         self.template_options.metadata = {"cfn-lint": {"config": {"ignore_checks": ["W3005"]}}}
         key = encryption_key(self, settings)
         storage = Storage(self, "Storage", settings=settings, key=key)

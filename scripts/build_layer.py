@@ -1,7 +1,8 @@
 """Build one dependency layer for one platform: `python -m scripts.build_layer --layer numeric --platform host`.
 
-The result, `layers/build/<platform>/<layer>/`, is a Lambda layer as it lies: packages below `python/`, and the build manifest
-`layer-build.json`, written last, that says what was built. Equal locks give equal files, so the asset's hash moves only with the lock.
+The result, `layers/build/<platform>/<layer>/`, is a Lambda layer as it lies: packages below `python/`, and the build
+manifest `layer-build.json`, written last, that says what was built. Equal locks give equal files, so the asset's hash
+moves only with the lock.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--layer", required=True)
     arguments.add_argument("--platform", default=HOST, help="`host`, or a platform as uv names it")
-    arguments.add_argument("--python", default=platform.python_version(), help="version of the interpreter that will import it")
+    arguments.add_argument(
+        "--python", default=platform.python_version(), help="version of the interpreter that will import it"
+    )
     chosen = arguments.parse_args()
     build(chosen.layer, chosen.platform, chosen.python)
 
@@ -80,7 +83,9 @@ def _content_digest(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
-            digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+            digest.update(
+                f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode() + path.read_bytes()
+            )
     return digest.hexdigest()
 
 

@@ -1,6 +1,7 @@
 """Write `infra/constructs/tables.json` from `gridwatch.tables`: `python -m scripts.declare_tables`.
 
-The infrastructure imports nothing of the domain, so what both must agree on, the tables and the named queries, is handed over as data.
+The infrastructure imports nothing of the domain, so what both must agree on, the tables and the named queries, is
+handed over as data.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ def declaration() -> str:
         {
             "name": table.name,
             "comment": table.comment,
-            "columns": [{"name": column.name, "type": str(column.type), "comment": column.comment} for column in table.columns],
+            "columns": [
+                {"name": column.name, "type": str(column.type), "comment": column.comment} for column in table.columns
+            ],
         }
         for table in TABLES
     ]

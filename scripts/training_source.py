@@ -1,7 +1,8 @@
 """Pack the XGBoost training script and the hook into the archive that SageMaker's script mode unpacks.
 
-`layers/build/training/xgboost/sourcedir.tar.gz` holds `train.py` at its root and the package `gridwatch_hook` beside it. Equal sources
-give an equal archive (order, times, owners and modes are fixed), because its digest is part of every trial's identity.
+`layers/build/training/xgboost/sourcedir.tar.gz` holds `train.py` at its root and the package `gridwatch_hook` beside
+it. Equal sources give an equal archive (order, times, owners and modes are fixed), because its digest is part of every
+trial's identity.
 """
 
 from __future__ import annotations

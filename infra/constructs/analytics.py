@@ -1,4 +1,4 @@
-"""The tables and queries of the analytics: Glue database and tables over the Parquet files, Athena workgroup and named queries."""
+"""Analytics: Glue database and tables over the Parquet files, Athena workgroup and named queries."""
 
 from __future__ import annotations
 
@@ -86,7 +86,9 @@ class Analytics(Construct):
                 enforce_work_group_configuration=True,
                 publish_cloud_watch_metrics_enabled=True,
                 bytes_scanned_cutoff_per_query=self._settings.query_scan_limit_gb * 1024**3,
-                engine_version=athena.CfnWorkGroup.EngineVersionProperty(selected_engine_version="Athena engine version 3"),
+                engine_version=athena.CfnWorkGroup.EngineVersionProperty(
+                    selected_engine_version="Athena engine version 3"
+                ),
                 result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
                     output_location=f"s3://{self._storage.artifacts.bucket_name}/athena/",
                     encryption_configuration=encryption,

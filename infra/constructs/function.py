@@ -58,14 +58,14 @@ class FunctionFactory:
         statements: Sequence[iam.PolicyStatement],
         invoked_directly: bool = False,
     ) -> lambda_.Function:
-        """The function in the folder `name`. `environment` is its settings by field; the keys are the upper-cased fields.
+        """The function in the folder `name`. `environment` is its settings by field, as yet in lower case.
 
         `invoked_directly`: by EventBridge rather than from a queue, so that Lambda's own asynchronous retries apply.
         """
         function_name = f"{self._settings.name_prefix}-{name.replace('_', '-')}"
         construct = "".join(word.capitalize() for word in name.split("_"))
         log_group = self._log_group(construct, function_name)
-        function = lambda_.Function(
+        return lambda_.Function(
             self._scope,
             construct,
             function_name=function_name,
@@ -86,12 +86,13 @@ class FunctionFactory:
             retry_attempts=2 if invoked_directly else None,
             max_event_age=cdk.Duration.hours(6) if invoked_directly else None,
         )
-        return function
 
     def _code(self, name: str) -> lambda_.AssetCode:
         """The package `name` alone, at the root of the asset."""
         if not (self._functions / name / "handler.py").is_file():
-            raise FileNotFoundError(f"functions/{name}/handler.py is missing: the function {name} has no code to deploy")
+            raise FileNotFoundError(
+                f"functions/{name}/handler.py is missing: the function {name} has no code to deploy"
+            )
         return lambda_.Code.from_asset(
             str(self._functions), exclude=["/*", f"!/{name}", *NOT_DEPLOYED], ignore_mode=cdk.IgnoreMode.GIT
         )
@@ -107,9 +108,7 @@ class FunctionFactory:
 
     def _role(self, construct: str, log_group: logs.LogGroup, statements: Sequence[iam.PolicyStatement]) -> iam.Role:
         """A role of the function's own. No managed policy: its log permission would reach every log group."""
-        role = iam.Role(
-            self._scope, f"{construct}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
-        )
+        role = iam.Role(self._scope, f"{construct}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         write_logs = permissions.allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn])
         use_key = [permissions.use_key(self._key)] if self._key else []
         for statement in (write_logs, *statements, *use_key):

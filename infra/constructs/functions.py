@@ -1,4 +1,4 @@
-"""The functions: for each its shape, its settings and what its role may do. docs/architecture.md says what each is for."""
+"""The functions: each one's shape, settings and permissions. docs/architecture.md says what each is for."""
 
 from __future__ import annotations
 
@@ -224,4 +224,3 @@ class Functions(Construct):
         function.add_event_source(
             event_sources.SqsEventSource(self._queues[queue], batch_size=batch_size, report_batch_item_failures=True)
         )
-

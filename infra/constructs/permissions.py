@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
@@ -26,7 +26,9 @@ TABLE_ACTIONS = (
 IDEMPOTENCY_ACTIONS = ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 
 
-def allow(actions: Sequence[str], resources: Sequence[str], *, conditions: dict[str, object] | None = None) -> iam.PolicyStatement:
+def allow(
+    actions: Sequence[str], resources: Sequence[str], *, conditions: Mapping[str, object] | None = None
+) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)
 
 
@@ -81,7 +83,9 @@ def experiments(name_prefix: str) -> iam.PolicyStatement:
 
 def pass_to_sagemaker(role: iam.IRole) -> iam.PolicyStatement:
     return allow(
-        ["iam:PassRole"], [role.role_arn], conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+        ["iam:PassRole"],
+        [role.role_arn],
+        conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
     )
 
 

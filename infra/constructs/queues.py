@@ -17,7 +17,7 @@ DEAD_LETTER_RETENTION = cdk.Duration.days(14)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueShape:
-    """How one queue behaves. `visibility_seconds`: six times its function's timeout, as Lambda advises, where not said otherwise."""
+    """How one queue behaves. `visibility_seconds` is six times its function's timeout, as Lambda advises."""
 
     visibility_seconds: int
     max_receive_count: int
@@ -26,7 +26,7 @@ class QueueShape:
 
 
 SHAPES = {
-    # One message group, so one call at a time. No six timeouts here: a call that dies would block launching for so long.
+    # One message group, so one call at a time. Not six timeouts: a call that dies blocks launching for as long.
     "start": QueueShape(visibility_seconds=960, max_receive_count=5, fifo=True),
     "track": QueueShape(visibility_seconds=180, max_receive_count=10),
     "evaluate": QueueShape(visibility_seconds=360, max_receive_count=5),

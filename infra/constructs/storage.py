@@ -20,7 +20,8 @@ class Storage(Construct):
         self.experiments = self._bucket("Experiments", settings.experiments_bucket_arn, ())
         self.artifacts = self._bucket("Artifacts", settings.artifacts_bucket_arn, self._artifact_lifecycle())
         self.data = [
-            s3.Bucket.from_bucket_arn(self, f"Data{number}", arn) for number, arn in enumerate(settings.data_bucket_arns)
+            s3.Bucket.from_bucket_arn(self, f"Data{number}", arn)
+            for number, arn in enumerate(settings.data_bucket_arns)
         ]
 
     def _bucket(self, name: str, existing_arn: str, lifecycle: tuple[s3.LifecycleRule, ...]) -> s3.IBucket:
@@ -66,7 +67,7 @@ class Storage(Construct):
 
 
 def _send_events(bucket: s3.Bucket) -> None:
-    """Turn EventBridge on by the bucket's own property: the L2 flag would bring a custom resource with a Lambda of its own."""
+    """Turn EventBridge on by the bucket's own property: the L2 flag brings a custom resource with a Lambda."""
     resource = bucket.node.default_child
     if not isinstance(resource, s3.CfnBucket):
         raise TypeError(f"{bucket.node.path} has no CloudFormation bucket")

@@ -22,7 +22,7 @@ class MissingSourceError(Exception):
 
 
 class Training(Construct):
-    """`source`: the versioned archive in script mode's form. `role`: reads data and source, writes tensors and models."""
+    """`source`: the archive that script mode unpacks. `role`: reads data and source, writes tensors and models."""
 
     def __init__(self, scope: Construct, name: str, *, storage: Storage, key: kms.IKey | None, archive: Path) -> None:
         super().__init__(scope, name)
@@ -66,7 +66,7 @@ class Training(Construct):
 
 
 def content_digest(archive: Path) -> str:
-    """Of the tar and not of its compression, which zlib versions do differently: the digest is part of every trial's identity."""
+    """Of the tar, not of its compression, which zlib versions do differently: it is part of every trial's identity."""
     return hashlib.sha256(gzip.decompress(archive.read_bytes())).hexdigest()
 
 

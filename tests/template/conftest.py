@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-# The CDK's validation of each template takes seconds; test_synthesis.py has it on, once. Node reads this when it starts,
-# at the first import of the CDK, which is why it is set here and why the app is imported below.
+# The CDK's validation of each template takes seconds; test_synthesis.py has it on, once. Node reads this when it
+# starts, at the first import of the CDK, which is why it is set here and why the app is imported below.
 os.environ["CDK_VALIDATION"] = "false"
 
 from infra.app import create_app

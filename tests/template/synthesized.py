@@ -78,13 +78,13 @@ class Synthesized:
         return self.folder / f"asset.{function.properties['Code']['S3Key'].removesuffix('.zip')}"
 
     def resolve(self, value: Any) -> Any:
-        """The value with intrinsic functions replaced: names where the template gives them, else `arn:of:<logical id>` and the like."""
+        """`value` without intrinsic functions: names where the template gives them, else `arn:of:<logical id>`."""
         if isinstance(value, list):
             return [self.resolve(item) for item in value]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
-            (key, operand), = value.items()
+            ((key, operand),) = value.items()
             if key == "Ref":
                 return PSEUDO.get(operand) or self._reference(operand)
             if key == "Fn::GetAtt":

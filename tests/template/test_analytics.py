@@ -15,7 +15,9 @@ def test_the_declaration_is_current() -> None:
 
 def test_tables_have_the_columns_that_are_written(synthesized: Synthesized) -> None:
     deployed = {
-        table["TableInput"]["Name"]: [(column["Name"], column["Type"]) for column in table["TableInput"]["StorageDescriptor"]["Columns"]]
+        table["TableInput"]["Name"]: [
+            (column["Name"], column["Type"]) for column in table["TableInput"]["StorageDescriptor"]["Columns"]
+        ]
         for table in synthesized.of_type("AWS::Glue::Table").values()
     }
     assert deployed == {table.name: [(column.name, str(column.type)) for column in table.columns] for table in TABLES}
@@ -29,7 +31,10 @@ def test_tables_lie_where_the_snapshot_writes(synthesized: Synthesized) -> None:
 
 
 def test_named_queries(synthesized: Synthesized) -> None:
-    deployed = {query["Name"]: (query["QueryString"], query["Database"]) for query in synthesized.of_type("AWS::Athena::NamedQuery").values()}
+    deployed = {
+        query["Name"]: (query["QueryString"], query["Database"])
+        for query in synthesized.of_type("AWS::Athena::NamedQuery").values()
+    }
     assert deployed == {query.name: (query.sql, "gridwatch") for query in NAMED_QUERIES}
 
 
@@ -38,4 +43,7 @@ def test_work_group_limits_what_a_query_reads(synthesized: Synthesized) -> None:
     configuration = group["WorkGroupConfiguration"]
     assert configuration["EnforceWorkGroupConfiguration"] is True
     assert configuration["BytesScannedCutoffPerQuery"] == 10 * 1024**3
-    assert configuration["ResultConfiguration"]["OutputLocation"] == "s3://gridwatch-artifacts-123456789012-eu-west-1/athena/"
+    assert (
+        configuration["ResultConfiguration"]["OutputLocation"]
+        == "s3://gridwatch-artifacts-123456789012-eu-west-1/athena/"
+    )

@@ -1,4 +1,4 @@
-"""Nothing asynchronous is lost in silence: retries and dead-letter queues, derived from the template for all there is."""
+"""Nothing asynchronous is lost in silence: retries and dead-letter queues, for all that the template holds."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def test_every_dead_letter_queue_of_a_rule_lets_it_in(synthesized: Synthesized) 
 
 
 def test_every_function_is_entered_by_a_queue_or_has_a_failure_destination(synthesized: Synthesized) -> None:
-    from_queue = {mapping["FunctionName"] for mapping in synthesized.of_type("AWS::Lambda::EventSourceMapping").values()}
+    from_queue = {
+        mapping["FunctionName"] for mapping in synthesized.of_type("AWS::Lambda::EventSourceMapping").values()
+    }
     configured = synthesized.of_type("AWS::Lambda::EventInvokeConfig").values()
     directly = {
         configuration["FunctionName"]
@@ -51,7 +53,9 @@ def test_every_function_is_entered_by_a_queue_or_has_a_failure_destination(synth
 
 def test_functions_that_eventbridge_invokes_have_the_destination(synthesized: Synthesized) -> None:
     targets = {target["Arn"] for _, rule in synthesized.rules() for target in rule["Targets"]}
-    invoked = {function.name for function in synthesized.functions.values() if f"arn:of:{function.logical_id}" in targets}
+    invoked = {
+        function.name for function in synthesized.functions.values() if f"arn:of:{function.logical_id}" in targets
+    }
     assert invoked == {"launch_grid", "sweep"}
 
 
@@ -78,7 +82,11 @@ def test_no_two_functions_share_a_queue_to_read(synthesized: Synthesized) -> Non
 
 def test_launching_is_one_at_a_time(synthesized: Synthesized) -> None:
     """A FIFO queue with one message group: Lambda holds one batch of a group at a time."""
-    (start,) = [queue for queue in synthesized.of_type("AWS::SQS::Queue").values() if queue["QueueName"] == "gridwatch-start.fifo"]
+    (start,) = [
+        queue
+        for queue in synthesized.of_type("AWS::SQS::Queue").values()
+        if queue["QueueName"] == "gridwatch-start.fifo"
+    ]
     assert start["FifoQueue"] is True
     groups = {
         target["SqsParameters"]["MessageGroupId"]
@@ -90,7 +98,10 @@ def test_launching_is_one_at_a_time(synthesized: Synthesized) -> None:
 
 
 def test_queues_and_topic_take_nothing_without_tls(synthesized: Synthesized) -> None:
-    policies = [*synthesized.of_type("AWS::SQS::QueuePolicy").values(), *synthesized.of_type("AWS::SNS::TopicPolicy").values()]
+    policies = [
+        *synthesized.of_type("AWS::SQS::QueuePolicy").values(),
+        *synthesized.of_type("AWS::SNS::TopicPolicy").values(),
+    ]
     guarded = {
         name
         for policy in policies

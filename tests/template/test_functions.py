@@ -73,13 +73,20 @@ def test_layers(synthesized: Synthesized, function: str) -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_handler_imports_from_its_asset_and_layers_alone(synthesized: Synthesized, function: str) -> None:
-    built = [ROOT / "layers" / "build" / "host" / name / "python" for name in layer_names(synthesized, function) - {"gridwatch"}]
+    built = [
+        ROOT / "layers" / "build" / "host" / name / "python"
+        for name in layer_names(synthesized, function) - {"gridwatch"}
+    ]
     own = ROOT / "layers" / "gridwatch" / "python"
     path = [str(synthesized.asset(synthesized.functions[function])), str(own), *map(str, built)]
     program = f"import sys; sys.path[:0] = {path!r}; from {function}.handler import handler; assert callable(handler)"
     # -I and -S: neither this environment's packages nor PYTHONPATH nor the current folder.
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", program], env=LAMBDA_ENVIRONMENT, capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-S", "-B", "-c", program],
+        env=LAMBDA_ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
@@ -97,7 +104,10 @@ def test_layers_are_built_for_the_deployed_platform(synthesized: Synthesized) ->
 def test_code_and_layers_of_every_function_fit_lambda(synthesized: Synthesized) -> None:
     layers = synthesized.of_type("AWS::Lambda::LayerVersion")
     for function in synthesized.functions.values():
-        keys = [function.properties["Code"]["S3Key"], *(layers[layer]["Content"]["S3Key"] for layer in function.properties["Layers"])]
+        keys = [
+            function.properties["Code"]["S3Key"],
+            *(layers[layer]["Content"]["S3Key"] for layer in function.properties["Layers"]),
+        ]
         folders = [synthesized.folder / f"asset.{key.removesuffix('.zip')}" for key in keys]
         size = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
         assert size < 250 * 1024**2, function.name  # Lambda's limit for code and layers, unzipped

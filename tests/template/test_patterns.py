@@ -1,4 +1,4 @@
-"""Which event wakes which rule: the template's patterns on the golden events, matched by the embedded cloud's own matcher."""
+"""Which event wakes which rule: the template's patterns on golden events, by the embedded cloud's matcher."""
 
 from __future__ import annotations
 
@@ -78,7 +78,11 @@ def own_keys() -> dict[str, list[str]]:
     spec = "experiments/deep/blobs.yaml"
     tensors = layout.tensor_prefix(JOB)
     return {
-        EXPERIMENTS: [layout.spec_error_key(spec), layout.spec_status_key(spec), layout.spec_error_key("experiments/a.json")],
+        EXPERIMENTS: [
+            layout.spec_error_key(spec),
+            layout.spec_status_key(spec),
+            layout.spec_error_key("experiments/a.json"),
+        ],
         ARTIFACTS: [
             layout.table_key("trials", "experiments"),
             layout.rule_state_key(JOB, 7),
@@ -103,7 +107,11 @@ def test_index_files_are_those_that_the_layout_knows(synthesized: Synthesized) -
 
 
 def test_data_and_other_buckets_wake_nothing(synthesized: Synthesized) -> None:
-    for bucket, key in ((EXPERIMENTS, "data/blobs/train.csv"), (EXPERIMENTS, "data/spec.yaml"), ("another", "experiments/a.yaml")):
+    for bucket, key in (
+        (EXPERIMENTS, "data/blobs/train.csv"),
+        (EXPERIMENTS, "data/spec.yaml"),
+        ("another", "experiments/a.yaml"),
+    ):
         assert woken_by(synthesized, created(bucket, key)) == set()
     assert woken_by(synthesized, created(EXPERIMENTS, "experiments/readme.md")) == set()
 

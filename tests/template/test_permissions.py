@@ -29,7 +29,11 @@ SENDS = {"sqs:SendMessage"}
 FAILS_TO_QUEUE = {"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"}
 
 ACTIONS = {
-    "launch_grid": {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject"} | STATE | IDEMPOTENCY | SENDS | FAILS_TO_QUEUE,
+    "launch_grid": {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject"}
+    | STATE
+    | IDEMPOTENCY
+    | SENDS
+    | FAILS_TO_QUEUE,
     "start_trials": {
         "iam:PassRole",
         "sagemaker:AddTags",

@@ -31,12 +31,14 @@ def test_cfn_lint_has_nothing_to_say(synthesized: Synthesized) -> None:
 def without_network() -> list[str]:
     """The command prefix for a namespace without network; empty where the kernel does not allow one."""
     prefix = ["unshare", "--map-root-user", "--net"]
-    allowed = shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
+    allowed = (
+        shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
+    )
     return prefix if allowed else []
 
 
 def test_synthesizes_with_nothing_but_python(tmp_path: Path, synthesized: Synthesized) -> None:
-    """No credentials, no network, no home, no system Node; with the CDK's own validation on; and the same template again."""
+    """No credentials, network or system Node; with the CDK's own validation on; and the same template again."""
     out = tmp_path / "cdk.out"
     bare = {"HOME": str(tmp_path), "PATH": os.defpath, "CDK_OUTDIR": str(out)}
     command = [*without_network(), sys.executable, "-m", "infra.app"]
@@ -80,13 +82,20 @@ def test_every_problem_is_told_at_once() -> None:
 
 
 def test_the_cdks_own_context_is_left_alone() -> None:
-    context = {"@aws-cdk/core:enablePartitionLiterals": True, "aws:cdk:version-reporting": False, "name_prefix": "stage"}
+    context = {
+        "@aws-cdk/core:enablePartitionLiterals": True,
+        "aws:cdk:version-reporting": False,
+        "name_prefix": "stage",
+    }
     assert DeploymentSettings.from_context(context) == DeploymentSettings(name_prefix="stage")
 
 
 def test_settings_reach_the_template(synthesize: Synthesize) -> None:
     staging = synthesize(
-        name_prefix="staging", launch_rate_per_second="0.5", log_retention_days="7", alert_emails="a@example.org,b@example.org"
+        name_prefix="staging",
+        launch_rate_per_second="0.5",
+        log_retention_days="7",
+        alert_emails="a@example.org,b@example.org",
     )
     assert staging.functions["start_trials"].environment["LAUNCH_RATE_PER_SECOND"] == "0.5"
     assert {group["RetentionInDays"] for group in staging.of_type("AWS::Logs::LogGroup").values()} == {7}
@@ -104,7 +113,9 @@ def test_settings_reach_the_template(synthesize: Synthesize) -> None:
         names = [resource[key] for resource in staging.of_type(kind).values()]
         assert names
         assert all(name.startswith("staging") for name in names), kind
-    assert [database["DatabaseInput"]["Name"] for database in staging.of_type("AWS::Glue::Database").values()] == ["staging"]
+    assert [database["DatabaseInput"]["Name"] for database in staging.of_type("AWS::Glue::Database").values()] == [
+        "staging"
+    ]
 
 
 def test_existing_resources_are_used_instead_of_created(synthesize: Synthesize) -> None:
@@ -118,7 +129,9 @@ def test_existing_resources_are_used_instead_of_created(synthesize: Synthesize) 
         assert given.of_type(kind) == {}
     launch = given.functions["launch_grid"].environment
     assert (launch["EXPERIMENTS_BUCKET"], launch["ARTIFACTS_BUCKET"]) == ("specs", "results")
-    assert given.functions["deliver_alert"].environment["ALERT_TOPIC_ARN"] == "arn:aws:sns:eu-west-1:123456789012:oncall"
+    assert (
+        given.functions["deliver_alert"].environment["ALERT_TOPIC_ARN"] == "arn:aws:sns:eu-west-1:123456789012:oncall"
+    )
     assert cfn_lint(given.folder / "Gridwatch.template.json").returncode == 0
 
 
@@ -177,6 +190,8 @@ def test_no_custom_resource(synthesized: Synthesized) -> None:
 
 
 def test_outputs_are_those_of_the_architecture(synthesized: Synthesized) -> None:
-    line = next(text for text in (ROOT / "docs" / "architecture.md").read_text().splitlines() if "**Stack outputs**" in text)
+    line = next(
+        text for text in (ROOT / "docs" / "architecture.md").read_text().splitlines() if "**Stack outputs**" in text
+    )
     named = {word.strip("`., ") for word in line.split(":", 1)[1].split() if word.startswith("`")}
     assert set(synthesized.raw["Outputs"]) == named
