@@ -41,7 +41,9 @@ def read_assets(manifest: Path, names: Mapping[str, str]) -> Iterator[Asset]:
     for entry in json.loads(manifest.read_text())["files"].values():
         source = entry["source"]
         if "path" not in source:
-            raise AssetError(f"asset {entry.get('displayName', source)} is built by a command; only files and folders are staged")
+            raise AssetError(
+                f"asset {entry.get('displayName', source)} is built by a command; only files and folders are staged"
+            )
         for destination in entry["destinations"].values():
             bucket, key = destination["bucketName"], destination["objectKey"]
             for name, value in names.items():
@@ -57,7 +59,7 @@ def for_this_machine(folder: Path, host_layers: Path = _HOST_LAYERS) -> Path:
     if wanted["platform"] == _HOST:
         _check_python(wanted, folder)
         return folder
-    twin = host_layers / wanted["layer"]
+    twin = host_layers / str(wanted["layer"])
     advice = f"layer {wanted['layer']}: run `make layers`"
     if not (twin / LAYER_MANIFEST).exists():
         raise AssetError(f"{advice}, {twin} is missing")
@@ -89,4 +91,3 @@ def _archive(folder: Path) -> bytes:
                 entry.external_attr = path.stat().st_mode << 16
                 bundle.writestr(entry, path.read_bytes())
     return buffer.getvalue()
-

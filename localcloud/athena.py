@@ -7,8 +7,8 @@ from functools import lru_cache
 def to_duckdb(query: str) -> str:
     """The query in DuckDB's dialect; what sqlglot cannot read is left as it is, for the engine to complain about."""
     # Imported with the first query: 20 MB that a cloud without queries need not hold.
-    import sqlglot
-    from sqlglot.errors import SqlglotError
+    import sqlglot  # noqa: PLC0415
+    from sqlglot.errors import SqlglotError  # noqa: PLC0415
 
     try:
         statements = sqlglot.transpile(query, read="athena", write="duckdb")

@@ -33,7 +33,7 @@ class LocalCloud:
         cls, *, port: int = 0, state_dir: Path | None = None, images: Path | None = None, python: str | None = None,
         options: Sequence[str] = (), timeout: float = 60.0,
     ) -> "LocalCloud":  # fmt: skip
-        """Start it and wait until it answers. ``options`` are further arguments of ``python -m localcloud``. Raises LocalCloudError."""
+        """Start it and wait until it answers; ``options`` go to ``python -m localcloud``. Raises LocalCloudError."""
         command = [python or sys.executable, "-m", "localcloud", "--port", str(port), "--follow-stdin", *options]
         command += ["--state-dir", str(state_dir)] if state_dir else []
         command += ["--images", str(images)] if images else []
@@ -80,7 +80,9 @@ class LocalCloud:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 

@@ -1,4 +1,4 @@
-"""Deploy a synthesized app (cdk.out) with the calls that the CDK's own command makes: stage assets, create or update stacks."""
+"""Deploy a synthesized app (cdk.out) as the CDK's own command does: stage assets, create or update stacks."""
 
 import json
 import time
@@ -44,7 +44,9 @@ def deploy(
     outputs: dict[str, str] = {}
     for stack in _stacks(cdk_out):
         if stack.assets:
-            _stage(clients["s3"], stack.assets, {"AWS::AccountId": account, "AWS::Region": region, "AWS::Partition": "aws"})
+            _stage(
+                clients["s3"], stack.assets, {"AWS::AccountId": account, "AWS::Region": region, "AWS::Partition": "aws"}
+            )
         outputs |= _apply(clients["cloudformation"], stack, parameters or {}, timeout)
     return outputs
 
@@ -93,7 +95,9 @@ def _apply(cloudformation: Any, stack: StackArtifact, parameters: Mapping[str, s
         "StackName": stack.name,
         "TemplateBody": body,
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items() if key in known],
+        "Parameters": [
+            {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items() if key in known
+        ],
         "Tags": [{"Key": key, "Value": value} for key, value in stack.tags.items()],
     }
     if _status(cloudformation, stack.name) is None:
@@ -130,4 +134,6 @@ def _wait(cloudformation: Any, name: str, timeout: float) -> dict[str, str]:
 def _reasons(cloudformation: Any, name: str) -> str:
     events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
     failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
-    return "; ".join(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '?')}" for event in reversed(failed))
+    return "; ".join(
+        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '?')}" for event in reversed(failed)
+    )

@@ -1,8 +1,8 @@
 """The guard: a tiny process that ends everything the local cloud started when the local cloud is gone.
 
-The cloud writes one line per process that it starts or has seen end; when the pipe closes (also after SIGKILL of the
-cloud, on any Unix) the guard kills what is left and removes the scratch folder. PR_SET_PDEATHSIG would be shorter, but it
-fires when the *thread* that started a child ends, and jobs are started from threads.
+The cloud writes one line per process that it starts or has seen end; when the pipe closes (also after SIGKILL of
+the cloud, on any Unix) the guard kills what is left and removes the scratch folder. PR_SET_PDEATHSIG would be shorter,
+but it fires when the *thread* that started a child ends, and jobs are started from threads.
 """
 
 import os

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import shutil
 import tempfile
 import threading
@@ -35,7 +34,7 @@ class CodeCache:
                         raise ValueError(f"archive member {member} leaves its folder")
                 bundle.extractall(staging)
             # Renamed in one step, so that a killed run leaves no half-unpacked folder under the final name.
-            os.rename(staging, target)
+            staging.rename(target)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise

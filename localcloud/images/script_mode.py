@@ -1,9 +1,9 @@
 """Script mode as sagemaker-containers does it, for images that run as plain processes.
 
 Reads the configuration under ``$SAGEMAKER_BASE_DIR`` (a container's ``/opt/ml``), fetches and unpacks
-``sagemaker_submit_directory``, sets the ``SM_*`` variables and becomes ``python -m <program> --name value ...`` with the
-hyperparameters in alphabetical order. Needs the standard library, and boto3 when the code lies in S3; imports nothing of
-the local cloud, because it runs under the image's own interpreter.
+``sagemaker_submit_directory``, sets the ``SM_*`` variables and becomes ``python -m <program> --name value ...`` with
+the hyperparameters in alphabetical order. Needs the standard library, and boto3 when the code lies in S3; imports
+nothing of the local cloud, because it runs under the image's own interpreter.
 Contract: https://github.com/aws/sagemaker-containers (README, "List of provided environment variables").
 """
 
@@ -106,8 +106,8 @@ def fetch_code(source: str, code: Path) -> None:
 
 def _download(bucket: str, key: str, target: Path) -> None:
     # Imported only here: half a second that a job with local code need not pay.
-    import boto3
-    from botocore.exceptions import ClientError
+    import boto3  # noqa: PLC0415
+    from botocore.exceptions import ClientError  # noqa: PLC0415
 
     try:
         boto3.client("s3").download_file(bucket, key, str(target))
@@ -142,7 +142,7 @@ def main() -> None:
     os.chdir(code)
     # The script replaces this process, so that a stop's SIGTERM reaches it as a container's first process.
     command = [sys.executable, "-u", "-m", module, *arguments(hyperparameters)]
-    os.execve(sys.executable, command, {**os.environ, **variables})
+    os.execve(sys.executable, command, {**os.environ, **variables})  # noqa: S606  (no shell is wanted)
 
 
 if __name__ == "__main__":

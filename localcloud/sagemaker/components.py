@@ -7,7 +7,13 @@ from localcloud.sagemaker.entities import Entity
 from localcloud.sagemaker.records import MetricSeries, TrainingJob
 
 COMPONENT_SUFFIX = "-aws-training-job"
-_STATUS = {"InProgress": "InProgress", "Completed": "Completed", "Failed": "Failed", "Stopping": "Stopping", "Stopped": "Stopped"}
+_STATUS = {
+    "InProgress": "InProgress",
+    "Completed": "Completed",
+    "Failed": "Failed",
+    "Stopping": "Stopping",
+    "Stopped": "Stopped",
+}
 _STRING_LIMIT = 2500
 
 
@@ -25,7 +31,10 @@ def component_members(entity: Entity, job: TrainingJob | None) -> dict[str, Any]
 def _of_job(job: TrainingJob) -> Mapping[str, Any]:
     members: dict[str, Any] = {
         "Source": {"SourceArn": job.arn, "SourceType": "SageMakerTrainingJob"},
-        "Status": {"PrimaryStatus": _STATUS[job.status], "Message": f"Status: {job.status}, secondary status: {job.secondary_status}"},
+        "Status": {
+            "PrimaryStatus": _STATUS[job.status],
+            "Message": f"Status: {job.status}, secondary status: {job.secondary_status}",
+        },
         "Parameters": _parameters(job.request),
         "InputArtifacts": _inputs(job.request),
         "OutputArtifacts": {},

@@ -22,14 +22,16 @@ _LOG = logging.getLogger(__name__)
 _TICK = 0.1
 
 
-class _StopAsked(Exception):
+class _StopAskedError(Exception):
     """The job is Stopping: no further phase begins."""
 
 
 class JobRunner:
     """Drives one job through its phases; every phase change goes through the store, which announces it."""
 
-    def __init__(self, job: TrainingJob, image: Image, store: JobStore, platform: Platform, rules: Sequence[RuleRunner]) -> None:
+    def __init__(
+        self, job: TrainingJob, image: Image, store: JobStore, platform: Platform, rules: Sequence[RuleRunner]
+    ) -> None:
         self._job = job
         self._image = image
         self._store = store
@@ -51,11 +53,11 @@ class JobRunner:
     def _run(self) -> None:
         try:
             self._stages()
-        except _StopAsked:
+        except _StopAskedError:
             self._enter("Stopped", forced=True)
         except storage.InputError as error:
             self._fail(str(error))
-        except Exception:
+        except Exception:  # noqa: BLE001  (the edge of the job's thread: whatever it is, the job must end)
             _LOG.exception("job %s", self._job.name)
             self._fail("InternalServerError: We encountered an internal error. Please try again.")
         finally:
@@ -92,7 +94,11 @@ class JobRunner:
             log.write(line)
 
         process = JobProcess.start(
-            self._image.command, self._environment(layout), self._base, self._platform.guard, on_line
+            self._image.command,
+            environment=self._environment(layout),
+            folder=self._base,
+            guard=self._platform.guard,
+            on_line=on_line,
         )
         for rule in self._rules:
             rule.start()
@@ -113,7 +119,9 @@ class JobRunner:
                 log.flush()
                 for sync in synced:
                     sync.look()
-                self._store.update(self._job.name, lambda job: replace(job, metrics=self._metrics.series()), announce=False)
+                self._store.update(
+                    self._job.name, lambda job: replace(job, metrics=self._metrics.series()), announce=False
+                )
                 next_sync = clock.monotonic() + self._platform.settings.sync_interval
             self._stop.wait(_TICK)
         if not process.running and not self._stop.is_set():
@@ -186,12 +194,12 @@ class JobRunner:
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):
-            raise _StopAsked
+            raise _StopAskedError
 
     def _enter(self, status: str, forced: bool = False) -> None:
         def change(job: TrainingJob) -> TrainingJob:
             if job.status == "Stopping" and not forced:
-                raise _StopAsked
+                raise _StopAskedError
             return job.entering(status, clock.now())
 
         self._store.update(self._job.name, change)

@@ -1,6 +1,7 @@
 """A job's log in CloudWatch Logs, written in batches."""
 
 import threading
+from contextlib import suppress
 from typing import Any
 
 from localcloud import clock
@@ -23,14 +24,10 @@ class LogStream:
     @classmethod
     def create(cls, client: Any, group: str, stream: str) -> "LogStream":
         """Create group and stream where they do not exist yet."""
-        for create in (
-            lambda: client.create_log_group(logGroupName=group),
-            lambda: client.create_log_stream(logGroupName=group, logStreamName=stream),
-        ):
-            try:
-                create()
-            except client.exceptions.ResourceAlreadyExistsException:
-                continue
+        with suppress(client.exceptions.ResourceAlreadyExistsException):
+            client.create_log_group(logGroupName=group)
+        with suppress(client.exceptions.ResourceAlreadyExistsException):
+            client.create_log_stream(logGroupName=group, logStreamName=stream)
         return cls(client, group, stream)
 
     def write(self, line: str) -> None:

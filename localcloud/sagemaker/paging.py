@@ -10,8 +10,10 @@ from localcloud.sagemaker.errors import validation_error
 DEFAULT_PAGE = 100
 
 
-def page(items: Sequence[Any], request: Mapping[str, Any], default: int = DEFAULT_PAGE) -> tuple[list[Any], dict[str, str]]:
-    """The items of this page, and ``{"NextToken": ...}`` when there are more. Raises ValidationException on a foreign token."""
+def page(
+    items: Sequence[Any], request: Mapping[str, Any], default: int = DEFAULT_PAGE
+) -> tuple[list[Any], dict[str, str]]:
+    """The items of this page, and ``{"NextToken": ...}`` when there are more. Refuses a foreign token."""
     start = _offset(request.get("NextToken"))
     end = start + request.get("MaxResults", default)
     return list(items[start:end]), ({"NextToken": _token(end)} if end < len(items) else {})

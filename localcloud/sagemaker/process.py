@@ -28,6 +28,7 @@ class JobProcess:
     def start(
         cls,
         command: Sequence[str],
+        *,
         environment: Mapping[str, str],
         folder: Path,
         guard: Guard,

@@ -1,7 +1,7 @@
 """Debugger rules as evaluator processes: one per rule and job, reading the job's tensors while it trains.
 
-The evaluator's contract (docs/localcloud.md): one JSON document on stdin says what to evaluate; each line on stdout that is
-a JSON object with ``status`` is the rule's new status; all other lines are its log.
+The evaluator's contract (docs/localcloud.md): one JSON document on stdin says what to evaluate; each line on stdout
+that is a JSON object with ``status`` is the rule's new status; all other lines are its log.
 """
 
 import json
@@ -27,7 +27,9 @@ GROUP = "/aws/sagemaker/ProcessingJobs"
 class RuleRunner:
     """Runs one rule's evaluator and puts what it says on the job."""
 
-    def __init__(self, job: TrainingJob, rule: Mapping[str, Any], image: Image, store: JobStore, platform: Platform) -> None:
+    def __init__(
+        self, job: TrainingJob, rule: Mapping[str, Any], image: Image, store: JobStore, platform: Platform
+    ) -> None:
         self._job = job
         self._rule = rule
         self._image = image
@@ -55,20 +57,23 @@ class RuleRunner:
     def _run(self) -> None:
         try:
             self._evaluate()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (the edge of the rule's thread: its status must say it)
             _LOG.exception("rule %s of %s", self._name, self._job.name)
             self._set("Error", f"InternalServerError: {error}")
 
     def _evaluate(self) -> None:
         folder = self._platform.scratch / "rules" / f"{self._job.name}-{self._name}"
         folder.mkdir(parents=True)
-        log = LogStream.create(self._platform.client("logs"), GROUP, f"{self._evaluation_job}/algo-1-{int(clock.now())}")
+        log = LogStream.create(
+            self._platform.client("logs"), GROUP, f"{self._evaluation_job}/algo-1-{int(clock.now())}"
+        )
+        home = {"HOME": str(folder), "TMPDIR": str(folder)}
         process = JobProcess.start(
             self._image.command,
-            self._platform.environment(self._job.request["RoleArn"]) | {"HOME": str(folder), "TMPDIR": str(folder)},
-            folder,
-            self._platform.guard,
-            lambda line: self._read(line, log),
+            environment=self._platform.environment(self._job.request["RoleArn"]) | home,
+            folder=folder,
+            guard=self._platform.guard,
+            on_line=lambda line: self._read(line, log),
             stdin=json.dumps(self._question()),
         )
         deadline = None
@@ -83,7 +88,9 @@ class RuleRunner:
         log.flush()
         if self._status == "InProgress":
             silent = f"The evaluator exited with code {code} without a status: {' / '.join(process.tail)}"
-            self._set(*(("Stopped", "The evaluator did not end with its training job") if running else ("Error", silent)))
+            self._set(
+                *(("Stopped", "The evaluator did not end with its training job") if running else ("Error", silent))
+            )
 
     def _read(self, line: str, log: LogStream) -> None:
         log.write(line)

@@ -1,6 +1,7 @@
 """Search: filters over records in the shape of the API."""
 
-from collections.abc import Mapping, Sequence
+import operator as operator_module
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,13 @@ from localcloud.sagemaker.errors import validation_error
 from localcloud.sagemaker.paging import ordered, page
 
 Record = Mapping[str, Any]
+_COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "Equals": operator_module.eq,
+    "GreaterThan": operator_module.gt,
+    "GreaterThanOrEqualTo": operator_module.ge,
+    "LessThan": operator_module.lt,
+    "LessThanOrEqualTo": operator_module.le,
+}
 
 
 def search(records: Sequence[Record], request: Mapping[str, Any]) -> tuple[list[Record], dict[str, str]]:
@@ -33,7 +41,9 @@ def _nested_matches(record: Record, nested: Mapping[str, Any]) -> bool:
     name = nested["NestedPropertyName"]
     inner = [{**item, "Name": item["Name"].removeprefix(f"{name}.")} for item in nested["Filters"]]
     elements = record.get(name, [])
-    return any(all(_filter_matches(element, item) for item in inner) for element in elements if isinstance(element, dict))
+    return any(
+        all(_filter_matches(element, item) for item in inner) for element in elements if isinstance(element, dict)
+    )
 
 
 def _filter_matches(record: Record, item: Mapping[str, Any]) -> bool:
@@ -56,16 +66,7 @@ def _compare(value: Any, operator: str, wanted: str) -> bool:
         return wanted in str(value)
     if operator == "In":
         return any(_compare(value, "Equals", choice.strip()) for choice in wanted.split(","))
-    left, right = _pair(value, wanted)
-    if operator == "Equals":
-        return bool(left == right)
-    if operator == "GreaterThan":
-        return bool(left > right)
-    if operator == "GreaterThanOrEqualTo":
-        return bool(left >= right)
-    if operator == "LessThan":
-        return bool(left < right)
-    return bool(left <= right)
+    return bool(_COMPARISONS[operator](*_pair(value, wanted)))
 
 
 def _pair(value: Any, wanted: str) -> tuple[Any, Any]:
@@ -92,7 +93,7 @@ def _first(record: Record, name: str) -> Any:
 
 
 def _values(record: Any, name: str) -> list[Any]:
-    """All values under a dotted name: through dictionaries (keys may hold dots), lists, tags, metrics and parameters."""
+    """All values under a dotted name: through dictionaries (keys may hold dots), lists, tags, metrics, parameters."""
     if isinstance(record, list):
         return [value for element in record for value in _values(element, name)]
     if not isinstance(record, Mapping):
@@ -132,5 +133,9 @@ def _leaves(found: Any) -> list[Any]:
         return [value for element in found for value in _leaves(element)]
     if isinstance(found, Mapping):
         # A trial component's parameter or artifact: {"NumberValue": 0.2}, {"Value": "s3://..."}.
-        return [found[name] for name in ("NumberValue", "StringValue", "Value", "PrimaryStatus", "SourceArn") if name in found]
+        return [
+            found[name]
+            for name in ("NumberValue", "StringValue", "Value", "PrimaryStatus", "SourceArn")
+            if name in found
+        ]
     return [found]

@@ -3,11 +3,13 @@
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from localcloud.sagemaker import events
+from localcloud.sagemaker.entities import EntityStore
 from localcloud.sagemaker.errors import ServiceError, not_found, validation_error
 from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import ImageMap
@@ -60,11 +62,11 @@ class RegionalSageMaker:
             "BatchGetMetrics": self._series.get,
         }
         for store in entities.stores:
-            for verb, handler in {
-                "Create": entities.create, "Describe": entities.describe, "Update": entities.update, "Delete": entities.delete,
-            }.items():  # fmt: skip
-                table[f"{verb}{store.kind}"] = lambda request, handler=handler, store=store: handler(store, request)
-            table[f"List{store.kind}s"] = lambda request, store=store: entities.list(store, request)
+            table[f"Create{store.kind}"] = partial(entities.create, store)
+            table[f"Describe{store.kind}"] = partial(entities.describe, store)
+            table[f"Update{store.kind}"] = partial(entities.update, store)
+            table[f"Delete{store.kind}"] = partial(entities.delete, store)
+            table[f"List{store.kind}s"] = partial(entities.list, store)
         return table
 
     def call(self, service: str, operation: str, request: Request) -> Answer:
@@ -72,14 +74,18 @@ class RegionalSageMaker:
         validate(service, operation, request)
         handler = self._operations.get(operation)
         if handler is None:
-            raise ServiceError("UnknownOperationException", f"The local cloud does not have the SageMaker operation {operation}")
+            raise ServiceError(
+                "UnknownOperationException", f"The local cloud does not have the SageMaker operation {operation}"
+            )
         with self._lock:
             return handler(request)
 
     def _update_training_job(self, request: Request) -> Answer:
         def change(job: TrainingJob) -> TrainingJob:
             if job.status != "InProgress":
-                raise validation_error(f"Only a training job in status InProgress can be updated; this one is {job.status}.")
+                raise validation_error(
+                    f"Only a training job in status InProgress can be updated; this one is {job.status}."
+                )
             return replace(job, request={**job.request, **{k: request[k] for k in _UPDATABLE if k in request}})
 
         job = self._jobs.update(request["TrainingJobName"], change, announce=False)
@@ -87,23 +93,23 @@ class RegionalSageMaker:
 
     def _search(self, request: Request) -> Answer:
         resource = request["Resource"]
-        records = {
+        sources: dict[str, Callable[[], Sequence[Request]]] = {
             "TrainingJob": self._job_records,
-            "Experiment": lambda: self._entity_records(0),
-            "ExperimentTrial": lambda: self._entity_records(1),
-            "ExperimentTrialComponent": lambda: self._entity_records(2),
-        }.get(resource)
+            "Experiment": partial(self._entity_records, self._experiments.experiments),
+            "ExperimentTrial": partial(self._entity_records, self._experiments.trials),
+            "ExperimentTrialComponent": partial(self._entity_records, self._experiments.components),
+        }
+        records = sources.get(resource)
         if records is None:
             raise validation_error(f"The local cloud cannot search for {resource}")
         found, token = search(records(), request)
         member = resource.removeprefix("Experiment") or "Experiment"
         return {"Results": [{member: record} for record in found], **token}
 
-    def _job_records(self) -> list[Request]:
+    def _job_records(self) -> Sequence[Request]:
         return [describe(job) | {"Tags": as_list(job.tags)} for job in self._jobs.all()]
 
-    def _entity_records(self, index: int) -> list[Request]:
-        store = self._experiments.stores[index]
+    def _entity_records(self, store: EntityStore) -> Sequence[Request]:
         records = []
         for entity in store.all():
             record = self._experiments.view(store, entity) | {"Tags": as_list(entity.tags)}
@@ -130,7 +136,7 @@ class SageMaker:
             return _json(200, part.call(service, operation, _parsed(body)))
         except ServiceError as refusal:
             return _json(refusal.status, {"__type": refusal.code, "message": refusal.message})
-        except Exception:
+        except Exception:  # noqa: BLE001  (the edge of the service: a bug is an InternalFailure and a traceback in the log)
             _LOG.exception("request %s", headers.get("x-amz-target", path))
             return _json(500, {"__type": "InternalFailure", "message": "The local cloud failed; see its log"})
 

@@ -24,10 +24,12 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def download_channel(s3: Any, channel: Mapping[str, Any], folder: Path) -> int:
-    """Copy a channel's objects into ``folder`` and return their number. Raises InputError in AWS's words when there are none."""
+    """Copy a channel's objects into ``folder``; returns their number. Raises InputError when there are none."""
     source = channel["DataSource"].get("S3DataSource")
     if source is None:
-        raise InputError(f"ClientError: Channel {channel['ChannelName']}: only S3 data sources exist in the local cloud")
+        raise InputError(
+            f"ClientError: Channel {channel['ChannelName']}: only S3 data sources exist in the local cloud"
+        )
     try:
         objects = list(_objects(s3, source))
         for bucket, key, relative in objects:
@@ -37,12 +39,14 @@ def download_channel(s3: Any, channel: Mapping[str, Any], folder: Path) -> int:
             target.parent.mkdir(parents=True, exist_ok=True)
             s3.download_file(bucket, key, str(target))
     except ClientError as error:
-        raise InputError(f"ClientError: Data download failed:{error.response['Error'].get('Message', error)}") from error
+        raise InputError(
+            f"ClientError: Data download failed:{error.response['Error'].get('Message', error)}"
+        ) from error
     if not objects:
         raise InputError(
-            f"ClientError: Data download failed:No S3 objects found under S3 URL {source['S3Uri']!r} given in input data "
-            "source. Please ensure that the bucket exists in the selected region, that objects exist under that S3 prefix, "
-            "and that the role has s3:ListBucket permissions."
+            f"ClientError: Data download failed:No S3 objects found under S3 URL {source['S3Uri']!r} given in input "
+            "data source. Please ensure that the bucket exists in the selected region, that objects exist under that "
+            "S3 prefix, and that the role has s3:ListBucket permissions."
         )
     return len(objects)
 
@@ -101,7 +105,7 @@ class _Seen:
 
 
 class FolderSync:
-    """Copies a growing folder to S3. A file goes up when it was the same at two looks in a row, so that none goes half written.
+    """Copies a growing folder to S3. A file goes up when two looks in a row find it the same: none goes half written.
 
     Files of ``index/`` go last: who sees an index file finds its events file.
     """
@@ -135,7 +139,9 @@ class FolderSync:
     def _files(self) -> list[Path]:
         if not self._folder.is_dir():
             return []
-        paths = [Path(root) / name for root, _, names in os.walk(self._folder) for name in names if not name.endswith(".tmp")]
+        paths = [
+            Path(root) / name for root, _, names in os.walk(self._folder) for name in names if not name.endswith(".tmp")
+        ]
         return sorted(paths, key=lambda path: ("index" in path.parts, path))
 
     def _send(self, paths: list[Path]) -> None:

@@ -1,7 +1,7 @@
 """sagemaker-metrics: values written to and read from a trial component or a training job."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,9 +40,17 @@ class TimeSeries:
     def _query(self, query: Mapping[str, Any]) -> dict[str, Any]:
         points = self._points(query["ResourceArn"], query["MetricName"])
         if points is None:
-            return {"Status": "ValidationError", "Message": "No such resource or metric", "XAxisValues": [], "MetricValues": []}
+            return {
+                "Status": "ValidationError",
+                "Message": "No such resource or metric",
+                "XAxisValues": [],
+                "MetricValues": [],
+            }
         by_step = query["XAxisType"] == "IterationNumber"
-        axis = [(step if step is not None else number) if by_step else int(time) for number, (time, _, step) in enumerate(points)]
+        axis = [
+            (step if step is not None else number) if by_step else int(time)
+            for number, (time, _, step) in enumerate(points)
+        ]
         first, last = query.get("Start", -math.inf), query.get("End", math.inf)
         groups: dict[int, list[float]] = {}
         for x, (_, value, _) in zip(axis, points, strict=True):
@@ -63,5 +71,9 @@ class TimeSeries:
 def _statistic(name: str, values: Sequence[float]) -> float:
     if name == "StdDev":
         return MetricSeries("", tuple((0.0, value, None) for value in values)).summary()["StdDev"]
-    whole = {"Min": min, "Max": max, "Count": len, "Last": lambda group: group[-1]}
+    whole: dict[str, Callable[[Sequence[float]], float]] = {"Min": min, "Max": max, "Count": len, "Last": _last}
     return float(whole[name](values)) if name in whole else math.fsum(values) / len(values)
+
+
+def _last(values: Sequence[float]) -> float:
+    return values[-1]

@@ -60,8 +60,8 @@ class Training:
         def change(job: TrainingJob) -> TrainingJob:
             if job.is_terminal:
                 raise validation_error(
-                    f"The request was rejected because the training job is in status {job.status}. You can only stop jobs "
-                    "with status InProgress."
+                    f"The request was rejected because the training job is in status {job.status}. You can only stop "
+                    "jobs with status InProgress."
                 )
             return job if job.status == "Stopping" else job.entering("Stopping", clock.now())
 
@@ -105,7 +105,13 @@ class Training:
     def _new_job(self, request: Request) -> TrainingJob:
         now, name = clock.now(), request["TrainingJobName"]
         rules = tuple(
-            RuleStatus(rule["RuleConfigurationName"], self._rule_arn(name, rule["RuleConfigurationName"]), "InProgress", "", now)
+            RuleStatus(
+                rule["RuleConfigurationName"],
+                self._rule_arn(name, rule["RuleConfigurationName"]),
+                "InProgress",
+                "",
+                now,
+            )
             for rule in request.get("DebugRuleConfigurations", [])
         )
         tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
@@ -131,14 +137,18 @@ def _check(request: Request) -> None:
             raise validation_error(f"{name} is required for a training job that is not serverless")
     algorithm, resources = request["AlgorithmSpecification"], request["ResourceConfig"]
     if "TrainingImage" not in algorithm:
-        raise validation_error("The local cloud runs training images only: AlgorithmSpecification.TrainingImage is missing")
+        raise validation_error(
+            "The local cloud runs training images only: AlgorithmSpecification.TrainingImage is missing"
+        )
     if resources.get("InstanceCount") != 1 or "InstanceGroups" in resources:
         raise validation_error("The local cloud runs jobs on one host only: ResourceConfig.InstanceCount must be 1")
     channels = request.get("InputDataConfig", [])
     if "Pipe" in {algorithm["TrainingInputMode"], *(channel.get("InputMode") for channel in channels)}:
         raise validation_error("The local cloud has no Pipe input mode: use File or FastFile")
     _check_unique("channel names", (channel["ChannelName"] for channel in channels))
-    _check_unique("rule configuration names", (r["RuleConfigurationName"] for r in request.get("DebugRuleConfigurations", [])))
+    _check_unique(
+        "rule configuration names", (r["RuleConfigurationName"] for r in request.get("DebugRuleConfigurations", []))
+    )
     _check_unique("tag keys", (tag["Key"] for tag in request.get("Tags", [])))
     if request.get("DebugRuleConfigurations") and "DebugHookConfig" not in request:
         raise validation_error("DebugRuleConfigurations need a DebugHookConfig that says where the tensors are")
@@ -151,7 +161,9 @@ def _check_spot(request: Request) -> None:
     longest = stopping.get("MaxWaitTimeInSeconds")
     if request.get("EnableManagedSpotTraining"):
         if longest is None or longest < stopping.get("MaxRuntimeInSeconds", 86400):
-            raise validation_error("Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds")
+            raise validation_error(
+                "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
+            )
     elif longest is not None:
         raise validation_error("MaxWaitTimeInSeconds is only valid with EnableManagedSpotTraining")
 
@@ -164,8 +176,8 @@ def _check_unique(what: str, names: Iterable[str]) -> None:
 
 def _summary(job: TrainingJob) -> dict[str, Any]:
     full = describe(job)
-    names = ("TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime", "TrainingJobStatus",
-             "SecondaryStatus")  # fmt: skip
+    names = ("TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime",
+             "TrainingJobStatus", "SecondaryStatus")  # fmt: skip
     return {name: full[name] for name in names if name in full}
 
 

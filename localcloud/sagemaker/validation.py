@@ -26,7 +26,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 @cache
 def service_model(service: str) -> ServiceModel:
-    """botocore's model of ``service`` (``sagemaker``, ``sagemaker-metrics``)."""
+    """The model that botocore has of ``service`` (``sagemaker``, ``sagemaker-metrics``)."""
     return botocore.session.get_session().get_service_model(service)
 
 
@@ -39,7 +39,7 @@ def operation_model(service: str, name: str) -> OperationModel:
 
 
 def validate(service: str, operation: str, request: Mapping[str, Any]) -> None:
-    """Raise ValidationException naming every member that breaks the model (required, type, length, range, pattern, enum)."""
+    """Raise ValidationException naming every member that breaks the model: required, type, size, pattern, enum."""
     shape = operation_model(service, operation).input_shape
     problems = list(_problems(shape, request, "")) if shape is not None else []
     if problems:

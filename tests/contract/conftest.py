@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.contract.localcloud_world import World, write_images
 
 from localcloud import LocalCloud
+from tests.contract.localcloud_world import World, write_images
 
 
 @pytest.fixture(scope="session")

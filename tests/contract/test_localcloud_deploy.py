@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from localcloud.assets import AssetError, for_this_machine
-from localcloud.deploy import DeployError, deploy
+from localcloud.deploy import BOOTSTRAP_PARAMETER, DeployError, deploy
 from tests.contract.localcloud_world import World, wait_for
 
 _HANDLER = """
@@ -59,14 +59,15 @@ def _template(bucket: str) -> dict[str, Any]:
     return {
         "Parameters": {
             "Name": {"Type": "String", "Default": "unset"},
-            "BootstrapVersion": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/cdk-bootstrap/hnb659fds/version"},
+            "BootstrapVersion": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": BOOTSTRAP_PARAMETER},
         },
         "Resources": {
             "Answers": {"Type": "AWS::SQS::Queue"},
             "Dead": {"Type": "AWS::SQS::Queue"},
             "Work": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True, "ContentBasedDeduplication": True}},
             "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": role}},
-            "Layer": {"Type": "AWS::Lambda::LayerVersion", "Properties": {"Content": {"S3Bucket": {"Fn::Sub": bucket}, "S3Key": "layer.zip"}}},
+            "Layer": {"Type": "AWS::Lambda::LayerVersion", "Properties": {
+                "Content": {"S3Bucket": {"Fn::Sub": bucket}, "S3Key": "layer.zip"}}},
             "Function": {"Type": "AWS::Lambda::Function", "Properties": function},
             "Failures": {"Type": "AWS::Lambda::EventInvokeConfig", "Properties": {
                 "FunctionName": {"Ref": "Function"}, "Qualifier": "$LATEST", "MaximumRetryAttempts": 1,
@@ -79,7 +80,8 @@ def _template(bucket: str) -> dict[str, Any]:
                 "Targets": [{"Id": "f", "Arn": {"Fn::GetAtt": ["Function", "Arn"]}}]}},
             "ToQueue": {"Type": "AWS::Events::Rule", "Properties": {
                 "EventPattern": {"source": ["test.queued"]},
-                "Targets": [{"Id": "q", "Arn": {"Fn::GetAtt": ["Work", "Arn"]}, "SqsParameters": {"MessageGroupId": "one"}}]}},
+                "Targets": [
+                    {"Id": "q", "Arn": {"Fn::GetAtt": ["Work", "Arn"]}, "SqsParameters": {"MessageGroupId": "one"}}]}},
             "Group": {"Type": "AWS::Athena::WorkGroup", "Properties": {"Name": "sql", "WorkGroupConfiguration": {
                 "ResultConfiguration": {"OutputLocation": "s3://data/athena/"}}}},
             "Query": {"Type": "AWS::Athena::NamedQuery", "Properties": query},
@@ -102,12 +104,20 @@ def _assembly(folder: Path) -> Path:
     _layer(folder / "asset.layer")
     (folder / "Test.template.json").write_text(json.dumps(_template(bucket)))
     files = {
-        name: {"source": {"path": path, "packaging": "zip"}, "destinations": {"current": {"bucketName": bucket, "objectKey": key}}}
+        name: {
+            "source": {"path": path, "packaging": "zip"},
+            "destinations": {"current": {"bucketName": bucket, "objectKey": key}},
+        }
         for name, path, key in (("code", "asset.code", "function.zip"), ("layer", "asset.layer", "layer.zip"))
     }
     (folder / "Test.assets.json").write_text(json.dumps({"version": "43.0.0", "files": files}))
-    stack = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "Test.template.json", "stackName": "test"}}
-    (folder / "manifest.json").write_text(json.dumps({"version": "43.0.0", "artifacts": {"Test": stack, "Tree": {"type": "cdk:tree"}}}))
+    stack = {
+        "type": "aws:cloudformation:stack",
+        "properties": {"templateFile": "Test.template.json", "stackName": "test"},
+    }
+    (folder / "manifest.json").write_text(
+        json.dumps({"version": "43.0.0", "artifacts": {"Test": stack, "Tree": {"type": "cdk:tree"}}})
+    )
     return folder
 
 

@@ -10,12 +10,13 @@ import pytest
 from tests.contract.localcloud_world import BUCKET, EVALUATOR, World, wait_for
 
 
-
 @pytest.fixture(scope="module")
 def events(world: World) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
     """What a rule on all training jobs hands to a FIFO queue, by job name."""
     sqs, bus = world.client("sqs"), world.client("events")
-    queue = sqs.create_queue(QueueName="seen.fifo", Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"})
+    queue = sqs.create_queue(
+        QueueName="seen.fifo", Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    )
     arn = f"arn:aws:sqs:{world.cloud.region}:{world.cloud.account}:seen.fifo"
     pattern = {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Training Job State Change"]}
     bus.put_rule(Name="all-jobs", EventPattern=json.dumps(pattern))
@@ -81,7 +82,10 @@ def _without(detail: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def test_a_completed_jobs_event_has_the_golden_shape(world: World, events: Events) -> None:
     golden = json.loads((GOLDEN / "sagemaker_training_job_state_change.json").read_text())
-    own = {"HyperParameters": golden["detail"]["HyperParameters"], "Tags": [{"Key": k, "Value": v} for k, v in golden["detail"]["Tags"].items()]}
+    own = {
+        "HyperParameters": golden["detail"]["HyperParameters"],
+        "Tags": [{"Key": k, "Value": v} for k, v in golden["detail"]["Tags"].items()],
+    }
     request = world.request(world.name("golden"), **own)
     del request["AlgorithmSpecification"]["MetricDefinitions"]
     world.client("sagemaker").create_training_job(**request)
@@ -99,7 +103,14 @@ def test_a_rules_event_has_the_golden_shape(world: World, events: Events) -> Non
     )
 
     def with_finding() -> dict[str, Any] | None:
-        return next((e["detail"] for e in events(name) if e["detail"]["DebugRuleEvaluationStatuses"][0]["RuleEvaluationStatus"] != "InProgress"), None)
+        return next(
+            (
+                e["detail"]
+                for e in events(name)
+                if e["detail"]["DebugRuleEvaluationStatuses"][0]["RuleEvaluationStatus"] != "InProgress"
+            ),
+            None,
+        )
 
     detail = wait_for(with_finding)
     world.client("sagemaker").stop_training_job(TrainingJobName=name)

@@ -80,7 +80,9 @@ def test_search_finds_training_jobs_by_tag_hyperparameter_and_input(world: World
     assert found(("Tags.kind", "In", "other,searched"), ("TrainingJobStatus", "NotEquals", "Failed")) == [name]
     nested = {
         "NestedPropertyName": "InputDataConfig",
-        "Filters": [{"Name": "InputDataConfig.DataSource.S3DataSource.S3Uri", "Operator": "Contains", "Value": "a.csv"}],
+        "Filters": [
+            {"Name": "InputDataConfig.DataSource.S3DataSource.S3Uri", "Operator": "Contains", "Value": "a.csv"}
+        ],
     }
     assert name in found(("CreationTime", "GreaterThan", "2020-01-01T00:00:00Z"), NestedFilters=[nested])
 
@@ -92,7 +94,13 @@ def test_metrics_are_put_on_a_component_and_read_back(world: World) -> None:
     now = datetime(2026, 11, 21, tzinfo=UTC)
     data = [{"MetricName": "loss", "Timestamp": now, "Step": step, "Value": 1 / (step + 1)} for step in range(2)]
     assert not metrics.batch_put_metrics(TrialComponentName=component, MetricData=data).get("Errors")
-    query = {"MetricName": "loss", "ResourceArn": arn, "MetricStat": "Last", "Period": "IterationNumber", "XAxisType": "IterationNumber"}
+    query = {
+        "MetricName": "loss",
+        "ResourceArn": arn,
+        "MetricStat": "Last",
+        "Period": "IterationNumber",
+        "XAxisType": "IterationNumber",
+    }
     answer = metrics.batch_get_metrics(MetricQueries=[query])["MetricQueryResults"][0]
     assert (answer["XAxisValues"], answer["MetricValues"]) == ([0, 1], [1.0, 0.5])
 

@@ -34,7 +34,11 @@ def _cloud_with_children(tmp_path: Path) -> tuple[LocalCloud, list[int]]:
 
     def pids() -> list[int] | None:
         group = {"logGroupName": "/aws/sagemaker/TrainingJobs"}
-        events = world.client("logs").filter_log_events(**group)["events"] if world.describe(name)["SecondaryStatus"] == "Training" else []
+        events = (
+            world.client("logs").filter_log_events(**group)["events"]
+            if world.describe(name)["SecondaryStatus"] == "Training"
+            else []
+        )
         said = [m for event in events if (m := re.fullmatch(r"child (\d+) parent (\d+)", event["message"]))]
         return [int(number) for match in said for number in match.groups()] or None
 

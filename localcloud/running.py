@@ -1,0 +1,124 @@
+"""The parts of the local cloud wired together: MiniStack's gateway, our SageMaker, Lambda workers, one event loop."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from localcloud.adapter import athena, gateway, lambdas
+from localcloud.assets import AssetError
+from localcloud.deploy import DeployError, deploy
+from localcloud.guard import Guard
+from localcloud.lambda_code import CodeCache
+from localcloud.sagemaker.images import ImageMap
+from localcloud.sagemaker.platform import Platform
+from localcloud.sagemaker.service import RegionalSageMaker, SageMaker
+from localcloud.server import ServerSettings
+
+_FORCED_EXIT_AFTER = 8.0
+
+
+class RunningCloud:
+    """The parts of one running cloud, wired together."""
+
+    def __init__(
+        self, settings: ServerSettings, images: ImageMap, listener: socket.socket, scratch: Path, guard: Guard
+    ) -> None:
+        self._settings = settings
+        self._images = images
+        self._listener = listener
+        self._scratch = scratch
+        self._guard = guard
+        self._endpoint = f"http://{settings.host}:{listener.getsockname()[1]}"
+        self._sagemaker = SageMaker(self._regional)
+
+    async def serve(self) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._leave, stop)
+        if self._settings.follow_stdin:
+            threading.Thread(target=_await_parent, args=(loop, lambda: self._leave(stop)), daemon=True).start()
+        self._plug_in()
+        try:
+            await gateway.serve(self._listener.fileno(), self._announce, stop)
+        finally:
+            # Before the loop waits for its threads: some of them wait for the processes that end here.
+            self._guard.close()
+
+    def _plug_in(self) -> None:
+        gateway.add_sagemaker(self._sagemaker.handle)
+        gateway.on_reset(lambda: self._sagemaker.close(5))
+        athena.improve_athena()
+        lambdas.deliver_asynchronously()
+        cache = CodeCache((self._settings.state_dir or self._scratch) / "lambda-code")
+        lambdas.improve_workers(cache, self._guard, self._settings.workers_per_function)
+
+    def _leave(self, stop: asyncio.Event) -> None:
+        stop.set()
+        # Whatever hangs: the guard kills the children once this process is gone.
+        timer = threading.Timer(_FORCED_EXIT_AFTER, os._exit, args=(1,))
+        timer.daemon = True
+        timer.start()
+
+    def _announce(self) -> None:
+        threading.Thread(target=self._deploy_and_announce, daemon=True).start()
+
+    def _deploy_and_announce(self) -> None:
+        ready: dict[str, Any] = {
+            "endpoint": self._endpoint,
+            "region": self._settings.region,
+            "account": self._settings.account,
+        }
+        try:
+            for template in self._settings.templates:
+                ready["outputs"] = ready.get("outputs", {}) | deploy(template, self._endpoint, region=ready["region"])
+        except (AssetError, DeployError, ClientError) as error:
+            sys.stderr.write(f"localcloud: {error}\n")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        sys.stdout.write(json.dumps(ready) + "\n")
+        sys.stdout.flush()
+
+    def _regional(self, account: str, region: str) -> RegionalSageMaker:
+        return RegionalSageMaker(self._images, self._platform(account, region))
+
+    def _platform(self, account: str, region: str) -> Platform:
+        def client(service: str) -> Any:
+            keys = gateway.session_credentials(account)
+            session = boto3.session.Session(
+                keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name=region
+            )
+            return session.client(service, endpoint_url=self._endpoint)
+
+        def put_event(entry: Mapping[str, Any]) -> None:
+            gateway.put_event(account, region, entry)
+
+        return Platform(
+            account=account,
+            region=region,
+            endpoint=self._endpoint,
+            scratch=self._scratch,
+            guard=self._guard,
+            settings=self._settings.jobs,
+            client=client,
+            put_event=put_event,
+            has_role=lambda role: gateway.role_trusts(role, "sagemaker.amazonaws.com"),
+            credentials=lambda _role: gateway.session_credentials(account),
+        )
+
+
+def _await_parent(loop: asyncio.AbstractEventLoop, leave: Callable[[], None]) -> None:
+    """Standard input is a pipe that only the parent holds: its end is the parent's end."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    loop.call_soon_threadsafe(leave)
