@@ -1,5 +1,12 @@
 """Samples the machine and times the steps of a training, in the files that Debugger's profiler writes.
 
-`sampler` is the background thread, `proc` and `gpu` read the counters, `system_metrics` and `timeline` write
-the two kinds of file, `settings` says at which interval and for which steps.
+`Profiler` is what a script uses and `profiler.xgboost` the callback for XGBoost; `sampler` is the background thread,
+`proc`, `with_psutil` and `gpu` read the counters, `timeline` writes framework metrics, `settings` and `ranges` say what
+to measure.
 """
+
+from gridwatch_hook.profiler.profiler import Profiler
+from gridwatch_hook.profiler.ranges import ProfileRange
+from gridwatch_hook.profiler.settings import ProfilerSettings
+
+__all__ = ["ProfileRange", "Profiler", "ProfilerSettings"]
