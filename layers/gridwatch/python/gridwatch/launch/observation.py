@@ -8,6 +8,8 @@ from datetime import datetime
 from gridwatch.launch.ports import JobDescription
 from gridwatch.state.records import TrialRecord, TrialState
 
+REMOVED = "its point is no longer in the spec"  # why a trial that waited was cancelled by an upload
+
 _STATES = {
     "InProgress": TrialState.RUNNING,
     "Stopping": TrialState.STOPPING,

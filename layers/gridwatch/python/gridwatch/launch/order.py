@@ -48,7 +48,3 @@ class FairOrder:
     def give_back(self, trial: TrialRecord) -> None:
         """Its slot was not used after all."""
         self._taken[trial.experiment] -= 1
-
-    @property
-    def has_more(self) -> bool:
-        return any(queue and self.free(name) > 0 for name, queue in self._queues.items())

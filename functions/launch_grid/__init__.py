@@ -1,0 +1,1 @@
+"""A spec was uploaded: validate it, expand the grid, record every trial."""

@@ -1,0 +1,213 @@
+"""Accept an uploaded spec: every trial recorded, or every problem told. May be killed anywhere and run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from gridwatch.alerts.content import spec_rejected
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.clock import Clock
+from gridwatch.events.messages import StartTrials
+from gridwatch.events.queue import MessageQueue
+from gridwatch.events.spec_upload import SpecUpload
+from gridwatch.failures import NotFoundError, PermanentError
+from gridwatch.launch.observation import REMOVED
+from gridwatch.launch.plan import Plan, PlannedTrial, make_plan, waiting_trial
+from gridwatch.launch.ports import ExperimentBucket, StoredSpec
+from gridwatch.launch.template import Deployment
+from gridwatch.spec.channels import channel_uri
+from gridwatch.spec.parse import ParsedSpec, normalized, parse_spec
+from gridwatch.spec.problems import Problem, SpecError, shown
+from gridwatch.spec.reading import MAX_BYTES
+from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
+from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.storage.layout import spec_error_key, spec_status_key
+
+
+class Outcome(StrEnum):
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"  # a later upload of the same experiment, or of the same key, is there
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What came of an upload. Counts are of this call: a repeated one finds its trials recorded already."""
+
+    outcome: Outcome
+    experiment: str | None = None
+    trials: int = 0
+    recorded: int = 0
+    cancelled: int = 0
+    problems: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What accepting works with."""
+
+    deployment: Deployment
+    bucket: ExperimentBucket
+    store: StateStore
+    start_queue: MessageQueue
+    alerts: AlertOutbox
+    clock: Clock
+
+
+def accept(upload: SpecUpload, platform: Platform) -> Accepted:
+    """Raises TransientError when AWS is unwell: nothing done so far is done again by the next try."""
+    try:
+        stored = platform.bucket.read_spec(upload.key, upload.version_id, max_bytes=MAX_BYTES)
+    except NotFoundError:
+        return Accepted(Outcome.SUPERSEDED)  # deleted meanwhile
+    if upload.version_id and platform.bucket.current_version(upload.key) not in (upload.version_id, None):
+        return Accepted(Outcome.SUPERSEDED)  # the newer version has an event of its own
+    try:
+        plan = _plan(stored, platform)
+    except SpecError as error:
+        return _reject(upload, error, platform)
+    return _record(upload, stored, plan, platform)
+
+
+def _plan(stored: StoredSpec, platform: Platform) -> Plan:
+    parsed = parse_spec(stored.content, today=platform.clock.now().date())
+    found = {name: _etags(parsed, name, platform) for name in parsed.spec.data}
+    missing = [problem for problem in found.values() if isinstance(problem, Problem)]
+    if missing:
+        raise parsed.refuse(missing)
+    etags = {name: objects for name, objects in found.items() if not isinstance(objects, Problem)}
+    return make_plan(parsed, platform.deployment, etags)
+
+
+def _etags(parsed: ParsedSpec, channel: str, platform: Platform) -> Mapping[str, str] | Problem:
+    uri = channel_uri(parsed.spec.data[channel].uri, platform.deployment.experiments_bucket)
+    path = ("data", channel, "uri")
+    try:
+        etags = platform.bucket.etags(uri)
+    except PermanentError as error:
+        return Problem(path=path, message=f"cannot be read: {error.code or error}", found=shown(uri))
+    advice = "upload the data first, then the spec once more"
+    return etags or Problem(path=path, message="there is no object at this address", found=shown(uri), advice=advice)
+
+
+def _record(upload: SpecUpload, stored: StoredSpec, plan: Plan, platform: Platform) -> Accepted:
+    now = platform.clock.now()
+    if not platform.store.put_experiment(_experiment(upload, stored, plan, platform, now)):
+        return Accepted(Outcome.SUPERSEDED, plan.experiment)
+    before = {trial.trial_id: trial for trial in platform.store.list_trials(plan.experiment)}
+    fresh = (waiting_trial(trial, plan.spec, now) for trial in plan.trials if trial.trial_id not in before)
+    recorded = platform.store.add_trials(fresh)
+    recorded += sum(_revise(platform.store, trial) for trial in _returning(plan, before, stored.uploaded_at, now))
+    for change in _moved(plan, before, now):
+        _revise(platform.store, change)
+    cancelled = sum(_revise(platform.store, trial) for trial in _removed(plan, before, now))
+    accepted = Accepted(Outcome.ACCEPTED, plan.experiment, plan.count, recorded, cancelled)
+    _answer(upload, plan, accepted, platform)
+    platform.start_queue.send(StartTrials(f"spec {upload.key}"), deduplication_id=f"{upload.key} {upload.version}")
+    return accepted
+
+
+def _experiment(
+    upload: SpecUpload, stored: StoredSpec, plan: Plan, platform: Platform, now: datetime
+) -> ExperimentRecord:
+    kept = platform.store.get_experiment(plan.experiment)
+    return ExperimentRecord(
+        name=plan.experiment,
+        spec_key=upload.key,
+        spec_version=upload.version,
+        uploaded_at=stored.uploaded_at,
+        document=normalized(plan.spec),
+        template=plan.template,
+        policies=plan.policies,
+        trial_ids=plan.trial_ids,
+        parallel_jobs=plan.spec.limits.parallel_jobs,
+        created_at=kept.created_at if kept else now,
+        updated_at=now,
+    )
+
+
+Change = tuple[TrialRecord, TrialRecord]  # as it is, as it should be
+
+
+def _returning(plan: Plan, before: Mapping[str, TrialRecord], uploaded_at: datetime, now: datetime) -> Iterator[Change]:
+    """Trials that were never launched and get their chance with this upload: taken out before, or refused."""
+    for planned in plan.trials:
+        trial = before.get(planned.trial_id)
+        if trial is None:
+            continue
+        removed = trial.state is TrialState.CANCELLED and trial.reason == REMOVED
+        refused = trial.state is TrialState.REFUSED and trial.updated_at < uploaded_at
+        if removed or refused:
+            yield trial, _waiting_again(planned, plan, trial, now)
+
+
+def _moved(plan: Plan, before: Mapping[str, TrialRecord], now: datetime) -> Iterator[Change]:
+    """Trials that still wait, but at another place, with another priority or on another machine."""
+    for planned in plan.trials:
+        trial = before.get(planned.trial_id)
+        if trial is not None and trial.state is TrialState.WAITING:
+            fresh = _waiting_again(planned, plan, trial, now)
+            if replace(fresh, updated_at=trial.updated_at) != trial:
+                yield trial, fresh
+
+
+def _waiting_again(planned: PlannedTrial, plan: Plan, trial: TrialRecord, now: datetime) -> TrialRecord:
+    """The trial as the spec has it now; which attempt it is on is its own history."""
+    fresh = waiting_trial(planned, plan.spec, now)
+    return replace(fresh, created_at=trial.created_at, attempt=trial.attempt, job_name=trial.job_name)
+
+
+def _removed(plan: Plan, before: Mapping[str, TrialRecord], now: datetime) -> Iterator[Change]:
+    """Trials that wait for a point that is gone."""
+    current = set(plan.trial_ids)
+    for trial in before.values():
+        if trial.trial_id not in current and trial.state is TrialState.WAITING:
+            yield trial, replace(trial, state=TrialState.CANCELLED, reason=REMOVED, updated_at=now)
+
+
+def _revise(store: StateStore, change: Change) -> bool:
+    """False when somebody else was faster: the launcher then looks at the experiment's points itself."""
+    expected, trial = change
+    try:
+        store.update_trial(trial, expected=expected)
+    except ConflictError:
+        return False
+    return True
+
+
+def _answer(upload: SpecUpload, plan: Plan, accepted: Accepted, platform: Platform) -> None:
+    document = {
+        "outcome": accepted.outcome,
+        "experiment": plan.experiment,
+        "spec": {"key": upload.key, "version": upload.version},
+        "trials": accepted.trials,
+        "recorded": accepted.recorded,
+        "cancelled": accepted.cancelled,
+        "warnings": [warning.as_document() for warning in plan.warnings],
+    }
+    platform.bucket.write_answer(spec_status_key(upload.key), document)
+    platform.bucket.delete_answer(spec_error_key(upload.key))
+
+
+def _reject(upload: SpecUpload, error: SpecError, platform: Platform) -> Accepted:
+    document = {
+        "outcome": Outcome.REJECTED,
+        "spec": {"key": upload.key, "version": upload.version},
+        **error.as_document(),
+        "text": error.as_text(upload.key),
+    }
+    platform.bucket.write_answer(spec_error_key(upload.key), document)
+    platform.alerts.ask(
+        spec_rejected(
+            spec_key=upload.key,
+            spec_version=upload.version,
+            problems=error.as_text(upload.key).splitlines(),
+            total=error.total,
+            answer_key=spec_error_key(upload.key),
+            now=platform.clock.now(),
+        )
+    )
+    return Accepted(Outcome.REJECTED, problems=error.total)

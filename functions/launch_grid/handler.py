@@ -1,0 +1,108 @@
+"""Entry: `Object Created` events of specs, from EventBridge or through SQS, become recorded trials."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from gridwatch.aws.state_table import StateTable
+
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.aws.clients import client, region
+from gridwatch.aws.experiment_bucket import S3ExperimentBucket
+from gridwatch.aws.queues import SqsQueue
+from gridwatch.clock import SystemClock
+from gridwatch.events.spec_upload import SpecUpload, spec_upload, unwrapped
+from gridwatch.launch.template import Deployment
+from gridwatch.settings import read_settings
+from launch_grid.accept import Accepted, Outcome, Platform, accept
+from launch_grid.settings import Settings
+
+logger = Logger(service="launch_grid")
+metrics = Metrics(namespace="Gridwatch", service="launch_grid")
+
+_METRICS = {
+    Outcome.ACCEPTED: "SpecAccepted",
+    Outcome.REJECTED: "SpecRejected",
+    Outcome.SUPERSEDED: "SpecSuperseded",
+}
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    """Accepts each spec once. An error of AWS is raised, so that the event comes again."""
+    config = IdempotencyConfig(lambda_context=context, expires_after_seconds=24 * 3600)
+    accept_once = idempotent_function(
+        _accept, data_keyword_argument="identity", persistence_store=_persistence(), config=config
+    )
+    for inner in unwrapped(event):
+        upload = spec_upload(inner)
+        if upload is None:
+            logger.info("not a spec", event_id=inner.get("id"))
+            continue
+        identity = f"{upload.bucket}/{upload.key}/{upload.version}"
+        accept_once(identity=identity, upload=upload, event_id=inner.get("id"))
+
+
+def _accept(*, identity: str, upload: SpecUpload, event_id: str | None) -> str:
+    accepted = accept(upload, _platform())
+    _report(accepted, upload, event_id)
+    return f"{identity}: {accepted.outcome}"
+
+
+def _report(accepted: Accepted, upload: SpecUpload, event_id: str | None) -> None:
+    logger.info(
+        "spec looked at",
+        spec_key=upload.key,
+        spec_version=upload.version,
+        event_id=event_id,
+        outcome=accepted.outcome,
+        experiment=accepted.experiment,
+        trials=accepted.trials,
+        recorded=accepted.recorded,
+        cancelled=accepted.cancelled,
+        problems=accepted.problems,
+    )
+    metrics.add_metric(_METRICS[accepted.outcome], MetricUnit.Count, 1)
+    if accepted.recorded:
+        metrics.add_metric("TrialsRecorded", MetricUnit.Count, accepted.recorded)
+
+
+@cache
+def _settings() -> Settings:
+    return read_settings(Settings)
+
+
+@cache
+def _persistence() -> DynamoDBPersistenceLayer:
+    return DynamoDBPersistenceLayer(table_name=_settings().idempotency_table, boto3_client=client("dynamodb"))
+
+
+@cache
+def _platform() -> Platform:
+    settings = _settings()
+    store = StateTable(settings.state_table)
+    return Platform(
+        deployment=Deployment(
+            region=region(),
+            name_prefix=settings.name_prefix,
+            experiments_bucket=settings.experiments_bucket,
+            artifacts_bucket=settings.artifacts_bucket,
+            job_role_arn=settings.job_role_arn,
+            xgboost_source_uri=settings.xgboost_source_uri,
+        ),
+        bucket=S3ExperimentBucket(settings.experiments_bucket),
+        store=store,
+        start_queue=SqsQueue(settings.start_queue_url),
+        alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url)),
+        clock=SystemClock(),
+    )

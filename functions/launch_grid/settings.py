@@ -1,0 +1,18 @@
+"""The environment of launch_grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    experiments_bucket: str
+    artifacts_bucket: str
+    state_table: str
+    idempotency_table: str
+    start_queue_url: str
+    alert_queue_url: str
+    job_role_arn: str
+    name_prefix: str
+    xgboost_source_uri: str

@@ -1,0 +1,1 @@
+"""Hand waiting trials to SageMaker, paced and within limits."""

@@ -1,0 +1,78 @@
+"""Entry: any message on queue `start`, or a schedule's tick, makes one round of launching."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from gridwatch.aws.state_table import StateTable
+
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.aws.queues import SqsQueue
+from gridwatch.aws.training_service import SageMakerTraining
+from gridwatch.clock import SystemClock
+from gridwatch.launch.pacing import TokenBucket
+from gridwatch.settings import read_settings
+from start_trials.round import Round, RoundReport
+from start_trials.settings import Settings
+from start_trials.starting import Launcher, Outcome
+
+logger = Logger(service="start_trials")
+metrics = Metrics(namespace="Gridwatch", service="start_trials")
+
+_METRICS = {
+    Outcome.STARTED: "TrialStarted",
+    Outcome.ALREADY_THERE: "TrialAlreadyStarted",
+    Outcome.NOT_YET: "LaunchDeferred",
+    Outcome.UNWELL: "LaunchThrottled",
+    Outcome.REFUSED: "TrialRefused",
+}
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    """What the messages say does not matter: what waits is in the table."""
+    del event
+    settings, clock = _settings(), SystemClock()
+    store = StateTable(settings.state_table)
+    launcher = Launcher(
+        store=store,
+        training=SageMakerTraining(),
+        alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url)),
+        clock=clock,
+        bucket=_bucket(),
+        name_prefix=settings.name_prefix,
+        artifacts_bucket=settings.artifacts_bucket,
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+    queue = SqsQueue(settings.start_queue_url)
+    _report(Round(launcher=launcher, queue=queue, round_id=context.aws_request_id).run(), launcher)
+
+
+def _report(report: RoundReport, launcher: Launcher) -> None:
+    logger.info(
+        "round of launching",
+        outcomes=dict(report.outcomes),
+        handed_over=report.handed_over,
+        stopped_by=report.stopped_by,
+    )
+    for experiment, reason in launcher.untracked.items():
+        logger.warning("not tracked as a SageMaker experiment", sagemaker_experiment=experiment, reason=reason)
+    for outcome, name in _METRICS.items():
+        if report.outcomes[outcome]:
+            metrics.add_metric(name, MetricUnit.Count, report.outcomes[outcome])
+
+
+@cache
+def _settings() -> Settings:
+    return read_settings(Settings)
+
+
+@cache
+def _bucket() -> TokenBucket:
+    """Kept between the invocations of one environment: the pace does not begin anew with each message."""
+    return TokenBucket(SystemClock(), _settings().launch_rate_per_second)

@@ -1,0 +1,110 @@
+"""One round of launching: recover, look what waits, start in fair order until nothing may start or time is up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from gridwatch.events.messages import StartTrials
+from gridwatch.events.queue import MessageQueue
+from gridwatch.launch.observation import REMOVED
+from gridwatch.launch.order import FairOrder
+from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
+from gridwatch.state.store import ConflictError
+from start_trials.starting import Launcher, Outcome
+
+RESERVE_SECONDS = 15.0  # kept for handing over: one call to SageMaker with its timeouts, one message
+CLAIM_LASTS = timedelta(seconds=60)  # longer than a living launcher holds a claim without creating the job
+
+
+@dataclass(frozen=True, slots=True)
+class RoundReport:
+    """How many trials came out how, and whether a next round was asked for."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    handed_over: bool = False
+    stopped_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    launcher: Launcher
+    queue: MessageQueue
+    round_id: str  # unique to the invocation: names the message that hands over
+
+    def run(self) -> RoundReport:
+        outcomes: Counter[str] = Counter()
+        self._recover(outcomes)
+        waiting = self.launcher.store.trials_in(TrialState.WAITING)
+        experiments = self._experiments(waiting)
+        wanted = self._without_removed(waiting, experiments, outcomes)
+        order = FairOrder(wanted, self._slots(), {name: found.parallel_jobs for name, found in experiments.items()})
+        return self._start(order, experiments, outcomes)
+
+    def _start(self, order: FairOrder, experiments: dict[str, ExperimentRecord], outcomes: Counter[str]) -> RoundReport:
+        full: set[str] = set()  # instance types that SageMaker has no room for in this round
+        while (trial := order.next()) is not None:
+            if trial.instance_type in full:
+                order.give_back(trial)
+                continue
+            if self._time_is_up():
+                return self._hand_over(outcomes)
+            outcome = self.launcher.start(trial, experiments[trial.experiment])
+            outcomes[outcome] += 1
+            if outcome is Outcome.UNWELL:
+                return RoundReport(outcomes, stopped_by="SageMaker answers with throttling or errors")
+            if outcome is Outcome.NOT_YET:
+                full.add(trial.instance_type or "")
+                order.give_back(trial)
+            elif outcome is Outcome.REFUSED:
+                order.give_back(trial)
+        return RoundReport(outcomes, stopped_by=f"no room for {', '.join(sorted(full))}" if full else None)
+
+    def _time_is_up(self) -> bool:
+        return self.launcher.seconds_left() < RESERVE_SECONDS + self.launcher.bucket.wait_seconds()
+
+    def _hand_over(self, outcomes: Counter[str]) -> RoundReport:
+        self.queue.send(StartTrials("hand over"), deduplication_id=f"hand over {self.round_id}")
+        return RoundReport(outcomes, handed_over=True)
+
+    def _recover(self, outcomes: Counter[str]) -> None:
+        now = self.launcher.clock.now()
+        for trial in self.launcher.store.trials_in(TrialState.STARTING):
+            if self._time_is_up():
+                return
+            if now - trial.updated_at >= CLAIM_LASTS:
+                outcomes[f"recovered, {self.launcher.recover(trial)}"] += 1
+
+    def _slots(self) -> Counter[str]:
+        """Slots by experiment; one counts as taken until the job is terminal, also while it is stopping."""
+        states = [state for state in TrialState if state.takes_slot]
+        return Counter(trial.experiment for state in states for trial in self.launcher.store.trials_in(state))
+
+    def _experiments(self, waiting: Sequence[TrialRecord]) -> dict[str, ExperimentRecord]:
+        names = dict.fromkeys(trial.experiment for trial in waiting)
+        found = {name: self.launcher.store.get_experiment(name) for name in names}
+        return {name: record for name, record in found.items() if record is not None}
+
+    def _without_removed(
+        self, waiting: Sequence[TrialRecord], experiments: dict[str, ExperimentRecord], outcomes: Counter[str]
+    ) -> list[TrialRecord]:
+        """Points that a later upload took out are cancelled here too: the upload may have been recorded meanwhile."""
+        current = {name: frozenset(record.trial_ids) for name, record in experiments.items()}
+        kept = []
+        for trial in waiting:
+            if trial.trial_id in current.get(trial.experiment, ()):
+                kept.append(trial)
+            elif trial.experiment in current:
+                outcomes["cancelled"] += self._cancel(trial)
+        return kept
+
+    def _cancel(self, trial: TrialRecord) -> bool:
+        now = self.launcher.clock.now()
+        cancelled = replace(trial, state=TrialState.CANCELLED, reason=REMOVED, updated_at=now)
+        try:
+            self.launcher.store.update_trial(cancelled, expected=trial)
+        except ConflictError:
+            return False
+        return True

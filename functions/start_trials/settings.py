@@ -1,0 +1,15 @@
+"""The environment of start_trials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    state_table: str
+    start_queue_url: str
+    alert_queue_url: str
+    artifacts_bucket: str
+    launch_rate_per_second: float
+    name_prefix: str

@@ -1,0 +1,188 @@
+"""One trial handed to SageMaker: claimed, recorded, created, and never created twice.
+
+The job's name is the trial's identity, and SageMaker takes a name once. So whatever dies or runs twice in between, a
+job that is there under the trial's name and tags is that trial's job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TypeVar
+
+from gridwatch.alerts.content import trial_refused
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.clock import Clock
+from gridwatch.failures import (
+    NameTakenError,
+    NotFoundError,
+    NotYetError,
+    PermanentError,
+    ThrottledError,
+    TransientError,
+)
+from gridwatch.launch.observation import observed
+from gridwatch.launch.pacing import TokenBucket
+from gridwatch.launch.ports import TrainingService
+from gridwatch.launch.template import own_tags, training_request
+from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState
+from gridwatch.state.store import ConflictError, StateStore
+
+T = TypeVar("T")
+
+MAX_ATTEMPTS = 6  # of one call that is throttled or fails in passing; then the trial waits for the next round
+
+
+class Outcome(StrEnum):
+    STARTED = "started"
+    ALREADY_THERE = "already there"  # a former call created the job
+    TAKEN = "taken"  # another launcher has the trial, or it waits no more
+    NOT_YET = "not yet"  # quota or capacity
+    UNWELL = "unwell"  # throttled or failing all the time
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launcher:
+    """`seconds_left`: how long this invocation may still take."""
+
+    store: StateStore
+    training: TrainingService
+    alerts: AlertOutbox
+    clock: Clock
+    bucket: TokenBucket
+    name_prefix: str
+    artifacts_bucket: str
+    seconds_left: Callable[[], float]
+    untracked: dict[str, str] = field(default_factory=dict)  # experiments that SageMaker's own tracking refuses: why
+
+    def start(self, trial: TrialRecord, experiment: ExperimentRecord) -> Outcome:
+        claimed = replace(trial, state=TrialState.STARTING, updated_at=self.clock.now())
+        try:
+            self.store.update_trial(claimed, expected=trial)
+        except ConflictError:
+            return Outcome.TAKEN
+        self.store.put_job(_job_record(claimed, experiment))
+        try:
+            return self._create(claimed, experiment)
+        except NotYetError as error:
+            self._settle(claimed, TrialState.WAITING, reason=str(error))
+            return Outcome.NOT_YET
+        except TransientError as error:
+            self._settle(claimed, TrialState.WAITING, reason=str(error))
+            return Outcome.UNWELL
+        except PermanentError as error:
+            self._refuse(claimed, experiment, error)
+            return Outcome.REFUSED
+
+    def recover(self, trial: TrialRecord) -> Outcome:
+        """A trial that was claimed by a launcher which is no more: its job is there, or it waits again."""
+        try:
+            self._adopt(trial)
+        except NotFoundError:
+            self._settle(trial, TrialState.WAITING, reason=trial.reason)
+            return Outcome.NOT_YET
+        except NameTakenError as error:
+            experiment = self.store.get_experiment(trial.experiment)
+            if experiment is not None:
+                self._refuse(trial, experiment, error)
+            return Outcome.REFUSED
+        return Outcome.ALREADY_THERE
+
+    def _create(self, trial: TrialRecord, experiment: ExperimentRecord) -> Outcome:
+        request = training_request(
+            experiment.template, trial, name_prefix=self.name_prefix, artifacts_bucket=self.artifacts_bucket
+        )
+        if not self._tracked(request["ExperimentConfig"]):
+            del request["ExperimentConfig"]
+        try:
+            arn = self._retried(lambda: self.training.create_job(request), paced=True)
+        except NameTakenError:
+            self._adopt(trial)
+            return Outcome.ALREADY_THERE
+        self._settle(trial, TrialState.RUNNING, job_arn=arn)
+        return Outcome.STARTED
+
+    def _tracked(self, config: dict[str, str]) -> bool:
+        """Whether SageMaker's entities for the job exist. Without them (300 trials at most) it trains all the same."""
+        name = config["ExperimentName"]
+        if name in self.untracked:
+            return False
+        try:
+            self._retried(lambda: self.training.ensure_experiment(name))
+            self._retried(lambda: self.training.ensure_trial(name, config["TrialName"]))
+        except (NotYetError, PermanentError) as error:
+            self.untracked[name] = str(error)
+            return False
+        return True
+
+    def _adopt(self, trial: TrialRecord) -> None:
+        """Take the job that exists under the trial's name. NameTakenError when it is not ours."""
+        job = self._retried(lambda: self.training.describe_job(trial.job_name))
+        tags = self._retried(lambda: self.training.job_tags(job.arn))
+        expected = own_tags(self.name_prefix, trial.experiment, trial.trial_id)
+        if {key: tags.get(key) for key in expected} != expected:
+            message = f"a training job named {trial.job_name} exists and is not of this trial"
+            raise NameTakenError(message, code="ResourceInUse")
+        news = observed(trial, job, self.clock.now())
+        if news is not None:
+            self._update(trial, news)
+
+    def _retried(self, call: Callable[[], T], *, paced: bool = False) -> T:
+        """The call's answer; throttling and passing failures are waited out while there is time."""
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            if paced:
+                self.bucket.take()
+            try:
+                answer = call()
+            except TransientError as error:
+                delay = self.bucket.refused() if paced or isinstance(error, ThrottledError) else float(attempt)
+                if attempt == MAX_ATTEMPTS or delay + 5.0 > self.seconds_left():
+                    raise
+                if not paced:
+                    self.clock.sleep(delay)
+                continue
+            if paced:
+                self.bucket.accepted()
+            return answer
+        raise AssertionError("the last attempt returns or raises")
+
+    def _refuse(self, trial: TrialRecord, experiment: ExperimentRecord, error: PermanentError) -> None:
+        now = self.clock.now()
+        # The alert first: killed in between, the next launcher finds the trial in STARTING and asks for the same alert.
+        self.alerts.ask(
+            trial_refused(
+                trial=trial, code=error.code, reason=str(error), spec_version=experiment.spec_version, now=now
+            )
+        )
+        self._settle(trial, TrialState.REFUSED, reason=str(error))
+
+    def _settle(
+        self, trial: TrialRecord, state: TrialState, *, reason: str | None = None, job_arn: str | None = None
+    ) -> None:
+        after = replace(
+            trial, state=state, reason=reason, job_arn=job_arn or trial.job_arn, updated_at=self.clock.now()
+        )
+        self._update(trial, after)
+
+    def _update(self, before: TrialRecord, after: TrialRecord) -> None:
+        try:
+            self.store.update_trial(after, expected=before)
+        except ConflictError:
+            # Whoever wrote meanwhile (the job's own events, another launcher) knows more than this call.
+            return
+
+
+def _job_record(trial: TrialRecord, experiment: ExperimentRecord) -> JobRecord:
+    objective = experiment.document["objective"]
+    return JobRecord(
+        job_name=trial.job_name,
+        experiment=trial.experiment,
+        trial_id=trial.trial_id,
+        attempt=trial.attempt,
+        policies=experiment.policies,
+        hyperparameters=trial.hyperparameters,
+        objective_metric=objective["metric"],
+        objective_direction=objective["direction"],
+    )

@@ -1,0 +1,75 @@
+"""Entry: SageMaker's `Training Job State Change` events, through a queue or directly, end on the trials' records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from gridwatch.aws.state_table import StateTable
+
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.aws.queues import SqsQueue
+from gridwatch.aws.training_service import SageMakerTraining
+from gridwatch.clock import SystemClock
+from gridwatch.events.training_job import training_job_change
+from gridwatch.settings import read_settings
+from track_job.settings import Settings
+from track_job.tracking import Outcome, Tracker
+
+logger = Logger(service="track_job")
+metrics = Metrics(namespace="Gridwatch", service="track_job")
+
+_METRICS = {Outcome.RECORDED: "JobTracked", Outcome.STALE: "JobNewsStale", Outcome.FOREIGN: "JobForeign"}
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """An SQS event to a partial batch response; a single EventBridge event is taken too."""
+    del context
+    if "Records" not in event:
+        _track(event)
+        return {"batchItemFailures": []}
+    failed = [record["messageId"] for record in event["Records"] if not _tracked(record)]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def _tracked(record: Mapping[str, Any]) -> bool:
+    """False when the message must come again; after some times it ends in the dead-letter queue."""
+    try:
+        _track(json.loads(record["body"]))
+    except Exception as error:
+        logger.error("news of a job could not be recorded", message_id=record["messageId"], exc_info=error)
+        metrics.add_metric("JobTrackingFailed", MetricUnit.Count, 1)
+        return False
+    return True
+
+
+def _track(event: Mapping[str, Any]) -> None:
+    news = training_job_change(event)
+    if news is None:
+        logger.info("not news of a training job", event_id=event.get("id"))
+        return
+    outcome = _tracker().track(news)
+    logger.info("news of a job", job=news.job_name, status=news.status, outcome=outcome, event_id=event.get("id"))
+    metrics.add_metric(_METRICS[outcome], MetricUnit.Count, 1)
+
+
+@cache
+def _tracker() -> Tracker:
+    settings = read_settings(Settings)
+    store = StateTable(settings.state_table)
+    return Tracker(
+        store=store,
+        training=SageMakerTraining(),
+        start_queue=SqsQueue(settings.start_queue_url),
+        evaluate_queue=SqsQueue(settings.evaluate_queue_url),
+        snapshot_queue=SqsQueue(settings.snapshot_queue_url),
+        alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url)),
+        clock=SystemClock(),
+    )

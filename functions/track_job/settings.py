@@ -1,0 +1,15 @@
+"""The environment of track_job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    state_table: str
+    start_queue_url: str
+    evaluate_queue_url: str
+    snapshot_queue_url: str
+    alert_queue_url: str
+    name_prefix: str

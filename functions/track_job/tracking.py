@@ -1,0 +1,79 @@
+"""News of one training job: recorded on its trial, and at its end told to whoever has work to do then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gridwatch.alerts.content import trial_failed
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.clock import Clock
+from gridwatch.events.messages import EvaluateJob, SnapshotExperiment, StartTrials
+from gridwatch.events.queue import MessageQueue
+from gridwatch.failures import NotFoundError
+from gridwatch.launch.observation import is_terminal, observed
+from gridwatch.launch.ports import JobDescription, TrainingService
+from gridwatch.state.records import JobRecord, TrialRecord, TrialState
+from gridwatch.state.store import ConflictError, StateStore
+
+MAX_CONFLICTS = 5
+
+
+class Outcome(StrEnum):
+    RECORDED = "recorded"
+    STALE = "stale"  # nothing that the trial does not know already
+    FOREIGN = "foreign"  # not a job of ours, or of a former attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracker:
+    store: StateStore
+    training: TrainingService
+    start_queue: MessageQueue
+    evaluate_queue: MessageQueue
+    snapshot_queue: MessageQueue
+    alerts: AlertOutbox
+    clock: Clock
+
+    def track(self, news: JobDescription) -> Outcome:
+        """Doing it twice changes nothing. Raises TransientError or ConflictError: the event comes again."""
+        job = self.store.get_job(news.job_name)
+        if job is None:
+            return Outcome.FOREIGN
+        if is_terminal(news.status):
+            news = self._confirmed(news)
+        outcome, trial = self._record(job, news)
+        if outcome is not Outcome.FOREIGN and is_terminal(news.status):
+            # Also for stale news: what was recorded by a call that died has not been told to anybody.
+            self._wake(job, news)
+            if trial is not None and trial.state is TrialState.FAILED:
+                self.alerts.ask(trial_failed(trial=trial, now=self.clock.now()))
+        return outcome
+
+    def _confirmed(self, news: JobDescription) -> JobDescription:
+        """SageMaker's own answer has the final metrics, the bill and the model, which the event lacks."""
+        try:
+            described = self.training.describe_job(news.job_name)
+        except NotFoundError:
+            return news  # deleted since: the event is all there is
+        return described if described.modified_at >= news.modified_at or is_terminal(described.status) else news
+
+    def _record(self, job: JobRecord, news: JobDescription) -> tuple[Outcome, TrialRecord | None]:
+        for _ in range(MAX_CONFLICTS):
+            trial = self.store.get_trial(job.experiment, job.trial_id)
+            if trial is None or trial.job_name != job.job_name:
+                return Outcome.FOREIGN, trial
+            after = observed(trial, news, self.clock.now())
+            if after is None:
+                return Outcome.STALE, trial
+            try:
+                self.store.update_trial(after, expected=trial)
+            except ConflictError:
+                continue
+            return Outcome.RECORDED, after
+        raise ConflictError(f"the trial of {job.job_name} is written to all the time")
+
+    def _wake(self, job: JobRecord, news: JobDescription) -> None:
+        self.start_queue.send(StartTrials(f"{job.job_name} is over"), deduplication_id=f"{job.job_name} {news.status}")
+        self.evaluate_queue.send(EvaluateJob(job.job_name, ended=True))
+        self.snapshot_queue.send(SnapshotExperiment(job.experiment))

@@ -1,0 +1,26 @@
+"""Ask for an alert: recorded first, then queued, so that a sweep finds what was never sent.
+
+Written by the launching side with what it needs; whoever owns alerts is free to replace it, keeping `AlertOutbox.ask`.
+"""
+
+from __future__ import annotations
+
+from gridwatch.events.messages import DeliverAlert
+from gridwatch.events.queue import MessageQueue
+from gridwatch.state.records import AlertRecord
+from gridwatch.state.store import AlertStore
+
+
+class AlertOutbox:
+    """Alerts on their way to `deliver_alert`."""
+
+    def __init__(self, store: AlertStore, queue: MessageQueue) -> None:
+        self._store = store
+        self._queue = queue
+
+    def ask(self, alert: AlertRecord) -> AlertRecord:
+        """Keep the alert and have it delivered; one with the same id is kept and delivered once."""
+        kept = self._store.add_alert(alert)
+        if kept.sent_at is None:
+            self._queue.send(DeliverAlert(kept.alert_id))
+        return kept

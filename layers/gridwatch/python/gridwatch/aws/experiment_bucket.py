@@ -1,0 +1,66 @@
+"""The experiments bucket on S3: specs in, answers out, and what lies under a channel's address."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from gridwatch.aws.clients import client
+from gridwatch.aws.errors import translated
+from gridwatch.failures import NotFoundError, PermanentError
+from gridwatch.launch.ports import StoredSpec
+from gridwatch.storage.layout import split_s3_uri
+
+
+class S3ExperimentBucket:
+    """Implements `gridwatch.launch.ports.ExperimentBucket`."""
+
+    def __init__(self, bucket: str, s3: Any = None) -> None:
+        self._bucket = bucket
+        self._client = s3
+
+    def read_spec(self, key: str, version: str | None, *, max_bytes: int) -> StoredSpec:
+        chosen = {"VersionId": version} if version else {}
+        with translated():
+            # One byte more than allowed shows that the object is larger without fetching all of it.
+            answer = self._s3.get_object(Bucket=self._bucket, Key=key, **chosen)
+            with answer["Body"] as body:
+                return StoredSpec(body.read(max_bytes + 1), answer["LastModified"])
+
+    def current_version(self, key: str) -> str | None:
+        try:
+            with translated():
+                head = self._s3.head_object(Bucket=self._bucket, Key=key)
+        except NotFoundError:
+            return None
+        except PermanentError as error:
+            # Without the right to list, S3 answers 403 for a key that is gone.
+            if error.code in ("403", "AccessDenied"):
+                return None
+            raise
+        version = head.get("VersionId")
+        return None if version in (None, "null") else str(version)
+
+    def etags(self, uri: str) -> Mapping[str, str]:
+        bucket, prefix = split_s3_uri(uri)
+        found: dict[str, str] = {}
+        with translated():
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+                # A key that ends in / is a folder as consoles make them, without data.
+                objects = (item for item in page.get("Contents", ()) if not item["Key"].endswith("/"))
+                found.update((item["Key"], item["ETag"].strip('"')) for item in objects)
+        return found
+
+    def write_answer(self, key: str, document: Mapping[str, Any]) -> None:
+        body = json.dumps(document, indent=2, ensure_ascii=False).encode()
+        with translated():
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
+
+    def delete_answer(self, key: str) -> None:
+        with translated():
+            self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+    @property
+    def _s3(self) -> Any:
+        return self._client or client("s3")

@@ -1,0 +1,89 @@
+"""Training jobs on SageMaker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gridwatch.aws.clients import client
+from gridwatch.aws.errors import translated
+from gridwatch.events.training_job import job_description
+from gridwatch.failures import NotFoundError, PermanentError
+from gridwatch.launch.ports import JobDescription
+
+# SageMaker says by words alone, under ValidationException, that something is (not) there or is over.
+_NOT_THERE = ("not found", "does not exist", "could not find")
+_ALREADY = "already exist"
+_OVER = (
+    "terminal",
+    "status transition",
+    "already stopped",
+    "is in status",
+    "cannot be stopped",
+    "unable to transition",
+)
+
+
+class SageMakerTraining:
+    """Implements `gridwatch.launch.ports.TrainingService`."""
+
+    def __init__(self, sagemaker: Any = None) -> None:
+        self._client = sagemaker
+
+    def create_job(self, request: Mapping[str, Any]) -> str:
+        with translated():
+            return str(self._sagemaker.create_training_job(**request)["TrainingJobArn"])
+
+    def describe_job(self, job_name: str) -> JobDescription:
+        try:
+            with translated():
+                answer = self._sagemaker.describe_training_job(TrainingJobName=job_name)
+        except PermanentError as error:
+            raise _as_not_found(error) from error
+        return job_description(answer)
+
+    def job_tags(self, arn: str) -> Mapping[str, str]:
+        tags: dict[str, str] = {}
+        with translated():
+            for page in self._sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn):
+                tags.update((tag["Key"], tag["Value"]) for tag in page["Tags"])
+        return tags
+
+    def stop_job(self, job_name: str) -> bool:
+        try:
+            with translated():
+                self._sagemaker.stop_training_job(TrainingJobName=job_name)
+        except PermanentError as error:
+            if error.code == "ValidationException" and _says(error, *_OVER):
+                return False
+            raise _as_not_found(error) from error
+        return True
+
+    def ensure_experiment(self, name: str) -> None:
+        self._ensure("create_experiment", ExperimentName=name)
+
+    def ensure_trial(self, experiment: str, trial: str) -> None:
+        self._ensure("create_trial", ExperimentName=experiment, TrialName=trial)
+
+    def _ensure(self, operation: str, **request: str) -> None:
+        try:
+            with translated():
+                getattr(self._sagemaker, operation)(**request)
+        except PermanentError as error:
+            if error.code != "ResourceInUse" and not _says(error, _ALREADY):
+                raise
+
+    @property
+    def _sagemaker(self) -> Any:
+        return self._client or client("sagemaker")
+
+
+def _says(error: PermanentError, *phrases: str) -> bool:
+    message = str(error).lower()
+    return any(phrase in message for phrase in phrases)
+
+
+def _as_not_found(error: PermanentError) -> PermanentError:
+    if error.code == "ValidationException" and _says(error, *_NOT_THERE):
+        return NotFoundError(str(error), code=error.code)
+    return error

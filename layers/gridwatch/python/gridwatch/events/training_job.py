@@ -1,0 +1,62 @@
+"""SageMaker's news of a training job: the answer of DescribeTrainingJob, and the event that carries much the same.
+
+In events times are epoch milliseconds, as numbers or as strings, and keys may be absent (developer guide, "Automating
+Amazon SageMaker AI with Amazon EventBridge").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from gridwatch.launch.ports import JobDescription
+
+DETAIL_TYPE = "SageMaker Training Job State Change"
+
+
+def training_job_change(event: Mapping[str, Any]) -> JobDescription | None:
+    """The job's state in the event; None when it is another event. Raises ValueError when it lacks the essentials."""
+    if event.get("source") != "aws.sagemaker" or event.get("detail-type") != DETAIL_TYPE:
+        return None
+    return job_description(event["detail"], fallback_time=event.get("time"))
+
+
+def job_description(detail: Mapping[str, Any], *, fallback_time: object = None) -> JobDescription:
+    """From an event's detail or from an answer of DescribeTrainingJob."""
+    try:
+        name, arn, status = detail["TrainingJobName"], detail["TrainingJobArn"], detail["TrainingJobStatus"]
+    except KeyError as error:
+        raise ValueError(f"a training job's state without {error}") from error
+    modified = moment(detail.get("LastModifiedTime")) or moment(fallback_time) or moment(detail.get("CreationTime"))
+    if modified is None:
+        raise ValueError(f"the state of {name} has no time")
+    resources = detail.get("ResourceConfig") or {}
+    return JobDescription(
+        job_name=name,
+        arn=arn,
+        status=status,
+        secondary_status=detail.get("SecondaryStatus", ""),
+        modified_at=modified,
+        instance_type=resources.get("InstanceType"),
+        instance_count=resources.get("InstanceCount"),
+        started_at=moment(detail.get("TrainingStartTime")),
+        ended_at=moment(detail.get("TrainingEndTime")),
+        billable_seconds=detail.get("BillableTimeInSeconds"),
+        final_metrics={item["MetricName"]: float(item["Value"]) for item in detail.get("FinalMetricDataList") or ()},
+        model_uri=(detail.get("ModelArtifacts") or {}).get("S3ModelArtifacts"),
+        failure_reason=detail.get("FailureReason"),
+    )
+
+
+def moment(value: object) -> datetime | None:
+    """A time as any of them comes: aware datetime, epoch milliseconds (number or text), or ISO 8601 text."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, str) and not value.lstrip("-").isdigit():
+        return datetime.fromisoformat(value).astimezone(UTC)
+    if isinstance(value, (int, float, str)):
+        return datetime.fromtimestamp(float(value) / 1000, UTC)
+    raise ValueError(f"{value!r} is no time")
