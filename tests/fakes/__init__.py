@@ -1,0 +1,1 @@
+"""In-memory stands-in for the ports, with lists to look into."""

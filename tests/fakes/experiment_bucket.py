@@ -1,0 +1,57 @@
+"""The experiments bucket in memory, with versions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from gridwatch.events.spec_upload import SpecUpload
+from gridwatch.failures import NotFoundError
+from gridwatch.launch.ports import StoredSpec
+
+
+class FakeExperimentBucket:
+    """`objects`: address to etag, of data sets in any bucket. `answers`: what was written, by key."""
+
+    def __init__(self, name: str = "experiments-bucket") -> None:
+        self.name = name
+        self.specs: dict[str, list[tuple[str, StoredSpec]]] = {}
+        self.objects: dict[str, str] = {}
+        self.answers: dict[str, Any] = {}
+        self.writes: list[str] = []
+
+    def upload(self, key: str, content: str | bytes, at: datetime) -> SpecUpload:
+        versions = self.specs.setdefault(key, [])
+        raw = content.encode() if isinstance(content, str) else content
+        version = f"v{len(versions) + 1}-{hashlib.sha256(raw).hexdigest()[:6]}"
+        versions.append((version, StoredSpec(raw, at)))
+        return SpecUpload(self.name, key, version, version)
+
+    def add_data(self, *names: str) -> None:
+        for name in names:
+            self.objects[f"s3://{self.name}/data/{name}"] = hashlib.md5(
+                name.encode(), usedforsecurity=False
+            ).hexdigest()
+
+    def read_spec(self, key: str, version: str | None, *, max_bytes: int) -> StoredSpec:
+        for known, stored in self.specs.get(key, []):
+            if known == version:
+                return StoredSpec(stored.content[: max_bytes + 1], stored.uploaded_at)
+        raise NotFoundError(f"{key} has no version {version}", code="NoSuchVersion")
+
+    def current_version(self, key: str) -> str | None:
+        versions = self.specs.get(key)
+        return versions[-1][0] if versions else None
+
+    def etags(self, uri: str) -> Mapping[str, str]:
+        return {key: etag for key, etag in self.objects.items() if key.startswith(uri)}
+
+    def write_answer(self, key: str, document: Mapping[str, Any]) -> None:
+        self.writes.append(key)
+        self.answers[key] = json.loads(json.dumps(document))
+
+    def delete_answer(self, key: str) -> None:
+        self.answers.pop(key, None)

@@ -1,0 +1,98 @@
+"""SageMaker in memory: names are used up for ever, and it can be told to refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from gridwatch.clock import Clock
+from gridwatch.failures import GridwatchError, NameTakenError, NotFoundError, NotYetError
+from gridwatch.launch.observation import is_terminal
+from gridwatch.launch.ports import JobDescription
+
+ARN = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/"
+
+
+class FakeTraining:
+    """Implements `gridwatch.launch.ports.TrainingService`.
+
+    `failures` are raised by the next calls of create_job, one each (None: the call goes through); `lost` too, but after
+    the job was created. `quota`: jobs that may run at one time.
+    """
+
+    def __init__(self, clock: Clock, *, quota: int | None = None) -> None:
+        self.clock = clock
+        self.quota = quota
+        self.requests: list[Mapping[str, Any]] = []
+        self.created_at: list[datetime] = []
+        self.jobs: dict[str, JobDescription] = {}
+        self.tags: dict[str, dict[str, str]] = {}
+        self.failures: list[GridwatchError | None] = []
+        self.lost: list[GridwatchError | None] = []
+        self.experiments: set[str] = set()
+        self.trials: set[tuple[str, str]] = set()
+        self.trial_limit = 300
+        self.stopped: list[str] = []
+
+    def create_job(self, request: Mapping[str, Any]) -> str:
+        if self.failures and (failure := self.failures.pop(0)) is not None:
+            raise failure
+        name = request["TrainingJobName"]
+        if name in self.jobs:
+            raise NameTakenError(f"{name} exists", code="ResourceInUse")
+        running = sum(not is_terminal(job.status) for job in self.jobs.values())
+        if self.quota is not None and running >= self.quota:
+            raise NotYetError("the account-level service limit is reached", code="ResourceLimitExceeded")
+        self.requests.append(request)
+        self.created_at.append(self.clock.now())
+        self.put(name, {tag["Key"]: tag["Value"] for tag in request["Tags"]})
+        if self.lost and (failure := self.lost.pop(0)) is not None:
+            raise failure
+        return self.jobs[name].arn
+
+    def put(self, name: str, tags: dict[str, str]) -> None:
+        """A job as it is right after its creation."""
+        now = self.clock.now()
+        self.jobs[name] = JobDescription(
+            job_name=name, arn=ARN + name, status="InProgress", secondary_status="Starting", modified_at=now
+        )
+        self.tags[ARN + name] = tags
+
+    def finish(self, name: str, status: str = "Completed", **known: Any) -> JobDescription:
+        """The job is over; returns what an event would say, which lacks what only DescribeTrainingJob knows."""
+        event = replace(
+            self.jobs[name],
+            status=status,
+            secondary_status=status,
+            modified_at=self.clock.now(),
+            ended_at=self.clock.now(),
+        )
+        self.jobs[name] = replace(event, **known)
+        return event
+
+    def describe_job(self, job_name: str) -> JobDescription:
+        if job_name not in self.jobs:
+            raise NotFoundError("Requested resource not found.", code="ValidationException")
+        return self.jobs[job_name]
+
+    def job_tags(self, arn: str) -> Mapping[str, str]:
+        return self.tags[arn]
+
+    def stop_job(self, job_name: str) -> bool:
+        job = self.describe_job(job_name)
+        if job.status != "InProgress":
+            return False
+        self.stopped.append(job_name)
+        self.jobs[job_name] = replace(job, status="Stopping", secondary_status="Stopping", modified_at=self.clock.now())
+        return True
+
+    def ensure_experiment(self, name: str) -> None:
+        self.experiments.add(name)
+
+    def ensure_trial(self, experiment: str, trial: str) -> None:
+        mine = [known for owner, known in self.trials if owner == experiment]
+        if trial not in mine and len(mine) >= self.trial_limit:
+            raise NotYetError("300 trials per experiment", code="ResourceLimitExceeded")
+        self.trials.add((experiment, trial))

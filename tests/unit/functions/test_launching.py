@@ -1,0 +1,377 @@
+"""Stories of launching: what is uploaded, what SageMaker is asked to train, what people are told."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from gridwatch.events.messages import DeliverAlert, EvaluateJob, SnapshotExperiment, StartTrials
+from gridwatch.failures import NotYetError, PermanentError, ThrottledError, TransientError
+from gridwatch.state.records import TrialState
+from launch_grid.accept import Outcome
+from start_trials.starting import MAX_ATTEMPTS
+from tests.fakes.mortal_store import KilledError, MortalStore
+from tests.unit.functions.world import World, example
+
+
+def test_an_uploaded_grid_is_recorded_started_within_its_limit_and_finished() -> None:
+    world = World()
+
+    accepted = world.submit(example())
+
+    assert (accepted.outcome, accepted.trials, accepted.recorded) == (Outcome.ACCEPTED, 8, 8)
+    assert world.start_queue.messages == [StartTrials("spec experiments/blobs.yaml")]
+    world.start()
+    assert len(world.trials(TrialState.RUNNING)) == 4  # limits.parallel_jobs
+    for trial in world.trials(TrialState.RUNNING):
+        world.finish(trial.job_name, final_metrics={"validation-error": 0.12}, billable_seconds=30)
+    world.start()
+    for trial in world.trials(TrialState.RUNNING):
+        world.finish(trial.job_name)
+
+    assert [trial.state for trial in world.trials()] == [TrialState.COMPLETED] * 8
+    assert len(world.training.requests) == 8
+    first = world.trials()[0]
+    assert (first.final_metrics, first.billable_seconds) == ({"validation-error": 0.12}, 30)
+    assert world.evaluate_queue.messages[0] == EvaluateJob(first.job_name, ended=True)
+    assert world.snapshot_queue.messages[0] == SnapshotExperiment("blobs")
+    assert world.alert_queue.messages == []
+
+
+def test_the_same_upload_again_and_a_repeated_event_launch_nothing() -> None:
+    world = World()
+    upload = world.upload(example())
+    world.launch(upload)
+    world.start()
+
+    assert world.launch(upload).recorded == 0
+    assert world.submit(example()).recorded == 0
+    world.start()
+
+    assert len(world.trials()) == 8
+    assert len(world.training.requests) == 4
+
+
+def test_two_keys_with_one_experiment_are_one_experiment_and_the_later_upload_wins() -> None:
+    world = World()
+    early = world.upload(example().replace("parallel_jobs: 4", "parallel_jobs: 1"), "experiments/a.yaml")
+    world.clock.advance(5)
+    late = world.upload(example().replace("parallel_jobs: 4", "parallel_jobs: 2"), "experiments/b.yaml")
+
+    world.launch(late)
+    assert world.launch(early).outcome is Outcome.SUPERSEDED
+
+    world.start()
+    assert len(world.trials()) == 8
+    assert len(world.training.requests) == 2
+
+
+def test_an_older_version_of_a_key_is_not_launched_after_a_newer_one_came() -> None:
+    world = World()
+    older = world.upload(example())
+    newer = world.upload(example().replace("max_depth: [2, 8]", "max_depth: [3]"))
+
+    assert world.launch(older).outcome is Outcome.SUPERSEDED
+    assert world.launch(newer).recorded == 4
+
+
+def test_a_changed_spec_launches_its_new_points_and_cancels_those_that_still_wait() -> None:
+    world = World()
+    world.submit(example())
+    world.start()  # the first four run: max_depth 2
+    world.clock.advance(10)
+
+    accepted = world.submit(example().replace("max_depth: [2, 8]", "max_depth: [2, 4]"))
+
+    assert (accepted.recorded, accepted.cancelled) == (4, 4)
+    assert {trial.hyperparameters["max_depth"] for trial in world.trials(TrialState.CANCELLED)} == {8}
+    assert {trial.hyperparameters["max_depth"] for trial in world.trials(TrialState.WAITING)} == {4}
+    assert {trial.hyperparameters["max_depth"] for trial in world.trials(TrialState.RUNNING)} == {2}
+
+
+def test_a_point_that_comes_back_is_launched_after_all() -> None:
+    world = World()
+    world.submit(example())
+    world.clock.advance(10)
+    world.submit(example().replace("max_depth: [2, 8]", "max_depth: [2]"))
+    world.clock.advance(10)
+
+    assert world.submit(example()).recorded == 4
+
+    assert len(world.trials(TrialState.WAITING)) == 8
+
+
+def test_a_bad_spec_launches_nothing_and_is_told_once() -> None:
+    world = World()
+    upload = world.upload(example().replace("max_depth:", "max_dept:").replace("minimize", "minimise"))
+
+    assert world.launch(upload).outcome is Outcome.REJECTED
+    world.launch(upload)
+
+    answer = world.bucket.answers["status/experiments/blobs.yaml.error.json"]
+    assert {(problem["field"], problem["line"]) for problem in answer["problems"]} >= {("objective.direction", 13)}
+    assert "did you mean minimize?" in answer["text"]
+    assert not world.store.trials
+    assert world.start_queue.messages == []
+    assert len(world.store.alerts) == 1
+    (alert,) = world.store.alerts.values()
+    assert alert.kind == "spec_rejected"
+    assert DeliverAlert(alert.alert_id) in world.alert_queue.messages
+
+
+def test_a_spec_that_is_mended_loses_its_error() -> None:
+    world = World()
+    world.submit("name: [")
+    assert "status/experiments/blobs.yaml.error.json" in world.bucket.answers
+
+    world.submit(example())
+
+    assert list(world.bucket.answers) == ["status/experiments/blobs.yaml.json"]
+    assert world.bucket.answers["status/experiments/blobs.yaml.json"]["trials"] == 8
+
+
+def test_a_channel_without_data_is_a_problem_of_the_spec() -> None:
+    world = World()
+    world.bucket.objects.clear()
+
+    assert world.submit(example()).outcome is Outcome.REJECTED
+
+    (first, second) = world.bucket.answers["status/experiments/blobs.yaml.error.json"]["problems"]
+    assert (first["field"], second["field"]) == ("data.train.uri", "data.validation.uri")
+    assert "no object" in first["message"]
+
+
+def test_new_data_under_the_same_address_makes_new_trials() -> None:
+    world = World()
+    world.submit(example())
+    world.bucket.objects["s3://experiments-bucket/data/blobs/train.csv"] = "other"
+    world.clock.advance(10)
+
+    assert world.submit(example()).recorded == 8
+
+
+@pytest.mark.parametrize("calls", range(12))
+def test_killed_anywhere_while_accepting_the_next_try_completes_the_rest(calls: int) -> None:
+    world = World()
+    upload = world.upload(example())
+
+    with contextlib.suppress(KilledError):
+        world.launch(upload, store=MortalStore(world.store, calls))
+    world.launch(upload)
+
+    assert [trial.index for trial in world.trials()] == list(range(8))
+    assert world.start_queue.messages == [StartTrials("spec experiments/blobs.yaml")]
+    world.start()
+    assert len(world.training.requests) == 4
+
+
+@pytest.mark.parametrize("calls", range(20))
+def test_killed_anywhere_while_starting_every_job_is_created_once(calls: int) -> None:
+    world = World()
+    world.submit(example())
+
+    with contextlib.suppress(KilledError):
+        world.start(store=MortalStore(world.store, calls))
+    world.clock.advance(120)
+    for _ in range(3):
+        world.start()
+        for trial in world.trials(TrialState.RUNNING):
+            world.finish(trial.job_name)
+
+    assert len(world.trials(TrialState.COMPLETED)) == 8
+    names = [request["TrainingJobName"] for request in world.training.requests]
+    assert len(names) == len(set(names)) == 8
+
+
+def test_the_pace_is_kept() -> None:
+    world = World(rate=1.0)
+    world.submit(example().replace("parallel_jobs: 4", "parallel_jobs: 8"))
+
+    world.start()
+
+    gaps = [
+        (later - earlier).total_seconds()
+        for earlier, later in zip(world.training.created_at, world.training.created_at[1:], strict=False)
+    ]
+    assert gaps == [pytest.approx(1.0)] * 7
+
+
+def test_throttling_is_waited_out_and_nothing_is_lost_or_doubled() -> None:
+    world = World()
+    world.training.failures = [ThrottledError("Rate exceeded"), ThrottledError("Rate exceeded"), None]
+    world.submit(example())
+
+    world.start()
+
+    assert len(world.training.requests) == 4
+    assert world.clock.slept[:2] == [pytest.approx(1.0), pytest.approx(2.0)]
+
+
+def test_a_service_that_is_unwell_all_the_time_ends_the_round_and_the_trial_waits() -> None:
+    world = World()
+    world.training.failures = [TransientError("boom")] * MAX_ATTEMPTS
+    world.submit(example())
+
+    report = world.start()
+
+    assert report.stopped_by is not None
+    assert len(world.trials(TrialState.WAITING)) == 8
+    assert len(world.training.requests) == 0
+
+
+def test_a_quota_makes_trials_wait_without_a_loop() -> None:
+    world = World(quota=2)
+    world.submit(example())
+
+    report = world.start()
+
+    assert len(world.trials(TrialState.RUNNING)) == 2
+    assert len(world.trials(TrialState.WAITING)) == 6
+    assert report.outcomes["not yet"] == 1
+    assert world.alert_queue.messages == []
+    world.finish(world.trials(TrialState.RUNNING)[0].job_name)
+    world.start()
+    assert len(world.trials(TrialState.RUNNING)) == 2
+
+
+def test_a_full_instance_type_does_not_hold_up_another() -> None:
+    world = World()
+    world.submit(example())
+    world.submit(
+        example().replace("name: blobs\n", "name: others\n").replace("ml.m5.large", "ml.c5.xlarge"),
+        "experiments/o.yaml",
+    )
+    world.training.failures = [NotYetError("no ml.m5.large", code="ResourceLimitExceeded")]
+
+    world.start()
+
+    assert {trial.experiment for trial in world.trials(TrialState.RUNNING)} == {"others"}
+
+
+def test_a_refusal_is_recorded_and_told_once_for_the_whole_grid() -> None:
+    world = World()
+    refusal = PermanentError("RoleArn cannot be assumed", code="ValidationException")
+    world.training.failures = [refusal] * 8
+    world.submit(example())
+
+    world.start()
+
+    refused = world.trials(TrialState.REFUSED)
+    assert len(refused) == 8
+    assert refused[0].reason == "RoleArn cannot be assumed"
+    assert [alert.kind for alert in world.store.alerts.values()] == ["trial_refused"]
+    world.clock.advance(60)
+    assert world.submit(example()).recorded == 8  # a new upload gives what never ran another chance
+
+
+def test_a_job_whose_creation_was_not_heard_of_is_adopted() -> None:
+    world = World()
+    world.training.lost = [TransientError("connection reset")]
+    world.submit(example())
+
+    world.start()
+
+    assert len(world.training.requests) == 4
+    assert len(world.trials(TrialState.RUNNING)) == 4
+
+
+def test_a_name_taken_by_somebody_else_is_a_refusal() -> None:
+    world = World()
+    world.submit(example("blobs-debugger"))
+    world.training.put(world.trials()[0].job_name, {"owner": "somebody else"})
+
+    world.start()
+
+    (trial,) = world.trials()
+    assert trial.state is TrialState.REFUSED
+    assert re.search("not of this trial", trial.reason or "")
+
+
+@pytest.mark.parametrize("created", [True, False])
+def test_a_trial_left_behind_by_a_killed_launcher_is_recovered(created: bool) -> None:
+    world = World()
+    world.submit(example("blobs-debugger"))
+
+    class Killed(BaseException):
+        pass
+
+    if created:
+        world.training.lost = [Killed()]  # type: ignore[list-item]
+    else:
+        world.training.failures = [Killed()]  # type: ignore[list-item]
+    with pytest.raises(Killed):
+        world.start()
+    assert world.trials()[0].state is TrialState.STARTING
+
+    world.clock.advance(120)
+    world.start()
+
+    assert world.trials()[0].state is TrialState.RUNNING
+    assert len(world.training.requests) == 1
+
+
+def test_before_its_time_ends_the_launcher_hands_over() -> None:
+    world = World(rate=1.0, invocation_seconds=20.0)
+    world.submit(example().replace("parallel_jobs: 4", "parallel_jobs: 8"))
+
+    report = world.start()
+
+    assert report.handed_over
+    assert 0 < len(world.training.requests) < 8
+    assert world.start_queue.messages[-1] == StartTrials("hand over")
+    while world.start().handed_over:
+        pass
+    assert len(world.training.requests) == 8
+
+
+def test_two_launchers_at_once_create_every_job_once() -> None:
+    world = World()
+    world.submit(example())
+    original = world.training.create_job
+
+    def interrupted(request: Mapping[str, Any]) -> str:
+        world.training.create_job = original  # type: ignore[method-assign]
+        world.start()  # a second launcher runs while the first is about to create its job
+        return original(request)
+
+    world.training.create_job = interrupted  # type: ignore[method-assign]
+    world.start()
+
+    names = [request["TrainingJobName"] for request in world.training.requests]
+    assert len(names) == len(set(names))
+    assert len(names) >= 4
+
+
+def test_experiments_take_turns_and_priority_goes_first() -> None:
+    world = World()
+    grid = "num_round: [" + ", ".join(str(n) for n in range(1, 41)) + "]"
+    large = example().replace("name: blobs\n", "name: large\n").replace("num_round: [10, 20]", grid)
+    large = large.replace("trials: 16", "trials: 1000").replace("parallel_jobs: 4", "parallel_jobs: 100")
+    world.submit(large, "experiments/large.yaml")
+    world.clock.advance(1)
+    world.submit(example(), "experiments/blobs.yaml")
+    world.clock.advance(1)
+    world.submit(
+        example("blobs-debugger").replace("limits:", "priority: 5\nlimits:"), "experiments/blobs-debugger.yaml"
+    )
+
+    world.start()
+
+    order = [request["ExperimentConfig"]["ExperimentName"] for request in world.training.requests]
+    assert order[0] == "gridwatch-blobs-debugger"
+    assert set(order[1:9]) == {"gridwatch-blobs", "gridwatch-large"}
+    assert order[1:9].count("gridwatch-blobs") == 4
+
+
+def test_beyond_what_sagemaker_tracks_jobs_train_all_the_same() -> None:
+    world = World()
+    world.training.trial_limit = 2
+    world.submit(example())
+
+    world.start()
+
+    assert ["ExperimentConfig" in request for request in world.training.requests] == [True, True, False, False]

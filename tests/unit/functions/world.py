@@ -1,0 +1,106 @@
+"""The launching side of Gridwatch around in-memory ports, as the stories of these tests need it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.events.spec_upload import SpecUpload
+from gridwatch.launch.pacing import TokenBucket
+from gridwatch.launch.template import Deployment
+from gridwatch.state.memory import MemoryStore
+from gridwatch.state.records import TrialRecord, TrialState
+from gridwatch.state.store import StateStore
+from launch_grid.accept import Accepted, Platform, accept
+from start_trials.round import Round, RoundReport
+from start_trials.starting import Launcher
+from tests.fakes.clock import FakeClock
+from tests.fakes.experiment_bucket import FakeExperimentBucket
+from tests.fakes.queues import FakeQueue
+from tests.fakes.training import FakeTraining
+from track_job.tracking import Outcome, Tracker
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+DEPLOYMENT = Deployment(
+    region="eu-west-1",
+    name_prefix="gridwatch",
+    experiments_bucket="experiments-bucket",
+    artifacts_bucket="artifacts-bucket",
+    job_role_arn="arn:aws:iam::123456789012:role/gridwatch-training",
+    xgboost_source_uri="s3://assets/0123456789abcdef.tar.gz",
+)
+
+
+class World:
+    def __init__(self, *, rate: float = 1.0, quota: int | None = None, invocation_seconds: float = 900.0) -> None:
+        self.clock = FakeClock()
+        self.store = MemoryStore()
+        self.bucket = FakeExperimentBucket()
+        self.bucket.add_data("blobs/train.csv", "blobs/validation.csv")
+        self.training = FakeTraining(self.clock, quota=quota)
+        self.start_queue = FakeQueue(fifo=True)
+        self.alert_queue, self.evaluate_queue, self.snapshot_queue = FakeQueue(), FakeQueue(), FakeQueue()
+        self.alerts = AlertOutbox(self.store, self.alert_queue)
+        self.rate = rate
+        self.invocation_seconds = invocation_seconds
+        self.rounds = 0
+
+    def upload(self, content: str | bytes, key: str = "experiments/blobs.yaml") -> SpecUpload:
+        return self.bucket.upload(key, content, self.clock.now())
+
+    def launch(self, upload: SpecUpload, *, store: StateStore | None = None) -> Accepted:
+        platform = Platform(
+            deployment=DEPLOYMENT,
+            bucket=self.bucket,
+            store=store or self.store,
+            start_queue=self.start_queue,
+            alerts=self.alerts,
+            clock=self.clock,
+        )
+        return accept(upload, platform)
+
+    def submit(self, content: str | bytes, key: str = "experiments/blobs.yaml") -> Accepted:
+        return self.launch(self.upload(content, key))
+
+    def start(self, *, store: StateStore | None = None) -> RoundReport:
+        """One invocation of start_trials."""
+        self.rounds += 1
+        return Round(
+            launcher=self.launcher(store or self.store), queue=self.start_queue, round_id=f"request-{self.rounds}"
+        ).run()
+
+    def launcher(self, store: StateStore) -> Launcher:
+        began = self.clock.now()
+        return Launcher(
+            store=store,
+            training=self.training,
+            alerts=self.alerts,
+            clock=self.clock,
+            bucket=TokenBucket(self.clock, self.rate),
+            name_prefix=DEPLOYMENT.name_prefix,
+            artifacts_bucket=DEPLOYMENT.artifacts_bucket,
+            seconds_left=lambda: self.invocation_seconds - (self.clock.now() - began).total_seconds(),
+        )
+
+    def tracker(self) -> Tracker:
+        return Tracker(
+            store=self.store,
+            training=self.training,
+            start_queue=self.start_queue,
+            evaluate_queue=self.evaluate_queue,
+            snapshot_queue=self.snapshot_queue,
+            alerts=self.alerts,
+            clock=self.clock,
+        )
+
+    def finish(self, job_name: str, status: str = "Completed", **known: object) -> Outcome:
+        self.clock.advance(1)
+        return self.tracker().track(self.training.finish(job_name, status, **known))
+
+    def trials(self, state: TrialState | None = None) -> list[TrialRecord]:
+        found = sorted(self.store.trials.values(), key=lambda trial: (trial.experiment, trial.index))
+        return [trial for trial in found if state is None or trial.state is state]
+
+
+def example(name: str = "blobs") -> str:
+    return (EXAMPLES / f"{name}.yaml").read_text()
