@@ -62,9 +62,8 @@ def demo(
     _tell_seconds(phases, out)
     faults = learned.faults()
     if as_json:
-        print_json(
-            {"phases": phases.seconds, "total": phases.total, "last_round": learned.last_round, "faults": faults}
-        )
+        figures = {"last_round": learned.last_round, "rounds_asked": story.ROUNDS_ASKED, "faults": faults}
+        print_json({"phases": phases.seconds, "total": phases.total, **figures})
     if faults:
         raise CliError("; ".join(faults))
 

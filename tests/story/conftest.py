@@ -1,0 +1,60 @@
+"""The whole stack, as it is deployed to AWS, in an embedded cloud of its own: once for each test process."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from gridwatch_cli.demo.dataset import Dataset, generate
+from localcloud import LocalCloud
+from localcloud.deploy import deploy
+from tests.story.deployed import Deployed, Mailbox
+
+# As in tests/template: before the CDK starts Node.
+pytest.MonkeyPatch().setenv("CDK_VALIDATION", "false")
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.story)
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    from infra.app import create_app
+
+    assembly = tmp_path_factory.mktemp("cdk.out")
+    create_app(outdir=str(assembly)).synth()
+    with LocalCloud.start() as cloud:
+        outputs = deploy(assembly, cloud.endpoint, region=cloud.region)
+        keys = cloud.environment()
+        session = boto3.Session(
+            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+            region_name=cloud.region,
+        )
+        yield Deployed(session, cloud.endpoint, outputs)
+
+
+@pytest.fixture
+def mailbox(deployed: Deployed) -> Mailbox:
+    """A mailbox that gets every alert from now on."""
+    return Mailbox.open(deployed, f"mail-{uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture(scope="session")
+def blobs() -> Dataset:
+    return generate()
+
+
+@pytest.fixture
+def example() -> object:
+    """The text of an example spec."""
+    return lambda name: (ROOT / "examples" / f"{name}.yaml").read_text()
