@@ -1,4 +1,4 @@
-"""The store in memory: the state of a test, and the reading of `gridwatch.state.store`'s contract in its plainest form."""
+"""The store in memory: the state of a test, and the contract of `gridwatch.state.store` in its plainest form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The records that Gridwatch keeps, as frozen values. Times are aware UTC datetimes; JSON documents are plain mappings."""
+"""The records that Gridwatch keeps, as frozen values. Times are aware and in UTC; JSON documents are mappings."""
 
 from __future__ import annotations
 

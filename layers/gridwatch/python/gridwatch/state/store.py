@@ -2,7 +2,7 @@
 (DynamoDB); one contract test class runs against both.
 
 Every method is atomic for one record. Reads are strongly consistent except where a docstring says otherwise.
-Records are replaced whole; what two writers could fight over is written under a condition, and the method says who wins.
+Records are replaced whole; what two writers could fight over is written under a condition: the method says who wins.
 """
 
 from __future__ import annotations

@@ -47,9 +47,9 @@ def table_key(table: str, experiment: str) -> str:
     return f"{TABLE_PREFIX}{table}/{experiment}.parquet"
 
 
-def rule_state_key(job_name: str, version: int) -> str:
-    """A rule engine state too large for the table."""
-    return f"{RULE_STATE_PREFIX}{job_name}/{version}.json"
+def rule_state_key(job_name: str, version: int, digest: str) -> str:
+    """A rule engine state too large for the table. The digest keeps two writers of one version apart."""
+    return f"{RULE_STATE_PREFIX}{job_name}/{version}-{digest}.json"
 
 
 def s3_uri(bucket: str, key: str) -> str:
