@@ -8,10 +8,12 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud.adapter import athena, gateway, lambdas
@@ -31,7 +33,14 @@ class RunningCloud:
     """The parts of one running cloud, wired together."""
 
     def __init__(
-        self, settings: ServerSettings, images: ImageMap, listener: socket.socket, scratch: Path, guard: Guard
+        self,
+        settings: ServerSettings,
+        *,
+        images: ImageMap,
+        listener: socket.socket,
+        scratch: Path,
+        log: Path,
+        guard: Guard,
     ) -> None:
         self._settings = settings
         self._images = images
@@ -39,6 +48,7 @@ class RunningCloud:
         self._scratch = scratch
         self._guard = guard
         self._endpoint = f"http://{settings.host}:{listener.getsockname()[1]}"
+        self._log = log
         self._sagemaker = SageMaker(self._regional)
 
     async def serve(self) -> None:
@@ -88,17 +98,27 @@ class RunningCloud:
             return
         sys.stdout.write(json.dumps(ready) + "\n")
         sys.stdout.flush()
+        # Nobody reads the pipes from now on: what is still written must not block.
+        target = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.dup2(target, sys.stderr.fileno())
 
     def _regional(self, account: str, region: str) -> RegionalSageMaker:
         return RegionalSageMaker(self._images, self._platform(account, region))
 
     def _platform(self, account: str, region: str) -> Platform:
+        keys = gateway.session_credentials(account)
+        session = boto3.session.Session(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name=region)
+        making = threading.Lock()
+
+        @cache
+        def make(service: str) -> Any:
+            # All jobs share it: a client of its own would cost each of them 0.1 s and 10 MB.
+            config = Config(max_pool_connections=64, retries={"mode": "standard", "total_max_attempts": 5})
+            return session.client(service, endpoint_url=self._endpoint, config=config)
+
         def client(service: str) -> Any:
-            keys = gateway.session_credentials(account)
-            session = boto3.session.Session(
-                keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name=region
-            )
-            return session.client(service, endpoint_url=self._endpoint)
+            with making:
+                return make(service)
 
         def put_event(entry: Mapping[str, Any]) -> None:
             gateway.put_event(account, region, entry)

@@ -35,14 +35,17 @@ def run(settings: ServerSettings) -> int:
     listener = _listen(settings.host, settings.port)
     port = listener.getsockname()[1]
     scratch = Path(tempfile.mkdtemp(prefix="localcloud-", dir=settings.state_dir))
-    _log_to((settings.state_dir or scratch) / "localcloud.log")
+    log = (settings.state_dir or scratch) / "localcloud.log"
+    _log_to(log)
     guard = Guard.start(scratch)
     try:
         prepare_environment(settings.host, port, settings.region, settings.account, scratch)
         # MiniStack reads the environment while it is imported, so this import comes after.
         from localcloud.running import RunningCloud  # noqa: PLC0415
 
-        asyncio.run(RunningCloud(settings, images, listener, scratch, guard).serve())
+        asyncio.run(
+            RunningCloud(settings, images=images, listener=listener, scratch=scratch, log=log, guard=guard).serve()
+        )
     finally:
         guard.close()
     return 0
