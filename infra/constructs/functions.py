@@ -67,6 +67,7 @@ class Functions(Construct):
             statements=[
                 may.read_objects(self._storage.experiments, "experiments/", versions=True),
                 may.write_objects(self._storage.experiments, "status/"),
+                may.delete_objects(self._storage.experiments, "status/"),  # the errors of a spec that was put right
                 # A trial's identity holds the versions of its data, so the objects' heads are read.
                 *(may.read_objects(bucket, prefix) for bucket, prefix in data),
                 *(may.list_objects(bucket, *filter(None, [prefix])) for bucket, prefix in data),
@@ -92,7 +93,13 @@ class Functions(Construct):
             },
             statements=[
                 may.training_jobs(
-                    ["sagemaker:AddTags", "sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob"], self._prefix
+                    [
+                        "sagemaker:AddTags",  # creating a job with tags needs it
+                        "sagemaker:CreateTrainingJob",
+                        "sagemaker:DescribeTrainingJob",
+                        "sagemaker:ListTags",  # whose job it is that has a name already
+                    ],
+                    self._prefix,
                 ),
                 may.experiments(self._prefix),
                 may.pass_to_sagemaker(self._training.role),
@@ -111,12 +118,13 @@ class Functions(Construct):
                 "start_queue_url": self._queues["start"].queue_url,
                 "evaluate_queue_url": self._queues["evaluate"].queue_url,
                 "snapshot_queue_url": self._queues["snapshot"].queue_url,
+                "alert_queue_url": self._queues["alerts"].queue_url,
                 "name_prefix": self._prefix,
             },
             statements=[
                 may.training_jobs(["sagemaker:DescribeTrainingJob"], self._prefix),
                 may.use_state(self._state.table),
-                may.send(self._queues["start"], self._queues["evaluate"], self._queues["snapshot"]),
+                may.send(*(self._queues[name] for name in ("start", "evaluate", "snapshot", "alerts"))),
             ],
         )
         self._reads(function, "track", batch_size=10)

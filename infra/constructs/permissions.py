@@ -41,6 +41,11 @@ def write_objects(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:
     return allow(["s3:PutObject"], [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes])
 
 
+def delete_objects(bucket: s3.IBucket, prefix: str) -> iam.PolicyStatement:
+    """Deleting below `prefix`; the buckets are versioned, so what was there can be brought back."""
+    return allow(["s3:DeleteObject"], [bucket.arn_for_objects(f"{prefix}*")])
+
+
 def list_objects(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:
     """Listing below `prefixes`; without any, the whole bucket."""
     below = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}} if prefixes else None
@@ -74,9 +79,9 @@ def training_jobs(actions: Sequence[str], name_prefix: str) -> iam.PolicyStateme
 
 
 def experiments(name_prefix: str) -> iam.PolicyStatement:
-    """Creating and tagging the SageMaker experiments and trials of this deployment."""
+    """Creating the SageMaker experiments and trials of this deployment."""
     return allow(
-        ["sagemaker:AddTags", "sagemaker:CreateExperiment", "sagemaker:CreateTrial"],
+        ["sagemaker:CreateExperiment", "sagemaker:CreateTrial"],
         [sagemaker_arn("experiment", f"{name_prefix}-*"), sagemaker_arn("experiment-trial", f"{name_prefix}-*")],
     )
 

@@ -9,7 +9,8 @@ from constructs import Construct
 
 from infra.settings import DeploymentSettings
 
-EXPIRY = "expires_at"
+STATE_EXPIRY = "expires_at"
+IDEMPOTENCY_EXPIRY = "expiration"  # as Powertools names it
 
 
 class State(Construct):
@@ -19,16 +20,18 @@ class State(Construct):
         super().__init__(scope, name)
         self._settings = settings
         self._key = key
-        self.table = self._table("Table", "state", partition="pk", sort="sk")
+        self.table = self._table("Table", "state", partition="pk", sort="sk", expiry=STATE_EXPIRY)
         self.table.add_global_secondary_index(
             index_name="gsi1",
             partition_key=_text("gsi1pk"),
             sort_key=_text("gsi1sk"),
             projection_type=dynamodb.ProjectionType.ALL,
         )
-        self.idempotency = self._table("Idempotency", "idempotency", partition="id", sort=None)
+        self.idempotency = self._table(
+            "Idempotency", "idempotency", partition="id", sort=None, expiry=IDEMPOTENCY_EXPIRY
+        )
 
-    def _table(self, construct: str, purpose: str, *, partition: str, sort: str | None) -> dynamodb.Table:
+    def _table(self, construct: str, purpose: str, *, partition: str, sort: str | None, expiry: str) -> dynamodb.Table:
         keeps = self._settings.keeps_data
         return dynamodb.Table(
             self,
@@ -43,7 +46,7 @@ class State(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            time_to_live_attribute=EXPIRY,
+            time_to_live_attribute=expiry,
             deletion_protection=keeps,
             removal_policy=cdk.RemovalPolicy.RETAIN if keeps else cdk.RemovalPolicy.DESTROY,
         )

@@ -19,7 +19,7 @@ EXPLAINED = {
     r"AwsSolutions-IAM5\[Resource::<Storage\w+\.Arn>/(data|experiments|status|tensors|models|tables|rule-state)/\*\]": (
         "Keys are named by users and jobs: a prefix is as narrow as a statement about them can be."
     ),
-    r"AwsSolutions-IAM5\[Resource::arn:<AWS::Partition>:sagemaker:.*:(training-job|experiment(-trial)?)/gridwatch-\*\]": (
+    r"AwsSolutions-IAM5\[Resource::arn:.*:sagemaker:.*:(training-job|experiment|experiment-trial)/.*\]": (
         "Jobs and experiments are named by the deployment's prefix; their full names are not known before."
     ),
     r"AwsSolutions-IAM5\[Resource::arn:<AWS::Partition>:ecr:.*\]": (
@@ -30,7 +30,7 @@ EXPLAINED = {
     ),
     r"AwsSolutions-IAM5\[Resource::\*\]": ("Actions that know no resources; test_permissions.py lists them."),
     r"Serverless-SQSRedrivePolicy": "The queues without one are dead-letter queues themselves.",
-    r"Serverless-LambdaDLQ": "Two have an on-failure destination, the others read queues that have one (test_delivery.py).",
+    r"Serverless-LambdaDLQ": "Two have an on-failure destination, the others read queues (test_delivery.py).",
     r"Serverless-LambdaEventSourceMappingDestination": "For streams; an SQS source gives up into the queue's own.",
 }
 

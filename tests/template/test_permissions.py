@@ -29,7 +29,7 @@ SENDS = {"sqs:SendMessage"}
 FAILS_TO_QUEUE = {"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"}
 
 ACTIONS = {
-    "launch_grid": {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject"}
+    "launch_grid": {"s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject"}
     | STATE
     | IDEMPOTENCY
     | SENDS
@@ -41,6 +41,7 @@ ACTIONS = {
         "sagemaker:CreateTrainingJob",
         "sagemaker:CreateTrial",
         "sagemaker:DescribeTrainingJob",
+        "sagemaker:ListTags",
     }
     | STATE
     | SENDS
@@ -151,7 +152,7 @@ def test_only_specs_data_and_status_of_the_experiments_bucket_are_touched(synthe
     written = {
         resource
         for statement in synthesized.statements(role)
-        if "s3:PutObject" in statement["Action"]
+        if {"s3:PutObject", "s3:DeleteObject"} & set(statement["Action"])
         for resource in statement["Resource"]
     }
     assert written == {"arn:aws:s3:::gridwatch-experiments-123456789012-eu-west-1/status/*"}

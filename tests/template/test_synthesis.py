@@ -181,7 +181,8 @@ def test_tables_recover_and_expire(synthesized: Synthesized) -> None:
     for table in tables:
         assert table["BillingMode"] == "PAY_PER_REQUEST"
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-        assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+        expiry = "expiration" if table["TableName"].endswith("idempotency") else "expires_at"
+        assert table["TimeToLiveSpecification"] == {"AttributeName": expiry, "Enabled": True}
 
 
 def test_no_custom_resource(synthesized: Synthesized) -> None:
