@@ -50,7 +50,7 @@ class Cloud:
     def store(self) -> StateStore:
         from gridwatch.aws.state_table import StateTable
 
-        return StateTable(self.deployment.state_table, self.session.dynamodb)
+        return StateTable(self.deployment.state_table, dynamodb=self.session.dynamodb)
 
     def ask(self, sql: str) -> Answer:
         """The answer to a query in SQL, through Athena."""

@@ -9,9 +9,9 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from gridwatch.aws.state_table import StateTable
 
 from gridwatch.aws.clients import client
+from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.table_bucket import S3TableBucket
 from gridwatch.aws.tensor_source import S3Source
 from gridwatch.clock import SystemClock
@@ -45,8 +45,13 @@ class LogJournal:
     """Tells of snapshots in the log and the metrics."""
 
     def taken(self, report: SnapshotReport) -> None:
-        fields = {"snapshot_id": report.snapshot_id, "rows": dict(report.row_counts), "complete": report.complete}
-        logger.info("snapshot taken", experiment=report.experiment, **fields)
+        logger.info(
+            "snapshot taken",
+            experiment=report.experiment,
+            snapshot_id=report.snapshot_id,
+            rows=dict(report.row_counts),
+            complete=report.complete,
+        )
         for damage in report.damaged:
             logger.warning("tensors could not be read", experiment=report.experiment, damage=damage)
         metrics.add_metric("SnapshotTaken", MetricUnit.Count, 1)

@@ -26,7 +26,11 @@ def write_parquet(table: Table, rows: Iterable[Row], path: Path) -> int:
     """
     import duckdb  # noqa: PLC0415  65 MB, which only a snapshot needs
 
-    settings = {"threads": 2, "memory_limit": "256MB", "temp_directory": str(path.parent)}
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 2,
+        "memory_limit": "256MB",
+        "temp_directory": str(path.parent),
+    }
     with duckdb.connect(config=settings) as connection:
         columns = ", ".join(f'"{column.name}" {column.type.duckdb}' for column in table.columns)
         connection.execute(f"CREATE TABLE rows ({columns})")
