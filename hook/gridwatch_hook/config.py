@@ -98,11 +98,11 @@ def _collections(
 
 
 def _collection(name: str, own: Parameters, hook: Parameters, framework: FrameworkCollections) -> Collection:
-    patterns = (*framework.patterns.get(name, ()), *own.listed("include_regex"))
+    patterns = (*framework.patterns.get(name, ()), *own.patterns("include_regex"))
     if name == "all":
         patterns = (".*", *patterns)
     if name == "default":
-        patterns = (*patterns, *hook.listed("include_regex"))
+        patterns = (*patterns, *hook.patterns("include_regex"))
     names = frozenset(own.listed("tensor_names"))
     if name not in framework.patterns and not patterns and not names:
         known = ", ".join(sorted(framework.patterns))

@@ -15,7 +15,7 @@ from gridwatch_hook.skipped import SkippedEntries
 
 _FEW_STEPS = 4  # a batch of so many gets an index object for each step
 _LARGEST_BATCH = 64 * 1024 * 1024  # bytes of tensors in one events file, about
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts
+_LONGEST_PAUSE = 30.0  # seconds between attempts
 
 
 class Delivery:
@@ -23,10 +23,12 @@ class Delivery:
     step.
 
     A write that fails is repeated until it succeeds or closing runs out of time; what does not fit into `memory_limit`
-    (bytes) meanwhile is dropped and counted.
+    (bytes) meanwhile is dropped and counted. `first_pause`, in seconds, comes before the second attempt, and doubles.
     """
 
-    def __init__(self, sink: Sink, worker: str, clock: Clock, pace: Pace, memory_limit: float) -> None:
+    def __init__(
+        self, sink: Sink, worker: str, *, clock: Clock, pace: Pace, memory_limit: float, first_pause: float = 0.5
+    ) -> None:
         self.report = Report()
         self.skipped = SkippedEntries()
         self._sink = sink
@@ -34,6 +36,7 @@ class Delivery:
         self._clock = clock
         self._pace = pace
         self._memory_limit = memory_limit
+        self._first_pause = first_pause
         self._waiting: deque[SavedStep] = deque()
         self._waiting_bytes = 0
         self._count = threading.Lock()
@@ -103,7 +106,7 @@ class Delivery:
         return steps, size
 
     def _deliver(self, batch: Batch) -> bool:
-        pause = _FIRST_PAUSE
+        pause = self._first_pause
         while True:
             try:
                 self._put(batch)
@@ -124,7 +127,7 @@ class Delivery:
         left = self._give_up_at - self._clock.monotonic()
         if left <= 0:
             return False
-        threading.Event().wait(min(_FIRST_PAUSE, left))
+        threading.Event().wait(min(self._first_pause, left))
         return True
 
     def _put(self, batch: Batch) -> None:

@@ -88,7 +88,8 @@ class Hook:
         clock = clock or SystemClock()
         target = sink or open_sink(uri or config.local_path, environment.region)
         pace = Pace(config.flushes_per_second or target.flushes_per_second)
-        delivery = Delivery(target, f"worker_{rank}", clock, pace, config.memory_limit_mb * 1024 * 1024)
+        memory_limit = config.memory_limit_mb * 1024 * 1024
+        delivery = Delivery(target, f"worker_{rank}", clock=clock, pace=pace, memory_limit=memory_limit)
         saving_workers = workers if config.all_workers else 1
         hook = cls(
             sink=target,

@@ -83,6 +83,11 @@ class Parameters:
             raise self._wrong(key, "text separated by commas")
         return tuple(item.strip() for item in items if item.strip())
 
+    def patterns(self, key: str) -> tuple[str, ...]:
+        """Regular expressions separated by commas; a comma within brackets belongs to its expression."""
+        value = self.values.get(key)
+        return _split_outside_brackets(value) if isinstance(value, str) else self.listed(key)
+
     def integers(self, key: str) -> tuple[int, ...]:
         value = self.values.get(key)
         items = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
@@ -99,3 +104,18 @@ class Parameters:
 
     def _wrong(self, key: str, expected: str) -> ConfigError:
         return ConfigError(f"{self.where}: {key} is {self.values[key]!r}, but must be {expected}")
+
+
+def _split_outside_brackets(text: str) -> tuple[str, ...]:
+    parts, depth, escaped = [""], 0, False
+    for character in text:
+        if character == "," and depth == 0 and not escaped:
+            parts.append("")
+            continue
+        if not escaped and character in "([{":
+            depth += 1
+        elif not escaped and character in ")]}":
+            depth = max(0, depth - 1)
+        escaped = character == "\\" and not escaped
+        parts[-1] += character
+    return tuple(part.strip() for part in parts if part.strip())

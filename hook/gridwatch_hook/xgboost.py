@@ -16,7 +16,7 @@ from xgboost.callback import TrainingCallback
 from gridwatch_hook.collection import XGBOOST
 from gridwatch_hook.config import HookConfig
 from gridwatch_hook.hook import Hook
-from gridwatch_hook.xgboost_trees import tree_columns
+from gridwatch_hook.xgboost_trees import COLUMNS, tree_columns
 
 _IMPORTANCE_TYPES = ("weight", "gain", "cover", "total_gain", "total_cover")
 
@@ -48,6 +48,7 @@ class XGBoostHook(TrainingCallback):  # type: ignore[misc]  # xgboost is publish
         self.first_round = first_round
         self._shap_sample: xgb.DMatrix | None = None
         self._names: dict[tuple[str, str], str] = {}
+        self._wanted_by: dict[str, set[str]] | None = None
         self._groups: dict[str, Callable[[Any], Tensors]] = {
             "hyperparameters": self._hyperparameters,
             "predictions": self._predictions,
@@ -89,8 +90,34 @@ class XGBoostHook(TrainingCallback):  # type: ignore[misc]  # xgboost is publish
                 latest = values[-1]
                 # Cross-validation gives (mean, standard deviation).
                 hook.offer(self._metric_name(data, metric), latest[0] if isinstance(latest, tuple) else latest)
-        for name in due & self._groups.keys():
-            self._save_group(name, model)
+        if self._wanted_by is None:
+            self._wanted_by = self._find_who_wants(model)
+        for name, collections in self._wanted_by.items():
+            if not due.isdisjoint(collections):
+                self._save_group(name, model)
+
+    def _find_who_wants(self, model: Any) -> dict[str, set[str]]:
+        """For each group of tensors the collections that hold any of them: its own, and others by their patterns."""
+        wanted: dict[str, set[str]] = {}
+        for group, names in self._possible_names(model).items():
+            holders = {item.name for item in self.hook.config.collections if any(item.holds(name) for name in names)}
+            if holders:
+                wanted[group] = holders
+        return wanted
+
+    def _possible_names(self, model: Any) -> dict[str, list[str]]:
+        features = _feature_names(model)
+        return {
+            "hyperparameters": [f"hyperparameters/{name}" for name in self.hyperparameters or ()],
+            "predictions": ["predictions"],
+            "labels": ["labels"],
+            "feature_importance": [
+                f"feature_importance/{kind}/{name}" for kind in _IMPORTANCE_TYPES for name in features
+            ],
+            "trees": [f"trees/{column}" for column in COLUMNS],
+            "average_shap": [f"average_shap/{name}" for name in features],
+            "full_shap": [f"full_shap/{name}" for name in features],
+        }
 
     def _save_group(self, name: str, model: Any) -> None:
         try:

@@ -11,6 +11,7 @@ import numpy as np
 from gridwatch_hook.arrays import Array
 
 _NONE = float("nan")  # smdebug's entry where a node has no such thing; it reads "nan" in columns of text
+COLUMNS = ("Tree", "Node", "ID", "Feature", "Split", "Yes", "No", "Missing", "Gain", "Cover", "Category")
 _TEXT_COLUMNS = ("ID", "Feature", "Yes", "No", "Missing", "Category")
 
 
@@ -26,7 +27,7 @@ def tree_columns(model: Any) -> dict[str, Array]:
     first = (rounds - 1) * len(dumps)
     rows = [row for number, dump in enumerate(dumps, first) for row in _rows(number, json.loads(dump))]
     columns: dict[str, Array] = {}
-    for name in rows[0]:
+    for name in COLUMNS:
         values = [row[name] for row in rows]
         columns[name] = np.array([str(value) for value in values]) if name in _TEXT_COLUMNS else np.array(values)
     return columns

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
+import xgboost as xgb
 from xgboost.callback import TrainingCallback
 
 _FLUSH_SECONDS = 0.2
@@ -95,15 +96,17 @@ class Checkpoints(TrainingCallback):
         return False
 
 
-def latest_checkpoint(folder: Path | None) -> tuple[Path | None, int]:
-    """The newest checkpoint and the number of rounds done with it; (None, 0) to begin anew."""
+def latest_checkpoint(folder: Path | None) -> tuple[xgb.Booster | None, int]:
+    """The newest checkpoint that can be read and the number of rounds done with it; (None, 0) to begin anew."""
     found = []
     if folder is not None and folder.is_dir():
         found = [(int(match[1]), path) for path in folder.iterdir() if (match := _CHECKPOINT.fullmatch(path.name))]
-    if not found:
-        return None, 0
-    done, path = max(found)
-    return path, done + 1
+    for done, path in sorted(found, reverse=True):
+        try:
+            return xgb.Booster(model_file=bytearray(path.read_bytes())), done + 1
+        except xgb.core.XGBoostError:
+            say(f"{path.name} is damaged; an earlier checkpoint is tried")
+    return None, 0
 
 
 def say(message: str) -> None:

@@ -35,11 +35,13 @@ class TrainingEnvironment:
 
     @classmethod
     def read(cls, arguments: list[str]) -> TrainingEnvironment:
-        """`arguments` are the command line's `--name value` pairs; they win over the files. Raises UserError."""
+        """`arguments` are the command line's `--name value` pairs, which count where SM_HPS is not set. Raises
+        UserError.
+        """
         base = Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml")
         config = Path(os.environ.get("SM_INPUT_CONFIG_DIR") or base / "input" / "config")
         return cls(
-            hyperparameters={**_hyperparameters(config), **_pairs(arguments)},
+            hyperparameters=_hyperparameters(config, arguments),
             channels=_channels(base, config),
             model_folder=Path(os.environ.get("SM_MODEL_DIR") or base / "model"),
             output_folder=Path(os.environ.get("SM_OUTPUT_DIR") or base / "output"),
@@ -62,9 +64,21 @@ def _file(path: Path) -> Any:
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
-def _hyperparameters(config: Path) -> dict[str, Any]:
+def _hyperparameters(config: Path, arguments: list[str]) -> dict[str, Any]:
+    """SM_HPS keeps types that the same values lose as arguments."""
     given = _variable("SM_HPS")
-    return dict(_file(config / "hyperparameters.json") if given is None else given)
+    if given is not None:
+        return dict(given)
+    stored = {name: _decoded(value) for name, value in _file(config / "hyperparameters.json").items()}
+    return {**stored, **_pairs(arguments)}
+
+
+def _decoded(value: Any) -> Any:
+    """In script mode the file's values are JSON in strings; what is none is the string itself."""
+    try:
+        return json.loads(value)
+    except (TypeError, ValueError):
+        return value
 
 
 def _pairs(arguments: list[str]) -> dict[str, str]:
@@ -72,9 +86,9 @@ def _pairs(arguments: list[str]) -> dict[str, str]:
     waiting = list(arguments)
     while waiting:
         name = waiting.pop(0)
-        if not name.startswith("--"):
+        if not name.startswith("-"):
             raise UserError(f"argument {name!r} is not understood; expected --name value")
-        key, equals, value = name[2:].partition("=")
+        key, equals, value = name.lstrip("-").partition("=")
         if not equals:
             if not waiting:
                 raise UserError(f"argument {name!r} has no value")

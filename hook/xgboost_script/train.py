@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import traceback
-from pathlib import Path
 from typing import Any
 
 import callbacks as after_round
@@ -127,7 +126,11 @@ def _early_stopping(hyperparameters: Hyperparameters, data: str) -> Any:
 
 
 def boost(
-    hyperparameters: Hyperparameters, evals: Evals, callbacks: list[Any], checkpoint: Path | None, rounds_done: int
+    hyperparameters: Hyperparameters,
+    evals: Evals,
+    callbacks: list[Any],
+    checkpoint: xgb.Booster | None,
+    rounds_done: int,
 ) -> xgb.Booster:
     """The trained model. Raises UserError with XGBoost's reason when it refuses."""
     own = tuple(name for name in hyperparameters.eval_metrics if name in CUSTOM_METRICS)
@@ -144,7 +147,7 @@ def boost(
             evals=evals,
             custom_metric=evaluation(own, str(params.get("objective", ""))) if own else None,
             callbacks=callbacks,
-            xgb_model=str(checkpoint) if checkpoint else None,
+            xgb_model=checkpoint,
             verbose_eval=False,
         )
     except xgb.core.XGBoostError as error:

@@ -1,0 +1,298 @@
+"""The training script as SageMaker starts it, in the local training environment: one process for each training.
+
+`make test` makes that environment (.venvs/xgboost); the main one holds no XGBoost, and this file imports nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gridwatch.tensors.reader import Cursor, TensorReader
+from gridwatch.tensors.source import LocalSource
+from gridwatch.tensors.steps import SavedStep
+
+ROOT = Path(__file__).parents[2]
+PYTHON = ROOT / ".venvs" / "xgboost" / "bin" / "python"
+
+pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="the training environment is missing; run: make setup")
+
+
+@dataclass(frozen=True)
+class Container:
+    """The folders of one training; `base` stands for /opt/ml."""
+
+    base: Path
+
+    @property
+    def tensors(self) -> Path:
+        return self.base / "tensors"
+
+    @property
+    def reader(self) -> TensorReader:
+        return TensorReader(LocalSource(self.tensors))
+
+    def configure(self, hyperparameters: Mapping[str, Any], *, content_type: str | None = "text/csv") -> None:
+        """As in script mode, the file's values are JSON in strings."""
+        config = self.base / "input" / "config"
+        config.mkdir(parents=True, exist_ok=True)
+        encoded = {name: json.dumps(value) for name, value in hyperparameters.items()}
+        (config / "hyperparameters.json").write_text(json.dumps(encoded))
+        channel = {"ContentType": content_type} if content_type else {}
+        (config / "inputdataconfig.json").write_text(json.dumps({"train": channel, "validation": channel}))
+
+    def put(self, channel: str, name: str, text: str) -> None:
+        folder = self.base / "input" / "data" / channel
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+    def start(self, collections: Mapping[str, Mapping[str, str]] | None = None) -> subprocess.Popen[str]:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT / "hook"),
+            "SAGEMAKER_BASE_DIR": str(self.base),
+            "OMP_NUM_THREADS": "1",
+        }
+        if collections is not None:
+            listed = [{"CollectionName": name, "CollectionParameters": given} for name, given in collections.items()]
+            environment["GRIDWATCH_HOOK_CONFIG"] = json.dumps({"CollectionConfigurations": listed})
+            environment["GRIDWATCH_TENSORS_URI"] = str(self.tensors)
+        script = ROOT / "hook" / "xgboost_script" / "train.py"
+        return subprocess.Popen(
+            [str(PYTHON), str(script)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def run(self, collections: Mapping[str, Mapping[str, str]] | None = None) -> tuple[int, str, str]:
+        process = self.start(collections)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, err
+
+    def steps(self) -> list[SavedStep]:
+        return list(self.reader.new_steps(Cursor(), ended=True))
+
+    def values(self, name: str) -> dict[int, float]:
+        reader = self.reader
+        return {saved.step: reader.value(saved, name).item() for saved in self.steps() if saved.place(name)}
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Container:
+    made = Container(tmp_path / "ml")
+    rows = blobs(600)
+    made.put("train", "train.csv", csv(rows[:400]))
+    made.put("validation", "validation.csv", csv(rows[400:]))
+    return made
+
+
+def blobs(count: int) -> Any:
+    """Label first: two clusters that overlap."""
+    random = np.random.default_rng(40)
+    labels = random.integers(0, 2, count)
+    points = random.normal(0, 4, (count, 2)) + 3 * labels[:, None]
+    return np.column_stack([labels, points])
+
+
+def csv(rows: Any) -> str:
+    return "".join(",".join(f"{cell:.6g}" for cell in row) + "\n" for row in rows)
+
+
+BINARY = {"objective": "binary:logistic", "num_round": 6, "max_depth": 3, "eta": 0.3}
+LINE = re.compile(r"\[(\d+)\]((?:\t[^\t:]+:-?[\d.]+)+)")
+
+
+def logged(out: str) -> dict[int, dict[str, float]]:
+    """What the log says, as SageMaker's metric definitions would find it."""
+    found = {}
+    for line in out.splitlines():
+        if match := LINE.fullmatch(line):
+            cells = (cell.rpartition(":") for cell in match[2].strip().split("\t"))
+            found[int(match[1])] = {name: float(value) for name, _, value in cells}
+    return found
+
+
+def test_a_training_logs_each_round_saves_its_tensors_and_leaves_a_model(container: Container) -> None:
+    container.configure({**BINARY, "eval_metric": "error,error@0.7,logloss"})
+    every = {"save_interval": "2"}
+    code, out, err = container.run({"metrics": every, "losses": every, "labels": every, "hyperparameters": every})
+    assert (code, err) == (0, "")
+    lines = logged(out)
+    assert list(lines) == list(range(6))
+    assert list(lines[0]) == [
+        "train-error", "train-error@0.7", "train-logloss", "validation-error", "validation-error@0.7", "validation-logloss",
+    ]  # fmt: skip
+    for name in lines[0]:
+        saved = container.values(name)
+        assert list(saved) == [0, 2, 4]
+        assert all(round(saved[step], 5) == lines[step][name] for step in saved)
+    assert container.values("hyperparameters/max_depth") == {0: 3, 2: 3, 4: 3}
+    assert container.reader.has_ended()
+    assert (container.base / "model" / "xgboost-model").stat().st_size > 0
+
+
+def test_the_model_is_the_one_that_xgboost_trains_alone(container: Container) -> None:
+    container.configure({**BINARY, "subsample": 0.5, "seed": 7})
+    assert container.run()[0] == 0
+    without = (container.base / "model" / "xgboost-model").read_bytes()
+    everything = ["metrics", "predictions", "labels", "feature_importance", "average_shap", "full_shap", "trees"]
+    assert container.run({name: {"save_interval": "1"} for name in everything})[0] == 0
+    assert (container.base / "model" / "xgboost-model").read_bytes() == without
+
+
+def test_every_collection_of_smdebugs_xgboost_hook_is_saved(container: Container) -> None:
+    container.configure(BINARY)
+    names = ["predictions", "labels", "feature_importance", "average_shap", "full_shap", "trees", "hyperparameters"]
+    code, _, err = container.run({name: {"save_interval": "5"} for name in names})
+    assert (code, err) == (0, "")
+    reader = container.reader
+    first, last = container.steps()
+    value = {name: reader.value(last, name) for name in last.names}
+    assert (first.step, last.step) == (0, 5)
+    assert value["predictions"].shape == value["labels"].shape == (200,)
+    assert ((value["predictions"] > 0) & (value["predictions"] < 1)).all()
+    for kind in ("weight", "gain", "cover", "total_gain", "total_cover"):
+        shares = [value[f"feature_importance/{kind}/{feature}"].item() for feature in ("f0", "f1")]
+        assert sum(shares) == pytest.approx(1.0)
+    assert value["full_shap/f0"].shape == (200,)  # a sample of the 400 rows
+    assert value["average_shap/f0"].item() == pytest.approx(value["full_shap/f0"].mean(), rel=1e-4)
+    nodes = len(value["trees/Node"])
+    assert {name.removeprefix("trees/") for name in value if name.startswith("trees/")} == {
+        "Tree", "Node", "ID", "Feature", "Split", "Yes", "No", "Missing", "Gain", "Cover", "Category",
+    }  # fmt: skip
+    assert set(value["trees/Tree"]) == {5}
+    assert value["trees/Node"].tolist() == sorted(value["trees/Node"].tolist())
+    leaves = value["trees/Feature"] == "Leaf"
+    assert 0 < leaves.sum() < nodes
+    assert np.isnan(value["trees/Split"][leaves]).all()
+    assert not np.isnan(value["trees/Split"][~leaves]).any()
+    assert value["trees/Cover"][0] == pytest.approx(value["trees/Cover"][leaves].sum(), rel=1e-4)
+
+
+def test_a_pattern_of_ones_own_brings_the_tensors_that_match(container: Container) -> None:
+    container.configure({**BINARY, "num_round": 1})
+    code, _, err = container.run({"mine": {"include_regex": "^trees/Gain$,gain/f0", "save_interval": "1"}})
+    assert (code, err) == (0, "")
+    (saved,) = container.steps()
+    assert set(saved.names) >= {"trees/Gain", "feature_importance/gain/f0", "feature_importance/total_gain/f0"}
+    assert not set(saved.names) & {"trees/Node", "predictions", "feature_importance/gain/f1"}
+
+
+def test_sigterm_ends_the_round_keeps_the_model_and_succeeds(container: Container) -> None:
+    container.configure({**BINARY, "num_round": 1_000_000})
+    process = container.start({"metrics": {"save_interval": "1"}})
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("[20]"):
+            break
+    process.send_signal(signal.SIGTERM)
+    started = time.monotonic()
+    out, err = process.communicate(timeout=60)
+    assert time.monotonic() - started < 15
+    assert (process.returncode, err) == (0, "")
+    assert (container.base / "model" / "xgboost-model").stat().st_size > 0
+    assert container.reader.has_ended()
+    last = int(re.findall(r"^\[(\d+)\]", out, re.MULTILINE)[-1])
+    assert [saved.step for saved in container.steps()] == list(range(last + 1))
+
+
+def test_a_restarted_training_goes_on_from_its_checkpoint(container: Container) -> None:
+    (container.base / "checkpoints").mkdir(parents=True)
+    container.configure({**BINARY, "num_round": 4})
+    every_round = {"metrics": {"save_interval": "1"}}
+    assert container.run(every_round)[0] == 0
+    (container.base / "checkpoints" / "xgboost-checkpoint.77").write_bytes(b"cut off")
+    container.configure({**BINARY, "num_round": 10})
+    code, out, err = container.run(every_round)
+    assert (code, err) == (0, "")
+    assert list(logged(out)) == [4, 5, 6, 7, 8, 9]
+    assert [saved.step for saved in container.steps()] == list(range(10))
+    kept = sorted(path.name for path in (container.base / "checkpoints").iterdir())
+    assert kept == [f"xgboost-checkpoint.{number}" for number in (0, 1, 2, 3, 5, 6, 7, 77, 8, 9)]
+
+
+def test_early_stopping_follows_the_last_metric_and_keeps_the_best_model(container: Container) -> None:
+    container.configure(
+        {**BINARY, "num_round": 200, "max_depth": 9, "eval_metric": "logloss,f1", "early_stopping_rounds": 3}
+    )
+    code, out, err = container.run({})
+    assert (code, err) == (0, "")
+    scores = {number: line["validation-f1"] for number, line in logged(out).items()}
+    best = max(scores, key=lambda number: (scores[number], -number))
+    assert len(scores) == best + 1 + 3
+
+
+@pytest.mark.parametrize("content_type", [None, "text/libsvm"])
+def test_libsvm_is_read(container: Container, content_type: str | None) -> None:
+    rows = blobs(100)
+    text = "".join(f"{label:g} 0:{first:.6g} 1:{second:.6g}\n" for label, first, second in rows)
+    for channel in ("train", "validation"):
+        container.put(channel, f"{channel}.csv", text)
+    container.configure(BINARY, content_type=content_type)
+    code, out, _ = container.run()
+    assert code == 0
+    assert "train: 100 rows, 2 columns" in out
+
+
+def test_weights_stand_in_the_second_column(container: Container) -> None:
+    rows = blobs(200)
+    weighted = np.column_stack([rows[:, 0], np.where(rows[:, 0] == 1, 1.0, 1e-6), rows[:, 1:]])
+    container.put("train", "train.csv", csv(weighted))
+    container.configure({**BINARY, "csv_weights": 1, "eval_metric": "error"})
+    code, out, _ = container.run()
+    assert code == 0
+    assert "train: 200 rows, 2 columns" in out
+    # Nearly all weight lies on one class, so every row is taken for it: wrong where the label is 0, at no cost.
+    last = logged(out)[5]
+    assert last["train-error"] == pytest.approx(0.0, abs=1e-3)
+    assert last["validation-error"] > 0.3
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "words"),
+    [
+        ({"objective": "binary:logistic"}, "hyperparameter 'num_round' is required"),
+        (
+            {**BINARY, "eta": "fast"},
+            "hyperparameter 'eta' is 'fast', but must be a number of at least 0 and of at most 1",
+        ),
+        ({**BINARY, "num_rounds": 5}, "hyperparameter 'num_rounds' is unknown; allowed are "),
+        ({**BINARY, "eval_metric": "erorr"}, "hyperparameter 'eval_metric' is 'erorr', but must be some of"),
+        ({**BINARY, "objective": "multi:softmax"}, "needs the hyperparameter 'num_class'"),
+        ({**BINARY, "objective": "multi:softmax", "num_class": 2, "eval_metric": "error"}, "XGBoost refused"),
+    ],
+)
+def test_faults_of_the_user_are_told_where_sagemaker_looks(
+    container: Container, hyperparameters: dict[str, Any], words: str
+) -> None:
+    container.configure(hyperparameters)
+    code, _, err = container.run()
+    reason = (container.base / "output" / "failure").read_text()
+    assert code == 1
+    assert words in reason
+    assert "Traceback" not in err + reason
+
+
+def test_a_header_is_told_from_data(container: Container) -> None:
+    container.put("train", "train.csv", "label,a,b\n1,2,3\n")
+    container.configure(BINARY)
+    assert container.run()[0] == 1
+    reason = (container.base / "output" / "failure").read_text()
+    assert reason.startswith("channel 'train', file train.csv: 'label' is no number; CSV must have no header")
+
+
+def test_a_wrong_hook_configuration_is_told_before_training(container: Container) -> None:
+    container.configure(BINARY)
+    code, out, _ = container.run({"metrics": {"save_intervall": "2"}})
+    assert code == 1
+    assert not logged(out)
+    assert "'save_intervall' is unknown" in (container.base / "output" / "failure").read_text()

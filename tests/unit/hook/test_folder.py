@@ -1,0 +1,56 @@
+"""The folder sink, and the pace of writing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gridwatch.tensors.reader import Cursor, TensorReader
+from gridwatch.tensors.source import LocalSource
+from gridwatch_hook.hook import Hook
+from gridwatch_hook.pace import Pace
+from gridwatch_hook.sinks import FolderSink, open_sink
+
+
+def test_every_step_has_an_index_file_of_its_own(tmp_path: Path) -> None:
+    hook = Hook.create(str(tmp_path))
+    for step in range(1002):
+        hook.save_scalar("loss", step)
+        hook.next_step()
+    hook.close()
+    assert len(list((tmp_path / "index" / "000000000").iterdir())) == 1000
+    assert len(list((tmp_path / "index" / "000000001").iterdir())) == 2
+    assert not list(tmp_path.rglob("*.tmp"))
+    reader = TensorReader(LocalSource(tmp_path))
+    steps = list(reader.new_steps(Cursor(), ended=True))
+    assert [reader.value(saved, "scalar/loss").item() for saved in steps] == list(range(1002))
+
+
+def test_a_restarted_job_takes_its_end_marker_away(tmp_path: Path) -> None:
+    Hook.create(str(tmp_path)).close()
+    assert (tmp_path / "training_job_end.ts").exists()
+    hook = Hook.create(str(tmp_path))
+    hook.forget_end()
+    assert not (tmp_path / "training_job_end.ts").exists()
+    hook.close()
+
+
+@pytest.mark.parametrize("uri", ["{}", "file://{}"])
+def test_paths_and_file_addresses_are_folders(tmp_path: Path, uri: str) -> None:
+    sink = open_sink(uri.format(tmp_path))
+    assert isinstance(sink, FolderSink)
+    sink.put("a/b", b"x" * 3_000_000)
+    assert (tmp_path / "a" / "b").stat().st_size == 3_000_000
+
+
+def test_the_first_flushes_go_at_once_and_then_at_the_rate() -> None:
+    pace = Pace(per_second=4.0, burst=4)
+    assert [pace.take(100.0) for _ in range(6)] == [0.0, 0.0, 0.0, 0.0, 0.25, 0.5]
+    assert pace.take(110.0) == 0.0
+
+
+def test_after_a_rest_the_burst_is_no_larger_than_at_first() -> None:
+    pace = Pace(per_second=2.0, burst=2)
+    assert pace.take(0.0) == 0.0
+    assert [pace.take(1_000.0) for _ in range(3)] == [0.0, 0.0, 0.5]
