@@ -14,9 +14,32 @@ from gridwatch.rules.rule import Rule
 
 # rule -> module in this package; the class bears the rule's name
 _MODULES: Mapping[str, str] = {
+    "AllZero": "all_zero",
+    "CheckInputImages": "check_input_images",
+    "ClassImbalance": "class_imbalance",
+    "Confusion": "confusion",
+    "DeadRelu": "inactive_layer",
+    "Divergence": "metric_series",
     "ExplodingTensor": "exploding_tensor",
+    "FeatureImportanceOverweight": "feature_importance_overweight",
     "LossNotDecreasing": "loss_not_decreasing",
     "MetricNonFinite": "metric_non_finite",
+    "MetricPlateau": "metric_series",
+    "MetricThreshold": "metric_series",
+    "NLPSequenceRatio": "nlp_sequence_ratio",
+    "Oscillation": "metric_series",
+    "Overfit": "overfit",
+    "Overtraining": "overtraining",
+    "PoorWeightInitialization": "poor_weight_initialization",
+    "SaturatedActivation": "inactive_layer",
+    "SimilarAcrossRuns": "similar_across_runs",
+    "StalledTrainingRule": "stalled_training_rule",
+    "TensorVariance": "tensor_variance",
+    "TreeDepth": "tree_depth",
+    "UnchangedTensor": "unchanged_tensor",
+    "VanishingGradient": "vanishing_gradient",
+    "VanishingGradientRatio": "gradient_ratio",
+    "WeightUpdateRatio": "weight_update_ratio",
 }
 
 

@@ -14,6 +14,7 @@ from gridwatch.rules.fetching import places_wanted
 from gridwatch.rules.finding import Finding
 from gridwatch.rules.requirement import Requirement, Selector
 from gridwatch.rules.rule import Rule
+from gridwatch.rules.saved_state import decode, encode
 from gridwatch.rules.view import StepView
 from gridwatch.tensors.errors import CorruptTensorError, TensorUnavailableError
 from gridwatch.tensors.reader import Cursor, TensorReader
@@ -97,7 +98,7 @@ class Evaluation:
             if kept is not None and kept["rule"] == configuration.rule:
                 statuses[configuration.name] = _restore_status(kept)
                 if not statuses[configuration.name].status.is_final:
-                    rules[configuration.name].restore(kept["state"])
+                    rules[configuration.name].restore(decode(kept["state"]))
         return cls(configurations, rules, statuses, Cursor.restore(saved["cursor"]))
 
     @property
@@ -218,7 +219,7 @@ class Evaluation:
             "status": found.status.value,
             "details": found.details,
             "finding": found.finding.as_json() if found.finding else None,
-            "state": {} if found.status.is_final else self._rules[configuration.name].save(),
+            "state": {} if found.status.is_final else encode(self._rules[configuration.name].save()),
         }
 
 

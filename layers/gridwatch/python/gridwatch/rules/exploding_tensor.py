@@ -48,24 +48,19 @@ class ExplodingTensor(Rule):
             for worker, value in view.values(name).items():
                 bad = _count(value, only_nan=self.parameters.only_nan)
                 if bad:
-                    return self._finding(
-                        view, name, bad, f"{bad} of {value.size} values of {name} ({worker}) are {self._what}"
+                    return self.finding(
+                        view, name, bad, 0, f"{bad} of {value.size} values of {name} ({worker}) are {self._what}"
                     )
             if not view.has(name):
                 for (kind, absolute), number in view.saved_reductions(name).items():
                     if kind in _TELLING and _is_bad(number, only_nan=self.parameters.only_nan):
                         what = f"{'absolute ' if absolute else ''}{kind}"
-                        return self._finding(view, name, 1, f"the {what} of {name} is {number}")
+                        return self.finding(view, name, number, None, f"the {what} of {name} is {number}")
         return None
 
     @property
     def _what(self) -> str:
         return "NaN" if self.parameters.only_nan else "not finite"
-
-    def _finding(self, view: StepView, name: str, count: int, sentence: str) -> Finding:
-        return Finding(
-            rule=self.name, step=view.step, mode=view.mode, tensor=name, observed=count, threshold=0, sentence=sentence
-        )
 
 
 def _count(value: NDArray[Any], *, only_nan: bool) -> int:

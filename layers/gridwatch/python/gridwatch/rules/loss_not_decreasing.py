@@ -113,15 +113,7 @@ class LossNotDecreasing(Rule):
             limit = -self.parameters.increase_threshold_percent
         elif drop >= limit:
             return None
-        return Finding(
-            rule=self.name,
-            step=view.step,
-            mode=view.mode,
-            tensor=name,
-            observed=drop,
-            threshold=limit,
-            sentence=f"{name} {_sentence(former, value, drop, limit, steps)}",
-        )
+        return self.finding(view, name, drop, limit, f"{name} {_sentence(former, value, drop, limit, steps)}")
 
     def save(self) -> dict[str, Any]:
         return {

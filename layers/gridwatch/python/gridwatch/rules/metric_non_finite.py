@@ -54,14 +54,7 @@ class MetricNonFinite(Rule):
             count = self._in_a_row[name] = self._in_a_row.get(name, 0) + 1
             if count >= self.parameters.patience:
                 often = f" for {count} saved steps" if count > 1 else ""
-                return Finding(
-                    rule=self.name,
-                    step=view.step,
-                    mode=view.mode,
-                    tensor=name,
-                    observed=value,
-                    sentence=f"{name} is {value}{often}",
-                )
+                return self.finding(view, name, value, None, f"{name} is {value}{often}")
         return None
 
     def save(self) -> dict[str, Any]:

@@ -60,6 +60,20 @@ class Rule(ABC):
     def check(self, view: StepView) -> Finding | None:
         """Looks at one step. Steps at which none of its tensors were saved come too."""
 
+    def finding(
+        self, view: StepView, tensor: str, observed: float | None, threshold: float | None, sentence: str
+    ) -> Finding:
+        """What this rule found at a step."""
+        return Finding(
+            rule=self.name,
+            step=view.step,
+            mode=view.mode,
+            tensor=tensor,
+            observed=observed,
+            threshold=threshold,
+            sentence=sentence,
+        )
+
     def check_time(self, now: datetime, last_step: int) -> Finding | None:
         """Looks at the clock, once in each call that evaluates, after the new steps. `last_step` is -1 before the
         first.
@@ -73,7 +87,7 @@ class Rule(ABC):
         return None
 
     def save(self) -> dict[str, Any]:
-        """What must be remembered, as JSON."""
+        """What must be remembered: dictionaries with text keys, lists, texts, numbers (also such as are not finite)."""
         return {}
 
     def restore(self, saved: Mapping[str, Any]) -> None:

@@ -1,0 +1,141 @@
+"""DeadRelu and SaturatedActivation: too many nodes of a layer are hardly ever active."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gridwatch.rules.activity import Activity
+from gridwatch.rules.finding import Finding
+from gridwatch.rules.numbers import numbers_of
+from gridwatch.rules.parameters import names, number, patterns
+from gridwatch.rules.requirement import Collect, Requirement
+from gridwatch.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gridwatch.rules.view import StepView
+
+_INACTIVITY = "a node active in less than this percentage of samples is not active"
+_LAYER = "the percentage of nodes of a layer that may be inactive"
+
+
+class InactiveLayer(Rule):
+    """Counts, per node, the samples in which it was active, over all steps; judges each layer at every step."""
+
+    def __init__(self, parameters: Any) -> None:
+        super().__init__(parameters)
+        self._layers: dict[str, Activity] = {}
+
+    @abstractmethod
+    def active(self, name: str, values: NDArray[Any]) -> NDArray[Any] | None:
+        """Which elements are active; None when this tensor's kind is not known."""
+
+    def check(self, view: StepView) -> Finding | None:
+        for name in view.names(self.required):
+            values = numbers_of(view, name)
+            active = None if values is None or not values.ndim else self.active(name, values)
+            if active is None:
+                continue
+            layer = self._layers.setdefault(name, Activity())
+            layer.add(active)
+            percent = layer.inactive_percent(self.parameters.threshold_inactivity)
+            if percent > self.parameters.threshold_layer:
+                return self.finding(
+                    view,
+                    name,
+                    percent,
+                    self.parameters.threshold_layer,
+                    f"{percent:.3g} % of the nodes of {name} {self.verdict} in {layer.samples} samples "
+                    f"(limit {self.parameters.threshold_layer:g} %)",
+                )
+        return None
+
+    verdict: str
+
+    def save(self) -> dict[str, Any]:
+        return {"layers": {name: layer.save() for name, layer in self._layers.items()}}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        self._layers = {name: Activity.restore(layer) for name, layer in saved["layers"].items()}
+
+
+@dataclass(frozen=True, slots=True)
+class DeadReluParameters:
+    tensor_regex: tuple[str, ...] = patterns((".*relu_output",), "patterns of the outputs of ReLUs")
+    threshold_inactivity: float = number(1.0, _INACTIVITY, minimum=0, maximum=100)
+    threshold_layer: float = number(50.0, _LAYER, minimum=0, maximum=100)
+
+
+class DeadRelu(InactiveLayer):
+    """Fires when more than `threshold_layer` percent of a layer's units are dead.
+
+    A unit is dead when its output was above 0 in less than `threshold_inactivity` percent of the samples, counted over
+    the batch and over all steps so far (AWS: "may be active at first and slowly die"; that counts are kept over
+    steps is
+    our reading). PyTorch writes `ReLU_output`: pass `.*relu_output|.*ReLU_output`.
+    Source: SageMaker Developer Guide, "List of Debugger built-in rules", DeadRelu.
+    """
+
+    name = "DeadRelu"
+    summary = "too many units of a ReLU layer are always zero"
+    verdict = "are dead"
+    collect = (Collect("relu_output", {"include_regex": ".*relu_output", "save_interval": "500"}),)
+    Parameters = DeadReluParameters
+    parameters: DeadReluParameters
+
+    def requirement(self) -> Requirement:
+        return Requirement(patterns=self.parameters.tensor_regex)
+
+    def active(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
+        del name
+        active: NDArray[Any] = values > 0
+        return active
+
+
+@dataclass(frozen=True, slots=True)
+class SaturatedActivationParameters:
+    collection_names: tuple[str, ...] = names((), "collections of inputs of activations")
+    tensor_regex: tuple[str, ...] = patterns(
+        (".*tanh_input|.*sigmoid_input",), "patterns of the inputs of activations; the name tells which it is"
+    )
+    threshold_tanh_min: float = number(-9.4999, "a tanh whose input is below is saturated")
+    threshold_tanh_max: float = number(9.4999, "a tanh whose input is above is saturated")
+    threshold_sigmoid_min: float = number(-23.0, "a sigmoid whose input is below is saturated")
+    threshold_sigmoid_max: float = number(16.99999, "a sigmoid whose input is above is saturated")
+    threshold_inactivity: float = number(1.0, _INACTIVITY, minimum=0, maximum=100)
+    threshold_layer: float = number(50.0, _LAYER, minimum=0, maximum=100)
+
+
+class SaturatedActivation(InactiveLayer):
+    """Fires when more than `threshold_layer` percent of a layer's nodes are saturated.
+
+    A node is saturated when its input lay inside the interval of its activation, tanh or sigmoid by the tensor's
+    name, in
+    less than `threshold_inactivity` percent of the samples, counted over the batch and over all steps so far (the same
+    model as DeadRelu; our reading). Source: SageMaker Developer Guide, "List of Debugger built-in rules",
+    SaturatedActivation.
+    """
+
+    name = "SaturatedActivation"
+    summary = "too many nodes of a tanh or sigmoid layer are saturated"
+    verdict = "are saturated"
+    Parameters = SaturatedActivationParameters
+    parameters: SaturatedActivationParameters
+
+    def requirement(self) -> Requirement:
+        return Requirement(self.parameters.collection_names, self.parameters.tensor_regex)
+
+    def active(self, name: str, values: NDArray[Any]) -> NDArray[Any] | None:
+        chosen, lowered = self.parameters, name.lower()
+        if "tanh" in lowered:
+            lowest, highest = chosen.threshold_tanh_min, chosen.threshold_tanh_max
+        elif "sigmoid" in lowered:
+            lowest, highest = chosen.threshold_sigmoid_min, chosen.threshold_sigmoid_max
+        else:
+            return None
+        active: NDArray[Any] = (values > lowest) & (values < highest)
+        return active

@@ -1,0 +1,31 @@
+"""Reading numbers through a view, where text, empty tensors and tensors that were not saved whole are passed over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gridwatch.tensors.errors import TensorUnavailableError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gridwatch.rules.view import StepView
+
+
+def reduced(view: StepView, name: str, kind: str, *, absolute: bool = False) -> float | None:
+    """A reduction of the tensor at this step, saved or computed; None when there is neither, or it holds no numbers."""
+    try:
+        return view.reduction(name, kind, absolute=absolute)
+    except (TensorUnavailableError, ValueError):
+        return None
+
+
+def numbers_of(view: StepView, name: str, step: int | None = None) -> NDArray[Any] | None:
+    """The tensor when it was saved whole and holds at least one real number, as float64 (integers, booleans too)."""
+    import numpy as np
+
+    try:
+        value = view.value(name, step)
+    except TensorUnavailableError:
+        return None
+    return value.astype(np.float64) if value.size and value.dtype.kind in "biuf" else None
