@@ -45,10 +45,15 @@ def read_assets(manifest: Path, names: Mapping[str, str]) -> Iterator[Asset]:
                 f"asset {entry.get('displayName', source)} is built by a command; only files and folders are staged"
             )
         for destination in entry["destinations"].values():
-            bucket, key = destination["bucketName"], destination["objectKey"]
-            for name, value in names.items():
-                bucket, key = bucket.replace(f"${{{name}}}", value), key.replace(f"${{{name}}}", value)
+            bucket, key = fill(destination["bucketName"], names), fill(destination["objectKey"], names)
             yield Asset(manifest.parent / source["path"], source["packaging"], bucket, key)
+
+
+def fill(text: str, names: Mapping[str, str]) -> str:
+    """The text with each ``${name}`` replaced by its value."""
+    for name, value in names.items():
+        text = text.replace(f"${{{name}}}", value)
+    return text
 
 
 def for_this_machine(folder: Path, host_layers: Path = _HOST_LAYERS) -> Path:

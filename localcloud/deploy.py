@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from localcloud.assets import read_assets
+from localcloud.assets import fill, read_assets
 
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 # The newest bootstrap version that a template of the pinned CDK asks for is far below.
@@ -25,10 +25,11 @@ class DeployError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StackArtifact:
-    """One stack of a cloud assembly."""
+    """One stack of a cloud assembly; ``staged`` is the template's place in the staging bucket (``s3://...``)."""
 
     name: str
     template: Path
+    staged: str | None
     assets: Path | None
     tags: Mapping[str, str]
 
@@ -41,13 +42,13 @@ def deploy(
     session = boto3.session.Session(account, "local", region_name=region)
     clients = {name: session.client(name, endpoint_url=endpoint) for name in ("s3", "ssm", "cloudformation")}
     clients["ssm"].put_parameter(Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True)
+    names = {"AWS::AccountId": account, "AWS::Region": region, "AWS::Partition": "aws"}
     outputs: dict[str, str] = {}
     for stack in _stacks(cdk_out):
         if stack.assets:
-            _stage(
-                clients["s3"], stack.assets, {"AWS::AccountId": account, "AWS::Region": region, "AWS::Partition": "aws"}
-            )
-        outputs |= _apply(clients["cloudformation"], stack, parameters or {}, timeout)
+            _stage(clients["s3"], stack.assets, names)
+        template = _template(stack, endpoint, names)
+        outputs |= _apply(clients["cloudformation"], stack, template, parameters or {}, timeout)
     return outputs
 
 
@@ -65,6 +66,7 @@ def _stacks(cdk_out: Path) -> Iterator[StackArtifact]:
         yield StackArtifact(
             properties.get("stackName", name),
             cdk_out / properties["templateFile"],
+            properties.get("stackTemplateAssetObjectUrl"),
             assets if assets.exists() else None,
             properties.get("tags", {}),
         )
@@ -87,13 +89,25 @@ def _location(region: str) -> dict[str, Any]:
     return {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
 
 
-def _apply(cloudformation: Any, stack: StackArtifact, parameters: Mapping[str, str], timeout: float) -> dict[str, str]:
+def _template(stack: StackArtifact, endpoint: str, names: Mapping[str, str]) -> dict[str, str]:
+    """The template as a request names it: where it was staged, because a request holds 51,200 bytes of it at most."""
+    if stack.staged is None:
+        return {"TemplateBody": stack.template.read_text()}
+    return {"TemplateURL": fill(stack.staged, names).replace("s3:/", endpoint, 1)}
+
+
+def _apply(
+    cloudformation: Any,
+    stack: StackArtifact,
+    template: Mapping[str, str],
+    parameters: Mapping[str, str],
+    timeout: float,
+) -> dict[str, str]:
     """Create or update one stack, wait for it, and return its outputs."""
-    body = stack.template.read_text()
-    known = json.loads(body).get("Parameters", {})
+    known = json.loads(stack.template.read_text()).get("Parameters", {})
     request = {
         "StackName": stack.name,
-        "TemplateBody": body,
+        **template,
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         "Parameters": [
             {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items() if key in known
