@@ -53,7 +53,13 @@ def tensor_rules() -> list[str]:
 def training(seed: int, length: int) -> TensorFolder:
     """A training with everything in it that any rule looks at; some runs have phases, some do not."""
     rng = np.random.default_rng(seed)
-    names = {"losses": ["loss$"], "metrics": ["-"], "weights": ["^w"], "gradients": ["^gradient"], "labels": ["^labels"]}
+    names = {
+        "losses": ["loss$"],
+        "metrics": ["-"],
+        "weights": ["^w"],
+        "gradients": ["^gradient"],
+        "labels": ["^labels"],
+    }
     folder = TensorFolder(names | {"predictions": ["^predictions"]})
     phased = bool(rng.integers(2))
     counts = dict.fromkeys(Mode, 0)
