@@ -1,18 +1,19 @@
-"""The contract of `gridwatch.state.store`, held by every implementation: in memory, and on DynamoDB (moto)."""
+"""The store's contract (`gridwatch.state.store`), held by every implementation of it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from gridwatch.aws.state_objects import S3StateObjects
+from gridwatch.aws.rule_state import RuleStateBucket
 from gridwatch.aws.state_table import StateTable
+from gridwatch.failures import PermanentError
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import (
     Action,
@@ -25,10 +26,34 @@ from gridwatch.state.records import (
     TrialRecord,
     TrialState,
 )
-from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.store import ConflictError, SavedEvaluation, StateStore
 
-NOW = datetime(2026, 11, 21, 3, 0, 0, 123456, tzinfo=UTC)
-POLICY = RulePolicy(name="loss", rule="LossNotDecreasing", parameters={"num_steps": 2}, on_issue=Action.STOP)
+T0 = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+TABLE, BUCKET = "gridwatch-state", "gridwatch-artifacts"
+
+
+def state_table() -> StateTable:
+    """The table as infra/constructs/state.py declares it."""
+    region = "eu-west-1"
+    dynamodb, s3 = boto3.client("dynamodb", region), boto3.client("s3", region)
+    keys = [("pk", "HASH"), ("sk", "RANGE")]
+    index = [("gsi1pk", "HASH"), ("gsi1sk", "RANGE")]
+    dynamodb.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys + index],
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "gsi1",
+                "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in index],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": region})
+    return StateTable(TABLE, RuleStateBucket(BUCKET, s3), dynamodb)
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -36,212 +61,267 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     if request.param == "memory":
         yield MemoryStore()
         return
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(key, "testing")
     with mock_aws():
-        dynamodb = boto3.client("dynamodb", region_name="eu-west-1")
-        text = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "gsi1pk", "gsi1sk")]
-        dynamodb.create_table(
-            TableName="state",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=text,
-            KeySchema=_keys("pk", "sk"),
-            GlobalSecondaryIndexes=[
-                {"IndexName": "gsi1", "KeySchema": _keys("gsi1pk", "gsi1sk"), "Projection": {"ProjectionType": "ALL"}}
-            ],
-        )
-        s3 = boto3.client("s3", region_name="us-east-1")
-        s3.create_bucket(Bucket="artifacts")
-        yield StateTable("state", objects=S3StateObjects("artifacts", s3), dynamodb=dynamodb)
+        yield state_table()
 
 
-def _keys(partition: str, sort: str) -> list[dict[str, str]]:
-    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+def policy(**changes: Any) -> RulePolicy:
+    return replace(
+        RulePolicy(name="loss", rule="LossNotDecreasing", parameters={"diff_percent": 0.1}, on_issue=Action.STOP),
+        **changes,
+    )
 
 
-def experiment(name: str = "blobs", **changes: object) -> ExperimentRecord:
+def experiment(name: str = "blobs", **changes: Any) -> ExperimentRecord:
     record = ExperimentRecord(
         name=name,
         spec_key=f"experiments/{name}.yaml",
         spec_version="v1",
-        uploaded_at=NOW,
-        document={"name": name, "grid": {"eta": [0.2, 1e-7]}, "limit": math.inf},
-        template={"RoleArn": "arn:aws:iam::123456789012:role/job"},
-        policies=(POLICY,),
-        trial_ids=("aaaaaaaaaa", "bbbbbbbbbb"),
+        uploaded_at=T0,
+        document={"name": name, "grid": {"eta": [0.1, 0.30000000000000004], "note": ""}, "tags": {}},
+        template={"RoleArn": "arn:aws:iam::123456789012:role/jobs", "Environment": {"EMPTY": ""}},
+        policies=(policy(), policy(name="finite", on_issue=Action.RECORD)),
+        trial_ids=("a" * 10, "b" * 10),
         parallel_jobs=4,
-        created_at=NOW,
-        updated_at=NOW,
+        created_at=T0,
+        updated_at=T0,
     )
     return replace(record, **changes)
 
 
-def trial(trial_id: str = "aaaaaaaaaa", **changes: object) -> TrialRecord:
+def trial(index: int = 0, **changes: Any) -> TrialRecord:
     record = TrialRecord(
         experiment="blobs",
-        trial_id=trial_id,
-        index=0,
+        trial_id=f"{index:010x}",
+        index=index,
         attempt=1,
         state=TrialState.WAITING,
-        job_name=f"gridwatch-blobs-{trial_id}-1",
-        hyperparameters={"eta": 0.2, "max_depth": 3, "booster": "gbtree", "flag": True},
-        created_at=NOW,
-        updated_at=NOW,
+        job_name=f"gridwatch-blobs-{index:010x}-1",
+        hyperparameters={"max_depth": 2, "eta": 0.1, "objective": "binary:logistic", "flag": True, "none": None},
+        created_at=T0,
+        updated_at=T0,
     )
     return replace(record, **changes)
 
 
-def reaction(**changes: object) -> ReactionRecord:
+def reaction(**changes: Any) -> ReactionRecord:
     record = ReactionRecord(
         job_name="job",
         rule_name="loss",
         experiment="blobs",
-        trial_id="aaaaaaaaaa",
+        trial_id="a",
         action="stop",
-        reason="the spec says so",
+        reason="the rule asks for it",
         outcome=None,
-        alert_id="a1",
-        finding={"observed": 1.5},
-        decided_at=NOW,
+        alert_id=None,
+        finding={"step": 12, "observed": 0.5},
+        decided_at=T0,
+    )
+    return replace(record, **changes)
+
+
+def alert(alert_id: str = "one", **changes: Any) -> AlertRecord:
+    record = AlertRecord(alert_id=alert_id, experiment=None, kind="rule_issue", content={"title": "ü"}, created_at=T0)
+    return replace(record, **changes)
+
+
+def status(rule: str = "loss", **changes: Any) -> RuleEvaluationRecord:
+    record = RuleEvaluationRecord(
+        job_name="job", rule_name=rule, status="InProgress", details=None, finding=None, updated_at=T0
     )
     return replace(record, **changes)
 
 
 class TestExperiments:
-    def test_a_record_comes_back_as_it_was(self, store: StateStore) -> None:
-        assert store.put_experiment(experiment())
+    def test_kept_as_it_was_put(self, store: StateStore) -> None:
+        assert store.put_experiment(experiment()) is True
         assert store.get_experiment("blobs") == experiment()
         assert store.get_experiment("other") is None
 
-    def test_the_latest_upload_wins_whatever_order_they_come_in(self, store: StateStore) -> None:
-        later = experiment(uploaded_at=NOW + timedelta(seconds=1), spec_version="v2")
-        assert store.put_experiment(later)
-        assert not store.put_experiment(experiment())
-        assert store.get_experiment("blobs") == later
-        assert store.put_experiment(later), "the same upload again is no loser"
+    def test_the_latest_upload_wins_whatever_comes_first(self, store: StateStore) -> None:
+        late = experiment(uploaded_at=T0 + SECOND, spec_version="v2")
+        assert store.put_experiment(late) is True
+        assert store.put_experiment(experiment()) is False
+        assert store.get_experiment("blobs") == late
 
-    def test_ten_thousand_trials_fit(self, store: StateStore) -> None:
-        many = experiment(trial_ids=tuple(f"{i:010x}" for i in range(10_000)))
-        store.put_experiment(many)
-        assert store.get_experiment("blobs") == many
+    def test_the_same_upload_again_is_taken(self, store: StateStore) -> None:
+        store.put_experiment(experiment())
+        assert store.put_experiment(experiment(updated_at=T0 + SECOND)) is True
 
-    def test_they_are_listed_newest_first(self, store: StateStore) -> None:
-        store.put_experiment(experiment("old"))
-        store.put_experiment(experiment("new", created_at=NOW + timedelta(seconds=1)))
-        assert [record.name for record in store.list_experiments()] == ["new", "old"]
+    def test_an_upload_a_fraction_of_a_second_later_is_later(self, store: StateStore) -> None:
+        later = experiment(uploaded_at=T0 + timedelta(microseconds=1), spec_version="v2")
+        store.put_experiment(later)
+        assert store.put_experiment(experiment()) is False
+
+    def test_listed_newest_first(self, store: StateStore) -> None:
+        for number, name in enumerate(["one", "two", "three"]):
+            store.put_experiment(experiment(name, created_at=T0 + number * SECOND))
+        assert [record.name for record in store.list_experiments()] == ["three", "two", "one"]
+
+    def test_a_very_large_one_is_kept(self, store: StateStore) -> None:
+        large = experiment(
+            trial_ids=tuple(f"{number:010x}" for number in range(40_000)), document={"name": "ü" * 200_000}
+        )
+        store.put_experiment(large)
+        assert store.get_experiment("blobs") == large
 
 
 class TestTrials:
-    def test_only_new_ones_are_added(self, store: StateStore) -> None:
-        running = trial(state=TrialState.RUNNING)
-        assert store.add_trials([running]) == 1
-        assert store.add_trials([trial(), trial("bbbbbbbbbb", index=1)]) == 1
-        assert store.list_trials("blobs") == [running, trial("bbbbbbbbbb", index=1)]
-        assert store.get_trial("blobs", "aaaaaaaaaa") == running
-        assert store.get_trial("blobs", "cccccccccc") is None
+    def test_added_once_and_kept_as_they_are(self, store: StateStore) -> None:
+        assert store.add_trials([trial(0), trial(1)]) == 2
+        store.update_trial(trial(0, state=TrialState.RUNNING, updated_at=T0 + SECOND), expected=trial(0))
+        assert store.add_trials([trial(0), trial(1), trial(2)]) == 1
+        assert [found.state for found in store.list_trials("blobs")] == ["running", "waiting", "waiting"]
 
-    def test_an_update_holds_only_against_what_was_read(self, store: StateStore) -> None:
+    def test_many_are_added_and_listed_by_index(self, store: StateStore) -> None:
+        trials = [trial(number, hyperparameters={"text": "x" * 2500}) for number in range(220)]
+        store.add_trials(trials[90:120])
+        assert store.add_trials(reversed(trials)) == 190
+        assert store.list_trials("blobs") == trials
+        assert store.add_trials(trials) == 0
+
+    def test_full_record_comes_back(self, store: StateStore) -> None:
+        full = trial(
+            job_arn="arn", status="Completed", secondary_status="Completed", status_at=T0, instance_type="ml.m5.large",
+            instance_count=2, started_at=T0, ended_at=T0 + timedelta(seconds=0.5), billable_seconds=61,
+            final_metrics={"validation:error": 0.1 + 0.2, "tiny": 5e-324}, model_uri="s3://b/k", reason="because",
+        )  # fmt: skip
+        store.add_trials([full])
+        assert store.get_trial("blobs", full.trial_id) == full
+        assert store.get_trial("blobs", "other") is None
+        assert store.get_trial("other", full.trial_id) is None
+
+    def test_update_needs_the_record_it_was_made_from(self, store: StateStore) -> None:
         store.add_trials([trial()])
-        started = trial(state=TrialState.STARTING, updated_at=NOW + timedelta(seconds=1))
-        store.update_trial(started, expected=trial())
+        running = trial(state=TrialState.RUNNING, updated_at=T0 + SECOND)
+        store.update_trial(running, expected=trial())
         with pytest.raises(ConflictError):
-            store.update_trial(trial(state=TrialState.CANCELLED), expected=trial())
-        assert store.get_trial("blobs", "aaaaaaaaaa") == started
+            store.update_trial(trial(state=TrialState.FAILED, updated_at=T0 + 2 * SECOND), expected=trial())
+        assert store.get_trial("blobs", trial().trial_id) == running
 
-    def test_an_unknown_trial_cannot_be_updated(self, store: StateStore) -> None:
+    def test_a_trial_that_is_not_there_is_not_updated(self, store: StateStore) -> None:
         with pytest.raises(ConflictError):
             store.update_trial(trial(), expected=trial())
+        assert store.get_trial("blobs", trial().trial_id) is None
 
-    def test_by_state_they_come_by_priority_then_age_then_index(self, store: StateStore) -> None:
-        urgent = trial("3333333333", index=3, priority=5)
-        second = trial("2222222222", index=12)
-        first = trial("1111111111", index=2)
-        late = trial("0000000000", index=0, created_at=NOW + timedelta(seconds=1))
-        store.add_trials([late, second, first, urgent, trial("4444444444", state=TrialState.RUNNING)])
-        assert store.trials_in(TrialState.WAITING) == [urgent, first, second, late]
-        assert store.trials_in(TrialState.WAITING, limit=2) == [urgent, first]
-        assert store.trials_in(TrialState.STOPPED) == []
+    def test_by_state_in_order(self, store: StateStore) -> None:
+        store.add_trials(
+            [
+                trial(0, created_at=T0 + SECOND),
+                trial(2),
+                trial(1),
+                trial(3, priority=5, created_at=T0 + 2 * SECOND),
+                trial(4, priority=-1),
+                trial(5, experiment="other", created_at=T0 - SECOND),
+                trial(6, state=TrialState.COMPLETED),
+            ]
+        )
+        assert [found.index for found in store.trials_in(TrialState.WAITING)] == [3, 5, 1, 2, 0, 4]
+        assert [found.index for found in store.trials_in(TrialState.WAITING, limit=2)] == [3, 5]
+        assert store.trials_in(TrialState.RUNNING) == []
 
-    def test_a_changed_state_moves_a_trial(self, store: StateStore) -> None:
+    def test_a_trial_moves_from_state_to_state(self, store: StateStore) -> None:
         store.add_trials([trial()])
-        store.update_trial(
-            trial(state=TrialState.RUNNING, final_metrics={"error": math.nan}, updated_at=NOW + timedelta(seconds=1)),
-            expected=trial(),
-        )
+        store.update_trial(trial(state=TrialState.STARTING, updated_at=T0 + SECOND), expected=trial())
         assert store.trials_in(TrialState.WAITING) == []
-        (found,) = store.trials_in(TrialState.RUNNING)
-        assert math.isnan(found.final_metrics["error"])
+        assert [found.index for found in store.trials_in(TrialState.STARTING)] == [0]
 
 
-class TestJobsAndEvaluations:
-    def test_a_job_comes_back_as_it_was(self, store: StateStore) -> None:
+class TestJobs:
+    def test_kept_and_written_again(self, store: StateStore) -> None:
         job = JobRecord(
-            job_name="job",
-            experiment="blobs",
-            trial_id="aaaaaaaaaa",
-            attempt=1,
-            policies=(POLICY,),
-            hyperparameters={"eta": 0.2},
-            objective_metric="validation-error",
-            objective_direction="minimize",
-        )
+            job_name="job", experiment="blobs", trial_id="a", attempt=1, policies=(policy(),),
+            hyperparameters={"eta": 0.1}, objective_metric="validation:error", objective_direction="minimize",
+        )  # fmt: skip
         store.put_job(job)
         store.put_job(job)
         assert store.get_job("job") == job
         assert store.get_job("other") is None
 
-    def test_of_two_savers_of_one_version_the_second_is_told(self, store: StateStore) -> None:
-        assert store.load_evaluation("job").version == 0
-        store.save_evaluation("job", {"cursor": 1}, version=0)
-        with pytest.raises(ConflictError):
-            store.save_evaluation("job", {"cursor": 2}, version=0)
-        store.save_evaluation("job", {"cursor": 3}, version=1)
-        saved = store.load_evaluation("job")
-        assert (saved.document, saved.version) == ({"cursor": 3}, 2)
 
-    def test_a_long_state_survives_a_lost_race(self, store: StateStore) -> None:
-        ours, theirs = {"state": "x" * 500_000}, {"state": "y" * 500_000}
-        store.save_evaluation("job", ours, version=0)
-        with pytest.raises(ConflictError):
-            store.save_evaluation("job", theirs, version=0)
-        assert store.load_evaluation("job").document == ours
+class TestEvaluations:
+    def test_first_version(self, store: StateStore) -> None:
+        assert store.load_evaluation("job") == SavedEvaluation(None, 0)
+        store.save_evaluation("job", {"cursor": {"step": 3}, "value": 0.1}, version=0)
+        assert store.load_evaluation("job") == SavedEvaluation({"cursor": {"step": 3}, "value": 0.1}, 1)
 
-    def test_older_news_of_a_rule_never_replaces_newer(self, store: StateStore) -> None:
-        found = RuleEvaluationRecord(
-            job_name="job",
-            rule_name="loss",
-            status="IssuesFound",
-            details="…",
-            finding={"step": 4, "observed": "nan"},
-            updated_at=NOW + timedelta(seconds=1),
-        )
-        store.put_rule_evaluation(found)
-        store.put_rule_evaluation(replace(found, status="InProgress", updated_at=NOW))
-        store.put_rule_evaluation(replace(found, rule_name="another"))
-        assert store.list_rule_evaluations("job") == [replace(found, rule_name="another"), found]
+    def test_of_two_savers_one_wins(self, store: StateStore) -> None:
+        for version in (0, 1):
+            store.save_evaluation("job", {"by": "first", "n": version}, version=version)
+            with pytest.raises(ConflictError):
+                store.save_evaluation("job", {"by": "second"}, version=version)
+        assert store.load_evaluation("job") == SavedEvaluation({"by": "first", "n": 1}, 2)
+
+    def test_a_version_never_saved_is_a_conflict(self, store: StateStore) -> None:
+        with pytest.raises(ConflictError):
+            store.save_evaluation("job", {}, version=3)
+
+    def test_ten_versions_are_ten(self, store: StateStore) -> None:
+        for version in range(11):
+            store.save_evaluation("job", {"n": version}, version=version)
+        assert store.load_evaluation("job") == SavedEvaluation({"n": 10}, 11)
+
+    def test_large_documents(self, store: StateStore) -> None:
+        large = {"values": [number / 7 for number in range(60_000)]}
+        store.save_evaluation("job", large, version=0)
+        assert store.load_evaluation("job") == SavedEvaluation(large, 1)
+        with pytest.raises(ConflictError):
+            store.save_evaluation("job", {"values": [0.0] * 60_000}, version=0)
+        assert store.load_evaluation("job") == SavedEvaluation(large, 1)
+        store.save_evaluation("job", {"small": True}, version=1)
+        assert store.load_evaluation("job") == SavedEvaluation({"small": True}, 2)
+
+
+class TestRuleEvaluations:
+    def test_by_rule_and_job(self, store: StateStore) -> None:
+        for record in (status("loss"), status("finite"), status("loss", job_name="job2")):
+            store.put_rule_evaluation(record)
+        assert store.list_rule_evaluations("job") == [status("finite"), status("loss")]
         assert store.list_rule_evaluations("jo") == []
 
+    def test_older_never_replaces_newer(self, store: StateStore) -> None:
+        newer = status(status="IssuesFound", details="…", finding={"step": 4}, updated_at=T0 + SECOND)
+        store.put_rule_evaluation(newer)
+        store.put_rule_evaluation(status())
+        assert store.list_rule_evaluations("job") == [newer]
+        again = replace(newer, details="same time")
+        store.put_rule_evaluation(again)
+        assert store.list_rule_evaluations("job") == [again]
 
-class TestReactionsAndAlerts:
-    def test_the_first_claim_stays(self, store: StateStore) -> None:
+
+class TestReactions:
+    def test_claimed_once(self, store: StateStore) -> None:
         assert store.claim_reaction(reaction()) == reaction()
-        assert store.claim_reaction(reaction(action="alert")) == reaction()
-        done = reaction(outcome="stop requested", carried_out_at=NOW)
+        assert store.claim_reaction(reaction(action="alert", decided_at=T0 + SECOND)) == reaction()
+
+    def test_finished(self, store: StateStore) -> None:
+        store.claim_reaction(reaction())
+        done = reaction(outcome="stop requested", alert_id="one", carried_out_at=T0 + SECOND)
         store.finish_reaction(done)
         assert store.claim_reaction(reaction()) == done
-        assert store.list_reactions("job") == [done]
+        store.claim_reaction(reaction(rule_name="finite"))
+        assert store.list_reactions("job") == [reaction(rule_name="finite"), done]
 
-    def test_an_alert_is_kept_once_and_unsent_until_it_is_sent(self, store: StateStore) -> None:
-        alert = AlertRecord(
-            alert_id="a1", experiment=None, kind="spec_rejected", content={"title": "…"}, created_at=NOW
-        )
-        earlier = replace(alert, alert_id="a0", created_at=NOW - timedelta(seconds=1))
-        assert store.add_alert(alert) == alert
-        assert store.add_alert(replace(alert, kind="other")) == alert
-        store.add_alert(earlier)
-        assert store.unsent_alerts() == [earlier, alert]
-        sent = replace(alert, sent_at=NOW, message_id="m")
+
+class TestAlerts:
+    def test_added_once(self, store: StateStore) -> None:
+        assert store.add_alert(alert()) == alert()
+        assert store.add_alert(alert(kind="other")) == alert()
+        assert store.get_alert("one") == alert()
+        assert store.get_alert("two") is None
+
+    def test_unsent_oldest_first(self, store: StateStore) -> None:
+        for number, name in enumerate(["c", "a", "b"]):
+            store.add_alert(alert(name, created_at=T0 + number * SECOND))
+        sent = alert("a", created_at=T0 + SECOND, sent_at=T0 + 9 * SECOND, message_id="m")
         store.mark_sent(sent)
-        assert store.unsent_alerts() == [earlier]
-        assert store.add_alert(alert) == sent
-        assert store.get_alert("a1") == sent
+        assert [found.alert_id for found in store.unsent_alerts()] == ["c", "b"]
+        assert store.get_alert("a") == sent
+        assert store.add_alert(alert("a")) == sent
+
+
+def test_a_large_evaluation_without_a_bucket_is_refused() -> None:
+    with pytest.raises(PermanentError, match="no bucket"):
+        StateTable(TABLE, dynamodb=object()).save_evaluation("job", {"text": "x" * 200_000}, version=0)

@@ -1,26 +1,32 @@
-"""The state store on one DynamoDB table.
+"""Gridwatch's memory in one DynamoDB table, by `gridwatch.state.store`'s contract.
 
-| record | pk | sk | index `gsi1` |
-| --- | --- | --- | --- |
-| experiment | EXPERIMENT#name | EXPERIMENT | EXPERIMENTS, by creation |
-| trial | EXPERIMENT#name | TRIAL#id | TRIALS#state, by priority, creation, index |
-| job | JOB#name | JOB | |
-| saved evaluation | JOB#name | EVALUATION | |
-| rule evaluation | JOB#name | RULE#rule | |
-| reaction | JOB#name | REACTION#rule | |
-| alert | ALERT#id | ALERT | ALERTS#unsent until it is sent, by creation |
+| record | pk | sk | gsi1pk | gsi1sk |
+| --- | --- | --- | --- | --- |
+| ExperimentRecord | `experiment#<name>` | `experiment` | `experiments` | created_at |
+| TrialRecord | `experiment#<name>` | `trial#<trial id>` | `trials#<state>` | priority, created_at, index |
+| JobRecord | `job#<job>` | `job` | | |
+| saved evaluation | `job#<job>` | `evaluation` | | |
+| RuleEvaluationRecord | `job#<job>` | `rule#<rule name>` | | |
+| ReactionRecord | `job#<job>` | `reaction#<rule name>` | | |
+| AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until sent | created_at |
+
+Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials and rule evaluations, `version` of saved
+evaluations and `stored_at`, the key in S3 of those over 100 kB.
+All keys and attributes are strings; every item also has its record as JSON and `schema`, the version of this layout
+(gridwatch.aws.table says how). The index projects all attributes and is sparse: what has no place in it is not in it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
-from gridwatch.aws.table_items import Item, TableItems
-from gridwatch.state.codec import decode, encode
+from gridwatch.aws.rule_state import RuleStateBucket
+from gridwatch.aws.table import DocumentTable, Item
+from gridwatch.failures import PermanentError
+from gridwatch.state.codec import from_json, moment_text, to_json
 from gridwatch.state.records import (
     AlertRecord,
     ExperimentRecord,
@@ -32,169 +38,166 @@ from gridwatch.state.records import (
 )
 from gridwatch.state.store import ConflictError, SavedEvaluation
 
-R = TypeVar("R")
-
-_THREADS = 10  # botocore's connection pool holds as many
-_HIGHEST_PRIORITY = 99_999
-_LONGEST_STATE = 100_000  # bytes of a saved evaluation in the table; a longer one is an object of its own
+SCHEMA = "1"
+LARGEST_EVALUATION = 100 * 1024
 _NEW = "attribute_not_exists(pk)"
 
 
-class StateObjects(Protocol):
-    """Where saved evaluations go that are too long for the table."""
-
-    def put(self, job_name: str, version: int, document: str) -> str:
-        """Keep it; the key under which `get` finds it again."""
-        ...
-
-    def get(self, key: str) -> str: ...
-
-
 class StateTable:
-    """Implements `gridwatch.state.store.StateStore`. Only who saves evaluations needs `objects`."""
+    """Implements `gridwatch.state.store.StateStore`. Raises gridwatch.failures errors besides the contract's own.
 
-    def __init__(self, table: str, *, objects: StateObjects | None = None, dynamodb: Any = None) -> None:
-        self._items = TableItems(table, dynamodb)
-        self._objects = objects
+    `rule_states` is the bucket for large evaluations; only who evaluates needs it.
+    """
+
+    def __init__(self, name: str, rule_states: RuleStateBucket | None = None, dynamodb: Any = None) -> None:
+        self._table = DocumentTable(name, dynamodb)
+        self._rule_states = rule_states
 
     def put_experiment(self, record: ExperimentRecord) -> bool:
-        stamp = record.uploaded_at.isoformat(timespec="microseconds")
-        item = Item(
-            pk=f"EXPERIMENT#{record.name}",
-            sk="EXPERIMENT",
-            body=encode(record),
-            stamp=stamp,
-            index=("EXPERIMENTS", f"{record.created_at.isoformat(timespec='microseconds')}#{record.name}"),
+        uploaded = moment_text(record.uploaded_at)
+        item = _item(
+            _experiment(record.name),
+            "experiment",
+            record,
+            index=("experiments", moment_text(record.created_at)),
+            uploaded_at=uploaded,
         )
-        return self._items.put(item, condition=f"{_NEW} OR stamp <= :stamp", values={":stamp": stamp})
+        return self._table.put(item, condition=f"{_NEW} OR uploaded_at <= :new", values={":new": uploaded})
 
     def get_experiment(self, name: str) -> ExperimentRecord | None:
-        return self._get(ExperimentRecord, f"EXPERIMENT#{name}", "EXPERIMENT")
+        item = self._table.get(_experiment(name), "experiment")
+        return from_json(ExperimentRecord, item.document) if item else None
 
     def list_experiments(self) -> Sequence[ExperimentRecord]:
-        return [decode(ExperimentRecord, item.body) for item in self._items.indexed("EXPERIMENTS", newest_first=True)]
+        found = self._table.indexed("experiments", newest_first=True)
+        return [from_json(ExperimentRecord, item.document) for item in found]
 
     def add_trials(self, trials: Iterable[TrialRecord]) -> int:
-        # One conditional write each: a batch write knows no conditions and would undo what a launcher did meanwhile.
-        with ThreadPoolExecutor(_THREADS) as pool:
-            return sum(pool.map(lambda trial: self._items.put(_trial_item(trial), condition=_NEW), trials))
+        return self._table.add_new([_trial_item(trial) for trial in trials])
 
     def get_trial(self, experiment: str, trial_id: str) -> TrialRecord | None:
-        return self._get(TrialRecord, f"EXPERIMENT#{experiment}", f"TRIAL#{trial_id}")
+        item = self._table.get(_experiment(experiment), f"trial#{trial_id}")
+        return from_json(TrialRecord, item.document) if item else None
 
     def list_trials(self, experiment: str) -> Sequence[TrialRecord]:
-        found = self._items.below(f"EXPERIMENT#{experiment}", "TRIAL#")
-        return sorted((decode(TrialRecord, item.body) for item in found), key=lambda trial: trial.index)
+        found = (from_json(TrialRecord, item.document) for item in self._table.below(_experiment(experiment), "trial#"))
+        return sorted(found, key=lambda trial: trial.index)
 
     def update_trial(self, trial: TrialRecord, *, expected: TrialRecord) -> None:
-        stamp = _trial_item(expected).stamp
-        if not self._items.put(_trial_item(trial), condition="stamp = :stamp", values={":stamp": stamp}):
+        values = {":expected": moment_text(expected.updated_at)}
+        if not self._table.put(_trial_item(trial), condition="updated_at = :expected", values=values):
             raise ConflictError(f"trial {trial.trial_id} of {trial.experiment} was changed meanwhile")
 
     def trials_in(self, state: TrialState, *, limit: int | None = None) -> Sequence[TrialRecord]:
-        found = self._items.indexed(f"TRIALS#{state}", limit=limit)
-        return [decode(TrialRecord, item.body) for item in islice(found, limit)]
+        found = self._table.indexed(_trials_in(state), limit=limit)
+        return [from_json(TrialRecord, item.document) for item in islice(found, limit)]
 
     def put_job(self, job: JobRecord) -> None:
-        self._items.put(Item(pk=f"JOB#{job.job_name}", sk="JOB", body=encode(job), stamp=""))
+        self._table.put(_item(_job(job.job_name), "job", job))
 
     def get_job(self, job_name: str) -> JobRecord | None:
-        return self._get(JobRecord, f"JOB#{job_name}", "JOB")
+        item = self._table.get(_job(job_name), "job")
+        return from_json(JobRecord, item.document) if item else None
 
     def load_evaluation(self, job_name: str) -> SavedEvaluation:
-        item = self._items.get(f"JOB#{job_name}", "EVALUATION")
+        item = self._table.get(_job(job_name), "evaluation")
         if item is None:
             return SavedEvaluation(None, 0)
-        saved = json.loads(item.body)
-        if "object" in saved:
-            saved["document"] = json.loads(self._state_objects.get(saved["object"]))
-        return SavedEvaluation(saved["document"], int(item.stamp))
+        stored_at = item.attributes.get("stored_at")
+        document = self._large_states().get(stored_at) if stored_at else item.document
+        return SavedEvaluation(json.loads(document), int(item.attributes["version"]))
 
     def save_evaluation(self, job_name: str, document: Mapping[str, Any], *, version: int) -> None:
-        text = json.dumps(document, separators=(",", ":"))
-        if len(text) > _LONGEST_STATE:
-            body = json.dumps({"object": self._state_objects.put(job_name, version + 1, text)})
-        else:
-            body = f'{{"document":{text}}}'
-        item = Item(pk=f"JOB#{job_name}", sk="EVALUATION", body=body, stamp=str(version + 1))
-        condition = "stamp = :stamp" if version else _NEW
-        if not self._items.put(item, condition=condition, values={":stamp": str(version)} if version else None):
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        attributes = {"version": str(version + 1), "schema": SCHEMA}
+        if len(text.encode()) > LARGEST_EVALUATION:
+            attributes["stored_at"] = self._large_states().put(job_name, version + 1, text)
+            text = "{}"
+        item = Item(pk=_job(job_name), sk="evaluation", document=text, attributes=attributes)
+        condition, values = ("version = :version", {":version": str(version)}) if version else (_NEW, {})
+        if not self._table.put(item, condition=condition, values=values):
             raise ConflictError(f"the evaluation of {job_name} was saved meanwhile")
 
     def put_rule_evaluation(self, record: RuleEvaluationRecord) -> None:
-        item = Item(
-            pk=f"JOB#{record.job_name}",
-            sk=f"RULE#{record.rule_name}",
-            body=encode(record),
-            stamp=record.updated_at.isoformat(timespec="microseconds"),
-        )
-        self._items.put(item, condition=f"{_NEW} OR stamp <= :stamp", values={":stamp": item.stamp})
+        updated = moment_text(record.updated_at)
+        item = _item(_job(record.job_name), f"rule#{record.rule_name}", record, updated_at=updated)
+        self._table.put(item, condition=f"{_NEW} OR updated_at <= :new", values={":new": updated})
 
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]:
-        return self._of_job(RuleEvaluationRecord, job_name, "RULE#")
+        return [from_json(RuleEvaluationRecord, item.document) for item in self._table.below(_job(job_name), "rule#")]
 
     def claim_reaction(self, record: ReactionRecord) -> ReactionRecord:
-        if self._items.put(_reaction_item(record), condition=_NEW):
+        item = _reaction_item(record)
+        if self._table.put(item, condition=_NEW):
             return record
-        kept = self._get(ReactionRecord, f"JOB#{record.job_name}", f"REACTION#{record.rule_name}")
-        return kept or record
+        return from_json(ReactionRecord, self._existing(item))
 
     def finish_reaction(self, record: ReactionRecord) -> None:
-        self._items.put(_reaction_item(record))
+        self._table.put(_reaction_item(record))
 
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]:
-        return self._of_job(ReactionRecord, job_name, "REACTION#")
+        return [from_json(ReactionRecord, item.document) for item in self._table.below(_job(job_name), "reaction#")]
 
     def add_alert(self, alert: AlertRecord) -> AlertRecord:
-        if self._items.put(_alert_item(alert), condition=_NEW):
+        item = _alert_item(alert)
+        if self._table.put(item, condition=_NEW):
             return alert
-        return self.get_alert(alert.alert_id) or alert
+        return from_json(AlertRecord, self._existing(item))
 
     def get_alert(self, alert_id: str) -> AlertRecord | None:
-        return self._get(AlertRecord, f"ALERT#{alert_id}", "ALERT")
+        item = self._table.get(f"alert#{alert_id}", "alert")
+        return from_json(AlertRecord, item.document) if item else None
 
     def mark_sent(self, alert: AlertRecord) -> None:
-        self._items.put(_alert_item(alert))
+        self._table.put(_alert_item(alert))
 
     def unsent_alerts(self) -> Sequence[AlertRecord]:
-        return [decode(AlertRecord, item.body) for item in self._items.indexed("ALERTS#unsent")]
+        return [from_json(AlertRecord, item.document) for item in self._table.indexed("alerts#unsent")]
 
-    def _get(self, kind: type[R], pk: str, sk: str) -> R | None:
-        item = self._items.get(pk, sk)
-        return decode(kind, item.body) if item else None
+    def _existing(self, item: Item) -> str:
+        kept = self._table.get(item.pk, item.sk)
+        if kept is None:  # only expiry or a person's hand removes items
+            raise ConflictError(f"{item.pk} {item.sk} was removed meanwhile")
+        return kept.document
 
-    def _of_job(self, kind: type[R], job_name: str, prefix: str) -> list[R]:
-        return [decode(kind, item.body) for item in self._items.below(f"JOB#{job_name}", prefix)]
+    def _large_states(self) -> RuleStateBucket:
+        if self._rule_states is None:
+            raise PermanentError("an evaluation over 100 kB lies in S3, and this function was given no bucket for it")
+        return self._rule_states
 
-    @property
-    def _state_objects(self) -> StateObjects:
-        if self._objects is None:
-            raise RuntimeError("this store was made without a place for evaluations that are too long for the table")
-        return self._objects
+
+def _experiment(name: str) -> str:
+    return f"experiment#{name}"
+
+
+def _job(job_name: str) -> str:
+    return f"job#{job_name}"
+
+
+def _trials_in(state: TrialState) -> str:
+    return f"trials#{state.value}"
+
+
+def _item(pk: str, sk: str, record: object, *, index: tuple[str, str] | None = None, **attributes: str) -> Item:
+    return Item(pk=pk, sk=sk, document=to_json(record), attributes=attributes | {"schema": SCHEMA}, index=index)
 
 
 def _trial_item(trial: TrialRecord) -> Item:
-    created = trial.created_at.isoformat(timespec="microseconds")
-    order = f"{_HIGHEST_PRIORITY - trial.priority:06d}#{created}#{trial.index:06d}#{trial.experiment}#{trial.trial_id}"
-    return Item(
-        pk=f"EXPERIMENT#{trial.experiment}",
-        sk=f"TRIAL#{trial.trial_id}",
-        body=encode(trial),
-        stamp=trial.updated_at.isoformat(timespec="microseconds"),
-        index=(f"TRIALS#{trial.state}", order),
+    # Ascending text for descending priority; SageMaker and people use small numbers, 10 digits hold them all.
+    order = f"{5_000_000_000 - trial.priority:010d}#{moment_text(trial.created_at)}#{trial.index:09d}"
+    return _item(
+        _experiment(trial.experiment),
+        f"trial#{trial.trial_id}",
+        trial,
+        index=(_trials_in(trial.state), order),
+        updated_at=moment_text(trial.updated_at),
     )
 
 
 def _reaction_item(record: ReactionRecord) -> Item:
-    return Item(pk=f"JOB#{record.job_name}", sk=f"REACTION#{record.rule_name}", body=encode(record), stamp="")
+    return _item(_job(record.job_name), f"reaction#{record.rule_name}", record)
 
 
 def _alert_item(alert: AlertRecord) -> Item:
-    unsent = ("ALERTS#unsent", f"{alert.created_at.isoformat(timespec='microseconds')}#{alert.alert_id}")
-    return Item(
-        pk=f"ALERT#{alert.alert_id}",
-        sk="ALERT",
-        body=encode(alert),
-        stamp="",
-        index=None if alert.sent_at else unsent,
-    )
+    unsent = ("alerts#unsent", moment_text(alert.created_at)) if alert.sent_at is None else None
+    return _item(f"alert#{alert.alert_id}", "alert", alert, index=unsent)

@@ -1,87 +1,92 @@
-"""Records as JSON documents and back, by their type annotations, so that no record needs a mapping of its own.
+"""Records as JSON and back.
 
-The table keeps these documents, and what is kept outlives the code that wrote it: a field that is added later needs a
-default, and then documents without it are read as before; a field that is gone is passed over.
+Unknown keys are passed over and missing ones take the field's default, so that neighbouring versions of Gridwatch read
+each other's records: a new field needs a default, an old one is never given another meaning.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import types
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from datetime import datetime
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
 R = TypeVar("R")
 
-_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+def moment_text(moment: datetime) -> str:
+    """UTC in a fixed width, so that texts sort as the moments do. Raises ValueError for a time without a zone."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def encode(record: object) -> str:
-    """The record, a dataclass, as JSON text. Times are ISO 8601; numbers that are not finite are {"float": "nan"}."""
-    return json.dumps(_plain(record), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+def to_json(record: Any) -> str:
+    """The record as a JSON object. Floats keep every bit; what is not finite is written as Python's json does."""
+    return json.dumps(_plain(record), ensure_ascii=False, separators=(",", ":"))
 
 
-def decode(kind: type[R], text: str) -> R:
-    """The record that `encode` wrote. Raises ValueError or TypeError when the text is not one."""
-    record: R = _typed(kind, json.loads(text))
-    return record
+def from_json(kind: type[R], text: str) -> R:
+    """The record of that class. Raises ValueError when `text` holds none, naming what is missing."""
+    return _restored(kind, json.loads(text))
 
 
-def _plain(value: object) -> Any:
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, datetime):
+        return moment_text(value)
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"float": str(value)}
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    raise TypeError(f"a record holds a {type(value).__name__}: {value!r}")
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value
 
 
-def _typed(kind: Any, value: Any) -> Any:
-    if value is None:
-        return None
-    origin = get_origin(kind)
-    if origin in (Union, types.UnionType):
-        return _typed(next(each for each in get_args(kind) if each is not type(None)), value)
-    if origin is tuple:
-        return tuple(_typed(get_args(kind)[0], item) for item in value)
-    if origin is not None:
-        item = get_args(kind)[-1]
-        return {key: _typed(item, each) for key, each in value.items()}
-    if kind is datetime:
-        return datetime.fromisoformat(value)
-    if isinstance(kind, type) and is_dataclass(kind):
-        hints = _hints(kind)
-        return kind(**{name: _typed(hints[name], item) for name, item in value.items() if name in hints})
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(value)
-    return _untyped(value)
+def _restored(kind: type[R], document: Mapping[str, Any]) -> R:
+    values: dict[str, Any] = {}
+    for name, convert, optional in _converters(kind):
+        if name in document:
+            values[name] = convert(document[name])
+        elif not optional:
+            raise ValueError(f"a {kind.__name__} without {name!r}")
+    return kind(**values)
 
 
 @cache
-def _hints(kind: type) -> Mapping[str, Any]:
-    return get_type_hints(kind)
+def _converters(kind: type[Any]) -> tuple[tuple[str, Callable[[Any], Any], bool], ...]:
+    """Of each field its name, what makes its value from JSON, and whether it may be absent."""
+    hints = typing.get_type_hints(kind)
+    return tuple(
+        (
+            field.name,
+            _converter(hints[field.name]),
+            field.default is not MISSING or field.default_factory is not MISSING,
+        )
+        for field in fields(kind)
+    )
 
 
-def _untyped(value: Any) -> Any:
-    """A document inside a record: only numbers that are not finite need undoing."""
-    if isinstance(value, dict):
-        if len(value) == 1 and value.get("float") in _NOT_FINITE:
-            return _NOT_FINITE[value["float"]]
-        return {key: _untyped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_untyped(item) for item in value]
-    return value
+def _converter(hint: Any) -> Callable[[Any], Any]:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        (inner,) = (argument for argument in arguments if argument is not types.NoneType)
+        convert = _converter(inner)
+        return lambda value: None if value is None else convert(value)
+    if origin is tuple:
+        convert = _converter(arguments[0])
+        return lambda value: tuple(convert(each) for each in value)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return lambda value: _restored(hint, value)
+    if isinstance(hint, type) and issubclass(hint, datetime):
+        return datetime.fromisoformat
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint
+    return lambda value: value
