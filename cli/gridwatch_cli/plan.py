@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _DEFAULT_REGION = "us-east-1"
 _ACCOUNT = "123456789012"
 _NOTE = (
-    "planned offline: the versions of the data and of the training code are not known here, so the ten hex digits in the "
-    "names will be others, and account, buckets and role in a request are placeholders"
+    "planned offline: the versions of the data and of the training code are not known here, so the ten hex digits in "
+    "the names will be others, and account, buckets and role in a request are placeholders"
 )
 
 

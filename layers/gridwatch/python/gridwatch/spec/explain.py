@@ -52,9 +52,7 @@ def _problem(details: ErrorDetails) -> Problem:
     return Problem(path=path, found=shown(given), **_told(kind, context, path, details["msg"], given))
 
 
-def _told(  # noqa: PLR0911 - one return for each kind of error
-    kind: str, context: Mapping[str, Any], path: Path, message: str, given: object
-) -> dict[str, Any]:
+def _told(kind: str, context: Mapping[str, Any], path: Path, message: str, given: object) -> dict[str, Any]:
     match kind:
         case "string_pattern_mismatch":
             return _misnamed(path, given)

@@ -15,6 +15,7 @@ from gridwatch.spec.explain import problems_of
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, SpecError
 from gridwatch.spec.reading import Document, read_document
+from gridwatch.spec.salvage import independent, sound_part
 from gridwatch.spec.versions import check_version
 from gridwatch.state.records import Action, RulePolicy
 
@@ -36,15 +37,13 @@ def parse_spec(content: bytes, *, today: date) -> ParsedSpec:
     """Raises SpecError with all problems, in the order of the file's lines."""
     source = read_document(content)
     if not isinstance(source.value, dict):
-        raise SpecError(
-            [Problem(path=(), message="a spec is keys with values", line=1, column=1, advice="see docs/spec.md")]
-        )
-    spec = _validate(source)
-    problems, warnings = check_version(spec.algorithm.version, today)
-    problems += check(spec)
+        message, advice = "a spec is keys with values", "see docs/spec.md"
+        raise SpecError([Problem(path=(), message=message, line=1, column=1, advice=advice)])
+    spec = _validate(source, today)
+    problems, warnings = _checked(spec, today)
     if problems:
         raise SpecError(_in_order(source, problems))
-    return ParsedSpec(spec, tuple(_in_order(source, [*warnings, *warn(spec)])), source)
+    return ParsedSpec(spec, tuple(_in_order(source, warnings)), source)
 
 
 def policies_of(spec: ExperimentSpec) -> tuple[RulePolicy, ...]:
@@ -62,11 +61,21 @@ def normalized(spec: ExperimentSpec) -> dict[str, Any]:
     return spec.model_dump(mode="json")
 
 
-def _validate(source: Document) -> ExperimentSpec:
+def _validate(source: Document, today: date) -> ExperimentSpec:
     try:
         return ExperimentSpec.model_validate_json(json.dumps(source.value))
     except ValidationError as error:
-        raise SpecError(_in_order(source, problems_of(error))) from error
+        problems = problems_of(error)
+        sound = sound_part(source.value, error)
+        further = _checked(sound, today)[0] if sound else []
+        told = [*problems, *independent(further, problems)]
+        raise SpecError(_in_order(source, told)) from error
+
+
+def _checked(spec: ExperimentSpec, today: date) -> tuple[list[Problem], list[Problem]]:
+    """Problems and warnings that need more than one field."""
+    problems, warnings = check_version(spec.algorithm.version, today)
+    return [*problems, *check(spec)], [*warnings, *warn(spec)]
 
 
 def _in_order(source: Document, problems: Iterable[Problem]) -> list[Problem]:

@@ -1,0 +1,51 @@
+"""The spec's JSON Schema, for editors: `python -m gridwatch.spec.schema > docs/schema/experiment.schema.json`.
+
+It knows fields, types and choices. What holds between fields, XGBoost's hyperparameters and the rules' parameters are
+checked when a spec is planned.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from gridwatch.rules.catalogue import rule_names
+from gridwatch.spec.instance_types import INSTANCE_TYPES
+from gridwatch.spec.model import ExperimentSpec
+from gridwatch.spec.versions import SUPPORTED_UNTIL
+from gridwatch.spec.xgboost_parameters import PARAMETERS
+
+
+def experiment_schema() -> dict[str, Any]:
+    """JSON Schema, draft 2020-12. What is only suggested (instance types, hyperparameters) is listed as examples."""
+    schema = ExperimentSpec.model_json_schema(mode="validation")
+    definitions = schema["$defs"]
+    definitions["Algorithm"]["properties"]["version"]["enum"] = list(SUPPORTED_UNTIL)
+    definitions["RuleUse"]["properties"]["rule"]["enum"] = list(rule_names())
+    definitions["Resources"]["properties"]["instance_type"]["enum"] = list(INSTANCE_TYPES)
+    for field in ("hyperparameters", "grid"):
+        _suggest(schema["properties"][field])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "experiment.schema.json",
+        **schema,
+        "title": "Gridwatch experiment",
+    }
+
+
+def _suggest(field: dict[str, Any]) -> None:
+    """XGBoost's hyperparameters by name, for editors to complete, each with the schema of any value."""
+    for part in (field, *field.get("anyOf", ())):
+        for value in list(part.get("patternProperties", {}).values()):
+            part["properties"] = {
+                name: {**value, "description": f"XGBoost: {kind.allowed}"} for name, kind in PARAMETERS.items()
+            }
+
+
+def main() -> None:
+    sys.stdout.write(json.dumps(experiment_schema(), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
