@@ -31,7 +31,7 @@ SYNC := pip sync --quiet --require-hashes
 .PHONY: help setup layers synth lint format test demo bench lock clean
 
 help: ## list the commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## Environments -------------------------------------------------------------------------------------------------------
 
