@@ -13,6 +13,7 @@ from gridwatch_cli import experiments, local, queries, snapshots, submit
 from gridwatch_cli.context import connect
 from gridwatch_cli.demo.command import demo
 from gridwatch_cli.errors import CliError
+from gridwatch_cli.plan import plan
 
 app = typer.Typer(
     name="gridwatch",
@@ -42,6 +43,7 @@ def root(
 
 
 app.command("demo")(demo)
+app.command("plan")(plan)
 app.command("submit")(submit.submit)
 app.command("experiments")(experiments.experiments)
 app.command("status")(experiments.status)

@@ -21,7 +21,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(monkeypatch, "--help") == 0
     printed = capsys.readouterr().out
-    for command in ("demo", "local", "submit", "experiments", "status", "leaderboard", "query", "snapshot"):
+    for command in ("demo", "local", "plan", "submit", "experiments", "status", "leaderboard", "query", "snapshot"):
         assert f" {command} " in printed
 
 
