@@ -84,6 +84,16 @@ test: setup layers ## set everything up and run the tests
 
 # Suites that need environments of their own (test-image, test-interop, test-frameworks) follow here.
 
+.PHONY: test-image
+
+IMAGE_INPUTS := requirements/image-xgboost-3.2-0.txt scripts/image_environment.py scripts/find_python.py
+.venvs/image-xgboost-3.2-0.stamp: $(IMAGE_INPUTS) | $(VENV)/.stamp
+	$(BIN)/python -m scripts.image_environment
+	@touch $@
+
+test-image: setup .venvs/image-xgboost-3.2-0.stamp ## train as AWS's XGBoost 3.2-0 image does (Python 3.12), tensors to the local S3
+	$(BIN)/python -m pytest -q -rs tests/image
+
 ## Use ----------------------------------------------------------------------------------------------------------------
 
 demo: setup layers ## the whole loop on this machine: launch, watch, stop, report
@@ -98,6 +108,7 @@ lock: | $(UV) ## resolve every requirements file (UPGRADE=--upgrade takes newer 
 	$(COMPILE) $(UPGRADE) requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) $(UPGRADE) requirements/training-xgboost.in -c requirements/dev.txt -o requirements/training-xgboost.txt
 	for layer in $(LAYERS); do $(COMPILE) $(UPGRADE) layers/$$layer/requirements.in -c requirements/dev.txt -o layers/$$layer/requirements.txt; done
+	$(subst 3.11,3.12,$(COMPILE)) $(UPGRADE) --overrides requirements/image-xgboost-3.2-0.overrides requirements/image-xgboost-3.2-0.in -o requirements/image-xgboost-3.2-0.txt
 
 clean: ## remove everything that make has made
 	rm -rf $(VENV) .venvs layers/build cdk.out node_modules .pytest_cache .mypy_cache .ruff_cache

@@ -129,7 +129,8 @@ def test_a_training_logs_each_round_saves_its_tensors_and_leaves_a_model(contain
     lines = logged(out)
     assert list(lines) == list(range(6))
     assert list(lines[0]) == [
-        "train-error", "train-error@0.7", "train-logloss", "validation-error", "validation-error@0.7", "validation-logloss",
+        "train-error", "train-error@0.7", "train-logloss",
+        "validation-error", "validation-error@0.7", "validation-logloss",
     ]  # fmt: skip
     for name in lines[0]:
         saved = container.values(name)
@@ -263,7 +264,7 @@ def test_weights_stand_in_the_second_column(container: Container) -> None:
         ({"objective": "binary:logistic"}, "hyperparameter 'num_round' is required"),
         (
             {**BINARY, "eta": "fast"},
-            "hyperparameter 'eta' is 'fast', but must be a number of at least 0 and of at most 1",
+            "'eta' is 'fast', but must be a number of at least 0 and of at most 1",
         ),
         ({**BINARY, "num_rounds": 5}, "hyperparameter 'num_rounds' is unknown; allowed are "),
         ({**BINARY, "eval_metric": "erorr"}, "hyperparameter 'eval_metric' is 'erorr', but must be some of"),
