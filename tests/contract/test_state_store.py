@@ -292,6 +292,13 @@ class TestRuleEvaluations:
 
 
 class TestReactions:
+    def test_one_rule_stops_a_job(self, store: StateStore) -> None:
+        assert store.claim_stop("job", "loss") == "loss"
+        assert store.claim_stop("job", "finite") == "loss"
+        assert store.claim_stop("job", "loss") == "loss"
+        assert store.claim_stop("job2", "finite") == "finite"
+        assert store.list_reactions("job") == []
+
     def test_claimed_once(self, store: StateStore) -> None:
         assert store.claim_reaction(reaction()) == reaction()
         assert store.claim_reaction(reaction(action="alert", decided_at=T0 + SECOND)) == reaction()
@@ -320,6 +327,21 @@ class TestAlerts:
         assert [found.alert_id for found in store.unsent_alerts()] == ["c", "b"]
         assert store.get_alert("a") == sent
         assert store.add_alert(alert("a")) == sent
+
+    def test_leased_to_one_at_a_time(self, store: StateStore) -> None:
+        store.add_alert(alert())
+        until = T0 + 60 * SECOND
+        assert store.lease_alert("one", now=T0, until=until) == alert()
+        assert store.lease_alert("one", now=T0 + 59 * SECOND, until=until + until.resolution) is None
+        assert store.lease_alert("one", now=until, until=until + 60 * SECOND) == alert()
+        assert [found.alert_id for found in store.unsent_alerts()] == ["one"]
+        assert store.lease_alert("two", now=T0, until=until) is None
+
+    def test_a_sent_one_is_never_leased(self, store: StateStore) -> None:
+        store.add_alert(alert())
+        store.lease_alert("one", now=T0, until=T0 + SECOND)
+        store.mark_sent(alert(sent_at=T0, message_id="m"))
+        assert store.lease_alert("one", now=T0 + 9 * SECOND, until=T0 + 99 * SECOND) is None
 
 
 def test_a_large_evaluation_without_a_bucket_is_refused() -> None:

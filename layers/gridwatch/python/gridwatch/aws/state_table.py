@@ -7,11 +7,12 @@
 | JobRecord | `job#<job>` | `job` | | |
 | saved evaluation | `job#<job>` | `evaluation` | | |
 | RuleEvaluationRecord | `job#<job>` | `rule#<rule name>` | | |
+| the rule that stops | `job#<job>` | `stop` | | |
 | ReactionRecord | `job#<job>` | `reaction#<rule name>` | | |
 | AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until sent | created_at |
 
 Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials and rule evaluations, `version` of saved
-evaluations and `stored_at`, the key in S3 of those over 100 kB.
+evaluations and `stored_at`, the key in S3 of those over 100 kB, `rule` of stops, `leased_until` of alerts being sent.
 All keys and attributes are strings; every item also has its record as JSON and `schema`, the version of this layout
 (gridwatch.aws.table says how). The index projects all attributes and is sparse: what has no place in it is not in it.
 """
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -126,11 +128,16 @@ class StateTable:
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]:
         return [from_json(RuleEvaluationRecord, item.document) for item in self._table.below(_job(job_name), "rule#")]
 
+    def claim_stop(self, job_name: str, rule_name: str) -> str:
+        attributes = {"rule": rule_name, "schema": SCHEMA}
+        item = Item(pk=_job(job_name), sk="stop", document="{}", attributes=attributes)
+        return rule_name if self._table.put(item, condition=_NEW) else self._existing(item).attributes["rule"]
+
     def claim_reaction(self, record: ReactionRecord) -> ReactionRecord:
         item = _reaction_item(record)
         if self._table.put(item, condition=_NEW):
             return record
-        return from_json(ReactionRecord, self._existing(item))
+        return from_json(ReactionRecord, self._existing(item).document)
 
     def finish_reaction(self, record: ReactionRecord) -> None:
         self._table.put(_reaction_item(record))
@@ -142,11 +149,22 @@ class StateTable:
         item = _alert_item(alert)
         if self._table.put(item, condition=_NEW):
             return alert
-        return from_json(AlertRecord, self._existing(item))
+        return from_json(AlertRecord, self._existing(item).document)
 
     def get_alert(self, alert_id: str) -> AlertRecord | None:
         item = self._table.get(f"alert#{alert_id}", "alert")
         return from_json(AlertRecord, item.document) if item else None
+
+    def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
+        item = self._table.get(f"alert#{alert_id}", "alert")
+        if item is None:
+            return None
+        alert, seen = from_json(AlertRecord, item.document), item.attributes["leased_until"]
+        if alert.sent_at is not None or seen > moment_text(now):
+            return None
+        leased = _alert_item(alert, leased_until=moment_text(until))
+        # Sending ends the lease, so one that is as it was read also says that nobody has sent it meanwhile.
+        return alert if self._table.put(leased, condition="leased_until = :seen", values={":seen": seen}) else None
 
     def mark_sent(self, alert: AlertRecord) -> None:
         self._table.put(_alert_item(alert))
@@ -154,11 +172,11 @@ class StateTable:
     def unsent_alerts(self) -> Sequence[AlertRecord]:
         return [from_json(AlertRecord, item.document) for item in self._table.indexed("alerts#unsent")]
 
-    def _existing(self, item: Item) -> str:
+    def _existing(self, item: Item) -> Item:
         kept = self._table.get(item.pk, item.sk)
         if kept is None:  # only expiry or a person's hand removes items
             raise ConflictError(f"{item.pk} {item.sk} was removed meanwhile")
-        return kept.document
+        return kept
 
     def _large_states(self) -> RuleStateBucket:
         if self._rule_states is None:
@@ -198,6 +216,9 @@ def _reaction_item(record: ReactionRecord) -> Item:
     return _item(_job(record.job_name), f"reaction#{record.rule_name}", record)
 
 
-def _alert_item(alert: AlertRecord) -> Item:
-    unsent = ("alerts#unsent", moment_text(alert.created_at)) if alert.sent_at is None else None
-    return _item(f"alert#{alert.alert_id}", "alert", alert, index=unsent)
+def _alert_item(alert: AlertRecord, leased_until: str = "") -> Item:
+    """The lease is empty before the first and "sent" after the last."""
+    sent = alert.sent_at is not None
+    unsent = None if sent else ("alerts#unsent", moment_text(alert.created_at))
+    lease = "sent" if sent else leased_until
+    return _item(f"alert#{alert.alert_id}", "alert", alert, index=unsent, leased_until=lease)

@@ -1,7 +1,7 @@
 """One DynamoDB table of JSON documents: reading, writing under a condition, and areas of it page by page.
 
 Items have the keys `pk` and `sk`, what conditions and the index `gsi1` (`gsi1pk`, `gsi1sk`) need as strings of their
-own, and the record itself as one JSON text in `document`: numbers keep every bit, which DynamoDB's own would not, and no
+own, and the record as one JSON text in `document`: numbers keep every bit, which DynamoDB's own would not, and no
 nesting or empty value is refused. A text over 64 kB is kept compressed, in `packed`: DynamoDB takes 400 kB an item.
 """
 

@@ -49,6 +49,10 @@ class SageMakerTraining:
                 tags.update((tag["Key"], tag["Value"]) for tag in page["Tags"])
         return tags
 
+    def tag_job(self, arn: str, tags: Mapping[str, str]) -> None:
+        with translated():
+            self._sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": key, "Value": tags[key]} for key in tags])
+
     def stop_job(self, job_name: str) -> bool:
         try:
             with translated():

@@ -79,6 +79,10 @@ class TrainingService(Protocol):
 
     def job_tags(self, arn: str) -> Mapping[str, str]: ...
 
+    def tag_job(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Add the tags, replacing those of the same keys."""
+        ...
+
     def stop_job(self, job_name: str) -> bool:
         """Ask the job to stop; False when it was already over or stopping. NotFoundError when there is none."""
         ...

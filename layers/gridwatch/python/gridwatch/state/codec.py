@@ -61,7 +61,7 @@ def _restored(kind: type[R], document: Mapping[str, Any]) -> R:
 
 
 @cache
-def _converters(kind: type[Any]) -> tuple[tuple[str, Callable[[Any], Any], bool], ...]:
+def _converters(kind: Any) -> tuple[tuple[str, Callable[[Any], Any], bool], ...]:
     """Of each field its name, what makes its value from JSON, and whether it may be absent."""
     hints = typing.get_type_hints(kind)
     return tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from gridwatch.state.records import (
@@ -26,8 +27,10 @@ class MemoryStore:
         self.jobs: dict[str, JobRecord] = {}
         self.evaluations: dict[str, SavedEvaluation] = {}
         self.rule_evaluations: dict[tuple[str, str], RuleEvaluationRecord] = {}
+        self.stops: dict[str, str] = {}
         self.reactions: dict[tuple[str, str], ReactionRecord] = {}
         self.alerts: dict[str, AlertRecord] = {}
+        self.leases: dict[str, datetime] = {}
 
     def put_experiment(self, record: ExperimentRecord) -> bool:
         kept = self.experiments.get(record.name)
@@ -90,6 +93,9 @@ class MemoryStore:
         mine = (record for record in self.rule_evaluations.values() if record.job_name == job_name)
         return sorted(mine, key=lambda record: record.rule_name)
 
+    def claim_stop(self, job_name: str, rule_name: str) -> str:
+        return self.stops.setdefault(job_name, rule_name)
+
     def claim_reaction(self, record: ReactionRecord) -> ReactionRecord:
         return self.reactions.setdefault((record.job_name, record.rule_name), record)
 
@@ -105,6 +111,14 @@ class MemoryStore:
 
     def get_alert(self, alert_id: str) -> AlertRecord | None:
         return self.alerts.get(alert_id)
+
+    def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
+        alert = self.alerts.get(alert_id)
+        leased = self.leases.get(alert_id)
+        if alert is None or alert.sent_at is not None or (leased is not None and leased > now):
+            return None
+        self.leases[alert_id] = until
+        return alert
 
     def mark_sent(self, alert: AlertRecord) -> None:
         self.alerts[alert.alert_id] = alert

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from gridwatch.state.records import (
@@ -95,6 +96,10 @@ class EvaluationStore(Protocol):
 
 
 class ReactionStore(Protocol):
+    def claim_stop(self, job_name: str, rule_name: str) -> str:
+        """Keep which rule stops the job: the first that asks. Returns that rule, ours or the earlier."""
+        ...
+
     def claim_reaction(self, record: ReactionRecord) -> ReactionRecord:
         """Keep the record if there is none for its (job, rule); returns the one that is kept, ours or the earlier."""
         ...
@@ -112,6 +117,13 @@ class AlertStore(Protocol):
         ...
 
     def get_alert(self, alert_id: str) -> AlertRecord | None: ...
+
+    def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
+        """Take the alert for sending: nobody else gets it before `until`, unless it is sent.
+
+        None when it is sent already or somebody else's lease lasts beyond `now`, and when there is no such alert.
+        """
+        ...
 
     def mark_sent(self, alert: AlertRecord) -> None:
         """Replace the alert by one with `sent_at` and `message_id`."""

@@ -1,0 +1,116 @@
+"""The statuses of a job's rules as events: our own `Gridwatch Rule Status Change`, and SageMaker's state change event.
+
+Both carry Debugger's fields (API: DebugRuleEvaluationStatus), so one parser reads them. docs/events.md describes ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from gridwatch.events import training_job
+from gridwatch.state.records import RuleEvaluationRecord
+from gridwatch.verdicts.status import RuleStatus
+
+SOURCE = "gridwatch"
+DETAIL_TYPE = "Gridwatch Rule Status Change"
+VERSION = "1"
+_LISTS = ("DebugRuleEvaluationStatuses", "ProfilerRuleEvaluationStatuses")
+_STEP = re.compile(r"\bat step (\d+)\b")
+
+
+class EventBus(Protocol):
+    """Where our own events go."""
+
+    def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
+        """Raises TransientError or PermanentError when the bus did not take it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReport:
+    """What one rule says of a job. `finding` as in gridwatch.rules.finding, with the rule's `curve` where known."""
+
+    rule_name: str
+    status: RuleStatus
+    details: str = ""
+    finding: Mapping[str, Any] | None = None
+
+    @property
+    def step(self) -> int | None:
+        """The step at which it fired; Debugger says it in its details only."""
+        if self.finding is not None and self.finding.get("step") is not None:
+            return int(self.finding["step"])
+        found = _STEP.search(self.details)
+        return int(found[1]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRuleStatuses:
+    """All rules that an event speaks of."""
+
+    job_name: str
+    reports: tuple[RuleReport, ...]
+
+
+def rule_statuses(event: Mapping[str, Any]) -> JobRuleStatuses | None:
+    """None for another event, and for a state change without rules. Statuses that are not known are left out.
+
+    Raises ValueError when the event is ours or SageMaker's but not of the documented shape.
+    """
+    kinds = ((SOURCE, DETAIL_TYPE), ("aws.sagemaker", training_job.DETAIL_TYPE))
+    if (event.get("source"), event.get("detail-type")) not in kinds:
+        return None
+    try:
+        detail = event["detail"]
+        findings = {found["RuleConfigurationName"]: found["Finding"] for found in detail.get("Findings") or ()}
+        reports = [
+            RuleReport(
+                entry["RuleConfigurationName"],
+                RuleStatus(entry["RuleEvaluationStatus"]),
+                (entry.get("StatusDetails") or "").strip(),
+                findings.get(entry["RuleConfigurationName"]),
+            )
+            for key in _LISTS
+            for entry in detail.get(key) or ()
+            if entry.get("RuleEvaluationStatus") in set(RuleStatus)
+        ]
+        return JobRuleStatuses(detail["TrainingJobName"], tuple(reports)) if reports else None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{event['detail-type']} of an unknown shape: {error!r}") from error
+
+
+def status_change_detail(
+    job_name: str, job_arn: str | None, experiment: str, trial_id: str, records: Sequence[RuleEvaluationRecord]
+) -> dict[str, Any]:
+    """The detail of our event: all rules of the job as they stand, and what they found."""
+    return {
+        "Version": VERSION,
+        "TrainingJobName": job_name,
+        **({"TrainingJobArn": job_arn} if job_arn else {}),
+        "Experiment": experiment,
+        "Trial": trial_id,
+        "DebugRuleEvaluationStatuses": [_status(record) for record in records],
+        "Findings": [
+            {"RuleConfigurationName": record.rule_name, "Finding": dict(record.finding)}
+            for record in records
+            if record.finding is not None
+        ],
+    }
+
+
+def _status(record: RuleEvaluationRecord) -> dict[str, Any]:
+    return {
+        "RuleConfigurationName": record.rule_name,
+        "RuleEvaluationStatus": record.status,
+        **({"StatusDetails": record.details} if record.details else {}),
+        "LastModifiedTime": _milliseconds(record.updated_at),
+    }
+
+
+def _milliseconds(moment: datetime) -> int:
+    """As in SageMaker's events."""
+    return round(moment.timestamp() * 1000)

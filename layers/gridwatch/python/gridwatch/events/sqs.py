@@ -1,0 +1,35 @@
+"""What Lambda hands over from an SQS queue, and the partial answer: only what failed comes again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedBody:
+    """One message: an event that EventBridge put there, or a message of ours."""
+
+    message_id: str
+    text: str
+
+    def parsed(self) -> Mapping[str, Any]:
+        """Raises ValueError when it is no JSON object."""
+        body = json.loads(self.text)
+        if not isinstance(body, dict):
+            raise ValueError(f"message {self.message_id} holds no JSON object")
+        return body
+
+
+def queued_bodies(event: Mapping[str, Any]) -> list[QueuedBody]:
+    """The messages of the batch; an event that was not queued counts as one without an id."""
+    if "Records" not in event:
+        return [QueuedBody("", json.dumps(event))]
+    return [QueuedBody(record["messageId"], record["body"]) for record in event["Records"]]
+
+
+def partial_response(failed: Iterable[str]) -> dict[str, Any]:
+    """Lambda's ReportBatchItemFailures: these messages stay in the queue, the others are done."""
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
