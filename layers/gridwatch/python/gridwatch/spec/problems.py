@@ -95,7 +95,9 @@ def shown(value: object) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """The advice that names the closest of the known names, if any is close."""
-    close = difflib.get_close_matches(name[:100], list(known), n=1, cutoff=0.6)
+    names = list(known)
+    begun = [candidate for candidate in names if len(name) >= 3 and candidate.startswith(name)]
+    close = begun if len(begun) == 1 else difflib.get_close_matches(name[:100], names, n=1, cutoff=0.6)
     return f"did you mean {close[0]}?" if close else None
 
 

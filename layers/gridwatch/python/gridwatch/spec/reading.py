@@ -18,7 +18,7 @@ from gridwatch.spec.scalars import ScalarError, resolve
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
-MAX_NODES = 50_000
+MAX_NODES = 20_000  # twice the trials that an experiment may have
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXT_TAG = "tag:yaml.org,2002:str"

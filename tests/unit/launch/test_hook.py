@@ -1,0 +1,72 @@
+"""What the hook is told to save: what is asked for, and what rules need so that none of them is blind."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from gridwatch.launch.hook import MAX_VALUE, environment, hook_document
+from gridwatch.state.records import RulePolicy
+
+
+def policy(rule: str, **parameters: Any) -> RulePolicy:
+    return RulePolicy(name=rule, rule=rule, parameters=parameters)
+
+
+def collections(document: dict[str, Any]) -> dict[str, dict[str, str]]:
+    return {item["CollectionName"]: item["CollectionParameters"] for item in document["CollectionConfigurations"]}
+
+
+def test_without_rules_exactly_what_is_asked_for_is_saved() -> None:
+    document = hook_document({"metrics": {"save_interval": "5"}}, [])
+    assert document == {
+        "HookParameters": {},
+        "CollectionConfigurations": [{"CollectionName": "metrics", "CollectionParameters": {"save_interval": "5"}}],
+    }
+
+
+def test_what_a_rule_looks_at_is_saved_as_often_as_it_looks() -> None:
+    rule = policy("LossNotDecreasing", collection_names="metrics", num_steps=2)
+    saved = collections(hook_document({}, [rule]))
+    assert saved["metrics"]["save_interval"] == "2"
+    assert saved["losses"]["save_interval"] == "2"
+
+
+def test_a_rule_that_looks_seldom_still_has_the_hooks_own_interval() -> None:
+    saved = collections(hook_document({}, [policy("LossNotDecreasing", num_steps=500)]))
+    assert saved["losses"]["save_interval"] == "10"
+
+
+def test_what_was_asked_for_is_not_changed_by_a_rule() -> None:
+    rule = policy("LossNotDecreasing", collection_names="metrics", num_steps=2)
+    saved = collections(hook_document({"metrics": {"save_interval": "50", "start_step": "7"}}, [rule]))
+    assert saved["metrics"] == {"save_interval": "50", "start_step": "7"}
+
+
+def test_of_two_rules_the_more_frequent_one_decides() -> None:
+    rules = [policy("LossNotDecreasing", num_steps=8), policy("LossNotDecreasing", num_steps=3)]
+    assert collections(hook_document({}, rules))["losses"]["save_interval"] == "3"
+
+
+def test_tensors_found_by_name_become_a_collection_of_their_own() -> None:
+    rule = policy("LossNotDecreasing", tensor_regex="train-.*,^valid", num_steps=4)
+    saved = collections(hook_document({}, [rule]))
+    assert saved["LossNotDecreasing_tensors"] == {"include_regex": "(?:train-.*)|(?:^valid)", "save_interval": "4"}
+
+
+def test_a_rule_that_looks_at_everything_has_everything_saved() -> None:
+    assert hook_document({}, [policy("ExplodingTensor")])["HookParameters"] == {"save_all": "true"}
+
+
+def test_a_long_document_is_cut_into_values_that_sagemaker_takes() -> None:
+    document = hook_document({f"c{n}": {"include_regex": "\u00e4" * 100} for n in range(8)}, [])
+
+    variables = environment(document)
+
+    assert list(variables) == [
+        "GRIDWATCH_HOOK_CONFIG",
+        *(f"GRIDWATCH_HOOK_CONFIG_{n}" for n in range(1, len(variables))),
+    ]
+    assert len(variables) > 5
+    assert all(len(value) <= MAX_VALUE for value in variables.values())
+    assert json.loads("".join(variables.values())) == document

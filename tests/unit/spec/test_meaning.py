@@ -1,0 +1,118 @@
+"""What a right spec means: short forms, defaults, and the schema that editors use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import jsonschema
+import pytest
+import yaml
+
+from gridwatch.spec.instance_types import INSTANCE_TYPES
+from gridwatch.spec.metrics import evaluation_metrics, reported_metrics
+from gridwatch.spec.parse import normalized, policies_of
+from gridwatch.spec.schema import experiment_schema
+from gridwatch.spec.xgboost_parameters import DEFAULT_METRICS, METRICS, OBJECTIVES, known_metric
+from gridwatch.state.records import Action
+from tests.unit.spec.specs import EXAMPLES, blobs, parsed
+
+ROOT = Path(__file__).resolve().parents[3]
+SCHEMA = ROOT / "docs" / "schema" / "experiment.schema.json"
+ALL_EXAMPLES = sorted(EXAMPLES.glob("*.yaml"))
+
+
+def test_json_and_yaml_mean_the_same() -> None:
+    assert parsed(json.dumps(blobs())).spec == parsed(blobs()).spec
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [(90, 90), ("90s", 90), ("90m", 5400), ("1h30m", 5400), ("2d", 172_800), ("1h 5s", 3605)]
+)
+def test_a_runtime_is_seconds_or_a_duration(written: Any, seconds: int) -> None:
+    document = blobs()
+    document["resources"]["max_runtime"] = written
+    assert parsed(document).spec.resources.max_runtime == seconds
+
+
+def test_several_metrics_may_be_a_list() -> None:
+    assert parsed(blobs()).spec.hyperparameters["eval_metric"] == "error,logloss"
+
+
+def test_values_keep_their_types() -> None:
+    document = blobs()
+    document["grid"]["gamma"] = [3, 4.0, 4.5]
+    del document["grid"]["eta"]
+    spec = parsed(document | {"grid": {"gamma": [3, 4.5], "num_round": [10]}}).spec
+    assert [type(value) for value in spec.factors["gamma"]] == [int, float]
+
+
+def test_the_normalized_document_is_a_spec_of_the_same_meaning() -> None:
+    document = normalized(parsed(blobs()).spec)
+    assert document["limits"] == {"parallel_jobs": 4, "trials": 16}
+    assert document["hypothesis"]["text"].startswith("Shallow trees")
+    without_nothing = json.loads(
+        json.dumps(document), object_hook=lambda o: {k: v for k, v in o.items() if v is not None}
+    )
+    assert normalized(parsed(without_nothing).spec) == document
+
+
+def test_rules_become_policies_with_names_of_their_own() -> None:
+    document = blobs()
+    document["rules"] = [
+        {"rule": "LossNotDecreasing", "on_issue": "stop", "parameters": {"num_steps": 2}},
+        {"rule": "LossNotDecreasing", "name": "slow", "parameters": {"num_steps": 50}},
+    ]
+    first, second = policies_of(parsed(document).spec)
+    assert (first.name, first.on_issue, first.parameters) == ("LossNotDecreasing", Action.STOP, {"num_steps": 2})
+    assert (second.name, second.rule, second.on_issue) == ("slow", "LossNotDecreasing", Action.ALERT)
+
+
+def test_the_reported_metrics_follow_eval_metric_or_the_objective() -> None:
+    assert evaluation_metrics({"eval_metric": "error@0.7, auc"}, {}) == ("error@0.7", "auc")
+    assert evaluation_metrics({"objective": "multi:softmax"}, {}) == ("mlogloss",)
+    assert evaluation_metrics({}, {}) == ("rmse",)
+    assert evaluation_metrics({}, {"eval_metric": ["error", "auc,error"]}) == ("error", "auc")
+    assert reported_metrics(("error",), ["validation", "train", "other"]) == ("train-error", "validation-error")
+    assert reported_metrics(("error",), ["train"]) == ("train-error",)
+
+
+def test_every_objective_has_a_metric_that_is_known() -> None:
+    assert set(DEFAULT_METRICS) == set(OBJECTIVES)
+    assert all(known_metric(name) for name in DEFAULT_METRICS.values())
+    assert all(known_metric(f"{name}@5-") for name in METRICS)
+
+
+def test_the_instance_types_are_those_of_sagemaker() -> None:
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    assert set(INSTANCE_TYPES) == set(model.shape_for("TrainingInstanceType").enum)
+
+
+def test_the_committed_schema_is_current() -> None:
+    current = json.loads(SCHEMA.read_text())
+    assert current == experiment_schema(), "run: python -m gridwatch.spec.schema > docs/schema/experiment.schema.json"
+
+
+@pytest.mark.parametrize("example", ALL_EXAMPLES, ids=lambda path: path.stem)
+def test_the_schema_accepts_every_example_and_each_points_to_it(example: Path) -> None:
+    text = example.read_text()
+    jsonschema.Draft202012Validator(experiment_schema()).validate(yaml.safe_load(text))
+    assert text.startswith("# yaml-language-server: $schema=../docs/schema/experiment.schema.json\n")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"nam": 1},
+        {"name": "a_b"},
+        {"grid": {}},
+        {"grid": {"eta": []}},
+        {"rules": [{"rule": "X"}]},
+        {"limits": {"trials": 0}},
+    ],
+)
+def test_the_schema_refuses_what_the_spec_refuses(change: dict[str, Any]) -> None:
+    validator = jsonschema.Draft202012Validator(experiment_schema())
+    assert not validator.is_valid(blobs() | change)

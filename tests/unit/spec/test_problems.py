@@ -1,0 +1,192 @@
+"""What is wrong with a spec: found all at once, with line, field, what was found, what is allowed and what to do."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from gridwatch.spec.problems import SpecError
+from tests.unit.spec.specs import blobs, only_problem, parsed, problems
+
+Document = dict[str, Any]
+
+
+def changed(path: str, value: Any) -> Document:
+    """The example with one field set (or, with None, taken out)."""
+    document = blobs()
+    *sections, name = path.split(".")
+    section = document
+    for step in sections:
+        section = section.setdefault(step, {})
+    if value is None:
+        del section[name]
+    else:
+        section[name] = value
+    return document
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field", "says"),
+    [
+        ("nam", "x", "nam", "did you mean name?"),
+        ("name", "blobs_1", "name", "did you mean blobs-1?"),
+        ("name", "a" * 65, "name", "at most 64 characters"),
+        ("name", "-a", "name", "letters, digits and hyphens"),
+        ("name", None, "name", "required and missing"),
+        ("objective", None, "objective", "required and missing"),
+        ("objective.direction", "min", "objective.direction", "did you mean minimize?"),
+        ("objective.metric", "validation:error", "objective.metric", "did you mean validation-error?"),
+        ("algorithm.name", "xgbost", "algorithm.name", "'xgboost'"),
+        ("algorithm.version", "3.0-5", "algorithm.version", "2026-11-17"),
+        ("algorithm.version", "3.0-5", "algorithm.version", "3.2-0 replaces it"),
+        ("algorithm.version", "1.7-1", "algorithm.version", "3.2-0 replaces it"),
+        ("algorithm.version", "4.0-1", "algorithm.version", "is no version"),
+        ("algorithm.version", 3.2, "algorithm.version", "allowed: a text"),
+        ("data.train", None, "data", "there is no train channel"),
+        ("data.train.uri", "/etc/passwd", "data.train.uri", "s3://bucket/prefix"),
+        ("data.train.uri", "../status/x", "data.train.uri", "leaves data/"),
+        ("data.train.uri", "https://x/y", "data.train.uri", "neither"),
+        ("data.train.uri", "s3://", "data.train.uri", "is not an S3 address"),
+        ("data.train.content_typ", "x", "data.train.content_typ", "did you mean content_type?"),
+        ("hyperparameters.max_dept", 3, "hyperparameters.max_dept", "did you mean max_depth?"),
+        ("hyperparameters.skip_drop", 1.5, "hyperparameters.skip_drop", "numbers from 0 to 1"),
+        ("hyperparameters.max_leaves", 2.5, "hyperparameters.max_leaves", "whole numbers from 0"),
+        ("hyperparameters.booster", "gbtre", "hyperparameters.booster", "did you mean gbtree?"),
+        ("hyperparameters.objective", "binary:logistics", "hyperparameters.objective", "did you mean binary:logistic?"),
+        ("hyperparameters.eval_metric", ["error", "logloss", "acuracy"], "hyperparameters.eval_metric", "no metric"),
+        ("hyperparameters.eval_metric", ["error", "accuracy"], "hyperparameters.eval_metric", "AWS's own"),
+        ("hyperparameters.seed", {"a": 1}, "hyperparameters.seed", "must be one value"),
+        ("hyperparameters.seed", [1, 2], "hyperparameters.seed", "several values go under grid"),
+        ("hyperparameters.max_depth", 3, "grid.max_depth", "also under hyperparameters"),
+        ("hyperparameters.interaction_constraints", "x" * 2_499, "hyperparameters.interaction_constraints", "2,500"),
+        ("grid", {}, "grid", "is empty"),
+        ("grid.eta", [], "grid.eta", "is empty"),
+        ("grid.eta", 0.2, "grid.eta", "one value is a list of one: [value]"),
+        ("grid.eta", [0.2, 0.2], "grid.eta[1]", "twice"),
+        ("grid.eta", [0.2, [0.3]], "grid.eta[1]", "must be one value"),
+        ("grid.eta", [0.2, 3], "grid.eta[1]", "numbers from 0 to 1"),
+        ("grid.num_round", None, "hyperparameters", "num_round is missing"),
+        ("limits.trials", 7, "grid", "8 trials (2 x 1 x 2 x 1 x 1 x 2)"),
+        ("limits.trials", 10_001, "limits.trials", "at most 10,000"),
+        ("limits.parallel_jobs", 0, "limits.parallel_jobs", "at least 1"),
+        ("resources.instance_type", "ml.m5.larg", "resources.instance_type", "did you mean ml.m5.large?"),
+        ("resources.max_runtime", "1h90", "resources.max_runtime", '"1h30m"'),
+        ("resources.max_runtime", 29 * 86_400, "resources.max_runtime", "28 days"),
+        ("resources.volume_gb", True, "resources.volume_gb", "a whole number"),
+        ("collect.metrics.save_interval", 0, "collect.metrics.save_interval", "at least 1"),
+        ("collect.metrics.save_intervall", 2, "collect.metrics.save_intervall", "did you mean save_interval?"),
+        ("rules", [{"rule": "LossNotDecreesing"}], "rules[0].rule", "did you mean LossNotDecreasing?"),
+        (
+            "rules",
+            [{"rule": "LossNotDecreasing", "on_issue": "kill"}],
+            "rules[0].on_issue",
+            "'stop', 'alert' or 'record'",
+        ),
+        (
+            "rules",
+            [{"rule": "LossNotDecreasing", "parameters": {"num_step": 2}}],
+            "rules[0].parameters.num_step",
+            "num_steps",
+        ),
+        (
+            "rules",
+            [{"rule": "LossNotDecreasing", "parameters": {"num_steps": 0}}],
+            "rules[0].parameters.num_steps",
+            "at least 1",
+        ),
+        ("rules", [{"rule": "LossNotDecreasing"}] * 2, "rules[1]", "give each a name of its own"),
+        ("tags", {"aws:x": "1"}, "tags.aws:x", "reserved"),
+        ("tags", {"owner": "1"}, "tags.owner", "keep one of the two"),
+        ("owner", "a;b", "owner", "characters that SageMaker refuses"),
+        ("hypothesis", {"text": "x", "expression": "eta >"}, "hypothesis.expression", "is not a CEL expression"),
+        ("hypothesis", 3, "hypothesis", "wrong type"),
+        ("revision", -1, "revision", "at least 0"),
+    ],
+)
+def test_one_thing_wrong_is_one_problem_that_says_what_to_do(path: str, value: Any, field: str, says: str) -> None:
+    problem = only_problem(changed(path, value))
+
+    assert problem.field == field
+    assert problem.line is not None
+    assert says in problem.as_text("blobs.yaml")
+
+
+def test_a_problem_names_its_line_and_column() -> None:
+    text = "name: blobs\nobjective:\n  metric: train-error\n  direction: down\n"
+    found = {problem.field: problem for problem in problems(text)}
+    direction = found["objective.direction"]
+    assert (direction.line, direction.column) == (4, 3)
+    assert direction.as_text("a.yaml").startswith("a.yaml:4:3: objective.direction: is not one of the choices; found")
+
+
+def test_all_problems_are_told_not_the_first() -> None:
+    document = blobs()
+    document["objectiv"] = 1
+    document["algorithm"]["version"] = "1.7-1"
+    document["limits"]["trials"] = 0
+    document["resources"]["instance_type"] = "m5.large"
+    document["rules"] = [{"rule": "Nothing"}, {"rule": "LossNotDecreasing", "on_issue": "x"}]
+
+    fields = {problem.field for problem in problems(document)}
+
+    assert fields == {
+        "objectiv", "algorithm.version", "limits.trials", "resources.instance_type", "rules[0].rule",
+        "rules[1].on_issue",
+    }  # fmt: skip
+
+
+def test_a_wrong_field_is_not_blamed_for_others() -> None:
+    document = blobs()
+    document["grid"]["num_round"] = []  # num_round is not missing because of it
+    document["hyperparameters"]["eval_metric"] = {"a": 1}  # and the objective's metric not unknown
+
+    assert {problem.field for problem in problems(document)} == {"grid.num_round", "hyperparameters.eval_metric"}
+
+
+def test_a_grid_is_counted_without_making_its_points() -> None:
+    document = blobs()
+    document["grid"] = {name: list(range(1, 1000)) for name in ("max_depth", "max_leaves", "num_round", "seed")}
+
+    assert "996,005,996,001 trials" in (only_problem(document).found or "")
+
+
+def test_too_many_hyperparameters_are_counted_with_those_of_script_mode() -> None:
+    document = blobs()
+    document["hyperparameters"] |= {f"unknown_{number}": 1 for number in range(88)}
+    found = problems(document)
+    assert any(problem.message == "too many hyperparameters" and problem.found == "96" for problem in found)
+    del document["hyperparameters"]["unknown_0"]
+    assert not any(problem.message == "too many hyperparameters" for problem in problems(document))
+
+
+def test_a_version_past_its_support_warns_while_there_is_none_to_replace_it() -> None:
+    assert parsed(blobs(), date(2027, 5, 13)).warnings == ()
+    (warning,) = parsed(blobs(), date(2027, 5, 14)).warnings
+    assert "2027-05-13" in warning.message
+
+
+def test_what_is_hardly_meant_is_a_warning() -> None:
+    document = blobs()
+    document["hyperparameters"]["predictor"] = "cpu_predictor"
+    document["resources"]["instance_count"] = 2
+    del document["data"]["validation"]
+    document["objective"]["metric"] = "train-error"
+
+    fields = {warning.field for warning in parsed(document).warnings}
+
+    assert fields == {"hyperparameters.predictor", "resources.instance_count", "data"}
+
+
+def test_thousands_of_problems_are_cut() -> None:
+    with pytest.raises(SpecError) as caught:
+        parsed({f"unknown-{number}": 1 for number in range(3000)})
+    assert len(caught.value.problems) == 100
+    assert "and 2904 more" in caught.value.as_text("x")
+    assert caught.value.as_document()["count"] == 3004
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "just words", "3", "null"])
+def test_a_document_that_is_no_spec_is_one_problem(text: str) -> None:
+    assert only_problem(text).message == "a spec is keys with values"
