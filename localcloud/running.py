@@ -68,6 +68,7 @@ class RunningCloud:
     def _plug_in(self) -> None:
         gateway.add_sagemaker(self._sagemaker.handle)
         gateway.on_reset(lambda: self._sagemaker.close(5))
+        gateway.complete_s3_events()
         athena.improve_athena()
         lambdas.deliver_asynchronously()
         cache = CodeCache((self._settings.state_dir or self._scratch) / "lambda-code")

@@ -3,16 +3,18 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from ministack import app
 from ministack.core import responses, router
-from ministack.services import eventbridge, iam
+from ministack.services import eventbridge, iam, s3
 
 Response = tuple[int, dict[str, str], bytes]
 Handle = Callable[[str, str, Mapping[str, str], str, bytes], Response]
+_OBJECT_VERSION: ContextVar[str | None] = ContextVar("_OBJECT_VERSION", default=None)
 
 
 def add_sagemaker(handle: Handle) -> None:
@@ -46,6 +48,29 @@ def put_event(account: str, region: str, entry: Mapping[str, Any]) -> None:
     loop = app._MAIN_LOOP
     if loop is not None and not loop.is_closed():
         loop.call_soon_threadsafe(deliver)
+
+
+def complete_s3_events() -> None:
+    """Put the object's version into S3's events: MiniStack has it for classic notifications, not for EventBridge."""
+    fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event
+
+    def fire_with_version(*arguments: Any, **options: Any) -> None:
+        token = _OBJECT_VERSION.set(options.get("version_id"))
+        try:
+            fire(*arguments, **options)
+        finally:
+            _OBJECT_VERSION.reset(token)
+
+    def dispatch_complete(event: dict[str, Any], view: Any = None) -> None:
+        version = _OBJECT_VERSION.get()
+        if version and event["Source"] == "aws.s3":
+            detail = json.loads(event["Detail"])
+            detail["object"]["version-id"] = version
+            event = {**event, "Detail": json.dumps(detail)}
+        dispatch(event, view)
+
+    s3._fire_s3_event = fire_with_version
+    eventbridge._dispatch_event = dispatch_complete
 
 
 def role_trusts(role_arn: str, service: str) -> bool:

@@ -17,6 +17,7 @@ from localcloud import LocalCloud
 T = TypeVar("T")
 TRAINER = "123456789012.dkr.ecr.us-east-1.amazonaws.com/tiny-trainer:1"
 EVALUATOR = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sagemaker-debugger-rules:latest"
+SCRIPT_IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/script-mode:1"
 BUCKET = "data"
 
 _TRAINER_SCRIPT = """
@@ -152,6 +153,8 @@ def write_images(folder: Path) -> Path:
         path = folder / f"{kind}.py"
         path.write_text(textwrap.dedent(script))
         entries.append({"image": image, "kind": kind, "command": [sys.executable, str(path)]})
+    script_mode = [sys.executable, "{package}/images/script_mode.py"]
+    entries.append({"image": SCRIPT_IMAGE, "kind": "training", "command": script_mode})
     target = folder / "images.json"
     target.write_text(json.dumps({"images": entries}))
     return target
