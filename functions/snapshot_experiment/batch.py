@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gridwatch.clock import Clock
-from gridwatch.failures import PermanentError
 from gridwatch.tables.facts import Stamp
 from snapshot_experiment.requests import Batch
-from snapshot_experiment.snapshot import SnapshotReport
+from snapshot_experiment.snapshot import SnapshotReport, UnknownExperimentError
 
 
 class Snapshots(Protocol):
@@ -71,7 +70,7 @@ class BatchRunner:
         stamp = Stamp(f"{now:%Y%m%dT%H%M%SZ}-{self.request_id[:8]}", now)
         try:
             self.journal.taken(self.snapshots.take(experiment, stamp))
-        except PermanentError as error:
+        except UnknownExperimentError as error:
             self.journal.refused(experiment, str(error))
         except Exception as error:  # noqa: BLE001  the edge: one experiment's failure is not the others'
             self.journal.failed(experiment, error)

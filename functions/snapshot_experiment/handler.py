@@ -15,11 +15,12 @@ from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.table_bucket import S3TableBucket
 from gridwatch.aws.tensor_source import S3Source
 from gridwatch.clock import SystemClock
+from gridwatch.events.sqs import partial_response
 from gridwatch.settings import read_settings
 from gridwatch.storage import layout
 from snapshot_experiment.batch import BatchRunner
 from snapshot_experiment.requests import parse_batch
-from snapshot_experiment.settings import SnapshotSettings
+from snapshot_experiment.settings import Settings
 from snapshot_experiment.snapshot import SnapshotReport, SnapshotWriter
 
 logger = Logger(service="snapshot_experiment")
@@ -29,7 +30,7 @@ metrics = Metrics(namespace="Gridwatch", service="snapshot_experiment")
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """An SQS event to a partial batch response."""
+    """An SQS event to a partial batch response; a schedule's event is taken too."""
     runner = BatchRunner(
         snapshots=_writer(),
         journal=LogJournal(),
@@ -37,8 +38,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         request_id=context.aws_request_id,
         time_left=_seconds_left(context),
     )
-    failed = runner.run(parse_batch(event))
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    return partial_response(runner.run(parse_batch(event)))
 
 
 class LogJournal:
@@ -67,7 +67,7 @@ class LogJournal:
 
 @cache
 def _writer() -> SnapshotWriter:
-    settings = read_settings(SnapshotSettings)
+    settings = read_settings(Settings)
     bucket = settings.artifacts_bucket
     return SnapshotWriter(
         store=StateTable(settings.state_table),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from gridwatch.events.sqs import queued_bodies
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,21 +19,20 @@ class Batch:
 
 
 def parse_batch(event: Mapping[str, Any]) -> Batch:
-    """The records of an SQS event: many messages about one experiment ask for one snapshot."""
+    """An SQS event, or a single event that was not queued: many messages about one experiment ask for one snapshot."""
     experiments: dict[str, list[str]] = {}
     everything: list[str] = []
     unreadable: dict[str, str] = {}
-    for record in event["Records"]:
-        message_id = record["messageId"]
+    for body in queued_bodies(event):
         try:
-            experiment = _experiment_of(json.loads(record["body"]))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            unreadable[message_id] = f"{type(error).__name__}: {error}"
+            experiment = _experiment_of(body.parsed())
+        except (ValueError, KeyError) as error:
+            unreadable[body.message_id] = f"{type(error).__name__}: {error}"
             continue
         if experiment is None:
-            everything.append(message_id)
+            everything.append(body.message_id)
         else:
-            experiments.setdefault(experiment, []).append(message_id)
+            experiments.setdefault(experiment, []).append(body.message_id)
     return Batch(experiments, everything, unreadable)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class SnapshotSettings:
+class Settings:
     state_table: str
     artifacts_bucket: str
     name_prefix: str

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment, to_body
 from snapshot_experiment.requests import parse_batch
 
-TICK = json.dumps({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
+TICK = (Path(__file__).parents[2] / "events" / "scheduled_event.json").read_text()
 
 
 def _event(*bodies: str) -> dict[str, Any]:
@@ -24,6 +25,7 @@ def test_many_messages_about_one_experiment_ask_for_one_snapshot() -> None:
 
 def test_a_schedules_event_asks_for_everything() -> None:
     assert parse_batch(_event(TICK)).everything == ["m0"]
+    assert parse_batch(json.loads(TICK)).everything == [""]
 
 
 def test_what_asks_for_nothing_we_know_is_named_and_spoils_no_other() -> None:
