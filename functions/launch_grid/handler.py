@@ -13,12 +13,12 @@ from aws_lambda_powertools.utilities.idempotency import (
     idempotent_function,
 )
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from gridwatch.aws.state_table import StateTable
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.clients import client, region
 from gridwatch.aws.experiment_bucket import S3ExperimentBucket
 from gridwatch.aws.queues import SqsQueue
+from gridwatch.aws.state_table import StateTable
 from gridwatch.clock import SystemClock
 from gridwatch.events.spec_upload import SpecUpload, spec_upload, unwrapped
 from gridwatch.launch.template import Deployment
@@ -45,6 +45,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         _accept, data_keyword_argument="identity", persistence_store=_persistence(), config=config
     )
     for inner in unwrapped(event):
+        metrics.add_metric("SpecEvent", MetricUnit.Count, 1)  # also when it is a repeated one
         upload = spec_upload(inner)
         if upload is None:
             logger.info("not a spec", event_id=inner.get("id"))

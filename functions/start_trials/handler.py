@@ -8,10 +8,10 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from gridwatch.aws.state_table import StateTable
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.queues import SqsQueue
+from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.training_service import SageMakerTraining
 from gridwatch.clock import SystemClock
 from gridwatch.launch.pacing import TokenBucket
@@ -62,6 +62,7 @@ def _report(report: RoundReport, launcher: Launcher) -> None:
     )
     for experiment, reason in launcher.untracked.items():
         logger.warning("not tracked as a SageMaker experiment", sagemaker_experiment=experiment, reason=reason)
+    metrics.add_metric("LaunchRound", MetricUnit.Count, 1)
     for outcome, name in _METRICS.items():
         if report.outcomes[outcome]:
             metrics.add_metric(name, MetricUnit.Count, report.outcomes[outcome])

@@ -10,10 +10,10 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from gridwatch.aws.state_table import StateTable
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.queues import SqsQueue
+from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.training_service import SageMakerTraining
 from gridwatch.clock import SystemClock
 from gridwatch.events.training_job import training_job_change
@@ -54,6 +54,7 @@ def _track(event: Mapping[str, Any]) -> None:
     news = training_job_change(event)
     if news is None:
         logger.info("not news of a training job", event_id=event.get("id"))
+        metrics.add_metric("JobNewsUnknown", MetricUnit.Count, 1)
         return
     outcome = _tracker().track(news)
     logger.info("news of a job", job=news.job_name, status=news.status, outcome=outcome, event_id=event.get("id"))
