@@ -72,7 +72,10 @@ class Routing(Construct):
             detail_type=["SageMaker Training Job State Change"],
             detail={
                 "TrainingJobName": self._own_jobs(),
-                "DebugRuleEvaluationStatuses": {"RuleEvaluationStatus": [{"exists": True}]},
+                "$or": [
+                    {"DebugRuleEvaluationStatuses": {"RuleEvaluationStatus": [{"exists": True}]}},
+                    {"ProfilerRuleEvaluationStatuses": {"RuleEvaluationStatus": [{"exists": True}]}},
+                ],
             },
         )
         own = events.EventPattern(

@@ -85,7 +85,7 @@ def own_keys() -> dict[str, list[str]]:
         ],
         ARTIFACTS: [
             layout.table_key("trials", "experiments"),
-            layout.rule_state_key(JOB, 7),
+            layout.rule_state_key(JOB, 7, "0123456789abcdef"),
             f"{layout.QUERY_RESULT_PREFIX}5c1a.csv",
             f"{layout.MODEL_PREFIX}{JOB}/output/model.tar.gz",
             f"{tensors}collections/000000000/worker_0_collections.json",
@@ -122,3 +122,11 @@ def test_jobs_and_rules_of_others_wake_nothing(synthesized: Synthesized) -> None
         for other in ("pytorch-training-2026-11-20", "gridwatchdev-blobs-0a1b2c3d4e-1"):
             event["detail"]["TrainingJobName"] = other
             assert woken_by(synthesized, event) == set()
+
+
+def test_profiler_rules_are_rules_too(synthesized: Synthesized) -> None:
+    event = golden("sagemaker_training_job_rule_statuses.json")
+    event["detail"]["ProfilerRuleEvaluationStatuses"] = event["detail"].pop("DebugRuleEvaluationStatuses")
+    assert "DebuggerRuleStatus" in woken_by(synthesized, event)
+    event["detail"]["ProfilerRuleEvaluationStatuses"] = []
+    assert "DebuggerRuleStatus" not in woken_by(synthesized, event)
