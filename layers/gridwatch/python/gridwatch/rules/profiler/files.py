@@ -45,10 +45,10 @@ def parse_key(key: str) -> FileKey | None:
 def parse_samples(key: str, content: bytes, *, ended: bool) -> list[Sample] | None:
     """A file of system metrics; None while its last line is not whole. Raises CorruptTensorError."""
     *lines, last = content.split(b"\n")
-    if last:  # each line ends with a line break, so what follows the last one is the beginning of a line
-        if not ended:
-            return None
-        lines.append(last)
+    # Each line ends with a line break, so what follows the last one is the beginning of a line.
+    if (last or not content) and not ended:
+        return None
+    lines.append(last)
     events = []
     for number, line in enumerate(lines):
         event = _json(line) if line.strip() else None
