@@ -91,7 +91,7 @@ def _document(made: Plan) -> dict[str, Any]:
 
 def _request(made: Plan, number: int) -> dict[str, Any]:
     from gridwatch.launch.plan import waiting_trial
-    from gridwatch.launch.template import training_request
+    from gridwatch.launch.request import training_request
 
     if number >= made.count:
         raise CliError(f"there is no trial {number}: the plan has {made.count}, counted from 0")

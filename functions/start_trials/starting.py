@@ -25,7 +25,7 @@ from gridwatch.failures import (
 from gridwatch.launch.observation import observed
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import TrainingService
-from gridwatch.launch.template import own_tags, training_request
+from gridwatch.launch.request import own_tags, training_request
 from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 

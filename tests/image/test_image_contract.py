@@ -17,21 +17,22 @@ import numpy as np
 import pytest
 
 from gridwatch.launch.plan import make_plan, waiting_trial
-from gridwatch.launch.template import Deployment, training_request
+from gridwatch.launch.request import training_request
+from gridwatch.launch.template import Deployment
 from gridwatch.spec.parse import parse_spec
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import LocalSource
 from localcloud import LocalCloud
 from localcloud.sagemaker.layout import Layout, lay_out
-from scripts.image_environment import SKIPPED, TARGET
+from scripts.peer_environment import python_of, why_missing
 from scripts.training_source import members, pack
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.skipif(
-    SKIPPED.exists() or not TARGET.exists(),
-    reason=SKIPPED.read_text() if SKIPPED.exists() else "the image's environment is missing; run: make test-image",
-)
+ENVIRONMENT = "image-xgboost-3.2-0"
+PYTHON = python_of(ENVIRONMENT)
+
+pytestmark = pytest.mark.skipif(bool(why_missing(ENVIRONMENT)), reason=why_missing(ENVIRONMENT) or "present")
 
 DEPLOYMENT = Deployment(
     region="us-east-1",
@@ -69,7 +70,7 @@ class Image:
             self._bring(channel["DataSource"]["S3DataSource"]["S3Uri"], layout.data / channel["ChannelName"])
         environment = {
             # As the image sets them.
-            "PATH": f"{TARGET / 'bin'}:/usr/bin:/bin",
+            "PATH": f"{PYTHON.parent}:/usr/bin:/bin",
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
             "SAGEMAKER_TRAINING_MODULE": "start_training:main",
@@ -80,7 +81,7 @@ class Image:
             **request["Environment"],
             **self.cloud.environment(),
         }
-        command = [str(TARGET / "bin" / "python"), str(ROOT / "tests" / "image" / "start_training.py")]
+        command = [str(PYTHON), str(ROOT / "tests" / "image" / "start_training.py")]
         finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
         return finished, layout
 
@@ -152,7 +153,7 @@ def test_the_image_holds_the_versions_that_it_stands_for() -> None:
         "print(*sys.version_info[:2], numpy.__version__, xgboost.__version__, boto3.__version__, scipy.__version__)"
     )
     answer = subprocess.run(
-        [str(TARGET / "bin" / "python"), "-c", question], capture_output=True, text=True, check=True
+        [str(PYTHON), "-c", question], capture_output=True, text=True, check=True
     )
     assert answer.stdout.split() == ["3", "12", "2.1.0", "3.2.0", "1.38.0", "1.15.0"]
 
@@ -165,7 +166,7 @@ def test_parquet_is_read_where_the_image_has_pyarrow(image: Image) -> None:
     )
     source, target = image.folder / "rows.csv", image.folder / "rows.parquet"
     source.write_bytes(blobs(300))
-    subprocess.run([str(TARGET / "bin" / "python"), "-c", make, str(source), str(target)], check=True)
+    subprocess.run([str(PYTHON), "-c", make, str(source), str(target)], check=True)
     image.s3.upload_file(str(target), "experiments", "data/parquet/rows.parquet")
     request = image.request("blobs.yaml", {"num_round": 2})
     for channel in request["InputDataConfig"]:

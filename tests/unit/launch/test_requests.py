@@ -13,7 +13,8 @@ import pytest
 from gridwatch.clock import SystemClock
 from gridwatch.launch.images import ACCOUNTS, UnknownRegionError, xgboost_image
 from gridwatch.launch.plan import Plan, make_plan, waiting_trial
-from gridwatch.launch.template import Deployment, training_request
+from gridwatch.launch.request import training_request
+from gridwatch.launch.template import Deployment
 from tests.unit.functions.world import DEPLOYMENT
 from tests.unit.launch.service_model import faults
 from tests.unit.spec.specs import EXAMPLES, blobs, parsed

@@ -17,7 +17,6 @@ from gridwatch.state.records import RulePolicy
 DEFAULT_INTERVAL = 10  # XGBoost hook: every tenth round
 MAX_VALUE = 512  # CreateTrainingJob, Environment
 CONFIG_KEY = "GRIDWATCH_HOOK_CONFIG"
-TENSORS_KEY = "GRIDWATCH_TENSORS_URI"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,22 @@
-"""CreateTrainingJob requests: the template that an experiment's trials share, and the template filled for one trial."""
+"""The template of CreateTrainingJob requests: what all trials of an experiment share. `launch.request` fills it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gridwatch.grid.names import experiment_entity, trial_entity
-from gridwatch.launch.hook import TENSORS_KEY, environment, hook_document
+from gridwatch.grid.names import experiment_entity
+from gridwatch.launch.hook import environment, hook_document
 from gridwatch.launch.images import xgboost_image
+from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG
 from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.metrics import evaluation_metrics, metric_definitions, reported_metrics
 from gridwatch.spec.model import Collection, ExperimentSpec
-from gridwatch.state.records import RulePolicy, TrialRecord
-from gridwatch.storage.layout import MODEL_PREFIX, s3_uri, tensor_prefix
+from gridwatch.state.records import RulePolicy
+from gridwatch.storage.layout import MODEL_PREFIX, s3_uri
 
-PREFIX_TAG = "gridwatch:prefix"
-EXPERIMENT_TAG = "gridwatch:experiment"
-TRIAL_TAG = "gridwatch:trial"
 PROGRAM = "train.py"  # at the root of the source archive
 
 
@@ -63,34 +61,6 @@ def build_template(spec: ExperimentSpec, policies: Sequence[RulePolicy], deploym
         "ProfilerConfig": {"DisableProfiler": True},
         "Tags": _tags(spec, deployment.name_prefix),
     }
-
-
-def training_request(
-    template: Mapping[str, Any], trial: TrialRecord, *, name_prefix: str, artifacts_bucket: str
-) -> dict[str, Any]:
-    """The complete request for one trial. The template is left as it is."""
-    tensors = s3_uri(artifacts_bucket, tensor_prefix(trial.job_name).rstrip("/"))
-    return {
-        **template,
-        "TrainingJobName": trial.job_name,
-        "HyperParameters": {
-            **{name: json.dumps(value) for name, value in trial.hyperparameters.items()},
-            **template["HyperParameters"],
-            "sagemaker_job_name": json.dumps(trial.job_name),
-        },
-        "Environment": {**template["Environment"], TENSORS_KEY: tensors},
-        "ExperimentConfig": {
-            **template["ExperimentConfig"],
-            "TrialName": trial_entity(name_prefix, trial.experiment, trial.trial_id),
-            "TrialComponentDisplayName": trial.job_name,
-        },
-        "Tags": [*template["Tags"], {"Key": TRIAL_TAG, "Value": trial.trial_id}],
-    }
-
-
-def own_tags(name_prefix: str, experiment: str, trial_id: str) -> dict[str, str]:
-    """The tags by which a training job is known to be this deployment's job for this trial."""
-    return {PREFIX_TAG: name_prefix, EXPERIMENT_TAG: experiment, TRIAL_TAG: trial_id}
 
 
 def collection_parameters(collection: Collection) -> dict[str, str]:

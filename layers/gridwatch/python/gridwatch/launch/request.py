@@ -1,0 +1,44 @@
+"""The CreateTrainingJob request of one trial: its experiment's template, filled. Needs nothing of the spec."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from gridwatch.grid.names import trial_entity
+from gridwatch.state.records import TrialRecord
+from gridwatch.storage.layout import s3_uri, tensor_prefix
+
+PREFIX_TAG = "gridwatch:prefix"
+EXPERIMENT_TAG = "gridwatch:experiment"
+TRIAL_TAG = "gridwatch:trial"
+TENSORS_KEY = "GRIDWATCH_TENSORS_URI"
+
+
+def training_request(
+    template: Mapping[str, Any], trial: TrialRecord, *, name_prefix: str, artifacts_bucket: str
+) -> dict[str, Any]:
+    """The complete request for one trial. The template is left as it is."""
+    tensors = s3_uri(artifacts_bucket, tensor_prefix(trial.job_name).rstrip("/"))
+    return {
+        **template,
+        "TrainingJobName": trial.job_name,
+        "HyperParameters": {
+            **{name: json.dumps(value) for name, value in trial.hyperparameters.items()},
+            **template["HyperParameters"],
+            "sagemaker_job_name": json.dumps(trial.job_name),
+        },
+        "Environment": {**template["Environment"], TENSORS_KEY: tensors},
+        "ExperimentConfig": {
+            **template["ExperimentConfig"],
+            "TrialName": trial_entity(name_prefix, trial.experiment, trial.trial_id),
+            "TrialComponentDisplayName": trial.job_name,
+        },
+        "Tags": [*template["Tags"], {"Key": TRIAL_TAG, "Value": trial.trial_id}],
+    }
+
+
+def own_tags(name_prefix: str, experiment: str, trial_id: str) -> dict[str, str]:
+    """The tags by which a training job is known to be this deployment's job for this trial."""
+    return {PREFIX_TAG: name_prefix, EXPERIMENT_TAG: experiment, TRIAL_TAG: trial_id}
