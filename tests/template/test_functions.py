@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
+import re
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass
@@ -99,6 +101,27 @@ def test_layers_are_built_for_the_deployed_platform(synthesized: Synthesized) ->
             built = json.loads(manifest.read_text())
             assert (built["platform"], built["python"]) == ("aarch64-manylinux_2_28", "3.13")
             assert not list(asset.rglob("*x86_64*.so"))
+
+
+@pytest.mark.parametrize("platform", ["host", "aarch64-manylinux_2_28"])
+@pytest.mark.parametrize("layer", ["runtime", "numeric", "duckdb"])
+def test_layers_are_built_from_the_current_lock_and_name_no_machine(platform: str, layer: str) -> None:
+    built = ROOT / "layers" / "build" / platform / layer
+    lock = (ROOT / "layers" / layer / "requirements.txt").read_bytes()
+    assert (
+        json.loads((built / "layer-build.json").read_text())["requirements_sha256"] == hashlib.sha256(lock).hexdigest()
+    )
+    assert not (built / "python" / "bin").exists()
+    assert not list((built / "python").glob("*.dist-info/direct_url.json"))
+
+
+def test_the_layers_take_the_pins_of_the_environment() -> None:
+    def pins(lock: Path) -> set[str]:
+        return set(re.findall(r"^([a-z0-9-]+==[^ \\]+)", lock.read_text(), re.MULTILINE))
+
+    environment = pins(ROOT / "requirements" / "dev.txt")
+    for layer in ("runtime", "numeric", "duckdb"):
+        assert pins(ROOT / "layers" / layer / "requirements.txt") - environment == set()
 
 
 def test_code_and_layers_of_every_function_fit_lambda(synthesized: Synthesized) -> None:
