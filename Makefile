@@ -84,15 +84,22 @@ test: setup layers ## set everything up and run the tests
 
 # Suites that need environments of their own (test-image, test-interop, test-frameworks) follow here.
 
-.PHONY: test-image
+# What a machine cannot hold is skipped with its reason.
 
-IMAGE_INPUTS := requirements/image-xgboost-3.2-0.txt scripts/image_environment.py scripts/find_python.py
-.venvs/image-xgboost-3.2-0.stamp: $(IMAGE_INPUTS) | $(VENV)/.stamp
-	$(BIN)/python -m scripts.image_environment
+.PHONY: test-image test-interop test-frameworks
+
+.venvs/%.stamp: requirements/%.txt scripts/peer_environment.py scripts/find_python.py | $(VENV)/.stamp
+	$(BIN)/python -m scripts.peer_environment $*
 	@touch $@
 
 test-image: setup .venvs/image-xgboost-3.2-0.stamp ## train as AWS's XGBoost 3.2-0 image does (Python 3.12), tensors to the local S3
 	$(BIN)/python -m pytest -q -rs tests/image
+
+test-interop: setup .venvs/interop.stamp ## what smdebug and TensorBoard read of ours, and we of smdebug's
+	$(BIN)/python -m pytest -q -rs tests/interop
+
+test-frameworks: setup .venvs/frameworks.stamp ## the hooks for PyTorch and Keras, in trainings of their own
+	$(BIN)/python -m pytest -q -rs tests/frameworks
 
 ## Use ----------------------------------------------------------------------------------------------------------------
 
@@ -109,6 +116,8 @@ lock: | $(UV) ## resolve every requirements file (UPGRADE=--upgrade takes newer 
 	$(COMPILE) $(UPGRADE) requirements/training-xgboost.in -c requirements/dev.txt -o requirements/training-xgboost.txt
 	for layer in $(LAYERS); do $(COMPILE) $(UPGRADE) layers/$$layer/requirements.in -c requirements/dev.txt -o layers/$$layer/requirements.txt; done
 	$(subst 3.11,3.12,$(COMPILE)) $(UPGRADE) --overrides requirements/image-xgboost-3.2-0.overrides requirements/image-xgboost-3.2-0.in -o requirements/image-xgboost-3.2-0.txt
+	$(COMPILE) $(UPGRADE) --overrides requirements/interop.overrides requirements/interop.in -o requirements/interop.txt
+	$(COMPILE) $(UPGRADE) requirements/frameworks.in -c requirements/dev.txt -o requirements/frameworks.txt
 
 clean: ## remove everything that make has made
 	rm -rf $(VENV) .venvs layers/build cdk.out node_modules .pytest_cache .mypy_cache .ruff_cache

@@ -152,9 +152,7 @@ def test_the_image_holds_the_versions_that_it_stands_for() -> None:
         "import sys, numpy, xgboost, boto3, scipy, pyarrow;"
         "print(*sys.version_info[:2], numpy.__version__, xgboost.__version__, boto3.__version__, scipy.__version__)"
     )
-    answer = subprocess.run(
-        [str(PYTHON), "-c", question], capture_output=True, text=True, check=True
-    )
+    answer = subprocess.run([str(PYTHON), "-c", question], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["3", "12", "2.1.0", "3.2.0", "1.38.0", "1.15.0"]
 
 
