@@ -147,7 +147,7 @@ def test_at_every_limit_the_request_is_still_taken() -> None:
     document = blobs()
     document["name"] = "n" * 64
     document["tags"] = {f"k{number}" + "x" * 120: "v" * 256 for number in range(40)}
-    document["hyperparameters"]["interaction_constraints"] = "x" * 2_498
+    document["hyperparameters"]["interaction_constraints"] = "[" + " " * 2_496 + "]"
     document["collect"] = {f"collection{n}": {"include_regex": "r" * 250, "save_interval": 1} for n in range(20)}
     document["hypothesis"] = "\U0001f600 " * 1_000
     deployment = replace(DEPLOYMENT, name_prefix="p" * 20)

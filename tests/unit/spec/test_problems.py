@@ -56,11 +56,20 @@ def changed(path: str, value: Any) -> Document:
         ("hyperparameters.booster", "gbtre", "hyperparameters.booster", "did you mean gbtree?"),
         ("hyperparameters.objective", "binary:logistics", "hyperparameters.objective", "did you mean binary:logistic?"),
         ("hyperparameters.eval_metric", ["error", "logloss", "acuracy"], "hyperparameters.eval_metric", "no metric"),
-        ("hyperparameters.eval_metric", ["error", "accuracy"], "hyperparameters.eval_metric", "AWS's own"),
+        ("hyperparameters.eval_metric", ["error", "auc@3"], "hyperparameters.eval_metric", "no metric"),
+        ("hyperparameters.learning_rate", 0.1, "hyperparameters.learning_rate", "SageMaker calls it eta"),
+        ("hyperparameters.seed", 2.0, "hyperparameters.seed", "whole numbers"),
+        ("data.train.content_type", "text/cvs", "data.train.content_type", "did you mean text/csv?"),
+        ("resources.instance_count", 2, "resources.instance_count", "runs on one instance"),
         ("hyperparameters.seed", {"a": 1}, "hyperparameters.seed", "must be one value"),
         ("hyperparameters.seed", [1, 2], "hyperparameters.seed", "several values go under grid"),
         ("hyperparameters.max_depth", 3, "grid.max_depth", "also under hyperparameters"),
-        ("hyperparameters.interaction_constraints", "x" * 2_499, "hyperparameters.interaction_constraints", "2,500"),
+        (
+            "hyperparameters.interaction_constraints",
+            "[" + " " * 2_499 + "]",
+            "hyperparameters.interaction_constraints",
+            "2,500",
+        ),
         ("grid", {}, "grid", "is empty"),
         ("grid.eta", [], "grid.eta", "is empty"),
         ("grid.eta", 0.2, "grid.eta", "one value is a list of one: [value]"),
@@ -170,13 +179,12 @@ def test_a_version_past_its_support_warns_while_there_is_none_to_replace_it() ->
 def test_what_is_hardly_meant_is_a_warning() -> None:
     document = blobs()
     document["hyperparameters"]["predictor"] = "cpu_predictor"
-    document["resources"]["instance_count"] = 2
     del document["data"]["validation"]
     document["objective"]["metric"] = "train-error"
 
     fields = {warning.field for warning in parsed(document).warnings}
 
-    assert fields == {"hyperparameters.predictor", "resources.instance_count", "data"}
+    assert fields == {"hyperparameters.predictor", "data"}
 
 
 def test_thousands_of_problems_are_cut() -> None:

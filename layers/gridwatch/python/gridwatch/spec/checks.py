@@ -14,11 +14,14 @@ from gridwatch.spec.instance_types import INSTANCE_TYPES
 from gridwatch.spec.metrics import MAX_DEFINITIONS, evaluation_metrics, reported_metrics
 from gridwatch.spec.model import MAX_TRIALS, ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, did_you_mean, enumerated, shown
-from gridwatch.spec.xgboost_parameters import CONTAINER_METRICS, IGNORED, METRICS, PARAMETERS, known_metric
+from gridwatch.spec.xgboost_parameters import ALIASES, CONTAINER_METRICS, IGNORED, METRICS, PARAMETERS, known_metric
 
 MAX_HYPERPARAMETERS = 100  # CreateTrainingJob
 RESERVED_HYPERPARAMETERS = 5  # what script mode adds: program, archive, region, log level, job name
 MAX_VALUE = 2_500
+CONTENT_TYPES = (
+    "text/csv", "csv", "text/libsvm", "text/x-libsvm", "libsvm", "application/x-parquet", "parquet"
+)  # fmt: skip
 _OWN_TAGS = ("gridwatch:", "aws:")
 
 
@@ -39,9 +42,6 @@ def warn(spec: ExperimentSpec) -> Iterator[Problem]:
     for path, name, _ in _all_values(spec):
         if name in IGNORED:
             yield Problem(path=path, message="is no longer used by XGBoost 3", advice="leave it out")
-    if spec.resources.instance_count > 1:
-        message = "every instance trains the same model: the training script does not distribute"
-        yield Problem(path=("resources", "instance_count"), message=message, advice="use one instance")
     if "validation" not in spec.data:
         yield Problem(path=("data",), message="there is no validation channel: only training metrics are reported")
 
@@ -79,8 +79,10 @@ def _hyperparameters(spec: ExperimentSpec) -> Iterator[Problem]:
         yield Problem(path=("hyperparameters",), message=message, found=str(len(names)), allowed=allowed)
     for path, name in _all_names(spec):
         if name not in PARAMETERS and name not in IGNORED:
-            advice = did_you_mean(name, PARAMETERS) or "see docs/spec.md for those it has"
-            yield Problem(path=path, message="is no hyperparameter of XGBoost", advice=advice)
+            alias = ALIASES.get(name)
+            advice = f"SageMaker calls it {alias}" if alias else did_you_mean(name, PARAMETERS)
+            message = "is no hyperparameter of SageMaker's XGBoost"
+            yield Problem(path=path, message=message, allowed=enumerated(PARAMETERS, 100), advice=advice)
     for path, name, value in _all_values(spec):
         yield from _value(path, name, value)
     if "num_round" not in names:
@@ -95,7 +97,7 @@ def _value(path: Path, name: str, value: Any) -> Iterator[Problem]:
     if length > MAX_VALUE:
         allowed = f"{MAX_VALUE:,} as JSON"
         yield Problem(path=path, message="the value is too long", found=f"{length:,} characters", allowed=allowed)
-    kind = PARAMETERS.get(name)
+    kind = PARAMETERS.get(name) or IGNORED.get(name)
     if kind is not None and not kind.accepts(value):
         advice = did_you_mean(str(value), kind.allowed.split(", "))
         yield Problem(
@@ -110,14 +112,12 @@ def _value(path: Path, name: str, value: Any) -> Iterator[Problem]:
 def _metrics(spec: ExperimentSpec) -> Iterator[Problem]:
     metrics = evaluation_metrics(spec.hyperparameters, spec.factors)
     path: Path = ("grid", "eval_metric") if "eval_metric" in spec.factors else ("hyperparameters", "eval_metric")
+    all_metrics = (*METRICS, *CONTAINER_METRICS)
     for name in metrics:
-        if name in CONTAINER_METRICS:
-            message = "is computed by AWS's own training code, not by XGBoost"
-            yield Problem(path=path, message=message, found=shown(name), allowed=enumerated(METRICS))
-        elif not known_metric(name):
+        if not known_metric(name):
             yield Problem(
-                path=path, message="is no metric of XGBoost", found=shown(name), allowed=enumerated(METRICS),
-                advice=did_you_mean(name, METRICS),
+                path=path, message="is no metric of XGBoost", found=shown(name), allowed=enumerated(all_metrics),
+                advice=did_you_mean(name, all_metrics),
             )  # fmt: skip
     reported = reported_metrics(metrics, list(spec.data))
     if len(reported) > MAX_DEFINITIONS:
@@ -140,6 +140,12 @@ def _channels(spec: ExperimentSpec) -> Iterator[Problem]:
         if wrong:
             allowed = "s3://bucket/prefix, or a place below data/ of the experiments bucket such as blobs/train.csv"
             yield Problem(path=("data", name, "uri"), message=wrong, found=shown(channel.uri), allowed=allowed)
+        kind = channel.content_type.split(";", 1)[0].strip().lower()
+        if kind not in CONTENT_TYPES:
+            yield Problem(
+                path=("data", name, "content_type"), message="XGBoost cannot read this",
+                found=shown(channel.content_type), allowed=", ".join(CONTENT_TYPES), advice=did_you_mean(kind, CONTENT_TYPES),
+            )  # fmt: skip
 
 
 def _rules(spec: ExperimentSpec) -> Iterator[Problem]:
@@ -187,6 +193,11 @@ def _instances(spec: ExperimentSpec) -> Iterator[Problem]:
             found=shown(wanted), allowed="such as ml.m5.large, ml.c5.xlarge, ml.g5.xlarge",
             advice=did_you_mean(wanted if wanted.startswith("ml.") else f"ml.{wanted}", INSTANCE_TYPES),
         )  # fmt: skip
+
+    if spec.resources.instance_count > 1:
+        message = "XGBoost's training script runs on one instance"
+        found = str(spec.resources.instance_count)
+        yield Problem(path=("resources", "instance_count"), message=message, found=found, allowed="1")
 
 
 def _hypothesis(spec: ExperimentSpec) -> Iterator[Problem]:
