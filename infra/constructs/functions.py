@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
@@ -200,8 +201,8 @@ class Functions(Construct):
                 may.use_state(self._state.table),
             ],
         )
-        # Messages about one experiment that arrive together make one snapshot.
-        self._reads(function, "snapshot", batch_size=10)
+        # Jobs that end within some seconds of each other make one snapshot.
+        self._reads(function, "snapshot", batch_size=100, window_seconds=10)
 
     def _sweep(self) -> lambda_.Function:
         return self._factory.create(
@@ -227,8 +228,13 @@ class Functions(Construct):
             invoked_directly=True,
         )
 
-    def _reads(self, function: lambda_.Function, queue: str, *, batch_size: int) -> None:
+    def _reads(self, function: lambda_.Function, queue: str, *, batch_size: int, window_seconds: int = 0) -> None:
         """Invoke `function` with what lies in `queue`; a message that fails comes back alone."""
         function.add_event_source(
-            event_sources.SqsEventSource(self._queues[queue], batch_size=batch_size, report_batch_item_failures=True)
+            event_sources.SqsEventSource(
+                self._queues[queue],
+                batch_size=batch_size,
+                max_batching_window=cdk.Duration.seconds(window_seconds) if window_seconds else None,
+                report_batch_item_failures=True,
+            )
         )

@@ -33,8 +33,8 @@ SHAPES = {
     # SageMaker allows one stop a second: a throttled stop comes back many times before it is given up.
     "reactions": QueueShape(visibility_seconds=180, max_receive_count=50),
     "alerts": QueueShape(visibility_seconds=180, max_receive_count=50),
-    # Late enough that jobs which end together make one snapshot.
-    "snapshot": QueueShape(visibility_seconds=1800, max_receive_count=5, delay_seconds=20),
+    # A moment later than the job's end, so that the last evaluation of its rules is in the tables as well.
+    "snapshot": QueueShape(visibility_seconds=1800, max_receive_count=5, delay_seconds=5),
 }
 
 
