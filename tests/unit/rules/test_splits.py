@@ -24,6 +24,7 @@ EAGER: dict[str, dict[str, Any]] = {
     "DeadRelu": {"threshold_inactivity": 40, "threshold_layer": 30},
     "Divergence": {"factor": 1.3, "smoothing": 0.5},
     "ExplodingTensor": {},
+    "Expression": {"expression": "value > 1.4 && previous < 1.0"},
     "FeatureImportanceOverweight": {"nfeatures": 1, "threshold": 0.5},
     "LossNotDecreasing": {"num_steps": 3},
     "MetricNonFinite": {},

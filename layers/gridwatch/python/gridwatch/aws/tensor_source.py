@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.failures import NotFoundError, PermanentError
-from gridwatch.tensors.source import ByteRange
+from gridwatch.tensors.source import ByteRange, TensorSource, open_folder
 
 _THREADS = 10  # botocore's connection pool holds as many
 _PAGE = 1000
@@ -73,3 +74,8 @@ class S3Source:
             if error.code in ("InvalidRange", "416"):
                 return b""  # the object is shorter than the start of the range
             raise
+
+
+def open_source(location: str) -> TensorSource:
+    """The folder at a path or an s3:// address, S3 with the process's own credentials. Raises FileNotFoundError."""
+    return S3Source.at(client("s3"), location) if location.startswith("s3://") else open_folder(location)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -75,22 +76,29 @@ class Evaluation:
         self._last_view: StepView | None = None
 
     @classmethod
-    def create(cls, configurations: Sequence[RuleConfiguration]) -> Evaluation:
+    def create(
+        cls, configurations: Sequence[RuleConfiguration], make: Callable[[str, Mapping[str, Any]], Rule] = create_rule
+    ) -> Evaluation:
         """An evaluation from the first step. Raises RuleConfigurationError for a wrong rule, parameter or double
         name.
         """
-        rules = _create_rules(configurations)
+        rules = _create_rules(configurations, make)
         return cls(configurations, rules, {name: RuleEvaluation(RuleStatus.IN_PROGRESS) for name in rules}, Cursor())
 
     @classmethod
-    def restore(cls, configurations: Sequence[RuleConfiguration], saved: Mapping[str, Any]) -> Evaluation:
+    def restore(
+        cls,
+        configurations: Sequence[RuleConfiguration],
+        saved: Mapping[str, Any],
+        make: Callable[[str, Mapping[str, Any]], Rule] = create_rule,
+    ) -> Evaluation:
         """The evaluation that was saved. A configuration that was not part of it starts at the steps not yet seen.
 
         Raises RuleConfigurationError, and ValueError for a state saved by another version.
         """
         if saved.get("version") != _VERSION:
             raise ValueError(f"evaluation state of version {saved.get('version')!r}, not {_VERSION}")
-        rules = _create_rules(configurations)
+        rules = _create_rules(configurations, make)
         statuses = {}
         for configuration in configurations:
             kept = saved["rules"].get(configuration.name)
@@ -128,7 +136,8 @@ class Evaluation:
         if self._active():
             self._selectors = {}
             try:
-                self._evaluate_new_steps(reader, ended=ended)
+                with _quiet():
+                    self._evaluate_new_steps(reader, ended=ended)
             except CorruptTensorError as error:
                 for name in self._active():
                     self._fail(name, error)
@@ -223,12 +232,21 @@ class Evaluation:
         }
 
 
-def _create_rules(configurations: Sequence[RuleConfiguration]) -> dict[str, Rule]:
+def _quiet() -> AbstractContextManager[Any]:
+    """Tensors that hold NaN are what rules are for; numpy need not warn of them."""
+    import numpy as np
+
+    return np.errstate(all="ignore")
+
+
+def _create_rules(
+    configurations: Sequence[RuleConfiguration], make: Callable[[str, Mapping[str, Any]], Rule]
+) -> dict[str, Rule]:
     rules: dict[str, Rule] = {}
     for each in configurations:
         if each.name in rules:
             raise RuleConfigurationError(f"two rules are named {each.name!r}; names are unique within a job")
-        rules[each.name] = create_rule(each.rule, each.parameters)
+        rules[each.name] = make(each.rule, each.parameters)
     return rules
 
 

@@ -61,7 +61,7 @@ class Rule(ABC):
         """Looks at one step. Steps at which none of its tensors were saved come too."""
 
     def finding(
-        self, view: StepView, tensor: str, observed: float | None, threshold: float | None, sentence: str
+        self, view: StepView, tensor: str | None, observed: float | None, threshold: float | None, sentence: str
     ) -> Finding:
         """What this rule found at a step."""
         return Finding(

@@ -49,6 +49,14 @@ class LocalSource:
         return [_read(self._root + key, start, length) for key, start, length in ranges]
 
 
+def open_folder(location: str) -> LocalSource:
+    """The folder at a path. Raises FileNotFoundError when there is none."""
+    folder = Path(location).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {location}")
+    return LocalSource(folder)
+
+
 def _walk(root: str, folder: str, after: str, found: list[str]) -> None:
     try:
         entries = list(os.scandir(root + folder))

@@ -1,0 +1,85 @@
+"""The process in which a custom rule runs: reads a request on stdin, writes the verdict to the file it is told.
+
+What the rule prints goes to stderr. Both kinds of rule are known: subclasses of gridwatch.rules.rule.Rule, and
+subclasses
+of smdebug.rules.Rule.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gridwatch.clock import SystemClock
+from gridwatch.rules.custom.replay import replay
+from gridwatch.rules.custom.shim import install
+from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
+from gridwatch.rules.rule import Rule
+from gridwatch.tensors.reader import TensorReader
+from gridwatch.verdicts.status import RuleStatus
+
+
+def main(answer: Path) -> None:
+    request = json.loads(sys.stdin.read())
+    os.dup2(2, 1)  # the rule may print
+    try:
+        found = judge(request)
+    except BaseException as error:  # noqa: BLE001 - whatever the user's code raises, SystemExit too, is its verdict
+        found = RuleEvaluation(RuleStatus.ERROR, _told(error, request["file"]))
+    finding = found.finding.as_json() if found.finding else None
+    partial = answer.with_suffix(".part")
+    partial.write_text(json.dumps({"status": found.status.value, "details": found.details, "finding": finding}))
+    partial.replace(answer)  # an answer is there wholly or not at all
+
+
+def judge(request: Mapping[str, Any]) -> RuleEvaluation:
+    """Loads the class and evaluates it over all steps that are there."""
+    install()
+    found = _load(Path(request["file"]), request["class"])
+    # Whoever starts this process says how tensors are reached; the rules themselves know no AWS.
+    module, _, function = request["opener"].partition(":")
+    open_source = getattr(importlib.import_module(module), function)
+    reader = TensorReader(open_source(request["location"]), open_source)
+    if isinstance(found, type) and issubclass(found, Rule):
+        return _judge_with_ours(found, reader, request)
+    return replay(found, reader, request["parameters"], ended=request["ended"])
+
+
+def _judge_with_ours(rule: type[Rule], reader: TensorReader, request: Mapping[str, Any]) -> RuleEvaluation:
+    configuration = RuleConfiguration("it", request["class"], request["parameters"])
+    evaluation = Evaluation.create([configuration], lambda _, parameters: rule.create(parameters))
+    evaluation.advance(reader, now=SystemClock().now(), ended=request["ended"])
+    return evaluation.statuses["it"]
+
+
+def _load(file: Path, class_name: str) -> Any:
+    sys.path.insert(0, str(file.parent))
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file.name} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    spec.loader.exec_module(module)
+    found = getattr(module, class_name, None)
+    if not isinstance(found, type):
+        there = sorted(name for name, value in vars(module).items() if isinstance(value, type))
+        raise AttributeError(f"{file.name} has no class {class_name}: there are {', '.join(there) or 'none'}")
+    return found
+
+
+def _told(error: BaseException, file: str) -> str:
+    """The error with the last line of the user's own file that it passed."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    where = f" ({Path(file).name}, line {lines[-1]})" if lines else ""
+    return f"{type(error).__name__}: {error}{where}"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,178 @@
+"""Expression: a rule written in the spec as one CEL expression over tensors and their reductions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gridwatch.rules.errors import RuleConfigurationError
+from gridwatch.rules.finding import Finding
+from gridwatch.rules.numbers import numbers_of, reduced
+from gridwatch.rules.parameters import integer, names, patterns, text
+from gridwatch.rules.requirement import Requirement
+from gridwatch.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from gridwatch.rules.view import StepView
+
+_REDUCTIONS = {
+    f"{'abs_' if absolute else ''}{kind}": (kind, absolute)
+    for kind in ("min", "max", "mean", "std", "variance", "sum", "prod", "l1", "l2")
+    for absolute in (False, True)
+}
+_COUNTS = ("size", "zeros", "non_finite")
+_SERIES = ("value", "previous", "first")
+_OF_TENSORS = (*_SERIES, *_COUNTS, *_REDUCTIONS, "name")
+_OF_STEPS = ("step", "mode", "mode_step", "scalars")
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionParameters:
+    expression: str = text("", "when it is true the rule fires; CEL over the variables below", required=True)
+    collection_names: tuple[str, ...] = names(("metrics", "losses"), "collections whose tensors are inspected")
+    tensor_regex: tuple[str, ...] = patterns((), "inspect the tensors that one of these patterns is found in instead")
+    patience: int = integer(1, "saved values in a row for which it must be true", minimum=1)
+    message: str | None = text(None, "what to tell people; by default the expression")
+
+
+class Expression(Rule):
+    """Fires when `expression` is true for an inspected tensor `patience` times in a row.
+
+    The expression is CEL (github.com/google/cel-spec). For each tensor saved at a step there are: `name`; `value`,
+    `previous` and `first` (a scalar now, at its saved step before, at its first saved step); `size`, `zeros` (share),
+    `non_finite` (count); each reduction by its name (`mean`, `abs_mean`, `min`, `max`, `std`, `variance`, `sum`,
+    `prod`,
+    `l1`, `l2`). For the step: `step`, `mode`, `mode_step`, and `scalars`, a map from the name of each inspected
+    scalar to
+    its value; an expression that uses only these is evaluated once a step. Numbers are doubles: write `1.1 * previous`.
+    A tensor of which something the expression uses was not saved is passed over, as is a comparison of what is not
+    finite (CEL has none): look at `non_finite`.
+    """
+
+    name = "Expression"
+    summary = "a CEL expression over tensors and reductions is true"
+    Parameters = ExpressionParameters
+    parameters: ExpressionParameters
+
+    def __init__(self, parameters: ExpressionParameters) -> None:
+        super().__init__(parameters)
+        self._program, self._used = _compile(parameters.expression)
+        self._states: dict[str, dict[str, int]] = {}  # tensor -> first and last saved step, times in a row
+
+    def requirement(self) -> Requirement:
+        if self.parameters.tensor_regex:
+            return Requirement(patterns=self.parameters.tensor_regex)
+        return Requirement(self.parameters.collection_names)
+
+    def check(self, view: StepView) -> Finding | None:
+        selected = view.names(self.required)
+        if not selected:
+            return None
+        of_step: dict[str, Any] = {"step": view.step, "mode": view.mode.name, "mode_step": view.mode_step}
+        if "scalars" in self._used:
+            found = {name: view.scalar(name) for name in selected}
+            of_step["scalars"] = {name: value for name, value in found.items() if value is not None}
+        for name in selected if self._used.intersection(_OF_TENSORS) else [""]:
+            finding = self._check_tensor(view, name, of_step)
+            if finding is not None:
+                return finding
+        return None
+
+    def _check_tensor(self, view: StepView, name: str, of_step: Mapping[str, Any]) -> Finding | None:
+        state = self._states.setdefault(f"{view.mode.name}:{name}", {"first": view.step})
+        variables: dict[str, Any] = {"name": name}
+        for variable in self._used.intersection(_OF_TENSORS).difference(("name",)):
+            variables[variable] = _variable(view, name, variable, state)
+        state["last"] = view.step
+        if None in variables.values() or not self._is_true({**of_step, **variables}):
+            state["in_a_row"] = 0
+            return None
+        state["in_a_row"] = state.get("in_a_row", 0) + 1
+        if state["in_a_row"] < self.parameters.patience:
+            return None
+        return self._tell(view, name, variables)
+
+    def _tell(self, view: StepView, name: str, variables: Mapping[str, Any]) -> Finding:
+        values = [f"{key} = {value:.6g}" for key, value in sorted(variables.items()) if isinstance(value, float)]
+        where = f" of {name}" if name else ""
+        shown = f" ({', '.join(values)}{where})" if values else ""
+        sentence = f"{self.parameters.message or self.parameters.expression}{shown}"
+        observed = next((value for value in variables.values() if isinstance(value, float)), None)
+        return self.finding(view, name or None, observed, None, sentence)
+
+    def _is_true(self, variables: Mapping[str, Any]) -> bool:
+        try:
+            answer = self._program.execute(dict(variables))
+        except KeyError:
+            return False  # a scalar that was not saved at this step
+        except (TypeError, RuntimeError, ValueError) as error:
+            if any(isinstance(value, float) and not math.isfinite(value) for value in _flat(variables)):
+                return False
+            raise ValueError(f"{self.parameters.expression}: {error}") from error
+        if not isinstance(answer, bool):
+            raise ValueError(f"{self.parameters.expression}: gave {answer!r}, neither true nor false")
+        return answer
+
+    def save(self) -> dict[str, Any]:
+        return {"states": self._states}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        self._states = {name: dict(state) for name, state in saved["states"].items()}
+
+
+def _compile(expression: str) -> tuple[Any, frozenset[str]]:
+    import cel  # its compiler takes long to load, and only this rule needs it
+
+    try:
+        program = cel.compile(expression)
+    except ValueError as error:
+        raise RuleConfigurationError(f"Expression: {error}") from error
+    used = frozenset(program.variables())
+    unknown = sorted(used.difference(_OF_TENSORS, _OF_STEPS))
+    if unknown:
+        allowed = ", ".join((*_OF_STEPS, *_OF_TENSORS))
+        raise RuleConfigurationError(f"Expression: there is no variable {', '.join(unknown)}: allowed are {allowed}")
+    _try(program, expression)
+    return program, used
+
+
+def _try(program: Any, expression: str) -> None:
+    """Evaluates once on values of the right types, so that a mistake is told before a job runs."""
+    variables: dict[str, Any] = {**dict.fromkeys((*_SERIES, *_COUNTS, *_REDUCTIONS), 1.0), "name": "a", "mode": "TRAIN"}
+    try:
+        answer = program.execute({**variables, "step": 1, "mode_step": 1, "scalars": {}})
+    except KeyError:
+        return  # no scalar is known beforehand
+    except (TypeError, RuntimeError, ValueError) as error:
+        raise RuleConfigurationError(f"Expression: {expression}: {error}") from error
+    if not isinstance(answer, bool):
+        raise RuleConfigurationError(f"Expression: {expression}: gives {answer!r}, neither true nor false")
+
+
+def _variable(view: StepView, name: str, variable: str, state: Mapping[str, int]) -> float | None:
+    if variable in _SERIES:
+        step = {"value": view.step, "previous": state.get("last"), "first": state["first"]}[variable]
+        return None if step is None else view.scalar(name, step)
+    if variable in _REDUCTIONS:
+        kind, absolute = _REDUCTIONS[variable]
+        return reduced(view, name, kind, absolute=absolute)
+    return _count(view, name, variable)
+
+
+def _count(view: StepView, name: str, variable: str) -> float | None:
+    import numpy as np
+
+    values = numbers_of(view, name)
+    if values is None:
+        return None
+    if variable == "size":
+        return float(values.size)
+    if variable == "zeros":
+        return float(np.mean(values == 0))
+    return float(np.count_nonzero(~np.isfinite(values)))
+
+
+def _flat(variables: Mapping[str, Any]) -> list[Any]:
+    return [*variables.values(), *variables.get("scalars", {}).values()]

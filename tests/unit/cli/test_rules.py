@@ -1,0 +1,115 @@
+"""`gridwatch rules` and `gridwatch tensors`, on folders that smdebug wrote."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gridwatch.rules.catalogue import rule_names
+from gridwatch_cli.main import main
+
+DATA = Path(__file__).parents[2] / "data"
+BOOSTING = str(DATA / "tensors" / "boosting")
+DEMO = ["--rule", "LossNotDecreasing", "-p", "collection_names=metrics", "-p", "num_steps=2", "-p", "diff_percent=5"]
+
+
+@pytest.fixture
+def gridwatch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["gridwatch", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        assert isinstance(exit_.value.code, int)
+        return exit_.value.code, capsys.readouterr().out
+
+    return run
+
+
+def test_an_issue_exits_with_3(gridwatch: Any) -> None:
+    code, printed = gridwatch("rules", "check", BOOSTING, *DEMO, "--json")
+    document = json.loads(printed)
+    assert (code, document["rule"], document["status"], document["step"]) == (3, "LossNotDecreasing", "IssuesFound", 2)
+    assert document["details"].startswith(
+        "RuleEvaluationConditionMet: Evaluation of the rule LossNotDecreasing at step 2"
+    )
+    assert document["finding"]["tensor"] == "train-error"
+    code, printed = gridwatch("rules", "check", BOOSTING, *DEMO)
+    assert printed.startswith("LossNotDecreasing: IssuesFound at step 2\ntrain-error fell by only 1.88 %")
+
+
+def test_no_issue_exits_with_0(gridwatch: Any) -> None:
+    code, printed = gridwatch("rules", "check", BOOSTING, "--rule", "MetricNonFinite", "--json")
+    document = json.loads(printed)
+    assert (code, document["status"], document["step"], document["details"]) == (0, "NoIssuesFound", None, "")
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments", "details"),
+    [
+        (BOOSTING, ["--rule", "Nonsense"], "there is no rule 'Nonsense'"),
+        (BOOSTING, ["--rule", "ExplodingTensor", "-p", "x=1"], "no parameter 'x': allowed are collection_names"),
+        (BOOSTING, ["--rule", "nothing.py:Rule"], "there is no file nothing.py"),
+        ("/nowhere", ["--rule", "ExplodingTensor"], "there is no folder /nowhere"),
+    ],
+)
+def test_an_error_exits_with_2(gridwatch: Any, path: str, arguments: list[str], details: str) -> None:
+    code, printed = gridwatch("rules", "check", path, *arguments, "--json")
+    document = json.loads(printed)
+    assert (code, document["status"]) == (2, "Error")
+    assert details in document["details"]
+    assert gridwatch("rules", "check", path, *arguments)[0] == 2
+
+
+def test_a_parameter_without_a_value_is_wrong_usage(gridwatch: Any) -> None:
+    assert gridwatch("rules", "check", BOOSTING, "--rule", "ExplodingTensor", "-p", "x")[0] == 2
+
+
+def test_a_rule_of_ones_own(gridwatch: Any) -> None:
+    rule = f"{DATA / 'rules' / 'smdebug_rules.py'}:CustomGradientRule"
+    phases = str(DATA / "tensors" / "phases")
+    code, printed = gridwatch("rules", "check", phases, "--rule", rule, "-p", "threshold=1.5", "--json")
+    assert (code, json.loads(printed)["step"]) == (3, 6)
+
+
+def test_a_job_still_being_written_is_judged_as_far_as_it_is_there(gridwatch: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "job" / "debug-output"
+    shutil.copytree(BOOSTING, folder)
+    (folder / "training_job_end.ts").unlink()
+    last = folder / "index" / "000000000" / "000000000010_worker_0.json"
+    last.write_bytes(last.read_bytes()[:-30])
+    code, printed = gridwatch("rules", "check", str(tmp_path / "job"), "--rule", "MetricNonFinite", "--json")
+    assert code == 0
+    assert json.loads(printed)["details"].startswith("judged up to step 8; after it: CorruptTensorError: index/")
+    last.write_bytes(b"[]")
+    assert gridwatch("rules", "check", str(folder), "--rule", "MetricNonFinite")[0] == 2
+
+
+def test_rules_are_listed_with_their_parameters(gridwatch: Any) -> None:
+    code, printed = gridwatch("rules", "list", "--json")
+    listed = {rule["name"]: rule for rule in json.loads(printed)}
+    assert (code, sorted(listed)) == (0, sorted(rule_names()))
+    loss = {each["name"]: each["default"] for each in listed["LossNotDecreasing"]["parameters"]}
+    assert (loss["num_steps"], loss["use_losses_collection"], loss["diff_percent"]) == (10, True, 0.1)
+    assert listed["LossNotDecreasing"]["collections"] == [{"name": "losses", "parameters": {"save_interval": "500"}}]
+    assert "use_losses_collection=True num_steps=10" in gridwatch("rules", "list")[1]
+
+
+def test_tensors_are_listed_shown_and_drawn(gridwatch: Any, tmp_path: Path) -> None:
+    listed = json.loads(gridwatch("tensors", "ls", BOOSTING, "--json")[1])
+    error = next(row for row in listed if row["tensor"] == "train-error")
+    assert error == {
+        "collections": "losses metrics", "tensor": "train-error", "steps": 6, "first": 0, "last": 10, "modes": "GLOBAL",
+        "type": "float64", "shape": "1",
+    }  # fmt: skip
+    shown = json.loads(gridwatch("tensors", "show", BOOSTING, "-t", "train-error", "--json")[1])
+    assert [(row["step"], row["value"]) for row in shown][:2] == [(0, 0.1597), (2, 0.1567)]
+    code, printed = gridwatch("tensors", "plot", BOOSTING, "-o", str(tmp_path / "curves.png"))
+    assert (code, printed.strip()) == (0, str(tmp_path / "curves.png"))
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert gridwatch("tensors", "ls", str(tmp_path / "nothing"))[0] == 1
+    for folder in ("types", "more_types", "phases"):
+        assert gridwatch("tensors", "show", str(DATA / "tensors" / folder))[0] == 0

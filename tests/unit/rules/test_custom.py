@@ -1,0 +1,118 @@
+"""Users' own rules: unchanged, each in a process of its own, its failures told and nothing else harmed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gridwatch.rules.custom.runner import CustomRule, run_custom_rule
+from gridwatch.rules.errors import RuleConfigurationError
+from gridwatch.rules.evaluation import RuleEvaluation
+from tests.tensor_folder import TensorFolder
+
+DATA = Path(__file__).parents[2] / "data"
+PHASES = DATA / "tensors" / "phases"
+
+
+def run(name: str, file: str = "smdebug_rules.py", *, folder: Path = PHASES, **parameters: Any) -> RuleEvaluation:
+    rule = CustomRule.parse(f"{DATA / 'rules' / file}:{name}", parameters)
+    seconds = 2.0 if name == "Hangs" else 60.0
+    return run_custom_rule(rule, str(folder), ended=True, seconds=seconds, environment={})
+
+
+def test_a_rule_on_reductions_fires_where_smdebug_fires() -> None:
+    """At step 0 only the raw tensor counts for the second gradient; the threshold is met first at step 6."""
+    found = run("CustomGradientRule", threshold="1.5")
+    assert found.status == "IssuesFound"
+    assert found.finding is not None
+    assert found.finding.step == 6
+    assert found.details == (
+        "RuleEvaluationConditionMet: "
+        "Evaluation of the rule CustomGradientRule at step 6 resulted in the condition being met"
+    )
+    assert run("CustomGradientRule", threshold=100).status == "NoIssuesFound"
+
+
+def test_required_tensors_former_steps_and_modes(tmp_path: Path) -> None:
+    assert run("LossNeverFalls").status == "NoIssuesFound"
+    at_evaluation = run("AtEvaluation")
+    assert at_evaluation.finding is not None
+    assert (at_evaluation.finding.step, at_evaluation.finding.mode.name) == (10, "EVAL")
+    folder = TensorFolder({"losses": ["loss"]})
+    from gridwatch.tensors.modes import Mode
+
+    for step in range(6):
+        folder.save(step, {"loss": [1.0 if step < 5 else 2.0 - step]}, mode=Mode.TRAIN)
+    write(folder, tmp_path)
+    found = run("LossNeverFalls", folder=tmp_path, back="4")
+    assert found.finding is not None, found
+    assert found.finding.step == 3
+
+
+def test_other_trials(tmp_path: Path) -> None:
+    folder = TensorFolder()
+    for step, loss in ((0, 1.0), (2, 1 / 3), (4, 9.0)):
+        folder.save(step, {"loss": [loss]})
+    write(folder, tmp_path)
+    found = run("Differs", other_trials=str(tmp_path))
+    assert found.finding is not None
+    assert found.finding.step == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "details"),
+    [
+        ("Raises", r"KeyError: 'nothing at 0' (smdebug_rules.py, line 56)"),
+        ("Hangs", "CustomRuleError: it did not finish within 2 s"),
+        ("Dies", "CustomRuleError: its process ended with code 7"),
+        ("Missing", "AttributeError: smdebug_rules.py has no class Missing: there are AtEvaluation"),
+        ("Differs", "TypeError: "),
+    ],
+)
+def test_whatever_a_rule_does_is_a_status(name: str, details: str) -> None:
+    found = run(name)
+    assert found.status == "Error"
+    assert found.details.startswith(details), found.details
+
+
+def test_a_rule_of_ours_in_ten_lines() -> None:
+    found = run("LossBelow", "ours.py")
+    assert found.finding is not None
+    assert (found.finding.step, found.finding.sentence) == (6, "loss is below 0.15")
+
+
+def test_a_job_that_goes_on_leaves_the_rule_in_progress() -> None:
+    rule = CustomRule.parse(f"{DATA / 'rules' / 'smdebug_rules.py'}:CustomGradientRule")
+    assert run_custom_rule(rule, str(PHASES), ended=False, seconds=60, environment={}).status == "InProgress"
+
+
+def test_a_rule_sees_no_environment_but_what_it_is_given(tmp_path: Path) -> None:
+    file = tmp_path / "spy.py"
+    file.write_text(
+        "import os\nfrom smdebug.rules import Rule\nclass Spy(Rule):\n"
+        "    def invoke_at_step(self, step):\n        raise ValueError(sorted(os.environ))\n"
+    )
+    rule = CustomRule.parse(f"{file}:Spy")
+    found = run_custom_rule(rule, str(PHASES), ended=True, seconds=60, environment={"GIVEN": "1"})
+    names = json.loads(found.details.split(": ", 1)[1].split(" (")[0].replace("'", '"'))
+    assert {name for name in names if not name.startswith("LC_")} == {"GIVEN", "PYTHONPATH"}
+
+
+@pytest.mark.parametrize("text", ["rule.py", "nothing.py:Rule", "rule.txt:Rule", "rule.py:not a name"])
+def test_what_names_no_custom_rule_is_refused(text: str) -> None:
+    with pytest.raises(RuleConfigurationError):
+        CustomRule.parse(text)
+
+
+def test_the_shim_is_not_left_in_this_process() -> None:
+    assert "smdebug" not in sys.modules
+
+
+def write(folder: TensorFolder, path: Path) -> None:
+    for key, data in folder.objects.items():
+        (path / key).parent.mkdir(parents=True, exist_ok=True)
+        (path / key).write_bytes(data)
