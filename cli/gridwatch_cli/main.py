@@ -9,7 +9,7 @@ import typer
 
 import gridwatch
 from gridwatch.failures import GridwatchError
-from gridwatch_cli import experiments, local, queries, snapshots, submit
+from gridwatch_cli import experiments, local, queries, rules, snapshots, submit, tensors
 from gridwatch_cli.context import connect
 from gridwatch_cli.demo.command import demo
 from gridwatch_cli.errors import CliError
@@ -50,6 +50,8 @@ app.command("status")(experiments.status)
 app.command("snapshot")(snapshots.snapshot)
 app.command("leaderboard")(queries.leaderboard)
 app.command("query")(queries.query)
+app.add_typer(rules.app, name="rules", help="The rules, and what one says of a folder of tensors.")
+app.add_typer(tensors.app, name="tensors", help="What is in a folder of tensors.")
 app.add_typer(local.app, name="local", help="The embedded cloud on this machine.")
 
 
