@@ -144,7 +144,8 @@ def _channels(spec: ExperimentSpec) -> Iterator[Problem]:
         if kind not in CONTENT_TYPES:
             yield Problem(
                 path=("data", name, "content_type"), message="XGBoost cannot read this",
-                found=shown(channel.content_type), allowed=", ".join(CONTENT_TYPES), advice=did_you_mean(kind, CONTENT_TYPES),
+                found=shown(channel.content_type), allowed=", ".join(CONTENT_TYPES),
+                advice=did_you_mean(kind, CONTENT_TYPES),
             )  # fmt: skip
 
 

@@ -1,0 +1,120 @@
+"""The contract of `gridwatch.launch.ports.TrainingService`, held by the adapter and by the tests' fake."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC
+from typing import Any
+
+import pytest
+
+from gridwatch.aws.training_service import SageMakerTraining
+from gridwatch.clock import SystemClock
+from gridwatch.failures import NameTakenError, NotFoundError, PermanentError
+from gridwatch.launch.observation import is_terminal
+from gridwatch.launch.ports import JobDescription, TrainingService
+from tests.contract.localcloud_world import World
+from tests.fakes.training import FakeTraining
+
+TAGS = [{"Key": "gridwatch:prefix", "Value": "gridwatch"}, {"Key": "gridwatch:trial", "Value": "0123456789"}]
+
+
+class Subject:
+    """An implementation, requests for it, and the means to see a job through."""
+
+    def __init__(self, service: TrainingService, world: World) -> None:
+        self.service, self._world = service, world
+
+    def request(self, **changes: Any) -> dict[str, Any]:
+        return self._world.request(self._world.name("contract"), Tags=TAGS, **changes)
+
+    def finished(self, name: str) -> JobDescription:
+        if isinstance(self.service, FakeTraining):
+            self.service.finish(
+                name, final_metrics={"train:error": 1 / 3}, billable_seconds=1, model_uri="s3://data/models/m",
+                started_at=self.service.clock.now(), instance_type="ml.m5.large", instance_count=1,
+            )  # fmt: skip
+        return self.wait(lambda: job if is_terminal((job := self.service.describe_job(name)).status) else None)
+
+    def wait(self, look: Callable[[], JobDescription | None]) -> JobDescription:
+        deadline = time.monotonic() + 30
+        while (found := look()) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return found
+
+
+@pytest.fixture(params=["fake", "sagemaker"])
+def subject(request: pytest.FixtureRequest, world: World) -> Subject:
+    if request.param == "fake":
+        return Subject(FakeTraining(SystemClock()), world)
+    return Subject(SageMakerTraining(world.client("sagemaker")), world)
+
+
+def test_a_created_job_is_there_with_its_tags(subject: Subject) -> None:
+    wanted = subject.request()
+    arn = subject.service.create_job(wanted)
+
+    job = subject.service.describe_job(wanted["TrainingJobName"])
+    assert (job.job_name, job.arn) == (wanted["TrainingJobName"], arn)
+    assert job.modified_at.tzinfo is UTC
+    assert subject.service.job_tags(arn) == {tag["Key"]: tag["Value"] for tag in TAGS}
+
+
+def test_a_finished_job_tells_what_came_of_it(subject: Subject) -> None:
+    wanted = subject.request()
+    subject.service.create_job(wanted)
+
+    job = subject.finished(wanted["TrainingJobName"])
+
+    assert job.status == "Completed"
+    assert job.final_metrics == {"train:error": pytest.approx(1 / 3, abs=0.01)}
+    assert job.billable_seconds is not None
+    assert (job.instance_type, job.instance_count) == ("ml.m5.large", 1)
+    assert job.started_at is not None
+    assert job.ended_at is not None
+    assert (job.model_uri or "").startswith("s3://data/models/")
+
+
+def test_a_name_is_taken_once_and_for_ever(subject: Subject) -> None:
+    wanted = subject.request()
+    subject.service.create_job(wanted)
+    with pytest.raises(NameTakenError):
+        subject.service.create_job(wanted)
+    subject.finished(wanted["TrainingJobName"])
+    with pytest.raises(NameTakenError):
+        subject.service.create_job(wanted)
+
+
+def test_what_is_not_there_is_not_found(subject: Subject) -> None:
+    with pytest.raises(NotFoundError):
+        subject.service.describe_job("no-such-job")
+    with pytest.raises(NotFoundError):
+        subject.service.stop_job("no-such-job")
+
+
+def test_a_job_is_stopped_once(subject: Subject) -> None:
+    wanted = subject.request(HyperParameters={"rounds": "1000", "pause": "1"})
+    name = wanted["TrainingJobName"]
+    subject.service.create_job(wanted)
+    assert subject.service.stop_job(name)
+    if isinstance(subject.service, FakeTraining):
+        subject.service.finish(name, "Stopped")
+    assert subject.finished(name).status in ("Stopped", "Completed")
+    assert not subject.service.stop_job(name)
+
+
+def test_entities_are_there_after_asking_once_or_twice(subject: Subject) -> None:
+    for _ in range(2):
+        subject.service.ensure_experiment("contract-experiment")
+        subject.service.ensure_trial("contract-experiment", "contract-trial")
+
+
+def test_a_request_that_sagemaker_refuses_is_permanent(world: World) -> None:
+    service = SageMakerTraining(world.client("sagemaker"))
+    with pytest.raises(PermanentError) as caught:
+        service.create_job(world.request("not_a_name"))
+    assert not isinstance(caught.value, NameTakenError)
+    with pytest.raises(PermanentError):
+        service.create_job({"TrainingJobName": 3})
