@@ -71,6 +71,7 @@ class RunningCloud:
         gateway.complete_s3_events()
         athena.improve_athena()
         lambdas.deliver_asynchronously()
+        lambdas.poll_queues_at_once()
         cache = CodeCache((self._settings.state_dir or self._scratch) / "lambda-code")
         lambdas.improve_workers(cache, self._guard, self._settings.workers_per_function)
 

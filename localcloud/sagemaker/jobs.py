@@ -41,6 +41,8 @@ class JobRunner:
         self._base = platform.scratch / "jobs" / job.name
         self._metrics = LogMetrics.parse(job.request["AlgorithmSpecification"].get("MetricDefinitions", []))
         self._s3 = None
+        self._process: JobProcess | None = None
+        self._grace = platform.settings.stop_grace
         self.thread = threading.Thread(target=self._run, name=f"job-{job.name}", daemon=True)
 
     def start(self) -> None:
@@ -49,6 +51,13 @@ class JobRunner:
     def stop(self) -> None:
         """The record is already Stopping: end the process."""
         self._stop.set()
+
+    def abandon(self) -> None:
+        """End the job at once, without the grace of a stop: nobody will ask for it any more."""
+        self._grace = 0.0
+        self._stop.set()
+        if self._process:
+            self._process.kill()
 
     def _run(self) -> None:
         try:
@@ -100,6 +109,7 @@ class JobRunner:
             guard=self._platform.guard,
             on_line=on_line,
         )
+        self._process = process
         for rule in self._rules:
             rule.start()
         try:
@@ -130,7 +140,7 @@ class JobRunner:
         if timed_out:
             self._enter("Stopping")
         process.terminate()
-        process.wait(self._platform.settings.stop_grace)
+        process.wait(self._grace)
         return "timeout" if timed_out else "stop"
 
     def _finish(self, layout: Layout, code: int, reason: str) -> None:

@@ -73,10 +73,14 @@ class JobProcess:
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
 
-    def finish(self) -> int:
-        """End whatever is left of the group, read the log to its end, and return the exit code (128 + signal)."""
+    def kill(self) -> None:
+        """SIGKILL to the whole group."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+
+    def finish(self) -> int:
+        """End whatever is left of the group, read the log to its end, and return the exit code (128 + signal)."""
+        self.kill()
         code = self._process.wait()
         self._guard.forget(self._process.pid)
         self._reader.join(timeout=5)

@@ -79,12 +79,11 @@ class Training:
         return {"TrainingJobSummaries": found, **token}
 
     def close(self, seconds: float) -> None:
-        """Stop every job and wait for the threads; used when the cloud goes down or forgets everything."""
-        self._store.mute()
+        """Kill every job and wait for the threads; used when the cloud forgets everything."""
         with self._lock:
             runners = list(self._runners.values())
         for runner in runners:
-            runner.stop()
+            runner.abandon()
         deadline = clock.monotonic() + seconds
         for runner in runners:
             runner.thread.join(max(0.0, deadline - clock.monotonic()))

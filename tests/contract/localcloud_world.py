@@ -28,6 +28,10 @@ _TRAINER_SCRIPT = """
     (base / "output/data/seen.json").write_text(json.dumps({
         "rows": rows, "config": sorted(p.name for p in (base / "input/config").iterdir()),
         "environment": {k: v for k, v in os.environ.items()}, "cwd": os.getcwd()}))
+    def stopped(*_):
+        (base / "model/model.txt").write_text("stopped")
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if "stubborn" in parameters else stopped)
     tensors = base / "output/tensors"
     for number in range(int(parameters.get("rounds", "3"))):
         print(f"[{number}] train-error:{1 / (number + 1):.3f}", flush=True)

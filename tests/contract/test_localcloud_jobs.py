@@ -104,16 +104,27 @@ def test_a_channel_without_objects_fails_the_job(world: World) -> None:
 
 def test_a_running_job_is_stopped_and_then_refuses_another_stop(world: World) -> None:
     name = world.train(HyperParameters={"rounds": "1000", "pause": "0.05"})
-    world.reaches(name, "Training")
+    wait_for(lambda: world.describe(name).get("FinalMetricDataList"))
     sagemaker = world.client("sagemaker")
     sagemaker.stop_training_job(TrainingJobName=name)
     assert world.describe(name)["TrainingJobStatus"] in ("Stopping", "Stopped")
-    job = world.ended(name, timeout=5)
+    job = world.ended(name)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
+    said = _archive(world, job["ModelArtifacts"]["S3ModelArtifacts"])
+    assert said == {"model.txt": b"stopped"}, "the script got no SIGTERM to save its model on"
     assert [s["Status"] for s in job["SecondaryStatusTransitions"]][-2:] == ["Stopping", "Stopped"]
     code, message = _refusal(sagemaker.stop_training_job, TrainingJobName=name)
     assert code == "ValidationException"
     assert message.startswith("The request was rejected because the training job is in status Stopped")
+
+
+def test_a_script_that_ignores_the_stop_is_killed(world: World) -> None:
+    name = world.train(HyperParameters={"rounds": "600", "pause": "0.1", "stubborn": "yes"})
+    wait_for(lambda: world.describe(name).get("FinalMetricDataList"))
+    world.client("sagemaker").stop_training_job(TrainingJobName=name)
+    job = world.ended(name, timeout=10)
+    assert job["TrainingJobStatus"] == "Stopped"
+    assert "ModelArtifacts" not in job
 
 
 def test_a_job_over_its_time_is_stopped_by_the_platform(world: World) -> None:
@@ -192,7 +203,7 @@ def test_tags_are_kept(world: World) -> None:
 
 def test_a_hooks_tensors_reach_s3_while_training_runs(world: World) -> None:
     name = world.train(
-        HyperParameters={"rounds": "60", "pause": "0.1"}, DebugHookConfig={"S3OutputPath": f"s3://{BUCKET}/tensors"}
+        HyperParameters={"rounds": "600", "pause": "0.1"}, DebugHookConfig={"S3OutputPath": f"s3://{BUCKET}/tensors"}
     )
     prefix = f"tensors/{name}/debug-output/"
 
@@ -200,7 +211,7 @@ def test_a_hooks_tensors_reach_s3_while_training_runs(world: World) -> None:
         listed = world.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
         return [item["Key"].removeprefix(prefix) for item in listed.get("Contents", [])]
 
-    wait_for(lambda: keys() or None)
+    wait_for(lambda: keys() or None, timeout=10)
     assert world.describe(name)["SecondaryStatus"] == "Training"
     assert "training_job_end.ts" not in keys()
     world.client("sagemaker").stop_training_job(TrainingJobName=name)

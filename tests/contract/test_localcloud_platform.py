@@ -57,12 +57,12 @@ def test_an_uploaded_object_is_the_golden_event_with_its_key_as_it_is(world: Wor
 
 
 def test_forgetting_everything_ends_jobs_and_drops_them(tmp_path: Path) -> None:
-    with LocalCloud.start(images=write_images(tmp_path), options=("--stop-grace", "1")) as cloud:
+    with LocalCloud.start(images=write_images(tmp_path), options=("--stop-grace", "60")) as cloud:
         world = World(cloud)
         world.prepare()
-        name = world.train(HyperParameters={"rounds": "1000", "pause": "0.1"})
-        world.reaches(name, "Training")
-        with urllib.request.urlopen(f"{cloud.endpoint}/_ministack/reset", data=b"", timeout=30) as answer:
+        name = world.train(HyperParameters={"rounds": "1000", "pause": "0.1", "stubborn": "yes"})
+        wait_for(lambda: world.describe(name).get("FinalMetricDataList"))
+        with urllib.request.urlopen(f"{cloud.endpoint}/_ministack/reset", data=b"", timeout=5) as answer:
             assert answer.status == 200
         with pytest.raises(ClientError, match="ResourceNotFound"):
             world.describe(name)
