@@ -154,10 +154,10 @@ class Functions(Construct):
     def _react_to_finding(self) -> None:
         function = self._factory.create(
             "react_to_finding",
-            FunctionShape(timeout_seconds=30),
+            FunctionShape(timeout_seconds=60),
             environment={
                 "state_table": self._state.table.table_name,
-                "idempotency_table": self._state.idempotency.table_name,
+                "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "alert_queue_url": self._queues["alerts"].queue_url,
                 "name_prefix": self._prefix,
             },
@@ -166,11 +166,11 @@ class Functions(Construct):
                     ["sagemaker:AddTags", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"], self._prefix
                 ),
                 may.use_state(self._state.table),
-                may.use_idempotency(self._state.idempotency),
                 may.send(self._queues["alerts"]),
             ],
         )
-        self._reads(function, "reactions", batch_size=1)
+        # SageMaker allows one stop a second in an account: many at once would only throttle each other.
+        self._reads(function, "reactions", batch_size=1, at_once=5)
 
     def _deliver_alert(self) -> None:
         function = self._factory.create(
@@ -210,31 +210,39 @@ class Functions(Construct):
             FunctionShape(timeout_seconds=300),
             environment={
                 "state_table": self._state.table.table_name,
-                "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "start_queue_url": self._queues["start"].queue_url,
                 "evaluate_queue_url": self._queues["evaluate"].queue_url,
                 "snapshot_queue_url": self._queues["snapshot"].queue_url,
+                "alert_queue_url": self._queues["alerts"].queue_url,
                 "event_bus_name": self._bus.event_bus_name,
                 "name_prefix": self._prefix,
             },
             statements=[
                 may.training_jobs(["sagemaker:DescribeTrainingJob"], self._prefix),
                 may.allow(["sagemaker:ListTrainingJobs"], ["*"]),  # the action knows no resources
-                may.list_objects(self._storage.artifacts, "tensors/"),
                 may.use_state(self._state.table),
-                may.send(self._queues["start"], self._queues["evaluate"], self._queues["snapshot"]),
+                may.send(*(self._queues[name] for name in ("start", "evaluate", "snapshot", "alerts"))),
                 may.put_own_events(self._bus.event_bus_arn),
             ],
             invoked_directly=True,
         )
 
-    def _reads(self, function: lambda_.Function, queue: str, *, batch_size: int, window_seconds: int = 0) -> None:
+    def _reads(
+        self,
+        function: lambda_.Function,
+        queue: str,
+        *,
+        batch_size: int,
+        window_seconds: int = 0,
+        at_once: int | None = None,
+    ) -> None:
         """Invoke `function` with what lies in `queue`; a message that fails comes back alone."""
         function.add_event_source(
             event_sources.SqsEventSource(
                 self._queues[queue],
                 batch_size=batch_size,
                 max_batching_window=cdk.Duration.seconds(window_seconds) if window_seconds else None,
+                max_concurrency=at_once,
                 report_batch_item_failures=True,
             )
         )

@@ -31,7 +31,7 @@ SHAPES = {
     "track": QueueShape(visibility_seconds=180, max_receive_count=10),
     "evaluate": QueueShape(visibility_seconds=360, max_receive_count=5),
     # SageMaker allows one stop a second: a throttled stop comes back many times before it is given up.
-    "reactions": QueueShape(visibility_seconds=180, max_receive_count=50),
+    "reactions": QueueShape(visibility_seconds=360, max_receive_count=50),
     "alerts": QueueShape(visibility_seconds=180, max_receive_count=50),
     # A moment later than the job's end, so that the last evaluation of its rules is in the tables as well.
     "snapshot": QueueShape(visibility_seconds=1800, max_receive_count=5, delay_seconds=5),

@@ -42,12 +42,11 @@ ACTIONS = {
     "evaluate_rules": {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "events:PutEvents"} | STATE | READS_QUEUE,
     "react_to_finding": {"sagemaker:AddTags", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"}
     | STATE
-    | IDEMPOTENCY
     | SENDS
     | READS_QUEUE,
     "deliver_alert": {"sns:Publish"} | STATE | READS_QUEUE,
     "snapshot_experiment": {"s3:GetObject", "s3:PutObject", "s3:ListBucket"} | STATE | READS_QUEUE,
-    "sweep": {"events:PutEvents", "s3:ListBucket", "sagemaker:DescribeTrainingJob", "sagemaker:ListTrainingJobs"}
+    "sweep": {"events:PutEvents", "sagemaker:DescribeTrainingJob", "sagemaker:ListTrainingJobs"}
     | STATE
     | SENDS
     | FAILS_TO_QUEUE,
