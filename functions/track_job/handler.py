@@ -17,9 +17,9 @@ from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.training_service import SageMakerTraining
 from gridwatch.clock import SystemClock
 from gridwatch.events.training_job import training_job_change
+from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.settings import read_settings
 from track_job.settings import Settings
-from track_job.tracking import Outcome, Tracker
 
 logger = Logger(service="track_job")
 metrics = Metrics(namespace="Gridwatch", service="track_job")

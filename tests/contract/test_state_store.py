@@ -290,6 +290,19 @@ class TestRuleEvaluations:
         store.put_rule_evaluation(again)
         assert store.list_rule_evaluations("job") == [again]
 
+    def test_a_finding_is_open_until_it_is_closed(self, store: StateStore) -> None:
+        issue = status("loss", status="IssuesFound", updated_at=T0 + SECOND)
+        error = status("finite", status="Error")
+        for record in (issue, error, status("other", status="NoIssuesFound"), status("more")):
+            store.put_rule_evaluation(record)
+        assert store.open_findings() == [error, issue]
+        store.close_finding("job", "finite")
+        store.close_finding("job", "nothing of that name")
+        assert store.open_findings() == [issue]
+        assert error in store.list_rule_evaluations("job")
+        store.put_rule_evaluation(error)
+        assert store.open_findings() == [error, issue]
+
 
 class TestReactions:
     def test_one_rule_stops_a_job(self, store: StateStore) -> None:

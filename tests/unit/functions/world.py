@@ -8,6 +8,7 @@ from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.events.spec_upload import SpecUpload
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.template import Deployment
+from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import TrialRecord, TrialState
 from gridwatch.state.store import StateStore
@@ -18,7 +19,6 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.experiment_bucket import FakeExperimentBucket
 from tests.fakes.queues import FakeQueue
 from tests.fakes.training import FakeTraining
-from track_job.tracking import Outcome, Tracker
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 DEPLOYMENT = Deployment(

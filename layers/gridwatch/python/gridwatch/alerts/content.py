@@ -1,6 +1,4 @@
-"""Alerts as data. Written by the launching side with what it needs; whoever owns alerts is free to replace it.
-
-What must stay are the builders' names and arguments.
+"""Alerts as data: what is told, apart from how it looks in a mail or a chat.
 
 An alert's id is derived from what it is about, so that asking twice is asking once.
 """
@@ -8,69 +6,129 @@ An alert's id is derived from what it is about, so that asking twice is asking o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
+from gridwatch.alerts.links import Link, job_links, logs_command
+from gridwatch.state.codec import to_document
 from gridwatch.state.records import AlertRecord, TrialRecord
+
+
+class Severity(StrEnum):
+    """How urgent it is; subscriptions filter by it."""
+
+    CRITICAL = "critical"  # something does not run that should, and nobody but a person can help
+    WARNING = "warning"  # a rule found an issue
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The last values of one tensor, by step. Values that JSON has no number for are kept as text ("nan", "inf")."""
+
+    tensor: str
+    steps: tuple[int, ...]
+    values: tuple[float | str, ...]
+
+    def numbers(self) -> list[float]:
+        return [float(value) for value in self.values]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """`title` fits in one line; `summary` says in a sentence or two what happened and what was done."""
+
+    kind: str
+    severity: Severity
+    title: str
+    summary: str
+    facts: tuple[Fact, ...] = ()
+    details: tuple[str, ...] = ()  # lines to be shown as they are
+    curve: Curve | None = None
+    action: str | None = None
+    outcome: str | None = None
+    links: tuple[Link, ...] = ()
+    commands: tuple[str, ...] = ()
 
 
 def spec_rejected(
     *, spec_key: str, spec_version: str, problems: Sequence[str], total: int, answer_key: str, now: datetime
 ) -> AlertRecord:
     """A spec cannot be accepted. `problems` are lines for people, `answer_key` is where all of them are written."""
-    return AlertRecord(
-        alert_id=_alert_id("spec_rejected", spec_key, spec_version),
-        experiment=None,
+    count = "one problem" if total == 1 else f"{total} problems"
+    alert = Alert(
         kind="spec_rejected",
-        content={
-            "title": f"Spec {spec_key} cannot be launched",
-            "text": "\n".join(problems),
-            "spec_key": spec_key,
-            "spec_version": spec_version,
-            "problems": list(problems),
-            "problem_count": total,
-            "answer_key": answer_key,
-        },
-        created_at=now,
+        severity=Severity.CRITICAL,
+        title=f"Spec {spec_key} was not launched: {count}",
+        summary=f"The spec {spec_key} has {count}. Nothing was launched; correct it and upload it again.",
+        facts=(Fact("Spec", spec_key), Fact("Version", spec_version), Fact("Answer", answer_key)),
+        details=tuple(problems),
     )
+    return record(alert, about=(spec_key, spec_version), experiment=None, now=now)
 
 
 def trial_refused(*, trial: TrialRecord, code: str, reason: str, spec_version: str, now: datetime) -> AlertRecord:
     """SageMaker refuses a trial for good. One alert for each upload and reason: the trials of a grid are alike."""
-    return AlertRecord(
-        alert_id=_alert_id("trial_refused", trial.experiment, spec_version, code, reason.replace(trial.job_name, "")),
-        experiment=trial.experiment,
+    alert = Alert(
         kind="trial_refused",
-        content={
-            "title": f"SageMaker refuses training jobs of {trial.experiment}",
-            "text": reason,
-            "trial_id": trial.trial_id,
-            "job_name": trial.job_name,
-            "hyperparameters": dict(trial.hyperparameters),
-            "code": code,
-            "reason": reason,
-        },
-        created_at=now,
+        severity=Severity.CRITICAL,
+        title=f"SageMaker refuses training jobs of {trial.experiment}",
+        summary=f"SageMaker refuses the training job {trial.job_name} and will refuse it again: {reason}",
+        facts=(*trial_facts(trial), Fact("Error", code)),
+        action="the trial is not launched; others that are refused for the same reason are not told again",
+        commands=(f"gridwatch status {trial.experiment}",),
     )
+    about = (trial.experiment, spec_version, code, reason.replace(trial.job_name, ""))
+    return record(alert, about=about, experiment=trial.experiment, now=now)
 
 
 def trial_failed(*, trial: TrialRecord, now: datetime) -> AlertRecord:
     """A training job failed."""
-    return AlertRecord(
-        alert_id=_alert_id("trial_failed", trial.job_name),
-        experiment=trial.experiment,
+    arn = trial.job_arn or ""
+    logs = logs_command(arn)
+    alert = Alert(
         kind="trial_failed",
-        content={
-            "title": f"Training job {trial.job_name} failed",
-            "text": trial.reason or "SageMaker gave no reason",
-            "trial_id": trial.trial_id,
-            "job_name": trial.job_name,
-            "hyperparameters": dict(trial.hyperparameters),
-            "reason": trial.reason,
-        },
+        severity=Severity.CRITICAL,
+        title=f"Training job {trial.job_name} failed",
+        summary=f"The training job {trial.job_name} failed: {trial.reason or 'SageMaker gives no reason'}",
+        facts=trial_facts(trial),
+        links=job_links(arn),
+        commands=(f"gridwatch status {trial.experiment}", *([logs] if logs else [])),
+    )
+    return record(alert, about=(trial.job_name,), experiment=trial.experiment, now=now)
+
+
+def record(alert: Alert, *, about: Sequence[str], experiment: str | None, now: datetime) -> AlertRecord:
+    """The alert as it is kept. `about` is what makes it this alert and no other; its id follows from it."""
+    return AlertRecord(
+        alert_id=alert_id(alert.kind, *about),
+        experiment=experiment,
+        kind=alert.kind,
+        content=to_document(alert),
         created_at=now,
     )
 
 
-def _alert_id(*parts: str) -> str:
-    return f"{parts[0]}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:16]}"
+def alert_id(kind: str, *about: str) -> str:
+    """The same for the same subject, whoever asks and how often."""
+    return f"{kind}-{hashlib.sha256('|'.join((kind, *about)).encode()).hexdigest()[:16]}"
+
+
+def trial_facts(trial: TrialRecord) -> tuple[Fact, ...]:
+    return (
+        Fact("Experiment", trial.experiment),
+        Fact("Trial", f"{trial.trial_id} (attempt {trial.attempt})"),
+        Fact("Parameters", parameters(trial.hyperparameters)),
+    )
+
+
+def parameters(hyperparameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(hyperparameters.items())) or "none"

@@ -1,14 +1,22 @@
-"""Ask for an alert: recorded first, then queued, so that a sweep finds what was never sent.
-
-Written by the launching side with what it needs; whoever owns alerts is free to replace it, keeping `AlertOutbox.ask`.
-"""
+"""Ask for an alert: recorded first, then queued, so that a sweep finds what was never sent."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
 
 from gridwatch.events.messages import DeliverAlert
 from gridwatch.events.queue import MessageQueue
 from gridwatch.state.records import AlertRecord
 from gridwatch.state.store import AlertStore
+
+
+class AlertTopic(Protocol):
+    """Where people are told."""
+
+    def publish(self, subject: str, body: str, attributes: Mapping[str, str]) -> str:
+        """The message's id. `attributes` are for subscriptions to filter by. Raises gridwatch.failures errors."""
+        ...
 
 
 class AlertOutbox:

@@ -6,7 +6,7 @@
 | TrialRecord | `experiment#<name>` | `trial#<trial id>` | `trials#<state>` | priority, created_at, index |
 | JobRecord | `job#<job>` | `job` | | |
 | saved evaluation | `job#<job>` | `evaluation` | | |
-| RuleEvaluationRecord | `job#<job>` | `rule#<rule name>` | | |
+| RuleEvaluationRecord | `job#<job>` | `rule#<rule name>` | `findings#open` until closed | updated_at |
 | the rule that stops | `job#<job>` | `stop` | | |
 | ReactionRecord | `job#<job>` | `reaction#<rule name>` | | |
 | AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until sent | created_at |
@@ -122,8 +122,15 @@ class StateTable:
 
     def put_rule_evaluation(self, record: RuleEvaluationRecord) -> None:
         updated = moment_text(record.updated_at)
-        item = _item(_job(record.job_name), f"rule#{record.rule_name}", record, updated_at=updated)
+        index = ("findings#open", updated) if record.needs_reaction else None
+        item = _item(_job(record.job_name), f"rule#{record.rule_name}", record, index=index, updated_at=updated)
         self._table.put(item, condition=f"{_NEW} OR updated_at <= :new", values={":new": updated})
+
+    def open_findings(self) -> Sequence[RuleEvaluationRecord]:
+        return [from_json(RuleEvaluationRecord, item.document) for item in self._table.indexed("findings#open")]
+
+    def close_finding(self, job_name: str, rule_name: str) -> None:
+        self._table.unindex(_job(job_name), f"rule#{rule_name}")
 
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]:
         return [from_json(RuleEvaluationRecord, item.document) for item in self._table.below(_job(job_name), "rule#")]

@@ -66,6 +66,20 @@ class DocumentTable:
             raise
         return True
 
+    def unindex(self, pk: str, sk: str) -> None:
+        """Take the item out of the index; without such an item nothing happens."""
+        try:
+            with translated():
+                self._client.update_item(
+                    TableName=self._name,
+                    Key=_key(pk, sk),
+                    UpdateExpression="REMOVE gsi1pk, gsi1sk",
+                    ConditionExpression="attribute_exists(pk)",
+                )
+        except PermanentError as error:
+            if error.code != "ConditionalCheckFailedException":
+                raise
+
     def below(self, pk: str, sk_prefix: str) -> Iterator[Item]:
         """Every item of the partition whose `sk` starts so, by `sk`. Strongly consistent."""
         return self._query(

@@ -25,7 +25,7 @@ _OVER = (
 
 
 class SageMakerTraining:
-    """Implements `gridwatch.launch.ports.TrainingService`."""
+    """Implements `gridwatch.launch.ports.TrainingService` and `JobListing`."""
 
     def __init__(self, sagemaker: Any = None) -> None:
         self._client = sagemaker
@@ -48,6 +48,16 @@ class SageMakerTraining:
             for page in self._sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn):
                 tags.update((tag["Key"], tag["Value"]) for tag in page["Tags"])
         return tags
+
+    def active_jobs(self, name_prefix: str) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        paginator = self._sagemaker.get_paginator("list_training_jobs")
+        for status in ("InProgress", "Stopping"):
+            with translated():
+                for page in paginator.paginate(StatusEquals=status, NameContains=name_prefix, MaxResults=100):
+                    jobs = (job["TrainingJobName"] for job in page["TrainingJobSummaries"])
+                    found.update((name, status) for name in jobs if name.startswith(name_prefix))
+        return found
 
     def tag_job(self, arn: str, tags: Mapping[str, str]) -> None:
         with translated():

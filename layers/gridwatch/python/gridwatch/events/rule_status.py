@@ -38,6 +38,7 @@ class RuleReport:
     status: RuleStatus
     details: str = ""
     finding: Mapping[str, Any] | None = None
+    at: datetime | None = None  # when the rule came to it
 
     @property
     def step(self) -> int | None:
@@ -54,6 +55,7 @@ class JobRuleStatuses:
 
     job_name: str
     reports: tuple[RuleReport, ...]
+    managed: bool = False  # said by SageMaker's own Debugger, so that nobody has recorded it yet
 
 
 def rule_statuses(event: Mapping[str, Any]) -> JobRuleStatuses | None:
@@ -73,12 +75,15 @@ def rule_statuses(event: Mapping[str, Any]) -> JobRuleStatuses | None:
                 RuleStatus(entry["RuleEvaluationStatus"]),
                 (entry.get("StatusDetails") or "").strip(),
                 findings.get(entry["RuleConfigurationName"]),
+                training_job.moment(entry.get("LastModifiedTime")),
             )
             for key in _LISTS
             for entry in detail.get(key) or ()
             if entry.get("RuleEvaluationStatus") in set(RuleStatus)
         ]
-        return JobRuleStatuses(detail["TrainingJobName"], tuple(reports)) if reports else None
+        return (
+            JobRuleStatuses(detail["TrainingJobName"], tuple(reports), event["source"] != SOURCE) if reports else None
+        )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{event['detail-type']} of an unknown shape: {error!r}") from error
 

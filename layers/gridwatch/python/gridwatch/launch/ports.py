@@ -66,6 +66,14 @@ class JobDescription:
     failure_reason: str | None = None
 
 
+class JobListing(Protocol):
+    """SageMaker's own list of what takes instances."""
+
+    def active_jobs(self, name_prefix: str) -> Mapping[str, str]:
+        """Name to TrainingJobStatus of every job that runs or stops and whose name begins so."""
+        ...
+
+
 class TrainingService(Protocol):
     """SageMaker, as far as Gridwatch trains with it."""
 

@@ -28,12 +28,23 @@ def moment_text(moment: datetime) -> str:
 
 def to_json(record: Any) -> str:
     """The record as a JSON object. Floats keep every bit; what is not finite is written as Python's json does."""
-    return json.dumps(_plain(record), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(to_document(record), ensure_ascii=False, separators=(",", ":"))
 
 
 def from_json(kind: type[R], text: str) -> R:
     """The record of that class. Raises ValueError when `text` holds none, naming what is missing."""
-    return _restored(kind, json.loads(text))
+    return from_document(kind, json.loads(text))
+
+
+def to_document(record: Any) -> Any:
+    """The record as plain values that JSON knows."""
+    return _plain(record)
+
+
+def from_document(kind: type[R], document: Mapping[str, Any]) -> R:
+    """The record that `to_document` made plain. Raises ValueError when something is missing, naming it."""
+    restored: R = _restored(kind, document)
+    return restored
 
 
 def _plain(value: Any) -> Any:
@@ -50,7 +61,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _restored(kind: type[R], document: Mapping[str, Any]) -> R:
+def _restored(kind: Any, document: Mapping[str, Any]) -> Any:
     values: dict[str, Any] = {}
     for name, convert, optional in _converters(kind):
         if name in document:
@@ -77,8 +88,10 @@ def _converters(kind: Any) -> tuple[tuple[str, Callable[[Any], Any], bool], ...]
 def _converter(hint: Any) -> Callable[[Any], Any]:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
-        (inner,) = (argument for argument in arguments if argument is not types.NoneType)
-        convert = _converter(inner)
+        inner = [argument for argument in arguments if argument is not types.NoneType]
+        if len(inner) > 1:  # of values that JSON tells apart by itself, as numbers and texts
+            return lambda value: value
+        convert = _converter(inner[0])
         return lambda value: None if value is None else convert(value)
     if origin is tuple:
         convert = _converter(arguments[0])

@@ -27,6 +27,7 @@ class MemoryStore:
         self.jobs: dict[str, JobRecord] = {}
         self.evaluations: dict[str, SavedEvaluation] = {}
         self.rule_evaluations: dict[tuple[str, str], RuleEvaluationRecord] = {}
+        self.open: set[tuple[str, str]] = set()
         self.stops: dict[str, str] = {}
         self.reactions: dict[tuple[str, str], ReactionRecord] = {}
         self.alerts: dict[str, AlertRecord] = {}
@@ -88,6 +89,13 @@ class MemoryStore:
         kept = self.rule_evaluations.get(key)
         if kept is None or kept.updated_at <= record.updated_at:
             self.rule_evaluations[key] = record
+            (self.open.add if record.needs_reaction else self.open.discard)(key)
+
+    def open_findings(self) -> Sequence[RuleEvaluationRecord]:
+        return sorted((self.rule_evaluations[key] for key in self.open), key=lambda record: record.updated_at)
+
+    def close_finding(self, job_name: str, rule_name: str) -> None:
+        self.open.discard((job_name, rule_name))
 
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]:
         mine = (record for record in self.rule_evaluations.values() if record.job_name == job_name)

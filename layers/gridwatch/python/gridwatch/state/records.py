@@ -125,6 +125,11 @@ class RuleEvaluationRecord:
     finding: Mapping[str, Any] | None
     updated_at: datetime
 
+    @property
+    def needs_reaction(self) -> bool:
+        """Whether somebody must decide what to do about it."""
+        return self.status in ("IssuesFound", "Error")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReactionRecord:

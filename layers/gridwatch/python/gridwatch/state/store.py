@@ -92,6 +92,17 @@ class EvaluationStore(Protocol):
         """Replace the status of one rule; an older record (`updated_at`) never replaces a newer one."""
         ...
 
+    def open_findings(self) -> Sequence[RuleEvaluationRecord]:
+        """Rules with an issue or an error since whose record `close_finding` was not called, oldest first.
+
+        Eventually consistent.
+        """
+        ...
+
+    def close_finding(self, job_name: str, rule_name: str) -> None:
+        """Nothing remains to be done about what the rule found; without a record of it nothing happens."""
+        ...
+
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]: ...
 
 

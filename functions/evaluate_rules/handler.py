@@ -1,0 +1,84 @@
+"""Entry: index files of tensors and requests from the queue `evaluate`, many at a time; one evaluation for each job."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from evaluate_rules.evaluating import Evaluated, Evaluator, Outcome
+from evaluate_rules.requests import JobRequest, read_batch
+from evaluate_rules.settings import Settings
+from gridwatch.aws.clients import client
+from gridwatch.aws.event_bus import EventBridgeBus
+from gridwatch.aws.rule_state import RuleStateBucket
+from gridwatch.aws.state_table import StateTable
+from gridwatch.aws.tensor_source import S3Source
+from gridwatch.clock import SystemClock
+from gridwatch.events.sqs import partial_response, queued_bodies
+from gridwatch.settings import read_settings
+from gridwatch.storage.layout import tensor_prefix
+
+logger = Logger(service="evaluate_rules")
+metrics = Metrics(namespace="Gridwatch", service="evaluate_rules")
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """An SQS event to a partial batch response: the messages of a job that could not be evaluated come again."""
+    del context
+    batch = read_batch(queued_bodies(event))
+    if batch.ignored:
+        logger.info("nothing to evaluate", message_ids=batch.ignored)
+    for message_id, reason in batch.unreadable.items():
+        logger.error("message cannot be read", message_id=message_id, reason=reason)
+        metrics.add_metric("MessageUnreadable", MetricUnit.Count, 1)
+    failed = [request.message_ids for job, request in batch.jobs.items() if not _evaluated(job, request)]
+    # What cannot be read comes again too, and so ends among the dead letters, where somebody looks at it.
+    return partial_response([*batch.unreadable, *(message_id for ids in failed for message_id in ids)])
+
+
+def _evaluated(job_name: str, request: JobRequest) -> bool:
+    try:
+        evaluated = _evaluator().evaluate(job_name, ended=request.ended)
+    except Exception as error:  # the edge: one job's failure is not the others'
+        logger.error("job could not be evaluated", job=job_name, exc_info=error)
+        metrics.add_metric("EvaluationFailed", MetricUnit.Count, 1)
+        return False
+    _report(job_name, request, evaluated)
+    return True
+
+
+def _report(job_name: str, request: JobRequest, evaluated: Evaluated) -> None:
+    logger.info(
+        "job evaluated",
+        job=job_name,
+        messages=len(request.message_ids),
+        ended=request.ended,
+        outcome=evaluated.outcome,
+        last_step=evaluated.last_step,
+    )
+    if evaluated.restarted:
+        logger.warning("rule state of another version, judged from the first step again", job=job_name)
+    for change in evaluated.changes:
+        finding = change.finding.as_json() if change.finding else None
+        logger.info("rule status changed", job=job_name, rule=change.name, status=change.status, finding=finding)
+    metrics.add_metric("JobEvaluated", MetricUnit.Count, 1)
+    if evaluated.outcome is Outcome.CHANGED:
+        metrics.add_metric("RuleStatusChanged", MetricUnit.Count, len(evaluated.changes))
+
+
+@cache
+def _evaluator() -> Evaluator:
+    settings = read_settings(Settings)
+    bucket = settings.artifacts_bucket
+    return Evaluator(
+        store=StateTable(settings.state_table, RuleStateBucket(bucket)),
+        bus=EventBridgeBus(settings.event_bus_name),
+        open_tensors=lambda job_name: S3Source(client("s3"), bucket, tensor_prefix(job_name)),
+        clock=SystemClock(),
+    )

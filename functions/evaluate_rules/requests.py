@@ -1,0 +1,46 @@
+"""What the messages of one batch ask for: evaluations by job, each with the messages that wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from gridwatch.events.evaluation_request import evaluation_request
+from gridwatch.events.sqs import QueuedBody
+
+
+@dataclass(slots=True)
+class JobRequest:
+    """All that a batch asks of one job."""
+
+    message_ids: list[str] = field(default_factory=list)
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`ignored` ask for nothing of this function; `unreadable` have a reason."""
+
+    jobs: Mapping[str, JobRequest]
+    ignored: tuple[str, ...] = ()
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_batch(bodies: Iterable[QueuedBody]) -> Batch:
+    """Many index files of one job ask for one evaluation, the last one when any message says so."""
+    jobs: dict[str, JobRequest] = {}
+    ignored: list[str] = []
+    unreadable: dict[str, str] = {}
+    for body in bodies:
+        try:
+            request = evaluation_request(body.parsed())
+        except ValueError as error:
+            unreadable[body.message_id] = str(error)
+            continue
+        if request is None:
+            ignored.append(body.message_id)
+            continue
+        job = jobs.setdefault(request.job_name, JobRequest())
+        job.message_ids.append(body.message_id)
+        job.ended = job.ended or request.ended
+    return Batch(jobs, tuple(ignored), unreadable)

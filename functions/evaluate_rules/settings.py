@@ -1,0 +1,13 @@
+"""The environment of evaluate_rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    state_table: str
+    artifacts_bucket: str
+    event_bus_name: str
+    name_prefix: str

@@ -1,0 +1,93 @@
+"""Entry: events that carry the statuses of a job's rules, our own and SageMaker's, through the queue `reactions`."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.aws.queues import SqsQueue
+from gridwatch.aws.state_table import StateTable
+from gridwatch.aws.training_service import SageMakerTraining
+from gridwatch.clock import SystemClock
+from gridwatch.events.rule_status import rule_statuses
+from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
+from gridwatch.settings import read_settings
+from gridwatch.verdicts.decision import Response
+from react_to_finding.reacting import Reactor
+from react_to_finding.settings import Settings
+
+logger = Logger(service="react_to_finding")
+metrics = Metrics(namespace="Gridwatch", service="react_to_finding")
+
+_METRICS = {
+    Response.STOP: "ReactionStop",
+    Response.ALERT: "ReactionAlert",
+    Response.RECORD: "ReactionRecord",
+    Response.IGNORE: "ReactionIgnore",
+}
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """An SQS event to a partial batch response; a single EventBridge event is taken too."""
+    failed = [body.message_id for body in queued_bodies(event) if not _reacted(body, context)]
+    return partial_response(failed)
+
+
+def _reacted(body: QueuedBody, context: LambdaContext) -> bool:
+    """False when the message must come again."""
+    try:
+        _react(body, context)
+    except Exception as error:  # the edge: one message's failure is not the others'
+        logger.error("reaction failed", message_id=body.message_id, exc_info=error)
+        metrics.add_metric("ReactionFailed", MetricUnit.Count, 1)
+        return False
+    return True
+
+
+def _react(body: QueuedBody, context: LambdaContext) -> None:
+    event = body.parsed()
+    statuses = rule_statuses(event)
+    if statuses is None:
+        logger.info("no rule statuses in this event", event_id=event.get("id"))
+        return
+    for reaction in _reactor(context).react(statuses):
+        logger.info(
+            "reacted to a rule",
+            job=statuses.job_name,
+            rule=reaction.rule_name,
+            response=reaction.response,
+            outcome=reaction.outcome,
+            event_id=event.get("id"),
+        )
+        metrics.add_metric(_METRICS[reaction.response], MetricUnit.Count, 1)
+
+
+def _reactor(context: LambdaContext) -> Reactor:
+    settings, store = _settings(), _store()
+    return Reactor(
+        store=store,
+        training=SageMakerTraining(),
+        alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url)),
+        clock=SystemClock(),
+        artifacts_bucket=settings.artifacts_bucket,
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        jitter=lambda longest: random.uniform(0, longest),  # noqa: S311 - spreads calls, guards nothing
+    )
+
+
+@cache
+def _settings() -> Settings:
+    return read_settings(Settings)
+
+
+@cache
+def _store() -> StateTable:
+    return StateTable(_settings().state_table)

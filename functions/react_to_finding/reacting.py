@@ -1,0 +1,228 @@
+"""React to the statuses of a job's rules: decide, stop, mark, ask for an alert, once for each job and rule.
+
+The steps are taken in an order in which each may be repeated: the stop and the reaction are claimed under conditions,
+and the reaction is finished last, so that a call which dies anywhere leaves a claimed reaction that the message's next
+delivery carries out. What was claimed is carried out as it was decided, also when the job has moved on since.
+
+Powertools' idempotency would add nothing here: it remembers that an event was handled, while what must happen once is
+the reaction to a rule, which many different events ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.alerts.rule_issue import Reacted, rule_issue
+from gridwatch.clock import Clock
+from gridwatch.events.rule_status import JobRuleStatuses, RuleReport
+from gridwatch.failures import NotFoundError, PermanentError, ThrottledError
+from gridwatch.launch.ports import JobDescription, TrainingService
+from gridwatch.state.records import JobRecord, ReactionRecord, RuleEvaluationRecord, TrialState
+from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.storage.layout import s3_uri, tensor_prefix
+from gridwatch.verdicts.decision import Decision, Response, decide
+from gridwatch.verdicts.status import RuleStatus
+
+STOPPED_BY = "gridwatch:stopped-by"
+MAX_CONFLICTS = 5
+STOP_INTERVAL = 1.0  # seconds: SageMaker allows one StopTrainingJob a second in an account
+RESERVE = 5.0  # seconds of the invocation that are kept for what follows the stop
+
+
+# What a stop makes of a trial's state; SageMaker's own news may have come first.
+_STOPS = {
+    TrialState.STARTING: TrialState.STOPPING,
+    TrialState.RUNNING: TrialState.STOPPING,
+    TrialState.STOPPING: TrialState.STOPPING,
+    TrialState.STOPPED: TrialState.STOPPED,
+}
+
+
+class StopOutcome(StrEnum):
+    """What came of a stop; completes "the outcome is …" for people."""
+
+    REQUESTED = "stop requested"
+    STOPPING = "the training job is stopping"
+    STOPPED = "the training job is stopped"
+    OVER = "already over"
+    GONE = "the training job is no longer there"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the job stops because of the reaction: it ran when that was decided."""
+        return self in (StopOutcome.REQUESTED, StopOutcome.STOPPING, StopOutcome.STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What was done about one rule now; `outcome` as recorded."""
+
+    rule_name: str
+    response: Response
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reactor:
+    """`seconds_left`: how long this invocation may still take; `jitter` is at most so many seconds, at random."""
+
+    store: StateStore
+    training: TrainingService
+    alerts: AlertOutbox
+    clock: Clock
+    artifacts_bucket: str
+    seconds_left: Callable[[], float]
+    jitter: Callable[[float], float]
+
+    def react(self, statuses: JobRuleStatuses) -> Sequence[Reaction]:
+        """Doing it again changes nothing. Raises GridwatchError or ConflictError: the event must come again."""
+        told = [report for report in statuses.reports if report.status in (RuleStatus.ISSUES_FOUND, RuleStatus.ERROR)]
+        if not told and not statuses.managed:
+            return []
+        job = self.store.get_job(statuses.job_name)
+        if job is None:
+            return []
+        if statuses.managed:
+            self._record(job, statuses.reports)
+        if not told:
+            return []
+        done = {known.rule_name for known in self.store.list_reactions(job.job_name) if known.carried_out_at}
+        pending = [report for report in told if report.rule_name not in done]
+        for report in told:
+            if report.rule_name in done:  # recorded, or put on the bus, once more
+                self.store.close_finding(job.job_name, report.rule_name)
+        if not pending:
+            return []
+        # SageMaker's events come late and out of order: what the job does now, only SageMaker knows.
+        description = self._described(job.job_name)
+        return [self._react(job, report, description) for report in pending]
+
+    def _react(self, job: JobRecord, report: RuleReport, description: JobDescription | None) -> Reaction:
+        claimed = self.store.claim_reaction(self._decided(job, report, description))
+        response = Response(claimed.action)
+        if claimed.carried_out_at is not None:
+            return Reaction(report.rule_name, response, claimed.outcome or "")
+        outcome: str = "recorded"
+        if response is Response.STOP:
+            outcome = self._stop(job, report, description)
+        elif response is Response.ALERT:
+            outcome = "not stopped"
+        alert_id = self._ask(job, report, claimed, outcome, description) if response.tells_people else None
+        now = self.clock.now()
+        self.store.finish_reaction(replace(claimed, outcome=outcome, alert_id=alert_id, carried_out_at=now))
+        self.store.close_finding(job.job_name, report.rule_name)
+        return Reaction(report.rule_name, response, outcome)
+
+    def _record(self, job: JobRecord, reports: Sequence[RuleReport]) -> None:
+        for report in reports:
+            record = RuleEvaluationRecord(
+                job_name=job.job_name,
+                rule_name=report.rule_name,
+                status=report.status,
+                details=report.details or None,
+                finding=report.finding,
+                updated_at=report.at or self.clock.now(),
+            )
+            self.store.put_rule_evaluation(record)
+
+    def _decided(self, job: JobRecord, report: RuleReport, description: JobDescription | None) -> ReactionRecord:
+        policies = {policy.name: policy.on_issue for policy in job.policies}
+        status = description.status if description else None
+        decision = decide(status, report.status, policies.get(report.rule_name))
+        if decision.response is Response.STOP:
+            first = self.store.claim_stop(job.job_name, report.rule_name)
+            if first != report.rule_name:
+                decision = Decision(Response.ALERT, f"the rule {first} stops the training job already")
+        return ReactionRecord(
+            job_name=job.job_name,
+            rule_name=report.rule_name,
+            experiment=job.experiment,
+            trial_id=job.trial_id,
+            action=decision.response,
+            reason=decision.reason,
+            outcome=None,
+            alert_id=None,
+            finding=report.finding,
+            decided_at=self.clock.now(),
+        )
+
+    def _stop(self, job: JobRecord, report: RuleReport, description: JobDescription | None) -> StopOutcome:
+        """Stop the job and mark it wherever people look."""
+        outcome = self._stop_running(job.job_name, description)
+        if outcome.is_ours:
+            by = report.rule_name if report.step is None else f"{report.rule_name}@{report.step}"
+            self._mark_trial(job, f"stopped by {by}")
+            if description is not None:
+                self._tag(description.arn, {STOPPED_BY: by[:256]})
+        return outcome
+
+    def _stop_running(self, job_name: str, description: JobDescription | None) -> StopOutcome:
+        if description is None:
+            return StopOutcome.GONE
+        if description.status in ("Stopping", "Stopped"):
+            # It ran when the stop was claimed: this is another delivery of a message whose first one has stopped it.
+            return StopOutcome.STOPPING if description.status == "Stopping" else StopOutcome.STOPPED
+        if description.status != "InProgress":
+            return StopOutcome.OVER
+        while True:
+            try:
+                return StopOutcome.REQUESTED if self.training.stop_job(job_name) else StopOutcome.OVER
+            except NotFoundError:
+                return StopOutcome.GONE
+            except ThrottledError:
+                # Others stop jobs as well. Who waits here is served within seconds, a message that comes again later.
+                pause = STOP_INTERVAL + self.jitter(STOP_INTERVAL)
+                if self.seconds_left() < pause + RESERVE:
+                    raise
+                self.clock.sleep(pause)
+
+    def _mark_trial(self, job: JobRecord, reason: str) -> None:
+        for _ in range(MAX_CONFLICTS):
+            trial = self.store.get_trial(job.experiment, job.trial_id)
+            if trial is None or trial.job_name != job.job_name or trial.state not in _STOPS or trial.reason == reason:
+                return
+            marked = replace(trial, state=_STOPS[trial.state], reason=reason, updated_at=self.clock.now())
+            try:
+                self.store.update_trial(marked, expected=trial)
+            except ConflictError:
+                continue
+            return
+        raise ConflictError(f"the trial of {job.job_name} is written to all the time")
+
+    def _tag(self, arn: str, tags: Mapping[str, str]) -> None:
+        try:
+            self.training.tag_job(arn, tags)
+        except PermanentError:
+            # 50 tags are taken, or the job is gone: the trial's record says the same, and people must still be told.
+            return
+
+    def _ask(
+        self,
+        job: JobRecord,
+        report: RuleReport,
+        claimed: ReactionRecord,
+        outcome: str,
+        description: JobDescription | None,
+    ) -> str:
+        alert = rule_issue(
+            job=job,
+            job_arn=description.arn if description else "",
+            report=report,
+            reacted=Reacted(
+                decision=Decision(Response(claimed.action), claimed.reason),
+                outcome=outcome,
+                stopped=isinstance(outcome, StopOutcome) and outcome.is_ours,
+            ),
+            tensors_uri=s3_uri(self.artifacts_bucket, tensor_prefix(job.job_name)),
+            now=self.clock.now(),
+        )
+        return self.alerts.ask(alert).alert_id
+
+    def _described(self, job_name: str) -> JobDescription | None:
+        try:
+            return self.training.describe_job(job_name)
+        except NotFoundError:
+            return None

@@ -1,0 +1,13 @@
+"""The environment of react_to_finding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    state_table: str
+    artifacts_bucket: str
+    alert_queue_url: str
+    name_prefix: str

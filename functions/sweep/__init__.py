@@ -1,0 +1,1 @@
+"""On a schedule: repair what lost events left behind."""

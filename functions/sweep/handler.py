@@ -1,0 +1,88 @@
+"""Entry: a schedule's tick. Two sweeps at once do each other no harm."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.aws.event_bus import EventBridgeBus
+from gridwatch.aws.queues import SqsQueue
+from gridwatch.aws.state_table import StateTable
+from gridwatch.aws.training_service import SageMakerTraining
+from gridwatch.clock import SystemClock
+from gridwatch.launch.tracking import Tracker
+from gridwatch.settings import read_settings
+from sweep.settings import Settings
+from sweep.sweeping import Sweeper, SweepReport
+
+logger = Logger(service="sweep")
+metrics = Metrics(namespace="Gridwatch", service="sweep")
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    """An error is raised, so that Lambda tries again."""
+    del event
+    _report(_sweeper(context).sweep())
+
+
+def _report(report: SweepReport) -> None:
+    logger.info(
+        "swept",
+        recorded=report.recorded,
+        evaluated=report.evaluated,
+        findings=report.findings,
+        alerts=report.alerts,
+        waiting=report.waiting,
+        complete=report.complete,
+    )
+    if report.vanished:
+        logger.error("SageMaker does not know these jobs", jobs=report.vanished)
+    repaired = {"SweepStates": report.recorded, "SweepFindings": report.findings, "SweepAlerts": report.alerts}
+    for name, count in repaired.items():
+        metrics.add_metric(name, MetricUnit.Count, count)
+
+
+def _sweeper(context: LambdaContext) -> Sweeper:
+    settings, store = _settings(), _store()
+    training, clock = SageMakerTraining(), SystemClock()
+    start_queue, evaluate_queue = SqsQueue(settings.start_queue_url), SqsQueue(settings.evaluate_queue_url)
+    alert_queue = SqsQueue(settings.alert_queue_url)
+    tracker = Tracker(
+        store=store,
+        training=training,
+        start_queue=start_queue,
+        evaluate_queue=evaluate_queue,
+        snapshot_queue=SqsQueue(settings.snapshot_queue_url),
+        alerts=AlertOutbox(store, alert_queue),
+        clock=clock,
+    )
+    return Sweeper(
+        store=store,
+        training=training,
+        listing=training,
+        tracker=tracker,
+        start_queue=start_queue,
+        evaluate_queue=evaluate_queue,
+        alert_queue=alert_queue,
+        bus=EventBridgeBus(settings.event_bus_name),
+        clock=clock,
+        name_prefix=settings.name_prefix,
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+
+
+@cache
+def _settings() -> Settings:
+    return read_settings(Settings)
+
+
+@cache
+def _store() -> StateTable:
+    return StateTable(_settings().state_table)

@@ -1,0 +1,16 @@
+"""The environment of sweep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    state_table: str
+    start_queue_url: str
+    evaluate_queue_url: str
+    snapshot_queue_url: str
+    alert_queue_url: str
+    event_bus_name: str
+    name_prefix: str

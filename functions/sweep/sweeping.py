@@ -1,0 +1,134 @@
+"""Repair what lost events left behind: a lost event costs minutes, not money all night.
+
+SageMaker's events are best effort, and whatever dies between recording and telling leaves a record that nobody was told
+of. Each repair does what the lost event would have done, by the same path, and each is harmless when nothing was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
+
+from gridwatch.clock import Clock
+from gridwatch.events.messages import DeliverAlert, EvaluateJob, StartTrials
+from gridwatch.events.queue import MessageQueue
+from gridwatch.events.rule_status import DETAIL_TYPE, EventBus, status_change_detail
+from gridwatch.failures import NotFoundError
+from gridwatch.launch.pacing import TokenBucket
+from gridwatch.launch.ports import JobListing, TrainingService
+from gridwatch.launch.tracking import Outcome, Tracker
+from gridwatch.state.records import RuleEvaluationRecord, TrialRecord, TrialState
+from gridwatch.state.store import StateStore
+
+# What is younger is on its way: an event, a message or an invocation may still bring it to its end.
+GRACE = timedelta(minutes=1)
+DESCRIBE_RATE = 4.0  # a second: SageMaker allows 5 in an account
+RESERVE = 30.0  # seconds of the invocation that are kept for what does not depend on SageMaker's pace
+
+
+@dataclass(frozen=True, slots=True)
+class SweepReport:
+    """How much of each was repaired or woken; `complete` is False when the time ran out before all jobs were seen."""
+
+    recorded: int  # states of jobs that no event had brought
+    vanished: tuple[str, ...]  # jobs that SageMaker does not know although their trials run
+    evaluated: int
+    findings: int
+    alerts: int
+    waiting: bool
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweeper:
+    store: StateStore
+    training: TrainingService
+    listing: JobListing
+    tracker: Tracker
+    start_queue: MessageQueue
+    evaluate_queue: MessageQueue
+    alert_queue: MessageQueue
+    bus: EventBus
+    clock: Clock
+    name_prefix: str
+    seconds_left: Callable[[], float]
+
+    def sweep(self) -> SweepReport:
+        """Raises GridwatchError when AWS is unwell; what was done until then is done."""
+        # First what people wait for, last what may take long.
+        alerts = self._queue_unsent_alerts()
+        findings = self._publish_open_findings()
+        waiting = self._wake_launcher()
+        trials = list(self._active_trials())
+        evaluated = self._wake_evaluations(trials)
+        recorded, vanished, complete = self._track(trials)
+        return SweepReport(recorded, tuple(vanished), evaluated, findings, alerts, waiting, complete)
+
+    def _queue_unsent_alerts(self) -> int:
+        before = self.clock.now() - GRACE
+        unsent = [alert for alert in self.store.unsent_alerts() if alert.created_at <= before]
+        for alert in unsent:
+            self.alert_queue.send(DeliverAlert(alert.alert_id))
+        return len(unsent)
+
+    def _publish_open_findings(self) -> int:
+        """Findings without a finished reaction: never told, or claimed by a call that died."""
+        before = self.clock.now() - GRACE
+        found = [record for record in self.store.open_findings() if record.updated_at <= before]
+        found.sort(key=lambda record: record.job_name)
+        for job_name, records in groupby(found, key=lambda record: record.job_name):
+            self._publish(job_name, list(records))
+        return len(found)
+
+    def _publish(self, job_name: str, records: list[RuleEvaluationRecord]) -> None:
+        job = self.store.get_job(job_name)
+        if job is None:
+            return
+        trial = self.store.get_trial(job.experiment, job.trial_id)
+        arn = trial.job_arn if trial else None
+        self.bus.publish(DETAIL_TYPE, status_change_detail(job_name, arn, job.experiment, job.trial_id, records))
+
+    def _wake_launcher(self) -> bool:
+        waits = any(self.store.trials_in(state, limit=1) for state in (TrialState.WAITING, TrialState.STARTING))
+        if waits:
+            self.start_queue.send(StartTrials("sweep"), deduplication_id=f"sweep {self.clock.now():%Y-%m-%dT%H:%M}")
+        return waits
+
+    def _active_trials(self) -> Iterator[TrialRecord]:
+        for state in (TrialState.STARTING, TrialState.RUNNING, TrialState.STOPPING):
+            yield from self.store.trials_in(state)
+
+    def _wake_evaluations(self, trials: list[TrialRecord]) -> int:
+        """Every running job: rules about time see the clock, and tensors whose events were lost are read."""
+        running = [trial for trial in trials if trial.state in (TrialState.RUNNING, TrialState.STOPPING)]
+        for trial in running:
+            self.evaluate_queue.send(EvaluateJob(trial.job_name))
+        return len(running)
+
+    def _track(self, trials: list[TrialRecord]) -> tuple[int, list[str], bool]:
+        """Describe the jobs that SageMaker's list shows in another state than our records."""
+        active = self.listing.active_jobs(f"{self.name_prefix}-")
+        bucket = TokenBucket(self.clock, DESCRIBE_RATE)
+        recorded = 0
+        vanished: list[str] = []
+        for trial in self._doubtful(trials, active):
+            if self.seconds_left() < RESERVE:
+                return recorded, vanished, False
+            bucket.take()
+            try:
+                news = self.training.describe_job(trial.job_name)
+            except NotFoundError:
+                if trial.state is not TrialState.STARTING:  # of those nobody knows yet whether their job was created
+                    vanished.append(trial.job_name)
+                continue
+            recorded += self.tracker.track(news) is Outcome.RECORDED
+        return recorded, vanished, True
+
+    def _doubtful(self, trials: list[TrialRecord], active: Mapping[str, str]) -> Iterator[TrialRecord]:
+        expected = {TrialState.RUNNING: "InProgress", TrialState.STOPPING: "Stopping"}
+        before = self.clock.now() - GRACE
+        for trial in trials:
+            if trial.updated_at <= before and active.get(trial.job_name) != expected.get(trial.state, ""):
+                yield trial

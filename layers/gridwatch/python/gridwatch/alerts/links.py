@@ -1,0 +1,44 @@
+"""Where to look a training job up in AWS, from its ARN alone: any partition, account and region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+_CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    label: str
+    address: str
+
+
+def job_links(job_arn: str) -> tuple[Link, ...]:
+    """The job's page and its logs; none when the ARN is not one of a training job in a partition with a console."""
+    parts = job_arn.split(":", 5)
+    if len(parts) != 6 or parts[1] not in _CONSOLES or not parts[5].startswith("training-job/"):
+        return ()
+    region, job_name = parts[3], parts[5].removeprefix("training-job/")
+    console = f"https://{region}.{_CONSOLES[parts[1]]}"
+    # The log console wants its fragment percent-encoded twice, with $ for the second percent sign.
+    group = quote(quote(_LOG_GROUP, safe=""), safe="").replace("%", "$")
+    stream = quote(f"?logStreamNameFilter={job_name}/", safe="").replace("%", "$")
+    return (
+        Link("Job", f"{console}/sagemaker/home?region={region}#/jobs/{job_name}"),
+        Link("Logs", f"{console}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{group}{stream}"),
+    )
+
+
+def logs_command(job_arn: str) -> str | None:
+    """The command that prints the job's log."""
+    parts = job_arn.split(":", 5)
+    if len(parts) != 6:
+        return None
+    job_name = parts[5].rpartition("/")[2]
+    return f"aws logs tail {_LOG_GROUP} --log-stream-name-prefix {job_name}/ --since 1d --region {parts[3]}"

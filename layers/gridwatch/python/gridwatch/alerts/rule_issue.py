@@ -1,0 +1,102 @@
+"""The alert about one rule of one job: what it found, what was done, and where to look."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gridwatch.alerts.content import Alert, Curve, Fact, Severity, alert_id, parameters, record
+from gridwatch.alerts.links import Link, job_links, logs_command
+from gridwatch.events.rule_status import RuleReport
+from gridwatch.state.records import AlertRecord, JobRecord
+from gridwatch.verdicts.decision import Decision
+from gridwatch.verdicts.status import RuleStatus
+
+KIND = "rule_issue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reacted:
+    """What was decided about a rule's status, and what came of it."""
+
+    decision: Decision
+    outcome: str
+    stopped: bool  # whether Gridwatch has asked for the stop
+
+
+def rule_issue_id(job_name: str, rule_name: str) -> str:
+    return alert_id(KIND, job_name, rule_name)
+
+
+def rule_issue(
+    *, job: JobRecord, job_arn: str, report: RuleReport, reacted: Reacted, tensors_uri: str, now: datetime
+) -> AlertRecord:
+    """One alert per job and rule."""
+    logs = logs_command(job_arn)
+    alert = Alert(
+        kind=KIND,
+        severity=Severity.CRITICAL if report.status is RuleStatus.ERROR else Severity.WARNING,
+        title=_title(job, report, reacted),
+        summary=_summary(job, report, reacted),
+        facts=_facts(job, report),
+        curve=_curve(report.finding or {}),
+        action=f"{reacted.decision.response}, because {reacted.decision.reason}",
+        outcome=reacted.outcome,
+        links=(*job_links(job_arn), Link("Tensors", tensors_uri)),
+        commands=(f"gridwatch status {job.experiment}", *([logs] if logs else [])),
+    )
+    return record(alert, about=(job.job_name, report.rule_name), experiment=job.experiment, now=now)
+
+
+def _title(job: JobRecord, report: RuleReport, reacted: Reacted) -> str:
+    trial = f"{job.experiment}/{job.trial_id}"
+    if report.status is RuleStatus.ERROR:
+        return f"Rule {report.rule_name} failed: it does not watch {trial}"
+    return f"Stopped {trial}: {report.rule_name}" if reacted.stopped else f"{report.rule_name} in {trial}"
+
+
+def _summary(job: JobRecord, report: RuleReport, reacted: Reacted) -> str:
+    if report.status is RuleStatus.ERROR:
+        reason = report.details or "it gives no reason"
+        return f"The rule {report.rule_name} failed and says nothing about {job.job_name} any more: {reason}"
+    found = _sentence(report)
+    if reacted.stopped:
+        return f"Gridwatch stopped the training job {job.job_name}. {found}"
+    return f"An issue was found in the training job {job.job_name}, which Gridwatch did not stop. {found}"
+
+
+def _sentence(report: RuleReport) -> str:
+    text = str((report.finding or {}).get("sentence") or report.details or "The rule gives no details")
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def _facts(job: JobRecord, report: RuleReport) -> tuple[Fact, ...]:
+    finding = report.finding or {}
+    step = report.step
+    facts = [
+        Fact("Experiment", job.experiment),
+        Fact("Trial", f"{job.trial_id} (attempt {job.attempt})"),
+        Fact("Rule", f"{report.rule_name} at step {step}" if step is not None else report.rule_name),
+    ]
+    if finding.get("tensor"):
+        facts.append(Fact("Tensor", str(finding["tensor"])))
+    observed, threshold = finding.get("observed"), finding.get("threshold")
+    if observed is not None:
+        against = f", threshold {_number(threshold)}" if threshold is not None else ""
+        facts.append(Fact("Observed", f"{_number(observed)}{against}"))
+    return (*facts, Fact("Parameters", parameters(job.hyperparameters)))
+
+
+def _number(value: Any) -> str:
+    number = float(value)
+    return f"{number:.6g}" if math.isfinite(number) else str(number)
+
+
+def _curve(finding: Mapping[str, Any]) -> Curve | None:
+    curve = finding.get("curve")
+    if not curve or not curve["steps"]:
+        return None
+    return Curve(str(finding["tensor"]), tuple(curve["steps"]), tuple(curve["values"]))
