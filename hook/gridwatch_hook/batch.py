@@ -23,12 +23,14 @@ class SavedStep:
     mode: Mode
     mode_step: int
     wall_time: float  # Unix seconds
-    tensors: list[tuple[str, Array]] = field(default_factory=list)
+    tensors: dict[str, Array] = field(default_factory=dict)
     size: int = 0  # bytes in memory, about
 
     def add(self, name: str, array: Array) -> None:
-        self.tensors.append((name, array))
-        self.size += array.nbytes + _OVERHEAD
+        """Of a tensor that is saved again at the same step, the last value counts."""
+        former = self.tensors.get(name)
+        self.tensors[name] = array
+        self.size += array.nbytes + _OVERHEAD if former is None else array.nbytes - former.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def encode(steps: Sequence[SavedStep], worker: str) -> Batch:
     for saved in steps:
         metadata = encode_metadata(saved.mode, saved.mode_step)
         payload: list[dict[str, Any]] = []
-        for name, array in saved.tensors:
+        for name, array in saved.tensors.items():
             record = encode_record(name, array, metadata, saved.step, saved.wall_time)
             payload.append({"tensorname": name, "start_idx": offset, "length": len(record)})
             records.append(record)

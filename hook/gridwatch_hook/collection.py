@@ -46,6 +46,35 @@ XGBOOST = FrameworkCollections(
     save_interval=10,
 )
 
+PYTORCH = FrameworkCollections(
+    patterns={
+        "all": (),
+        "default": (),
+        "weights": (r"^(?!gradient).*weight",),
+        "biases": (r"^(?!gradient).*bias",),
+        "gradients": (r"^gradient",),
+        "losses": (r"[Ll]oss_(?!input).*output",),
+        "relu_input": (r"(?i)relu.*_input_\d+$",),
+        "relu_output": (r"(?i)relu.*_output_\d+$",),
+    },
+    always=("losses",),
+    save_interval=500,
+)
+
+KERAS = FrameworkCollections(
+    patterns={
+        "all": (),
+        "default": (),
+        "weights": (r"^(?!gradient/).*(kernel|gamma|embeddings|weight)",),
+        "biases": (r"^(?!gradient/).*(bias|beta)",),
+        "gradients": (r"^gradient/",),
+        "losses": (r"(^|_)loss$",),
+        "metrics": (),
+    },
+    always=("losses", "metrics"),
+    save_interval=500,
+)
+
 ANY_LOOP = FrameworkCollections(
     patterns={
         "all": (),

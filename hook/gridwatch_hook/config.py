@@ -32,7 +32,7 @@ _HOOK_KEYS = (
     "flushes_per_second", "backfill_seconds", "memory_limit_mb", "shap_sample_rows",
 )  # fmt: skip
 _COLLECTION_KEYS = (*_SHARED_KEYS, "tensor_names")
-_TOP_KEYS = ("LocalPath", "S3Path", "S3OutputPath", "HookParameters", "CollectionConfigurations")
+TOP_KEYS = ("LocalPath", "S3Path", "S3OutputPath", "HookParameters", "CollectionConfigurations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class HookConfig:
     @classmethod
     def parse(cls, document: Any, framework: FrameworkCollections) -> HookConfig:
         """Raises ConfigError naming what is wrong and what is allowed."""
-        top = Parameters.create("the hook configuration", document or {}, _TOP_KEYS)
+        top = Parameters.create("the hook configuration", document or {}, TOP_KEYS)
         hook = Parameters.create("HookParameters", top.get("HookParameters") or {}, _HOOK_KEYS)
         configured = _configurations(top.get("CollectionConfigurations"))
         return cls(

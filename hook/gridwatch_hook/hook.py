@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ class Hook:
         self._membership = Membership.create(config.collections)
         self._current: SavedStep | None = None
         self._closed = False
+        self._begun = False
 
     @classmethod
     def create(
@@ -151,6 +153,15 @@ class Hook:
         """Hand over the step begun and begin the next one of the current mode."""
         self.start_step(self.step + 1)
 
+    def begin_step(self, mode: Mode) -> None:
+        """Begin the next step, in `mode`: for frameworks that say when each of their steps begins."""
+        if self._begun:
+            self.mode = mode
+            self.start_step(self.step + 1)
+        else:
+            self._begun = True
+            self.set_mode(mode)
+
     def start_step(self, step: int) -> None:
         """Hand over the step begun, and begin the global step `step` in the current mode."""
         self._hand_over()
@@ -177,13 +188,17 @@ class Hook:
         except Exception as error:  # noqa: BLE001  (as above)
             self.problem(name, error)
 
-    def offer(self, name: str, value: Any) -> None:
+    def enlist(self, collection: str, tensor: str) -> None:
+        """Make a tensor that no pattern names a member of a collection, if that is configured."""
+        self._membership.enlist(collection, tensor)
+
+    def offer(self, name: str, value: Any, convert: Callable[[Any], Array] = to_array) -> None:
         """Save a tensor if a collection that holds its name is due at this step; what it costs otherwise is one
         look-up.
         """
         holders = [item for item in self._membership.of(name) if item.name in self.due]
         if holders:
-            self._write(name, to_array(value), holders)
+            self._write(name, convert(value), holders)
 
     def problem(self, what: str, error: Exception) -> None:
         """Note that something could not be saved; told at once, the first time, and again at the end."""

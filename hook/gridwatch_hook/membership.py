@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from gridwatch_hook.collection import Collection
@@ -41,6 +42,13 @@ class Membership:
             self._collections[collection] = item
             self._saved[collection] = set()
         return item
+
+    def enlist(self, collection: str, tensor: str) -> None:
+        """Add a name to a configured collection; nothing where there is none of that name."""
+        item = self._collections.get(collection)
+        if item is not None and tensor not in item.tensor_names:
+            self._collections[collection] = replace(item, tensor_names=item.tensor_names | {tensor})
+            self._of.pop(tensor, None)
 
     def note(self, tensor: str, holders: list[Collection]) -> bool:
         """Remember that the tensor is saved under `holders`; whether that is news."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gridwatch_hook.config import TOP_KEYS
 from gridwatch_hook.parameters import ConfigError
 
 SAGEMAKER_CONFIG_FILE = "/opt/ml/input/config/debughookconfig.json"
@@ -47,7 +48,9 @@ def _document(variables: Mapping[str, str]) -> Any:
     named = variables.get(_CONFIG_FILE)
     path = Path(named or SAGEMAKER_CONFIG_FILE)
     if path.is_file():
-        return _parse(path.read_text(), str(path))
+        document = _parse(path.read_text(), str(path))
+        # SageMaker's file may hold more than the hook's part.
+        return {key: value for key, value in document.items() if key in TOP_KEYS} if named is None else document
     if named:
         raise ConfigError(f"{_CONFIG_FILE} names {named}, which does not exist")
     return {} if variables.get(_TENSORS) else None

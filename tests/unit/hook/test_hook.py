@@ -191,3 +191,39 @@ def test_closing_twice_and_saving_afterwards_do_nothing() -> None:
     hook.next_step()
     hook.close()
     assert sink.puts == before
+
+
+def test_a_framework_that_says_when_steps_begin_counts_them_in_one_order() -> None:
+    sink = MemorySink()
+    hook = make_hook(sink)
+    for mode in (Mode.TRAIN, Mode.TRAIN, Mode.EVAL, Mode.TRAIN):
+        hook.begin_step(mode)
+        hook.save_scalar("loss", 1.0)
+    hook.close()
+    found = [(saved.step, saved.mode.name, saved.mode_step) for saved in sink.steps()]
+    assert found == [(0, "TRAIN", 0), (1, "TRAIN", 1), (2, "EVAL", 0), (3, "TRAIN", 2)]
+
+
+def test_a_name_that_no_pattern_knows_can_be_enlisted() -> None:
+    sink = MemorySink()
+    hook = make_hook(sink, collections={"metrics": {"save_interval": "2"}})
+    for step in range(3):
+        hook.offer("accuracy", step)  # no collection holds it yet
+        hook.enlist("metrics", "mae")
+        hook.enlist("nothing", "mae")
+        hook.offer("mae", step)
+        hook.next_step()
+    hook.close()
+    assert sink.values("mae") == {0: 0, 2: 2}
+    assert sink.values("accuracy") == {}
+    assert sink.reader().collections().has("metrics", "mae")
+
+
+def test_of_a_tensor_saved_twice_at_a_step_the_last_value_counts() -> None:
+    sink = MemorySink()
+    hook = make_hook(sink)
+    hook.save_scalar("loss", 1.0)
+    hook.save_scalar("loss", 2.0)
+    hook.close()
+    assert sink.values("scalar/loss") == {0: 2.0}
+    assert len(sink.index(0)["tensor_payload"]) == 1
