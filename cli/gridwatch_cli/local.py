@@ -72,10 +72,16 @@ def started(port: int = 0) -> Iterator[LocalCloud]:
 
 
 def deploy(assembly: Path, local: LocalCloud) -> Mapping[str, str]:
-    """Deploy the synthesized template; returns the stack's outputs."""
-    from localcloud.deploy import deploy as deploy_assembly  # noqa: PLC0415  only these commands need it
+    """Deploy the synthesized template; returns the stack's outputs. Raises CliError when it does not come up."""
+    # only these commands need it
+    from localcloud.assets import AssetError  # noqa: PLC0415
+    from localcloud.deploy import DeployError  # noqa: PLC0415
+    from localcloud.deploy import deploy as deploy_assembly  # noqa: PLC0415
 
-    return deploy_assembly(assembly, local.endpoint, region=local.region)
+    try:
+        return deploy_assembly(assembly, local.endpoint, region=local.region)
+    except (AssetError, DeployError) as error:
+        raise CliError(str(error)) from error
 
 
 def running(local: LocalCloud) -> RunningCloud:

@@ -59,8 +59,9 @@ def demo(
     phases = Phases(SystemClock())
     with interrupted_by_termination():
         learned = _run(Places(project_root()), phases, out)
-    _tell_seconds(phases, out)
     faults = learned.faults()
+    _tell_where_next(Places(project_root()), out)
+    _tell_seconds(phases, out)
     if as_json:
         figures = {"last_round": learned.last_round, "rounds_asked": story.ROUNDS_ASKED, "faults": faults}
         print_json({"phases": phases.seconds, "total": phases.total, **figures})
@@ -87,7 +88,6 @@ def _run(places: Places, phases: Phases, out: Console) -> story.Learned:
             story.learn(cloud, mailbox, learned)
             story.keep_tables(cloud, places.files)
         _tell(learned, out)
-        _tell_where_next(places, out)
     return learned
 
 
@@ -104,6 +104,8 @@ def _local_deployment(places: Places, phases: Phases, out: Console) -> Iterator[
         cloud = running(local)
         _title(out, f"embedded cloud: {cloud.endpoint_url}, stack {DEFAULT_STACK} deployed")
         yield Cloud.at(cloud)
+        with phases.phase("stop the cloud"):
+            stack.close()
 
 
 def _prepare(places: Places, phases: Phases, cloud: Cloud, out: Console) -> None:
@@ -125,8 +127,11 @@ def _tell(learned: story.Learned, out: Console) -> None:
     columns, rows = with_varied(learned.leaderboard)
     out.print(table(columns, [[row.get(column) for column in columns] for row in rows]))
     _title(out, f"rules of {story.FAILING}")
-    out.print(table(*rule_lines(learned.statuses[story.FAILING]["trials"])))
-    out.print(f"stopped by round {learned.last_round:,} of {story.ROUNDS_ASKED:,}")
+    trials = learned.statuses[story.FAILING]["trials"]
+    columns, lines = rule_lines(trials)
+    out.print(table(columns[:-1], [line[:-1] for line in lines]))  # the details are the alert's
+    states = ", ".join(trial["state"] for trial in trials)
+    out.print(f"the job is {states}; its last tensors are of round {learned.last_round} of {story.ROUNDS_ASKED}")
 
 
 def _tell_where_next(places: Places, out: Console) -> None:
@@ -139,7 +144,7 @@ def _tell_where_next(places: Places, out: Console) -> None:
         ("README.md, docs/architecture.md", "how it works, and how to deploy it to AWS"),
     )
     for what, why in lines:
-        out.print(Text(f"  {what:<34} {why}"))
+        out.print(Text(f"  {what:<36} {why}"))
 
 
 def _tell_seconds(phases: Phases, out: Console) -> None:

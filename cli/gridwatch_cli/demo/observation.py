@@ -33,23 +33,21 @@ class TrialView:
 
 def observe(store: StateStore, experiment: str) -> list[TrialView]:
     """Every trial of the experiment as it stands; empty while it is not on record."""
-    return [_view(store, trial) for trial in store.list_trials(experiment)]
+    record = store.get_experiment(experiment)
+    if record is None:
+        return []
+    return [_view(store, trial, watched=bool(record.policies)) for trial in store.list_trials(experiment)]
 
 
-def _view(store: StateStore, trial: TrialRecord) -> TrialView:
-    evaluations = store.list_rule_evaluations(trial.job_name)
+def _view(store: StateStore, trial: TrialRecord, *, watched: bool) -> TrialView:
+    # Looked at several times a second: no question is asked whose answer is known.
+    evaluations = store.list_rule_evaluations(trial.job_name) if watched else []
+    reactions = store.list_reactions(trial.job_name) if watched else []
     return TrialView(
-        name=_name(trial),
+        name=f"{trial.experiment} {trial.index + 1}",
         state=trial.state.value if trial.state.is_finished else (trial.secondary_status or trial.state.value).lower(),
         finished=trial.state.is_finished and all(RuleStatus(each.status).is_final for each in evaluations),
         metrics=trial.final_metrics,
         rules={each.rule_name: each.status for each in evaluations},
-        done=[
-            f"-> {reaction.action}: {reaction.outcome or 'under way'}"
-            for reaction in store.list_reactions(trial.job_name)
-        ],
+        done=[f"-> {reaction.action}: {reaction.outcome or 'under way'}" for reaction in reactions],
     )
-
-
-def _name(trial: TrialRecord) -> str:
-    return f"{trial.experiment} {trial.index + 1}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def test_an_empty_table_has_its_columns_and_types_too(table: schemas.Table, tmp_
 def test_values_survive_whatever_they_are(tmp_path: Path) -> None:
     path = tmp_path / "metrics.parquet"
     points = [
-        Point("loss", "TRAIN", 0, math.nan, NOON),
+        Point("loss", "TRAIN", 0, math.nan, NOON.astimezone(timezone(timedelta(hours=5)))),
         Point("loss", "TRAIN", 1, -math.inf, None),
         Point('o"d\nd, \\N ü', "EVAL", 2**40, 0.1 + 0.2, NOON + timedelta(microseconds=1)),
     ]
