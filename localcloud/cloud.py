@@ -6,8 +6,8 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +27,8 @@ class LocalCloud:
     region: str
     account: str
     _process: subprocess.Popen[bytes]
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Of the stacks that ``--template`` deployed."""
 
     @classmethod
     def start(
@@ -43,7 +45,7 @@ class LocalCloud:
             env={**os.environ, "PYTHONPATH": path}, start_new_session=True,
         )  # fmt: skip
         ready = _ready_line(process, timeout)
-        return cls(ready["endpoint"], ready["region"], ready["account"], process)
+        return cls(ready["endpoint"], ready["region"], ready["account"], process, ready.get("outputs", {}))
 
     @property
     def pid(self) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud.assets import fill, read_assets
@@ -40,7 +41,10 @@ def deploy(
 ) -> dict[str, str]:  # fmt: skip
     """Deploy every stack of ``cdk_out`` and return their outputs. Raises AssetError or DeployError."""
     session = boto3.session.Session(account, "local", region_name=region)
-    clients = {name: session.client(name, endpoint_url=endpoint) for name in ("s3", "ssm", "cloudformation")}
+    # Checksums on the way to a server on this machine would only cost time.
+    config = Config(request_checksum_calculation="when_required")
+    services = ("s3", "ssm", "cloudformation")
+    clients = {name: session.client(name, endpoint_url=endpoint, config=config) for name in services}
     clients["ssm"].put_parameter(Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True)
     names = {"AWS::AccountId": account, "AWS::Region": region, "AWS::Partition": "aws"}
     outputs: dict[str, str] = {}

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from localcloud import LocalCloud, LocalCloudError
 from localcloud.assets import AssetError, for_this_machine
 from localcloud.deploy import BOOTSTRAP_PARAMETER, DeployError, deploy
 from tests.contract.localcloud_world import World, wait_for
@@ -249,6 +250,13 @@ def test_a_twin_that_does_not_fit_is_a_clear_error(tmp_path: Path, changes: dict
         for_this_machine(foreign, tmp_path / "host")
     with pytest.raises(AssetError, match="is missing"):
         for_this_machine(foreign, tmp_path / "nowhere")
+
+
+def test_the_cloud_can_deploy_before_it_says_that_it_is_ready(tmp_path: Path) -> None:
+    with LocalCloud.start(options=("--template", str(_assembly(tmp_path)))) as cloud:
+        assert cloud.outputs["FunctionName"].startswith("test-Function")
+    with pytest.raises(LocalCloudError, match="is not a synthesized app"):
+        LocalCloud.start(options=("--template", str(tmp_path / "nowhere")))
 
 
 def test_a_folder_that_is_no_assembly_is_a_clear_error(world: World, tmp_path: Path) -> None:
