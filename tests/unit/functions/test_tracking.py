@@ -1,0 +1,135 @@
+"""Stories of jobs that end: what is recorded, who is woken, who is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from gridwatch.events.messages import EvaluateJob, StartTrials
+from gridwatch.failures import NotFoundError
+from gridwatch.launch.ports import JobDescription
+from gridwatch.launch.tracking import Outcome
+from gridwatch.state.memory import MemoryStore
+from gridwatch.state.records import TrialRecord, TrialState
+from tests.unit.functions.world import World, example
+
+
+def running(name: str = "blobs-debugger") -> World:
+    world = World()
+    world.submit(example(name))
+    world.start()
+    return world
+
+
+def test_the_end_is_recorded_with_what_only_sagemaker_knows() -> None:
+    world = running()
+    (trial,) = world.trials()
+
+    world.finish(
+        trial.job_name, final_metrics={"validation-error": 0.2}, billable_seconds=9, model_uri="s3://artifacts/m.tar.gz"
+    )
+
+    (trial,) = world.trials()
+    assert (trial.state, trial.billable_seconds, trial.model_uri) == (
+        TrialState.COMPLETED,
+        9,
+        "s3://artifacts/m.tar.gz",
+    )
+    assert trial.final_metrics == {"validation-error": 0.2}
+
+
+def test_a_failure_is_told_once_however_often_it_is_heard_of() -> None:
+    world = running()
+    (trial,) = world.trials()
+
+    world.finish(trial.job_name, "Failed", failure_reason="AlgorithmError: out of memory")
+    for _ in range(3):
+        world.tracker().track(world.training.jobs[trial.job_name])
+
+    assert world.trials()[0].reason == "AlgorithmError: out of memory"
+    assert [alert.kind for alert in world.store.alerts.values()] == ["trial_failed"]
+
+
+def test_a_repeated_end_wakes_the_others_again_but_the_launcher_once() -> None:
+    """The first call may have died between recording and waking."""
+    world = running()
+    (trial,) = world.trials()
+    end = world.training.finish(trial.job_name)
+
+    assert world.tracker().track(end) is Outcome.RECORDED
+    assert world.tracker().track(end) is Outcome.STALE
+
+    assert world.evaluate_queue.messages == [EvaluateJob(trial.job_name, ended=True)] * 2
+    assert world.start_queue.messages.count(StartTrials(f"{trial.job_name} is over")) == 1
+
+
+def test_news_of_a_job_that_is_not_ours_are_left_alone() -> None:
+    world = running()
+    news = replace(world.training.jobs[world.trials()[0].job_name], job_name="somebody-elses-job")
+
+    assert world.tracker().track(news) is Outcome.FOREIGN
+
+    assert world.evaluate_queue.messages == []
+
+
+def test_progress_wakes_nobody() -> None:
+    world = running()
+    (trial,) = world.trials()
+    world.clock.advance(5)
+    news = replace(world.training.jobs[trial.job_name], secondary_status="Training", modified_at=world.clock.now())
+
+    assert world.tracker().track(news) is Outcome.RECORDED
+
+    assert world.trials()[0].secondary_status == "Training"
+    assert world.evaluate_queue.messages == []
+
+
+def test_a_job_that_is_gone_from_sagemaker_ends_as_its_event_says() -> None:
+    world = running()
+    (trial,) = world.trials()
+    end = world.training.finish(trial.job_name)
+
+    def gone(job_name: str) -> JobDescription:
+        raise NotFoundError(job_name)
+
+    world.training.describe_job = gone  # type: ignore[method-assign]
+    world.tracker().track(end)
+
+    assert world.trials()[0].state is TrialState.COMPLETED
+
+
+class ContestedStore(MemoryStore):
+    """Somebody else writes the record just before the first `times` updates."""
+
+    def __init__(self, inner: MemoryStore, times: int, change: dict[str, Any]) -> None:
+        super().__init__()
+        self.__dict__.update(inner.__dict__)
+        self.times, self.change = times, change
+
+    def update_trial(self, trial: TrialRecord, *, expected: TrialRecord) -> None:
+        if self.times:
+            self.times -= 1
+            later = expected.updated_at.replace(microsecond=self.times + 1)
+            super().update_trial(replace(expected, updated_at=later, **self.change), expected=expected)
+        super().update_trial(trial, expected=expected)
+
+
+def test_what_somebody_else_wrote_meanwhile_is_not_lost() -> None:
+    world = running()
+    (trial,) = world.trials()
+    contested = ContestedStore(world.store, 3, {"priority": 7})
+
+    outcome = replace(world.tracker(), store=contested).track(world.training.finish(trial.job_name))
+
+    assert outcome is Outcome.RECORDED
+    assert (world.trials()[0].state, world.trials()[0].priority) == (TrialState.COMPLETED, 7)
+
+
+def test_a_trial_that_is_cancelled_at_the_last_moment_is_not_launched() -> None:
+    world = World()
+    world.submit(example("blobs-debugger"))
+
+    world.start(store=ContestedStore(world.store, 1, {"state": TrialState.CANCELLED, "reason": "by ana"}))
+
+    assert world.training.requests == []
+    assert world.trials()[0].state is TrialState.CANCELLED
