@@ -6,6 +6,7 @@ An alert's id is derived from what it is about, so that asking twice is asking o
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -119,7 +120,7 @@ def record(alert: Alert, *, about: Sequence[str], experiment: str | None, now: d
 
 def alert_id(kind: str, *about: str) -> str:
     """The same for the same subject, whoever asks and how often."""
-    return f"{kind}-{hashlib.sha256('|'.join((kind, *about)).encode()).hexdigest()[:16]}"
+    return f"{kind}-{hashlib.sha256(json.dumps([kind, *about]).encode()).hexdigest()[:16]}"
 
 
 def trial_facts(trial: TrialRecord) -> tuple[Fact, ...]:

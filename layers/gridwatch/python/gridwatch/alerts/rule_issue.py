@@ -42,6 +42,7 @@ def rule_issue(
         title=_title(job, report, reacted),
         summary=_summary(job, report, reacted),
         facts=_facts(job, report),
+        details=() if report.status is RuleStatus.ERROR else (_sentence(report),),
         curve=_curve(report.finding or {}),
         action=f"{reacted.decision.response}, because {reacted.decision.reason}",
         outcome=reacted.outcome,
@@ -62,15 +63,14 @@ def _summary(job: JobRecord, report: RuleReport, reacted: Reacted) -> str:
     if report.status is RuleStatus.ERROR:
         reason = report.details or "it gives no reason"
         return f"The rule {report.rule_name} failed and says nothing about {job.job_name} any more: {reason}"
-    found = _sentence(report)
     if reacted.stopped:
-        return f"Gridwatch stopped the training job {job.job_name}. {found}"
-    return f"An issue was found in the training job {job.job_name}, which Gridwatch did not stop. {found}"
+        return f"Gridwatch stopped the training job {job.job_name}."
+    return f"An issue was found in the training job {job.job_name}, which Gridwatch did not stop."
 
 
 def _sentence(report: RuleReport) -> str:
     text = str((report.finding or {}).get("sentence") or report.details or "The rule gives no details")
-    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    return f"{report.rule_name}: {text}" + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def _facts(job: JobRecord, report: RuleReport) -> tuple[Fact, ...]:

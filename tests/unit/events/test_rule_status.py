@@ -1,0 +1,128 @@
+"""The events that carry rule statuses: ours against its schema, golden event and parser; SageMaker's as well."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from gridwatch.events.rule_status import RuleReport, rule_statuses, status_change_detail
+from gridwatch.state.records import RuleEvaluationRecord
+from gridwatch.verdicts.status import RuleStatus, condition_met
+
+ROOT = Path(__file__).resolve().parents[3]
+SCHEMA = json.loads((ROOT / "docs/schema/rule-status-change.schema.json").read_text())
+
+
+def golden(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((ROOT / "tests/events" / f"{name}.json").read_text())
+    return event
+
+
+OURS, SAGEMAKERS = golden("gridwatch_rule_status_change"), golden("sagemaker_training_job_rule_statuses")
+
+
+def test_the_golden_event_follows_the_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(OURS["detail"], SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [["Version"], ["Findings", 0, "Finding", "mode"], ["DebugRuleEvaluationStatuses", 0, "RuleEvaluationStatus"]],
+)
+def test_the_schema_refuses_what_is_not_of_it(path: list[Any]) -> None:
+    detail = copy.deepcopy(OURS["detail"])
+    place = detail
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = "something"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(detail, SCHEMA)
+
+
+def test_what_we_send_is_the_golden_event() -> None:
+    detail = OURS["detail"]
+    at = datetime(2026, 11, 20, 10, 3, 29, tzinfo=UTC)
+    issue = RuleEvaluationRecord(
+        job_name=detail["TrainingJobName"], rule_name="LossNotDecreasing", status=RuleStatus.ISSUES_FOUND,
+        details=condition_met("LossNotDecreasing", 24), finding=detail["Findings"][0]["Finding"], updated_at=at,
+    )  # fmt: skip
+    other = RuleEvaluationRecord(
+        job_name=detail["TrainingJobName"], rule_name="MetricNonFinite", status=RuleStatus.IN_PROGRESS,
+        details=None, finding=None, updated_at=at.replace(minute=1, second=30),
+    )  # fmt: skip
+    arn = detail["TrainingJobArn"]
+    sent = status_change_detail(detail["TrainingJobName"], arn, "blobs-debugger", "0a1b2c3d4e", [issue, other])
+    assert json.loads(json.dumps(sent)) == detail
+    without_arn = status_change_detail(detail["TrainingJobName"], None, "blobs-debugger", "0a1b2c3d4e", [issue])
+    jsonschema.validate(json.loads(json.dumps(without_arn)), SCHEMA)
+
+
+def test_ours_is_read_with_its_findings() -> None:
+    found = rule_statuses(OURS)
+    assert found is not None
+    assert found.job_name == "gridwatch-blobs-debugger-0a1b2c3d4e-1"
+    assert not found.managed
+    issue, other = found.reports
+    assert (issue.rule_name, issue.status, issue.step) == ("LossNotDecreasing", RuleStatus.ISSUES_FOUND, 24)
+    assert issue.finding == OURS["detail"]["Findings"][0]["Finding"]
+    assert (other.rule_name, other.status, other.finding, other.step) == ("MetricNonFinite", "InProgress", None, None)
+
+
+def test_sagemakers_is_read_with_the_step_of_its_details() -> None:
+    found = rule_statuses(SAGEMAKERS)
+    assert found is not None
+    assert found.managed
+    issue, other = found.reports
+    assert (issue.rule_name, issue.status, issue.step) == ("LossNotDecreasing", RuleStatus.ISSUES_FOUND, 24)
+    assert issue.finding is None
+    assert issue.at == datetime(2026, 11, 20, 10, 3, 28, tzinfo=UTC)
+    assert other.status is RuleStatus.IN_PROGRESS
+
+
+def test_profiler_rules_are_read_too_and_new_statuses_are_left_out() -> None:
+    event = copy.deepcopy(SAGEMAKERS)
+    event["detail"]["ProfilerRuleEvaluationStatuses"] = [
+        {
+            "RuleConfigurationName": "LowGPUUtilization",
+            "RuleEvaluationStatus": "IssuesFound",
+            "LastModifiedTime": "1795169008000",
+        },
+        {"RuleConfigurationName": "New", "RuleEvaluationStatus": "SomethingNew"},
+    ]
+    found = rule_statuses(event)
+    assert found is not None
+    assert [report.rule_name for report in found.reports] == ["LossNotDecreasing", "Overfit", "LowGPUUtilization"]
+
+
+def test_other_events_say_nothing() -> None:
+    for name in ("sagemaker_training_job_state_change", "s3_index_created", "scheduled_event"):
+        assert rule_statuses(golden(name)) is None
+    assert rule_statuses({}) is None
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        None,
+        [],
+        {"DebugRuleEvaluationStatuses": ["x"]},
+        {"DebugRuleEvaluationStatuses": [{"RuleEvaluationStatus": "Error"}]},
+        {"DebugRuleEvaluationStatuses": [{"RuleConfigurationName": "x", "RuleEvaluationStatus": "Error"}]},
+        {"TrainingJobName": "x", "Findings": [{}], "DebugRuleEvaluationStatuses": []},
+    ],
+)
+def test_an_event_of_another_shape_is_an_error(detail: Any) -> None:
+    event = {"source": "gridwatch", "detail-type": "Gridwatch Rule Status Change", "detail": detail}
+    with pytest.raises(ValueError, match="unknown shape"):
+        rule_statuses(event)
+
+
+def test_a_step_is_found_in_details_alone() -> None:
+    assert RuleReport("x", RuleStatus.ISSUES_FOUND, "no number here").step is None
