@@ -56,10 +56,10 @@ class TestBatchSize:
 
 
 class TestBottlenecks:
-    def made(self, kind: str, bottlenecks: int, others: int) -> Profile:
+    def made(self, kind: str, bottlenecks: int, others: int, before: int = 0) -> Profile:
         made = Profile()
-        for number in range(bottlenecks + others):
-            held_up = number < bottlenecks
+        for number in range(before + bottlenecks + others):
+            held_up = before <= number < before + bottlenecks
             made.sample(**{kind: [5.0, 95.0 if held_up else 50.0]}, gpu=[99.0, 5.0])
         return made
 
@@ -69,6 +69,7 @@ class TestBottlenecks:
         assert found.observed == pytest.approx(100 * 6 / 11)
         assert "at sample 11 " in found.sentence
         assert find(self.made("cpu", 5, 6), "CPUBottleneck", patience=10, **ALWAYS) is None
+        assert find(self.made("cpu", 6, 0, before=6), "CPUBottleneck", patience=10, **ALWAYS) is None  # half, not more
 
     def test_an_idle_gpu_is_needed(self) -> None:
         assert find(profile(30, cpu=[99.0], gpu=[10.0]), "CPUBottleneck", patience=1, **ALWAYS) is None

@@ -75,7 +75,7 @@ def _rules(rules: Sequence[RuleSummary]) -> str:
         )
         about = f'{escape(rule.summary)}{said}<br><span class="muted">{escape(parameters)}</span>'
         rows.append((f"{escape(rule.name)}", state, str(rule.triggered), about))
-    return table(("Rule", "", "Times", "About"), rows, frozenset({2}))
+    return table(("Rule", "State", "Times", "About"), rows, frozenset({2}))
 
 
 def _usage(summary: ProfileSummary) -> str:
@@ -88,7 +88,7 @@ def _usage(summary: ProfileSummary) -> str:
         )
         for each in summary.usage
     ]
-    headings = ("Node", "Metric", "", "Mean", "Min", "p50", "p95", "p99", "Max")
+    headings = ("Node", "Metric", "Share", "Mean", "Min", "p50", "p95", "p99", "Max")
     return table(headings, rows, frozenset(range(3, 9)))
 
 
@@ -106,7 +106,7 @@ def _phases(summary: ProfileSummary) -> Iterator[str]:
         )
         for each in summary.phases
     ]
-    yield table(("Phase", "", "Total", "Count", "Mean", "Longest"), rows, frozenset({2, 3, 4, 5}))
+    yield table(("Phase", "Share", "Total", "Count", "Mean", "Longest"), rows, frozenset({2, 3, 4, 5}))
 
 
 def _meter(percent: float, label: str) -> str:
@@ -119,7 +119,7 @@ def _meter(percent: float, label: str) -> str:
 
 def duration(seconds: float) -> str:
     """For people: "2 h 05 min", "3 min 20 s", "1.5 s", "12 ms"."""
-    if seconds >= 3600:
+    if round(seconds) >= 3600:
         hours, rest = divmod(round(seconds / 60), 60)
         return f"{hours} h {rest:02d} min"
     if seconds >= 60:

@@ -20,6 +20,7 @@ _MODULES: Mapping[str, str] = {
     "CheckInputImages": "check_input_images",
     "ClassImbalance": "class_imbalance",
     "Confusion": "confusion",
+    "CreateXgboostReport": "create_xgboost_report",
     "Dataloader": "profiler.dataloader",
     "DeadRelu": "inactive_layer",
     "Divergence": "metric_series",

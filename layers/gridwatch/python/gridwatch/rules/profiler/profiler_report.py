@@ -30,6 +30,7 @@ PARTS: Mapping[str, str] = {
     "OverallSystemUsage": "overall_system_usage",
     "OverallFrameworkMetrics": "overall_framework_metrics",
 }
+_JUDGING = tuple(name for name in PARTS if not name.startswith("Overall"))
 
 
 def part_class(name: str) -> type[ProfilerRule]:
@@ -90,14 +91,14 @@ class ProfilerReport(ProfilerRule):
             self._note(name, part.conclude())
         if not self._triggered:
             return None
-        counts = ", ".join(f"{name} ({times} times)" for name, times in self._triggered.items())
+        counts = ", ".join(f"{name} ({times}x)" for name, times in self._triggered.items())
         return Finding(
             rule=self.name,
             step=0,
             mode=Mode.GLOBAL,
             observed=len(self._triggered),
             threshold=0,
-            sentence=f"{len(self._triggered)} of {len(PARTS)} profiler rules triggered: {counts}",
+            sentence=f"{len(self._triggered)} of {len(_JUDGING)} profiler rules triggered: {counts}",
         )
 
     def profile(self) -> ProfileSummary:
@@ -108,7 +109,7 @@ class ProfilerReport(ProfilerRule):
             times=Times.create(usage.began, framework.first_step, framework.last_step, usage.ended),
             usage=tuple(usage.usage()),
             phases=tuple(framework.phases()),
-            rules=tuple(self._rule_summary(name) for name in PARTS if not name.startswith("Overall")),
+            rules=tuple(self._rule_summary(name) for name in _JUDGING),
             samples=self._samples,
             spans=self._spans,
         )

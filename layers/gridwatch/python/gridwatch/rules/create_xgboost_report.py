@@ -1,0 +1,35 @@
+"""CreateXgboostReport: not a judgement but a report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gridwatch.rules.requirement import Collect, Requirement
+from gridwatch.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from gridwatch.rules.view import StepView
+
+
+class CreateXgboostReport(Rule):
+    """Makes a job save what the report of an XGBoost training needs. Never fires, so it never stops a job.
+
+    `gridwatch.reports.xgboost_report.create_report` makes the report from the job's tensors, at any time.
+    Source of the collections: smdebug_rulesconfig 1.0.1, CreateXgboostReport.
+    """
+
+    name = "CreateXgboostReport"
+    summary = "an HTML report of an XGBoost training; never fires"
+    collect = (
+        Collect("metrics", {"save_interval": "5"}),
+        Collect("feature_importance", {"save_interval": "5"}),
+        Collect("hyperparameters", {"save_steps": "0"}),
+        Collect("predictions", {"save_interval": "5"}),
+        Collect("labels", {"save_interval": "5"}),
+    )
+
+    def requirement(self) -> Requirement:
+        return Requirement()
+
+    def check(self, view: StepView) -> None:
+        del view
