@@ -2,9 +2,11 @@
 
 import fnmatch
 import json
+import re
 import shutil
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,17 +29,26 @@ class Image:
     pattern: str
     kind: str
     command: tuple[str, ...]
+    parameter: tuple[str, ...] = ()
     hint: str = ""
 
     @classmethod
     def parse(cls, entry: dict[str, Any], root: Path) -> "Image":
         """``root`` is where the command's relative paths start. Raises ImageMapError."""
-        unknown = set(entry) - {"image", "kind", "command", "hint"}
+        unknown = set(entry) - {"image", "kind", "command", "parameter", "hint"}
         if unknown or not entry.get("image") or not entry.get("command") or entry.get("kind") not in _KINDS:
             raise ImageMapError(f"image entry {entry}: needs image, command and kind ({' or '.join(_KINDS)})")
-        words = [word.format(package=_PACKAGE, python=sys.executable) for word in entry["command"]]
+        words = [_filled(word, {"package": str(_PACKAGE), "python": sys.executable}) for word in entry["command"]]
         program = words[0] if Path(words[0]).is_absolute() or "/" not in words[0] else str(root / words[0])
-        return cls(entry["image"], entry["kind"], (program, *words[1:]), entry.get("hint", ""))
+        parameter = tuple(entry.get("parameter", ()))
+        return cls(entry["image"], entry["kind"], (program, *words[1:]), parameter, entry.get("hint", ""))
+
+    def evaluator_command(self, rule: str, tensors: str, parameters: Mapping[str, str]) -> list[str]:
+        """The command for one rule: ``{rule}`` and ``{tensors}`` replaced, ``parameter`` added for each parameter."""
+        words = [_filled(word, {"rule": rule, "tensors": tensors}) for word in self.command]
+        for name, value in parameters.items():
+            words += [_filled(word, {"name": name, "value": value}) for word in self.parameter]
+        return words
 
     def is_runnable(self) -> bool:
         return shutil.which(self.command[0]) is not None
@@ -73,6 +84,11 @@ class ImageMap:
                 raise validation_error(f"Image {address} is not built here: {image.command[0]} is missing{advice}")
         known = ", ".join(image.pattern for image in self.images if image.kind == kind)
         raise validation_error(f"Image {address} cannot run in the local cloud. Local {kind} images: {known}")
+
+
+def _filled(word: str, values: Mapping[str, str]) -> str:
+    # One pass, so that a value that looks like a placeholder stays what it is.
+    return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), word)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Debugger rules as evaluator processes: one per rule and job, reading the job's tensors while it trains.
 
 The evaluator's contract (docs/localcloud.md): one JSON document on stdin says what to evaluate; each line on stdout
-that is a JSON object with ``status`` is the rule's new status; all other lines are its log.
+that is a JSON object with ``status`` (or such an object printed with indentation) is the rule's new status; all other
+lines are its log.
 """
 
 import json
@@ -38,6 +39,7 @@ class RuleRunner:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._status = "InProgress"
+        self._open: list[str] = []
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name=f"rule-{self._name}", daemon=True)
@@ -67,14 +69,15 @@ class RuleRunner:
         log = LogStream.create(
             self._platform.client("logs"), GROUP, f"{self._evaluation_job}/algo-1-{int(clock.now())}"
         )
+        question = self._question()
         home = {"HOME": str(folder), "TMPDIR": str(folder)}
         process = JobProcess.start(
-            self._image.command,
+            self._image.evaluator_command(question["rule"], question["tensors"], question["parameters"]),
             environment=self._platform.environment(self._job.request["RoleArn"]) | home,
             folder=folder,
             guard=self._platform.guard,
             on_line=lambda line: self._read(line, log),
-            stdin=json.dumps(self._question()),
+            stdin=json.dumps(question),
         )
         deadline = None
         while not process.wait(0.2) and self._status == "InProgress":
@@ -94,10 +97,14 @@ class RuleRunner:
 
     def _read(self, line: str, log: LogStream) -> None:
         log.write(line)
+        # A JSON object on one line, or one printed with indentation: from a line "{" to a line "}".
+        self._open = [*self._open, line] if self._open or line == "{" else []
+        text = "".join(self._open) if line == "}" else line
         try:
-            said = json.loads(line)
+            said = json.loads(text)
         except ValueError:
             return
+        self._open = []
         if isinstance(said, dict) and said.get("status") in _FINAL | {"InProgress"}:
             self._set(said["status"], str(said.get("details", "")))
 

@@ -64,7 +64,7 @@ _EVALUATOR_SCRIPT = """
             print(json.dumps({"status": "IssuesFound", "details": "limit reached"}), flush=True)
             break
         if any(key.endswith("training_job_end.ts") for key in keys):
-            print(json.dumps({"status": "NoIssuesFound", "details": ""}), flush=True)
+            print(json.dumps({"status": "NoIssuesFound", "details": ""}, indent=2), flush=True)
             break
         time.sleep(0.1)
 """

@@ -15,7 +15,7 @@ def test_every_option_that_the_page_names_exists() -> None:
     help_text = subprocess.run(
         [sys.executable, "-m", "localcloud", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE)) - {"--name", "--fast"}
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE)) - {"--name", "--fast", "--rule", "--follow"}
     assert named
     assert named <= set(re.findall(r"--[a-z][a-z-]+", help_text))
 
@@ -30,6 +30,9 @@ def test_the_image_map_of_the_page_is_one(tmp_path: Path) -> None:
     example = PAGE.split("```toml\n")[1].split("```")[0]
     path = tmp_path / "images.toml"
     path.write_text(example)
-    image = ImageMap.load(path).images[0]
+    image, evaluator = ImageMap.load(path).images[:2]
+    assert evaluator.evaluator_command("AllZero", "s3://b/t", {"threshold": "{rule}"}) == [
+        str(tmp_path / "bin" / "check"), "s3://b/t", "--rule", "AllZero", "-p", "threshold={rule}",
+    ]  # fmt: skip
     assert image.command == (str(tmp_path / "bin" / "train"), "--fast")
     assert image.hint == "make my-image"
