@@ -59,6 +59,12 @@ def test_any_order_of_the_same_news_ends_the_same() -> None:
         assert (record.state, record.status_at) == (TrialState.STOPPED, START + timedelta(seconds=4))
 
 
+def test_old_news_take_nothing_back() -> None:
+    stopping = observed(TRIAL, news("Stopping", 3), NOW)
+    assert stopping is not None
+    assert observed(stopping, news("InProgress", 2), NOW) is None
+
+
 def test_within_one_second_progress_is_not_taken_back() -> None:
     stopping = observed(TRIAL, news("Stopping", 1), NOW)
     assert stopping is not None
