@@ -56,6 +56,16 @@ def test_a_slot_given_back_is_free_for_the_next() -> None:
     assert second == replace(trial("a", 1))
 
 
+def test_an_experiment_whose_trials_are_refused_does_not_hold_up_another() -> None:
+    order = FairOrder([*(trial("refused", n, age=9) for n in range(3)), trial("other")], {}, {"refused": 9, "other": 9})
+    served = []
+    while (chosen := order.next()) is not None:
+        served.append(chosen.job_name)
+        if chosen.experiment == "refused":
+            order.give_back(chosen)
+    assert served == ["refused-0", "other-0", "refused-1", "refused-2"]
+
+
 def test_calls_are_one_interval_apart_and_a_pause_saves_up_no_more_than_the_burst() -> None:
     clock = FakeClock()
     bucket = TokenBucket(clock, rate=2.0, burst=3)

@@ -1,0 +1,123 @@
+"""What AWS's errors mean here, and what is sent to SQS and read from S3."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError, ReadTimeoutError
+from moto import mock_aws
+
+from gridwatch.aws.errors import translate, translated
+from gridwatch.aws.experiment_bucket import S3ExperimentBucket
+from gridwatch.aws.queues import SqsQueue
+from gridwatch.events.messages import EvaluateJob, StartTrials
+from gridwatch.failures import (
+    NameTakenError,
+    NotFoundError,
+    NotYetError,
+    PermanentError,
+    ThrottledError,
+    TransientError,
+)
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": "why"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "CreateTrainingJob")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("ThrottlingException", 400, ThrottledError),
+        ("TooManyRequestsException", 429, ThrottledError),
+        ("SlowDown", 503, ThrottledError),
+        ("ResourceLimitExceeded", 400, NotYetError),
+        ("ResourceInUse", 400, NameTakenError),
+        ("NoSuchKey", 404, NotFoundError),
+        ("ValidationException", 400, PermanentError),
+        ("AccessDeniedException", 403, PermanentError),
+        ("ExpiredTokenException", 403, TransientError),
+        ("InternalFailure", 500, TransientError),
+        ("SomethingNew", 400, PermanentError),
+        ("SomethingNew", 500, TransientError),
+        ("SomethingNew", 0, TransientError),
+    ],
+)
+def test_each_code_says_what_happens_next(code: str, status: int, kind: type[Exception]) -> None:
+    error = translate(refusal(code, status))
+    assert type(error) is kind
+    assert (str(error), error.code) == ("why", code)
+
+
+def test_an_unreachable_service_is_passing_and_a_malformed_request_is_not() -> None:
+    assert type(translate(EndpointConnectionError(endpoint_url="https://x"))) is TransientError
+    assert type(translate(ReadTimeoutError(endpoint_url="https://x"))) is TransientError
+    assert type(translate(ParamValidationError(report="bad"))) is PermanentError
+
+
+def test_other_errors_are_not_touched() -> None:
+    with pytest.raises(KeyError), translated():
+        raise KeyError("x")
+
+
+class RecordingSqs:
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+
+    def send_message(self, **request: Any) -> None:
+        self.requests.append(request)
+
+
+def test_a_fifo_queue_gets_an_id_that_sqs_takes() -> None:
+    sqs = RecordingSqs()
+    queue = SqsQueue("https://sqs/1/start.fifo", sqs)
+    queue.send(StartTrials("x"), deduplication_id="experiments/ä b.yaml v1" * 30)
+    queue.send(StartTrials("x"), deduplication_id="another")
+    first, second = sqs.requests
+    assert json.loads(first["MessageBody"]) == {"type": "StartTrials", "reason": "x"}
+    assert first["MessageGroupId"] == second["MessageGroupId"]
+    assert first["MessageDeduplicationId"] != second["MessageDeduplicationId"]
+    assert len(first["MessageDeduplicationId"]) <= 128
+    with pytest.raises(ValueError, match="deduplication"):
+        queue.send(StartTrials("x"))
+
+
+def test_a_standard_queue_gets_none() -> None:
+    sqs = RecordingSqs()
+    SqsQueue("https://sqs/1/evaluate", sqs).send(EvaluateJob("j", ended=True))
+    (request,) = sqs.requests
+    assert set(request) == {"QueueUrl", "MessageBody"}
+
+
+@mock_aws
+def test_the_experiments_bucket() -> None:
+    s3 = boto3.client("s3", "us-east-1")
+    s3.create_bucket(Bucket="bucket")
+    s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
+    first = s3.put_object(Bucket="bucket", Key="experiments/a.yaml", Body=b"one")["VersionId"]
+    second = s3.put_object(Bucket="bucket", Key="experiments/a.yaml", Body=b"two")["VersionId"]
+    bucket = S3ExperimentBucket("bucket", s3)
+
+    assert bucket.read_spec("experiments/a.yaml", first, max_bytes=10).content == b"one"
+    assert bucket.read_spec("experiments/a.yaml", None, max_bytes=1).content == b"tw"
+    assert bucket.current_version("experiments/a.yaml") == second
+    assert bucket.current_version("experiments/none.yaml") is None
+    with pytest.raises(NotFoundError):
+        bucket.read_spec("experiments/none.yaml", None, max_bytes=10)
+
+    bucket.write_answer("status/x.json", {"ä": 1})
+    assert json.loads(s3.get_object(Bucket="bucket", Key="status/x.json")["Body"].read()) == {"ä": 1}
+    bucket.delete_answer("status/x.json")
+    bucket.delete_answer("status/x.json")
+
+    s3.put_object(Bucket="bucket", Key="data/set/", Body=b"")
+    assert bucket.etags("s3://bucket/data/set/") == {}
+    for number in range(1100):  # more than one page
+        s3.put_object(Bucket="bucket", Key=f"data/set/{number}", Body=b"x")
+    assert len(bucket.etags("s3://bucket/data/set")) == 1100
+    with pytest.raises(NotFoundError):
+        bucket.etags("s3://no-such-bucket/x")
