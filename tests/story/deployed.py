@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ class Deployed:
     endpoint: str | None
     outputs: Mapping[str, str]
     _clients: dict[str, Any] = field(default_factory=dict)
+    _experiments: dict[str, str | None] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         if service not in self._clients:
@@ -44,10 +45,8 @@ class Deployed:
     def jobs(self, experiment: str) -> list[dict[str, Any]]:
         """Every training job of the experiment, described, oldest first."""
         sagemaker = self.client("sagemaker")
-        pages = sagemaker.get_paginator("list_training_jobs").paginate(SortBy="CreationTime", SortOrder="Ascending")
-        names = [job["TrainingJobName"] for page in pages for job in page["TrainingJobSummaries"]]
-        described = [sagemaker.describe_training_job(TrainingJobName=name) for name in names]
-        return [job for job in described if self._tags(job).get("gridwatch:experiment") == experiment]
+        names = [job["TrainingJobName"] for job in self._summaries(experiment)]
+        return [sagemaker.describe_training_job(TrainingJobName=name) for name in names]
 
     def log(self, job_name: str) -> list[str]:
         """The lines that the job wrote."""
@@ -106,20 +105,29 @@ class Deployed:
         """So many jobs of the experiment, all of them over."""
         over = ("Completed", "Failed", "Stopped")
 
-        def look() -> Sequence[dict[str, Any]] | None:
-            jobs = self.jobs(experiment)
-            return jobs if len(jobs) >= count and all(job["TrainingJobStatus"] in over for job in jobs) else None
+        def look() -> bool:
+            jobs = self._summaries(experiment)
+            return len(jobs) >= count and all(job["TrainingJobStatus"] in over for job in jobs)
 
-        return list(self.wait(look, f"the end of {count} jobs of {experiment}", seconds))
+        self.wait(look, f"the end of {count} jobs of {experiment}", seconds)
+        return self.jobs(experiment)
 
     def _has_tables(self, experiment: str) -> bool:
         key = f"tables/experiments/{experiment}.parquet"
         found = self.client("s3").list_objects_v2(Bucket=self.outputs["ArtifactsBucket"], Prefix=key)
         return bool(found.get("KeyCount"))
 
-    def _tags(self, job: Mapping[str, Any]) -> dict[str, str]:
-        tags = self.client("sagemaker").list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]
-        return {tag["Key"]: tag["Value"] for tag in tags}
+    def _summaries(self, experiment: str) -> list[dict[str, Any]]:
+        request = {"SortBy": "CreationTime", "SortOrder": "Ascending"}
+        pages = self.client("sagemaker").get_paginator("list_training_jobs").paginate(**request)
+        jobs = [job for page in pages for job in page["TrainingJobSummaries"]]
+        return [job for job in jobs if self._experiment_of(job["TrainingJobArn"]) == experiment]
+
+    def _experiment_of(self, arn: str) -> str | None:
+        if arn not in self._experiments:  # a job's tags do not change here
+            tags = self.client("sagemaker").list_tags(ResourceArn=arn)["Tags"]
+            self._experiments[arn] = {tag["Key"]: tag["Value"] for tag in tags}.get("gridwatch:experiment")
+        return self._experiments[arn]
 
 
 @dataclass

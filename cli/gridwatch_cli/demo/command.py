@@ -131,7 +131,7 @@ def _tell(learned: story.Learned, out: Console) -> None:
     columns, lines = rule_lines(trials)
     out.print(table(columns[:-1], [line[:-1] for line in lines]))  # the details are the alert's
     states = ", ".join(trial["state"] for trial in trials)
-    out.print(f"the job is {states}; its last tensors are of round {learned.last_round} of {story.ROUNDS_ASKED}")
+    out.print(f"the job is {states}; the last round in its log is {learned.last_round} of {story.ROUNDS_ASKED}")
 
 
 def _tell_where_next(places: Places, out: Console) -> None:

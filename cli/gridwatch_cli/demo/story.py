@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from gridwatch.storage import layout
-from gridwatch.tables import queries as sql
 from gridwatch_cli.context import Cloud
 from gridwatch_cli.demo.alerts import Mail, Mailbox
 from gridwatch_cli.demo.observation import observe
@@ -26,6 +26,8 @@ GRID_TRIALS = 8
 ROUNDS_ASKED = 10_000
 ROUNDS_AT_MOST = 5_000  # later than this, the stop was no help
 
+_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+_ROUND = re.compile(r"\[(\d+)\]")  # how XGBoost begins its line about a round
 _POLL_SECONDS = 0.4
 _EXPERIMENT_SECONDS = 120.0
 _SNAPSHOT_SECONDS = 30.0
@@ -98,10 +100,22 @@ def learn(cloud: Cloud, mailbox: Mailbox, learned: Learned) -> None:
     """Ask for everything that the demo shows and checks."""
     learned.leaderboard = read_leaderboard(cloud, GRID)
     learned.statuses = {experiment: read_status(cloud, experiment) for experiment in (GRID, FAILING)}
-    learned.last_round = cloud.ask(
-        f"SELECT max(step) AS last_round FROM metrics WHERE experiment = {sql.text_literal(FAILING)}"  # noqa: S608
-    ).rows[0]["last_round"]
+    learned.last_round = last_round(cloud, learned.statuses[FAILING]["trials"])
     learned.mails += mailbox.read(wait_seconds=0 if learned.mails else _ALERT_SECONDS)
+
+
+def last_round(cloud: Cloud, trials: Sequence[Mapping[str, Any]]) -> int | None:
+    """The last round that the (one) trial's job logged; None when it logged none."""
+    lines: list[str] = []
+    logs = cloud.session.client("logs")
+    for trial in trials:
+        prefix = f"{trial['job_name']}/"
+        streams = logs.describe_log_streams(logGroupName=_LOG_GROUP, logStreamNamePrefix=prefix)["logStreams"]
+        for stream in streams:
+            tail = logs.get_log_events(logGroupName=_LOG_GROUP, logStreamName=stream["logStreamName"], limit=1000)
+            lines += [event["message"] for event in tail["events"]]
+    rounds = [int(found[1]) for line in lines if (found := _ROUND.match(line))]
+    return max(rounds, default=None)
 
 
 def keep_tables(cloud: Cloud, folder: Path) -> None:
