@@ -88,7 +88,8 @@ def _etags(parsed: ParsedSpec, channel: str, platform: Platform) -> Mapping[str,
     try:
         etags = platform.bucket.etags(uri)
     except PermanentError as error:
-        return Problem(path=path, message=f"cannot be read: {error.code or error}", found=shown(uri))
+        message, advice = f"cannot be read: {error.code or error}", "may the deployment read it? (data_bucket_arns)"
+        return Problem(path=path, message=message, found=shown(uri), advice=advice)
     advice = "upload the data first, then the spec once more"
     return etags or Problem(path=path, message="there is no object at this address", found=shown(uri), advice=advice)
 

@@ -145,6 +145,19 @@ def test_a_channel_without_data_is_a_problem_of_the_spec() -> None:
     assert "no object" in first["message"]
 
 
+def test_a_channel_that_may_not_be_read_is_a_problem_of_the_spec_too() -> None:
+    world = World()
+
+    def denied(uri: str) -> Mapping[str, str]:
+        raise PermanentError("not yours", code="AccessDenied")
+
+    world.bucket.etags = denied  # type: ignore[method-assign]
+
+    assert world.submit(example()).outcome is Outcome.REJECTED
+    text = world.bucket.answers["status/experiments/blobs.yaml.error.json"]["text"]
+    assert "data.train.uri: cannot be read: AccessDenied" in text
+
+
 def test_new_data_under_the_same_address_makes_new_trials() -> None:
     world = World()
     world.submit(example())

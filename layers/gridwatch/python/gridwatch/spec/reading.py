@@ -61,7 +61,9 @@ def read_document(content: bytes) -> Document:
 
 def _decode(content: bytes) -> str:
     if len(content) > MAX_BYTES:
-        raise _stop("the file is too large", found=f"{len(content):,} bytes or more", allowed=f"at most {MAX_BYTES:,} bytes")
+        raise _stop(
+            "the file is too large", found=f"{len(content):,} bytes or more", allowed=f"at most {MAX_BYTES:,} bytes"
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
