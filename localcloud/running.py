@@ -67,7 +67,7 @@ class RunningCloud:
 
     def _plug_in(self) -> None:
         gateway.add_sagemaker(self._sagemaker.handle)
-        gateway.on_reset(lambda: self._sagemaker.close(5))
+        gateway.on_reset(self._sagemaker.forget)
         gateway.complete_s3_events()
         athena.improve_athena()
         lambdas.deliver_asynchronously()

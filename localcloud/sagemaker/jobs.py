@@ -3,6 +3,7 @@
 import logging
 import shutil
 import threading
+import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,11 +39,12 @@ class JobRunner:
         self._platform = platform
         self._rules = rules
         self._stop = threading.Event()
-        self._base = platform.scratch / "jobs" / job.name
+        # The name alone would do, but for a forgotten job that is still clearing up when its name comes again.
+        self._base = platform.scratch / "jobs" / f"{job.name}-{uuid.uuid4().hex[:8]}"
         self._metrics = LogMetrics.parse(job.request["AlgorithmSpecification"].get("MetricDefinitions", []))
         self._s3 = None
         self._process: JobProcess | None = None
-        self._grace = platform.settings.stop_grace
+        self._abandoned = False
         self.thread = threading.Thread(target=self._run, name=f"job-{job.name}", daemon=True)
 
     def start(self) -> None:
@@ -54,7 +56,7 @@ class JobRunner:
 
     def abandon(self) -> None:
         """End the job at once, without the grace of a stop: nobody will ask for it any more."""
-        self._grace = 0.0
+        self._abandoned = True
         self._stop.set()
         if self._process:
             self._process.kill()
@@ -87,6 +89,8 @@ class JobRunner:
         self._enter("Training")
         log = self._open_log()
         code, reason = self._train(layout, log, synced)
+        if self._abandoned:
+            return
         for sync in synced:
             sync.flush()
         if self._job.tensors_uri:
@@ -140,7 +144,7 @@ class JobRunner:
         if timed_out:
             self._enter("Stopping")
         process.terminate()
-        process.wait(self._grace)
+        process.wait(0 if self._abandoned else self._platform.settings.stop_grace)
         return "timeout" if timed_out else "stop"
 
     def _finish(self, layout: Layout, code: int, reason: str) -> None:
@@ -224,8 +228,3 @@ class JobRunner:
 
 def _failure_from(tail: Sequence[str]) -> str:
     return "ExecuteUserScriptError:\n" + "\n".join(tail)
-
-
-def remove_folders(scratch: Path) -> None:
-    """Remove what earlier jobs left (after a crash, the guard does it)."""
-    shutil.rmtree(scratch / "jobs", ignore_errors=True)

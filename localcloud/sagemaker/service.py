@@ -140,11 +140,11 @@ class SageMaker:
             _LOG.exception("request %s", headers.get("x-amz-target", path))
             return _json(500, {"__type": "InternalFailure", "message": "The local cloud failed; see its log"})
 
-    def close(self, seconds: float) -> None:
-        """Stop all jobs, wait for them at most ``seconds``, and forget everything."""
+    def forget(self) -> None:
+        """Kill all jobs and forget everything."""
         parts, self._parts = list(self._parts.values()), {}
         for part in parts:
-            part.training.close(seconds)
+            part.training.forget()
 
 
 def _operation(headers: Mapping[str, str], path: str) -> tuple[str, str]:

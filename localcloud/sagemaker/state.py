@@ -16,6 +16,12 @@ class JobStore:
         self._jobs: dict[str, TrainingJob] = {}
         self._lock = threading.RLock()
         self._on_change = on_change
+        self._muted = False
+
+    def mute(self) -> None:
+        """Announce nothing any more: the jobs are forgotten."""
+        with self._lock:
+            self._muted = True
 
     def add(self, job: TrainingJob) -> None:
         """Keep a new job. Raises ResourceInUse when its name was ever used."""
@@ -52,6 +58,6 @@ class JobStore:
             before = self.get(name)
             after = change(before)
             self._jobs[name] = after
-            if announce and after != before:
+            if announce and after != before and not self._muted:
                 self._on_change(after)
             return after

@@ -62,7 +62,7 @@ def test_forgetting_everything_ends_jobs_and_drops_them(tmp_path: Path) -> None:
         world.prepare()
         name = world.train(HyperParameters={"rounds": "1000", "pause": "0.1", "stubborn": "yes"})
         wait_for(lambda: world.describe(name).get("FinalMetricDataList"))
-        with urllib.request.urlopen(f"{cloud.endpoint}/_ministack/reset", data=b"", timeout=5) as answer:
+        with urllib.request.urlopen(f"{cloud.endpoint}/_ministack/reset", data=b"", timeout=20) as answer:
             assert answer.status == 200
         with pytest.raises(ClientError, match="ResourceNotFound"):
             world.describe(name)
