@@ -6,7 +6,6 @@ import threading
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from localcloud import clock
 from localcloud.sagemaker import logs, storage
