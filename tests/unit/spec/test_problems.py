@@ -86,6 +86,8 @@ def changed(path: str, value: Any) -> Document:
         ("resources.volume_gb", True, "resources.volume_gb", "a whole number"),
         ("collect.metrics.save_interval", 0, "collect.metrics.save_interval", "at least 1"),
         ("collect.metrics.save_intervall", 2, "collect.metrics.save_intervall", "did you mean save_interval?"),
+        ("collect.metrics.include_regex", "train-(", "collect.metrics.include_regex", "is not a regular expression"),
+        ("collect.metrics", {"start_step": 5, "end_step": 5}, "collect.metrics.end_step", "more than start_step"),
         ("rules", [{"rule": "LossNotDecreesing"}], "rules[0].rule", "did you mean LossNotDecreasing?"),
         (
             "rules",
@@ -179,12 +181,13 @@ def test_a_version_past_its_support_warns_while_there_is_none_to_replace_it() ->
 def test_what_is_hardly_meant_is_a_warning() -> None:
     document = blobs()
     document["hyperparameters"]["predictor"] = "cpu_predictor"
+    document["collect"]["metrics"]["save_interval"] = 20
     del document["data"]["validation"]
     document["objective"]["metric"] = "train-error"
 
     fields = {warning.field for warning in parsed(document).warnings}
 
-    assert fields == {"hyperparameters.predictor", "data"}
+    assert fields == {"hyperparameters.predictor", "collect.metrics.save_interval", "data"}
 
 
 def test_thousands_of_problems_are_cut() -> None:

@@ -111,7 +111,7 @@ def test_all_duplicate_keys_and_unusable_numbers_are_told() -> None:
 def test_an_alias_bomb_is_refused_in_no_time(width: int) -> None:
     lines = ["a0: &a0 [" + ",".join(["x"] * width) + "]"]
     lines += [f"a{n}: &a{n} [" + ",".join([f"*a{n - 1}"] * width) + "]" for n in range(1, 15)]
-    began = time.monotonic()
+    began = time.process_time()
     found, _ = refusal("\n".join(lines))
     assert "too many values" in found
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ def check(spec: ExperimentSpec) -> Iterator[Problem]:
     yield from _hyperparameters(spec)
     yield from _metrics(spec)
     yield from _channels(spec)
+    yield from _collections(spec)
     yield from _rules(spec)
     yield from _tags(spec)
     yield from _instances(spec)
@@ -42,6 +44,12 @@ def warn(spec: ExperimentSpec) -> Iterator[Problem]:
     for path, name, _ in _all_values(spec):
         if name in IGNORED:
             yield Problem(path=path, message="is no longer used by XGBoost 3", advice="leave it out")
+    rounds = [value for value in _given(spec, "num_round") if isinstance(value, int)]
+    for name, collection in spec.collect.items():
+        if rounds and (collection.save_interval or 0) >= max(rounds):
+            path = ("collect", name, "save_interval")
+            message = f"of {max(rounds)} rounds only the first is saved: rules that look at {name} see nothing more"
+            yield Problem(path=path, message=message, found=str(collection.save_interval), advice="save more often")
     if "validation" not in spec.data:
         yield Problem(path=("data",), message="there is no validation channel: only training metrics are reported")
 
@@ -147,6 +155,20 @@ def _channels(spec: ExperimentSpec) -> Iterator[Problem]:
                 found=shown(channel.content_type), allowed=", ".join(CONTENT_TYPES),
                 advice=did_you_mean(kind, CONTENT_TYPES),
             )  # fmt: skip
+
+
+def _collections(spec: ExperimentSpec) -> Iterator[Problem]:
+    for name, collection in spec.collect.items():
+        if collection.end_step is not None and collection.end_step <= (collection.start_step or 0):
+            path = ("collect", name, "end_step")
+            allowed = f"more than start_step, which is {collection.start_step or 0}"
+            yield Problem(path=path, message="is too small", found=str(collection.end_step), allowed=allowed)
+        try:
+            re.compile(collection.include_regex or "")
+        except re.error as error:
+            path = ("collect", name, "include_regex")
+            message = f"is not a regular expression: {error}"
+            yield Problem(path=path, message=message, found=shown(collection.include_regex))
 
 
 def _rules(spec: ExperimentSpec) -> Iterator[Problem]:
