@@ -100,12 +100,13 @@ class Evaluator:
         # In progress since the job began: whoever finds something meanwhile is later than that, and stays on record.
         since = (trial.started_at or trial.created_at) if trial else now
         begun = [_in_progress(job, policy, since) for policy in job.policies if policy.name not in known]
-        standing = {record.rule_name: record for record in (*known.values(), *begun, *news)}
+        latest = known | {record.rule_name: record for record in (*begun, *news)}
+        standing = [latest[policy.name] for policy in job.policies]
         if news:
             arn = trial.job_arn if trial else None
-            detail = status_change_detail(job.job_name, arn, job.experiment, job.trial_id, list(standing.values()))
+            detail = status_change_detail(job.job_name, arn, job.experiment, job.trial_id, standing)
             self.bus.publish(DETAIL_TYPE, detail)
-        for record in standing.values():
+        for record in standing:
             if known.get(record.rule_name) != record:
                 self.store.put_rule_evaluation(record)
 

@@ -16,10 +16,11 @@ ARN = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/"
 
 
 class FakeTraining:
-    """Implements `gridwatch.launch.ports.TrainingService`.
+    """Implements `gridwatch.launch.ports.TrainingService` and `JobListing`.
 
     `failures` are raised by the next calls of create_job, one each (None: the call goes through); `lost` too, but after
-    the job was created. `quota`: jobs that may run at one time.
+    the job was created. `stop_failures` are raised by the next calls of stop_job. `quota`: jobs that may run at one
+    time. `stopped` are the stops that were accepted, `described` the calls of describe_job.
     """
 
     def __init__(self, clock: Clock, *, quota: int | None = None) -> None:
@@ -35,6 +36,8 @@ class FakeTraining:
         self.trials: set[tuple[str, str]] = set()
         self.trial_limit = 300
         self.stopped: list[str] = []
+        self.stop_failures: list[GridwatchError] = []
+        self.described: list[str] = []
 
     def create_job(self, request: Mapping[str, Any]) -> str:
         if self.failures and (failure := self.failures.pop(0)) is not None:
@@ -73,6 +76,7 @@ class FakeTraining:
         return event
 
     def describe_job(self, job_name: str) -> JobDescription:
+        self.described.append(job_name)
         if job_name not in self.jobs:
             raise NotFoundError("Requested resource not found.", code="ValidationException")
         return self.jobs[job_name]
@@ -80,8 +84,19 @@ class FakeTraining:
     def job_tags(self, arn: str) -> Mapping[str, str]:
         return self.tags[arn]
 
+    def active_jobs(self, name_prefix: str) -> Mapping[str, str]:
+        jobs = (job for name, job in self.jobs.items() if name.startswith(name_prefix))
+        return {job.job_name: job.status for job in jobs if not is_terminal(job.status)}
+
+    def tag_job(self, arn: str, tags: Mapping[str, str]) -> None:
+        self.tags[arn].update(tags)
+
     def stop_job(self, job_name: str) -> bool:
-        job = self.describe_job(job_name)
+        if self.stop_failures:
+            raise self.stop_failures.pop(0)
+        if job_name not in self.jobs:
+            raise NotFoundError("Requested resource not found.", code="ValidationException")
+        job = self.jobs[job_name]
         if job.status != "InProgress":
             return False
         self.stopped.append(job_name)

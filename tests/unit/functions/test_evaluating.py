@@ -1,0 +1,271 @@
+"""Stories of evaluating: what tensors arrive, what is put on the bus, what is kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from evaluate_rules.evaluating import Outcome
+from evaluate_rules.requests import read_batch
+from gridwatch.events.messages import EvaluateJob, SnapshotExperiment, to_body
+from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
+from gridwatch.failures import TransientError
+from gridwatch.state.records import RulePolicy
+from gridwatch.state.store import SavedEvaluation
+from gridwatch.verdicts.status import RuleStatus
+from tests.tensor_folder import MemorySource
+from tests.unit.functions.watching import FINITE, JOB, LOSS, World, at_every_call
+
+ROOT = Path(__file__).resolve().parents[3]
+SCHEMA = json.loads((ROOT / "docs/schema/rule-status-change.schema.json").read_text())
+FALLING = [8.0, 4.0, 2.0, 1.0]
+STUCK = [*FALLING, 1.0, 1.0, 1.0]  # checked at steps 2, 4 and 6: at 4 the loss fell from 2 to 1, at 6 not at all
+FOUND_AT = 6
+
+
+def finding_of(event: dict[str, Any]) -> dict[str, Any]:
+    (found,) = event["detail"]["Findings"]
+    finding: dict[str, Any] = found["Finding"]
+    return finding
+
+
+def told(event: dict[str, Any]) -> dict[str, str]:
+    listed = event["detail"]["DebugRuleEvaluationStatuses"]
+    return {each["RuleConfigurationName"]: each["RuleEvaluationStatus"] for each in listed}
+
+
+def statuses(world: World) -> dict[str, str]:
+    return {record.rule_name: record.status for record in world.store.list_rule_evaluations(JOB)}
+
+
+def test_a_finding_is_put_on_the_bus_recorded_and_told_only_once() -> None:
+    world = World()
+    world.losses(*STUCK)
+
+    evaluated = world.evaluate()
+
+    assert (evaluated.outcome, evaluated.last_step) == (Outcome.CHANGED, FOUND_AT)
+    (event,) = world.bus.events
+    jsonschema.validate(event["detail"], SCHEMA)
+    assert event["detail"]["TrainingJobName"] == JOB
+    assert event["detail"]["TrainingJobArn"].endswith(JOB)
+    (status,) = event["detail"]["DebugRuleEvaluationStatuses"]
+    assert (status["RuleConfigurationName"], status["RuleEvaluationStatus"]) == ("loss", "IssuesFound")
+    assert f"at step {FOUND_AT}" in status["StatusDetails"]
+    finding = finding_of(event)
+    assert (finding["step"], finding["tensor"], finding["observed"]) == (FOUND_AT, "loss", 0.0)
+    assert finding["curve"] == {"steps": list(range(7)), "values": STUCK}
+    assert statuses(world) == {"loss": "IssuesFound"}
+
+    assert world.evaluate().outcome is Outcome.OVER
+    assert world.evaluate(ended=True).outcome is Outcome.OVER
+    assert len(world.bus.events) == 1
+
+
+@pytest.mark.parametrize("arrivals", [[6], [0, 1, 2, 3, 4, 5, 6], [3, 2, 3, 0, 6, 6], [5, 6]])
+def test_however_the_steps_arrive_the_finding_is_the_same(arrivals: list[int]) -> None:
+    world = World()
+    world.losses(*STUCK)
+    for world.until in arrivals:
+        world.evaluate()
+    (event,) = world.bus.events
+    assert finding_of(event)["step"] == FOUND_AT
+
+
+def test_rules_are_in_progress_since_the_job_began() -> None:
+    world = World(LOSS, FINITE)
+    world.losses(*FALLING)
+
+    assert world.evaluate().outcome is Outcome.UNCHANGED
+
+    assert world.bus.events == []
+    records = world.store.list_rule_evaluations(JOB)
+    assert {record.rule_name: record.status for record in records} == {"loss": "InProgress", "finite": "InProgress"}
+    assert {record.updated_at for record in records} == {world.trial.created_at}
+
+
+def test_nothing_new_is_not_saved_again() -> None:
+    world = World()
+    world.losses(*FALLING)
+    world.evaluate()
+    version = world.store.load_evaluation(JOB).version
+    assert world.evaluate().outcome is Outcome.UNCHANGED
+    assert world.store.load_evaluation(JOB).version == version
+
+
+def test_the_end_without_an_issue_is_told() -> None:
+    world = World(LOSS, FINITE)
+    world.losses(*FALLING)
+    world.evaluate()
+    assert world.evaluate(ended=True).outcome is Outcome.CHANGED
+    assert statuses(world) == {"loss": "NoIssuesFound", "finite": "NoIssuesFound"}
+    (event,) = world.bus.events
+    jsonschema.validate(event["detail"], SCHEMA)
+    assert event["detail"]["Findings"] == []
+
+
+def test_each_rule_goes_on_by_itself_and_events_tell_all_of_them() -> None:
+    world = World(LOSS, FINITE)
+    world.losses(*STUCK, float("nan"))
+    world.until = FOUND_AT
+    world.evaluate()
+    world.until = None
+    world.evaluate()
+    first, second = world.bus.events
+    assert told(first) == {"loss": "IssuesFound", "finite": "InProgress"}
+    assert told(second) == {"loss": "IssuesFound", "finite": "IssuesFound"}
+    jsonschema.validate(second["detail"], SCHEMA)
+    found = {each["RuleConfigurationName"]: each["Finding"] for each in second["detail"]["Findings"]}
+    assert found["finite"]["observed"] == "nan"
+    assert found["finite"]["curve"]["values"][-1] == "nan"
+
+
+def test_jobs_of_others_and_jobs_without_rules_cost_one_read() -> None:
+    world = World()
+
+    def refuse(job_name: str) -> MemorySource:
+        raise AssertionError(f"tensors of {job_name} are opened")
+
+    evaluator = world.evaluator(open_tensors=refuse)
+    assert evaluator.evaluate("gridwatch-of-others-1", ended=False).outcome is Outcome.FOREIGN
+    world.store.put_job(replace(world.store.jobs[JOB], policies=()))
+    assert evaluator.evaluate(JOB, ended=True).outcome is Outcome.NO_RULES
+    assert world.store.evaluations == {}
+
+
+def test_a_rule_that_no_longer_exists_does_not_keep_the_others_from_looking() -> None:
+    world = World(RulePolicy(name="gone", rule="NoSuchRule"), LOSS)
+    world.losses(*STUCK)
+
+    world.evaluate()
+
+    assert statuses(world) == {"gone": "Error", "loss": "IssuesFound"}
+    assert "NoSuchRule" in (world.store.rule_evaluations[(JOB, "gone")].details or "")
+    assert world.evaluate().outcome is Outcome.OVER
+    assert len(world.bus.events) == 1
+
+
+def test_state_of_another_version_leads_to_the_same_verdict() -> None:
+    world = World()
+    world.losses(*STUCK)
+    world.store.evaluations[JOB] = SavedEvaluation({"version": 99, "something": "else"}, 7)
+
+    evaluated = world.evaluate()
+
+    assert evaluated.restarted
+    assert finding_of(world.bus.events[0])["step"] == FOUND_AT
+    assert world.store.load_evaluation(JOB).version == 8
+
+
+@pytest.mark.parametrize("mine", [2, 4, 6])
+@pytest.mark.parametrize("other", [1, 4, 6])
+def test_two_calls_at_once_neither_lose_nor_repeat_a_step(mine: int, other: int) -> None:
+    """The other call runs wholly while mine reads its tensors."""
+    world = World(LOSS, FINITE)
+    world.losses(*STUCK)
+    rivals = [other]
+
+    def read_slowly(job_name: str) -> MemorySource:
+        if rivals:
+            world.until = rivals.pop()
+            world.evaluate()
+        return world.tensors[job_name].source(mine)
+
+    world.evaluator(open_tensors=read_slowly).evaluate(JOB, ended=False)
+    world.until = None
+    world.evaluate()
+
+    assert {json.dumps(finding_of(event), sort_keys=True) for event in world.bus.events} == {
+        json.dumps(finding_of(world.bus.events[0]), sort_keys=True)
+    }
+    assert finding_of(world.bus.events[0])["step"] == FOUND_AT
+    assert statuses(world) == {"finite": "InProgress", "loss": "IssuesFound"}
+
+
+def test_death_at_any_call_loses_no_finding() -> None:
+    def prepare() -> World:
+        world = World(LOSS, FINITE)
+        world.losses(*STUCK)
+        return world
+
+    worlds = at_every_call(lambda world, fuse: world.evaluate(fuse=fuse), prepare)
+    assert len(worlds) > 10
+    for world in worlds:
+        world.evaluate()
+
+        assert world.bus.events
+        assert {finding_of(event)["step"] for event in world.bus.events} == {FOUND_AT}
+        assert statuses(world) == {"finite": "InProgress", "loss": "IssuesFound"}
+        world.react()
+        for event in world.bus.events:
+            world.react(event)
+        world.deliver_all()
+        assert world.training.stopped == [JOB]
+        assert len(world.topic.messages) == 1
+
+
+def test_tensors_that_cannot_be_reached_change_nothing() -> None:
+    class Unreachable(MemorySource):
+        def keys(self, prefix: str, after: str = "", limit: int | None = None) -> Any:
+            raise TransientError("S3 is unwell")
+
+    world = World()
+    with pytest.raises(TransientError):
+        world.evaluator(open_tensors=lambda job_name: Unreachable({})).evaluate(JOB, ended=True)
+    assert world.store.evaluations == {}
+    assert world.bus.events == []
+
+
+def test_a_long_curve_shows_its_last_values() -> None:
+    world = World(replace(LOSS, parameters={"num_steps": 299, "diff_percent": 5.0}))
+    world.losses(*[1.0] * 300)
+    world.evaluate()
+    curve = finding_of(world.bus.events[0])["curve"]
+    assert curve["steps"] == list(range(268, 300))
+
+
+def test_a_curve_that_is_saved_seldom_is_looked_for_further_back() -> None:
+    world = World(replace(LOSS, parameters={"num_steps": 4000, "diff_percent": 5.0}))
+    for step in range(0, 4001, 100):
+        world.tensors[JOB].save(step, {"loss": [1.0]})
+    world.evaluate()
+    assert finding_of(world.bus.events[0])["curve"]["steps"] == list(range(900, 4001, 100))
+
+
+def test_a_batch_is_one_evaluation_for_each_job() -> None:
+    created = json.loads((ROOT / "tests/events/s3_index_created.json").read_text())
+    job = "gridwatch-blobs-debugger-0a1b2c3d4e-1"
+    bodies = [created, created, json.loads(to_body(EvaluateJob(job, ended=True))),
+              json.loads(to_body(EvaluateJob("other"))),
+              json.loads(to_body(SnapshotExperiment("x")))]  # fmt: skip
+    bodies[1] = json.loads(json.dumps(created).replace("/index/", "/events/"))
+    event = {"Records": [{"messageId": str(number), "body": json.dumps(body)} for number, body in enumerate(bodies)]}
+    event["Records"].append({"messageId": "bad", "body": "{"})
+    event["Records"].append({"messageId": "odd", "body": '{"source": "aws.s3", "detail-type": "Object Created"}'})
+
+    batch = read_batch(queued_bodies(event))
+
+    assert {name: (request.message_ids, request.ended) for name, request in batch.jobs.items()} == {
+        job: (["0", "2"], True),
+        "other": (["3"], False),
+    }
+    assert batch.ignored == ("1", "4")
+    assert set(batch.unreadable) == {"bad", "odd"}
+    assert partial_response(["0"]) == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+
+
+def test_an_event_that_was_not_queued_is_taken_too() -> None:
+    assert queued_bodies({"source": "aws.s3"}) == [QueuedBody("", '{"source": "aws.s3"}')]
+    with pytest.raises(ValueError, match="no JSON object"):
+        QueuedBody("1", "[]").parsed()
+
+
+def test_statuses_are_debuggers() -> None:
+    assert {status.value for status in RuleStatus} == set(
+        SCHEMA["properties"]["DebugRuleEvaluationStatuses"]["items"]["properties"]["RuleEvaluationStatus"]["enum"]
+    )

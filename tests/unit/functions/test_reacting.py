@@ -1,0 +1,332 @@
+"""Stories of reacting: what the rules say, what SageMaker is asked to stop, what people are told."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gridwatch.alerts.rule_issue import rule_issue_id
+from gridwatch.failures import NotFoundError, PermanentError, ThrottledError, TransientError
+from gridwatch.state.records import Action, RulePolicy, TrialState
+from gridwatch.verdicts.decision import Response
+from react_to_finding.reacting import STOPPED_BY
+from tests.fakes.fuse import Fuse
+from tests.fakes.training import ARN
+from tests.unit.functions.watching import FINITE, JOB, LOSS, World, at_every_call
+
+FINDING = {"rule": "LossNotDecreasing", "step": 24, "mode": "GLOBAL", "tensor": "loss", "observed": 0.0,
+           "threshold": 5.0, "sentence": "loss did not change"}  # fmt: skip
+
+
+def status(rule: str = "loss", value: str = "IssuesFound") -> dict[str, Any]:
+    details = {"StatusDetails": f"the rule {rule} at step 24"} if value in ("IssuesFound", "Error") else {}
+    return {"RuleConfigurationName": rule, "RuleEvaluationStatus": value, "LastModifiedTime": 1795169009000, **details}
+
+
+def event(*statuses: dict[str, Any], job: str = JOB, finding: bool = True) -> dict[str, Any]:
+    listed = list(statuses) or [status()]
+    found = [
+        {"RuleConfigurationName": each["RuleConfigurationName"], "Finding": FINDING}
+        for each in listed
+        if finding and each["RuleEvaluationStatus"] == "IssuesFound"
+    ]
+    detail = {"TrainingJobName": job, "DebugRuleEvaluationStatuses": listed, "Findings": found}
+    return {"source": "gridwatch", "detail-type": "Gridwatch Rule Status Change", "detail": detail}
+
+
+def managed(*statuses: dict[str, Any]) -> dict[str, Any]:
+    """The same from SageMaker's own Debugger."""
+    change = event(*statuses)
+    return change | {"source": "aws.sagemaker", "detail-type": "SageMaker Training Job State Change"}
+
+
+def test_an_issue_stops_the_job_marks_it_everywhere_and_is_told() -> None:
+    world = World()
+
+    (reaction,) = world.react(event())
+
+    assert (reaction.response, reaction.outcome) == (Response.STOP, "stop requested")
+    assert world.training.stopped == [JOB]
+    assert world.training.tags[ARN + JOB] == {STOPPED_BY: "loss@24"}
+    assert (world.trial.state, world.trial.reason) == (TrialState.STOPPING, "stopped by loss@24")
+    (record,) = world.reactions
+    assert (record.action, record.outcome, record.finding) == ("stop", "stop requested", FINDING)
+    assert record.carried_out_at is not None
+    assert record.alert_id == rule_issue_id(JOB, "loss")
+    world.deliver_all()
+    ((subject, body, attributes),) = world.topic.messages
+    assert subject == "[Gridwatch] Stopped blobs/0a1b2c3d4e: loss"
+    assert "loss did not change" in body
+    assert attributes == {
+        "prefix": "gridwatch", "kind": "rule_issue", "severity": "warning", "experiment": "blobs",
+        "alert_id": rule_issue_id(JOB, "loss"),
+    }  # fmt: skip
+
+
+def test_the_same_event_again_changes_nothing_and_asks_sagemaker_nothing() -> None:
+    world = World()
+    world.react(event())
+    world.deliver_all()
+    before = copy.deepcopy(world.reactions)
+    described = len(world.training.described)
+
+    for _ in range(3):
+        assert world.react(event()) == []
+
+    assert world.reactions == before
+    assert world.training.stopped == [JOB]
+    assert len(world.training.described) == described
+    assert world.alert_queue.messages == []
+
+
+def test_all_rules_are_looked_at_and_one_of_them_stops() -> None:
+    world = World(
+        LOSS, replace(FINITE, on_issue=Action.STOP), RulePolicy(name="quiet", rule="x", on_issue=Action.RECORD)
+    )
+
+    reactions = world.react(
+        event(status("other"), status("quiet"), status("finite"), status("loss"), status("in", "InProgress"))
+    )
+
+    assert [(each.rule_name, each.response) for each in reactions] == [
+        ("other", "record"), ("quiet", "record"), ("finite", "stop"), ("loss", "alert"),
+    ]  # fmt: skip
+    assert world.training.stopped == [JOB]
+    told = {record.rule_name: record.reason for record in world.reactions}
+    assert told["loss"] == "the rule finite stops the training job already"
+    world.deliver_all()
+    assert len(world.topic.messages) == 2
+    assert len(world.training.described) == 1
+
+
+@pytest.mark.parametrize("over", ["Completed", "Failed", "Stopped", "Stopping"])
+def test_a_job_that_is_over_is_not_stopped_but_people_are_told(over: str) -> None:
+    world = World()
+    world.training.finish(JOB, over)
+
+    (reaction,) = world.react(event())
+
+    assert (reaction.response, reaction.outcome) == (Response.ALERT, "not stopped")
+    assert world.training.stopped == []
+    assert world.training.tags[ARN + JOB] == {}
+    assert len(world.alert_queue.messages) == 1
+    assert world.trial.reason is None
+
+
+def test_a_job_that_ends_between_the_look_and_the_stop_is_success() -> None:
+    world = World()
+    described = world.training.describe_job
+
+    def describe_and_end(job_name: str) -> Any:
+        answer = described(job_name)
+        world.training.finish(JOB)
+        return answer
+
+    world.training.describe_job = describe_and_end  # type: ignore[method-assign]
+    (reaction,) = world.react(event())
+
+    assert reaction.outcome == "already over"
+    world.deliver_all()
+    assert "which Gridwatch did not stop" in world.topic.messages[0][1].replace("\n", " ")
+
+
+def test_a_job_that_is_gone() -> None:
+    world = World()
+    del world.training.jobs[JOB]
+
+    (reaction,) = world.react(event())
+
+    assert reaction.response is Response.ALERT
+    assert world.reactions[0].reason == "the training job is no longer there"
+    world.deliver_all()
+    assert len(world.topic.messages) == 1
+
+
+def test_jobs_of_others_are_left_alone() -> None:
+    world = World()
+    world.training.put("gridwatch-of-somebody-else", {})
+
+    assert world.react(event(job="gridwatch-of-somebody-else")) == []
+
+    assert world.training.stopped == []
+    assert world.alert_queue.messages == []
+
+
+def test_milder_policies_do_what_they_say() -> None:
+    for on_issue, messages in ((Action.ALERT, 1), (Action.RECORD, 0)):
+        world = World(replace(LOSS, on_issue=on_issue))
+        (reaction,) = world.react(event())
+        assert reaction.response.value == on_issue.value
+        assert len(world.alert_queue.messages) == messages
+        assert world.training.stopped == []
+        assert world.reactions[0].carried_out_at is not None
+
+
+def test_a_rule_that_failed_is_told_and_stops_nothing() -> None:
+    world = World()
+
+    (reaction,) = world.react(event(status("loss", "Error")))
+
+    assert reaction.response is Response.ALERT
+    assert world.training.stopped == []
+    world.deliver_all()
+    assert world.topic.messages[0][0] == "[Gridwatch] Rule loss failed: it does not watch blobs/0a1b2c3d4e"
+    assert world.topic.messages[0][2]["severity"] == "critical"
+
+
+def test_statuses_without_an_issue_ask_nobody_anything() -> None:
+    world = World()
+    assert world.react(event(status("loss", "InProgress"), status("finite", "NoIssuesFound"))) == []
+    assert world.training.described == []
+
+
+def test_the_managed_debuggers_statuses_are_recorded_and_reacted_to() -> None:
+    world = World()
+
+    world.react(managed(status("loss", "InProgress"), status("finite", "NoIssuesFound")))
+    (reaction,) = world.react(managed(status("loss")))
+
+    assert reaction.response is Response.STOP
+    assert world.training.tags[ARN + JOB] == {STOPPED_BY: "loss@24"}
+    kept = {record.rule_name: record.status for record in world.store.list_rule_evaluations(JOB)}
+    assert kept == {"loss": "IssuesFound", "finite": "NoIssuesFound"}
+    assert world.store.open_findings() == []
+
+
+def test_a_throttled_stop_is_tried_again_within_the_invocation() -> None:
+    world = World()
+    world.training.stop_failures = [ThrottledError("slow down")] * 4
+
+    (reaction,) = world.react(event())
+
+    assert reaction.outcome == "stop requested"
+    assert world.clock.slept == [1.5] * 4
+
+
+@pytest.mark.parametrize("error", [ThrottledError("slow down"), TransientError("unwell")])
+def test_a_stop_that_does_not_go_through_comes_again_and_is_not_lost(error: TransientError) -> None:
+    world = World()
+    world.training.stop_failures = [error] * 100
+    with pytest.raises(type(error)):
+        world.react(event())
+    assert world.alert_queue.messages == []  # what came of it is not known yet
+    assert world.reactions[0].carried_out_at is None
+    world.training.stop_failures = []
+
+    (reaction,) = world.react(event())
+
+    assert reaction.outcome == "stop requested"
+    assert world.training.stopped == [JOB]
+    assert len(world.alert_queue.messages) == 1
+
+
+def test_a_stop_that_is_refused_for_good_fails_loudly() -> None:
+    world = World()
+    world.training.stop_failures = [PermanentError("not allowed", code="AccessDeniedException")]
+    with pytest.raises(PermanentError):
+        world.react(event())
+    assert world.reactions[0].carried_out_at is None
+
+
+def test_a_job_that_vanishes_before_the_stop() -> None:
+    world = World()
+    world.training.stop_failures = [NotFoundError("no such job")]
+    (reaction,) = world.react(event())
+    assert reaction.outcome == "the training job is no longer there"
+
+
+def test_tags_that_cannot_be_set_keep_nobody_from_being_told() -> None:
+    world = World()
+
+    def refuse(arn: str, tags: object) -> None:
+        raise PermanentError("50 tags", code="ValidationException")
+
+    world.training.tag_job = refuse  # type: ignore[method-assign]
+    world.react(event())
+
+    assert len(world.alert_queue.messages) == 1
+    assert world.trial.reason == "stopped by loss@24"
+
+
+def test_news_that_comes_first_keeps_its_state_and_gets_the_reason() -> None:
+    world = World()
+    stopped = replace(world.trial, state=TrialState.STOPPED, updated_at=world.clock.now())
+    world.store.trials[("blobs", "0a1b2c3d4e")] = stopped
+
+    world.react(event())
+
+    assert (world.trial.state, world.trial.reason) == (TrialState.STOPPED, "stopped by loss@24")
+
+
+def test_a_later_attempts_trial_is_not_marked() -> None:
+    world = World()
+    world.store.trials[("blobs", "0a1b2c3d4e")] = replace(
+        world.trial, job_name="gridwatch-blobs-0a1b2c3d4e-2", attempt=2
+    )
+    world.react(event())
+    assert world.trial.state is TrialState.RUNNING
+
+
+@pytest.mark.parametrize("aftermath", ["redelivered", "and the job has stopped meanwhile"])
+def test_death_at_any_call_leaves_one_stop_and_one_alert(aftermath: str) -> None:
+    def invoke(world: World, fuse: Fuse) -> None:
+        world.react(event(), fuse)
+
+    worlds = at_every_call(invoke, World)
+    assert len(worlds) > 10
+    for world in worlds:
+        if aftermath != "redelivered" and world.training.stopped:
+            world.training.finish(JOB, "Stopped")
+        world.react(event())
+        world.react(event())
+        world.deliver_all()
+
+        assert world.training.stopped == [JOB]
+        assert world.training.tags[ARN + JOB] == {STOPPED_BY: "loss@24"}
+        assert world.trial.reason == "stopped by loss@24"
+        ((subject, _, attributes),) = world.topic.messages
+        assert subject == "[Gridwatch] Stopped blobs/0a1b2c3d4e: loss"
+        assert attributes["alert_id"] == rule_issue_id(JOB, "loss")
+        (record,) = world.reactions
+        assert (record.action, record.alert_id) == ("stop", rule_issue_id(JOB, "loss"))
+        assert record.carried_out_at is not None
+        assert world.store.open_findings() == []
+
+
+def test_death_at_any_call_with_two_rules_leaves_one_stop_and_two_alerts() -> None:
+    both = event(status("loss"), status("finite"))
+    for world in at_every_call(lambda world, fuse: world.react(both, fuse), lambda: World(LOSS, FINITE)):
+        world.react(event(status("finite")))
+        world.react(both)
+        world.deliver_all()
+        assert world.training.stopped == [JOB]
+        assert sorted(attributes["alert_id"] for _, _, attributes in world.topic.messages) == sorted(
+            [rule_issue_id(JOB, "loss"), rule_issue_id(JOB, "finite")]
+        )
+        assert sorted(record.action for record in world.reactions) == ["alert", "stop"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_events_one_to_five_times_in_any_order_with_deaths(seed: int) -> None:
+    chance = random.Random(seed)
+    world = World(LOSS, FINITE)
+    events = [event(status("loss", "InProgress")), event(status("loss")), event(status("finite")),
+              event(status("loss"), status("finite")), managed(status("loss"))]  # fmt: skip
+    queue = list(itertools.chain.from_iterable([each] * chance.randint(1, 5) for each in events))
+    chance.shuffle(queue)
+    while queue:
+        each = queue.pop()
+        try:
+            world.react(each, Fuse(chance.randint(0, 25), after=chance.random() < 0.5))
+        except BaseException:  # noqa: BLE001 - whatever it died of, the message comes again
+            queue.insert(chance.randint(0, len(queue)), each)
+    world.deliver_all()
+
+    assert world.training.stopped == [JOB]
+    told = [attributes["alert_id"] for _, _, attributes in world.topic.messages]
+    assert sorted(told) == sorted([rule_issue_id(JOB, "loss"), rule_issue_id(JOB, "finite")])

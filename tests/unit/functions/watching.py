@@ -1,0 +1,160 @@
+"""The watching side of Gridwatch around in-memory ports: evaluate, react, deliver, sweep, one call at a time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from deliver_alert import delivering
+from deliver_alert.delivering import Courier
+from evaluate_rules.evaluating import Evaluated, Evaluator
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.events.messages import DeliverAlert
+from gridwatch.events.rule_status import rule_statuses
+from gridwatch.launch.tracking import Tracker
+from gridwatch.state.memory import MemoryStore
+from gridwatch.state.records import Action, JobRecord, ReactionRecord, RulePolicy, TrialRecord, TrialState
+from react_to_finding.reacting import Reaction, Reactor
+from sweep.sweeping import Sweeper, SweepReport
+from tests.fakes.bus import FakeBus, FakeTopic
+from tests.fakes.clock import FakeClock
+from tests.fakes.fuse import Fuse
+from tests.fakes.mortal_store import KilledError
+from tests.fakes.queues import FakeQueue
+from tests.fakes.training import ARN, FakeTraining
+from tests.tensor_folder import MemorySource, TensorFolder
+
+JOB = "gridwatch-blobs-0a1b2c3d4e-1"
+LOSS = RulePolicy(
+    name="loss", rule="LossNotDecreasing", parameters={"num_steps": 2, "diff_percent": 5.0}, on_issue=Action.STOP
+)
+FINITE = RulePolicy(name="finite", rule="MetricNonFinite", parameters={}, on_issue=Action.STOP)
+ALIVE = Fuse(10**9, after=False)
+
+
+class World:
+    """One running job under `policies`, whose tensors arrive as `saved` says."""
+
+    def __init__(self, *policies: RulePolicy) -> None:
+        self.clock = FakeClock()
+        self.store = MemoryStore()
+        self.training = FakeTraining(self.clock)
+        self.bus, self.topic = FakeBus(), FakeTopic()
+        self.alert_queue, self.evaluate_queue, self.snapshot_queue = FakeQueue(), FakeQueue(), FakeQueue()
+        self.start_queue = FakeQueue(fifo=True)
+        self.tensors: dict[str, TensorFolder] = {}
+        self.until: int | None = None  # tensors of later steps have not arrived yet
+        self.invocation_seconds = 60.0
+        self.add_job(JOB, "0a1b2c3d4e", *(policies or (LOSS,)))
+
+    def add_job(self, job_name: str, trial_id: str, *policies: RulePolicy) -> None:
+        now = self.clock.now()
+        self.store.put_job(
+            JobRecord(
+                job_name=job_name, experiment="blobs", trial_id=trial_id, attempt=1, policies=policies,
+                hyperparameters={"eta": 0.2}, objective_metric="validation-error", objective_direction="minimize",
+            )
+        )  # fmt: skip
+        trial = TrialRecord(
+            experiment="blobs", trial_id=trial_id, index=0, attempt=1, state=TrialState.RUNNING, job_name=job_name,
+            hyperparameters={"eta": 0.2}, created_at=now, updated_at=now, job_arn=ARN + job_name,
+        )  # fmt: skip
+        self.store.add_trials([trial])
+        self.training.put(job_name, {})
+        self.tensors[job_name] = TensorFolder({"metrics": ["loss"], "losses": ["loss"]})
+
+    def losses(self, *values: float, job_name: str = JOB) -> None:
+        for step, value in enumerate(values):
+            self.tensors[job_name].save(step, {"loss": [value]})
+
+    def evaluate(self, *, ended: bool = False, job_name: str = JOB, fuse: Fuse = ALIVE) -> Evaluated:
+        self.clock.advance(1)
+        return self.evaluator(fuse).evaluate(job_name, ended=ended)
+
+    def evaluator(self, fuse: Fuse = ALIVE, open_tensors: Callable[[str], MemorySource] | None = None) -> Evaluator:
+        return Evaluator(
+            store=fuse.guard(self.store),
+            bus=fuse.guard(self.bus),
+            open_tensors=open_tensors or (lambda job_name: self.tensors[job_name].source(self.until)),
+            clock=self.clock,
+        )
+
+    def react(self, event: Mapping[str, Any] | None = None, fuse: Fuse = ALIVE) -> Sequence[Reaction]:
+        """One invocation for that event, the last on the bus when none is given."""
+        self.clock.advance(1)
+        statuses = rule_statuses(event or self.bus.events[-1])
+        return self.reactor(fuse).react(statuses) if statuses else []
+
+    def reactor(self, fuse: Fuse = ALIVE) -> Reactor:
+        began, store = self.clock.now(), fuse.guard(self.store)
+        return Reactor(
+            store=store,
+            training=fuse.guard(self.training),
+            alerts=AlertOutbox(store, fuse.guard(self.alert_queue)),
+            clock=self.clock,
+            artifacts_bucket="artifacts",
+            seconds_left=lambda: self.invocation_seconds - (self.clock.now() - began).total_seconds(),
+            jitter=lambda longest: longest / 2,
+        )
+
+    def deliver(self, alert_id: str, fuse: Fuse = ALIVE) -> delivering.Outcome:
+        self.clock.advance(1)
+        courier = Courier(
+            store=fuse.guard(self.store), topic=fuse.guard(self.topic), clock=self.clock, name_prefix="gridwatch"
+        )
+        return courier.deliver(alert_id)
+
+    def deliver_all(self) -> None:
+        """Every message of the alert queue, once."""
+        for message in self.alert_queue.messages:
+            assert isinstance(message, DeliverAlert)
+            self.deliver(message.alert_id)
+        self.alert_queue.messages.clear()
+
+    def sweep(self, fuse: Fuse = ALIVE) -> SweepReport:
+        began = self.clock.now()
+        return Sweeper(
+            store=fuse.guard(self.store),
+            training=self.training,
+            listing=self.training,
+            tracker=Tracker(
+                store=self.store,
+                training=self.training,
+                start_queue=self.start_queue,
+                evaluate_queue=self.evaluate_queue,
+                snapshot_queue=self.snapshot_queue,
+                alerts=AlertOutbox(self.store, self.alert_queue),
+                clock=self.clock,
+            ),
+            start_queue=self.start_queue,
+            evaluate_queue=self.evaluate_queue,
+            alert_queue=fuse.guard(self.alert_queue),
+            bus=fuse.guard(self.bus),
+            clock=self.clock,
+            name_prefix="gridwatch",
+            seconds_left=lambda: 300 - (self.clock.now() - began).total_seconds(),
+        ).sweep()
+
+    @property
+    def trial(self) -> TrialRecord:
+        return self.store.trials[("blobs", "0a1b2c3d4e")]
+
+    @property
+    def reactions(self) -> list[ReactionRecord]:
+        return list(self.store.reactions.values())
+
+
+def at_every_call(invoke: Callable[[World, Fuse], object], prepare: Callable[[], World]) -> list[World]:
+    """Worlds in which `invoke` died at its first, second, … call, before it or after it, up to the last."""
+    worlds = []
+    for calls, after in itertools.product(range(60), (False, True)):
+        world = prepare()
+        try:
+            invoke(world, Fuse(calls, after=after))
+        except KilledError:
+            worlds.append(world)
+        else:
+            assert calls >= 3, "the invocation makes hardly any calls"
+            return worlds
+    raise AssertionError("the invocation does not come to an end")
