@@ -68,6 +68,8 @@ class SmiReader:
             self._process.kill()
             self._process.wait()
         self._thread.join(2.0)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def _follow(self, lines: IO[str]) -> None:
         for line in lines:

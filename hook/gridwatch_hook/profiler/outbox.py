@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gridwatch_hook.clock import Clock
 from gridwatch_hook.sinks import Sink
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts
+_LONGEST_PAUSE = 30.0  # seconds between attempts
 
 
 @dataclass(slots=True)
@@ -29,11 +29,14 @@ class Outbox:
     When more than `memory_limit` bytes wait, what comes is dropped and counted.
     """
 
-    def __init__(self, sink: Sink, clock: Clock, memory_limit: int = 32 * 1024 * 1024) -> None:
+    def __init__(
+        self, sink: Sink, clock: Clock, memory_limit: int = 32 * 1024 * 1024, first_pause: float = 0.5
+    ) -> None:
         self.report = OutboxReport()
         self._sink = sink
         self._clock = clock
         self._memory_limit = memory_limit
+        self._first_pause = first_pause
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._bytes = 0
         self._count = threading.Lock()
@@ -74,12 +77,12 @@ class Outbox:
                 return
 
     def _send(self, key: str, body: bytes) -> None:
-        pause = _FIRST_PAUSE
+        pause = self._first_pause
         while not self._try(key, body):
             if self._clock.monotonic() >= self._give_up_at:
                 self.report.files_lost += 1
                 break
-            self._closing.wait(pause) if not self._closing.is_set() else threading.Event().wait(_FIRST_PAUSE)
+            self._closing.wait(pause) if not self._closing.is_set() else threading.Event().wait(self._first_pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
         with self._count:
             self._bytes -= len(body)

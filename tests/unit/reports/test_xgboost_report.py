@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -115,10 +116,12 @@ def test_every_colour_is_the_pages() -> None:
 
 
 def test_ids_of_two_pictures_differ() -> None:
-    found = report(training(*TASKS["binary:logistic"][:2]))
-    identities = [attributes["id"] for _, attributes in found.tags if str(attributes.get("id", "")).startswith("p")]
-    clips = [each for each in identities if each and not each.startswith("patch") and not each.startswith("path")]
-    assert len(clips) == len(set(clips))
+    document = create_report(TensorReader(training(*TASKS["binary:logistic"][:2]).source()), "job")
+    identities = [attributes["id"] for _, attributes in check(document).tags if "id" in attributes]
+    assert len(identities) == len(set(identities)) > 50
+    references = re.findall(r'(?:url\(#|href="#)([^")]+)', document)
+    assert references
+    assert set(references) <= set(identities)
 
 
 def test_workers_rows_are_joined() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -146,8 +147,8 @@ def _legend(axes: Any, count: int) -> None:
 
 def _svg(draw: Draw, height: float, alt: str, width: float = _WIDTH) -> str:
     """The figure as an svg element that says `alt` to those who cannot see it. Sizes in inches."""
-    # The salt makes ids differ between the figures of a page, and not from one time to the next.
-    with rc_context(_STYLE | {"svg.hashsalt": alt}):
+    # The salt makes ids the same every time.
+    with rc_context(_STYLE | {"svg.hashsalt": "gridwatch"}):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
         draw(figure, figure.subplots())
@@ -156,6 +157,9 @@ def _svg(draw: Draw, height: float, alt: str, width: float = _WIDTH) -> str:
     svg = written.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    # Several pictures stand in one page, and matplotlib counts the parts of each from 1.
+    prefix = hashlib.sha256(alt.encode()).hexdigest()[:8]
+    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", svg)
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, f"var({variable})")
     # Text has no colour of its own where it is black, so the element's is the page's.
