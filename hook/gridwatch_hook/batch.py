@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gridwatch_hook.arrays import Array
 from gridwatch_hook.layout import events_key
 from gridwatch_hook.modes import Mode
-from gridwatch_hook.records import encode_metadata, encode_record
+from gridwatch_hook.records import StepEncoder, frame
 
 _OVERHEAD = 256  # bytes of a record and its index entry besides the content, about
 
@@ -60,17 +60,22 @@ class Batch:
 def encode(steps: Sequence[SavedStep], worker: str) -> Batch:
     """The batch of `steps` (at least one, increasing)."""
     key = events_key(steps[0].step, worker)
-    records: list[bytes] = []
-    offset = 0
-    entries: list[IndexEntry] = []
+    events: list[bytes] = []
     for saved in steps:
-        metadata = encode_metadata(saved.mode, saved.mode_step)
+        encoder = StepEncoder(saved.step, saved.wall_time, saved.mode, saved.mode_step)
+        events.extend(encoder.event(name, array) for name, array in saved.tensors.items())
+    records = frame(events)
+    return Batch(key, b"".join(records), tuple(_entries(steps, key, records)))
+
+
+def _entries(steps: Sequence[SavedStep], key: str, records: Sequence[bytes]) -> Iterator[IndexEntry]:
+    lengths = (len(record) for record in records)
+    offset = 0
+    for saved in steps:
         payload: list[dict[str, Any]] = []
-        for name, array in saved.tensors.items():
-            record = encode_record(name, array, metadata, saved.step, saved.wall_time)
-            payload.append({"tensorname": name, "start_idx": offset, "length": len(record)})
-            records.append(record)
-            offset += len(record)
+        for name in saved.tensors:
+            length = next(lengths)
+            payload.append({"tensorname": name, "start_idx": offset, "length": length})
+            offset += length
         meta = {"mode": saved.mode.name, "mode_step": saved.mode_step, "event_file_name": key}
-        entries.append(IndexEntry(saved.step, {"meta": meta, "tensor_payload": payload}))
-    return Batch(key, b"".join(records), tuple(entries))
+        yield IndexEntry(saved.step, {"meta": meta, "tensor_payload": payload})

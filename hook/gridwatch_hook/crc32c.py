@@ -7,6 +7,7 @@ len(B)) ^ register(B from 0).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -17,6 +18,7 @@ _ONES = 0xFFFFFFFF
 _LANES_PAY_FROM = 2048  # bytes
 _SHORTEST_LANE = 8  # words of four bytes
 _LANES = 2048
+_MESSAGES_PAY_FROM = 64
 
 Words = NDArray[np.uint32]
 
@@ -41,6 +43,24 @@ def register_after(data: bytes, register: int = _ONES) -> int:
     for byte in data:
         register = table[(register ^ byte) & 0xFF] ^ (register >> 8)
     return register
+
+
+def registers_after(messages: Sequence[bytes]) -> list[int]:
+    """`register_after` of each message; many short ones advance together, which costs each of them a fraction."""
+    registers = [0] * len(messages)
+    short = [position for position, message in enumerate(messages) if len(message) < _LANES_PAY_FROM]
+    together = len(short) >= _MESSAGES_PAY_FROM
+    for position, message in enumerate(messages):
+        if not together or len(message) >= _LANES_PAY_FROM:
+            registers[position] = register_after(message)
+    if together:
+        short.sort(key=lambda position: len(messages[position]))  # neighbours of like length need little padding
+        for start in range(0, len(short), _LANES):
+            positions = short[start : start + _LANES]
+            advanced = _advance_messages([messages[position] for position in positions])
+            for position, register in zip(positions, advanced, strict=True):
+                registers[position] = register
+    return registers
 
 
 def masked(data: bytes) -> int:
@@ -77,6 +97,20 @@ def _register_after_lanes(data: bytes, register: int) -> int:
     words[0, 0] ^= register  # starting from a register equals starting from 0 with its bits folded into the first word
     joined = _join(_advance_lanes(words), lane_words * 4)
     return register_after(data[body:], joined)
+
+
+def _advance_messages(messages: list[bytes]) -> list[int]:
+    """Messages of at least four bytes, each a lane that ends where all end: zeros before it leave a register of 0 as
+    it is.
+    """
+    width = -(-max(map(len, messages)) // 4) * 4
+    padded = b"".join(message.rjust(width, b"\0") for message in messages)
+    rows = np.frombuffer(padded, dtype=np.uint8).reshape(len(messages), width).copy()
+    starts = width - np.array([len(message) for message in messages])
+    # Starting from a register of ones equals starting from 0 with the message's first four bytes inverted.
+    rows[np.arange(len(messages))[:, None], starts[:, None] + np.arange(4)] ^= 0xFF
+    advanced: list[int] = _advance_lanes(rows.view("<u4").astype(np.uint32, copy=False)).tolist()
+    return advanced
 
 
 def _advance_lanes(words: Words) -> Words:

@@ -1,4 +1,4 @@
-"""One tensor as a record of an events file: a TFRecord holding an Event protobuf, written field by field.
+"""Tensors as records of an events file: TFRecords that hold Event protobufs, written field by field.
 
 Field numbers: tensorflow/core/util/event.proto, framework/summary.proto, tensor.proto, tensor_shape.proto.
 
@@ -10,12 +10,13 @@ four bytes chosen so that the payload's own checksum is the constant's: both rea
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from gridwatch_hook.arrays import TENSOR_TYPES, Array
-from gridwatch_hook.crc32c import bytes_towards, masked, register_after
+from gridwatch_hook.crc32c import bytes_towards, masked, register_after, registers_after
 from gridwatch_hook.modes import Mode
 
 _MAGIC = b"0x12345678"
@@ -34,22 +35,33 @@ def varint(value: int) -> bytes:
     return bytes(encoded)
 
 
-def encode_record(name: str, array: Array, metadata: bytes, step: int, wall_time: float) -> bytes:
-    """The record of one tensor at a global step. `metadata` comes from `encode_metadata`, `wall_time` is in Unix
-    seconds.
-    """
-    value = _tag_field(name) + _encode_tensor(array) + metadata
-    summary = b"\x0a" + varint(len(value)) + value
-    event = b"\x09" + struct.pack("<d", wall_time) + b"\x10" + varint(step) + b"\x2a" + varint(len(summary)) + summary
-    event += _BALANCE_TAG
-    balance = bytes_towards(register_after(event), _MAGIC_REGISTER)
-    return _header(len(event) + 4) + event + balance + _FOOTER
+class StepEncoder:
+    """Makes the Events of one step, whose time (Unix seconds), global step and mode all its tensors share."""
+
+    def __init__(self, step: int, wall_time: float, mode: Mode, mode_step: int) -> None:
+        self._head = b"\x09" + struct.pack("<d", wall_time) + b"\x10" + varint(step) + b"\x2a"
+        # smdebug keeps mode and mode step as the contents of two plug-ins.
+        plugins = _plugin(b"mode_step", str(mode_step)) + _plugin(b"mode", str(mode.value))
+        self._metadata = b"\x4a" + varint(len(plugins)) + plugins
+
+    def event(self, name: str, array: Array) -> bytes:
+        """The Event of one tensor, but for its last four bytes."""
+        if array.dtype.kind == "U":
+            tensor = _text(array)
+            value = b"".join((_tag(name), b"\x42", varint(len(tensor)), tensor, self._metadata))
+            return b"".join((self._head, _lengths(len(value)), value, _BALANCE_TAG))
+        fixed, content = _before_content(name, array.dtype, array.shape), array.tobytes()
+        lengths = _lengths(len(fixed) + len(content) + len(self._metadata))
+        return b"".join((self._head, lengths, fixed, content, self._metadata, _BALANCE_TAG))
 
 
-def encode_metadata(mode: Mode, mode_step: int) -> bytes:
-    """The metadata of a value: smdebug keeps mode and mode step as the contents of two plug-ins."""
-    plugins = _plugin(b"mode_step", str(mode_step)) + _plugin(b"mode", str(mode.value))
-    return b"\x4a" + varint(len(plugins)) + plugins
+def frame(events: Sequence[bytes]) -> list[bytes]:
+    """Events from `StepEncoder.event` as complete records."""
+    registers = registers_after(events)
+    return [
+        b"".join((_header(len(event) + 4), event, bytes_towards(register, _MAGIC_REGISTER), _FOOTER))
+        for event, register in zip(events, registers, strict=True)
+    ]
 
 
 def _plugin(name: bytes, content: str) -> bytes:
@@ -58,36 +70,39 @@ def _plugin(name: bytes, content: str) -> bytes:
     return b"\x0a" + varint(len(plugin)) + plugin
 
 
-@lru_cache(maxsize=65536)
-def _tag_field(name: str) -> bytes:
-    text = name.encode()
-    return b"\x0a" + varint(len(text)) + text
-
-
 @lru_cache(maxsize=4096)
 def _header(length: int) -> bytes:
     size = struct.pack("<Q", length)
     return size + struct.pack("<I", masked(size))
 
 
-def _encode_tensor(array: Array) -> bytes:
-    if array.dtype.kind == "U":
-        # Without a type, as smdebug writes text and expects it back.
-        items = [str(item).encode() for item in array]
-        tensor = _shape_field(array.shape) + b"".join(b"\x42" + varint(len(item)) + item for item in items)
-    else:
-        tensor = _number_fields(array.dtype, array.shape) + array.tobytes()
-    return b"\x42" + varint(len(tensor)) + tensor
-
-
 @lru_cache(maxsize=4096)
-def _number_fields(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
-    """Everything of a TensorProto of numbers that comes before its content."""
+def _lengths(value: int) -> bytes:
+    """The lengths of a Summary and of the one value in it, and the field number between them."""
+    inner = b"\x0a" + varint(value)
+    return varint(len(inner) + value) + inner
+
+
+@lru_cache(maxsize=65536)
+def _before_content(name: str, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
+    """Everything of a Summary's value that comes before the numbers of its tensor."""
     size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    return b"\x08" + varint(TENSOR_TYPES[dtype]) + _shape_field(shape) + b"\x22" + varint(size)
+    tensor = b"\x08" + varint(TENSOR_TYPES[dtype]) + _shape(shape) + b"\x22" + varint(size)
+    return _tag(name) + b"\x42" + varint(len(tensor) + size) + tensor
 
 
-def _shape_field(shape: tuple[int, ...]) -> bytes:
+def _text(array: Array) -> bytes:
+    """Without a type, as smdebug writes text and expects it back."""
+    items = [str(item).encode() for item in array]
+    return _shape(array.shape) + b"".join(b"\x42" + varint(len(item)) + item for item in items)
+
+
+def _tag(name: str) -> bytes:
+    text = name.encode()
+    return b"\x0a" + varint(len(text)) + text
+
+
+def _shape(shape: tuple[int, ...]) -> bytes:
     dimensions = b""
     for length in shape:
         size = b"\x08" + varint(length)

@@ -12,13 +12,14 @@ from typing import Any
 from gridwatch_hook.config import TOP_KEYS
 from gridwatch_hook.parameters import ConfigError
 
-SAGEMAKER_CONFIG_FILE = "/opt/ml/input/config/debughookconfig.json"
+SAGEMAKER_CONFIG_FILE = "input/config/debughookconfig.json"  # below /opt/ml, wherever that lies
 
 _CONFIG = "GRIDWATCH_HOOK_CONFIG"
 _CONFIG_FILE = "SMDEBUG_CONFIG_FILE_PATH"
 _TENSORS = "GRIDWATCH_TENSORS_URI"
 _OUTPUT_DATA = "SM_OUTPUT_DATA_DIR"
 _REGION = "AWS_REGION"
+_BASE = "SAGEMAKER_BASE_DIR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def _document(variables: Mapping[str, str]) -> Any:
     if _CONFIG in variables:
         return _parse(_continued(variables), f"the environment variable {_CONFIG}")
     named = variables.get(_CONFIG_FILE)
-    path = Path(named or SAGEMAKER_CONFIG_FILE)
+    path = Path(named) if named else Path(variables.get(_BASE) or "/opt/ml", SAGEMAKER_CONFIG_FILE)
     if path.is_file():
         document = _parse(path.read_text(), str(path))
         # SageMaker's file may hold more than the hook's part.

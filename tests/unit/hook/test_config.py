@@ -152,6 +152,13 @@ def test_sagemakers_file_is_read_where_the_environment_says(tmp_path: Path) -> N
     assert HookConfig.parse(environment.document, XGBOOST).local_path == "/elsewhere"
 
 
+def test_sagemakers_file_may_hold_more_than_the_hooks_part(tmp_path: Path) -> None:
+    path = tmp_path / "input" / "config" / "debughookconfig.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"LocalPath": "/elsewhere", "SomethingNew": 1}')
+    assert Environment.read({"SAGEMAKER_BASE_DIR": str(tmp_path)}).document == {"LocalPath": "/elsewhere"}
+
+
 def test_nothing_configured_means_no_hook(tmp_path: Path) -> None:
     assert Environment.read({}).document is None
     assert Environment.read({"GRIDWATCH_TENSORS_URI": "s3://b/t"}).document == {}

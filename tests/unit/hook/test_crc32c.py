@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridwatch_hook.crc32c import bytes_towards, masked, register_after
+from gridwatch_hook.crc32c import bytes_towards, masked, register_after, registers_after
 
 
 def bit_by_bit(data: bytes, register: int) -> int:
@@ -33,3 +33,10 @@ def test_lanes_give_what_bits_give(length: int) -> None:
 @given(st.binary(max_size=64), st.integers(0, 2**32 - 1))
 def test_four_bytes_lead_to_any_register(data: bytes, target: int) -> None:
     assert register_after(data + bytes_towards(register_after(data), target)) == target
+
+
+@pytest.mark.parametrize("count", [0, 1, 63, 64, 2100])
+def test_many_messages_at_once_give_what_each_gives_alone(count: int) -> None:
+    random = np.random.default_rng(count)
+    messages = [random.bytes(int(random.integers(4, 3000 if number % 50 == 0 else 150))) for number in range(count)]
+    assert registers_after(messages) == [bit_by_bit(message, 0xFFFFFFFF) for message in messages]

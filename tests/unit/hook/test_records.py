@@ -12,11 +12,12 @@ from gridwatch.tensors.checksum import masked_crc32c
 from gridwatch.tensors.wire import read_tensor
 from gridwatch_hook.arrays import UnsupportedValueError, to_array
 from gridwatch_hook.modes import Mode
-from gridwatch_hook.records import encode_metadata, encode_record, varint
+from gridwatch_hook.records import StepEncoder, frame, varint
 
 
 def record_of(value: Any, name: str = "loss", step: int = 7) -> bytes:
-    return encode_record(name, to_array(value), encode_metadata(Mode.TRAIN, 3), step, 1_700_000_000.5)
+    (record,) = frame([StepEncoder(step, 1_700_000_000.5, Mode.TRAIN, 3).event(name, to_array(value))])
+    return record
 
 
 @pytest.mark.parametrize(
