@@ -68,7 +68,9 @@ def _count(value: NDArray[Any], *, only_nan: bool) -> int:
 
     if value.dtype.kind not in "fc":
         return 0
-    return int(np.count_nonzero(np.isnan(value) if only_nan else ~np.isfinite(value)))
+    if only_nan:
+        return int(np.count_nonzero(np.isnan(value)))
+    return value.size - int(np.count_nonzero(np.isfinite(value)))
 
 
 def _is_bad(number: float, *, only_nan: bool) -> bool:

@@ -9,20 +9,26 @@ from gridwatch.tensors.source import ByteRange, TensorSource
 _GAP = 64 * 1024
 
 
-def read_ranges(source: TensorSource, wanted: Iterable[ByteRange]) -> dict[ByteRange, bytes]:
-    """The bytes of every wanted range (of known length) that is wholly there; the others are left out."""
+def read_ranges(source: TensorSource, wanted: Iterable[ByteRange]) -> dict[ByteRange, memoryview]:
+    """The bytes of every wanted range (of known length) that is wholly there; the others are left out.
+
+    They are views of what was read, not copies.
+    """
     distinct = sorted({place for place in wanted if place.length is not None})
     merged = merge(distinct)
-    found: dict[ByteRange, bytes] = {}
+    found: dict[ByteRange, memoryview] = {}
     position = 0
-    for place, data in zip(merged, source.read(merged), strict=True):
-        end = place.start + (place.length or 0)
-        while position < len(distinct) and _within(distinct[position], place.key, end):
+    for (key, begin, length), data in zip(merged, source.read(merged), strict=True):
+        view = memoryview(data or b"")
+        end, there = begin + (length or 0), begin + len(view)
+        while position < len(distinct):
             part = distinct[position]
+            stop = part.start + (part.length or 0)
+            if part.key != key or stop > end:
+                break
+            if stop <= there:
+                found[part] = view[part.start - begin : stop - begin]
             position += 1
-            first = part.start - place.start
-            if data is not None and first + (part.length or 0) <= len(data):
-                found[part] = data if part == place else data[first : first + (part.length or 0)]
     return found
 
 
@@ -42,7 +48,3 @@ def merge(ordered: Sequence[ByteRange], gap: int = _GAP) -> list[ByteRange]:
                 continue
         merged.append(ByteRange(key, start, length))
     return merged
-
-
-def _within(part: ByteRange, key: str, end: int) -> bool:
-    return part.key == key and part.start + (part.length or 0) <= end

@@ -17,11 +17,12 @@ from gridwatch.tensors.ranges import read_ranges
 from gridwatch.tensors.reductions import reduce_tensor
 from gridwatch.tensors.source import ByteRange, TensorSource
 from gridwatch.tensors.steps import Gathering, SavedStep
-from gridwatch.tensors.wire import WireError, read_tensor
+from gridwatch.tensors.wire import TensorDecoder, WireError
 
+_PAGE = 1000  # keys listed at once, as many as S3 gives
 _BATCH = 256  # index objects read at once
-_HISTORY = 50_000  # tensor places remembered of former steps
-_VALUES = 64 * 1024 * 1024  # bytes of decoded tensors remembered
+_HISTORY = 20_000  # tensor places remembered of former steps, each step counting as ten more
+_VALUES = 16 * 1024 * 1024  # bytes of decoded tensors remembered
 _ARRAY_OVERHEAD = 512
 
 
@@ -53,7 +54,8 @@ class TensorReader:
         self._collection_keys: tuple[str, ...] = ()
         self._history: Bounded[int, SavedStep] = Bounded(_HISTORY)
         self._values: Bounded[ByteRange, NDArray[Any]] = Bounded(_VALUES)
-        self._fetched: dict[ByteRange, bytes] = {}
+        self._fetched: dict[ByteRange, memoryview] = {}
+        self._decoder = TensorDecoder()
 
     def has_ended(self) -> bool:
         """Whether the end marker is there. SageMaker writes it; elsewhere the hook or the runner does."""
@@ -131,7 +133,7 @@ class TensorReader:
                 place.key, f"it ends before byte {place.start + (place.length or 0)}, or is missing"
             )
         try:
-            stored = read_tensor(record)
+            stored = self._decoder.read(record, name)
         except WireError as error:
             raise CorruptTensorError(place.key, f"at byte {place.start}: {error}") from error
         if stored.name != name:
@@ -170,23 +172,31 @@ class TensorReader:
 
     def _index_objects(self, after: int, *, ended: bool) -> Iterator[list[WorkerStep]]:
         """What each index object after a step says, up to the first that ends early."""
-        keys = self._source.keys(layout.INDEX_PREFIX, layout.index_key_after(after) if after >= 0 else "")
-        named = [(key, *parsed) for key in keys if (parsed := layout.parse_index_key(key)) is not None]
-        for start in range(0, len(named), _BATCH):
-            batch = named[start : start + _BATCH]
-            contents = self._source.read([ByteRange(key) for key, _, _ in batch])
-            for (key, step, worker), content in zip(batch, contents, strict=True):
-                steps = parse_index(key, step, worker, content or b"")
-                if steps is not None:
+        last = layout.index_key_after(after) if after >= 0 else ""
+        while True:  # page by page: a long job's keys need not all be in memory
+            keys = self._source.keys(layout.INDEX_PREFIX, last, limit=_PAGE)
+            named = [(key, *parsed) for key in keys if (parsed := layout.parse_index_key(key)) is not None]
+            for start in range(0, len(named), _BATCH):
+                for steps in self._read_index(named[start : start + _BATCH], ended=ended):
+                    if steps is None:
+                        return
                     yield steps
-                elif ended:
-                    raise CorruptTensorError(key, "it ends early, and the job is over")
-                else:
-                    return
+            if len(keys) < _PAGE:
+                return
+            last = keys[-1]
+
+    def _read_index(self, named: Sequence[tuple[str, int, str]], *, ended: bool) -> Iterator[list[WorkerStep] | None]:
+        """What each of these objects says, None for one that may still be on its way."""
+        contents = self._source.read([ByteRange(key) for key, _, _ in named])
+        for (key, step, worker), content in zip(named, contents, strict=True):
+            steps = parse_index(key, step, worker, content or b"")
+            if steps is None and ended:
+                raise CorruptTensorError(key, "it ends early, and the job is over")
+            yield steps
 
     def _remembered(self, steps: Iterable[SavedStep]) -> Iterator[SavedStep]:
         for each in steps:
-            self._history.put(each.step, each, len(each.names))
+            self._history.put(each.step, each, 10 + len(each.names))
             yield each
 
     def _recall(self, step: int) -> None:
@@ -195,8 +205,7 @@ class TensorReader:
         keys = self._source.keys(layout.INDEX_PREFIX, layout.index_key_before(step), limit=32 * workers)
         gathering = Gathering(step - 1, workers)
         named = [(key, *parsed) for key in keys if (parsed := layout.parse_index_key(key)) is not None]
-        contents = self._source.read([ByteRange(key) for key, _, _ in named])
-        for (key, number, worker), content in zip(named, contents, strict=True):
-            gathering.add(parse_index(key, number, worker, content or b"") or [])
+        for steps in self._read_index(named, ended=False):
+            gathering.add(steps or [])
         for _ in self._remembered(gathering.take(max(gathering.settled(), step))):
             pass

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -41,9 +42,8 @@ class LocalSource:
         self._root = f"{folder}/"
 
     def keys(self, prefix: str, after: str = "", limit: int | None = None) -> Sequence[str]:
-        found: list[str] = []
-        _walk(self._root, prefix.rpartition("/")[0], after, found)
-        return sorted(key for key in found if key.startswith(prefix) and key > after)[:limit]
+        in_order = _walk(self._root, prefix.rpartition("/")[0], after)
+        return list(islice((key for key in in_order if key.startswith(prefix) and key > after), limit))
 
     def read(self, ranges: Sequence[ByteRange]) -> Sequence[bytes | None]:
         return [_read(self._root + key, start, length) for key, start, length in ranges]
@@ -57,17 +57,18 @@ def open_folder(location: str) -> LocalSource:
     return LocalSource(folder)
 
 
-def _walk(root: str, folder: str, after: str, found: list[str]) -> None:
+def _walk(root: str, folder: str, after: str) -> Iterator[str]:
+    """Keys in lexicographic order, a folder read only when its turn comes: those wholly before `after` never are."""
     try:
         entries = list(os.scandir(root + folder))
     except (FileNotFoundError, NotADirectoryError):
         return
-    for entry in entries:
-        key = f"{folder}/{entry.name}" if folder else entry.name
-        if not entry.is_dir():
-            found.append(key)
-        elif f"{key}/~" > after:  # else everything in it sorts before `after`
-            _walk(root, key, after, found)
+    prefix = f"{folder}/" if folder else ""
+    for key in sorted(f"{prefix}{entry.name}/" if entry.is_dir() else f"{prefix}{entry.name}" for entry in entries):
+        if not key.endswith("/"):
+            yield key
+        elif f"{key}~" > after:
+            yield from _walk(root, key[:-1], after)
 
 
 def _read(path: str, start: int, length: int | None) -> bytes | None:

@@ -1,0 +1,48 @@
+"""What the benchmarks on tensors share: a job written by smdebug, and smdebug's time for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from gridwatch.clock import SystemClock
+from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch.rules.rule import Rule
+from gridwatch.tensors.reader import TensorReader
+from gridwatch.tensors.source import TensorSource
+from scripts.peer_environment import python_of, why_missing
+
+PEER = Path(__file__).with_name("_smdebug_peer.py")
+
+
+@contextmanager
+def written(steps: int, tensors: int, size: int) -> Iterator[Path]:
+    """A finished job's folder, written by smdebug itself."""
+    if reason := why_missing("interop"):
+        sys.exit(f"smdebug cannot be measured: {reason} (make test-interop makes its environment)")
+    with tempfile.TemporaryDirectory() as folder:
+        peer("write", folder, str(steps), str(tensors), str(size))
+        yield Path(folder)
+
+
+def peer(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """What smdebug's side prints."""
+    command = [str(python_of("interop")), str(PEER), *arguments]
+    env = None if environment is None else {"PATH": "/usr/bin:/bin", **environment}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(arguments)}: {done.stderr}")
+    return done.stdout.strip().rpartition("\n")[2]
+
+
+def evaluate(rule: type[Rule], source: TensorSource) -> None:
+    """The rule over the whole job, as `gridwatch rules check` does it."""
+    evaluation = Evaluation.create([RuleConfiguration("it", rule.name, {})], lambda _, given: rule.create(given))
+    evaluation.advance(TensorReader(source), now=SystemClock().now(), ended=True)
+    found = evaluation.statuses["it"]
+    if found.status != "NoIssuesFound":
+        sys.exit(f"{rule.name}: {found.status} {found.details}")
