@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gridwatch_cli.settings import project_root
+from gridwatch_cli.settings import kept_files
 
 _CONNECT_SECONDS = 1.0
 
@@ -45,7 +45,7 @@ class RunningCloud:
 
 
 def state_file() -> Path:
-    return project_root() / ".gridwatch" / "local.json"
+    return kept_files() / "local.json"
 
 
 @contextmanager

@@ -26,6 +26,12 @@ class Environment:
         )
 
 
+def kept_files(environment: Mapping[str, str] | None = None) -> Path:
+    """Where commands keep what they make or remember: `.gridwatch` in the checkout, or GRIDWATCH_FILES."""
+    source = os.environ if environment is None else environment
+    return Path(source.get("GRIDWATCH_FILES") or project_root() / ".gridwatch")
+
+
 def child_environment(**changes: str) -> dict[str, str]:
     """The environment for a process that we start: ours, with these changes.
 

@@ -23,7 +23,7 @@ from gridwatch_cli.experiments import rule_lines
 from gridwatch_cli.local import deploy, interrupted_by_termination, running, started
 from gridwatch_cli.output import console, print_json, table
 from gridwatch_cli.queries import with_varied
-from gridwatch_cli.settings import DEFAULT_STACK, project_root
+from gridwatch_cli.settings import DEFAULT_STACK, kept_files, project_root
 from gridwatch_cli.synthesis import synthesized
 
 
@@ -32,10 +32,7 @@ class Places:
     """Where the demo finds its specs and leaves its files."""
 
     root: Path
-
-    @property
-    def files(self) -> Path:
-        return self.root / ".gridwatch" / "demo"
+    files: Path
 
     @property
     def plot(self) -> Path:
@@ -46,7 +43,7 @@ class Places:
 
     def shown(self, path: Path) -> str:
         """As somebody in the project's folder would name it."""
-        return str(path.relative_to(self.root))
+        return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
 
 
 def demo(
@@ -57,10 +54,11 @@ def demo(
     """Run the whole loop on this machine: launch a grid, watch it, stop what fails, report."""
     out = console(stderr=as_json)
     phases = Phases(SystemClock())
+    places = Places(project_root(), kept_files() / "demo")
     with interrupted_by_termination():
-        learned = _run(Places(project_root()), phases, out)
+        learned = _run(places, phases, out)
     faults = learned.faults()
-    _tell_where_next(Places(project_root()), out)
+    _tell_where_next(places, out)
     _tell_seconds(phases, out)
     if as_json:
         figures = {"last_round": learned.last_round, "rounds_asked": story.ROUNDS_ASKED, "faults": faults}

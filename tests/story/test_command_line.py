@@ -1,0 +1,110 @@
+"""The command as a person runs it: a process of its own, ended with Ctrl-C, which leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "gridwatch_cli.main"]
+
+pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+
+
+class Shell:
+    """Runs commands, and looks after the processes that they start."""
+
+    def __init__(self, folder: Path) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self._environment = {**kept, "GRIDWATCH_FILES": str(folder), "PYTHONUNBUFFERED": "1"}
+        self.output = folder / "output.txt"
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        with self.output.open("wb") as output:
+            return subprocess.Popen(
+                [*COMMAND, *arguments], stdout=output, stderr=subprocess.STDOUT, env=self._environment
+            )
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *arguments], env=self._environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def wait_for(self, pattern: str, process: subprocess.Popen[bytes], seconds: float = 90) -> str:
+        deadline = time.monotonic() + seconds
+        while not re.search(pattern, said := self.output.read_text(), re.MULTILINE):
+            assert process.poll() is None, said
+            assert time.monotonic() < deadline, f"no {pattern!r} in:\n{said}"
+            time.sleep(0.1)
+        return said
+
+
+def family(process: subprocess.Popen[bytes]) -> set[Path]:
+    """The process and all that descend from it, as folders of /proc."""
+    parents = {folder: parent for folder in Path("/proc").glob("[0-9]*") if (parent := _parent(folder)) is not None}
+    found = {Path("/proc") / str(process.pid)}
+    while more := {folder for folder, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def _parent(folder: Path) -> Path | None:
+    """None for what has ended; a zombie, which only waits to be read, has ended too."""
+    try:
+        state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if state == "Z" else Path("/proc") / parent
+
+
+def left_of(members: set[Path]) -> list[str]:
+    """The command lines of those that still run some seconds later."""
+    deadline = time.monotonic() + 5
+    while (left := [folder for folder in members if _parent(folder)]) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return [(folder / "cmdline").read_text().replace("\0", " ") for folder in left]
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def test_local_up_is_found_by_other_commands_and_leaves_nothing_behind(shell: Shell) -> None:
+    up = shell.start("local", "up", "--port", "0")
+    said = shell.wait_for("^ready", up)
+    endpoint = re.findall(r"^export AWS_ENDPOINT_URL=(\S+)$", said, re.MULTILINE)[0]
+
+    found = shell.run("experiments", "--json")
+    assert json.loads(found.stdout) == []
+    assert endpoint in found.stderr, "which cloud is used is said"
+    unknown = shell.run("status", "nothing")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "there is no experiment 'nothing'" in unknown.stderr
+    members = family(up)
+    assert len(members) >= 3, "the command, the cloud and its guard at least"
+
+    up.send_signal(signal.SIGINT)
+    assert up.wait(20) == 130
+    assert left_of(members) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_interrupted_while_jobs_train_leaves_nothing_behind(
+    shell: Shell, number: signal.Signals
+) -> None:
+    demo = shell.start("demo")
+    shell.wait_for(r"^  blobs \d +training", demo)
+    members = family(demo)
+    assert len(members) >= 5, "the command, the cloud, its guard, functions and a job"
+
+    demo.send_signal(number)
+    assert demo.wait(20) == 130
+    assert left_of(members) == []
