@@ -93,7 +93,7 @@ def test_every_rule_is_split() -> None:
 
 
 @pytest.mark.parametrize("rule", tensor_rules())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10_000), st.integers(1, 18), st.sets(st.integers(0, 40), max_size=6))
 def test_any_split_gives_the_same_finding(rule: str, seed: int, length: int, splits: set[int]) -> None:
     folder = training(seed, length)

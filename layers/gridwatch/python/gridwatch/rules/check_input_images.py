@@ -28,8 +28,7 @@ class CheckInputImages(Rule):
     """Fires, once `threshold_samples` images were seen, when |mean| of a colour channel exceeds `threshold_mean`.
 
     The mean is over all images seen so far; the first axis counts images. AWS wishes for unit variance as well but
-    tests
-    the mean alone. Source: SageMaker Developer Guide, "List of Debugger built-in rules", CheckInputImages.
+    tests the mean alone. Source: SageMaker Developer Guide, "List of Debugger built-in rules", CheckInputImages.
     """
 
     name = "CheckInputImages"

@@ -25,9 +25,9 @@ class FeatureImportanceOverweightParameters:
 class FeatureImportanceOverweight(Rule):
     """Fires when the `nfeatures` largest importances of a step sum up to more than `threshold`.
 
-    Importances are taken as saved; when they sum up to more than 1 (counts instead of shares) they are divided by their
-    sum. With at most `nfeatures` features it always fires, as Debugger's does.
-    Source: SageMaker Developer Guide, "List of Debugger built-in rules", FeatureImportanceOverweight.
+    Importances are taken as saved; when they sum up to more than 1 (counts instead of shares) they are divided by
+    their sum. With at most `nfeatures` features it always fires, as Debugger's does. Source: SageMaker Developer
+    Guide, "List of Debugger built-in rules", FeatureImportanceOverweight.
     """
 
     name = "FeatureImportanceOverweight"

@@ -34,9 +34,9 @@ class VanishingGradientRatio(Rule):
     """Fires when mean|g| of the first layer / mean|g| of the last layer is below `threshold`.
 
     Unlike an absolute threshold it does not depend on the scale of the loss. After Glorot and Bengio, "Understanding
-    the
-    difficulty of training deep feedforward neural networks" (2010), who compare the size of back-propagated gradients
-    from layer to layer, and Pascanu, Mikolov and Bengio (2013). A last layer without any gradient says nothing.
+    the difficulty of training deep feedforward neural networks" (2010), who compare the size of back-propagated
+    gradients from layer to layer, and Pascanu, Mikolov and Bengio (2013). A last layer without any gradient says
+    nothing.
     """
 
     name = "VanishingGradientRatio"

@@ -74,10 +74,9 @@ class DeadRelu(InactiveLayer):
     """Fires when more than `threshold_layer` percent of a layer's units are dead.
 
     A unit is dead when its output was above 0 in less than `threshold_inactivity` percent of the samples, counted over
-    the batch and over all steps so far (AWS: "may be active at first and slowly die"; that counts are kept over
-    steps is
-    our reading). PyTorch writes `ReLU_output`: pass `.*relu_output|.*ReLU_output`.
-    Source: SageMaker Developer Guide, "List of Debugger built-in rules", DeadRelu.
+    the batch and over all steps so far (AWS: "may be active at first and slowly die"; that counts are kept over steps
+    is our reading). PyTorch writes `ReLU_output`: pass `.*relu_output|.*ReLU_output`. Source: SageMaker Developer
+    Guide, "List of Debugger built-in rules", DeadRelu.
     """
 
     name = "DeadRelu"
@@ -113,10 +112,9 @@ class SaturatedActivationParameters:
 class SaturatedActivation(InactiveLayer):
     """Fires when more than `threshold_layer` percent of a layer's nodes are saturated.
 
-    A node is saturated when its input lay inside the interval of its activation, tanh or sigmoid by the tensor's
-    name, in
-    less than `threshold_inactivity` percent of the samples, counted over the batch and over all steps so far (the same
-    model as DeadRelu; our reading). Source: SageMaker Developer Guide, "List of Debugger built-in rules",
+    A node is saturated when its input lay inside the interval of its activation, tanh or sigmoid by the tensor's name,
+    in less than `threshold_inactivity` percent of the samples, counted over the batch and over all steps so far (the
+    same model as DeadRelu; our reading). Source: SageMaker Developer Guide, "List of Debugger built-in rules",
     SaturatedActivation.
     """
 

@@ -44,16 +44,14 @@ class LossNotDecreasing(Rule):
     """Fires when a loss fell by less than `diff_percent`, or rose by more than `increase_threshold_percent`.
 
     The steps of a check are Debugger's: the first seen step counts as checked; the next check is at the first saved
-    step
-    at least `num_steps` later, against the newest saved step at least `num_steps` before it. Steps are those of the
-    mode.
+    step at least `num_steps` later, against the newest saved step at least `num_steps` before it. Steps are those of
+    the mode.
 
     AWS does not say how the two percentages combine. In the reading `tolerated` (the default) an increase of up to
     `increase_threshold_percent` passes; it is the only one in which the parameter has a purpose. In the reading
-    `strict`
-    every increase is less than the wanted decrease, so it fires. A loss of exactly 0 cannot fall and is no issue.
-    With several losses any of them fires. Metrics that are better when higher (auc, accuracy, ...) are left out.
-    Source: SageMaker Developer Guide, "List of Debugger built-in rules", LossNotDecreasing.
+    `strict` every increase is less than the wanted decrease, so it fires. A loss of exactly 0 cannot fall and is no
+    issue. With several losses any of them fires. Metrics that are better when higher (auc, accuracy, ...) are left
+    out. Source: SageMaker Developer Guide, "List of Debugger built-in rules", LossNotDecreasing.
     """
 
     name = "LossNotDecreasing"

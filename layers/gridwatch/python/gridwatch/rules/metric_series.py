@@ -75,8 +75,7 @@ class MetricPlateau(MetricRule):
     """Fires when no inspected metric (or, with `of` any, one of them) improved on its best for `patience` saved values.
 
     The criterion of Keras' EarlyStopping (keras.io/api/callbacks/early_stopping) and of PyTorch's ReduceLROnPlateau
-    with
-    threshold_mode "abs"; after Prechelt, "Early Stopping - But When?" (1998), criterion UP.
+    with threshold_mode "abs"; after Prechelt, "Early Stopping - But When?" (1998), criterion UP.
     """
 
     name = "MetricPlateau"
@@ -173,10 +172,9 @@ class Divergence(MetricRule):
 
     From a start at its best (nothing learned yet) it is the criterion with which fast.ai's learning-rate finder stops,
     loss > 4 * best (after L. Smith, "Cyclical Learning Rates for Training Neural Networks", 2017); the second term
-    keeps
-    the noise of a loss that has come near zero from looking like an explosion. `smoothing` is the exponential average
-    with bias correction of Kingma and Ba, "Adam" (2015). Metrics that are better when higher are left out; what is not
-    finite fires.
+    keeps the noise of a loss that has come near zero from looking like an explosion. `smoothing` is the exponential
+    average with bias correction of Kingma and Ba, "Adam" (2015). Metrics that are better when higher are left out;
+    what is not finite fires.
     """
 
     name = "Divergence"
@@ -220,9 +218,8 @@ class Oscillation(MetricRule):
     values are turning points, and the mean absolute change exceeds `amplitude_percent` of the mean absolute value.
 
     Turning points as in the turning point test (Kendall and Stuart, "The Advanced Theory of Statistics" vol. 3;
-    Bienayme,
-    1874): pure noise turns at two thirds of its points, a monotone curve at none, a loss under too high a learning rate
-    at almost all. The values are read again from the tensors, only their steps are kept.
+    Bienayme, 1874): pure noise turns at two thirds of its points, a monotone curve at none, a loss under too high a
+    learning rate at almost all. The values are read again from the tensors, only their steps are kept.
     """
 
     name = "Oscillation"

@@ -30,10 +30,8 @@ class Overtraining(Rule):
     of its saved values.
 
     A value is a new best when it is more than `delta` (absolute) below the best so far. That either of the two
-    suffices,
-    and that values are counted where they were saved, is our reading of AWS's text. Losses are recognised as Overfit
-    does.
-    Source: SageMaker Developer Guide, "List of Debugger built-in rules", Overtraining.
+    suffices, and that values are counted where they were saved, is our reading of AWS's text. Losses are recognised as
+    Overfit does. Source: SageMaker Developer Guide, "List of Debugger built-in rules", Overtraining.
     """
 
     name = "Overtraining"

@@ -35,8 +35,7 @@ class SimilarAcrossRuns(Rule):
 
     Tensors and steps that the other job did not save are passed over. The historic documentation has it fire on
     difference, for the rule asserts similarity; its name suggests the opposite, hence `fires_when`. The comparison
-    itself
-    is not documented. Source: SageMaker Developer Guide, "List of Debugger built-in rules", SimilarAcrossRuns.
+    itself is not documented. Source: SageMaker Developer Guide, "List of Debugger built-in rules", SimilarAcrossRuns.
     """
 
     name = "SimilarAcrossRuns"

@@ -25,9 +25,8 @@ class TreeDepth(Rule):
     """Fires when floor(log2(largest node number)) of the tree saved in `trees/Node` exceeds `depth`.
 
     Nodes are numbered from 0 at the root, level by level; in a tree that grew unevenly XGBoost numbers them as they
-    come,
-    and the formula, which is AWS's, gives the least depth that the tree can have. The hook's collection is `trees`.
-    Source: SageMaker Developer Guide, "List of Debugger built-in rules", TreeDepth.
+    come, and the formula, which is AWS's, gives the least depth that the tree can have. The hook's collection is
+    `trees`. Source: SageMaker Developer Guide, "List of Debugger built-in rules", TreeDepth.
     """
 
     name = "TreeDepth"

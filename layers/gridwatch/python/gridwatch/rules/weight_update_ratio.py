@@ -29,11 +29,10 @@ class WeightUpdateRatio(Rule):
     """Fires when mean|w(s) - w(p)| / (mean|w(s)| + epsilon) of a tensor in `weights` leaves the two thresholds.
 
     p is the step saved before s, or with `num_steps` the earliest saved step that is at most `num_steps` before s (AWS
-    advises to save every `num_steps` steps, when it is exactly that one). AWS does not document the norm; the mean
-    of the
-    absolute values is what its sibling rule for gradients uses. Steps of evaluation and prediction are left out:
-    between
-    them weights do not change. Source: SageMaker Developer Guide, "List of Debugger built-in rules", WeightUpdateRatio.
+    advises to save every `num_steps` steps, when it is exactly that one). AWS does not document the norm; the mean of
+    the absolute values is what its sibling rule for gradients uses. Steps of evaluation and prediction are left out:
+    between them weights do not change. Source: SageMaker Developer Guide, "List of Debugger built-in rules",
+    WeightUpdateRatio.
     """
 
     name = "WeightUpdateRatio"

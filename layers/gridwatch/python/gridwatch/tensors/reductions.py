@@ -12,9 +12,8 @@ REDUCTIONS = ("min", "max", "mean", "std", "variance", "sum", "prod", "l1", "l2"
 
 def reduce_tensor(values: NDArray[Any], kind: str, *, absolute: bool = False) -> float:
     """One number for a tensor. `std` and `variance` divide by the number of elements. The norms are
-    numpy.linalg.norm's, as
-    smdebug computes them: of a vector the usual ones, of a matrix the operator norms; of more axes, those of the
-    flat vector.
+    numpy.linalg.norm's, as smdebug computes them: of a vector the usual ones, of a matrix the operator norms; of more
+    axes, those of the flat vector.
 
     Raises ValueError for an unknown name, for text, and for an empty tensor.
     """

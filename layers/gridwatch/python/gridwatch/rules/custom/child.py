@@ -1,8 +1,7 @@
 """The process in which a custom rule runs: reads a request on stdin, writes the verdict to the file it is told.
 
 What the rule prints goes to stderr. Both kinds of rule are known: subclasses of gridwatch.rules.rule.Rule, and
-subclasses
-of smdebug.rules.Rule.
+subclasses of smdebug.rules.Rule.
 """
 
 from __future__ import annotations

@@ -52,10 +52,9 @@ def run_custom_rule(
     """What the rule says of the tensors at `location` (a folder or an s3:// address), replayed from their first step.
 
     Whatever the rule's code does, raise, hang or crash, is a RuleEvaluation of status Error; after `seconds` the
-    process
-    is killed. `environment` is all that the process sees of ours; `opener` names the function with which it opens
-    `location` (gridwatch.aws.tensor_source:open_source knows s3:// too). Status InProgress: it found nothing, and
-    the job goes on.
+    process is killed. `environment` is all that the process sees of ours; `opener` names the function with which it
+    opens `location` (gridwatch.aws.tensor_source:open_source knows s3:// too). Status InProgress: it found nothing,
+    and the job goes on.
     """
     request = {
         "file": str(rule.file),

@@ -1,8 +1,7 @@
 """The part of smdebug's public interface that rule files import, under smdebug's own names.
 
-`install` puts it into sys.modules for this process; smdebug need not be installed, and where it is, what is not
-named here
-still comes from it. Signatures follow smdebug 1.0.34, except that `Rule` also takes older files'
+`install` puts it into sys.modules for this process; smdebug need not be installed, and where it is, what is not named
+here still comes from it. Signatures follow smdebug 1.0.34, except that `Rule` also takes older files'
 `super().__init__(trial)`.
 """
 
