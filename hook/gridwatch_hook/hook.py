@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,8 @@ _CLOSING_SECONDS = 30.0  # for what is still waiting when training ends
 
 class Hook:
     """Saves tensors step by step. Made by `create` or `from_environment`; nothing it does raises into the training.
+
+    Of a copy (deepcopy, pickle) and in a forked process it does nothing: one process writes a worker's tensors.
 
     A step begins at 0, or with `start_step`; `next_step` and `start_step` hand over the one before. Not for several
     threads.
@@ -66,6 +69,10 @@ class Hook:
         self._current: SavedStep | None = None
         self._closed = False
         self._begun = False
+        self._process = os.getpid()
+
+    def __reduce__(self) -> tuple[Callable[[], Hook], tuple[()]]:
+        return _idle_hook, ()
 
     @classmethod
     def create(
@@ -210,7 +217,7 @@ class Hook:
         """Write what is left within `seconds`, then add index objects, the end marker and the report. Closing again
         does nothing.
         """
-        if self._closed:
+        if self._closed or os.getpid() != self._process:
             return self.report
         self._hand_over()
         self._closed = True
@@ -272,3 +279,8 @@ class Hook:
                 Path(self._report_folder, REPORT).write_bytes(self.report.to_json())
             except OSError as error:
                 print(f"gridwatch_hook: the report cannot be kept: {error}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _idle_hook() -> Hook:
+    """A hook that saves nothing, as that of a worker beyond the first."""
+    return Hook.create("", rank=1)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +94,7 @@ def test_many_steps_share_a_file_and_the_last_index_object_tells_of_all() -> Non
         hook.save_scalar("loss", step)
         hook.next_step()
     sink.open.set()
-    hook.close()
+    assert hook.close().index_objects_left_out == 0
     during = sink.index_keys()[:2]
     assert during == ["index/000000000/000000000000_worker_0.json", "index/000000000/000000000007_worker_0.json"]
     assert [entry["step"] for entry in sink.index(7)["earlier"]] == [1, 2, 3, 4, 5, 6]
@@ -227,3 +231,32 @@ def test_of_a_tensor_saved_twice_at_a_step_the_last_value_counts() -> None:
     hook.close()
     assert sink.values("scalar/loss") == {0: 2.0}
     assert len(sink.index(0)["tensor_payload"]) == 1
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda hook: pickle.loads(pickle.dumps(hook))])
+def test_a_copy_does_nothing(duplicate: Any) -> None:
+    sink = MemorySink()
+    hook = make_hook(sink)
+    idle = duplicate(hook)
+    idle.save_scalar("loss", 1.0)
+    idle.next_step()
+    idle.close()
+    assert sink.puts == []
+    hook.save_scalar("loss", 2.0)
+    hook.close()
+    assert sink.values("scalar/loss") == {0: 2.0}
+
+
+def test_a_forked_process_does_not_end_the_job(tmp_path: Path) -> None:
+    program = """
+import os, sys
+from gridwatch_hook import Hook
+hook = Hook.create(sys.argv[1])
+if os.fork() == 0:
+    sys.exit()  # runs what was registered for the process's end, the hook's closing among it
+os.wait()
+assert not os.path.exists(sys.argv[1] + "/training_job_end.ts")
+"""
+    command = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path)]
+    subprocess.run(command, check=True, env={"PYTHONPATH": str(Path(__file__).parents[3] / "hook")})
+    assert (tmp_path / "training_job_end.ts").exists()
