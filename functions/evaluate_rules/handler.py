@@ -31,7 +31,9 @@ metrics = Metrics(namespace="Gridwatch", service="evaluate_rules")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """An SQS event to a partial batch response: the messages of a job that could not be evaluated come again."""
     del context
-    batch = read_batch(queued_bodies(event))
+    bodies = queued_bodies(event)
+    metrics.add_metric("EvaluationRequests", MetricUnit.Count, len(bodies))
+    batch = read_batch(bodies)
     if batch.ignored:
         logger.info("nothing to evaluate", message_ids=batch.ignored)
     for message_id, reason in batch.unreadable.items():

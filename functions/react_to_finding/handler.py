@@ -37,7 +37,9 @@ _METRICS = {
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """An SQS event to a partial batch response; a single EventBridge event is taken too."""
-    failed = [body.message_id for body in queued_bodies(event) if not _reacted(body, context)]
+    bodies = queued_bodies(event)
+    metrics.add_metric("RuleStatusEvents", MetricUnit.Count, len(bodies))
+    failed = [body.message_id for body in bodies if not _reacted(body, context)]
     return partial_response(failed)
 
 
