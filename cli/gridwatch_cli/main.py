@@ -14,6 +14,7 @@ from gridwatch_cli.context import connect
 from gridwatch_cli.demo.command import demo
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.plan import plan
+from gridwatch_cli.report import report
 
 app = typer.Typer(
     name="gridwatch",
@@ -50,6 +51,7 @@ app.command("status")(experiments.status)
 app.command("snapshot")(snapshots.snapshot)
 app.command("leaderboard")(queries.leaderboard)
 app.command("query")(queries.query)
+app.command("report")(report)
 app.add_typer(rules.app, name="rules", help="The rules, and what one says of a folder of tensors.")
 app.add_typer(tensors.app, name="tensors", help="What is in a folder of tensors.")
 app.add_typer(local.app, name="local", help="The embedded cloud on this machine.")

@@ -89,3 +89,19 @@ def test_in_s3(tmp_path: Path, cloud: LocalCloud, s3: Any, cloud_peers: Peers, m
     train(f"s3://{BUCKET}/job/profiler-output")
     answer = cloud_peers.ask("read_profile", f"s3://{BUCKET}/job/profiler-output")
     check(answer, bring(s3, "job/profiler-output", tmp_path))
+
+
+def test_smdebugs_timeline_is_read_by_us(tmp_path: Path, local_peers: Peers) -> None:
+    began = 1_795_219_200.0
+    local_peers.ask("write_timeline", tmp_path, began)
+    found = ProfileReader(LocalSource(tmp_path)).read(ProfileCursor(), ended=True).measurements
+    spans = [each for each in found if isinstance(each, Span)]
+    assert [(each.phase, each.start - began, each.duration, each.step) for each in spans] == [
+        each
+        for step in range(5)
+        for each in (
+            ("Step:ModeKeys.TRAIN", float(step), 0.25, step),
+            ("DataLoaderIter", step + 0.5, 0.125, None),
+        )
+    ]
+    assert spans[1].details["worker_id"] == 3

@@ -106,12 +106,14 @@ def _document(variables: Mapping[str, str]) -> Any:
     if _CONFIG in variables:
         return _parse(_continued(variables), f"the environment variable {_CONFIG}")
     named = variables.get(_CONFIG_FILE)
+    if variables.get(_PROFILE) and not named:
+        return {}  # whoever says where the profile goes wants one, whatever SageMaker's own profiler is told
     path = Path(named or SAGEMAKER_CONFIG_FILE)
     if path.is_file():
         return _parse(path.read_text(), str(path))
     if named:
         raise ConfigError(f"{_CONFIG_FILE} names {named}, which does not exist")
-    return {} if variables.get(_PROFILE) else None
+    return None
 
 
 def _continued(variables: Mapping[str, str]) -> str:

@@ -1,0 +1,76 @@
+"""`gridwatch report`: a page about one job, from its tensors or from its profile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gridwatch_cli.context import cloud_of
+from gridwatch_cli.errors import CliError
+from gridwatch_cli.output import console
+
+if TYPE_CHECKING:
+    from gridwatch.tensors.source import TensorSource
+
+# numpy and matplotlib are slow to import: only this command pays for them.
+# ruff: noqa: PLC0415
+
+_PROFILE = "profiler-output"
+
+
+def report(
+    context: typer.Context,
+    path: Annotated[
+        str, typer.Argument(help="A folder of an XGBoost training's tensors, or of a profile: a path, or s3://...")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the page goes.")] = Path("report.html"),
+    title: Annotated[str | None, typer.Option(help="Its heading; the path if not given.")] = None,
+) -> None:
+    """Write one self-contained HTML page: CreateXgboostReport's of tensors, ProfilerReport's of a profile."""
+    from gridwatch.tensors.errors import CorruptTensorError
+
+    try:
+        page = _page(context, path, title or path)
+        output.write_text(page, encoding="utf-8")
+    except (OSError, ValueError, CorruptTensorError) as error:
+        raise CliError(str(error)) from error
+    console().print(f"wrote {output}", markup=False)
+
+
+def _page(context: typer.Context, path: str, title: str) -> str:
+    from gridwatch_cli.tensor_paths import open_location, tensors_in
+
+    cloud = cloud_of(context)
+    source = open_location(path, cloud)
+    if _holds(source, "system/", "framework/"):
+        return _profile(source, title)
+    tensors = open_location(tensors_in(path, cloud), cloud)
+    if not _holds(tensors, "index/") and _holds(source, f"{_PROFILE}/"):
+        return _profile(open_location(f"{path.rstrip('/')}/{_PROFILE}", cloud), title)
+    if not _holds(tensors, "index/", "collections/"):
+        raise CliError(f"{path} holds neither tensors nor a profile")
+    from gridwatch.reports.xgboost_report import create_report
+    from gridwatch.tensors.reader import TensorReader
+
+    return create_report(TensorReader(tensors), title)
+
+
+def _profile(source: TensorSource, title: str) -> str:
+    from gridwatch.rules.evaluation import RuleConfiguration
+    from gridwatch.rules.profiler.evaluation import ProfileEvaluation
+    from gridwatch.rules.profiler.profiler_report import ProfilerReport
+    from gridwatch.rules.profiler.reader import ProfileReader
+
+    evaluation = ProfileEvaluation.create([RuleConfiguration("report", "ProfilerReport")])
+    evaluation.advance(ProfileReader(source), ended=True)
+    found = evaluation.statuses["report"]
+    rule = evaluation.rules["report"]
+    if found.status == "Error" or not isinstance(rule, ProfilerReport):
+        raise CliError(found.details)
+    return rule.page(title)
+
+
+def _holds(source: TensorSource, *prefixes: str) -> bool:
+    return any(source.keys(prefix, limit=1) for prefix in prefixes)
