@@ -148,6 +148,20 @@ def test_what_is_asked_for_wrongly_is_refused_with_what_is_allowed(
         Evaluation.create([configuration])
 
 
+def test_a_rule_that_saw_nothing_to_look_at_says_so() -> None:
+    folder = TensorFolder({"metrics": ["metric"]})
+    folder.save(0, {"metric": [1.0]})
+    evaluation = Evaluation.create([FINITE, RuleConfiguration("gradients", "VanishingGradient", {})])
+    evaluation.advance(TensorReader(folder.source()), now=NOW, ended=False)
+    restored = Evaluation.restore(
+        [FINITE, RuleConfiguration("gradients", "VanishingGradient", {})], json.loads(json.dumps(evaluation.save()))
+    )
+    restored.advance(TensorReader(folder.source()), now=NOW, ended=True)
+    assert restored.statuses["finite"].details == ""
+    assert restored.statuses["gradients"].status is RuleStatus.NO_ISSUES_FOUND
+    assert restored.statuses["gradients"].details == "none of the tensors that this rule looks at was saved"
+
+
 def test_names_are_unique() -> None:
     with pytest.raises(RuleConfigurationError, match="'finite'"):
         Evaluation.create([FINITE, FINITE])

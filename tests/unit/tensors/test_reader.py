@@ -242,6 +242,20 @@ def test_nothing_is_read_before_the_collections_are_there() -> None:
     assert [saved.step for saved in TensorReader(source).new_steps(Cursor(), ended=True)] == [0]
 
 
+def test_collections_half_written_are_waited_for_and_damaged_ones_told() -> None:
+    folder = TensorFolder({"losses": ["loss"]})
+    folder.save(0, {"loss": [1.0]})
+    key = "collections/000000000/worker_0_collections.json"
+    whole = folder.objects[key]
+    for length in range(len(whole)):
+        source = folder.source()
+        source.objects[key] = whole[:length]
+        assert list(TensorReader(source).new_steps(Cursor())) == [], length
+    source.objects[key] = whole.replace(b":", b";")
+    with pytest.raises(CorruptTensorError, match=key):
+        list(TensorReader(source).new_steps(Cursor()))
+
+
 def test_the_end_marker_is_seen() -> None:
     folder = TensorFolder()
     assert not TensorReader(folder.source()).has_ended()

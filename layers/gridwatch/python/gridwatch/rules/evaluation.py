@@ -72,6 +72,7 @@ class Evaluation:
         self._rules = dict(rules)
         self._statuses = dict(statuses)
         self._cursor = cursor
+        self._sighted: set[str] = set()  # rules of whose tensors any was saved so far
         self._selectors: dict[Requirement, Selector] = {}
         self._last_view: StepView | None = None
 
@@ -107,7 +108,9 @@ class Evaluation:
                 statuses[configuration.name] = _restore_status(kept)
                 if not statuses[configuration.name].status.is_final:
                     rules[configuration.name].restore(decode(kept["state"]))
-        return cls(configurations, rules, statuses, Cursor.restore(saved["cursor"]))
+        restored = cls(configurations, rules, statuses, Cursor.restore(saved["cursor"]))
+        restored._sighted.update(saved.get("sighted", ()))
+        return restored
 
     @property
     def statuses(self) -> Mapping[str, RuleEvaluation]:
@@ -123,6 +126,7 @@ class Evaluation:
         return {
             "version": _VERSION,
             "cursor": self._cursor.save(),
+            "sighted": sorted(self._sighted),
             "rules": {each.name: self._save_rule(each) for each in self._configurations},
         }
 
@@ -186,6 +190,8 @@ class Evaluation:
     def _check_step(self, view: StepView) -> None:
         self._last_view = view
         for name in self._active():
+            if name not in self._sighted and view.names(self._rules[name].required):
+                self._sighted.add(name)
             try:
                 self._record(name, self._rules[name].check(view))
             except TensorUnavailableError:
@@ -210,7 +216,9 @@ class Evaluation:
             except Exception as error:  # noqa: BLE001 - as above
                 self._fail(name, error)
         for name in self._active():
-            self._statuses[name] = RuleEvaluation(RuleStatus.NO_ISSUES_FOUND)
+            blind = name not in self._sighted and self._rules[name].required.names_any
+            details = "none of the tensors that this rule looks at was saved" if blind else ""
+            self._statuses[name] = RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, details)
 
     def _record(self, name: str, finding: Finding | None) -> None:
         if finding is not None:

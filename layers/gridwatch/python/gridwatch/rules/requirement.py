@@ -26,6 +26,11 @@ class Requirement:
     everything: bool = False
     all_workers: bool = False
 
+    @property
+    def names_any(self) -> bool:
+        """Whether there are tensors that it could select."""
+        return bool(self.collections or self.patterns or self.everything)
+
 
 @dataclass(frozen=True, slots=True)
 class Collect:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gridwatch.tensors.errors import CorruptTensorError
+from gridwatch.tensors.partial import ends_early
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,11 @@ class Collections:
         return found is not None and found.has(name)
 
 
-def parse_collections(files: Iterable[tuple[str, bytes]]) -> Collections:
-    """The collections in these (key, content) files. Raises CorruptTensorError when one is not what smdebug writes."""
+def parse_collections(files: Iterable[tuple[str, bytes]]) -> Collections | None:
+    """The collections in these (key, content) files; None when one ends early, so that it may still be being written.
+
+    Raises CorruptTensorError when one is not what smdebug writes.
+    """
     names: dict[str, set[str]] = {}
     patterns: dict[str, dict[str, re.Pattern[str]]] = {}
     workers = 1
@@ -46,6 +50,10 @@ def parse_collections(files: Iterable[tuple[str, bytes]]) -> Collections:
             for name, collection in document["collections"].items():
                 names.setdefault(name, set()).update(collection.get("tensor_names") or ())
                 patterns.setdefault(name, {}).update(_compiled(collection))
+        except json.JSONDecodeError as error:
+            if ends_early(error):
+                return None
+            raise CorruptTensorError(key, f"not JSON ({error})") from error
         except (KeyError, TypeError, AttributeError, ValueError, re.error) as error:
             raise CorruptTensorError(key, f"not a collections file ({type(error).__name__}: {error})") from error
     return Collections(

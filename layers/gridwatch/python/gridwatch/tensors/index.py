@@ -9,8 +9,10 @@ from typing import Any, TypeAlias
 
 from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.modes import Mode
+from gridwatch.tensors.partial import ends_early
 from gridwatch.tensors.source import ByteRange
 
+_LARGEST = 2**31 - 1  # bytes of a protocol buffer
 REDUCTIONS_PREFIX = "smdebug/reductions/"
 
 ReductionName: TypeAlias = tuple[str, bool]  # ("mean", True) is the mean of the absolute values
@@ -40,7 +42,7 @@ def parse_index(key: str, step: int, worker: str, data: bytes) -> list[WorkerSte
         entries.append((step, document))
         return [_worker_step(number, worker, entry) for number, entry in sorted(entries, key=lambda entry: entry[0])]
     except json.JSONDecodeError as error:
-        if _ends_early(error):
+        if ends_early(error):
             return None
         raise CorruptTensorError(key, f"not JSON ({error})") from error
     except UnicodeDecodeError as error:
@@ -51,23 +53,18 @@ def parse_index(key: str, step: int, worker: str, data: bytes) -> list[WorkerSte
         raise CorruptTensorError(key, f"not an index object ({type(error).__name__}: {error})") from error
 
 
-def _ends_early(error: json.JSONDecodeError) -> bool:
-    """Whether more text could make it JSON: the decoder stopped at the end, in a string, or in a literal begun."""
-    rest = error.doc[error.pos :].strip()
-    return error.msg.startswith("Unterminated string") or any(word.startswith(rest) for word in _LITERALS)
-
-
-_LITERALS = ("true", "false", "null", "-")
-
-
 def _worker_step(step: int, worker: str, document: Mapping[str, Any]) -> WorkerStep:
     meta = document["meta"]
     events = meta.get("event_file_name", "")
+    if events.startswith("/") or ".." in events:
+        raise ValueError(f"the events file {events!r} lies outside of the folder")
     tensors: dict[str, ByteRange] = {}
     reductions: dict[str, dict[ReductionName, ByteRange]] = {}
     for entry in document.get("tensor_payload") or ():
-        name = entry["tensorname"]
-        place = ByteRange(events, entry["start_idx"], entry["length"])
+        name, start, length = entry["tensorname"], entry["start_idx"], entry["length"]
+        if type(start) is not int or type(length) is not int or start < 0 or not 0 < length <= _LARGEST:
+            raise ValueError(f"{name!r} lies at {start!r}, {length!r} bytes long")
+        place = ByteRange(events, start, length)
         if REDUCTIONS_PREFIX in name:
             original, reduction = _parse_reduction(name)
             reductions.setdefault(original, {})[reduction] = place

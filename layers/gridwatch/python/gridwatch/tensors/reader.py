@@ -92,7 +92,7 @@ class TensorReader:
 
     def collections(self) -> Collections:
         """The job's collections as read by the last `new_steps`; empty before any were written."""
-        return self._collections or self.read_collections(ended=True) or Collections()
+        return self._collections or self.read_collections() or Collections()
 
     def read_collections(self, known: Sequence[str] = (), *, ended: bool = False) -> Collections | None:
         """Reads the collections again (hooks rewrite them when new tensors appear); None while there are none yet."""
@@ -101,7 +101,12 @@ class TensorReader:
         files = [(key, content) for key, content in zip(keys, contents, strict=True) if content]
         if not files:
             return Collections() if ended else None
-        self._collections = parse_collections(files)
+        found = parse_collections(files)
+        if found is None and ended:
+            raise CorruptTensorError(files[0][0], "a collections file ends early, and the job is over")
+        if found is None:
+            return None
+        self._collections = found
         self._collection_keys = keys if len(keys) >= self._collections.workers else ()
         return self._collections
 

@@ -1,0 +1,13 @@
+"""Tells a JSON file that is still being written from one that is damaged."""
+
+from __future__ import annotations
+
+import json
+
+_LITERALS = ("true", "false", "null", "-")
+
+
+def ends_early(error: json.JSONDecodeError) -> bool:
+    """Whether more text could make it JSON: the decoder stopped at the end, in a string, or in a literal begun."""
+    rest = error.doc[error.pos :].strip()
+    return error.msg.startswith("Unterminated string") or any(word.startswith(rest) for word in _LITERALS)
