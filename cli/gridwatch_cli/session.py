@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 AWS_ERRORS = (BotoCoreError, ClientError)
 
-_CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "max_attempts": 4}, s3={"addressing_style": "path"})
+_CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "max_attempts": 4})
+# A local endpoint has no host for each bucket.
+_LOCAL = _CONFIG.merge(Config(s3={"addressing_style": "path"}))
 
 
 class Session:
@@ -53,10 +55,11 @@ class Session:
                     file=sys.stderr,
                 )
                 return cls.of(cloud)
-        return cls(boto3.Session())
+        return cls(boto3.Session(), environment.endpoint_url)
 
     def client(self, service: str) -> Any:
-        return self._session.client(service, endpoint_url=self._endpoint_url, config=_CONFIG)
+        config = _LOCAL if self._endpoint_url else _CONFIG
+        return self._session.client(service, endpoint_url=self._endpoint_url, config=config)
 
     @cached_property
     def athena(self) -> AthenaClient:
