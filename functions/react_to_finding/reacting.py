@@ -1,8 +1,8 @@
 """React to the statuses of a job's rules: decide, stop, mark, ask for an alert, once for each job and rule.
 
 The steps are taken in an order in which each may be repeated: the stop and the reaction are claimed under conditions,
-and the reaction is finished last, so that a call which dies anywhere leaves a claimed reaction that the message's next
-delivery carries out. What was claimed is carried out as it was decided, also when the job has moved on since.
+and the reaction is finished last. A call that dies anywhere leaves a claimed reaction, which the message's next delivery
+carries out as it was decided, also when the job has moved on since; a lease keeps two calls from doing so at once.
 
 Powertools' idempotency would add nothing here: it remembers that an event was handled, while what must happen once is
 the reaction to a rule, which many different events ask for.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 
 from gridwatch.alerts.outbox import AlertOutbox
@@ -28,6 +29,8 @@ from gridwatch.verdicts.status import RuleStatus
 
 STOPPED_BY = "gridwatch:stopped-by"
 MAX_CONFLICTS = 5
+LEASE = timedelta(seconds=90)  # longer than an invocation lasts, shorter than a message stays away
+IN_OTHER_HANDS = "in the hands of another invocation"
 STOP_INTERVAL = 1.0  # seconds: SageMaker allows one StopTrainingJob a second in an account
 RESERVE = 5.0  # seconds of the invocation that are kept for what follows the stop
 
@@ -101,10 +104,13 @@ class Reactor:
         return [self._react(job, report, description) for report in pending]
 
     def _react(self, job: JobRecord, report: RuleReport, description: JobDescription | None) -> Reaction:
-        claimed = self.store.claim_reaction(self._decided(job, report, description))
+        now = self.clock.now()
+        decided = self._decided(job, report, description)
+        claimed = self.store.claim_reaction(decided, until=now + LEASE)
         response = Response(claimed.action)
-        if claimed.carried_out_at is not None:
-            return Reaction(report.rule_name, response, claimed.outcome or "")
+        if claimed is not decided and not self.store.lease_reaction(claimed, now=now, until=now + LEASE):
+            # Done, or being done by another invocation, whose own message comes again if it dies.
+            return Reaction(report.rule_name, response, claimed.outcome or IN_OTHER_HANDS)
         outcome: str = "recorded"
         if response is Response.STOP:
             outcome = self._stop(job, report, description)

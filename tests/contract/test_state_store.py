@@ -313,15 +313,28 @@ class TestReactions:
         assert store.list_reactions("job") == []
 
     def test_claimed_once(self, store: StateStore) -> None:
-        assert store.claim_reaction(reaction()) == reaction()
-        assert store.claim_reaction(reaction(action="alert", decided_at=T0 + SECOND)) == reaction()
+        first, second = reaction(), reaction(action="alert", decided_at=T0 + SECOND)
+        assert store.claim_reaction(first, until=T0) is first
+        kept = store.claim_reaction(second, until=T0 + 9 * SECOND)
+        assert kept is not second
+        assert kept == first
+
+    def test_carried_out_by_one_at_a_time(self, store: StateStore) -> None:
+        until = T0 + 90 * SECOND
+        kept = store.claim_reaction(reaction(), until=until)
+        assert not store.lease_reaction(kept, now=T0 + 89 * SECOND, until=until + 90 * SECOND)
+        assert store.lease_reaction(kept, now=until, until=until + 90 * SECOND)
+        assert not store.lease_reaction(kept, now=until, until=until + 90 * SECOND)
+        store.finish_reaction(reaction(outcome="done", carried_out_at=until))
+        assert not store.lease_reaction(kept, now=until + 900 * SECOND, until=until + 990 * SECOND)
+        assert store.list_reactions("job")[0].outcome == "done"
 
     def test_finished(self, store: StateStore) -> None:
-        store.claim_reaction(reaction())
+        store.claim_reaction(reaction(), until=T0)
         done = reaction(outcome="stop requested", alert_id="one", carried_out_at=T0 + SECOND)
         store.finish_reaction(done)
-        assert store.claim_reaction(reaction()) == done
-        store.claim_reaction(reaction(rule_name="finite"))
+        assert store.claim_reaction(reaction(), until=T0) == done
+        store.claim_reaction(reaction(rule_name="finite"), until=T0)
         assert store.list_reactions("job") == [reaction(rule_name="finite"), done]
 
 

@@ -69,7 +69,8 @@ def test_an_issue_is_shown_with_its_step_and_what_was_done(store: MemoryStore) -
             alert_id=None,
             finding=None,
             decided_at=NOON,
-        )
+        ),
+        until=NOON,
     )
     (rule,) = trial_status(store, an_experiment(RUNNING), RUNNING)["rules"]
     assert (rule["step"], rule["action"], rule["outcome"]) == (12, "stop", "stop requested")

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from gridwatch.alerts.rule_issue import rule_issue_id
+from gridwatch.events.rule_status import rule_statuses
 from gridwatch.failures import NotFoundError, PermanentError, ThrottledError, TransientError
 from gridwatch.state.records import Action, RulePolicy, TrialState
 from gridwatch.verdicts.decision import Response
-from react_to_finding.reacting import STOPPED_BY
+from react_to_finding.reacting import IN_OTHER_HANDS, STOPPED_BY
 from tests.fakes.fuse import Fuse
 from tests.fakes.training import ARN
 from tests.unit.functions.watching import FINITE, JOB, LOSS, World, at_every_call
@@ -82,6 +83,28 @@ def test_the_same_event_again_changes_nothing_and_asks_sagemaker_nothing() -> No
     assert world.training.stopped == [JOB]
     assert len(world.training.described) == described
     assert world.alert_queue.messages == []
+
+
+def test_two_invocations_at_once_stop_once_and_tell_once() -> None:
+    """Two evaluations of the same steps put the same finding on the bus: the other is handled while this one stops."""
+    world = World()
+    stop = world.training.stop_job
+    others = []
+
+    def stop_slowly(job_name: str) -> bool:
+        world.training.stop_job = stop  # type: ignore[method-assign]
+        statuses = rule_statuses(event())
+        assert statuses is not None
+        others.extend(world.reactor().react(statuses))
+        return stop(job_name)
+
+    world.training.stop_job = stop_slowly  # type: ignore[method-assign]
+    (reaction,) = world.react(event())
+
+    assert [each.outcome for each in others] == [IN_OTHER_HANDS]
+    assert reaction.outcome == "stop requested"
+    assert world.reactions[0].outcome == "stop requested"
+    assert len(world.alert_queue.messages) == 1
 
 
 def test_all_rules_are_looked_at_and_one_of_them_stops() -> None:

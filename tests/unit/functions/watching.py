@@ -81,8 +81,8 @@ class World:
         )
 
     def react(self, event: Mapping[str, Any] | None = None, fuse: Fuse = ALIVE) -> Sequence[Reaction]:
-        """One invocation for that event, the last on the bus when none is given."""
-        self.clock.advance(1)
+        """One invocation for that event, the last on the bus when none is given; a message that comes again is late."""
+        self.clock.advance(120)
         statuses = rule_statuses(event or self.bus.events[-1])
         return self.reactor(fuse).react(statuses) if statuses else []
 

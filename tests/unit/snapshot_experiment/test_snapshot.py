@@ -122,7 +122,8 @@ def test_a_snapshot_holds_what_the_store_and_the_tensors_hold(world: World) -> N
             alert_id="a",
             finding=finding,
             decided_at=NOON,
-        )
+        ),
+        until=NOON,
     )
 
     report = world.writer.take("blobs", STAMP)

@@ -12,7 +12,8 @@
 | AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until sent | created_at |
 
 Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials and rule evaluations, `version` of saved
-evaluations and `stored_at`, the key in S3 of those over 100 kB, `rule` of stops, `leased_until` of alerts being sent.
+evaluations and `stored_at`, the key in S3 of those over 100 kB, `rule` of stops, `leased_until` of alerts and of
+reactions.
 All keys and attributes are strings; every item also has its record as JSON and `schema`, the version of this layout
 (gridwatch.aws.table says how). The index projects all attributes and is sparse: what has no place in it is not in it.
 """
@@ -140,11 +141,19 @@ class StateTable:
         item = Item(pk=_job(job_name), sk="stop", document="{}", attributes=attributes)
         return rule_name if self._table.put(item, condition=_NEW) else self._existing(item).attributes["rule"]
 
-    def claim_reaction(self, record: ReactionRecord) -> ReactionRecord:
-        item = _reaction_item(record)
+    def claim_reaction(self, record: ReactionRecord, *, until: datetime) -> ReactionRecord:
+        item = _reaction_item(record, leased_until=moment_text(until))
         if self._table.put(item, condition=_NEW):
             return record
         return from_json(ReactionRecord, self._existing(item).document)
+
+    def lease_reaction(self, record: ReactionRecord, *, now: datetime, until: datetime) -> bool:
+        seen = self._existing(_reaction_item(record)).attributes["leased_until"]
+        if seen > moment_text(now):
+            return False
+        leased = _reaction_item(record, leased_until=moment_text(until))
+        # Carrying it out ends the lease, so one that is as it was read also says that nobody has done it meanwhile.
+        return self._table.put(leased, condition="leased_until = :seen", values={":seen": seen})
 
     def finish_reaction(self, record: ReactionRecord) -> None:
         self._table.put(_reaction_item(record))
@@ -219,8 +228,10 @@ def _trial_item(trial: TrialRecord) -> Item:
     )
 
 
-def _reaction_item(record: ReactionRecord) -> Item:
-    return _item(_job(record.job_name), f"reaction#{record.rule_name}", record)
+def _reaction_item(record: ReactionRecord, leased_until: str = "") -> Item:
+    """The lease is "done" after the last: greater than any time."""
+    lease = "done" if record.carried_out_at is not None else leased_until
+    return _item(_job(record.job_name), f"reaction#{record.rule_name}", record, leased_until=lease)
 
 
 def _alert_item(alert: AlertRecord, leased_until: str = "") -> Item:

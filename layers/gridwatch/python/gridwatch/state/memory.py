@@ -29,6 +29,7 @@ class MemoryStore:
         self.rule_evaluations: dict[tuple[str, str], RuleEvaluationRecord] = {}
         self.open: set[tuple[str, str]] = set()
         self.stops: dict[str, str] = {}
+        self.reaction_leases: dict[tuple[str, str], datetime] = {}
         self.reactions: dict[tuple[str, str], ReactionRecord] = {}
         self.alerts: dict[str, AlertRecord] = {}
         self.leases: dict[str, datetime] = {}
@@ -104,8 +105,19 @@ class MemoryStore:
     def claim_stop(self, job_name: str, rule_name: str) -> str:
         return self.stops.setdefault(job_name, rule_name)
 
-    def claim_reaction(self, record: ReactionRecord) -> ReactionRecord:
-        return self.reactions.setdefault((record.job_name, record.rule_name), record)
+    def claim_reaction(self, record: ReactionRecord, *, until: datetime) -> ReactionRecord:
+        key = (record.job_name, record.rule_name)
+        if key not in self.reactions:
+            self.reactions[key] = record
+            self.reaction_leases[key] = until
+        return self.reactions[key]
+
+    def lease_reaction(self, record: ReactionRecord, *, now: datetime, until: datetime) -> bool:
+        key = (record.job_name, record.rule_name)
+        if self.reactions[key].carried_out_at is not None or self.reaction_leases[key] > now:
+            return False
+        self.reaction_leases[key] = until
+        return True
 
     def finish_reaction(self, record: ReactionRecord) -> None:
         self.reactions[(record.job_name, record.rule_name)] = record

@@ -111,8 +111,17 @@ class ReactionStore(Protocol):
         """Keep which rule stops the job: the first that asks. Returns that rule, ours or the earlier."""
         ...
 
-    def claim_reaction(self, record: ReactionRecord) -> ReactionRecord:
-        """Keep the record if there is none for its (job, rule); returns the one that is kept, ours or the earlier."""
+    def claim_reaction(self, record: ReactionRecord, *, until: datetime) -> ReactionRecord:
+        """Keep the record if there is none for its (job, rule); returns the one that is kept: that very object, or the
+        earlier one. Whoever claims it may carry it out alone `until` then.
+        """
+        ...
+
+    def lease_reaction(self, record: ReactionRecord, *, now: datetime, until: datetime) -> bool:
+        """Take a reaction that somebody else claimed for carrying it out: nobody else gets it before `until`.
+
+        False when another's lease lasts beyond `now`, and when it is carried out already.
+        """
         ...
 
     def finish_reaction(self, record: ReactionRecord) -> None:
