@@ -1,7 +1,7 @@
 """React to the statuses of a job's rules: decide, stop, mark, ask for an alert, once for each job and rule.
 
 The steps are taken in an order in which each may be repeated: the stop and the reaction are claimed under conditions,
-and the reaction is finished last. A call that dies anywhere leaves a claimed reaction, which the message's next delivery
+and the reaction is finished last. A call that dies anywhere leaves a claimed reaction, which the next delivery
 carries out as it was decided, also when the job has moved on since; a lease keeps two calls from doing so at once.
 
 Powertools' idempotency would add nothing here: it remembers that an event was handled, while what must happen once is
