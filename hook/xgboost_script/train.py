@@ -62,7 +62,8 @@ def train(environment: TrainingEnvironment) -> None:
         model = boost(hyperparameters, evals, [*chain, *([hook] if hook else []), stop], checkpoint, rounds_done)
     finally:
         if hook and stop.asked:
-            hook.hook.close(_STOPPING_SECONDS, _STOPPING_BACKFILL_SECONDS)
+            backfill = min(hook.hook.config.backfill_seconds, _STOPPING_BACKFILL_SECONDS)
+            hook.hook.close(_STOPPING_SECONDS, backfill)
         elif hook:
             hook.hook.close()
     if not stop.asked or hyperparameters.save_model_on_termination:

@@ -66,7 +66,8 @@ def s3(cloud: LocalCloud) -> Any:
 
 @pytest.fixture(scope="session")
 def local_peers() -> Peers:
-    return Peers({"PATH": os.environ["PATH"], "SMDEBUG_LOG_LEVEL": "error", "SMDEBUG_TRAINING_END_DELAY_REFRESH": "0"})
+    quiet = {"SMDEBUG_LOG_LEVEL": "error", "SMDEBUG_TRAINING_END_DELAY_REFRESH": "0"}
+    return Peers({"PATH": os.environ["PATH"], "PYTHONPATH": str(PEERS.parents[2] / "hook"), **quiet})
 
 
 @pytest.fixture(scope="session")

@@ -124,6 +124,24 @@ def test_tensorboards_reader_reads_the_same_files(tmp_path: Path, local_peers: P
     assert found["loss"]["0"]["wall_time"] > 1.7e9
 
 
+def test_one_training_watched_by_both_hooks_gives_the_same_tensors(tmp_path: Path, local_peers: Peers) -> None:
+    assert local_peers.ask("train_with_both", tmp_path / "theirs", tmp_path / "ours") == {"problems": {}}
+    theirs, ours = (local_peers.ask("read_trial", tmp_path / whose) for whose in ("theirs", "ours"))
+    assert ours["steps"] == theirs["steps"] == [0, 2, 4, 6, 8]
+    # smdebug leaves the contribution of the bias in, under a name that its own collection does not hold.
+    expected = {name: steps for name, steps in theirs["tensors"].items() if name != "average_shap/bias"}
+    assert ours["tensors"].keys() == expected.keys()
+    for name, steps in expected.items():
+        for step, entry in steps.items():
+            found = ours["tensors"][name][step]
+            assert found["shape"] == entry["shape"], name
+            if entry["dtype"].startswith("<U"):
+                assert found["value"] == entry["value"], name
+            else:
+                # The dump of a tree prints fewer digits as text than as JSON.
+                np.testing.assert_allclose(found["value"], entry["value"], rtol=1e-6, err_msg=name)
+
+
 def test_smdebug_reads_a_whole_xgboost_training(tmp_path: Path, local_peers: Peers) -> None:
     base, names = (
         tmp_path / "ml",
