@@ -210,8 +210,9 @@ class Hook:
     def problem(self, what: str, error: Exception) -> None:
         """Note that something could not be saved; told at once, the first time, and again at the end."""
         if what not in self.report.problems:
-            self.report.problems[what] = f"{type(error).__name__}: {error}"
-            print(f"gridwatch_hook: {what} is not saved: {error}", file=sys.stderr, flush=True)  # noqa: T201
+            reason = str(error).partition("\n")[0]  # XGBoost's errors go on with a stack trace
+            self.report.problems[what] = f"{type(error).__name__}: {reason}"
+            print(f"gridwatch_hook: {what} is not saved: {reason}", file=sys.stderr, flush=True)  # noqa: T201
 
     def close(self, seconds: float = _CLOSING_SECONDS, backfill_seconds: float | None = None) -> Report:
         """Write what is left within `seconds`, then add index objects, the end marker and the report. Closing again

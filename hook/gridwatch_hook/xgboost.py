@@ -184,6 +184,10 @@ def _sample(data: xgb.DMatrix, rows: int) -> xgb.DMatrix:
 
 
 def _feature_names(model: Any) -> list[str]:
+    if not isinstance(
+        model, xgb.Booster
+    ):  # cross-validation hands over several boosters in one, without their features
+        return []
     return list(model.feature_names or [f"f{number}" for number in range(model.num_features())])
 
 

@@ -297,3 +297,25 @@ def test_a_wrong_hook_configuration_is_told_before_training(container: Container
     assert code == 1
     assert not logged(out)
     assert "'save_intervall' is unknown" in (container.base / "output" / "failure").read_text()
+
+
+def test_a_linear_booster_trains_and_what_it_has_not_is_told_in_one_line(container: Container) -> None:
+    container.configure({"booster": "gblinear", "objective": "reg:squarederror", "num_round": 2})
+    code, _, err = container.run({"feature_importance": {"save_interval": "1"}, "trees": {"save_interval": "1"}})
+    assert code == 0
+    assert len(err.splitlines()) == 3  # each of the two collections once, and both again at the end
+    assert "collection trees is not saved" in err
+    assert list(container.values("feature_importance/weight/f0")) == [0, 1]
+
+
+def test_several_classes_have_several_trees_a_round(container: Container) -> None:
+    container.configure({"objective": "multi:softprob", "num_class": 2, "num_parallel_tree": 2, "num_round": 2})
+    wanted = ("predictions", "average_shap", "trees")
+    code, _, err = container.run({name: {"save_interval": "1"} for name in wanted})
+    assert (code, err) == (0, "")
+    first, second = container.steps()
+    reader = container.reader
+    assert set(reader.value(first, "trees/Tree")) == {0, 1, 2, 3}
+    assert set(reader.value(second, "trees/Tree")) == {4, 5, 6, 7}
+    assert reader.value(second, "predictions").shape == (200, 2)
+    assert reader.value(second, "average_shap/f1").size == 1
