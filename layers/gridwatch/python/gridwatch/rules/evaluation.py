@@ -25,7 +25,7 @@ from gridwatch.verdicts.status import RuleStatus, condition_met
 
 _VERSION = 1
 _STEPS_AT_ONCE = 128
-_BYTES_AT_ONCE = 4 * 1024 * 1024
+_BYTES_AT_ONCE = 2 * 1024 * 1024
 _LONGEST_DETAILS = 1024  # StatusDetails of the SageMaker API
 
 

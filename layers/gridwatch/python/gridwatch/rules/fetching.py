@@ -23,12 +23,11 @@ def places_wanted(saved: SavedStep, requirements: Sequence[Requirement], view: S
 
 
 def _places(saved: SavedStep, name: str, requirement: Requirement) -> list[ByteRange]:
-    reductions = saved.reductions(name)
-    if requirement.reductions and all(kind in reductions for kind in requirement.reductions):
-        return [reductions[kind] for kind in requirement.reductions]
-    if requirement.all_workers:
-        whole = list(saved.places(name).values())
-    else:
-        first = saved.place(name)
-        whole = [first] if first is not None else []
-    return whole or list(reductions.values())
+    if requirement.reductions:
+        reductions = saved.reductions(name)
+        if all(kind in reductions for kind in requirement.reductions):
+            return [reductions[kind] for kind in requirement.reductions]
+    whole = [each.tensors[name] for each in saved.workers if name in each.tensors]
+    if not whole:
+        return list(saved.reductions(name).values())
+    return whole if requirement.all_workers else whole[:1]

@@ -22,7 +22,7 @@ from gridwatch.tensors.wire import TensorDecoder, WireError
 _PAGE = 1000  # keys listed at once, as many as S3 gives
 _BATCH = 256  # index objects read at once
 _HISTORY = 20_000  # tensor places remembered of former steps, each step counting as ten more
-_VALUES = 16 * 1024 * 1024  # bytes of decoded tensors remembered
+_VALUES = 8 * 1024 * 1024  # bytes of decoded tensors remembered
 _ARRAY_OVERHEAD = 512
 
 
