@@ -105,3 +105,15 @@ def test_smdebugs_timeline_is_read_by_us(tmp_path: Path, local_peers: Peers) -> 
         )
     ]
     assert spans[1].details["worker_id"] == 3
+
+
+def test_rounds_of_xgboost(tmp_path: Path, local_peers: Peers) -> None:
+    local_peers.ask("train_with_rounds", tmp_path, Path(__file__).parents[2] / "hook")
+    found = ProfileReader(LocalSource(tmp_path)).read(ProfileCursor(), ended=True).measurements
+    spans = sorted((each for each in found if isinstance(each, Span)), key=lambda each: each.start)
+    assert [(each.phase, each.mode, each.step) for each in spans] == [
+        ("DataLoaderIter", "", None),
+        *(("Step:ModeKeys.GLOBAL", "GLOBAL", step) for step in range(5, 15)),
+    ]
+    assert all(each.duration > 0 for each in spans)
+    assert any(isinstance(each, Sample) for each in found)
