@@ -82,16 +82,20 @@ def _check(
     clock = SystemClock()
     following = Following(clock) if follow else None
     path = tensors_in(path, cloud)
+    source = open_location(path, cloud)
+    profiler = ":" not in rule and is_profiler_rule(rule, parameters)
+    if not (follow or profiler or source.keys("index/", limit=1) or source.keys("collections/", limit=1)):
+        raise FileNotFoundError(f"there are no tensors in {path}")
     if ":" in rule:
         from gridwatch.rules.custom.runner import CustomRule  # noqa: PLC0415  as above
 
-        custom, source = CustomRule.parse(rule, parameters), open_location(path, cloud)
+        custom = CustomRule.parse(rule, parameters)
         location = str(Path(path).resolve()) if "://" not in path else path
         return check_custom(custom, location, source, _environment(path), seconds=seconds, following=following)
     configuration = RuleConfiguration(rule, rule, parameters)
-    if is_profiler_rule(rule, parameters):
-        return check_profile(open_location(path, cloud), configuration)
-    return check_tensors(open_location(path, cloud), opener(cloud), configuration, clock, following)
+    if profiler:
+        return check_profile(source, configuration)
+    return check_tensors(source, opener(cloud), configuration, clock, following)
 
 
 def _environment(path: str) -> dict[str, str]:

@@ -54,6 +54,7 @@ def test_no_issue_exits_with_0(gridwatch: Any) -> None:
         (BOOSTING, ["--rule", "ExplodingTensor", "-p", "x=1"], "no parameter 'x': allowed are collection_names"),
         (BOOSTING, ["--rule", "nothing.py:Rule"], "there is no file nothing.py"),
         ("/nowhere", ["--rule", "ExplodingTensor"], "there is no folder /nowhere"),
+        (str(DATA / "rules"), ["--rule", "ExplodingTensor"], "there are no tensors in "),
     ],
 )
 def test_an_error_exits_with_2(gridwatch: Any, path: str, arguments: list[str], details: str) -> None:
