@@ -11,6 +11,7 @@ import pytest
 
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch.tensors.modes import Mode
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.tensors.source import LocalSource
 from gridwatch.verdicts.status import RuleStatus
@@ -160,6 +161,16 @@ def test_a_rule_that_saw_nothing_to_look_at_says_so() -> None:
     assert restored.statuses["finite"].details == ""
     assert restored.statuses["gradients"].status is RuleStatus.NO_ISSUES_FOUND
     assert restored.statuses["gradients"].details == "none of the tensors that this rule looks at was saved"
+
+
+def test_a_state_that_holds_nan_is_strict_json() -> None:
+    folder = TensorFolder({"losses": ["loss"]})
+    folder.save(0, {"loss": [float("nan")]}, mode=Mode.TRAIN, mode_step=0)
+    configurations = [RuleConfiguration("overfit", "Overfit", {})]
+    evaluation = Evaluation.create(configurations)
+    evaluation.advance(TensorReader(folder.source()), now=NOW, ended=False)
+    saved = json.loads(json.dumps(evaluation.save(), allow_nan=False))
+    assert Evaluation.restore(configurations, saved).save() == saved
 
 
 def test_names_are_unique() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gridwatch.tensors.checksum import crc32c, masked_crc32c
 from gridwatch.tensors.modes import Mode
-from gridwatch.tensors.wire import WireError, read_tensor
+from gridwatch.tensors.wire import TensorDecoder, WireError, read_tensor
 from tests.tensor_folder import encode, frame
 
 
@@ -65,3 +65,17 @@ def test_tensors_of_other_writers_are_read() -> None:
     value = b"\x0a\x01x\x42" + bytes([len(tensor)]) + tensor
     typed = b"\x2a" + bytes([len(value) + 2]) + b"\x0a" + bytes([len(value)]) + value
     assert read_tensor(frame(typed)).value.tolist() == [1.0, 2.0]
+
+
+def test_a_tensor_that_changed_its_shape_or_type_is_not_taken_for_the_former() -> None:
+    decoder = TensorDecoder()
+    values = [np.arange(6.0).reshape(2, 3), np.arange(6.0).reshape(3, 2), np.arange(6).reshape(3, 2), np.ones((3, 2))]
+    for value in (*values, *values):
+        found = decoder.read(encode(7, "w", value, Mode.TRAIN, 7), "w")
+        assert found.name == "w"
+        assert found.value.dtype == value.dtype
+        np.testing.assert_array_equal(found.value, value)
+    assert decoder.read(encode(7, "x", values[0], Mode.TRAIN, 7), "w").name == "x"
+    cut = encode(8, "w", values[0], Mode.TRAIN, 8)
+    with pytest.raises(WireError):
+        decoder.read(cut[:4] + b"\x01" + cut[5:], "w")
