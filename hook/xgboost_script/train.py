@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import callbacks as after_round
@@ -20,6 +22,8 @@ from hyperparameters import CUSTOM_METRICS, Hyperparameters, parse_hyperparamete
 
 from gridwatch_hook.metrics import RISING
 from gridwatch_hook.parameters import ConfigError
+from gridwatch_hook.profiler import Profiler
+from gridwatch_hook.profiler.xgboost import RoundTimer
 from gridwatch_hook.xgboost import XGBoostHook
 
 Evals = list[tuple[xgb.DMatrix, str]]
@@ -46,19 +50,27 @@ def main(arguments: list[str]) -> int:
 
 
 def train(environment: TrainingEnvironment) -> None:
-    """Train and save the model."""
+    """Train and save the model, with a profile when one was asked for."""
     stop = after_round.StopOnSigterm()
     stop.listen()
+    profiler = Profiler.from_environment()
+    with profiler or nullcontext():
+        _train(environment, stop, profiler)
+
+
+def _train(environment: TrainingEnvironment, stop: after_round.StopOnSigterm, profiler: Profiler | None) -> None:
     if environment.hosts > 1:
         raise UserError(f"this script trains on one instance, and the job has {environment.hosts}")
     hyperparameters = parse_hyperparameters(environment.hyperparameters)
     if hyperparameters.left_out:
         after_round.say(f"not known to this version of XGBoost and left out: {', '.join(hyperparameters.left_out)}")
-    evals = _load(environment, hyperparameters)
+    evals = _timed(lambda: _load(environment, hyperparameters), profiler)
     checkpoint, rounds_done = after_round.latest_checkpoint(environment.checkpoint_folder)
     hook = _hook(hyperparameters, evals, rounds_done)
     try:
         chain = _callbacks(environment, hyperparameters, evals, rounds_done)
+        if profiler:
+            chain.insert(0, RoundTimer(profiler, rounds_done))
         model = boost(hyperparameters, evals, [*chain, *([hook] if hook else []), stop], checkpoint, rounds_done)
     finally:
         if hook and stop.asked:
@@ -86,6 +98,11 @@ def _load(environment: TrainingEnvironment, hyperparameters: Hyperparameters) ->
         after_round.say(f"{name}: {matrix.num_row()} rows, {matrix.num_col()} columns")
         evals.append((matrix, name))
     return evals
+
+
+def _timed(load: Callable[[], Evals], profiler: Profiler | None) -> Evals:
+    """The data that `load` gives; its time is in the profile."""
+    return profiler.loading(load) if profiler else load()
 
 
 def _hook(hyperparameters: Hyperparameters, evals: Evals, rounds_done: int) -> XGBoostHook | None:

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gridwatch.rules.profiler.metrics import Sample, Span
+from gridwatch.rules.profiler.reader import ProfileCursor, ProfileReader
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import LocalSource
 from gridwatch.tensors.steps import SavedStep
@@ -57,8 +59,10 @@ class Container:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
 
-    def start(self, collections: Mapping[str, Mapping[str, str]] | None = None) -> subprocess.Popen[str]:
-        environment = {
+    def start(
+        self, collections: Mapping[str, Mapping[str, str]] | None = None, **variables: str
+    ) -> subprocess.Popen[str]:
+        environment = variables | {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT / "hook"),
             "SAGEMAKER_BASE_DIR": str(self.base),
@@ -73,8 +77,8 @@ class Container:
             [str(PYTHON), str(script)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
-    def run(self, collections: Mapping[str, Mapping[str, str]] | None = None) -> tuple[int, str, str]:
-        process = self.start(collections)
+    def run(self, collections: Mapping[str, Mapping[str, str]] | None = None, **variables: str) -> tuple[int, str, str]:
+        process = self.start(collections, **variables)
         out, err = process.communicate(timeout=120)
         return process.returncode, out, err
 
@@ -319,3 +323,18 @@ def test_several_classes_have_several_trees_a_round(container: Container) -> Non
     assert set(reader.value(second, "trees/Tree")) == {4, 5, 6, 7}
     assert reader.value(second, "predictions").shape == (200, 2)
     assert reader.value(second, "average_shap/f1").size == 1
+
+
+def test_a_profile_when_one_is_asked_for(container: Container) -> None:
+    container.configure(BINARY)
+    wanted = {"ProfilingParameters": {"DetailedProfilingConfig": '{"StartStep": 2, "NumSteps": 3, }',
+                                      "DataloaderProfilingConfig": "{'StartStep': 0, }"}}  # fmt: skip
+    code, _, err = container.run(
+        {}, GRIDWATCH_PROFILER_CONFIG=json.dumps(wanted), GRIDWATCH_PROFILE_URI=str(container.base / "profile")
+    )
+    assert code == 0, err
+    reader = ProfileReader(LocalSource(container.base / "profile"))
+    found = reader.read(ProfileCursor(), ended=True).measurements
+    spans = [(each.phase, each.step) for each in found if isinstance(each, Span)]
+    assert spans == [("DataLoaderIter", None), *(("Step:ModeKeys.GLOBAL", step) for step in (2, 3, 4))]
+    assert any(isinstance(each, Sample) for each in found)

@@ -6,7 +6,7 @@ import atexit
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, TypeVar
@@ -117,7 +117,7 @@ class Profiler:
             for worker in workers:  # the loader keeps its worker processes for as long as the iterator lives
                 self.record(timeline.LOADER_WORKER, timeline.LOADER_WORKER, began, ended - began, worker_id=worker)
 
-    def loading(self, load: Any, phase: str = timeline.LOADER_PHASE, **details: Any) -> Any:
+    def loading(self, load: Callable[[], T], phase: str = timeline.LOADER_PHASE, **details: Any) -> T:
         """Calls `load()`, times it as data loading, and gives what it gave."""
         step = self._steps.get(Mode.TRAIN.name, 0)
         with _Timed(self, self._settings.loading, Span(phase, phase, 0.0, 0.0, details), step):
