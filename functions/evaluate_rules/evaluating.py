@@ -55,8 +55,9 @@ class Evaluated:
 class Evaluator:
     store: StateStore
     bus: EventBus
-    open_tensors: Callable[[str], TensorSource]  # the tensors of a job
+    open_tensors: Callable[[JobRecord], TensorSource]
     clock: Clock
+    recorder: LogRecorder | None = None  # of jobs whose metrics are only in their log
 
     def evaluate(self, job_name: str, *, ended: bool) -> Evaluated:
         """Doing it again changes nothing. Raises GridwatchError, OSError or ConflictError: ask again later."""
@@ -66,6 +67,8 @@ class Evaluator:
             return Evaluated(Outcome.FOREIGN)
         if not job.policies:
             return Evaluated(Outcome.NO_RULES)
+        if job.log_metrics and self.recorder is not None:
+            self.recorder.catch_up(job, ended=ended)
         reader: TensorReader | None = None
         for _ in range(MAX_CONFLICTS):
             saved = self.store.load_evaluation(job_name)

@@ -10,17 +10,18 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from evaluate_rules.evaluating import Evaluated, Evaluator, Outcome
+from evaluate_rules.recording import LogRecorder
 from evaluate_rules.requests import JobRequest, read_batch
 from evaluate_rules.settings import Settings
-from gridwatch.aws.clients import client
 from gridwatch.aws.event_bus import EventBridgeBus
 from gridwatch.aws.rule_state import RuleStateBucket
 from gridwatch.aws.state_table import StateTable
-from gridwatch.aws.tensor_source import S3Source
+from gridwatch.aws.tensor_folder import S3MetricRecord
+from gridwatch.aws.tensor_source import job_source
+from gridwatch.aws.training_log import CloudWatchLog
 from gridwatch.clock import SystemClock
 from gridwatch.events.sqs import partial_response, queued_bodies
 from gridwatch.settings import read_settings
-from gridwatch.storage.layout import tensor_prefix
 
 logger = Logger(service="evaluate_rules")
 metrics = Metrics(namespace="Gridwatch", service="evaluate_rules")
@@ -78,9 +79,11 @@ def _report(job_name: str, request: JobRequest, evaluated: Evaluated) -> None:
 def _evaluator() -> Evaluator:
     settings = read_settings(Settings)
     bucket = settings.artifacts_bucket
+    clock = SystemClock()
     return Evaluator(
         store=StateTable(settings.state_table, RuleStateBucket(bucket)),
         bus=EventBridgeBus(settings.event_bus_name),
-        open_tensors=lambda job_name: S3Source(client("s3"), bucket, tensor_prefix(job_name)),
-        clock=SystemClock(),
+        open_tensors=lambda job: job_source(bucket, job),
+        clock=clock,
+        recorder=LogRecorder(log=CloudWatchLog(), record=S3MetricRecord(bucket), clock=clock),
     )

@@ -23,13 +23,18 @@ from sweep.sweeping import Sweeper, SweepReport
 logger = Logger(service="sweep")
 metrics = Metrics(namespace="Gridwatch", service="sweep")
 
+WAKE_EVALUATIONS = "wake evaluations"  # as infra/constructs/routing.py has the schedule say it
+
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """An error is raised, so that Lambda tries again."""
-    del event
-    _report(_sweeper(context).sweep())
+    """An error is raised, so that Lambda tries again. Of two schedules, the one every minute only wakes evaluations."""
+    sweeper = _sweeper(context)
+    if event.get("task") == WAKE_EVALUATIONS:
+        logger.info("woke evaluations", evaluated=sweeper.wake_evaluations())
+        return
+    _report(sweeper.sweep())
 
 
 def _report(report: SweepReport) -> None:

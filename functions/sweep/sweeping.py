@@ -66,6 +66,12 @@ class Sweeper:
         recorded, vanished, complete = self._track(trials)
         return SweepReport(recorded, tuple(vanished), evaluated, findings, alerts, waiting, complete)
 
+    def wake_evaluations(self) -> int:
+        """Every running job is looked at: for rules about time, logs that no event tells of, and tensors whose event
+        was lost. Returns how many jobs run.
+        """
+        return self._wake_evaluations(list(self._active_trials()))
+
     def _queue_unsent_alerts(self) -> int:
         before = self.clock.now() - GRACE
         unsent = [alert for alert in self.store.unsent_alerts() if alert.created_at <= before]

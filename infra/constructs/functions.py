@@ -142,8 +142,10 @@ class Functions(Construct):
             },
             statements=[
                 may.read_objects(self._storage.artifacts, "tensors/", "rule-state/"),
-                may.write_objects(self._storage.artifacts, "rule-state/"),
+                # Metrics of jobs without tensors are read from their logs and recorded as tensors.
+                may.write_objects(self._storage.artifacts, "rule-state/", "tensors/"),
                 may.list_objects(self._storage.artifacts, "tensors/", "rule-state/"),
+                may.read_training_logs(),
                 may.use_state(self._state.table),
                 may.put_own_events(self._bus.event_bus_arn),
             ],

@@ -70,6 +70,12 @@ def training_jobs(actions: Sequence[str], name_prefix: str) -> iam.PolicyStateme
     return allow(actions, [sagemaker_arn("training-job", f"{name_prefix}-*")])
 
 
+def read_training_logs() -> iam.PolicyStatement:
+    """Reading the logs of training jobs. Watched jobs bear any name, so no prefix narrows it."""
+    group = f"arn:{cdk.Aws.PARTITION}:logs:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:log-group:/aws/sagemaker/TrainingJobs"
+    return allow(["logs:DescribeLogStreams", "logs:GetLogEvents"], [f"{group}:*"])
+
+
 def experiments(name_prefix: str) -> iam.PolicyStatement:
     """Creating the SageMaker experiments and trials of this deployment."""
     return allow(

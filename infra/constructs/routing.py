@@ -89,6 +89,10 @@ class Routing(Construct):
 
     def _schedules(self, sweep: lambda_.Function) -> None:
         self._schedule("SweepSchedule", "Repair what lost events left behind", 5).add_target(self._invoke(sweep))
+        evaluations = events.RuleTargetInput.from_object({"task": "wake evaluations"})
+        self._schedule("EvaluateSchedule", "Look at every running job, also without news", 1).add_target(
+            self._invoke(sweep, evaluations)
+        )
         self._schedule("StartSchedule", "Look for trials that wait", 5).add_target(self._queue("start", MESSAGE_GROUP))
         self._schedule("SnapshotSchedule", "Refresh the tables of what runs", 15).add_target(self._queue("snapshot"))
 
@@ -102,9 +106,10 @@ class Routing(Construct):
         rate = events.Schedule.rate(cdk.Duration.minutes(minutes))
         return events.Rule(self, name, description=description, schedule=rate)
 
-    def _invoke(self, function: lambda_.Function) -> events.IRuleTarget:
+    def _invoke(self, function: lambda_.Function, event: events.RuleTargetInput | None = None) -> events.IRuleTarget:
         return targets.LambdaFunction(
             function,
+            event=event,
             dead_letter_queue=self._queues.undelivered_events,
             retry_attempts=RETRIES,
             max_event_age=MAX_EVENT_AGE,

@@ -39,7 +39,16 @@ ACTIONS = {
     | SENDS
     | READS_QUEUE,
     "track_job": {"sagemaker:DescribeTrainingJob"} | STATE | SENDS | READS_QUEUE,
-    "evaluate_rules": {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "events:PutEvents"} | STATE | READS_QUEUE,
+    "evaluate_rules": {
+        "events:PutEvents",
+        "logs:DescribeLogStreams",
+        "logs:GetLogEvents",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+    }
+    | STATE
+    | READS_QUEUE,
     "react_to_finding": {"sagemaker:AddTags", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"}
     | STATE
     | SENDS

@@ -72,11 +72,13 @@ class World:
         self.clock.advance(1)
         return self.evaluator(fuse).evaluate(job_name, ended=ended)
 
-    def evaluator(self, fuse: Fuse = ALIVE, open_tensors: Callable[[str], MemorySource] | None = None) -> Evaluator:
+    def evaluator(
+        self, fuse: Fuse = ALIVE, open_tensors: Callable[[JobRecord], MemorySource] | None = None
+    ) -> Evaluator:
         return Evaluator(
             store=fuse.guard(self.store),
             bus=fuse.guard(self.bus),
-            open_tensors=open_tensors or (lambda job_name: self.tensors[job_name].source(self.until)),
+            open_tensors=open_tensors or (lambda job: self.tensors[job.job_name].source(self.until)),
             clock=self.clock,
         )
 

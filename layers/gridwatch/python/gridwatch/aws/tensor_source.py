@@ -9,6 +9,8 @@ from typing import Any
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.failures import NotFoundError, PermanentError
+from gridwatch.state.records import JobRecord
+from gridwatch.storage.layout import tensor_prefix
 from gridwatch.tensors.source import ByteRange, TensorSource, open_folder
 
 _THREADS = 10  # botocore's connection pool holds as many
@@ -74,6 +76,13 @@ class S3Source:
             if error.code in ("InvalidRange", "416"):
                 return b""  # the object is shorter than the start of the range
             raise
+
+
+def job_source(bucket: str, job: JobRecord) -> S3Source:
+    """The tensors of a job: where it says that they are, else where Gridwatch's own jobs write theirs."""
+    if job.tensors_uri is not None:
+        return S3Source.at(client("s3"), job.tensors_uri)
+    return S3Source(client("s3"), bucket, tensor_prefix(job.job_name))
 
 
 def open_source(location: str) -> TensorSource:

@@ -101,8 +101,20 @@ class TrialRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogMetric:
+    """One of a job's MetricDefinitions: the expression's first group is the metric's value in a line of the log."""
+
+    name: str
+    regex: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
-    """Whose training job this is: written before the job is created, so that any event about it can be placed."""
+    """Whose training job this is: written before the job is created, so that any event about it can be placed.
+
+    Rules look at the tensors at `tensors_uri` (None: where Gridwatch's own jobs write theirs), into which the values
+    of `log_metrics` are recorded from the job's log when it writes no tensors itself.
+    """
 
     job_name: str
     experiment: str
@@ -112,6 +124,8 @@ class JobRecord:
     hyperparameters: Mapping[str, Any]
     objective_metric: str
     objective_direction: str  # "minimize" | "maximize"
+    log_metrics: tuple[LogMetric, ...] = ()
+    tensors_uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

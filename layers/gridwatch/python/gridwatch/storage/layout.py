@@ -36,6 +36,11 @@ def tensor_prefix(job_name: str) -> str:
     return f"{TENSOR_PREFIX}{job_name}/debug-output/"
 
 
+def log_position_key(job_name: str) -> str:
+    """How far a job's log was read for its metrics; beside its tensors, where no event comes of it."""
+    return f"{TENSOR_PREFIX}{job_name}/log-position.json"
+
+
 def job_of_index_key(key: str) -> str | None:
     """The job whose index file this is; None for any other key."""
     match = _INDEX_KEY.fullmatch(key)
