@@ -11,6 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.aws.clients import client
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.training_service import SageMakerTraining
@@ -76,8 +77,9 @@ def _reactor(context: LambdaContext) -> Reactor:
     settings, store = _settings(), _store()
     return Reactor(
         store=store,
-        training=SageMakerTraining(),
-        alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url)),
+        # The clients are there before they are needed: the events that say that rules began to look make them.
+        training=SageMakerTraining(client("sagemaker")),
+        alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url, client("sqs"))),
         clock=SystemClock(),
         artifacts_bucket=settings.artifacts_bucket,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
@@ -92,4 +94,4 @@ def _settings() -> Settings:
 
 @cache
 def _store() -> StateTable:
-    return StateTable(_settings().state_table)
+    return StateTable(_settings().state_table, dynamodb=client("dynamodb"))

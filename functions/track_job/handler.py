@@ -24,7 +24,12 @@ from track_job.settings import Settings
 logger = Logger(service="track_job")
 metrics = Metrics(namespace="Gridwatch", service="track_job")
 
-_METRICS = {Outcome.RECORDED: "JobTracked", Outcome.STALE: "JobNewsStale", Outcome.FOREIGN: "JobForeign"}
+_METRICS = {
+    Outcome.BEGUN: "JobBegun",
+    Outcome.RECORDED: "JobTracked",
+    Outcome.STALE: "JobNewsStale",
+    Outcome.FOREIGN: "JobForeign",
+}
 
 
 @logger.inject_lambda_context(clear_state=True)

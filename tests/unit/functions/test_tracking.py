@@ -72,9 +72,12 @@ def test_news_of_a_job_that_is_not_ours_are_left_alone() -> None:
     assert world.evaluate_queue.messages == []
 
 
-def test_progress_wakes_nobody() -> None:
+def test_the_first_news_wakes_the_evaluation_and_further_progress_nobody() -> None:
     world = running()
     (trial,) = world.trials()
+    assert world.tracker().track(world.training.jobs[trial.job_name]) is Outcome.BEGUN
+    assert world.evaluate_queue.messages == [EvaluateJob(trial.job_name)]
+    world.evaluate_queue.messages.clear()
     world.clock.advance(5)
     news = replace(world.training.jobs[trial.job_name], secondary_status="Training", modified_at=world.clock.now())
 

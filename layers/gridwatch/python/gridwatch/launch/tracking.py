@@ -20,6 +20,7 @@ MAX_CONFLICTS = 5
 
 
 class Outcome(StrEnum):
+    BEGUN = "begun"  # the first that is heard of a job that is not over
     RECORDED = "recorded"
     STALE = "stale"  # nothing that the trial does not know already
     FOREIGN = "foreign"  # not a job of ours, or of a former attempt
@@ -43,11 +44,17 @@ class Tracker:
         if is_terminal(news.status):
             news = self._confirmed(news)
         outcome, trial = self._record(job, news)
+        if outcome is Outcome.BEGUN:
+            # The rules' first look, before there is anything to see: their statuses are known from the first minute,
+            # and whoever evaluates and reacts is awake when the first tensors land.
+            self.evaluate_queue.send(EvaluateJob(job.job_name))
         if outcome is not Outcome.FOREIGN and is_terminal(news.status):
             # Also for stale news: what was recorded by a call that died has not been told to anybody.
             self._wake(job, news)
             if trial is not None and trial.state is TrialState.FAILED:
                 self.alerts.ask(trial_failed(trial=trial, now=self.clock.now()))
+        elif outcome is Outcome.RECORDED and job.log_metrics:
+            self.evaluate_queue.send(EvaluateJob(job.job_name))  # no event tells of what a log says
         return outcome
 
     def _confirmed(self, news: JobDescription) -> JobDescription:
@@ -70,7 +77,8 @@ class Tracker:
                 self.store.update_trial(after, expected=trial)
             except ConflictError:
                 continue
-            return Outcome.RECORDED, after
+            begun = trial.status is None and not is_terminal(news.status)
+            return Outcome.BEGUN if begun else Outcome.RECORDED, after
         raise ConflictError(f"the trial of {job.job_name} is written to all the time")
 
     def _wake(self, job: JobRecord, news: JobDescription) -> None:
