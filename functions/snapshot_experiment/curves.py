@@ -69,7 +69,7 @@ class CurveReader:
             if point is not None:
                 yield point
 
-    def _point(self, step: SavedStep, name: str, place: ByteRange, record: bytes | None) -> Point | None:
+    def _point(self, step: SavedStep, name: str, place: ByteRange, record: bytes | memoryview | None) -> Point | None:
         if record is None:
             self._missing += 1
             return None
@@ -83,7 +83,7 @@ class CurveReader:
         return Point(name, step.mode.name, step.step, float(value.reshape(-1)[0]), _wall_time(record))
 
 
-def _wall_time(record: bytes) -> datetime | None:
+def _wall_time(record: bytes | memoryview) -> datetime | None:
     if len(record) < _FRAME + 1 + _WALL_TIME.size or record[_FRAME] != _WALL_TIME_TAG:
         return None
     (seconds,) = _WALL_TIME.unpack_from(record, _FRAME + 1)
