@@ -68,9 +68,11 @@ def _react(body: QueuedBody, context: LambdaContext) -> None:
             rule=reaction.rule_name,
             response=reaction.response,
             outcome=reaction.outcome,
+            repeated=reaction.repeated,
             event_id=event.get("id"),
         )
-        metrics.add_metric(_METRICS[reaction.response], MetricUnit.Count, 1)
+        metric = "ReactionRepeated" if reaction.repeated else _METRICS[reaction.response]
+        metrics.add_metric(metric, MetricUnit.Count, 1)
 
 
 def _reactor(context: LambdaContext) -> Reactor:

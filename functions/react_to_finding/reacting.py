@@ -61,11 +61,12 @@ class StopOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What was done about one rule now; `outcome` as recorded."""
+    """What was done about one rule; `outcome` as recorded. `repeated`: not by this call."""
 
     rule_name: str
     response: Response
     outcome: str
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ class Reactor:
         response = Response(claimed.action)
         if claimed is not decided and not self.store.lease_reaction(claimed, now=now, until=now + LEASE):
             # Done, or being done by another invocation, whose own message comes again if it dies.
-            return Reaction(report.rule_name, response, claimed.outcome or IN_OTHER_HANDS)
+            return Reaction(report.rule_name, response, claimed.outcome or IN_OTHER_HANDS, repeated=True)
         outcome: str = "recorded"
         if response is Response.STOP:
             outcome = self._stop(job, report, description)
