@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from gridwatch.spec.model import Collection, ExperimentSpec, Limits, Objective, Resources, RuleUse
+from tests.unit.functions.world import DEPLOYMENT
 from tests.unit.launch.service_model import faults
 from tests.unit.launch.test_requests import planned, requests
 from tests.unit.spec.specs import EXAMPLES, parsed
@@ -15,9 +17,10 @@ TEXT = (EXAMPLES.parent / "docs" / "spec.md").read_text()
 SPECS = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 
 
-@pytest.mark.parametrize(("number", "trials"), [(0, 3), (1, 6)])
+@pytest.mark.parametrize(("number", "trials"), [(0, 3), (1, 6), (2, 1), (3, 2)])
 def test_every_documented_spec_can_be_planned(number: int, trials: int) -> None:
-    plan = planned(SPECS[number])
+    deployment = replace(DEPLOYMENT, custom_rule_sources=("s3://experiments-bucket/code/",))
+    plan = planned(SPECS[number], deployment)
     assert plan.count == trials
     assert plan.warnings == ()
     for request in requests(plan):
@@ -25,13 +28,14 @@ def test_every_documented_spec_can_be_planned(number: int, trials: int) -> None:
 
 
 def test_there_is_no_spec_that_is_not_tested() -> None:
-    assert len(SPECS) == 2
+    assert len(SPECS) == 4
 
 
 def test_the_full_spec_has_every_section_and_the_text_every_field() -> None:
     assert set(ExperimentSpec.model_fields) == parsed(SPECS[1]).spec.model_fields_set
     for section in (ExperimentSpec, Objective, Resources, Collection, RuleUse, Limits):
-        for field in section.model_fields:
+        for name, described in section.model_fields.items():
+            field = described.alias or name
             assert re.search(rf"\b{field}\b", TEXT), f"{section.__name__}.{field} is not in docs/spec.md"
 
 

@@ -1,22 +1,40 @@
-"""What asks for an evaluation: an index file that landed in S3, or a message of ours."""
+"""What asks for an evaluation: a file of tensors or of a profile that landed in S3, or a message of ours."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gridwatch.events.messages import EvaluateJob
-from gridwatch.storage.layout import job_of_index_key
+from gridwatch.storage.layout import job_of_index_key, job_of_profile_key
 
 
-def evaluation_request(body: Mapping[str, Any]) -> EvaluateJob | None:
-    """The job to look at; None when the message asks for nothing of the kind. Raises ValueError for a broken one."""
+@dataclass(frozen=True, slots=True)
+class EvaluationRequest:
+    """Which job to look at, and at what of it: an event tells what is new, a message asks for everything."""
+
+    job_name: str
+    ended: bool = False
+    tensors: bool = True
+    profile: bool = True
+
+
+def evaluation_request(body: Mapping[str, Any]) -> EvaluationRequest | None:
+    """None when the message asks for nothing of the kind. Raises ValueError for a broken one."""
     try:
         if body.get("type") == EvaluateJob.__name__:
-            return EvaluateJob(str(body["job_name"]), ended=body.get("ended") is True)
+            return EvaluationRequest(str(body["job_name"]), ended=body.get("ended") is True)
         if body.get("source") == "aws.s3" and body.get("detail-type") == "Object Created":
-            job_name = job_of_index_key(body["detail"]["object"]["key"])
-            return EvaluateJob(job_name) if job_name else None
+            return _of_object(body["detail"]["object"]["key"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"a request to evaluate of an unknown shape: {error!r}") from error
+    return None
+
+
+def _of_object(key: str) -> EvaluationRequest | None:
+    if job_name := job_of_index_key(key):
+        return EvaluationRequest(job_name, profile=False)
+    if job_name := job_of_profile_key(key):
+        return EvaluationRequest(job_name, tensors=False)
     return None

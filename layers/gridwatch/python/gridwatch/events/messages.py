@@ -25,6 +25,18 @@ class EvaluateJob:
 
 
 @dataclass(frozen=True, slots=True)
+class EvaluateSlowRule:
+    """Queue `slow`: run this job's custom rule, or write the report that this rule stands for.
+
+    `ended`: the job is over, so the rule must come to its verdict.
+    """
+
+    job_name: str
+    rule_name: str
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotExperiment:
     """Queue `snapshot`: write this experiment's tables."""
 
@@ -38,7 +50,7 @@ class DeliverAlert:
     alert_id: str
 
 
-Message = StartTrials | EvaluateJob | SnapshotExperiment | DeliverAlert
+Message = StartTrials | EvaluateJob | EvaluateSlowRule | SnapshotExperiment | DeliverAlert
 
 
 def to_body(message: Message) -> str:

@@ -32,6 +32,8 @@ def hook_document(asked: Mapping[str, Mapping[str, str]], policies: Sequence[Rul
     collections = {name: dict(parameters) for name, parameters in asked.items()}
     hook: dict[str, str] = {}
     for policy in policies:
+        if policy.source is not None:
+            continue  # nobody knows what a user's own rule looks at: the spec says it under `collect`
         rule = create_rule(policy.rule, policy.parameters)
         for need in _needs(policy, rule):
             _merge(collections, asked, need)
@@ -43,11 +45,11 @@ def hook_document(asked: Mapping[str, Mapping[str, str]], policies: Sequence[Rul
     return {"HookParameters": hook, "CollectionConfigurations": configurations}
 
 
-def environment(document: Mapping[str, Any]) -> dict[str, str]:
+def environment(document: Mapping[str, Any], key: str = CONFIG_KEY) -> dict[str, str]:
     """The document as environment variables of at most 512 characters: `…_CONFIG`, `…_CONFIG_1`, `…_CONFIG_2`."""
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=True)
     chunks = [text[start : start + MAX_VALUE] for start in range(0, len(text), MAX_VALUE)]
-    return {CONFIG_KEY if index == 0 else f"{CONFIG_KEY}_{index}": chunk for index, chunk in enumerate(chunks)}
+    return {key if index == 0 else f"{key}_{index}": chunk for index, chunk in enumerate(chunks)}
 
 
 def _needs(policy: RulePolicy, rule: Rule) -> Iterator[_Need]:

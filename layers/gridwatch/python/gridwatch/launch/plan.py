@@ -11,6 +11,7 @@ from typing import Any
 from gridwatch.grid.identity import TrialInputs, data_digest, trial_id
 from gridwatch.grid.names import job_name
 from gridwatch.grid.points import points
+from gridwatch.launch.refusals import refusals, resolved
 from gridwatch.launch.template import Deployment, build_template
 from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.model import ExperimentSpec
@@ -53,9 +54,14 @@ class Plan:
 
 
 def make_plan(parsed: ParsedSpec, deployment: Deployment, etags: Mapping[str, Mapping[str, str]]) -> Plan:
-    """`etags`: for each channel its objects' keys and etags. Raises SpecError when two points cannot be told apart."""
+    """`etags`: for each channel its objects' keys and etags. Raises SpecError for what the deployment refuses,
+    and when two points cannot be told apart.
+    """
     spec = parsed.spec
-    policies = policies_of(spec)
+    policies = tuple(resolved(policy, deployment) for policy in policies_of(spec))
+    refused = list(refusals(policies, deployment))
+    if refused:
+        raise parsed.refuse(refused)
     template = build_template(spec, policies, deployment)
     image = template["AlgorithmSpecification"]["TrainingImage"]
     channels = _channels(spec, deployment, etags)

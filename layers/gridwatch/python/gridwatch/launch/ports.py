@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from gridwatch.state.records import LogMetric
+
 
 @dataclass(frozen=True, slots=True)
 class StoredSpec:
@@ -64,6 +66,12 @@ class JobDescription:
     final_metrics: Mapping[str, float] = field(default_factory=dict)
     model_uri: str | None = None
     failure_reason: str | None = None
+    created_at: datetime | None = None
+    max_runtime_seconds: int | None = None
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    log_metrics: tuple[LogMetric, ...] = ()
+    tensors_uri: str | None = None  # where a hook writes: Gridwatch's or SageMaker's own
+    tags: Mapping[str, str] = field(default_factory=dict)  # in events only
 
 
 class JobListing(Protocol):
@@ -71,6 +79,10 @@ class JobListing(Protocol):
 
     def active_jobs(self, name_prefix: str) -> Mapping[str, str]:
         """Name to TrainingJobStatus of every job that runs or stops and whose name begins so."""
+        ...
+
+    def jobs_with_tag(self, key: str) -> Mapping[str, str]:
+        """Name to TrainingJobStatus of every running job that carries the tag, whatever its value."""
         ...
 
 

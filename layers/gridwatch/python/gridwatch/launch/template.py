@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gridwatch.grid.names import experiment_entity
 from gridwatch.launch.hook import environment, hook_document
 from gridwatch.launch.images import xgboost_image
+from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
+from gridwatch.launch.profiler import profiler_document
 from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG
 from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.metrics import evaluation_metrics, metric_definitions, reported_metrics
@@ -30,6 +32,8 @@ class Deployment:
     artifacts_bucket: str
     job_role_arn: str
     xgboost_source_uri: str
+    custom_rule_sources: tuple[str, ...] = ()  # S3 prefixes whose code may run as a rule; none: no such code runs
+    is_known: bool = True  # False: placeholders stand here, and nothing is refused because of them
 
 
 def build_template(spec: ExperimentSpec, policies: Sequence[RulePolicy], deployment: Deployment) -> dict[str, Any]:
@@ -56,11 +60,17 @@ def build_template(spec: ExperimentSpec, policies: Sequence[RulePolicy], deploym
             "VolumeSizeInGB": spec.resources.volume_gb,
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": spec.resources.max_runtime},
-        "Environment": environment(hook_document(asked, policies)),
+        "Environment": _environment(asked, policies),
         "ExperimentConfig": {"ExperimentName": experiment_entity(deployment.name_prefix, spec.name)},
         "ProfilerConfig": {"DisableProfiler": True},
         "Tags": _tags(spec, deployment.name_prefix),
     }
+
+
+def _environment(asked: Mapping[str, Mapping[str, str]], policies: Sequence[RulePolicy]) -> dict[str, str]:
+    profiler = profiler_document(policies)
+    profiled = environment(profiler, PROFILER_KEY) if profiler else {}
+    return environment(hook_document(asked, policies)) | profiled
 
 
 def collection_parameters(collection: Collection) -> dict[str, str]:

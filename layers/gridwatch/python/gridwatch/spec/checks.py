@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gridwatch.grid.points import count
-from gridwatch.rules.catalogue import create_rule, rule_names
-from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.spec.channels import channel_problem
 from gridwatch.spec.instance_types import INSTANCE_TYPES
 from gridwatch.spec.metrics import MAX_DEFINITIONS, evaluation_metrics, reported_metrics
 from gridwatch.spec.model import MAX_TRIALS, ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, did_you_mean, enumerated, shown
+from gridwatch.spec.rule_checks import check_rules
 from gridwatch.spec.xgboost_parameters import ALIASES, CONTAINER_METRICS, IGNORED, METRICS, PARAMETERS, known_metric
 
 MAX_HYPERPARAMETERS = 100  # CreateTrainingJob
@@ -33,7 +32,7 @@ def check(spec: ExperimentSpec) -> Iterator[Problem]:
     yield from _metrics(spec)
     yield from _channels(spec)
     yield from _collections(spec)
-    yield from _rules(spec)
+    yield from check_rules(spec)
     yield from _tags(spec)
     yield from _instances(spec)
     yield from _hypothesis(spec)
@@ -50,6 +49,9 @@ def warn(spec: ExperimentSpec) -> Iterator[Problem]:
             path = ("collect", name, "save_interval")
             message = f"of {max(rounds)} rounds only the first is saved: rules that look at {name} see nothing more"
             yield Problem(path=path, message=message, found=str(collection.save_interval), advice="save more often")
+    if not spec.collect and any(use.source for use in spec.rules):
+        message = "what a rule of your own looks at is not known beforehand, and no collection is asked for"
+        yield Problem(path=("rules",), message=message, advice="name its collections under collect")
     if "validation" not in spec.data:
         yield Problem(path=("data",), message="there is no validation channel: only training metrics are reported")
 
@@ -169,33 +171,6 @@ def _collections(spec: ExperimentSpec) -> Iterator[Problem]:
             path = ("collect", name, "include_regex")
             message = f"is not a regular expression: {error}"
             yield Problem(path=path, message=message, found=shown(collection.include_regex))
-
-
-def _rules(spec: ExperimentSpec) -> Iterator[Problem]:
-    names: dict[str, int] = {}
-    for index, use in enumerate(spec.rules):
-        name = use.name or use.rule
-        if name in names:
-            advice = "give each a name of its own"
-            message = f"rules[{names[name]}] has the same name {shown(name)}"
-            yield Problem(path=("rules", index), message=message, advice=advice)
-        names.setdefault(name, index)
-        if use.rule not in rule_names():
-            yield Problem(
-                path=("rules", index, "rule"), message="there is no such rule", found=shown(use.rule),
-                allowed=enumerated(rule_names()), advice=did_you_mean(use.rule, rule_names()),
-            )  # fmt: skip
-            continue
-        try:
-            create_rule(use.rule, use.parameters)
-        except RuleConfigurationError as error:
-            yield Problem(path=_rule_path(index, use.parameters, str(error)), message=str(error))
-
-
-def _rule_path(index: int, parameters: Mapping[str, Any], message: str) -> Path:
-    """The parameter that the message speaks of, as far as it names one that was given."""
-    named = [name for name in parameters if f"{name} = " in message or repr(name) in message]
-    return ("rules", index, "parameters", *named[:1])
 
 
 def _tags(spec: ExperimentSpec) -> Iterator[Problem]:

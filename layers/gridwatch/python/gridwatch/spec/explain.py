@@ -105,7 +105,7 @@ def _description(path: Path) -> str | None:
 
 def _fields_at(path: Path) -> list[str]:
     model = _model_at(path)
-    return list(model.model_fields) if model else []
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []
 
 
 def _model_at(path: Path) -> type[BaseModel] | None:

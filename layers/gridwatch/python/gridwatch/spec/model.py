@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from gridwatch.spec.values import GridValue, RuleParameter, Scalar, Seconds, StaticValue
 
+EXPRESSION = "Expression"  # the rule that `when` stands for
 MAX_TRIALS = 10_000  # a spec may raise its limit up to here
 
 # SageMaker's ExperimentEntityName; 64 characters leave room for the prefix and the trial's identity.
@@ -18,6 +19,7 @@ ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", min
 CollectionName = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=256)]
 HyperparameterName = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=256)]
 RuleName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", min_length=1, max_length=64)]
+ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 # API reference, Tag: letters, numbers, spaces and _ . : / = + - @.
 TagValue = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+@-]*$", max_length=256)]
 TagKey = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+@-]+$", min_length=1, max_length=128)]
@@ -90,14 +92,41 @@ class Collection(_Section):
 
 
 class RuleUse(_Section):
-    """One rule that watches every job of the experiment."""
+    """One rule that watches every job of the experiment: `rule`, or `when`, or `source` and `class`."""
 
-    rule: Annotated[str, Field(min_length=1, max_length=64, description="its name in `gridwatch rules list`")]
+    rule: Annotated[
+        str | None, Field(min_length=1, max_length=64, description="its name in `gridwatch rules list`")
+    ] = None
+    when: Annotated[
+        str | None,
+        Field(min_length=1, max_length=2_000, description="a CEL expression: the rule Expression, which fires when so"),
+    ] = None
+    source: Annotated[
+        str | None,
+        Field(max_length=1_024, description="of your own rule: s3://bucket/path/file.py, or path/file.py below code/"),
+    ] = None
+    class_: Annotated[ClassName | None, Field(alias="class", description="of your own rule: its class in the file")] = (
+        None
+    )
     name: Annotated[RuleName | None, Field(description="when one rule is used twice; otherwise the rule's own")] = None
     parameters: dict[str, RuleParameter] = Field(default_factory=dict, max_length=100)
     on_issue: Annotated[
         Literal["stop", "alert", "record"], Field(description="stop the job and tell; only tell; only record")
     ] = "alert"
+
+    @property
+    def rule_class(self) -> str:
+        """In the catalogue, or in the rule's own file."""
+        return self.rule or self.class_ or EXPRESSION
+
+    @property
+    def title(self) -> str:
+        """The name under which it is told of, unique in the spec."""
+        return self.name or self.rule_class
+
+    @property
+    def all_parameters(self) -> dict[str, Any]:
+        return {**self.parameters, **({"expression": self.when} if self.when is not None else {})}
 
 
 class Limits(_Section):

@@ -47,10 +47,14 @@ def parse_spec(content: bytes, *, today: date) -> ParsedSpec:
 
 
 def policies_of(spec: ExperimentSpec) -> tuple[RulePolicy, ...]:
-    """The spec's rules as they are kept with the experiment and its jobs."""
+    """The spec's rules as they are kept with the experiment and its jobs; `source` still as the spec has it."""
     return tuple(
         RulePolicy(
-            name=use.name or use.rule, rule=use.rule, parameters=dict(use.parameters), on_issue=Action(use.on_issue)
+            name=use.title,
+            rule=use.rule_class,
+            parameters=use.all_parameters,
+            on_issue=Action(use.on_issue),
+            source=use.source,
         )
         for use in spec.rules
     )
@@ -58,7 +62,7 @@ def policies_of(spec: ExperimentSpec) -> tuple[RulePolicy, ...]:
 
 def normalized(spec: ExperimentSpec) -> dict[str, Any]:
     """The spec as a JSON document: defaults filled in, short forms written out."""
-    return spec.model_dump(mode="json")
+    return spec.model_dump(mode="json", by_alias=True)
 
 
 def _validate(source: Document, today: date) -> ExperimentSpec:

@@ -22,7 +22,12 @@ def experiment_schema() -> dict[str, Any]:
     schema = ExperimentSpec.model_json_schema(mode="validation")
     definitions = schema["$defs"]
     definitions["Algorithm"]["properties"]["version"]["enum"] = list(SUPPORTED_UNTIL)
-    definitions["RuleUse"]["properties"]["rule"]["enum"] = list(rule_names())
+    definitions["RuleUse"]["properties"]["rule"]["anyOf"][0]["enum"] = list(rule_names())
+    definitions["RuleUse"]["oneOf"] = [
+        {"required": ["rule"]},
+        {"required": ["when"]},
+        {"required": ["source", "class"]},
+    ]
     definitions["Resources"]["properties"]["instance_type"]["enum"] = list(INSTANCE_TYPES)
     for field in ("hyperparameters", "grid"):
         _suggest(schema["properties"][field])

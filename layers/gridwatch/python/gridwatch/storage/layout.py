@@ -6,15 +6,20 @@ import re
 
 SPEC_PREFIX = "experiments/"  # the only prefix that triggers launching
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")
+RULE_SET_PREFIX = "rule-sets/"
 DATA_PREFIX = "data/"
+CODE_PREFIX = "code/"  # of the experiments bucket: users' own rule files
 STATUS_PREFIX = "status/"
 TENSOR_PREFIX = "tensors/"
 MODEL_PREFIX = "models/"
 TABLE_PREFIX = "tables/"
 QUERY_RESULT_PREFIX = "athena/"
 RULE_STATE_PREFIX = "rule-state/"
+REPORT_PREFIX = "reports/"
 
-_INDEX_KEY = re.compile(r"tensors/(?P<job>[A-Za-z0-9-]{1,63})/debug-output/index/\d{9}/\d{12}_.+\.json")
+_JOB = r"(?P<job>[A-Za-z0-9-]{1,63})"
+_INDEX_KEY = re.compile(rf"tensors/{_JOB}/debug-output/index/\d{{9}}/\d{{12}}_.+\.json")
+_PROFILE_KEY = re.compile(rf"tensors/{_JOB}/profiler-output/system/.+\.json")
 
 
 def is_spec_key(key: str) -> bool:
@@ -31,6 +36,11 @@ def spec_status_key(spec_key: str) -> str:
     return f"{STATUS_PREFIX}{spec_key}.json"
 
 
+def rule_set_keys(name: str) -> list[str]:
+    """Where a rule set of that name may lie; the first that is there counts."""
+    return [f"{RULE_SET_PREFIX}{name}{suffix}" for suffix in SPEC_SUFFIXES]
+
+
 def tensor_prefix(job_name: str) -> str:
     """The root of one job's tensors: `collections/`, `index/` and `events/` lie below it."""
     return f"{TENSOR_PREFIX}{job_name}/debug-output/"
@@ -45,6 +55,25 @@ def job_of_index_key(key: str) -> str | None:
     """The job whose index file this is; None for any other key."""
     match = _INDEX_KEY.fullmatch(key)
     return match["job"] if match else None
+
+
+def profile_prefix(job_name: str) -> str:
+    """The root of one job's profile, beside its tensors: `system/` and `framework/` lie below it."""
+    return f"{TENSOR_PREFIX}{job_name}/profiler-output/"
+
+
+def job_of_profile_key(key: str) -> str | None:
+    """The job whose file of system metrics this is; None for any other key.
+
+    Its sampler writes the framework metrics of the same time before it, so that one event stands for both.
+    """
+    match = _PROFILE_KEY.fullmatch(key)
+    return match["job"] if match else None
+
+
+def report_key(job_name: str, rule_name: str) -> str:
+    """The page that a rule makes of a job."""
+    return f"{REPORT_PREFIX}{job_name}/{rule_name}.html"
 
 
 def table_key(table: str, experiment: str) -> str:

@@ -1,0 +1,30 @@
+"""What a training job's profiler is told, when a rule of its experiment looks at the profile.
+
+The document is the JSON that SageMaker hands to Debugger's profiler (`profilerconfig.json`); Gridwatch's hook reads it
+from the environment and samples the machine itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gridwatch.rules.profiler.evaluation import is_profiler_rule
+from gridwatch.state.records import RulePolicy
+
+CONFIG_KEY = "GRIDWATCH_PROFILER_CONFIG"
+# Each file of system metrics wakes an evaluation; the rules look at their conditions once a minute.
+FILE_SECONDS = 20
+
+
+def profiler_document(policies: Sequence[RulePolicy]) -> dict[str, Any] | None:
+    """None when no rule needs a profile."""
+    if not any(policy.source is None and is_profiler_rule(policy.rule) for policy in policies):
+        return None
+    return {
+        "ProfilingIntervalInMilliseconds": 500,
+        "ProfilingParameters": {
+            "RotateFileCloseIntervalInSeconds": str(FILE_SECONDS),
+            "DataloaderProfilingConfig": {"MetricsRegex": ".*"},
+        },
+    }

@@ -1,0 +1,62 @@
+"""Rule sets: the rules of a spec in a document of their own, for training jobs that Gridwatch did not launch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from gridwatch.spec.explain import problems_of
+from gridwatch.spec.model import Objective, RuleUse, Section
+from gridwatch.spec.parse import policy_of
+from gridwatch.spec.problems import Problem, SpecError
+from gridwatch.spec.reading import Document, read_document
+from gridwatch.spec.rule_checks import check_rules
+from gridwatch.state.records import RulePolicy
+
+
+class RuleSet(Section):
+    """What watches a training job, and by which metric jobs under this rule set are compared."""
+
+    model_config = ConfigDict(title="Gridwatch rule set")
+
+    objective: Objective | None = None
+    rules: Annotated[list[RuleUse], Field(min_length=1, max_length=20, description="what watches the job")]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedRuleSet:
+    policies: tuple[RulePolicy, ...]
+    document: dict[str, Any]
+
+
+def parse_rule_set(content: bytes) -> ParsedRuleSet:
+    """Raises SpecError with all problems, in the order of the file's lines."""
+    source = read_document(content)
+    if not isinstance(source.value, dict):
+        message, advice = "a rule set is keys with values", "see docs/spec.md"
+        raise SpecError([Problem(path=(), message=message, line=1, column=1, advice=advice)])
+    try:
+        rule_set = RuleSet.model_validate_json(json.dumps(source.value))
+    except ValidationError as error:
+        raise SpecError(_in_order(source, problems_of(error))) from error
+    problems = [*check_rules(rule_set.rules), *_own_rules(rule_set)]
+    if problems:
+        raise SpecError(_in_order(source, problems))
+    policies = tuple(policy_of(use) for use in rule_set.rules)
+    return ParsedRuleSet(policies, rule_set.model_dump(mode="json", by_alias=True))
+
+
+def _own_rules(rule_set: RuleSet) -> Iterable[Problem]:
+    for index, use in enumerate(rule_set.rules):
+        if use.source is not None:
+            message = "a rule set has rules of the catalogue and expressions only"
+            yield Problem(path=("rules", index, "source"), message=message, advice="say it with `when`")
+
+
+def _in_order(source: Document, problems: Iterable[Problem]) -> list[Problem]:
+    located = [source.located(problem) for problem in problems]
+    return sorted(located, key=lambda problem: (problem.line or 0, problem.column or 0))
