@@ -50,9 +50,10 @@ class RulePolicy:
     """One rule of an experiment: how it is configured and what to do when it finds an issue."""
 
     name: str  # unique within the experiment
-    rule: str  # the class in the catalogue
+    rule: str  # the class in the catalogue; of a custom rule, the class in its file
     parameters: Mapping[str, Any] = field(default_factory=dict)
     on_issue: Action = Action.ALERT
+    source: str | None = None  # of a custom rule: the S3 address of its file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
