@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gridwatch.clock import Clock, SystemClock
-from gridwatch_cli.local_state import RunningCloud
+from gridwatch_cli.local_state import RunningCloud, recall, state_file
 from gridwatch_cli.settings import DEFAULT_STACK, Environment
 
 if TYPE_CHECKING:
@@ -30,11 +30,12 @@ class Cloud:
     open_session: Callable[[], Session]
     stack: str
     clock: Clock
+    is_named: bool  # something says where it is: the command line, the shell, or a local cloud that is running
 
     @classmethod
     def at(cls, running: RunningCloud) -> Cloud:
         """The deployment in a local cloud."""
-        return cls(lambda: _session_with(running), DEFAULT_STACK, SystemClock())
+        return cls(lambda: _session_with(running), DEFAULT_STACK, SystemClock(), is_named=True)
 
     @cached_property
     def session(self) -> Session:
@@ -68,7 +69,8 @@ def cloud_of(context: typer.Context) -> Cloud:
 def connect(stack: str | None) -> Cloud:
     """The deployment of that name (by default the environment's), wherever the shell points."""
     environment = Environment.read()
-    return Cloud(lambda: _discover(environment), stack or environment.stack, SystemClock())
+    named = bool(stack or environment.stack or environment.endpoint_url) or recall(state_file()) is not None
+    return Cloud(lambda: _discover(environment), stack or environment.stack or DEFAULT_STACK, SystemClock(), named)
 
 
 def _session_with(running: RunningCloud) -> Session:

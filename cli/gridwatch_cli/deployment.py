@@ -26,6 +26,8 @@ class Deployment:
     work_group: str
     name_prefix: str
     snapshot_queue: str
+    job_role: str
+    xgboost_source: str
 
     @classmethod
     def find(cls, cloudformation: DescribesStacks, stack: str) -> Deployment:

@@ -1,4 +1,4 @@
-"""`gridwatch plan`: what a spec would launch, worked out on this machine alone."""
+"""`gridwatch plan`: what a spec would launch, for a deployment within reach or for none."""
 
 from __future__ import annotations
 
@@ -10,43 +10,53 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gridwatch.clock import SystemClock
+from gridwatch_cli.context import cloud_of
 from gridwatch_cli.errors import CliError
+from gridwatch_cli.launch_site import Deployed, LaunchSite, Nowhere
 from gridwatch_cli.output import console, print_json, table
 from gridwatch_cli.submit import read_file
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan
+    from gridwatch.launch.template import Deployment
 
 # pydantic takes a while to import: only commands that read specs pay for it.
 # ruff: noqa: PLC0415
 
 _DEFAULT_REGION = "us-east-1"
-_ACCOUNT = "123456789012"
-_NOTE = (
-    "planned offline: the versions of the data and of the training code are not known here, so the ten hex digits in "
-    "the names will be others, and account, buckets and role in a request are placeholders"
-)
 
 
 def plan(
+    context: typer.Context,
     spec: Annotated[Path, typer.Argument(help="The experiment spec, YAML or JSON.")],
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     request: Annotated[
         int | None, typer.Option("--request", min=0, help="Print the CreateTrainingJob request of trial N (from 0).")
     ] = None,
-    region: Annotated[str, typer.Option(help="Where it would be launched.", envvar="AWS_REGION")] = _DEFAULT_REGION,
+    region: Annotated[
+        str, typer.Option(help="Where it would be launched, when no deployment is named.", envvar="AWS_REGION")
+    ] = _DEFAULT_REGION,
 ) -> None:
-    """Show the trials that a spec makes, without launching anything. Needs no AWS account."""
-    made = _planned(spec, region, as_json=as_json)
+    """Show the trials that a spec makes, without launching anything.
+
+    For the deployment that --stack or AWS_ENDPOINT_URL names or that runs here (`gridwatch local up`); else offline.
+    """
+    site = _site(context, region)
+    made = _planned(spec, site, as_json=as_json)
     if request is not None:
-        print_json(_request(made, request))
+        print_json(_request(made, request, site.deployment))
     elif as_json:
-        print_json(_document(made))
+        print_json(_document(made, site.note))
     else:
-        _print(made, str(spec))
+        _print(made, str(spec), site.note)
 
 
-def _planned(spec: Path, region: str, *, as_json: bool) -> Plan:
+def _site(context: typer.Context, region: str) -> LaunchSite:
+    cloud = cloud_of(context)
+    return Deployed(cloud) if cloud.is_named else Nowhere.create(region)
+
+
+def _planned(spec: Path, site: LaunchSite, *, as_json: bool) -> Plan:
     from gridwatch.launch.images import UnknownRegionError
     from gridwatch.launch.plan import make_plan
     from gridwatch.spec.parse import parse_spec
@@ -54,8 +64,7 @@ def _planned(spec: Path, region: str, *, as_json: bool) -> Plan:
 
     try:
         parsed = parse_spec(read_file(spec), today=SystemClock().now().date())
-        # No data is looked at: every channel counts as empty, so that the same spec gives the same plan.
-        return make_plan(parsed, _deployment(region), {name: {} for name in parsed.spec.data})
+        return make_plan(parsed, site.deployment, site.etags(parsed))
     except SpecError as error:
         if as_json:
             print_json(error.as_document())
@@ -64,20 +73,7 @@ def _planned(spec: Path, region: str, *, as_json: bool) -> Plan:
         raise CliError(str(error)) from error
 
 
-def _deployment(region: str) -> Any:
-    from gridwatch.launch.template import Deployment
-
-    return Deployment(
-        region=region,
-        name_prefix="gridwatch",
-        experiments_bucket=f"gridwatch-experiments-{_ACCOUNT}-{region}",
-        artifacts_bucket=f"gridwatch-artifacts-{_ACCOUNT}-{region}",
-        job_role_arn=f"arn:aws:iam::{_ACCOUNT}:role/gridwatch-training-job",
-        xgboost_source_uri=f"s3://gridwatch-artifacts-{_ACCOUNT}-{region}/source/sourcedir.tar.gz",
-    )
-
-
-def _document(made: Plan) -> dict[str, Any]:
+def _document(made: Plan, note: str) -> dict[str, Any]:
     return {
         "experiment": made.experiment,
         "count": made.count,
@@ -85,22 +81,23 @@ def _document(made: Plan) -> dict[str, Any]:
         "trials": [{"name": trial.name, "hyperparameters": dict(trial.hyperparameters)} for trial in made.trials],
         "rules": [{"name": rule.name, "rule": rule.rule, "on_issue": rule.on_issue} for rule in made.policies],
         "warnings": [warning.as_document() for warning in made.warnings],
-        "note": _NOTE,
+        "note": note,
     }
 
 
-def _request(made: Plan, number: int) -> dict[str, Any]:
+def _request(made: Plan, number: int, deployment: Deployment) -> dict[str, Any]:
     from gridwatch.launch.plan import waiting_trial
     from gridwatch.launch.request import training_request
 
     if number >= made.count:
         raise CliError(f"there is no trial {number}: the plan has {made.count}, counted from 0")
     trial = waiting_trial(made.trials[number], made.spec, SystemClock().now())
-    bucket = made.template["OutputDataConfig"]["S3OutputPath"].split("/")[2]
-    return training_request(made.template, trial, name_prefix="gridwatch", artifacts_bucket=bucket)
+    return training_request(
+        made.template, trial, name_prefix=deployment.name_prefix, artifacts_bucket=deployment.artifacts_bucket
+    )
 
 
-def _print(made: Plan, source: str) -> None:
+def _print(made: Plan, source: str, note: str) -> None:
     out, err = console(), console(stderr=True)
     fixed = {name: value for name, value in made.spec.hyperparameters.items() if name not in made.spec.factors}
     resources = made.spec.resources
@@ -116,7 +113,7 @@ def _print(made: Plan, source: str) -> None:
     out.print(table(["", "training job", *made.spec.factors], _rows(made)))
     for warning in made.warnings:
         err.print(f"warning: {warning.as_text(source)}", markup=False)
-    err.print(_NOTE, markup=False)
+    err.print(note, markup=False)
 
 
 def _rows(made: Plan) -> Sequence[Sequence[object]]:

@@ -57,6 +57,11 @@ class Session:
                 return cls.of(cloud)
         return cls(boto3.Session(), environment.endpoint_url)
 
+    @property
+    def region(self) -> str:
+        """Raises botocore's NoRegionError when none is named."""
+        return str(self.s3.meta.region_name)
+
     def client(self, service: str) -> Any:
         config = _LOCAL if self._endpoint_url else _CONFIG
         return self._session.client(service, endpoint_url=self._endpoint_url, config=config)

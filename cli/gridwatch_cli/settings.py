@@ -15,14 +15,14 @@ class Environment:
     """What the shell says: `endpoint_url` None stands for AWS itself, or for a local cloud that is running."""
 
     endpoint_url: str | None
-    stack: str
+    stack: str | None
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> Environment:
         source = os.environ if environment is None else environment
         return cls(
             endpoint_url=source.get("AWS_ENDPOINT_URL") or None,
-            stack=source.get("GRIDWATCH_STACK") or DEFAULT_STACK,
+            stack=source.get("GRIDWATCH_STACK") or None,
         )
 
 

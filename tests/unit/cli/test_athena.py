@@ -21,6 +21,8 @@ DEPLOYMENT = Deployment(
     work_group="group",
     name_prefix="gridwatch",
     snapshot_queue="q",
+    job_role="r",
+    xgboost_source="x", job_role="r", xgboost_source="x",
 )
 COLUMNS = [("job", "varchar"), ("step", "bigint"), ("value", "double"), ("complete", "boolean"), ("at", "timestamp")]
 

@@ -1,0 +1,118 @@
+"""Where a plan is for: the deployment that is within reach, with its data, or placeholders when there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from gridwatch.failures import PermanentError
+
+if TYPE_CHECKING:
+    from gridwatch.launch.ports import ExperimentBucket
+    from gridwatch.launch.template import Deployment
+    from gridwatch.spec.parse import ParsedSpec
+    from gridwatch_cli.context import Cloud
+
+# pydantic and boto3 take a while to import: only who plans pays for them.
+# ruff: noqa: PLC0415
+
+_ACCOUNT = "123456789012"
+_OFFLINE = (
+    "planned offline: the versions of the data and of the training code are not known here, so the ten hex digits in "
+    "the names will be others, and account, buckets and role in a request are placeholders"
+)
+
+
+class LaunchSite(Protocol):
+    """What a plan needs to know beside the spec."""
+
+    @property
+    def deployment(self) -> Deployment: ...
+
+    @property
+    def note(self) -> str:
+        """What the plan's reader must know about it, once it is made."""
+        ...
+
+    def etags(self, parsed: ParsedSpec) -> Mapping[str, Mapping[str, str]]:
+        """For each channel of the spec, its objects' keys and etags."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """No deployment: the same spec gives the same plan on every machine."""
+
+    deployment: Deployment
+    note: str = _OFFLINE
+
+    @classmethod
+    def create(cls, region: str) -> Nowhere:
+        from gridwatch.launch.template import Deployment
+
+        return cls(
+            Deployment(
+                region=region,
+                name_prefix="gridwatch",
+                experiments_bucket=f"gridwatch-experiments-{_ACCOUNT}-{region}",
+                artifacts_bucket=f"gridwatch-artifacts-{_ACCOUNT}-{region}",
+                job_role_arn=f"arn:aws:iam::{_ACCOUNT}:role/gridwatch-training-job",
+                xgboost_source_uri=f"s3://gridwatch-artifacts-{_ACCOUNT}-{region}/source/sourcedir.tar.gz",
+            )
+        )
+
+    def etags(self, parsed: ParsedSpec) -> Mapping[str, Mapping[str, str]]:
+        return {name: {} for name in parsed.spec.data}
+
+
+class Deployed:
+    """A deployment: the plan has the very names and requests that an upload of the spec leads to."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._without_data: list[str] = []
+
+    @property
+    def deployment(self) -> Deployment:
+        from gridwatch.launch.template import Deployment
+
+        found = self._cloud.deployment
+        return Deployment(
+            region=self._cloud.session.region,
+            name_prefix=found.name_prefix,
+            experiments_bucket=found.experiments_bucket,
+            artifacts_bucket=found.artifacts_bucket,
+            job_role_arn=found.job_role,
+            xgboost_source_uri=found.xgboost_source,
+        )
+
+    @property
+    def note(self) -> str:
+        place = f"planned for the deployment {self._cloud.stack!r}"
+        if not self._without_data:
+            return f"{place} and the data that it holds now"
+        missing = ", ".join(self._without_data)
+        return (
+            f"{place}, where there is no data yet at {missing}: upload it before the spec, "
+            "which is refused otherwise; the ten hex digits in the names will be others then"
+        )
+
+    def etags(self, parsed: ParsedSpec) -> Mapping[str, Mapping[str, str]]:
+        from gridwatch.aws.experiment_bucket import S3ExperimentBucket
+        from gridwatch.spec.channels import channel_uri
+
+        name = self._cloud.deployment.experiments_bucket
+        bucket = S3ExperimentBucket(name, self._cloud.session.s3)
+        uris = {channel: channel_uri(data.uri, name) for channel, data in parsed.spec.data.items()}
+        found = {channel: _etags(bucket, uri) for channel, uri in uris.items()}
+        self._without_data = [uris[channel] for channel, etags in found.items() if not etags]
+        return found
+
+
+def _etags(bucket: ExperimentBucket, uri: str) -> Mapping[str, str]:
+    """Empty also for what may not be read: whoever plans may have fewer rights than the deployment."""
+    try:
+        return bucket.etags(uri)
+    except PermanentError:
+        return {}

@@ -1,0 +1,46 @@
+"""A plan is for the deployment within reach, with the names its upload leads to; or for none, and says so."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from gridwatch.failures import PermanentError
+from gridwatch.spec.parse import parse_spec
+from gridwatch_cli import launch_site
+from gridwatch_cli.launch_site import Nowhere
+
+SPEC = """
+name: blobs
+objective: {metric: validation-error, direction: minimize}
+algorithm: {name: xgboost, version: 3.2-0}
+data:
+  train: {uri: blobs/train.csv, content_type: text/csv}
+  validation: {uri: blobs/validation.csv, content_type: text/csv}
+hyperparameters: {objective: "binary:logistic", eval_metric: error, num_round: 10}
+grid: {max_depth: [2, 8]}
+"""
+
+
+class Bucket:
+    def __init__(self, etags: dict[str, str] | None) -> None:
+        self._etags = etags
+
+    def etags(self, uri: str) -> dict[str, str]:
+        if self._etags is None:
+            raise PermanentError("no", code="AccessDenied")
+        return {key: etag for key, etag in self._etags.items() if uri.endswith(key)}
+
+
+@pytest.mark.parametrize("bucket", [Bucket({}), Bucket(None)], ids=["empty", "not readable"])
+def test_data_that_is_not_there_or_may_not_be_read_is_no_data(bucket: Bucket) -> None:
+    assert launch_site._etags(bucket, "s3://e/data/blobs/train.csv") == {}  # type: ignore[arg-type]
+
+
+def test_without_a_deployment_the_plan_says_that_its_names_are_not_final() -> None:
+    site = Nowhere.create("eu-west-1")
+    parsed = parse_spec(SPEC.encode(), today=date(2026, 11, 21))
+    assert site.etags(parsed) == {"train": {}, "validation": {}}
+    assert site.deployment.region == "eu-west-1"
+    assert "placeholders" in site.note
