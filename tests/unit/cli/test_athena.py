@@ -22,7 +22,7 @@ DEPLOYMENT = Deployment(
     name_prefix="gridwatch",
     snapshot_queue="q",
     job_role="r",
-    xgboost_source="x", job_role="r", xgboost_source="x",
+    xgboost_source="x",
 )
 COLUMNS = [("job", "varchar"), ("step", "bigint"), ("value", "double"), ("complete", "boolean"), ("at", "timestamp")]
 

@@ -11,7 +11,8 @@ from gridwatch_cli.errors import CliError
 
 OUTPUTS = {
     "ExperimentsBucket": "e", "ArtifactsBucket": "a", "StateTable": "s", "AlertTopic": "arn:t", "Database": "d",
-    "WorkGroup": "w", "NamePrefix": "gridwatch", "SnapshotQueue": "q", "JobRole": "r", "XgboostSource": "x", "StartQueue": "not asked for",
+    "WorkGroup": "w", "NamePrefix": "gridwatch", "SnapshotQueue": "q", "JobRole": "r",
+    "XgboostSource": "x", "StartQueue": "not asked for",
 }  # fmt: skip
 
 
