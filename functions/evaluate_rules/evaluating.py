@@ -18,6 +18,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from evaluate_rules.recording import LogRecorder
 from gridwatch.clock import Clock
 from gridwatch.events.rule_status import DETAIL_TYPE, EventBus, status_change_detail
 from gridwatch.rules.curve import curve_to
@@ -76,7 +77,7 @@ class Evaluator:
             if saved.version and _is_over(evaluation):
                 return Evaluated(Outcome.OVER, evaluation.last_step)
             # What a former round has read stays read.
-            reader = reader or TensorReader(self.open_tensors(job_name))
+            reader = reader or TensorReader(self.open_tensors(job))
             changes = tuple(evaluation.advance(reader, now=self.clock.now(), ended=ended))
             self._tell(job, changes, reader, first=saved.version == 0)
             document = evaluation.save()
@@ -105,7 +106,7 @@ class Evaluator:
         begun = [_in_progress(job, policy, since) for policy in job.policies if policy.name not in known]
         latest = known | {record.rule_name: record for record in (*begun, *news)}
         standing = [latest[policy.name] for policy in job.policies]
-        if news:
+        if news or begun:
             arn = trial.job_arn if trial else None
             detail = status_change_detail(job.job_name, arn, job.experiment, job.trial_id, standing)
             self.bus.publish(DETAIL_TYPE, detail)
