@@ -7,7 +7,7 @@ of. Each repair does what the lost event would have done, by the same path, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
 
@@ -19,6 +19,7 @@ from gridwatch.failures import NotFoundError
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import JobListing, TrainingService
 from gridwatch.launch.tracking import Outcome, Tracker
+from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.state.records import RuleEvaluationRecord, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 
@@ -39,6 +40,7 @@ class SweepReport:
     alerts: int
     waiting: bool
     complete: bool
+    enrolled: int = 0  # tagged jobs of others, of which no event told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +65,25 @@ class Sweeper:
         waiting = self._wake_launcher()
         trials = list(self._active_trials())
         evaluated = self._wake_evaluations(trials)
+        enrolled = self._enrol()
         recorded, vanished, complete = self._track(trials)
-        return SweepReport(recorded, tuple(vanished), evaluated, findings, alerts, waiting, complete)
+        return SweepReport(recorded, tuple(vanished), evaluated, findings, alerts, waiting, complete, enrolled)
 
     def wake_evaluations(self) -> int:
         """Every running job is looked at: for rules about time, logs that no event tells of, and tensors whose event
         was lost. Returns how many jobs run.
         """
         return self._wake_evaluations(list(self._active_trials()))
+
+    def _enrol(self) -> int:
+        """Jobs of others that carry the tag and that nothing is recorded of."""
+        tagged = (name for name in self.listing.jobs_with_tag(WATCH_TAG) if self.store.get_job(name) is None)
+        enrolled = 0
+        for name in tagged:
+            news = self.training.describe_job(name)
+            tags = self.training.job_tags(news.arn)
+            enrolled += self.tracker.track(replace(news, tags=tags)) is not Outcome.FOREIGN
+        return enrolled
 
     def _queue_unsent_alerts(self) -> int:
         before = self.clock.now() - GRACE
@@ -119,22 +132,27 @@ class Sweeper:
         bucket = TokenBucket(self.clock, DESCRIBE_RATE)
         recorded = 0
         vanished: list[str] = []
-        for trial in self._doubtful(trials, active):
+        for job_name, must_exist in self._doubtful(trials, active):
             if self.seconds_left() < RESERVE:
                 return recorded, vanished, False
             bucket.take()
             try:
-                news = self.training.describe_job(trial.job_name)
+                news = self.training.describe_job(job_name)
             except NotFoundError:
-                if trial.state is not TrialState.STARTING:  # of those nobody knows yet whether their job was created
-                    vanished.append(trial.job_name)
+                vanished += [job_name] if must_exist else []
                 continue
-            recorded += self.tracker.track(news) is Outcome.RECORDED
+            recorded += self.tracker.track(news) in (Outcome.BEGUN, Outcome.RECORDED)
         return recorded, vanished, True
 
-    def _doubtful(self, trials: list[TrialRecord], active: Mapping[str, str]) -> Iterator[TrialRecord]:
+    def _doubtful(self, trials: list[TrialRecord], active: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+        """Jobs whose state our records do not have, and whether SageMaker must know them."""
         expected = {TrialState.RUNNING: "InProgress", TrialState.STOPPING: "Stopping"}
         before = self.clock.now() - GRACE
         for trial in trials:
             if trial.updated_at <= before and active.get(trial.job_name) != expected.get(trial.state, ""):
-                yield trial
+                # Of a trial that starts nobody knows yet whether its job was created.
+                yield trial.job_name, trial.state is not TrialState.STARTING
+        # Ours and running, although their trials wait or are over: a launcher died, or an answer never came.
+        for job_name in sorted(active.keys() - {trial.job_name for trial in trials}):
+            if self.store.get_job(job_name) is not None:
+                yield job_name, False

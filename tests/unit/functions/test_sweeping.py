@@ -91,6 +91,18 @@ def test_a_trial_that_was_claimed_by_a_launcher_that_died_wakes_the_launcher() -
     assert len(world.start_queue.messages) == 1  # of one minute
 
 
+def test_a_job_that_runs_although_its_trial_waits_is_found() -> None:
+    world = World()
+    world.store.trials[("blobs", "0a1b2c3d4e")] = replace(world.trial, state=TrialState.WAITING)
+    world.training.put("gridwatch-of-somebody-else", {})
+    world.clock.advance(300)
+
+    assert world.sweep().recorded == 1
+
+    assert world.trial.state is TrialState.RUNNING
+    assert world.training.described == [JOB]
+
+
 def test_what_is_on_its_way_is_not_hurried() -> None:
     world = World()
     world.losses(*STUCK)
