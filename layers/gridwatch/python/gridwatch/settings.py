@@ -1,4 +1,4 @@
-"""The one place that reads the environment: a function's settings are a frozen dataclass, its keys the upper-cased fields."""
+"""The one place that reads the environment: settings are a frozen dataclass, the keys its upper-cased fields."""
 
 from __future__ import annotations
 
@@ -37,6 +37,12 @@ def read_settings(settings: type[S], environment: Mapping[str, str] | None = Non
     if problems:
         raise SettingsError(f"{settings.__module__}: " + "; ".join(problems))
     return settings(**values)
+
+
+def inherited(*names: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The named variables of our own environment, as far as there are any: all that a process we start gets of it."""
+    source = os.environ if environment is None else environment
+    return {name: source[name] for name in names if name in source}
 
 
 def _convert(text: str, kind: type) -> object:
