@@ -53,6 +53,7 @@ class DeploymentSettings:
     experiments_bucket_arn: str = ""
     artifacts_bucket_arn: str = ""
     data_bucket_arns: tuple[str, ...] = ()
+    tensor_bucket_arns: tuple[str, ...] = ()
     kms_key_arn: str = ""
     create_kms_key: bool = False
     alert_topic_arn: str = ""
@@ -147,6 +148,7 @@ def _wrong_arns(settings: DeploymentSettings) -> list[str]:
         "experiments_bucket_arn": ("s3", (settings.experiments_bucket_arn,)),
         "artifacts_bucket_arn": ("s3", (settings.artifacts_bucket_arn,)),
         "data_bucket_arns": ("s3", settings.data_bucket_arns),
+        "tensor_bucket_arns": ("s3", settings.tensor_bucket_arns),
         "kms_key_arn": ("kms", (settings.kms_key_arn,)),
         "alert_topic_arn": ("sns", (settings.alert_topic_arn,)),
     }

@@ -80,10 +80,16 @@ def _evaluator() -> Evaluator:
     settings = read_settings(Settings)
     bucket = settings.artifacts_bucket
     clock = SystemClock()
+    store = StateTable(settings.state_table, RuleStateBucket(bucket))
     return Evaluator(
-        store=StateTable(settings.state_table, RuleStateBucket(bucket)),
-        bus=EventBridgeBus(settings.event_bus_name),
-        open_tensors=lambda job: job_source(bucket, job),
+        store=store,
+        teller=Teller(store=store, bus=EventBridgeBus(settings.event_bus_name), clock=clock),
+        open_tensors=lambda job: job_source(bucket, job.job_name, job.tensors_uri),
+        open_profile=lambda job: profile_source(bucket, job.job_name, job.tensors_uri),
+        open_other=lambda location: neighbour_source(bucket, location),
+        slow_queue=SqsQueue(settings.slow_queue_url),
+        slow_interval=settings.custom_rule_interval_seconds,
+        shelf=ReportBucket(bucket),
         clock=clock,
         recorder=LogRecorder(log=CloudWatchLog(), record=S3MetricRecord(bucket), clock=clock),
     )

@@ -10,14 +10,13 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from gridwatch.aws.clients import client
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.table_bucket import S3TableBucket
-from gridwatch.aws.tensor_source import S3Source
+from gridwatch.aws.tensor_source import job_source
 from gridwatch.clock import SystemClock
 from gridwatch.events.sqs import partial_response
 from gridwatch.settings import read_settings
-from gridwatch.storage import layout
+from gridwatch.tensors.source import TensorSource
 from snapshot_experiment.batch import BatchRunner
 from snapshot_experiment.requests import parse_batch
 from snapshot_experiment.settings import Settings
@@ -69,9 +68,15 @@ class LogJournal:
 def _writer() -> SnapshotWriter:
     settings = read_settings(Settings)
     bucket = settings.artifacts_bucket
+    store = StateTable(settings.state_table)
+
+    def open_tensors(job_name: str) -> TensorSource:
+        job = store.get_job(job_name)
+        return job_source(bucket, job_name, job.tensors_uri if job else None)
+
     return SnapshotWriter(
-        store=StateTable(settings.state_table),
-        open_tensors=lambda job: S3Source(client("s3"), bucket, layout.tensor_prefix(job)),
+        store=store,
+        open_tensors=open_tensors,
         bucket=S3TableBucket(bucket),
     )
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from gridwatch.failures import NotFoundError
+from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch.state.store import StateStore
 from gridwatch.storage import layout
@@ -119,11 +119,15 @@ class _Curves:
 
     def _points(self, trial: TrialRecord) -> Iterator[Point]:
         reader = CurveReader(self._open_tensors(trial.job_name), ended=trial.state.is_finished)
-        count = 0
-        for point in reader.points():
-            count += 1
-            yield point
-        self.counts[trial.trial_id] = CurveCount(points=count, complete=reader.complete)
+        count, complete = 0, False
+        try:
+            for point in reader.points():
+                count += 1
+                yield point
+            complete = reader.complete
+        except PermanentError as error:  # a watched job's tensors may lie where Gridwatch may not read
+            self.damaged.append(f"{trial.job_name}: {error}")
+        self.counts[trial.trial_id] = CurveCount(points=count, complete=complete)
         if reader.damage:
             self.damaged.append(str(reader.damage))
 

@@ -12,10 +12,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.event_bus import EventBridgeBus
 from gridwatch.aws.queues import SqsQueue
+from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.training_service import SageMakerTraining
 from gridwatch.clock import SystemClock
 from gridwatch.launch.tracking import Tracker
+from gridwatch.launch.watching import Enroller
 from gridwatch.settings import read_settings
 from sweep.settings import Settings
 from sweep.sweeping import Sweeper, SweepReport
@@ -41,6 +43,7 @@ def _report(report: SweepReport) -> None:
     logger.info(
         "swept",
         recorded=report.recorded,
+        enrolled=report.enrolled,
         evaluated=report.evaluated,
         findings=report.findings,
         alerts=report.alerts,
@@ -59,14 +62,23 @@ def _sweeper(context: LambdaContext) -> Sweeper:
     training, clock = SageMakerTraining(), SystemClock()
     start_queue, evaluate_queue = SqsQueue(settings.start_queue_url), SqsQueue(settings.evaluate_queue_url)
     alert_queue = SqsQueue(settings.alert_queue_url)
+    alerts = AlertOutbox(store, alert_queue)
     tracker = Tracker(
         store=store,
         training=training,
         start_queue=start_queue,
         evaluate_queue=evaluate_queue,
         snapshot_queue=SqsQueue(settings.snapshot_queue_url),
-        alerts=AlertOutbox(store, alert_queue),
+        alerts=alerts,
         clock=clock,
+        enroller=Enroller(
+            store=store,
+            training=training,
+            rule_sets=S3RuleSets(settings.experiments_bucket),
+            alerts=alerts,
+            clock=clock,
+            artifacts_bucket=settings.artifacts_bucket,
+        ),
     )
     return Sweeper(
         store=store,

@@ -13,11 +13,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.queues import SqsQueue
+from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.training_service import SageMakerTraining
 from gridwatch.clock import SystemClock
 from gridwatch.events.training_job import training_job_change
 from gridwatch.launch.tracking import Outcome, Tracker
+from gridwatch.launch.watching import Enroller
 from gridwatch.settings import read_settings
 from track_job.settings import Settings
 
@@ -69,13 +71,22 @@ def _track(event: Mapping[str, Any]) -> None:
 @cache
 def _tracker() -> Tracker:
     settings = read_settings(Settings)
-    store = StateTable(settings.state_table)
+    store, training, clock = StateTable(settings.state_table), SageMakerTraining(), SystemClock()
+    alerts = AlertOutbox(store, SqsQueue(settings.alert_queue_url))
     return Tracker(
         store=store,
-        training=SageMakerTraining(),
+        training=training,
         start_queue=SqsQueue(settings.start_queue_url),
         evaluate_queue=SqsQueue(settings.evaluate_queue_url),
         snapshot_queue=SqsQueue(settings.snapshot_queue_url),
-        alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url)),
-        clock=SystemClock(),
+        alerts=alerts,
+        clock=clock,
+        enroller=Enroller(
+            store=store,
+            training=training,
+            rule_sets=S3RuleSets(settings.experiments_bucket),
+            alerts=alerts,
+            clock=clock,
+            artifacts_bucket=settings.artifacts_bucket,
+        ),
     )

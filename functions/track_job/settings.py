@@ -8,6 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Settings:
     state_table: str
+    experiments_bucket: str
+    artifacts_bucket: str
     start_queue_url: str
     evaluate_queue_url: str
     snapshot_queue_url: str

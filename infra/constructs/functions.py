@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sns as sns
@@ -16,6 +17,15 @@ from infra.constructs.state import State
 from infra.constructs.storage import Storage
 from infra.constructs.training import Training
 from infra.settings import DeploymentSettings
+
+
+# What reacting to a finding does with a training job; tags say whether it may be stopped, and who stopped it.
+_REACTING = (
+    "sagemaker:AddTags",
+    "sagemaker:DescribeTrainingJob",
+    "sagemaker:ListTags",
+    "sagemaker:StopTrainingJob",
+)
 
 
 class Functions(Construct):
@@ -115,6 +125,8 @@ class Functions(Construct):
             "track_job",
             FunctionShape(timeout_seconds=30),
             environment={
+                "experiments_bucket": self._storage.experiments.bucket_name,
+                "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "state_table": self._state.table.table_name,
                 "start_queue_url": self._queues["start"].queue_url,
                 "evaluate_queue_url": self._queues["evaluate"].queue_url,
@@ -124,6 +136,8 @@ class Functions(Construct):
             },
             statements=[
                 may.training_jobs(["sagemaker:DescribeTrainingJob"], self._prefix),
+                may.watched_jobs(["sagemaker:DescribeTrainingJob"]),
+                may.read_objects(self._storage.experiments, "rule-sets/"),
                 may.use_state(self._state.table),
                 may.send(*(self._queues[name] for name in ("start", "evaluate", "snapshot", "alerts"))),
             ],
@@ -146,6 +160,7 @@ class Functions(Construct):
                 may.write_objects(self._storage.artifacts, "rule-state/", "tensors/"),
                 may.list_objects(self._storage.artifacts, "tensors/", "rule-state/"),
                 may.read_training_logs(),
+                *self._tensors_elsewhere(),
                 may.use_state(self._state.table),
                 may.put_own_events(self._bus.event_bus_arn),
             ],
@@ -164,9 +179,8 @@ class Functions(Construct):
                 "name_prefix": self._prefix,
             },
             statements=[
-                may.training_jobs(
-                    ["sagemaker:AddTags", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"], self._prefix
-                ),
+                may.training_jobs(_REACTING, self._prefix),
+                may.watched_jobs(_REACTING),
                 may.use_state(self._state.table),
                 may.send(self._queues["alerts"]),
             ],
@@ -200,17 +214,28 @@ class Functions(Construct):
                 may.read_objects(self._storage.artifacts, "tensors/", "tables/"),
                 may.write_objects(self._storage.artifacts, "tables/"),
                 may.list_objects(self._storage.artifacts, "tensors/", "tables/"),
+                *self._tensors_elsewhere(),
                 may.use_state(self._state.table),
             ],
         )
         # Jobs that end within some seconds of each other make one snapshot.
         self._reads(function, "snapshot", batch_size=100, window_seconds=10)
 
+    def _tensors_elsewhere(self) -> list[iam.PolicyStatement]:
+        """Reading what hooks of watched jobs wrote into other buckets."""
+        return [
+            statement
+            for bucket in self._storage.tensors
+            for statement in (may.read_objects(bucket, ""), may.list_objects(bucket))
+        ]
+
     def _sweep(self) -> lambda_.Function:
         return self._factory.create(
             "sweep",
             FunctionShape(timeout_seconds=300),
             environment={
+                "experiments_bucket": self._storage.experiments.bucket_name,
+                "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "state_table": self._state.table.table_name,
                 "start_queue_url": self._queues["start"].queue_url,
                 "evaluate_queue_url": self._queues["evaluate"].queue_url,
@@ -221,7 +246,9 @@ class Functions(Construct):
             },
             statements=[
                 may.training_jobs(["sagemaker:DescribeTrainingJob"], self._prefix),
-                may.allow(["sagemaker:ListTrainingJobs"], ["*"]),  # the action knows no resources
+                may.watched_jobs(["sagemaker:DescribeTrainingJob", "sagemaker:ListTags"]),
+                may.read_objects(self._storage.experiments, "rule-sets/"),
+                may.allow(["sagemaker:ListTrainingJobs", "sagemaker:Search"], ["*"]),  # they know no resources
                 may.use_state(self._state.table),
                 may.send(*(self._queues[name] for name in ("start", "evaluate", "snapshot", "alerts"))),
                 may.put_own_events(self._bus.event_bus_arn),

@@ -12,6 +12,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
+# By it the owner of a training job that Gridwatch did not launch asks for rules.
+WATCH_TAG = "gridwatch:watch"
+
 # Single records and one area of them, transactions of puts included; no scan, no deletion of what was recorded.
 TABLE_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
 # What Powertools' idempotency layer calls.
@@ -68,6 +71,12 @@ def put_own_events(bus_arn: str) -> iam.PolicyStatement:
 def training_jobs(actions: Sequence[str], name_prefix: str) -> iam.PolicyStatement:
     """Actions on the training jobs whose names carry the deployment's prefix."""
     return allow(actions, [sagemaker_arn("training-job", f"{name_prefix}-*")])
+
+
+def watched_jobs(actions: Sequence[str]) -> iam.PolicyStatement:
+    """Actions on training jobs of any name whose owners let Gridwatch in by the tag, for as long as they carry it."""
+    carried = {"Null": {f"aws:ResourceTag/{WATCH_TAG}": "false"}}
+    return allow(actions, [sagemaker_arn("training-job", "*")], conditions=carried)
 
 
 def read_training_logs() -> iam.PolicyStatement:

@@ -11,6 +11,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.constructs import permissions
 from infra.constructs.functions import Functions
 from infra.constructs.queues import Queues
 from infra.constructs.storage import Storage
@@ -64,6 +65,15 @@ class Routing(Construct):
             detail={"TrainingJobName": self._own_jobs()},
         )
         self._rule("TrainingJobChanged", "A training job changed its state", pattern).add_target(self._queue("track"))
+        watched = events.EventPattern(
+            source=["aws.sagemaker"],
+            detail_type=["SageMaker Training Job State Change"],
+            # Our own jobs, which come by their names, cannot carry the tag: specs may not give tags of this kind.
+            detail={"Tags": {permissions.WATCH_TAG: [{"exists": True}]}},
+        )
+        self._rule("WatchedJobChanged", "A job whose owner wants it watched changed its state", watched).add_target(
+            self._queue("track")
+        )
 
     def _rule_statuses(self) -> None:
         """Both engines' findings go one way: SageMaker's event that carries rule statuses, and our own."""
@@ -81,7 +91,7 @@ class Routing(Construct):
         own = events.EventPattern(
             source=["gridwatch"],
             detail_type=["Gridwatch Rule Status Change"],
-            detail={"TrainingJobName": self._own_jobs()},
+            detail={"$or": [{"TrainingJobName": self._own_jobs()}, {"Experiment": [{"prefix": "watch."}]}]},
         )
         reactions = self._queue("reactions")
         self._rule("DebuggerRuleStatus", "A managed Debugger rule has a status", managed).add_target(reactions)

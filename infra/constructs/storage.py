@@ -23,6 +23,10 @@ class Storage(Construct):
             s3.Bucket.from_bucket_arn(self, f"Data{number}", arn)
             for number, arn in enumerate(settings.data_bucket_arns)
         ]
+        self.tensors = [
+            s3.Bucket.from_bucket_arn(self, f"Tensors{number}", arn)
+            for number, arn in enumerate(settings.tensor_bucket_arns)
+        ]
 
     def _bucket(self, name: str, existing_arn: str, lifecycle: tuple[s3.LifecycleRule, ...]) -> s3.IBucket:
         if existing_arn:

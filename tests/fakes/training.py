@@ -88,6 +88,10 @@ class FakeTraining:
         jobs = (job for name, job in self.jobs.items() if name.startswith(name_prefix))
         return {job.job_name: job.status for job in jobs if not is_terminal(job.status)}
 
+    def jobs_with_tag(self, key: str) -> Mapping[str, str]:
+        jobs = (job for job in self.jobs.values() if key in self.tags[job.arn])
+        return {job.job_name: job.status for job in jobs if job.status == "InProgress"}
+
     def tag_job(self, arn: str, tags: Mapping[str, str]) -> None:
         self.tags[arn].update(tags)
 

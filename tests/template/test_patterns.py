@@ -22,6 +22,7 @@ EXPECTED = {
     "s3_index_created.json": {"TensorsLanded"},
     "sagemaker_training_job_state_change.json": {"TrainingJobChanged"},
     "sagemaker_training_job_rule_statuses.json": {"TrainingJobChanged", "DebuggerRuleStatus"},
+    "sagemaker_watched_job_state_change.json": {"WatchedJobChanged"},
     "gridwatch_rule_status_change.json": {"RuleStatus"},
     "scheduled_event.json": set(),
 }
@@ -114,6 +115,18 @@ def test_data_and_other_buckets_wake_nothing(synthesized: Synthesized) -> None:
     ):
         assert woken_by(synthesized, created(bucket, key)) == set()
     assert woken_by(synthesized, created(EXPERIMENTS, "experiments/readme.md")) == set()
+
+
+def test_findings_in_watched_jobs_are_reacted_to_whatever_their_names(synthesized: Synthesized) -> None:
+    event = golden("gridwatch_rule_status_change.json")
+    event["detail"] |= {"TrainingJobName": "sentiment-1", "Experiment": "watch.careful"}
+    assert woken_by(synthesized, event) == {"RuleStatus"}
+
+
+def test_a_job_of_others_without_the_tag_wakes_nothing(synthesized: Synthesized) -> None:
+    event = golden("sagemaker_watched_job_state_change.json")
+    del event["detail"]["Tags"]["gridwatch:watch"]
+    assert woken_by(synthesized, event) == set()
 
 
 def test_jobs_and_rules_of_others_wake_nothing(synthesized: Synthesized) -> None:

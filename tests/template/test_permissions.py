@@ -38,7 +38,7 @@ ACTIONS = {
     | STATE
     | SENDS
     | READS_QUEUE,
-    "track_job": {"sagemaker:DescribeTrainingJob"} | STATE | SENDS | READS_QUEUE,
+    "track_job": {"s3:GetObject", "sagemaker:DescribeTrainingJob"} | STATE | SENDS | READS_QUEUE,
     "evaluate_rules": {
         "events:PutEvents",
         "logs:DescribeLogStreams",
@@ -49,13 +49,25 @@ ACTIONS = {
     }
     | STATE
     | READS_QUEUE,
-    "react_to_finding": {"sagemaker:AddTags", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"}
+    "react_to_finding": {
+        "sagemaker:AddTags",
+        "sagemaker:DescribeTrainingJob",
+        "sagemaker:ListTags",
+        "sagemaker:StopTrainingJob",
+    }
     | STATE
     | SENDS
     | READS_QUEUE,
     "deliver_alert": {"sns:Publish"} | STATE | READS_QUEUE,
     "snapshot_experiment": {"s3:GetObject", "s3:PutObject", "s3:ListBucket"} | STATE | READS_QUEUE,
-    "sweep": {"events:PutEvents", "sagemaker:DescribeTrainingJob", "sagemaker:ListTrainingJobs"}
+    "sweep": {
+        "events:PutEvents",
+        "s3:GetObject",
+        "sagemaker:DescribeTrainingJob",
+        "sagemaker:ListTags",
+        "sagemaker:ListTrainingJobs",
+        "sagemaker:Search",
+    }
     | STATE
     | SENDS
     | FAILS_TO_QUEUE,
@@ -65,6 +77,7 @@ UNBOUNDED = {
     "xray:PutTelemetryRecords": None,
     "xray:PutTraceSegments": None,
     "sagemaker:ListTrainingJobs": None,
+    "sagemaker:Search": None,
     "ecr:GetAuthorizationToken": None,
     "cloudwatch:PutMetricData": {"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*"]}},
 }
@@ -115,15 +128,26 @@ def test_only_the_job_role_can_be_passed_and_only_to_sagemaker(synthesized: Synt
     assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
 
 
-def test_jobs_are_stopped_by_one_function_and_by_prefix(synthesized: Synthesized) -> None:
-    stopping = {
-        role: statement["Resource"]
+def test_jobs_are_stopped_by_one_function_and_by_prefix_or_tag(synthesized: Synthesized) -> None:
+    stopping = [
+        (role, statement["Resource"], statement.get("Condition"))
         for role in synthesized.of_type("AWS::IAM::Role")
         for statement in synthesized.statements(role)
         if "sagemaker:StopTrainingJob" in statement["Action"]
-    }
+    ]
     react = synthesized.role_of(synthesized.functions["react_to_finding"])
-    assert stopping == {react: ["arn:aws:sagemaker:eu-west-1:123456789012:training-job/gridwatch-*"]}
+    jobs = "arn:aws:sagemaker:eu-west-1:123456789012:training-job"
+    assert stopping == [
+        (react, [f"{jobs}/gridwatch-*"], None),
+        (react, [f"{jobs}/*"], {"Null": {"aws:ResourceTag/gridwatch:watch": "false"}}),
+    ]
+
+
+def test_jobs_of_others_are_reached_only_while_they_carry_the_tag(synthesized: Synthesized) -> None:
+    for role in synthesized.of_type("AWS::IAM::Role"):
+        for statement in synthesized.statements(role):
+            if any(resource.endswith(":training-job/*") for resource in statement["Resource"]):
+                assert statement["Condition"] == {"Null": {"aws:ResourceTag/gridwatch:watch": "false"}}
 
 
 def test_training_jobs_read_data_and_write_only_tensors_and_models(synthesized: Synthesized) -> None:

@@ -13,6 +13,7 @@ from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.events.messages import DeliverAlert
 from gridwatch.events.rule_status import rule_statuses
 from gridwatch.launch.tracking import Tracker
+from gridwatch.launch.watching import Enroller, RuleSetError, RuleSets, StoredRuleSet
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import Action, JobRecord, ReactionRecord, RulePolicy, TrialRecord, TrialState
 from react_to_finding.reacting import Reaction, Reactor
@@ -33,6 +34,11 @@ FINITE = RulePolicy(name="finite", rule="MetricNonFinite", parameters={}, on_iss
 ALIVE = Fuse(10**9, after=False)
 
 
+class NoRuleSets:
+    def load(self, name: str) -> StoredRuleSet:
+        raise RuleSetError(name, "", ("there are none",))
+
+
 class World:
     """One running job under `policies`, whose tensors arrive as `saved` says."""
 
@@ -46,6 +52,7 @@ class World:
         self.tensors: dict[str, TensorFolder] = {}
         self.until: int | None = None  # tensors of later steps have not arrived yet
         self.invocation_seconds = 60.0
+        self.rule_sets: RuleSets = NoRuleSets()
         self.add_job(JOB, "0a1b2c3d4e", *(policies or (LOSS,)))
 
     def add_job(self, job_name: str, trial_id: str, *policies: RulePolicy) -> None:
@@ -114,21 +121,35 @@ class World:
             self.deliver(message.alert_id)
         self.alert_queue.messages.clear()
 
+    def tracker(self, fuse: Fuse | None = None) -> Tracker:
+        fuse = fuse or ALIVE
+        store, training = fuse.guard(self.store), fuse.guard(self.training)
+        alerts = AlertOutbox(store, fuse.guard(self.alert_queue))
+        return Tracker(
+            store=store,
+            training=training,
+            start_queue=self.start_queue,
+            evaluate_queue=fuse.guard(self.evaluate_queue),
+            snapshot_queue=self.snapshot_queue,
+            alerts=alerts,
+            clock=self.clock,
+            enroller=Enroller(
+                store=store,
+                training=training,
+                rule_sets=self.rule_sets,
+                alerts=alerts,
+                clock=self.clock,
+                artifacts_bucket="artifacts",
+            ),
+        )
+
     def sweep(self, fuse: Fuse = ALIVE) -> SweepReport:
         began = self.clock.now()
         return Sweeper(
             store=fuse.guard(self.store),
             training=self.training,
             listing=self.training,
-            tracker=Tracker(
-                store=self.store,
-                training=self.training,
-                start_queue=self.start_queue,
-                evaluate_queue=self.evaluate_queue,
-                snapshot_queue=self.snapshot_queue,
-                alerts=AlertOutbox(self.store, self.alert_queue),
-                clock=self.clock,
-            ),
+            tracker=self.tracker(),
             start_queue=self.start_queue,
             evaluate_queue=self.evaluate_queue,
             alert_queue=fuse.guard(self.alert_queue),

@@ -9,7 +9,6 @@ from typing import Any
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.failures import NotFoundError, PermanentError
-from gridwatch.state.records import JobRecord
 from gridwatch.storage.layout import tensor_prefix
 from gridwatch.tensors.source import ByteRange, TensorSource, open_folder
 
@@ -78,11 +77,11 @@ class S3Source:
             raise
 
 
-def job_source(bucket: str, job: JobRecord) -> S3Source:
-    """The tensors of a job: where it says that they are, else where Gridwatch's own jobs write theirs."""
-    if job.tensors_uri is not None:
-        return S3Source.at(client("s3"), job.tensors_uri)
-    return S3Source(client("s3"), bucket, tensor_prefix(job.job_name))
+def job_source(bucket: str, job_name: str, tensors_uri: str | None) -> S3Source:
+    """The tensors of a job: at the address that it has of its own, else where Gridwatch's own jobs write theirs."""
+    if tensors_uri is not None:
+        return S3Source.at(client("s3"), tensors_uri)
+    return S3Source(client("s3"), bucket, tensor_prefix(job_name))
 
 
 def open_source(location: str) -> TensorSource:

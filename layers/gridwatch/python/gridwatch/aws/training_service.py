@@ -59,6 +59,18 @@ class SageMakerTraining:
                     found.update((name, status) for name in jobs if name.startswith(name_prefix))
         return found
 
+    def jobs_with_tag(self, key: str) -> Mapping[str, str]:
+        running = {"Name": "TrainingJobStatus", "Operator": "Equals", "Value": "InProgress"}
+        tagged = {"Name": f"Tags.{key}", "Operator": "Exists"}
+        found: dict[str, str] = {}
+        search = self._sagemaker.get_paginator("search")
+        expression = {"Filters": [running, tagged]}
+        with translated():
+            for page in search.paginate(Resource="TrainingJob", SearchExpression=expression, MaxResults=100):
+                jobs = (result["TrainingJob"] for result in page["Results"])
+                found.update((job["TrainingJobName"], job["TrainingJobStatus"]) for job in jobs)
+        return found
+
     def tag_job(self, arn: str, tags: Mapping[str, str]) -> None:
         with translated():
             self._sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": key, "Value": tags[key]} for key in tags])

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gridwatch.launch.ports import JobDescription
+from gridwatch.launch.request import TENSORS_KEY
+from gridwatch.state.records import LogMetric
 
 DETAIL_TYPE = "SageMaker Training Job State Change"
 
@@ -46,7 +48,27 @@ def job_description(detail: Mapping[str, Any], *, fallback_time: object = None) 
         final_metrics={item["MetricName"]: float(item["Value"]) for item in detail.get("FinalMetricDataList") or ()},
         model_uri=(detail.get("ModelArtifacts") or {}).get("S3ModelArtifacts"),
         failure_reason=detail.get("FailureReason"),
+        created_at=moment(detail.get("CreationTime")),
+        max_runtime_seconds=(detail.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds"),
+        hyperparameters=dict(detail.get("HyperParameters") or {}),
+        log_metrics=_log_metrics(detail.get("AlgorithmSpecification") or {}),
+        tensors_uri=_tensors_uri(name, detail),
+        tags=dict(detail.get("Tags") or {}),
     )
+
+
+def _log_metrics(algorithm: Mapping[str, Any]) -> tuple[LogMetric, ...]:
+    definitions = algorithm.get("MetricDefinitions") or ()
+    return tuple(LogMetric(name=each["Name"], regex=each["Regex"]) for each in definitions)
+
+
+def _tensors_uri(job_name: str, detail: Mapping[str, Any]) -> str | None:
+    """Where the job's hook writes: Gridwatch's is told by the environment, SageMaker's by the hook's configuration."""
+    own = (detail.get("Environment") or {}).get(TENSORS_KEY)
+    output = (detail.get("DebugHookConfig") or {}).get("S3OutputPath")
+    if own:
+        return str(own).rstrip("/")
+    return f"{str(output).rstrip('/')}/{job_name}/debug-output" if output else None
 
 
 def moment(value: object) -> datetime | None:

@@ -13,6 +13,7 @@ from gridwatch.events.queue import MessageQueue
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.observation import is_terminal, observed
 from gridwatch.launch.ports import JobDescription, TrainingService
+from gridwatch.launch.watching import Enroller
 from gridwatch.state.records import JobRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 
@@ -35,10 +36,13 @@ class Tracker:
     snapshot_queue: MessageQueue
     alerts: AlertOutbox
     clock: Clock
+    enroller: Enroller | None = None  # where jobs that others launched may ask to be watched
 
     def track(self, news: JobDescription) -> Outcome:
         """Doing it twice changes nothing. Raises TransientError or ConflictError: the event comes again."""
         job = self.store.get_job(news.job_name)
+        if job is None and self.enroller is not None:
+            job = self.enroller.enrol(news)
         if job is None:
             return Outcome.FOREIGN
         if is_terminal(news.status):

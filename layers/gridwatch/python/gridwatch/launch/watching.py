@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.alerts.watch_refused import watch_refused
+from gridwatch.clock import Clock
+from gridwatch.failures import NotFoundError
 from gridwatch.launch.observation import state_of
-from gridwatch.launch.ports import JobDescription
+from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.state.records import ExperimentRecord, JobRecord, RulePolicy, TrialRecord, TrialState
+from gridwatch.state.store import StateStore
 from gridwatch.storage.layout import split_s3_uri, tensor_prefix
 
 WATCH_TAG = "gridwatch:watch"
@@ -59,29 +64,68 @@ class Enrolment:
     job: JobRecord
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enroller:
+    """Writes down whose job a job with the tag is."""
+
+    store: StateStore
+    training: TrainingService
+    rule_sets: RuleSets
+    alerts: AlertOutbox
+    clock: Clock
+    artifacts_bucket: str
+
+    def enrol(self, news: JobDescription) -> JobRecord | None:
+        """The record of a job whose tags ask for it; None when they do not, or it cannot be watched as they ask.
+
+        Doing it again changes nothing. Raises TransientError: ask again later.
+        """
+        wanted = news.tags.get(WATCH_TAG)
+        if not wanted:
+            return None
+        now = self.clock.now()
+        try:
+            rule_set = self.rule_sets.load(wanted)
+            described = self.training.describe_job(news.job_name)
+        except NotFoundError:
+            return None  # deleted since
+        except RuleSetError as error:
+            self.alerts.ask(
+                watch_refused(
+                    job_name=news.job_name, rule_set=error.name, version=error.version, problems=error.problems, now=now
+                )
+            )
+            return None
+        records = enrolment(described, rule_set, artifacts_bucket=self.artifacts_bucket, now=now)
+        kept = self.store.get_experiment(records.experiment.name)
+        if kept is None or kept.spec_version != rule_set.version:
+            created_at = kept.created_at if kept else now
+            self.store.put_experiment(replace(records.experiment, created_at=created_at))
+        self.store.add_trials([records.trial])
+        self.store.put_job(records.job)
+        return records.job
+
+
 def enrolment(job: JobDescription, rule_set: StoredRuleSet, *, artifacts_bucket: str, now: datetime) -> Enrolment:
     """What is written down about a job that is to be watched under a rule set."""
-    experiment = f"{EXPERIMENT_PREFIX}{rule_set.name}"
-    trial_id = hashlib.sha256(job.job_name.encode()).hexdigest()[:10]
-    hyperparameters = {name: value for name, value in job.hyperparameters.items() if not name.startswith("sagemaker_")}
-    return Enrolment(
-        _experiment(experiment, rule_set, now),
-        TrialRecord(
-            experiment=experiment,
-            trial_id=trial_id,
-            index=0,
-            attempt=1,
-            state=state_of(job.status) or TrialState.RUNNING,
-            job_name=job.job_name,
-            hyperparameters=hyperparameters,
-            created_at=job.created_at or now,
-            updated_at=now,
-            job_arn=job.arn,
-            instance_type=job.instance_type,
-            instance_count=job.instance_count,
-        ),
-        _job(job, experiment, trial_id, hyperparameters, rule_set, artifacts_bucket),
+    trial = TrialRecord(
+        experiment=f"{EXPERIMENT_PREFIX}{rule_set.name}",
+        trial_id=hashlib.sha256(job.job_name.encode()).hexdigest()[:10],
+        index=0,
+        attempt=1,
+        state=state_of(job.status) or TrialState.RUNNING,
+        job_name=job.job_name,
+        hyperparameters={
+            name: value for name, value in job.hyperparameters.items() if not name.startswith("sagemaker_")
+        },
+        created_at=job.created_at or now,
+        updated_at=now,
+        job_arn=job.arn,
+        instance_type=job.instance_type,
+        instance_count=job.instance_count,
     )
+    experiment = _experiment(trial.experiment, rule_set, now)
+    return Enrolment(experiment, trial, _job(job, trial, rule_set, artifacts_bucket))
 
 
 def _experiment(name: str, rule_set: StoredRuleSet, now: datetime) -> ExperimentRecord:
@@ -100,22 +144,15 @@ def _experiment(name: str, rule_set: StoredRuleSet, now: datetime) -> Experiment
     )
 
 
-def _job(
-    job: JobDescription,
-    experiment: str,
-    trial_id: str,
-    hyperparameters: Mapping[str, str],
-    rule_set: StoredRuleSet,
-    artifacts_bucket: str,
-) -> JobRecord:
+def _job(job: JobDescription, trial: TrialRecord, rule_set: StoredRuleSet, artifacts_bucket: str) -> JobRecord:
     objective = rule_set.document.get("objective") or {}
     return JobRecord(
         job_name=job.job_name,
-        experiment=experiment,
-        trial_id=trial_id,
-        attempt=1,
+        experiment=trial.experiment,
+        trial_id=trial.trial_id,
+        attempt=trial.attempt,
         policies=rule_set.policies,
-        hyperparameters=hyperparameters,
+        hyperparameters=trial.hyperparameters,
         objective_metric=objective.get("metric", ""),
         objective_direction=objective.get("direction", ""),
         log_metrics=job.log_metrics if job.tensors_uri is None else (),

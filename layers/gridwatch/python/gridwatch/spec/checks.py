@@ -32,7 +32,7 @@ def check(spec: ExperimentSpec) -> Iterator[Problem]:
     yield from _metrics(spec)
     yield from _channels(spec)
     yield from _collections(spec)
-    yield from check_rules(spec)
+    yield from check_rules(spec.rules)
     yield from _tags(spec)
     yield from _instances(spec)
     yield from _hypothesis(spec)

@@ -28,12 +28,12 @@ Reduction = Literal["min", "max", "median", "mean", "std", "variance", "sum", "p
                     "abs_l1", "abs_l2"]  # fmt: skip
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
     # Strict: "3" is no number and 1 no truth; a spec means what it says.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Hypothesis(_Section):
+class Hypothesis(Section):
     """What the experiment is to show."""
 
     text: Annotated[str, Field(min_length=1, max_length=4_000, description="the claim, in words")]
@@ -42,7 +42,7 @@ class Hypothesis(_Section):
     ] = None
 
 
-class Objective(_Section):
+class Objective(Section):
     """What makes one trial better than another."""
 
     metric: Annotated[
@@ -51,14 +51,14 @@ class Objective(_Section):
     direction: Annotated[Literal["minimize", "maximize"], Field(description="which way is better")]
 
 
-class Algorithm(_Section):
+class Algorithm(Section):
     """What trains."""
 
     name: Annotated[Literal["xgboost"], Field(description="SageMaker's XGBoost")]
     version: Annotated[str, Field(max_length=16, description="of AWS's image, such as 3.2-0")]
 
 
-class Channel(_Section):
+class Channel(Section):
     """One input of the training job."""
 
     uri: Annotated[
@@ -70,7 +70,7 @@ class Channel(_Section):
     content_type: Annotated[str, Field(min_length=1, max_length=256, description="such as text/csv")]
 
 
-class Resources(_Section):
+class Resources(Section):
     """The machines of one training job."""
 
     instance_type: Annotated[str, Field(max_length=32, description="such as ml.m5.large")] = "ml.m5.large"
@@ -79,7 +79,7 @@ class Resources(_Section):
     max_runtime: Annotated[Seconds, Field(description="of one job; SageMaker stops it then")] = 86_400
 
 
-class Collection(_Section):
+class Collection(Section):
     """What of one tensor collection is saved, in the terms of Debugger's CollectionConfiguration."""
 
     save_interval: Annotated[int | None, Field(ge=1, description="save every so many steps")] = None
@@ -91,7 +91,7 @@ class Collection(_Section):
     save_raw_tensor: Annotated[bool | None, Field(description="beside reductions, the tensor whole")] = None
 
 
-class RuleUse(_Section):
+class RuleUse(Section):
     """One rule that watches every job of the experiment: `rule`, or `when`, or `source` and `class`."""
 
     rule: Annotated[
@@ -129,7 +129,7 @@ class RuleUse(_Section):
         return {**self.parameters, **({"expression": self.when} if self.when is not None else {})}
 
 
-class Limits(_Section):
+class Limits(Section):
     """How much of the account one experiment may take."""
 
     parallel_jobs: Annotated[int, Field(ge=1, le=1_000, description="training jobs at one time")] = 4
@@ -140,7 +140,7 @@ def _as_hypothesis(value: Any) -> Any:
     return {"text": value} if isinstance(value, str) else value
 
 
-class ExperimentSpec(_Section):
+class ExperimentSpec(Section):
     """An experiment: what is trained, over which grid, and how it is watched."""
 
     name: Annotated[ExperimentName, Field(description="letters, digits and hyphens; the experiment's identity")]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gridwatch.rules.catalogue import create_rule, rule_names
 from gridwatch.rules.errors import RuleConfigurationError
-from gridwatch.spec.model import ExperimentSpec, RuleUse
+from gridwatch.spec.model import RuleUse
 from gridwatch.spec.problems import Path, Problem, did_you_mean, enumerated, shown
 from gridwatch.spec.rule_source import ALLOWED, source_problem
 
 
-def check_rules(spec: ExperimentSpec) -> Iterator[Problem]:
+def check_rules(rules: Sequence[RuleUse]) -> Iterator[Problem]:
     """Every problem of the rules, each by itself and their names."""
     names: dict[str, int] = {}
-    for index, use in enumerate(spec.rules):
+    for index, use in enumerate(rules):
         if use.title in names:
             advice = "give each a name of its own"
             message = f"rules[{names[use.title]}] has the same name {shown(use.title)}"

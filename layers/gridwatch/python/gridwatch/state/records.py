@@ -127,6 +127,7 @@ class JobRecord:
     objective_direction: str  # "minimize" | "maximize"
     log_metrics: tuple[LogMetric, ...] = ()
     tensors_uri: str | None = None
+    watched: bool = False  # not launched by Gridwatch: its owner asked for it by a tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

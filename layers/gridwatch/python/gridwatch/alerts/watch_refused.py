@@ -1,0 +1,27 @@
+"""The alert about a job whose owner asks for a rule set that cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from gridwatch.alerts.content import Alert, Fact, Severity, record
+from gridwatch.state.records import AlertRecord
+
+KIND = "watch_refused"
+
+
+def watch_refused(*, job_name: str, rule_set: str, version: str, problems: Sequence[str], now: datetime) -> AlertRecord:
+    """One alert per rule set and version, whichever job met it first. `problems` are lines for people."""
+    alert = Alert(
+        kind=KIND,
+        severity=Severity.CRITICAL,
+        title=f"Training job {job_name} is not watched: rule set {rule_set}",
+        summary=(
+            f"The training job {job_name} carries the tag gridwatch:watch = {rule_set}, but this rule set cannot be "
+            "used. Jobs that ask for it are not watched until it is put right."
+        ),
+        facts=(Fact("Rule set", rule_set), Fact("Version", version or "none"), Fact("Job", job_name)),
+        details=tuple(problems),
+    )
+    return record(alert, about=(rule_set, version), experiment=None, now=now)
