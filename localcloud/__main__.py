@@ -3,11 +3,16 @@
 import argparse
 import ipaddress
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from localcloud.sagemaker.images import ImageMapError
+from localcloud.sagemaker.limits import ALL_TRAINING, EACH, Limits
 from localcloud.sagemaker.platform import JobSettings
 from localcloud.server import ServerSettings, run
+
+N = TypeVar("N", int, float)
 
 
 def main() -> int:
@@ -28,6 +33,7 @@ def main() -> int:
         follow_stdin=options.follow_stdin,
         workers_per_function=options.workers_per_function,
         jobs=jobs,
+        limits=_limits(options),
     )
     if settings.state_dir:
         settings.state_dir.mkdir(parents=True, exist_ok=True)
@@ -63,7 +69,58 @@ def _parser() -> argparse.ArgumentParser:
         "--stop-grace", type=float, default=defaults.stop_grace, help="seconds between SIGTERM and SIGKILL"
     )
     parser.add_argument("--keep-folders", action="store_true", help="keep the jobs' folders for a look")
+    _add_limits(parser)
     return parser
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    limits = parser.add_argument_group("limits of the account; without these options there are none")
+    limits.add_argument(
+        "--rate", action="append", default=[], type=_named(float), metavar="[OPERATION=]N",
+        help="calls of SageMaker a second, of each operation or of one; beyond: ThrottlingException",
+    )  # fmt: skip
+    limits.add_argument("--burst", type=int, default=1, help="calls that may come at once under --rate")
+    limits.add_argument(
+        "--throttle", type=_share, default=0.0, metavar="SHARE", help="calls throttled by chance, 0 to 1"
+    )
+    limits.add_argument(
+        "--quota", action="append", default=[], type=_named(int), metavar="[TYPE=]N",
+        help="instances of all training jobs, of one instance type, or of all processing jobs (processing=N); "
+        "beyond: ResourceLimitExceeded",
+    )  # fmt: skip
+    limits.add_argument(
+        "--capacity-failures", type=_share, default=0.0, metavar="SHARE",
+        help="training jobs that fail for lack of capacity, 0 to 1",
+    )  # fmt: skip
+    limits.add_argument("--search-lag", type=float, default=0.0, metavar="SECONDS", help="how late Search knows")
+
+
+def _limits(options: argparse.Namespace) -> Limits:
+    return Limits(
+        rates={operation or EACH: rate for operation, rate in options.rate},
+        burst=options.burst,
+        throttled=options.throttle,
+        quotas={what or ALL_TRAINING: count for what, count in options.quota},
+        capacity_failures=options.capacity_failures,
+        search_lag=options.search_lag,
+    )
+
+
+def _named(kind: Callable[[str], N]) -> Callable[[str], tuple[str, N]]:
+    """Reads ``name=number`` or a number alone, whose name is empty."""
+
+    def read(text: str) -> tuple[str, N]:
+        name, _, number = text.rpartition("=")
+        return name, kind(number)
+
+    return read
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share: from 0 to 1")
+    return share
 
 
 def _loopback(text: str) -> str:

@@ -136,6 +136,7 @@ class RunningCloud:
             put_event=put_event,
             has_role=lambda role: gateway.role_trusts(role, "sagemaker.amazonaws.com"),
             credentials=lambda _role: gateway.session_credentials(account),
+            limits=self._settings.limits,
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from localcloud.adapter.environment import prepare_environment
 from localcloud.guard import Guard
 from localcloud.sagemaker.images import ImageMap
+from localcloud.sagemaker.limits import Limits
 from localcloud.sagemaker.platform import JobSettings
 
 
@@ -27,6 +28,7 @@ class ServerSettings:
     follow_stdin: bool = False
     workers_per_function: int = 2
     jobs: JobSettings = field(default_factory=JobSettings)
+    limits: Limits = field(default_factory=Limits)
 
 
 def run(settings: ServerSettings) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,6 +34,14 @@ class DeployedCloud:
     outputs: Mapping[str, str]
 
 
+def _limit(metavar: str, text: str) -> Any:
+    return typer.Option(metavar=metavar, help=text)
+
+
+def _share(text: str) -> Any:
+    return typer.Option(metavar="SHARE", help=text, min=0.0, max=1.0)
+
+
 @app.callback()
 def root() -> None:
     """The embedded cloud on this machine."""
@@ -42,14 +50,27 @@ def root() -> None:
 @app.command("up")
 def up(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 4566,
+    *,
+    rate: Annotated[
+        list[str] | None, _limit("[OPERATION=]N", "Calls of SageMaker a second; beyond: throttled.")
+    ] = None,
+    burst: Annotated[int, typer.Option(help="Calls that may come at once under --rate.", min=1)] = 1,
+    quota: Annotated[list[str] | None, _limit("[TYPE=]N", "Instances in use; beyond: ResourceLimitExceeded.")] = None,
+    throttle: Annotated[float, _share("Calls throttled by chance, 0 to 1.")] = 0.0,
+    capacity_failures: Annotated[float, _share("Jobs that fail for lack of capacity, 0 to 1.")] = 0.0,
 ) -> None:
-    """Start the embedded cloud, deploy Gridwatch into it and stay. Prints what points any AWS client at it."""
+    """Start the embedded cloud, deploy Gridwatch into it and stay. Prints what points any AWS client at it.
+
+    The account has no limits but those that are asked for (docs/localcloud.md).
+    """
+    limits = [f"--rate={each}" for each in rate or []] + [f"--quota={each}" for each in quota or []]
+    limits += [f"--burst={burst}", f"--throttle={throttle}", f"--capacity-failures={capacity_failures}"]
     said = console(stderr=True)
     with interrupted_by_termination():
         said.print("synthesizing the template …")
         assembly, _ = synthesized(project_root())
         said.print("starting the embedded cloud …")
-        with started(port) as local:
+        with started(port, limits) as local:
             outputs = deploy(assembly, local)
             cloud = running(local)
             with remembered(cloud, state_file()):
@@ -59,12 +80,14 @@ def up(
 
 
 @contextmanager
-def started(port: int = 0) -> Iterator[LocalCloud]:
-    """A local cloud while the block runs. Raises CliError when it does not start."""
+def started(port: int = 0, options: Sequence[str] = ()) -> Iterator[LocalCloud]:
+    """A local cloud while the block runs; `options` as its own command takes them. Raises CliError when it does not
+    start.
+    """
     from localcloud import LocalCloud, LocalCloudError  # noqa: PLC0415  only these commands need it
 
     try:
-        local = LocalCloud.start(port=port)
+        local = LocalCloud.start(port=port, options=options)
     except LocalCloudError as error:
         raise CliError(str(error)) from error
     with local:

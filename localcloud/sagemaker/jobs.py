@@ -11,6 +11,7 @@ from localcloud import clock
 from localcloud.sagemaker import logs, storage
 from localcloud.sagemaker.images import Image
 from localcloud.sagemaker.layout import Layout, lay_out
+from localcloud.sagemaker.limits import NO_CAPACITY
 from localcloud.sagemaker.metrics import LogMetrics
 from localcloud.sagemaker.platform import Platform
 from localcloud.sagemaker.process import JobProcess
@@ -79,6 +80,9 @@ class JobRunner:
     def _stages(self) -> None:
         settings = self._platform.settings
         self._pause(settings.starting_delay)
+        if self._platform.limits.lacks_capacity(self._job.name):
+            self._fail(NO_CAPACITY)
+            return
         self._enter("Downloading")
         self._s3 = self._platform.client("s3")
         layout = lay_out(self._job.request, self._base)

@@ -1,11 +1,12 @@
 """What jobs need from the cloud around them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from localcloud.guard import Guard
+from localcloud.sagemaker.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Platform:
     put_event: Callable[[Mapping[str, Any]], None]
     has_role: Callable[[str], bool]
     credentials: Callable[[str], Mapping[str, str]]
+    limits: Limits = field(default_factory=Limits)
 
     def arn(self, resource: str) -> str:
         """The ARN of one of SageMaker's resources here."""

@@ -8,11 +8,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from localcloud import clock
 from localcloud.sagemaker import events
 from localcloud.sagemaker.entities import EntityStore
 from localcloud.sagemaker.errors import ServiceError, not_found, validation_error
 from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import ImageMap
+from localcloud.sagemaker.limits import Throttle
 from localcloud.sagemaker.platform import Platform
 from localcloud.sagemaker.records import TrainingJob, describe
 from localcloud.sagemaker.search import search
@@ -36,7 +38,9 @@ class RegionalSageMaker:
     """The operations of one account and region."""
 
     def __init__(self, images: ImageMap, platform: Platform) -> None:
-        self._jobs = JobStore(lambda job: platform.put_event(events.state_change(job)))
+        self._search_lag = platform.limits.search_lag
+        self._jobs = JobStore(lambda job: platform.put_event(events.state_change(job)), kept_seconds=self._search_lag)
+        self._throttle = Throttle(platform.limits)
         self._experiments = Experiments(self._jobs, platform)
         self.training = Training(self._jobs, self._experiments, images, platform)
         self._tags = Tags(self._jobs, self._experiments.stores)
@@ -71,6 +75,7 @@ class RegionalSageMaker:
 
     def call(self, service: str, operation: str, request: Request) -> Answer:
         """Validate and perform one call. Raises ServiceError."""
+        self._throttle.check(operation)
         validate(service, operation, request)
         handler = self._operations.get(operation)
         if handler is None:
@@ -107,11 +112,12 @@ class RegionalSageMaker:
         return {"Results": [{member: record} for record in found], **token}
 
     def _job_records(self) -> Sequence[Request]:
-        return [describe(job) | {"Tags": as_list(job.tags)} for job in self._jobs.all()]
+        return [describe(job) | {"Tags": as_list(job.tags)} for job in self._jobs.as_of(self._search_lag)]
 
     def _entity_records(self, store: EntityStore) -> Sequence[Request]:
         records = []
-        for entity in store.all():
+        known = clock.now() - self._search_lag
+        for entity in (each for each in store.all() if each.created <= known):
             record = self._experiments.view(store, entity) | {"Tags": as_list(entity.tags)}
             if store is self._experiments.components:
                 record["Parents"] = self._experiments.parents(entity.name)

@@ -41,6 +41,8 @@ class Training:
             for rule in request.get("DebugRuleConfigurations", [])
         ]
         self._check_surroundings(request)
+        self._store.refuse_used(request["TrainingJobName"])
+        self._platform.limits.check_quotas(request, self._store.all())
         job = self._new_job(request)
         self._store.add(job)
         self._experiments.add_job_component(job)
