@@ -17,6 +17,7 @@ from gridwatch.failures import PermanentError
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import (
     Action,
+    AlertGate,
     AlertRecord,
     ExperimentRecord,
     JobRecord,
@@ -368,6 +369,51 @@ class TestAlerts:
         store.lease_alert("one", now=T0, until=T0 + SECOND)
         store.mark_sent(alert(sent_at=T0, message_id="m"))
         assert store.lease_alert("one", now=T0 + 9 * SECOND, until=T0 + 99 * SECOND) is None
+
+    def test_one_that_is_told_in_another_is_settled(self, store: StateStore) -> None:
+        store.add_alert(alert())
+        store.mark_sent(alert(told_in="another"))
+        assert store.unsent_alerts() == []
+        assert store.lease_alert("one", now=T0 + 99 * SECOND, until=T0 + 199 * SECOND) is None
+        assert store.add_alert(alert()) == alert(told_in="another")
+
+    def test_changed_while_it_is_leased(self, store: StateStore) -> None:
+        store.add_alert(alert())
+        store.lease_alert("one", now=T0, until=T0 + 60 * SECOND)
+        store.keep_leased(alert(sent_to={"text": "m"}), until=T0 + 90 * SECOND)
+        assert store.lease_alert("one", now=T0 + 89 * SECOND, until=T0 + 150 * SECOND) is None
+        assert store.lease_alert("one", now=T0 + 90 * SECOND, until=T0 + 150 * SECOND) == alert(sent_to={"text": "m"})
+
+
+def gate(gate_id: str = "quiet", **changes: Any) -> AlertGate:
+    return replace(AlertGate(gate_id=gate_id, opened_at=T0, closes_at=T0 + 300 * SECOND), **changes)
+
+
+class TestGates:
+    def test_kept_in_versions(self, store: StateStore) -> None:
+        assert store.get_gate("quiet") is None
+        first = store.save_gate(gate(passed=("a",)))
+        assert first == gate(passed=("a",), version=1) == store.get_gate("quiet")
+        second = store.save_gate(replace(first, collected=("b", "c")))
+        assert second.version == 2
+        assert store.get_gate("quiet") == second
+
+    def test_of_two_savers_one_wins(self, store: StateStore) -> None:
+        first = store.save_gate(gate(passed=("a",)))
+        with pytest.raises(ConflictError):
+            store.save_gate(gate(passed=("b",)))
+        second = store.save_gate(replace(first, passed=("a", "b")))
+        with pytest.raises(ConflictError):
+            store.save_gate(replace(first, collected=("c",)))
+        assert store.get_gate("quiet") == second
+
+    def test_untold_ones_by_the_time_they_close(self, store: StateStore) -> None:
+        late = store.save_gate(gate("late", collected=("a",), closes_at=T0 + 900 * SECOND))
+        soon = store.save_gate(gate("soon", collected=("b",)))
+        store.save_gate(gate("empty", passed=("c",)))
+        assert store.untold_gates() == [soon, late]
+        store.save_gate(replace(soon, told=True))
+        assert store.untold_gates() == [late]
 
 
 def test_a_large_evaluation_without_a_bucket_is_refused() -> None:

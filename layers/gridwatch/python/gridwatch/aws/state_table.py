@@ -11,9 +11,9 @@
 | ReactionRecord | `job#<job>` | `reaction#<rule name>` | | |
 | AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until sent | created_at |
 
-Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials and rule evaluations, `version` of saved
-evaluations and `stored_at`, the key in S3 of those over 100 kB, `rule` of stops, `leased_until` of alerts and of
-reactions.
+Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials and rule evaluations, `version` of gates and
+of saved evaluations, `stored_at`, the key in S3 of evaluations over 100 kB, `rule` of stops, `leased_until` of alerts
+and of reactions.
 All keys and attributes are strings; every item also has its record as JSON and `schema`, the version of this layout
 (gridwatch.aws.table says how). The index projects all attributes and is sparse: what has no place in it is not in it.
 """
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -31,6 +32,7 @@ from gridwatch.aws.table import DocumentTable, Item
 from gridwatch.failures import PermanentError
 from gridwatch.state.codec import from_json, moment_text, to_json
 from gridwatch.state.records import (
+    AlertGate,
     AlertRecord,
     ExperimentRecord,
     JobRecord,
@@ -176,17 +178,37 @@ class StateTable:
         if item is None:
             return None
         alert, seen = from_json(AlertRecord, item.document), item.attributes["leased_until"]
-        if alert.sent_at is not None or seen > moment_text(now):
+        if alert.is_settled or seen > moment_text(now):
             return None
         leased = _alert_item(alert, leased_until=moment_text(until))
         # Sending ends the lease, so one that is as it was read also says that nobody has sent it meanwhile.
         return alert if self._table.put(leased, condition="leased_until = :seen", values={":seen": seen}) else None
+
+    def keep_leased(self, alert: AlertRecord, *, until: datetime) -> None:
+        self._table.put(_alert_item(alert, leased_until=moment_text(until)))
 
     def mark_sent(self, alert: AlertRecord) -> None:
         self._table.put(_alert_item(alert))
 
     def unsent_alerts(self) -> Sequence[AlertRecord]:
         return [from_json(AlertRecord, item.document) for item in self._table.indexed("alerts#unsent")]
+
+    def get_gate(self, gate_id: str) -> AlertGate | None:
+        item = self._table.get(f"gate#{gate_id}", "gate")
+        return from_json(AlertGate, item.document) if item else None
+
+    def save_gate(self, gate: AlertGate) -> AlertGate:
+        kept = replace(gate, version=gate.version + 1)
+        untold = ("gates#untold", moment_text(gate.closes_at)) if gate.collected and not gate.told else None
+        item = _item(f"gate#{gate.gate_id}", "gate", kept, index=untold, version=str(kept.version))
+        version = {":version": str(gate.version)}
+        condition, values = ("version = :version", version) if gate.version else (_NEW, {})
+        if not self._table.put(item, condition=condition, values=values):
+            raise ConflictError(f"the gate {gate.gate_id} was changed meanwhile")
+        return kept
+
+    def untold_gates(self) -> Sequence[AlertGate]:
+        return [from_json(AlertGate, item.document) for item in self._table.indexed("gates#untold")]
 
     def _existing(self, item: Item) -> Item:
         kept = self._table.get(item.pk, item.sk)
@@ -236,7 +258,6 @@ def _reaction_item(record: ReactionRecord, leased_until: str = "") -> Item:
 
 def _alert_item(alert: AlertRecord, leased_until: str = "") -> Item:
     """The lease is empty before the first and "sent" after the last."""
-    sent = alert.sent_at is not None
-    unsent = None if sent else ("alerts#unsent", moment_text(alert.created_at))
-    lease = "sent" if sent else leased_until
+    unsent = None if alert.is_settled else ("alerts#unsent", moment_text(alert.created_at))
+    lease = "sent" if alert.is_settled else leased_until
     return _item(f"alert#{alert.alert_id}", "alert", alert, index=unsent, leased_until=lease)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from gridwatch.state.records import (
+    AlertGate,
     AlertRecord,
     ExperimentRecord,
     JobRecord,
@@ -33,6 +35,7 @@ class MemoryStore:
         self.reactions: dict[tuple[str, str], ReactionRecord] = {}
         self.alerts: dict[str, AlertRecord] = {}
         self.leases: dict[str, datetime] = {}
+        self.gates: dict[str, AlertGate] = {}
 
     def put_experiment(self, record: ExperimentRecord) -> bool:
         kept = self.experiments.get(record.name)
@@ -135,14 +138,32 @@ class MemoryStore:
     def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
         alert = self.alerts.get(alert_id)
         leased = self.leases.get(alert_id)
-        if alert is None or alert.sent_at is not None or (leased is not None and leased > now):
+        if alert is None or alert.is_settled or (leased is not None and leased > now):
             return None
         self.leases[alert_id] = until
         return alert
+
+    def keep_leased(self, alert: AlertRecord, *, until: datetime) -> None:
+        self.alerts[alert.alert_id] = alert
+        self.leases[alert.alert_id] = until
 
     def mark_sent(self, alert: AlertRecord) -> None:
         self.alerts[alert.alert_id] = alert
 
     def unsent_alerts(self) -> Sequence[AlertRecord]:
-        unsent = (alert for alert in self.alerts.values() if alert.sent_at is None)
+        unsent = (alert for alert in self.alerts.values() if not alert.is_settled)
         return sorted(unsent, key=lambda alert: alert.created_at)
+
+    def get_gate(self, gate_id: str) -> AlertGate | None:
+        return self.gates.get(gate_id)
+
+    def save_gate(self, gate: AlertGate) -> AlertGate:
+        kept = self.gates.get(gate.gate_id)
+        if (kept.version if kept else 0) != gate.version:
+            raise ConflictError(f"the gate {gate.gate_id} was changed meanwhile")
+        self.gates[gate.gate_id] = replace(gate, version=gate.version + 1)
+        return self.gates[gate.gate_id]
+
+    def untold_gates(self) -> Sequence[AlertGate]:
+        untold = (gate for gate in self.gates.values() if gate.collected and not gate.told)
+        return sorted(untold, key=lambda gate: gate.closes_at)

@@ -148,6 +148,24 @@ class RuleEvaluationRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+
+    seconds: float  # of training, on each instance
+    cost: float | None  # of all instances
+    currency: str
+    method: str  # how the remaining time was estimated, in words
+    price_per_hour: float | None
+    price_source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+
+    paused: bool
+    by: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReactionRecord:
     """What was done about one rule's issue in one job: at most one of these per (job, rule)."""
 
@@ -175,3 +193,27 @@ class AlertRecord:
     created_at: datetime
     sent_at: datetime | None = None
     message_id: str | None = None
+    trial_id: str | None = None
+    cause: str | None = None  # alerts of one cause are told together; None: on its own
+    told_in: str | None = None  # it was held back, and is told in the alert of this id
+    sent_to: Mapping[str, str] = field(default_factory=dict)  # message ids by channel, while it is being sent
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing remains to be done: it is sent, or told in another alert."""
+        return self.sent_at is not None or self.told_in is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertGate:
+    """Which alerts were let through since it opened and which were held back (gridwatch.alerts.gates); by alert id."""
+
+    gate_id: str
+    opened_at: datetime
+    closes_at: datetime
+    passed: tuple[str, ...] = ()
+    collected: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()  # of former openings
+    closed: bool = False  # nobody joins any more: what was collected is being told
+    told: bool = False
+    version: int = 0  # of the record, as read

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gridwatch.state.records import (
+    AlertGate,
     AlertRecord,
     ExperimentRecord,
     JobRecord,
@@ -141,16 +142,33 @@ class AlertStore(Protocol):
     def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
         """Take the alert for sending: nobody else gets it before `until`, unless it is sent.
 
-        None when it is sent already or somebody else's lease lasts beyond `now`, and when there is no such alert.
+        None when it is settled already or somebody else's lease lasts beyond `now`, and when there is no such alert.
         """
         ...
 
+    def keep_leased(self, alert: AlertRecord, *, until: datetime) -> None:
+        """Replace an alert that is leased to the caller, which keeps it `until` then."""
+        ...
+
     def mark_sent(self, alert: AlertRecord) -> None:
-        """Replace the alert by one with `sent_at` and `message_id`."""
+        """Replace the alert by one that is settled: with `sent_at` and `message_id`, or `told_in` another."""
         ...
 
     def unsent_alerts(self) -> Sequence[AlertRecord]:
-        """Alerts without `sent_at`, oldest first. Eventually consistent."""
+        """Alerts that are not settled, oldest first. Eventually consistent."""
+        ...
+
+    def get_gate(self, gate_id: str) -> AlertGate | None: ...
+
+    def save_gate(self, gate: AlertGate) -> AlertGate:
+        """Keep the gate as the next version of the one that was read; ConflictError when another is stored.
+
+        `version` 0 is of a gate that was not there. Returns the gate as it is kept now.
+        """
+        ...
+
+    def untold_gates(self) -> Sequence[AlertGate]:
+        """Gates that have collected alerts and are not told, by `closes_at`. Eventually consistent."""
         ...
 
 
