@@ -9,7 +9,8 @@
 | RuleEvaluationRecord | `job#<job>` | `rule#<rule name>` | `findings#open` until closed | updated_at |
 | the rule that stops | `job#<job>` | `stop` | | |
 | ReactionRecord | `job#<job>` | `reaction#<rule name>` | | |
-| AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until sent | created_at |
+| AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until settled | created_at |
+| AlertGate | `gate#<id>` | `gate` | `gates#untold` while it holds alerts back | closes_at |
 
 Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials and rule evaluations, `version` of gates and
 of saved evaluations, `stored_at`, the key in S3 of evaluations over 100 kB, `rule` of stops, `leased_until` of alerts

@@ -148,24 +148,6 @@ class RuleEvaluationRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-
-    seconds: float  # of training, on each instance
-    cost: float | None  # of all instances
-    currency: str
-    method: str  # how the remaining time was estimated, in words
-    price_per_hour: float | None
-    price_source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-
-    paused: bool
-    by: str
-    reason: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReactionRecord:
     """What was done about one rule's issue in one job: at most one of these per (job, rule)."""
 
