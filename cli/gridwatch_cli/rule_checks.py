@@ -56,14 +56,15 @@ def check_tensors(
 def _judge_unfinished(
     configuration: RuleConfiguration, saved: Mapping[str, Any], reader: Any, clock: Clock
 ) -> RuleEvaluation:
-    """A folder without end marker (SageMaker's hook writes none): judged as if the job were over, unless its last files
-    are only half there, which is no damage while a job runs.
+    """A folder without end marker (SageMaker's hook writes none): judged as if the job were over, unless its last step
+    is only half there, which is no damage while a job runs. A former step that is not whole is damage.
     """
     evaluation = Evaluation.restore([configuration], saved)
     evaluation.advance(reader, now=clock.now(), ended=True)
     found = evaluation.statuses[configuration.name]
-    if found.status is RuleStatus.ERROR and found.details.startswith("CorruptTensorError"):
-        step = saved["cursor"]["step"]
+    step = saved["cursor"]["step"]
+    is_damaged = found.status is RuleStatus.ERROR and found.details.startswith("CorruptTensorError")
+    if is_damaged and step >= 0 and reader.saved_after(step) == 1:
         return RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, f"judged up to step {step}; after it: {found.details}")
     return found
 

@@ -22,6 +22,7 @@ from gridwatch_cli.settings import Environment, child_environment
 
 if TYPE_CHECKING:
     from gridwatch.rules.rule import Rule
+    from gridwatch.tensors.source import TensorSource
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -84,8 +85,8 @@ def _check(
     path = tensors_in(path, cloud)
     source = open_location(path, cloud)
     profiler = ":" not in rule and is_profiler_rule(rule, parameters)
-    if not (follow or profiler or source.keys("index/", limit=1) or source.keys("collections/", limit=1)):
-        raise FileNotFoundError(f"there are no tensors in {path}")
+    if not (follow or profiler):
+        _require_tensors(source, path)
     if ":" in rule:
         from gridwatch.rules.custom.runner import CustomRule  # noqa: PLC0415  as above
 
@@ -96,6 +97,16 @@ def _check(
     if profiler:
         return check_profile(source, configuration)
     return check_tensors(source, opener(cloud), configuration, clock, following)
+
+
+def _require_tensors(source: TensorSource, path: str) -> None:
+    """Of a job that saved nothing its hook's collections are there all the same."""
+    if source.keys("index/", limit=1):
+        return
+    if source.keys("events/", limit=1):
+        raise FileNotFoundError(f"{path} is damaged: it has events files but no index")
+    if not source.keys("collections/", limit=1):
+        raise FileNotFoundError(f"there are no tensors in {path}")
 
 
 def _environment(path: str) -> dict[str, str]:

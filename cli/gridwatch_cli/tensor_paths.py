@@ -11,8 +11,8 @@ _OUTPUT = "debug-output"
 
 
 def opener(cloud: Cloud) -> Callable[[str], TensorSource]:
-    """Opens a location. What it gives raises FileNotFoundError for a folder that is not there."""
-    return lambda location: open_location(location, cloud)
+    """Opens another job's tensors. What it gives raises FileNotFoundError for a folder that is not there."""
+    return lambda location: open_location(tensors_in(location, cloud), cloud)
 
 
 def open_location(location: str, cloud: Cloud) -> TensorSource:

@@ -89,6 +89,46 @@ def test_a_job_still_being_written_is_judged_as_far_as_it_is_there(gridwatch: An
     assert gridwatch("rules", "check", str(folder), "--rule", "MetricNonFinite")[0] == 2
 
 
+def _cut(folder: Path, key: str) -> None:
+    (folder / key).write_bytes((folder / key).read_bytes()[:-30])
+
+
+@pytest.mark.parametrize(
+    ("damage", "details"),
+    [
+        (lambda folder: _cut(folder, "index/000000000/000000000004_worker_0.json"), "000000000004_worker_0.json"),
+        (lambda folder: shutil.rmtree(folder / "events" / "000000000004"), "000000000004_worker_0.tfevents"),
+        (lambda folder: shutil.rmtree(folder / "index"), "events files but no index"),
+        (lambda folder: shutil.rmtree(folder / "collections"), "no collections file"),
+        (
+            lambda folder: _cut(folder, "collections/000000000/worker_0_collections.json"),
+            "a collections file ends early",
+        ),
+    ],
+    ids=["an index cut off", "events missing", "no index", "no collections", "collections cut off"],
+)
+@pytest.mark.parametrize("over", [True, False])
+def test_damage_is_an_error_and_never_no_issue(
+    gridwatch: Any, tmp_path: Path, damage: Any, details: str, over: bool
+) -> None:
+    shutil.copytree(BOOSTING, tmp_path / "job")
+    if not over:
+        (tmp_path / "job" / "training_job_end.ts").unlink()
+    damage(tmp_path / "job")
+    code, printed = gridwatch("rules", "check", str(tmp_path / "job"), "--rule", "MetricNonFinite", "--json")
+    assert (code, json.loads(printed)["status"]) == (2, "Error")
+    assert details in json.loads(printed)["details"]
+
+
+def test_a_job_compared_with_one_that_saved_nothing_is_an_error(gridwatch: Any, tmp_path: Path) -> None:
+    compare = ["rules", "check", BOOSTING, "--rule", "SimilarAcrossRuns", "--json", "-p"]
+    code, printed = gridwatch(*compare, f"other_trials={tmp_path}")
+    assert code == 2
+    assert "there are no tensors in" in json.loads(printed)["details"]
+    shutil.copytree(BOOSTING, tmp_path / "debug-output")
+    assert gridwatch(*compare, f"other_trials={tmp_path}")[0] == 0
+
+
 def test_rules_are_listed_with_their_parameters(gridwatch: Any) -> None:
     code, printed = gridwatch("rules", "list", "--json")
     listed = {rule["name"]: rule for rule in json.loads(printed)}

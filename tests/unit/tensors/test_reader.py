@@ -12,7 +12,7 @@ import pytest
 from gridwatch.tensors.errors import CorruptTensorError, TensorUnavailableError
 from gridwatch.tensors.modes import Mode
 from gridwatch.tensors.reader import Cursor, TensorReader
-from gridwatch.tensors.source import LocalSource
+from gridwatch.tensors.source import ByteRange, LocalSource
 from tests.tensor_folder import MemorySource, TensorFolder
 
 DATA = Path(__file__).parents[2] / "data" / "tensors"
@@ -189,6 +189,14 @@ def test_a_file_cut_when_the_job_is_over_is_damaged() -> None:
         b'{"meta": {"mode": "NIGHT", "mode_step": 1}}',
         b"\xff\xfe\x00a",
         b"null",
+        b'{"meta": {"mode": "GLOBAL", "mode_step": 1, "event_file_name": "events/1"}}',
+        b'{"meta": {"mode": "GLOBAL", "mode_step": 1, "event_file_name": "a\\u0000b"}, "tensor_payload": []}',
+        pytest.param(b"[" * 100_000, id="nested"),
+        pytest.param(
+            b'{"meta": {"mode": "GLOBAL", "mode_step": 1, "event_file_name": "events/1"}, "tensor_payload": '
+            b'[{"tensorname": "loss", "start_idx": 1' + b"0" * 30 + b', "length": 90}]}',
+            id="beyond every file",
+        ),
     ],
 )
 def test_a_corrupt_index_file_is_an_error_that_names_it(content: bytes) -> None:
@@ -221,6 +229,12 @@ def test_bytes_that_are_missing_or_damaged_are_told_from_each_other() -> None:
         reader.value(saved, "other")
 
 
+def test_a_folder_where_a_file_should_be_is_told_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "events" / "1").mkdir(parents=True)
+    with pytest.raises(OSError, match="events/1"):
+        LocalSource(tmp_path).read([ByteRange("events/1")])
+
+
 def test_a_step_saved_under_another_name_than_indexed_is_damage() -> None:
     folder = TensorFolder()
     folder.save(0, {"loss": [1.0]})
@@ -251,9 +265,10 @@ def test_collections_half_written_are_waited_for_and_damaged_ones_told() -> None
         source = folder.source()
         source.objects[key] = whole[:length]
         assert list(TensorReader(source).new_steps(Cursor())) == [], length
-    source.objects[key] = whole.replace(b":", b";")
-    with pytest.raises(CorruptTensorError, match=key):
-        list(TensorReader(source).new_steps(Cursor()))
+    for content, ended in ((whole.replace(b":", b";"), False), (b"[" * 100_000, False), (b"", True)):
+        source.objects[key] = content
+        with pytest.raises(CorruptTensorError, match=key):
+            list(TensorReader(source).new_steps(Cursor(), ended=ended))
 
 
 def test_the_end_marker_is_seen() -> None:

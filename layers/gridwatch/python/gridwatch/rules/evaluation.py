@@ -216,7 +216,11 @@ class Evaluation:
             except Exception as error:  # noqa: BLE001 - as above
                 self._fail(name, error)
         for name in self._active():
-            blind = name not in self._sighted and self._rules[name].required.names_any
+            required = self._rules[name].required
+            blind = name not in self._sighted and required.names_any
+            if blind and required.collections and self._cursor.step >= 0 and reader.collections().missing:
+                self._fail(name, CorruptTensorError("collections/", "steps were saved, but no collections file"))
+                continue
             details = "none of the tensors that this rule looks at was saved" if blind else ""
             self._statuses[name] = RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, details)
 

@@ -62,6 +62,12 @@ class SimilarAcrossRuns(Rule):
                     )
         return None
 
+    def finish(self, view: StepView | None) -> Finding | None:
+        for other in self.parameters.other_trials if view is not None else ():
+            if view.reader.other(other).is_empty():
+                raise ValueError(f"there are no tensors in {other}, so nothing was compared")
+        return None
+
     def _is_issue(self, mine: NDArray[Any], theirs: NDArray[Any]) -> bool:
         import numpy as np
 

@@ -25,10 +25,13 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Collections:
-    """All collections of a job, from all its workers' files together, and how many workers it has."""
+    """All collections of a job, from all its workers' files together, and how many workers it has. `missing`: no such
+    file is there.
+    """
 
     by_name: Mapping[str, Collection] = field(default_factory=dict)
     workers: int = 1
+    missing: bool = False
 
     def has(self, collection: str, name: str) -> bool:
         found = self.by_name.get(collection)
@@ -54,7 +57,7 @@ def parse_collections(files: Iterable[tuple[str, bytes]]) -> Collections | None:
             if ends_early(error):
                 return None
             raise CorruptTensorError(key, f"not JSON ({error})") from error
-        except (KeyError, TypeError, AttributeError, ValueError, re.error) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError, re.error) as error:
             raise CorruptTensorError(key, f"not a collections file ({type(error).__name__}: {error})") from error
     return Collections(
         {name: Collection(frozenset(names[name]), tuple(patterns[name].values())) for name in names}, workers

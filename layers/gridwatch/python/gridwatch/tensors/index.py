@@ -13,6 +13,7 @@ from gridwatch.tensors.partial import ends_early
 from gridwatch.tensors.source import ByteRange
 
 _LARGEST = 2**31 - 1  # bytes of a protocol buffer
+_FARTHEST = 2**53  # no store holds a larger file
 REDUCTIONS_PREFIX = "smdebug/reductions/"
 
 ReductionName: TypeAlias = tuple[str, bool]  # ("mean", True) is the mean of the absolute values
@@ -49,20 +50,20 @@ def parse_index(key: str, step: int, worker: str, data: bytes) -> list[WorkerSte
         if error.reason == "unexpected end of data":
             return None
         raise CorruptTensorError(key, f"not text ({error})") from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise CorruptTensorError(key, f"not an index object ({type(error).__name__}: {error})") from error
 
 
 def _worker_step(step: int, worker: str, document: Mapping[str, Any]) -> WorkerStep:
     meta = document["meta"]
     events = meta.get("event_file_name", "")
-    if events.startswith("/") or ".." in events:
+    if events.startswith("/") or ".." in events or "\0" in events:
         raise ValueError(f"the events file {events!r} lies outside of the folder")
     tensors: dict[str, ByteRange] = {}
     reductions: dict[str, dict[ReductionName, ByteRange]] = {}
-    for entry in document.get("tensor_payload") or ():
+    for entry in document["tensor_payload"]:
         name, start, length = entry["tensorname"], entry["start_idx"], entry["length"]
-        if type(start) is not int or type(length) is not int or start < 0 or not 0 < length <= _LARGEST:
+        if type(start) is not int or type(length) is not int or not (0 <= start < _FARTHEST and 0 < length <= _LARGEST):
             raise ValueError(f"{name!r} lies at {start!r}, {length!r} bytes long")
         place = ByteRange(events, start, length)
         if REDUCTIONS_PREFIX in name:

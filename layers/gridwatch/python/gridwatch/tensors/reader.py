@@ -61,6 +61,15 @@ class TensorReader:
         """Whether the end marker is there. SageMaker writes it; elsewhere the hook or the runner does."""
         return layout.END_MARKER in self._source.keys(layout.END_MARKER, limit=1)
 
+    def is_empty(self) -> bool:
+        """Whether no step was saved."""
+        return not self._source.keys(layout.INDEX_PREFIX, limit=1)
+
+    def saved_after(self, step: int) -> int:
+        """How many steps have index objects after this one, whole or not, of those on the next page."""
+        keys = self._source.keys(layout.INDEX_PREFIX, layout.index_key_after(step), limit=_PAGE)
+        return len({parsed[0] for key in keys if (parsed := layout.parse_index_key(key))})
+
     def new_steps(self, cursor: Cursor, *, ended: bool = False) -> Iterator[SavedStep]:
         """The steps after the cursor that are final, in increasing order, each once.
 
@@ -92,15 +101,15 @@ class TensorReader:
 
     def collections(self) -> Collections:
         """The job's collections as read by the last `new_steps`; empty before any were written."""
-        return self._collections or self.read_collections() or Collections()
+        return self._collections or self.read_collections() or Collections(missing=True)
 
     def read_collections(self, known: Sequence[str] = (), *, ended: bool = False) -> Collections | None:
         """Reads the collections again (hooks rewrite them when new tensors appear); None while there are none yet."""
         keys = tuple(known) or tuple(filter(layout.is_collections_key, self._source.keys(layout.COLLECTIONS_PREFIX)))
         contents = self._source.read([ByteRange(key) for key in keys])
-        files = [(key, content) for key, content in zip(keys, contents, strict=True) if content]
+        files = [(key, content) for key, content in zip(keys, contents, strict=True) if content is not None]
         if not files:
-            return Collections() if ended else None
+            return Collections(missing=True) if ended else None
         found = parse_collections(files)
         if found is None and ended:
             raise CorruptTensorError(files[0][0], "a collections file ends early, and the job is over")

@@ -81,6 +81,8 @@ def _read(path: str, start: int, length: int | None) -> bytes | None:
     try:
         wanted = os.fstat(descriptor).st_size - start if length is None else length
         return _pread(descriptor, wanted, start)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error  # a descriptor has no name to tell
     finally:
         os.close(descriptor)
 
