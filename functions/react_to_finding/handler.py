@@ -12,12 +12,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.clients import client
+from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.training_service import SageMakerTraining
 from gridwatch.clock import SystemClock
 from gridwatch.events.rule_status import rule_statuses
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
+from gridwatch.failures import PermanentError
+from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from gridwatch.verdicts.decision import Response
 from react_to_finding.reacting import Reactor
@@ -28,6 +31,7 @@ metrics = Metrics(namespace="Gridwatch", service="react_to_finding")
 
 _METRICS = {
     Response.STOP: "ReactionStop",
+    Response.WOULD_STOP: "ReactionWouldStop",
     Response.ALERT: "ReactionAlert",
     Response.RECORD: "ReactionRecord",
     Response.IGNORE: "ReactionIgnore",
@@ -86,7 +90,19 @@ def _reactor(context: LambdaContext) -> Reactor:
         artifacts_bucket=settings.artifacts_bucket,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
         jitter=lambda longest: random.uniform(0, longest),  # noqa: S311 - spreads calls, guards nothing
+        prices=_prices,
     )
+
+
+@cache
+def _prices() -> PriceTable:
+    """Read when the first stop is decided, and kept for as long as this instance of the function lives."""
+    try:
+        replaced = read_price_table(_settings().experiments_bucket)
+    except (PriceTableError, PermanentError) as error:
+        logger.error("the deployment's prices cannot be used, the package's are", reason=str(error))
+        replaced = None
+    return replaced or PriceTable.built_in()
 
 
 @cache

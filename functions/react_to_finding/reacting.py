@@ -21,13 +21,25 @@ from gridwatch.clock import Clock
 from gridwatch.events.rule_status import JobRuleStatuses, RuleReport
 from gridwatch.failures import NotFoundError, PermanentError, ThrottledError
 from gridwatch.launch.ports import JobDescription, TrainingService
-from gridwatch.state.records import JobRecord, ReactionRecord, RuleEvaluationRecord, TrialState
+from gridwatch.launch.watching import WATCH_TAG
+from gridwatch.savings.estimate import RunningJob, estimate
+from gridwatch.savings.prices import PriceTable
+from gridwatch.state.records import (
+    Action,
+    JobRecord,
+    ReactionRecord,
+    RuleEvaluationRecord,
+    RulePolicy,
+    SavingsRecord,
+    TrialState,
+)
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.storage.layout import s3_uri, tensor_prefix
-from gridwatch.verdicts.decision import Decision, Response, decide
+from gridwatch.verdicts.decision import FREE, WITHDRAWN, Decision, Response, Restraint, decide
 from gridwatch.verdicts.status import RuleStatus
 
 STOPPED_BY = "gridwatch:stopped-by"
+PROTECT_TAG = "gridwatch:protect"  # on a training job: it is never stopped, unless the value is "false"
 MAX_CONFLICTS = 5
 LEASE = timedelta(seconds=90)  # longer than an invocation lasts, shorter than a message stays away
 IN_OTHER_HANDS = "in the hands of another invocation"
@@ -52,11 +64,27 @@ class StopOutcome(StrEnum):
     STOPPED = "the training job is stopped"
     OVER = "already over"
     GONE = "the training job is no longer there"
+    PAUSED = "not stopped: stopping was paused meanwhile"
 
     @property
     def is_ours(self) -> bool:
         """Whether the job stops because of the reaction: it ran when that was decided."""
         return self in (StopOutcome.REQUESTED, StopOutcome.STOPPING, StopOutcome.STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The job as SageMaker shows it: no description when it is gone, or when its owner has withdrawn it from us."""
+
+    description: JobDescription | None
+    watched: bool
+    withdrawn: bool = False
+
+    @property
+    def status(self) -> str | None:
+        if self.withdrawn:
+            return WITHDRAWN
+        return self.description.status if self.description else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +108,7 @@ class Reactor:
     artifacts_bucket: str
     seconds_left: Callable[[], float]
     jitter: Callable[[float], float]
+    prices: Callable[[], PriceTable] = PriceTable.built_in
 
     def react(self, statuses: JobRuleStatuses) -> Sequence[Reaction]:
         """Doing it again changes nothing. Raises GridwatchError or ConflictError: the event must come again."""
@@ -101,12 +130,12 @@ class Reactor:
         if not pending:
             return []
         # SageMaker's events come late and out of order: what the job does now, only SageMaker knows.
-        description = self._described(job.job_name)
-        return [self._react(job, report, description) for report in pending]
+        seen = self._seen(job)
+        return [self._react(job, report, seen) for report in pending]
 
-    def _react(self, job: JobRecord, report: RuleReport, description: JobDescription | None) -> Reaction:
-        now = self.clock.now()
-        decided = self._decided(job, report, description)
+    def _react(self, job: JobRecord, report: RuleReport, seen: Seen) -> Reaction:
+        now, description = self.clock.now(), seen.description
+        decided = self._decided(job, report, seen)
         claimed = self.store.claim_reaction(decided, until=now + LEASE)
         response = Response(claimed.action)
         if claimed is not decided and not self.store.lease_reaction(claimed, now=now, until=now + LEASE):
@@ -115,7 +144,7 @@ class Reactor:
         outcome: str = "recorded"
         if response is Response.STOP:
             outcome = self._stop(job, report, description)
-        elif response is Response.ALERT:
+        elif response in (Response.ALERT, Response.WOULD_STOP):
             outcome = "not stopped"
         alert_id = self._ask(job, report, claimed, outcome, description) if response.tells_people else None
         now = self.clock.now()
@@ -135,14 +164,16 @@ class Reactor:
             )
             self.store.put_rule_evaluation(record)
 
-    def _decided(self, job: JobRecord, report: RuleReport, description: JobDescription | None) -> ReactionRecord:
-        policies = {policy.name: policy.on_issue for policy in job.policies}
-        status = description.status if description else None
-        decision = decide(status, report.status, policies.get(report.rule_name))
+    def _decided(self, job: JobRecord, report: RuleReport, seen: Seen) -> ReactionRecord:
+        policies = {policy.name: policy for policy in job.policies}
+        policy = policies.get(report.rule_name)
+        on_issue = policy.on_issue if policy else None
+        decision = decide(seen.status, report.status, on_issue, self._restraint(seen, policy))
         if decision.response is Response.STOP:
             first = self.store.claim_stop(job.job_name, report.rule_name)
             if first != report.rule_name:
                 decision = Decision(Response.ALERT, f"the rule {first} stops the training job already")
+        spares = decision.response in (Response.STOP, Response.WOULD_STOP)
         return ReactionRecord(
             job_name=job.job_name,
             rule_name=report.rule_name,
@@ -154,7 +185,40 @@ class Reactor:
             alert_id=None,
             finding=report.finding,
             decided_at=self.clock.now(),
+            savings=self._savings(job, report, seen.description) if spares else None,
         )
+
+    def _restraint(self, seen: Seen, policy: RulePolicy | None) -> Restraint:
+        """What keeps a stop from being made. Looked up for rules that stop, and at this moment."""
+        if policy is None or policy.on_issue is not Action.STOP or seen.description is None:
+            return FREE
+        tags = self.training.job_tags(seen.description.arn)
+        return Restraint(
+            withdrawn=seen.watched and WATCH_TAG not in tags,
+            job_protected=tags.get(PROTECT_TAG, "false").lower() != "false",
+            rule_protected=policy.protect,
+            shadow=policy.shadow,
+            paused=self._paused(),
+        )
+
+    def _paused(self) -> str | None:
+        """By whom and why all stopping is paused; None when it is not."""
+        switch = self.store.get_stopping()
+        return f"by {switch.by}: {switch.reason}" if switch is not None and switch.paused else None
+
+    def _savings(self, job: JobRecord, report: RuleReport, description: JobDescription | None) -> SavingsRecord | None:
+        if description is None:
+            return None
+        running = RunningJob(
+            started_at=description.started_at,
+            step=report.step,
+            hyperparameters=job.hyperparameters,
+            max_runtime_seconds=description.max_runtime_seconds,
+            instance_type=description.instance_type,
+            instance_count=description.instance_count,
+            siblings=self.store.list_trials(job.experiment),
+        )
+        return estimate(running, self.prices(), self.clock.now())
 
     def _stop(self, job: JobRecord, report: RuleReport, description: JobDescription | None) -> StopOutcome:
         """Stop the job and mark it wherever people look."""
@@ -175,6 +239,8 @@ class Reactor:
         if description.status != "InProgress":
             return StopOutcome.OVER
         while True:
+            if self._paused() is not None:  # since it was decided, or while this waited for its turn
+                return StopOutcome.PAUSED
             try:
                 return StopOutcome.REQUESTED if self.training.stop_job(job_name) else StopOutcome.OVER
             except NotFoundError:
@@ -222,14 +288,20 @@ class Reactor:
                 decision=Decision(Response(claimed.action), claimed.reason),
                 outcome=outcome,
                 stopped=isinstance(outcome, StopOutcome) and outcome.is_ours,
+                savings=claimed.savings,
             ),
-            tensors_uri=s3_uri(self.artifacts_bucket, tensor_prefix(job.job_name)),
+            tensors_uri=job.tensors_uri or s3_uri(self.artifacts_bucket, tensor_prefix(job.job_name)),
             now=self.clock.now(),
         )
         return self.alerts.ask(alert).alert_id
 
-    def _described(self, job_name: str) -> JobDescription | None:
+    def _seen(self, job: JobRecord) -> Seen:
         try:
-            return self.training.describe_job(job_name)
+            return Seen(self.training.describe_job(job.job_name), watched=job.watched)
         except NotFoundError:
-            return None
+            return Seen(None, watched=job.watched)
+        except PermanentError as error:
+            # Jobs of others may be seen while they carry the tag.
+            if job.watched and error.code in ("AccessDenied", "AccessDeniedException"):
+                return Seen(None, watched=True, withdrawn=True)
+            raise

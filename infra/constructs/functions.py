@@ -175,12 +175,14 @@ class Functions(Construct):
             environment={
                 "state_table": self._state.table.table_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
+                "experiments_bucket": self._storage.experiments.bucket_name,
                 "alert_queue_url": self._queues["alerts"].queue_url,
                 "name_prefix": self._prefix,
             },
             statements=[
                 may.training_jobs(_REACTING, self._prefix),
                 may.watched_jobs(_REACTING),
+                may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
                 may.use_state(self._state.table),
                 may.send(self._queues["alerts"]),
             ],

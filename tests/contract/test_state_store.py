@@ -24,6 +24,7 @@ from gridwatch.state.records import (
     ReactionRecord,
     RuleEvaluationRecord,
     RulePolicy,
+    StoppingRecord,
     TrialRecord,
     TrialState,
 )
@@ -337,6 +338,18 @@ class TestReactions:
         assert store.claim_reaction(reaction(), until=T0) == done
         store.claim_reaction(reaction(rule_name="finite"), until=T0)
         assert store.list_reactions("job") == [reaction(rule_name="finite"), done]
+
+
+class TestStopping:
+    def test_the_switch_stands_as_it_was_last_set(self, store: StateStore) -> None:
+        assert store.get_stopping() is None
+        paused = StoppingRecord(paused=True, by="ana", reason="audit", at=T0)
+        store.put_stopping(paused)
+        assert store.get_stopping() == paused
+        store.put_stopping(replace(paused, paused=False, reason="", at=T0 + SECOND))
+        kept = store.get_stopping()
+        assert kept is not None
+        assert not kept.paused
 
 
 class TestAlerts:

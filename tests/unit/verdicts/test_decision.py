@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from gridwatch.state.records import Action
-from gridwatch.verdicts.decision import Response, decide
+from gridwatch.verdicts.decision import Response, Restraint, decide
 from gridwatch.verdicts.status import RuleStatus
 
 JOB_STATUSES = ["InProgress", "Completed", "Failed", "Stopping", "Stopped", "Deleting", "SomethingNew", None]
@@ -63,3 +63,38 @@ def test_only_one_case_of_all_stops() -> None:
 
 def test_every_decision_has_a_reason() -> None:
     assert all(decide(*case).reason for case in itertools.product(JOB_STATUSES, RuleStatus, POLICIES))
+
+
+RESTRAINTS = {
+    "withdrawn": (Restraint(withdrawn=True), Response.ALERT, "the tag gridwatch:watch"),
+    "job": (Restraint(job_protected=True), Response.ALERT, "gridwatch:protect"),
+    "rule": (Restraint(rule_protected=True), Response.ALERT, "protect: true"),
+    "shadow": (Restraint(shadow=True), Response.WOULD_STOP, "shadow mode"),
+    "paused": (Restraint(paused="by ana: audit"), Response.ALERT, "stopping is paused, by ana: audit"),
+}
+
+
+@pytest.mark.parametrize("name", RESTRAINTS)
+def test_what_keeps_a_stop_from_being_made(name: str) -> None:
+    restraint, response, reason = RESTRAINTS[name]
+    decision = decide("InProgress", ISSUE, Action.STOP, restraint)
+    assert decision.response is response
+    assert reason in decision.reason
+
+
+@pytest.mark.parametrize("name", RESTRAINTS)
+def test_restraints_change_nothing_else(name: str) -> None:
+    for case in itertools.product(JOB_STATUSES, RuleStatus, POLICIES):
+        if case != ("InProgress", ISSUE, Action.STOP):
+            assert decide(*case, RESTRAINTS[name][0]) == decide(*case)
+
+
+def test_nothing_stops_under_any_restraint() -> None:
+    flags = itertools.product((False, True), repeat=4)
+    for withdrawn, job, rule, shadow in flags:
+        for paused in (None, "by ana: audit"):
+            restraint = Restraint(
+                withdrawn=withdrawn, job_protected=job, rule_protected=rule, shadow=shadow, paused=paused
+            )
+            stops = decide("InProgress", ISSUE, Action.STOP, restraint).response is Response.STOP
+            assert stops is (restraint == Restraint())

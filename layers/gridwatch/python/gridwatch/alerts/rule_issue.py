@@ -11,8 +11,9 @@ from typing import Any
 from gridwatch.alerts.content import Alert, Curve, Fact, Severity, alert_id, parameters, record
 from gridwatch.alerts.links import Link, job_links, logs_command
 from gridwatch.events.rule_status import RuleReport
-from gridwatch.state.records import AlertRecord, JobRecord
-from gridwatch.verdicts.decision import Decision
+from gridwatch.savings.estimate import in_words
+from gridwatch.state.records import AlertRecord, JobRecord, SavingsRecord
+from gridwatch.verdicts.decision import Decision, Response
 from gridwatch.verdicts.status import RuleStatus
 
 KIND = "rule_issue"
@@ -25,6 +26,11 @@ class Reacted:
     decision: Decision
     outcome: str
     stopped: bool  # whether Gridwatch has asked for the stop
+    savings: SavingsRecord | None = None  # of the stop, or of the one that shadow mode did not make
+
+    @property
+    def would_have(self) -> bool:
+        return self.decision.response is Response.WOULD_STOP
 
 
 def rule_issue_id(job_name: str, rule_name: str) -> str:
@@ -41,7 +47,7 @@ def rule_issue(
         severity=Severity.CRITICAL if report.status is RuleStatus.ERROR else Severity.WARNING,
         title=_title(job, report, reacted),
         summary=_summary(job, report, reacted),
-        facts=_facts(job, report),
+        facts=(*_facts(job, report), *_savings(reacted)),
         details=() if report.status is RuleStatus.ERROR else (_sentence(report),),
         curve=_curve(report.finding or {}),
         action=f"{reacted.decision.response}, because {reacted.decision.reason}",
@@ -56,6 +62,8 @@ def _title(job: JobRecord, report: RuleReport, reacted: Reacted) -> str:
     trial = f"{job.experiment}/{job.trial_id}"
     if report.status is RuleStatus.ERROR:
         return f"Rule {report.rule_name} failed: it does not watch {trial}"
+    if reacted.would_have:
+        return f"Would have stopped {trial}: {report.rule_name}"
     return f"Stopped {trial}: {report.rule_name}" if reacted.stopped else f"{report.rule_name} in {trial}"
 
 
@@ -65,6 +73,8 @@ def _summary(job: JobRecord, report: RuleReport, reacted: Reacted) -> str:
         return f"The rule {report.rule_name} failed and says nothing about {job.job_name} any more: {reason}"
     if reacted.stopped:
         return f"Gridwatch stopped the training job {job.job_name}."
+    if reacted.would_have:
+        return f"Gridwatch would have stopped the training job {job.job_name}, but its rule is in shadow mode."
     return f"An issue was found in the training job {job.job_name}, which Gridwatch did not stop."
 
 
@@ -88,6 +98,12 @@ def _facts(job: JobRecord, report: RuleReport) -> tuple[Fact, ...]:
         against = f", threshold {_number(threshold)}" if threshold is not None else ""
         facts.append(Fact("Observed", f"{_number(observed)}{against}"))
     return (*facts, Fact("Parameters", parameters(job.hyperparameters)))
+
+
+def _savings(reacted: Reacted) -> tuple[Fact, ...]:
+    if reacted.savings is None or not (reacted.stopped or reacted.would_have):
+        return ()
+    return (Fact("Would have saved" if reacted.would_have else "Saved", in_words(reacted.savings)),)
 
 
 def _number(value: Any) -> str:

@@ -9,6 +9,7 @@
 | RuleEvaluationRecord | `job#<job>` | `rule#<rule name>` | `findings#open` until closed | updated_at |
 | the rule that stops | `job#<job>` | `stop` | | |
 | ReactionRecord | `job#<job>` | `reaction#<rule name>` | | |
+| StoppingRecord | `stopping` | `stopping` | | |
 | AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until settled | created_at |
 | AlertGate | `gate#<id>` | `gate` | `gates#untold` while it holds alerts back | closes_at |
 
@@ -39,6 +40,7 @@ from gridwatch.state.records import (
     JobRecord,
     ReactionRecord,
     RuleEvaluationRecord,
+    StoppingRecord,
     TrialRecord,
     TrialState,
 )
@@ -163,6 +165,13 @@ class StateTable:
 
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]:
         return [from_json(ReactionRecord, item.document) for item in self._table.below(_job(job_name), "reaction#")]
+
+    def get_stopping(self) -> StoppingRecord | None:
+        item = self._table.get("stopping", "stopping")
+        return from_json(StoppingRecord, item.document) if item else None
+
+    def put_stopping(self, record: StoppingRecord) -> None:
+        self._table.put(_item("stopping", "stopping", record))
 
     def add_alert(self, alert: AlertRecord) -> AlertRecord:
         item = _alert_item(alert)

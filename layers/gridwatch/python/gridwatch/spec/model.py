@@ -26,6 +26,7 @@ TagKey = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+@-]+$", min_length
 Reduction = Literal["min", "max", "median", "mean", "std", "variance", "sum", "prod", "l1", "l2",
                     "abs_min", "abs_max", "abs_median", "abs_mean", "abs_std", "abs_variance", "abs_sum", "abs_prod",
                     "abs_l1", "abs_l2"]  # fmt: skip
+Mode = Literal["live", "shadow"]
 
 
 class Section(BaseModel):
@@ -113,6 +114,8 @@ class RuleUse(Section):
     on_issue: Annotated[
         Literal["stop", "alert", "record"], Field(description="stop the job and tell; only tell; only record")
     ] = "alert"
+    protect: Annotated[bool, Field(description="never stop a job because of this rule, whatever on_issue says")] = False
+    mode: Annotated[Mode | None, Field(description="of this rule, in place of the whole spec's")] = None
 
     @property
     def rule_class(self) -> str:
@@ -172,6 +175,7 @@ class ExperimentSpec(Section):
     rules: Annotated[list[RuleUse], Field(max_length=20, description="what watches every job")] = Field(
         default_factory=list
     )
+    mode: Annotated[Mode, Field(description="shadow: tell what would have been stopped, and stop nothing")] = "live"
     limits: Limits = Field(default_factory=Limits)
     revision: Annotated[int, Field(ge=0, le=1_000_000, description="raise it to train every point once more")] = 0
     priority: Annotated[int, Field(ge=-100, le=100, description="higher waits less")] = 0

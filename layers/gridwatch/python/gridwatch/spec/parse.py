@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from gridwatch.spec.checks import check, warn
 from gridwatch.spec.explain import problems_of
-from gridwatch.spec.model import ExperimentSpec, RuleUse
+from gridwatch.spec.model import ExperimentSpec, Mode, RuleUse
 from gridwatch.spec.problems import Problem, SpecError
 from gridwatch.spec.reading import Document, read_document
 from gridwatch.spec.salvage import independent, sound_part
@@ -48,16 +48,19 @@ def parse_spec(content: bytes, *, today: date) -> ParsedSpec:
 
 def policies_of(spec: ExperimentSpec) -> tuple[RulePolicy, ...]:
     """The spec's rules as they are kept with the experiment and its jobs; `source` still as the spec has it."""
-    return tuple(policy_of(use) for use in spec.rules)
+    return tuple(policy_of(use, spec.mode) for use in spec.rules)
 
 
-def policy_of(use: RuleUse) -> RulePolicy:
+def policy_of(use: RuleUse, mode: Mode) -> RulePolicy:
+    """`mode` is that of the whole document, which holds unless the rule has one of its own."""
     return RulePolicy(
         name=use.title,
         rule=use.rule_class,
         parameters=use.all_parameters,
         on_issue=Action(use.on_issue),
         source=use.source,
+        protect=use.protect,
+        shadow=(use.mode or mode) == "shadow",
     )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, ValidationError
 
 from gridwatch.spec.explain import problems_of
-from gridwatch.spec.model import Objective, RuleUse, Section
+from gridwatch.spec.model import Mode, Objective, RuleUse, Section
 from gridwatch.spec.parse import policy_of
 from gridwatch.spec.problems import Problem, SpecError
 from gridwatch.spec.reading import Document, read_document
@@ -25,6 +25,7 @@ class RuleSet(Section):
 
     objective: Objective | None = None
     rules: Annotated[list[RuleUse], Field(min_length=1, max_length=20, description="what watches the job")]
+    mode: Annotated[Mode, Field(description="shadow: tell what would have been stopped, and stop nothing")] = "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def parse_rule_set(content: bytes) -> ParsedRuleSet:
     """Raises SpecError with all problems, in the order of the file's lines."""
     source = read_document(content)
     if not isinstance(source.value, dict):
-        message, advice = "a rule set is keys with values", "see docs/spec.md"
+        message, advice = "a rule set is keys with values", "see docs/watching.md"
         raise SpecError([Problem(path=(), message=message, line=1, column=1, advice=advice)])
     try:
         rule_set = RuleSet.model_validate_json(json.dumps(source.value))
@@ -46,7 +47,7 @@ def parse_rule_set(content: bytes) -> ParsedRuleSet:
     problems = [*check_rules(rule_set.rules), *_own_rules(rule_set)]
     if problems:
         raise SpecError(_in_order(source, problems))
-    policies = tuple(policy_of(use) for use in rule_set.rules)
+    policies = tuple(policy_of(use, rule_set.mode) for use in rule_set.rules)
     return ParsedRuleSet(policies, rule_set.model_dump(mode="json", by_alias=True))
 
 

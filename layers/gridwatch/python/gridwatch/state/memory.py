@@ -14,6 +14,7 @@ from gridwatch.state.records import (
     JobRecord,
     ReactionRecord,
     RuleEvaluationRecord,
+    StoppingRecord,
     TrialRecord,
     TrialState,
 )
@@ -36,6 +37,7 @@ class MemoryStore:
         self.alerts: dict[str, AlertRecord] = {}
         self.leases: dict[str, datetime] = {}
         self.gates: dict[str, AlertGate] = {}
+        self.stopping: StoppingRecord | None = None
 
     def put_experiment(self, record: ExperimentRecord) -> bool:
         kept = self.experiments.get(record.name)
@@ -128,6 +130,12 @@ class MemoryStore:
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]:
         mine = (record for record in self.reactions.values() if record.job_name == job_name)
         return sorted(mine, key=lambda record: record.rule_name)
+
+    def get_stopping(self) -> StoppingRecord | None:
+        return self.stopping
+
+    def put_stopping(self, record: StoppingRecord) -> None:
+        self.stopping = record
 
     def add_alert(self, alert: AlertRecord) -> AlertRecord:
         return self.alerts.setdefault(alert.alert_id, alert)

@@ -54,6 +54,8 @@ class RulePolicy:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     on_issue: Action = Action.ALERT
     source: str | None = None  # of a custom rule: the S3 address of its file
+    protect: bool = False  # never stops a job, whatever it finds
+    shadow: bool = False  # says what it would have stopped, and stops nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +150,28 @@ class RuleEvaluationRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SavingsRecord:
+    """What a stop spares, as estimated when it was decided (gridwatch.savings). `cost` is None without a price."""
+
+    seconds: float  # of training, on each instance
+    cost: float | None  # of all instances
+    currency: str
+    method: str  # how the remaining time was estimated, in words
+    price_per_hour: float | None
+    price_source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppingRecord:
+    """The switch that pauses all stopping in a deployment: how it stands, and who set it so and why."""
+
+    paused: bool
+    by: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReactionRecord:
     """What was done about one rule's issue in one job: at most one of these per (job, rule)."""
 
@@ -155,13 +179,14 @@ class ReactionRecord:
     rule_name: str
     experiment: str
     trial_id: str
-    action: str  # what was decided: stop, alert, record
+    action: str  # what was decided: stop, would stop, alert, record
     reason: str
     outcome: str | None  # what came of it: "stop requested", "already over", …; None until carried out
     alert_id: str | None
     finding: Mapping[str, Any] | None
     decided_at: datetime
     carried_out_at: datetime | None = None
+    savings: SavingsRecord | None = None  # of a stop; under shadow, of the stop that was not made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from gridwatch.state.records import (
     JobRecord,
     ReactionRecord,
     RuleEvaluationRecord,
+    StoppingRecord,
     TrialRecord,
     TrialState,
 )
@@ -132,6 +133,14 @@ class ReactionStore(Protocol):
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]: ...
 
 
+class StoppingStore(Protocol):
+    def get_stopping(self) -> StoppingRecord | None:
+        """The switch as it stands; None when nobody ever touched it, so that stopping is not paused."""
+        ...
+
+    def put_stopping(self, record: StoppingRecord) -> None: ...
+
+
 class AlertStore(Protocol):
     def add_alert(self, alert: AlertRecord) -> AlertRecord:
         """Keep the alert if its id is new; returns the one that is kept."""
@@ -172,5 +181,7 @@ class AlertStore(Protocol):
         ...
 
 
-class StateStore(ExperimentStore, TrialStore, JobStore, EvaluationStore, ReactionStore, AlertStore, Protocol):
+class StateStore(
+    ExperimentStore, TrialStore, JobStore, EvaluationStore, ReactionStore, StoppingStore, AlertStore, Protocol
+):
     """Everything, as the functions that compose several areas take it."""

@@ -7,6 +7,7 @@ import re
 SPEC_PREFIX = "experiments/"  # the only prefix that triggers launching
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")
 RULE_SET_PREFIX = "rule-sets/"
+PRICE_TABLE_KEY = "settings/instance-prices.json"  # in place of the package's
 DATA_PREFIX = "data/"
 CODE_PREFIX = "code/"  # of the experiments bucket: users' own rule files
 STATUS_PREFIX = "status/"

@@ -1,7 +1,9 @@
 """What to do about a rule's status, as a table: every case of training status, rule status and policy has its line.
 
-Two things are never done: a job that is over or on its way out is not stopped, and a rule that failed stops nothing,
-because it says nothing about the training.
+Some things are never done: a job that is over or on its way out is not stopped; a rule that failed stops nothing,
+because it says nothing about the training; a rule under shadow says what it would have stopped; and what its owners
+spare is not stopped. Of several reasons not to stop, people are told the one nearest to the job: how it stands, what
+its owners say of it, what its rule may do, what holds for all jobs.
 """
 
 from __future__ import annotations
@@ -17,13 +19,14 @@ class Response(StrEnum):
     """What is done; each includes the ones after it."""
 
     STOP = "stop"
+    WOULD_STOP = "would stop"
     ALERT = "alert"
     RECORD = "record"
     IGNORE = "ignore"
 
     @property
     def tells_people(self) -> bool:
-        return self in (Response.STOP, Response.ALERT)
+        return self in (Response.STOP, Response.WOULD_STOP, Response.ALERT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,9 @@ class Decision:
     reason: str
 
 
+# Stands for the status of a watched job that Gridwatch may no longer see.
+WITHDRAWN = "Withdrawn"
+
 # What the training status says about stopping. None: SageMaker knows no such job any more.
 _CANNOT_BE_STOPPED = {
     "Completed": "the training job had completed already",
@@ -42,6 +48,7 @@ _CANNOT_BE_STOPPED = {
     "Stopped": "the training job was stopped already",
     "Deleting": "the training job is being deleted",
     None: "the training job is no longer there",
+    "Withdrawn": "the job's owner has taken the tag gridwatch:watch away",
 }
 _NOTHING_FOUND = {
     RuleStatus.IN_PROGRESS: "the rule is still looking",
@@ -62,7 +69,29 @@ _ON_ERROR = {
 _NOT_IN_SPEC = Decision(Response.RECORD, "the spec does not know this rule")
 
 
-def decide(training_status: str | None, rule_status: RuleStatus, on_issue: Action | None) -> Decision:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restraint:
+    """What may keep a stop from being made. `job_protected`: the job carries the tag gridwatch:protect; `withdrawn`: a
+    watched job carries the tag gridwatch:watch no more; `paused`: by whom and why all stopping is paused.
+    """
+
+    withdrawn: bool = False
+    job_protected: bool = False
+    rule_protected: bool = False
+    shadow: bool = False
+    paused: str | None = None
+
+
+FREE = Restraint()
+_SHADOW = Decision(Response.WOULD_STOP, "the rule is in shadow mode, and would have stopped the training job")
+
+
+def decide(
+    training_status: str | None,
+    rule_status: RuleStatus,
+    on_issue: Action | None,
+    restraint: Restraint = FREE,
+) -> Decision:
     """`training_status` is SageMaker's, None when the job is gone; `on_issue` the spec's policy, if it has one."""
     if rule_status in _NOTHING_FOUND:
         return Decision(Response.IGNORE, _NOTHING_FOUND[rule_status])
@@ -74,4 +103,25 @@ def decide(training_status: str | None, rule_status: RuleStatus, on_issue: Actio
         # A status that SageMaker invents one day is not known to be stoppable: people are told, nothing is done.
         reason = _CANNOT_BE_STOPPED.get(training_status, f"the training job is in status {training_status}")
         return Decision(Response.ALERT, reason)
+    if on_issue is Action.STOP:
+        return _restrained(restraint) or _ON_ISSUE[on_issue]
     return _ON_ISSUE[on_issue]
+
+
+def _restrained(restraint: Restraint) -> Decision | None:
+    """What is done instead of the stop; None when nothing keeps it from being made."""
+    if restraint.withdrawn:
+        return Decision(Response.ALERT, _CANNOT_BE_STOPPED[WITHDRAWN])
+    if restraint.job_protected:
+        return Decision(Response.ALERT, "the training job is protected by the tag gridwatch:protect")
+    if restraint.rule_protected:
+        return Decision(Response.ALERT, "the spec protects jobs from this rule (protect: true)")
+    if restraint.shadow:
+        return _SHADOW
+    if restraint.paused is not None:
+        return Decision(Response.ALERT, paused_reason(restraint.paused))
+    return None
+
+
+def paused_reason(paused: str) -> str:
+    return f"stopping is paused, {paused}"
