@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gridwatch.state.codec import to_document
 from gridwatch.state.records import ExperimentRecord, JobRecord, RuleEvaluationRecord, TrialRecord
 from gridwatch.state.store import StateStore
 from gridwatch_cli.context import Cloud, cloud_of
@@ -45,6 +46,8 @@ def status(
         out.print(table(*rule_lines(document["trials"])))
     else:
         out.print("no rules watch this experiment")
+    for line in savings_lines(document["trials"]):
+        out.print(line)
 
 
 def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
@@ -120,6 +123,7 @@ def _rules(store: StateStore, job: JobRecord | None, trial: TrialRecord) -> Iter
             "details": evaluation.details if evaluation else None,
             "action": reaction.action if reaction else None,
             "outcome": reaction.outcome if reaction else None,
+            "savings": to_document(reaction.savings) if reaction and reaction.savings else None,
             "updated_at": evaluation.updated_at if evaluation else None,
         }
 
@@ -139,6 +143,29 @@ def rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequ
     return ("job_name", *columns), [
         [trial["job_name"], *(rule[column] for column in columns)] for trial in trials for rule in trial["rules"]
     ]
+
+
+def savings_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """What the stops of these trials spared, and what those that shadow mode kept from being made would have."""
+    lines = []
+    for action, words in (("stop", "saved"), ("would stop", "would have saved, were it not for shadow mode,")):
+        found = [
+            rule["savings"]
+            for trial in trials
+            for rule in trial["rules"]
+            if rule["savings"] and rule["action"] == action
+        ]
+        if not found:
+            continue
+        costs = Counter[str]()
+        for each in found:
+            costs[each["currency"]] += each["cost"] or 0
+        money = ", ".join(f"{cost:.2f} {currency}" for currency, cost in costs.items())
+        hours = sum(each["seconds"] for each in found) / 3600
+        unpriced = sum(each["cost"] is None for each in found)
+        without = f" ({unpriced} without a known price)" if unpriced else ""
+        lines.append(f"{words} about {hours:.2f} hours of training and {money}{without}: an estimate")
+    return lines
 
 
 def _counted(states: Iterable[str]) -> str:

@@ -148,7 +148,9 @@ class Reactor:
             outcome = "not stopped"
         alert_id = self._ask(job, report, claimed, outcome, description) if response.tells_people else None
         now = self.clock.now()
-        self.store.finish_reaction(replace(claimed, outcome=outcome, alert_id=alert_id, carried_out_at=now))
+        spared = response is Response.WOULD_STOP or (isinstance(outcome, StopOutcome) and outcome.is_ours)
+        done = replace(claimed, outcome=outcome, alert_id=alert_id, carried_out_at=now)
+        self.store.finish_reaction(done if spared else replace(done, savings=None))
         self.store.close_finding(job.job_name, report.rule_name)
         return Reaction(report.rule_name, response, outcome)
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from gridwatch.rules.finding import Finding
-from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, TrialState
+from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, SavingsRecord, TrialState
 from gridwatch.tables import rows, schemas
 from gridwatch.tables.facts import Point, TrialFacts
 from gridwatch.tensors.modes import Mode
@@ -168,3 +168,27 @@ def test_times_that_are_not_known_stay_unknown() -> None:
     (row,) = rows.trial_rows(some_facts(trial), STAMP)
     assert (row["training_seconds"], row["objective_value"], row["complete"]) == (None, None, False)
     assert row["started_at"] == NOON + timedelta(minutes=1)
+
+
+def test_under_shadow_a_finding_is_compared_with_what_became_of_the_job() -> None:
+    """The rule would have stopped the trial that ended best of all: it should not go live as it is."""
+    savings = SavingsRecord(
+        seconds=600.0, cost=0.5, currency="USD", method="progress", price_per_hour=3.0, price_source="a test"
+    )
+    shadow = replace(REACTION, action="would stop", outcome="not stopped", savings=savings)
+    ended = shadow.decided_at + timedelta(seconds=90)
+    best, worse = a_trial(0, ended_at=ended), a_trial(1)
+    facts = some_facts(best, worse)
+    first = replace(facts.trials[0], evaluations=(EVALUATION,), reactions=(shadow,))
+    (row,) = rows.finding_rows(replace(facts, trials=(first, facts.trials[1])), STAMP)
+    assert (row["shadow"], row["action"]) == (True, "would stop")
+    assert (row["job_status"], row["job_seconds_after"]) == ("Completed", 90.0)
+    assert (row["job_objective"], row["job_was_best"]) == (0.1, True)
+    assert (row["saved_seconds"], row["saved_cost"], row["saved_method"]) == (600.0, 0.5, "progress")
+
+
+def test_a_job_that_ended_worse_than_others_was_not_the_best() -> None:
+    facts = some_facts(a_trial(0), a_trial(1))
+    second = replace(facts.trials[1], evaluations=(EVALUATION,), reactions=(REACTION,))
+    (row,) = rows.finding_rows(replace(facts, trials=(facts.trials[0], second)), STAMP)
+    assert (row["job_was_best"], row["shadow"], row["saved_cost"]) == (False, False, None)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, TrialRecord, TrialState
+from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, SavingsRecord, TrialRecord, TrialState
 from gridwatch.tables.facts import ExperimentFacts, Point, Stamp
 from gridwatch.tables.schemas import SCHEMA_VERSION
+from gridwatch.verdicts.decision import Response
 
 Row = Mapping[str, Any]
 
@@ -128,7 +130,8 @@ def rule_evaluation_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
 
 
 def finding_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
-    """Every recorded issue, with the reaction to it once there is one."""
+    """Every recorded issue, with the reaction to it once there is one, and with what became of the job after all."""
+    best = _best_objective(facts)
     for each in facts.trials:
         reactions = {reaction.rule_name: reaction for reaction in each.reactions}
         evaluations = {evaluation.rule_name: evaluation for evaluation in each.evaluations if evaluation.finding}
@@ -140,6 +143,7 @@ def finding_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
                 "rule": rules.get(name),
                 **_finding(evaluations.get(name), reactions.get(name)),
                 **_reaction(reactions.get(name)),
+                **_afterwards(each.trial, reactions.get(name), facts, best),
                 **_provenance(stamp),
             }
 
@@ -166,7 +170,41 @@ def _reaction(reaction: ReactionRecord | None) -> Row:
         "alert_id": reaction.alert_id if reaction else None,
         "decided_at": reaction.decided_at if reaction else None,
         "carried_out_at": reaction.carried_out_at if reaction else None,
+        "shadow": reaction.action == Response.WOULD_STOP if reaction else None,
+        **_savings(reaction.savings if reaction else None),
     }
+
+
+def _savings(savings: SavingsRecord | None) -> Row:
+    return {
+        "saved_seconds": savings.seconds if savings else None,
+        "saved_cost": savings.cost if savings else None,
+        "saved_currency": savings.currency if savings else None,
+        "saved_method": savings.method if savings else None,
+    }
+
+
+def _afterwards(trial: TrialRecord, reaction: ReactionRecord | None, facts: ExperimentFacts, best: float | None) -> Row:
+    """What really happened: whether a stop would have been right shows when shadow mode let the job go on."""
+    metric, _ = _objective(facts)
+    value = trial.final_metrics.get(metric) if metric else None
+    after = _seconds(reaction.decided_at if reaction else None, trial.ended_at)
+    return {
+        "job_status": trial.status,
+        "job_seconds_after": max(after, 0.0) if after is not None else None,
+        "job_objective": value,
+        "job_was_best": value == best if value is not None and trial.state.is_finished else None,
+    }
+
+
+def _best_objective(facts: ExperimentFacts) -> float | None:
+    metric, direction = _objective(facts)
+    finished = (each.trial.final_metrics for each in facts.trials if each.trial.state.is_finished)
+    values = (metrics.get(metric, math.nan) for metrics in finished) if metric else ()
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return None
+    return max(finite) if direction == "maximize" else min(finite)
 
 
 def _identity(trial: TrialRecord) -> Row:

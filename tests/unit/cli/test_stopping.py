@@ -1,0 +1,82 @@
+"""The switch on the command line, and the ledger in `gridwatch status`."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from gridwatch.state.memory import MemoryStore
+from gridwatch_cli.context import Cloud
+from gridwatch_cli.experiments import savings_lines
+from gridwatch_cli.stopping import app
+from tests.fakes.clock import START, FakeClock
+
+ARN = "arn:aws:sts::123456789012:assumed-role/admin/ana"
+
+
+class CloudInMemory(Cloud):
+    """A deployment of which the command sees the store, and who calls."""
+
+    def __init__(self) -> None:
+        sts = SimpleNamespace(get_caller_identity=lambda: {"Arn": ARN})
+        session: Any = SimpleNamespace(client=lambda service: sts)
+        super().__init__(lambda: session, "Gridwatch", FakeClock(), is_named=True)
+        self.__dict__["store"] = MemoryStore()
+
+
+@pytest.fixture
+def cloud() -> CloudInMemory:
+    return CloudInMemory()
+
+
+def run(cloud: CloudInMemory, *words: str) -> str:
+    wrapped = typer.Typer()
+
+    @wrapped.callback()
+    def root(context: typer.Context) -> None:
+        context.obj = cloud
+
+    wrapped.add_typer(app, name="stopping")
+    result = CliRunner().invoke(wrapped, ["stopping", *words])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_pause_and_resume_say_who_and_why(cloud: CloudInMemory) -> None:
+    assert run(cloud, "status").strip() == "stopping is on"
+    run(cloud, "pause", "--reason", "audit week")
+    kept = cloud.store.get_stopping()
+    assert kept is not None
+    assert (kept.paused, kept.reason, kept.at) == (True, "audit week", START)
+    assert ARN in kept.by
+    shown = run(cloud, "status")
+    assert shown.startswith("stopping is paused since 2026-11-21 09:00:00 UTC, by ")
+    assert shown.strip().endswith(": audit week")
+    run(cloud, "resume")
+    assert run(cloud, "status").startswith("stopping is on since")
+    assert '"paused": false' in run(cloud, "status", "--json")
+
+
+def test_a_pause_needs_a_reason(cloud: CloudInMemory) -> None:
+    with pytest.raises(AssertionError, match="--reason"):
+        run(cloud, "pause")
+
+
+SAVINGS = {"seconds": 5400.0, "cost": 1.5, "currency": "USD"}
+
+
+def test_the_ledger_keeps_what_was_saved_apart_from_what_would_have_been() -> None:
+    rules = [
+        {"action": "stop", "savings": SAVINGS},
+        {"action": "stop", "savings": {**SAVINGS, "cost": None}},
+        {"action": "would stop", "savings": SAVINGS},
+        {"action": "alert", "savings": None},
+    ]
+    saved, shadow = savings_lines([{"rules": rules}])
+    assert saved == "saved about 3.00 hours of training and 1.50 USD (1 without a known price): an estimate"
+    assert shadow.startswith("would have saved, were it not for shadow mode, about 1.50 hours")
+    assert savings_lines([{"rules": []}]) == []
