@@ -45,6 +45,7 @@ class DeploymentSettings:
     name_prefix: str = "gridwatch"
     architecture: str = "arm64"
     launch_rate_per_second: float = 1.0
+    launch_burst: int = 1
     log_retention_days: int = 90
     tensor_retention_days: int = 90
     query_scan_limit_gb: int = 10
@@ -122,6 +123,7 @@ def _problems(settings: DeploymentSettings) -> list[str]:
         "name_prefix": (named, "2 to 20 lower-case letters and digits, a letter first, no hyphen"),
         "architecture": (settings.architecture in ("arm64", "x86_64"), "arm64 or x86_64"),
         "launch_rate_per_second": (paced, "over 0 and at most 100 (SageMaker allows 1)"),
+        "launch_burst": (1 <= settings.launch_burst <= 100, "1 to 100"),
         "log_retention_days": (
             settings.log_retention_days in LOG_RETENTION_DAYS,
             f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}",

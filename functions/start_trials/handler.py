@@ -76,4 +76,4 @@ def _settings() -> Settings:
 @cache
 def _bucket() -> TokenBucket:
     """Kept between the invocations of one environment: the pace does not begin anew with each message."""
-    return TokenBucket(SystemClock(), _settings().launch_rate_per_second)
+    return TokenBucket(SystemClock(), _settings().launch_rate_per_second, _settings().launch_burst)

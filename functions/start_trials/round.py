@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -14,6 +14,7 @@ from gridwatch.launch.order import FairOrder
 from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError
 from start_trials.starting import Launcher, Outcome
+from start_trials.waiting import WaitingTrials
 
 RESERVE_SECONDS = 15.0  # kept for handing over: one call to SageMaker with its timeouts, one message
 CLAIM_LASTS = timedelta(seconds=60)  # longer than a living launcher holds a claim without creating the job
@@ -37,9 +38,9 @@ class Round:
     def run(self) -> RoundReport:
         outcomes: Counter[str] = Counter()
         self._recover(outcomes)
-        waiting = self.launcher.store.trials_in(TrialState.WAITING)
+        waiting = WaitingTrials(self.launcher.store).queues()
         experiments = self._experiments(waiting)
-        wanted = self._without_removed(waiting, experiments, outcomes)
+        wanted = {name: self._ready(waiting[name], record, outcomes) for name, record in experiments.items()}
         order = FairOrder(wanted, self._slots(), {name: found.parallel_jobs for name, found in experiments.items()})
         return self._start(order, experiments, outcomes)
 
@@ -47,7 +48,7 @@ class Round:
         full: set[str] = set()  # instance types that SageMaker has no room for in this round
         while (trial := order.next()) is not None:
             if trial.instance_type in full:
-                order.give_back(trial)
+                order.close(trial.experiment)
                 continue
             if self._time_is_up():
                 return self._hand_over(outcomes)
@@ -57,7 +58,7 @@ class Round:
                 return RoundReport(outcomes, stopped_by="SageMaker answers with throttling or errors")
             if outcome is Outcome.NOT_YET:
                 full.add(trial.instance_type or "")
-                order.give_back(trial)
+                order.close(trial.experiment)
             elif outcome is Outcome.REFUSED:
                 order.give_back(trial)
         return RoundReport(outcomes, stopped_by=f"no room for {', '.join(sorted(full))}" if full else None)
@@ -82,23 +83,23 @@ class Round:
         states = [state for state in TrialState if state.takes_slot]
         return Counter(trial.experiment for state in states for trial in self.launcher.store.trials_in(state))
 
-    def _experiments(self, waiting: Sequence[TrialRecord]) -> dict[str, ExperimentRecord]:
-        names = dict.fromkeys(trial.experiment for trial in waiting)
+    def _experiments(self, names: Iterable[str]) -> dict[str, ExperimentRecord]:
         found = {name: self.launcher.store.get_experiment(name) for name in names}
         return {name: record for name, record in found.items() if record is not None}
 
-    def _without_removed(
-        self, waiting: Sequence[TrialRecord], experiments: dict[str, ExperimentRecord], outcomes: Counter[str]
-    ) -> list[TrialRecord]:
-        """Points that a later upload took out are cancelled here too: the upload may have been recorded meanwhile."""
-        current = {name: frozenset(record.trial_ids) for name, record in experiments.items()}
-        kept = []
+    def _ready(
+        self, waiting: Iterator[TrialRecord], experiment: ExperimentRecord, outcomes: Counter[str]
+    ) -> Iterator[TrialRecord]:
+        """Those that may start now. Points that a later upload took out are cancelled here too: the upload may have
+        been recorded meanwhile.
+        """
+        current = frozenset(experiment.trial_ids)
+        now = self.launcher.clock.now()
         for trial in waiting:
-            if trial.trial_id in current.get(trial.experiment, ()):
-                kept.append(trial)
-            elif trial.experiment in current:
+            if trial.trial_id not in current:
                 outcomes["cancelled"] += self._cancel(trial)
-        return kept
+            elif trial.waits_until is None or trial.waits_until <= now:
+                yield trial
 
     def _cancel(self, trial: TrialRecord) -> bool:
         now = self.launcher.clock.now()

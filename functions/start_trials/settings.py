@@ -12,4 +12,5 @@ class Settings:
     alert_queue_url: str
     artifacts_bucket: str
     launch_rate_per_second: float
+    launch_burst: int
     name_prefix: str

@@ -56,6 +56,7 @@ class Launcher:
     artifacts_bucket: str
     seconds_left: Callable[[], float]
     untracked: dict[str, str] = field(default_factory=dict)  # experiments that SageMaker's own tracking refuses: why
+    tracked: set[str] = field(default_factory=set)  # experiments that it is known to have
 
     def start(self, trial: TrialRecord, experiment: ExperimentRecord) -> Outcome:
         claimed = replace(trial, state=TrialState.STARTING, updated_at=self.clock.now())
@@ -110,7 +111,9 @@ class Launcher:
         if name in self.untracked:
             return False
         try:
-            self._retried(lambda: self.training.ensure_experiment(name))
+            if name not in self.tracked:
+                self._retried(lambda: self.training.ensure_experiment(name))
+                self.tracked.add(name)
             self._retried(lambda: self.training.ensure_trial(name, config["TrialName"]))
         except (NotYetError, PermanentError) as error:
             self.untracked[name] = str(error)

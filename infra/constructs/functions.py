@@ -18,7 +18,6 @@ from infra.constructs.storage import Storage
 from infra.constructs.training import Training
 from infra.settings import DeploymentSettings
 
-
 # What reacting to a finding does with a training job; tags say whether it may be stopped, and who stopped it.
 _REACTING = (
     "sagemaker:AddTags",
@@ -47,7 +46,7 @@ class Functions(Construct):
     ) -> None:
         super().__init__(scope, name)
         self._prefix = settings.name_prefix
-        self._rate = settings.launch_rate_per_second
+        self._rate, self._burst = settings.launch_rate_per_second, settings.launch_burst
         self._storage, self._state, self._queues, self._training = storage, state, queues, training
         self._topic, self._bus, self._factory = topic, bus, factory
         self.launch_grid = self._launch_grid()
@@ -100,6 +99,7 @@ class Functions(Construct):
                 "alert_queue_url": self._queues["alerts"].queue_url,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "launch_rate_per_second": f"{self._rate:g}",
+                "launch_burst": str(self._burst),
                 "name_prefix": self._prefix,
             },
             statements=[

@@ -28,7 +28,7 @@ from gridwatch.state.records import (
     TrialRecord,
     TrialState,
 )
-from gridwatch.state.store import ConflictError, SavedEvaluation, StateStore
+from gridwatch.state.store import ConflictError, SavedEvaluation, StateStore, TrialPlace
 
 T0 = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -223,6 +223,20 @@ class TestTrials:
         assert [found.index for found in store.trials_in(TrialState.WAITING)] == [3, 5, 1, 2, 0, 4]
         assert [found.index for found in store.trials_in(TrialState.WAITING, limit=2)] == [3, 5]
         assert store.trials_in(TrialState.RUNNING) == []
+
+    def test_by_state_behind_a_place(self, store: StateStore) -> None:
+        recorded = [trial(n, experiment=name) for name in ("blobs", "blobs-2") for n in range(3)]
+        store.add_trials([*recorded, trial(0, experiment="late", created_at=T0 + SECOND)])
+
+        def behind(place: TrialPlace, limit: int | None = None) -> list[tuple[str, int]]:
+            found = store.trials_in(TrialState.WAITING, after=place, limit=limit)
+            return [(each.experiment, each.index) for each in found]
+
+        second = TrialPlace.of(trial(1))
+        assert behind(second) == [("blobs", 2), ("blobs-2", 0), ("blobs-2", 1), ("blobs-2", 2), ("late", 0)]
+        assert behind(second, limit=2) == [("blobs", 2), ("blobs-2", 0)]
+        assert behind(second.behind_its_upload(), limit=1) == [("blobs-2", 0)]
+        assert behind(TrialPlace.of(trial(0, experiment="late", created_at=T0 + SECOND))) == []
 
     def test_a_trial_moves_from_state_to_state(self, store: StateStore) -> None:
         store.add_trials([trial()])

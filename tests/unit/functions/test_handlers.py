@@ -85,6 +85,7 @@ class Account:
             "NAME_PREFIX": "gridwatch",
             "XGBOOST_SOURCE_URI": "s3://assets/0123456789abcdef.tar.gz",
             "LAUNCH_RATE_PER_SECOND": "1000",
+            "LAUNCH_BURST": "1",
         }
 
     def upload(self, content: str, key: str = "experiments/blobs.yaml") -> dict[str, Any]:

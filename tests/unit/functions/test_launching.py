@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from gridwatch.events.messages import DeliverAlert, EvaluateJob, SnapshotExperiment, StartTrials
 from gridwatch.failures import NotYetError, PermanentError, ThrottledError, TransientError
-from gridwatch.state.records import TrialState
+from gridwatch.state.memory import MemoryStore
+from gridwatch.state.records import TrialRecord, TrialState
+from gridwatch.state.store import TrialPlace
 from launch_grid.accept import Outcome
 from start_trials.starting import MAX_ATTEMPTS
+from start_trials.waiting import PAGE, WaitingTrials
 from tests.fakes.mortal_store import KilledError, MortalStore
 from tests.unit.functions.world import World, example
 
@@ -388,3 +392,74 @@ def test_beyond_what_sagemaker_tracks_jobs_train_all_the_same() -> None:
     world.start()
 
     assert ["ExperimentConfig" in request for request in world.training.requests] == [True, True, False, False]
+
+
+def test_a_job_that_found_no_capacity_waits_again_under_another_name_for_as_long_as_it_takes() -> None:
+    world = World()
+    world.submit(example("blobs-debugger"))
+    world.start()
+    (trial,) = world.trials()
+    first = trial.job_name
+    reason = "CapacityError: Unable to provision requested ML compute capacity."
+
+    world.finish(first, "Failed", failure_reason=reason)
+
+    (waiting,) = world.trials(TrialState.WAITING)
+    assert (waiting.attempt, waiting.reason, waiting.job_name) == (2, reason, first.removesuffix("-1") + "-2")
+    world.start()
+    assert len(world.training.requests) == 1, "it waits a minute first"
+    for attempt in range(2, 12):
+        world.clock.advance(3600)
+        world.start()
+        assert world.trials()[0].attempt == attempt
+        world.finish(world.trials()[0].job_name, "Failed", failure_reason=reason)
+    world.clock.advance(3600)
+    world.start()
+    world.finish(world.trials()[0].job_name)
+    assert world.trials()[0].state is TrialState.COMPLETED
+    names = [request["TrainingJobName"] for request in world.training.requests]
+    assert len(names) == len(set(names)) == 12
+    assert world.store.alerts == {}
+
+
+def test_of_a_large_grid_only_the_next_few_are_read() -> None:
+    world = World()
+    rounds = ", ".join(str(n) for n in range(1, 401))
+    large = example().replace("num_round: [10, 20]", f"num_round: [{rounds}]").replace("trials: 16", "trials: 1600")
+    world.submit(large)
+    world.clock.advance(1)
+    world.submit(example().replace("name: blobs\n", "name: small\n"), "experiments/small.yaml")
+    store = CountingStore(world.store)
+
+    world.start(store=store)
+
+    assert len(world.trials()) == 1_608
+    assert Counter(trial.experiment for trial in world.trials(TrialState.RUNNING)) == {"blobs": 4, "small": 4}
+    assert store.read < 2 * PAGE + 20
+
+
+def test_a_page_ends_anywhere() -> None:
+    world = World()
+    for number, name in enumerate(("a", "b", "c")):
+        world.clock.advance(number)
+        world.submit(example().replace("name: blobs\n", f"name: {name}\n"), f"experiments/{name}.yaml")
+    for size in range(1, 30):
+        queues = WaitingTrials(world.store, page=size).queues()
+        found = {name: [trial.index for trial in queue] for name, queue in queues.items()}
+        assert found == {name: list(range(8)) for name in "abc"}
+
+
+class CountingStore(MemoryStore):
+    """The records of another store; counts the trials that it hands out by state."""
+
+    def __init__(self, inner: MemoryStore) -> None:
+        super().__init__()
+        self.__dict__.update(inner.__dict__)
+        self.read = 0
+
+    def trials_in(
+        self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None
+    ) -> Sequence[TrialRecord]:
+        found = super().trials_in(state, limit=limit, after=after)
+        self.read += len(found)
+        return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -21,6 +22,11 @@ def trial(experiment: str, index: int = 0, *, priority: int = 0, age: int = 0) -
     )  # fmt: skip
 
 
+def queues(*trials: TrialRecord) -> dict[str, Iterator[TrialRecord]]:
+    names = dict.fromkeys(each.experiment for each in trials)
+    return {name: iter([each for each in trials if each.experiment == name]) for name in names}
+
+
 def names(order: FairOrder) -> list[str]:
     found = []
     while (chosen := order.next()) is not None:
@@ -30,24 +36,24 @@ def names(order: FairOrder) -> list[str]:
 
 def test_experiments_take_turns_in_the_order_of_their_grids() -> None:
     waiting = [trial("large", n, age=9) for n in range(4)] + [trial("small", n) for n in range(2)]
-    order = FairOrder(waiting, {}, {"large": 9, "small": 9})
+    order = FairOrder(queues(*waiting), {}, {"large": 9, "small": 9})
     assert names(order) == ["large-0", "small-0", "large-1", "small-1", "large-2", "large-3"]
 
 
 def test_higher_priority_goes_first_and_a_limit_holds_it_back() -> None:
     waiting = [trial("urgent", n, priority=1) for n in range(3)] + [trial("usual")]
-    assert names(FairOrder(waiting, {}, {"urgent": 2, "usual": 1})) == ["urgent-0", "urgent-1", "usual-0"]
+    assert names(FairOrder(queues(*waiting), {}, {"urgent": 2, "usual": 1})) == ["urgent-0", "urgent-1", "usual-0"]
 
 
 def test_slots_that_are_taken_count() -> None:
     waiting = [trial("a", n) for n in range(3)]
-    assert names(FairOrder(waiting, {"a": 1}, {"a": 2})) == ["a-0"]
-    assert names(FairOrder(waiting, {"a": 2}, {"a": 2})) == []
-    assert names(FairOrder(waiting, {}, {})) == []
+    assert names(FairOrder(queues(*waiting), {"a": 1}, {"a": 2})) == ["a-0"]
+    assert names(FairOrder(queues(*waiting), {"a": 2}, {"a": 2})) == []
+    assert names(FairOrder(queues(*waiting), {}, {})) == []
 
 
 def test_a_slot_given_back_is_free_for_the_next() -> None:
-    order = FairOrder([trial("a", 0), trial("a", 1)], {}, {"a": 1})
+    order = FairOrder(queues(trial("a", 0), trial("a", 1)), {}, {"a": 1})
     first = order.next()
     assert first is not None
     assert order.next() is None
@@ -57,13 +63,35 @@ def test_a_slot_given_back_is_free_for_the_next() -> None:
 
 
 def test_an_experiment_whose_trials_are_refused_does_not_hold_up_another() -> None:
-    order = FairOrder([*(trial("refused", n, age=9) for n in range(3)), trial("other")], {}, {"refused": 9, "other": 9})
+    waiting = queues(*(trial("refused", n, age=9) for n in range(3)), trial("other"))
+    order = FairOrder(waiting, {}, {"refused": 9, "other": 9})
     served = []
     while (chosen := order.next()) is not None:
         served.append(chosen.job_name)
         if chosen.experiment == "refused":
             order.give_back(chosen)
     assert served == ["refused-0", "other-0", "refused-1", "refused-2"]
+
+
+def test_no_more_trials_are_fetched_than_are_handed_out_and_one() -> None:
+    fetched = []
+
+    def large() -> Iterator[TrialRecord]:
+        for n in range(100):
+            fetched.append(n)
+            yield trial("a", n)
+
+    order = FairOrder({"a": large()}, {}, {"a": 3})
+    assert names(order) == ["a-0", "a-1", "a-2"]
+    assert fetched == [0, 1, 2]
+
+
+def test_an_experiment_that_is_closed_has_no_more_turns() -> None:
+    order = FairOrder(queues(trial("a", 0), trial("a", 1), trial("b")), {}, {"a": 9, "b": 9})
+    first = order.next()
+    assert first is not None
+    order.close(first.experiment)
+    assert names(order) == ["b-0"]
 
 
 def test_calls_are_one_interval_apart_and_a_pause_saves_up_no_more_than_the_burst() -> None:

@@ -3,7 +3,7 @@
 | record | pk | sk | gsi1pk | gsi1sk |
 | --- | --- | --- | --- | --- |
 | ExperimentRecord | `experiment#<name>` | `experiment` | `experiments` | created_at |
-| TrialRecord | `experiment#<name>` | `trial#<trial id>` | `trials#<state>` | priority, created_at, index |
+| TrialRecord | `experiment#<name>` | `trial#<trial id>` | `trials#<state>` | priority, created_at, experiment, index |
 | JobRecord | `job#<job>` | `job` | | |
 | saved evaluation | `job#<job>` | `evaluation` | | |
 | RuleEvaluationRecord | `job#<job>` | `rule#<rule name>` | `findings#open` until closed | updated_at |
@@ -44,7 +44,7 @@ from gridwatch.state.records import (
     TrialRecord,
     TrialState,
 )
-from gridwatch.state.store import ConflictError, SavedEvaluation
+from gridwatch.state.store import ConflictError, SavedEvaluation, TrialPlace
 
 SCHEMA = "1"
 LARGEST_EVALUATION = 100 * 1024
@@ -96,8 +96,10 @@ class StateTable:
         if not self._table.put(_trial_item(trial), condition="updated_at = :expected", values=values):
             raise ConflictError(f"trial {trial.trial_id} of {trial.experiment} was changed meanwhile")
 
-    def trials_in(self, state: TrialState, *, limit: int | None = None) -> Sequence[TrialRecord]:
-        found = self._table.indexed(_trials_in(state), limit=limit)
+    def trials_in(
+        self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None
+    ) -> Sequence[TrialRecord]:
+        found = self._table.indexed(_trials_in(state), limit=limit, after=_place(after) if after else None)
         return [from_json(TrialRecord, item.document) for item in islice(found, limit)]
 
     def put_job(self, job: JobRecord) -> None:
@@ -248,14 +250,18 @@ def _item(pk: str, sk: str, record: object, *, index: tuple[str, str] | None = N
     return Item(pk=pk, sk=sk, document=to_json(record), attributes=attributes | {"schema": SCHEMA}, index=index)
 
 
+def _place(place: TrialPlace) -> str:
+    """Text that sorts as the places do: ascending for descending priority, 10 digits hold all that people use."""
+    order = f"{5_000_000_000 - place.priority:010d}"
+    return f"{order}#{moment_text(place.created_at)}#{place.experiment}#{place.index:09d}"
+
+
 def _trial_item(trial: TrialRecord) -> Item:
-    # Ascending text for descending priority; SageMaker and people use small numbers, 10 digits hold them all.
-    order = f"{5_000_000_000 - trial.priority:010d}#{moment_text(trial.created_at)}#{trial.index:09d}"
     return _item(
         _experiment(trial.experiment),
         f"trial#{trial.trial_id}",
         trial,
-        index=(_trials_in(trial.state), order),
+        index=(_trials_in(trial.state), _place(TrialPlace.of(trial))),
         updated_at=moment_text(trial.updated_at),
     )
 

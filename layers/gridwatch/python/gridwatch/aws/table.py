@@ -88,13 +88,16 @@ class DocumentTable:
             ConsistentRead=True,
         )
 
-    def indexed(self, gsi1pk: str, *, newest_first: bool = False, limit: int | None = None) -> Iterator[Item]:
-        """The items at that place of the index by `gsi1sk`. Eventually consistent; fetched page by page."""
+    def indexed(
+        self, gsi1pk: str, *, newest_first: bool = False, limit: int | None = None, after: str | None = None
+    ) -> Iterator[Item]:
+        """The items at that place of the index by `gsi1sk`, those behind `after`. Eventually consistent."""
         page = {} if limit is None else {"Limit": limit}
+        behind = {} if after is None else {":after": {"S": after}}
         return self._query(
             IndexName=INDEX,
-            KeyConditionExpression="gsi1pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": gsi1pk}},
+            KeyConditionExpression="gsi1pk = :pk" + (" AND gsi1sk > :after" if behind else ""),
+            ExpressionAttributeValues={":pk": {"S": gsi1pk}} | behind,
             ScanIndexForward=not newest_first,
             **page,
         )

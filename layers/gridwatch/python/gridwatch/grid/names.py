@@ -18,6 +18,12 @@ def job_name(prefix: str, experiment: str, trial_id: str, attempt: int) -> str:
     return f"{prefix}-{experiment[:room].rstrip('-')}{ending}"
 
 
+def next_attempt_name(name: str, trial_id: str, attempt: int) -> str:
+    """The job's name for the attempt after `attempt`, whose job is called `name`."""
+    stem, ending = name.removesuffix(f"-{trial_id}-{attempt}"), f"-{trial_id}-{attempt + 1}"
+    return f"{stem[: MAX_JOB_NAME - len(ending)].rstrip('-')}{ending}"
+
+
 def experiment_entity(prefix: str, experiment: str) -> str:
     return _entity(f"{prefix}-{experiment}")
 

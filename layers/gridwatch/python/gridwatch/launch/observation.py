@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from gridwatch.grid.names import next_attempt_name
 from gridwatch.launch.ports import JobDescription
 from gridwatch.state.records import TrialRecord, TrialState
 
 REMOVED = "its point is no longer in the spec"  # why a trial that waited was cancelled by an upload
 
+_NO_CAPACITY = "CapacityError"  # how the failure reason begins
 _STATES = {
     "InProgress": TrialState.RUNNING,
     "Stopping": TrialState.STOPPING,
@@ -53,6 +55,36 @@ def observed(trial: TrialRecord, job: JobDescription, now: datetime) -> TrialRec
         reason=job.failure_reason or trial.reason,
     )
     return None if replace(news, updated_at=trial.updated_at) == trial else news
+
+
+def lacked_capacity(trial: TrialRecord) -> bool:
+    """Whether its job failed only because SageMaker had no machine for it: nothing is wrong with the trial."""
+    return trial.state is TrialState.FAILED and (trial.reason or "").startswith(_NO_CAPACITY)
+
+
+def next_attempt(trial: TrialRecord, now: datetime, waits_until: datetime | None = None) -> TrialRecord:
+    """The trial as it waits for another job, of another name; nothing of the former job stays but the reason."""
+    return TrialRecord(
+        experiment=trial.experiment,
+        trial_id=trial.trial_id,
+        index=trial.index,
+        attempt=trial.attempt + 1,
+        state=TrialState.WAITING,
+        job_name=next_attempt_name(trial.job_name, trial.trial_id, trial.attempt),
+        hyperparameters=trial.hyperparameters,
+        priority=trial.priority,
+        created_at=trial.created_at,
+        updated_at=now,
+        instance_type=trial.instance_type,
+        instance_count=trial.instance_count,
+        reason=trial.reason,
+        waits_until=waits_until,
+    )
+
+
+def capacity_pause(attempt: int) -> timedelta:
+    """How long a trial waits for capacity after so many attempts: 1, 2, 4, … minutes, at most an hour."""
+    return timedelta(minutes=min(60, 2 ** min(attempt - 1, 6)))
 
 
 def _is_stale(trial: TrialRecord, state: TrialState, job: JobDescription) -> bool:

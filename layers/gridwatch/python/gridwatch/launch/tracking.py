@@ -11,7 +11,7 @@ from gridwatch.clock import Clock
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.failures import NotFoundError
-from gridwatch.launch.observation import is_terminal, observed
+from gridwatch.launch.observation import capacity_pause, is_terminal, lacked_capacity, next_attempt, observed
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.launch.watching import Enroller
 from gridwatch.state.records import JobRecord, TrialRecord, TrialState
@@ -74,9 +74,12 @@ class Tracker:
             trial = self.store.get_trial(job.experiment, job.trial_id)
             if trial is None or trial.job_name != job.job_name:
                 return Outcome.FOREIGN, trial
-            after = observed(trial, news, self.clock.now())
+            now = self.clock.now()
+            after = observed(trial, news, now)
             if after is None:
                 return Outcome.STALE, trial
+            if lacked_capacity(after):
+                after = next_attempt(after, now, now + capacity_pause(trial.attempt))
             try:
                 self.store.update_trial(after, expected=trial)
             except ConflictError:

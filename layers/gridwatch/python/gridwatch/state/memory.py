@@ -18,7 +18,7 @@ from gridwatch.state.records import (
     TrialRecord,
     TrialState,
 )
-from gridwatch.state.store import ConflictError, SavedEvaluation
+from gridwatch.state.store import ConflictError, SavedEvaluation, TrialPlace
 
 
 class MemoryStore:
@@ -71,10 +71,12 @@ class MemoryStore:
             raise ConflictError(f"trial {trial.trial_id} of {trial.experiment} was changed meanwhile")
         self.trials[key] = trial
 
-    def trials_in(self, state: TrialState, *, limit: int | None = None) -> Sequence[TrialRecord]:
+    def trials_in(
+        self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None
+    ) -> Sequence[TrialRecord]:
         found = [trial for trial in self.trials.values() if trial.state is state]
-        found.sort(key=lambda trial: (-trial.priority, trial.created_at, trial.index))
-        return found[:limit]
+        behind = [trial for trial in found if after is None or after < TrialPlace.of(trial)]
+        return sorted(behind, key=TrialPlace.of)[:limit]
 
     def put_job(self, job: JobRecord) -> None:
         self.jobs[job.job_name] = job

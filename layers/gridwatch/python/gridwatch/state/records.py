@@ -101,6 +101,7 @@ class TrialRecord:
     final_metrics: Mapping[str, float] = field(default_factory=dict)
     model_uri: str | None = None
     reason: str | None = None  # why it failed, was refused or cancelled
+    waits_until: datetime | None = None  # it is not handed to SageMaker before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

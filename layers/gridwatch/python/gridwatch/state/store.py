@@ -8,7 +8,7 @@ Records are replaced whole; what two writers could fight over is written under a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -24,6 +24,8 @@ from gridwatch.state.records import (
     TrialState,
 )
 
+LAST_INDEX = 999_999_999  # more than any grid has
+
 
 class ConflictError(Exception):
     """Somebody else wrote this record since it was read: read again and decide anew."""
@@ -35,6 +37,31 @@ class SavedEvaluation:
 
     document: Mapping[str, Any] | None
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPlace:
+    """Where a trial stands among those of its state: by priority (highest first), age, experiment and index."""
+
+    priority: int
+    created_at: datetime
+    experiment: str
+    index: int
+
+    @classmethod
+    def of(cls, trial: TrialRecord) -> TrialPlace:
+        return cls(trial.priority, trial.created_at, trial.experiment, trial.index)
+
+    def behind_its_upload(self) -> TrialPlace:
+        """The place after all trials that were recorded with this one, of the same experiment."""
+        return replace(self, index=LAST_INDEX)
+
+    def __lt__(self, other: TrialPlace) -> bool:
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[int, datetime, str, int]:
+        return -self.priority, self.created_at, self.experiment, self.index
 
 
 class ExperimentStore(Protocol):
@@ -67,8 +94,10 @@ class TrialStore(Protocol):
         """Replace `expected` by `trial`; ConflictError when the stored record is not at `expected.updated_at`."""
         ...
 
-    def trials_in(self, state: TrialState, *, limit: int | None = None) -> Sequence[TrialRecord]:
-        """Trials in that state over all experiments: highest priority, then oldest, then index first.
+    def trials_in(
+        self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None
+    ) -> Sequence[TrialRecord]:
+        """Trials in that state over all experiments, in the order of `TrialPlace`; only those behind `after`.
 
         Eventually consistent (an index): confirm by `update_trial` before acting.
         """
