@@ -67,6 +67,11 @@ class Dies(Rule):
         os._exit(7)
 
 
+class NoRule:
+    def invoke_at_step(self, step):
+        return True
+
+
 class Differs(Rule):
     def __init__(self, base_trial, other_trials):
         super().__init__(base_trial, other_trials=other_trials)

@@ -49,7 +49,10 @@ if __name__ == "__main__":
     os.dup2(2, 1)  # rules print
     for each in wanted:
         name, _, parameters = each.partition("=")
-        found.append(verdict(getattr(module, name)(create_trial(folder), **json.loads(parameters))))
+        given = json.loads(parameters)
+        if "other_trials" in given:
+            given["other_trials"] = [create_trial(other) for other in given["other_trials"].split(",")]
+        found.append(verdict(getattr(module, name)(create_trial(folder), **given)))
     sys.stdout.flush()
     os.dup2(stdout, 1)
     sys.stdout.write(json.dumps(found))

@@ -71,6 +71,7 @@ def test_other_trials(tmp_path: Path) -> None:
         ("Dies", "CustomRuleError: its process ended with code 7"),
         ("Missing", "AttributeError: smdebug_rules.py has no class Missing: there are AtEvaluation"),
         ("Differs", "TypeError: "),
+        ("NoRule", "TypeError: NoRule is a subclass of neither smdebug.rules.Rule nor Gridwatch's Rule"),
     ],
 )
 def test_whatever_a_rule_does_is_a_status(name: str, details: str) -> None:
@@ -100,6 +101,23 @@ def test_a_rule_sees_no_environment_but_what_it_is_given(tmp_path: Path) -> None
     found = run_custom_rule(rule, str(PHASES), ended=True, seconds=60, environment={"GIVEN": "1"})
     names = json.loads(found.details.split(": ", 1)[1].split(" (")[0].replace("'", '"'))
     assert {name for name in names if not name.startswith("LC_")} == {"GIVEN", "PYTHONPATH"}
+
+
+def test_files_beside_a_rule_may_have_the_names_of_any_module(tmp_path: Path) -> None:
+    for name in ("six", "json", "numpy", "gridwatch"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('taken for a module')\n")
+    (tmp_path / "of_mine.py").write_text("LIMIT = 5\n")
+    (tmp_path / "rule.py").write_text(
+        "from of_mine import LIMIT\nfrom smdebug.rules import Rule, invoke_rule\n"
+        "from smdebug.trials import create_trial\nclass AtLimit(Rule):\n"
+        "    def invoke_at_step(self, step):\n"
+        "        return step > LIMIT and float(self.base_trial.tensor('loss').value(step)) > 0\n"
+    )
+    rule = CustomRule.parse(f"{tmp_path / 'rule.py'}:AtLimit")
+    opener = "gridwatch.aws.tensor_source:open_source"
+    found = run_custom_rule(rule, str(PHASES), ended=True, seconds=60, environment={}, opener=opener)
+    assert found.finding is not None, found.details
+    assert found.finding.step == 6
 
 
 @pytest.mark.parametrize("text", ["rule.py", "nothing.py:Rule", "rule.txt:Rule", "rule.py:not a name"])

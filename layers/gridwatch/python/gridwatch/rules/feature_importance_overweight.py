@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gridwatch.rules.finding import Finding
-from gridwatch.rules.numbers import numbers_of
+from gridwatch.rules.numbers import exceeds, numbers_of
 from gridwatch.rules.parameters import integer, number, patterns
 from gridwatch.rules.requirement import Collect, Requirement
 from gridwatch.rules.rule import Rule
@@ -50,7 +50,7 @@ class FeatureImportanceOverweight(Rule):
         total = sum(value for value, _ in importances)
         top = sorted(importances, reverse=True)[: self.parameters.nfeatures]
         share = sum(value for value, _ in top) / (total if total > 1 + 1e-6 else 1)
-        if share <= self.parameters.threshold:
+        if not exceeds(share, self.parameters.threshold):
             return None
         features = ", ".join(name.rpartition("/")[2] for _, name in top)
         limit = self.parameters.threshold

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gridwatch.rules.finding import Finding
 from gridwatch.rules.metrics import is_score
+from gridwatch.rules.numbers import exceeds
 from gridwatch.rules.parameters import flag, integer, names, number, patterns, text
 from gridwatch.rules.requirement import Collect, Requirement
 from gridwatch.rules.rule import Rule
@@ -106,10 +107,10 @@ class LossNotDecreasing(Rule):
         drop = (former - value) / abs(former) * 100 if former else -math.inf
         limit = self.parameters.diff_percent
         if drop < 0 and self.parameters.increase_reading == "tolerated":
-            if -drop <= self.parameters.increase_threshold_percent:
+            if not exceeds(-drop, self.parameters.increase_threshold_percent):
                 return None
             limit = -self.parameters.increase_threshold_percent
-        elif drop >= limit:
+        elif not exceeds(limit, drop):
             return None
         return self.finding(view, name, drop, limit, f"{name} {_sentence(former, value, drop, limit, steps)}")
 

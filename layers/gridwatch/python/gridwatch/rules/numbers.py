@@ -1,7 +1,10 @@
-"""Reading numbers through a view, where text, empty tensors and tensors that were not saved whole are passed over."""
+"""Reading numbers through a view, where text, empty tensors and tensors that were not saved whole are passed over; and
+comparing them with limits.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.tensors.errors import TensorUnavailableError
@@ -10,6 +13,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gridwatch.rules.view import StepView
+
+
+def exceeds(observed: float, limit: float) -> bool:
+    """Whether it lies above the limit by more than the rounding of what it was computed from: (0.55 - 0.5) / 0.5 does
+    not exceed 0.1.
+    """
+    return observed > limit and not math.isclose(observed, limit, rel_tol=1e-9)
 
 
 def reduced(view: StepView, name: str, kind: str, *, absolute: bool = False) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.rules.finding import Finding
+from gridwatch.rules.numbers import exceeds
 from gridwatch.rules.parameters import integer, number, patterns
 from gridwatch.rules.phases import Phase, phased
 from gridwatch.rules.requirement import Requirement
@@ -101,7 +102,7 @@ class Overfit(Rule):
             training, validation = loss.training[0] / loss.training[1], loss.validation[0] / loss.validation[1]
             loss.training, loss.validation = [0.0, 0], [0.0, 0]
             ratio = _ratio(training, validation)
-            loss.in_a_row = loss.in_a_row + 1 if ratio > self.parameters.ratio_threshold else 0
+            loss.in_a_row = loss.in_a_row + 1 if exceeds(ratio, self.parameters.ratio_threshold) else 0
             if loss.in_a_row >= self.parameters.patience:
                 checks = f"{loss.in_a_row} checks" if loss.in_a_row > 1 else "1 check"
                 limit = self.parameters.ratio_threshold

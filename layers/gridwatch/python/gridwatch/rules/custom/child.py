@@ -19,6 +19,7 @@ from typing import Any
 from gridwatch.clock import SystemClock
 from gridwatch.rules.custom.replay import replay
 from gridwatch.rules.custom.shim import install
+from gridwatch.rules.custom.trial import Trial
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
 from gridwatch.rules.rule import Rule
 from gridwatch.tensors.reader import TensorReader
@@ -40,12 +41,17 @@ def main(answer: Path) -> None:
 
 def judge(request: Mapping[str, Any]) -> RuleEvaluation:
     """Loads the class and evaluates it over all steps that are there."""
-    install()
-    found = _load(Path(request["file"]), request["class"])
-    # Whoever starts this process says how tensors are reached; the rules themselves know no AWS.
+    # Whoever starts this process says how tensors are reached; the rules themselves know no AWS. All that is imported
+    # for it comes before the user's folder is searched, where a file may have the name of any module.
     module, _, function = request["opener"].partition(":")
     open_source = getattr(importlib.import_module(module), function)
     reader = TensorReader(open_source(request["location"]), open_source)
+
+    def create_trial(path: str, name: str | None = None, **_: Any) -> Trial:
+        return Trial(TensorReader(open_source(path), open_source), ended=True, name=name or path)
+
+    install(create_trial)
+    found = _load(Path(request["file"]), request["class"])
     if isinstance(found, type) and issubclass(found, Rule):
         return _judge_with_ours(found, reader, request)
     return replay(found, reader, request["parameters"], ended=request["ended"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from gridwatch.rules.custom.shim import (
     NoMoreData,
+    Rule,
     RuleEvaluationConditionMet,
     StepNotYetAvailable,
     StepUnavailable,
@@ -26,6 +27,8 @@ def replay(rule_class: Any, reader: TensorReader, parameters: Mapping[str, Any],
     """The verdict. `other_trials` (locations, separated by commas) among the parameters become trials, as in
     Debugger.
     """
+    if not issubclass(rule_class, Rule):
+        raise TypeError(f"{rule_class.__name__} is a subclass of neither smdebug.rules.Rule nor Gridwatch's Rule")
     given = {name: value for name, value in parameters.items() if name not in ("other_trials", "rule_to_invoke")}
     trial = Trial(reader, ended=ended)
     if others := parameters.get("other_trials"):

@@ -66,7 +66,7 @@ def run_custom_rule(
     }
     with tempfile.TemporaryDirectory(prefix="gridwatch-rule-") as scratch:
         answer = Path(scratch) / "answer.json"
-        command = [sys.executable, "-m", "gridwatch.rules.custom.child", str(answer)]
+        command = [sys.executable, "-P", "-m", "gridwatch.rules.custom.child", str(answer)]
         paths = [str(_PACKAGE), environment.get("PYTHONPATH", "")]
         try:
             finished = subprocess.run(

@@ -11,7 +11,7 @@ import importlib.util
 import logging
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from types import ModuleType
@@ -138,6 +138,24 @@ class Rule(ABC):
             raise RuleEvaluationConditionMet(self.rule_name, step)
 
 
+def invoke_rule(
+    rule_obj: Rule, start_step: int = 0, end_step: int | None = None, raise_eval_cond: bool = False
+) -> None:
+    """Smdebug's loop, for files that run themselves: it ends with NoMoreData unless `end_step` ends it."""
+    trial = rule_obj.base_trial
+    for step in trial.steps():
+        if start_step <= step and (end_step is None or step < end_step):
+            try:
+                rule_obj.invoke(step)
+            except (TensorUnavailableForStep, StepUnavailable, TensorUnavailable):
+                continue
+            except RuleEvaluationConditionMet:
+                if raise_eval_cond:
+                    raise
+    if end_step is None:
+        raise NoMoreData(trial.last_complete_step + 1, ModeKeys.GLOBAL, trial.last_complete_step)
+
+
 class CollectionKeys:
     DEFAULT, ALL, INPUTS, OUTPUTS, WEIGHTS, GRADIENTS = "default", "all", "inputs", "outputs", "weights", "gradients"
     LOSSES, BIASES, LAYERS, SM_METRICS, METRICS = "losses", "biases", "layers", "sm_metrics", "metrics"
@@ -177,7 +195,8 @@ _EXCEPTIONS = (
 _MODULES: dict[str, dict[str, Any]] = {
     "smdebug": {"modes": ModeKeys, "CollectionKeys": CollectionKeys},
     "smdebug.exceptions": {error.__name__: error for error in _EXCEPTIONS},
-    "smdebug.rules": {"Rule": Rule, "RequiredTensors": RequiredTensors},
+    "smdebug.rules": {"Rule": Rule, "RequiredTensors": RequiredTensors, "invoke_rule": invoke_rule},
+    "smdebug.rules.rule_invoker": {"invoke_rule": invoke_rule},
     "smdebug.rules.rule": {"Rule": Rule},
     "smdebug.rules.req_tensors": {"RequiredTensors": RequiredTensors},
     "smdebug.core": {},
@@ -192,11 +211,12 @@ _MODULES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def install() -> None:
-    """Makes the modules importable under smdebug's names, in this process."""
+def install(create_trial: Callable[..., Any]) -> None:
+    """Makes the modules importable under smdebug's names, in this process. `create_trial` opens a tensor folder."""
     real = importlib.util.find_spec("smdebug")
     root = list(real.submodule_search_locations or ()) if real is not None else []
-    for name, content in _MODULES.items():
+    trials = {"create_trial": create_trial}
+    for name, content in {**_MODULES, "smdebug.trials": trials, "smdebug.trials.utils": trials}.items():
         module = ModuleType(name)
         module.__path__ = [f"{place}/{'/'.join(name.split('.')[1:])}" for place in root]
         vars(module).update(content)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from gridwatch.rules.custom.shim import (
@@ -155,6 +156,16 @@ class Trial:
         return self._reader
 
 
+class _OneNumber(np.ndarray[Any, Any]):
+    """A scalar, which smdebug saves with the shape (1,): rules write `float(value)`, as numpy allowed until 2.4."""
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+
 class Tensor:
     """smdebug's Tensor as far as rules use it. Steps are global ones, or those of the mode that is named."""
 
@@ -187,9 +198,10 @@ class Tensor:
     def value(self, step_num: int, mode: ModeKeys = ModeKeys.GLOBAL, worker: str | None = None) -> NDArray[Any]:
         saved = self.trial.saved(step_num, mode)
         try:
-            return self.trial.reader.value(saved, self.name, worker).copy()  # smdebug's may be written to
+            found = self.trial.reader.value(saved, self.name, worker).copy()  # smdebug's may be written to
         except TensorUnavailableError:
             raise TensorUnavailableForStep(self.name, step_num, mode, self.name in saved.names) from None
+        return found.view(_OneNumber) if found.size == 1 else found
 
     def values(self, mode: ModeKeys = ModeKeys.GLOBAL, worker: str | None = None) -> dict[int, NDArray[Any]]:
         return {step: self.value(step, mode, worker) for step in self.steps(mode)}
