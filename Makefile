@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEPLOY_PLATFORM := aarch64-manylinux_2_28
 DEPLOY_PYTHON := 3.13
-LAYERS := runtime numeric duckdb
+LAYERS := runtime numeric duckdb plots
 
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"

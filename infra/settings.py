@@ -58,6 +58,9 @@ class DeploymentSettings:
     kms_key_arn: str = ""
     create_kms_key: bool = False
     alert_topic_arn: str = ""
+    custom_rule_sources: tuple[str, ...] = ()
+    custom_rule_seconds: int = 60
+    custom_rule_interval_seconds: int = 60
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> DeploymentSettings:
@@ -130,6 +133,8 @@ def _problems(settings: DeploymentSettings) -> list[str]:
         ),
         "tensor_retention_days": (settings.tensor_retention_days >= 1, "at least 1"),
         "query_scan_limit_gb": (settings.query_scan_limit_gb >= 1, "at least 1"),
+        "custom_rule_seconds": (1 <= settings.custom_rule_seconds <= 120, "from 1 to 120"),
+        "custom_rule_interval_seconds": (settings.custom_rule_interval_seconds >= 1, "at least 1"),
         "removal_policy": (settings.removal_policy in ("retain", "destroy"), "retain or destroy"),
     }
     problems = [
@@ -141,6 +146,12 @@ def _problems(settings: DeploymentSettings) -> list[str]:
         f"alert_emails: {mail!r} is not an address"
         for mail in settings.alert_emails
         if not re.fullmatch(r"\S+@\S+\.\S+", mail)
+    ]
+    problems += [
+        f"custom_rule_sources: {source!r} must be s3://bucket/prefix/ or a folder in code/ of the experiments bucket "
+        "(code/, code/team/), with a slash at its end"
+        for source in settings.custom_rule_sources
+        if not re.fullmatch(r"(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/|code/)([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*", source)
     ]
     return problems + _wrong_arns(settings)
 

@@ -14,6 +14,9 @@ from evaluate_rules.recording import LogRecorder
 from evaluate_rules.requests import JobRequest, read_batch
 from evaluate_rules.settings import Settings
 from gridwatch.aws.event_bus import EventBridgeBus
+from gridwatch.aws.job_folders import neighbour_source, profile_source
+from gridwatch.aws.queues import SqsQueue
+from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.rule_state import RuleStateBucket
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_folder import S3MetricRecord
@@ -22,6 +25,7 @@ from gridwatch.aws.training_log import CloudWatchLog
 from gridwatch.clock import SystemClock
 from gridwatch.events.sqs import partial_response, queued_bodies
 from gridwatch.settings import read_settings
+from gridwatch.verdicts.telling import Teller
 
 logger = Logger(service="evaluate_rules")
 metrics = Metrics(namespace="Gridwatch", service="evaluate_rules")
@@ -47,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _evaluated(job_name: str, request: JobRequest) -> bool:
     try:
-        evaluated = _evaluator().evaluate(job_name, ended=request.ended)
+        evaluated = _evaluator().evaluate(request.of(job_name))
     except Exception as error:  # the edge: one job's failure is not the others'
         logger.error("job could not be evaluated", job=job_name, exc_info=error)
         metrics.add_metric("EvaluationFailed", MetricUnit.Count, 1)
@@ -64,6 +68,7 @@ def _report(job_name: str, request: JobRequest, evaluated: Evaluated) -> None:
         ended=request.ended,
         outcome=evaluated.outcome,
         last_step=evaluated.last_step,
+        asked=evaluated.asked,
     )
     if evaluated.restarted:
         logger.warning("rule state of another version, judged from the first step again", job=job_name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gridwatch.events.evaluation_request import evaluation_request
+from gridwatch.events.evaluation_request import EvaluationRequest, evaluation_request
 from gridwatch.events.sqs import QueuedBody
 
 
@@ -15,6 +15,17 @@ class JobRequest:
 
     message_ids: list[str] = field(default_factory=list)
     ended: bool = False
+    tensors: bool = False
+    profile: bool = False
+
+    def add(self, message_id: str, request: EvaluationRequest) -> None:
+        self.message_ids.append(message_id)
+        self.ended |= request.ended
+        self.tensors |= request.tensors
+        self.profile |= request.profile
+
+    def of(self, job_name: str) -> EvaluationRequest:
+        return EvaluationRequest(job_name, ended=self.ended, tensors=self.tensors, profile=self.profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,5 @@ def read_batch(bodies: Iterable[QueuedBody]) -> Batch:
         if request is None:
             ignored.append(body.message_id)
             continue
-        job = jobs.setdefault(request.job_name, JobRequest())
-        job.message_ids.append(body.message_id)
-        job.ended = job.ended or request.ended
+        jobs.setdefault(request.job_name, JobRequest()).add(body.message_id, request)
     return Batch(jobs, tuple(ignored), unreadable)

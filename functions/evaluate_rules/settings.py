@@ -11,3 +11,5 @@ class Settings:
     artifacts_bucket: str
     event_bus_name: str
     name_prefix: str
+    slow_queue_url: str
+    custom_rule_interval_seconds: int

@@ -22,9 +22,9 @@ from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.parse import ParsedSpec, normalized, parse_spec
 from gridwatch.spec.problems import Problem, SpecError, shown
 from gridwatch.spec.reading import MAX_BYTES
-from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
+from gridwatch.state.records import ExperimentRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
-from gridwatch.storage.layout import spec_error_key, spec_status_key
+from gridwatch.storage.layout import spec_error_key, spec_status_key, split_s3_uri
 
 
 class Outcome(StrEnum):
@@ -79,7 +79,22 @@ def _plan(stored: StoredSpec, platform: Platform) -> Plan:
     if missing:
         raise parsed.refuse(missing)
     etags = {name: objects for name, objects in found.items() if not isinstance(objects, Problem)}
-    return make_plan(parsed, platform.deployment, etags)
+    plan = make_plan(parsed, platform.deployment, etags)
+    absent = [index for index, policy in enumerate(plan.policies) if policy.source and not _is_there(policy, platform)]
+    if absent:
+        raise parsed.refuse(_no_file(index, plan.policies[index]) for index in absent)
+    return plan
+
+
+def _is_there(policy: RulePolicy, platform: Platform) -> bool:
+    """Whether there is a file at the policy's source, which the deployment allows."""
+    _, key = split_s3_uri(policy.source or "")
+    return key in platform.bucket.etags(policy.source or "")
+
+
+def _no_file(index: int, policy: RulePolicy) -> Problem:
+    path, advice = ("rules", index, "source"), "upload it first, or submit the spec with `gridwatch submit`"
+    return Problem(path=path, message="there is no such file", found=shown(policy.source), advice=advice)
 
 
 def _etags(parsed: ParsedSpec, channel: str, platform: Platform) -> Mapping[str, str] | Problem:

@@ -16,3 +16,4 @@ class Settings:
     job_role_arn: str
     name_prefix: str
     xgboost_source_uri: str
+    custom_rule_sources: str  # S3 prefixes with commas between them; empty: no code of users runs as a rule

@@ -22,11 +22,15 @@ from infra.settings import DeploymentSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionShape:
-    """What one function may use. `layers` beside `gridwatch` and `runtime`, which all have."""
+    """What one function may use. `layers` beside `gridwatch` and `runtime`, which all have.
+
+    `runs_foreign_code`: its role holds nothing that its work does not need, not even the right to be traced.
+    """
 
     timeout_seconds: int
     memory_mb: int = 512
     layers: tuple[str, ...] = ()
+    runs_foreign_code: bool = False
 
 
 class FunctionFactory:
@@ -78,10 +82,10 @@ class FunctionFactory:
             memory_size=shape.memory_mb,
             timeout=cdk.Duration.seconds(shape.timeout_seconds),
             environment={field.upper(): value for field, value in environment.items()} | _powertools(name),
-            role=self._role(construct, log_group, statements),
+            role=self._role(construct, log_group, statements, only_reads=shape.runs_foreign_code),
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            tracing=lambda_.Tracing.ACTIVE,
+            tracing=lambda_.Tracing.DISABLED if shape.runs_foreign_code else lambda_.Tracing.ACTIVE,
             on_failure=destinations.SqsDestination(self._failed_invocations) if invoked_directly else None,
             retry_attempts=2 if invoked_directly else None,
             max_event_age=cdk.Duration.hours(6) if invoked_directly else None,
@@ -106,11 +110,13 @@ class FunctionFactory:
             removal_policy=cdk.RemovalPolicy.RETAIN if self._settings.keeps_data else cdk.RemovalPolicy.DESTROY,
         )
 
-    def _role(self, construct: str, log_group: logs.LogGroup, statements: Sequence[iam.PolicyStatement]) -> iam.Role:
+    def _role(
+        self, construct: str, log_group: logs.LogGroup, statements: Sequence[iam.PolicyStatement], *, only_reads: bool
+    ) -> iam.Role:
         """A role of the function's own. No managed policy: its log permission would reach every log group."""
         role = iam.Role(self._scope, f"{construct}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         write_logs = permissions.allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn])
-        use_key = [permissions.use_key(self._key)] if self._key else []
+        use_key = [permissions.use_key(self._key, only_to_read=only_reads)] if self._key else []
         for statement in (write_logs, *statements, *use_key):
             role.add_to_policy(statement)
         return role

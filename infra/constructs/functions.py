@@ -13,6 +13,7 @@ from constructs import Construct
 from infra.constructs import permissions as may
 from infra.constructs.function import FunctionFactory, FunctionShape
 from infra.constructs.queues import Queues
+from infra.constructs.slow_rules import SlowRules
 from infra.constructs.state import State
 from infra.constructs.storage import Storage
 from infra.constructs.training import Training
@@ -49,6 +50,20 @@ class Functions(Construct):
         self._rate, self._burst = settings.launch_rate_per_second, settings.launch_burst
         self._storage, self._state, self._queues, self._training = storage, state, queues, training
         self._topic, self._bus, self._factory = topic, bus, factory
+        self._custom_rule_interval = settings.custom_rule_interval_seconds
+        slow = SlowRules(
+            self,
+            "SlowRules",
+            settings=settings,
+            storage=storage,
+            state=state,
+            bus=bus,
+            factory=factory,
+            elsewhere=self._tensors_elsewhere(),
+        )
+        self._rule_sources = slow.sources
+        # Five at once: each may hold a function with somebody's code for a minute.
+        self._reads(slow.evaluate, "slow", batch_size=1, at_once=5)
         self.launch_grid = self._launch_grid()
         self._start_trials()
         self._track_job()
@@ -73,6 +88,7 @@ class Functions(Construct):
                 "job_role_arn": self._training.role.role_arn,
                 "name_prefix": self._prefix,
                 "xgboost_source_uri": self._training.source.s3_object_url,
+                "custom_rule_sources": ",".join(source.uri for source in self._rule_sources),
             },
             statements=[
                 may.read_objects(self._storage.experiments, "experiments/", versions=True),
@@ -81,6 +97,8 @@ class Functions(Construct):
                 # A trial's identity holds the versions of its data, so the objects' heads are read.
                 *(may.read_objects(bucket, prefix) for bucket, prefix in data),
                 *(may.list_objects(bucket, *filter(None, [prefix])) for bucket, prefix in data),
+                # A rule file that is not there is told at once.
+                *(may.list_objects(source.bucket, *filter(None, [source.prefix])) for source in self._rule_sources),
                 may.use_state(self._state.table),
                 may.use_idempotency(self._state.idempotency),
                 may.send(self._queues["start"], self._queues["alerts"]),
@@ -153,15 +171,18 @@ class Functions(Construct):
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "event_bus_name": self._bus.event_bus_name,
                 "name_prefix": self._prefix,
+                "slow_queue_url": self._queues["slow"].queue_url,
+                "custom_rule_interval_seconds": str(self._custom_rule_interval),
             },
             statements=[
                 may.read_objects(self._storage.artifacts, "tensors/", "rule-state/"),
                 # Metrics of jobs without tensors are read from their logs and recorded as tensors.
-                may.write_objects(self._storage.artifacts, "rule-state/", "tensors/"),
+                may.write_objects(self._storage.artifacts, "rule-state/", "tensors/", "reports/"),
                 may.list_objects(self._storage.artifacts, "tensors/", "rule-state/"),
                 may.read_training_logs(),
                 *self._tensors_elsewhere(),
                 may.use_state(self._state.table),
+                may.send(self._queues["slow"]),
                 may.put_own_events(self._bus.event_bus_arn),
             ],
         )

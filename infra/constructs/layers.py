@@ -29,7 +29,7 @@ class Layers(Construct):
         self._build = layers / "build" / PLATFORMS[architecture]
         own = lambda_.Code.from_asset(str(layers / "gridwatch"), exclude=NOT_DEPLOYED, ignore_mode=IgnoreMode.GIT)
         self._by_name = {"gridwatch": self._layer("gridwatch", own, "Gridwatch's own package")}
-        for dependency in ("runtime", "numeric", "duckdb"):
+        for dependency in ("runtime", "numeric", "duckdb", "plots"):
             self._by_name[dependency] = self._layer(dependency, self._built(dependency), f"{dependency} dependencies")
 
     def __getitem__(self, name: str) -> lambda_.LayerVersion:

@@ -8,6 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
@@ -63,6 +64,10 @@ def publish(topic: sns.ITopic) -> iam.PolicyStatement:
     return allow(["sns:Publish"], [topic.topic_arn])
 
 
+def invoke(function: lambda_.IFunction) -> iam.PolicyStatement:
+    return allow(["lambda:InvokeFunction"], [function.function_arn])
+
+
 def put_own_events(bus_arn: str) -> iam.PolicyStatement:
     """Only events that name Gridwatch as their source."""
     return allow(["events:PutEvents"], [bus_arn], conditions={"StringEquals": {"events:source": "gridwatch"}})
@@ -101,7 +106,9 @@ def pass_to_sagemaker(role: iam.IRole) -> iam.PolicyStatement:
     )
 
 
-def use_key(key: kms.IKey) -> iam.PolicyStatement:
+def use_key(key: kms.IKey, *, only_to_read: bool = False) -> iam.PolicyStatement:
+    if only_to_read:
+        return allow(["kms:Decrypt"], [key.key_arn])
     return allow(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], [key.key_arn])
 
 

@@ -30,6 +30,7 @@ SHAPES = {
     "start": QueueShape(visibility_seconds=960, max_receive_count=5, fifo=True),
     "track": QueueShape(visibility_seconds=180, max_receive_count=10),
     "evaluate": QueueShape(visibility_seconds=360, max_receive_count=5),
+    "slow": QueueShape(visibility_seconds=1080, max_receive_count=5),
     # SageMaker allows one stop a second: a throttled stop comes back many times before it is given up.
     "reactions": QueueShape(visibility_seconds=360, max_receive_count=50),
     "alerts": QueueShape(visibility_seconds=180, max_receive_count=50),

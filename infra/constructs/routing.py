@@ -57,6 +57,10 @@ class Routing(Construct):
         keys = [{"wildcard": "tensors/*/debug-output/index/*.json"}]
         pattern = _object_created(storage.artifacts.bucket_name, keys)
         self._rule("TensorsLanded", "New tensors of a job are complete", pattern).add_target(self._queue("evaluate"))
+        # Framework metrics of the same time are written before, so they wake nobody.
+        profiles = [{"wildcard": "tensors/*/profiler-output/system/*.json"}]
+        pattern = _object_created(storage.artifacts.bucket_name, profiles)
+        self._rule("ProfileLanded", "New system metrics of a job", pattern).add_target(self._queue("evaluate"))
 
     def _training_jobs(self) -> None:
         pattern = events.EventPattern(

@@ -11,6 +11,7 @@ from typing import Any
 from gridwatch.events.spec_upload import SpecUpload
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.ports import StoredSpec
+from gridwatch.storage.layout import split_s3_uri
 
 
 class FakeExperimentBucket:
@@ -47,7 +48,7 @@ class FakeExperimentBucket:
         return versions[-1][0] if versions else None
 
     def etags(self, uri: str) -> Mapping[str, str]:
-        return {key: etag for key, etag in self.objects.items() if key.startswith(uri)}
+        return {split_s3_uri(address)[1]: etag for address, etag in self.objects.items() if address.startswith(uri)}
 
     def write_answer(self, key: str, document: Mapping[str, Any]) -> None:
         self.writes.append(key)

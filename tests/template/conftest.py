@@ -31,7 +31,7 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
 
 @pytest.fixture(scope="session")
 def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
-    """The default app, with its assets beside the template."""
+    """The app with its assets beside the template: default settings, and users' code allowed, which makes a function."""
     folder = tmp_path_factory.mktemp("cdk.out")
-    create_app(outdir=str(folder)).synth()
+    create_app({"custom_rule_sources": "code/,s3://reviewed-code/rules/"}, outdir=str(folder)).synth()
     return Synthesized(folder)

@@ -17,13 +17,14 @@ from tests.template.test_permissions import FAILS_TO_QUEUE, IDEMPOTENCY, LAMBDA,
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "layers" / "gridwatch" / "python"
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
-SERVICES = ("dynamodb", "events", "logs", "s3", "sagemaker", "sns", "sqs")
+SERVICES = ("dynamodb", "events", "lambda", "logs", "s3", "sagemaker", "sns", "sqs")
 # Operations whose permission has another name (service authorization reference), or more than one.
 NAMED_OTHERWISE = {
     "s3:HeadObject": {"s3:GetObject"},
     "s3:ListObjectsV2": {"s3:ListBucket"},
     "dynamodb:TransactWriteItems": {"dynamodb:PutItem"},  # of puts alone, as ours are
     "events:PutEvents": {"events:PutEvents"},
+    "lambda:Invoke": {"lambda:InvokeFunction"},
 }
 # Permissions of calls that are made for us: reading a version, job tags at creation, handing the role over.
 IMPLIED = {

@@ -14,11 +14,18 @@ from pathlib import Path
 import pytest
 
 from gridwatch.settings import read_settings
+from tests.template.conftest import Synthesize
 from tests.template.synthesized import Synthesized
+from tests.template.test_permissions import actions_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
-LAYERS = {"evaluate_rules": {"numeric"}, "snapshot_experiment": {"numeric", "duckdb"}}
+LAYERS = {
+    "evaluate_rules": {"numeric"},
+    "evaluate_slow_rules": {"plots"},
+    "run_custom_rule": {"numeric"},
+    "snapshot_experiment": {"numeric", "duckdb"},
+}
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
 # What Lambda itself puts into the environment and handlers' libraries may read when they are imported.
 LAMBDA_ENVIRONMENT = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "LANG": "en_US.UTF-8"}
@@ -37,6 +44,15 @@ def settings_class(function: str) -> type:
 
 def test_every_folder_is_deployed_and_nothing_else(synthesized: Synthesized) -> None:
     assert sorted(synthesized.functions) == FUNCTIONS
+
+
+def test_users_code_has_no_function_unless_the_deployment_allows_it(synthesize: Synthesize) -> None:
+    default = synthesize()
+    assert sorted(default.functions) == [name for name in FUNCTIONS if name != "run_custom_rule"]
+    assert default.functions["launch_grid"].environment["CUSTOM_RULE_SOURCES"] == ""
+    slow = default.functions["evaluate_slow_rules"]
+    assert slow.environment["CUSTOM_RULE_FUNCTION"] == ""
+    assert "lambda:InvokeFunction" not in actions_of(default, default.role_of(slow))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -104,7 +120,7 @@ def test_layers_are_built_for_the_deployed_platform(synthesized: Synthesized) ->
 
 
 @pytest.mark.parametrize("platform", ["host", "aarch64-manylinux_2_28"])
-@pytest.mark.parametrize("layer", ["runtime", "numeric", "duckdb"])
+@pytest.mark.parametrize("layer", ["runtime", "numeric", "duckdb", "plots"])
 def test_layers_are_built_from_the_current_lock_and_name_no_machine(platform: str, layer: str) -> None:
     built = ROOT / "layers" / "build" / platform / layer
     lock = (ROOT / "layers" / layer / "requirements.txt").read_bytes()
@@ -120,7 +136,7 @@ def test_the_layers_take_the_pins_of_the_environment() -> None:
         return set(re.findall(r"^([a-z0-9-]+==[^ \\]+)", lock.read_text(), re.MULTILINE))
 
     environment = pins(ROOT / "requirements" / "dev.txt")
-    for layer in ("runtime", "numeric", "duckdb"):
+    for layer in ("runtime", "numeric", "duckdb", "plots"):
         assert pins(ROOT / "layers" / layer / "requirements.txt") - environment == set()
 
 
@@ -143,7 +159,8 @@ def test_named_logged_and_traced(synthesized: Synthesized, function: str) -> Non
     assert properties["FunctionName"] == name
     assert (properties["Runtime"], properties["Architectures"]) == ("python3.13", ["arm64"])
     assert properties["Handler"] == f"{function}.handler.handler"
-    assert properties["TracingConfig"] == {"Mode": "Active"}
+    # Users' code may not even write traces.
+    assert properties.get("TracingConfig") == (None if function == "run_custom_rule" else {"Mode": "Active"})
     assert properties["LoggingConfig"]["LogFormat"] == "JSON"
     log_group = synthesized.of_type("AWS::Logs::LogGroup")[properties["LoggingConfig"]["LogGroup"]]
     assert (log_group["LogGroupName"], log_group["RetentionInDays"]) == (f"/aws/lambda/{name}", 90)

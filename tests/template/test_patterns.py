@@ -20,6 +20,7 @@ JOB = "gridwatch-blobs-0a1b2c3d4e-1"
 EXPECTED = {
     "s3_spec_created.json": {"SpecUploaded"},
     "s3_index_created.json": {"TensorsLanded"},
+    "s3_profile_created.json": {"ProfileLanded"},
     "sagemaker_training_job_state_change.json": {"TrainingJobChanged"},
     "sagemaker_training_job_rule_statuses.json": {"TrainingJobChanged", "DebuggerRuleStatus"},
     "sagemaker_watched_job_state_change.json": {"WatchedJobChanged"},
@@ -92,6 +93,8 @@ def own_keys() -> dict[str, list[str]]:
             f"{tensors}collections/000000000/worker_0_collections.json",
             f"{tensors}events/000000000002/000000000002_worker_0.tfevents",
             f"{tensors}training_job_end.ts",
+            layout.report_key(JOB, "ProfilerReport"),
+            f"{layout.profile_prefix(JOB)}framework/pevents/2026112011/1795172400000000_17-algo-1_pythontimeline.json",
         ],
     }
 
@@ -105,6 +108,13 @@ def test_index_files_are_those_that_the_layout_knows(synthesized: Synthesized) -
     key = f"{layout.tensor_prefix(JOB)}index/000000000/000000000002_worker_0.json"
     assert layout.job_of_index_key(key) == JOB
     assert woken_by(synthesized, created(ARTIFACTS, key)) == {"TensorsLanded"}
+
+
+def test_profile_files_are_those_that_the_layout_knows(synthesized: Synthesized) -> None:
+    key = f"{layout.profile_prefix(JOB)}system/incremental/2026112011/1795172400.algo-1.json"
+    assert layout.job_of_profile_key(key) == JOB
+    assert layout.job_of_index_key(key) is None
+    assert woken_by(synthesized, created(ARTIFACTS, key)) == {"ProfileLanded"}
 
 
 def test_data_and_other_buckets_wake_nothing(synthesized: Synthesized) -> None:

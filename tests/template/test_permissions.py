@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from tests.template.conftest import Synthesize
 from tests.template.synthesized import Synthesized
 
 STATE = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
 IDEMPOTENCY = {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
-LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+LAMBDA = LOGS | {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 READS_QUEUE = {
     "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessage",
@@ -48,8 +52,20 @@ ACTIONS = {
         "s3:PutObject",
     }
     | STATE
+    | SENDS
     | READS_QUEUE,
+    "evaluate_slow_rules": {
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:ListBucket",
+        "events:PutEvents",
+        "lambda:InvokeFunction",
+    }
+    | STATE
+    | READS_QUEUE,
+    "run_custom_rule": {"s3:GetObject", "s3:ListBucket"},
     "react_to_finding": {
+        "s3:GetObject",
         "sagemaker:AddTags",
         "sagemaker:DescribeTrainingJob",
         "sagemaker:ListTags",
@@ -90,7 +106,44 @@ def actions_of(synthesized: Synthesized, role: str) -> set[str]:
 @pytest.mark.parametrize("function", ACTIONS)
 def test_each_function_may_do_what_it_needs_and_no_more(synthesized: Synthesized, function: str) -> None:
     role = synthesized.role_of(synthesized.functions[function])
-    assert actions_of(synthesized, role) == ACTIONS[function] | LAMBDA
+    assert actions_of(synthesized, role) == ACTIONS[function] | (LOGS if function == "run_custom_rule" else LAMBDA)
+
+
+def test_users_code_reads_tensors_and_code_and_nothing_else(synthesized: Synthesized) -> None:
+    role = synthesized.role_of(synthesized.functions["run_custom_rule"])
+    may = {
+        (action, resource, json.dumps(statement.get("Condition")))
+        for statement in synthesized.statements(role)
+        for action in statement["Action"]
+        if action not in LOGS
+        for resource in statement["Resource"]
+    }
+    artifacts = "arn:aws:s3:::gridwatch-artifacts-123456789012-eu-west-1"
+    experiments = "arn:aws:s3:::gridwatch-experiments-123456789012-eu-west-1"
+    assert may == {
+        ("s3:GetObject", f"{artifacts}/tensors/*", "null"),
+        ("s3:ListBucket", artifacts, '{"StringLike": {"s3:prefix": ["tensors/*"]}}'),
+        ("s3:GetObject", f"{experiments}/code/*", "null"),
+        ("s3:GetObject", "arn:aws:s3:::reviewed-code/rules/*", "null"),
+    }
+
+
+def test_one_function_runs_users_code(synthesized: Synthesized) -> None:
+    (statement,) = [
+        statement
+        for role in synthesized.of_type("AWS::IAM::Role")
+        for statement in synthesized.statements(role)
+        if "lambda:InvokeFunction" in statement["Action"]
+    ]
+    assert statement["Resource"] == [f"arn:of:{synthesized.functions['run_custom_rule'].logical_id}"]
+    slow = synthesized.role_of(synthesized.functions["evaluate_slow_rules"])
+    assert statement in synthesized.statements(slow)
+
+
+def test_users_code_may_decrypt_and_not_encrypt(synthesize: Synthesize) -> None:
+    made = synthesize(create_kms_key=True, custom_rule_sources="code/")
+    role = made.role_of(made.functions["run_custom_rule"])
+    assert {action for action in actions_of(made, role) if action.startswith("kms:")} == {"kms:Decrypt"}
 
 
 def test_every_function_is_in_the_list(synthesized: Synthesized) -> None:
@@ -183,7 +236,7 @@ def test_only_specs_data_and_status_of_the_experiments_bucket_are_touched(synthe
 
 
 def test_events_are_put_under_our_own_source_only(synthesized: Synthesized) -> None:
-    for function in ("evaluate_rules", "sweep"):
+    for function in ("evaluate_rules", "evaluate_slow_rules", "sweep"):
         (statement,) = [
             statement
             for statement in synthesized.statements(synthesized.role_of(synthesized.functions[function]))

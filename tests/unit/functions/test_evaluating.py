@@ -12,6 +12,7 @@ import pytest
 
 from evaluate_rules.evaluating import Outcome
 from evaluate_rules.requests import read_batch
+from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment, to_body
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
 from gridwatch.failures import TransientError
@@ -154,9 +155,9 @@ def test_jobs_of_others_and_jobs_without_rules_cost_one_read() -> None:
         raise AssertionError(f"tensors of {job.job_name} are opened")
 
     evaluator = world.evaluator(open_tensors=refuse)
-    assert evaluator.evaluate("gridwatch-of-others-1", ended=False).outcome is Outcome.FOREIGN
+    assert evaluator.evaluate(EvaluationRequest("gridwatch-of-others-1")).outcome is Outcome.FOREIGN
     world.store.put_job(replace(world.store.jobs[JOB], policies=()))
-    assert evaluator.evaluate(JOB, ended=True).outcome is Outcome.NO_RULES
+    assert evaluator.evaluate(EvaluationRequest(JOB, ended=True)).outcome is Outcome.NO_RULES
     assert world.store.evaluations == {}
 
 
@@ -198,7 +199,7 @@ def test_two_calls_at_once_neither_lose_nor_repeat_a_step(mine: int, other: int)
             world.evaluate()
         return world.tensors[job.job_name].source(mine)
 
-    world.evaluator(open_tensors=read_slowly).evaluate(JOB, ended=False)
+    world.evaluator(open_tensors=read_slowly).evaluate(EvaluationRequest(JOB))
     world.until = None
     world.evaluate()
 
@@ -236,7 +237,7 @@ def test_tensors_that_cannot_be_reached_change_nothing() -> None:
 
     world = World()
     with pytest.raises(TransientError):
-        world.evaluator(open_tensors=lambda job: Unreachable({})).evaluate(JOB, ended=True)
+        world.evaluator(open_tensors=lambda job: Unreachable({})).evaluate(EvaluationRequest(JOB, ended=True))
     assert world.store.evaluations == {}
     assert world.bus.events == []
 

@@ -83,6 +83,7 @@ class Account:
             "SNAPSHOT_QUEUE_URL": self.queues["snapshot"],
             "JOB_ROLE_ARN": "arn:aws:iam::123456789012:role/gridwatch-training",
             "NAME_PREFIX": "gridwatch",
+            "CUSTOM_RULE_SOURCES": "",
             "XGBOOST_SOURCE_URI": "s3://assets/0123456789abcdef.tar.gz",
             "LAUNCH_RATE_PER_SECOND": "1000",
             "LAUNCH_BURST": "1",

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from evaluate_rules.evaluating import Evaluated, Evaluator
+from evaluate_rules.evaluating import Evaluated
 from evaluate_rules.recording import LogRecorder
+from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.state.records import LogMetric, RulePolicy
 from tests.fakes.fuse import Fuse
 from tests.fakes.logs import FakeLog, FakeMetricRecord
@@ -32,13 +33,9 @@ class Logged(World):
 
     def look(self, *, ended: bool = False, fuse: Fuse = ALIVE) -> Evaluated:
         self.clock.advance(60)
-        return Evaluator(
-            store=self.store,
-            bus=self.bus,
-            open_tensors=lambda job: self.record.source(),
-            clock=self.clock,
-            recorder=LogRecorder(log=fuse.guard(self.log), record=fuse.guard(self.record), clock=self.clock),
-        ).evaluate(JOB, ended=ended)
+        recorder = LogRecorder(log=fuse.guard(self.log), record=fuse.guard(self.record), clock=self.clock)
+        evaluator = replace(self.evaluator(), open_tensors=lambda job: self.record.source(), recorder=recorder)
+        return evaluator.evaluate(EvaluationRequest(JOB, ended=ended))
 
     @property
     def found_at(self) -> int | None:

@@ -22,6 +22,17 @@ from tests.unit.functions.watching import LOSS
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 JOB = "gridwatch-blobs-0a1b2c3d4e-1"
 ARTIFACTS = "artifacts-bucket"
+_SLOW = {"CUSTOM_RULE_INTERVAL_SECONDS": "60", "SLOW_QUEUE_URL": "https://sqs.example/slow"}
+_TELLING = {
+    "CHAT_TOPIC_ARN": "",
+    "WEBHOOK_QUEUE_URL": "",
+    "WEBHOOK_CHANNELS": "",
+    "GROUP_SECONDS": "300",
+    "QUIET_HOURS": "",
+    "TIME_ZONE": "UTC",
+    "ALERTS_PER_HOUR": "0",
+    "CRITICAL_PASSES": "false",
+}
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -59,7 +70,7 @@ class Watched(Account):
         self.store.add_trials([trial])
 
     def environment(self) -> dict[str, str]:
-        return super().environment() | {"EVENT_BUS_NAME": "default", "ALERT_TOPIC_ARN": self.topic}
+        return super().environment() | {"EVENT_BUS_NAME": "default", "ALERT_TOPIC_ARN": self.topic, **_SLOW, **_TELLING}
 
     def save_tensors(self) -> dict[str, Any]:
         """Tensors of a job that gets nowhere; returns the event of its last index file."""
@@ -100,7 +111,9 @@ def _forget() -> None:
 
     for cached in (
         clients.client, clients.region, evaluate_rules.handler._evaluator, react_to_finding.handler._settings,
-        react_to_finding.handler._store, deliver_alert.handler._courier, sweep.handler._settings, sweep.handler._store,
+        react_to_finding.handler._store, deliver_alert.handler._courier, deliver_alert.handler._gatekeeper,
+        deliver_alert.handler._digester, deliver_alert.handler._prices, deliver_alert.handler._queue,
+        deliver_alert.handler._store, deliver_alert.handler._settings, sweep.handler._settings, sweep.handler._store,
     ):  # fmt: skip
         cached.cache_clear()
 

@@ -7,15 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from deliver_alert import delivering
+from deliver_alert.channels import Channel, TextTopic
 from deliver_alert.delivering import Courier
+from deliver_alert.digesting import Digester
+from deliver_alert.gatekeeping import Gatekeeper, Wishes
 from evaluate_rules.evaluating import Evaluated, Evaluator
 from gridwatch.alerts.outbox import AlertOutbox
-from gridwatch.events.messages import DeliverAlert
+from gridwatch.events.evaluation_request import EvaluationRequest
+from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment, Message
 from gridwatch.events.rule_status import rule_statuses
 from gridwatch.launch.tracking import Tracker
 from gridwatch.launch.watching import Enroller, RuleSetError, RuleSets, StoredRuleSet
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import Action, JobRecord, ReactionRecord, RulePolicy, TrialRecord, TrialState
+from gridwatch.state.records import Action, AlertRecord, JobRecord, ReactionRecord, RulePolicy, TrialRecord, TrialState
+from gridwatch.verdicts.telling import Teller
 from react_to_finding.reacting import Reaction, Reactor
 from sweep.sweeping import Sweeper, SweepReport
 from tests.fakes.bus import FakeBus, FakeTopic
@@ -23,6 +28,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.fuse import Fuse
 from tests.fakes.mortal_store import KilledError
 from tests.fakes.queues import FakeQueue
+from tests.fakes.reports import FakeShelf
 from tests.fakes.training import ARN, FakeTraining
 from tests.tensor_folder import MemorySource, TensorFolder
 
@@ -49,9 +55,12 @@ class World:
         self.bus, self.topic = FakeBus(), FakeTopic()
         self.alert_queue, self.evaluate_queue, self.snapshot_queue = FakeQueue(), FakeQueue(), FakeQueue()
         self.start_queue = FakeQueue(fifo=True)
+        self.slow_queue, self.shelf = FakeQueue(), FakeShelf()
+        self.profile: dict[str, bytes] = {}
         self.tensors: dict[str, TensorFolder] = {}
         self.until: int | None = None  # tensors of later steps have not arrived yet
         self.invocation_seconds = 60.0
+        self.wishes, self.channels = Wishes(), list[Channel]()
         self.rule_sets: RuleSets = NoRuleSets()
         self.add_job(JOB, "0a1b2c3d4e", *(policies or (LOSS,)))
 
@@ -77,17 +86,29 @@ class World:
 
     def evaluate(self, *, ended: bool = False, job_name: str = JOB, fuse: Fuse = ALIVE) -> Evaluated:
         self.clock.advance(1)
-        return self.evaluator(fuse).evaluate(job_name, ended=ended)
+        return self.evaluator(fuse).evaluate(EvaluationRequest(job_name, ended=ended))
 
     def evaluator(
         self, fuse: Fuse = ALIVE, open_tensors: Callable[[JobRecord], MemorySource] | None = None
     ) -> Evaluator:
+        store = fuse.guard(self.store)
         return Evaluator(
-            store=fuse.guard(self.store),
-            bus=fuse.guard(self.bus),
+            store=store,
+            teller=Teller(store=store, bus=fuse.guard(self.bus), clock=self.clock),
             open_tensors=open_tensors or (lambda job: self.tensors[job.job_name].source(self.until)),
+            open_profile=lambda job: MemorySource(self.profile),
+            open_other=self._other,
+            slow_queue=fuse.guard(self.slow_queue),
+            slow_interval=60,
+            shelf=fuse.guard(self.shelf),
             clock=self.clock,
         )
+
+    def _other(self, location: str) -> MemorySource:
+        try:
+            return self.tensors[location].source()
+        except KeyError:
+            raise LookupError(f"{location}: not one of ours") from None
 
     def react(self, event: Mapping[str, Any] | None = None, fuse: Fuse = ALIVE) -> Sequence[Reaction]:
         """One invocation for that event, the last on the bus when none is given; a message that comes again is late."""
@@ -110,16 +131,40 @@ class World:
     def deliver(self, alert_id: str, fuse: Fuse = ALIVE) -> delivering.Outcome:
         self.clock.advance(1)
         courier = Courier(
-            store=fuse.guard(self.store), topic=fuse.guard(self.topic), clock=self.clock, name_prefix="gridwatch"
+            store=fuse.guard(self.store),
+            channels=[TextTopic(fuse.guard(self.topic)), *(fuse.guard(channel) for channel in self.channels)],
+            gatekeeper=self.gatekeeper(fuse),
+            clock=self.clock,
+            name_prefix="gridwatch",
         )
         return courier.deliver(alert_id)
 
+    def gatekeeper(self, fuse: Fuse = ALIVE) -> Gatekeeper:
+        store, queue = fuse.guard(self.store), fuse.guard(self.alert_queue)
+        alerts = AlertOutbox(store, queue)
+        return Gatekeeper(store=store, queue=queue, alerts=alerts, clock=self.clock, wishes=self.wishes)
+
+    def digest(self, experiment: str, fuse: Fuse = ALIVE) -> AlertRecord | None:
+        store = fuse.guard(self.store)
+        alerts = AlertOutbox(store, fuse.guard(self.alert_queue))
+        return Digester(store=store, alerts=alerts, clock=self.clock).digest(experiment)
+
+    def handle(self, message: Message, fuse: Fuse = ALIVE) -> None:
+        """One message of the alert queue."""
+        if isinstance(message, CloseGate):
+            self.gatekeeper(fuse).close(message.gate_id)
+        elif isinstance(message, DigestExperiment):
+            self.digest(message.experiment, fuse)
+        else:
+            assert isinstance(message, DeliverAlert)
+            self.deliver(message.alert_id, fuse)
+
     def deliver_all(self) -> None:
         """Every message of the alert queue, once."""
-        for message in self.alert_queue.messages:
-            assert isinstance(message, DeliverAlert)
-            self.deliver(message.alert_id)
+        messages = list(self.alert_queue.messages)
         self.alert_queue.messages.clear()
+        for message in messages:
+            self.handle(message)
 
     def tracker(self, fuse: Fuse | None = None) -> Tracker:
         fuse = fuse or ALIVE

@@ -25,6 +25,13 @@ def client(service: str) -> Any:
 
 
 @cache
+def patient_client(service: str, seconds: int) -> Any:
+    """A client for calls that take up to so many seconds, and that are not repeated by themselves."""
+    once = Config(read_timeout=seconds, retries={"mode": "standard", "total_max_attempts": 1})
+    return boto3.client(service, config=CONFIG.merge(once))
+
+
+@cache
 def region() -> str:
     """The region that this process works in."""
     return str(client("s3").meta.region_name)

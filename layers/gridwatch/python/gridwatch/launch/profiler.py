@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gridwatch.rules.profiler.evaluation import is_profiler_rule
+from gridwatch.rules.catalogue import rule_class
+from gridwatch.rules.profiler.rule import ProfilerRule
 from gridwatch.state.records import RulePolicy
 
 CONFIG_KEY = "GRIDWATCH_PROFILER_CONFIG"
@@ -19,7 +20,7 @@ FILE_SECONDS = 20
 
 def profiler_document(policies: Sequence[RulePolicy]) -> dict[str, Any] | None:
     """None when no rule needs a profile."""
-    if not any(policy.source is None and is_profiler_rule(policy.rule) for policy in policies):
+    if not any(policy.source is None and issubclass(rule_class(policy.rule), ProfilerRule) for policy in policies):
         return None
     return {
         "ProfilingIntervalInMilliseconds": 500,

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from gridwatch.clock import SystemClock
+from gridwatch.failures import TransientError
+from gridwatch.rules.custom.answer import as_answer
 from gridwatch.rules.custom.replay import replay
 from gridwatch.rules.custom.shim import install
 from gridwatch.rules.custom.trial import Trial
@@ -25,17 +27,21 @@ from gridwatch.rules.rule import Rule
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.verdicts.status import RuleStatus
 
+TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the tensors could not be reached
+
 
 def main(answer: Path) -> None:
     request = json.loads(sys.stdin.read())
     os.dup2(2, 1)  # the rule may print
     try:
         found = judge(request)
+    except TransientError as error:
+        sys.stderr.write(str(error))
+        sys.exit(TRY_AGAIN)
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises, SystemExit too, is its verdict
         found = RuleEvaluation(RuleStatus.ERROR, _told(error, request["file"]))
-    finding = found.finding.as_json() if found.finding else None
     partial = answer.with_suffix(".part")
-    partial.write_text(json.dumps({"status": found.status.value, "details": found.details, "finding": finding}))
+    partial.write_text(json.dumps(as_answer(found)))
     partial.replace(answer)  # an answer is there wholly or not at all
 
 

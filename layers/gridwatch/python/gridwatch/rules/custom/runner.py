@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,13 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gridwatch.failures import TransientError
+from gridwatch.rules.custom.answer import MAX_ANSWER, failed, parse_answer
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.evaluation import RuleEvaluation
-from gridwatch.rules.finding import Finding
-from gridwatch.verdicts.status import RuleStatus
 
 _PACKAGE = Path(__file__).parents[3]  # the folder that holds the package `gridwatch`
-_LONGEST_DETAILS = 1024
+_REQUEST, _ANSWER, _SAID = "request.json", "answer.json", "stderr.txt"
+_TRY_AGAIN = 75  # as the child says it
+_LAST_WORDS = 500  # bytes of what the process said
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ def run_custom_rule(
     Whatever the rule's code does, raise, hang or crash, is a RuleEvaluation of status Error; after `seconds` the
     process is killed. `environment` is all that the process sees of ours; `opener` names the function with which it
     opens `location` (gridwatch.aws.tensor_source:open_source knows s3:// too). Status InProgress: it found nothing,
-    and the job goes on.
+    and the job goes on. Raises TransientError when the tensors cannot be reached.
     """
     request = {
         "file": str(rule.file),
@@ -64,32 +69,46 @@ def run_custom_rule(
         "ended": ended,
         "opener": opener,
     }
-    with tempfile.TemporaryDirectory(prefix="gridwatch-rule-") as scratch:
-        answer = Path(scratch) / "answer.json"
-        command = [sys.executable, "-P", "-m", "gridwatch.rules.custom.child", str(answer)]
-        paths = [str(_PACKAGE), environment.get("PYTHONPATH", "")]
+    with tempfile.TemporaryDirectory(prefix="gridwatch-rule-") as folder:
+        scratch = Path(folder)
+        code = _run(scratch, json.dumps(request), rule.file.parent, environment, seconds)
+        if code is None:
+            return failed(f"it did not finish within {seconds:g} s")
+        answer = scratch / _ANSWER
+        if answer.is_file():
+            with answer.open("rb") as file:
+                return parse_answer(file.read(MAX_ANSWER + 1), rule.class_name)
+        if code == _TRY_AGAIN:
+            raise TransientError(_last(scratch / _SAID))
+        return failed(f"its process ended with code {code}: {_last(scratch / _SAID)}")
+
+
+def _run(scratch: Path, request: str, folder: Path, environment: Mapping[str, str], seconds: float) -> int | None:
+    """The exit code of the process; None when its time was over. Whatever it has started ends with it."""
+    paths = [str(_PACKAGE), environment.get("PYTHONPATH", "")]
+    (scratch / _REQUEST).write_text(request)
+    # Files, not pipes: a process that the rule has left behind would hold a pipe open, and the reader with it.
+    with (scratch / _REQUEST).open() as asked, (scratch / _SAID).open("wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "gridwatch.rules.custom.child", str(scratch / _ANSWER)],
+            stdin=asked,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            env={**environment, "PYTHONPATH": ":".join(filter(None, paths))},
+            cwd=folder,
+            start_new_session=True,
+        )
         try:
-            finished = subprocess.run(
-                command,
-                input=json.dumps(request),
-                env={**environment, "PYTHONPATH": ":".join(filter(None, paths))},
-                cwd=rule.file.parent,
-                capture_output=True,
-                text=True,
-                timeout=seconds,
-                check=False,
-            )
+            return process.wait(seconds)
         except subprocess.TimeoutExpired:
-            return _error(f"it did not finish within {seconds:g} s")
-        if not answer.is_file():
-            return _error(f"its process ended with code {finished.returncode}: {finished.stderr.strip()[-500:]}")
-        return _evaluation(json.loads(answer.read_text()))
+            return None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
-def _evaluation(answer: Mapping[str, Any]) -> RuleEvaluation:
-    finding = Finding.from_json(answer["finding"]) if answer.get("finding") else None
-    return RuleEvaluation(RuleStatus(answer["status"]), answer["details"][:_LONGEST_DETAILS], finding)
-
-
-def _error(reason: str) -> RuleEvaluation:
-    return RuleEvaluation(RuleStatus.ERROR, f"CustomRuleError: {reason}"[:_LONGEST_DETAILS])
+def _last(said: Path) -> str:
+    with said.open("rb") as file:
+        file.seek(max(0, said.stat().st_size - _LAST_WORDS))
+        return file.read().decode(errors="replace").strip()

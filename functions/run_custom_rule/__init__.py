@@ -1,0 +1,1 @@
+"""The user's own rule code, alone, able to read tensors and nothing else."""

@@ -1,0 +1,57 @@
+"""Fetch the code, run it in a process of its own, say what it said."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gridwatch.aws.rule_code import fetch_code
+from gridwatch.aws.tensor_source import open_source
+from gridwatch.failures import PermanentError, TransientError
+from gridwatch.rules.custom.answer import failed
+from gridwatch.rules.custom.run import CustomRun
+from gridwatch.rules.custom.runner import CustomRule, run_custom_rule
+from gridwatch.rules.evaluation import RuleEvaluation
+from gridwatch.spec.rule_source import is_allowed
+from gridwatch.storage.layout import s3_uri, tensor_prefix
+
+_OPENER = f"{open_source.__module__}:{open_source.__name__}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomRuleRunner:
+    """`allowed`: the prefixes from which code may run, which the function's role knows as well."""
+
+    artifacts_bucket: str
+    allowed: tuple[str, ...]
+    seconds: float
+    environment: Mapping[str, str]
+    fetch: Callable[[str, Path], Path] = fetch_code
+
+    def run(self, run: CustomRun) -> RuleEvaluation | str:
+        """What the rule says, replayed from the job's first step; a text: it could not be run now, and why."""
+        if not is_allowed(run.source, self.allowed):
+            return failed(f"this deployment does not run code from {run.source}")
+        with tempfile.TemporaryDirectory(prefix="gridwatch-code-") as folder:
+            try:
+                file = self.fetch(run.source, Path(folder))
+            except TransientError as error:
+                return str(error)
+            except PermanentError as error:
+                return failed(f"{run.source} cannot be read: {error.code or error}")
+            try:
+                return self._judged(file, run)
+            except TransientError as error:
+                return str(error)
+
+    def _judged(self, file: Path, run: CustomRun) -> RuleEvaluation:
+        return run_custom_rule(
+            CustomRule(file, run.class_name, run.parameters),
+            s3_uri(self.artifacts_bucket, tensor_prefix(run.job_name).rstrip("/")),
+            ended=run.ended,
+            seconds=self.seconds,
+            environment=self.environment,
+            opener=_OPENER,
+        )

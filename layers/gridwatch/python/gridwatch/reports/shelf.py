@@ -1,0 +1,16 @@
+"""Where the pages that rules make are kept. Implementations: `gridwatch.aws.report_bucket` and the tests' own."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class ReportShelf(Protocol):
+    def put(self, job_name: str, rule_name: str, page: str) -> str:
+        """Keep the page, replacing a former one, and return its address. Raises gridwatch.failures errors."""
+        ...
+
+
+def told_where(details: str, address: str) -> str:
+    """A rule's status details with the place of its page."""
+    return f"{details}; the report is at {address}" if details else f"The report is at {address}"

@@ -1,0 +1,14 @@
+"""A shelf that keeps the pages."""
+
+from __future__ import annotations
+
+
+class FakeShelf:
+    """Implements `gridwatch.reports.shelf.ReportShelf`; `pages` by job and rule."""
+
+    def __init__(self) -> None:
+        self.pages: dict[tuple[str, str], str] = {}
+
+    def put(self, job_name: str, rule_name: str, page: str) -> str:
+        self.pages[(job_name, rule_name)] = page
+        return f"s3://artifacts/reports/{job_name}/{rule_name}.html"
