@@ -24,6 +24,7 @@ from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateSlowRule
 from gridwatch.events.queue import MessageQueue
 from gridwatch.reports.shelf import ReportShelf, told_where
+from gridwatch.failures import PermanentError
 from gridwatch.rules.curve import curve_to
 from gridwatch.rules.evaluation import RuleStatusChange
 from gridwatch.rules.finding import Finding
@@ -85,10 +86,26 @@ class Evaluator:
         # What a former round has read stays read.
         reader = TensorReader(self.open_tensors(job), self.open_other)
         for _ in range(MAX_CONFLICTS):
-            evaluated = self._round(job, request, reader)
+            try:
+                evaluated = self._round(job, request, reader)
+            except PermanentError as error:
+                if job.tensors_uri is None:
+                    raise
+                return self._unreadable(job, error)
             if evaluated is not None:
                 return evaluated
         raise ConflictError(f"the evaluation of {job.job_name} is written to all the time")
+
+    def _unreadable(self, job: JobRecord, error: PermanentError) -> Evaluated:
+        """A watched job's tensors lie where Gridwatch may not read. Its rules fail, which is told once, until they are
+        readable.
+        """
+        known = {record.rule_name: record.status for record in self.store.list_rule_evaluations(job.job_name)}
+        if all(known.get(policy.name) == RuleStatus.ERROR for policy in job.policies):
+            return Evaluated(Outcome.UNCHANGED)
+        reason = f"the tensors at {job.tensors_uri} cannot be read ({error}); see tensor_bucket_arns in docs/deploy.md"
+        self.teller.tell(job, [News(policy.name, RuleStatus.ERROR, reason) for policy in job.policies])
+        return Evaluated(Outcome.CHANGED)
 
     def _round(self, job: JobRecord, request: EvaluationRequest, reader: TensorReader) -> Evaluated | None:
         """None when another call saved meanwhile."""

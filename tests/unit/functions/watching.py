@@ -189,6 +189,9 @@ class World:
         )
 
     def sweep(self, fuse: Fuse = ALIVE) -> SweepReport:
+        return self.sweeper(fuse).sweep()
+
+    def sweeper(self, fuse: Fuse = ALIVE) -> Sweeper:
         began = self.clock.now()
         return Sweeper(
             store=fuse.guard(self.store),

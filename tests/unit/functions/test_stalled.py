@@ -1,0 +1,84 @@
+"""Stories of time: jobs that stand still, and tensors whose events were lost, are found by the schedule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gridwatch.events.evaluation_request import EvaluationRequest
+from gridwatch.events.messages import EvaluateJob
+from gridwatch.failures import PermanentError
+from gridwatch.state.records import Action, RulePolicy
+from tests.tensor_folder import MemorySource
+from tests.unit.functions.watching import JOB, LOSS, World
+
+MINUTE = 60.0
+STALLED = RulePolicy(name="stalled", rule="StalledTrainingRule", parameters={"threshold": 600}, on_issue=Action.STOP)
+
+
+def minute(world: World) -> None:
+    """One tick of the schedule, and what it wakes."""
+    world.clock.advance(MINUTE)
+    world.sweeper().wake_evaluations()
+    messages = list(world.evaluate_queue.messages)
+    world.evaluate_queue.messages.clear()
+    for message in messages:
+        assert isinstance(message, EvaluateJob)
+        world.evaluate(job_name=message.job_name, ended=message.ended)
+
+
+def test_a_job_that_stands_still_is_stopped_within_a_minute_of_its_threshold() -> None:
+    world = World(STALLED)
+    world.losses(8.0, 4.0)
+    world.evaluate()
+    last_news = world.clock.now()
+    while world.store.rule_evaluations[(JOB, "stalled")].status == "InProgress":
+        minute(world)
+        assert (world.clock.now() - last_news).total_seconds() < 2_000
+    waited = (world.clock.now() - last_news).total_seconds()
+    assert 600 < waited <= 600 + 2 * MINUTE
+    world.react()
+    assert world.training.stopped == [JOB]
+    assert "no tensor came for" in str(world.store.rule_evaluations[(JOB, "stalled")].finding)
+
+
+def test_a_job_that_goes_on_is_left_alone() -> None:
+    world = World(STALLED)
+    for step in range(30):
+        world.tensors[JOB].save(step, {"loss": [1.0]})
+        minute(world)
+    assert world.store.rule_evaluations[(JOB, "stalled")].status == "InProgress"
+
+
+def test_tensors_whose_events_were_all_lost_cost_a_minute() -> None:
+    world = World(LOSS)
+    world.losses(8.0, 4.0, 2.0, 1.0, 1.0, 1.0, 1.0)
+    minute(world)
+    assert world.store.rule_evaluations[(JOB, "loss")].status == "IssuesFound"
+
+
+def test_tensors_that_may_not_be_read_fail_the_rules_of_a_watched_job_once() -> None:
+    class Closed(MemorySource):
+        def keys(self, prefix: str, after: str = "", limit: int | None = None) -> list[str]:
+            raise PermanentError("Access Denied", code="AccessDenied")
+
+    world = World(LOSS)
+    world.store.put_job(replace(world.store.jobs[JOB], tensors_uri="s3://lake/elsewhere", watched=True))
+    closed = world.evaluator(open_tensors=lambda job: Closed({}))
+    for _ in range(3):
+        world.clock.advance(MINUTE)
+        closed.evaluate(EvaluationRequest(JOB))
+    record = world.store.rule_evaluations[(JOB, "loss")]
+    assert record.status == "Error"
+    assert "tensor_bucket_arns" in (record.details or "")
+    assert len(world.bus.events) == 1
+
+    world.losses(8.0, 4.0, 2.0, 1.0, 1.0, 1.0, 1.0)
+    world.evaluate()  # may be read now
+    assert world.store.rule_evaluations[(JOB, "loss")].status == "IssuesFound"
+
+    world.store.put_job(replace(world.store.jobs[JOB], tensors_uri=None))
+    world.store.evaluations.clear()
+    with pytest.raises(PermanentError):
+        closed.evaluate(EvaluationRequest(JOB))
