@@ -59,6 +59,7 @@ class Nowhere:
                 artifacts_bucket=f"gridwatch-artifacts-{_ACCOUNT}-{region}",
                 job_role_arn=f"arn:aws:iam::{_ACCOUNT}:role/gridwatch-training-job",
                 xgboost_source_uri=f"s3://gridwatch-artifacts-{_ACCOUNT}-{region}/source/sourcedir.tar.gz",
+                is_known=False,
             )
         )
 
@@ -85,6 +86,7 @@ class Deployed:
             artifacts_bucket=found.artifacts_bucket,
             job_role_arn=found.job_role,
             xgboost_source_uri=found.xgboost_source,
+            is_known=False,  # from where code may run is known to the deployed functions, not to the stack's outputs
         )
 
     @property

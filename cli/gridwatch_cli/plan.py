@@ -19,6 +19,7 @@ from gridwatch_cli.submit import read_file
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan
     from gridwatch.launch.template import Deployment
+    from gridwatch.state.records import RulePolicy
 
 # pydantic takes a while to import: only commands that read specs pay for it.
 # ruff: noqa: PLC0415
@@ -79,10 +80,15 @@ def _document(made: Plan, note: str) -> dict[str, Any]:
         "count": made.count,
         "parallel_jobs": made.spec.limits.parallel_jobs,
         "trials": [{"name": trial.name, "hyperparameters": dict(trial.hyperparameters)} for trial in made.trials],
-        "rules": [{"name": rule.name, "rule": rule.rule, "on_issue": rule.on_issue} for rule in made.policies],
+        "rules": [_rule(rule) for rule in made.policies],
         "warnings": [warning.as_document() for warning in made.warnings],
         "note": note,
     }
+
+
+def _rule(rule: RulePolicy) -> dict[str, Any]:
+    told = {"name": rule.name, "rule": rule.rule, "on_issue": rule.on_issue}
+    return {**told, "source": rule.source} if rule.source else told
 
 
 def _request(made: Plan, number: int, deployment: Deployment) -> dict[str, Any]:
@@ -109,7 +115,8 @@ def _print(made: Plan, source: str, note: str) -> None:
     if fixed:
         out.print(f"the same for all: {_pairs(fixed)}", markup=False)
     for rule in made.policies:
-        out.print(f"rule {rule.name}: {rule.on_issue} on an issue ({_pairs(rule.parameters)})", markup=False)
+        origin = f", {rule.rule} in {rule.source}" if rule.source else ""
+        out.print(f"rule {rule.name}: {rule.on_issue} on an issue ({_pairs(rule.parameters)}){origin}", markup=False)
     out.print(table(["", "training job", *made.spec.factors], _rows(made)))
     for warning in made.warnings:
         err.print(f"warning: {warning.as_text(source)}", markup=False)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gridwatch.storage import layout
-from gridwatch_cli.context import cloud_of
+from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import console
+
+if TYPE_CHECKING:
+    from gridwatch.spec.model import ExperimentSpec
 
 
 def submit(
@@ -23,11 +26,26 @@ def submit(
         raise CliError(f"{spec} is no spec by its name: it must end in {', '.join(layout.SPEC_SUFFIXES)}")
     cloud = cloud_of(context)
     content = read_file(spec)
-    name = checked_name(spec, content, cloud.clock.now().date())
+    checked = checked_spec(spec, content, cloud.clock.now().date())
+    name = checked.name
+    for path in own_files(checked, spec.parent):
+        upload_rule(cloud, spec.parent / path, f"{layout.CODE_PREFIX}{path}")
     key = f"{layout.SPEC_PREFIX}{name}{spec.suffix}"
     cloud.session.s3.put_object(Bucket=cloud.deployment.experiments_bucket, Key=key, Body=content)
     console(stderr=True).print(f"uploaded to s3://{cloud.deployment.experiments_bucket}/{key}")
     console(stderr=True).print(f"watch it: gridwatch status {name}")
+
+
+def own_files(spec: ExperimentSpec, folder: Path) -> list[str]:
+    """The rule files that the spec names by a path and that lie in the folder under it."""
+    sources = dict.fromkeys(use.source for use in spec.rules if use.source and not use.source.startswith("s3://"))
+    return [source for source in sources if (folder / source).is_file()]
+
+
+def upload_rule(cloud: Cloud, file: Path, key: str) -> None:
+    """Put a rule's file where the spec says that it is, before the spec."""
+    cloud.session.s3.put_object(Bucket=cloud.deployment.experiments_bucket, Key=key, Body=read_file(file))
+    console(stderr=True).print(f"uploaded rule file to s3://{cloud.deployment.experiments_bucket}/{key}")
 
 
 def read_file(file: Path) -> bytes:
@@ -38,8 +56,8 @@ def read_file(file: Path) -> bytes:
         raise CliError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def checked_name(spec: Path, content: bytes, today: date) -> str:
-    """The experiment's name; what is doubtful is said on stderr. Raises CliError with every problem of the spec."""
+def checked_spec(spec: Path, content: bytes, today: date) -> ExperimentSpec:
+    """The spec; what is doubtful is said on stderr. Raises CliError with every problem of the spec."""
     # pydantic: only commands that read specs need it
     from gridwatch.spec.parse import parse_spec  # noqa: PLC0415
     from gridwatch.spec.problems import SpecError  # noqa: PLC0415
@@ -50,4 +68,4 @@ def checked_name(spec: Path, content: bytes, today: date) -> str:
         raise CliError(error.as_text(str(spec))) from error
     for warning in parsed.warnings:
         console(stderr=True).print(f"warning: {warning.as_text(str(spec))}", markup=False)
-    return parsed.spec.name
+    return parsed.spec

@@ -37,7 +37,7 @@ class CustomRun:
                 ended=document["ended"] is True,
             )
             sound = _JOB.fullmatch(run.job_name) and run.class_name.isidentifier() and isinstance(run.source, str)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"a run of an unknown shape: {error!r}") from error
         if not sound:
             raise ValueError(f"not a job, a file and a class: {run.job_name!r}, {run.source!r}, {run.class_name!r}")
