@@ -218,7 +218,7 @@ class Reactor:
             max_runtime_seconds=description.max_runtime_seconds,
             instance_type=description.instance_type,
             instance_count=description.instance_count,
-            siblings=self.store.list_trials(job.experiment),
+            siblings=lambda: self.store.list_trials(job.experiment),
         )
         return estimate(running, self.prices(), self.clock.now())
 

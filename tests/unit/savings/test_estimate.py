@@ -34,6 +34,13 @@ def took(seconds: float, state: TrialState = TrialState.COMPLETED) -> TrialRecor
     return a_trial(state=state, started_at=NOON, ended_at=NOON + timedelta(seconds=seconds))
 
 
+def test_trials_are_not_read_when_progress_is_known() -> None:
+    def refuse() -> list[TrialRecord]:
+        raise AssertionError("thousands of trials are read")
+
+    assert estimate(job(step=19, hyperparameters={"num_round": 100}, siblings=refuse), PRICES, NOON) is not None
+
+
 def test_by_progress() -> None:
     """20 of 100 rounds in 100 s: the other 80 would have taken 400 s, on two instances at 3.60 an hour."""
     found = estimate(job(step=19, hyperparameters={"num_round": 100}, max_runtime_seconds=9_999), PRICES, NOON)
@@ -50,14 +57,14 @@ def test_progress_that_is_not_known_is_not_guessed(step: int | None, rounds: obj
 
 def test_by_siblings() -> None:
     siblings = [took(200), took(400), took(900), took(5, TrialState.STOPPED), a_trial(ended_at=None)]
-    found = estimate(job(siblings=siblings, max_runtime_seconds=9_999), PRICES, NOON)
+    found = estimate(job(siblings=lambda: siblings, max_runtime_seconds=9_999), PRICES, NOON)
     assert found is not None
     assert found.seconds == 300
     assert found.method == "siblings: 3 completed trials took 400 s in the median"
 
 
 def test_by_the_limit_when_nothing_else_is_known() -> None:
-    found = estimate(job(siblings=[took(50)], max_runtime_seconds=3_700), PRICES, NOON)
+    found = estimate(job(siblings=lambda: [took(50)], max_runtime_seconds=3_700), PRICES, NOON)
     assert found is not None
     assert found.seconds == 3_600
     assert in_words(found).startswith("at most 1 h 0 min and 7.20 EUR (estimate; limit:")

@@ -9,7 +9,7 @@ Three ways, the first that can be gone:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,9 @@ ROUNDS = "num_round"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningJob:
-    """What is known of a job. `step`: the last that is known to be done; `siblings` are the experiment's trials."""
+    """What is known of a job. `step`: the last that is known to be done; `siblings` reads the experiment's trials, of
+    which there may be thousands, and is called only when they are needed.
+    """
 
     started_at: datetime | None
     step: int | None
@@ -30,7 +32,7 @@ class RunningJob:
     max_runtime_seconds: int | None
     instance_type: str | None
     instance_count: int | None
-    siblings: Sequence[TrialRecord] = ()
+    siblings: Callable[[], Sequence[TrialRecord]] = tuple
 
 
 def estimate(job: RunningJob, prices: PriceTable, now: datetime) -> SavingsRecord | None:
@@ -65,7 +67,7 @@ def _by_progress(job: RunningJob, elapsed: float) -> tuple[float, str] | None:
 def _by_siblings(job: RunningJob, elapsed: float) -> tuple[float, str] | None:
     took = [
         (trial.ended_at - trial.started_at).total_seconds()
-        for trial in job.siblings
+        for trial in job.siblings()
         if trial.state is TrialState.COMPLETED and trial.started_at and trial.ended_at
     ]
     if not took:
