@@ -31,7 +31,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     from infra.app import create_app
 
     assembly = tmp_path_factory.mktemp("cdk.out")
-    create_app(outdir=str(assembly)).synth()
+    create_app({"custom_rule_sources": "code/"}, outdir=str(assembly)).synth()
     with LocalCloud.start() as cloud:
         outputs = deploy(assembly, cloud.endpoint, region=cloud.region)
         keys = cloud.environment()
