@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -10,11 +11,17 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.aws.clients import single_try_client
+from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.training_service import SageMakerTraining
 from gridwatch.clock import SystemClock
+from gridwatch.failures import PermanentError
+from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.pacing import TokenBucket
+from gridwatch.launch.spending import Spending
+from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from start_trials.round import Round, RoundReport
 from start_trials.settings import Settings
@@ -39,10 +46,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     del event
     settings, clock = _settings(), SystemClock()
     store = StateTable(settings.state_table)
+    alerts = AlertOutbox(store, SqsQueue(settings.alert_queue_url))
     launcher = Launcher(
         store=store,
-        training=SageMakerTraining(),
-        alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url)),
+        training=SageMakerTraining(single_try_client("sagemaker")),
+        alerts=alerts,
+        limits=LaunchLimits(store=store, alerts=alerts, clock=clock, prices=_prices, looked_at=_spent),
         clock=clock,
         bucket=_bucket(),
         name_prefix=settings.name_prefix,
@@ -66,6 +75,19 @@ def _report(report: RoundReport, launcher: Launcher) -> None:
     for outcome, name in _METRICS.items():
         if report.outcomes[outcome]:
             metrics.add_metric(name, MetricUnit.Count, report.outcomes[outcome])
+
+
+_spent: dict[str, tuple[datetime, Spending]] = {}  # kept between invocations
+
+
+@cache
+def _prices() -> PriceTable:
+    try:
+        replaced = read_price_table(_settings().experiments_bucket)
+    except (PriceTableError, PermanentError) as error:
+        logger.error("the deployment's prices cannot be used, the package's are", reason=str(error))
+        replaced = None
+    return replaced or PriceTable.built_in()
 
 
 @cache

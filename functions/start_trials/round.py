@@ -39,7 +39,8 @@ class Round:
         outcomes: Counter[str] = Counter()
         self._recover(outcomes)
         waiting = WaitingTrials(self.launcher.store).queues()
-        experiments = self._experiments(waiting)
+        found = self._experiments(waiting)
+        experiments = {name: record for name, record in found.items() if not self._is_held(record, outcomes)}
         wanted = {name: self._ready(waiting[name], record, outcomes) for name, record in experiments.items()}
         order = FairOrder(wanted, self._slots(), {name: found.parallel_jobs for name, found in experiments.items()})
         return self._start(order, experiments, outcomes)
@@ -61,6 +62,8 @@ class Round:
                 order.close(trial.experiment)
             elif outcome is Outcome.REFUSED:
                 order.give_back(trial)
+                if self._is_held(experiments[trial.experiment], outcomes):
+                    order.close(trial.experiment)
         return RoundReport(outcomes, stopped_by=f"no room for {', '.join(sorted(full))}" if full else None)
 
     def _time_is_up(self) -> bool:
@@ -86,6 +89,12 @@ class Round:
     def _experiments(self, names: Iterable[str]) -> dict[str, ExperimentRecord]:
         found = {name: self.launcher.store.get_experiment(name) for name in names}
         return {name: record for name, record in found.items() if record is not None}
+
+    def _is_held(self, experiment: ExperimentRecord, outcomes: Counter[str]) -> bool:
+        hold = self.launcher.limits.hold(experiment)
+        if hold is not None:
+            outcomes[f"held by {hold.limit}"] += 1
+        return hold is not None
 
     def _ready(
         self, waiting: Iterator[TrialRecord], experiment: ExperimentRecord, outcomes: Counter[str]

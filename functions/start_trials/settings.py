@@ -11,6 +11,7 @@ class Settings:
     start_queue_url: str
     alert_queue_url: str
     artifacts_bucket: str
+    experiments_bucket: str
     launch_rate_per_second: float
     launch_burst: int
     name_prefix: str

@@ -22,6 +22,7 @@ from gridwatch.failures import (
     ThrottledError,
     TransientError,
 )
+from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.observation import observed
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import TrainingService
@@ -54,6 +55,7 @@ class Launcher:
     bucket: TokenBucket
     name_prefix: str
     artifacts_bucket: str
+    limits: LaunchLimits
     seconds_left: Callable[[], float]
     untracked: dict[str, str] = field(default_factory=dict)  # experiments that SageMaker's own tracking refuses: why
     tracked: set[str] = field(default_factory=set)  # experiments that it is known to have
@@ -159,6 +161,7 @@ class Launcher:
                 trial=trial, code=error.code, reason=str(error), spec_version=experiment.spec_version, now=now
             )
         )
+        self.limits.failed(experiment, trial, f"{error.code}: {error}")
         self._settle(trial, TrialState.REFUSED, reason=str(error))
 
     def _settle(

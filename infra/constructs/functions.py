@@ -116,6 +116,7 @@ class Functions(Construct):
                 "start_queue_url": self._queues["start"].queue_url,
                 "alert_queue_url": self._queues["alerts"].queue_url,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
+                "experiments_bucket": self._storage.experiments.bucket_name,
                 "launch_rate_per_second": f"{self._rate:g}",
                 "launch_burst": str(self._burst),
                 "name_prefix": self._prefix,
@@ -132,6 +133,7 @@ class Functions(Construct):
                 ),
                 may.experiments(self._prefix),
                 may.pass_to_sagemaker(self._training.role),
+                may.read_objects(self._storage.experiments, "settings/"),  # the deployment's prices, for budgets
                 may.use_state(self._state.table),
                 may.send(self._queues["start"], self._queues["alerts"]),
             ],

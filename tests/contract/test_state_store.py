@@ -21,6 +21,7 @@ from gridwatch.state.records import (
     AlertRecord,
     ExperimentRecord,
     JobRecord,
+    LaunchHold,
     ReactionRecord,
     RuleEvaluationRecord,
     RulePolicy,
@@ -243,6 +244,21 @@ class TestTrials:
         store.update_trial(trial(state=TrialState.STARTING, updated_at=T0 + SECOND), expected=trial())
         assert store.trials_in(TrialState.WAITING) == []
         assert [found.index for found in store.trials_in(TrialState.STARTING)] == [0]
+
+
+class TestHolds:
+    def test_kept_by_whoever_read_the_last_version(self, store: StateStore) -> None:
+        assert store.get_hold("blobs") is None
+        read = LaunchHold(experiment="blobs", spec_version="v1", failed_jobs=("a", "b"), updated_at=T0)
+        kept = store.save_hold(read)
+        assert store.get_hold("blobs") == kept == replace(read, version=1)
+        with pytest.raises(ConflictError):
+            store.save_hold(replace(read, limit="deadline"))
+        store.save_hold(replace(kept, limit="budget", reason="spent"))
+        found = store.get_hold("blobs")
+        assert found is not None
+        assert (found.limit, found.version) == ("budget", 2)
+        assert store.list_trials("blobs") == []
 
 
 class TestJobs:

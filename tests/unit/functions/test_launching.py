@@ -463,3 +463,122 @@ class CountingStore(MemoryStore):
         found = super().trials_in(state, limit=limit, after=after)
         self.read += len(found)
         return found
+
+
+def limited(limit: str) -> str:
+    return example().replace("limits:\n", f"limits:\n  {limit}\n")
+
+
+def fail(world: World, reason: str) -> None:
+    world.finish(world.trials(TrialState.RUNNING)[0].job_name, "Failed", failure_reason=reason)
+
+
+def test_after_a_deadline_nothing_is_launched_and_it_is_told_once() -> None:
+    world = World()
+    world.submit(limited("deadline: 2026-11-21T10:30:00+01:00"))  # half an hour from now
+    world.start()
+    world.clock.advance(1_900)
+    for _ in range(2):
+        world.finish(world.trials(TrialState.RUNNING)[0].job_name)
+        world.start()
+
+    assert len(world.training.requests) == 4
+    assert len(world.trials(TrialState.WAITING)) == 4
+    (alert,) = world.store.alerts.values()
+    assert (alert.kind, alert.content["severity"]) == ("limit_reached", "warning")
+    assert "deadline 2026-11-21T09:30:00+00:00 is over" in alert.content["summary"]
+
+    world.submit(limited("deadline: 2026-11-22T10:30:00Z"))
+    world.start()
+    assert len(world.training.requests) == 6, "a later upload goes on"
+
+
+def test_a_budget_counts_what_is_billed_and_what_the_running_jobs_will_cost() -> None:
+    world = World()
+    world.submit(limited("budget: 0.5"))  # ml.m5.large: 0.115 an hour
+    world.start()
+    began = {"started_at": world.clock.now()}
+    for trial in world.trials(TrialState.RUNNING)[:2]:
+        world.clock.advance(3_600)
+        world.finish(trial.job_name, billable_seconds=3_600, **began)
+    world.start()  # two done for 0.23, two running for as much: 0.46
+    assert len(world.trials(TrialState.RUNNING)) == 4
+    world.clock.advance(60)
+    world.start()
+
+    world.finish(world.trials(TrialState.RUNNING)[0].job_name, billable_seconds=3_600, **began)
+    world.start()
+
+    assert len(world.training.requests) == 6
+    assert [alert.kind for alert in world.store.alerts.values()] == ["limit_reached"]
+    assert "of 0.50 are spent" in next(iter(world.store.alerts.values())).content["summary"]
+
+
+def test_failures_of_one_kind_in_a_row_hold_the_rest_until_a_person_uploads_again() -> None:
+    world = World()
+    world.submit(limited("max_failures: 3"))
+    world.start()
+    fail(world, "AlgorithmError: out of memory, exit code: 137")
+    fail(world, "AlgorithmError: no such column")
+    fail(world, "ClientError: Unable to allocate: MemoryError")
+    world.finish(world.trials(TrialState.RUNNING)[0].job_name)
+    world.start()
+    for _ in range(3):
+        assert len(world.trials(TrialState.RUNNING)) > 0
+        fail(world, "AlgorithmError: MemoryError")
+    launched = len(world.training.requests)
+    world.start()
+
+    assert len(world.training.requests) == launched
+    assert world.trials(TrialState.WAITING) == []
+    world.submit(limited("max_failures: 3").replace("max_depth: [2, 8]", "max_depth: [2, 8, 9]"))
+    world.start()
+    assert len(world.training.requests) == launched + 3
+
+
+def test_a_held_grid_waits_and_the_alert_names_the_jobs_once() -> None:
+    world = World()
+    world.submit(limited("max_failures: 3").replace("parallel_jobs: 4", "parallel_jobs: 3"))
+    world.start()
+    failed = [trial.job_name for trial in world.trials(TrialState.RUNNING)]
+    for name in failed:
+        world.finish(name, "Failed", failure_reason=f"AlgorithmError: {name}: OutOfMemoryError")
+        world.tracker().track(world.training.jobs[name])  # the event comes twice
+    world.start()
+    world.start()
+
+    assert len(world.trials(TrialState.WAITING)) == 5
+    (alert,) = [alert for alert in world.store.alerts.values() if alert.kind == "limit_reached"]
+    assert list(alert.content["details"]) == failed
+    assert "3 failures in a row: out of memory" in alert.content["summary"]
+
+
+def test_refusals_count_as_failures_and_spare_the_rest_of_the_grid() -> None:
+    world = World()
+    world.training.failures = [PermanentError("not authorized to perform: iam:PassRole", code="AccessDenied")] * 8
+    world.submit(limited("max_failures: 2"))
+
+    world.start()
+
+    assert len(world.trials(TrialState.REFUSED)) == 2
+    assert len(world.trials(TrialState.WAITING)) == 6
+    assert sorted(alert.kind for alert in world.store.alerts.values()) == ["limit_reached", "trial_refused"]
+
+
+@pytest.mark.parametrize("calls", range(40))
+def test_killed_anywhere_a_reached_limit_holds_and_is_told(calls: int) -> None:
+    world = World()
+    world.training.failures = [PermanentError("not authorized", code="AccessDenied")] * 8
+    world.submit(limited("max_failures: 2"))
+
+    with contextlib.suppress(KilledError):
+        world.start(store=MortalStore(world.store, calls))
+    world.clock.advance(120)
+    world.start()
+    world.start()
+
+    # Killed between counting a refusal and recording it, the second trial waits with the others.
+    refused, waiting = len(world.trials(TrialState.REFUSED)), len(world.trials(TrialState.WAITING))
+    assert refused in (1, 2)
+    assert refused + waiting == 8
+    assert sum(alert.kind == "limit_reached" for alert in world.store.alerts.values()) == 1

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.events.spec_upload import SpecUpload
+from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.template import Deployment
 from gridwatch.launch.tracking import Outcome, Tracker
@@ -79,6 +80,7 @@ class World:
             bucket=TokenBucket(self.clock, self.rate),
             name_prefix=DEPLOYMENT.name_prefix,
             artifacts_bucket=DEPLOYMENT.artifacts_bucket,
+            limits=LaunchLimits(store=store, alerts=self.alerts, clock=self.clock),
             seconds_left=lambda: self.invocation_seconds - (self.clock.now() - began).total_seconds(),
         )
 

@@ -97,13 +97,13 @@ def test_an_experiment_that_is_closed_has_no_more_turns() -> None:
 def test_calls_are_one_interval_apart_and_a_pause_saves_up_no_more_than_the_burst() -> None:
     clock = FakeClock()
     bucket = TokenBucket(clock, rate=2.0, burst=3)
-    for _ in range(3):
+    for _ in range(2):  # one of the burst is kept back: arrivals jitter
         bucket.take()
     assert clock.slept == []
     bucket.take()
     assert clock.slept == [pytest.approx(0.5)]
     clock.advance(100)
-    for _ in range(4):
+    for _ in range(3):
         bucket.take()
     assert clock.slept == [pytest.approx(0.5)] * 2
 
@@ -119,4 +119,16 @@ def test_each_refusal_in_a_row_waits_twice_as_long_up_to_a_limit() -> None:
     bucket.take()
     bucket.accepted()
     bucket.take()
-    assert clock.slept[-1] == pytest.approx(1.0)
+    assert clock.slept[-1] == pytest.approx(1.0 / 0.92)
+
+
+def test_the_pace_of_a_service_that_refuses_now_and_then_becomes_slower_by_a_tenth_at_most() -> None:
+    clock = FakeClock()
+    bucket = TokenBucket(clock, rate=1.0)
+    for _ in range(50):
+        bucket.take()
+        bucket.refused()
+        bucket.take()
+        bucket.accepted()
+    bucket.take()
+    assert clock.slept[-1] == pytest.approx(1.0 / 0.9)

@@ -14,6 +14,7 @@ import yaml
 from gridwatch.spec.instance_types import INSTANCE_TYPES
 from gridwatch.spec.metrics import evaluation_metrics, reported_metrics
 from gridwatch.spec.parse import normalized, policies_of
+from gridwatch.spec.problems import SpecError
 from gridwatch.spec.schema import experiment_schema
 from gridwatch.spec.xgboost_parameters import DEFAULT_METRICS, METRICS, OBJECTIVES, known_metric
 from gridwatch.state.records import Action
@@ -51,7 +52,8 @@ def test_values_keep_their_types() -> None:
 
 def test_the_normalized_document_is_a_spec_of_the_same_meaning() -> None:
     document = normalized(parsed(blobs()).spec)
-    assert document["limits"] == {"parallel_jobs": 4, "trials": 16}
+    limits = {"parallel_jobs": 4, "trials": 16, "deadline": None, "budget": None, "max_failures": None}
+    assert document["limits"] == limits
     assert document["hypothesis"]["text"].startswith("Shallow trees")
     without_nothing = json.loads(
         json.dumps(document), object_hook=lambda o: {k: v for k, v in o.items() if v is not None}
@@ -116,3 +118,20 @@ def test_the_schema_accepts_every_example_and_each_points_to_it(example: Path) -
 def test_the_schema_refuses_what_the_spec_refuses(change: dict[str, Any]) -> None:
     validator = jsonschema.Draft202012Validator(experiment_schema())
     assert not validator.is_valid(blobs() | change)
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ("deadline: 2026-12-01T08:00:00", "has no time zone"),
+        ("deadline: 2026", "is not a moment"),
+        ("deadline: soon", "is not a moment"),
+        ("budget: 0", "greater than 0"),
+        ("max_failures: 0", "is too small"),
+    ],
+)
+def test_limits_that_cannot_be_meant(limit: str, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parsed((EXAMPLES / "blobs.yaml").read_text() + f"  {limit}\n")
+    (problem,) = caught.value.problems
+    assert message in problem.message

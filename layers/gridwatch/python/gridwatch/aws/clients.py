@@ -32,6 +32,12 @@ def patient_client(service: str, seconds: int) -> Any:
 
 
 @cache
+def single_try_client(service: str) -> Any:
+    """A client that makes each call once: for callers that pace and repeat by themselves, and must hear of refusals."""
+    return boto3.client(service, config=CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1})))
+
+
+@cache
 def region() -> str:
     """The region that this process works in."""
     return str(client("s3").meta.region_name)

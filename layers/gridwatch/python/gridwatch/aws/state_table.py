@@ -3,6 +3,7 @@
 | record | pk | sk | gsi1pk | gsi1sk |
 | --- | --- | --- | --- | --- |
 | ExperimentRecord | `experiment#<name>` | `experiment` | `experiments` | created_at |
+| LaunchHold | `experiment#<name>` | `hold` | | |
 | TrialRecord | `experiment#<name>` | `trial#<trial id>` | `trials#<state>` | priority, created_at, experiment, index |
 | JobRecord | `job#<job>` | `job` | | |
 | saved evaluation | `job#<job>` | `evaluation` | | |
@@ -38,6 +39,7 @@ from gridwatch.state.records import (
     AlertRecord,
     ExperimentRecord,
     JobRecord,
+    LaunchHold,
     ReactionRecord,
     RuleEvaluationRecord,
     StoppingRecord,
@@ -79,6 +81,18 @@ class StateTable:
     def list_experiments(self) -> Sequence[ExperimentRecord]:
         found = self._table.indexed("experiments", newest_first=True)
         return [from_json(ExperimentRecord, item.document) for item in found]
+
+    def get_hold(self, experiment: str) -> LaunchHold | None:
+        item = self._table.get(_experiment(experiment), "hold")
+        return from_json(LaunchHold, item.document) if item else None
+
+    def save_hold(self, hold: LaunchHold) -> LaunchHold:
+        kept = replace(hold, version=hold.version + 1)
+        item = _item(_experiment(hold.experiment), "hold", kept, version=str(kept.version))
+        condition, values = ("version = :version", {":version": str(hold.version)}) if hold.version else (_NEW, {})
+        if not self._table.put(item, condition=condition, values=values):
+            raise ConflictError(f"what holds {hold.experiment} was changed meanwhile")
+        return kept
 
     def add_trials(self, trials: Iterable[TrialRecord]) -> int:
         return self._table.add_new([_trial_item(trial) for trial in trials])

@@ -11,6 +11,7 @@ from gridwatch.clock import Clock
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.failures import NotFoundError
+from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.observation import capacity_pause, is_terminal, lacked_capacity, next_attempt, observed
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.launch.watching import Enroller
@@ -54,6 +55,9 @@ class Tracker:
             self.evaluate_queue.send(EvaluateJob(job.job_name))
         if outcome is not Outcome.FOREIGN and is_terminal(news.status):
             # Also for stale news: what was recorded by a call that died has not been told to anybody.
+            if trial is not None:  # before the launcher is woken: it may have to stop
+                limits = LaunchLimits(store=self.store, alerts=self.alerts, clock=self.clock)
+                limits.ended(trial, is_news=outcome is Outcome.RECORDED)
             self._wake(job, news)
             if trial is not None and trial.state is TrialState.FAILED:
                 self.alerts.ask(trial_failed(trial=trial, now=self.clock.now()))

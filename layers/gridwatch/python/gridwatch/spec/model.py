@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from gridwatch.spec.values import GridValue, RuleParameter, Scalar, Seconds, StaticValue
+from gridwatch.spec.values import GridValue, Moment, RuleParameter, Scalar, Seconds, StaticValue
 
 EXPRESSION = "Expression"  # the rule that `when` stands for
 MAX_TRIALS = 10_000  # a spec may raise its limit up to here
@@ -137,6 +137,14 @@ class Limits(Section):
 
     parallel_jobs: Annotated[int, Field(ge=1, le=1_000, description="training jobs at one time")] = 4
     trials: Annotated[int, Field(ge=1, le=MAX_TRIALS, description="a larger grid is refused")] = 1_000
+    deadline: Annotated[Moment | None, Field(description="nothing is launched from then on; with its time zone")] = None
+    budget: Annotated[
+        float | None,
+        Field(gt=0, le=1e9, description="of all jobs, in the price table's currency; then no more are launched"),
+    ] = None
+    max_failures: Annotated[
+        int | None, Field(ge=1, le=1_000, description="after so many failures of one kind in a row the rest waits")
+    ] = None
 
 
 def _as_hypothesis(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -53,6 +54,17 @@ def _seconds(value: Any) -> Any:
     return seconds
 
 
+def _moment(value: Any) -> Any:
+    allowed = {"allowed": "a date and time with its zone, such as 2026-12-01T08:00:00Z"}
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise PydanticCustomError("moment", "is not a moment", allowed) from error
+    if moment.tzinfo is None:
+        raise PydanticCustomError("moment", "has no time zone", allowed)
+    return moment.astimezone(UTC).isoformat()
+
+
 _SCALAR_SCHEMA: dict[str, Any] = {"type": ["number", "string", "boolean"]}
 
 GridValue = Annotated[Any, BeforeValidator(_scalar), WithJsonSchema(_SCALAR_SCHEMA)]
@@ -66,6 +78,7 @@ RuleParameter = Annotated[
     BeforeValidator(_parameter),
     WithJsonSchema({"anyOf": [_SCALAR_SCHEMA, {"type": "array", "items": _SCALAR_SCHEMA, "minItems": 1}]}),
 ]
+Moment = Annotated[str, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 Seconds = Annotated[
     int,
     BeforeValidator(_seconds),

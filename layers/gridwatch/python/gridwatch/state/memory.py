@@ -12,6 +12,7 @@ from gridwatch.state.records import (
     AlertRecord,
     ExperimentRecord,
     JobRecord,
+    LaunchHold,
     ReactionRecord,
     RuleEvaluationRecord,
     StoppingRecord,
@@ -26,6 +27,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.experiments: dict[str, ExperimentRecord] = {}
+        self.holds: dict[str, LaunchHold] = {}
         self.trials: dict[tuple[str, str], TrialRecord] = {}
         self.jobs: dict[str, JobRecord] = {}
         self.evaluations: dict[str, SavedEvaluation] = {}
@@ -51,6 +53,16 @@ class MemoryStore:
 
     def list_experiments(self) -> Sequence[ExperimentRecord]:
         return sorted(self.experiments.values(), key=lambda record: record.created_at, reverse=True)
+
+    def get_hold(self, experiment: str) -> LaunchHold | None:
+        return self.holds.get(experiment)
+
+    def save_hold(self, hold: LaunchHold) -> LaunchHold:
+        kept = self.holds.get(hold.experiment)
+        if (kept.version if kept else 0) != hold.version:
+            raise ConflictError(f"what holds {hold.experiment} was changed meanwhile")
+        self.holds[hold.experiment] = replace(hold, version=hold.version + 1)
+        return self.holds[hold.experiment]
 
     def add_trials(self, trials: Iterable[TrialRecord]) -> int:
         new = [trial for trial in trials if (trial.experiment, trial.trial_id) not in self.trials]

@@ -76,6 +76,23 @@ class ExperimentRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchHold:
+    """What keeps an experiment's waiting trials from being launched, and the failures in a row that may lead to it.
+
+    It is of one upload of the spec: the next one begins with none.
+    """
+
+    experiment: str
+    spec_version: str
+    limit: str | None = None  # deadline, budget, max_failures; None: nothing holds
+    reason: str | None = None  # for people
+    failure_kind: str | None = None  # of the last failures
+    failed_jobs: tuple[str, ...] = ()  # in a row, of that kind
+    updated_at: datetime
+    version: int = 0  # of the record, as read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
     """One point of the grid. `trial_id` is its identity; a job's name adds the attempt."""
 

@@ -17,6 +17,7 @@ from gridwatch.state.records import (
     AlertRecord,
     ExperimentRecord,
     JobRecord,
+    LaunchHold,
     ReactionRecord,
     RuleEvaluationRecord,
     StoppingRecord,
@@ -73,6 +74,17 @@ class ExperimentStore(Protocol):
 
     def list_experiments(self) -> Sequence[ExperimentRecord]:
         """All experiments, newest first. Eventually consistent."""
+        ...
+
+
+class HoldStore(Protocol):
+    def get_hold(self, experiment: str) -> LaunchHold | None: ...
+
+    def save_hold(self, hold: LaunchHold) -> LaunchHold:
+        """Keep it as the next version of the one that was read; ConflictError when another is stored.
+
+        `version` 0 is of a record that was not there. Returns it as it is kept now.
+        """
         ...
 
 
@@ -211,6 +223,14 @@ class AlertStore(Protocol):
 
 
 class StateStore(
-    ExperimentStore, TrialStore, JobStore, EvaluationStore, ReactionStore, StoppingStore, AlertStore, Protocol
+    ExperimentStore,
+    HoldStore,
+    TrialStore,
+    JobStore,
+    EvaluationStore,
+    ReactionStore,
+    StoppingStore,
+    AlertStore,
+    Protocol,
 ):
     """Everything, as the functions that compose several areas take it."""

@@ -1,0 +1,6 @@
+"""Importing this puts the functions' folder on the path, as it is at the root of a function's asset."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "functions"))

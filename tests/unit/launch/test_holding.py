@@ -1,0 +1,62 @@
+"""Kinds of failures, and what an experiment costs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gridwatch.launch.holding import failure_kind
+from gridwatch.launch.spending import spending
+from gridwatch.savings.prices import PriceTable
+from gridwatch.state.records import TrialRecord, TrialState
+from tests.fakes.clock import START
+
+PRICES = PriceTable(source="a test", date="2026-11-21", currency="USD", per_hour={"ml.m5.large": 3.6})
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("AlgorithmError: , exit code: 137", "out of memory"),
+        ("AlgorithmError: terminate called after throwing an instance of 'std::bad_alloc'", "out of memory"),
+        ("AccessDeniedException: User is not authorized to perform sagemaker:CreateTrainingJob", "access denied"),
+        ("ClientError: Cannot pull the container image 1234.dkr.ecr.eu-west-1.amazonaws.com/x:1", "bad image"),
+        ("AlgorithmError: column 17 has 3 values", "AlgorithmError: column # has # values"),
+        ("", "no reason given"),
+        ("AlgorithmError: the imagery is blurred, zoom in", "AlgorithmError: the imagery is blurred, zoom in"),
+    ],
+)
+def test_failures_are_of_one_kind_when_one_remedy_helps(reason: str, kind: str) -> None:
+    assert failure_kind(reason) == kind
+
+
+def trial(state: TrialState, **known: Any) -> TrialRecord:
+    return TrialRecord(
+        experiment="e", trial_id="0", index=0, attempt=1, state=state, job_name="e-0", hyperparameters={},
+        created_at=START, updated_at=START, **{"instance_type": "ml.m5.large", "instance_count": 1} | known,
+    )  # fmt: skip
+
+
+def test_spent_is_what_is_billed_and_what_runs_and_the_rest_takes_as_long_as_usual() -> None:
+    started = START - timedelta(seconds=40)
+    trials = [
+        trial(TrialState.COMPLETED, started_at=started, ended_at=START, billable_seconds=100),
+        trial(TrialState.FAILED, started_at=started, ended_at=START, billable_seconds=10),
+        trial(TrialState.RUNNING, started_at=started),
+        trial(TrialState.WAITING),
+        trial(TrialState.WAITING, instance_count=2),
+        trial(TrialState.WAITING, instance_type="ml.unknown"),
+        trial(TrialState.CANCELLED),
+    ]
+    found = spending(trials, PRICES, START)
+    assert found.spent == pytest.approx((100 + 10 + 40) * 0.001)
+    assert found.committed == pytest.approx(found.spent + 60 * 0.001)
+    assert found.projected == pytest.approx(found.committed + 300 * 0.001)
+    assert found.unpriced == ("ml.unknown",)
+
+
+def test_before_a_job_has_completed_nobody_knows_what_the_others_cost() -> None:
+    found = spending([trial(TrialState.RUNNING, started_at=START), trial(TrialState.WAITING)], PRICES, START)
+    assert (found.spent, found.running, found.projected) == (0.0, None, None)
