@@ -56,6 +56,8 @@ PYTORCH = FrameworkCollections(
         "losses": (r"[Ll]oss_(?!input).*output",),
         "relu_input": (r"(?i)relu.*_input_\d+$",),
         "relu_output": (r"(?i)relu.*_output_\d+$",),
+        "tanh_input": (r"(?i)tanh.*_input_\d+$",),
+        "sigmoid_input": (r"(?i)sigmoid.*_input_\d+$",),
     },
     always=("losses",),
     save_interval=500,

@@ -25,6 +25,13 @@ from gridwatch_hook.hook import Hook
 from gridwatch_hook.modes import Mode
 from gridwatch_hook.report import Report
 
+# Activations belong to these collections whatever their module is called: in an nn.Sequential it is a number.
+_ACTIVATIONS: dict[str, tuple[type[nn.Module], ...]] = {
+    "relu": (nn.ReLU, nn.ReLU6),
+    "tanh": (nn.Tanh,),
+    "sigmoid": (nn.Sigmoid,),
+}
+
 
 class PyTorchHook:
     """Watches one model and its losses. What it does changes no value, no gradient and no random number of the
@@ -39,6 +46,7 @@ class PyTorchHook:
         self._hook = hook
         self._mode: Mode | None = None
         self._names: dict[nn.Module, str] = {}
+        self._activations: dict[str, str] = {}  # `<module>_input` or `_output` -> its activation's collection
         self._calls: dict[str, int] = {}
 
     @classmethod
@@ -61,6 +69,9 @@ class PyTorchHook:
         root = type(module).__name__
         for name, part in module.named_modules():
             self._names[part] = name or root
+            if kind := next((kind for kind, types in _ACTIVATIONS.items() if isinstance(part, types)), None):
+                for end in ("input", "output"):
+                    self._activations[f"{name or root}_{end}"] = f"{kind}_{end}"
             part.register_forward_hook(self._after_forward)
         module.register_forward_pre_hook(self._before_step)
         for name, parameter in module.named_parameters():
@@ -123,6 +134,8 @@ class PyTorchHook:
         if isinstance(values, torch.Tensor):
             number = self._calls.get(stem, 0)
             self._calls[stem] = number + 1
+            if stem in self._activations:
+                hook.enlist(self._activations[stem], f"{stem}_{number}")
             hook.offer(f"{stem}_{number}", values, _array)
         elif isinstance(values, tuple | list):
             for value in values:

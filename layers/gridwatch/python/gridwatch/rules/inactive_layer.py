@@ -31,13 +31,13 @@ class InactiveLayer(Rule):
         self._layers: dict[str, Activity] = {}
 
     @abstractmethod
-    def active(self, name: str, values: NDArray[Any]) -> NDArray[Any] | None:
+    def active(self, view: StepView, name: str, values: NDArray[Any]) -> NDArray[Any] | None:
         """Which elements are active; None when this tensor's kind is not known."""
 
     def check(self, view: StepView) -> Finding | None:
         for name in view.names(self.required):
             values = numbers_of(view, name)
-            active = None if values is None or not values.ndim else self.active(name, values)
+            active = None if values is None or not values.ndim else self.active(view, name, values)
             if active is None:
                 continue
             layer = self._layers.setdefault(name, Activity())
@@ -75,8 +75,9 @@ class DeadRelu(InactiveLayer):
 
     A unit is dead when its output was above 0 in less than `threshold_inactivity` percent of the samples, counted over
     the batch and over all steps so far (AWS: "may be active at first and slowly die"; that counts are kept over steps
-    is our reading). PyTorch writes `ReLU_output`: pass `.*relu_output|.*ReLU_output`. Source: SageMaker Developer
-    Guide, "List of Debugger built-in rules", DeadRelu.
+    is our reading). Where `tensor_regex` is not given, the collection `relu_output` is looked at as well: Gridwatch's
+    hook for PyTorch puts the outputs of every nn.ReLU there, whatever their names. Source: SageMaker Developer Guide,
+    "List of Debugger built-in rules", DeadRelu.
     """
 
     name = "DeadRelu"
@@ -87,10 +88,11 @@ class DeadRelu(InactiveLayer):
     parameters: DeadReluParameters
 
     def requirement(self) -> Requirement:
-        return Requirement(patterns=self.parameters.tensor_regex)
+        is_default = self.parameters.tensor_regex == DeadReluParameters().tensor_regex
+        return Requirement(("relu_output",) if is_default else (), self.parameters.tensor_regex)
 
-    def active(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
-        del name
+    def active(self, view: StepView, name: str, values: NDArray[Any]) -> NDArray[Any]:
+        del view, name
         active: NDArray[Any] = values > 0
         return active
 
@@ -109,13 +111,17 @@ class SaturatedActivationParameters:
     threshold_layer: float = number(50.0, _LAYER, minimum=0, maximum=100)
 
 
+_TANH, _SIGMOID = Requirement(("tanh_input",)), Requirement(("sigmoid_input",))
+
+
 class SaturatedActivation(InactiveLayer):
     """Fires when more than `threshold_layer` percent of a layer's nodes are saturated.
 
-    A node is saturated when its input lay inside the interval of its activation, tanh or sigmoid by the tensor's name,
-    in less than `threshold_inactivity` percent of the samples, counted over the batch and over all steps so far (the
-    same model as DeadRelu; our reading). Source: SageMaker Developer Guide, "List of Debugger built-in rules",
-    SaturatedActivation.
+    A node is saturated when its input lay inside the interval of its activation in less than `threshold_inactivity`
+    percent of the samples, counted over the batch and over all steps so far (the same model as DeadRelu; our reading).
+    Which activation it is, the tensor's name tells, or the collection `tanh_input` or `sigmoid_input`: Gridwatch's hook
+    for PyTorch puts the inputs of every nn.Tanh and nn.Sigmoid there, and they are looked at as well where neither
+    parameter is given. Source: SageMaker Developer Guide, "List of Debugger built-in rules", SaturatedActivation.
     """
 
     name = "SaturatedActivation"
@@ -125,13 +131,17 @@ class SaturatedActivation(InactiveLayer):
     parameters: SaturatedActivationParameters
 
     def requirement(self) -> Requirement:
-        return Requirement(self.parameters.collection_names, self.parameters.tensor_regex)
+        chosen = self.parameters
+        is_default = not chosen.collection_names and chosen.tensor_regex == SaturatedActivationParameters().tensor_regex
+        return Requirement(
+            ("tanh_input", "sigmoid_input") if is_default else chosen.collection_names, chosen.tensor_regex
+        )
 
-    def active(self, name: str, values: NDArray[Any]) -> NDArray[Any] | None:
+    def active(self, view: StepView, name: str, values: NDArray[Any]) -> NDArray[Any] | None:
         chosen, lowered = self.parameters, name.lower()
-        if "tanh" in lowered:
+        if "tanh" in lowered or view.selector(_TANH).select((name,)):
             lowest, highest = chosen.threshold_tanh_min, chosen.threshold_tanh_max
-        elif "sigmoid" in lowered:
+        elif "sigmoid" in lowered or view.selector(_SIGMOID).select((name,)):
             lowest, highest = chosen.threshold_sigmoid_min, chosen.threshold_sigmoid_max
         else:
             return None

@@ -36,8 +36,10 @@ class PoorWeightInitialization(Rule):
     `distribution_range`; (c) no loss in `losses` fell below its lowest value for `patience` saved steps.
 
     AWS's text speaks of the variance of activation inputs, its parameter table of that of weights: the tensors that
-    `activation_inputs_regex` names are taken. Variances are over the whole tensor. Steps are those at which any of the
-    inspected tensors was saved in training. Source: SageMaker Developer Guide, "List of Debugger built-in rules".
+    `activation_inputs_regex` names are taken, and where it is not given those of the collection `relu_input`, to which
+    Gridwatch's hook for PyTorch adds the inputs of every nn.ReLU. Variances are over the whole tensor. Steps are those
+    at which any of the inspected tensors was saved in training. Source: SageMaker Developer Guide, "List of Debugger
+    built-in rules".
     """
 
     name = "PoorWeightInitialization"
@@ -48,14 +50,19 @@ class PoorWeightInitialization(Rule):
 
     def __init__(self, parameters: PoorWeightInitializationParameters) -> None:
         super().__init__(parameters)
-        self._inputs = Requirement(patterns=parameters.activation_inputs_regex)
+        self._inputs = Requirement(self._collections_of_inputs(), parameters.activation_inputs_regex)
         self._gradients = Requirement(("gradients",))
         self._losses = Requirement(("losses",))
         self._seen = 0
         self._lowest: dict[str, list[float]] = {}  # loss -> its lowest value, and saved steps since
 
     def requirement(self) -> Requirement:
-        return Requirement(("gradients", "losses"), self.parameters.activation_inputs_regex)
+        collections = ("gradients", "losses", *self._collections_of_inputs())
+        return Requirement(collections, self.parameters.activation_inputs_regex)
+
+    def _collections_of_inputs(self) -> tuple[str, ...]:
+        given = self.parameters.activation_inputs_regex
+        return ("relu_input",) if given == PoorWeightInitializationParameters().activation_inputs_regex else ()
 
     def check(self, view: StepView) -> Finding | None:
         if view.mode not in (Mode.TRAIN, Mode.GLOBAL) or self._seen >= self.parameters.steps:
