@@ -107,11 +107,9 @@ def test_every_kind_of_rule_comes_to_its_verdict(deployed: Deployed, mailbox: Ma
     # The same training once more, compared with the first one.
     other = {"rule": "SimilarAcrossRuns", "parameters": {"other_trials": job_name, "collection_names": "metrics"}}
     same = {**other, "name": "same", "parameters": {**other["parameters"], "fires_when": "similar"}}
-    deployed.put(
-        "experiments/again.json", spec("again", {**other, "on_issue": "record"}, {**same, "on_issue": "record"})
-    )
-    deployed.wait_for_jobs("again", 1, 60)
-    again = {name: status for name, (status, _) in verdicts(deployed, "again").items()}
+    deployed.put("experiments/again.json", spec("again", *({**rule, "on_issue": "record"} for rule in (other, same))))
+    (job,) = deployed.wait_for_jobs("again", 1, 60)
+    again = {name: status for name, (status, _) in verdicts(deployed, job["TrainingJobName"]).items()}
     assert again == {"SimilarAcrossRuns": "NoIssuesFound", "same": "IssuesFound"}
 
 
@@ -122,10 +120,8 @@ def test_code_and_tensors_from_elsewhere_are_problems_of_the_spec(deployed: Depl
     deployed.put("experiments/elsewhere.json", spec("elsewhere", *rules))
     key = "status/experiments/elsewhere.json.error.json"
     answer = deployed.wait(lambda: deployed.get_json(key), "the answer", 30)
-    assert [problem["field"] for problem in answer["problems"]] == [
-        "rules[0].source",
-        "rules[1].parameters.other_trials",
-    ]
+    fields = [problem["field"] for problem in answer["problems"]]
+    assert fields == ["rules[0].source", "rules[1].parameters.other_trials"]
     assert deployed.outputs["ExperimentsBucket"] in answer["problems"][0]["allowed"]
 
     deployed.put("experiments/absent.json", spec("absent", {**OWN, "source": "story/not_there.py"}))

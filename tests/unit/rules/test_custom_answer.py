@@ -81,7 +81,7 @@ def test_a_run_of_another_shape_is_refused(changes: dict[str, Any]) -> None:
     if "ended" in changes:  # only true is true
         assert CustomRun.from_json(document).ended is False
         return
-    with pytest.raises(ValueError, match="run of an unknown shape|not a job"):
+    with pytest.raises(ValueError, match=r"run of an unknown shape|not a job"):
         CustomRun.from_json(document)
 
 
@@ -141,7 +141,7 @@ def test_only_what_is_handed_over_is_in_its_environment(tmp_path: Path) -> None:
 
 def test_tensors_that_cannot_be_reached_are_no_verdict(tmp_path: Path) -> None:
     (tmp_path / "unwell.py").write_text(
-        "from gridwatch.failures import TransientError\n\ndef open_source(location):\n    raise TransientError('unwell')\n"
+        "from gridwatch import failures\ndef open_source(location):\n    raise failures.TransientError('unwell')\n"
     )
     (tmp_path / "rules.py").write_text(RULES)
     rule = CustomRule(tmp_path / "rules.py", "Shouts")
