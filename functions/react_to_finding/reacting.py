@@ -10,16 +10,15 @@ the reaction to a rule, which many different events ask for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from enum import StrEnum
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.rule_issue import Reacted, rule_issue
 from gridwatch.clock import Clock
 from gridwatch.events.rule_status import JobRuleStatuses, RuleReport
-from gridwatch.failures import NotFoundError, PermanentError, ThrottledError
+from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.savings.estimate import RunningJob, estimate
@@ -31,45 +30,16 @@ from gridwatch.state.records import (
     RuleEvaluationRecord,
     RulePolicy,
     SavingsRecord,
-    TrialState,
 )
-from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.store import StateStore
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 from gridwatch.verdicts.decision import FREE, WITHDRAWN, Decision, Response, Restraint, decide
 from gridwatch.verdicts.status import RuleStatus
+from react_to_finding.stopping import StopOutcome, Stopper
 
-STOPPED_BY = "gridwatch:stopped-by"
 PROTECT_TAG = "gridwatch:protect"  # on a training job: it is never stopped, unless the value is "false"
-MAX_CONFLICTS = 5
 LEASE = timedelta(seconds=90)  # longer than an invocation lasts, shorter than a message stays away
 IN_OTHER_HANDS = "in the hands of another invocation"
-STOP_INTERVAL = 1.0  # seconds: SageMaker allows one StopTrainingJob a second in an account
-RESERVE = 5.0  # seconds of the invocation that are kept for what follows the stop
-
-
-# What a stop makes of a trial's state; SageMaker's own news may have come first.
-_STOPS = {
-    TrialState.STARTING: TrialState.STOPPING,
-    TrialState.RUNNING: TrialState.STOPPING,
-    TrialState.STOPPING: TrialState.STOPPING,
-    TrialState.STOPPED: TrialState.STOPPED,
-}
-
-
-class StopOutcome(StrEnum):
-    """What came of a stop; completes "the outcome is …" for people."""
-
-    REQUESTED = "stop requested"
-    STOPPING = "the training job is stopping"
-    STOPPED = "the training job is stopped"
-    OVER = "already over"
-    GONE = "the training job is no longer there"
-    PAUSED = "not stopped: stopping was paused meanwhile"
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether the job stops because of the reaction: it ran when that was decided."""
-        return self in (StopOutcome.REQUESTED, StopOutcome.STOPPING, StopOutcome.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +113,7 @@ class Reactor:
             return Reaction(report.rule_name, response, claimed.outcome or IN_OTHER_HANDS, repeated=True)
         outcome: str = "recorded"
         if response is Response.STOP:
-            outcome = self._stop(job, report, description)
+            outcome = self._stopper.stop(job, report, description)
         elif response in (Response.ALERT, Response.WOULD_STOP):
             outcome = "not stopped"
         alert_id = self._ask(job, report, claimed, outcome, description) if response.tells_people else None
@@ -200,13 +170,8 @@ class Reactor:
             job_protected=tags.get(PROTECT_TAG, "false").lower() != "false",
             rule_protected=policy.protect,
             shadow=policy.shadow,
-            paused=self._paused(),
+            paused=self._stopper.paused(),
         )
-
-    def _paused(self) -> str | None:
-        """By whom and why all stopping is paused; None when it is not."""
-        switch = self.store.get_stopping()
-        return f"by {switch.by}: {switch.reason}" if switch is not None and switch.paused else None
 
     def _savings(self, job: JobRecord, report: RuleReport, description: JobDescription | None) -> SavingsRecord | None:
         if description is None:
@@ -221,58 +186,6 @@ class Reactor:
             siblings=lambda: self.store.list_trials(job.experiment),
         )
         return estimate(running, self.prices(), self.clock.now())
-
-    def _stop(self, job: JobRecord, report: RuleReport, description: JobDescription | None) -> StopOutcome:
-        """Stop the job and mark it wherever people look."""
-        outcome = self._stop_running(job.job_name, description)
-        if outcome.is_ours:
-            by = report.rule_name if report.step is None else f"{report.rule_name}@{report.step}"
-            self._mark_trial(job, f"stopped by {by}")
-            if description is not None:
-                self._tag(description.arn, {STOPPED_BY: by[:256]})
-        return outcome
-
-    def _stop_running(self, job_name: str, description: JobDescription | None) -> StopOutcome:
-        if description is None:
-            return StopOutcome.GONE
-        if description.status in ("Stopping", "Stopped"):
-            # It ran when the stop was claimed: this is another delivery of a message whose first one has stopped it.
-            return StopOutcome.STOPPING if description.status == "Stopping" else StopOutcome.STOPPED
-        if description.status != "InProgress":
-            return StopOutcome.OVER
-        while True:
-            if self._paused() is not None:  # since it was decided, or while this waited for its turn
-                return StopOutcome.PAUSED
-            try:
-                return StopOutcome.REQUESTED if self.training.stop_job(job_name) else StopOutcome.OVER
-            except NotFoundError:
-                return StopOutcome.GONE
-            except ThrottledError:
-                # Others stop jobs as well. Who waits here is served within seconds, a message that comes again later.
-                pause = STOP_INTERVAL + self.jitter(STOP_INTERVAL)
-                if self.seconds_left() < pause + RESERVE:
-                    raise
-                self.clock.sleep(pause)
-
-    def _mark_trial(self, job: JobRecord, reason: str) -> None:
-        for _ in range(MAX_CONFLICTS):
-            trial = self.store.get_trial(job.experiment, job.trial_id)
-            if trial is None or trial.job_name != job.job_name or trial.state not in _STOPS or trial.reason == reason:
-                return
-            marked = replace(trial, state=_STOPS[trial.state], reason=reason, updated_at=self.clock.now())
-            try:
-                self.store.update_trial(marked, expected=trial)
-            except ConflictError:
-                continue
-            return
-        raise ConflictError(f"the trial of {job.job_name} is written to all the time")
-
-    def _tag(self, arn: str, tags: Mapping[str, str]) -> None:
-        try:
-            self.training.tag_job(arn, tags)
-        except PermanentError:
-            # 50 tags are taken, or the job is gone: the trial's record says the same, and people must still be told.
-            return
 
     def _ask(
         self,
@@ -296,6 +209,16 @@ class Reactor:
             now=self.clock.now(),
         )
         return self.alerts.ask(alert).alert_id
+
+    @property
+    def _stopper(self) -> Stopper:
+        return Stopper(
+            store=self.store,
+            training=self.training,
+            clock=self.clock,
+            seconds_left=self.seconds_left,
+            jitter=self.jitter,
+        )
 
     def _seen(self, job: JobRecord) -> Seen:
         try:

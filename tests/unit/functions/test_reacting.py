@@ -15,7 +15,8 @@ from gridwatch.events.rule_status import rule_statuses
 from gridwatch.failures import NotFoundError, PermanentError, ThrottledError, TransientError
 from gridwatch.state.records import Action, RulePolicy, TrialState
 from gridwatch.verdicts.decision import Response
-from react_to_finding.reacting import IN_OTHER_HANDS, STOPPED_BY
+from react_to_finding.reacting import IN_OTHER_HANDS
+from react_to_finding.stopping import STOPPED_BY
 from tests.fakes.fuse import Fuse
 from tests.fakes.training import ARN
 from tests.unit.functions.watching import FINITE, JOB, LOSS, World, at_every_call

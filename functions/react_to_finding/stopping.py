@@ -1,0 +1,111 @@
+"""Stop a training job and mark it wherever people look: each step may be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from gridwatch.clock import Clock
+from gridwatch.events.rule_status import RuleReport
+from gridwatch.failures import NotFoundError, PermanentError, ThrottledError
+from gridwatch.launch.ports import JobDescription, TrainingService
+from gridwatch.state.records import JobRecord, TrialState
+from gridwatch.state.store import ConflictError, StateStore
+
+STOPPED_BY = "gridwatch:stopped-by"
+MAX_CONFLICTS = 5
+STOP_INTERVAL = 1.0  # seconds: SageMaker allows one StopTrainingJob a second in an account
+RESERVE = 5.0  # seconds of the invocation that are kept for what follows the stop
+
+# What a stop makes of a trial's state; SageMaker's own news may have come first.
+_STOPS = {
+    TrialState.STARTING: TrialState.STOPPING,
+    TrialState.RUNNING: TrialState.STOPPING,
+    TrialState.STOPPING: TrialState.STOPPING,
+    TrialState.STOPPED: TrialState.STOPPED,
+}
+
+
+class StopOutcome(StrEnum):
+    """What came of a stop; completes "the outcome is …" for people."""
+
+    REQUESTED = "stop requested"
+    STOPPING = "the training job is stopping"
+    STOPPED = "the training job is stopped"
+    OVER = "already over"
+    GONE = "the training job is no longer there"
+    PAUSED = "not stopped: stopping was paused meanwhile"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the job stops because of the reaction: it ran when that was decided."""
+        return self in (StopOutcome.REQUESTED, StopOutcome.STOPPING, StopOutcome.STOPPED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopper:
+    """`seconds_left`: how long this invocation may still take; `jitter` is at most so many seconds, at random."""
+
+    store: StateStore
+    training: TrainingService
+    clock: Clock
+    seconds_left: Callable[[], float]
+    jitter: Callable[[float], float]
+
+    def stop(self, job: JobRecord, report: RuleReport, description: JobDescription | None) -> StopOutcome:
+        """Stop the job and mark it wherever people look."""
+        outcome = self._stop_running(job.job_name, description)
+        if outcome.is_ours:
+            by = report.rule_name if report.step is None else f"{report.rule_name}@{report.step}"
+            self._mark_trial(job, f"stopped by {by}")
+            if description is not None:
+                self._tag(description.arn, {STOPPED_BY: by[:256]})
+        return outcome
+
+    def paused(self) -> str | None:
+        """By whom and why all stopping is paused; None when it is not."""
+        switch = self.store.get_stopping()
+        return f"by {switch.by}: {switch.reason}" if switch is not None and switch.paused else None
+
+    def _stop_running(self, job_name: str, description: JobDescription | None) -> StopOutcome:
+        if description is None:
+            return StopOutcome.GONE
+        if description.status in ("Stopping", "Stopped"):
+            # It ran when the stop was claimed: this is another delivery of a message whose first one has stopped it.
+            return StopOutcome.STOPPING if description.status == "Stopping" else StopOutcome.STOPPED
+        if description.status != "InProgress":
+            return StopOutcome.OVER
+        while True:
+            if self.paused() is not None:  # since it was decided, or while this waited for its turn
+                return StopOutcome.PAUSED
+            try:
+                return StopOutcome.REQUESTED if self.training.stop_job(job_name) else StopOutcome.OVER
+            except NotFoundError:
+                return StopOutcome.GONE
+            except ThrottledError:
+                # Others stop jobs as well. Who waits here is served within seconds, a message that comes again later.
+                pause = STOP_INTERVAL + self.jitter(STOP_INTERVAL)
+                if self.seconds_left() < pause + RESERVE:
+                    raise
+                self.clock.sleep(pause)
+
+    def _mark_trial(self, job: JobRecord, reason: str) -> None:
+        for _ in range(MAX_CONFLICTS):
+            trial = self.store.get_trial(job.experiment, job.trial_id)
+            if trial is None or trial.job_name != job.job_name or trial.state not in _STOPS or trial.reason == reason:
+                return
+            marked = replace(trial, state=_STOPS[trial.state], reason=reason, updated_at=self.clock.now())
+            try:
+                self.store.update_trial(marked, expected=trial)
+            except ConflictError:
+                continue
+            return
+        raise ConflictError(f"the trial of {job.job_name} is written to all the time")
+
+    def _tag(self, arn: str, tags: Mapping[str, str]) -> None:
+        try:
+            self.training.tag_job(arn, tags)
+        except PermanentError:
+            # 50 tags are taken, or the job is gone: the trial's record says the same, and people must still be told.
+            return
