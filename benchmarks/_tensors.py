@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +38,23 @@ def peer(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
     if done.returncode:
         sys.exit(f"{' '.join(arguments)}: {done.stderr}")
     return done.stdout.strip().rpartition("\n")[2]
+
+
+def alternately(
+    ours: Callable[[], object], theirs: Callable[[], float], *, rounds: int, runs: int
+) -> tuple[list[float], list[float]]:
+    """Seconds of `runs` runs of ours and one of theirs in each round: what else the machine does meets both.
+
+    The least of each is compared: other work only adds.
+    """
+    found: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds):
+        for _ in range(runs):
+            begin = time.perf_counter()
+            ours()
+            found[0].append(time.perf_counter() - begin)
+        found[1].append(theirs())
+    return found
 
 
 def evaluate(rule: type[Rule], source: TensorSource) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks._tensors import evaluate, peer, written
+from benchmarks._tensors import alternately, evaluate, peer, written
 from benchmarks.result import Result, report
 from gridwatch.rules.requirement import Requirement
 from gridwatch.rules.rule import Rule
 from gridwatch.rules.view import StepView
 from gridwatch.tensors.source import LocalSource
 
-STEPS, TENSORS, LOOK_BACK, RUNS = 4000, 4, 10, 5
+STEPS, TENSORS, LOOK_BACK, ROUNDS, RUNS = 4000, 4, 10, 2, 5
 
 
 class LookBack(Rule):
@@ -46,15 +45,12 @@ class LookBack(Rule):
 
 def main() -> None:
     with written(STEPS, TENSORS, 1) as folder:
-        times = []
-        for _ in range(RUNS):
-            LookBack.read = 0
-            begin = time.perf_counter()
-            evaluate(LookBack, LocalSource(folder))
-            times.append(time.perf_counter() - begin)
-            assert LookBack.read == STEPS
-        theirs = float(peer("lookback", str(folder)))
-    ours = sorted(times)[RUNS // 2]
+        source = LocalSource(folder)
+        times, peers = alternately(
+            lambda: evaluate(LookBack, source), lambda: float(peer("lookback", str(folder))), rounds=ROUNDS, runs=RUNS
+        )
+        assert LookBack.read == STEPS * ROUNDS * RUNS
+    ours, theirs = min(times), min(peers)
     report(
         Result(
             name="rules_lookback",
@@ -63,8 +59,13 @@ def main() -> None:
             unit="s",
             ratio=round(theirs / ours, 1),
             what=f"a rule with look-back over {STEPS} steps of {TENSORS} scalars written by smdebug, opening included; "
-            f"ours: median of {RUNS}, peer: smdebug's create_trial and invoke_rule, without its sleep at the end",
-            more={"all": [round(each, 4) for each in times], "wanted_ratio": 100},
+            f"peer: smdebug's create_trial and invoke_rule, without its sleep at the end; the best of "
+            f"{ROUNDS * RUNS} runs and of {ROUNDS}, in turns",
+            more={
+                "all": [round(each, 4) for each in times],
+                "peers": [round(each, 3) for each in peers],
+                "wanted_ratio": 100,
+            },
         )
     )
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import time
-
-from benchmarks._tensors import evaluate, peer, written
+from benchmarks._tensors import alternately, evaluate, peer, written
 from benchmarks.result import Result, report
 from gridwatch.rules.exploding_tensor import ExplodingTensor
 from gridwatch.tensors.source import LocalSource
 
-STEPS, TENSORS, SIZE, RUNS = 100, 50, 1000, 5
+STEPS, TENSORS, SIZE, ROUNDS, RUNS = 100, 50, 1000, 4, 5
 
 
 def main() -> None:
     with written(STEPS, TENSORS, SIZE) as folder:
-        times = []
-        for _ in range(RUNS):
-            begin = time.perf_counter()
-            evaluate(ExplodingTensor, LocalSource(folder))
-            times.append(time.perf_counter() - begin)
-        theirs = float(peer("tensors", str(folder)))
-    ours = sorted(times)[RUNS // 2]
+        source = LocalSource(folder)
+        times, peers = alternately(
+            lambda: evaluate(ExplodingTensor, source),
+            lambda: float(peer("tensors", str(folder))),
+            rounds=ROUNDS,
+            runs=RUNS,
+        )
+    ours, theirs = min(times), min(peers)
     report(
         Result(
             name="rules_tensors",
@@ -29,8 +28,13 @@ def main() -> None:
             unit="s",
             ratio=round(theirs / ours, 1),
             what=f"is every element finite, over {STEPS} steps of {TENSORS} tensors of {SIZE} float64 written by "
-            f"smdebug, opening included; ours: ExplodingTensor, median of {RUNS}, peer: the same as a rule of smdebug",
-            more={"all": [round(each, 4) for each in times], "wanted_ratio": 10},
+            f"smdebug, opening included; ours: ExplodingTensor, peer: the same as a rule of smdebug; the best of "
+            f"{ROUNDS * RUNS} runs and of {ROUNDS}, in turns",
+            more={
+                "all": [round(each, 4) for each in times],
+                "peers": [round(each, 3) for each in peers],
+                "wanted_ratio": 10,
+            },
         )
     )
 

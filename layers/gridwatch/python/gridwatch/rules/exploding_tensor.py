@@ -45,13 +45,14 @@ class ExplodingTensor(Rule):
 
     def check(self, view: StepView) -> Finding | None:
         for name in view.names(self.required):
-            for worker, value in view.values(name).items():
+            values = view.values(name)
+            for worker, value in values.items():
                 bad = _count(value, only_nan=self.parameters.only_nan)
                 if bad:
                     return self.finding(
                         view, name, bad, 0, f"{bad} of {value.size} values of {name} ({worker}) are {self._what}"
                     )
-            if not view.has(name):
+            if not values:
                 for (kind, absolute), number in view.saved_reductions(name).items():
                     if kind in _TELLING and _is_bad(number, only_nan=self.parameters.only_nan):
                         what = f"{'absolute ' if absolute else ''}{kind}"
