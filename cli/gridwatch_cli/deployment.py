@@ -25,6 +25,7 @@ class Deployment:
     database: str
     work_group: str
     name_prefix: str
+    start_queue: str
     snapshot_queue: str
     job_role: str
     xgboost_source: str

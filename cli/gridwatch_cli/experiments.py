@@ -14,6 +14,7 @@ from gridwatch.state.store import StateStore
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import console, print_json, print_rows, table
+from gridwatch_cli.progress import watch
 from gridwatch_cli.queries import JsonOption
 from gridwatch_cli.refusals import refusal_of
 
@@ -31,15 +32,20 @@ def status(
     context: typer.Context,
     experiment: Annotated[str, typer.Argument(help="Name of the experiment.")],
     as_json: JsonOption = False,
+    follow: Annotated[bool, typer.Option("--watch", help="Show the progress until all is over.")] = False,
 ) -> None:
     """Show every job of an experiment, and the state of every rule of every job."""
     cloud = cloud_of(context)
+    if follow:
+        watch(cloud, experiment)
     document = read_status(cloud, experiment)
     if as_json:
         print_json(document)
         return
     out = console()
     out.print(f"{document['experiment']}: {_counted(trial['state'] for trial in document['trials'])}")
+    if document["held"]:
+        out.print(f"nothing more is launched: {document['held']}", markup=False)
     out.print(table(*_trial_lines(document["trials"])))
     rules = [rule for trial in document["trials"] for rule in trial["rules"]]
     if rules:
@@ -62,8 +68,15 @@ def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
         "spec_key": record.spec_key,
         "uploaded_at": record.uploaded_at,
         "objective": record.document.get("objective"),
+        "held": held_by(cloud.store, record),
         "trials": [trial_status(cloud.store, record, trial) for trial in cloud.store.list_trials(record.name)],
     }
+
+
+def held_by(store: StateStore, record: ExperimentRecord) -> str | None:
+    """Why nothing more of it is launched; None when nothing holds it."""
+    hold = store.get_hold(record.name)
+    return hold.reason if hold and hold.limit and hold.spec_version == record.spec_version else None
 
 
 def summaries(store: StateStore) -> Sequence[Mapping[str, Any]]:

@@ -9,7 +9,7 @@ import typer
 
 import gridwatch
 from gridwatch.failures import GridwatchError
-from gridwatch_cli import experiments, local, queries, rules, snapshots, stopping, submit, tensors
+from gridwatch_cli import experiments, local, queries, rules, snapshots, steering, stopping, submit, tensors
 from gridwatch_cli.context import connect
 from gridwatch_cli.demo.command import demo
 from gridwatch_cli.errors import CliError
@@ -48,6 +48,8 @@ app.command("plan")(plan)
 app.command("submit")(submit.submit)
 app.command("experiments")(experiments.experiments)
 app.command("status")(experiments.status)
+app.command("stop")(steering.stop)
+app.command("retry")(steering.retry)
 app.command("snapshot")(snapshots.snapshot)
 app.command("leaderboard")(queries.leaderboard)
 app.command("query")(queries.query)

@@ -20,6 +20,7 @@ DEPLOYMENT = Deployment(
     database="gridwatch",
     work_group="group",
     name_prefix="gridwatch",
+    start_queue="s",
     snapshot_queue="q",
     job_role="r",
     xgboost_source="x",

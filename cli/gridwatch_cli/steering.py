@@ -1,0 +1,92 @@
+"""`gridwatch stop` and `gridwatch retry`: a whole experiment, or a part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from gridwatch.launch.steering import Steering
+from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
+from gridwatch_cli.context import Cloud, cloud_of
+from gridwatch_cli.errors import CliError
+from gridwatch_cli.output import console
+
+ExperimentArgument = Annotated[str, typer.Argument(help="Name of the experiment.")]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(metavar="CEL", help="Only trials for which this is true: hyperparameters by name, state, attempt."),
+]
+
+
+def stop(context: typer.Context, experiment: ExperimentArgument, where: WhereOption = None) -> None:
+    """Cancel the trials that wait and stop those that run, one a second."""
+    cloud = cloud_of(context)
+    _experiment(cloud, experiment)
+    report = _steering(cloud).stop(experiment, condition(where))
+    console(stderr=True).print(f"{report.cancelled} cancelled, {report.stopped} asked to stop")
+    if report.unclear:
+        raise CliError(f"{report.unclear} were being started and have no job yet: stop again in a minute")
+
+
+def retry(
+    context: typer.Context,
+    experiment: ExperimentArgument,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="Those that failed or were refused.")] = False,
+    stopped: Annotated[bool, typer.Option("--stopped", help="Those that were stopped.")] = False,
+    cancelled: Annotated[bool, typer.Option("--cancelled", help="Those that were cancelled before they ran.")] = False,
+) -> None:
+    """Train trials once more, each as a new job, and go on with what a limit held."""
+    chosen = {TrialState.FAILED, TrialState.REFUSED} if failed else set()
+    chosen |= ({TrialState.STOPPED} if stopped else set()) | ({TrialState.CANCELLED} if cancelled else set())
+    if not chosen:
+        raise CliError("say which: --failed, --stopped, --cancelled")
+    cloud = cloud_of(context)
+    count = _steering(cloud).retry(_experiment(cloud, experiment), chosen)
+    console(stderr=True).print(f"{count} trials wait again")
+
+
+def condition(where: str | None) -> Callable[[TrialRecord], bool]:
+    """What a CEL expression says of a trial. Raises CliError for one that is none."""
+    if where is None:
+        return lambda trial: True
+    import cel  # noqa: PLC0415  only this option needs it, and its compiler takes long to load
+
+    try:
+        program = cel.compile(where)
+    except Exception as error:
+        raise CliError(f"--where is no CEL expression: {error}") from error
+
+    def holds(trial: TrialRecord) -> bool:
+        known: dict[str, Any] = {"state": trial.state.value, "attempt": trial.attempt, "index": trial.index}
+        try:
+            answer = program.execute({**known, **trial.hyperparameters})
+        except Exception as error:
+            raise CliError(f"--where cannot be said of trial {trial.index}: {error}") from error
+        if not isinstance(answer, bool):
+            raise CliError(f"--where must be true or false, and is {answer!r} for trial {trial.index}")
+        return answer
+
+    return holds
+
+
+def _experiment(cloud: Cloud, name: str) -> ExperimentRecord:
+    record = cloud.store.get_experiment(name)
+    if record is None:
+        raise CliError(f"there is no experiment {name!r} (`gridwatch experiments` lists them)")
+    return record
+
+
+def _steering(cloud: Cloud) -> Steering:
+    from gridwatch.aws.queues import SqsQueue  # noqa: PLC0415  boto3 is slow to import
+    from gridwatch.aws.training_service import SageMakerTraining  # noqa: PLC0415
+
+    return Steering(
+        store=cloud.store,
+        training=SageMakerTraining(cloud.session.client("sagemaker")),
+        start_queue=SqsQueue(cloud.deployment.start_queue, cloud.session.sqs),
+        clock=cloud.clock,
+        tell=lambda line: console(stderr=True).print(line, markup=False),
+    )

@@ -1,0 +1,114 @@
+"""Stopping a part of an experiment, and trying again what failed."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from gridwatch.failures import ThrottledError
+from gridwatch.launch.observation import REMOVED
+from gridwatch.launch.steering import BY_HAND, Steering, StopReport
+from gridwatch.state.records import TrialState
+from gridwatch.state.store import StateStore
+from gridwatch_cli.errors import CliError
+from gridwatch_cli.steering import condition
+from tests.fakes.mortal_store import KilledError, MortalStore
+from tests.unit.functions.test_launching import fail, limited
+from tests.unit.functions.world import World, example
+
+
+def steering(world: World, store: StateStore | None = None) -> Steering:
+    told: list[str] = []
+    return Steering(
+        store=store or world.store, training=world.training, start_queue=world.start_queue, clock=world.clock,
+        tell=told.append,
+    )  # fmt: skip
+
+
+def test_what_waits_is_cancelled_and_what_runs_is_stopped_one_a_second() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    world.clock.slept.clear()
+
+    assert steering(world).stop("blobs", condition(None)) == StopReport(cancelled=4, stopped=4, unclear=0)
+
+    assert len(world.training.stopped) == 4
+    assert world.clock.slept == [pytest.approx(1.0)] * 3
+    assert {trial.reason for trial in world.trials(TrialState.CANCELLED)} == {BY_HAND}
+    world.clock.advance(60)
+    world.submit(example())
+    assert len(world.trials(TrialState.CANCELLED)) == 4, "an upload does not bring back what a person cancelled"
+
+
+def test_only_the_trials_that_the_expression_means() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+
+    report = steering(world).stop("blobs", condition("gamma > 3 && num_round == 10"))
+
+    assert (report.cancelled, report.stopped) == (1, 1)
+    gone = [trial.hyperparameters for trial in world.trials(TrialState.CANCELLED)]
+    assert {(each["gamma"], each["num_round"]) for each in gone} == {(4, 10)}
+    assert steering(world).stop("blobs", condition("state == 'running'")).stopped == 3
+
+
+@pytest.mark.parametrize(("where", "says"), [("eta >", "no CEL"), ("etta > 1", "etta"), ("eta", "true or false")])
+def test_an_expression_that_says_nothing_of_a_trial_stops_nothing(where: str, says: str) -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    with pytest.raises(CliError, match=says):
+        steering(world).stop("blobs", condition(where))
+    assert world.training.stopped == []
+
+
+def test_throttled_stops_are_repeated() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    world.training.stop_failures = [ThrottledError("Rate exceeded")] * 2
+    assert steering(world).stop("blobs", condition(None)).stopped == 4
+
+
+def test_failed_trials_are_tried_again_as_new_jobs_and_the_limit_lets_go() -> None:
+    world = World()
+    world.submit(limited("max_failures: 2").replace("parallel_jobs: 4", "parallel_jobs: 2"))
+    world.start()
+    for _ in range(2):
+        fail(world, "AlgorithmError: MemoryError")
+    world.start()
+    assert world.trials(TrialState.RUNNING) == []
+    experiment = world.store.get_experiment("blobs")
+    assert experiment is not None
+
+    assert steering(world).retry(experiment, {TrialState.FAILED}) == 2
+
+    world.start()
+    assert [(trial.attempt, trial.job_name[-2:]) for trial in world.trials(TrialState.RUNNING)] == [(2, "-2")] * 2
+    assert len(world.training.requests) == 4
+
+
+def test_points_that_are_gone_are_not_tried_again() -> None:
+    world = World()
+    world.submit(example())
+    world.clock.advance(10)
+    world.submit(example().replace("max_depth: [2, 8]", "max_depth: [2]"))
+    experiment = world.store.get_experiment("blobs")
+    assert experiment is not None
+    assert {trial.reason for trial in world.trials(TrialState.CANCELLED)} == {REMOVED}
+    assert steering(world).retry(experiment, {TrialState.CANCELLED}) == 0
+
+
+@pytest.mark.parametrize("calls", range(0, 24, 3))
+def test_killed_anywhere_and_done_again_everything_is_stopped(calls: int) -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    with contextlib.suppress(KilledError):
+        steering(world, MortalStore(world.store, calls)).stop("blobs", condition(None))
+    steering(world).stop("blobs", condition(None))
+    assert len(world.training.stopped) == 4
+    assert len(world.trials(TrialState.CANCELLED)) == 4
