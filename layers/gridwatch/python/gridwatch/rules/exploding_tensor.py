@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 # A sum, a product or a variance may overflow although every element is finite; these cannot.
 _TELLING = ("min", "max", "mean")
 
+_NO_TREES = r"^(?!trees/)"
+
 
 @dataclass(frozen=True, slots=True)
 class ExplodingTensorParameters:
-    collection_names: tuple[str, ...] = names((), "collections to inspect; with no pattern either, every tensor")
+    collection_names: tuple[str, ...] = names(
+        (), "collections to inspect; with no pattern either, every tensor but trees"
+    )
     tensor_regex: tuple[str, ...] = patterns((), "patterns of the names of tensors to inspect")
     only_nan: bool = flag("look for NaN alone, not for infinity", default=False)
 
@@ -30,7 +34,8 @@ class ExplodingTensorParameters:
 class ExplodingTensor(Rule):
     """Fires when any element of an inspected tensor, of any worker, is NaN or infinite.
 
-    A tensor of which only reductions were saved is judged by its minimum, maximum or mean.
+    A tensor of which only reductions were saved is judged by its minimum, maximum or mean. Where nothing is chosen, all
+    tensors are inspected but those of an XGBoost model's `trees/`: its leaves have no split, which is saved as NaN.
     Source: SageMaker Developer Guide, "List of Debugger built-in rules", ExplodingTensor.
     """
 
@@ -41,7 +46,8 @@ class ExplodingTensor(Rule):
 
     def requirement(self) -> Requirement:
         collections, regexes = self.parameters.collection_names, self.parameters.tensor_regex
-        return Requirement(collections, regexes, everything=not (collections or regexes), all_workers=True)
+        chosen = regexes if collections or regexes else (_NO_TREES,)
+        return Requirement(collections, chosen, all_workers=True)
 
     def check(self, view: StepView) -> Finding | None:
         for name in view.names(self.required):
