@@ -119,6 +119,8 @@ def result(ours: list[float], polled: list[float], at_once: list[float], paced: 
             "polling_5_min_p95_s": RARE_POLL_SECONDS * 0.95,
             "jobs": JOBS,
             "cores": os.cpu_count(),
+            # Over the number of cores, the figures say more about the machine than about the path.
+            "load_average_5_min": round(os.getloadavg()[1], 1),
         },
     )
 
