@@ -10,6 +10,7 @@ from constructs import Construct
 
 from infra.constructs.alerts import alert_topic
 from infra.constructs.analytics import Analytics
+from infra.constructs.dashboard import Dashboard
 from infra.constructs.encryption import encryption_key
 from infra.constructs.function import FunctionFactory
 from infra.constructs.functions import Functions
@@ -68,6 +69,7 @@ class GridwatchStack(cdk.Stack):
             factory=factory,
         )
         Routing(self, "Routing", settings=settings, storage=storage, queues=queues, functions=functions, bus=bus)
+        Dashboard(self, "Dashboard", settings=settings, queues=queues.by_name)
         self._outputs(
             {
                 "ExperimentsBucket": storage.experiments.bucket_name,

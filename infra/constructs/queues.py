@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aws_cdk as cdk
@@ -49,6 +50,11 @@ class Queues(Construct):
         self._by_name = {queue: self._with_dead_letters(queue, shape) for queue, shape in SHAPES.items()}
         self.undelivered_events = self._dead_letters("undelivered-events")
         self.failed_invocations = self._dead_letters("failed-invocations")
+
+    @property
+    def by_name(self) -> Mapping[str, sqs.Queue]:
+        """Those that functions read."""
+        return self._by_name
 
     def __getitem__(self, name: str) -> sqs.Queue:
         return self._by_name[name]
