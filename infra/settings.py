@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
+from dateutil import tz
+
 # What CloudWatch Logs accepts as a retention, up to ten years.
 LOG_RETENTION_DAYS = (
     1,
@@ -58,6 +60,18 @@ class DeploymentSettings:
     kms_key_arn: str = ""
     create_kms_key: bool = False
     alert_topic_arn: str = ""
+    alert_group_seconds: int = 300
+    alert_quiet_hours: str = ""
+    alert_time_zone: str = "UTC"
+    alerts_per_hour: int = 0
+    alert_critical_passes: bool = False
+    slack_workspace_id: str = ""
+    slack_channel_id: str = ""
+    teams_tenant_id: str = ""
+    teams_team_id: str = ""
+    teams_channel_id: str = ""
+    slack_webhook_secret_arn: str = ""
+    incident_webhook_secret_arn: str = ""
     custom_rule_sources: tuple[str, ...] = ()
     custom_rule_seconds: int = 60
     custom_rule_interval_seconds: int = 60
@@ -81,6 +95,12 @@ class DeploymentSettings:
         if problems:
             raise DeploymentSettingsError("the deployment cannot be synthesized:\n  " + "\n  ".join(problems))
         return settings
+
+    @property
+    def webhooks(self) -> Mapping[str, str]:
+        """The ARNs of the secrets with webhooks' addresses, by the channel's name."""
+        secrets = {"slack": self.slack_webhook_secret_arn, "incident": self.incident_webhook_secret_arn}
+        return {channel: arn for channel, arn in secrets.items() if arn}
 
     @property
     def keeps_data(self) -> bool:
@@ -135,6 +155,10 @@ def _problems(settings: DeploymentSettings) -> list[str]:
         "query_scan_limit_gb": (settings.query_scan_limit_gb >= 1, "at least 1"),
         "custom_rule_seconds": (1 <= settings.custom_rule_seconds <= 120, "from 1 to 120"),
         "custom_rule_interval_seconds": (settings.custom_rule_interval_seconds >= 1, "at least 1"),
+        "alert_group_seconds": (0 <= settings.alert_group_seconds <= 900, "0 to 900: SQS keeps nothing back longer"),
+        "alert_quiet_hours": (_is_quiet(settings.alert_quiet_hours), "HH:MM-HH:MM, such as 22:00-07:00, or empty"),
+        "alert_time_zone": (_is_zone(settings.alert_time_zone), "a time zone's name, such as Europe/Berlin"),
+        "alerts_per_hour": (settings.alerts_per_hour >= 0, "0 for no limit, or more"),
         "removal_policy": (settings.removal_policy in ("retain", "destroy"), "retain or destroy"),
     }
     problems = [
@@ -153,7 +177,30 @@ def _problems(settings: DeploymentSettings) -> list[str]:
         for source in settings.custom_rule_sources
         if not re.fullmatch(r"(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/|code/)([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*", source)
     ]
-    return problems + _wrong_arns(settings)
+    return problems + _half_given(settings) + _wrong_arns(settings)
+
+
+def _is_quiet(text: str) -> bool:
+    clock = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+    found = re.fullmatch(rf"(?P<begin>{clock})-(?P<end>{clock})", text)
+    return not text or bool(found and found["begin"] != found["end"])
+
+
+def _is_zone(name: str) -> bool:
+    return bool(name) and tz.gettz(name) is not None
+
+
+def _half_given(settings: DeploymentSettings) -> list[str]:
+    """Chats are named by several ids, of which none can be left out."""
+    groups = (
+        ("slack_workspace_id", "slack_channel_id"),
+        ("teams_tenant_id", "teams_team_id", "teams_channel_id"),
+    )
+    return [
+        f"{', '.join(group)}: give all of them or none"
+        for group in groups
+        if 0 < sum(bool(getattr(settings, name)) for name in group) < len(group)
+    ]
 
 
 def _wrong_arns(settings: DeploymentSettings) -> list[str]:
@@ -164,6 +211,8 @@ def _wrong_arns(settings: DeploymentSettings) -> list[str]:
         "tensor_bucket_arns": ("s3", settings.tensor_bucket_arns),
         "kms_key_arn": ("kms", (settings.kms_key_arn,)),
         "alert_topic_arn": ("sns", (settings.alert_topic_arn,)),
+        "slack_webhook_secret_arn": ("secretsmanager", (settings.slack_webhook_secret_arn,)),
+        "incident_webhook_secret_arn": ("secretsmanager", (settings.incident_webhook_secret_arn,)),
     }
     return [
         f"{name}: {arn!r} is not the ARN of a resource in {service}"

@@ -8,7 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from constructs import Construct
 
-from infra.constructs.alerts import alert_topic
+from infra.constructs.alerts import alert_topic, chat_topic
 from infra.constructs.analytics import Analytics
 from infra.constructs.dashboard import Dashboard
 from infra.constructs.encryption import encryption_key
@@ -41,7 +41,8 @@ class GridwatchStack(cdk.Stack):
         storage = Storage(self, "Storage", settings=settings, key=key)
         state = State(self, "State", settings=settings, key=key)
         queues = Queues(self, "Queues", settings=settings, key=key)
-        topic = alert_topic(Construct(self, "Alerts"), settings, key)
+        alerts = Construct(self, "Alerts")
+        topic = alert_topic(alerts, settings, key)
         archive = root / "layers" / "build" / "training" / "xgboost" / "sourcedir.tar.gz"
         training = Training(self, "Training", storage=storage, key=key, archive=archive)
         analytics = Analytics(self, "Analytics", settings=settings, storage=storage, key=key)
@@ -65,6 +66,7 @@ class GridwatchStack(cdk.Stack):
             queues=queues,
             training=training,
             topic=topic,
+            chat=chat_topic(alerts, settings, key),
             bus=bus,
             factory=factory,
         )

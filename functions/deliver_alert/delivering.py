@@ -1,18 +1,19 @@
-"""Deliver one alert to the topic.
+"""Deliver one alert through every channel, unless it is held back to be told with others.
 
-It is sent twice only when a call dies between sending and recording it; both messages then name the same alert.
+It is sent twice to a channel only when a call dies between sending and recording it; both messages then name the same
+alert.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
+from deliver_alert.channels import Channel, Outgoing
+from deliver_alert.gatekeeping import Gatekeeper
 from gridwatch.alerts.content import Alert
-from gridwatch.alerts.outbox import AlertTopic
-from gridwatch.alerts.text import render
 from gridwatch.clock import Clock
 from gridwatch.failures import TransientError
 from gridwatch.state.codec import from_document
@@ -25,32 +26,53 @@ LEASE = timedelta(seconds=60)  # longer than an invocation lasts, shorter than a
 class Outcome(StrEnum):
     SENT = "sent"
     SENT_BEFORE = "sent before"
+    HELD_BACK = "held back"  # it is told in another alert
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Courier:
     store: AlertStore
-    topic: AlertTopic
+    channels: Sequence[Channel]
+    gatekeeper: Gatekeeper
     clock: Clock
     name_prefix: str
 
     def deliver(self, alert_id: str) -> Outcome:
-        """Raises GridwatchError when it could not be sent now: ask again later."""
+        """Raises GridwatchError or ConflictError when it could not be told now: ask again later."""
         now = self.clock.now()
         alert = self.store.lease_alert(alert_id, now=now, until=now + LEASE)
         if alert is None:
             return self._not_leased(alert_id)
-        content = from_document(Alert, alert.content)
-        rendered = render(content, alert.alert_id)
-        message_id = self.topic.publish(rendered.subject, rendered.body, self._attributes(alert, content))
-        self.store.mark_sent(replace(alert, sent_at=self.clock.now(), message_id=message_id))
+        if not alert.cleared:
+            told_in = self.gatekeeper.holds(alert)
+            if told_in is not None:
+                self.store.mark_sent(replace(alert, told_in=told_in))
+                return Outcome.HELD_BACK
+            # Before it is sent: whoever dies after sending leaves an alert that is not held back by another gate later.
+            alert = replace(alert, cleared=True)
+            self.store.keep_leased(alert, until=now + LEASE)
+        self._send(alert)
         return Outcome.SENT
+
+    def _send(self, alert: AlertRecord) -> None:
+        content = from_document(Alert, alert.content)
+        outgoing = Outgoing(record=alert, alert=content, attributes=self._attributes(alert, content))
+        left = [channel for channel in self.channels if channel.name not in alert.sent_to]
+        for channel in left:
+            message_id = channel.send(outgoing)
+            alert = replace(alert, sent_to={**alert.sent_to, channel.name: message_id})
+            if channel is not left[-1]:
+                self.store.keep_leased(alert, until=self.clock.now() + LEASE)
+        first = alert.sent_to[self.channels[0].name]
+        self.store.mark_sent(replace(alert, sent_at=self.clock.now(), message_id=first))
 
     def _not_leased(self, alert_id: str) -> Outcome:
         kept = self.store.get_alert(alert_id)
         if kept is None:
             return Outcome.UNKNOWN
+        if kept.told_in is not None:
+            return Outcome.HELD_BACK
         if kept.sent_at is not None:
             return Outcome.SENT_BEFORE
         # Whoever sends it may die before it is sent: this message comes again and sees.

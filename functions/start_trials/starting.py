@@ -22,6 +22,7 @@ from gridwatch.failures import (
     ThrottledError,
     TransientError,
 )
+from gridwatch.launch.ending import tell_if_over
 from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.observation import observed
 from gridwatch.launch.pacing import TokenBucket
@@ -163,6 +164,7 @@ class Launcher:
         )
         self.limits.failed(experiment, trial, f"{error.code}: {error}")
         self._settle(trial, TrialState.REFUSED, reason=str(error))
+        tell_if_over(trial.experiment, self.store, self.alerts)
 
     def _settle(
         self, trial: TrialRecord, state: TrialState, *, reason: str | None = None, job_arn: str | None = None

@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import groupby
 
 from gridwatch.clock import Clock
-from gridwatch.events.messages import DeliverAlert, EvaluateJob, StartTrials
+from gridwatch.events.messages import CloseGate, DeliverAlert, EvaluateJob, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.events.rule_status import DETAIL_TYPE, EventBus, status_change_detail
 from gridwatch.failures import NotFoundError
@@ -90,6 +90,9 @@ class Sweeper:
         unsent = [alert for alert in self.store.unsent_alerts() if alert.created_at <= before]
         for alert in unsent:
             self.alert_queue.send(DeliverAlert(alert.alert_id))
+        for gate in self.store.untold_gates():
+            if gate.closes_at <= self.clock.now():
+                self.alert_queue.send(CloseGate(gate.gate_id))
         return len(unsent)
 
     def _publish_open_findings(self) -> int:

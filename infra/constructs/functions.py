@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -42,6 +44,7 @@ class Functions(Construct):
         queues: Queues,
         training: Training,
         topic: sns.ITopic,
+        chat: sns.ITopic | None,
         bus: events.IEventBus,
         factory: FunctionFactory,
     ) -> None:
@@ -49,7 +52,8 @@ class Functions(Construct):
         self._prefix = settings.name_prefix
         self._rate, self._burst = settings.launch_rate_per_second, settings.launch_burst
         self._storage, self._state, self._queues, self._training = storage, state, queues, training
-        self._topic, self._bus, self._factory = topic, bus, factory
+        self._topic, self._chat, self._bus, self._factory = topic, chat, bus, factory
+        self._settings = settings
         self._custom_rule_interval = settings.custom_rule_interval_seconds
         slow = SlowRules(
             self,
@@ -70,6 +74,8 @@ class Functions(Construct):
         self._evaluate_rules()
         self._react_to_finding()
         self._deliver_alert()
+        if settings.webhooks:
+            self._post_webhook(settings.webhooks)
         self._snapshot_experiment()
         self.sweep = self._sweep()
 
@@ -219,12 +225,49 @@ class Functions(Construct):
             FunctionShape(timeout_seconds=30),
             environment={
                 "state_table": self._state.table.table_name,
+                "experiments_bucket": self._storage.experiments.bucket_name,
+                "alert_queue_url": self._queues["alerts"].queue_url,
                 "alert_topic_arn": self._topic.topic_arn,
+                "chat_topic_arn": self._chat.topic_arn if self._chat else "",
+                "webhook_queue_url": self._queues["webhooks"].queue_url if self._settings.webhooks else "",
+                "webhook_channels": ",".join(self._settings.webhooks),
+                "group_seconds": str(self._settings.alert_group_seconds),
+                "quiet_hours": self._settings.alert_quiet_hours,
+                "time_zone": self._settings.alert_time_zone,
+                "alerts_per_hour": str(self._settings.alerts_per_hour),
+                "critical_passes": str(self._settings.alert_critical_passes).lower(),
                 "name_prefix": self._prefix,
             },
-            statements=[may.use_state(self._state.table), may.publish(self._topic)],
+            statements=[
+                may.use_state(self._state.table),
+                may.publish(*filter(None, [self._topic, self._chat])),
+                may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
+                may.send(
+                    *(self._queues[name] for name in ("alerts", *(["webhooks"] if self._settings.webhooks else [])))
+                ),
+            ],
         )
-        self._reads(function, "alerts", batch_size=1)
+        # Few at once: alerts of one cause come together, and whoever holds one back writes to the same record.
+        self._reads(function, "alerts", batch_size=1, at_once=5)
+
+    def _post_webhook(self, webhooks: Mapping[str, str]) -> None:
+        function = self._factory.create(
+            "post_webhook",
+            FunctionShape(timeout_seconds=60),
+            environment={
+                "slack_secret_arn": webhooks.get("slack", ""),
+                "incident_secret_arn": webhooks.get("incident", ""),
+                "webhook_queue_url": self._queues["webhooks"].queue_url,
+                "dead_letter_queue_url": self._queues.dead_letters_of("webhooks").queue_url,
+                "name_prefix": self._prefix,
+            },
+            statements=[
+                may.allow(["secretsmanager:GetSecretValue"], list(webhooks.values())),
+                may.send(self._queues.dead_letters_of("webhooks")),
+            ],
+        )
+        # Two is the fewest that SQS can be told: webhooks take about one message a second.
+        self._reads(function, "webhooks", batch_size=1, at_once=2)
 
     def _snapshot_experiment(self) -> None:
         function = self._factory.create(

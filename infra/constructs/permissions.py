@@ -60,8 +60,8 @@ def send(*queues: sqs.Queue) -> iam.PolicyStatement:
     return allow(["sqs:SendMessage"], [queue.queue_arn for queue in queues])
 
 
-def publish(topic: sns.ITopic) -> iam.PolicyStatement:
-    return allow(["sns:Publish"], [topic.topic_arn])
+def publish(*topics: sns.ITopic) -> iam.PolicyStatement:
+    return allow(["sns:Publish"], [topic.topic_arn for topic in topics])
 
 
 def invoke(function: lambda_.IFunction) -> iam.PolicyStatement:

@@ -35,6 +35,8 @@ SHAPES = {
     # SageMaker allows one stop a second: a throttled stop comes back many times before it is given up.
     "reactions": QueueShape(visibility_seconds=360, max_receive_count=50),
     "alerts": QueueShape(visibility_seconds=180, max_receive_count=50),
+    # A webhook that is down for two hours gets its messages all the same.
+    "webhooks": QueueShape(visibility_seconds=360, max_receive_count=20),
     # A moment later than the job's end, so that the last evaluation of its rules is in the tables as well.
     "snapshot": QueueShape(visibility_seconds=1800, max_receive_count=5, delay_seconds=5),
 }
@@ -47,7 +49,9 @@ class Queues(Construct):
         super().__init__(scope, name)
         self._prefix = settings.name_prefix
         self._key = key
-        self._by_name = {queue: self._with_dead_letters(queue, shape) for queue, shape in SHAPES.items()}
+        shapes = {queue: shape for queue, shape in SHAPES.items() if queue != "webhooks" or settings.webhooks}
+        self._dead: dict[str, sqs.Queue] = {}
+        self._by_name = {queue: self._with_dead_letters(queue, shape) for queue, shape in shapes.items()}
         self.undelivered_events = self._dead_letters("undelivered-events")
         self.failed_invocations = self._dead_letters("failed-invocations")
 
@@ -59,7 +63,11 @@ class Queues(Construct):
     def __getitem__(self, name: str) -> sqs.Queue:
         return self._by_name[name]
 
+    def dead_letters_of(self, name: str) -> sqs.Queue:
+        return self._dead[name]
+
     def _with_dead_letters(self, name: str, shape: QueueShape) -> sqs.Queue:
+        self._dead[name] = self._dead_letters(f"{name}-dead", fifo=shape.fifo)
         return self._queue(
             name,
             fifo=shape.fifo,
@@ -68,7 +76,7 @@ class Queues(Construct):
             delivery_delay=cdk.Duration.seconds(shape.delay_seconds),
             dead_letter_queue=sqs.DeadLetterQueue(
                 max_receive_count=shape.max_receive_count,
-                queue=self._dead_letters(f"{name}-dead", fifo=shape.fifo),
+                queue=self._dead[name],
             ),
         )
 

@@ -12,11 +12,14 @@ class FakeQueue:
         self.fifo = fifo
         self.messages: list[Message] = []
         self.deduplication_ids: list[str] = []
+        self.delays: list[int] = []  # of every message that was sent
 
-    def send(self, message: Message, *, deduplication_id: str | None = None) -> None:
+    def send(self, message: Message, *, deduplication_id: str | None = None, delay_seconds: int = 0) -> None:
+        assert 0 <= delay_seconds <= 900, "SQS keeps a message back for a quarter of an hour at most"
         if self.fifo:
             assert deduplication_id is not None, "a FIFO queue needs a deduplication id"
             if deduplication_id in self.deduplication_ids:
                 return
             self.deduplication_ids.append(deduplication_id)
         self.messages.append(message)
+        self.delays.append(delay_seconds)

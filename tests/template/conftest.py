@@ -14,6 +14,16 @@ os.environ["CDK_VALIDATION"] = "false"
 from infra.app import create_app
 from tests.template.synthesized import Synthesized
 
+OPTIONAL_PARTS = {
+    "custom_rule_sources": "code/,s3://reviewed-code/rules/",
+    "slack_workspace_id": "T0123ABCD",
+    "slack_channel_id": "C0123ABCD",
+    "teams_tenant_id": "11111111-2222-3333-4444-555555555555",
+    "teams_team_id": "66666666-7777-8888-9999-000000000000",
+    "teams_channel_id": "19%3aabc%40thread.tacv2",
+    "slack_webhook_secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:slack-AbCdEf",
+    "incident_webhook_secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:incident-AbCdEf",
+}
 Synthesize = Callable[..., Synthesized]
 
 
@@ -31,7 +41,7 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
 
 @pytest.fixture(scope="session")
 def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
-    """The app with its assets beside the template: default settings, and users' code allowed, which makes a function."""
+    """The app with its assets beside the template: default settings, and every part that is optional."""
     folder = tmp_path_factory.mktemp("cdk.out")
-    create_app({"custom_rule_sources": "code/,s3://reviewed-code/rules/"}, outdir=str(folder)).synth()
+    create_app(OPTIONAL_PARTS, outdir=str(folder)).synth()
     return Synthesized(folder)

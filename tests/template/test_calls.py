@@ -17,7 +17,7 @@ from tests.template.test_permissions import FAILS_TO_QUEUE, IDEMPOTENCY, LAMBDA,
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "layers" / "gridwatch" / "python"
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
-SERVICES = ("dynamodb", "events", "lambda", "logs", "s3", "sagemaker", "sns", "sqs")
+SERVICES = ("dynamodb", "events", "lambda", "logs", "s3", "sagemaker", "secretsmanager", "sns", "sqs")
 # Operations whose permission has another name (service authorization reference), or more than one.
 NAMED_OTHERWISE = {
     "s3:HeadObject": {"s3:GetObject"},

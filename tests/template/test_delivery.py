@@ -64,7 +64,7 @@ def test_every_queue_that_is_read_gives_up_into_its_dead_letter_queue(synthesize
     queues = synthesized.of_type("AWS::SQS::Queue")
     timeouts = {function.logical_id: function.properties["Timeout"] for function in synthesized.functions.values()}
     mappings = synthesized.of_type("AWS::Lambda::EventSourceMapping").values()
-    assert len({mapping["EventSourceArn"] for mapping in mappings}) == len(list(mappings)) == 7
+    assert len({mapping["EventSourceArn"] for mapping in mappings}) == len(list(mappings)) == 8
     for mapping in mappings:
         queue = queues[queue_of(mapping["EventSourceArn"])]
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]

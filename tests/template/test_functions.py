@@ -46,9 +46,11 @@ def test_every_folder_is_deployed_and_nothing_else(synthesized: Synthesized) -> 
     assert sorted(synthesized.functions) == FUNCTIONS
 
 
-def test_users_code_has_no_function_unless_the_deployment_allows_it(synthesize: Synthesize) -> None:
+def test_users_code_and_webhooks_have_no_function_unless_the_deployment_asks_for_it(synthesize: Synthesize) -> None:
     default = synthesize()
-    assert sorted(default.functions) == [name for name in FUNCTIONS if name != "run_custom_rule"]
+    assert sorted(default.functions) == [name for name in FUNCTIONS if name not in ("run_custom_rule", "post_webhook")]
+    assert not default.of_type("AWS::Chatbot::SlackChannelConfiguration")
+    assert "sns:Publish" in actions_of(default, default.role_of(default.functions["deliver_alert"]))
     assert default.functions["launch_grid"].environment["CUSTOM_RULE_SOURCES"] == ""
     slow = default.functions["evaluate_slow_rules"]
     assert slow.environment["CUSTOM_RULE_FUNCTION"] == ""

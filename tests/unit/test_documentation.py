@@ -52,4 +52,6 @@ def shown(default: object) -> set[str]:
     """The ways in which the table may write a default."""
     if default in ("", ()):
         return {"none", "a new bucket", "a new topic"}
-    return {f"{default:g}" if isinstance(default, float) else str(default).lower()}
+    if isinstance(default, float):
+        return {f"{default:g}"}
+    return {str(default).lower() if isinstance(default, bool) else str(default)}

@@ -18,6 +18,12 @@ class Mail:
 
     subject: str
     text: str
+    kind: str  # of the alert, as subscriptions can filter by it
+
+    @property
+    def is_digest(self) -> bool:
+        """Whether it tells how an experiment ended, and not that something is wrong."""
+        return self.kind == "experiment_ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,8 @@ class Mailbox:
         mails = []
         for message in answer.get("Messages", []):
             envelope = json.loads(message["Body"])
-            mails.append(Mail(envelope.get("Subject", ""), envelope["Message"]))
+            kind = envelope.get("MessageAttributes", {}).get("kind", {}).get("Value", "")
+            mails.append(Mail(envelope.get("Subject", ""), envelope["Message"], kind))
             self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
         return mails
 

@@ -119,7 +119,10 @@ def _prepare(places: Places, phases: Phases, cloud: Cloud, out: Console) -> None
 
 def _tell(learned: story.Learned, out: Console) -> None:
     _title(out, "the alert, as people get it")
-    for mail in learned.mails:
+    for mail in learned.alerts:
+        out.print(Text(f"Subject: {mail.subject}\n\n{mail.text}\n"))
+    for mail in learned.digests:
+        _title(out, "how an experiment ended, as people get it")
         out.print(Text(f"Subject: {mail.subject}\n\n{mail.text}\n"))
     _title(out, f"leaderboard of {story.GRID}: SQL through Athena, from the snapshot")
     columns, rows = with_varied(learned.leaderboard)

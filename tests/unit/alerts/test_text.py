@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from gridwatch.alerts.sparkline import sparkline
 from gridwatch.alerts.text import LONGEST_BODY, RenderedAlert, render
 from gridwatch.events.rule_status import RuleReport
 from gridwatch.state.codec import from_document
-from gridwatch.state.records import AlertRecord, JobRecord, TrialRecord, TrialState
+from gridwatch.state.records import Action, AlertRecord, JobRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.verdicts.decision import Decision, Response
 from gridwatch.verdicts.status import RuleStatus
 
@@ -44,9 +45,9 @@ STOPPED = Reacted(
 )
 
 
-def issue(report: RuleReport | None = None, reacted: Reacted = STOPPED) -> AlertRecord:
+def issue(report: RuleReport | None = None, reacted: Reacted = STOPPED, job: JobRecord = JOB) -> AlertRecord:
     return rule_issue(
-        job=JOB,
+        job=job,
         job_arn=ARN,
         report=report or RuleReport("LossNotDecreasing", RuleStatus.ISSUES_FOUND, finding=FINDING),
         reacted=reacted,
@@ -120,11 +121,13 @@ def test_an_issue_that_stops_nothing_says_so() -> None:
 
 
 def test_a_rule_that_failed_is_told_as_such() -> None:
-    record = issue(RuleReport("Overfit", RuleStatus.ERROR, "KeyError: 'loss'"))
+    guarded = replace(JOB, policies=(RulePolicy(name="Overfit", rule="Overfit", on_issue=Action.STOP),))
+    record = issue(RuleReport("Overfit", RuleStatus.ERROR, "KeyError: 'loss'"), job=guarded)
     text = rendered(record)
     assert text.subject == "[Gridwatch] Rule Overfit failed: it does not watch blobs-debugger/0a1b2c3d4e"
     assert "KeyError: 'loss'" in text.body
     assert record.content["severity"] == "critical"
+    assert issue(RuleReport("Overfit", RuleStatus.ERROR, "x")).content["severity"] == "warning"  # it guards nothing
 
 
 def test_a_managed_rule_without_a_finding_still_tells_its_step() -> None:

@@ -39,6 +39,7 @@ def test_sent_once_and_remembered() -> None:
         "kind": "spec_rejected",
         "severity": "critical",
         "alert_id": alert.alert_id,
+        "format": "text",
     }
     kept = world.store.alerts[alert.alert_id]
     assert kept.message_id == "message-1"

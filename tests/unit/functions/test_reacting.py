@@ -67,6 +67,7 @@ def test_an_issue_stops_the_job_marks_it_everywhere_and_is_told() -> None:
     assert attributes == {
         "prefix": "gridwatch", "kind": "rule_issue", "severity": "warning", "experiment": "blobs",
         "alert_id": rule_issue_id(JOB, "loss"),
+        "format": "text",
     }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ class Severity(StrEnum):
 
     CRITICAL = "critical"  # something does not run that should, and nobody but a person can help
     WARNING = "warning"  # a rule found an issue
+    INFO = "info"  # nothing is wrong: an experiment has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +105,37 @@ def trial_failed(*, trial: TrialRecord, now: datetime) -> AlertRecord:
         links=job_links(arn),
         commands=(f"gridwatch status {trial.experiment}", *([logs] if logs else [])),
     )
-    return record(alert, about=(trial.job_name,), experiment=trial.experiment, now=now)
+    return record(
+        alert,
+        about=(trial.job_name,),
+        experiment=trial.experiment,
+        now=now,
+        trial_id=trial.trial_id,
+        cause=f"failed {trial.experiment}",
+    )
 
 
-def record(alert: Alert, *, about: Sequence[str], experiment: str | None, now: datetime) -> AlertRecord:
-    """The alert as it is kept. `about` is what makes it this alert and no other; its id follows from it."""
+def record(
+    alert: Alert,
+    *,
+    about: Sequence[str],
+    experiment: str | None,
+    now: datetime,
+    trial_id: str | None = None,
+    cause: str | None = None,
+) -> AlertRecord:
+    """The alert as it is kept. `about` is what makes it this alert and no other; its id follows from it.
+
+    Alerts of one `cause` that come within some minutes are told together.
+    """
     return AlertRecord(
         alert_id=alert_id(alert.kind, *about),
         experiment=experiment,
         kind=alert.kind,
         content=to_document(alert),
         created_at=now,
+        trial_id=trial_id,
+        cause=cause,
     )
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from gridwatch.events.messages import DeliverAlert
+from gridwatch.events.messages import DeliverAlert, DigestExperiment
 from gridwatch.events.queue import MessageQueue
 from gridwatch.state.records import AlertRecord
 from gridwatch.state.store import AlertStore
+
+# From the end of the last job to the digest: its rules are evaluated to the end and reacted to within some seconds.
+DIGEST_DELAY_SECONDS = 30
 
 
 class AlertTopic(Protocol):
@@ -29,6 +32,10 @@ class AlertOutbox:
     def ask(self, alert: AlertRecord) -> AlertRecord:
         """Keep the alert and have it delivered; one with the same id is kept and delivered once."""
         kept = self._store.add_alert(alert)
-        if kept.sent_at is None:
+        if not kept.is_settled:
             self._queue.send(DeliverAlert(kept.alert_id))
         return kept
+
+    def ask_digest(self, experiment: str) -> None:
+        """Have it told how the experiment ended, if it has; the last verdicts of its rules come first."""
+        self._queue.send(DigestExperiment(experiment), delay_seconds=DIGEST_DELAY_SECONDS)

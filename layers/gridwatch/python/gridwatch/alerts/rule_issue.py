@@ -12,7 +12,7 @@ from gridwatch.alerts.content import Alert, Curve, Fact, Severity, alert_id, par
 from gridwatch.alerts.links import Link, job_links, logs_command
 from gridwatch.events.rule_status import RuleReport
 from gridwatch.savings.estimate import in_words
-from gridwatch.state.records import AlertRecord, JobRecord, SavingsRecord
+from gridwatch.state.records import Action, AlertRecord, JobRecord, SavingsRecord
 from gridwatch.verdicts.decision import Decision, Response
 from gridwatch.verdicts.status import RuleStatus
 
@@ -44,7 +44,7 @@ def rule_issue(
     logs = logs_command(job_arn)
     alert = Alert(
         kind=KIND,
-        severity=Severity.CRITICAL if report.status is RuleStatus.ERROR else Severity.WARNING,
+        severity=_severity(job, report),
         title=_title(job, report, reacted),
         summary=_summary(job, report, reacted),
         facts=(*_facts(job, report), *_savings(reacted)),
@@ -55,7 +55,23 @@ def rule_issue(
         links=(*job_links(job_arn), Link("Tensors", tensors_uri)),
         commands=(f"gridwatch status {job.experiment}", *([logs] if logs else [])),
     )
-    return record(alert, about=(job.job_name, report.rule_name), experiment=job.experiment, now=now)
+    return record(
+        alert,
+        about=(job.job_name, report.rule_name),
+        experiment=job.experiment,
+        now=now,
+        trial_id=job.trial_id,
+        cause=f"{report.status.value} {job.experiment} {report.rule_name}",
+    )
+
+
+def _severity(job: JobRecord, report: RuleReport) -> Severity:
+    """A rule that was to stop the job and failed leaves it running without its guard: a person must help.
+
+    An issue is a warning, also when it stopped the job: what had to be done is done.
+    """
+    guards = any(policy.name == report.rule_name and policy.on_issue is Action.STOP for policy in job.policies)
+    return Severity.CRITICAL if report.status is RuleStatus.ERROR and guards else Severity.WARNING
 
 
 def _title(job: JobRecord, report: RuleReport, reacted: Reacted) -> str:

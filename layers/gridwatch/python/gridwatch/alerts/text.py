@@ -25,9 +25,9 @@ class RenderedAlert:
 
 def render(alert: Alert, alert_id: str) -> RenderedAlert:
     blocks = [
-        [textwrap.fill(_printable(alert.summary), _WIDTH, break_long_words=False, break_on_hyphens=False)],
-        [f"  {_printable(line)}" for line in alert.details],
-        list(_curve(alert.curve)) if alert.curve else [],
+        [textwrap.fill(printable(alert.summary), _WIDTH, break_long_words=False, break_on_hyphens=False)],
+        [f"  {printable(line)}" for line in alert.details],
+        [f"  {line}" for line in curve_lines(alert.curve)] if alert.curve else [],
         list(_table(alert)),
         ["Look closer:", *(f"  {command}" for command in alert.commands)] if alert.commands else [],
         [f"{link.label}: {link.address}" for link in alert.links],
@@ -44,30 +44,37 @@ def _subject(title: str) -> str:
     return subject if len(subject) <= LONGEST_SUBJECT else f"{subject[: LONGEST_SUBJECT - 3]}..."
 
 
-def _table(alert: Alert) -> Iterator[str]:
-    rows = [(fact.label, fact.value) for fact in alert.facts]
-    rows += [(label, text) for label, text in (("Action", alert.action), ("Outcome", alert.outcome)) if text]
-    width = max((len(label) for label, _ in rows), default=0) + 2
-    for label, value in rows:
-        indent = " " * width
-        yield textwrap.fill(
-            _printable(value),
-            _WIDTH,
-            initial_indent=label.ljust(width),
-            subsequent_indent=indent,
-            break_on_hyphens=False,
-        )
+def rows(alert: Alert) -> list[tuple[str, str]]:
+    """The alert's facts with what was done and what came of it, by label."""
+    done = (("Action", alert.action), ("Outcome", alert.outcome))
+    return [
+        *((fact.label, printable(fact.value)) for fact in alert.facts),
+        *((label, printable(text)) for label, text in done if text),
+    ]
 
 
-def _curve(curve: Curve) -> Iterator[str]:
+def curve_lines(curve: Curve) -> tuple[str, str]:
+    """The curve as a line of bars, and its ends in numbers."""
     values, steps = curve.numbers()[-LONGEST:], curve.steps[-LONGEST:]
-    yield f"  {_printable(curve.tensor)}  {sparkline(values)}"
-    yield f"  from {values[0]:.6g} at step {steps[0]} to {values[-1]:.6g} at step {steps[-1]}"
+    return (
+        f"{printable(curve.tensor)}  {sparkline(values)}",
+        f"from {values[0]:.6g} at step {steps[0]} to {values[-1]:.6g} at step {steps[-1]}",
+    )
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Names and reasons come from users: no control characters, so that nothing can forge lines."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _table(alert: Alert) -> Iterator[str]:
+    table = rows(alert)
+    width = max((len(label) for label, _ in table), default=0) + 2
+    for label, value in table:
+        indent = " " * width
+        yield textwrap.fill(
+            value, _WIDTH, initial_indent=label.ljust(width), subsequent_indent=indent, break_on_hyphens=False
+        )
 
 
 def _cut(text: str, longest: int) -> str:

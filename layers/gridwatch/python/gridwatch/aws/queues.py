@@ -22,6 +22,7 @@ class SqsQueue:
         message: Message,
         *,
         deduplication_id: str | None = None,
+        delay_seconds: int = 0,
     ) -> None:
         request: dict[str, Any] = {"QueueUrl": self._url, "MessageBody": to_body(message)}
         if self._url.endswith(".fifo"):
@@ -30,5 +31,14 @@ class SqsQueue:
             # SQS takes 128 characters of a narrow alphabet; ids of ours hold keys and names of any kind.
             digest = hashlib.sha256(deduplication_id.encode()).hexdigest()
             request |= {"MessageGroupId": "gridwatch", "MessageDeduplicationId": digest}
+        if delay_seconds:
+            request["DelaySeconds"] = delay_seconds
         with translated():
             (self._sqs or client("sqs")).send_message(**request)
+
+    def hide(self, receipt: str, seconds: int) -> None:
+        """Keep the message of that delivery away for so long from now, at most twelve hours after it was received."""
+        with translated():
+            (self._sqs or client("sqs")).change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds
+            )

@@ -14,9 +14,9 @@
 | AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until settled | created_at |
 | AlertGate | `gate#<id>` | `gate` | `gates#untold` while it holds alerts back | closes_at |
 
-Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials and rule evaluations, `version` of gates and
-of saved evaluations, `stored_at`, the key in S3 of evaluations over 100 kB, `rule` of stops, `leased_until` of alerts
-and of reactions.
+Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials and rule evaluations, `version` of gates
+and of saved evaluations, `stored_at`, the key in S3 of evaluations over 100 kB, `rule` of stops, `leased_until` of
+alerts and of reactions.
 All keys and attributes are strings; every item also has its record as JSON and `schema`, the version of this layout
 (gridwatch.aws.table says how). The index projects all attributes and is sparse: what has no place in it is not in it.
 """

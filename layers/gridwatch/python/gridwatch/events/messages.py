@@ -50,7 +50,39 @@ class DeliverAlert:
     alert_id: str
 
 
-Message = StartTrials | EvaluateJob | EvaluateSlowRule | SnapshotExperiment | DeliverAlert
+@dataclass(frozen=True, slots=True)
+class CloseGate:
+    """Queue `alerts`: tell what this gate has held back, if its time has come."""
+
+    gate_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DigestExperiment:
+    """Queue `alerts`: tell how this experiment ended, if all its trials are over."""
+
+    experiment: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostWebhook:
+    """Queue `webhooks`: post this JSON to the webhook of that channel."""
+
+    channel: str
+    alert_id: str
+    payload: str
+
+
+Message = (
+    StartTrials
+    | EvaluateJob
+    | EvaluateSlowRule
+    | SnapshotExperiment
+    | DeliverAlert
+    | CloseGate
+    | DigestExperiment
+    | PostWebhook
+)
 
 
 def to_body(message: Message) -> str:

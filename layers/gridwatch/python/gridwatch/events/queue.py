@@ -13,10 +13,12 @@ class MessageQueue(Protocol):
         message: Message,
         *,
         deduplication_id: str | None = None,
+        delay_seconds: int = 0,
     ) -> None:
         """Hand over one message.
 
         A FIFO queue needs `deduplication_id`: two sends with one id within five minutes are one message. A standard
-        queue takes none and may deliver a message twice. Raises TransientError when the queue cannot be reached.
+        queue takes none and may deliver a message twice; it keeps one back for `delay_seconds`, at most 900.
+        Raises TransientError when the queue cannot be reached.
         """
         ...

@@ -14,6 +14,7 @@ class QueuedBody:
 
     message_id: str
     text: str
+    receipt: str = ""  # by which this delivery of it can be hidden for longer
 
     def parsed(self) -> Mapping[str, Any]:
         """Raises ValueError when it is no JSON object."""
@@ -27,7 +28,9 @@ def queued_bodies(event: Mapping[str, Any]) -> list[QueuedBody]:
     """The messages of the batch; an event that was not queued counts as one without an id."""
     if "Records" not in event:
         return [QueuedBody("", json.dumps(event))]
-    return [QueuedBody(record["messageId"], record["body"]) for record in event["Records"]]
+    return [
+        QueuedBody(record["messageId"], record["body"], record.get("receiptHandle", "")) for record in event["Records"]
+    ]
 
 
 def partial_response(failed: Iterable[str]) -> dict[str, Any]:

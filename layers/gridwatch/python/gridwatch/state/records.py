@@ -221,6 +221,7 @@ class AlertRecord:
     trial_id: str | None = None
     cause: str | None = None  # alerts of one cause are told together; None: on its own
     told_in: str | None = None  # it was held back, and is told in the alert of this id
+    cleared: bool = False  # nothing holds it back: it may have been sent already
     sent_to: Mapping[str, str] = field(default_factory=dict)  # message ids by channel, while it is being sent
 
     @property

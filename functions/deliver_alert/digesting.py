@@ -1,0 +1,44 @@
+"""Tell how an experiment ended, once, when all its trials are over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from gridwatch.alerts.digest import Ended, digest, digest_id, is_over
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.clock import Clock
+from gridwatch.savings.prices import PriceTable
+from gridwatch.state.records import AlertRecord
+from gridwatch.state.store import StateStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digester:
+    store: StateStore
+    alerts: AlertOutbox
+    clock: Clock
+    prices: Callable[[], PriceTable] = PriceTable.built_in
+
+    def digest(self, name: str) -> AlertRecord | None:
+        """Ask for the experiment's digest; None when it is not over, or not one of ours."""
+        experiment = self.store.get_experiment(name)
+        if experiment is None:
+            return None
+        asked = self.store.get_alert(digest_id(experiment))
+        if asked is not None:
+            return self.alerts.ask(asked)
+        trials = self.store.list_trials(name)
+        if not is_over(experiment, trials):
+            return None
+        reactions = [each for trial in trials for each in self.store.list_reactions(trial.job_name)]
+        ended = Ended(experiment=experiment, trials=trials, reactions=reactions, held=list(self._held(name)))
+        return self.alerts.ask(digest(ended, self.prices(), self.clock.now()))
+
+    def _held(self, name: str) -> Iterator[AlertRecord]:
+        """Alerts about the experiment that wait in a gate."""
+        for gate in self.store.untold_gates():
+            for alert_id in gate.collected:
+                alert = self.store.get_alert(alert_id)
+                if alert is not None and alert.experiment == name:
+                    yield alert

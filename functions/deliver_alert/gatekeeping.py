@@ -1,0 +1,132 @@
+"""Hold alerts back by the deployment's wishes, and tell what was held back when its time has come.
+
+Whoever dies between any two of the steps leaves records from which the next call goes on: an alert that is held back
+stands in its gate before it is marked as told there, and a gate's one alert is on record before the gate is done.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from gridwatch.alerts.collected import HELD_BACK, Concerned, follow_up, held_back
+from gridwatch.alerts.content import Severity
+from gridwatch.alerts.gates import HOUR, QUIET, Admission, Opening, admit, cause_gate, follow_up_id, is_of_cause
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.alerts.quiet_hours import QuietHours
+from gridwatch.clock import Clock
+from gridwatch.events.messages import CloseGate
+from gridwatch.events.queue import MessageQueue
+from gridwatch.state.records import AlertGate, AlertRecord
+from gridwatch.state.store import ConflictError, StateStore
+
+MAX_CONFLICTS = 10
+LONGEST_DELAY = 900  # seconds that SQS keeps a message back
+EARLY = timedelta(minutes=1)  # a message that was kept back until the gate closes may come so much too early
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """How people want to be told: a deployment's settings. Without any, every alert is told at once."""
+
+    together: timedelta = timedelta(0)  # alerts of one cause that come within this time after the first
+    quiet: QuietHours | None = None
+    most_per_hour: int | None = None
+    critical_passes: bool = False  # critical alerts are told in quiet hours and beyond the limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gatekeeper:
+    store: StateStore
+    queue: MessageQueue
+    alerts: AlertOutbox
+    clock: Clock
+    wishes: Wishes
+
+    def holds(self, alert: AlertRecord) -> str | None:
+        """The id of the alert in which this one is told later; None when it is to be told now.
+
+        Raises ConflictError when too many others come at the same time: ask again.
+        """
+        for opening in self._openings(alert):
+            gate, admission = self._admit(opening, alert.alert_id)
+            if admission is Admission.COLLECTED:
+                if gate.collected[0] == alert.alert_id:
+                    self._close_later(gate)
+                return follow_up_id(gate)
+        return None
+
+    def close(self, gate_id: str) -> AlertRecord | None:
+        """Tell what the gate has collected, once, if its time has come; returns the alert that tells it."""
+        for _ in range(MAX_CONFLICTS):
+            gate = self.store.get_gate(gate_id)
+            if gate is None or gate.told or not gate.collected:
+                return None
+            left = gate.closes_at - self.clock.now()
+            if not gate.closed and left > timedelta(0):
+                if left < EARLY:
+                    self._close_later(gate)
+                return None  # hours ahead the sweep will find it
+            try:
+                return self._tell(gate if gate.closed else self.store.save_gate(replace(gate, closed=True)))
+            except ConflictError:
+                continue
+        raise ConflictError(f"the gate {gate_id} is written to all the time")
+
+    def _openings(self, alert: AlertRecord) -> Iterator[Opening]:
+        """The gates on the alert's way, each made when the alert has passed the one before."""
+        now, wishes = self.clock.now(), self.wishes
+        if alert.cause and wishes.together:
+            yield Opening(gate_id=cause_gate(alert.cause), until=now + wishes.together, capacity=1)
+        critical = alert.content["severity"] == Severity.CRITICAL
+        if alert.kind == HELD_BACK or (critical and wishes.critical_passes):
+            return
+        quiet_until = wishes.quiet.until(now) if wishes.quiet else None
+        if quiet_until:
+            yield Opening(gate_id=QUIET, until=quiet_until, capacity=0)
+        if wishes.most_per_hour is not None:
+            hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+            yield Opening(gate_id=HOUR, until=hour, capacity=wishes.most_per_hour)
+
+    def _admit(self, opening: Opening, asking: str) -> tuple[AlertGate, Admission]:
+        for _ in range(MAX_CONFLICTS):
+            kept = self.store.get_gate(opening.gate_id)
+            gate, admission = admit(kept, opening, asking, self.clock.now())
+            if admission is Admission.CLOSE_FIRST:
+                self.close(opening.gate_id)
+                continue
+            if gate is kept:
+                return gate, admission
+            try:
+                return self.store.save_gate(gate), admission
+            except ConflictError:
+                continue
+        raise ConflictError(f"the gate {opening.gate_id} is written to all the time")
+
+    def _tell(self, gate: AlertGate) -> AlertRecord:
+        """The gate is closed: nobody joins any more."""
+        collected = self._alerts(gate.collected)
+        now = self.clock.now()
+        if is_of_cause(gate):
+            before = self._alerts((*gate.earlier, *gate.passed))
+            trials = self.store.list_trials(collected[0].experiment or "")
+            telling = follow_up(gate, Concerned(collected=collected, before=before, trials=trials), now)
+        else:
+            telling = held_back(gate, collected, now)
+        asked = self.alerts.ask(telling)
+        for alert in collected:
+            if not alert.is_settled:
+                self.store.mark_sent(replace(alert, told_in=asked.alert_id))
+        # Last: until then the sweep finds the gate, and whoever finds it tells the same alert.
+        self.store.save_gate(replace(gate, told=True))
+        return asked
+
+    def _alerts(self, alert_ids: Sequence[str]) -> list[AlertRecord]:
+        found = (self.store.get_alert(alert_id) for alert_id in alert_ids)
+        return [alert for alert in found if alert is not None]
+
+    def _close_later(self, gate: AlertGate) -> None:
+        seconds = math.ceil((gate.closes_at - self.clock.now()).total_seconds())
+        self.queue.send(CloseGate(gate.gate_id), delay_seconds=min(max(seconds, 0), LONGEST_DELAY))

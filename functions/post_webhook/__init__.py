@@ -1,0 +1,1 @@
+"""Post an alert to a webhook, as fast as its service allows."""

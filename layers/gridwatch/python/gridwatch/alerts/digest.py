@@ -1,0 +1,134 @@
+"""How an experiment ended: one alert for each version of its spec, when the last of its trials is over."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, parameters, record
+from gridwatch.savings.prices import PriceTable
+from gridwatch.state.codec import from_document
+from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord, TrialState
+
+KIND = "experiment_ended"
+_STATES = (TrialState.COMPLETED, TrialState.STOPPED, TrialState.FAILED, TrialState.REFUSED, TrialState.CANCELLED)
+_DONE = {"stop": "stopped", "would stop": "would have stopped", "alert": "told", "record": "recorded"}
+_LISTED = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """An experiment whose trials are all over. `held` are alerts about it that nobody was told of yet."""
+
+    experiment: ExperimentRecord
+    trials: Sequence[TrialRecord]
+    reactions: Sequence[ReactionRecord]
+    held: Sequence[AlertRecord] = ()
+
+
+def digest_id(experiment: ExperimentRecord) -> str:
+    return alert_id(KIND, experiment.name, experiment.spec_version)
+
+
+def is_over(experiment: ExperimentRecord, trials: Sequence[TrialRecord]) -> bool:
+    """Whether every point of the current spec has come to its end, and no other trial of it still runs."""
+    recorded = {trial.trial_id for trial in trials}
+    return all(trial.state.is_finished for trial in trials) and recorded.issuperset(experiment.trial_ids)
+
+
+def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
+    """`prices` are for what was spent, an estimate like what was saved."""
+    name, trials = ended.experiment.name, ended.trials
+    counts = Counter(trial.state for trial in trials)
+    outcome = ", ".join(f"{counts[state]} {state.value}" for state in _STATES if counts[state]) or "no trials"
+    facts = (
+        Fact("Experiment", name),
+        Fact("Trials", outcome),
+        *_best(ended),
+        *_spent(trials, prices),
+        *_saved(ended.reactions),
+        Fact("Findings", _findings(ended.reactions)),
+        *([Fact("Held back", f"{len(ended.held)} alerts that were not told yet, below")] if ended.held else []),
+    )
+    alert = Alert(
+        kind=KIND,
+        severity=Severity.INFO,
+        title=f"{name} has ended: {outcome}",
+        summary=f"All {len(trials)} trials of {name} are over: {outcome}.",
+        facts=facts,
+        details=_listed([from_document(Alert, held.content).title for held in ended.held]),
+        commands=(f"gridwatch leaderboard {name}", f"gridwatch status {name}"),
+    )
+    about = (name, ended.experiment.spec_version)
+    return record(alert, about=about, experiment=name, now=now)
+
+
+def _best(ended: Ended) -> tuple[Fact, ...]:
+    """By the last value of the objective, as the leaderboard has it; trials without one are none."""
+    objective = ended.experiment.document.get("objective") or {}
+    metric, direction = objective.get("metric"), objective.get("direction")
+    values = [
+        (trial.final_metrics[metric], trial) for trial in ended.trials if metric and metric in trial.final_metrics
+    ]
+    values = [(value, trial) for value, trial in values if math.isfinite(value)]
+    if not values:
+        return (Fact("Best trial", f"none has a value of {metric}"),)
+    choose = max if direction == "maximize" else min
+    value, trial = choose(values, key=lambda each: each[0])
+    state = "" if trial.state is TrialState.COMPLETED else f", {trial.state.value}"
+    hyperparameters = parameters(trial.hyperparameters)
+    return (Fact("Best trial", f"{trial.trial_id}, {metric} {value:.6g}{state} ({hyperparameters})"),)
+
+
+def _spent(trials: Sequence[TrialRecord], prices: PriceTable) -> tuple[Fact, ...]:
+    begun = [trial.started_at for trial in trials if trial.started_at]
+    over = [trial.ended_at for trial in trials if trial.ended_at]
+    billed = [
+        (trial.billable_seconds * (trial.instance_count or 1), prices.per_hour.get(trial.instance_type or ""))
+        for trial in trials
+        if trial.billable_seconds
+    ]
+    facts = []
+    if begun and over:
+        facts.append(Fact("Duration", f"{_duration(max(over) - min(begun))} from the first start to the last end"))
+    if billed:
+        spent = [seconds / 3600 * price for seconds, price in billed if price is not None]
+        money = f", about {sum(spent):.2f} {prices.currency} (estimate)" if len(spent) == len(billed) else ""
+        total = timedelta(seconds=sum(seconds for seconds, _ in billed))
+        facts.append(Fact("Billed", f"{_duration(total)} of instances{money}"))
+    return tuple(facts)
+
+
+def _saved(reactions: Sequence[ReactionRecord]) -> tuple[Fact, ...]:
+    """What the stops spared, each as estimated when it was decided."""
+    found = [each.savings for each in reactions if each.savings is not None and each.action == "stop"]
+    if not found:
+        return ()
+    priced = [savings.cost for savings in found if savings.cost is not None]
+    money = f" and {sum(priced):.2f} {found[0].currency}" if len(priced) == len(found) else ""
+    seconds = timedelta(seconds=sum(savings.seconds for savings in found))
+    stops = "stop" if len(found) == 1 else "stops"
+    at_most = "at most" if any(savings.method.startswith("limit") for savings in found) else "about"
+    return (Fact("Saved", f"{at_most} {_duration(seconds)}{money} by {len(found)} {stops} (estimate)"),)
+
+
+def _findings(reactions: Sequence[ReactionRecord]) -> str:
+    counts = Counter((reaction.rule_name, reaction.action) for reaction in reactions)
+    lines = [f"{rule} {count} x {_DONE.get(action, action)}" for (rule, action), count in sorted(counts.items())]
+    return ", ".join(lines) or "none"
+
+
+def _duration(time: timedelta) -> str:
+    minutes, seconds = divmod(round(time.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def _listed(lines: Sequence[str]) -> tuple[str, ...]:
+    more = len(lines) - _LISTED
+    return (*lines[:_LISTED], *([f"… and {more} more"] if more > 0 else []))

@@ -1,0 +1,48 @@
+"""The parts of an alert in the markup of chats: Slack's mrkdwn, which Amazon Q Developer takes for Teams as well."""
+
+from __future__ import annotations
+
+from gridwatch.alerts.content import Alert
+from gridwatch.alerts.links import Link
+from gridwatch.alerts.text import curve_lines, printable, rows
+
+
+def escaped(text: str) -> str:
+    """Text of users, which then names no channel or person and makes no link: the three characters that Slack reads."""
+    return printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def block(lines: list[str], longest: int) -> str:
+    """Lines in a fixed width, as they are; whole lines are left out at the end when they do not fit."""
+    fence = len("```\n\n```")
+    # What looks like the end of the block would be one.
+    shown = [escaped(line).replace("```", "'''") for line in lines]
+    cut = False
+    while shown and sum(len(line) + 1 for line in shown) + fence + len("…\n") > longest:
+        last = shown.pop()
+        cut = True
+        if not shown:
+            shown = [last[: longest - fence - len("…\n") - 1]]
+            break
+    return "\n".join(["```", *shown, *(["…"] if cut else []), "```"])
+
+
+def table(alert: Alert) -> list[str]:
+    """The facts in two columns."""
+    named = rows(alert)
+    width = max((len(label) for label, _ in named), default=0) + 2
+    return [f"{label.ljust(width)}{value}" for label, value in named]
+
+
+def evidence(alert: Alert) -> list[str]:
+    """What was found: the details and the curve."""
+    return [*alert.details, *(curve_lines(alert.curve) if alert.curve else ())]
+
+
+def web_links(alert: Alert) -> list[Link]:
+    """Those that a browser opens."""
+    return [link for link in alert.links if link.address.startswith("https://")]
+
+
+def cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
