@@ -4,6 +4,7 @@ them.
 
 from __future__ import annotations
 
+import re
 import warnings
 from email.message import Message
 from pathlib import Path
@@ -18,6 +19,9 @@ _TYPES = {
     "parquet": "parquet", "application/x-parquet": "parquet",
 }  # fmt: skip
 
+# label[:weight], then qid:n or index:value; a comment may follow.
+_LIBSVM_LINE = re.compile(r"[^\s:,]+(:[^\s:,]+)?(\s+[A-Za-z0-9]+:[^\s:,]+)*\s*(#.*)?$")
+
 
 def load_channel(name: str, channel: Channel, *, csv_weights: bool, nthread: int | None) -> xgb.DMatrix:
     """The channel's rows. Raises UserError when it holds none or cannot be read as what it was declared to be."""
@@ -25,13 +29,21 @@ def load_channel(name: str, channel: Channel, *, csv_weights: bool, nthread: int
     files = _files(channel.folder)
     if not files:
         raise UserError(f"channel {name!r} holds no data ({channel.folder} has no files)")
+    if not any(path.stat().st_size for path in files):
+        raise UserError(f"channel {name!r} holds no data (all of its files are empty)")
     try:
         matrix = _LOADERS[kind](name, files, csv_weights, nthread)
     except (xgb.core.XGBoostError, OSError, ValueError) as error:
-        raise UserError(f"channel {name!r} cannot be read as {kind}: {str(error).strip().splitlines()[-1]}") from error
+        raise UserError(f"channel {name!r} cannot be read as {kind}: {_what_was_said(error)}") from error
     if not matrix.num_row() or not matrix.get_label().size:
         raise UserError(f"channel {name!r} holds no labelled rows")
     return matrix
+
+
+def _what_was_said(error: Exception) -> str:
+    """XGBoost's message without its stack trace, which follows from a line of its own on."""
+    message = str(error).partition("Stack trace")[0].strip()
+    return message.splitlines()[-1] if message else type(error).__name__
 
 
 def content_kind(name: str, content_type: str | None) -> str:
@@ -56,12 +68,14 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _load_csv(name: str, files: list[Path], weighted: bool, nthread: int | None) -> xgb.DMatrix:
-    delimiter = _check_first_line(name, files[0])
-    options = f"format=csv&label_column=0&delimiter={delimiter}" + ("&weight_column=1" if weighted else "")
+    delimiters = [_check_first_line(name, path) for path in files if path.stat().st_size]
+    options = f"format=csv&label_column=0&delimiter={delimiters[0]}" + ("&weight_column=1" if weighted else "")
     return _load_text(files, options, nthread)
 
 
-def _load_libsvm(_: str, files: list[Path], weighted: bool, nthread: int | None) -> xgb.DMatrix:
+def _load_libsvm(name: str, files: list[Path], weighted: bool, nthread: int | None) -> xgb.DMatrix:
+    for path in files:
+        _check_libsvm(name, path)
     return _load_text(files, "format=libsvm", nthread)
 
 
@@ -86,7 +100,18 @@ def _check_first_line(name: str, path: Path) -> str:
         except ValueError:
             reason = "CSV must have no header, and numbers in every column, the label first"
             raise UserError(f"channel {name!r}, file {path.name}: {cell.strip()!r} is no number; {reason}") from None
+    if first and not first.split(delimiter)[0].strip():
+        raise UserError(f"channel {name!r}, file {path.name}: the label, the first column, is empty in the first line")
     return delimiter
+
+
+def _check_libsvm(name: str, path: Path) -> None:
+    """UserError when the first line is none of libsvm's: XGBoost's parser does not survive other text."""
+    with path.open(errors="replace") as lines:
+        first = lines.readline().strip()
+    if first and not _LIBSVM_LINE.match(first):
+        reason = "libsvm lines are a label and then index:value, with blanks between"
+        raise UserError(f"channel {name!r}, file {path.name} is not libsvm, it begins with {first[:40]!r}; {reason}")
 
 
 def _load_parquet(name: str, files: list[Path], weighted: bool, nthread: int | None) -> xgb.DMatrix:

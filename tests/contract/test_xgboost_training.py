@@ -295,6 +295,32 @@ def test_a_header_is_told_from_data(container: Container) -> None:
     assert reason.startswith("channel 'train', file train.csv: 'label' is no number; CSV must have no header")
 
 
+@pytest.mark.parametrize(
+    ("content_type", "text", "words"),
+    [
+        ("text/csv", "", "channel 'train' holds no data (all of its files are empty)"),
+        ("text/csv", ",1,2\n,3,4\n", "file train.csv: the label, the first column, is empty in the first line"),
+        ("text/libsvm", "1,2,3\n0,4,5\n", "file train.csv is not libsvm, it begins with '1,2,3'"),
+    ],
+)
+def test_data_that_cannot_be_trained_on_is_told_in_one_line(
+    container: Container, content_type: str, text: str, words: str
+) -> None:
+    container.put("train", "train.csv", text)
+    container.configure(BINARY, content_type=content_type)
+    assert container.run()[0] == 1
+    reason = (container.base / "output" / "failure").read_text()
+    assert words in reason
+    assert len(reason.splitlines()) == 1
+
+
+def test_a_header_in_a_later_file_is_told_too(container: Container) -> None:
+    container.put("train", "z-later.csv", "label,a,b\n1,2,3\n")
+    container.configure(BINARY)
+    assert container.run()[0] == 1
+    assert "file z-later.csv: 'label' is no number" in (container.base / "output" / "failure").read_text()
+
+
 def test_a_wrong_hook_configuration_is_told_before_training(container: Container) -> None:
     container.configure(BINARY)
     code, out, _ = container.run({"metrics": {"save_intervall": "2"}})
