@@ -28,9 +28,14 @@ class Shell:
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         with self.output.open("wb") as output:
-            return subprocess.Popen(
-                [*COMMAND, *arguments], stdout=output, stderr=subprocess.STDOUT, env=self._environment
-            )
+            # A shell's background job, as CI may be, ignores SIGINT and hands that on to what it starts.
+            former = signal.signal(signal.SIGINT, signal.default_int_handler)
+            try:
+                return subprocess.Popen(
+                    [*COMMAND, *arguments], stdout=output, stderr=subprocess.STDOUT, env=self._environment
+                )
+            finally:
+                signal.signal(signal.SIGINT, former)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
