@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from gridwatch.launch.hook import MAX_VALUE, environment, hook_document
@@ -55,7 +56,14 @@ def test_tensors_found_by_name_become_a_collection_of_their_own() -> None:
 
 
 def test_a_rule_that_looks_at_everything_has_everything_saved() -> None:
-    assert hook_document({}, [policy("ExplodingTensor")])["HookParameters"] == {"save_all": "true"}
+    similar = policy("SimilarAcrossRuns", other_trials="s3://artifacts/tensors/job/debug-output")
+    assert hook_document({}, [similar])["HookParameters"] == {"save_all": "true"}
+
+
+def test_exploding_tensor_has_everything_saved_but_trees() -> None:
+    (collection,) = hook_document({}, [policy("ExplodingTensor")])["CollectionConfigurations"]
+    wanted = re.compile(collection["CollectionParameters"]["include_regex"])
+    assert wanted.search("train-error") and wanted.search("gradient/dense") and not wanted.search("trees/Split")
 
 
 def test_a_long_document_is_cut_into_values_that_sagemaker_takes() -> None:
