@@ -23,8 +23,8 @@ from gridwatch.clock import Clock
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateSlowRule
 from gridwatch.events.queue import MessageQueue
-from gridwatch.reports.shelf import ReportShelf, told_where
 from gridwatch.failures import PermanentError
+from gridwatch.reports.shelf import ReportShelf, told_where
 from gridwatch.rules.curve import curve_to
 from gridwatch.rules.evaluation import RuleStatusChange
 from gridwatch.rules.finding import Finding

@@ -205,7 +205,7 @@ class World:
             clock=self.clock,
             name_prefix="gridwatch",
             seconds_left=lambda: 300 - (self.clock.now() - began).total_seconds(),
-        ).sweep()
+        )
 
     @property
     def trial(self) -> TrialRecord:
