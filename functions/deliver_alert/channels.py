@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gridwatch.alerts.chat import chat_notification
-from gridwatch.alerts.content import Alert
+from gridwatch.alerts.content import Alert, Severity
 from gridwatch.alerts.incident import incident_event
 from gridwatch.alerts.outbox import AlertTopic
 from gridwatch.alerts.slack import slack_message
@@ -80,7 +80,10 @@ class SlackWebhook:
 
 @dataclass(frozen=True, slots=True)
 class IncidentWebhook:
-    """Events in the form of PagerDuty's, which `post_webhook` posts. `source` names the deployment."""
+    """Events in the form of PagerDuty's, which `post_webhook` posts. `source` names the deployment.
+
+    Where nothing is wrong there is no incident: that an experiment has ended would open one that nobody closes.
+    """
 
     queue: MessageQueue
     source: str
@@ -88,6 +91,8 @@ class IncidentWebhook:
 
     def send(self, outgoing: Outgoing) -> str:
         record = outgoing.record
+        if outgoing.alert.severity is Severity.INFO:
+            return "no incident"
         event = incident_event(
             outgoing.alert, record.alert_id, record.experiment, source=self.source, at=record.created_at
         )

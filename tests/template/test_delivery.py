@@ -113,3 +113,23 @@ def test_queues_and_topic_take_nothing_without_tls(synthesized: Synthesized) -> 
     resources = {**synthesized.of_type("AWS::SQS::Queue"), **synthesized.of_type("AWS::SNS::Topic")}
     names = {synthesized.resolve({"Ref": name}) for name in resources}
     assert guarded == names
+
+
+def test_chats_read_a_topic_that_nobody_else_reads_and_may_do_nothing(synthesized: Synthesized) -> None:
+    topics = synthesized.of_type("AWS::SNS::Topic")
+    (chat,) = [name for name, topic in topics.items() if topic["TopicName"] == "gridwatch-alerts-chat"]
+    (slack,) = synthesized.of_type("AWS::Chatbot::SlackChannelConfiguration").values()
+    (teams,) = synthesized.of_type("AWS::Chatbot::MicrosoftTeamsChannelConfiguration").values()
+    assert slack["SnsTopicArns"] == [synthesized.resolve({"Ref": chat})]
+    assert teams["SnsTopicArns"] == slack["SnsTopicArns"]
+    assert synthesized.statements(slack["IamRoleArn"].removeprefix("arn:of:")) == []
+    environment = synthesized.functions["deliver_alert"].environment
+    assert environment["ALERT_TOPIC_ARN"] == "gridwatch-alerts"
+    assert environment["CHAT_TOPIC_ARN"] == "gridwatch-alerts-chat"
+
+
+def test_webhooks_are_read_from_the_secrets_that_are_named_alone(synthesized: Synthesized) -> None:
+    role = synthesized.role_of(synthesized.functions["post_webhook"])
+    (reading,) = [each for each in synthesized.statements(role) if "secretsmanager:GetSecretValue" in each["Action"]]
+    account = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
+    assert set(reading["Resource"]) == {f"{account}:slack-AbCdEf", f"{account}:incident-AbCdEf"}

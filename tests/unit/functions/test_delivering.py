@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import timedelta
 
 import pytest
 
+from deliver_alert.channels import ChatTopic, IncidentWebhook, SlackWebhook
 from deliver_alert.delivering import LEASE, Outcome
-from gridwatch.alerts.content import spec_rejected
+from gridwatch.alerts.content import Alert, Severity, record, spec_rejected
 from gridwatch.alerts.outbox import AlertOutbox
-from gridwatch.events.messages import DeliverAlert
+from gridwatch.events.messages import DeliverAlert, PostWebhook
 from gridwatch.failures import ThrottledError, TransientError
 from gridwatch.state.records import AlertRecord
+from tests.fakes.bus import FakeTopic
 from tests.fakes.fuse import Fuse
+from tests.fakes.queues import FakeQueue
 from tests.unit.functions.watching import World, at_every_call
 
 
@@ -121,4 +125,53 @@ def test_messages_of_many_in_any_order_with_deaths_before_sending(seed: int) -> 
         except BaseException:  # noqa: BLE001 - whatever it died of, the message comes again
             world.clock.advance(180)
             queue.append(message)
+    assert len(world.topic.messages) == 1
+
+
+def test_every_channel_gets_it_once_in_its_own_form() -> None:
+    def prepare() -> World:
+        world = World()
+        chat, webhooks = FakeTopic(), FakeQueue()
+        world.channels = [ChatTopic(chat), SlackWebhook(webhooks), IncidentWebhook(webhooks, "gridwatch")]
+        asked(world)
+        return world
+
+    world = prepare()
+    world.deliver_all()
+    assert len(world.topic.messages) == 1
+    assert told_through(world) == ["chat", "incident", "slack"]
+
+    for died in at_every_call(lambda world, fuse: world.deliver(next(iter(world.store.alerts)), fuse), prepare):
+        died.clock.advance(LEASE.total_seconds())
+        died.deliver_all()
+        sent = [*(["text"] * len(died.topic.messages)), *told_through(died)]
+        assert set(sent) == {"text", "chat", "slack", "incident"}
+        assert len(sent) <= 5  # one channel at most saw it twice: the one at whose turn the call died
+
+
+def told_through(world: World) -> list[str]:
+    """The channels beside the text that have the alert, each as often as it has it."""
+    chat, slack, _ = world.channels
+    assert isinstance(chat, ChatTopic)
+    assert isinstance(slack, SlackWebhook)
+    assert isinstance(chat.topic, FakeTopic)
+    assert isinstance(slack.queue, FakeQueue)
+    for _, body, attributes in chat.topic.messages:
+        assert json.loads(body)["source"] == "custom"
+        assert attributes["format"] == "chat"
+    posts = [message.channel for message in slack.queue.messages if isinstance(message, PostWebhook)]
+    return sorted(["chat"] * len(chat.topic.messages) + posts)
+
+
+def test_that_an_experiment_has_ended_is_no_incident() -> None:
+    world = World()
+    webhooks = FakeQueue()
+    world.channels = [IncidentWebhook(webhooks, "gridwatch")]
+    ended = record(
+        Alert(kind="experiment_ended", severity=Severity.INFO, title="t", summary="s"),
+        about=("a",), experiment="a", now=world.clock.now(),
+    )  # fmt: skip
+    AlertOutbox(world.store, world.alert_queue).ask(ended)
+    world.deliver_all()
+    assert webhooks.messages == []
     assert len(world.topic.messages) == 1

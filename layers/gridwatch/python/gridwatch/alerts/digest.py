@@ -51,7 +51,7 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
         *_spent(trials, prices),
         *_saved(ended.reactions),
         Fact("Findings", _findings(ended.reactions)),
-        *([Fact("Held back", f"{len(ended.held)} alerts that were not told yet, below")] if ended.held else []),
+        *([Fact("Held back", f"{_alerts(len(ended.held))} not told yet, below")] if ended.held else []),
     )
     alert = Alert(
         kind=KIND,
@@ -127,6 +127,10 @@ def _duration(time: timedelta) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def _alerts(count: int) -> str:
+    return "one alert" if count == 1 else f"{count} alerts"
 
 
 def _listed(lines: Sequence[str]) -> tuple[str, ...]:

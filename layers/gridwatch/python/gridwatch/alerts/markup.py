@@ -8,15 +8,15 @@ from gridwatch.alerts.text import curve_lines, printable, rows
 
 
 def escaped(text: str) -> str:
-    """Text of users, which then names no channel or person and makes no link: the three characters that Slack reads."""
-    return printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Text of users, which then names no channel or person, makes no link, and opens or ends no block."""
+    safe = printable(text).replace("```", "'''")
+    return safe.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def block(lines: list[str], longest: int) -> str:
     """Lines in a fixed width, as they are; whole lines are left out at the end when they do not fit."""
     fence = len("```\n\n```")
-    # What looks like the end of the block would be one.
-    shown = [escaped(line).replace("```", "'''") for line in lines]
+    shown = [escaped(line) for line in lines]
     cut = False
     while shown and sum(len(line) + 1 for line in shown) + fence + len("…\n") > longest:
         last = shown.pop()

@@ -1,0 +1,96 @@
+"""Alerts of every kind as they come to be, for all that renders them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from gridwatch.alerts.collected import Concerned, follow_up, held_back
+from gridwatch.alerts.content import spec_rejected, trial_failed
+from gridwatch.alerts.digest import Ended, digest
+from gridwatch.savings.prices import PriceTable
+from gridwatch.state.records import (
+    Action,
+    AlertGate,
+    AlertRecord,
+    ExperimentRecord,
+    ReactionRecord,
+    RulePolicy,
+    SavingsRecord,
+    TrialRecord,
+    TrialState,
+)
+from tests.unit.alerts.test_text import NOW, TRIAL, issue
+
+PRICES = PriceTable(source="test", date="2026-11-01", currency="USD", per_hour={"ml.m5.large": 0.12})
+
+
+def grid() -> list[TrialRecord]:
+    """Eight trials; the four with eta 1.0 were stopped, one failed, three completed."""
+    states = [TrialState.STOPPED] * 4 + [TrialState.FAILED] + [TrialState.COMPLETED] * 3
+    return [
+        TrialRecord(
+            experiment="blobs", trial_id=f"{index:010x}", index=index, attempt=1, state=state,
+            job_name=f"gridwatch-blobs-{index:010x}-1",
+            hyperparameters={"eta": 1.0 if index < 4 else 0.1, "depth": index},
+            created_at=NOW, updated_at=NOW, instance_type="ml.m5.large", instance_count=1,
+            started_at=NOW + timedelta(minutes=index), ended_at=NOW + timedelta(minutes=30 + index),
+            billable_seconds=1800, final_metrics={"validation:error": 0.5 - index / 100},
+        )
+        for index, state in enumerate(states)
+    ]  # fmt: skip
+
+
+def reactions() -> list[ReactionRecord]:
+    savings = SavingsRecord(
+        seconds=5400, cost=0.18, currency="USD", method="progress: 1 of 4 rounds", price_per_hour=0.12, price_source="t"
+    )
+    return [
+        ReactionRecord(
+            job_name=trial.job_name, rule_name="loss", experiment="blobs", trial_id=trial.trial_id, action="stop",
+            reason="r", outcome="stop requested", alert_id=None, finding=None, decided_at=NOW, savings=savings,
+        )
+        for trial in grid()[:4]
+    ]  # fmt: skip
+
+
+def experiment() -> ExperimentRecord:
+    return ExperimentRecord(
+        name="blobs", spec_key="experiments/blobs.yaml", spec_version="v1", uploaded_at=NOW,
+        document={"objective": {"metric": "validation:error", "direction": "minimize"}}, template={},
+        policies=(RulePolicy(name="loss", rule="LossNotDecreasing", on_issue=Action.STOP),),
+        trial_ids=tuple(trial.trial_id for trial in grid()), parallel_jobs=4, created_at=NOW, updated_at=NOW,
+    )  # fmt: skip
+
+
+def diverged() -> list[AlertRecord]:
+    return [
+        AlertRecord(
+            alert_id=f"rule_issue-{trial.trial_id}", experiment="blobs", kind="rule_issue", created_at=NOW,
+            content=issue().content | {"title": f"Stopped blobs/{trial.trial_id}: loss"}, trial_id=trial.trial_id,
+            cause="IssuesFound blobs loss",
+        )
+        for trial in grid()[:4]
+    ]  # fmt: skip
+
+
+def gate(gate_id: str) -> AlertGate:
+    return AlertGate(gate_id=gate_id, opened_at=NOW, closes_at=NOW + timedelta(minutes=5))
+
+
+def cases() -> dict[str, AlertRecord]:
+    rejected = spec_rejected(
+        spec_key="experiments/a.yaml", spec_version="v", total=1, answer_key="status/experiments/a.yaml.error.json",
+        problems=["line 3: grid.eta: empty", "  allowed: numbers"], now=NOW,
+    )  # fmt: skip
+    first, *more = diverged()
+    concerned = Concerned(collected=more, before=[first], trials=grid())
+    return {
+        "stopped": issue(),
+        "trial_failed": trial_failed(trial=TRIAL, now=NOW),
+        "spec_rejected": rejected,
+        "follow_up": follow_up(gate("cause IssuesFound blobs loss"), concerned, NOW),
+        "held_back": held_back(gate("quiet"), [rejected, *more], NOW),
+        "digest": digest(
+            Ended(experiment=experiment(), trials=grid(), reactions=reactions(), held=[rejected]), PRICES, NOW
+        ),
+    }
