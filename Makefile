@@ -42,9 +42,11 @@ $(UV):
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
 
+# What an interrupted installation leaves looks installed to uv; after one, everything is installed anew.
 # The project is installed editable and without dependencies; `uv pip sync` removes it, and uv itself stays because it is in the lock.
 $(VENV)/.stamp: requirements/dev.txt pyproject.toml | $(UV)
-	$(UV) $(SYNC) --python $(BIN)/python requirements/dev.txt
+	reinstall=$$([ ! -e $(VENV)/.unfinished ] || echo --reinstall); touch $(VENV)/.unfinished; \
+		$(UV) $(SYNC) $$reinstall --python $(BIN)/python requirements/dev.txt; rm $(VENV)/.unfinished
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -q -j 2 $(VENV)/lib/python*/site-packages/aws_cdk $(VENV)/lib/python*/site-packages/jsii
 	@touch $@
