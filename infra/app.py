@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
+from infra.constructs.layers import MissingLayerError
 from infra.settings import DeploymentSettings, DeploymentSettingsError
 from infra.stack import GridwatchStack
 
@@ -35,7 +36,7 @@ def create_app(
 def main() -> None:
     try:
         create_app().synth()
-    except DeploymentSettingsError as error:
+    except (DeploymentSettingsError, MissingLayerError) as error:
         sys.exit(str(error))
 
 
