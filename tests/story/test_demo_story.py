@@ -35,7 +35,7 @@ def test_the_demos_story(deployed: Deployed, mailbox: Mailbox, blobs: Dataset, e
     rounds = _rounds(deployed, failing)
     assert 0 < rounds[-1][0] < 5000, "stopped long before its 10,000 rounds"
 
-    (mail,) = deployed.wait(lambda: mailbox.about("blobs-debugger"), "the alert", 20)
+    (mail,) = deployed.wait(lambda: _of_kind(mailbox, "rule_issue"), "the alert", 20)
     for word in ("LossNotDecreasing", failing["TrainingJobName"]):
         assert word in mail["Message"]
 
@@ -43,7 +43,19 @@ def test_the_demos_story(deployed: Deployed, mailbox: Mailbox, blobs: Dataset, e
     _the_leaderboard_is_what_the_jobs_logged(deployed, grid)
     _the_finding_is_in_the_tables(deployed, failing)
     _the_same_upload_launches_nothing(deployed, example)
-    assert len(mailbox.about("")) == 1, "one alert, told once"
+    (ended,) = deployed.wait(lambda: _of_kind(mailbox, "experiment_ended", "blobs has ended"), "the digest", 60)
+    assert "8 completed" in ended["Subject"]
+    assert len(_of_kind(mailbox, "rule_issue")) == 1, "one alert, told once"
+    assert {_kind(mail) for mail in mailbox.about("")} == {"rule_issue", "experiment_ended"}
+
+
+def _of_kind(mailbox: Mailbox, kind: str, word: str = "") -> list[dict[str, Any]]:
+    return [mail for mail in mailbox.about(word) if _kind(mail) == kind]
+
+
+def _kind(mail: dict[str, Any]) -> str:
+    kind: str = mail["MessageAttributes"]["kind"]["Value"]
+    return kind
 
 
 def _each_trial_was_trained_exactly_once(deployed: Deployed, jobs: list[dict[str, Any]]) -> None:
