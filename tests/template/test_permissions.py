@@ -32,6 +32,7 @@ ACTIONS = {
     | FAILS_TO_QUEUE,
     "start_trials": {
         "iam:PassRole",
+        "s3:GetObject",
         "sagemaker:AddTags",
         "sagemaker:CreateExperiment",
         "sagemaker:CreateTrainingJob",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra.settings import DeploymentSettings, DeploymentSettingsError
-from tests.template.conftest import Synthesize
+from tests.template.conftest import OPTIONAL_PARTS, Synthesize
 from tests.template.synthesized import Synthesized
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,8 @@ def without_network() -> list[str]:
 def test_synthesizes_with_nothing_but_python(tmp_path: Path, synthesized: Synthesized) -> None:
     """No credentials, network or system Node; with the CDK's own validation on; and the same template again."""
     out = tmp_path / "cdk.out"
-    bare = {"HOME": str(tmp_path), "PATH": os.defpath, "CDK_OUTDIR": str(out)}
+    settings = json.dumps(OPTIONAL_PARTS)  # as the CDK's command line hands them over
+    bare = {"HOME": str(tmp_path), "PATH": os.defpath, "CDK_OUTDIR": str(out), "CDK_CONTEXT_JSON": settings}
     command = [*without_network(), sys.executable, "-m", "infra.app"]
     done = subprocess.run(command, cwd=ROOT, env=bare, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
