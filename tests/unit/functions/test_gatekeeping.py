@@ -118,6 +118,76 @@ def test_causes_are_apart_and_a_later_one_is_told_at_once_again() -> None:
     assert_everything_told_once(world)
 
 
+def joined_and_died(world: World) -> AlertRecord:
+    """A second alert of the cause, whose call died when it stood in the gate and before that was noted on the alert."""
+    asked(world, 0)
+    world.deliver_all()
+    alert = asked(world, 1)
+    world.alert_queue.messages.remove(DeliverAlert(alert.alert_id))  # it comes again when the test says so
+    kept = world.store.mark_sent
+    world.store.mark_sent = dies  # type: ignore[method-assign,assignment]
+    with pytest.raises(KilledError):
+        world.deliver(alert.alert_id)
+    world.store.mark_sent = kept  # type: ignore[method-assign]
+    assert world.store.alerts[alert.alert_id].told_in is None
+    world.clock.advance(LEASE.total_seconds())
+    return alert
+
+
+def dies(alert: AlertRecord) -> None:
+    raise KilledError
+
+
+def test_an_alert_that_comes_again_stands_in_its_gate_once() -> None:
+    world = grid()
+    alert = joined_and_died(world)
+    assert world.deliver(alert.alert_id) is Outcome.HELD_BACK
+    world.clock.advance(301)
+    world.deliver_all()
+    world.deliver_all()
+    assert told(world)[1:] == ["loss: 1 more trial of blobs"]
+
+
+def test_an_alert_that_was_told_with_others_is_not_told_again_when_its_gate_has_opened_anew() -> None:
+    world = grid()
+    alert = joined_and_died(world)
+    world.clock.advance(301)
+    world.deliver_all()
+    asked(world, 2)
+    world.deliver_all()
+    assert len(world.store.gates["cause IssuesFound blobs loss"].earlier) == 2
+    assert world.deliver(alert.alert_id) is Outcome.HELD_BACK
+    finish(world)
+    assert told(world) == [
+        "Stopped blobs/0000000000: loss", "loss: 1 more trial of blobs", "Stopped blobs/0000000002: loss"
+    ]  # fmt: skip
+    assert_everything_told_once(world)
+
+
+def test_who_comes_while_the_gate_is_being_told_waits_for_the_next_message() -> None:
+    world = collected(grid())
+    world.deliver_all()
+    late = asked(world, 9)
+    world.alert_queue.messages.pop()
+    world.clock.advance(299)
+    read, came = world.store.get_alert, []
+
+    def read_slowly(alert_id: str) -> AlertRecord | None:
+        if not came:
+            came.append(alert_id)
+            world.clock.advance(-5)  # on a machine whose clock is late
+            world.deliver(late.alert_id)
+            world.clock.advance(4)
+        return read(alert_id)
+
+    world.store.get_alert = read_slowly  # type: ignore[method-assign]
+    world.clock.advance(1)
+    world.deliver_all()
+    world.store.get_alert = read  # type: ignore[method-assign]
+    finish(world)
+    assert_everything_told_once(world)
+
+
 def test_what_the_queue_lost_the_sweep_finds() -> None:
     world = grid()
     for index in range(5):
