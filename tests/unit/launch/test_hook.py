@@ -60,8 +60,13 @@ def test_a_rule_that_looks_at_everything_has_everything_saved() -> None:
     assert hook_document({}, [similar])["HookParameters"] == {"save_all": "true"}
 
 
+def test_metrics_that_nobody_speaks_of_are_saved_each_round() -> None:
+    assert collections(hook_document({}, []))["metrics"] == {"save_interval": "1"}
+    assert collections(hook_document({}, [policy("ExplodingTensor")]))["metrics"] == {"save_interval": "1"}
+
+
 def test_exploding_tensor_has_everything_saved_but_trees() -> None:
-    (collection,) = hook_document({}, [policy("ExplodingTensor")])["CollectionConfigurations"]
+    _, collection = hook_document({}, [policy("ExplodingTensor")])["CollectionConfigurations"]
     wanted = re.compile(collection["CollectionParameters"]["include_regex"])
     assert [name for name in ("train-error", "gradient/dense", "trees/Split") if wanted.search(name)] == [
         "train-error",

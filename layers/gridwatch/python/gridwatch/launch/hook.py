@@ -17,6 +17,7 @@ from gridwatch.state.records import RulePolicy
 DEFAULT_INTERVAL = 10  # XGBoost hook: every tenth round
 MAX_VALUE = 512  # CreateTrainingJob, Environment
 CONFIG_KEY = "GRIDWATCH_HOOK_CONFIG"
+_CURVES = {"metrics": {"save_interval": "1"}}  # a few numbers a round: the curves in the tables are whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,9 @@ class _Need:
 
 
 def hook_document(asked: Mapping[str, Mapping[str, str]], policies: Sequence[RulePolicy]) -> dict[str, Any]:
-    """`asked`: collection to its CollectionParameters. What is asked for is never changed by a rule's need."""
+    """`asked`: collection to its CollectionParameters. What is asked for is never changed by a rule's need.
+    Metrics that neither the spec nor a rule speaks of are saved each round.
+    """
     collections = {name: dict(parameters) for name, parameters in asked.items()}
     hook: dict[str, str] = {}
     for policy in policies:
@@ -40,7 +43,8 @@ def hook_document(asked: Mapping[str, Mapping[str, str]], policies: Sequence[Rul
         if rule.required.everything:
             hook["save_all"] = "true"
     configurations = [
-        {"CollectionName": name, "CollectionParameters": parameters} for name, parameters in collections.items()
+        {"CollectionName": name, "CollectionParameters": parameters}
+        for name, parameters in {**_CURVES, **collections}.items()
     ]
     return {"HookParameters": hook, "CollectionConfigurations": configurations}
 
