@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from gridwatch_cli.local_state import RunningCloud, recall, state_file
 from gridwatch_cli.settings import Environment
@@ -96,4 +96,6 @@ def explain(error: Exception) -> str:
     if isinstance(error, ClientError):
         told = error.response.get("Error", {})
         return f"{error.operation_name} was refused: {told.get('Code')}: {told.get('Message')}"
+    if isinstance(error, NoRegionError | NoCredentialsError):
+        return f"{str(error).rstrip('.')}; for a cloud on this machine run `gridwatch local up`"
     return str(error)

@@ -59,3 +59,15 @@ def test_a_bad_spec_is_not_uploaded_and_every_problem_has_its_line(
     assert f"{spec}:1:" in told
     assert f"{spec}:2:" in told
     assert "did you mean grid?" in told
+
+
+def test_without_a_region_the_local_cloud_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("GRIDWATCH_FILES", str(tmp_path))
+    assert _run(monkeypatch, "experiments") == 1
+    said = capsys.readouterr().err
+    assert said == "gridwatch: You must specify a region; for a cloud on this machine run `gridwatch local up`\n"
