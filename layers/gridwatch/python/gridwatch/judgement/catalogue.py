@@ -1,0 +1,43 @@
+"""Every rule across trials by its name. A rule is imported when it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from importlib import import_module
+from typing import cast
+
+from gridwatch.judgement.rule import JudgementRule
+from gridwatch.rules.errors import RuleConfigurationError
+
+# rule -> module in this package; the class bears the rule's name
+_MODULES: Mapping[str, str] = {
+    "KatibMedianStopping": "median",
+    "MedianStopping": "median",
+}
+
+
+def judgement_rule_names() -> tuple[str, ...]:
+    """All rules across trials, in alphabetical order."""
+    return tuple(sorted(_MODULES))
+
+
+def is_judgement_rule(name: str) -> bool:
+    """Whether a rule of that name looks across trials."""
+    return name in _MODULES
+
+
+def judgement_rule_class(name: str) -> type[JudgementRule]:
+    """The class of a rule. Raises RuleConfigurationError naming the rules there are."""
+    module = _MODULES.get(name)
+    if module is None:
+        close = difflib.get_close_matches(name, _MODULES, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        known = ", ".join(judgement_rule_names())
+        raise RuleConfigurationError(f"there is no rule across trials {name!r}: {hint}they are {known}")
+    return cast(type[JudgementRule], getattr(import_module(f"gridwatch.judgement.{module}"), name))
+
+
+def create_judgement_rule(name: str, parameters: Mapping[str, object]) -> JudgementRule:
+    """The rule with these parameters. Raises RuleConfigurationError."""
+    return judgement_rule_class(name).create(parameters)
