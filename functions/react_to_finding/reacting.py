@@ -17,7 +17,7 @@ from datetime import timedelta
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.rule_issue import Reacted, rule_issue
 from gridwatch.clock import Clock
-from gridwatch.events.rule_status import JobRuleStatuses, RuleReport
+from gridwatch.events.rule_status import JobRuleStatuses
 from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.launch.watching import WATCH_TAG
@@ -34,6 +34,7 @@ from gridwatch.state.records import (
 from gridwatch.state.store import StateStore
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 from gridwatch.verdicts.decision import FREE, WITHDRAWN, Decision, Response, Restraint, decide
+from gridwatch.verdicts.report import RuleReport
 from gridwatch.verdicts.status import RuleStatus
 from react_to_finding.stopping import StopOutcome, Stopper
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gridwatch.clock import Clock
-from gridwatch.events.rule_status import RuleReport
 from gridwatch.failures import NotFoundError, PermanentError, ThrottledError
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.state.records import JobRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.verdicts.report import RuleReport
 
 STOPPED_BY = "gridwatch:stopped-by"
 MAX_CONFLICTS = 5

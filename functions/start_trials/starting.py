@@ -182,6 +182,10 @@ class Launcher:
             return
 
 
+# Of a request whose rules SageMaker's own Debugger evaluates.
+MANAGED_RULES = ("DebugRuleConfigurations", "ProfilerRuleConfigurations")
+
+
 def _job_record(trial: TrialRecord, experiment: ExperimentRecord) -> JobRecord:
     objective = experiment.document["objective"]
     return JobRecord(
@@ -193,4 +197,5 @@ def _job_record(trial: TrialRecord, experiment: ExperimentRecord) -> JobRecord:
         hyperparameters=trial.hyperparameters,
         objective_metric=objective["metric"],
         objective_direction=objective["direction"],
+        managed_rules=any(key in experiment.template for key in MANAGED_RULES),
     )

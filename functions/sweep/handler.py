@@ -45,6 +45,7 @@ def _report(report: SweepReport) -> None:
         recorded=report.recorded,
         enrolled=report.enrolled,
         evaluated=report.evaluated,
+        managed=report.managed,
         findings=report.findings,
         alerts=report.alerts,
         waiting=report.waiting,

@@ -16,11 +16,12 @@ from gridwatch.events.messages import CloseGate, DeliverAlert, EvaluateJob, Star
 from gridwatch.events.queue import MessageQueue
 from gridwatch.events.rule_status import DETAIL_TYPE, EventBus, status_change_detail
 from gridwatch.failures import NotFoundError
+from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.pacing import TokenBucket
-from gridwatch.launch.ports import JobListing, TrainingService
+from gridwatch.launch.ports import JobDescription, JobListing, TrainingService
 from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.launch.watching import WATCH_TAG
-from gridwatch.state.records import RuleEvaluationRecord, TrialRecord, TrialState
+from gridwatch.state.records import JobRecord, RuleEvaluationRecord, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 
 # What is younger is on its way: an event, a message or an invocation may still bring it to its end.
@@ -41,6 +42,7 @@ class SweepReport:
     waiting: bool
     complete: bool
     enrolled: int = 0  # tagged jobs of others, of which no event told
+    managed: int = 0  # statuses of SageMaker's own rules that no event had brought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +68,10 @@ class Sweeper:
         trials = list(self._active_trials())
         evaluated = self._wake_evaluations(trials)
         enrolled = self._enrol()
-        recorded, vanished, complete = self._track(trials)
-        return SweepReport(recorded, tuple(vanished), evaluated, findings, alerts, waiting, complete, enrolled)
+        bucket = TokenBucket(self.clock, DESCRIBE_RATE)
+        managed = self._ask_managed_rules(bucket)
+        recorded, vanished, complete = self._track(trials, bucket)
+        return SweepReport(recorded, tuple(vanished), evaluated, findings, alerts, waiting, complete, enrolled, managed)
 
     def wake_evaluations(self) -> int:
         """Every running job is looked at: for rules about time, logs that no event tells of, and tensors whose event
@@ -129,10 +133,50 @@ class Sweeper:
             self.evaluate_queue.send(EvaluateJob(trial.job_name))
         return len(running)
 
-    def _track(self, trials: list[TrialRecord]) -> tuple[int, list[str], bool]:
+    def _ask_managed_rules(self, bucket: TokenBucket) -> int:
+        """SageMaker's own rules tell of themselves by events alone; what they say is in the job's description as well,
+        also after the job's end, when the last of them come to their verdicts.
+        """
+        changed = 0
+        for job in self.store.managed_jobs():
+            if self.seconds_left() < RESERVE:
+                return changed
+            bucket.take()
+            try:
+                news = self.training.describe_job(job.job_name)
+            except NotFoundError:
+                self.store.close_managed_job(job.job_name)
+                continue
+            changed += self._tell_managed(job, news)
+            if is_terminal(news.status) and all(report.status.is_final for report in news.rule_reports):
+                self.store.close_managed_job(job.job_name)
+        return changed
+
+    def _tell_managed(self, job: JobRecord, news: JobDescription) -> int:
+        known = {record.rule_name: record.status for record in self.store.list_rule_evaluations(job.job_name)}
+        records = [
+            RuleEvaluationRecord(
+                job_name=job.job_name,
+                rule_name=report.rule_name,
+                status=report.status,
+                details=report.details or None,
+                finding=None,
+                updated_at=report.at or news.modified_at,
+            )
+            for report in news.rule_reports
+            if known.get(report.rule_name) != report.status
+        ]
+        if records:
+            # On the bus first: a call that dies in between is repeated by the next sweep.
+            detail = status_change_detail(job.job_name, news.arn, job.experiment, job.trial_id, records)
+            self.bus.publish(DETAIL_TYPE, detail)
+        for record in records:
+            self.store.put_rule_evaluation(record)
+        return len(records)
+
+    def _track(self, trials: list[TrialRecord], bucket: TokenBucket) -> tuple[int, list[str], bool]:
         """Describe the jobs that SageMaker's list shows in another state than our records."""
         active = self.listing.active_jobs(f"{self.name_prefix}-")
-        bucket = TokenBucket(self.clock, DESCRIBE_RATE)
         recorded = 0
         vanished: list[str] = []
         for job_name, must_exist in self._doubtful(trials, active):

@@ -109,6 +109,20 @@ def trial(index: int = 0, **changes: Any) -> TrialRecord:
     return replace(record, **changes)
 
 
+def job(**changes: Any) -> JobRecord:
+    record = JobRecord(
+        job_name="job",
+        experiment="blobs",
+        trial_id="a",
+        attempt=1,
+        policies=(policy(),),
+        hyperparameters={"eta": 0.1},
+        objective_metric="validation:error",
+        objective_direction="minimize",
+    )
+    return replace(record, **changes)
+
+
 def reaction(**changes: Any) -> ReactionRecord:
     record = ReactionRecord(
         job_name="job",
@@ -263,14 +277,19 @@ class TestHolds:
 
 class TestJobs:
     def test_kept_and_written_again(self, store: StateStore) -> None:
-        job = JobRecord(
-            job_name="job", experiment="blobs", trial_id="a", attempt=1, policies=(policy(),),
-            hyperparameters={"eta": 0.1}, objective_metric="validation:error", objective_direction="minimize",
-        )  # fmt: skip
-        store.put_job(job)
-        store.put_job(job)
-        assert store.get_job("job") == job
+        store.put_job(job())
+        store.put_job(job())
+        assert store.get_job("job") == job()
         assert store.get_job("other") is None
+
+    def test_those_under_managed_rules_are_listed_until_closed(self, store: StateStore) -> None:
+        for name, managed in (("two", True), ("one", True), ("plain", False)):
+            store.put_job(job(job_name=name, managed_rules=managed))
+        assert [found.job_name for found in store.managed_jobs()] == ["one", "two"]
+        store.close_managed_job("one")
+        store.close_managed_job("nobody's")
+        assert [found.job_name for found in store.managed_jobs()] == ["two"]
+        assert store.get_job("one") == job(job_name="one", managed_rules=True)
 
 
 class TestEvaluations:

@@ -14,10 +14,10 @@ from gridwatch.alerts.links import job_links, logs_command
 from gridwatch.alerts.rule_issue import Reacted, rule_issue, rule_issue_id
 from gridwatch.alerts.sparkline import sparkline
 from gridwatch.alerts.text import LONGEST_BODY, RenderedAlert, render
-from gridwatch.events.rule_status import RuleReport
 from gridwatch.state.codec import from_document
 from gridwatch.state.records import Action, AlertRecord, JobRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.verdicts.decision import Decision, Response
+from gridwatch.verdicts.report import RuleReport
 from gridwatch.verdicts.status import RuleStatus
 
 NOW = datetime(2026, 11, 21, 3, 12, tzinfo=UTC)

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from gridwatch.events.messages import DeliverAlert, EvaluateJob, SnapshotExperiment, StartTrials
 from gridwatch.state.records import TrialState
+from gridwatch.verdicts.report import RuleReport
+from gridwatch.verdicts.status import RuleStatus
 from tests.unit.functions.test_reacting import event
 from tests.unit.functions.watching import JOB, LOSS, World, at_every_call
 
@@ -199,3 +201,55 @@ def test_jobs_are_described_at_sagemakers_pace_and_within_the_time() -> None:
     assert (world.clock.now() - began).total_seconds() <= 300 - 29
     described = len(world.training.described) // 2  # the sweep's look, and the tracker's own before an end
     assert 1000 < described <= 271 * 4 + 1
+
+
+def managed(world: World, **statuses: RuleStatus) -> None:
+    """What SageMaker's own rules say of the job from now on, which no event tells."""
+    world.store.put_job(replace(world.store.jobs[JOB], managed_rules=True))
+    reports = tuple(RuleReport(name, status, f"{name} at step 24") for name, status in statuses.items())
+    world.training.jobs[JOB] = replace(world.training.jobs[JOB], rule_reports=reports)
+
+
+def test_what_sagemakers_own_rules_found_and_no_event_told_stops_the_job() -> None:
+    world = World()
+    managed(world, loss=RuleStatus.ISSUES_FOUND, other=RuleStatus.IN_PROGRESS)
+    world.clock.advance(300)
+    assert world.sweep().managed == 2
+    settle(world)
+    assert world.training.stopped == [JOB]
+    assert [message[0] for message in world.topic.messages] == ["[Gridwatch] Stopped blobs/0a1b2c3d4e: loss"]
+
+    assert world.sweep().managed == 0
+    settle(world)
+    assert len(world.topic.messages) == 1
+
+
+def test_sagemakers_own_rules_are_asked_until_the_last_verdict_also_after_the_jobs_end() -> None:
+    world = World()
+    managed(world, loss=RuleStatus.IN_PROGRESS)
+    world.training.finish(JOB)
+    world.sweep()
+    managed(world, loss=RuleStatus.ISSUES_FOUND)
+    world.clock.advance(300)
+    assert world.sweep().managed == 1
+    settle(world)
+    assert world.training.stopped == []
+    assert len(world.topic.messages) == 1
+    described = world.training.described.copy()
+    world.sweep()
+    assert world.training.described == described
+    assert list(world.store.managed_jobs()) == []
+
+
+def test_a_sweep_that_dies_while_it_tells_of_sagemakers_rules_loses_nothing() -> None:
+    def prepare() -> World:
+        world = World()
+        managed(world, loss=RuleStatus.ISSUES_FOUND)
+        world.clock.advance(300)
+        return world
+
+    for world in at_every_call(lambda world, fuse: world.sweep(fuse), prepare):
+        world.sweep()
+        settle(world)
+        assert world.training.stopped == [JOB]
+        assert len(world.topic.messages) == 1

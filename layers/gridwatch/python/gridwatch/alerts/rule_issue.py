@@ -10,10 +10,10 @@ from typing import Any
 
 from gridwatch.alerts.content import Alert, Curve, Fact, Severity, alert_id, parameters, record
 from gridwatch.alerts.links import Link, job_links, logs_command
-from gridwatch.events.rule_status import RuleReport
 from gridwatch.savings.estimate import in_words
 from gridwatch.state.records import Action, AlertRecord, JobRecord, SavingsRecord
 from gridwatch.verdicts.decision import Decision, Response
+from gridwatch.verdicts.report import RuleReport
 from gridwatch.verdicts.status import RuleStatus
 
 KIND = "rule_issue"

@@ -5,7 +5,7 @@
 | ExperimentRecord | `experiment#<name>` | `experiment` | `experiments` | created_at |
 | LaunchHold | `experiment#<name>` | `hold` | | |
 | TrialRecord | `experiment#<name>` | `trial#<trial id>` | `trials#<state>` | priority, created_at, experiment, index |
-| JobRecord | `job#<job>` | `job` | | |
+| JobRecord | `job#<job>` | `job` | `jobs#managed` while Debugger's rules look at it | job |
 | saved evaluation | `job#<job>` | `evaluation` | | |
 | RuleEvaluationRecord | `job#<job>` | `rule#<rule name>` | `findings#open` until closed | updated_at |
 | the rule that stops | `job#<job>` | `stop` | | |
@@ -117,11 +117,18 @@ class StateTable:
         return [from_json(TrialRecord, item.document) for item in islice(found, limit)]
 
     def put_job(self, job: JobRecord) -> None:
-        self._table.put(_item(_job(job.job_name), "job", job))
+        index = ("jobs#managed", job.job_name) if job.managed_rules else None
+        self._table.put(_item(_job(job.job_name), "job", job, index=index))
 
     def get_job(self, job_name: str) -> JobRecord | None:
         item = self._table.get(_job(job_name), "job")
         return from_json(JobRecord, item.document) if item else None
+
+    def managed_jobs(self) -> Sequence[JobRecord]:
+        return [from_json(JobRecord, item.document) for item in self._table.indexed("jobs#managed")]
+
+    def close_managed_job(self, job_name: str) -> None:
+        self._table.unindex(_job(job_name), "job")
 
     def load_evaluation(self, job_name: str) -> SavedEvaluation:
         item = self._table.get(_job(job_name), "evaluation")

@@ -5,21 +5,18 @@ Both carry Debugger's fields (API: DebugRuleEvaluationStatus), so one parser rea
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from gridwatch.events import training_job
 from gridwatch.state.records import RuleEvaluationRecord
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.verdicts.report import RuleReport
 
 SOURCE = "gridwatch"
 DETAIL_TYPE = "Gridwatch Rule Status Change"
 VERSION = "1"
-_LISTS = ("DebugRuleEvaluationStatuses", "ProfilerRuleEvaluationStatuses")
-_STEP = re.compile(r"\bat step (\d+)\b")
 
 
 class EventBus(Protocol):
@@ -28,25 +25,6 @@ class EventBus(Protocol):
     def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
         """Raises TransientError or PermanentError when the bus did not take it."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class RuleReport:
-    """What one rule says of a job. `finding` as in gridwatch.rules.finding, with the rule's `curve` where known."""
-
-    rule_name: str
-    status: RuleStatus
-    details: str = ""
-    finding: Mapping[str, Any] | None = None
-    at: datetime | None = None  # when the rule came to it
-
-    @property
-    def step(self) -> int | None:
-        """The step at which it fired; Debugger says it in its details only."""
-        if self.finding is not None and self.finding.get("step") is not None:
-            return int(self.finding["step"])
-        found = _STEP.search(self.details)
-        return int(found[1]) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +47,10 @@ def rule_statuses(event: Mapping[str, Any]) -> JobRuleStatuses | None:
     try:
         detail = event["detail"]
         findings = {found["RuleConfigurationName"]: found["Finding"] for found in detail.get("Findings") or ()}
-        reports = [
-            RuleReport(
-                entry["RuleConfigurationName"],
-                RuleStatus(entry["RuleEvaluationStatus"]),
-                (entry.get("StatusDetails") or "").strip(),
-                findings.get(entry["RuleConfigurationName"]),
-                training_job.moment(entry.get("LastModifiedTime")),
-            )
-            for key in _LISTS
-            for entry in detail.get(key) or ()
-            if entry.get("RuleEvaluationStatus") in set(RuleStatus)
-        ]
-        return (
-            JobRuleStatuses(detail["TrainingJobName"], tuple(reports), event["source"] != SOURCE) if reports else None
+        reports = tuple(
+            replace(report, finding=findings.get(report.rule_name)) for report in training_job.rule_reports(detail)
         )
+        return JobRuleStatuses(detail["TrainingJobName"], reports, event["source"] != SOURCE) if reports else None
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{event['detail-type']} of an unknown shape: {error!r}") from error
 

@@ -13,8 +13,11 @@ from typing import Any
 from gridwatch.launch.ports import JobDescription
 from gridwatch.launch.request import TENSORS_KEY
 from gridwatch.state.records import LogMetric
+from gridwatch.verdicts.report import RuleReport
+from gridwatch.verdicts.status import RuleStatus
 
 DETAIL_TYPE = "SageMaker Training Job State Change"
+_RULE_STATUSES = ("DebugRuleEvaluationStatuses", "ProfilerRuleEvaluationStatuses")
 
 
 def training_job_change(event: Mapping[str, Any]) -> JobDescription | None:
@@ -54,6 +57,7 @@ def job_description(detail: Mapping[str, Any], *, fallback_time: object = None) 
         log_metrics=_log_metrics(detail.get("AlgorithmSpecification") or {}),
         tensors_uri=_tensors_uri(name, detail),
         tags=dict(detail.get("Tags") or {}),
+        rule_reports=rule_reports(detail),
     )
 
 
@@ -69,6 +73,24 @@ def _tensors_uri(job_name: str, detail: Mapping[str, Any]) -> str | None:
     if own:
         return str(own).rstrip("/")
     return f"{str(output).rstrip('/')}/{job_name}/debug-output" if output else None
+
+
+def rule_reports(detail: Mapping[str, Any]) -> tuple[RuleReport, ...]:
+    """What Debugger's rules say of the job; statuses that are not known are left out.
+
+    Raises KeyError, TypeError or AttributeError for another shape.
+    """
+    return tuple(
+        RuleReport(
+            entry["RuleConfigurationName"],
+            RuleStatus(entry["RuleEvaluationStatus"]),
+            (entry.get("StatusDetails") or "").strip(),
+            at=moment(entry.get("LastModifiedTime")),
+        )
+        for key in _RULE_STATUSES
+        for entry in detail.get(key) or ()
+        if entry.get("RuleEvaluationStatus") in set(RuleStatus)
+    )
 
 
 def moment(value: object) -> datetime | None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gridwatch.state.records import LogMetric
+from gridwatch.verdicts.report import RuleReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class JobDescription:
     log_metrics: tuple[LogMetric, ...] = ()
     tensors_uri: str | None = None  # where a hook writes: Gridwatch's or SageMaker's own
     tags: Mapping[str, str] = field(default_factory=dict)  # in events only
+    rule_reports: tuple[RuleReport, ...] = ()  # what the rules of SageMaker's own Debugger say
 
 
 class JobListing(Protocol):

@@ -158,6 +158,7 @@ def _job(job: JobDescription, trial: TrialRecord, rule_set: StoredRuleSet, artif
         log_metrics=job.log_metrics if job.tensors_uri is None else (),
         tensors_uri=_elsewhere(job, artifacts_bucket),
         watched=True,
+        managed_rules=bool(job.rule_reports),
     )
 
 

@@ -30,6 +30,7 @@ class MemoryStore:
         self.holds: dict[str, LaunchHold] = {}
         self.trials: dict[tuple[str, str], TrialRecord] = {}
         self.jobs: dict[str, JobRecord] = {}
+        self.managed: set[str] = set()
         self.evaluations: dict[str, SavedEvaluation] = {}
         self.rule_evaluations: dict[tuple[str, str], RuleEvaluationRecord] = {}
         self.open: set[tuple[str, str]] = set()
@@ -92,9 +93,16 @@ class MemoryStore:
 
     def put_job(self, job: JobRecord) -> None:
         self.jobs[job.job_name] = job
+        (self.managed.add if job.managed_rules else self.managed.discard)(job.job_name)
 
     def get_job(self, job_name: str) -> JobRecord | None:
         return self.jobs.get(job_name)
+
+    def managed_jobs(self) -> Sequence[JobRecord]:
+        return [self.jobs[name] for name in sorted(self.managed)]
+
+    def close_managed_job(self, job_name: str) -> None:
+        self.managed.discard(job_name)
 
     def load_evaluation(self, job_name: str) -> SavedEvaluation:
         return self.evaluations.get(job_name, SavedEvaluation(None, 0))

@@ -148,6 +148,7 @@ class JobRecord:
     log_metrics: tuple[LogMetric, ...] = ()
     tensors_uri: str | None = None
     watched: bool = False  # not launched by Gridwatch: its owner asked for it by a tag
+    managed_rules: bool = False  # rules of SageMaker's own Debugger look at it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,6 +123,17 @@ class JobStore(Protocol):
 
     def get_job(self, job_name: str) -> JobRecord | None: ...
 
+    def managed_jobs(self) -> Sequence[JobRecord]:
+        """Jobs under rules of SageMaker's own Debugger for which `close_managed_job` was not called since they were put.
+
+        By name; eventually consistent.
+        """
+        ...
+
+    def close_managed_job(self, job_name: str) -> None:
+        """The job is over and all its managed rules have their verdicts; without a record of it nothing happens."""
+        ...
+
 
 class EvaluationStore(Protocol):
     def load_evaluation(self, job_name: str) -> SavedEvaluation: ...
