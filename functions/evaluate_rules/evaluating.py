@@ -29,7 +29,6 @@ from gridwatch.rules.curve import curve_to
 from gridwatch.rules.evaluation import RuleStatusChange
 from gridwatch.rules.finding import Finding
 from gridwatch.rules.profiler.evaluation import is_profiler_rule
-from gridwatch.rules.profiler.profiler_report import ProfilerReport
 from gridwatch.rules.profiler.reader import ProfileReader
 from gridwatch.state.records import JobRecord
 from gridwatch.state.store import ConflictError, StateStore
@@ -143,10 +142,12 @@ class Evaluator:
 
     def _with_page(self, job: JobRecord, watch: Watch, change: RuleStatusChange) -> RuleStatusChange:
         """A rule that is a report leaves its page when it is through; told twice, it is written twice."""
-        rule = watch.profile.rules[change.name]
-        if not isinstance(rule, ProfilerReport) or change.status is RuleStatus.ERROR:
+        if change.status is RuleStatus.ERROR:
             return change
-        address = self.shelf.put(job.job_name, change.name, rule.page(f"{change.name} of {job.job_name}"))
+        page = watch.profile.rules[change.name].page(f"{change.name} of {job.job_name}")
+        if page is None:
+            return change
+        address = self.shelf.put(job.job_name, change.name, page)
         return replace(change, details=told_where(change.details, address))
 
 

@@ -124,9 +124,9 @@ class JobStore(Protocol):
     def get_job(self, job_name: str) -> JobRecord | None: ...
 
     def managed_jobs(self) -> Sequence[JobRecord]:
-        """Jobs under rules of SageMaker's own Debugger for which `close_managed_job` was not called since they were put.
+        """Jobs under rules of SageMaker's own Debugger, from `put_job` to `close_managed_job`, by name.
 
-        By name; eventually consistent.
+        Eventually consistent.
         """
         ...
 

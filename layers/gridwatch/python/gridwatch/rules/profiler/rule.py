@@ -55,6 +55,11 @@ class ProfilerRule(Rule):
         """Looks back when the job is over."""
         return None
 
+    def page(self, title: str) -> str | None:
+        """What it leaves for people when it is through, as one HTML document; None: nothing."""
+        del title
+        return None
+
 
 class SystemRule(ProfilerRule):
     """Takes in every sample, and judges what it has once in each scan interval and at the end.
