@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -52,6 +52,17 @@ class Cloud:
         from gridwatch.aws.state_table import StateTable
 
         return StateTable(self.deployment.state_table, dynamodb=self.session.dynamodb)
+
+    def stores(self) -> Mapping[str, StateStore]:
+        """The memory of every deployment of the account in this region, by its stack's name."""
+        from gridwatch.aws.state_table import StateTable
+        from gridwatch_cli.deployment import Deployment
+
+        found = Deployment.find_all(self.session.cloudformation)
+        return {
+            stack: StateTable(deployment.state_table, dynamodb=self.session.dynamodb)
+            for stack, deployment in found.items()
+        }
 
     def ask(self, sql: str) -> Answer:
         """The answer to a query in SQL, through Athena."""

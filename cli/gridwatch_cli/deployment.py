@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
@@ -12,6 +13,8 @@ class DescribesStacks(Protocol):
     """The part of the CloudFormation client that is needed here."""
 
     def describe_stacks(self, *, StackName: str) -> Any: ...  # noqa: N803  boto3's spelling
+
+    def get_paginator(self, operation_name: str) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,29 @@ class Deployment:
                 f"there is no stack {stack!r} here: deploy it, start `gridwatch local up`, "
                 "or name another with --stack or GRIDWATCH_STACK"
             )
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in found[0].get("Outputs", [])}
-        names = {field.name: _output_key(field.name) for field in fields(cls)}
-        missing = [key for key in names.values() if key not in outputs]
-        if missing:
+        outputs = _outputs(found[0])
+        if missing := _missing(outputs):
             raise CliError(f"stack {stack!r} is no Gridwatch deployment: it has no output {', '.join(missing)}")
-        return cls(**{name: outputs[key] for name, key in names.items()})
+        return cls._of(outputs)
+
+    @classmethod
+    def find_all(cls, cloudformation: DescribesStacks) -> Mapping[str, Deployment]:
+        """Every deployment of the account in this region, by its stack's name."""
+        pages = cloudformation.get_paginator("describe_stacks").paginate()
+        stacks = {stack["StackName"]: _outputs(stack) for page in pages for stack in page["Stacks"]}
+        return {name: cls._of(outputs) for name, outputs in sorted(stacks.items()) if not _missing(outputs)}
+
+    @classmethod
+    def _of(cls, outputs: Mapping[str, str]) -> Deployment:
+        return cls(**{field.name: outputs[_output_key(field.name)] for field in fields(cls)})
+
+
+def _outputs(stack: Mapping[str, Any]) -> Mapping[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _missing(outputs: Mapping[str, str]) -> list[str]:
+    return [key for key in (_output_key(field.name) for field in fields(Deployment)) if key not in outputs]
 
 
 def _output_key(field: str) -> str:

@@ -11,6 +11,7 @@ from gridwatch.failures import NotFoundError, PermanentError, ThrottledError
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.state.records import JobRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.verdicts.decision import NOT_STOPPED_PAUSED
 from gridwatch.verdicts.report import RuleReport
 
 STOPPED_BY = "gridwatch:stopped-by"
@@ -35,7 +36,7 @@ class StopOutcome(StrEnum):
     STOPPED = "the training job is stopped"
     OVER = "already over"
     GONE = "the training job is no longer there"
-    PAUSED = "not stopped: stopping was paused meanwhile"
+    PAUSED = NOT_STOPPED_PAUSED
 
     @property
     def is_ours(self) -> bool:

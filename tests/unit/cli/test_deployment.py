@@ -20,6 +20,9 @@ class CloudFormation:
     def __init__(self, outputs: dict[str, str] | None, error: Exception | None = None) -> None:
         self._outputs, self._error = outputs, error
 
+    def get_paginator(self, operation_name: str) -> Any:
+        raise NotImplementedError(operation_name)
+
     def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803  boto3's spelling
         if self._error:
             raise self._error
@@ -31,6 +34,23 @@ class CloudFormation:
 def test_the_outputs_are_the_deployment() -> None:
     found = Deployment.find(CloudFormation(OUTPUTS), "gridwatch")
     assert (found.experiments_bucket, found.snapshot_queue, found.name_prefix) == ("e", "q", "gridwatch")
+
+
+class Pages(CloudFormation):
+    """Two pages of stacks: one that is ours, one that is not, and ours again."""
+
+    def get_paginator(self, operation_name: str) -> Any:
+        assert operation_name == "describe_stacks"
+        return self
+
+    def paginate(self) -> Any:
+        ours = {**self.describe_stacks(StackName="x")["Stacks"][0]}
+        yield {"Stacks": [{**ours, "StackName": "Research"}, {"StackName": "Bare"}]}
+        yield {"Stacks": [{**ours, "StackName": "Gridwatch"}]}
+
+
+def test_all_deployments_of_an_account_are_found_among_its_stacks() -> None:
+    assert list(Deployment.find_all(Pages(OUTPUTS))) == ["Gridwatch", "Research"]
 
 
 def test_every_missing_output_is_named() -> None:

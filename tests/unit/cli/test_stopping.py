@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,10 +11,14 @@ import typer
 from typer.testing import CliRunner
 
 from gridwatch.state.memory import MemoryStore
+from gridwatch.state.records import StoppingRecord
+from gridwatch.state.store import StateStore
 from gridwatch_cli.context import Cloud
 from gridwatch_cli.experiments import savings_lines
 from gridwatch_cli.stopping import app
 from tests.fakes.clock import START, FakeClock
+from tests.unit.functions.test_reacting import event
+from tests.unit.functions.watching import JOB, World
 
 ARN = "arn:aws:sts::123456789012:assumed-role/admin/ana"
 
@@ -26,6 +31,10 @@ class CloudInMemory(Cloud):
         session: Any = SimpleNamespace(client=lambda service: sts)
         super().__init__(lambda: session, "Gridwatch", FakeClock(), is_named=True)
         self.__dict__["store"] = MemoryStore()
+        self.others: dict[str, MemoryStore] = {}
+
+    def stores(self) -> Mapping[str, StateStore]:
+        return {self.stack: self.store, **self.others}
 
 
 @pytest.fixture
@@ -47,23 +56,49 @@ def run(cloud: CloudInMemory, *words: str) -> str:
 
 
 def test_pause_and_resume_say_who_and_why(cloud: CloudInMemory) -> None:
-    assert run(cloud, "status").strip() == "stopping is on"
+    assert run(cloud, "status").strip() == "Gridwatch: stopping is on"
     run(cloud, "pause", "--reason", "audit week")
     kept = cloud.store.get_stopping()
     assert kept is not None
     assert (kept.paused, kept.reason, kept.at) == (True, "audit week", START)
     assert ARN in kept.by
     shown = run(cloud, "status")
-    assert shown.startswith("stopping is paused since 2026-11-21 09:00:00 UTC, by ")
+    assert shown.startswith("Gridwatch: stopping is paused since 2026-11-21 09:00:00 UTC, by ")
     assert shown.strip().endswith(": audit week")
     run(cloud, "resume")
-    assert run(cloud, "status").startswith("stopping is on since")
+    assert run(cloud, "status").startswith("Gridwatch: stopping is on since")
     assert '"paused": false' in run(cloud, "status", "--json")
 
 
 def test_a_pause_needs_a_reason(cloud: CloudInMemory) -> None:
     with pytest.raises(AssertionError, match="--reason"):
         run(cloud, "pause")
+
+
+def test_one_switch_for_all_deployments_of_an_account(cloud: CloudInMemory) -> None:
+    cloud.others["Research"] = MemoryStore()
+    run(cloud, "pause", "--reason", "audit week", "--account")
+    assert [line.split(" since")[0] for line in run(cloud, "status", "--account").splitlines()] == [
+        "Gridwatch: stopping is paused",
+        "Research: stopping is paused",
+    ]
+    run(cloud, "resume")
+    kept = cloud.others["Research"].get_stopping()
+    assert kept is not None
+    assert kept.paused
+
+
+def test_who_still_runs_because_of_the_pause_is_listed_with_the_command_that_stops_it(cloud: CloudInMemory) -> None:
+    watching = World()
+    watching.store.put_stopping(StoppingRecord(paused=True, by="ana", reason="audit", at=START))
+    watching.react(event())
+    cloud.__dict__["store"] = watching.store
+    shown = run(cloud, "resume")
+    assert f"loss would have stopped {JOB}, which still runs: gridwatch stop blobs --where 'index == 0'" in shown
+    assert f"{JOB}" in run(cloud, "resume")
+    watching.training.finish(JOB)
+    watching.sweep()
+    assert JOB not in run(cloud, "resume")
 
 
 SAVINGS = {"seconds": 5400.0, "cost": 1.5, "currency": "USD"}

@@ -123,5 +123,14 @@ def _restrained(restraint: Restraint) -> Decision | None:
     return None
 
 
+_PAUSED = "stopping is paused"
+NOT_STOPPED_PAUSED = "not stopped: stopping was paused meanwhile"  # the outcome of a stop that a pause overtook
+
+
 def paused_reason(paused: str) -> str:
-    return f"stopping is paused, {paused}"
+    return f"{_PAUSED}, {paused}"
+
+
+def kept_by_pause(reason: str, outcome: str | None) -> bool:
+    """Whether a pause alone kept a reaction from stopping its job."""
+    return reason.startswith(_PAUSED) or outcome == NOT_STOPPED_PAUSED
