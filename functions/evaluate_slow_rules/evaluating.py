@@ -67,6 +67,14 @@ class SlowEvaluator:
         self.teller.tell(job, [News(policy.name, found.status, found.details, finding)])
         return Evaluated(Outcome.CHANGED, found.status, found.details)
 
+    def give_up(self, request: EvaluateSlowRule, reason: str) -> None:
+        """The rule fails unless it has its verdict; while the job runs it is asked for again, so only at the end."""
+        job = self.store.get_job(request.job_name)
+        policy = next((each for each in job.policies if each.name == request.rule_name), None) if job else None
+        if job is None or policy is None or not request.ended or self._has_verdict(job, policy):
+            return
+        self.teller.tell(job, [News(policy.name, RuleStatus.ERROR, reason)])
+
     def _has_verdict(self, job: JobRecord, policy: RulePolicy) -> bool:
         records = self.store.list_rule_evaluations(job.job_name)
         return any(each.rule_name == policy.name and RuleStatus(each.status).is_final for each in records)

@@ -43,8 +43,18 @@ def _evaluated(body: QueuedBody) -> bool:
     except Exception as error:  # the edge: the message comes again, and at last lies among the dead letters
         logger.error("rule could not be evaluated", message_id=body.message_id, exc_info=error)
         metrics.add_metric("SlowRuleFailed", MetricUnit.Count, 1)
+        if body.deliveries >= _settings().max_deliveries:
+            _give_up(body, error)
         return False
     return True
+
+
+def _give_up(body: QueuedBody, reason: Exception) -> None:
+    """Nobody will look at the rule again: people are told that it has no verdict."""
+    try:
+        _evaluator().give_up(slow_rule_request(body.parsed()), f"{type(reason).__name__}: {reason}")
+    except Exception as error:  # the edge: what is no request, or telling fails as well; the dead letter remains
+        logger.error("could not tell of a rule without a verdict", message_id=body.message_id, exc_info=error)
 
 
 def _evaluate(request: EvaluateSlowRule) -> None:
@@ -71,8 +81,13 @@ def _render(source: TensorSource, title: str) -> str:
 
 
 @cache
+def _settings() -> Settings:
+    return read_settings(Settings)
+
+
+@cache
 def _evaluator() -> SlowEvaluator:
-    settings = read_settings(Settings)
+    settings = _settings()
     store = StateTable(settings.state_table)
     function = settings.custom_rule_function
     return SlowEvaluator(

@@ -14,3 +14,4 @@ class Settings:
     event_bus_name: str
     name_prefix: str
     custom_rule_function: str
+    max_deliveries: int  # of a message, before it lies among the dead letters

@@ -13,6 +13,7 @@ from constructs import Construct
 
 from infra.constructs import permissions as may
 from infra.constructs.function import FunctionFactory, FunctionShape
+from infra.constructs.queues import SHAPES
 from infra.constructs.state import State
 from infra.constructs.storage import Storage
 from infra.settings import DeploymentSettings
@@ -71,6 +72,7 @@ class SlowRules(Construct):
                 "event_bus_name": bus.event_bus_name,
                 "name_prefix": settings.name_prefix,
                 "custom_rule_function": custom.function_name if custom else "",
+                "max_deliveries": str(SHAPES["slow"].max_receive_count),
             },
             statements=[
                 may.read_objects(storage.artifacts, "tensors/"),

@@ -288,3 +288,19 @@ def test_the_function_runs_allowed_code_only() -> None:
     assert isinstance(gone, RuleEvaluation)
     assert "NoSuchKey" in gone.details
     assert runner.run(RUN) == "S3 is unwell"
+
+
+def test_a_rule_that_could_not_be_looked_at_to_the_last_is_told_as_failed_once() -> None:
+    world = World(REPORT)
+    world.store.jobs[JOB] = replace(world.store.jobs[JOB], policies=(REPORT,))
+    evaluator = slow(world)
+    evaluator.give_up(EvaluateSlowRule(JOB, "report"), "TransientError: S3 is unwell")
+    assert statuses(world) == {}
+
+    for _ in range(2):
+        evaluator.give_up(EvaluateSlowRule(JOB, "report", ended=True), "TransientError: S3 is unwell")
+
+    assert statuses(world) == {"report": "Error"}
+    assert len(world.bus.events) == 1
+    told = world.bus.events[0]["detail"]["DebugRuleEvaluationStatuses"][0]
+    assert told["StatusDetails"] == "TransientError: S3 is unwell"

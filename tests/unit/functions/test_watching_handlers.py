@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,22 @@ import pytest
 from moto import mock_aws
 
 from gridwatch.aws import clients
-from gridwatch.state.records import JobRecord, TrialRecord, TrialState
+from gridwatch.state.records import JobRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.storage.layout import tensor_prefix
 from tests.tensor_folder import TensorFolder
-from tests.unit.functions.test_handlers import REGION, Account, Context
+from tests.unit.functions.test_handlers import BUCKET, REGION, Account, Context
 from tests.unit.functions.watching import LOSS
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 JOB = "gridwatch-blobs-0a1b2c3d4e-1"
 ARTIFACTS = "artifacts-bucket"
-_SLOW = {"CUSTOM_RULE_INTERVAL_SECONDS": "60", "SLOW_QUEUE_URL": "https://sqs.example/slow"}
+_SLOW = {
+    "CUSTOM_RULE_INTERVAL_SECONDS": "60",
+    "SLOW_QUEUE_URL": "https://sqs.example/slow",
+    "CUSTOM_RULE_FUNCTION": "",
+    "MAX_DELIVERIES": "5",
+}
+
 _TELLING = {
     "CHAT_TOPIC_ARN": "",
     "WEBHOOK_QUEUE_URL": "",
@@ -70,7 +77,12 @@ class Watched(Account):
         self.store.add_trials([trial])
 
     def environment(self) -> dict[str, str]:
-        return super().environment() | {"EVENT_BUS_NAME": "default", "ALERT_TOPIC_ARN": self.topic, **_SLOW, **_TELLING}
+        return super().environment() | {
+            "EVENT_BUS_NAME": "default",
+            "ALERT_TOPIC_ARN": self.topic,
+            **_SLOW,
+            **_TELLING,
+        }
 
     def save_tensors(self) -> dict[str, Any]:
         """Tensors of a job that gets nowhere; returns the event of its last index file."""
@@ -106,6 +118,8 @@ def _forget() -> None:
     """What a fresh Lambda environment does not have yet."""
     import deliver_alert.handler
     import evaluate_rules.handler
+    import evaluate_slow_rules.handler
+    import post_webhook.handler
     import react_to_finding.handler
     import sweep.handler
 
@@ -114,6 +128,8 @@ def _forget() -> None:
         react_to_finding.handler._store, deliver_alert.handler._courier, deliver_alert.handler._gatekeeper,
         deliver_alert.handler._digester, deliver_alert.handler._prices, deliver_alert.handler._queue,
         deliver_alert.handler._store, deliver_alert.handler._settings, sweep.handler._settings, sweep.handler._store,
+        evaluate_slow_rules.handler._settings, evaluate_slow_rules.handler._evaluator, post_webhook.handler._settings,
+        post_webhook.handler._webhook,
     ):  # fmt: skip
         cached.cache_clear()
 
@@ -213,3 +229,78 @@ def test_a_bus_that_takes_nothing_makes_the_message_come_again(
     events = published(monkeypatch)
     assert evaluate(batch(arrived), Context()) == {"batchItemFailures": []}
     assert len(events) == 1
+
+
+def slow_request(policy: RulePolicy, account: Watched, *, deliveries: int = 1) -> dict[str, Any]:
+    job = account.store.get_job(JOB)
+    assert job is not None
+    account.store.put_job(replace(job, policies=(policy,)))
+    event = batch({"type": "EvaluateSlowRule", "job_name": JOB, "rule_name": policy.name, "ended": True})
+    event["Records"][0]["attributes"] = {"ApproximateReceiveCount": str(deliveries)}
+    return event
+
+
+def test_a_slow_rule_that_this_deployment_does_not_run_is_told(
+    account: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evaluate_slow_rules.handler import handler as evaluate
+
+    events = published(monkeypatch)
+    own = RulePolicy(name="own", rule="Slow", source=f"s3://{BUCKET}/code/slow.py")
+    assert evaluate(slow_request(own, account), Context()) == {"batchItemFailures": []}
+    (told,) = events[0]["detail"]["DebugRuleEvaluationStatuses"]
+    assert (told["RuleEvaluationStatus"], "runs no rules" in told["StatusDetails"]) == ("Error", True)
+
+
+def test_the_last_delivery_of_a_slow_rule_that_fails_says_so(account: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    from evaluate_slow_rules.handler import handler as evaluate
+
+    events = published(monkeypatch)
+    account.s3.delete_bucket(Bucket=ARTIFACTS)
+    report = RulePolicy(name="report", rule="CreateXgboostReport")
+    again = {"batchItemFailures": [{"itemIdentifier": "0"}]}
+    assert evaluate(slow_request(report, account, deliveries=4), Context()) == again
+    assert events == []
+    assert evaluate(slow_request(report, account, deliveries=5), Context()) == again
+    (told,) = events[0]["detail"]["DebugRuleEvaluationStatuses"]
+    assert told["RuleEvaluationStatus"] == "Error"
+    assert "bucket does not exist" in told["StatusDetails"]
+
+
+class Webhooks:
+    """A deployment with both webhooks, and the queues of `post_webhook`."""
+
+    def __init__(self, account: Watched, monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+        self.sqs = account.sqs
+        self.queue = self.sqs.create_queue(QueueName="webhooks", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+        self.dead = self.sqs.create_queue(QueueName="webhooks-dead")["QueueUrl"]
+        made = boto3.client("secretsmanager", REGION).create_secret(Name="slack", SecretString=secret)
+        monkeypatch.setenv("SLACK_SECRET_ARN", made["ARN"])
+        monkeypatch.setenv("INCIDENT_SECRET_ARN", "")
+        monkeypatch.setenv("WEBHOOK_QUEUE_URL", self.queue)
+        monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", self.dead)
+
+    def post(self, channel: str) -> dict[str, Any]:
+        from post_webhook.handler import handler
+
+        message = {"type": "PostWebhook", "alert_id": "a", "channel": channel, "payload": "{}"}
+        return handler(batch(message), Context())
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        received = self.sqs.receive_message(QueueUrl=self.dead, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"]) for message in received]
+
+
+def test_a_webhook_that_does_not_answer_is_posted_again(account: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    webhooks = Webhooks(account, monkeypatch, "https://127.0.0.1:9/services/secret")  # nobody listens there
+    assert webhooks.post("slack") == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+    assert webhooks.dead_letters() == []
+
+
+@pytest.mark.parametrize(("channel", "secret"), [("slack", "no address"), ("incident", "https://example.com")])
+def test_what_can_never_be_posted_lies_among_the_dead_letters_at_once(
+    account: Watched, monkeypatch: pytest.MonkeyPatch, channel: str, secret: str
+) -> None:
+    webhooks = Webhooks(account, monkeypatch, secret)
+    assert webhooks.post(channel) == {"batchItemFailures": []}
+    assert [letter["channel"] for letter in webhooks.dead_letters()] == [channel]

@@ -15,6 +15,7 @@ class QueuedBody:
     message_id: str
     text: str
     receipt: str = ""  # by which this delivery of it can be hidden for longer
+    deliveries: int = 1  # how often it was delivered, this time included
 
     def parsed(self) -> Mapping[str, Any]:
         """Raises ValueError when it is no JSON object."""
@@ -29,7 +30,13 @@ def queued_bodies(event: Mapping[str, Any]) -> list[QueuedBody]:
     if "Records" not in event:
         return [QueuedBody("", json.dumps(event))]
     return [
-        QueuedBody(record["messageId"], record["body"], record.get("receiptHandle", "")) for record in event["Records"]
+        QueuedBody(
+            record["messageId"],
+            record["body"],
+            record.get("receiptHandle", ""),
+            int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
+        )
+        for record in event["Records"]
     ]
 
 
