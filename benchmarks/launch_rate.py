@@ -85,6 +85,7 @@ def _ours() -> dict[str, Any]:
             store=store,
             training=SageMakerTraining(boto3.client("sagemaker", endpoint_url=api.endpoint, config=ONCE, **KEYS)),
             alerts=alerts,
+            snapshot_queue=queue,
             limits=LaunchLimits(store=store, alerts=alerts, clock=clock),
             clock=clock,
             bucket=TokenBucket(clock, RATE, BURST),

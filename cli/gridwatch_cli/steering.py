@@ -87,6 +87,7 @@ def _steering(cloud: Cloud) -> Steering:
         store=cloud.store,
         training=SageMakerTraining(cloud.session.client("sagemaker")),
         start_queue=SqsQueue(cloud.deployment.start_queue, cloud.session.sqs),
+        snapshot_queue=SqsQueue(cloud.deployment.snapshot_queue, cloud.session.sqs),
         clock=cloud.clock,
         tell=lambda line: console(stderr=True).print(line, markup=False),
     )

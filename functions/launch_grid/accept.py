@@ -10,7 +10,7 @@ from enum import StrEnum
 from gridwatch.alerts.content import spec_rejected
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.clock import Clock
-from gridwatch.events.messages import StartTrials
+from gridwatch.events.messages import SnapshotExperiment, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.events.spec_upload import SpecUpload
 from gridwatch.failures import NotFoundError, PermanentError
@@ -53,6 +53,7 @@ class Platform:
     bucket: ExperimentBucket
     store: StateStore
     start_queue: MessageQueue
+    snapshot_queue: MessageQueue
     alerts: AlertOutbox
     clock: Clock
 
@@ -122,6 +123,8 @@ def _record(upload: SpecUpload, stored: StoredSpec, plan: Plan, platform: Platfo
     cancelled = sum(_revise(platform.store, trial) for trial in _removed(plan, before, now))
     accepted = Accepted(Outcome.ACCEPTED, plan.experiment, plan.count, recorded, cancelled)
     _answer(upload, plan, accepted, platform)
+    # The tables know the trials from now on, and how the experiment ended, if nothing of this spec is left to train.
+    platform.snapshot_queue.send(SnapshotExperiment(plan.experiment))
     platform.start_queue.send(StartTrials(f"spec {upload.key}"), deduplication_id=f"{upload.key} {upload.version}")
     return accepted
 

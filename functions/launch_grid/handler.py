@@ -105,6 +105,7 @@ def _platform() -> Platform:
         bucket=S3ExperimentBucket(settings.experiments_bucket),
         store=store,
         start_queue=SqsQueue(settings.start_queue_url),
+        snapshot_queue=SqsQueue(settings.snapshot_queue_url),
         alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url)),
         clock=SystemClock(),
     )

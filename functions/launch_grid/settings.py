@@ -13,6 +13,7 @@ class Settings:
     idempotency_table: str
     start_queue_url: str
     alert_queue_url: str
+    snapshot_queue_url: str
     job_role_arn: str
     name_prefix: str
     xgboost_source_uri: str

@@ -10,6 +10,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.table_bucket import S3TableBucket
 from gridwatch.aws.tensor_source import job_source
@@ -78,6 +80,7 @@ def _writer() -> SnapshotWriter:
         store=store,
         open_tensors=open_tensors,
         bucket=S3TableBucket(bucket),
+        alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url)),
     )
 
 

@@ -9,4 +9,5 @@ from dataclasses import dataclass
 class Settings:
     state_table: str
     artifacts_bucket: str
+    alert_queue_url: str
     name_prefix: str

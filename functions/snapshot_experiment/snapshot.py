@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from gridwatch.alerts.digest import is_over
+from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch.state.store import StateStore
@@ -55,18 +57,25 @@ class UnknownExperimentError(NotFoundError):
 class SnapshotWriter:
     """Takes snapshots of experiments out of the store and their jobs' tensors."""
 
-    def __init__(self, store: StateStore, open_tensors: OpenTensors, bucket: TableBucket) -> None:
+    def __init__(self, store: StateStore, open_tensors: OpenTensors, bucket: TableBucket, alerts: AlertOutbox) -> None:
         self._store = store
         self._open_tensors = open_tensors
         self._bucket = bucket
+        self._alerts = alerts
 
     def take(self, experiment: str, stamp: Stamp) -> SnapshotReport:
         """Write all tables of an experiment. Raises UnknownExperimentError; a failure while reading changes nothing."""
         record = self._store.get_experiment(experiment)
         if record is None:
             raise UnknownExperimentError(f"no experiment {experiment!r} is recorded")
-        with tempfile.TemporaryDirectory(prefix="snapshot-") as folder:
-            return self._take(record, stamp, Path(folder))
+        trials = self._store.list_trials(experiment)
+        try:
+            with tempfile.TemporaryDirectory(prefix="snapshot-") as folder:
+                return self._take(record, trials, stamp, Path(folder))
+        finally:
+            # How it ended is told when its tables are there, and also when they cannot be made.
+            if is_over(record, trials):
+                self._alerts.ask_digest(experiment)
 
     def changed_experiments(self) -> Iterable[str]:
         """Experiments that may have changed since their last snapshot read them, the longest waiting first."""
@@ -79,9 +88,11 @@ class SnapshotWriter:
                 waiting.append((changed, record.name))
         return [name for _, name in sorted(waiting)]
 
-    def _take(self, record: ExperimentRecord, stamp: Stamp, folder: Path) -> SnapshotReport:
-        trials = tuple(self._trial_facts(trial) for trial in self._store.list_trials(record.name))
-        curves = _Curves(self._open_tensors, [facts.trial for facts in trials], stamp)
+    def _take(
+        self, record: ExperimentRecord, recorded: Sequence[TrialRecord], stamp: Stamp, folder: Path
+    ) -> SnapshotReport:
+        trials = tuple(self._trial_facts(trial) for trial in recorded)
+        curves = _Curves(self._open_tensors, recorded, stamp)
         counts = {schemas.METRICS.name: write_parquet(schemas.METRICS, curves.rows(), folder / schemas.METRICS.name)}
         facts = ExperimentFacts(record=record, trials=trials, curves=curves.counts)
         for table, its_rows in _tables(facts, stamp):

@@ -51,6 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         store=store,
         training=SageMakerTraining(single_try_client("sagemaker")),
         alerts=alerts,
+        snapshot_queue=SqsQueue(settings.snapshot_queue_url),
         limits=LaunchLimits(store=store, alerts=alerts, clock=clock, prices=_prices, looked_at=_spent),
         clock=clock,
         bucket=_bucket(),

@@ -10,6 +10,7 @@ class Settings:
     state_table: str
     start_queue_url: str
     alert_queue_url: str
+    snapshot_queue_url: str
     artifacts_bucket: str
     experiments_bucket: str
     launch_rate_per_second: float

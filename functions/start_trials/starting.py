@@ -14,6 +14,8 @@ from typing import TypeVar
 from gridwatch.alerts.content import trial_refused
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.clock import Clock
+from gridwatch.events.messages import SnapshotExperiment
+from gridwatch.events.queue import MessageQueue
 from gridwatch.failures import (
     NameTakenError,
     NotFoundError,
@@ -22,7 +24,6 @@ from gridwatch.failures import (
     ThrottledError,
     TransientError,
 )
-from gridwatch.launch.ending import tell_if_over
 from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.observation import observed
 from gridwatch.launch.pacing import TokenBucket
@@ -52,6 +53,7 @@ class Launcher:
     store: StateStore
     training: TrainingService
     alerts: AlertOutbox
+    snapshot_queue: MessageQueue
     clock: Clock
     bucket: TokenBucket
     name_prefix: str
@@ -164,7 +166,7 @@ class Launcher:
         )
         self.limits.failed(experiment, trial, f"{error.code}: {error}")
         self._settle(trial, TrialState.REFUSED, reason=str(error))
-        tell_if_over(trial.experiment, self.store, self.alerts)
+        self.snapshot_queue.send(SnapshotExperiment(trial.experiment))
 
     def _settle(
         self, trial: TrialRecord, state: TrialState, *, reason: str | None = None, job_arn: str | None = None

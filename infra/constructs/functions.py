@@ -91,6 +91,7 @@ class Functions(Construct):
                 "idempotency_table": self._state.idempotency.table_name,
                 "start_queue_url": self._queues["start"].queue_url,
                 "alert_queue_url": self._queues["alerts"].queue_url,
+                "snapshot_queue_url": self._queues["snapshot"].queue_url,
                 "job_role_arn": self._training.role.role_arn,
                 "name_prefix": self._prefix,
                 "xgboost_source_uri": self._training.source.s3_object_url,
@@ -107,7 +108,7 @@ class Functions(Construct):
                 *(may.list_objects(source.bucket, *filter(None, [source.prefix])) for source in self._rule_sources),
                 may.use_state(self._state.table),
                 may.use_idempotency(self._state.idempotency),
-                may.send(self._queues["start"], self._queues["alerts"]),
+                may.send(*(self._queues[name] for name in ("start", "snapshot", "alerts"))),
             ],
             invoked_directly=True,
         )
@@ -121,6 +122,7 @@ class Functions(Construct):
                 "state_table": self._state.table.table_name,
                 "start_queue_url": self._queues["start"].queue_url,
                 "alert_queue_url": self._queues["alerts"].queue_url,
+                "snapshot_queue_url": self._queues["snapshot"].queue_url,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "experiments_bucket": self._storage.experiments.bucket_name,
                 "launch_rate_per_second": f"{self._rate:g}",
@@ -141,7 +143,7 @@ class Functions(Construct):
                 may.pass_to_sagemaker(self._training.role),
                 may.read_objects(self._storage.experiments, "settings/"),  # the deployment's prices, for budgets
                 may.use_state(self._state.table),
-                may.send(self._queues["start"], self._queues["alerts"]),
+                may.send(*(self._queues[name] for name in ("start", "snapshot", "alerts"))),
             ],
         )
         self._reads(function, "start", batch_size=1)
@@ -276,6 +278,7 @@ class Functions(Construct):
             environment={
                 "state_table": self._state.table.table_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
+                "alert_queue_url": self._queues["alerts"].queue_url,
                 "name_prefix": self._prefix,
             },
             statements=[
@@ -284,6 +287,7 @@ class Functions(Construct):
                 may.list_objects(self._storage.artifacts, "tensors/", "tables/"),
                 *self._tensors_elsewhere(),
                 may.use_state(self._state.table),
+                may.send(self._queues["alerts"]),
             ],
         )
         # Jobs that end within some seconds of each other make one snapshot.

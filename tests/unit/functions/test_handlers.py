@@ -165,7 +165,7 @@ def test_from_the_upload_to_the_last_message(account: Account) -> None:
     answer = track({"Records": [{"messageId": "7", "body": json.dumps(news)}]}, Context())
     assert answer == {"batchItemFailures": []}
     assert account.received("evaluate") == [{"type": "EvaluateJob", "job_name": running[0].job_name, "ended": True}]
-    assert account.received("snapshot") == [{"type": "SnapshotExperiment", "experiment": "blobs"}]
+    assert account.received("snapshot") == [{"type": "SnapshotExperiment", "experiment": "blobs"}] * 2  # and accepted
     assert [message["type"] for message in account.received("start.fifo")] == ["StartTrials"]
 
 

@@ -21,8 +21,8 @@ from tests.unit.functions.world import World, example
 def steering(world: World, store: StateStore | None = None) -> Steering:
     told: list[str] = []
     return Steering(
-        store=store or world.store, training=world.training, start_queue=world.start_queue, clock=world.clock,
-        tell=told.append,
+        store=store or world.store, training=world.training, start_queue=world.start_queue,
+        snapshot_queue=world.snapshot_queue, clock=world.clock, tell=told.append,
     )  # fmt: skip
 
 

@@ -55,6 +55,7 @@ class World:
             bucket=self.bucket,
             store=store or self.store,
             start_queue=self.start_queue,
+            snapshot_queue=self.snapshot_queue,
             alerts=self.alerts,
             clock=self.clock,
         )
@@ -76,6 +77,7 @@ class World:
             store=store,
             training=self.training,
             alerts=self.alerts,
+            snapshot_queue=self.snapshot_queue,
             clock=self.clock,
             bucket=TokenBucket(self.clock, self.rate),
             name_prefix=DEPLOYMENT.name_prefix,

@@ -42,6 +42,8 @@ def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with mock_aws():
         clients.client.cache_clear()
         boto3.client("s3").create_bucket(Bucket="artifacts")
+        alerts = boto3.client("sqs").create_queue(QueueName="alerts")
+        monkeypatch.setenv("ALERT_QUEUE_URL", alerts["QueueUrl"])
         boto3.client("dynamodb").create_table(
             TableName="state",
             BillingMode="PAY_PER_REQUEST",

@@ -11,6 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.events.messages import DigestExperiment
 from gridwatch.failures import TransientError
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import JobRecord, ReactionRecord, RuleEvaluationRecord, TrialRecord, TrialState
@@ -19,6 +21,7 @@ from gridwatch.tensors.source import ByteRange
 from snapshot_experiment.batch import BatchRunner
 from snapshot_experiment.requests import Batch
 from snapshot_experiment.snapshot import SnapshotReport, SnapshotWriter, UnknownExperimentError
+from tests.fakes.queues import FakeQueue
 from tests.tensor_folder import MemorySource, TensorFolder
 from tests.unit.tables.facts_of import LOSS_RULE, NOON, STAMP, a_trial, an_experiment
 
@@ -48,7 +51,9 @@ class World:
         self.store, self.bucket, self._folder = MemoryStore(), Bucket(), folder
         self.tensors: dict[str, TensorFolder] = {}
         self.unreachable = False
-        self.writer = SnapshotWriter(self.store, self._open, self.bucket)
+        self.alert_queue = FakeQueue()
+        alerts = AlertOutbox(self.store, self.alert_queue)
+        self.writer = SnapshotWriter(self.store, self._open, self.bucket, alerts)
 
     def add(self, *trials: TrialRecord, updated_at: datetime = NOON) -> None:
         name = trials[0].experiment
@@ -246,3 +251,20 @@ def test_a_tick_takes_what_changed_but_nothing_twice(world: World) -> None:
 def test_a_tick_begins_nothing_that_it_may_not_finish(world: World) -> None:
     world.add(a_trial(0))
     assert _run(world, Batch(everything=["m1"]), time_left=30.0) == ([], [])
+
+
+def test_how_an_experiment_ended_is_told_once_its_tables_are_there(world: World) -> None:
+    done, waits = a_trial(0), a_trial(1, state=TrialState.WAITING, status=None)
+    world.add(done, waits)
+    world.writer.take("blobs", STAMP)
+    assert world.alert_queue.messages == []
+
+    world.store.update_trial(replace(waits, state=TrialState.CANCELLED), expected=waits)
+    world.writer.take("blobs", STAMP)
+    assert world.alert_queue.messages == [DigestExperiment("blobs")]
+    assert world.bucket.puts[-1].startswith("tables/experiments/")
+
+    world.unreachable = True
+    with pytest.raises(TransientError):
+        world.writer.take("blobs", STAMP)
+    assert world.alert_queue.messages == [DigestExperiment("blobs")] * 2

@@ -10,8 +10,8 @@ from gridwatch.events.queue import MessageQueue
 from gridwatch.state.records import AlertRecord
 from gridwatch.state.store import AlertStore
 
-# From the end of the last job to the digest: its rules are evaluated to the end and reacted to within some seconds.
-DIGEST_DELAY_SECONDS = 30
+# From the snapshot of an ended experiment to its digest: the last verdicts come within some seconds of a job's end.
+DIGEST_DELAY_SECONDS = 20
 
 
 class AlertTopic(Protocol):

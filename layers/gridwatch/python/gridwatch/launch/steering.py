@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from gridwatch.clock import Clock
-from gridwatch.events.messages import StartTrials
+from gridwatch.events.messages import SnapshotExperiment, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.failures import NotFoundError, TransientError
 from gridwatch.launch.observation import next_attempt
@@ -37,6 +37,7 @@ class Steering:
     store: StateStore
     training: TrainingService
     start_queue: MessageQueue
+    snapshot_queue: MessageQueue
     clock: Clock
     tell: Callable[[str], None]  # what was done to one trial
 
@@ -62,6 +63,8 @@ class Steering:
                 break
             if left:
                 self.clock.sleep(_LOOK_AGAIN)
+        # Jobs that are stopped tell of their end; of what was cancelled the tables and the digest would not hear.
+        self.snapshot_queue.send(SnapshotExperiment(experiment))
         return StopReport(cancelled, stopped, len(left))
 
     def retry(self, experiment: ExperimentRecord, states: Collection[TrialState]) -> int:

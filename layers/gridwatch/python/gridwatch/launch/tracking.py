@@ -11,7 +11,6 @@ from gridwatch.clock import Clock
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.failures import NotFoundError
-from gridwatch.launch.ending import tell_if_over
 from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.observation import capacity_pause, is_terminal, lacked_capacity, next_attempt, observed
 from gridwatch.launch.ports import JobDescription, TrainingService
@@ -97,4 +96,3 @@ class Tracker:
         self.start_queue.send(StartTrials(f"{job.job_name} is over"), deduplication_id=f"{job.job_name} {news.status}")
         self.evaluate_queue.send(EvaluateJob(job.job_name, ended=True))
         self.snapshot_queue.send(SnapshotExperiment(job.experiment))
-        tell_if_over(job.experiment, self.store, self.alerts)
