@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud.adapter import athena, gateway, lambdas
+from localcloud.adapter.faults import FaultyDoor
 from localcloud.assets import AssetError
 from localcloud.deploy import DeployError, deploy
 from localcloud.guard import Guard
@@ -74,6 +75,7 @@ class RunningCloud:
         lambdas.poll_queues_at_once()
         cache = CodeCache((self._settings.state_dir or self._scratch) / "lambda-code")
         lambdas.improve_workers(cache, self._guard, self._settings.workers_per_function)
+        FaultyDoor(lambdas.kill_worker).install()
 
     def _leave(self, stop: asyncio.Event) -> None:
         stop.set()

@@ -15,6 +15,8 @@ from ministack.services import eventbridge, lambda_svc
 from localcloud.guard import Guard
 from localcloud.lambda_code import CodeCache
 
+_WORKERS: dict[str, Any] = {}  # processes by the name that their requests carry
+
 
 class LambdaInitError(RuntimeError):
     """A function's module could not be imported; the text is what the worker said."""
@@ -48,17 +50,20 @@ def improve_workers(cache: CodeCache, guard: Guard, per_function: int) -> None:
 
         def _spawn(self) -> None:
             layers = [cache.folder(archive) for archive in _layer_archives(self.config)]
-            self._proc = _start_worker(self.config, cache.folder(self.code_zip), layers)
+            name = os.urandom(8).hex()
+            self._proc = _start_worker(self.config, cache.folder(self.code_zip), layers, name)
+            _WORKERS[name] = self._proc
             guard.watch_process(self._proc.pid)
-            threading.Thread(target=self._read_stderr, args=(self._proc,), daemon=True).start()
+            threading.Thread(target=self._read_stderr, args=(self._proc, name), daemon=True).start()
             _await_ready(self._proc)
             self._start_time = time.time()
 
-        def _read_stderr(self, process: Any) -> None:
+        def _read_stderr(self, process: Any, name: str) -> None:
             for line in process.stderr:
                 self._stderr_queue.put(line.rstrip("\n"))
             # Its end of the pipe is closed: it has ended, and its number may go to somebody else.
             guard.forget(process.pid)
+            _WORKERS.pop(name, None)
 
         def _drain_stderr_bounded(self, **_waits: float) -> str:
             # MiniStack waits 50 ms for a function that logs nothing; what comes later goes with the next invocation.
@@ -106,7 +111,14 @@ def _layer_archives(config: Mapping[str, Any]) -> list[bytes]:
     return [archive for archive in archives if archive]
 
 
-def _start_worker(config: Mapping[str, Any], code: Path, layers: Iterable[Path]) -> Any:
+def kill_worker(name: str) -> None:
+    """End a worker in the middle of whatever it does."""
+    process = _WORKERS.get(name)
+    if process is not None:
+        process.kill()
+
+
+def _start_worker(config: Mapping[str, Any], code: Path, layers: Iterable[Path], name: str) -> Any:
     """Start MiniStack's worker script for a function, and tell it what to import."""
     binary, script = lambda_runtime._detect_runtime_binary(config["Runtime"])
     given = dict(config.get("Environment", {}).get("Variables", {}))
@@ -114,7 +126,8 @@ def _start_worker(config: Mapping[str, Any], code: Path, layers: Iterable[Path])
     process = subprocess.Popen(
         [binary, "-c", script],
         cwd=code,
-        env=_worker_environment(config, code, layers) | given,
+        # The SDK says this name with every request, so that a request leads back to its worker.
+        env=_worker_environment(config, code, layers) | {"AWS_SDK_UA_APP_ID": name} | given,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
