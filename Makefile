@@ -103,6 +103,11 @@ test-interop: setup .venvs/interop.stamp ## what smdebug and TensorBoard read of
 test-frameworks: setup .venvs/frameworks.stamp ## the hooks for PyTorch and Keras, in trainings of their own
 	$(BIN)/python -m pytest -q -rs tests/frameworks
 
+.PHONY: test-chaos
+
+test-chaos: setup layers ## the embedded stack while everything goes wrong, minutes a seed (SEEDS="1 2 3")
+	GRIDWATCH_CHAOS_SEEDS="$(or $(SEEDS),1 2 3)" $(BIN)/python -m pytest -q -rs tests/chaos
+
 ## Use ----------------------------------------------------------------------------------------------------------------
 
 demo: setup layers ## the whole loop on this machine: launch, watch, stop, report

@@ -59,6 +59,7 @@ class DeploymentSettings:
     tensor_bucket_arns: tuple[str, ...] = ()
     kms_key_arn: str = ""
     create_kms_key: bool = False
+    evaluate_window_seconds: int = 0
     alert_topic_arn: str = ""
     alert_group_seconds: int = 300
     alert_quiet_hours: str = ""
@@ -155,6 +156,7 @@ def _problems(settings: DeploymentSettings) -> list[str]:
         "query_scan_limit_gb": (settings.query_scan_limit_gb >= 1, "at least 1"),
         "custom_rule_seconds": (1 <= settings.custom_rule_seconds <= 120, "from 1 to 120"),
         "custom_rule_interval_seconds": (settings.custom_rule_interval_seconds >= 1, "at least 1"),
+        "evaluate_window_seconds": (0 <= settings.evaluate_window_seconds <= 300, "0 to 300: Lambda waits no longer"),
         "alert_group_seconds": (0 <= settings.alert_group_seconds <= 900, "0 to 900: SQS keeps nothing back longer"),
         "alert_quiet_hours": (_is_quiet(settings.alert_quiet_hours), "HH:MM-HH:MM, such as 22:00-07:00, or empty"),
         "alert_time_zone": (_is_zone(settings.alert_time_zone), "a time zone's name, such as Europe/Berlin"),

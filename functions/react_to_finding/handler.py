@@ -87,6 +87,7 @@ def _reactor(context: LambdaContext) -> Reactor:
         training=SageMakerTraining(client("sagemaker")),
         alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url, client("sqs"))),
         clock=SystemClock(),
+        name_prefix=settings.name_prefix,
         artifacts_bucket=settings.artifacts_bucket,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
         jitter=lambda longest: random.uniform(0, longest),  # noqa: S311 - spreads calls, guards nothing

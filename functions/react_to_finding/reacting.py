@@ -76,6 +76,7 @@ class Reactor:
     training: TrainingService
     alerts: AlertOutbox
     clock: Clock
+    name_prefix: str
     artifacts_bucket: str
     seconds_left: Callable[[], float]
     jitter: Callable[[float], float]
@@ -217,6 +218,7 @@ class Reactor:
             store=self.store,
             training=self.training,
             clock=self.clock,
+            name_prefix=self.name_prefix,
             seconds_left=self.seconds_left,
             jitter=self.jitter,
         )

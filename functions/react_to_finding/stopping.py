@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from gridwatch.clock import Clock
 from gridwatch.failures import NotFoundError, PermanentError, ThrottledError
+from gridwatch.grid.names import trial_entity
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.state.records import JobRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
@@ -51,6 +52,7 @@ class Stopper:
     store: StateStore
     training: TrainingService
     clock: Clock
+    name_prefix: str
     seconds_left: Callable[[], float]
     jitter: Callable[[float], float]
 
@@ -62,6 +64,8 @@ class Stopper:
             self._mark_trial(job, f"stopped by {by}")
             if description is not None:
                 self._tag(description.arn, {STOPPED_BY: by[:256]})
+                if not job.watched:
+                    self._tag(self._trial_arn(description.arn, job), {STOPPED_BY: by[:256]})
         return outcome
 
     def paused(self) -> str | None:
@@ -104,9 +108,15 @@ class Stopper:
             return
         raise ConflictError(f"the trial of {job.job_name} is written to all the time")
 
+    def _trial_arn(self, job_arn: str, job: JobRecord) -> str:
+        """Of SageMaker's own trial entity, which lies where the job does."""
+        entity = trial_entity(self.name_prefix, job.experiment, job.trial_id)
+        return f"{job_arn.rpartition(':')[0]}:experiment-trial/{entity}"
+
     def _tag(self, arn: str, tags: Mapping[str, str]) -> None:
         try:
             self.training.tag_job(arn, tags)
         except PermanentError:
-            # 50 tags are taken, or the job is gone: the trial's record says the same, and people must still be told.
+            # 50 tags are taken, the job is gone, or SageMaker does not track the trial: our record says the same,
+            # and people must still be told.
             return

@@ -197,7 +197,7 @@ class Functions(Construct):
             ],
         )
         # Many index files of one job arrive together: what lies in the queue already is taken in one call.
-        self._reads(function, "evaluate", batch_size=10)
+        self._reads(function, "evaluate", batch_size=10, window_seconds=self._settings.evaluate_window_seconds)
 
     def _react_to_finding(self) -> None:
         function = self._factory.create(
@@ -213,6 +213,7 @@ class Functions(Construct):
             statements=[
                 may.training_jobs(_REACTING, self._prefix),
                 may.watched_jobs(_REACTING),
+                may.tag_trials(self._prefix),  # where people look for the trial as well
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
                 may.use_state(self._state.table),
                 may.send(self._queues["alerts"]),

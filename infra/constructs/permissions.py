@@ -98,6 +98,10 @@ def experiments(name_prefix: str) -> iam.PolicyStatement:
     )
 
 
+def tag_trials(name_prefix: str) -> iam.PolicyStatement:
+    return allow(["sagemaker:AddTags"], [sagemaker_arn("experiment-trial", f"{name_prefix}-*")])
+
+
 def pass_to_sagemaker(role: iam.IRole) -> iam.PolicyStatement:
     return allow(
         ["iam:PassRole"],

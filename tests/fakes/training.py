@@ -13,6 +13,7 @@ from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.ports import JobDescription
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/"
+TRIAL_ARN = "arn:aws:sagemaker:eu-west-1:123456789012:experiment-trial/"
 
 
 class FakeTraining:
@@ -93,6 +94,8 @@ class FakeTraining:
         return {job.job_name: job.status for job in jobs if job.status == "InProgress"}
 
     def tag_job(self, arn: str, tags: Mapping[str, str]) -> None:
+        if arn not in self.tags:
+            raise NotFoundError(f"Resource {arn} does not exist.", code="ResourceNotFound")
         self.tags[arn].update(tags)
 
     def stop_job(self, job_name: str) -> bool:
@@ -115,3 +118,4 @@ class FakeTraining:
         if trial not in mine and len(mine) >= self.trial_limit:
             raise NotYetError("300 trials per experiment", code="ResourceLimitExceeded")
         self.trials.add((experiment, trial))
+        self.tags.setdefault(TRIAL_ARN + trial, {})

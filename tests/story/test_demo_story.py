@@ -39,6 +39,7 @@ def test_the_demos_story(deployed: Deployed, mailbox: Mailbox, blobs: Dataset, e
     for word in ("LossNotDecreasing", failing["TrainingJobName"]):
         assert word in mail["Message"]
 
+    _the_stop_is_marked_where_people_look(deployed, failing)
     _each_trial_was_trained_exactly_once(deployed, grid)
     _the_leaderboard_is_what_the_jobs_logged(deployed, grid)
     _the_finding_is_in_the_tables(deployed, failing)
@@ -47,6 +48,16 @@ def test_the_demos_story(deployed: Deployed, mailbox: Mailbox, blobs: Dataset, e
     assert "8 completed" in ended["Subject"]
     assert len(_of_kind(mailbox, "rule_issue")) == 1, "one alert, told once"
     assert {_kind(mail) for mail in mailbox.about("")} == {"rule_issue", "experiment_ended"}
+
+
+def _the_stop_is_marked_where_people_look(deployed: Deployed, job: dict[str, Any]) -> None:
+    """On the job and on SageMaker's own trial."""
+    arn = job["TrainingJobArn"]
+    trial = f"{arn.rpartition(':')[0]}:experiment-trial/{job['ExperimentConfig']['TrialName']}"
+    for resource in (arn, trial):
+        tags = deployed.client("sagemaker").list_tags(ResourceArn=resource)["Tags"]
+        marks = [tag["Value"] for tag in tags if tag["Key"] == "gridwatch:stopped-by"]
+        assert [mark.partition("@")[0] for mark in marks] == ["LossNotDecreasing"], resource
 
 
 def _of_kind(mailbox: Mailbox, kind: str, word: str = "") -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.template.synthesized import Synthesized
 
 FOURTEEN_DAYS = 14 * 24 * 3600
@@ -74,6 +76,22 @@ def test_every_queue_that_is_read_gives_up_into_its_dead_letter_queue(synthesize
         assert dead_letters.get("FifoQueue") == queue.get("FifoQueue")
         # A message must stay hidden while a function still works on it, or it is worked on twice.
         assert queue["VisibilityTimeout"] > timeouts[mapping["FunctionName"]]
+
+
+def test_tensors_wait_for_a_window_only_where_the_deployment_wants_it(
+    synthesized: Synthesized, synthesize: Callable[..., Synthesized]
+) -> None:
+    def windows(found: Synthesized) -> dict[str, int | None]:
+        mappings = found.of_type("AWS::Lambda::EventSourceMapping").values()
+        return {
+            found.of_type("AWS::SQS::Queue")[queue_of(mapping["EventSourceArn"])]["QueueName"]: mapping.get(
+                "MaximumBatchingWindowInSeconds"
+            )
+            for mapping in mappings
+        }
+
+    assert windows(synthesized)["gridwatch-evaluate"] is None
+    assert windows(synthesize(evaluate_window_seconds=20))["gridwatch-evaluate"] == 20
 
 
 def test_no_two_functions_share_a_queue_to_read(synthesized: Synthesized) -> None:

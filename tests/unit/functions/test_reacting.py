@@ -18,7 +18,7 @@ from gridwatch.verdicts.decision import Response
 from react_to_finding.reacting import IN_OTHER_HANDS
 from react_to_finding.stopping import STOPPED_BY
 from tests.fakes.fuse import Fuse
-from tests.fakes.training import ARN
+from tests.fakes.training import ARN, TRIAL_ARN
 from tests.unit.functions.watching import FINITE, JOB, LOSS, World, at_every_call
 
 FINDING = {"rule": "LossNotDecreasing", "step": 24, "mode": "GLOBAL", "tensor": "loss", "observed": 0.0,
@@ -45,6 +45,14 @@ def managed(*statuses: dict[str, Any]) -> dict[str, Any]:
     """The same from SageMaker's own Debugger."""
     change = event(*statuses)
     return change | {"source": "aws.sagemaker", "detail-type": "SageMaker Training Job State Change"}
+
+
+def test_the_stop_is_marked_on_sagemakers_trial_as_well() -> None:
+    world = World()
+    trial = "gridwatch-blobs-0a1b2c3d4e"
+    world.training.ensure_trial("gridwatch-blobs", trial)
+    world.react(event())
+    assert world.training.tags[TRIAL_ARN + trial] == {STOPPED_BY: "loss@24"}
 
 
 def test_an_issue_stops_the_job_marks_it_everywhere_and_is_told() -> None:

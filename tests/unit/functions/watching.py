@@ -123,6 +123,7 @@ class World:
             training=fuse.guard(self.training),
             alerts=AlertOutbox(store, fuse.guard(self.alert_queue)),
             clock=self.clock,
+            name_prefix="gridwatch",
             artifacts_bucket="artifacts",
             seconds_left=lambda: self.invocation_seconds - (self.clock.now() - began).total_seconds(),
             jitter=lambda longest: longest / 2,
