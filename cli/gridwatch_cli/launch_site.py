@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from gridwatch.failures import PermanentError
 
 if TYPE_CHECKING:
+    from gridwatch.launch.deployment import Deployment
     from gridwatch.launch.ports import ExperimentBucket
-    from gridwatch.launch.template import Deployment
     from gridwatch.spec.parse import ParsedSpec
     from gridwatch_cli.context import Cloud
 
@@ -49,7 +49,7 @@ class Nowhere:
 
     @classmethod
     def create(cls, region: str) -> Nowhere:
-        from gridwatch.launch.template import Deployment
+        from gridwatch.launch.deployment import Deployment
 
         return cls(
             Deployment(
@@ -76,7 +76,7 @@ class Deployed:
 
     @property
     def deployment(self) -> Deployment:
-        from gridwatch.launch.template import Deployment
+        from gridwatch.launch.deployment import Deployment
 
         found = self._cloud.deployment
         return Deployment(

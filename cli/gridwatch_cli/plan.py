@@ -17,8 +17,8 @@ from gridwatch_cli.output import console, print_json, table
 from gridwatch_cli.submit import read_file
 
 if TYPE_CHECKING:
+    from gridwatch.launch.deployment import Deployment
     from gridwatch.launch.plan import Plan
-    from gridwatch.launch.template import Deployment
     from gridwatch.state.records import RulePolicy
 
 # pydantic takes a while to import: only commands that read specs pay for it.

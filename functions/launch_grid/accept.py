@@ -14,10 +14,10 @@ from gridwatch.events.messages import SnapshotExperiment, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.events.spec_upload import SpecUpload
 from gridwatch.failures import NotFoundError, PermanentError
+from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.plan import Plan, PlannedTrial, make_plan, waiting_trial
 from gridwatch.launch.ports import ExperimentBucket, StoredSpec
-from gridwatch.launch.template import Deployment
 from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.parse import ParsedSpec, normalized, parse_spec
 from gridwatch.spec.problems import Problem, SpecError, shown

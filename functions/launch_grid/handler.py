@@ -21,7 +21,7 @@ from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
 from gridwatch.clock import SystemClock
 from gridwatch.events.spec_upload import SpecUpload, spec_upload, unwrapped
-from gridwatch.launch.template import Deployment
+from gridwatch.launch.deployment import Deployment
 from gridwatch.settings import read_settings
 from launch_grid.accept import Accepted, Outcome, Platform, accept
 from launch_grid.settings import Settings

@@ -16,9 +16,9 @@ import boto3
 import numpy as np
 import pytest
 
+from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.plan import make_plan, waiting_trial
 from gridwatch.launch.request import training_request
-from gridwatch.launch.template import Deployment
 from gridwatch.spec.parse import parse_spec
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import LocalSource

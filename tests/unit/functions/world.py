@@ -6,9 +6,9 @@ from pathlib import Path
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.events.spec_upload import SpecUpload
+from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.pacing import TokenBucket
-from gridwatch.launch.template import Deployment
 from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import TrialRecord, TrialState

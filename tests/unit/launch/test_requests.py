@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from gridwatch.clock import SystemClock
+from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.images import ACCOUNTS, UnknownRegionError, xgboost_image
 from gridwatch.launch.plan import Plan, make_plan, waiting_trial
 from gridwatch.launch.request import training_request
-from gridwatch.launch.template import Deployment
 from tests.unit.functions.world import DEPLOYMENT
 from tests.unit.launch.service_model import faults
 from tests.unit.spec.specs import EXAMPLES, blobs, parsed

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from gridwatch.spec.model import Collection, ExperimentSpec, Limits, Objective, Resources, RuleUse
+from gridwatch.spec.model import ExperimentSpec, Limits, Objective, RuleUse
+from gridwatch.spec.parts.compute import Resources
+from gridwatch.spec.parts.debugger import Collection
 from tests.unit.functions.world import DEPLOYMENT
 from tests.unit.launch.service_model import faults
 from tests.unit.launch.test_requests import planned, requests

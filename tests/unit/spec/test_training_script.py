@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gridwatch.spec.checks import CONTENT_TYPES
+from gridwatch.spec.checks.data import CONTENT_TYPES
 from gridwatch.spec.xgboost_parameters import (
     CONTAINER_METRICS,
     IGNORED,

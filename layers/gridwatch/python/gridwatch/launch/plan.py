@@ -11,8 +11,9 @@ from typing import Any
 from gridwatch.grid.identity import TrialInputs, data_digest, trial_id
 from gridwatch.grid.names import job_name
 from gridwatch.grid.points import points
+from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.refusals import refusals, resolved
-from gridwatch.launch.template import Deployment, build_template
+from gridwatch.launch.template import build_template
 from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parse import ParsedSpec, policies_of

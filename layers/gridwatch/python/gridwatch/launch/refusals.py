@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gridwatch.launch.template import Deployment
+from gridwatch.launch.deployment import Deployment
 from gridwatch.spec.problems import Path, Problem, enumerated, shown
 from gridwatch.spec.rule_source import is_allowed, source_uri
 from gridwatch.state.records import RulePolicy

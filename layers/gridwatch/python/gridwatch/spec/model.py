@@ -4,34 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field
 
-from gridwatch.spec.values import GridValue, Moment, RuleParameter, Scalar, Seconds, StaticValue
+from gridwatch.spec.parts.algorithm import Algorithm
+from gridwatch.spec.parts.compute import Resources
+from gridwatch.spec.parts.data import Channel
+from gridwatch.spec.parts.debugger import Collection
+from gridwatch.spec.parts.section import (
+    ChannelName,
+    ClassName,
+    CollectionName,
+    ExperimentName,
+    HyperparameterName,
+    RuleName,
+    Section,
+    TagKey,
+    TagValue,
+)
+from gridwatch.spec.values import GridValue, Moment, RuleParameter, Scalar, StaticValue
 
 EXPRESSION = "Expression"  # the rule that `when` stands for
 MAX_TRIALS = 10_000  # a spec may raise its limit up to here
 
-# SageMaker's ExperimentEntityName; 64 characters leave room for the prefix and the trial's identity.
-ExperimentName = Annotated[
-    str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", min_length=1, max_length=64)
-]
-ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", min_length=1, max_length=64)]
-CollectionName = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=256)]
-HyperparameterName = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=256)]
-RuleName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", min_length=1, max_length=64)]
-ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
-# API reference, Tag: letters, numbers, spaces and _ . : / = + - @.
-TagValue = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+@-]*$", max_length=256)]
-TagKey = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+@-]+$", min_length=1, max_length=128)]
-Reduction = Literal["min", "max", "median", "mean", "std", "variance", "sum", "prod", "l1", "l2",
-                    "abs_min", "abs_max", "abs_median", "abs_mean", "abs_std", "abs_variance", "abs_sum", "abs_prod",
-                    "abs_l1", "abs_l2"]  # fmt: skip
 Mode = Literal["live", "shadow"]
-
-
-class Section(BaseModel):
-    # Strict: "3" is no number and 1 no truth; a spec means what it says.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Hypothesis(Section):
@@ -50,46 +45,6 @@ class Objective(Section):
         str, Field(min_length=1, max_length=255, description="as the training job reports it, such as validation-error")
     ]
     direction: Annotated[Literal["minimize", "maximize"], Field(description="which way is better")]
-
-
-class Algorithm(Section):
-    """What trains."""
-
-    name: Annotated[Literal["xgboost"], Field(description="SageMaker's XGBoost")]
-    version: Annotated[str, Field(max_length=16, description="of AWS's image, such as 3.2-0")]
-
-
-class Channel(Section):
-    """One input of the training job."""
-
-    uri: Annotated[
-        str,
-        Field(
-            min_length=1, max_length=1_024, description="s3://bucket/prefix, or below data/ of the experiments bucket"
-        ),
-    ]
-    content_type: Annotated[str, Field(min_length=1, max_length=256, description="such as text/csv")]
-
-
-class Resources(Section):
-    """The machines of one training job."""
-
-    instance_type: Annotated[str, Field(max_length=32, description="such as ml.m5.large")] = "ml.m5.large"
-    instance_count: Annotated[int, Field(ge=1, le=100)] = 1
-    volume_gb: Annotated[int, Field(ge=1, le=16_384, description="storage of each instance")] = 10
-    max_runtime: Annotated[Seconds, Field(description="of one job; SageMaker stops it then")] = 86_400
-
-
-class Collection(Section):
-    """What of one tensor collection is saved, in the terms of Debugger's CollectionConfiguration."""
-
-    save_interval: Annotated[int | None, Field(ge=1, description="save every so many steps")] = None
-    save_steps: Annotated[list[Annotated[int, Field(ge=0)]] | None, Field(min_length=1, max_length=40)] = None
-    start_step: Annotated[int | None, Field(ge=0)] = None
-    end_step: Annotated[int | None, Field(ge=1)] = None
-    include_regex: Annotated[str | None, Field(min_length=1, max_length=256, description="tensors, by name")] = None
-    reductions: Annotated[list[Reduction] | None, Field(min_length=1, description="save these of each tensor")] = None
-    save_raw_tensor: Annotated[bool | None, Field(description="beside reductions, the tensor whole")] = None
 
 
 class RuleUse(Section):

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gridwatch.spec.checks import check, warn
+from gridwatch.spec.checks.whole import check, warn
 from gridwatch.spec.explain import problems_of
 from gridwatch.spec.model import ExperimentSpec, Mode, RuleUse
 from gridwatch.spec.problems import Problem, SpecError

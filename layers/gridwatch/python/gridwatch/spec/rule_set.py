@@ -10,8 +10,9 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, ValidationError
 
 from gridwatch.spec.explain import problems_of
-from gridwatch.spec.model import Mode, Objective, RuleUse, Section
+from gridwatch.spec.model import Mode, Objective, RuleUse
 from gridwatch.spec.parse import policy_of
+from gridwatch.spec.parts.section import Section
 from gridwatch.spec.problems import Problem, SpecError
 from gridwatch.spec.reading import Document, read_document
 from gridwatch.spec.rule_checks import check_rules

@@ -1,0 +1,19 @@
+"""What of a deployment goes into the requests of its training jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What of the platform goes into every request."""
+
+    region: str
+    name_prefix: str
+    experiments_bucket: str
+    artifacts_bucket: str
+    job_role_arn: str
+    xgboost_source_uri: str
+    custom_rule_sources: tuple[str, ...] = ()  # S3 prefixes whose code may run as a rule; none: no such code runs
+    is_known: bool = True  # False: placeholders stand here, and nothing is refused because of them

@@ -1,0 +1,23 @@
+"""What must hold of what is saved for the rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gridwatch.spec.model import ExperimentSpec
+from gridwatch.spec.problems import Problem, shown
+
+
+def check_debugger(spec: ExperimentSpec) -> Iterator[Problem]:
+    for name, collection in spec.collect.items():
+        if collection.end_step is not None and collection.end_step <= (collection.start_step or 0):
+            path = ("collect", name, "end_step")
+            allowed = f"more than start_step, which is {collection.start_step or 0}"
+            yield Problem(path=path, message="is too small", found=str(collection.end_step), allowed=allowed)
+        try:
+            re.compile(collection.include_regex or "")
+        except re.error as error:
+            path = ("collect", name, "include_regex")
+            message = f"is not a regular expression: {error}"
+            yield Problem(path=path, message=message, found=shown(collection.include_regex))

@@ -1,0 +1,59 @@
+"""All that must hold between a spec's fields, and between the spec, what trains, the rules and SageMaker's limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gridwatch.spec.checks.compute import check_compute
+from gridwatch.spec.checks.data import check_data
+from gridwatch.spec.checks.debugger import check_debugger
+from gridwatch.spec.checks.search import check_search
+from gridwatch.spec.checks.xgboost import check_xgboost, warn_of_xgboost
+from gridwatch.spec.model import ExperimentSpec
+from gridwatch.spec.problems import Problem, shown
+from gridwatch.spec.rule_checks import check_rules
+
+_OWN_TAGS = ("gridwatch:", "aws:")
+
+
+def check(spec: ExperimentSpec) -> Iterator[Problem]:
+    """Every problem of a spec whose single fields are right."""
+    yield from check_search(spec)
+    yield from check_xgboost(spec)
+    yield from check_data(spec)
+    yield from check_debugger(spec)
+    yield from check_rules(spec.rules)
+    yield from _tags(spec)
+    yield from check_compute(spec)
+    yield from _hypothesis(spec)
+
+
+def warn(spec: ExperimentSpec) -> Iterator[Problem]:
+    """What is allowed but hardly meant."""
+    yield from warn_of_xgboost(spec)
+    if not spec.collect and any(use.source for use in spec.rules):
+        message = "what a rule of your own looks at is not known beforehand, and no collection is asked for"
+        yield Problem(path=("rules",), message=message, advice="name its collections under collect")
+
+
+def _tags(spec: ExperimentSpec) -> Iterator[Problem]:
+    people = {"owner": spec.owner, "team": spec.team}
+    for key in spec.tags:
+        if key.lower().startswith(_OWN_TAGS):
+            allowed = f"keys that do not begin with {' or '.join(_OWN_TAGS)}"
+            yield Problem(path=("tags", key), message="the key is reserved", allowed=allowed)
+        elif people.get(key):
+            yield Problem(path=("tags", key), message=f"the field {key} makes this tag", advice="keep one of the two")
+
+
+def _hypothesis(spec: ExperimentSpec) -> Iterator[Problem]:
+    if spec.hypothesis is None or spec.hypothesis.expression is None:
+        return
+    import cel  # noqa: PLC0415 - only the specs that have an expression pay for the compiler
+
+    try:
+        cel.compile(spec.hypothesis.expression)
+    except Exception as error:  # noqa: BLE001 - the library has no base class for its errors
+        path = ("hypothesis", "expression")
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        yield Problem(path=path, message=f"is not a CEL expression: {first}", found=shown(spec.hypothesis.expression))

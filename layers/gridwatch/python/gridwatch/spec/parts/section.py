@@ -1,0 +1,25 @@
+"""What every section of a spec is, and the names that occur in several."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+# SageMaker's ExperimentEntityName; 64 characters leave room for the prefix and the trial's identity.
+ExperimentName = Annotated[
+    str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", min_length=1, max_length=64)
+]
+ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", min_length=1, max_length=64)]
+CollectionName = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=256)]
+HyperparameterName = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=256)]
+RuleName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", min_length=1, max_length=64)]
+ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+# API reference, Tag: letters, numbers, spaces and _ . : / = + - @.
+TagValue = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+@-]*$", max_length=256)]
+TagKey = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+@-]+$", min_length=1, max_length=128)]
+
+
+class Section(BaseModel):
+    # Strict: "3" is no number and 1 no truth; a spec means what it says.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
