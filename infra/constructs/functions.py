@@ -116,8 +116,9 @@ class Functions(Construct):
     def _start_trials(self) -> None:
         function = self._factory.create(
             "start_trials",
-            # It paces itself: nearly all of its time is waiting for the next call that SageMaker allows.
-            FunctionShape(timeout_seconds=900),
+            # It paces itself: nearly all of its time is waiting for the next call that SageMaker allows. Short all the
+            # same: a launcher that dies keeps the next one out until its message shows again.
+            FunctionShape(timeout_seconds=90),
             environment={
                 "state_table": self._state.table.table_name,
                 "start_queue_url": self._queues["start"].queue_url,

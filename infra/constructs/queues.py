@@ -28,7 +28,7 @@ class QueueShape:
 
 SHAPES = {
     # One message group, so one call at a time. Not six timeouts: a call that dies blocks launching for as long.
-    "start": QueueShape(visibility_seconds=960, max_receive_count=5, fifo=True),
+    "start": QueueShape(visibility_seconds=100, max_receive_count=5, fifo=True),
     "track": QueueShape(visibility_seconds=180, max_receive_count=10),
     "evaluate": QueueShape(visibility_seconds=360, max_receive_count=5),
     "slow": QueueShape(visibility_seconds=1080, max_receive_count=5),

@@ -6,7 +6,7 @@ import json
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from localcloud.deploy import deploy
 from tests.story.deployed import Deployed
 
 # In the place of XGBoost's container: a process that waits, and ends when it is asked to.
-_IMAGE = {"image": "*/sagemaker-xgboost:*", "kind": "training", "command": ["/bin/sleep", "3600"]}
+WAITING = ("/bin/sleep", "3600")
 METRIC = "train-error"
 
 
@@ -67,7 +67,7 @@ class FaultyCloud:
         """A grid through the whole stack; the names of its jobs by their place in the grid, when all of them train."""
         for channel in ("train", "validation"):
             self.deployed.put(f"data/{channel}.csv", "1,2\n0,1\n")
-        self.deployed.put(f"experiments/{name}.json", json.dumps(_spec(name, jobs, rules)))
+        self.deployed.put(f"experiments/{name}.json", json.dumps(grid_spec(name, jobs, rules)))
 
         def training() -> list[str] | None:
             trials = self.store.list_trials(name)
@@ -97,13 +97,17 @@ class FaultyCloud:
 
 
 @contextmanager
-def faulty_cloud(*options: str, settings: Mapping[str, Any] | None = None) -> Iterator[FaultyCloud]:
-    """The stack of this checkout in an embedded cloud of its own; `options` are the cloud's."""
+def faulty_cloud(
+    *options: str, job: Sequence[str] = WAITING, settings: Mapping[str, Any] | None = None
+) -> Iterator[FaultyCloud]:
+    """The stack of this checkout in an embedded cloud of its own; `options` are the cloud's, `job` is what trains."""
     from infra.app import create_app
 
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images.json"
-        images.write_text(json.dumps({"images": [_IMAGE]}))
+        images.write_text(
+            json.dumps({"images": [{"image": "*/sagemaker-xgboost:*", "kind": "training", "command": job}]})
+        )
         create_app({"launch_rate_per_second": 100, **(settings or {})}, outdir=f"{folder}/cdk.out").synth()
         with LocalCloud.start(images=images, options=("--stop-grace", "1", *options)) as cloud:
             outputs = deploy(Path(folder) / "cdk.out", cloud.endpoint, region=cloud.region)
@@ -112,7 +116,8 @@ def faulty_cloud(*options: str, settings: Mapping[str, Any] | None = None) -> It
             yield FaultyCloud(Deployed(session, cloud.endpoint, outputs), cloud.endpoint)
 
 
-def _spec(name: str, jobs: int, rules: list[dict[str, Any]]) -> dict[str, Any]:
+def grid_spec(name: str, jobs: int, rules: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """So many points that differ in their seed, all of which may run at once."""
     return {
         "name": name,
         "objective": {"metric": "validation-error", "direction": "minimize"},
@@ -120,6 +125,6 @@ def _spec(name: str, jobs: int, rules: list[dict[str, Any]]) -> dict[str, Any]:
         "data": {name: {"uri": f"{name}.csv", "content_type": "text/csv"} for name in ("train", "validation")},
         "hyperparameters": {"objective": "binary:logistic", "eval_metric": "error", "num_round": 1000},
         "grid": {"seed": list(range(jobs))},
-        "rules": rules,
+        "rules": list(rules),
         "limits": {"parallel_jobs": jobs},
     }

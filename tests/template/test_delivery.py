@@ -107,6 +107,7 @@ def test_launching_is_one_at_a_time(synthesized: Synthesized) -> None:
         if queue["QueueName"] == "gridwatch-start.fifo"
     ]
     assert start["FifoQueue"] is True
+    assert start["VisibilityTimeout"] <= 120, "a launcher that dies keeps the next one out for as long"
     groups = {
         target["SqsParameters"]["MessageGroupId"]
         for _, rule in synthesized.rules()
