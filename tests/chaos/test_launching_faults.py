@@ -1,7 +1,7 @@
 """Launching in the embedded cloud under a tight quota while SageMaker throttles, calls fail and launchers die.
 
-However it comes: every point of the grid becomes one training job, or as many attempts as lacked capacity; none is lost,
-none is trained twice, and never more of them run than the quota lets.
+However it comes: every point of the grid becomes one training job; none is lost, none is trained twice, and never do
+more of them run than the quota lets.
 """
 
 from __future__ import annotations
