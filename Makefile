@@ -82,13 +82,13 @@ format: setup ## let ruff rewrite the code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 test: setup layers ## set everything up and run the tests
-	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal tests
+	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal tests --ignore=tests/browser
 
-# Suites that need environments of their own (test-image, test-interop, test-frameworks) follow here.
+# Suites that need environments of their own (test-image, test-interop, test-frameworks) or a browser follow here.
 
 # What a machine cannot hold is skipped with its reason.
 
-.PHONY: test-image test-interop test-frameworks
+.PHONY: test-image test-interop test-frameworks test-browser
 
 .venvs/%.stamp: requirements/%.txt scripts/peer_environment.py scripts/find_python.py | $(VENV)/.stamp
 	$(BIN)/python -m scripts.peer_environment $*
@@ -107,6 +107,9 @@ test-frameworks: setup .venvs/frameworks.stamp ## the hooks for PyTorch and Kera
 
 test-chaos: setup layers ## the embedded stack while everything goes wrong, minutes a seed (SEEDS="1 2 3")
 	GRIDWATCH_CHAOS_SEEDS="$(or $(SEEDS),1 2 3)" $(BIN)/python -m pytest -q -rs tests/chaos
+
+test-browser: setup ## the reports in a real browser (Chromium); pictures in light and dark in .gridwatch/screenshots
+	$(BIN)/python -m pytest -q -rs tests/browser
 
 ## Use ----------------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""`gridwatch report`: a page about one job, from its tensors or from its profile."""
+"""`gridwatch report`: one page about an experiment, or about one job from its tensors or its profile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gridwatch_cli.output import console
 if TYPE_CHECKING:
     from gridwatch.tensors.source import TensorSource
 
-# numpy and matplotlib are slow to import: only this command pays for them.
+# numpy, matplotlib and duckdb are slow to import: only this command pays for them.
 # ruff: noqa: PLC0415
 
 _PROFILE = "profiler-output"
@@ -22,21 +22,44 @@ _PROFILE = "profiler-output"
 
 def report(
     context: typer.Context,
-    path: Annotated[
-        str, typer.Argument(help="A folder of an XGBoost training's tensors, or of a profile: a path, or s3://...")
+    subject: Annotated[
+        str,
+        typer.Argument(
+            help="Name of an experiment; or a folder of an XGBoost training's tensors or of a profile: a path, s3://..."
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where the page goes.")] = Path("report.html"),
-    title: Annotated[str | None, typer.Option(help="Its heading; the path if not given.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the page goes; report.html, or <experiment>.html.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Its heading, of a folder; the path if not given.")] = None,
+    budget: Annotated[
+        list[int] | None, typer.Option("--budget", help="Of an experiment: best at so many steps; several times.")
+    ] = None,
 ) -> None:
-    """Write one self-contained HTML page: CreateXgboostReport's of tensors, ProfilerReport's of a profile."""
+    """Write one self-contained HTML page: an experiment's, CreateXgboostReport's of tensors, ProfilerReport's."""
     from gridwatch.tensors.errors import CorruptTensorError
 
     try:
-        page = _page(context, path, title or path)
-        output.write_text(page, encoding="utf-8")
+        if _is_folder(subject):
+            target, page = output or Path("report.html"), _page(context, subject, title or subject)
+        else:
+            target, page = output or Path(f"{subject}.html"), _experiment(context, subject, budget or [])
+        target.write_text(page, encoding="utf-8")
     except (OSError, ValueError, CorruptTensorError) as error:
         raise CliError(str(error)) from error
-    console().print(f"wrote {output}", markup=False)
+    console().print(f"wrote {target}", markup=False)
+
+
+def _is_folder(subject: str) -> bool:
+    # An experiment's name has no slash; a folder that is here is meant before an experiment of its name.
+    return "/" in subject or subject.startswith(".") or Path(subject).is_dir()
+
+
+def _experiment(context: typer.Context, name: str, budgets: list[int]) -> str:
+    from gridwatch.reports.experiment.report import create_report
+    from gridwatch_cli.experiment_facts import read_facts
+
+    return create_report(read_facts(cloud_of(context), name, budgets))
 
 
 def _page(context: typer.Context, path: str, title: str) -> str:

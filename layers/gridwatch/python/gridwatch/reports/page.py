@@ -21,7 +21,7 @@ body { margin: 0; background: var(--surface); color: var(--ink); font: 15px/1.5 
 main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 2.25rem 0 .5rem; }
-p { margin: .25rem 0 .75rem; max-width: 46rem; } .muted { color: var(--muted); }
+p { margin: .25rem 0 .75rem; max-width: 46rem; overflow-wrap: anywhere; } .muted { color: var(--muted); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
 th, td { text-align: left; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
@@ -38,15 +38,15 @@ figure svg { max-width: 100%; height: auto; display: block; }
 """
 
 
-def page(title: str, subtitle: str, sections: Iterable[str]) -> str:
-    """The document. `title` and `subtitle` are text, `sections` HTML."""
+def page(title: str, subtitle: str, sections: Iterable[str], *, head: str = "", foot: str = "") -> str:
+    """The document. `title` and `subtitle` are text, `sections` HTML; `head` and `foot` are HTML for those places."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"{head}<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
         f'<h1>{escape(title)}</h1>\n<p class="muted">{escape(subtitle)}</p>\n'
         + "\n".join(sections)
-        + "\n</main>\n</body>\n</html>\n"
+        + f"\n</main>\n{foot}</body>\n</html>\n"
     )
 
 

@@ -1,0 +1,44 @@
+"""Whether an experiment's hypothesis holds: its CEL expression over the trials' results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`holds` is None while it is not decided; `reason` says in words why, or what it was judged by."""
+
+    holds: bool | None
+    reason: str
+
+    @property
+    def word(self) -> str:
+        return "undecided" if self.holds is None else "holds" if self.holds else "does not hold"
+
+
+def judge(expression: str | None, ranked: Sequence[Mapping[str, Any]], *, complete: bool) -> Verdict:
+    """`ranked`: hyperparameters and `objective` of every trial with an objective, the best first.
+
+    The expression sees `best` (the first of them), `trials` (all) and `count`. Numbers are as in the spec: whole ones
+    are integers, the objective is a double.
+    """
+    if expression is None:
+        return Verdict(None, "the spec gives it in words only, so a person has to judge")
+    if not ranked:
+        return Verdict(None, "no trial has a value of the objective yet")
+    import cel  # noqa: PLC0415  only an experiment with an expression pays for it
+
+    try:
+        answer = cel.evaluate(
+            expression, {"best": dict(ranked[0]), "trials": [dict(each) for each in ranked], "count": len(ranked)}
+        )
+    except Exception as error:  # noqa: BLE001  the library has no base class for its errors
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        return Verdict(None, f"the expression could not be evaluated: {first}")
+    if not isinstance(answer, bool):
+        return Verdict(None, f"the expression is {answer!r}, neither true nor false")
+    so_far = "" if complete else ", so far: not every trial is over"
+    return Verdict(answer, f"by the results of {len(ranked)} trials{so_far}")

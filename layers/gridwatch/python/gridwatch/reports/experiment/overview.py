@@ -1,0 +1,105 @@
+"""What a report says first and last: what was asked and answered, and what it took."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Any
+
+from gridwatch.reports.experiment.facts import ExperimentFacts
+from gridwatch.reports.interactive import facts
+from gridwatch.reports.page import paragraph, section, table
+
+
+def money(found: ExperimentFacts) -> str:
+    rows = []
+    for state, count in found.states:
+        trials = [each for each in found.tables.trials if each["state"] == state]
+        seconds = [each["training_seconds"] for each in trials if each["training_seconds"] is not None]
+        costs = [cost for each in trials if (cost := found.cost(each)) is not None]
+        rows.append((escape(state), str(count), duration(sum(seconds)) if seconds else "", _money(found, costs)))
+    saved = [each for each in found.tables.findings if each["action"] == "stop" and each["saved_seconds"] is not None]
+    would = [each for each in found.tables.findings if each["shadow"] and each["saved_seconds"] is not None]
+    for label, each in (("saved by stops", saved), ("stops would have saved (shadow)", would)):
+        if each:
+            costs = [one["saved_cost"] for one in each if one["saved_cost"] is not None]
+            total = duration(sum(one["saved_seconds"] for one in each))
+            rows.append((escape(label), str(len(each)), total, _money(found, costs)))
+    if not rows:
+        return section("Time and money", paragraph("Nothing has been spent.", "muted"))
+    prices = found.prices
+    text = (
+        f"Costs are estimates: billed seconds by the prices of {prices.source}, {prices.date}. What was saved is what "
+        "was estimated when the stop was decided."
+    )
+    listed = table(("trials", "count", "training time", "cost"), rows, frozenset({1, 2, 3}))
+    return section("Time and money", listed, paragraph(text, "muted"))
+
+
+def _money(found: ExperimentFacts, costs: Sequence[float]) -> str:
+    return f"{sum(costs):.2f} {escape(found.prices.currency)}" if costs else ""
+
+
+def summary(found: ExperimentFacts) -> str:
+    experiment = found.tables.experiment
+    verdict = found.verdict
+    kind = {True: "calm", False: "alarm", None: "muted"}[verdict.holds]
+    pairs = [("Hypothesis", escape(experiment["hypothesis"] or "none was written down"))]
+    if experiment["hypothesis"] or found.expression:
+        judged = f"<code>{escape(found.expression)}</code>: " if found.expression else ""
+        said = f'{judged}<span class="{kind}">{verdict.word}</span>, {escape(verdict.reason)}'
+        pairs.append(("Verdict", said))
+    pairs.append(("Trials", ", ".join(f"{count} {state}" for state, count in found.states) or "none"))
+    pairs.append(("Best trial", _best(found)))
+    pairs += [(name, escape(value)) for name, value in _totals(found)]
+    whole = "everything is over and was read" if found.complete else "not everything is over or could be read"
+    pairs.append(("As of", f"{experiment['as_of']:%Y-%m-%d %H:%M:%S} UTC ({whole})"))
+    return section("Summary", facts(pairs))
+
+
+def _best(found: ExperimentFacts) -> str:
+    if not found.order:
+        return f"none has a value of {escape(found.metric)}"
+    place = found.order[0]
+    trial = found.tables.trials[place]
+    named = ", ".join(f"{name} {shown(found.hyperparameters[place].get(name))}" for name in found.varied)
+    value = f"<b>{escape(shown(trial['objective_value']))}</b>"
+    return f"{escape(trial['trial_id'])}, {escape(found.metric)} {value} {escape(f'({named})' if named else '')}"
+
+
+def _totals(found: ExperimentFacts) -> Iterator[tuple[str, str]]:
+    trials = found.tables.trials
+    begun = [each["started_at"] for each in trials if each["started_at"]]
+    over = [each["ended_at"] for each in trials if each["ended_at"]]
+    if begun and over:
+        yield "Duration", f"{duration((max(over) - min(begun)).total_seconds())} from the first start to the last end"
+    costs = [cost for each in trials if (cost := found.cost(each)) is not None]
+    if costs:
+        yield "Spent", f"about {sum(costs):.2f} {found.prices.currency} (estimate)"
+    saved = [each for each in found.tables.findings if each["action"] == "stop" and each["saved_seconds"] is not None]
+    if saved:
+        spared = [each["saved_cost"] for each in saved if each["saved_cost"] is not None]
+        money_too = f" and {sum(spared):.2f} {found.prices.currency}" if spared else ""
+        total = duration(sum(each["saved_seconds"] for each in saved))
+        yield "Saved", f"about {total}{money_too} by {len(saved)} stops (estimate)"
+
+
+def duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.3g} s"
+
+
+def shown(value: Any) -> str:
+    """A value as people read it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}" if math.isfinite(value) else str(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,151 @@
+"""The page about an experiment: what it says without a browser. tests/browser looks at its charts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import struct
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gridwatch.reports.experiment.facts import ExperimentFacts
+from gridwatch.reports.experiment.report import create_report
+from gridwatch.reports.experiment.tables import read_tables
+from gridwatch.reports.experiment.usage import BINS, CELLS, TrialUsage, Usages, Use
+from gridwatch.savings.prices import PriceTable
+from tests.experiment_tables import METRIC, MadeUp
+from tests.unit.reports.markup import Markup
+
+PRICES = PriceTable(source="a list", date="2026-01-01", currency="USD", per_hour={"ml.m5.large": 3.6})
+
+
+def facts_of(made_up: MadeUp, folder: Path, **changes: Any) -> ExperimentFacts:
+    tables = read_tables(made_up.write(folder).__getitem__)
+    return replace(ExperimentFacts(tables=tables, prices=PRICES), **changes)
+
+
+def data_of(page: str) -> dict[str, Any]:
+    found = re.search(r'<script id="data" type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert found
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+@pytest.fixture(scope="module")
+def half_failed(tmp_path_factory: pytest.TempPathFactory) -> ExperimentFacts:
+    made_up = MadeUp(40, 30, failed=True)
+    return facts_of(made_up, tmp_path_factory.mktemp("half"), expression="best.lambda < 1000")
+
+
+def test_every_trial_stands_in_the_leaderboard_the_best_first(half_failed: ExperimentFacts) -> None:
+    page = Markup(create_report(half_failed))
+    shown = [int(attributes["data-trial"] or "") for tag, attributes in page.tags if "data-trial" in attributes]
+    assert sorted(shown) == list(range(40))
+    values = [half_failed.tables.trials[place]["objective_value"] for place in shown]
+    assert values[:20] == sorted(values[:20])
+    assert values[20:] == [None] * 20
+    assert "AlgorithmError: <the disk> & the data were full" in {attributes.get("title") for _, attributes in page.tags}
+
+
+def test_the_summary_says_what_was_asked_and_answered(half_failed: ExperimentFacts) -> None:
+    text = Markup(create_report(half_failed)).text
+    best = min(trial["objective_value"] for trial in half_failed.tables.trials if trial["objective_value"] is not None)
+    assert "Depth beyond 6 does not pay." in text
+    assert "best.lambda < 1000: holds, by the results of 20 trials" in text
+    assert "17 completed, 3 stopped, 20 failed" in text
+    assert f"{METRIC} {best:.6g}" in text
+    assert "by 3 stops (estimate)" in text
+
+
+def test_money_is_billed_seconds_by_the_price(half_failed: ExperimentFacts) -> None:
+    # 25 s of one instance at 3.6 an hour: 0.025 each.
+    assert [half_failed.cost(trial) for trial in half_failed.tables.trials] == pytest.approx([0.025] * 40)
+    unpriced = replace(half_failed, prices=replace(PRICES, per_hour={}))
+    assert {unpriced.cost(trial) for trial in half_failed.tables.trials} == {None}
+    rows = re.findall(r"<tr><td>(\w+)</td><td class=\"number\">(.*?)</tr>", create_report(half_failed))
+    assert "7 min 5 s" in dict(rows)["completed"]
+
+
+def test_curves_come_back_as_they_were_logged(tmp_path: Path) -> None:
+    made_up = MadeUp(3, 5, findings=False)
+    page = create_report(facts_of(made_up, tmp_path))
+    data = data_of(page)
+    (metric,) = [each for each in data["metrics"] if each["name"] == METRIC]
+    values = struct.unpack("<15f", base64.b64decode(metric["values"]))
+    steps = struct.unpack("<5i", base64.b64decode(data["steps"][0]))
+    wanted = [
+        value
+        for trial in made_up.facts().trials
+        for _, value in made_up._curve(trial.trial.index, trial.trial.hyperparameters)
+    ]
+    assert values == pytest.approx(wanted, rel=1e-6)
+    assert (steps, metric["points"], metric["pools"]) == ((0, 1, 2, 3, 4), [5, 5, 5], [0, 0, 0])
+
+
+def test_too_many_points_are_thinned_and_it_is_said(tmp_path: Path) -> None:
+    files = MadeUp(10, 200, findings=False).write(tmp_path)
+    tables = read_tables(files.__getitem__, most_points=1000)
+    assert tables.point_count == 4000
+    assert tables.shown_points <= 1100
+    assert {(each.steps[0], each.steps[-1]) for each in tables.series} == {(0, 199)}
+    page = create_report(ExperimentFacts(tables=tables, prices=PRICES))
+    assert "Of 4,000 points 1,020 are drawn" in page
+    assert tables.last_values[METRIC] == read_tables(files.__getitem__).last_values[METRIC]
+
+
+def test_findings_stand_on_the_curve_of_their_tensor(half_failed: ExperimentFacts) -> None:
+    (finding, *_) = data_of(create_report(half_failed))["findings"]
+    assert (finding["metric"], finding["step"], finding["rule"]) == (METRIC, 9, "loss")
+    assert finding["action"] == "stop: stop requested"
+
+
+@pytest.mark.parametrize("trials", [0, 1])
+def test_an_experiment_with_next_to_nothing_says_so(trials: int, tmp_path: Path) -> None:
+    page = create_report(facts_of(MadeUp(trials, 2, findings=False), tmp_path))
+    text = Markup(page).text
+    wanted = (
+        ["The experiment has no trials.", "No trial has a result yet."] if not trials else ["No hyperparameter differs"]
+    )
+    assert [each for each in wanted if each not in text] == []
+
+
+def test_nothing_is_loaded_and_nothing_of_users_becomes_markup(tmp_path: Path) -> None:
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
+    made_up = MadeUp(3, 2, document={"hypothesis": evil, "owner": evil})
+    page = create_report(facts_of(made_up, tmp_path))
+    assert evil not in page
+    assert evil in Markup(page).text
+    found = Markup(page)
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    policy = next(a["content"] or "" for tag, a in found.tags if a.get("http-equiv") == "Content-Security-Policy")
+    for script in scripts:
+        assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in policy
+    assert "default-src 'none'" in policy
+    assert not [tag for tag, a in found.tags if tag in ("link", "iframe", "img") or a.get("src") or a.get("href")]
+
+
+def test_charts_say_what_they_show(half_failed: ExperimentFacts) -> None:
+    usage = TrialUsage("0000000001", 5.0, {"CPU": Use((1,) * BINS, (50.0,) * CELLS)})
+    page = Markup(create_report(replace(half_failed, usages=Usages([usage], 1))))
+    plots = {a["id"]: a for tag, a in page.tags if "plot" in (a.get("class") or "")}
+    assert set(plots) == {"curves", "parallel", "importance", "slices", "finals", "uses", "heat"}
+    for attributes in plots.values():
+        assert (attributes["role"], attributes["tabindex"]) == ("img", "0")
+        assert len(attributes["aria-label"] or "") > 40
+    assert "CPU 50 %" in (plots["heat"]["aria-label"] or "")
+    assert "Kruskal-Wallis effect size" in page.text, "the method has its name"
+
+
+def test_the_library_is_the_pinned_one() -> None:
+    root = Path(__file__).resolve().parents[3]
+    assets = root / "layers/gridwatch/python/gridwatch/reports/assets"
+    pinned = json.loads((root / "package.json").read_text())["devDependencies"]["echarts"]
+    about = json.loads((assets / "echarts.json").read_text())
+    library = (assets / "echarts.min.js").read_bytes()
+    assert about == {"version": pinned, "sha256": hashlib.sha256(library).hexdigest()}
+    assert f'version="{pinned}"'.encode() in library
