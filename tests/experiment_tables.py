@@ -72,7 +72,7 @@ class MadeUp:
 
     def _trial(self, index: int, parameters: Mapping[str, Any]) -> TrialRecord:
         started = NOON + timedelta(minutes=index)
-        last = self._curve(index, parameters)
+        last = self.curve(index, parameters)
         state, status = TrialState.COMPLETED, "Completed"
         if self.failed and index % 2:
             state, status, last = TrialState.FAILED, "Failed", []
@@ -93,7 +93,7 @@ class MadeUp:
     def _is_stopped(self, index: int) -> bool:
         return self.findings and index % 7 == 3
 
-    def _curve(self, index: int, parameters: Mapping[str, Any]) -> list[tuple[int, float]]:
+    def curve(self, index: int, parameters: Mapping[str, Any]) -> list[tuple[int, float]]:
         noise = random.Random(self.seed * 100_003 + index)
         bad = 0.08 * abs(parameters["max_depth"] - 6) / 4 + 0.1 * abs(math.log10(parameters["eta"] / 0.1))
         steps = self.steps // 3 if self._is_stopped(index) else self.steps
@@ -130,7 +130,7 @@ class MadeUp:
         for each in facts.trials:
             if each.trial.state is TrialState.FAILED and each.trial.index % 4 == 3:
                 continue  # it failed before it trained
-            curve = self._curve(each.trial.index, each.trial.hyperparameters)
+            curve = self.curve(each.trial.index, each.trial.hyperparameters)
             points = [
                 Point(name, "GLOBAL", step, value * share, None)
                 for step, value in curve

@@ -81,7 +81,7 @@ def test_curves_come_back_as_they_were_logged(tmp_path: Path) -> None:
     wanted = [
         value
         for trial in made_up.facts().trials
-        for _, value in made_up._curve(trial.trial.index, trial.trial.hyperparameters)
+        for _, value in made_up.curve(trial.trial.index, trial.trial.hyperparameters)
     ]
     assert values == pytest.approx(wanted, rel=1e-6)
     assert (steps, metric["points"], metric["pools"]) == ((0, 1, 2, 3, 4), [5, 5, 5], [0, 0, 0])
