@@ -18,7 +18,7 @@ from gridwatch_cli.submit import read_file
 
 if TYPE_CHECKING:
     from gridwatch.launch.deployment import Deployment
-    from gridwatch.launch.plan import Plan
+    from gridwatch.launch.plan import Plan, PlannedTrial
     from gridwatch.state.records import RulePolicy
 
 # pydantic takes a while to import: only commands that read specs pay for it.
@@ -79,11 +79,16 @@ def _document(made: Plan, note: str) -> dict[str, Any]:
         "experiment": made.experiment,
         "count": made.count,
         "parallel_jobs": made.spec.limits.parallel_jobs,
-        "trials": [{"name": trial.name, "hyperparameters": dict(trial.hyperparameters)} for trial in made.trials],
+        "trials": [_trial(trial) for trial in made.trials],
         "rules": [_rule(rule) for rule in made.policies],
         "warnings": [warning.as_document() for warning in made.warnings],
         "note": note,
     }
+
+
+def _trial(trial: PlannedTrial) -> dict[str, Any]:
+    told = {"name": trial.name, "hyperparameters": dict(trial.hyperparameters)}
+    return told | ({"settings": dict(trial.settings)} if trial.settings else {})
 
 
 def _rule(rule: RulePolicy) -> dict[str, Any]:
@@ -117,15 +122,27 @@ def _print(made: Plan, source: str, note: str) -> None:
     for rule in made.policies:
         origin = f", {rule.rule} in {rule.source}" if rule.source else ""
         out.print(f"rule {rule.name}: {rule.on_issue} on an issue ({_pairs(rule.parameters)}){origin}", markup=False)
-    out.print(table(["", "training job", *made.spec.factors], _rows(made)))
+    varied = _varied(made)
+    out.print(table(["", "training job", *varied], _rows(made, varied)))
     for warning in made.warnings:
         err.print(f"warning: {warning.as_text(source)}", markup=False)
     err.print(note, markup=False)
 
 
-def _rows(made: Plan) -> Sequence[Sequence[object]]:
-    factors = made.spec.factors
-    return [[trial.index, trial.name, *(trial.hyperparameters[name] for name in factors)] for trial in made.trials]
+def _varied(made: Plan) -> list[str]:
+    """What differs between trials, in the order of the spec."""
+    from gridwatch.spec.search_space import names_of
+
+    names = list(dict.fromkeys(name for _, name in names_of(made.spec)))
+    return [*names, "repeat"] if any(trial.repeat for trial in made.trials) else names
+
+
+def _rows(made: Plan, varied: Sequence[str]) -> Sequence[Sequence[object]]:
+    known = ({**trial.hyperparameters, **trial.settings, "repeat": trial.repeat} for trial in made.trials)
+    return [
+        [trial.index, trial.name, *(values.get(name, "-") for name in varied)]
+        for trial, values in zip(made.trials, known, strict=True)
+    ]
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 from gridwatch.grid.identity import TrialInputs, data_digest, trial_id
 from gridwatch.grid.names import job_name
-from gridwatch.grid.points import points
+from gridwatch.grid.search import search_points
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.refusals import refusals, resolved
 from gridwatch.launch.template import build_template
@@ -18,17 +18,22 @@ from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parse import ParsedSpec, policies_of
 from gridwatch.spec.problems import Problem
+from gridwatch.spec.search_space import INSTANCE_COUNT, INSTANCE_TYPE, SETTINGS, search_of
 from gridwatch.state.records import RulePolicy, TrialRecord, TrialState
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
-    """`name` is the training job's; `hyperparameters` are the static ones and the point's, typed as in the spec."""
+    """`name` is the training job's; `hyperparameters` are the static ones and the point's, typed as in the spec, and
+    `settings` what else differs between trials (see gridwatch.spec.search_space).
+    """
 
     index: int
     trial_id: str
     name: str
     hyperparameters: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    repeat: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +91,10 @@ def waiting_trial(planned: PlannedTrial, spec: ExperimentSpec, now: datetime) ->
         priority=spec.priority,
         created_at=now,
         updated_at=now,
-        instance_type=spec.resources.instance_type,
-        instance_count=spec.resources.instance_count,
+        instance_type=planned.settings.get(INSTANCE_TYPE, spec.resources.instance_type),
+        instance_count=planned.settings.get(INSTANCE_COUNT, spec.resources.instance_count),
+        settings=planned.settings,
+        repeat=planned.repeat,
     )
 
 
@@ -96,8 +103,10 @@ def _trials(
 ) -> Iterator[PlannedTrial]:
     # The archive's file name is the hash of what is in it; its bucket says nothing about the code.
     code_digest = PurePosixPath(deployment.xgboost_source_uri).name
-    for index, point in enumerate(points(spec.factors)):
-        hyperparameters = {**spec.hyperparameters, **point}
+    for index, point in enumerate(search_points(search_of(spec))):
+        settings = {name: value for name, value in point.values.items() if name in SETTINGS}
+        varied = {name: value for name, value in point.values.items() if name not in SETTINGS}
+        hyperparameters = {**spec.hyperparameters, **varied}
         identity = trial_id(
             TrialInputs(
                 experiment=spec.name,
@@ -105,10 +114,13 @@ def _trials(
                 code_digest=code_digest,
                 hyperparameters=hyperparameters,
                 channels=channels,
+                repeat=point.repeat,
                 revision=spec.revision,
+                settings=settings,
             )
         )
-        yield PlannedTrial(index, identity, job_name(deployment.name_prefix, spec.name, identity, 1), hyperparameters)
+        name = job_name(deployment.name_prefix, spec.name, identity, 1)
+        yield PlannedTrial(index, identity, name, hyperparameters, settings, point.repeat)
 
 
 def _channels(

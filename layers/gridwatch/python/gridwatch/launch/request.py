@@ -23,6 +23,7 @@ def training_request(
     tensors = s3_uri(artifacts_bucket, tensor_prefix(trial.job_name).rstrip("/"))
     return {
         **template,
+        "ResourceConfig": {**template["ResourceConfig"], **_machines(trial.settings)},
         "TrainingJobName": trial.job_name,
         "HyperParameters": {
             **{name: json.dumps(value) for name, value in trial.hyperparameters.items()},
@@ -37,6 +38,11 @@ def training_request(
         },
         "Tags": [*template["Tags"], {"Key": TRIAL_TAG, "Value": trial.trial_id}],
     }
+
+
+def _machines(settings: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {"resources.instance_type": "InstanceType", "resources.instance_count": "InstanceCount"}
+    return {field: settings[name] for name, field in fields.items() if name in settings}
 
 
 def own_tags(name_prefix: str, experiment: str, trial_id: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from gridwatch.spec.model import ExperimentSpec
@@ -99,21 +100,27 @@ def _unknown_field(path: Path) -> Problem:
 
 def _description(path: Path) -> str | None:
     model = _model_at(path[:-1])
-    field = model.model_fields.get(str(path[-1])) if model else None
+    field = _fields_of(model).get(str(path[-1])) if model else None
     return field.description if field else None
 
 
 def _fields_at(path: Path) -> list[str]:
     model = _model_at(path)
-    return [field.alias or name for name, field in model.model_fields.items()] if model else []
+    return list(_fields_of(model)) if model else []
+
+
+def _fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """By the names that they have in the file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _model_at(path: Path) -> type[BaseModel] | None:
     """The section of the spec that a path leads to; keys of mappings and places in lists are passed over."""
     model: type[BaseModel] = ExperimentSpec
     for step in path:
-        if step in model.model_fields:
-            found = _section_in(model.model_fields[str(step)].annotation)
+        fields = _fields_of(model)
+        if step in fields:
+            found = _section_in(fields[str(step)].annotation)
             if found is None:
                 return None
             model = found

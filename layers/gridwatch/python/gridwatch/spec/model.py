@@ -10,6 +10,7 @@ from gridwatch.spec.parts.algorithm import Algorithm
 from gridwatch.spec.parts.compute import Resources
 from gridwatch.spec.parts.data import Channel
 from gridwatch.spec.parts.debugger import Collection
+from gridwatch.spec.parts.search import Search
 from gridwatch.spec.parts.section import (
     ChannelName,
     ClassName,
@@ -21,6 +22,7 @@ from gridwatch.spec.parts.section import (
     TagKey,
     TagValue,
 )
+from gridwatch.spec.search_space import factors_of
 from gridwatch.spec.values import GridValue, Moment, RuleParameter, Scalar, StaticValue
 
 EXPRESSION = "Expression"  # the rule that `when` stands for
@@ -128,6 +130,7 @@ class ExperimentSpec(Section):
         dict[HyperparameterName, Annotated[list[GridValue], Field(min_length=1)]] | None,
         Field(min_length=1, description="every combination is one trial; the last key varies fastest"),
     ] = None
+    search: Annotated[Search | None, Field(description="points beside the grid's")] = None
     resources: Resources = Field(default_factory=Resources)
     collect: Annotated[
         dict[CollectionName, Collection],
@@ -145,5 +148,5 @@ class ExperimentSpec(Section):
 
     @property
     def factors(self) -> dict[str, list[Scalar]]:
-        """The grid, empty when there is none (then there is one trial)."""
-        return self.grid or {}
+        """The hyperparameters that differ between trials, with the values they may have; of a range its ends."""
+        return factors_of(self)

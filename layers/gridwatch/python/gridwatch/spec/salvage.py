@@ -29,7 +29,7 @@ _STAND_INS: dict[Path, Any] = {
 }
 _ROUNDS = 4
 # A wrong value in any of these may be why another of them, or the objective's metric, seems wrong.
-_ENTANGLED = frozenset({"data", "hyperparameters", "grid"})
+_ENTANGLED = frozenset({"data", "hyperparameters", "grid", "search"})
 
 
 def sound_part(document: dict[str, Any], error: ValidationError) -> ExperimentSpec | None:

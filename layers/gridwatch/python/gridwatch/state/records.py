@@ -119,6 +119,8 @@ class TrialRecord:
     model_uri: str | None = None
     reason: str | None = None  # why it failed, was refused or cancelled
     waits_until: datetime | None = None  # it is not handed to SageMaker before
+    settings: Mapping[str, Any] = field(default_factory=dict)  # fields of the spec that differ between its trials
+    repeat: int = 0  # of the same point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from gridwatch.spec.instance_types import INSTANCE_TYPES
 from gridwatch.spec.model import ExperimentSpec
-from gridwatch.spec.problems import Problem, did_you_mean, shown
+from gridwatch.spec.problems import Path, Problem, did_you_mean, shown
+from gridwatch.spec.search_space import INSTANCE_COUNT, varied
+from gridwatch.spec.values import Scalar
 
 
 def check_compute(spec: ExperimentSpec) -> Iterator[Problem]:
@@ -18,7 +20,8 @@ def check_compute(spec: ExperimentSpec) -> Iterator[Problem]:
             advice=did_you_mean(wanted if wanted.startswith("ml.") else f"ml.{wanted}", INSTANCE_TYPES),
         )  # fmt: skip
 
-    if spec.resources.instance_count > 1:
-        message = "XGBoost's training script runs on one instance"
-        found = str(spec.resources.instance_count)
-        yield Problem(path=("resources", "instance_count"), message=message, found=found, allowed="1")
+    fixed: tuple[Path, Scalar] = (("resources", "instance_count"), spec.resources.instance_count)
+    for path, count in (fixed, *((path, value) for path, name, value in varied(spec) if name == INSTANCE_COUNT)):
+        if isinstance(count, int) and count > 1:
+            message = "XGBoost's training script runs on one instance"
+            yield Problem(path=path, message=message, found=str(count), allowed="1")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gridwatch.spec.metrics import MAX_DEFINITIONS, evaluation_metrics, reported_metrics
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, did_you_mean, enumerated, shown
+from gridwatch.spec.search_space import is_hyperparameter, names_of, varied
 from gridwatch.spec.xgboost_parameters import ALIASES, CONTAINER_METRICS, IGNORED, METRICS, PARAMETERS, known_metric
-
-MAX_HYPERPARAMETERS = 100  # CreateTrainingJob
-RESERVED_HYPERPARAMETERS = 5  # what script mode adds: program, archive, region, log level, job name
-MAX_VALUE = 2_500
 
 
 def check_xgboost(spec: ExperimentSpec) -> Iterator[Problem]:
@@ -37,11 +33,6 @@ def warn_of_xgboost(spec: ExperimentSpec) -> Iterator[Problem]:
 
 def _hyperparameters(spec: ExperimentSpec) -> Iterator[Problem]:
     names = [*spec.hyperparameters, *(name for name in spec.factors if name not in spec.hyperparameters)]
-    room = MAX_HYPERPARAMETERS - RESERVED_HYPERPARAMETERS
-    if len(names) > room:
-        allowed = f"{room}: SageMaker takes {MAX_HYPERPARAMETERS}, of which script mode uses {RESERVED_HYPERPARAMETERS}"
-        message = "too many hyperparameters"
-        yield Problem(path=("hyperparameters",), message=message, found=str(len(names)), allowed=allowed)
     for path, name in _all_names(spec):
         if name not in PARAMETERS and name not in IGNORED:
             alias = ALIASES.get(name)
@@ -58,10 +49,6 @@ def _hyperparameters(spec: ExperimentSpec) -> Iterator[Problem]:
 
 
 def _value(path: Path, name: str, value: Any) -> Iterator[Problem]:
-    length = len(json.dumps(value))
-    if length > MAX_VALUE:
-        allowed = f"{MAX_VALUE:,} as JSON"
-        yield Problem(path=path, message="the value is too long", found=f"{length:,} characters", allowed=allowed)
     kind = PARAMETERS.get(name) or IGNORED.get(name)
     if kind is not None and not kind.accepts(value):
         advice = did_you_mean(str(value), kind.allowed.split(", "))
@@ -98,13 +85,12 @@ def _metrics(spec: ExperimentSpec) -> Iterator[Problem]:
 
 def _all_names(spec: ExperimentSpec) -> Iterator[tuple[Path, str]]:
     yield from ((("hyperparameters", name), name) for name in spec.hyperparameters)
-    yield from ((("grid", name), name) for name in spec.factors)
+    yield from ((path, name) for path, name in names_of(spec) if is_hyperparameter(name))
 
 
 def _all_values(spec: ExperimentSpec) -> Iterator[tuple[Path, str, Any]]:
     yield from ((("hyperparameters", name), name, value) for name, value in spec.hyperparameters.items())
-    for name, values in spec.factors.items():
-        yield from ((("grid", name, index), name, value) for index, value in enumerate(values))
+    yield from ((path, name, value) for path, name, value in varied(spec) if is_hyperparameter(name))
 
 
 def _given(spec: ExperimentSpec, name: str) -> Sequence[Any]:
