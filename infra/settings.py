@@ -53,6 +53,8 @@ class DeploymentSettings:
     query_scan_limit_gb: int = 10
     removal_policy: str = "retain"
     alert_emails: tuple[str, ...] = ()
+    alarm_emails: tuple[str, ...] = ()
+    alarm_topic_arn: str = ""
     experiments_bucket_arn: str = ""
     artifacts_bucket_arn: str = ""
     data_bucket_arns: tuple[str, ...] = ()
@@ -169,8 +171,9 @@ def _problems(settings: DeploymentSettings) -> list[str]:
     if settings.kms_key_arn and settings.create_kms_key:
         problems.append("kms_key_arn and create_kms_key: give a key or have one created, not both")
     problems += [
-        f"alert_emails: {mail!r} is not an address"
-        for mail in settings.alert_emails
+        f"{name}: {mail!r} is not an address"
+        for name, mails in (("alert_emails", settings.alert_emails), ("alarm_emails", settings.alarm_emails))
+        for mail in mails
         if not re.fullmatch(r"\S+@\S+\.\S+", mail)
     ]
     problems += [
@@ -179,6 +182,8 @@ def _problems(settings: DeploymentSettings) -> list[str]:
         for source in settings.custom_rule_sources
         if not re.fullmatch(r"(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/|code/)([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*", source)
     ]
+    if settings.alarm_emails and settings.alarm_topic_arn:
+        problems.append("alarm_emails and alarm_topic_arn: subscribe to the topic that you give, or have one made")
     return problems + _half_given(settings) + _wrong_arns(settings)
 
 
@@ -213,6 +218,7 @@ def _wrong_arns(settings: DeploymentSettings) -> list[str]:
         "tensor_bucket_arns": ("s3", settings.tensor_bucket_arns),
         "kms_key_arn": ("kms", (settings.kms_key_arn,)),
         "alert_topic_arn": ("sns", (settings.alert_topic_arn,)),
+        "alarm_topic_arn": ("sns", (settings.alarm_topic_arn,)),
         "slack_webhook_secret_arn": ("secretsmanager", (settings.slack_webhook_secret_arn,)),
         "incident_webhook_secret_arn": ("secretsmanager", (settings.incident_webhook_secret_arn,)),
     }

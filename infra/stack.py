@@ -8,6 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from constructs import Construct
 
+from infra.constructs.alarms import Alarms
 from infra.constructs.alerts import alert_topic, chat_topic
 from infra.constructs.analytics import Analytics
 from infra.constructs.dashboard import Dashboard
@@ -71,6 +72,7 @@ class GridwatchStack(cdk.Stack):
             factory=factory,
         )
         Routing(self, "Routing", settings=settings, storage=storage, queues=queues, functions=functions, bus=bus)
+        Alarms(self, "Alarms", settings=settings, queues=queues, functions=factory.made, key=key)
         Dashboard(self, "Dashboard", settings=settings, queues=queues.by_name)
         self._outputs(
             {

@@ -14,6 +14,7 @@ from gridwatch_cli.context import connect
 from gridwatch_cli.demo.command import demo
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.plan import plan
+from gridwatch_cli.redrive import redrive
 from gridwatch_cli.report import report
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ app.command("status")(experiments.status)
 app.command("stop")(steering.stop)
 app.command("retry")(steering.retry)
 app.command("snapshot")(snapshots.snapshot)
+app.command("redrive")(redrive)
 app.command("leaderboard")(queries.leaderboard)
 app.command("query")(queries.query)
 app.command("report")(report)

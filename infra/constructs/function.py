@@ -52,6 +52,7 @@ class FunctionFactory:
         self._layers = layers
         self._failed_invocations = failed_invocations
         self._key = key
+        self.made: dict[str, lambda_.Function] = {}  # by the folder's name
 
     def create(
         self,
@@ -69,7 +70,7 @@ class FunctionFactory:
         function_name = f"{self._settings.name_prefix}-{name.replace('_', '-')}"
         construct = "".join(word.capitalize() for word in name.split("_"))
         log_group = self._log_group(construct, function_name)
-        return lambda_.Function(
+        self.made[name] = lambda_.Function(
             self._scope,
             construct,
             function_name=function_name,
@@ -90,6 +91,7 @@ class FunctionFactory:
             retry_attempts=2 if invoked_directly else None,
             max_event_age=cdk.Duration.hours(6) if invoked_directly else None,
         )
+        return self.made[name]
 
     def _code(self, name: str) -> lambda_.AssetCode:
         """The package `name` alone, at the root of the asset."""

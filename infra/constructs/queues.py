@@ -63,6 +63,15 @@ class Queues(Construct):
     def __getitem__(self, name: str) -> sqs.Queue:
         return self._by_name[name]
 
+    @property
+    def dead_letters(self) -> Mapping[str, sqs.Queue]:
+        """Everything that waits for a person, by the queue's name without the deployment's prefix."""
+        of_queues = {f"{name}-dead": queue for name, queue in self._dead.items()}
+        return of_queues | {
+            "undelivered-events": self.undelivered_events,
+            "failed-invocations": self.failed_invocations,
+        }
+
     def dead_letters_of(self, name: str) -> sqs.Queue:
         return self._dead[name]
 

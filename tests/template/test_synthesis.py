@@ -124,6 +124,7 @@ def test_existing_resources_are_used_instead_of_created(synthesize: Synthesize) 
         experiments_bucket_arn="arn:aws:s3:::specs",
         artifacts_bucket_arn="arn:aws:s3:::results",
         alert_topic_arn="arn:aws:sns:eu-west-1:123456789012:oncall",
+        alarm_topic_arn="arn:aws:sns:eu-west-1:123456789012:platform",
         kms_key_arn="arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     )
     for kind in ("AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::KMS::Key"):

@@ -1,0 +1,82 @@
+"""Every way to fail in silence has its alarm, and every alarm a place in docs/operations.md."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.settings import DeploymentSettings, DeploymentSettingsError
+from tests.template.conftest import Synthesize
+from tests.template.synthesized import Synthesized
+
+OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+
+
+def alarms(synthesized: Synthesized) -> dict[str, dict[str, Any]]:
+    found = synthesized.of_type("AWS::CloudWatch::Alarm").values()
+    return {alarm["AlarmName"].removeprefix("gridwatch-"): alarm for alarm in found}
+
+
+def queue_names(synthesized: Synthesized) -> set[str]:
+    queues = synthesized.of_type("AWS::SQS::Queue").values()
+    return {queue["QueueName"].removeprefix("gridwatch-").removesuffix(".fifo") for queue in queues}
+
+
+def test_every_dead_letter_every_late_queue_and_every_failing_function_has_its_alarm(synthesized: Synthesized) -> None:
+    dead = {name for name in queue_names(synthesized) if name.endswith(("-dead", "-events", "-invocations"))}
+    functions = {name.replace("_", "-") for name in synthesized.functions}
+    assert set(alarms(synthesized)) == {
+        *(f"{name}-not-empty" for name in dead),
+        *(f"{name}-late" for name in queue_names(synthesized) - dead),
+        *(f"{name}-{what}" for name in functions for what in ("failing", "throttled")),
+    }
+
+
+def test_alarms_watch_what_they_are_named_after(synthesized: Synthesized) -> None:
+    for name, alarm in alarms(synthesized).items():
+        (dimension,) = alarm["Dimensions"]
+        subject = name.rpartition("-late")[0] or re.sub("-(not-empty|failing|throttled)$", "", name)
+        named = dimension["Value"].lower().replace("_", "-")
+        # A function by its logical id, a queue by what GetAtt gives.
+        assert subject.replace("-", "") in named.replace("-", ""), name
+
+
+def test_every_alarm_tells_people_when_it_begins_and_ends(synthesized: Synthesized) -> None:
+    (topic,) = [
+        name
+        for name, properties in synthesized.of_type("AWS::SNS::Topic").items()
+        if properties["TopicName"] == "gridwatch-alarms"
+    ]
+    for alarm in alarms(synthesized).values():
+        assert alarm["AlarmActions"] == alarm["OKActions"]
+        assert [topic in str(action) or "gridwatch-alarms" in str(action) for action in alarm["AlarmActions"]] == [True]
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_the_topic_of_alarms_is_one_that_cloudwatch_may_use(synthesized: Synthesized, synthesize: Synthesize) -> None:
+    """It may not use the key that AWS manages for SNS, whose policy nobody can change."""
+
+    def key(found: Synthesized) -> Any:
+        topics = found.of_type("AWS::SNS::Topic").values()
+        return next(topic.get("KmsMasterKeyId") for topic in topics if topic["TopicName"] == "gridwatch-alarms")
+
+    assert key(synthesized) is None
+    assert key(synthesize(create_kms_key=True)).startswith("arn:of:Key")
+
+
+def test_the_operations_page_has_a_place_for_every_alarm_and_no_other(synthesized: Synthesized) -> None:
+    page = OPERATIONS.read_text()
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall("`([a-z-]+)`", row)} == set(alarms(synthesized))
+
+
+def test_mails_are_subscribed_or_a_topic_is_given_not_both(synthesize: Synthesize) -> None:
+    found = synthesize(alarm_emails="ops@example.com")
+    mails = [each["Endpoint"] for each in found.of_type("AWS::SNS::Subscription").values()]
+    assert mails == ["ops@example.com"]
+    arn = "arn:aws:sns:eu-west-1:123456789012:platform"
+    with pytest.raises(DeploymentSettingsError, match="alarm_emails and alarm_topic_arn"):
+        DeploymentSettings.from_context({"alarm_emails": "ops@example.com", "alarm_topic_arn": arn})
