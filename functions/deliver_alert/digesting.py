@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from gridwatch.alerts.digest import Ended, digest, digest_id, is_over
+from gridwatch.alerts.digest import Ended, ReportPlace, digest, digest_id, is_over
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.clock import Clock
 from gridwatch.savings.prices import PriceTable
@@ -19,6 +19,7 @@ class Digester:
     alerts: AlertOutbox
     clock: Clock
     prices: Callable[[], PriceTable] = PriceTable.built_in
+    find_report: Callable[[str], ReportPlace | None] = lambda _: None
 
     def digest(self, name: str) -> AlertRecord | None:
         """Ask for the experiment's digest; None when it is not over, or not one of ours."""
@@ -32,7 +33,13 @@ class Digester:
         if not is_over(experiment, trials):
             return None
         reactions = [each for trial in trials for each in self.store.list_reactions(trial.job_name)]
-        ended = Ended(experiment=experiment, trials=trials, reactions=reactions, held=list(self._held(name)))
+        ended = Ended(
+            experiment=experiment,
+            trials=trials,
+            reactions=reactions,
+            held=list(self._held(name)),
+            report=self.find_report(name),
+        )
         return self.alerts.ask(digest(ended, self.prices(), self.clock.now()))
 
     def _held(self, name: str) -> Iterator[AlertRecord]:

@@ -16,10 +16,12 @@ from deliver_alert.delivering import Courier, Outcome
 from deliver_alert.digesting import Digester
 from deliver_alert.gatekeeping import Gatekeeper, Wishes
 from deliver_alert.settings import Settings
+from gridwatch.alerts.digest import ReportPlace
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import quiet_hours
 from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
+from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.topic import SnsTopic
 from gridwatch.clock import SystemClock
@@ -29,6 +31,7 @@ from gridwatch.failures import GridwatchError, PermanentError
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from gridwatch.state.store import ConflictError
+from gridwatch.storage.layout import experiment_report_key
 
 logger = Logger(service="deliver_alert")
 metrics = Metrics(namespace="Gridwatch", service="deliver_alert")
@@ -118,7 +121,13 @@ def _gatekeeper() -> Gatekeeper:
 
 @cache
 def _digester() -> Digester:
-    return Digester(store=_store(), alerts=_outbox(), clock=SystemClock(), prices=_prices)
+    return Digester(store=_store(), alerts=_outbox(), clock=SystemClock(), prices=_prices, find_report=_report)
+
+
+def _report(experiment: str) -> ReportPlace | None:
+    bucket = _settings().artifacts_bucket
+    found = ReportBucket(bucket).has_experiment(experiment)
+    return ReportPlace(bucket, experiment_report_key(experiment)) if found else None
 
 
 @cache

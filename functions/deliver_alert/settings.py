@@ -11,6 +11,7 @@ class Settings:
 
     state_table: str
     experiments_bucket: str
+    artifacts_bucket: str
     alert_queue_url: str
     alert_topic_arn: str
     chat_topic_arn: str

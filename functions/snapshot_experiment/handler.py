@@ -11,15 +11,21 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.aws.job_folders import profile_source
+from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
+from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.table_bucket import S3TableBucket
 from gridwatch.aws.tensor_source import job_source
 from gridwatch.clock import SystemClock
 from gridwatch.events.sqs import partial_response
+from gridwatch.failures import PermanentError
+from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from gridwatch.tensors.source import TensorSource
 from snapshot_experiment.batch import BatchRunner
+from snapshot_experiment.publishing import ReportPublisher
 from snapshot_experiment.requests import parse_batch
 from snapshot_experiment.settings import Settings
 from snapshot_experiment.snapshot import SnapshotReport, SnapshotWriter
@@ -76,12 +82,26 @@ def _writer() -> SnapshotWriter:
         job = store.get_job(job_name)
         return job_source(bucket, job_name, job.tensors_uri if job else None)
 
+    def open_profile(job_name: str) -> TensorSource:
+        job = store.get_job(job_name)
+        return profile_source(bucket, job_name, job.tensors_uri if job else None)
+
     return SnapshotWriter(
         store=store,
         open_tensors=open_tensors,
         bucket=S3TableBucket(bucket),
         alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url)),
+        reports=ReportPublisher(ReportBucket(bucket), open_profile, lambda: _prices(settings.experiments_bucket)),
     )
+
+
+def _prices(bucket: str) -> PriceTable:
+    try:
+        replaced = read_price_table(bucket)
+    except (PriceTableError, PermanentError) as error:
+        logger.error("the deployment's prices cannot be used, the package's are", reason=str(error))
+        replaced = None
+    return replaced or PriceTable.built_in()
 
 
 def _seconds_left(context: LambdaContext) -> Callable[[], float]:

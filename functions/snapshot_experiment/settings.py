@@ -9,5 +9,6 @@ from dataclasses import dataclass
 class Settings:
     state_table: str
     artifacts_bucket: str
+    experiments_bucket: str
     alert_queue_url: str
     name_prefix: str

@@ -36,6 +36,12 @@ class TableBucket(Protocol):
         ...
 
 
+class Reports(Protocol):
+    """Where the page about an experiment goes, made of the tables that were just written."""
+
+    def publish(self, record: ExperimentRecord, find: Callable[[str], Path]) -> str: ...
+
+
 OpenTensors = Callable[[str], TensorSource]  # from a job's name
 
 
@@ -57,11 +63,14 @@ class UnknownExperimentError(NotFoundError):
 class SnapshotWriter:
     """Takes snapshots of experiments out of the store and their jobs' tensors."""
 
-    def __init__(self, store: StateStore, open_tensors: OpenTensors, bucket: TableBucket, alerts: AlertOutbox) -> None:
+    def __init__(
+        self, store: StateStore, open_tensors: OpenTensors, bucket: TableBucket, alerts: AlertOutbox, reports: Reports
+    ) -> None:
         self._store = store
         self._open_tensors = open_tensors
         self._bucket = bucket
         self._alerts = alerts
+        self._reports = reports
 
     def take(self, experiment: str, stamp: Stamp) -> SnapshotReport:
         """Write all tables of an experiment. Raises UnknownExperimentError; a failure while reading changes nothing."""
@@ -101,6 +110,8 @@ class SnapshotWriter:
         # `experiments` comes last, so that what it calls complete is there.
         for table in schemas.TABLES:
             self._bucket.put(layout.table_key(table.name, record.name), folder / table.name)
+        if is_over(record, recorded):
+            self._reports.publish(record, lambda table: folder / table)
         return SnapshotReport(record.name, stamp.snapshot_id, counts, facts.complete, tuple(curves.damaged))
 
     def _trial_facts(self, trial: TrialRecord) -> TrialFacts:

@@ -229,6 +229,7 @@ class Functions(Construct):
             FunctionShape(timeout_seconds=30),
             environment={
                 "state_table": self._state.table.table_name,
+                "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "experiments_bucket": self._storage.experiments.bucket_name,
                 "alert_queue_url": self._queues["alerts"].queue_url,
                 "alert_topic_arn": self._topic.topic_arn,
@@ -245,6 +246,7 @@ class Functions(Construct):
             statements=[
                 may.use_state(self._state.table),
                 may.publish(*filter(None, [self._topic, self._chat])),
+                may.read_objects(self._storage.artifacts, "reports/experiments/"),  # whether there is one to link
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
                 may.send(
                     *(self._queues[name] for name in ("alerts", *(["webhooks"] if self._settings.webhooks else [])))
@@ -279,14 +281,16 @@ class Functions(Construct):
             FunctionShape(timeout_seconds=300, memory_mb=1024, layers=("numeric", "duckdb")),
             environment={
                 "state_table": self._state.table.table_name,
+                "experiments_bucket": self._storage.experiments.bucket_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "alert_queue_url": self._queues["alerts"].queue_url,
                 "name_prefix": self._prefix,
             },
             statements=[
                 may.read_objects(self._storage.artifacts, "tensors/", "tables/"),
-                may.write_objects(self._storage.artifacts, "tables/"),
+                may.write_objects(self._storage.artifacts, "tables/", "reports/experiments/"),
                 may.list_objects(self._storage.artifacts, "tensors/", "tables/"),
+                may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
                 *self._tensors_elsewhere(),
                 may.use_state(self._state.table),
                 may.send(self._queues["alerts"]),

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from gridwatch.alerts.collected import Concerned, follow_up, held_back
 from gridwatch.alerts.content import spec_rejected, trial_failed
-from gridwatch.alerts.digest import Ended, digest
+from gridwatch.alerts.digest import Ended, ReportPlace, digest
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import (
     Action,
@@ -91,6 +91,14 @@ def cases() -> dict[str, AlertRecord]:
         "follow_up": follow_up(gate("cause IssuesFound blobs loss"), concerned, NOW),
         "held_back": held_back(gate("quiet"), [rejected, *more], NOW),
         "digest": digest(
-            Ended(experiment=experiment(), trials=grid(), reactions=reactions(), held=[rejected]), PRICES, NOW
+            Ended(
+                experiment=experiment(),
+                trials=grid(),
+                reactions=reactions(),
+                held=[rejected],
+                report=ReportPlace("artifacts", "reports/experiments/blobs.html"),
+            ),
+            PRICES,
+            NOW,
         ),
     }

@@ -12,7 +12,7 @@ import pytest
 
 from gridwatch.alerts.chat import chat_notification
 from gridwatch.alerts.content import Alert, Curve, Fact, Severity
-from gridwatch.alerts.digest import Ended, digest, digest_id, is_over
+from gridwatch.alerts.digest import Ended, ReportPlace, digest, digest_id, is_over
 from gridwatch.alerts.incident import incident_event
 from gridwatch.alerts.links import Link
 from gridwatch.alerts.shared_values import shared_values
@@ -101,6 +101,19 @@ def test_one_digest_for_each_version_of_the_spec() -> None:
     assert digest(ended, PRICES, NOW).alert_id == digest(ended, PRICES, NOW + timedelta(hours=1)).alert_id
     assert digest(ended, PRICES, NOW).alert_id == digest_id(experiment())
     assert digest_id(replace(experiment(), spec_version="v2")) != digest_id(experiment())
+
+
+def test_the_digest_links_the_page_that_was_written() -> None:
+    arn = "arn:aws-cn:sagemaker:cn-north-1:123456789012:training-job/gridwatch-blobs-1"
+    ended = Ended(experiment=experiment(), trials=[replace(grid()[0], job_arn=arn)], reactions=[])
+    assert digest(ended, PRICES, NOW).content["links"] == []
+    place = ReportPlace("pages", "reports/experiments/blobs.html")
+    (link,) = digest(replace(ended, report=place), PRICES, NOW).content["links"]
+    assert link == {
+        "label": "Report",
+        "address": "https://cn-north-1.console.amazonaws.cn/s3/object/pages?region=cn-north-1"
+        "&prefix=reports/experiments/blobs.html",
+    }
 
 
 def test_an_experiment_without_values_has_no_best_trial() -> None:

@@ -35,6 +35,7 @@ def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         "AWS_SECRET_ACCESS_KEY": "testing",
         "STATE_TABLE": "state",
         "ARTIFACTS_BUCKET": "artifacts",
+        "EXPERIMENTS_BUCKET": "experiments",
         "NAME_PREFIX": "gridwatch",
     }.items():
         monkeypatch.setenv(name, value)

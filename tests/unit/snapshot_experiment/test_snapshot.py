@@ -14,11 +14,13 @@ import pytest
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.events.messages import DigestExperiment
 from gridwatch.failures import TransientError
+from gridwatch.savings.prices import PriceTable
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import JobRecord, ReactionRecord, RuleEvaluationRecord, TrialRecord, TrialState
 from gridwatch.tables import schemas
 from gridwatch.tensors.source import ByteRange
 from snapshot_experiment.batch import BatchRunner
+from snapshot_experiment.publishing import ReportPublisher
 from snapshot_experiment.requests import Batch
 from snapshot_experiment.snapshot import SnapshotReport, SnapshotWriter, UnknownExperimentError
 from tests.fakes.queues import FakeQueue
@@ -44,6 +46,17 @@ class Bucket:
         return {key: at for key, at in self.times.items() if key.startswith(prefix)}
 
 
+@dataclass
+class Pages:
+    """A PageBucket in memory."""
+
+    pages: dict[str, str] = field(default_factory=dict)
+
+    def put_experiment(self, experiment: str, page: str) -> str:
+        self.pages[experiment] = page
+        return f"s3://pages/{experiment}"
+
+
 class World:
     """A store with experiments, their jobs' tensors, a bucket, and the writer over them."""
 
@@ -53,7 +66,9 @@ class World:
         self.unreachable = False
         self.alert_queue = FakeQueue()
         alerts = AlertOutbox(self.store, self.alert_queue)
-        self.writer = SnapshotWriter(self.store, self._open, self.bucket, alerts)
+        self.pages = Pages()
+        publisher = ReportPublisher(self.pages, lambda job: MemorySource({}), PriceTable.built_in)
+        self.writer = SnapshotWriter(self.store, self._open, self.bucket, alerts, publisher)
 
     def add(self, *trials: TrialRecord, updated_at: datetime = NOON) -> None:
         name = trials[0].experiment
@@ -268,3 +283,29 @@ def test_how_an_experiment_ended_is_told_once_its_tables_are_there(world: World)
     with pytest.raises(TransientError):
         world.writer.take("blobs", STAMP)
     assert world.alert_queue.messages == [DigestExperiment("blobs")] * 2
+
+
+def test_the_page_about_an_experiment_comes_when_it_has_ended(world: World) -> None:
+    done, running = a_trial(0), a_trial(1, state=TrialState.RUNNING, status="InProgress", ended_at=None)
+    world.add(done, running)
+    world.tensors[done.job_name].save(0, {"error": [0.25]})
+    world.writer.take("blobs", STAMP)
+    assert world.pages.pages == {}
+    world.store.update_trial(replace(running, state=TrialState.STOPPED, status="Stopped"), expected=running)
+    world.writer.take("blobs", STAMP)
+    page = world.pages.pages["blobs"]
+    assert f"snapshot {STAMP.snapshot_id}" in page
+    assert done.trial_id in page
+
+
+def test_a_page_that_cannot_be_kept_leaves_the_tables_and_the_digest(world: World) -> None:
+    world.add(a_trial(0))
+
+    def refuse(experiment: str, page: str) -> str:
+        raise TransientError("not now")
+
+    world.pages.put_experiment = refuse  # type: ignore[method-assign]
+    with pytest.raises(TransientError):
+        world.writer.take("blobs", STAMP)
+    assert world.rows("trials", "trial_id")
+    assert world.alert_queue.messages == [DigestExperiment("blobs")]

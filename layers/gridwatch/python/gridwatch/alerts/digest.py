@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, parameters, record
+from gridwatch.alerts.links import Link, object_link
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.codec import from_document
 from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord, TrialState
+from gridwatch.storage.layout import s3_uri
 
 KIND = "experiment_ended"
 _STATES = (TrialState.COMPLETED, TrialState.STOPPED, TrialState.FAILED, TrialState.REFUSED, TrialState.CANCELLED)
@@ -19,14 +21,25 @@ _DONE = {"stop": "stopped", "would stop": "would have stopped", "alert": "told",
 _LISTED = 20
 
 
+@dataclass(frozen=True, slots=True)
+class ReportPlace:
+    """Where the page about the experiment lies."""
+
+    bucket: str
+    key: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """An experiment whose trials are all over. `held` are alerts about it that nobody was told of yet."""
+    """An experiment whose trials are all over. `held` are alerts about it that nobody was told of yet; `report` is None
+    when its page was not written.
+    """
 
     experiment: ExperimentRecord
     trials: Sequence[TrialRecord]
     reactions: Sequence[ReactionRecord]
     held: Sequence[AlertRecord] = ()
+    report: ReportPlace | None = None
 
 
 def digest_id(experiment: ExperimentRecord) -> str:
@@ -51,6 +64,7 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
         *_spent(trials, prices),
         *_saved(ended.reactions),
         Fact("Findings", _findings(ended.reactions)),
+        *([Fact("Report", s3_uri(ended.report.bucket, ended.report.key))] if ended.report else []),
         *([Fact("Held back", f"{_alerts(len(ended.held))} not told yet, below")] if ended.held else []),
     )
     alert = Alert(
@@ -60,10 +74,19 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
         summary=f"All {len(trials)} trials of {name} are over: {outcome}.",
         facts=facts,
         details=_listed([from_document(Alert, held.content).title for held in ended.held]),
-        commands=(f"gridwatch leaderboard {name}", f"gridwatch status {name}"),
+        links=_links(ended),
+        commands=(f"gridwatch report {name}", f"gridwatch leaderboard {name}", f"gridwatch status {name}"),
     )
     about = (name, ended.experiment.spec_version)
     return record(alert, about=about, experiment=name, now=now)
+
+
+def _links(ended: Ended) -> tuple[Link, ...]:
+    arn = next((trial.job_arn for trial in ended.trials if trial.job_arn), None)
+    if ended.report is None or arn is None:
+        return ()
+    link = object_link("Report", ended.report.bucket, ended.report.key, arn)
+    return (link,) if link else ()
 
 
 def _best(ended: Ended) -> tuple[Fact, ...]:

@@ -35,6 +35,15 @@ def job_links(job_arn: str) -> tuple[Link, ...]:
     )
 
 
+def object_link(label: str, bucket: str, key: str, job_arn: str) -> Link | None:
+    """An object's page in S3's console, in the partition and region of a job; None for a partition without one."""
+    parts = job_arn.split(":", 5)
+    if len(parts) != 6 or parts[1] not in _CONSOLES:
+        return None
+    address = f"https://{parts[3]}.{_CONSOLES[parts[1]]}/s3/object/{bucket}?region={parts[3]}&prefix={quote(key)}"
+    return Link(label, address)
+
+
 def logs_command(job_arn: str) -> str | None:
     """The command that prints the job's log."""
     parts = job_arn.split(":", 5)

@@ -1,4 +1,4 @@
-"""The pages that rules make of jobs, in the artifacts bucket."""
+"""The pages about jobs and experiments, in the artifacts bucket."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
-from gridwatch.storage.layout import report_key, s3_uri
+from gridwatch.failures import NotFoundError, PermanentError
+from gridwatch.storage.layout import experiment_report_key, report_key, s3_uri
 
 
 class ReportBucket:
@@ -17,9 +18,33 @@ class ReportBucket:
         self._s3 = s3
 
     def put(self, job_name: str, rule_name: str, page: str) -> str:
-        key = report_key(job_name, rule_name)
+        return self._put(report_key(job_name, rule_name), page)
+
+    def put_experiment(self, experiment: str, page: str) -> str:
+        """Keep the page about an experiment, replacing a former one, and return its address."""
+        return self._put(experiment_report_key(experiment), page)
+
+    def has_experiment(self, experiment: str) -> bool:
+        """Whether a page about the experiment is there."""
+        try:
+            with translated():
+                self._client.head_object(Bucket=self._bucket, Key=experiment_report_key(experiment))
+        except NotFoundError:
+            return False
+        except PermanentError as error:
+            # Without the right to list, S3 answers 403 for a key that is not there.
+            if error.code in ("403", "AccessDenied"):
+                return False
+            raise
+        return True
+
+    def _put(self, key: str, page: str) -> str:
         with translated():
-            (self._s3 or client("s3")).put_object(
+            self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=page.encode(), ContentType="text/html; charset=utf-8"
             )
         return s3_uri(self._bucket, key)
+
+    @property
+    def _client(self) -> Any:
+        return self._s3 or client("s3")

@@ -77,6 +77,11 @@ def report_key(job_name: str, rule_name: str) -> str:
     return f"{REPORT_PREFIX}{job_name}/{rule_name}.html"
 
 
+def experiment_report_key(experiment: str) -> str:
+    """The page about an experiment, published when it has ended. No job is named `experiments`."""
+    return f"{REPORT_PREFIX}experiments/{experiment}.html"
+
+
 def table_key(table: str, experiment: str) -> str:
     """One Parquet object per table and experiment."""
     return f"{TABLE_PREFIX}{table}/{experiment}.parquet"

@@ -1,0 +1,44 @@
+"""Publish the page about an experiment, made of the tables that a snapshot has just written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from gridwatch.savings.prices import PriceTable
+from gridwatch.state.records import ExperimentRecord
+from gridwatch.tensors.source import TensorSource
+
+
+class PageBucket(Protocol):
+    def put_experiment(self, experiment: str, page: str) -> str:
+        """Keep the page, replacing a former one, and return its address."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPublisher:
+    """`open_profile` takes a job's name; `prices` are for what was spent."""
+
+    bucket: PageBucket
+    open_profile: Callable[[str], TensorSource]
+    prices: Callable[[], PriceTable]
+
+    def publish(self, record: ExperimentRecord, find: Callable[[str], Path]) -> str:
+        """The page's address. `find` gives the Parquet file of a table. Raises gridwatch.failures errors."""
+        # Only the snapshot of an experiment that has ended pays for these.
+        from gridwatch.reports.experiment.facts import ExperimentFacts  # noqa: PLC0415
+        from gridwatch.reports.experiment.report import create_report  # noqa: PLC0415
+        from gridwatch.reports.experiment.tables import read_tables  # noqa: PLC0415
+        from gridwatch.reports.experiment.usage import read_usages  # noqa: PLC0415
+
+        hypothesis = record.document.get("hypothesis")
+        facts = ExperimentFacts(
+            tables=read_tables(find),
+            prices=self.prices(),
+            expression=hypothesis.get("expression") if isinstance(hypothesis, Mapping) else None,
+        )
+        facts = replace(facts, usages=read_usages(facts.by_place, self.open_profile))
+        return self.bucket.put_experiment(record.name, create_report(facts))
