@@ -89,6 +89,7 @@ class _Account:
             "JOB_ROLE_ARN": "arn:aws:iam::123456789012:role/gridwatch-training",
             "NAME_PREFIX": "gridwatch",
             "XGBOOST_SOURCE_URI": "s3://assets/0123456789abcdef.tar.gz",
+            "PROCESSING_INSTANCES": "0",
             "CUSTOM_RULE_SOURCES": "",
         }
 

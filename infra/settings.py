@@ -48,6 +48,7 @@ class DeploymentSettings:
     architecture: str = "arm64"
     launch_rate_per_second: float = 1.0
     launch_burst: int = 1
+    processing_instances: int = 0
     log_retention_days: int = 90
     tensor_retention_days: int = 90
     query_scan_limit_gb: int = 10
@@ -150,6 +151,7 @@ def _problems(settings: DeploymentSettings) -> list[str]:
         "architecture": (settings.architecture in ("arm64", "x86_64"), "arm64 or x86_64"),
         "launch_rate_per_second": (paced, "over 0 and at most 100 (SageMaker allows 1)"),
         "launch_burst": (1 <= settings.launch_burst <= 100, "1 to 100"),
+        "processing_instances": (settings.processing_instances >= 0, "0 to ask Service Quotas, or the quota"),
         "log_retention_days": (
             settings.log_retention_days in LOG_RETENTION_DAYS,
             f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}",

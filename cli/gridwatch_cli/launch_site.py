@@ -39,6 +39,10 @@ class LaunchSite(Protocol):
         """For each channel of the spec, its objects' keys and etags."""
         ...
 
+    def processing_instances(self) -> int | None:
+        """What the account may have at one time; None: not known."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Nowhere:
@@ -65,6 +69,9 @@ class Nowhere:
 
     def etags(self, parsed: ParsedSpec) -> Mapping[str, Mapping[str, str]]:
         return {name: {} for name in parsed.spec.data}
+
+    def processing_instances(self) -> int | None:
+        return None
 
 
 class Deployed:
@@ -110,6 +117,11 @@ class Deployed:
         found = {channel: _etags(bucket, uri) for channel, uri in uris.items()}
         self._without_data = [uris[channel] for channel, etags in found.items() if not etags]
         return found
+
+    def processing_instances(self) -> int | None:
+        from gridwatch.aws.service_quotas import processing_instances
+
+        return processing_instances(self._cloud.session.client("service-quotas"))
 
 
 def _etags(bucket: ExperimentBucket, uri: str) -> Mapping[str, str]:

@@ -60,12 +60,14 @@ def _site(context: typer.Context, region: str) -> LaunchSite:
 def _planned(spec: Path, site: LaunchSite, *, as_json: bool) -> Plan:
     from gridwatch.launch.images import UnknownRegionError
     from gridwatch.launch.plan import make_plan
+    from gridwatch.launch.processing import within_processing_quota
     from gridwatch.spec.parse import parse_spec
     from gridwatch.spec.problems import SpecError
 
     try:
         parsed = parse_spec(read_file(spec), today=SystemClock().now().date())
-        return make_plan(parsed, site.deployment, site.etags(parsed))
+        made = make_plan(parsed, site.deployment, site.etags(parsed))
+        return within_processing_quota(parsed, made, site.processing_instances)
     except SpecError as error:
         if as_json:
             print_json(error.as_document())
@@ -78,7 +80,7 @@ def _document(made: Plan, note: str) -> dict[str, Any]:
     return {
         "experiment": made.experiment,
         "count": made.count,
-        "parallel_jobs": made.spec.limits.parallel_jobs,
+        "parallel_jobs": made.parallel_jobs,
         "trials": [_trial(trial) for trial in made.trials],
         "rules": [_rule(rule) for rule in made.policies],
         "warnings": [warning.as_document() for warning in made.warnings],
@@ -115,7 +117,7 @@ def _print(made: Plan, source: str, note: str) -> None:
     out.print(f"experiment {made.experiment}: {made.count} trial{'s' if made.count > 1 else ''}", highlight=False)
     out.print(
         f"each on {resources.instance_count} x {resources.instance_type}, at most {resources.max_runtime} s; "
-        f"{made.spec.limits.parallel_jobs} at one time"
+        f"{made.parallel_jobs} at one time"
     )
     if fixed:
         out.print(f"the same for all: {_pairs(fixed)}", markup=False)

@@ -18,6 +18,7 @@ from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.plan import Plan, PlannedTrial, make_plan, waiting_trial
 from gridwatch.launch.ports import ExperimentBucket, StoredSpec
+from gridwatch.launch.processing import Quota, within_processing_quota
 from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.parse import ParsedSpec, normalized, parse_spec
 from gridwatch.spec.problems import Problem, SpecError, shown
@@ -56,6 +57,7 @@ class Platform:
     snapshot_queue: MessageQueue
     alerts: AlertOutbox
     clock: Clock
+    processing_instances: Quota  # asked for only where jobs have rules of SageMaker's own
 
 
 def accept(upload: SpecUpload, platform: Platform) -> Accepted:
@@ -80,7 +82,7 @@ def _plan(stored: StoredSpec, platform: Platform) -> Plan:
     if missing:
         raise parsed.refuse(missing)
     etags = {name: objects for name, objects in found.items() if not isinstance(objects, Problem)}
-    plan = make_plan(parsed, platform.deployment, etags)
+    plan = within_processing_quota(parsed, make_plan(parsed, platform.deployment, etags), platform.processing_instances)
     absent = [index for index, policy in enumerate(plan.policies) if policy.source and not _is_there(policy, platform)]
     if absent:
         raise parsed.refuse(_no_file(index, plan.policies[index]) for index in absent)
@@ -142,7 +144,7 @@ def _experiment(
         template=plan.template,
         policies=plan.policies,
         trial_ids=plan.trial_ids,
-        parallel_jobs=plan.spec.limits.parallel_jobs,
+        parallel_jobs=plan.parallel_jobs,
         created_at=kept.created_at if kept else now,
         updated_at=now,
     )

@@ -18,6 +18,7 @@ from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.clients import client, region
 from gridwatch.aws.experiment_bucket import S3ExperimentBucket
 from gridwatch.aws.queues import SqsQueue
+from gridwatch.aws.service_quotas import processing_instances
 from gridwatch.aws.state_table import StateTable
 from gridwatch.clock import SystemClock
 from gridwatch.events.spec_upload import SpecUpload, spec_upload, unwrapped
@@ -108,4 +109,5 @@ def _platform() -> Platform:
         snapshot_queue=SqsQueue(settings.snapshot_queue_url),
         alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url)),
         clock=SystemClock(),
+        processing_instances=lambda: settings.processing_instances or processing_instances(),
     )

@@ -17,4 +17,5 @@ class Settings:
     job_role_arn: str
     name_prefix: str
     xgboost_source_uri: str
+    processing_instances: int  # the account's quota; 0: Service Quotas is asked
     custom_rule_sources: str  # S3 prefixes with commas between them; empty: no code of users runs as a rule

@@ -11,6 +11,7 @@ from gridwatch.events.messages import StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.order import FairOrder
+from gridwatch.launch.request import managed_rules
 from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError
 from start_trials.starting import Launcher, Outcome
@@ -58,8 +59,9 @@ class Round:
             if outcome is Outcome.UNWELL:
                 return RoundReport(outcomes, stopped_by="SageMaker answers with throttling or errors")
             if outcome is Outcome.NOT_YET:
-                full.add(trial.instance_type or "")
                 order.close(trial.experiment)
+                if not managed_rules(experiments[trial.experiment].template):  # else it may be its rules that lack room
+                    full.add(trial.instance_type or "")
             elif outcome is Outcome.REFUSED:
                 order.give_back(trial)
                 if self._is_held(experiments[trial.experiment], outcomes):

@@ -28,7 +28,7 @@ from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.observation import observed
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import TrainingService
-from gridwatch.launch.request import own_tags, training_request
+from gridwatch.launch.request import managed_rules, own_tags, training_request
 from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 
@@ -184,10 +184,6 @@ class Launcher:
             return
 
 
-# Of a request whose rules SageMaker's own Debugger evaluates.
-MANAGED_RULES = ("DebugRuleConfigurations", "ProfilerRuleConfigurations")
-
-
 def _job_record(trial: TrialRecord, experiment: ExperimentRecord) -> JobRecord:
     objective = experiment.document["objective"]
     return JobRecord(
@@ -199,5 +195,5 @@ def _job_record(trial: TrialRecord, experiment: ExperimentRecord) -> JobRecord:
         hyperparameters=trial.hyperparameters,
         objective_metric=objective["metric"],
         objective_direction=objective["direction"],
-        managed_rules=any(key in experiment.template for key in MANAGED_RULES),
+        managed_rules=managed_rules(experiment.template) > 0,
     )

@@ -51,6 +51,7 @@ class Functions(Construct):
         super().__init__(scope, name)
         self._prefix = settings.name_prefix
         self._rate, self._burst = settings.launch_rate_per_second, settings.launch_burst
+        self._processing_instances = settings.processing_instances
         self._storage, self._state, self._queues, self._training = storage, state, queues, training
         self._topic, self._chat, self._bus, self._factory = topic, chat, bus, factory
         self._settings = settings
@@ -95,6 +96,7 @@ class Functions(Construct):
                 "job_role_arn": self._training.role.role_arn,
                 "name_prefix": self._prefix,
                 "xgboost_source_uri": self._training.source.s3_object_url,
+                "processing_instances": str(self._processing_instances),
                 "custom_rule_sources": ",".join(source.uri for source in self._rule_sources),
             },
             statements=[
@@ -109,6 +111,8 @@ class Functions(Construct):
                 may.use_state(self._state.table),
                 may.use_idempotency(self._state.idempotency),
                 may.send(*(self._queues[name] for name in ("start", "snapshot", "alerts"))),
+                # They know no resources.
+                may.allow(["servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"], ["*"]),
             ],
             invoked_directly=True,
         )

@@ -17,7 +17,7 @@ from tests.template.test_permissions import FAILS_TO_QUEUE, IDEMPOTENCY, LAMBDA,
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "layers" / "gridwatch" / "python"
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
-SERVICES = ("dynamodb", "events", "lambda", "logs", "s3", "sagemaker", "secretsmanager", "sns", "sqs")
+SERVICES = ("dynamodb", "events", "lambda", "logs", "s3", "sagemaker", "secretsmanager", "service-quotas", "sns", "sqs")
 # Operations whose permission has another name (service authorization reference), or more than one.
 NAMED_OTHERWISE = {
     "s3:HeadObject": {"s3:GetObject"},
@@ -25,6 +25,8 @@ NAMED_OTHERWISE = {
     "dynamodb:TransactWriteItems": {"dynamodb:PutItem"},  # of puts alone, as ours are
     "events:PutEvents": {"events:PutEvents"},
     "lambda:Invoke": {"lambda:InvokeFunction"},
+    "service-quotas:GetServiceQuota": {"servicequotas:GetServiceQuota"},
+    "service-quotas:GetAWSDefaultServiceQuota": {"servicequotas:GetAWSDefaultServiceQuota"},
 }
 # Permissions of calls that are made for us: reading a version, job tags at creation, handing the role over.
 IMPLIED = {

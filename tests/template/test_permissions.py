@@ -27,6 +27,7 @@ FAILS_TO_QUEUE = {"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"
 ACTIONS = {
     "launch_grid": {"s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject"}
     | STATE
+    | {"servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"}
     | IDEMPOTENCY
     | SENDS
     | FAILS_TO_QUEUE,
@@ -96,6 +97,8 @@ UNBOUNDED = {
     "xray:PutTraceSegments": None,
     "sagemaker:ListTrainingJobs": None,
     "sagemaker:Search": None,
+    "servicequotas:GetAWSDefaultServiceQuota": None,
+    "servicequotas:GetServiceQuota": None,
     "ecr:GetAuthorizationToken": None,
     "cloudwatch:PutMetricData": {"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*"]}},
 }

@@ -85,6 +85,7 @@ class Account:
             "NAME_PREFIX": "gridwatch",
             "CUSTOM_RULE_SOURCES": "",
             "XGBOOST_SOURCE_URI": "s3://assets/0123456789abcdef.tar.gz",
+            "PROCESSING_INSTANCES": "0",
             "LAUNCH_RATE_PER_SECOND": "1000",
             "LAUNCH_BURST": "1",
         }

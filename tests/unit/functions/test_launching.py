@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -266,6 +267,23 @@ def test_a_full_instance_type_does_not_hold_up_another() -> None:
     world.start()
 
     assert {trial.experiment for trial in world.trials(TrialState.RUNNING)} == {"others"}
+
+
+def test_no_room_for_a_jobs_managed_rules_does_not_hold_up_jobs_without() -> None:
+    world = World()
+    world.submit(example())
+    world.clock.advance(1)
+    world.submit(example().replace("name: blobs\n", "name: others\n"), "experiments/o.yaml")
+    ruled = world.store.get_experiment("blobs")
+    assert ruled is not None
+    template = {**ruled.template, "DebugRuleConfigurations": [{}]}
+    world.store.put_experiment(replace(ruled, template=template, uploaded_at=world.clock.now()))
+    over = "The account-level service limit 'Number of instances across all processing jobs' is 4 Instances"
+    world.training.failures = [NotYetError(over, code="ResourceLimitExceeded")]
+
+    world.start()
+
+    assert Counter(trial.experiment for trial in world.trials(TrialState.RUNNING)) == {"others": 4}
 
 
 def test_a_refusal_is_recorded_and_told_once_for_the_whole_grid() -> None:

@@ -45,6 +45,7 @@ class World:
         self.rate = rate
         self.invocation_seconds = invocation_seconds
         self.rounds = 0
+        self.processing_instances: int | None = 4  # as on a fresh account
 
     def upload(self, content: str | bytes, key: str = "experiments/blobs.yaml") -> SpecUpload:
         return self.bucket.upload(key, content, self.clock.now())
@@ -58,6 +59,7 @@ class World:
             snapshot_queue=self.snapshot_queue,
             alerts=self.alerts,
             clock=self.clock,
+            processing_instances=lambda: self.processing_instances,
         )
         return accept(upload, platform)
 

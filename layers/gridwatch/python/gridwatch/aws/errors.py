@@ -37,6 +37,7 @@ _KINDS: dict[str, type[GridwatchError]] = {
     "ResourceNotFound": NotFoundError,
     "ResourceNotFoundException": NotFoundError,
     "NoSuchKey": NotFoundError,
+    "NoSuchResourceException": NotFoundError,  # Service Quotas: the account has no value of its own
     "NoSuchVersion": NotFoundError,
     "NoSuchBucket": NotFoundError,
     "404": NotFoundError,

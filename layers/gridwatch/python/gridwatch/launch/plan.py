@@ -44,6 +44,7 @@ class Plan:
     trials: tuple[PlannedTrial, ...]
     template: Mapping[str, Any]
     policies: tuple[RulePolicy, ...]
+    parallel_jobs: int  # as many as the spec wants, or fewer where a quota has no room for them
     warnings: tuple[Problem, ...]
 
     @property
@@ -75,7 +76,14 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, etags: Mapping[str, Ma
     if len({trial.trial_id for trial in trials}) < len(trials):
         message = "two points of the grid have the same identity by chance"
         raise parsed.refuse([Problem(path=("grid",), message=message, advice="raise revision by one")])
-    return Plan(spec=spec, trials=trials, template=template, policies=policies, warnings=parsed.warnings)
+    return Plan(
+        spec=spec,
+        trials=trials,
+        template=template,
+        policies=policies,
+        parallel_jobs=spec.limits.parallel_jobs,
+        warnings=parsed.warnings,
+    )
 
 
 def waiting_trial(planned: PlannedTrial, spec: ExperimentSpec, now: datetime) -> TrialRecord:

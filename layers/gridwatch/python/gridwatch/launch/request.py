@@ -14,6 +14,7 @@ PREFIX_TAG = "gridwatch:prefix"
 EXPERIMENT_TAG = "gridwatch:experiment"
 TRIAL_TAG = "gridwatch:trial"
 TENSORS_KEY = "GRIDWATCH_TENSORS_URI"
+_MANAGED_RULES = ("DebugRuleConfigurations", "ProfilerRuleConfigurations")
 
 
 def training_request(
@@ -43,6 +44,11 @@ def training_request(
 def _machines(settings: Mapping[str, Any]) -> dict[str, Any]:
     fields = {"resources.instance_type": "InstanceType", "resources.instance_count": "InstanceCount"}
     return {field: settings[name] for name, field in fields.items() if name in settings}
+
+
+def managed_rules(template: Mapping[str, Any]) -> int:
+    """Rules that SageMaker's own Debugger evaluates for one job: the processing instances that the job takes."""
+    return sum(len(template.get(field, ())) for field in _MANAGED_RULES)
 
 
 def own_tags(name_prefix: str, experiment: str, trial_id: str) -> dict[str, str]:
