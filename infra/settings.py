@@ -62,6 +62,12 @@ class DeploymentSettings:
     tensor_bucket_arns: tuple[str, ...] = ()
     kms_key_arn: str = ""
     create_kms_key: bool = False
+    role_path: str = "/"
+    permissions_boundary_arn: str = ""
+    subnet_ids: tuple[str, ...] = ()
+    security_group_ids: tuple[str, ...] = ()
+    vpc_endpoints_in: str = ""
+    route_table_ids: tuple[str, ...] = ()
     evaluate_window_seconds: int = 0
     alert_topic_arn: str = ""
     alert_group_seconds: int = 300
@@ -160,6 +166,14 @@ def _problems(settings: DeploymentSettings) -> list[str]:
         "query_scan_limit_gb": (settings.query_scan_limit_gb >= 1, "at least 1"),
         "custom_rule_seconds": (1 <= settings.custom_rule_seconds <= 120, "from 1 to 120"),
         "custom_rule_interval_seconds": (settings.custom_rule_interval_seconds >= 1, "at least 1"),
+        "role_path": (re.fullmatch(r"/([\x21-\x7e]+/)?", settings.role_path), "a path such as /platform/, or /"),
+        "subnet_ids": (_are_ids("subnet", settings.subnet_ids), "ids such as subnet-0a1b2c3d, with commas"),
+        "security_group_ids": (_are_ids("sg", settings.security_group_ids), "ids such as sg-0a1b2c3d, with commas"),
+        "route_table_ids": (_are_ids("rtb", settings.route_table_ids), "ids such as rtb-0a1b2c3d, with commas"),
+        "vpc_endpoints_in": (
+            _are_ids("vpc", tuple(filter(None, [settings.vpc_endpoints_in]))),
+            "the network's id, such as vpc-0a1b2c3d",
+        ),
         "evaluate_window_seconds": (0 <= settings.evaluate_window_seconds <= 300, "0 to 300: Lambda waits no longer"),
         "alert_group_seconds": (0 <= settings.alert_group_seconds <= 900, "0 to 900: SQS keeps nothing back longer"),
         "alert_quiet_hours": (_is_quiet(settings.alert_quiet_hours), "HH:MM-HH:MM, such as 22:00-07:00, or empty"),
@@ -186,7 +200,15 @@ def _problems(settings: DeploymentSettings) -> list[str]:
     ]
     if settings.alarm_emails and settings.alarm_topic_arn:
         problems.append("alarm_emails and alarm_topic_arn: subscribe to the topic that you give, or have one made")
+    if bool(settings.subnet_ids) != bool(settings.security_group_ids):
+        problems.append("subnet_ids, security_group_ids: give both or neither")
+    if settings.vpc_endpoints_in and not (settings.subnet_ids and settings.route_table_ids):
+        problems.append("vpc_endpoints_in: needs subnet_ids, security_group_ids and route_table_ids")
     return problems + _half_given(settings) + _wrong_arns(settings)
+
+
+def _are_ids(kind: str, ids: tuple[str, ...]) -> bool:
+    return all(re.fullmatch(rf"{kind}-[0-9a-f]{{8,17}}", each) for each in ids)
 
 
 def _is_quiet(text: str) -> bool:
@@ -219,6 +241,7 @@ def _wrong_arns(settings: DeploymentSettings) -> list[str]:
         "data_bucket_arns": ("s3", settings.data_bucket_arns),
         "tensor_bucket_arns": ("s3", settings.tensor_bucket_arns),
         "kms_key_arn": ("kms", (settings.kms_key_arn,)),
+        "permissions_boundary_arn": ("iam", (settings.permissions_boundary_arn,)),
         "alert_topic_arn": ("sns", (settings.alert_topic_arn,)),
         "alarm_topic_arn": ("sns", (settings.alarm_topic_arn,)),
         "slack_webhook_secret_arn": ("secretsmanager", (settings.slack_webhook_secret_arn,)),

@@ -16,6 +16,7 @@ from infra.constructs.encryption import encryption_key
 from infra.constructs.function import FunctionFactory
 from infra.constructs.functions import Functions
 from infra.constructs.layers import Layers
+from infra.constructs.placement import place
 from infra.constructs.queues import Queues
 from infra.constructs.routing import Routing
 from infra.constructs.state import State
@@ -74,6 +75,7 @@ class GridwatchStack(cdk.Stack):
         Routing(self, "Routing", settings=settings, storage=storage, queues=queues, functions=functions, bus=bus)
         Alarms(self, "Alarms", settings=settings, queues=queues, functions=factory.made, key=key)
         Dashboard(self, "Dashboard", settings=settings, queues=queues.by_name)
+        place(self, settings)
         self._outputs(
             {
                 "ExperimentsBucket": storage.experiments.bucket_name,

@@ -116,5 +116,30 @@ def use_key(key: kms.IKey, *, only_to_read: bool = False) -> iam.PolicyStatement
     return allow(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], [key.key_arn])
 
 
+def use_network(name_prefix: str) -> list[iam.PolicyStatement]:
+    """Lambda makes a function's network interfaces in the name of its role, which its code must not be able to do.
+
+    Source: AWS Lambda developer guide, "Giving Lambda functions access to resources in an Amazon VPC".
+    """
+    actions = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    ]
+    functions = f"arn:{cdk.Aws.PARTITION}:lambda:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:function:{name_prefix}-*"
+    by_code = {"ArnLike": {"lambda:SourceFunctionArn": functions}}
+    return [
+        allow(actions, ["*"]),  # interfaces have no names before they are made
+        iam.PolicyStatement(effect=iam.Effect.DENY, actions=actions, resources=["*"], conditions=by_code),
+    ]
+
+
+def endpoint_service(service: str) -> str:
+    return f"com.amazonaws.{cdk.Aws.REGION}.{service}"
+
+
 def sagemaker_arn(resource: str, name: str) -> str:
     return f"arn:{cdk.Aws.PARTITION}:sagemaker:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:{resource}/{name}"
