@@ -21,9 +21,9 @@ NETWORK = {
 }
 # Services of which the functions' roles hold actions, by the endpoint that leads there; None: not called by our code.
 ENDPOINTS = {
-    "dynamodb": "dynamodb", "ec2": None, "events": "events", "iam": None, "kms": "kms", "lambda": "lambda", "logs": "logs",
-    "s3": "s3", "sagemaker": "sagemaker.api", "secretsmanager": "secretsmanager", "sns": "sns", "sqs": "sqs",
-    "xray": "xray",
+    "dynamodb": "dynamodb", "ec2": None, "events": "events", "iam": None, "kms": "kms", "lambda": "lambda",
+    "logs": "logs", "s3": "s3", "sagemaker": "sagemaker.api", "secretsmanager": "secretsmanager",
+    "sns": "sns", "sqs": "sqs", "xray": "xray",
 }  # fmt: skip
 
 
