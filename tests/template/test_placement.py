@@ -23,7 +23,7 @@ NETWORK = {
 ENDPOINTS = {
     "dynamodb": "dynamodb", "ec2": None, "events": "events", "iam": None, "kms": "kms", "lambda": "lambda",
     "logs": "logs", "s3": "s3", "sagemaker": "sagemaker.api", "secretsmanager": "secretsmanager",
-    "sns": "sns", "sqs": "sqs", "xray": "xray",
+    "servicequotas": "servicequotas", "sns": "sns", "sqs": "sqs", "xray": "xray",
 }  # fmt: skip
 
 
