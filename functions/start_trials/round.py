@@ -19,6 +19,7 @@ from start_trials.waiting import WaitingTrials
 
 RESERVE_SECONDS = 15.0  # kept for handing over: one call to SageMaker with its timeouts, one message
 CLAIM_LASTS = timedelta(seconds=60)  # longer than a living launcher holds a claim without creating the job
+_LOOK_AGAIN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,12 @@ class Round:
     def run(self) -> RoundReport:
         outcomes: Counter[str] = Counter()
         self._recover(outcomes)
+        report = self._launch(outcomes)
+        if not report.handed_over and self._saw_claims_out(outcomes):
+            return self._hand_over(outcomes)  # what was recovered waits again, or has left room
+        return report
+
+    def _launch(self, outcomes: Counter[str]) -> RoundReport:
         waiting = WaitingTrials(self.launcher.store).queues()
         found = self._experiments(waiting)
         experiments = {name: record for name, record in found.items() if not self._is_held(record, outcomes)}
@@ -82,6 +89,26 @@ class Round:
                 return
             if now - trial.updated_at >= CLAIM_LASTS:
                 outcomes[f"recovered, {self.launcher.recover(trial)}"] += 1
+
+    def _saw_claims_out(self, outcomes: Counter[str]) -> bool:
+        """Whether claims were left that this round did not make and had the time to wait for: until their launcher,
+        which is hardly alive, has settled them, or they are old enough to be recovered.
+        """
+        clock, seen = self.launcher.clock, False
+        while young := [left for left in self._claims_left() if left > 0]:
+            if min(young) > self.launcher.seconds_left() - RESERVE_SECONDS:
+                break  # the sweep wakes another round
+            clock.sleep(min(_LOOK_AGAIN, *young))
+            seen = True
+        if seen:
+            self._recover(outcomes)
+        return seen
+
+    def _claims_left(self) -> list[float]:
+        """For each claim the seconds until it may be recovered."""
+        now = self.launcher.clock.now()
+        claims = self.launcher.store.trials_in(TrialState.STARTING)
+        return [(trial.updated_at + CLAIM_LASTS - now).total_seconds() for trial in claims]
 
     def _slots(self) -> Counter[str]:
         """Slots by experiment; one counts as taken until the job is terminal, also while it is stopping."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from start_trials.round import CLAIM_LASTS, RESERVE_SECONDS
 from tests.template.synthesized import Synthesized
 
 FOURTEEN_DAYS = 14 * 24 * 3600
@@ -108,6 +109,8 @@ def test_launching_is_one_at_a_time(synthesized: Synthesized) -> None:
     ]
     assert start["FifoQueue"] is True
     assert start["VisibilityTimeout"] <= 120, "a launcher that dies keeps the next one out for as long"
+    seconds = synthesized.functions["start_trials"].properties["Timeout"]
+    assert seconds > RESERVE_SECONDS + CLAIM_LASTS.total_seconds(), "a round sees out the claims of one that died"
     groups = {
         target["SqsParameters"]["MessageGroupId"]
         for _, rule in synthesized.rules()

@@ -348,6 +348,36 @@ def test_a_trial_left_behind_by_a_killed_launcher_is_recovered(created: bool) ->
     assert len(world.training.requests) == 1
 
 
+@pytest.mark.parametrize("created", [True, False])
+def test_the_next_round_sees_out_the_claim_of_a_launcher_that_died_a_moment_ago(created: bool) -> None:
+    world = World(invocation_seconds=90.0)
+    world.submit(example("blobs-debugger"))
+    (world.training.lost if created else world.training.failures).append(KilledError())  # type: ignore[arg-type]
+    with pytest.raises(KilledError):
+        world.start()
+
+    world.clock.advance(10)  # the message shows again
+    died = world.clock.now()
+    report = world.start()
+
+    assert report.handed_over
+    assert (world.clock.now() - died).total_seconds() <= 60
+    world.start()
+    assert [trial.state for trial in world.trials()] == [TrialState.RUNNING]
+    assert len(world.training.requests) == 1
+
+
+def test_a_round_without_the_time_for_it_leaves_a_claim_to_the_next() -> None:
+    world = World(invocation_seconds=60.0)
+    world.submit(example("blobs-debugger"))
+    world.training.failures.append(KilledError())  # type: ignore[arg-type]
+    with pytest.raises(KilledError):
+        world.start()
+    world.clock.slept.clear()
+    assert not world.start().handed_over
+    assert world.clock.slept == []
+
+
 def test_before_its_time_ends_the_launcher_hands_over() -> None:
     world = World(rate=1.0, invocation_seconds=20.0)
     world.submit(example().replace("parallel_jobs: 4", "parallel_jobs: 8"))
