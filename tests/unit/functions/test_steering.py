@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from gridwatch.state.records import TrialState
 from gridwatch.state.store import StateStore
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.steering import condition
+from tests.fakes.fuse import Fuse
 from tests.fakes.mortal_store import KilledError, MortalStore
 from tests.unit.functions.test_launching import fail, limited
 from tests.unit.functions.world import World, example
@@ -112,3 +114,73 @@ def test_killed_anywhere_and_done_again_everything_is_stopped(calls: int) -> Non
     steering(world).stop("blobs", condition(None))
     assert len(world.training.stopped) == 4
     assert len(world.trials(TrialState.CANCELLED)) == 4
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("calls", range(8))
+def test_a_retry_killed_anywhere_and_done_again_gives_each_failed_trial_one_more_job(calls: int, after: bool) -> None:
+    world = World()
+    world.submit(limited("max_failures: 3"))
+    world.start()
+    for _ in range(4):
+        fail(world, "AlgorithmError: MemoryError")
+    experiment = world.store.get_experiment("blobs")
+    assert experiment is not None
+    fuse = Fuse(calls, after=after)
+    mortal = replace(
+        steering(world, fuse.guard(world.store)),
+        start_queue=fuse.guard(world.start_queue),
+    )
+
+    with contextlib.suppress(KilledError):
+        mortal.retry(experiment, {TrialState.FAILED})
+    assert fuse.left < 0, "it was killed"
+    world.start()  # of what waits again some may be launched meanwhile
+    steering(world).retry(experiment, {TrialState.FAILED})
+    complete(world)
+
+    assert [trial.state for trial in world.trials()] == [TrialState.COMPLETED] * 8
+    assert sorted(trial.attempt for trial in world.trials()) == [1] * 4 + [2] * 4
+    names = [request["TrainingJobName"] for request in world.training.requests]
+    assert len(names) == len(set(names)) == 12
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("calls", range(12))
+def test_killed_anywhere_while_a_capacity_failure_is_recorded_the_trial_gets_one_more_job(
+    calls: int, after: bool
+) -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    lost = world.trials(TrialState.RUNNING)[0]
+    end = world.training.finish(lost.job_name, "Failed", failure_reason="CapacityError: Unable to provision")
+    fuse = Fuse(calls, after=after)
+    tracker = world.tracker()
+    mortal = replace(
+        tracker,
+        store=fuse.guard(world.store),
+        start_queue=fuse.guard(world.start_queue),
+        evaluate_queue=fuse.guard(world.evaluate_queue),
+        snapshot_queue=fuse.guard(world.snapshot_queue),
+    )
+
+    with contextlib.suppress(KilledError):
+        mortal.track(end)
+    for _ in range(2):  # the event comes again, and once more than it should
+        tracker.track(end)
+    world.clock.advance(120)
+    complete(world)
+
+    assert [trial.state for trial in world.trials()] == [TrialState.COMPLETED] * 8
+    assert {trial.trial_id: trial.attempt for trial in world.trials() if trial.attempt > 1} == {lost.trial_id: 2}
+    names = [request["TrainingJobName"] for request in world.training.requests]
+    assert len(names) == len(set(names)) == 9
+
+
+def complete(world: World) -> None:
+    """Launching and training until nothing changes any more."""
+    for _ in range(4):
+        world.start()
+        for trial in world.trials(TrialState.RUNNING):
+            world.finish(trial.job_name)
