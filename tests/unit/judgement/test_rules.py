@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from gridwatch.judgement.catalogue import (
     judgement_rule_class,
     judgement_rule_names,
 )
+from gridwatch.judgement.extrapolation import _forecast
+from gridwatch.judgement.halving import _shares, bracket_of
 from gridwatch.judgement.history import Ending, History
 from gridwatch.judgement.rule import Judgement
 from gridwatch.rules.errors import RuleConfigurationError
@@ -101,15 +104,180 @@ def test_a_metric_that_is_better_when_higher_is_judged_the_other_way_round() -> 
     assert (found.observed, found.threshold) == (-4.1, -4.0)
 
 
-def test_katib_compares_the_best_with_the_mean_of_the_first_reports_of_completed_trials() -> None:
-    def katib(values: Sequence[float], completed: Curves = OTHERS) -> Judgement | None:
-        return judged("KatibMedianStopping", history_of(completed, {"x": values}), start_step=2)
-
+def test_katib_compares_the_best_with_the_median_of_running_averages_of_completed_trials() -> None:
     completed = {"a": [4.0, 2.0, 0.0], "b": [6.0, 2.0], "c": [12.0, 2.0]}  # averages of the first 2: 3, 4, 7
-    assert katib([4.5, 99.0], completed) is None  # the mean is 4.67, the median 4
-    found = katib([5.0, 99.0], completed)
+
+    def katib(values: Sequence[float], completed: Curves = completed, **parameters: Any) -> Judgement | None:
+        history = history_of(completed, {"x": values, "y": [0.0, 0.0]})
+        return judged("KatibMedianStopping", history, start_step=2, **parameters)
+
+    assert katib([4.0, 99.0]) is None
+    found = katib([4.5, 99.0])
     assert found is not None
-    assert found.observed == 5.0
-    assert found.threshold == pytest.approx(14 / 3)
-    assert katib([99.0], completed) is None
+    assert (found.observed, found.threshold) == (4.5, 4.0)
+    assert katib([4.5, 99.0], form="implemented") is None  # the mean is 4.67
+    assert katib([5.0, 99.0], form="implemented") is not None
+    assert katib([99.0]) is None
     assert katib([5.0, 99.0], {"a": [4.0, 2.0], "b": [6.0, 2.0]}) is None
+
+
+COLUMN = {name: [9.0, value] for name, value in zip("abcde", (1.0, 2.0, 3.0, 4.0, 5.0), strict=True)}
+
+
+def test_percentile_stopping_keeps_the_best_share_of_completed_trials() -> None:
+    for percentile, kept, stopped in ((50.0, 3.0, 3.01), (25.0, 2.0, 2.01)):
+        assert judged("PercentileStopping", history_of(COLUMN, {"x": [9.0, kept]}), percentile=percentile) is None
+        found = judged("PercentileStopping", history_of(COLUMN, {"x": [9.0, stopped]}), percentile=percentile)
+        assert found is not None
+        assert found.threshold == kept
+    four = dict(list(COLUMN.items())[:4])
+    assert judged("PercentileStopping", history_of(four, {"x": [9.0, 8.0]})) is None
+    assert judged("PercentileStopping", history_of(COLUMN, {"x": [9.0, 8.0]}), start=3) is None
+    assert judged("PercentileStopping", history_of(COLUMN, {"x": [9.0, 8.0]}), start=1, interval=2) is None
+
+
+def test_truncation_stops_the_worst_share_of_all_that_came_as_far() -> None:
+    def truncated(value: float, **parameters: Any) -> Judgement | None:
+        history = history_of({}, {**COLUMN, "x": [9.0, value]})
+        return judged("TruncationStopping", history, delay_evaluation=2, **parameters)
+
+    assert truncated(5.0, truncation_percentage=20) is None  # level with the worst but one
+    assert truncated(5.1, truncation_percentage=20) is not None
+    assert truncated(99.0, truncation_percentage=10) is None  # a tenth of six trials is none
+    assert judged("TruncationStopping", history_of({}, {**COLUMN, "x": [9.0, 99.0]})) is None  # delayed to 5
+
+
+def test_bandit_allows_a_distance_to_the_best() -> None:
+    def banned(value: float, *, maximize: bool = False, best: float = 2.0, **parameters: Any) -> Judgement | None:
+        history = history_of({}, {"a": [best], "x": [value]}, maximize=maximize)
+        return judged("BanditStopping", history, delay_evaluation=1, **parameters)
+
+    assert banned(2.4, slack_factor=0.2) is None
+    assert banned(2.41, slack_factor=0.2) is not None
+    assert banned(2.5, slack_amount=0.5) is None
+    assert banned(2.51, slack_amount=0.5) is not None
+    assert banned(0.8 / 1.2 + 0.001, maximize=True, best=0.8, slack_factor=0.2) is None
+    assert banned(0.8 / 1.2 - 0.001, maximize=True, best=0.8, slack_factor=0.2) is not None
+    with pytest.raises(RuleConfigurationError, match="not both"):
+        banned(1.0, slack_factor=0.1, slack_amount=0.1)
+
+
+def test_patience_counts_reports_since_the_best() -> None:
+    curve = [3.0, 2.0, 2.0, 2.5, 2.0]
+    assert judged("Patience", history_of({}, {"x": curve}), patience=4) is None
+    assert judged("Patience", history_of({}, {"x": curve}), patience=3) is not None
+    assert judged("Patience", history_of({}, {"x": [3.0, 2.9, 2.8, 2.7]}), patience=3, min_delta=0.5) is not None
+    assert judged("Patience", history_of({}, {"x": [3.0, 2.9, 2.8, 2.0]}), patience=3, min_delta=0.5) is None
+
+
+def test_asha_lets_one_of_three_pass_each_rung() -> None:
+    def rung(*values: float, **parameters: Any) -> Judgement | None:
+        others = {str(place): [9.0, 9.0, value] for place, value in enumerate(values[:-1])}
+        return judged("ASHA", history_of({}, {**others, "x": [9.0, 9.0, values[-1]]}), grace=3, **parameters)
+
+    assert rung(5.0, 4.0) is None  # the best of two
+    assert rung(4.0, 5.0) is not None
+    assert rung(1.0, 2.0, 3.0, 4.0, 5.0, 2.0) is None  # two of six
+    assert rung(1.0, 2.0, 3.0, 4.0, 5.0, 2.5) is not None
+    assert judged("ASHA", history_of({}, {"a": [1.0, 1.0], "x": [9.0, 9.0]}), grace=3) is None
+
+
+def test_hyperband_compares_within_a_bracket_alone() -> None:
+    shares = _shares(9.0, 1, 3.0)
+    assert shares == (9, 5, 3)  # ceil(3 * 9 / 3), ceil(3 * 3 / 2), 3
+    names = [f"trial-{number}" for number in range(60)]
+    first = [name for name in names if bracket_of(name, shares) == 0]
+    later = [name for name in names if bracket_of(name, shares) == 1]
+    assert len(first) > len(later) > 0
+    history = history_of({}, {name: [float(place)] for place, name in enumerate(first)})
+    for name in later:
+        history.report(name, 1, 0.0)
+    assert judged("Hyperband", history, first[0], max_resource=9) is None
+    assert judged("Hyperband", history, first[-1], max_resource=9) is not None
+    assert judged("Hyperband", history, later[-1], max_resource=9) is None  # its first rung is at 3
+
+
+def power_law(best: float, *, rate: float = 1.0, reports: int = 30) -> list[float]:
+    return [best + 1.0 * place**-rate for place in range(1, reports + 1)]
+
+
+def test_extrapolation_knows_a_power_law_again() -> None:
+    resources = tuple(float(place) for place in range(1, 11))
+    expected, chance = _forecast(resources, power_law(0.5, reports=10), 30.0, 0.6)
+    assert expected == pytest.approx(0.5 + 1 / 30, abs=0.01)
+    assert chance > 0.99
+    assert _forecast(resources, power_law(0.5, reports=10), 30.0, 0.45)[1] < 0.01
+
+
+def test_extrapolation_stops_what_will_not_become_good_and_keeps_what_will() -> None:
+    completed = {f"t{place}": power_law(0.1 + 0.01 * place) for place in range(10)}
+    running = {"bad": power_law(0.5, reports=10), "slow": power_law(0.05, rate=0.9, reports=10)}
+    history = history_of(completed, running)
+    found = judged("CurveExtrapolation", history, "bad", max_resource=30)
+    assert found is not None
+    assert found.evidence["probability"] < 0.05
+    assert judged("CurveExtrapolation", history, "slow", max_resource=30) is None
+
+
+def test_the_uncertainty_of_the_extrapolation_is_honest_for_its_own_model() -> None:
+    draw = random.Random(7)
+    inside = 0
+    for _ in range(200):
+        values = [value + draw.gauss(0, 0.02) for value in power_law(0.3, rate=0.7, reports=12)]
+        end = 0.3 + 40**-0.7 + draw.gauss(0, 0.02)
+        inside += 0.05 < _forecast(tuple(range(1, 13)), values, 40.0, end)[1] < 0.95
+    assert 0.82 <= inside / 200 <= 0.98  # 0.9, with the error of 200 draws and of unequal exponents
+
+
+def good_trials(count: int = 20) -> dict[str, list[float]]:
+    """All alike, each a little worse than the one before."""
+    return {f"t{place}": power_law(0.1 + 0.01 * place, reports=20) for place in range(count)}
+
+
+def default_judges(values: Sequence[float], completed: Curves | None = None, **parameters: Any) -> Judgement | None:
+    history = history_of(good_trials() if completed is None else completed)
+    history.start("x", 20)
+    for resource, value in enumerate(values, 1):
+        history.report("x", resource, value)
+    return judged("GridDefault", history, **parameters)
+
+
+def test_the_default_stops_who_is_worse_than_good_trials_were_and_does_not_catch_up() -> None:
+    found = default_judges([2.0, 1.9, 1.85, 1.8])
+    assert found is not None
+    assert found.evidence["reason"] == "outside"
+    assert found.threshold == pytest.approx(0.1 + 0.07 + 1 / 4)  # the eighth of twenty is the last good one
+    assert default_judges([2.0, 1.9, 1.85]) is None  # too early
+    assert default_judges([2.0, 1.6, 0.9, 0.5]) is None  # 0.5 - (1.6 - 0.5) / 2 is below what they had at 8
+    assert default_judges([2.0, 1.9, 1.85, 1.8], good_trials(14)) is None  # with itself 15 are known
+    slow = {**good_trials(), "slow": [*[1.9] * 15, 0.5, 0.3, 0.2, 0.1, 0.05]}
+    assert default_judges([2.0, 1.9, 1.85, 1.8], slow) is None  # one that was as bad became the best
+
+
+def test_the_default_stops_who_stands_still_without_being_good() -> None:
+    wide = {**good_trials(), "slow": [*[1.9] * 15, 0.5, 0.3, 0.2, 0.1, 0.05]}
+    falling = [1.2, 1.0, 0.9, 0.8, 0.7, 0.62, 0.55, 0.5, 0.45]
+    assert default_judges(falling, wide) is None
+    found = default_judges([1.2, 1.0, 0.9, *[0.9] * 6], wide)
+    assert found is not None
+    assert found.evidence["reason"] == "lost"
+    assert default_judges([1.2, 1.0, 0.9, 1.4, 0.9, 1.3, 1.0, 1.4, 0.95], wide) is None  # so noisy that it may
+
+
+def test_the_default_stops_a_good_trial_that_is_past_its_best() -> None:
+    past = [0.3, 0.11, 0.15, 0.2, 0.25, 0.3]
+    assert default_judges(past) is None  # with such changes it may come back
+    found = default_judges(past, margin=2)
+    assert found is not None
+    assert found.evidence["reason"] == "done"
+    assert default_judges([0.3, 0.2, 0.16, 0.13, 0.12, 0.11]) is None
+
+
+def test_the_evidence_of_a_verdict_is_plain_json_of_bounded_size() -> None:
+    many = {f"t{place}": [2.0, 1.0 + place / 1000] for place in range(1000)}
+    found = judged("MedianStopping", history_of(many, {"x": [9.0, 9.0]}))
+    assert found is not None
+    assert found.evidence["compared"] == 1000
+    assert len(found.evidence["values"]) == 256
+    assert found.evidence["values"][0] == 1.5
+    json.dumps(found.evidence, allow_nan=False)

@@ -12,8 +12,16 @@ from gridwatch.rules.errors import RuleConfigurationError
 
 # rule -> module in this package; the class bears the rule's name
 _MODULES: Mapping[str, str] = {
+    "ASHA": "halving",
+    "BanditStopping": "bandit",
+    "CurveExtrapolation": "extrapolation",
+    "GridDefault": "grid_default",
+    "Hyperband": "halving",
     "KatibMedianStopping": "median",
     "MedianStopping": "median",
+    "Patience": "patience",
+    "PercentileStopping": "percentile",
+    "TruncationStopping": "percentile",
 }
 
 

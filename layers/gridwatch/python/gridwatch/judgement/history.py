@@ -9,8 +9,13 @@ from __future__ import annotations
 import math
 import struct
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
+
+# A running trial becomes known, and known anew, at each of so many parts of its training.
+PARTS = 16
 
 _REPORT = struct.Struct("<fd")  # resource, value
 REPORT_BYTES = _REPORT.size
@@ -103,6 +108,22 @@ def unpack(packed: bytes) -> Iterator[tuple[float, float]]:
     return _REPORT.iter_unpack(packed)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Known:
+    """What is known of a trial that ended or came to a part of its training (of `PARTS`): its best until then, which
+    the reports until the next part do not change. `until` is where it stood.
+    """
+
+    best: float
+    index: int
+    until: float = field(compare=False)
+    curve: Curve = field(compare=False, repr=False)
+
+    def at(self, resource: float) -> float:
+        """Its best at a resource, and beyond `until` the last one."""
+        return self.curve.at(Statistic.BEST, min(resource, self.until))
+
+
 class _Columns:
     """Ranked values by resource, of the resources that were asked for."""
 
@@ -141,6 +162,9 @@ class History:
         self.best = math.inf  # loss
         self.furthest = 0.0  # the largest resource at which a trial completed
         self.completed = 0
+        self.known: list[Known] = []  # the best first
+        self._kept: dict[Hashable, tuple[Sequence[object], dict[float, Any]]] = {}
+        self._known_of: dict[str, Known] = {}
         self._curves: dict[str, Curve] = {}
         self._ranked: dict[tuple[Statistic, bool], _Columns] = {}
 
@@ -182,6 +206,10 @@ class History:
         curve.append(resource, loss)
         self.best = min(self.best, curve.bests[-1])
         self._extend(curve, before, completed=False)
+        if curve.planned and curve.ending is Ending.RUNNING:
+            part = curve.planned / PARTS
+            if resource // part > max(before, 0.0) // part:
+                self._know(curve)
         return True
 
     def end(self, trial: str, ending: Ending) -> None:
@@ -190,6 +218,8 @@ class History:
         if curve.ending is not Ending.RUNNING:
             return
         curve.ending = ending
+        if curve.values:
+            self._know(curve)
         if ending is Ending.COMPLETED:
             self.completed += 1
             self.furthest = max(self.furthest, curve.reached)
@@ -221,6 +251,22 @@ class History:
             return column
         own = bisect_left(column, curve.at(statistic, resource))
         return column[:own] + column[own + 1 :]
+
+    def kept(self, key: Hashable, source: Sequence[object]) -> dict[float, Any]:
+        """A place for what a rule derives from `source` by resource, empty whenever the source is not as it was: so
+        that a verdict stays a function of the history. Only saves time.
+        """
+        found = self._kept.get(key)
+        if found is None or found[0] != source:
+            found = self._kept[key] = (source, {})
+        return found[1]
+
+    def _know(self, curve: Curve) -> None:
+        former = self._known_of.get(curve.trial)
+        if former is not None:
+            self.known.pop(bisect_left(self.known, former))
+        known = self._known_of[curve.trial] = Known(curve.best, curve.index, curve.reached, curve)
+        insort(self.known, known)
 
     def _extend(self, curve: Curve, before: float, *, completed: bool) -> None:
         for (statistic, of_completed), columns in self._ranked.items():

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from gridwatch.judgement.history import Curve, History
@@ -116,10 +117,10 @@ class JudgementRule(ABC):
         threshold: float,
         because: str,
         others: Sequence[float] = (),
-        **evidence: object,
+        told: Mapping[str, object] = MappingProxyType({}),
     ) -> Judgement:
         """The verdict with its evidence; losses in, the metric's own unit out. `others`: the ranked losses that the
-        threshold was taken from.
+        threshold was taken from; `told`: what else belongs to the evidence, as JSON.
         """
         shown, limit = history.metric(observed), history.metric(threshold)
         at = curve.reached
@@ -136,7 +137,7 @@ class JudgementRule(ABC):
                 "threshold": limit,
                 "compared": len(others),
                 "values": [history.metric(value) if math.isfinite(value) else None for value in _spread(others)],
-                **evidence,
+                **told,
             },
         )
 
