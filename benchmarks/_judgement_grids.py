@@ -84,8 +84,8 @@ def _regression(data: Data, config: Mapping[str, Any], length: int, seed: int) -
 
     def reports() -> Iterator[Report]:
         model = MLPRegressor(
-            hidden_layer_sizes=config["hid"], activation=config["act"], solver=config["solver"], learning_rate_init=config["lr"],
-            batch_size=config["bs"], alpha=config["alpha"], random_state=seed,
+            hidden_layer_sizes=config["hid"], activation=config["act"], solver=config["solver"],
+            learning_rate_init=config["lr"], batch_size=config["bs"], alpha=config["alpha"], random_state=seed,
         )  # fmt: skip
         while True:
             model.partial_fit(x, y)
@@ -127,8 +127,8 @@ def mlp_wine() -> list[Trial]:
 
         def reports(config: Mapping[str, Any] = config, seed: int = number) -> Iterator[Report]:
             model = MLPClassifier(
-                hidden_layer_sizes=config["hid"], solver=config["solver"], learning_rate_init=config["lr"], batch_size=config["bs"],
-                random_state=seed,
+                hidden_layer_sizes=config["hid"], solver=config["solver"], learning_rate_init=config["lr"],
+                batch_size=config["bs"], random_state=seed,
             )  # fmt: skip
             while True:
                 model.partial_fit(x, y, classes=classes)
