@@ -15,7 +15,7 @@ from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch.state.store import StateStore
 from gridwatch.storage import layout
-from gridwatch.tables import rows, schemas
+from gridwatch.tables import history_rows, rows, schemas
 from gridwatch.tables.facts import CurveCount, ExperimentFacts, Point, Stamp, TrialFacts
 from gridwatch.tables.parquet import write_parquet
 from gridwatch.tensors.source import TensorSource
@@ -104,7 +104,7 @@ class SnapshotWriter:
         curves = _Curves(self._open_tensors, recorded, stamp)
         counts = {schemas.METRICS.name: write_parquet(schemas.METRICS, curves.rows(), folder / schemas.METRICS.name)}
         facts = ExperimentFacts(record=record, trials=trials, curves=curves.counts)
-        for table, its_rows in _tables(facts, stamp):
+        for table, its_rows in _tables(facts, stamp, counts):
             counts[table.name] = write_parquet(table, its_rows, folder / table.name)
         # Everything is made before anything is put, so that a failure while reading changes no table;
         # `experiments` comes last, so that what it calls complete is there.
@@ -118,7 +118,7 @@ class SnapshotWriter:
         job = self._store.get_job(trial.job_name)
         return TrialFacts(
             trial=trial,
-            policies=job.policies if job else (),
+            job=job,
             evaluations=tuple(self._store.list_rule_evaluations(trial.job_name)),
             reactions=tuple(self._store.list_reactions(trial.job_name)),
         )
@@ -154,10 +154,15 @@ class _Curves:
             self.damaged.append(str(reader.damage))
 
 
-def _tables(facts: ExperimentFacts, stamp: Stamp) -> Iterator[tuple[schemas.Table, Iterable[rows.Row]]]:
+def _tables(
+    facts: ExperimentFacts, stamp: Stamp, counts: Mapping[str, int]
+) -> Iterator[tuple[schemas.Table, Iterable[rows.Row]]]:
+    """All but `metrics`. `counts` fills while the tables are written: `experiments` comes last and tells them."""
     yield schemas.TRIALS, rows.trial_rows(facts, stamp)
     yield schemas.PARAMETERS, rows.parameter_rows(facts, stamp)
     yield schemas.FINAL_METRICS, rows.final_metric_rows(facts, stamp)
     yield schemas.RULE_EVALUATIONS, rows.rule_evaluation_rows(facts, stamp)
     yield schemas.FINDINGS, rows.finding_rows(facts, stamp)
-    yield schemas.EXPERIMENTS, [rows.experiment_row(facts, stamp)]
+    yield schemas.ARTIFACTS, history_rows.artifact_rows(facts, stamp)
+    yield schemas.EVENTS, history_rows.event_rows(facts, stamp)
+    yield schemas.EXPERIMENTS, [rows.experiment_row(facts, stamp, counts)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ class Analytics(Construct):
         work_group = self._work_group(key)
         for query in declared["queries"]:
             self._query(work_group, query)
+            self._view(database, query)
 
     def _table(self, database: glue.CfnDatabase, table: dict[str, Any]) -> None:
         resource = glue.CfnTable(
@@ -65,6 +67,38 @@ class Analytics(Construct):
                         serialization_library="org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
                         parameters={"serialization.format": "1"},
                     ),
+                ),
+            ),
+        )
+        resource.add_resource_dependency(database)
+
+    def _view(self, database: glue.CfnDatabase, query: dict[str, Any]) -> None:
+        """An Athena view: a Glue table whose text is Presto's own record of a view, as CREATE VIEW writes it."""
+        record = {
+            "originalSql": query["select"],
+            "catalog": "awsdatacatalog",
+            "schema": self.database,
+            "columns": [{"name": column["name"], "type": column["trino"]} for column in query["columns"]],
+        }
+        text = base64.b64encode(json.dumps(record).encode()).decode()
+        resource = glue.CfnTable(
+            self,
+            _camel(query["name"]) + "View",
+            catalog_id=Aws.ACCOUNT_ID,
+            database_name=self.database,
+            table_input=glue.CfnTable.TableInputProperty(
+                name=query["name"],
+                description=query["description"],
+                table_type="VIRTUAL_VIEW",
+                parameters={"presto_view": "true", "comment": "Presto View"},
+                view_original_text=f"/* Presto View: {text} */",
+                view_expanded_text="/* Presto View */",
+                storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
+                    columns=[
+                        glue.CfnTable.ColumnProperty(name=column["name"], type=column["type"])
+                        for column in query["columns"]
+                    ],
+                    serde_info=glue.CfnTable.SerdeInfoProperty(),
                 ),
             ),
         )
@@ -96,7 +130,7 @@ class Analytics(Construct):
             ),
         )
 
-    def _query(self, work_group: athena.CfnWorkGroup, query: dict[str, str]) -> None:
+    def _query(self, work_group: athena.CfnWorkGroup, query: dict[str, Any]) -> None:
         resource = athena.CfnNamedQuery(
             self,
             _camel(query["name"]) + "Query",

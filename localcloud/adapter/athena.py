@@ -6,7 +6,7 @@ from typing import Any
 
 from ministack import app
 
-from localcloud.athena import to_duckdb
+from localcloud.athena import to_duckdb, view_sql
 
 
 def improve_athena() -> None:
@@ -18,12 +18,20 @@ def improve_athena() -> None:
         run = athena._run_duckdb
 
         async def run_translated(query: str, database: str, catalog: str | None = None) -> Any:
-            return await run(to_duckdb(query), database, catalog)
+            return await run(to_duckdb(query, _views(database)), database, catalog)
 
         athena._run_duckdb = run_translated
 
     _before_first_use(app.SERVICE_HANDLERS, "athena", translate_queries)
     _before_first_use(app.SERVICE_HANDLERS, "cloudformation", _add_named_queries)
+
+
+def _views(database: str) -> dict[str, str]:
+    from ministack.services import glue  # noqa: PLC0415  (see _before_first_use)
+
+    prefix = f"{database}/"
+    found = {key.removeprefix(prefix): view_sql(glue._tables[key]) for key in glue._tables if key.startswith(prefix)}
+    return {name: sql for name, sql in found.items() if sql is not None}
 
 
 def _before_first_use(handlers: dict[str, Any], service: str, prepare: Callable[[], None]) -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+import pytest
+import sqlglot
+from sqlglot.optimizer.qualify import qualify
+
 from gridwatch.storage import layout
-from gridwatch.tables.queries import NAMED_QUERIES
-from gridwatch.tables.schemas import TABLES
+from gridwatch.tables.queries import NAMED_QUERIES, NamedQuery
+from gridwatch.tables.schemas import TABLES, ColumnType
+from localcloud.athena import view_sql
 from scripts.declare_tables import DECLARATION, declaration
 from tests.template.synthesized import Synthesized
+
+_TRINO = {kind: "varchar" if kind is ColumnType.STRING else kind.value for kind in ColumnType}
 
 
 def test_the_declaration_is_current() -> None:
@@ -18,13 +28,43 @@ def test_tables_have_the_columns_that_are_written(synthesized: Synthesized) -> N
         table["TableInput"]["Name"]: [
             (column["Name"], column["Type"]) for column in table["TableInput"]["StorageDescriptor"]["Columns"]
         ]
-        for table in synthesized.of_type("AWS::Glue::Table").values()
+        for table in _tables(synthesized)
     }
     assert deployed == {table.name: [(column.name, str(column.type)) for column in table.columns] for table in TABLES}
 
 
+def test_every_question_is_a_view_of_its_name(synthesized: Synthesized) -> None:
+    """The text is what `localcloud.athena.view_sql` and Athena read: Presto's record of the view."""
+    views = {
+        table["TableInput"]["Name"]: view_sql(table["TableInput"])
+        for table in synthesized.of_type("AWS::Glue::Table").values()
+        if table["TableInput"]["TableType"] == "VIRTUAL_VIEW"
+    }
+    assert views == {query.name: query.select for query in NAMED_QUERIES}
+
+
+@pytest.mark.parametrize("query", NAMED_QUERIES, ids=lambda query: query.name)
+def test_athena_would_understand_it(query: NamedQuery) -> None:
+    """Athena cannot be reached from here: its grammar, as sqlglot knows it, is the next best judge."""
+    schema = {table.name: {column.name: _TRINO[column.type] for column in table.columns} for table in TABLES}
+    parsed = sqlglot.parse_one(query.sql, read="athena")
+    qualified = qualify(parsed, schema=schema, dialect="athena", validate_qualify_columns=True)
+    assert [column.alias_or_name for column in qualified.selects] == [
+        column["name"] for column in _declared(query.name)["columns"]
+    ]
+
+
+def _declared(name: str) -> Any:
+    return next(query for query in json.loads(DECLARATION.read_text())["queries"] if query["name"] == name)
+
+
+def _tables(synthesized: Synthesized) -> list[Any]:
+    found = synthesized.of_type("AWS::Glue::Table").values()
+    return [table for table in found if table["TableInput"]["TableType"] == "EXTERNAL_TABLE"]
+
+
 def test_tables_lie_where_the_snapshot_writes(synthesized: Synthesized) -> None:
-    for table in synthesized.of_type("AWS::Glue::Table").values():
+    for table in _tables(synthesized):
         location = table["TableInput"]["StorageDescriptor"]["Location"]
         key = layout.table_key(table["TableInput"]["Name"], "any")
         assert f"s3://gridwatch-artifacts-123456789012-eu-west-1/{key}".startswith(location)

@@ -14,6 +14,7 @@ from moto import mock_aws
 from gridwatch.aws import clients
 from gridwatch.aws.state_table import StateTable
 from gridwatch.events.messages import SnapshotExperiment, to_body
+from gridwatch.tables import schemas
 from tests.unit.tables.facts_of import a_trial, an_experiment
 
 
@@ -86,8 +87,9 @@ def test_messages_become_tables(handler: Any) -> None:
     answer = handler({"Records": [_message("m1", "blobs"), _message("m2", "blobs")]}, Context())
     assert answer == {"batchItemFailures": []}
     keys = {found["Key"] for found in boto3.client("s3").list_objects_v2(Bucket="artifacts")["Contents"]}
-    assert "tables/experiments/blobs.parquet" in keys
-    assert len({key for key in keys if key.startswith("tables/")}) == 7
+    assert {key for key in keys if key.startswith("tables/")} == {
+        f"tables/{table.name}/blobs.parquet" for table in schemas.TABLES
+    }
     assert "reports/experiments/blobs.html" in keys, "its only trial is over"
 
 

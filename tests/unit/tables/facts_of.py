@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from gridwatch.state.records import Action, ExperimentRecord, RulePolicy, TrialRecord, TrialState
+from gridwatch.state.records import Action, ExperimentRecord, JobRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.tables.facts import CurveCount, ExperimentFacts, Stamp, TrialFacts
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -58,9 +58,22 @@ def an_experiment(*trials: TrialRecord, direction: str = "minimize", **changes: 
     return ExperimentRecord(**values)  # type: ignore[arg-type]
 
 
+def a_job(trial: TrialRecord) -> JobRecord:
+    return JobRecord(
+        job_name=trial.job_name,
+        experiment=trial.experiment,
+        trial_id=trial.trial_id,
+        attempt=trial.attempt,
+        policies=(LOSS_RULE,),
+        hyperparameters=trial.hyperparameters,
+        objective_metric="validation:error",
+        objective_direction="minimize",
+    )
+
+
 def some_facts(*trials: TrialRecord, direction: str = "minimize", read: bool = True) -> ExperimentFacts:
     return ExperimentFacts(
         record=an_experiment(*trials, direction=direction),
-        trials=tuple(TrialFacts(trial=trial, policies=(LOSS_RULE,)) for trial in trials),
+        trials=tuple(TrialFacts(trial=trial, job=a_job(trial)) for trial in trials),
         curves={trial.trial_id: CurveCount(points=3, complete=read) for trial in trials},
     )

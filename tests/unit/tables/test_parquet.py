@@ -83,7 +83,7 @@ def tables(tmp_path: Path) -> duckdb.DuckDBPyConnection:
 def test_the_leaderboard_has_the_best_first_and_the_unknown_last(tables: duckdb.DuckDBPyConnection) -> None:
     with tables:
         found = tables.execute(queries.leaderboard_of("blobs")).fetchall()
-    assert [(row[0], row[2], row[6]) for row in found] == [
+    assert [(row[0], row[3], row[7]) for row in found] == [
         (1, "0000000000", 0.1),
         (2, "0000000001", 0.11),
         (3, "0000000003", 0.13),
@@ -99,7 +99,7 @@ def test_the_leaderboard_of_a_maximized_objective_turns_round(tmp_path: Path) ->
     with duckdb.connect() as connection:
         connection.execute(f"CREATE VIEW trials AS SELECT * FROM read_parquet('{path}')")
         found = connection.execute(queries.leaderboard_of("blobs")).fetchall()
-    assert [row[6] for row in found] == [0.11, 0.1]
+    assert [row[7] for row in found] == [0.11, 0.1]
 
 
 def test_the_leaderboard_of_an_odd_name_is_only_that_names(tables: duckdb.DuckDBPyConnection) -> None:

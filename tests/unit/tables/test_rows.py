@@ -12,11 +12,12 @@ import pytest
 
 from gridwatch.rules.finding import Finding
 from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, SavingsRecord, TrialState
-from gridwatch.tables import rows, schemas
+from gridwatch.tables import history_rows, rows, schemas
 from gridwatch.tables.facts import Point, TrialFacts
 from gridwatch.tensors.modes import Mode
-from tests.unit.tables.facts_of import LOSS_RULE, NOON, STAMP, a_trial, an_experiment, some_facts
+from tests.unit.tables.facts_of import NOON, STAMP, a_job, a_trial, an_experiment, some_facts
 
+COUNTS = {table.name: 3 for table in schemas.TABLES}
 EVALUATION = RuleEvaluationRecord(
     job_name=a_trial().job_name,
     rule_name="loss",
@@ -45,13 +46,15 @@ def test_every_table_gets_rows_with_exactly_its_columns() -> None:
     facts = replace(facts, trials=(found,))
     point = Point("train-logloss", "TRAIN", 2, 0.5, NOON)
     by_table: dict[schemas.Table, Iterable[rows.Row]] = {
-        schemas.EXPERIMENTS: [rows.experiment_row(facts, STAMP)],
+        schemas.EXPERIMENTS: [rows.experiment_row(facts, STAMP, COUNTS)],
         schemas.TRIALS: rows.trial_rows(facts, STAMP),
         schemas.PARAMETERS: rows.parameter_rows(facts, STAMP),
         schemas.FINAL_METRICS: rows.final_metric_rows(facts, STAMP),
         schemas.METRICS: rows.metric_rows(facts.trials[0].trial, [point], STAMP),
         schemas.RULE_EVALUATIONS: rows.rule_evaluation_rows(facts, STAMP),
         schemas.FINDINGS: rows.finding_rows(facts, STAMP),
+        schemas.ARTIFACTS: history_rows.artifact_rows(facts, STAMP),
+        schemas.EVENTS: history_rows.event_rows(facts, STAMP),
     }
     assert set(by_table) == set(schemas.TABLES)
     for table, made in by_table.items():
@@ -119,7 +122,7 @@ def test_what_is_not_finite_in_a_finding_is_a_number_in_its_row() -> None:
 
 def test_a_finding_nobody_has_reacted_to_yet_has_a_row_without_action() -> None:
     facts = some_facts(a_trial())
-    facts = replace(facts, trials=(TrialFacts(trial=a_trial(), policies=(LOSS_RULE,), evaluations=(EVALUATION,)),))
+    facts = replace(facts, trials=(TrialFacts(trial=a_trial(), job=a_job(a_trial()), evaluations=(EVALUATION,)),))
     (row,) = rows.finding_rows(facts, STAMP)
     assert (row["step"], row["action"], row["outcome"]) == (12, None, None)
 
@@ -135,18 +138,17 @@ def test_a_reaction_to_a_managed_rule_has_a_row_without_values() -> None:
 @pytest.mark.parametrize("state", list(TrialState))
 def test_an_experiment_is_complete_once_every_trial_is_over(state: TrialState) -> None:
     facts = some_facts(a_trial(0), a_trial(1, state=state))
-    row = rows.experiment_row(facts, STAMP)
+    row = rows.experiment_row(facts, STAMP, COUNTS)
     assert row["complete"] is state.is_finished
-    counts = [
-        value for name, value in row.items() if name.endswith("_count") and name not in ("trial_count", "metric_count")
-    ]
-    assert (row["trial_count"], sum(counts), row["metric_count"]) == (2, 2, 6)
+    states = ("waiting", "active", "completed", "failed", "stopped", "unlaunched")
+    assert (row["trial_count"], sum(row[f"{name}_count"] for name in states), row["metric_count"]) == (2, 2, 3)
+    assert (row["incomplete_reason"] is None) is state.is_finished
 
 
 def test_curves_that_could_not_be_read_make_trial_and_experiment_incomplete() -> None:
     facts = some_facts(a_trial(), read=False)
     (row,) = rows.trial_rows(facts, STAMP)
-    assert (row["complete"], rows.experiment_row(facts, STAMP)["complete"]) == (False, False)
+    assert (row["complete"], rows.experiment_row(facts, STAMP, COUNTS)["complete"]) == (False, False)
 
 
 def test_a_rule_still_in_progress_makes_a_finished_trial_incomplete() -> None:
@@ -160,7 +162,7 @@ def test_a_rule_still_in_progress_makes_a_finished_trial_incomplete() -> None:
 def test_a_trial_that_is_not_on_record_yet_makes_the_experiment_incomplete() -> None:
     facts = some_facts(a_trial(0))
     facts = replace(facts, record=an_experiment(a_trial(0), a_trial(1)))
-    assert rows.experiment_row(facts, STAMP)["complete"] is False
+    assert rows.experiment_row(facts, STAMP, COUNTS)["complete"] is False
 
 
 def test_times_that_are_not_known_stay_unknown() -> None:

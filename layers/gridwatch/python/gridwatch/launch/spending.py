@@ -40,7 +40,7 @@ def spending(trials: Sequence[TrialRecord], prices: PriceTable, now: datetime) -
     spent = running = waiting = 0.0
     for trial in trials:
         rate = prices.per_hour.get(trial.instance_type or "", 0.0) * (trial.instance_count or 1) / 3600
-        used = _used_seconds(trial, now)
+        used = used_seconds(trial, now)
         spent += rate * used
         if usual is not None and trial.state in (TrialState.STARTING, TrialState.RUNNING):
             running += rate * max(0.0, usual - used)
@@ -56,7 +56,7 @@ def spending(trials: Sequence[TrialRecord], prices: PriceTable, now: datetime) -
     )
 
 
-def _used_seconds(trial: TrialRecord, now: datetime) -> float:
+def used_seconds(trial: TrialRecord, now: datetime) -> float:
     if trial.billable_seconds is not None and trial.state.is_finished:
         return float(trial.billable_seconds)
     if trial.started_at is None:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
-from gridwatch.state.records import ExperimentRecord, ReactionRecord, RuleEvaluationRecord, RulePolicy, TrialRecord
+from gridwatch.savings.prices import PriceTable
+from gridwatch.state.records import (
+    ExperimentRecord,
+    JobRecord,
+    ReactionRecord,
+    RuleEvaluationRecord,
+    RulePolicy,
+    TrialRecord,
+)
+from gridwatch.tables.components import Component
 from gridwatch.verdicts.status import RuleStatus
 
 
@@ -29,22 +39,39 @@ class Point:
     logged_at: datetime | None
 
 
+class SearchState(StrEnum):
+    """What SageMaker Search had of a trial's job, beside what Gridwatch knows itself."""
+
+    CURRENT = "current"
+    BEHIND = "behind"  # its component, with older news than ours
+    ABSENT = "absent"  # no component of the job, yet or any more
+    UNREAD = "unread"  # Search was not asked, or did not answer
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialFacts:
-    """One trial with what is recorded about its latest job; `policies` are the rules that it was launched under."""
+    """One trial with what is recorded about its latest job; `component` is the job's in SageMaker Search, if any."""
 
     trial: TrialRecord
-    policies: tuple[RulePolicy, ...] = ()
+    job: JobRecord | None = None
     evaluations: tuple[RuleEvaluationRecord, ...] = ()
     reactions: tuple[ReactionRecord, ...] = ()
+    component: Component | None = None
+
+    @property
+    def policies(self) -> tuple[RulePolicy, ...]:
+        """The rules that the job was launched under."""
+        return self.job.policies if self.job else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurveCount:
-    """How many points of a trial's curves were read, and whether none were missing."""
+    """How many points of a trial's curves are in `metrics`, whether none are missing, and the objective's best."""
 
     points: int
     complete: bool
+    best: float | None = None
+    best_step: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +81,8 @@ class ExperimentFacts:
     record: ExperimentRecord
     trials: tuple[TrialFacts, ...]
     curves: Mapping[str, CurveCount]
+    prices: PriceTable = field(default_factory=PriceTable.built_in)
+    search_error: str | None = None  # why Search could not be read
 
     def trial_complete(self, facts: TrialFacts) -> bool:
         """Nothing more will come of this trial or of its rules, and what came was read."""
@@ -61,8 +90,37 @@ class ExperimentFacts:
         rules_over = all(RuleStatus(evaluation.status).is_final for evaluation in facts.evaluations)
         return facts.trial.state.is_finished and rules_over and (count is None or count.complete)
 
+    def search_state(self, facts: TrialFacts) -> SearchState | None:
+        """None for a trial without a job."""
+        trial = facts.trial
+        if trial.status is None:
+            return None
+        if self.search_error is not None:
+            return SearchState.UNREAD
+        if facts.component is None:
+            return SearchState.ABSENT
+        return SearchState.CURRENT if facts.component.keeps_up_with(trial) else SearchState.BEHIND
+
+    @property
+    def incomplete_reasons(self) -> tuple[str, ...]:
+        """What is missing, in words; empty when every trial of the current spec is on record, over and read."""
+        recorded = {facts.trial.trial_id for facts in self.trials}
+        unrecorded = len(set(self.record.trial_ids) - recorded)
+        unfinished = sum(not facts.trial.state.is_finished for facts in self.trials)
+        open_rules = sum(
+            not RuleStatus(evaluation.status).is_final for facts in self.trials for evaluation in facts.evaluations
+        )
+        finished = {facts.trial.trial_id for facts in self.trials if facts.trial.state.is_finished}
+        unread = sum(not count.complete for trial_id, count in self.curves.items() if trial_id in finished)
+        counted = (
+            (unrecorded, "trials of the spec are not on record yet"),
+            (unfinished, "trials are not over"),
+            (open_rules, "rules have not said their last word"),
+            (unread, "jobs have metrics that could not be read"),
+        )
+        return tuple(f"{count} {what}" for count, what in counted if count)
+
     @property
     def complete(self) -> bool:
-        """True when every trial of the current spec is on record and every recorded trial is complete."""
-        recorded = {facts.trial.trial_id for facts in self.trials}
-        return recorded.issuperset(self.record.trial_ids) and all(map(self.trial_complete, self.trials))
+        """True when nothing is missing. What Search lacks is told by itself: it adds figures, but no trial."""
+        return not self.incomplete_reasons

@@ -9,18 +9,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from gridwatch.launch.spending import used_seconds
+from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, SavingsRecord, TrialRecord, TrialState
-from gridwatch.tables.facts import ExperimentFacts, Point, Stamp
-from gridwatch.tables.schemas import SCHEMA_VERSION
+from gridwatch.tables.components import MetricSummary
+from gridwatch.tables.facts import CurveCount, ExperimentFacts, Point, SearchState, Stamp
+from gridwatch.tables.schemas import ARTIFACTS, EVENTS, FINDINGS, METRICS, PARAMETERS, RULE_EVALUATIONS, SCHEMA_VERSION
 from gridwatch.verdicts.decision import Response
 
 Row = Mapping[str, Any]
 
 _ACTIVE = (TrialState.STARTING, TrialState.RUNNING, TrialState.STOPPING)
 _UNLAUNCHED = (TrialState.CANCELLED, TrialState.REFUSED)
+_COUNTED = (PARAMETERS, METRICS, RULE_EVALUATIONS, FINDINGS, ARTIFACTS, EVENTS)
+_NOTHING_READ = CurveCount(points=0, complete=False)
 
 
-def experiment_row(facts: ExperimentFacts, stamp: Stamp) -> Row:
+def experiment_row(facts: ExperimentFacts, stamp: Stamp, counts: Mapping[str, int]) -> Row:
+    """`counts`: rows of the experiment's other tables, by table."""
     record = facts.record
     states = Counter(each.trial.state for each in facts.trials)
     metric, direction = _objective(facts)
@@ -41,10 +47,15 @@ def experiment_row(facts: ExperimentFacts, stamp: Stamp) -> Row:
         "failed_count": states[TrialState.FAILED],
         "stopped_count": states[TrialState.STOPPED],
         "unlaunched_count": sum(states[state] for state in _UNLAUNCHED),
-        "metric_count": sum(count.points for count in facts.curves.values()),
+        **{f"{table.name.removesuffix('s')}_count": counts[table.name] for table in _COUNTED},
+        "search_behind_count": sum(
+            facts.search_state(each) in (SearchState.BEHIND, SearchState.ABSENT) for each in facts.trials
+        ),
+        "search_error": facts.search_error,
         "complete": facts.complete,
+        "incomplete_reason": "; ".join(facts.incomplete_reasons) or None,
         "schema_version": SCHEMA_VERSION,
-        **_provenance(stamp),
+        **provenance(stamp),
     }
 
 
@@ -52,8 +63,10 @@ def trial_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
     metric, direction = _objective(facts)
     for each in facts.trials:
         trial = each.trial
+        curves = facts.curves.get(trial.trial_id, _NOTHING_READ)
+        cost = _cost(trial, facts.prices, stamp.as_of)
         yield {
-            **_identity(trial),
+            **identity(trial),
             "grid_index": trial.index,
             "attempt": trial.attempt,
             "state": trial.state.value,
@@ -64,6 +77,8 @@ def trial_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
             "objective_metric": metric,
             "objective_direction": direction,
             "objective_value": trial.final_metrics.get(metric) if metric else None,
+            "objective_best": curves.best,
+            "objective_best_step": curves.best_step,
             "created_at": trial.created_at,
             "started_at": trial.started_at,
             "ended_at": trial.ended_at,
@@ -71,9 +86,14 @@ def trial_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
             "billable_seconds": trial.billable_seconds,
             "instance_type": trial.instance_type,
             "instance_count": trial.instance_count,
+            "cost": cost,
+            "cost_currency": facts.prices.currency if cost is not None else None,
             "model_uri": trial.model_uri,
+            "metric_count": curves.points,
+            "metrics_complete": curves.complete,
+            "search_state": facts.search_state(each),
             "complete": facts.trial_complete(each),
-            **_provenance(stamp),
+            **provenance(stamp),
         }
 
 
@@ -81,22 +101,37 @@ def parameter_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
     for each in facts.trials:
         for name, value in sorted(each.trial.hyperparameters.items()):
             yield {
-                **_identity(each.trial),
+                **identity(each.trial),
                 "name": name,
                 "value_double": _number(value),
                 "value_string": value if isinstance(value, str) else _json(value),
-                **_provenance(stamp),
+                **provenance(stamp),
             }
 
 
 def final_metric_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
+    """Every metric that the job ended with, by our records, or that its component shows, or both."""
     for each in facts.trials:
-        for name, value in sorted(each.trial.final_metrics.items()):
-            yield {**_identity(each.trial), "name": name, "value": float(value), **_provenance(stamp)}
+        summaries = {summary.name: summary for summary in each.component.metrics} if each.component else {}
+        final = each.trial.final_metrics
+        for name in sorted(final.keys() | summaries.keys()):
+            summary = summaries.get(name)
+            value = final.get(name, summary.last if summary else None)
+            yield {
+                **identity(each.trial),
+                "name": name,
+                "value": None if value is None else float(value),
+                **_figures(summary),
+                **provenance(stamp),
+            }
+
+
+def _figures(summary: MetricSummary | None) -> Row:
+    return {name: getattr(summary, name, None) for name in ("min", "max", "avg", "std_dev", "count")}
 
 
 def metric_rows(trial: TrialRecord, points: Iterable[Point], stamp: Stamp) -> Iterator[Row]:
-    first, last = _identity(trial), _provenance(stamp)
+    first, last = identity(trial), provenance(stamp)
     for point in points:
         yield {
             **first,
@@ -117,7 +152,7 @@ def rule_evaluation_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
         for name in sorted(recorded.keys() | policies.keys()):
             evaluation, policy = recorded.get(name), policies.get(name)
             yield {
-                **_identity(each.trial),
+                **identity(each.trial),
                 "rule_name": name,
                 "rule": policy.rule if policy else None,
                 "parameters": _json(policy.parameters) if policy else None,
@@ -125,7 +160,7 @@ def rule_evaluation_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
                 "status": evaluation.status if evaluation else None,
                 "details": evaluation.details if evaluation else None,
                 "updated_at": evaluation.updated_at if evaluation else None,
-                **_provenance(stamp),
+                **provenance(stamp),
             }
 
 
@@ -138,13 +173,13 @@ def finding_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
         rules = {policy.name: policy.rule for policy in each.policies}
         for name in sorted(evaluations.keys() | reactions.keys()):
             yield {
-                **_identity(each.trial),
+                **identity(each.trial),
                 "rule_name": name,
                 "rule": rules.get(name),
                 **_finding(evaluations.get(name), reactions.get(name)),
                 **_reaction(reactions.get(name)),
                 **_afterwards(each.trial, reactions.get(name), facts, best),
-                **_provenance(stamp),
+                **provenance(stamp),
             }
 
 
@@ -197,6 +232,13 @@ def _afterwards(trial: TrialRecord, reaction: ReactionRecord | None, facts: Expe
     }
 
 
+def _cost(trial: TrialRecord, prices: PriceTable, now: datetime) -> float | None:
+    price = prices.per_hour.get(trial.instance_type or "")
+    if price is None or trial.status is None:
+        return None
+    return price * (trial.instance_count or 1) * used_seconds(trial, now) / 3600
+
+
 def _best_objective(facts: ExperimentFacts) -> float | None:
     metric, direction = _objective(facts)
     finished = (each.trial.final_metrics for each in facts.trials if each.trial.state.is_finished)
@@ -207,11 +249,13 @@ def _best_objective(facts: ExperimentFacts) -> float | None:
     return max(finite) if direction == "maximize" else min(finite)
 
 
-def _identity(trial: TrialRecord) -> Row:
+def identity(trial: TrialRecord) -> Row:
+    """The columns that say which trial a row is of."""
     return {"experiment": trial.experiment, "trial_id": trial.trial_id, "job_name": trial.job_name}
 
 
-def _provenance(stamp: Stamp) -> Row:
+def provenance(stamp: Stamp) -> Row:
+    """The columns that say which snapshot wrote a row."""
     return {"snapshot_id": stamp.snapshot_id, "as_of": stamp.as_of}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class ColumnType(StrEnum):
@@ -82,8 +82,16 @@ EXPERIMENTS = Table(
         Column("failed_count", _INTEGER, "Trials whose job failed"),
         Column("stopped_count", _INTEGER, "Trials whose job was stopped"),
         Column("unlaunched_count", _INTEGER, "Trials that were cancelled or refused before they had a job"),
+        Column("parameter_count", _INTEGER, "Rows of this experiment in parameters"),
         Column("metric_count", _INTEGER, "Rows of this experiment in metrics"),
-        Column("complete", _FLAG, "True when every trial is over and every source could be read to its end"),
+        Column("rule_evaluation_count", _INTEGER, "Rows of this experiment in rule_evaluations"),
+        Column("finding_count", _INTEGER, "Rows of this experiment in findings"),
+        Column("artifact_count", _INTEGER, "Rows of this experiment in artifacts"),
+        Column("event_count", _INTEGER, "Rows of this experiment in events"),
+        Column("search_behind_count", _INTEGER, "Trials with a job that SageMaker Search lacks or has older news of"),
+        Column("search_error", _TEXT, "Why SageMaker Search could not be read; null when it could"),
+        Column("complete", _FLAG, "True when every trial and its rules are over and all metrics could be read"),
+        Column("incomplete_reason", _TEXT, "What is missing, in words; null when complete"),
         Column("schema_version", _INTEGER, "Version of these tables' schema"),
         *_PROVENANCE,
     ),
@@ -104,6 +112,8 @@ TRIALS = Table(
         Column("objective_metric", _TEXT, "Metric by which trials of this experiment are compared"),
         Column("objective_direction", _TEXT, "minimize or maximize"),
         Column("objective_value", _NUMBER, "Last value of the objective, as SageMaker read it from the job's log"),
+        Column("objective_best", _NUMBER, "Best value of the objective's curve in metrics; null without such a curve"),
+        Column("objective_best_step", _INTEGER, "First step at which that value was saved"),
         Column("created_at", _TIME, "When the trial was recorded"),
         Column("started_at", _TIME, "When training began"),
         Column("ended_at", _TIME, "When training ended"),
@@ -111,7 +121,16 @@ TRIALS = Table(
         Column("billable_seconds", _INTEGER, "SageMaker's BillableTimeInSeconds, of one instance"),
         Column("instance_type", _TEXT, "Instance type of the job"),
         Column("instance_count", _INTEGER, "Instances of the job"),
+        Column("cost", _NUMBER, "Estimate: instances times seconds times price; null without a price"),
+        Column("cost_currency", _TEXT, "Currency of cost"),
         Column("model_uri", _TEXT, "Address of the model artifact"),
+        Column("metric_count", _INTEGER, "Rows of this trial in metrics"),
+        Column("metrics_complete", _FLAG, "True when the job is over and its metrics could be read to their end"),
+        Column(
+            "search_state",
+            _TEXT,
+            "What SageMaker Search had: current, behind (older news than ours), absent, unread; null without a job",
+        ),
         Column(
             "complete", _FLAG, "True when the trial and its rules are over and its metrics could be read to their end"
         ),
@@ -138,6 +157,11 @@ FINAL_METRICS = Table(
         *_TRIAL,
         Column("name", _TEXT, "Name of the metric"),
         Column("value", _NUMBER, "Its last value"),
+        Column("min", _NUMBER, "Its least value, as the trial component tells; null until Search has it"),
+        Column("max", _NUMBER, "Its greatest value, of the same source"),
+        Column("avg", _NUMBER, "Its mean, of the same source"),
+        Column("std_dev", _NUMBER, "Its standard deviation, of the same source"),
+        Column("count", _INTEGER, "How many values SageMaker read, of the same source"),
         *_PROVENANCE,
     ),
 )
@@ -205,8 +229,54 @@ FINDINGS = Table(
     ),
 )
 
+ARTIFACTS = Table(
+    "artifacts",
+    "One row per input or output of a trial's job: data, code, image, model, tensors, reports",
+    (
+        *_TRIAL,
+        Column("direction", _TEXT, "input or output"),
+        Column("name", _TEXT, "Name of the channel or output, such as train, spec, model, tensors"),
+        Column("uri", _TEXT, "Address: s3://, or an image's"),
+        Column("version", _TEXT, "Version of the object where one is known"),
+        Column("media_type", _TEXT, "Content type where one is known"),
+        Column("source", _TEXT, "Who says so: gridwatch (its records) or search (the trial component)"),
+        *_PROVENANCE,
+    ),
+)
+
+EVENTS = Table(
+    "events",
+    "One row per thing that happened: uploads, jobs, verdicts, decisions",
+    (
+        *_TRIAL,
+        Column("at", _TIME, "When it happened"),
+        Column(
+            "kind",
+            _TEXT,
+            "spec_uploaded, trial_recorded, job_started, job_ended, status_seen, rule_status, issue_found, decided, "
+            "carried_out",
+        ),
+        Column("subject", _TEXT, "What it is about: the spec's key, the job's state, the rule"),
+        Column("details", _TEXT, "More about it, in words"),
+        *_PROVENANCE,
+    ),
+)
+
 # In the order in which a snapshot writes them: `experiments`, whose row says what is complete, comes last.
-TABLES = (TRIALS, PARAMETERS, FINAL_METRICS, METRICS, RULE_EVALUATIONS, FINDINGS, EXPERIMENTS)
+TABLES = (
+    TRIALS,
+    PARAMETERS,
+    FINAL_METRICS,
+    METRICS,
+    RULE_EVALUATIONS,
+    FINDINGS,
+    ARTIFACTS,
+    EVENTS,
+    EXPERIMENTS,
+)
+
+# Whose rows change as time goes on. The other tables only ever get more rows, and each of those says when.
+HISTORY = (EXPERIMENTS, TRIALS, FINAL_METRICS, RULE_EVALUATIONS, FINDINGS)
 
 
 def table(name: str) -> Table:
