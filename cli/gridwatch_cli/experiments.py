@@ -14,7 +14,7 @@ from gridwatch.state.store import StateStore
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import console, print_json, print_rows, table
-from gridwatch_cli.progress import watch
+from gridwatch_cli.progress import prices_of, watch
 from gridwatch_cli.queries import JsonOption
 from gridwatch_cli.refusals import refusal_of
 
@@ -37,7 +37,7 @@ def status(
     """Show every job of an experiment, and the state of every rule of every job."""
     cloud = cloud_of(context)
     if follow:
-        watch(cloud, experiment)
+        watch(cloud, experiment, console(), prices_of(cloud))
     document = read_status(cloud, experiment)
     if as_json:
         print_json(document)

@@ -56,6 +56,16 @@ def spending(trials: Sequence[TrialRecord], prices: PriceTable, now: datetime) -
     )
 
 
+def at_most(trials: Sequence[TrialRecord], prices: PriceTable, now: datetime, longest_seconds: float) -> float:
+    """What will have been spent when every job that is not over takes `longest_seconds`."""
+    total = 0.0
+    for trial in trials:
+        rate = prices.per_hour.get(trial.instance_type or "", 0.0) * (trial.instance_count or 1) / 3600
+        used = used_seconds(trial, now)
+        total += rate * (used if trial.state.is_finished else max(used, longest_seconds))
+    return total
+
+
 def used_seconds(trial: TrialRecord, now: datetime) -> float:
     if trial.billable_seconds is not None and trial.state.is_finished:
         return float(trial.billable_seconds)
