@@ -10,6 +10,7 @@ from gridwatch.spec.parts.algorithm import Algorithm
 from gridwatch.spec.parts.compute import Resources
 from gridwatch.spec.parts.data import Channel
 from gridwatch.spec.parts.debugger import Collection
+from gridwatch.spec.parts.preflight import Preflight
 from gridwatch.spec.parts.search import Search
 from gridwatch.spec.parts.section import (
     ChannelName,
@@ -143,6 +144,7 @@ class ExperimentSpec(Section):
     )
     mode: Annotated[Mode, Field(description="shadow: tell what would have been stopped, and stop nothing")] = "live"
     limits: Limits = Field(default_factory=Limits)
+    preflight: Preflight = Field(default_factory=Preflight)
     revision: Annotated[int, Field(ge=0, le=1_000_000, description="raise it to train every point once more")] = 0
     priority: Annotated[int, Field(ge=-100, le=100, description="higher waits less")] = 0
 

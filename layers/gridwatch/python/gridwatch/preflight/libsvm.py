@@ -1,0 +1,77 @@
+"""libsvm as XGBoost's script reads it: a label, then index:value; what is not written is missing."""
+
+from __future__ import annotations
+
+from array import array
+
+from gridwatch.preflight.notices import Notice
+from gridwatch.preflight.sampling import Budget, Line, OverlongLineError, Sample
+from gridwatch.preflight.tables import MISSING, Faults, Keeping, Table
+
+_MAX_COLUMNS = 2_000  # more are not laid out as a table: label and form are checked, columns are not
+
+
+def read_libsvm(sample: Sample, channel: str, budget: Budget) -> tuple[Table, list[Notice]]:
+    """The table of features by index, and the faults."""
+    table, faults = Table(channel, is_whole=sample.is_whole, is_sparse=True), Faults(channel)
+    kept: list[dict[int, float]] = []
+    keeping = Keeping(sample, budget)
+    try:
+        for line in sample.lines():
+            parsed = _parsed(line, faults)
+            table.seen += 1
+            if parsed is None:
+                continue
+            label, values = parsed
+            if not keeping.wants(line, len(values) + 1, len(kept)):
+                table.is_whole = False
+                continue
+            table.label.append(label)
+            table.rows.append(line.row)
+            kept.append(values)
+    except OverlongLineError as error:
+        return table, [*faults, Notice(check="format", message=str(error), channel=channel, file=error.file.name)]
+    _lay_out(table, kept, budget)
+    return table, list(faults)
+
+
+def _parsed(line: Line, faults: Faults) -> tuple[float, dict[int, float]] | None:
+    words = line.text.decode("latin-1").split("#", 1)[0].split()
+    if not words:
+        return None
+    try:
+        label = float(words[0].split(":", 1)[0])
+    except ValueError:
+        faults.add(
+            "format", "label", f"{words[0][:30]!r} is no label", line, 1, allowed="label index:value index:value …"
+        )
+        return None
+    values: dict[int, float] = {}
+    for place, word in enumerate(words[1:], start=2):
+        name, _, value = word.partition(":")
+        if name == "qid":
+            continue
+        try:
+            index, number = int(name), float(value)
+        except ValueError:
+            faults.add("format", "pair", f"{word[:30]!r} is no index:value", line, place)
+            return None
+        if index < 0 or index in values:
+            what = "is negative" if index < 0 else "is there twice in the row"
+            faults.add("format", "index", f"the index {index} {what}", line, place)
+            return None
+        values[index] = number
+    return label, values
+
+
+def _lay_out(table: Table, kept: list[dict[int, float]], budget: Budget) -> None:
+    width = max((max(values, default=-1) for values in kept), default=-1) + 1
+    if width > _MAX_COLUMNS or width * len(kept) > budget.cells:
+        return
+    columns = [array("d", [MISSING]) * len(kept) for _ in range(width)]
+    table.empty = [len(kept)] * width
+    for place, values in enumerate(kept):
+        for index, value in values.items():
+            columns[index][place] = value
+            table.empty[index] -= 1
+    table.columns = columns

@@ -1,0 +1,102 @@
+"""Parquet as XGBoost's script reads it: columns of numbers, the label first. Needs DuckDB."""
+
+from __future__ import annotations
+
+import tempfile
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gridwatch.preflight.notices import Notice
+from gridwatch.preflight.sampling import BLOCK, Budget, DataFile, Sample
+from gridwatch.preflight.tables import MISSING, Table
+
+if TYPE_CHECKING:
+    import duckdb
+
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT",
+            "FLOAT", "DOUBLE", "BOOLEAN")  # fmt: skip
+_CHUNK = 2_048
+
+
+class MissingLibraryError(Exception):
+    """There is no DuckDB here."""
+
+
+def read_parquet(sample: Sample, channel: str, budget: Budget) -> tuple[Table, list[Notice]]:
+    """Evenly spread rows of the files that fit the budget whole. Raises MissingLibraryError."""
+    try:
+        import duckdb  # noqa: PLC0415  65 MB, which only who reads Parquet needs
+    except ImportError as error:
+        raise MissingLibraryError from error
+    table, notices = Table(channel), list[Notice]()
+    files = [file for file in sample.files if file.size]
+    left = budget.read
+    for file in files:
+        left -= file.size
+        if left < 0:
+            table.is_whole = False
+            break
+        with tempfile.TemporaryDirectory() as folder, duckdb.connect(config=_settings(folder)) as connection:
+            path = Path(folder) / "part.parquet"
+            _fetch(sample, file, path)
+            try:
+                notices += _take(connection, path, table, file, _Room(max(1, budget.rows // len(files)), budget.cells))
+            except duckdb.Error as error:
+                message = f"is no Parquet that can be read: {str(error).splitlines()[0][:120]}"
+                notices.append(Notice(check="format", message=message, channel=channel, file=file.name))
+    return table, notices
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What of one file may be kept."""
+
+    rows: int
+    cells: int
+
+    def rows_of(self, width: int) -> int:
+        return max(1, min(self.rows, self.cells // max(1, width)))
+
+
+def _settings(folder: str) -> dict[str, str | bool | int | float | list[str]]:
+    return {"threads": 1, "memory_limit": "128MB", "temp_directory": folder}
+
+
+def _fetch(sample: Sample, file: DataFile, path: Path) -> None:
+    with path.open("wb") as target:
+        for start in range(0, file.size, BLOCK):
+            target.write(sample.source.read(file.key, start, BLOCK))
+
+
+def _take(connection: duckdb.DuckDBPyConnection, path: Path, table: Table, file: DataFile, room: _Room) -> list[Notice]:
+    described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
+    text = [name for name, kind, *_ in described if kind not in _NUMBERS and not kind.startswith("DECIMAL")]
+    if text:
+        message, advice = f"the column {text[0]!r} holds no numbers", "encode categories as numbers"
+        return [Notice(check="format", message=message, channel=table.channel, file=file.name, advice=advice)]
+    if table.columns and len(described) != len(table.columns) + 1:
+        message = f"the file has {len(described)} columns, the first one {len(table.columns) + 1}"
+        return [Notice(check="ragged", message=message, channel=table.channel, file=file.name)]
+    if not table.columns:
+        table.columns, table.empty = [array("d") for _ in described[1:]], [0] * (len(described) - 1)
+    found = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()
+    count = found[0] if found else 0
+    stride = -(-count // room.rows_of(len(described))) or 1
+    every = "SELECT COLUMNS(*)::DOUBLE FROM read_parquet(?) QUALIFY (row_number() OVER () - 1) % ? = 0"
+    rows = connection.execute(every, [str(path), stride])
+    while chunk := rows.fetchmany(_CHUNK):
+        for values in chunk:
+            _keep(table, values, stride)
+    table.seen += count
+    table.is_whole = table.is_whole and stride == 1
+    return []
+
+
+def _keep(table: Table, values: tuple[float | None, ...], stride: int) -> None:
+    table.rows.append(len(table.rows) * stride + 1)
+    table.label.append(MISSING if values[0] is None else values[0])
+    for place, value in enumerate(values[1:]):
+        table.columns[place].append(MISSING if value is None else value)
+        table.empty[place] += value is None

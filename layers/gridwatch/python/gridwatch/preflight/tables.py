@@ -1,0 +1,218 @@
+"""A channel's sample as columns of numbers, and what kept it from being read as such."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from gridwatch.preflight.notices import Notice
+from gridwatch.preflight.sampling import BLOCK, Budget, Line, OverlongLineError, Sample
+
+MISSING = math.nan
+_TOLD = 3  # rows of one kind of fault that are told each; of the others only how many
+_DELIMITERS = (",", "\t", ";", "|", " ")
+_FOREIGN = (
+    (b"\x1f\x8b", "is gzip"), (b"PAR1", "is Parquet"), (b"PK\x03\x04", "is a zip archive (or an Excel file)"),
+    (b"BZh", "is bzip2"), (b"\x28\xb5\x2f\xfd", "is zstd"), (b"\xff\xfe", "is UTF-16"), (b"\xfe\xff", "is UTF-16"),
+    (b"\xef\xbb\xbf", "begins with a byte order mark"), (b"\x89HDF", "is HDF5"), (b"{", "looks like JSON"),
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Table:
+    """The rows that were kept. `columns` are the features; what is missing is NaN. `empty` counts missing cells by
+    column, apart from cells that say NaN. `seen` rows were checked for their form, also those that were not kept.
+    """
+
+    channel: str
+    label: array[float] = field(default_factory=lambda: array("d"))
+    columns: list[array[float]] = field(default_factory=list)
+    empty: list[int] = field(default_factory=list)
+    rows: list[int | None] = field(default_factory=list)  # where each is in its file
+    seen: int = 0
+    is_whole: bool = True
+    is_sparse: bool = False  # what is missing was not written, and stands for nothing in particular
+    weight_columns: int = 0
+
+    @property
+    def count(self) -> int:
+        return len(self.label)
+
+    def number(self, feature: int) -> int:
+        """The column in the file, from 1: the label is the first."""
+        return feature + 2 + self.weight_columns
+
+    def row_values(self, index: int) -> tuple[float, ...]:
+        return (self.label[index], *(column[index] for column in self.columns))
+
+
+class Faults:
+    """Told one by one at first, then counted."""
+
+    def __init__(self, channel: str) -> None:
+        self._channel = channel
+        self._found: dict[tuple[str, str], list[Notice]] = {}
+        self._counts: dict[tuple[str, str], int] = {}
+
+    def add(
+        self,
+        check: str,
+        kind: str,
+        message: str,
+        line: Line,
+        column: int | None = None,
+        *,
+        allowed: str | None = None,
+        advice: str | None = None,
+    ) -> None:
+        key = (check, kind)
+        self._counts[key] = self._counts.get(key, 0) + 1
+        if self._counts[key] <= _TOLD:
+            notice = Notice(
+                check=check, message=message, channel=self._channel, file=line.file.name, row=line.row, column=column,
+                allowed=allowed, advice=advice,
+            )  # fmt: skip
+            self._found.setdefault(key, []).append(notice)
+
+    def __iter__(self) -> Iterator[Notice]:
+        for key, notices in self._found.items():
+            yield from notices
+            more = self._counts[key] - len(notices)
+            if more:
+                yield Notice(check=key[0], message=f"and {more:,} more rows like these", channel=self._channel)
+
+
+def foreign(sample: Sample, channel: str, kind: str) -> Iterator[Notice]:
+    """Files that are not text at all, told by their first bytes."""
+    for file, start, length in sample.ranges:
+        if start:
+            continue
+        head = sample.source.read(file.key, 0, min(length, BLOCK))
+        known = next((what for magic, what in _FOREIGN if head.startswith(magic)), None)
+        known = known or ("holds NUL bytes" if b"\0" in head else None)
+        if known:
+            advice = f"save it as plain {kind} in UTF-8, without a byte order mark and not compressed"
+            yield Notice(check="format", message=f"{known}, not {kind}", channel=channel, file=file.name, advice=advice)
+
+
+def read_csv(sample: Sample, channel: str, budget: Budget, *, weighted: bool) -> tuple[Table, list[Notice]]:
+    """As XGBoost's script reads it: numbers, no header, the label first, empty cells missing."""
+    table, faults = Table(channel, is_whole=sample.is_whole, weight_columns=int(weighted)), Faults(channel)
+    reader = _Csv(table, faults, Keeping(sample, budget))
+    try:
+        for line in sample.lines():
+            reader.take(line)
+    except OverlongLineError as error:
+        return table, [*faults, Notice(check="format", message=str(error), channel=channel, file=error.file.name)]
+    return table, list(faults)
+
+
+class Keeping:
+    """Which rows are kept: evenly spread ones, so many as the budget allows by what the first row's length promises."""
+
+    def __init__(self, sample: Sample, budget: Budget) -> None:
+        self._read, self._budget = sample.read, budget
+        self._stride = self._room = 0
+        self._seen = -1
+
+    def wants(self, line: Line, width: int, count: int) -> bool:
+        """`count`: rows kept so far."""
+        if not self._stride:
+            self._room = max(1, min(self._budget.rows, self._budget.cells // max(1, width)))
+            self._stride = math.ceil(self._read / (len(line.text) + 1) / self._room)
+        self._seen += 1
+        return self._seen % self._stride == 0 and count < 2 * self._room
+
+
+class _Csv:
+    def __init__(self, table: Table, faults: Faults, keeping: Keeping) -> None:
+        self._table, self._faults, self._keeping = table, faults, keeping
+        self._delimiter = ""
+        self._width = 0
+
+    def take(self, line: Line) -> None:
+        text = line.text.decode("latin-1").strip("\r")
+        if not self._width:
+            self._delimiter = next((mark for mark in _DELIMITERS if mark in text.strip()), ",")
+        cells = text.strip().split(self._delimiter) if self._delimiter == " " else text.split(self._delimiter)
+        numbers = _numbers(cells)
+        if line.row == 1 and self._is_header(cells, numbers, line):
+            return
+        self._table.seen += 1
+        self._width = self._width or len(cells)
+        if len(cells) != self._width:
+            message = f"the row has {len(cells)} columns, the first one {self._width}"
+            self._faults.add("ragged", "", message, line, advice=f"each row needs {self._width} values")
+        elif isinstance(numbers, int):
+            what = "no number" if cells[numbers].isascii() else "neither a number nor ASCII"
+            self._faults.add(
+                "format", "text", f"{_shown(cells[numbers])} is {what}", line, numbers + 1,
+                allowed="numbers; an empty cell is missing", advice="encode categories as numbers",
+            )  # fmt: skip
+        else:
+            self._keep(line, numbers, cells)
+
+    def _is_header(self, cells: list[str], numbers: list[float] | int, line: Line) -> bool:
+        advice = "save it without a header, for instance to_csv(header=False, index=False)"
+        if isinstance(numbers, int):
+            words = [cell.strip() for cell in cells if isinstance(_numbers([cell]), int)]
+            if len(words) * 2 > len([cell for cell in cells if cell.strip()]) or _quoted_or_name(words):
+                message = f"the first row is a header: {', '.join(map(_shown, words[:3]))}"
+                self._faults.add("header", "", message, line, advice=advice)
+                self._width = self._width or len(cells)
+                return True
+        elif len(numbers) > 2 and numbers == [float(place) for place in range(len(numbers))]:
+            message = "the first row counts 0, 1, 2, …: a header of column numbers"
+            self._faults.add("header", "", message, line, advice=advice)
+            return True
+        return False
+
+    def _keep(self, line: Line, numbers: list[float], cells: list[str]) -> None:
+        table, weights = self._table, self._table.weight_columns
+        if not table.columns and not table.count:
+            table.columns = [array("d") for _ in numbers[1 + weights :]]
+            table.empty = [0] * len(table.columns)
+        if not self._keeping.wants(line, len(cells), table.count):
+            table.is_whole = False
+            return
+        table.label.append(numbers[0])
+        table.rows.append(line.row)
+        for column, value in zip(table.columns, numbers[1 + weights :], strict=True):
+            column.append(value)
+        if any(math.isnan(value) for value in numbers[1 + weights :]):
+            for place, cell in enumerate(cells[1 + weights :]):
+                table.empty[place] += not cell.strip()
+
+
+def _numbers(cells: Sequence[str]) -> list[float] | int:
+    """The numbers, NaN for empty cells; or the place of the first cell that is neither."""
+    try:
+        return _slowly(cells) if any(map(_odd, cells)) else [float(cell) for cell in cells]
+    except ValueError:
+        return _slowly(cells)
+
+
+def _odd(cell: str) -> bool:
+    return "_" in cell  # Python reads 1_000 as a number, XGBoost does not
+
+
+def _slowly(cells: Sequence[str]) -> list[float] | int:
+    found = []
+    for place, cell in enumerate(cells):
+        try:
+            found.append(MISSING if not cell.strip() else float(cell) if not _odd(cell) else float("no"))
+        except ValueError:
+            return place
+    return found
+
+
+def _quoted_or_name(words: Sequence[str]) -> bool:
+    """Whether these are names rather than values: in a header of few named columns among numbers."""
+    return any(word.strip('"').lower() in ("label", "target", "class", "y", "id", "index") for word in words)
+
+
+def _shown(cell: str) -> str:
+    text = cell.strip()
+    return repr(text if len(text) <= 30 else f"{text[:29]}…")
