@@ -11,6 +11,7 @@ from gridwatch.failures import PermanentError
 if TYPE_CHECKING:
     from gridwatch.launch.deployment import Deployment
     from gridwatch.launch.ports import ExperimentBucket
+    from gridwatch.preflight.sampling import DataSource
     from gridwatch.spec.parse import ParsedSpec
     from gridwatch_cli.context import Cloud
 
@@ -37,6 +38,10 @@ class LaunchSite(Protocol):
 
     def etags(self, parsed: ParsedSpec) -> Mapping[str, Mapping[str, str]]:
         """For each channel of the spec, its objects' keys and etags."""
+        ...
+
+    def data(self, parsed: ParsedSpec) -> Mapping[str, DataSource]:
+        """Where the channels' data can be looked into; those that are out of reach are not there."""
         ...
 
     def processing_instances(self) -> int | None:
@@ -70,6 +75,10 @@ class Nowhere:
     def etags(self, parsed: ParsedSpec) -> Mapping[str, Mapping[str, str]]:
         return {name: {} for name in parsed.spec.data}
 
+    def data(self, parsed: ParsedSpec) -> Mapping[str, DataSource]:
+        del parsed
+        return {}
+
     def processing_instances(self) -> int | None:
         return None
 
@@ -80,6 +89,7 @@ class Deployed:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._without_data: list[str] = []
+        self._with_data: dict[str, str] = {}
 
     @property
     def deployment(self) -> Deployment:
@@ -116,7 +126,15 @@ class Deployed:
         uris = {channel: channel_uri(data.uri, name) for channel, data in parsed.spec.data.items()}
         found = {channel: _etags(bucket, uri) for channel, uri in uris.items()}
         self._without_data = [uris[channel] for channel, etags in found.items() if not etags]
+        self._with_data = {channel: uris[channel] for channel, etags in found.items() if etags}
         return found
+
+    def data(self, parsed: ParsedSpec) -> Mapping[str, DataSource]:
+        from gridwatch.aws.data_source import S3Data
+
+        if not self._with_data:
+            self.etags(parsed)
+        return {channel: S3Data(uri, self._cloud.session.s3) for channel, uri in self._with_data.items()}
 
     def processing_instances(self) -> int | None:
         from gridwatch.aws.service_quotas import processing_instances

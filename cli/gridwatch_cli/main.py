@@ -14,6 +14,7 @@ from gridwatch_cli.context import connect
 from gridwatch_cli.demo.command import demo
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.plan import plan
+from gridwatch_cli.preflight import preflight
 from gridwatch_cli.redrive import redrive
 from gridwatch_cli.report import report
 
@@ -46,6 +47,7 @@ def root(
 
 app.command("demo")(demo)
 app.command("plan")(plan)
+app.command("preflight")(preflight)
 app.command("submit")(submit.submit)
 app.command("experiments")(experiments.experiments)
 app.command("status")(experiments.status)

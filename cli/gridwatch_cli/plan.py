@@ -19,12 +19,16 @@ from gridwatch_cli.submit import read_file
 if TYPE_CHECKING:
     from gridwatch.launch.deployment import Deployment
     from gridwatch.launch.plan import Plan, PlannedTrial
+    from gridwatch.preflight.notices import Report
+    from gridwatch.spec.parse import ParsedSpec
     from gridwatch.state.records import RulePolicy
 
 # pydantic takes a while to import: only commands that read specs pay for it.
 # ruff: noqa: PLC0415
 
-_DEFAULT_REGION = "us-east-1"
+AWS_REGION = Annotated[
+    str, typer.Option(help="Where it would be launched, when no deployment is named.", envvar="AWS_REGION")
+]
 
 
 def plan(
@@ -34,30 +38,29 @@ def plan(
     request: Annotated[
         int | None, typer.Option("--request", min=0, help="Print the CreateTrainingJob request of trial N (from 0).")
     ] = None,
-    region: Annotated[
-        str, typer.Option(help="Where it would be launched, when no deployment is named.", envvar="AWS_REGION")
-    ] = _DEFAULT_REGION,
+    region: AWS_REGION = "us-east-1",
 ) -> None:
     """Show the trials that a spec makes, without launching anything.
 
     For the deployment that --stack or AWS_ENDPOINT_URL names or that runs here (`gridwatch local up`); else offline.
     """
-    site = _site(context, region)
-    made = _planned(spec, site, as_json=as_json)
+    site = site_of(context, region)
+    parsed, made = planned(spec, site, as_json=as_json)
     if request is not None:
         print_json(_request(made, request, site.deployment))
     elif as_json:
-        print_json(_document(made, site.note))
+        print_json(_document(made, _glance(parsed, made, site), site.note))
     else:
-        _print(made, str(spec), site.note)
+        _print(made, _glance(parsed, made, site), str(spec), site.note)
 
 
-def _site(context: typer.Context, region: str) -> LaunchSite:
+def site_of(context: typer.Context, region: str) -> LaunchSite:
     cloud = cloud_of(context)
     return Deployed(cloud) if cloud.is_named else Nowhere.create(region)
 
 
-def _planned(spec: Path, site: LaunchSite, *, as_json: bool) -> Plan:
+def planned(spec: Path, site: LaunchSite, *, as_json: bool) -> tuple[ParsedSpec, Plan]:
+    """Raises CliError with every problem of the spec."""
     from gridwatch.launch.images import UnknownRegionError
     from gridwatch.launch.plan import make_plan
     from gridwatch.launch.processing import within_processing_quota
@@ -67,7 +70,7 @@ def _planned(spec: Path, site: LaunchSite, *, as_json: bool) -> Plan:
     try:
         parsed = parse_spec(read_file(spec), today=SystemClock().now().date())
         made = make_plan(parsed, site.deployment, site.etags(parsed))
-        return within_processing_quota(parsed, made, site.processing_instances)
+        return parsed, within_processing_quota(parsed, made, site.processing_instances)
     except SpecError as error:
         if as_json:
             print_json(error.as_document())
@@ -76,7 +79,15 @@ def _planned(spec: Path, site: LaunchSite, *, as_json: bool) -> Plan:
         raise CliError(str(error)) from error
 
 
-def _document(made: Plan, note: str) -> dict[str, Any]:
+def _glance(parsed: ParsedSpec, made: Plan, site: LaunchSite) -> Report:
+    """What an upload of the spec would be told; `gridwatch preflight` looks at more of the data."""
+    from gridwatch.preflight.sampling import CHEAP
+    from gridwatch_cli.preflight import checked
+
+    return checked(made, site.data(parsed), CHEAP)
+
+
+def _document(made: Plan, report: Report, note: str) -> dict[str, Any]:
     return {
         "experiment": made.experiment,
         "count": made.count,
@@ -84,6 +95,7 @@ def _document(made: Plan, note: str) -> dict[str, Any]:
         "trials": [_trial(trial) for trial in made.trials],
         "rules": [_rule(rule) for rule in made.policies],
         "warnings": [warning.as_document() for warning in made.warnings],
+        "preflight": report.as_document(),
         "note": note,
     }
 
@@ -110,7 +122,7 @@ def _request(made: Plan, number: int, deployment: Deployment) -> dict[str, Any]:
     )
 
 
-def _print(made: Plan, source: str, note: str) -> None:
+def _print(made: Plan, report: Report, source: str, note: str) -> None:
     out, err = console(), console(stderr=True)
     fixed = {name: value for name, value in made.spec.hyperparameters.items() if name not in made.spec.factors}
     resources = made.spec.resources
@@ -128,6 +140,8 @@ def _print(made: Plan, source: str, note: str) -> None:
     out.print(table(["", "training job", *varied], _rows(made, varied)))
     for warning in made.warnings:
         err.print(f"warning: {warning.as_text(source)}", markup=False)
+    for notice in report.notices:
+        err.print(f"preflight: {notice.as_text()}", markup=False)
     err.print(note, markup=False)
 
 

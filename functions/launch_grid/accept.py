@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +19,10 @@ from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.plan import Plan, PlannedTrial, make_plan, waiting_trial
 from gridwatch.launch.ports import ExperimentBucket, StoredSpec
 from gridwatch.launch.processing import Quota, within_processing_quota
+from gridwatch.preflight.flight import Preflight, as_problem
+from gridwatch.preflight.notices import Report
+from gridwatch.preflight.sampling import CHEAP
+from gridwatch.savings.prices import PriceTable
 from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.parse import ParsedSpec, normalized, parse_spec
 from gridwatch.spec.problems import Problem, SpecError, shown
@@ -57,6 +61,7 @@ class Platform:
     snapshot_queue: MessageQueue
     alerts: AlertOutbox
     clock: Clock
+    prices: Callable[[], PriceTable]
     processing_instances: Quota  # asked for only where jobs have rules of SageMaker's own
 
 
@@ -69,13 +74,27 @@ def accept(upload: SpecUpload, platform: Platform) -> Accepted:
     if upload.version_id and platform.bucket.current_version(upload.key) not in (upload.version_id, None):
         return Accepted(Outcome.SUPERSEDED)  # the newer version has an event of its own
     try:
-        plan = _plan(stored, platform)
+        parsed, plan = _plan(stored, platform)
+        report = _preflight(plan, platform)
+        if report.refusals:
+            raise parsed.refuse(as_problem(notice) for notice in report.refusals)
     except SpecError as error:
         return _reject(upload, error, platform)
-    return _record(upload, stored, plan, platform)
+    return _record(upload, stored, plan, platform, report)
 
 
-def _plan(stored: StoredSpec, platform: Platform) -> Plan:
+def _preflight(plan: Plan, platform: Platform) -> Report:
+    """What a glance at the data and the spec shows; the command line looks at more."""
+    bucket, name = platform.bucket, platform.deployment.experiments_bucket
+    return Preflight(
+        sources={channel: bucket.data(channel_uri(data.uri, name)) for channel, data in plan.spec.data.items()},
+        budget=CHEAP,
+        prices=platform.prices(),
+        now=platform.clock.now(),
+    ).check(plan)
+
+
+def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan]:
     parsed = parse_spec(stored.content, today=platform.clock.now().date())
     found = {name: _etags(parsed, name, platform) for name in parsed.spec.data}
     missing = [problem for problem in found.values() if isinstance(problem, Problem)]
@@ -86,7 +105,7 @@ def _plan(stored: StoredSpec, platform: Platform) -> Plan:
     absent = [index for index, policy in enumerate(plan.policies) if policy.source and not _is_there(policy, platform)]
     if absent:
         raise parsed.refuse(_no_file(index, plan.policies[index]) for index in absent)
-    return plan
+    return parsed, plan
 
 
 def _is_there(policy: RulePolicy, platform: Platform) -> bool:
@@ -112,7 +131,7 @@ def _etags(parsed: ParsedSpec, channel: str, platform: Platform) -> Mapping[str,
     return etags or Problem(path=path, message="there is no object at this address", found=shown(uri), advice=advice)
 
 
-def _record(upload: SpecUpload, stored: StoredSpec, plan: Plan, platform: Platform) -> Accepted:
+def _record(upload: SpecUpload, stored: StoredSpec, plan: Plan, platform: Platform, report: Report) -> Accepted:
     now = platform.clock.now()
     if not platform.store.put_experiment(_experiment(upload, stored, plan, platform, now)):
         return Accepted(Outcome.SUPERSEDED, plan.experiment)
@@ -124,7 +143,7 @@ def _record(upload: SpecUpload, stored: StoredSpec, plan: Plan, platform: Platfo
         _revise(platform.store, change)
     cancelled = sum(_revise(platform.store, trial) for trial in _removed(plan, before, now))
     accepted = Accepted(Outcome.ACCEPTED, plan.experiment, plan.count, recorded, cancelled)
-    _answer(upload, plan, accepted, platform)
+    _answer(upload, plan, accepted, platform, report)
     # The tables know the trials from now on, and how the experiment ended, if nothing of this spec is left to train.
     platform.snapshot_queue.send(SnapshotExperiment(plan.experiment))
     platform.start_queue.send(StartTrials(f"spec {upload.key}"), deduplication_id=f"{upload.key} {upload.version}")
@@ -199,7 +218,7 @@ def _revise(store: StateStore, change: Change) -> bool:
     return True
 
 
-def _answer(upload: SpecUpload, plan: Plan, accepted: Accepted, platform: Platform) -> None:
+def _answer(upload: SpecUpload, plan: Plan, accepted: Accepted, platform: Platform, report: Report) -> None:
     document = {
         "outcome": accepted.outcome,
         "experiment": plan.experiment,
@@ -208,6 +227,7 @@ def _answer(upload: SpecUpload, plan: Plan, accepted: Accepted, platform: Platfo
         "recorded": accepted.recorded,
         "cancelled": accepted.cancelled,
         "warnings": [warning.as_document() for warning in plan.warnings],
+        "preflight": report.as_document(),
     }
     platform.bucket.write_answer(spec_status_key(upload.key), document)
     platform.bucket.delete_answer(spec_error_key(upload.key))

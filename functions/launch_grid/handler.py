@@ -17,12 +17,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.clients import client, region
 from gridwatch.aws.experiment_bucket import S3ExperimentBucket
+from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.service_quotas import processing_instances
 from gridwatch.aws.state_table import StateTable
 from gridwatch.clock import SystemClock
 from gridwatch.events.spec_upload import SpecUpload, spec_upload, unwrapped
+from gridwatch.failures import PermanentError
 from gridwatch.launch.deployment import Deployment
+from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from launch_grid.accept import Accepted, Outcome, Platform, accept
 from launch_grid.settings import Settings
@@ -80,6 +83,16 @@ def _report(accepted: Accepted, upload: SpecUpload, event_id: str | None) -> Non
 
 
 @cache
+def _prices() -> PriceTable:
+    """Read with the first spec, and kept for as long as this instance of the function lives."""
+    try:
+        return read_price_table(_settings().experiments_bucket) or PriceTable.built_in()
+    except (PriceTableError, PermanentError) as error:
+        logger.error("the deployment's prices cannot be used, the package's are", reason=str(error))
+        return PriceTable.built_in()
+
+
+@cache
 def _settings() -> Settings:
     return read_settings(Settings)
 
@@ -109,5 +122,6 @@ def _platform() -> Platform:
         snapshot_queue=SqsQueue(settings.snapshot_queue_url),
         alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url)),
         clock=SystemClock(),
+        prices=_prices,
         processing_instances=lambda: settings.processing_instances or processing_instances(),
     )

@@ -101,9 +101,10 @@ class Functions(Construct):
             },
             statements=[
                 may.read_objects(self._storage.experiments, "experiments/", versions=True),
+                may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
                 may.write_objects(self._storage.experiments, "status/"),
                 may.delete_objects(self._storage.experiments, "status/"),  # the errors of a spec that was put right
-                # A trial's identity holds the versions of its data, so the objects' heads are read.
+                # A trial's identity holds the versions of its data, and preflight looks at the first rows.
                 *(may.read_objects(bucket, prefix) for bucket, prefix in data),
                 *(may.list_objects(bucket, *filter(None, [prefix])) for bucket, prefix in data),
                 # A rule file that is not there is told at once.

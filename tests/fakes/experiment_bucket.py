@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from gridwatch.events.spec_upload import SpecUpload
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.ports import StoredSpec
+from gridwatch.preflight.sampling import DataFile, DataSource
 from gridwatch.storage.layout import split_s3_uri
+
+_CLEAN = b"".join(b"%d,%d.5,%d\n" % (row % 2, row * 7 % 11, row * 5 % 13) for row in range(20))
+
+
+class FakeData:
+    """A channel's files in memory, by key."""
+
+    def __init__(self, contents: Mapping[str, bytes]) -> None:
+        self._contents = contents
+
+    def files(self) -> Sequence[DataFile]:
+        return [DataFile(key, len(content)) for key, content in self._contents.items()]
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        return self._contents[key][start : start + length]
 
 
 class FakeExperimentBucket:
@@ -21,6 +37,7 @@ class FakeExperimentBucket:
         self.name = name
         self.specs: dict[str, list[tuple[str, StoredSpec]]] = {}
         self.objects: dict[str, str] = {}
+        self.contents: dict[str, bytes] = {}  # of data sets, by address; the others hold a few clean rows
         self.answers: dict[str, Any] = {}
         self.writes: list[str] = []
 
@@ -49,6 +66,10 @@ class FakeExperimentBucket:
 
     def etags(self, uri: str) -> Mapping[str, str]:
         return {split_s3_uri(address)[1]: etag for address, etag in self.objects.items() if address.startswith(uri)}
+
+    def data(self, uri: str) -> DataSource:
+        found = {address: self.contents.get(address, _CLEAN) for address in self.objects if address.startswith(uri)}
+        return FakeData({split_s3_uri(address)[1]: content for address, content in found.items()})
 
     def write_answer(self, key: str, document: Mapping[str, Any]) -> None:
         self.writes.append(key)

@@ -629,3 +629,35 @@ def test_killed_anywhere_a_reached_limit_holds_and_is_told(calls: int) -> None:
     assert refused in (1, 2)
     assert refused + waiting == 8
     assert sum(alert.kind == "limit_reached" for alert in world.store.alerts.values()) == 1
+
+
+def test_data_that_cannot_be_learned_from_is_refused_before_anything_is_launched() -> None:
+    world = World()
+    address = f"s3://{world.bucket.name}/data/blobs/train.csv"
+    world.bucket.contents[address] = b"label,a,b\n" + b"0,1.5,2\n1,2.5,3\n" * 50
+
+    accepted = world.submit(example())
+
+    assert (accepted.outcome, accepted.problems) == (Outcome.REJECTED, 1)
+    answer = world.bucket.answers["status/experiments/blobs.yaml.error.json"]
+    assert "the first row is a header" in answer["text"]
+    assert answer["problems"][0]["field"] == "data.train"
+    assert answer["problems"][0]["line"]
+    assert world.trials() == []
+
+
+def test_what_preflight_only_warns_of_stands_in_the_answer() -> None:
+    world = World()
+    address = f"s3://{world.bucket.name}/data/blobs/train.csv"
+    rows = "".join(f"{row % 2},{row * 7 % 101}.5,4\n" for row in range(100))
+    world.bucket.contents[address] = rows.encode()
+
+    assert world.submit(example()).outcome is Outcome.ACCEPTED
+    preflight = world.bucket.answers["status/experiments/blobs.yaml.json"]["preflight"]
+    assert [notice["check"] for notice in preflight["notices"] if notice["level"] == "warn"] == ["constant"]
+
+
+def test_the_spec_may_launch_over_a_refusal() -> None:
+    world = World()
+    world.bucket.contents[f"s3://{world.bucket.name}/data/blobs/train.csv"] = b"a,b,c\n" + b"0,1.5,2\n1,2.5,3\n" * 50
+    assert world.submit(example() + "\npreflight: {warn: [header]}\n").outcome is Outcome.ACCEPTED

@@ -10,6 +10,7 @@ from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.tracking import Outcome, Tracker
+from gridwatch.savings.prices import PriceTable
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import TrialRecord, TrialState
 from gridwatch.state.store import StateStore
@@ -59,6 +60,7 @@ class World:
             snapshot_queue=self.snapshot_queue,
             alerts=self.alerts,
             clock=self.clock,
+            prices=PriceTable.built_in,
             processing_instances=lambda: self.processing_instances,
         )
         return accept(upload, platform)

@@ -12,8 +12,8 @@ from gridwatch.preflight.notices import Level, Notice, Weights
 from gridwatch.preflight.sampling import FULL, Budget, LocalData
 
 Rows = list[list[float]]
-BINARY = targets_of({"objective": "binary:logistic"}, {})
-SMALL = Machine("ml.m5.large", 10)
+BINARY = targets_of([{"objective": "binary:logistic"}])
+SMALL = Machine(("ml.m5.large",), 10)
 
 
 def clean(rows: int = 400, columns: int = 5, *, seed: int = 1, classes: int = 2) -> Rows:

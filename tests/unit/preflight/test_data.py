@@ -16,10 +16,10 @@ from gridwatch.preflight.labels import targets_of
 from gridwatch.preflight.notices import Level
 from gridwatch.preflight.sampling import CHEAP
 from gridwatch_cli.demo.dataset import generate, write_csv
-from tests.unit.preflight.planting import BINARY, Rows, clean, notices, text, told
+from tests.unit.preflight.planting import Rows, clean, notices, text, told
 
-FOUR = targets_of({"objective": "multi:softprob", "num_class": 4}, {})
-NUMBER = targets_of({"objective": "reg:squarederror"}, {})
+FOUR = targets_of([{"objective": "multi:softprob", "num_class": 4}])
+NUMBER = targets_of([{"objective": "reg:squarederror"}])
 
 
 def _with(change: Callable[[Rows], object], rows: int = 400) -> Rows:
@@ -109,7 +109,7 @@ def test_scikit_learns_data_is_left_in_peace(
     rows = np.column_stack([data.target, data.data])
     train, validation = train_test_split(rows, test_size=0.25, random_state=seed)
     contents = {"train": text(train.tolist()), "validation": text(validation.tolist())}
-    assert told(notices(tmp_path, contents, targets=targets_of(hyperparameters, {}))) == []
+    assert told(notices(tmp_path, contents, targets=targets_of([hyperparameters]))) == []
 
 
 def test_natural_copies_of_discrete_rows_are_a_note_at_most(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_classes_beyond_num_class_and_absent_ones(tmp_path: Path) -> None:
 def test_a_regression_takes_any_finite_number(tmp_path: Path) -> None:
     rows = [[row[1] * 1000, *row[2:]] for row in clean()]
     assert told(notices(tmp_path, {"train": text(rows)}, targets=NUMBER)) == []
-    gamma = targets_of({"objective": "reg:gamma"}, {})
+    gamma = targets_of([{"objective": "reg:gamma"}])
     assert told(notices(tmp_path, {"train": text(rows)}, targets=gamma)) == ["label"]
 
 
@@ -194,12 +194,6 @@ def test_parquet_is_read_as_such(tmp_path: Path) -> None:
 
 
 def test_data_that_finds_no_room_is_told(tmp_path: Path) -> None:
-    class Huge(Machine):
-        """A machine of very little."""
-
-    found = notices(tmp_path, {"train": text(clean(2_000, 50))}, machine=Huge("ml.m5.large", 0))
+    nowhere = Machine(("ml.m5.large", "ml.m5.xlarge"), 0)
+    found = notices(tmp_path, {"train": text(clean(2_000, 50))}, machine=nowhere)
     assert told(found) == ["volume"]
-
-
-def test_the_binary_target_is_the_default_of_these_tests() -> None:
-    assert BINARY[0].is_binary

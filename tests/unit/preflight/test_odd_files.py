@@ -22,7 +22,7 @@ PIECES = (b"1", b"0", b",", b"\n", b"\r\n", b" ", b"nan", b"inf", b"-", b"e", b"
 def test_garbage_gives_notices_and_never_an_exception(content_type: str, seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     channels = {name: b"".join(chance.choices(PIECES, k=chance.randrange(1, 400))) for name in ("train", "validation")}
-    targets = targets_of({"objective": chance.choice(["binary:logistic", "reg:squarederror"])}, {})
+    targets = targets_of([{"objective": chance.choice(["binary:logistic", "reg:squarederror"])}])
     for notice in notices(tmp_path, channels, content_type=content_type, targets=targets):
         assert notice.message
         assert notice.as_text()

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from gridwatch.aws.clients import client
+from gridwatch.aws.data_source import S3Data
 from gridwatch.aws.errors import translated
 from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.launch.ports import StoredSpec
+from gridwatch.preflight.sampling import DataSource
 from gridwatch.storage.layout import split_s3_uri
 
 
@@ -51,6 +53,9 @@ class S3ExperimentBucket:
                 objects = (item for item in page.get("Contents", ()) if not item["Key"].endswith("/"))
                 found.update((item["Key"], item["ETag"].strip('"')) for item in objects)
         return found
+
+    def data(self, uri: str) -> DataSource:
+        return S3Data(uri, self._client)
 
     def write_answer(self, key: str, document: Mapping[str, Any]) -> None:
         body = json.dumps(document, indent=2, ensure_ascii=False).encode()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from gridwatch.preflight.sampling import DataSource
 from gridwatch.state.records import LogMetric
 from gridwatch.verdicts.report import RuleReport
 
@@ -39,6 +40,10 @@ class ExperimentBucket(Protocol):
 
     def etags(self, uri: str) -> Mapping[str, str]:
         """Key to etag of every object under an address in any bucket; empty when there is none."""
+        ...
+
+    def data(self, uri: str) -> DataSource:
+        """What lies under an address in any bucket, to be looked into; nothing is read by asking for it."""
         ...
 
     def write_answer(self, key: str, document: Mapping[str, Any]) -> None:

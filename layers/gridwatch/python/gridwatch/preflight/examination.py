@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gridwatch.failures import GridwatchError
+from gridwatch.failures import PermanentError
 from gridwatch.preflight.channels import compare
 from gridwatch.preflight.columns import check_columns, check_rows
 from gridwatch.preflight.labels import Target, check_label
@@ -38,7 +38,7 @@ class ChannelData:
 class Machine:
     """What the data must find room on."""
 
-    instance_type: str
+    instance_types: tuple[str, ...]
     volume_gb: int
 
 
@@ -49,7 +49,10 @@ class Examined:
 
 
 def examine(channels: Sequence[ChannelData], targets: Sequence[Target], machine: Machine, budget: Budget) -> Examined:
-    """Everything that can be said of the data. Reads at most `budget` of each channel; raises nothing for the data."""
+    """Everything that can be said of the data, of which at most `budget` of each channel is read.
+
+    Raises TransientError when the source is unwell, and nothing for what the data are.
+    """
     notices: list[Notice] = []
     looked_at: list[str] = []
     tables: dict[str, Table] = {}
@@ -59,9 +62,13 @@ def examine(channels: Sequence[ChannelData], targets: Sequence[Target], machine:
             sample = Sample.of(channel.source, budget)
             totals[channel.name] = sample.total
             table, found = _read(channel, sample, budget)
-        except (OSError, GridwatchError) as error:
-            message = f"cannot be read: {error}"
-            notices.append(Notice(check="format", message=message, channel=channel.name, level=Level.REFUSE))
+        except (OSError, PermanentError) as error:
+            # The jobs' role may read what this one may not.
+            notices.append(
+                Notice(
+                    check="format", message=f"cannot be read from here: {error}", channel=channel.name, level=Level.WARN
+                )
+            )
             continue
         notices += found
         looked_at.append(_said(channel, sample, table))
@@ -75,7 +82,7 @@ def examine(channels: Sequence[ChannelData], targets: Sequence[Target], machine:
         if train is not None and name != "train":
             notices += compare(train, table)
     text = all(channel.kind != "parquet" for channel in channels)
-    notices += check_sizes(totals, machine.instance_type, machine.volume_gb, text=text)
+    notices += check_sizes(totals, machine.instance_types, machine.volume_gb, text=text)
     return Examined(tuple(_once(notices)), tuple(looked_at))
 
 
@@ -130,8 +137,3 @@ def _once(notices: Sequence[Notice]) -> Iterator[Notice]:
         if key not in known:
             known.add(key)
             yield notice
-
-
-def weights_by_channel(csv_weights: object, names: Sequence[str]) -> Mapping[str, bool]:
-    """Which channels have a column of weights: `csv_weights` is of the training data alone."""
-    return {name: name == "train" and str(csv_weights) == "1" for name in names}

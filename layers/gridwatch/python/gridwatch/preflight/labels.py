@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,11 +29,9 @@ class Target:
         return self.objective.startswith("binary:")
 
 
-def targets_of(hyperparameters: Mapping[str, Any], factors: Mapping[str, Sequence[Any]]) -> tuple[Target, ...]:
-    """Every combination of objective and number of classes that the spec trains with."""
-    objectives = factors.get("objective") or [hyperparameters.get("objective", "reg:squarederror")]
-    numbers = factors.get("num_class") or [hyperparameters.get("num_class")]
-    found = (_target(str(objective), number) for objective in objectives for number in numbers)
+def targets_of(points: Iterable[Mapping[str, Any]]) -> tuple[Target, ...]:
+    """Every objective and number of classes that trials of these hyperparameters train with."""
+    found = (_target(str(point.get("objective", "reg:squarederror")), point.get("num_class")) for point in points)
     return tuple(dict.fromkeys(found))
 
 
@@ -49,7 +47,9 @@ def check_label(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
     if is_numbered(table.label, table.rows):
         advice = "save the table without its index: the label must come first"
         message = "the first column counts the rows: an index, not a label"
-        yield Notice(check="label", message=message, channel=table.channel, column=1, advice=advice)
+        # A regression trains on it all the same.
+        level = Level.WARN if all(target.classes is None for target in targets) else None
+        yield Notice(check="label", message=message, channel=table.channel, column=1, level=level, advice=advice)
         return
     for target in targets:
         notice = _suits(table, target)
@@ -58,9 +58,8 @@ def check_label(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
             return
     values = Counter(table.label)
     if len(values) == 1:
-        level = None if table.is_whole else Level.WARN
         message = f"every label is {table.label[0]:g}: there is nothing to learn"
-        yield Notice(check="label", message=message, channel=table.channel, column=1, level=level)
+        yield Notice(check="label", message=message, channel=table.channel, column=1, level=Level.WARN)
     elif targets[0].classes is not None:
         yield from _balance(table, values, targets[0])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from gridwatch.preflight.notices import Notice
 
@@ -48,7 +48,7 @@ def instance_memory(instance_type: str) -> float | None:
 
 
 def check_sizes(
-    totals: Mapping[str, int], instance_type: str, volume_gb: int, *, text: bool = True
+    totals: Mapping[str, int], instance_types: Sequence[str], volume_gb: int, *, text: bool = True
 ) -> Iterator[Notice]:
     """`totals`: bytes by channel. SageMaker's File mode copies all channels to the volume; XGBoost holds them."""
     total = sum(totals.values())
@@ -59,12 +59,14 @@ def check_sizes(
             message=f"the data ({sizes}) is larger than the volume of {volume_gb} GB, to which it is copied",
             advice=f"at least {int(total / _GIB) + 2}",
         )  # fmt: skip
-    memory = instance_memory(instance_type)
-    factor = _MEMORY_FOR_TEXT if text else _MEMORY_FOR_PARQUET
-    if memory is not None and total * factor > (memory - _SYSTEM) * _GIB:
+    needed = int(total * (_MEMORY_FOR_TEXT if text else _MEMORY_FOR_PARQUET))
+    for instance_type in instance_types:
+        memory = instance_memory(instance_type)
+        if memory is None or needed <= (memory - _SYSTEM) * _GIB:
+            continue
         yield Notice(
             check="memory", field="resources.instance_type",
-            message=f"the data ({sizes}) takes about {_size(int(total * factor))} once it is read, and "
+            message=f"the data ({sizes}) takes about {_size(needed)} once it is read, and "
             f"{instance_type} has {memory:g} GiB",
             advice="take an instance with more memory, or sample the data",
         )  # fmt: skip

@@ -51,12 +51,28 @@ class Saving:
         return len(set(regular) | {step for step in self.steps if step < rounds})
 
 
-def check_spec(spec: ExperimentSpec, trials: int, prices: PriceTable, now: datetime) -> Iterator[Notice]:
-    """`trials`: how many the spec makes."""
-    yield from _quota(spec, trials)
-    yield from _money(spec, trials, prices)
-    yield from _duration(spec, trials, now)
-    yield from _intervals(spec)
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """What the spec makes: `points` are the trials' hyperparameters."""
+
+    points: Sequence[Mapping[str, Any]]
+    instance_types: Sequence[str]
+
+    @property
+    def rounds(self) -> int | None:
+        """Of the longest trial."""
+        numbers = (point.get("num_round") for point in self.points)
+        return max((number for number in numbers if isinstance(number, int)), default=None)
+
+
+def check_spec(spec: ExperimentSpec, trials: Trials, prices: PriceTable, now: datetime) -> Iterator[Notice]:
+    """What is asked for in vain; told before it is launched."""
+    count = len(trials.points)
+    yield from _quota(spec, count)
+    for instance_type in trials.instance_types:
+        yield from _money(spec, instance_type, prices)
+    yield from _duration(spec, count, now)
+    yield from _intervals(spec, trials.rounds)
 
 
 def _quota(spec: ExperimentSpec, trials: int) -> Iterator[Notice]:
@@ -69,8 +85,8 @@ def _quota(spec: ExperimentSpec, trials: int) -> Iterator[Notice]:
         )  # fmt: skip
 
 
-def _money(spec: ExperimentSpec, trials: int, prices: PriceTable) -> Iterator[Notice]:
-    budget, kind = spec.limits.budget, spec.resources.instance_type
+def _money(spec: ExperimentSpec, kind: str, prices: PriceTable) -> Iterator[Notice]:
+    budget = spec.limits.budget
     price = prices.per_hour.get(kind)
     if price is None:
         level = None if budget is not None else Level.NOTE
@@ -108,9 +124,7 @@ def _duration(spec: ExperimentSpec, trials: int, now: datetime) -> Iterator[Noti
         )  # fmt: skip
 
 
-def _intervals(spec: ExperimentSpec) -> Iterator[Notice]:
-    numbers: Sequence[Any] = spec.factors.get("num_round") or [spec.hyperparameters.get("num_round")]
-    rounds = max((number for number in numbers if isinstance(number, int)), default=None)
+def _intervals(spec: ExperimentSpec, rounds: int | None) -> Iterator[Notice]:
     if rounds is None:
         return
     asked = {name: collection_parameters(collection) for name, collection in spec.collect.items()}
@@ -119,7 +133,7 @@ def _intervals(spec: ExperimentSpec) -> Iterator[Notice]:
     for index, use in enumerate(spec.rules):
         if use.source is None:
             rule = create_rule(use.rule_class, use.all_parameters)
-            yield from _sight(_Look(f"rules[{index}] ({use.title})", rule, saved, rounds))
+            yield from _sight(_Look(f"rules[{index}]", rule, saved, rounds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +194,4 @@ def _rhythm(look: _Look, name: str, saving: Saving, stride: tuple[str, int] | No
 
 
 def _unseen(look: _Look, message: str, advice: str) -> Notice:
-    return Notice(check="intervals", field=look.field, message=message, advice=advice)
-
-
-def described(document: Mapping[str, Any]) -> str:
-    """One line that sums a report up."""
-    notices = document["notices"]
-    counts = {level: sum(notice["level"] == level for notice in notices) for level in Level}
-    return ", ".join(f"{count} {level}" for level, count in counts.items() if count) or "nothing found"
+    return Notice(check="intervals", field=look.field, message=f"{look.rule.name} {message}", advice=advice)

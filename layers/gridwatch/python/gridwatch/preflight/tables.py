@@ -11,6 +11,7 @@ from gridwatch.preflight.notices import Notice
 from gridwatch.preflight.sampling import BLOCK, Budget, Line, OverlongLineError, Sample
 
 MISSING = math.nan
+_ENOUGH = 20  # rows, before one that counts 0, 1, 2, … is taken for a header
 _TOLD = 3  # rows of one kind of fault that are told each; of the others only how many
 _DELIMITERS = (",", "\t", ";", "|", " ")
 _FOREIGN = (
@@ -117,11 +118,15 @@ class Keeping:
         self._stride = self._room = 0
         self._seen = -1
 
+    def rows(self, line: Line) -> int:
+        """About how many rows are read, if all are as long as this one."""
+        return math.ceil(self._read / (len(line.text) + 1))
+
     def wants(self, line: Line, width: int, count: int) -> bool:
         """`count`: rows kept so far."""
         if not self._stride:
             self._room = max(1, min(self._budget.rows, self._budget.cells // max(1, width)))
-            self._stride = math.ceil(self._read / (len(line.text) + 1) / self._room)
+            self._stride = math.ceil(self.rows(line) / self._room)
         self._seen += 1
         return self._seen % self._stride == 0 and count < 2 * self._room
 
@@ -163,7 +168,11 @@ class _Csv:
                 self._faults.add("header", "", message, line, advice=advice)
                 self._width = self._width or len(cells)
                 return True
-        elif len(numbers) > 2 and numbers == [float(place) for place in range(len(numbers))]:
+        elif (
+            len(numbers) > 3
+            and self._keeping.rows(line) >= _ENOUGH
+            and numbers == [float(place) for place in range(len(numbers))]
+        ):
             message = "the first row counts 0, 1, 2, …: a header of column numbers"
             self._faults.add("header", "", message, line, advice=advice)
             return True

@@ -1,0 +1,90 @@
+"""`gridwatch preflight`: what can be known to be wrong before an instance is paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gridwatch.clock import SystemClock
+from gridwatch_cli.errors import CliError
+from gridwatch_cli.output import console, print_json
+from gridwatch_cli.plan import AWS_REGION, planned, site_of
+
+if TYPE_CHECKING:
+    from gridwatch.launch.plan import Plan
+    from gridwatch.preflight.notices import Report
+    from gridwatch.preflight.sampling import Budget, DataSource
+    from gridwatch.spec.model import ExperimentSpec
+
+# pydantic takes a while to import: only commands that read specs pay for it.
+# ruff: noqa: PLC0415
+
+
+def preflight(
+    context: typer.Context,
+    spec: Annotated[Path, typer.Argument(help="The experiment spec, YAML or JSON.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="A folder with the channels' data, in place of what lies on S3.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    region: AWS_REGION = "us-east-1",
+) -> None:
+    """Check a spec and a sample of its data before anything is launched. Exit code 1 when it would be refused.
+
+    The data is that of the deployment within reach, or what lies below --data: a file or folder under the channel's
+    address, its last part, or the channel's name.
+    """
+    from gridwatch.preflight.sampling import FULL
+
+    site = site_of(context, region)
+    parsed, made = planned(spec, site, as_json=as_json)
+    sources = site.data(parsed) if data is None else local_data(made.spec, data)
+    report = checked(made, sources, FULL)
+    if as_json:
+        print_json(report.as_document())
+    else:
+        _print(report, sources, made.spec)
+    if report.refusals:
+        raise CliError("the experiment would be refused: mend what is wrong, or say otherwise under preflight")
+
+
+def checked(made: Plan, sources: Mapping[str, DataSource], budget: Budget) -> Report:
+    """The notices of the package's checks, with the prices that come with it."""
+    from gridwatch.preflight.flight import Preflight
+    from gridwatch.savings.prices import PriceTable
+
+    now = SystemClock().now()
+    return Preflight(sources=sources, budget=budget, prices=PriceTable.built_in(), now=now).check(made)
+
+
+def local_data(spec: ExperimentSpec, folder: Path) -> Mapping[str, DataSource]:
+    """Each channel's file or folder. Raises CliError for a channel that has none."""
+    from gridwatch.preflight.sampling import LocalData
+
+    found: dict[str, DataSource] = {}
+    for name, channel in spec.data.items():
+        address = channel.uri.removeprefix("s3://").rstrip("/")
+        places = [folder / address, folder / address.rsplit("/", 1)[-1], folder / name, folder / f"{name}.csv"]
+        place = next((place for place in places if place.exists()), None)
+        if place is None:
+            raise CliError(
+                f"there is no data of channel {name!r} in {folder}: looked for {', '.join(map(str, places))}"
+            )
+        found[name] = LocalData(place)
+    return found
+
+
+def _print(report: Report, sources: Mapping[str, DataSource], spec: ExperimentSpec) -> None:
+    out, err = console(), console(stderr=True)
+    for notice in report.notices:
+        out.print(notice.as_text(), markup=False)
+    if not report.notices:
+        out.print("nothing found")
+    for line in report.looked_at:
+        err.print(line, markup=False)
+    blind = [name for name in spec.data if name not in sources]
+    if blind:
+        err.print(f"not looked at: the data of {', '.join(blind)}; name its folder with --data", markup=False)

@@ -1,0 +1,128 @@
+"""What a spec asks for in vain is told; the examples ask for nothing in vain."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gridwatch.preflight.notices import CHECKS, Level, Notice
+from gridwatch.preflight.sizes import check_sizes, instance_memory
+from gridwatch.preflight.spec_checks import Saving, Trials, check_spec
+from gridwatch.savings.prices import PriceTable
+from gridwatch.spec.instance_types import INSTANCE_TYPES
+from tests.unit.spec.specs import EXAMPLES, blobs, only_problem, parsed
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def told(document: dict[str, Any]) -> list[Notice]:
+    """What is more than a note."""
+    spec = parsed(document).spec
+    points = [{**spec.hyperparameters, "num_round": number} for number in spec.factors.get("num_round", [None])]
+    points = points if "num_round" in spec.factors else [dict(spec.hyperparameters)]
+    found = check_spec(spec, Trials(points, (spec.resources.instance_type,)), PriceTable.built_in(), NOW)
+    return [notice for notice in found if notice.level is not Level.NOTE]
+
+
+def watched(rule: dict[str, Any], *, rounds: int = 100, interval: int | None = None) -> dict[str, Any]:
+    document = blobs()
+    document["grid"] = {"num_round": [rounds // 2, rounds]}
+    document["collect"] = {"metrics": {"save_interval": interval}} if interval else {}
+    document["rules"] = [rule]
+    return document
+
+
+LOSS = {"rule": "LossNotDecreasing", "parameters": {"collection_names": "metrics", "num_steps": 10}}
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_examples_ask_for_nothing_in_vain(example: Path) -> None:
+    assert told(yaml.safe_load(example.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "rounds", "interval", "word"),
+    [
+        (LOSS, 2_000, 500, "looks every 10 steps (num_steps) at metrics, which is saved every 500"),
+        (LOSS, 10, None, "no trial has more than 10 rounds"),
+        (LOSS, 100, 99, "looks every 10 steps"),
+        ({"rule": "MetricPlateau", "parameters": {"patience": 50}}, 40, None, "needs more than 50 saved values"),
+        ({"rule": "MetricPlateau", "parameters": {"patience": 20}}, 100, 10, "needs more than 20 saved values"),
+        ({"rule": "VanishingGradient"}, 100, None, "of which XGBoost saves nothing"),
+    ],
+)
+def test_a_rule_that_can_see_nothing_is_told(rule: dict[str, Any], rounds: int, interval: int, word: str) -> None:
+    found = told(watched(rule, rounds=rounds, interval=interval))
+    assert [notice.check for notice in found] == ["intervals"]
+    assert word in found[0].message
+    assert found[0].advice
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        LOSS,
+        {"rule": "MetricPlateau", "parameters": {"patience": 9}},
+        {"rule": "MetricNonFinite"},
+        {"rule": "CPUBottleneck"},
+        {"rule": "TreeDepth"},
+        {"rule": "ExplodingTensor", "parameters": {"collection_names": "metrics"}},
+        {"when": "value > 1.0", "name": "high", "parameters": {"collection_names": "metrics"}},
+    ],
+)
+def test_a_rule_that_sees_enough_is_left_in_peace(rule: dict[str, Any]) -> None:
+    assert told(watched(rule)) == []
+
+
+def test_collections_are_saved_at_the_steps_that_the_hook_saves() -> None:
+    assert Saving(interval=10).count(100) == 10
+    assert Saving(interval=10, start=15).count(100) == 8
+    assert Saving(interval=10, end=50).count(100) == 5
+    assert Saving(interval=0, steps=(1, 5, 200)).count(100) == 2
+
+
+def test_money_and_time() -> None:
+    document = blobs()
+    document["limits"] = {"budget": 0.01, "parallel_jobs": 4, "deadline": "2026-11-20T00:00:00+00:00"}
+    found = {notice.check: notice.level for notice in told(document)}
+    assert found == {"price": None, "duration": Level.REFUSE}
+
+
+def test_memory_is_known_for_most_types_and_right_for_some() -> None:
+    assert [instance_memory(f"ml.{name}") for name in ("m5.large", "c5.9xlarge", "r5.24xlarge")] == [8, 72, 768]
+    unknown = [name for name in INSTANCE_TYPES if instance_memory(name) is None]
+    assert len(unknown) < 45  # accelerators of the newest kinds
+    assert not [name for name in unknown if name.split(".")[1][:2] in ("m5", "c5", "r5", "g5")]
+
+
+def test_data_too_large_for_memory_is_told_for_each_machine() -> None:
+    found = list(check_sizes({"train": 8 << 30}, ("ml.m5.large", "ml.m5.4xlarge"), 100))
+    assert [(notice.check, "ml.m5.large" in notice.message) for notice in found] == [("memory", True)]
+
+
+def test_how_checks_weigh_is_the_specs_word() -> None:
+    document = blobs()
+    document["preflight"] = {"refuse": ["overlap"], "warn": ["label"], "skip": ["price"]}
+    weights = parsed(document).spec.preflight.weights
+    notices = [Notice(check=check, message="") for check in ("price", "label", "overlap", "constant")]
+    report = weights.report([*notices, Notice(check="overlap", message="", level=Level.NOTE)])
+    assert [(notice.check, notice.level) for notice in report.notices] == [
+        ("overlap", Level.REFUSE), ("label", Level.WARN), ("constant", Level.WARN), ("overlap", Level.NOTE),
+    ]  # fmt: skip
+
+
+def test_an_unknown_check_is_told_with_the_known_ones() -> None:
+    document = blobs()
+    document["preflight"] = {"skip": ["labels"]}
+    problem = only_problem(document)
+    assert problem.field == "preflight.skip[0]"
+    assert "did you mean label?" in problem.as_text("spec")
+
+
+def test_every_check_is_documented() -> None:
+    page = (EXAMPLES.parent / "docs" / "preflight.md").read_text()
+    assert [check for check in CHECKS if f"| `{check}` | {CHECKS[check]} |" not in page] == []
