@@ -10,6 +10,7 @@ import typer
 import gridwatch
 from gridwatch.failures import GridwatchError
 from gridwatch_cli import experiments, local, queries, rules, snapshots, steering, stopping, submit, tensors
+from gridwatch_cli.backtest import backtest
 from gridwatch_cli.context import connect
 from gridwatch_cli.demo.command import demo
 from gridwatch_cli.errors import CliError
@@ -58,6 +59,7 @@ app.command("redrive")(redrive)
 app.command("leaderboard")(queries.leaderboard)
 app.command("query")(queries.query)
 app.command("report")(report)
+app.command("backtest")(backtest)
 app.add_typer(rules.app, name="rules", help="The rules, and what one says of a folder of tensors.")
 app.add_typer(tensors.app, name="tensors", help="What is in a folder of tensors.")
 app.add_typer(stopping.app, name="stopping", help="The switch that pauses all stopping.")

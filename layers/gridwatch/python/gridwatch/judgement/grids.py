@@ -7,7 +7,7 @@ import json
 import math
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gridwatch.failures import PermanentError
@@ -33,7 +33,8 @@ class Trained:
     seconds: float
     series: Mapping[str, Sequence[float]] = field(default_factory=dict)
     accuracy: Sequence[float] | None = None
-    price_per_hour: float | None = None
+    price_per_hour: float | None = None  # of all its instances
+    steps: Sequence[int] | None = None  # the global step of each report, where it is known
 
     @property
     def best(self) -> float:
@@ -53,6 +54,22 @@ class Grid:
     @property
     def seconds(self) -> float:
         return sum(trial.seconds for trial in self.trials)
+
+    def counted_in(self, resource: str) -> Grid:
+        """The same grid with the trials' resources in `rounds`, `epochs` or `seconds`, as rules across trials count
+        them. Where no steps are known a report is a round.
+        """
+        trials = [replace(trial, resources=_resources(trial, resource)) for trial in self.trials]
+        return replace(self, trials=trials)
+
+
+def _resources(trial: Trained, resource: str) -> Sequence[float]:
+    reports = range(1, len(trial.losses) + 1)
+    if resource == "rounds" and trial.steps is not None:
+        return [step + 1 for step in trial.steps]
+    if resource == "seconds" and trial.seconds:
+        return [trial.seconds * number / len(trial.losses) for number in reports]
+    return reports
 
 
 def parse_grid(content: bytes, name: str, *, metric: str | None = None, direction: str | None = None) -> Grid:

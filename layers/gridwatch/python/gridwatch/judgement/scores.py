@@ -126,13 +126,15 @@ class Mean:
     most: float
 
 
-def mean_of(values: Sequence[float]) -> Mean:
-    """Of at least one value; the interval of one value is itself."""
+def mean_of(values: Sequence[float], *, least: float = -math.inf, most: float = math.inf) -> Mean:
+    """Of at least one value; the interval of one value is itself. It does not leave the range that the values have by
+    their nature.
+    """
     count = len(values)
     mean = math.fsum(values) / count
     spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1) / count) if count > 1 else 0.0
     half = student_975(count - 1) * spread if count > 1 else 0.0
-    return Mean(mean, mean - half, mean + half, min(values), max(values))
+    return Mean(mean, max(mean - half, least), min(mean + half, most), min(values), max(values))
 
 
 def student_975(freedom: int) -> float:
