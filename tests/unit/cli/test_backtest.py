@@ -74,10 +74,9 @@ def test_a_parameter_changes_the_score(gridwatch: Run, curves: Path) -> None:
 
 def test_several_rules_as_a_table_with_money_and_a_picture(gridwatch: Run, curves: Path, tmp_path: Path) -> None:
     picture = tmp_path / "plot.png"
-    code, out, err = gridwatch(
-        "backtest", "--curves", curves, "--rule", "Patience", "--rule", "ASHA",
-        "--rule", "MetricPlateau+MetricNonFinite", "-p", "ASHA.grace=3", "--orders", 2, "--workers", 4, "--workers", 8, "--price", 3.6, "--plot", picture,
-    )  # fmt: skip
+    rules = ("--rule", "Patience", "--rule", "ASHA", "--rule", "MetricPlateau+MetricNonFinite", "-p", "ASHA.grace=3")
+    replays = ("--orders", 2, "--workers", 4, "--workers", 8, "--price", 3.6)
+    code, out, err = gridwatch("backtest", "--curves", curves, *rules, *replays, "--plot", picture)
     assert code == 0, err
     assert "ASHA grace=3" in out
     assert "MetricPlateau+MetricNonFinite" in out
