@@ -38,8 +38,15 @@ def ask(athena: AthenaClient, deployment: Deployment, sql: str, clock: Clock) ->
         if status["State"] == "SUCCEEDED":
             return _results(athena, query_id)
         if status["State"] in ("FAILED", "CANCELLED"):
-            raise CliError(f"the query {status['State'].lower()}: {status.get('StateChangeReason', 'no reason given')}")
+            raise CliError(f"the query {status['State'].lower()}: {_in_one_line(status.get('StateChangeReason'))}")
         clock.sleep(_POLL_SECONDS)
+
+
+def _in_one_line(reason: str | None) -> str:
+    """Engines draw the place of a mistake below their message: the message is enough."""
+    lines = [line.strip() for line in (reason or "no reason given").splitlines() if line.strip()]
+    drawn = next((place for place, line in enumerate(lines) if place and line.startswith("LINE ")), len(lines))
+    return " ".join(lines[:drawn])
 
 
 def _results(athena: AthenaClient, query_id: str) -> Answer:

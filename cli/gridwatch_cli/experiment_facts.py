@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gridwatch.aws.tensor_source import S3Source
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.experiment.tables import TABLES, ExperimentTables, read_tables
-from gridwatch.reports.experiment.usage import read_usages
-from gridwatch.savings.prices import PriceTable
 from gridwatch.storage import layout
 from gridwatch_cli.context import Cloud
 from gridwatch_cli.errors import CliError
+from gridwatch_cli.looking.spending import prices_of, profile_of
 
 
 def read_facts(cloud: Cloud, experiment: str, budgets: Sequence[int] = ()) -> ExperimentFacts:
@@ -23,6 +21,8 @@ def read_facts(cloud: Cloud, experiment: str, budgets: Sequence[int] = ()) -> Ex
     facts = ExperimentFacts(
         tables=tables, prices=prices_of(cloud), expression=expression_of(cloud, experiment), budgets=tuple(budgets)
     )
+    from gridwatch.reports.experiment.usage import read_usages  # noqa: PLC0415  numpy is slow to import
+
     usages = read_usages(facts.by_place, lambda job: profile_of(cloud, job))
     return ExperimentFacts(
         tables=tables, prices=facts.prices, expression=facts.expression, budgets=facts.budgets, usages=usages
@@ -48,22 +48,8 @@ def download(cloud: Cloud, experiment: str) -> ExperimentTables:
         return read_tables(files.__getitem__)
 
 
-def prices_of(cloud: Cloud) -> PriceTable:
-    """The deployment's own, or the package's. Raises PriceTableError, a ValueError."""
-    s3, bucket = cloud.session.s3, cloud.deployment.experiments_bucket
-    try:
-        return PriceTable.parse(s3.get_object(Bucket=bucket, Key=layout.PRICE_TABLE_KEY)["Body"].read().decode())
-    except s3.exceptions.NoSuchKey:
-        return PriceTable.built_in()
-
-
 def expression_of(cloud: Cloud, experiment: str) -> str | None:
     """The CEL expression of its hypothesis, when the spec has one."""
     record = cloud.store.get_experiment(experiment)
     hypothesis: Mapping[str, Any] | str | None = record.document.get("hypothesis") if record else None
     return hypothesis.get("expression") if isinstance(hypothesis, Mapping) else None
-
-
-def profile_of(cloud: Cloud, job_name: str) -> S3Source:
-    """The profile of one of the deployment's own jobs."""
-    return S3Source(cloud.session.s3, cloud.deployment.artifacts_bucket, layout.profile_prefix(job_name))

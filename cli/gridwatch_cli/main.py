@@ -14,6 +14,12 @@ from gridwatch_cli.backtest import backtest
 from gridwatch_cli.context import connect
 from gridwatch_cli.demo.command import demo
 from gridwatch_cli.errors import CliError
+from gridwatch_cli.looking.compare import compare
+from gridwatch_cli.looking.inspect import inspect
+from gridwatch_cli.looking.leaderboard import leaderboard
+from gridwatch_cli.looking.lineage import lineage
+from gridwatch_cli.looking.logs import logs
+from gridwatch_cli.looking.search import search
 from gridwatch_cli.plan import plan
 from gridwatch_cli.preflight import preflight
 from gridwatch_cli.redrive import redrive
@@ -56,7 +62,12 @@ app.command("stop")(steering.stop)
 app.command("retry")(steering.retry)
 app.command("snapshot")(snapshots.snapshot)
 app.command("redrive")(redrive)
-app.command("leaderboard")(queries.leaderboard)
+app.command("leaderboard")(leaderboard)
+app.command("compare")(compare)
+app.command("inspect")(inspect)
+app.command("logs")(logs)
+app.command("search")(search)
+app.command("lineage")(lineage)
 app.command("query")(queries.query)
 app.command("report")(report)
 app.command("backtest")(backtest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import sys
@@ -16,6 +17,7 @@ from rich.text import Text
 
 # A pipe or a file has no width: rows must not be cut for a reader that is a program.
 _ENDLESS = 100_000
+_READABLE = 20  # characters to which a column may be folded
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -28,14 +30,53 @@ def print_json(document: object) -> None:
     print(json.dumps(_plain(document), indent=2, ensure_ascii=False))
 
 
-def print_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
-    """Rows as a table, or as a JSON list of objects; `empty` is said instead of a table without rows."""
+def print_rows(
+    columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str, as_csv: bool = False
+) -> None:
+    """Rows as a table, as a JSON list of objects or as CSV; `empty` is said instead of a table without rows.
+
+    A terminal that is too narrow for the table gets a block for each row.
+    """
     if as_json:
         print_json([{column: row.get(column) for column in columns} for row in rows])
+    elif as_csv:
+        print_csv(columns, rows)
     elif not rows:
         console(stderr=True).print(empty)
     else:
-        console().print(table(columns, [[row.get(column) for column in columns] for row in rows]))
+        lines = [[row.get(column) for column in columns] for row in rows]
+        out = console()
+        if _has_room(out, columns, lines):
+            out.print(table(columns, lines))
+        else:
+            print_blocks(out, columns, lines)
+
+
+def _has_room(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
+    """Whether no column must be narrower than what is in it, or than can be read well when it is folded."""
+    widest = [max(map(len, [column, *(cell(row[place]) for row in rows)])) for place, column in enumerate(columns)]
+    return sum(min(width, _READABLE) + 3 for width in widest) <= out.width
+
+
+def print_blocks(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A block for each row, a line for each value that is there."""
+    for place, row in enumerate(rows):
+        out.print(*([""] if place else []), end="")
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="bold")
+        grid.add_column(overflow="fold")
+        for column, value in zip(columns, row, strict=True):
+            if value is not None:
+                grid.add_row(Text(column), Text(cell(value)))
+        out.print(grid)
+
+
+def print_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """RFC 4180 with a line of headings; numbers as they are, times in ISO 8601, what is nested as JSON."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_csv(row.get(column)) for column in columns])
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
@@ -60,6 +101,12 @@ def cell(value: object) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+
+
+def _csv(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return json.dumps(_plain(value), ensure_ascii=False) if isinstance(value, Mapping | list | tuple) else value
 
 
 def _plain(value: object) -> Any:

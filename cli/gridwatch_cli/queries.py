@@ -1,4 +1,4 @@
-"""`gridwatch query` and `gridwatch leaderboard`: answers out of the snapshots' tables, by SQL."""
+"""`gridwatch query`: answers out of the snapshots' tables, by SQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from gridwatch.tables import queries
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
-from gridwatch_cli.output import print_json, print_rows
+from gridwatch_cli.output import print_rows
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -22,24 +22,11 @@ def query(
     context: typer.Context,
     sql: Annotated[str, typer.Argument(help="A query in Athena's SQL; tables: experiments, trials, metrics, …")],
     as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
 ) -> None:
     """Ask the tables of all experiments, in SQL, through Athena."""
     answer = cloud_of(context).ask(sql)
-    print_rows(answer.columns, answer.rows, as_json=as_json, empty="no rows")
-
-
-def leaderboard(
-    context: typer.Context,
-    experiment: Annotated[str, typer.Argument(help="Name of the experiment.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Show an experiment's trials, best objective first, as the last snapshot has them."""
-    rows = read_leaderboard(cloud_of(context), experiment)
-    if as_json:
-        print_json(rows)
-        return
-    columns, flat = with_varied(rows)
-    print_rows(columns, flat, as_json=False, empty="")
+    print_rows(answer.columns, answer.rows, as_json=as_json, as_csv=as_csv, empty="no rows")
 
 
 def read_leaderboard(cloud: Cloud, experiment: str) -> Sequence[Mapping[str, Any]]:

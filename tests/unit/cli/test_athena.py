@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gridwatch_cli.athena import ask
+from gridwatch_cli.athena import _in_one_line, ask
 from gridwatch_cli.deployment import Deployment
 from gridwatch_cli.errors import CliError
 
@@ -87,3 +87,9 @@ def test_waits_for_the_answer_and_reads_every_page_in_its_types() -> None:
 def test_a_query_that_fails_tells_why(state: str) -> None:
     with pytest.raises(CliError, match=f"{state.lower()}: no such column"):
         ask(Athena([state], [], "no such column"), DEPLOYMENT, "SELECT x", Clock())  # type: ignore[arg-type]
+
+
+def test_an_engines_drawing_of_a_mistake_is_left_out() -> None:
+    reason = 'Binder Error: no column "nope"\nCandidates: "a"\n\nLINE 1: SELECT nope\n               ^'
+    assert _in_one_line(reason) == 'Binder Error: no column "nope" Candidates: "a"'
+    assert _in_one_line(None) == "no reason given"

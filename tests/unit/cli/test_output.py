@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from datetime import UTC, datetime
 
 import pytest
+from rich.console import Console
 
 from gridwatch_cli.output import print_json, print_rows
 
@@ -39,3 +42,25 @@ def test_a_table_in_a_pipe_cuts_nothing_and_takes_no_text_for_markup(capsys: pyt
 def test_nested_values_stay_json(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"a": [math.inf, {"b": (1, "ü")}]})
     assert json.loads(capsys.readouterr().out) == {"a": ["inf", {"b": [1, "ü"]}]}
+
+
+def test_csv_has_headings_and_plain_values(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"job": 'a "b", c', "at": datetime(2026, 3, 1, tzinfo=UTC), "list": [1, 2], "none": None, "value": 0.1}]
+    print_rows(("job", "at", "list", "none", "value"), rows, as_json=False, as_csv=True, empty="none")
+    assert list(csv.reader(io.StringIO(capsys.readouterr().out))) == [
+        ["job", "at", "list", "none", "value"],
+        ['a "b", c', "2026-03-01T00:00:00+00:00", "[1, 2]", "", "0.1"],
+    ]
+
+
+def test_a_narrow_terminal_gets_a_block_for_each_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    narrow = Console(width=40, highlight=False)
+    monkeypatch.setattr("gridwatch_cli.output.console", lambda: narrow)
+    rows = [{"job": LONG[:30], "state": "completed", "reason": None, "value": 0.5}] * 2
+    print_rows(("job", "state", "reason", "value"), rows, as_json=False, empty="none")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 40
+    assert [line.split() for line in lines[:3]] == [["job", LONG[:30]], ["state", "completed"], ["value", "0.5"]]
+    assert "reason" not in "".join(lines)

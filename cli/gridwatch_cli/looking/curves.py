@@ -1,0 +1,46 @@
+"""Curves of single jobs, from the last snapshot, through Athena."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gridwatch.alerts.sparkline import LONGEST, sparkline
+from gridwatch.tables.queries import text_literal
+from gridwatch_cli.context import Cloud
+
+
+@dataclass(frozen=True, slots=True)
+class JobCurve:
+    """One metric of one job by step."""
+
+    name: str
+    steps: Sequence[int]
+    values: Sequence[float]
+
+    def line(self) -> str:
+        """The whole curve in one line: evenly spaced values, with its ends."""
+        count = len(self.values)
+        places = sorted({round(n * (count - 1) / (LONGEST - 1)) for n in range(LONGEST)}) if count > 1 else [0]
+        return sparkline([self.values[place] for place in places])
+
+    def words(self) -> str:
+        first, last = f"{self.values[0]:.4g}", f"{self.values[-1]:.4g}"
+        return f"{self.line()} {first} to {last} in {len(self.steps)} steps"
+
+
+def read_curves(cloud: Cloud, job_names: Sequence[str]) -> Mapping[str, Sequence[JobCurve]]:
+    """By job; a job that no snapshot knows has none. Raises CliError."""
+    listed = ", ".join(text_literal(name) for name in job_names)
+    answer = cloud.ask(
+        f"SELECT job_name, name, mode, step, value FROM metrics WHERE job_name IN ({listed}) "  # noqa: S608
+        "ORDER BY job_name, name, mode, step"
+    )
+    points: dict[str, dict[str, tuple[list[int], list[float]]]] = {name: {} for name in job_names}
+    for row in answer.rows:
+        if row["value"] is None:
+            continue
+        steps, values = points[row["job_name"]].setdefault(row["name"], ([], []))
+        steps.append(row["step"])
+        values.append(row["value"])
+    return {job: [JobCurve(name, *found) for name, found in curves.items()] for job, curves in points.items()}
