@@ -11,13 +11,15 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, SavingsRecord, TrialRecord, TrialState
 from gridwatch.tables import rows, schemas
 from gridwatch.tables.facts import CurveCount, ExperimentFacts, Point, TrialFacts
 from gridwatch.tables.parquet import write_parquet
-from tests.unit.tables.facts_of import LOSS_RULE, NOON, STAMP, a_trial, an_experiment
+from tests.unit.tables.facts_of import NOON, STAMP, a_job, a_trial, an_experiment
 
 METRIC = "validation-error"
+PRICES = PriceTable(source="a list", date="2026-01-01", currency="USD", per_hour={"ml.m5.large": 3.6})
 _GRID: Mapping[str, Sequence[Any]] = {
     "max_depth": (2, 4, 6, 8, 10),
     "eta": (0.001, 0.01, 0.1, 0.3),
@@ -43,13 +45,14 @@ class MadeUp:
         folder.mkdir(parents=True, exist_ok=True)
         facts = self.facts()
         written = {
-            schemas.TRIALS: rows.trial_rows(facts, STAMP),
-            schemas.PARAMETERS: rows.parameter_rows(facts, STAMP),
-            schemas.RULE_EVALUATIONS: rows.rule_evaluation_rows(facts, STAMP),
-            schemas.FINDINGS: rows.finding_rows(facts, STAMP),
-            schemas.EXPERIMENTS: iter([rows.experiment_row(facts, STAMP)]),
-            schemas.METRICS: self._metric_rows(facts),
+            schemas.TRIALS: list(rows.trial_rows(facts, STAMP)),
+            schemas.PARAMETERS: list(rows.parameter_rows(facts, STAMP)),
+            schemas.RULE_EVALUATIONS: list(rows.rule_evaluation_rows(facts, STAMP)),
+            schemas.FINDINGS: list(rows.finding_rows(facts, STAMP)),
+            schemas.METRICS: list(self._metric_rows(facts)),
         }
+        counts = {table.name: len(written.get(table, ())) for table in schemas.TABLES}
+        written[schemas.EXPERIMENTS] = [rows.experiment_row(facts, STAMP, counts)]
         for table, its_rows in written.items():
             write_parquet(table, its_rows, folder / f"{table.name}.parquet")
         return {table.name: folder / f"{table.name}.parquet" for table in written}
@@ -67,6 +70,7 @@ class MadeUp:
         return ExperimentFacts(
             record=replace(an_experiment(*trials), document=document),
             trials=tuple(self._trial_facts(trial) for trial in trials),
+            prices=PRICES,
             curves={trial.trial_id: CurveCount(points=2 * self.steps, complete=True) for trial in trials},
         )
 
@@ -109,7 +113,7 @@ class MadeUp:
 
     def _trial_facts(self, trial: TrialRecord) -> TrialFacts:
         if not self._is_stopped(trial.index) or trial.state is TrialState.FAILED:
-            return TrialFacts(trial=trial, policies=(LOSS_RULE,))
+            return TrialFacts(trial=trial, job=a_job(trial))
         step = max(0, self.steps // 3 - 1)
         finding = {
             "step": step, "tensor": METRIC, "observed": 0.3, "threshold": 0.29, "sentence": f"{METRIC} <stands still>."
@@ -124,7 +128,7 @@ class MadeUp:
             decided_at=NOON, savings=SavingsRecord(seconds=600, cost=0.02, currency="USD", method="rounds left",
                                                    price_per_hour=0.115, price_source="list"),
         )  # fmt: skip
-        return TrialFacts(trial=trial, policies=(LOSS_RULE,), evaluations=(evaluation,), reactions=(reaction,))
+        return TrialFacts(trial=trial, job=a_job(trial), evaluations=(evaluation,), reactions=(reaction,))
 
     def _metric_rows(self, facts: ExperimentFacts) -> Iterator[rows.Row]:
         for each in facts.trials:

@@ -24,7 +24,9 @@ STATES = (
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentFacts:
-    """`expression` is the hypothesis' in CEL; `budgets` in steps, by default shares of the longest curve."""
+    """`prices` are those by which the snapshot estimated costs; `expression` is the hypothesis' in CEL; `budgets` in
+    steps, by default shares of the longest curve.
+    """
 
     tables: ExperimentTables
     prices: PriceTable
@@ -104,15 +106,6 @@ class ExperimentFacts:
     @cached_property
     def best_at(self) -> Sequence[BestAt]:
         return best_by_budget(self.objective_series, self.direction, self.budgets)
-
-    def cost(self, trial: Row) -> float | None:
-        """What its instances cost, an estimate by the price table; None without a price or a bill."""
-        if trial.get("cost") is not None:
-            return float(trial["cost"])
-        price = self.prices.per_hour.get(trial["instance_type"] or "")
-        if price is None or trial["billable_seconds"] is None:
-            return None
-        return float(trial["billable_seconds"]) * (trial["instance_count"] or 1) / 3600 * price
 
     def _value(self, place: int) -> float:
         return float(self.tables.trials[place]["objective_value"])

@@ -18,7 +18,7 @@ def money(found: ExperimentFacts) -> str:
     for state, count in found.states:
         trials = [each for each in found.tables.trials if each["state"] == state]
         seconds = [each["training_seconds"] for each in trials if each["training_seconds"] is not None]
-        costs = [cost for each in trials if (cost := found.cost(each)) is not None]
+        costs = [each["cost"] for each in trials if each["cost"] is not None]
         rows.append((escape(state), str(count), duration(sum(seconds)) if seconds else "", _money(found, costs)))
     saved = [each for each in found.tables.findings if each["action"] == "stop" and each["saved_seconds"] is not None]
     would = [each for each in found.tables.findings if each["shadow"] and each["saved_seconds"] is not None]
@@ -54,8 +54,8 @@ def summary(found: ExperimentFacts) -> str:
     pairs.append(("Trials", ", ".join(f"{count} {state}" for state, count in found.states) or "none"))
     pairs.append(("Best trial", _best(found)))
     pairs += [(name, escape(value)) for name, value in _totals(found)]
-    whole = "everything is over and was read" if found.complete else "not everything is over or could be read"
-    pairs.append(("As of", f"{experiment['as_of']:%Y-%m-%d %H:%M:%S} UTC ({whole})"))
+    whole = "everything is over and was read" if found.complete else f"not complete: {experiment['incomplete_reason']}"
+    pairs.append(("As of", escape(f"{experiment['as_of']:%Y-%m-%d %H:%M:%S} UTC ({whole})")))
     return section("Summary", facts(pairs))
 
 
@@ -75,7 +75,7 @@ def _totals(found: ExperimentFacts) -> Iterator[tuple[str, str]]:
     over = [each["ended_at"] for each in trials if each["ended_at"]]
     if begun and over:
         yield "Duration", f"{duration((max(over) - min(begun)).total_seconds())} from the first start to the last end"
-    costs = [cost for each in trials if (cost := found.cost(each)) is not None]
+    costs = [each["cost"] for each in trials if each["cost"] is not None]
     if costs:
         yield "Spent", f"about {sum(costs):.2f} {found.prices.currency} (estimate)"
     saved = [each for each in found.tables.findings if each["action"] == "stop" and each["saved_seconds"] is not None]

@@ -41,7 +41,7 @@ def leaderboard(found: ExperimentFacts) -> str:
 def _trial_row(found: ExperimentFacts, place: int, names: Sequence[str]) -> str:
     trial, parameters = found.tables.trials[place], found.hyperparameters[place]
     rank = found.places.get(place)
-    cost = found.cost(trial)
+    cost = trial["cost"]
     label = f"place {rank}" if rank else "no place"
     button = (
         f'<button type="button" data-trial="{place}" aria-pressed="false" aria-label="{label}: show trial '
