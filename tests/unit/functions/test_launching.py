@@ -13,6 +13,7 @@ import pytest
 
 from gridwatch.events.messages import DeliverAlert, EvaluateJob, SnapshotExperiment, StartTrials
 from gridwatch.failures import NotYetError, PermanentError, ThrottledError, TransientError
+from gridwatch.launch.observation import REMOVED
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import TrialRecord, TrialState
 from gridwatch.state.store import TrialPlace
@@ -253,6 +254,25 @@ def test_a_quota_makes_trials_wait_without_a_loop() -> None:
     world.finish(world.trials(TrialState.RUNNING)[0].job_name)
     world.start()
     assert len(world.trials(TrialState.RUNNING)) == 2
+
+
+def test_a_slot_is_taken_until_the_job_is_over_also_while_it_stops_or_is_being_started() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    first, second, *_ = world.trials(TrialState.RUNNING)
+    world.training.stop_job(first.job_name)
+    world.clock.advance(1)
+    world.tracker().track(world.training.jobs[first.job_name])
+    assert len(world.trials(TrialState.STOPPING)) == 1
+    world.store.update_trial(replace(second, state=TrialState.STARTING, updated_at=world.clock.now()), expected=second)
+
+    world.start()
+    assert len(world.training.requests) == 4
+
+    world.finish(first.job_name, "Stopped")
+    world.start()
+    assert len(world.training.requests) == 5
 
 
 def test_a_full_instance_type_does_not_hold_up_another() -> None:
@@ -581,6 +601,47 @@ def test_failures_of_one_kind_in_a_row_hold_the_rest_until_a_person_uploads_agai
     world.submit(limited("max_failures: 3").replace("max_depth: [2, 8]", "max_depth: [2, 8, 9]"))
     world.start()
     assert len(world.training.requests) == launched + 3
+
+
+OUT_OF_MEMORY, NO_COLUMN = "AlgorithmError: MemoryError", "AlgorithmError: no such column"
+
+
+def test_failures_of_several_kinds_hold_nothing() -> None:
+    world = World()
+    world.submit(limited("max_failures: 3"))
+    world.start()
+    for reason in (OUT_OF_MEMORY, NO_COLUMN, OUT_OF_MEMORY, OUT_OF_MEMORY):
+        fail(world, reason)
+    assert len(world.training.requests) == 4
+    world.start()
+    assert len(world.training.requests) == 8
+
+
+def test_a_completed_job_ends_the_row_of_failures() -> None:
+    world = World()
+    world.submit(limited("max_failures: 3"))
+    world.start()
+    fail(world, OUT_OF_MEMORY)
+    fail(world, OUT_OF_MEMORY)
+    world.finish(world.trials(TrialState.RUNNING)[0].job_name)
+    fail(world, OUT_OF_MEMORY)
+    world.start()
+    assert len(world.training.requests) == 8
+
+
+def test_a_point_that_is_gone_is_cancelled_also_when_the_upload_that_took_it_out_was_not_in_time() -> None:
+    world = World()
+    world.submit(example())
+    experiment = world.store.get_experiment("blobs")
+    assert experiment is not None
+    world.clock.advance(1)
+    world.store.put_experiment(replace(experiment, trial_ids=experiment.trial_ids[1:], uploaded_at=world.clock.now()))
+
+    world.start()
+
+    (gone,) = world.trials(TrialState.CANCELLED)
+    assert (gone.trial_id, gone.reason) == (experiment.trial_ids[0], REMOVED)
+    assert len(world.training.requests) == 4
 
 
 def test_a_held_grid_waits_and_the_alert_names_the_jobs_once() -> None:

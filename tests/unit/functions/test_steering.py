@@ -44,6 +44,21 @@ def test_what_waits_is_cancelled_and_what_runs_is_stopped_one_a_second() -> None
     assert len(world.trials(TrialState.CANCELLED)) == 4, "an upload does not bring back what a person cancelled"
 
 
+def test_nothing_waits_any_more_when_the_first_job_is_stopped() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    original, waiting = world.training.stop_job, []
+
+    def stop_job(job_name: str) -> bool:
+        waiting.append(len(world.trials(TrialState.WAITING)))
+        return original(job_name)
+
+    world.training.stop_job = stop_job  # type: ignore[method-assign]
+    steering(world).stop("blobs", condition(None))
+    assert waiting == [0] * 4
+
+
 def test_only_the_trials_that_the_expression_means() -> None:
     world = World()
     world.submit(example())

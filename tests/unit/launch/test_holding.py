@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from gridwatch.launch.holding import failure_kind
-from gridwatch.launch.spending import spending
+from gridwatch.launch.observation import next_attempt
+from gridwatch.launch.spending import at_most, spending
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import TrialRecord, TrialState
 from tests.fakes.clock import START
@@ -60,3 +62,12 @@ def test_spent_is_what_is_billed_and_what_runs_and_the_rest_takes_as_long_as_usu
 def test_before_a_job_has_completed_nobody_knows_what_the_others_cost() -> None:
     found = spending([trial(TrialState.RUNNING, started_at=START), trial(TrialState.WAITING)], PRICES, START)
     assert (found.spent, found.running, found.projected) == (0.0, None, None)
+
+
+def test_what_former_attempts_took_is_spent_too() -> None:
+    failed = trial(TrialState.FAILED, started_at=START, ended_at=START, billable_seconds=100)
+    again = next_attempt(failed, START)
+    once_more = next_attempt(replace(again, state=TrialState.FAILED, billable_seconds=20, started_at=START), START)
+    assert spending([failed], PRICES, START).spent == pytest.approx(0.1)
+    assert spending([once_more], PRICES, START).spent == pytest.approx(0.12)
+    assert at_most([once_more], PRICES, START, 1_000) == pytest.approx(1.12)

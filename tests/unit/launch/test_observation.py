@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from gridwatch.launch.observation import observed
+from gridwatch.launch.observation import next_attempt, observed
 from gridwatch.launch.ports import JobDescription
 from gridwatch.state.records import TrialState
 from tests.fakes.clock import START
@@ -99,3 +99,25 @@ def test_a_trial_put_back_to_wait_is_running_once_its_job_says_so() -> None:
     after = observed(replace(TRIAL, state=TrialState.WAITING), news("InProgress", 5), NOW)
     assert after is not None
     assert after.state is TrialState.RUNNING
+
+
+def test_the_next_attempt_is_the_same_trial() -> None:
+    """What makes the request stays; a field that is new here must be thought about."""
+    stays = {
+        "experiment", "trial_id", "index", "hyperparameters", "priority", "created_at", "instance_type",
+        "instance_count", "reason", "settings", "repeat",
+    }  # fmt: skip
+    of_the_job = {
+        "job_arn", "status", "secondary_status", "status_at", "started_at", "ended_at", "billable_seconds",
+        "final_metrics", "model_uri",
+    }  # fmt: skip
+    changes = {"attempt", "state", "job_name", "updated_at", "waits_until", "former_seconds"}
+    assert {each.name for each in fields(TRIAL)} == stays | of_the_job | changes
+    failed = replace(
+        TRIAL, reason="no", settings={"resources.instance_type": "ml.c5.xlarge"}, repeat=2, priority=3,
+        final_metrics={"error": 1.0}, started_at=START, ended_at=NOW, job_arn="arn", status="Failed",
+    )  # fmt: skip
+    after = next_attempt(failed, NOW)
+    assert {name: getattr(after, name) for name in stays} == {name: getattr(failed, name) for name in stays}
+    assert not any(getattr(after, name) for name in of_the_job)
+    assert (after.attempt, after.state, after.former_seconds) == (failed.attempt + 1, TrialState.WAITING, 3_600.0)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from gridwatch.grid.names import next_attempt_name
 from gridwatch.launch.ports import JobDescription
+from gridwatch.launch.spending import used_seconds
 from gridwatch.state.records import TrialRecord, TrialState
 
 REMOVED = "its point is no longer in the spec"  # why a trial that waited was cancelled by an upload
@@ -63,7 +64,9 @@ def lacked_capacity(trial: TrialRecord) -> bool:
 
 
 def next_attempt(trial: TrialRecord, now: datetime, waits_until: datetime | None = None) -> TrialRecord:
-    """The trial as it waits for another job, of another name; nothing of the former job stays but the reason."""
+    """The trial as it waits for another job, of another name; nothing of the former job stays but the reason and
+    what it took.
+    """
     return TrialRecord(
         experiment=trial.experiment,
         trial_id=trial.trial_id,
@@ -79,6 +82,9 @@ def next_attempt(trial: TrialRecord, now: datetime, waits_until: datetime | None
         instance_count=trial.instance_count,
         reason=trial.reason,
         waits_until=waits_until,
+        settings=trial.settings,
+        repeat=trial.repeat,
+        former_seconds=trial.former_seconds + used_seconds(trial, now),
     )
 
 

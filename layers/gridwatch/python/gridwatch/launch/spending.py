@@ -41,7 +41,7 @@ def spending(trials: Sequence[TrialRecord], prices: PriceTable, now: datetime) -
     for trial in trials:
         rate = prices.per_hour.get(trial.instance_type or "", 0.0) * (trial.instance_count or 1) / 3600
         used = used_seconds(trial, now)
-        spent += rate * used
+        spent += rate * (trial.former_seconds + used)
         if usual is not None and trial.state in (TrialState.STARTING, TrialState.RUNNING):
             running += rate * max(0.0, usual - used)
         elif usual is not None and trial.state is TrialState.WAITING:
@@ -62,7 +62,7 @@ def at_most(trials: Sequence[TrialRecord], prices: PriceTable, now: datetime, lo
     for trial in trials:
         rate = prices.per_hour.get(trial.instance_type or "", 0.0) * (trial.instance_count or 1) / 3600
         used = used_seconds(trial, now)
-        total += rate * (used if trial.state.is_finished else max(used, longest_seconds))
+        total += rate * (trial.former_seconds + (used if trial.state.is_finished else max(used, longest_seconds)))
     return total
 
 

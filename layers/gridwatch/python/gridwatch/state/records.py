@@ -121,6 +121,7 @@ class TrialRecord:
     waits_until: datetime | None = None  # it is not handed to SageMaker before
     settings: Mapping[str, Any] = field(default_factory=dict)  # fields of the spec that differ between its trials
     repeat: int = 0  # of the same point
+    former_seconds: float = 0.0  # that the jobs of its former attempts are billed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
