@@ -11,7 +11,7 @@ from gridwatch.events.messages import StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.order import FairOrder
-from gridwatch.launch.request import managed_rules
+from gridwatch.launch.request import INSTANCE_TYPE, managed_rules
 from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError
 from start_trials.starting import Launcher, Outcome
@@ -56,24 +56,33 @@ class Round:
     def _start(self, order: FairOrder, experiments: dict[str, ExperimentRecord], outcomes: Counter[str]) -> RoundReport:
         full: set[str] = set()  # instance types that SageMaker has no room for in this round
         while (trial := order.next()) is not None:
-            if trial.instance_type in full:
-                order.close(trial.experiment)
-                continue
             if self._time_is_up():
                 return self._hand_over(outcomes)
+            if trial.instance_type in full:
+                self._pass_over(trial, order)
+                continue
             outcome = self.launcher.start(trial, experiments[trial.experiment])
             outcomes[outcome] += 1
             if outcome is Outcome.UNWELL:
                 return RoundReport(outcomes, stopped_by="SageMaker answers with throttling or errors")
             if outcome is Outcome.NOT_YET:
-                order.close(trial.experiment)
-                if not managed_rules(experiments[trial.experiment].template):  # else it may be its rules that lack room
-                    full.add(trial.instance_type or "")
+                if managed_rules(experiments[trial.experiment].template):  # it may be its rules that lack room
+                    order.close(trial.experiment)
+                    continue
+                full.add(trial.instance_type or "")
+                self._pass_over(trial, order)
             elif outcome is Outcome.REFUSED:
                 order.give_back(trial)
                 if self._is_held(experiments[trial.experiment], outcomes):
                     order.close(trial.experiment)
         return RoundReport(outcomes, stopped_by=f"no room for {', '.join(sorted(full))}" if full else None)
+
+    def _pass_over(self, trial: TrialRecord, order: FairOrder) -> None:
+        """There is no machine of its type. Others of its grid may want another type, where the grid has several."""
+        if INSTANCE_TYPE in trial.settings:
+            order.skip(trial)
+        else:
+            order.close(trial.experiment)
 
     def _time_is_up(self) -> bool:
         return self.launcher.seconds_left() < RESERVE_SECONDS + self.launcher.bucket.wait_seconds()

@@ -289,6 +289,21 @@ def test_a_full_instance_type_does_not_hold_up_another() -> None:
     assert {trial.experiment for trial in world.trials(TrialState.RUNNING)} == {"others"}
 
 
+def test_in_a_grid_over_instance_types_a_full_one_does_not_hold_up_another() -> None:
+    world = World()
+    world.submit(example())
+    for trial in world.trials():
+        kind = "ml.m5.large" if trial.index < 4 else "ml.c5.xlarge"
+        settings = {"resources.instance_type": kind}
+        world.store.update_trial(replace(trial, instance_type=kind, settings=settings), expected=trial)
+    world.training.failures = [NotYetError("the limit of ml.m5.large is 0", code="ResourceLimitExceeded")]
+
+    report = world.start()
+
+    assert [trial.index for trial in world.trials(TrialState.RUNNING)] == [4, 5, 6, 7]
+    assert report.outcomes["not yet"] == 1
+
+
 def test_no_room_for_a_jobs_managed_rules_does_not_hold_up_jobs_without() -> None:
     world = World()
     world.submit(example())

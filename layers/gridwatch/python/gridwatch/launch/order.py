@@ -46,6 +46,11 @@ class FairOrder:
         """Its slot was not used after all."""
         self._taken[trial.experiment] -= 1
 
+    def skip(self, trial: TrialRecord) -> None:
+        """It was not its turn after all: neither slot nor turn was used."""
+        self.give_back(trial)
+        self._turns[trial.experiment] -= 1
+
     def close(self, experiment: str) -> None:
         """No more of this experiment."""
         self._waiting.pop(experiment, None)

@@ -14,6 +14,7 @@ PREFIX_TAG = "gridwatch:prefix"
 EXPERIMENT_TAG = "gridwatch:experiment"
 TRIAL_TAG = "gridwatch:trial"
 TENSORS_KEY = "GRIDWATCH_TENSORS_URI"
+INSTANCE_TYPE = "resources.instance_type"  # where it is a factor of the grid: in each trial's settings
 _MANAGED_RULES = ("DebugRuleConfigurations", "ProfilerRuleConfigurations")
 
 
@@ -42,7 +43,7 @@ def training_request(
 
 
 def _machines(settings: Mapping[str, Any]) -> dict[str, Any]:
-    fields = {"resources.instance_type": "InstanceType", "resources.instance_count": "InstanceCount"}
+    fields = {INSTANCE_TYPE: "InstanceType", "resources.instance_count": "InstanceCount"}
     return {field: settings[name] for name, field in fields.items() if name in settings}
 
 
