@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from gridwatch.tables.queries import NAMED_QUERIES, NamedQuery
-from gridwatch.tables.schemas import TABLES
+from gridwatch.tables.schemas import HISTORY, TABLES
 
 DECLARATION = Path(__file__).resolve().parent.parent / "infra" / "constructs" / "tables.json"
 
@@ -33,6 +33,7 @@ def declaration() -> str:
         {
             "name": table.name,
             "comment": table.comment,
+            "history": table in HISTORY,
             "columns": [
                 {"name": column.name, "type": str(column.type), "comment": column.comment} for column in table.columns
             ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from gridwatch.clock import Clock
@@ -18,10 +19,18 @@ class Snapshots(Protocol):
     def changed_experiments(self) -> Iterable[str]: ...
 
 
+class KeepsHistory(Protocol):
+    def close_yesterday(self, now: datetime) -> int:
+        """Keep what yesterday left, unless that is done; returns how many rows."""
+        ...
+
+
 class Journal(Protocol):
     """Where the outcome of each snapshot is told."""
 
     def taken(self, report: SnapshotReport) -> None: ...
+
+    def day_closed(self, rows: int) -> None: ...
 
     def refused(self, subject: str, reason: str) -> None:
         """Asking again will not help."""
@@ -37,6 +46,7 @@ class BatchRunner:
     """Takes the snapshots that a batch asks for. `time_left` says in seconds how long the invocation may still take."""
 
     snapshots: Snapshots
+    history: KeepsHistory
     journal: Journal
     clock: Clock
     request_id: str
@@ -54,6 +64,7 @@ class BatchRunner:
             for message_id in message_ids
         ]
         if batch.everything:
+            self._close_yesterday()
             self._take_changed(taken=batch.experiments.keys())
         return failed
 
@@ -64,6 +75,16 @@ class BatchRunner:
                 return
             if experiment not in taken:
                 self._take(experiment)
+
+    def _close_yesterday(self) -> None:
+        # Before anything of today is written over it.
+        try:
+            rows = self.history.close_yesterday(self.clock.now())
+        except Exception as error:  # noqa: BLE001  the edge: the next tick tries again
+            self.journal.failed("history", error)
+            return
+        if rows:
+            self.journal.day_closed(rows)
 
     def _take(self, experiment: str) -> bool:
         now = self.clock.now()

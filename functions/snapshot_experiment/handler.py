@@ -11,6 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.aws.component_search import ComponentSearch
 from gridwatch.aws.job_folders import profile_source
 from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
@@ -25,8 +26,10 @@ from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from gridwatch.tensors.source import TensorSource
 from snapshot_experiment.batch import BatchRunner
+from snapshot_experiment.history import History
 from snapshot_experiment.publishing import ReportPublisher
 from snapshot_experiment.requests import parse_batch
+from snapshot_experiment.searching import SearchReader
 from snapshot_experiment.settings import Settings
 from snapshot_experiment.snapshot import SnapshotReport, SnapshotWriter
 
@@ -40,6 +43,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """An SQS event to a partial batch response; a schedule's event is taken too."""
     runner = BatchRunner(
         snapshots=_writer(),
+        history=History(S3TableBucket(read_settings(Settings).artifacts_bucket)),
         journal=LogJournal(),
         clock=SystemClock(),
         request_id=context.aws_request_id,
@@ -61,7 +65,12 @@ class LogJournal:
         )
         for damage in report.damaged:
             logger.warning("tensors could not be read", experiment=report.experiment, damage=damage)
+        if report.search_error:
+            logger.warning("Search could not be read", experiment=report.experiment, reason=report.search_error)
         metrics.add_metric("SnapshotTaken", MetricUnit.Count, 1)
+
+    def day_closed(self, rows: int) -> None:
+        logger.info("history of yesterday written", rows=rows)
 
     def refused(self, subject: str, reason: str) -> None:
         logger.error("snapshot refused", subject=subject, reason=reason)
@@ -86,10 +95,13 @@ def _writer() -> SnapshotWriter:
         job = store.get_job(job_name)
         return profile_source(bucket, job_name, job.tensors_uri if job else None)
 
+    tables = S3TableBucket(bucket)
     return SnapshotWriter(
         store=store,
         open_tensors=open_tensors,
-        bucket=S3TableBucket(bucket),
+        search=SearchReader(ComponentSearch(), tables),
+        bucket=tables,
+        prices=lambda: _prices(settings.experiments_bucket),
         alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url)),
         reports=ReportPublisher(ReportBucket(bucket), open_profile, lambda: _prices(settings.experiments_bucket)),
     )

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from gridwatch.alerts.digest import is_over
 from gridwatch.alerts.outbox import AlertOutbox
-from gridwatch.failures import NotFoundError, PermanentError
+from gridwatch.failures import NotFoundError
+from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch.state.store import StateStore
 from gridwatch.storage import layout
 from gridwatch.tables import history_rows, rows, schemas
-from gridwatch.tables.facts import CurveCount, ExperimentFacts, Point, Stamp, TrialFacts
+from gridwatch.tables.carrying import Former
+from gridwatch.tables.facts import ExperimentFacts, Stamp, TrialFacts
 from gridwatch.tables.parquet import write_parquet
-from gridwatch.tensors.source import TensorSource
-from snapshot_experiment.curves import CurveReader
+from snapshot_experiment.curve_table import CurveTable, OpenTensors
+from snapshot_experiment.searching import SearchReader
 
 # A snapshot reads before it writes, at most as long as a Lambda function may run: a change within that time before an
 # object was written may have come too late for it.
@@ -30,6 +32,10 @@ class TableBucket(Protocol):
     """Where tables lie. An object is replaced whole: a reader sees the old one or the new one."""
 
     def put(self, key: str, path: Path) -> None: ...
+
+    def get(self, key: str, path: Path) -> bool:
+        """Fetch an object into a file; False when there is none."""
+        ...
 
     def written_at(self, prefix: str) -> Mapping[str, datetime]:
         """When each object under the prefix was written, by key."""
@@ -42,9 +48,6 @@ class Reports(Protocol):
     def publish(self, record: ExperimentRecord, find: Callable[[str], Path]) -> str: ...
 
 
-OpenTensors = Callable[[str], TensorSource]  # from a job's name
-
-
 @dataclass(frozen=True, slots=True)
 class SnapshotReport:
     """What one snapshot wrote; `damaged` has the tensor files that could not be read, with the reason."""
@@ -54,6 +57,7 @@ class SnapshotReport:
     row_counts: Mapping[str, int]
     complete: bool
     damaged: tuple[str, ...]
+    search_error: str | None = None
 
 
 class UnknownExperimentError(NotFoundError):
@@ -64,9 +68,19 @@ class SnapshotWriter:
     """Takes snapshots of experiments out of the store and their jobs' tensors."""
 
     def __init__(
-        self, store: StateStore, open_tensors: OpenTensors, bucket: TableBucket, alerts: AlertOutbox, reports: Reports
+        self,
+        *,
+        store: StateStore,
+        open_tensors: OpenTensors,
+        search: SearchReader,
+        bucket: TableBucket,
+        alerts: AlertOutbox,
+        reports: Reports,
+        prices: Callable[[], PriceTable] = PriceTable.built_in,
     ) -> None:
         self._store = store
+        self._search = search
+        self._prices = prices
         self._open_tensors = open_tensors
         self._bucket = bucket
         self._alerts = alerts
@@ -101,9 +115,24 @@ class SnapshotWriter:
         self, record: ExperimentRecord, recorded: Sequence[TrialRecord], stamp: Stamp, folder: Path
     ) -> SnapshotReport:
         trials = tuple(self._trial_facts(trial) for trial in recorded)
-        curves = _Curves(self._open_tensors, recorded, stamp)
-        counts = {schemas.METRICS.name: write_parquet(schemas.METRICS, curves.rows(), folder / schemas.METRICS.name)}
-        facts = ExperimentFacts(record=record, trials=trials, curves=curves.counts)
+        answer = self._search.read(record, trials, stamp, folder)
+        curves = CurveTable(self._open_tensors, recorded, stamp)
+        objective = record.document.get("objective") or {}
+        metrics = curves.write(
+            folder / schemas.METRICS.name,
+            self._former(record.name, folder),
+            objective.get("metric"),
+            objective.get("direction"),
+        )
+        counts = {schemas.METRICS.name: metrics}
+        facts = ExperimentFacts(
+            record=record,
+            trials=tuple(replace(each, component=answer.components.get(each.trial.job_name)) for each in trials),
+            curves=curves.counts,
+            prices=self._prices(),
+            search_asked=answer.asked,
+            search_error=answer.error,
+        )
         for table, its_rows in _tables(facts, stamp, counts):
             counts[table.name] = write_parquet(table, its_rows, folder / table.name)
         # Everything is made before anything is put, so that a failure while reading changes no table;
@@ -112,7 +141,17 @@ class SnapshotWriter:
             self._bucket.put(layout.table_key(table.name, record.name), folder / table.name)
         if is_over(record, recorded):
             self._reports.publish(record, lambda table: folder / table)
-        return SnapshotReport(record.name, stamp.snapshot_id, counts, facts.complete, tuple(curves.damaged))
+        return SnapshotReport(
+            record.name, stamp.snapshot_id, counts, facts.complete, tuple(curves.damaged), answer.error
+        )
+
+    def _former(self, experiment: str, folder: Path) -> Former:
+        """The last snapshot's tables from which something can be carried over."""
+        files = {}
+        for table in (schemas.TRIALS, schemas.METRICS):
+            path = folder / f"former-{table.name}"
+            files[table.name] = path if self._bucket.get(layout.table_key(table.name, experiment), path) else None
+        return Former(**files)
 
     def _trial_facts(self, trial: TrialRecord) -> TrialFacts:
         job = self._store.get_job(trial.job_name)
@@ -122,36 +161,6 @@ class SnapshotWriter:
             evaluations=tuple(self._store.list_rule_evaluations(trial.job_name)),
             reactions=tuple(self._store.list_reactions(trial.job_name)),
         )
-
-
-class _Curves:
-    """The rows of `metrics`, made while they are written, so that a million points need not lie in memory."""
-
-    def __init__(self, open_tensors: OpenTensors, trials: Iterable[TrialRecord], stamp: Stamp) -> None:
-        self._open_tensors = open_tensors
-        self._trials = trials
-        self._stamp = stamp
-        self.counts: dict[str, CurveCount] = {}
-        self.damaged: list[str] = []
-
-    def rows(self) -> Iterator[rows.Row]:
-        for trial in self._trials:
-            if trial.status is not None:  # SageMaker has had the job, so there may be tensors
-                yield from rows.metric_rows(trial, self._points(trial), self._stamp)
-
-    def _points(self, trial: TrialRecord) -> Iterator[Point]:
-        reader = CurveReader(self._open_tensors(trial.job_name), ended=trial.state.is_finished)
-        count, complete = 0, False
-        try:
-            for point in reader.points():
-                count += 1
-                yield point
-            complete = reader.complete
-        except PermanentError as error:  # a watched job's tensors may lie where Gridwatch may not read
-            self.damaged.append(f"{trial.job_name}: {error}")
-        self.counts[trial.trial_id] = CurveCount(points=count, complete=complete)
-        if reader.damage:
-            self.damaged.append(str(reader.damage))
 
 
 def _tables(

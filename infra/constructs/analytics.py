@@ -18,6 +18,8 @@ from infra.settings import DeploymentSettings
 
 # Written from gridwatch.tables by `python -m scripts.declare_tables`; a test holds the two together.
 DECLARATION = Path(__file__).with_name("tables.json")
+# Before any deployment wrote a history. Days without a file cost Athena a listing each.
+FIRST_DAY = "2026-11-01"
 
 
 class Analytics(Construct):
@@ -41,6 +43,8 @@ class Analytics(Construct):
         )
         for table in declared["tables"]:
             self._table(database, table)
+            if table["history"]:
+                self._history(database, table)
         self.work_group = settings.name_prefix
         work_group = self._work_group(key)
         for query in declared["queries"]:
@@ -48,6 +52,7 @@ class Analytics(Construct):
             self._view(database, query)
 
     def _table(self, database: glue.CfnDatabase, table: dict[str, Any]) -> None:
+        """The experiments as they stand: one file each."""
         resource = glue.CfnTable(
             self,
             _camel(table["name"]) + "Table",
@@ -58,19 +63,53 @@ class Analytics(Construct):
                 description=table["comment"],
                 table_type="EXTERNAL_TABLE",
                 parameters={"classification": "parquet", "EXTERNAL": "TRUE"},
-                storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
-                    location=f"s3://{self._storage.artifacts.bucket_name}/tables/{table['name']}/",
-                    columns=[glue.CfnTable.ColumnProperty(**column) for column in table["columns"]],
-                    input_format="org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-                    output_format="org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-                    serde_info=glue.CfnTable.SerdeInfoProperty(
-                        serialization_library="org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
-                        parameters={"serialization.format": "1"},
-                    ),
-                ),
+                storage_descriptor=self._files(table, f"tables/{table['name']}/"),
             ),
         )
         resource.add_resource_dependency(database)
+
+    def _history(self, database: glue.CfnDatabase, table: dict[str, Any]) -> None:
+        """The same by day: one file each. Athena reckons the partitions from the dates; nobody has to register them."""
+        folder = f"history/{table['name']}/"
+        resource = glue.CfnTable(
+            self,
+            _camel(table["name"]) + "HistoryTable",
+            catalog_id=Aws.ACCOUNT_ID,
+            database_name=self.database,
+            table_input=glue.CfnTable.TableInputProperty(
+                name=f"{table['name']}_history",
+                description=f"{table['comment']}; as they stood at the end of each day (UTC) on which they changed",
+                table_type="EXTERNAL_TABLE",
+                partition_keys=[
+                    glue.CfnTable.ColumnProperty(name="dt", type="string", comment="The day, as 2026-11-21 (UTC)")
+                ],
+                parameters={
+                    "classification": "parquet",
+                    "EXTERNAL": "TRUE",
+                    "projection.enabled": "true",
+                    "projection.dt.type": "date",
+                    "projection.dt.format": "yyyy-MM-dd",
+                    "projection.dt.interval": "1",
+                    "projection.dt.interval.unit": "DAYS",
+                    "projection.dt.range": f"{FIRST_DAY},NOW",
+                    "storage.location.template": f"s3://{self._storage.artifacts.bucket_name}/{folder}dt=${{dt}}/",
+                },
+                storage_descriptor=self._files(table, folder),
+            ),
+        )
+        resource.add_resource_dependency(database)
+
+    def _files(self, table: dict[str, Any], folder: str) -> glue.CfnTable.StorageDescriptorProperty:
+        return glue.CfnTable.StorageDescriptorProperty(
+            location=f"s3://{self._storage.artifacts.bucket_name}/{folder}",
+            columns=[glue.CfnTable.ColumnProperty(**column) for column in table["columns"]],
+            input_format="org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+            output_format="org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+            serde_info=glue.CfnTable.SerdeInfoProperty(
+                serialization_library="org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+                parameters={"serialization.format": "1"},
+            ),
+        )
 
     def _view(self, database: glue.CfnDatabase, query: dict[str, Any]) -> None:
         """An Athena view: a Glue table whose text is Presto's own record of a view, as CREATE VIEW writes it."""

@@ -292,9 +292,12 @@ class Functions(Construct):
                 "name_prefix": self._prefix,
             },
             statements=[
-                may.read_objects(self._storage.artifacts, "tensors/", "tables/"),
-                may.write_objects(self._storage.artifacts, "tables/", "reports/experiments/"),
-                may.list_objects(self._storage.artifacts, "tensors/", "tables/"),
+                may.read_objects(self._storage.artifacts, "tensors/", "tables/", "components/"),
+                may.write_objects(
+                    self._storage.artifacts, "tables/", "history/", "components/", "reports/experiments/"
+                ),
+                may.list_objects(self._storage.artifacts, "tensors/", "tables/", "history/", "components/"),
+                may.allow(["sagemaker:Search"], ["*"]),  # it knows no resources
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
                 *self._tensors_elsewhere(),
                 may.use_state(self._state.table),

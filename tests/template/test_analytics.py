@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from gridwatch.storage import layout
 from gridwatch.tables.queries import NAMED_QUERIES, NamedQuery
-from gridwatch.tables.schemas import TABLES, ColumnType
+from gridwatch.tables.schemas import HISTORY, TABLES, ColumnType
 from localcloud.athena import view_sql
 from scripts.declare_tables import DECLARATION, declaration
 from tests.template.synthesized import Synthesized
@@ -30,7 +31,21 @@ def test_tables_have_the_columns_that_are_written(synthesized: Synthesized) -> N
         ]
         for table in _tables(synthesized)
     }
-    assert deployed == {table.name: [(column.name, str(column.type)) for column in table.columns] for table in TABLES}
+    wanted = {table.name: [(column.name, str(column.type)) for column in table.columns] for table in TABLES}
+    assert deployed == wanted | {f"{table.name}_history": wanted[table.name] for table in HISTORY}
+
+
+def test_history_is_partitioned_by_the_day_alone_and_the_files_lie_where_that_says(synthesized: Synthesized) -> None:
+    found = {table["TableInput"]["Name"]: table["TableInput"] for table in _tables(synthesized)}
+    for table in HISTORY:
+        declared = found[f"{table.name}_history"]
+        assert [key["Name"] for key in declared["PartitionKeys"]] == ["dt"]
+        properties = declared["Parameters"]
+        assert (properties["projection.enabled"], properties["projection.dt.type"]) == ("true", "date")
+        folder = properties["storage.location.template"].replace("${dt}", "2026-11-20")
+        key = layout.history_key(table.name, date(2026, 11, 20))
+        assert f"s3://gridwatch-artifacts-123456789012-eu-west-1/{key}".startswith(folder)
+    assert not any(declared.get("PartitionKeys") for name, declared in found.items() if not name.endswith("_history"))
 
 
 def test_every_question_is_a_view_of_its_name(synthesized: Synthesized) -> None:
@@ -65,6 +80,8 @@ def _tables(synthesized: Synthesized) -> list[Any]:
 
 def test_tables_lie_where_the_snapshot_writes(synthesized: Synthesized) -> None:
     for table in _tables(synthesized):
+        if table["TableInput"]["Name"].endswith("_history"):
+            continue
         location = table["TableInput"]["StorageDescriptor"]["Location"]
         key = layout.table_key(table["TableInput"]["Name"], "any")
         assert f"s3://gridwatch-artifacts-123456789012-eu-west-1/{key}".startswith(location)

@@ -78,7 +78,9 @@ ACTIONS = {
     | READS_QUEUE,
     "deliver_alert": {"s3:GetObject", "sns:Publish"} | STATE | SENDS | READS_QUEUE,
     "post_webhook": {"secretsmanager:GetSecretValue"} | SENDS | READS_QUEUE,
-    "snapshot_experiment": {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "sqs:SendMessage"} | STATE | READS_QUEUE,
+    "snapshot_experiment": {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "sagemaker:Search", "sqs:SendMessage"}
+    | STATE
+    | READS_QUEUE,
     "sweep": {
         "events:PutEvents",
         "s3:GetObject",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,30 +20,18 @@ from gridwatch.state.records import JobRecord, ReactionRecord, RuleEvaluationRec
 from gridwatch.tables import schemas
 from gridwatch.tensors.source import ByteRange
 from snapshot_experiment.batch import BatchRunner
+from snapshot_experiment.history import History
 from snapshot_experiment.publishing import ReportPublisher
 from snapshot_experiment.requests import Batch
+from snapshot_experiment.searching import SearchReader
 from snapshot_experiment.snapshot import SnapshotReport, SnapshotWriter, UnknownExperimentError
+from tests.fakes.components import FakeSearch
 from tests.fakes.queues import FakeQueue
+from tests.fakes.table_bucket import FakeTableBucket
 from tests.tensor_folder import MemorySource, TensorFolder
 from tests.unit.tables.facts_of import LOSS_RULE, NOON, STAMP, a_trial, an_experiment
 
 HOUR = timedelta(hours=1)
-
-
-@dataclass
-class Bucket:
-    """A TableBucket in memory; `puts` tells the order."""
-
-    objects: dict[str, bytes] = field(default_factory=dict)
-    times: dict[str, datetime] = field(default_factory=dict)
-    puts: list[str] = field(default_factory=list)
-
-    def put(self, key: str, path: Path) -> None:
-        self.objects[key] = path.read_bytes()
-        self.puts.append(key)
-
-    def written_at(self, prefix: str) -> Mapping[str, datetime]:
-        return {key: at for key, at in self.times.items() if key.startswith(prefix)}
 
 
 @dataclass
@@ -61,14 +49,23 @@ class World:
     """A store with experiments, their jobs' tensors, a bucket, and the writer over them."""
 
     def __init__(self, folder: Path) -> None:
-        self.store, self.bucket, self._folder = MemoryStore(), Bucket(), folder
+        self.store, self.bucket, self._folder = MemoryStore(), FakeTableBucket(), folder
         self.tensors: dict[str, TensorFolder] = {}
         self.unreachable = False
         self.alert_queue = FakeQueue()
         alerts = AlertOutbox(self.store, self.alert_queue)
         self.pages = Pages()
         publisher = ReportPublisher(self.pages, lambda job: MemorySource({}), PriceTable.built_in)
-        self.writer = SnapshotWriter(self.store, self._open, self.bucket, alerts, publisher)
+        self.search = FakeSearch()
+        self.opened: list[str] = []
+        self.writer = SnapshotWriter(
+            store=self.store,
+            open_tensors=self._open,
+            search=SearchReader(self.search, self.bucket),
+            bucket=self.bucket,
+            alerts=alerts,
+            reports=publisher,
+        )
 
     def add(self, *trials: TrialRecord, updated_at: datetime = NOON) -> None:
         name = trials[0].experiment
@@ -85,6 +82,7 @@ class World:
             return connection.execute(f"SELECT {columns} FROM read_parquet('{file}') ORDER BY ALL").fetchall()
 
     def _open(self, job_name: str) -> MemorySource:
+        self.opened.append(job_name)
         return Unreachable({}) if self.unreachable else self.tensors[job_name].source()
 
 
@@ -221,6 +219,9 @@ class Notes:
     def taken(self, report: SnapshotReport) -> None:
         self.told.append(("taken", report.experiment))
 
+    def day_closed(self, rows: int) -> None:
+        self.told.append(("day closed", str(rows)))
+
     def refused(self, subject: str, reason: str) -> None:
         self.told.append(("refused", subject))
 
@@ -238,7 +239,7 @@ class Noon:
 
 def _run(world: World, batch: Batch, *, time_left: float = 900.0) -> tuple[Sequence[str], list[tuple[str, str]]]:
     notes = Notes()
-    runner = BatchRunner(world.writer, notes, Noon(), "abcdef0123", lambda: time_left)
+    runner = BatchRunner(world.writer, History(world.bucket), notes, Noon(), "abcdef0123", lambda: time_left)
     return runner.run(batch), notes.told
 
 
@@ -279,6 +280,7 @@ def test_how_an_experiment_ended_is_told_once_its_tables_are_there(world: World)
     assert world.alert_queue.messages == [DigestExperiment("blobs")]
     assert world.bucket.puts[-1].startswith("tables/experiments/")
 
+    world.bucket.objects.clear()  # nothing to carry over, so that tensors are read
     world.unreachable = True
     with pytest.raises(TransientError):
         world.writer.take("blobs", STAMP)

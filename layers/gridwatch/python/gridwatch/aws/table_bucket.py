@@ -9,6 +9,10 @@ from typing import Any
 
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
+from gridwatch.failures import NotFoundError
+
+_TYPES = {".parquet": "application/vnd.apache.parquet", ".gz": "application/gzip"}
+_UNKNOWN = "application/octet-stream"
 
 
 class S3TableBucket:
@@ -25,8 +29,20 @@ class S3TableBucket:
         # put_object, not upload_file: the latter cuts large files into parts, and S3 announces those as other events.
         with path.open("rb") as content, translated():
             self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=content, ContentType="application/vnd.apache.parquet"
+                Bucket=self._bucket, Key=key, Body=content, ContentType=_TYPES.get(Path(key).suffix, _UNKNOWN)
             )
+
+    def get(self, key: str, path: Path) -> bool:
+        """Fetch an object into a file; False when there is none."""
+        try:
+            with translated(), path.open("wb") as file:
+                body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+                for chunk in body.iter_chunks(1 << 20):
+                    file.write(chunk)
+        except NotFoundError:
+            path.unlink()
+            return False
+        return True
 
     def written_at(self, prefix: str) -> Mapping[str, datetime]:
         """When each object under the prefix was put, by key."""

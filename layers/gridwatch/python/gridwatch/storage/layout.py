@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 SPEC_PREFIX = "experiments/"  # the only prefix that triggers launching
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")
@@ -16,6 +17,8 @@ MODEL_PREFIX = "models/"
 TABLE_PREFIX = "tables/"
 QUERY_RESULT_PREFIX = "athena/"
 RULE_STATE_PREFIX = "rule-state/"
+COMPONENT_PREFIX = "components/"  # what SageMaker Search had, between snapshots
+HISTORY_PREFIX = "history/"
 REPORT_PREFIX = "reports/"
 
 _JOB = r"(?P<job>[A-Za-z0-9-]{1,63})"
@@ -85,6 +88,16 @@ def experiment_report_key(experiment: str) -> str:
 def table_key(table: str, experiment: str) -> str:
     """One Parquet object per table and experiment."""
     return f"{TABLE_PREFIX}{table}/{experiment}.parquet"
+
+
+def components_key(experiment: str) -> str:
+    """What SageMaker Search had of an experiment's jobs at its last snapshot."""
+    return f"{COMPONENT_PREFIX}{experiment}.json.gz"
+
+
+def history_key(table: str, day: date) -> str:
+    """One Parquet object per table and day, over all experiments."""
+    return f"{HISTORY_PREFIX}{table}/dt={day:%Y-%m-%d}/all.parquet"
 
 
 def rule_state_key(job_name: str, version: int, digest: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -59,6 +59,26 @@ class Component:
                 *_artifacts("input", record.get("InputArtifacts")),
                 *_artifacts("output", record.get("OutputArtifacts")),
             ),
+        )
+
+    def as_json(self) -> Mapping[str, Any]:
+        """A JSON document that `from_json` reads."""
+        return {
+            "name": self.name,
+            "status": self.status,
+            "modified_at": self.modified_at.isoformat() if self.modified_at else None,
+            "metrics": [list(astuple(metric)) for metric in self.metrics],
+            "artifacts": [list(astuple(artifact)) for artifact in self.artifacts],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Component:
+        return cls(
+            name=document["name"],
+            status=document["status"],
+            modified_at=datetime.fromisoformat(document["modified_at"]) if document["modified_at"] else None,
+            metrics=tuple(MetricSummary(*values) for values in document["metrics"]),
+            artifacts=tuple(Artifact(*values) for values in document["artifacts"]),
         )
 
     @property

@@ -82,6 +82,7 @@ class ExperimentFacts:
     trials: tuple[TrialFacts, ...]
     curves: Mapping[str, CurveCount]
     prices: PriceTable = field(default_factory=PriceTable.built_in)
+    search_asked: bool = True
     search_error: str | None = None  # why Search could not be read
 
     def trial_complete(self, facts: TrialFacts) -> bool:
@@ -95,7 +96,7 @@ class ExperimentFacts:
         trial = facts.trial
         if trial.status is None:
             return None
-        if self.search_error is not None:
+        if self.search_error is not None or not self.search_asked:
             return SearchState.UNREAD
         if facts.component is None:
             return SearchState.ABSENT

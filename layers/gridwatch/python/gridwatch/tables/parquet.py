@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gridwatch.tables.facts import Stamp
 from gridwatch.tables.rows import Row
 from gridwatch.tables.schemas import ColumnType, Table
 
@@ -18,12 +21,32 @@ if TYPE_CHECKING:
 _CHUNK = 20_000
 
 
-def write_parquet(table: Table, rows: Iterable[Row], path: Path) -> int:
-    """Write `rows` to `path`, zstd compressed, in the order given; returns how many there were, which may be none.
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Rows of an earlier file of the same table, by their jobs, that are rows of a new snapshot too."""
+
+    path: Path
+    job_names: Sequence[str]
+    stamp: Stamp
+
+
+def write_parquet(table: Table, rows: Iterable[Row], path: Path, carried: Carried | None = None) -> int:
+    """Write `rows` to `path`, zstd compressed, in the order given and behind what is `carried`; returns how many rows
+    there were, which may be none.
 
     Memory stays flat however many rows come: beyond a limit DuckDB spills beside `path`. Raises ValueError when a row
     has other columns than the table, and duckdb.Error when a value does not fit its column.
     """
+    with open_table(table, path) as connection:
+        if carried is not None:
+            _carry(connection, table, carried)
+        _insert(connection, table, rows)
+        return store_table(connection, path)
+
+
+@contextmanager
+def open_table(table: Table, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with an empty table `rows` of these columns, which spills beside `path`."""
     import duckdb  # noqa: PLC0415  65 MB, which only a snapshot needs
 
     settings: dict[str, str | bool | int | float | list[str]] = {
@@ -34,20 +57,31 @@ def write_parquet(table: Table, rows: Iterable[Row], path: Path) -> int:
     with duckdb.connect(config=settings) as connection:
         columns = ", ".join(f'"{column.name}" {column.type.duckdb}' for column in table.columns)
         connection.execute(f"CREATE TABLE rows ({columns})")
-        count = _insert(connection, table, rows)
-        connection.execute(f"COPY rows TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION zstd)")
-    return count
+        yield connection
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: Iterable[Row]) -> int:
+def store_table(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """Write the connection's `rows` to `path`; returns how many there are."""
+    connection.execute(f"COPY rows TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION zstd)")
+    counted = connection.execute("SELECT count(*) FROM rows").fetchone()
+    return int(counted[0]) if counted else 0
+
+
+def _carry(connection: duckdb.DuckDBPyConnection, table: Table, carried: Carried) -> None:
+    anew = {"snapshot_id": "?", "as_of": "?::TIMESTAMP"}
+    columns = ", ".join(anew.get(name, f'"{name}"') for name in table.column_names)
+    connection.execute(
+        f"INSERT INTO rows SELECT {columns} FROM read_parquet(?) WHERE job_name IN (SELECT unnest(?::VARCHAR[]))",  # noqa: S608
+        [carried.stamp.snapshot_id, _utc(carried.stamp.as_of), str(carried.path), list(carried.job_names)],
+    )
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: Iterable[Row]) -> None:
     lists = ", ".join(f"unnest(?::{column.type.duckdb}[])" for column in table.columns)
     statement = f"INSERT INTO rows SELECT {lists}"
-    count = 0
     remaining = iter(rows)
     while chunk := list(islice(remaining, _CHUNK)):
         connection.execute(statement, _by_column(table, chunk))
-        count += len(chunk)
-    return count
 
 
 def _by_column(table: Table, chunk: Sequence[Row]) -> list[list[Any]]:

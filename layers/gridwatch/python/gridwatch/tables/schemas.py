@@ -276,7 +276,7 @@ TABLES = (
 )
 
 # Whose rows change as time goes on. The other tables only ever get more rows, and each of those says when.
-HISTORY = (EXPERIMENTS, TRIALS, FINAL_METRICS, RULE_EVALUATIONS, FINDINGS)
+HISTORY = (TRIALS, FINAL_METRICS, RULE_EVALUATIONS, FINDINGS, EXPERIMENTS)
 
 
 def table(name: str) -> Table:

@@ -1,0 +1,120 @@
+"""What SageMaker Search knows of an experiment's jobs, fetched as far as it changed since the last snapshot."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from gridwatch.failures import PermanentError, TransientError
+from gridwatch.state.records import ExperimentRecord
+from gridwatch.storage import layout
+from gridwatch.tables.components import Component
+from gridwatch.tables.facts import Stamp, TrialFacts
+
+# Search knows late: what it is asked for again each time, although it was asked before.
+_OVERLAP = timedelta(minutes=15)
+# Of a job that ended so long ago, Search will not know more: its component was deleted, or it never had one.
+_PATIENCE = timedelta(days=1)
+_FORMAT = 1
+
+
+class ReadsComponents(Protocol):
+    """The part of `gridwatch.aws.component_search.ComponentSearch` that is needed here."""
+
+    def read(
+        self,
+        experiment: str,
+        reduce: Callable[[Mapping[str, Any]], Component],
+        modified_since: datetime | None = None,
+    ) -> Mapping[str, Component]: ...
+
+
+class Shelf(Protocol):
+    """Where objects lie between snapshots."""
+
+    def get(self, key: str, path: Path) -> bool: ...
+
+    def put(self, key: str, path: Path) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """Components by their job's name; `error` says why Search could not be read: then they are what it had before.
+
+    `asked` is False for an experiment that SageMaker has none of, as of watched jobs.
+    """
+
+    components: Mapping[str, Component] = field(default_factory=dict)
+    asked: bool = True
+    error: str | None = None
+    fetched: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    components: Mapping[str, Component]
+    read_at: datetime
+
+
+class SearchReader:
+    """Keeps what it read beside the tables, and asks for what changed since."""
+
+    def __init__(self, search: ReadsComponents, shelf: Shelf) -> None:
+        self._search = search
+        self._shelf = shelf
+
+    def read(self, record: ExperimentRecord, trials: Sequence[TrialFacts], stamp: Stamp, folder: Path) -> SearchAnswer:
+        """Never raises an error of AWS: without Search, a snapshot still has all that Gridwatch knows itself."""
+        name = (record.template.get("ExperimentConfig") or {}).get("ExperimentName")
+        if not name:
+            return SearchAnswer(asked=False)
+        file, key = folder / "components.json.gz", layout.components_key(record.name)
+        kept = None
+        try:
+            kept = _load(file) if self._shelf.get(key, file) else None
+            since = _since(kept, trials, stamp.as_of) if kept else None
+            found = self._search.read(name, Component.parse, since)
+            components = {**(kept.components if kept else {}), **found}
+            if found or kept is None:
+                _save(file, _Kept(components, stamp.as_of))
+                self._shelf.put(key, file)
+        except (PermanentError, TransientError) as error:
+            return SearchAnswer(_by_job(kept.components if kept else {}), error=str(error))
+        return SearchAnswer(_by_job(components), fetched=len(found))
+
+
+def _since(kept: _Kept, trials: Sequence[TrialFacts], now: datetime) -> datetime:
+    """From when on changes may be unknown: the last reading, or the oldest news that Search did not have then."""
+    known = _by_job(kept.components)
+    missed = [
+        facts.trial.ended_at
+        for facts in trials
+        if facts.trial.ended_at is not None and facts.trial.ended_at > now - _PATIENCE
+        if (component := known.get(facts.trial.job_name)) is None or not component.keeps_up_with(facts.trial)
+    ]
+    return min([kept.read_at, *missed]) - _OVERLAP
+
+
+def _by_job(components: Mapping[str, Component]) -> Mapping[str, Component]:
+    return {component.job_name: component for component in components.values()}
+
+
+def _load(file: Path) -> _Kept | None:
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        head = json.loads(next(lines))
+        if head["format"] != _FORMAT:
+            return None
+        components = map(Component.from_json, map(json.loads, lines))
+        return _Kept({component.name: component for component in components}, datetime.fromisoformat(head["read_at"]))
+
+
+def _save(file: Path, kept: _Kept) -> None:
+    with gzip.open(file, "wt", encoding="utf-8", compresslevel=5) as lines:
+        lines.write(json.dumps({"format": _FORMAT, "read_at": kept.read_at.isoformat()}) + "\n")
+        for component in kept.components.values():
+            lines.write(json.dumps(component.as_json()) + "\n")

@@ -1,0 +1,25 @@
+"""Many files of one table to one, by DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gridwatch.tables.parquet import open_table, store_table
+from gridwatch.tables.schemas import Table
+
+
+def compact(table: Table, files: Sequence[Path], target: Path, since: datetime) -> int:
+    """Write the files' rows of snapshots from `since` on to `target`; returns how many.
+
+    Files of an earlier schema lack columns, which are null then.
+    """
+    with open_table(table, target) as connection:
+        if files:
+            connection.execute(
+                "INSERT INTO rows BY NAME SELECT * FROM read_parquet(?, union_by_name = true) "
+                "WHERE as_of >= ? ORDER BY experiment",
+                [[str(file) for file in files], since.astimezone(UTC).replace(tzinfo=None)],
+            )
+        return store_table(connection, target)
