@@ -11,6 +11,7 @@ import gridwatch
 from gridwatch.failures import GridwatchError
 from gridwatch_cli import experiments, local, queries, rules, snapshots, steering, stopping, submit, tensors
 from gridwatch_cli.backtest import backtest
+from gridwatch_cli.calibrate import calibrate
 from gridwatch_cli.context import connect
 from gridwatch_cli.demo.command import demo
 from gridwatch_cli.errors import CliError
@@ -71,6 +72,7 @@ app.command("lineage")(lineage)
 app.command("query")(queries.query)
 app.command("report")(report)
 app.command("backtest")(backtest)
+app.command("calibrate")(calibrate)
 app.add_typer(rules.app, name="rules", help="The rules, and what one says of a folder of tensors.")
 app.add_typer(tensors.app, name="tensors", help="What is in a folder of tensors.")
 app.add_typer(stopping.app, name="stopping", help="The switch that pauses all stopping.")

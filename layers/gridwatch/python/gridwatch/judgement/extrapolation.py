@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+_LEAST = 3  # reports for two coefficients and an error
 _LOWEST, _HIGHEST, _EXPONENTS = 0.1, 3.0, 16
 
 
@@ -61,19 +62,27 @@ class CurveExtrapolation(JudgementRule):
         limit = good[-1].best
         if curve.best <= limit:
             return None
-        first = len(curve.values) // 4
-        values = curve.values[first:]
-        if math.inf in values:
-            return None  # a power law goes through no infinity; the newest values alone may be too few
-        expected, chance = _forecast(tuple(curve.resources[first:]), values, float(whole), limit)
-        if chance >= chosen.probability:
+        found = chance_of(curve, whole, limit)
+        if found is None or found[1] >= chosen.probability:
             return None
+        expected, chance = found
         because = (
             f"it becomes as good as the best {len(good)} of {len(known)} trials with a probability of {chance:.2g}"
         )
         others = [each.best for each in good]
         told = {"probability": chance}
         return self.stop(curve, history, observed=expected, threshold=limit, because=because, others=others, told=told)
+
+
+def chance_of(curve: Curve, whole: float, limit: float) -> tuple[float, float] | None:
+    """The loss to be expected at `whole`, and the probability that it is at most `limit`. None for a curve of fewer
+    than three reports beyond its first quarter or with a value there that is not finite: no power law goes through it.
+    """
+    first = len(curve.values) // 4
+    values = curve.values[first:]
+    if len(values) < _LEAST or math.inf in values:
+        return None
+    return _forecast(tuple(curve.resources[first:]), values, float(whole), limit)
 
 
 def _forecast(resources: tuple[float, ...], values: list[float], whole: float, limit: float) -> tuple[float, float]:

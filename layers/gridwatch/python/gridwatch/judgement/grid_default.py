@@ -27,6 +27,13 @@ class GridDefaultParameters(JudgementParameters):
     catch_up: float = number(
         0.5, "the next doubling of a trial's time gains this share of what the last one gained", minimum=0
     )
+    probability: float | None = number(
+        None,
+        "instead of by `catch_up`, a trial outside is let go on when a power law through its curve gives it more than "
+        "this probability to become as good as the better half of the good ones",
+        minimum=0,
+        maximum=1,
+    )
     margin: float = number(10.0, "how many times its noise a trial may still come lower", minimum=0)
     min_trials: int = integer(8, "good trials that there must be", minimum=2)
     min_reports: int = integer(4, "reports after which a trial is judged", minimum=2)
@@ -82,7 +89,7 @@ class GridDefault(JudgementRule):
         gained = curve.bests[(count - 1) // 2] - curve.best if count > 1 else 0.0
         caught_up = curve.best - self.parameters.catch_up * gained * math.log2(later / at)
         limit = self._envelope(history, good, later)
-        if caught_up <= limit:
+        if self._may_return(curve, history, whole) if self.parameters.probability is not None else caught_up <= limit:
             return None
         others = sorted(each.at(at) for each in good)
         because = (
@@ -96,6 +103,14 @@ class GridDefault(JudgementRule):
                 "later": later,
             },
         )  # fmt: skip
+
+    def _may_return(self, curve: Curve, history: History, whole: float) -> bool:
+        from gridwatch.judgement.extrapolation import chance_of  # which needs numpy, and only this choice does
+
+        known = history.known
+        better = known[max(1, math.ceil(self.parameters.top / 2 * len(known))) - 1].best
+        found = chance_of(curve, whole, better) if whole else None
+        return found is None or found[1] >= (self.parameters.probability or 0.0)
 
     def _envelope(self, history: History, good: Sequence[Known], resource: float) -> float:
         """The best so far at the resource that all but a share `error` of the good trials had."""
