@@ -86,6 +86,7 @@ class _Account:
             "IDEMPOTENCY_TABLE": "idempotency",
             "START_QUEUE_URL": fifo["QueueUrl"],
             "ALERT_QUEUE_URL": sqs.create_queue(QueueName="alerts")["QueueUrl"],
+            "SNAPSHOT_QUEUE_URL": sqs.create_queue(QueueName="snapshot")["QueueUrl"],
             "JOB_ROLE_ARN": "arn:aws:iam::123456789012:role/gridwatch-training",
             "NAME_PREFIX": "gridwatch",
             "XGBOOST_SOURCE_URI": "s3://assets/0123456789abcdef.tar.gz",

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from gridwatch.events.messages import EvaluateJob, StartTrials
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.ports import JobDescription
 from gridwatch.launch.tracking import Outcome
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import TrialRecord, TrialState
+from tests.unit.functions.test_launching import limited
 from tests.unit.functions.world import World, example
 
 
@@ -136,3 +139,25 @@ def test_a_trial_that_is_cancelled_at_the_last_moment_is_not_launched() -> None:
 
     assert world.training.requests == []
     assert world.trials()[0].state is TrialState.CANCELLED
+
+
+class NoListing(MemoryStore):
+    """Whoever reads a whole grid at the end of each of its jobs reads it as often as it has jobs."""
+
+    def list_trials(self, experiment: str) -> list[TrialRecord]:
+        raise AssertionError(f"all trials of {experiment} are read")
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Stopped"])
+def test_at_a_jobs_end_its_grid_is_not_read(status: str) -> None:
+    world = World()
+    world.submit(limited("max_failures: 3"))
+    world.start()
+    sparing = NoListing()
+    sparing.__dict__.update(world.store.__dict__)
+    world.store = sparing
+
+    world.finish(world.trials(TrialState.RUNNING)[0].job_name, status)
+    world.start()
+
+    assert len(world.training.requests) == 5
