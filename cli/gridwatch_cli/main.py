@@ -25,6 +25,7 @@ from gridwatch_cli.plan import plan
 from gridwatch_cli.preflight import preflight
 from gridwatch_cli.redrive import redrive
 from gridwatch_cli.report import report
+from gridwatch_cli.teardown import teardown
 
 app = typer.Typer(
     name="gridwatch",
@@ -71,6 +72,7 @@ app.command("search")(search)
 app.command("lineage")(lineage)
 app.command("query")(queries.query)
 app.command("report")(report)
+app.command("teardown")(teardown)
 app.command("backtest")(backtest)
 app.command("calibrate")(calibrate)
 app.add_typer(rules.app, name="rules", help="The rules, and what one says of a folder of tensors.")

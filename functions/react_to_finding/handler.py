@@ -77,6 +77,10 @@ def _react(body: QueuedBody, context: LambdaContext) -> None:
         )
         metric = "ReactionRepeated" if reaction.repeated else _METRICS[reaction.response]
         metrics.add_metric(metric, MetricUnit.Count, 1)
+        if reaction.savings is not None:
+            metrics.add_metric("SecondsSaved", MetricUnit.Seconds, reaction.savings.seconds)
+            if reaction.savings.cost is not None:  # in the currency of the deployment's prices
+                metrics.add_metric("CostSaved", MetricUnit.NoUnit, reaction.savings.cost)
 
 
 def _reactor(context: LambdaContext) -> Reactor:

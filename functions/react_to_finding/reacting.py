@@ -60,12 +60,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What was done about one rule; `outcome` as recorded. `repeated`: not by this call."""
+    """What was done about one rule; `outcome` as recorded. `repeated`: not by this call. `savings`: of our stop."""
 
     rule_name: str
     response: Response
     outcome: str
     repeated: bool = False
+    savings: SavingsRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +125,8 @@ class Reactor:
         done = replace(claimed, outcome=outcome, alert_id=alert_id, carried_out_at=now)
         self.store.finish_reaction(done if spared else replace(done, savings=None))
         self.store.close_finding(job.job_name, report.rule_name)
-        return Reaction(report.rule_name, response, outcome)
+        savings = claimed.savings if spared and response is Response.STOP else None
+        return Reaction(report.rule_name, response, outcome, savings=savings)
 
     def _record(self, job: JobRecord, reports: Sequence[RuleReport]) -> None:
         for report in reports:

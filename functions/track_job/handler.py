@@ -18,6 +18,7 @@ from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.training_service import SageMakerTraining
 from gridwatch.clock import SystemClock
 from gridwatch.events.training_job import training_job_change
+from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.launch.watching import Enroller
 from gridwatch.settings import read_settings
@@ -66,6 +67,9 @@ def _track(event: Mapping[str, Any]) -> None:
     outcome = _tracker().track(news)
     logger.info("news of a job", job=news.job_name, status=news.status, outcome=outcome, event_id=event.get("id"))
     metrics.add_metric(_METRICS[outcome], MetricUnit.Count, 1)
+    if outcome is Outcome.RECORDED and is_terminal(news.status) and news.started_at and news.ended_at:
+        seconds = (news.ended_at - news.started_at).total_seconds() * (news.instance_count or 1)
+        metrics.add_metric("InstanceSeconds", MetricUnit.Seconds, seconds)
 
 
 @cache

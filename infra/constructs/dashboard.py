@@ -1,4 +1,4 @@
-"""A dashboard of the deployment: launch pace, queues, findings, stops, errors."""
+"""A dashboard of the deployment: launch pace, queues, findings, stops, errors, what was spent and saved."""
 
 from __future__ import annotations
 
@@ -30,10 +30,21 @@ OWN_METRICS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("react_to_finding", "ReactionWouldStop"),
         ("deliver_alert", "AlertSent"),
     ),
+    "Time on instances: spent, and saved by stops, seconds": (
+        ("track_job", "InstanceSeconds"),
+        ("react_to_finding", "SecondsSaved"),
+    ),
+    "Saved by stops, in the currency of the prices (estimate)": (("react_to_finding", "CostSaved"),),
+    "Looking at results": (
+        ("snapshot_experiment", "SnapshotTaken"),
+        ("evaluate_rules", "JobEvaluated"),
+        ("evaluate_slow_rules", "SlowRuleEvaluated"),
+    ),
     "Errors that Gridwatch counts": (
         ("launch_grid", "SpecRejected"),
         ("track_job", "JobTrackingFailed"),
         ("evaluate_rules", "EvaluationFailed"),
+        ("evaluate_slow_rules", "SlowRuleFailed"),
         ("react_to_finding", "ReactionFailed"),
         ("deliver_alert", "AlertNotDelivered"),
         ("snapshot_experiment", "SnapshotFailed"),

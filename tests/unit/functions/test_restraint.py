@@ -128,8 +128,9 @@ def test_a_stop_is_entered_in_the_ledger_and_told() -> None:
     world = found(instance_type="ml.m5.large", instance_count=1)
     world.store.put_job(replace(world.store.jobs[JOB], hyperparameters={"num_round": 70}))
     world.training.jobs[JOB] = replace(world.training.jobs[JOB], started_at=world.clock.now() - timedelta(seconds=20))
-    world.react()  # two minutes later
+    (told_of,) = world.react() or ()  # two minutes later
     (reaction,) = world.reactions
+    assert told_of.savings == reaction.savings, "the dashboard counts what the ledger has"
     assert reaction.savings is not None
     assert reaction.savings.seconds == pytest.approx(140 * 9)
     assert reaction.savings.cost == pytest.approx(140 * 9 / 3600 * 0.115, abs=1e-4)
