@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PROFILE = "profiler-output"
 
 
-def report(
+def report(  # noqa: PLR0917  options of the command line
     context: typer.Context,
     subject: Annotated[
         str,
@@ -32,15 +32,20 @@ def report(
         Path | None, typer.Option("--output", "-o", help="Where the page goes; report.html, or <experiment>.html.")
     ] = None,
     title: Annotated[str | None, typer.Option(help="Its heading, of a folder; the path if not given.")] = None,
+    tensors: Annotated[
+        bool, typer.Option("--tensors", help="Of a trial or a folder: its layers over steps, histograms, importances.")
+    ] = False,
     budget: Annotated[
         list[int] | None, typer.Option("--budget", help="Of an experiment: best at so many steps; several times.")
     ] = None,
 ) -> None:
-    """Write one self-contained HTML page: an experiment's, CreateXgboostReport's of tensors, ProfilerReport's."""
+    """Write one self-contained HTML page: an experiment's, its tensors', CreateXgboostReport's, ProfilerReport's."""
     from gridwatch.tensors.errors import CorruptTensorError
 
     try:
-        if _is_folder(subject):
+        if tensors:
+            target, page = output or Path("tensors.html"), _tensors(context, subject, title)
+        elif _is_folder(subject):
             target, page = output or Path("report.html"), _page(context, subject, title or subject)
         else:
             target, page = output or Path(f"{subject}.html"), _experiment(context, subject, budget or [])
@@ -53,6 +58,25 @@ def report(
 def _is_folder(subject: str) -> bool:
     # An experiment's name has no slash; a folder that is here is meant before an experiment of its name.
     return "/" in subject or subject.startswith(".") or Path(subject).is_dir()
+
+
+def _tensors(context: typer.Context, subject: str, title: str | None) -> str:
+    from gridwatch.reports.tensor_report import create_tensor_report
+    from gridwatch.storage.layout import s3_uri, tensor_prefix
+    from gridwatch.tensors.reader import TensorReader
+    from gridwatch_cli.looking.trials import find_trial
+    from gridwatch_cli.tensor_paths import open_location, tensors_in
+
+    cloud = cloud_of(context)
+    if subject.startswith("s3://") or Path(subject).is_dir():
+        location = tensors_in(subject, cloud)
+    else:
+        job_name = find_trial(cloud.store, subject).job_name
+        location = s3_uri(cloud.deployment.artifacts_bucket, tensor_prefix(job_name).rstrip("/"))
+    source = open_location(location, cloud)
+    if not _holds(source, "index/", "collections/"):
+        raise CliError(f"{location} holds no tensors: none were saved, or they have expired")
+    return create_tensor_report(TensorReader(source), title or subject)
 
 
 def _experiment(context: typer.Context, name: str, budgets: list[int]) -> str:

@@ -60,9 +60,10 @@ const gw = (() => {
   let waiting;
   addEventListener("resize", () => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => drawn.filter(({ made }) => made).forEach(({ made, draw }) => { made.resize(); draw(); }), 100);
+    waiting = setTimeout(() => { resize(); redraw(); }, 100);
   });
+  const resize = () => drawn.filter(({ made }) => made).forEach(({ made }) => made.resize());
   const say = (text) => { document.getElementById("said").textContent = text; };
   const control = (id, event, act) => document.getElementById(id)?.addEventListener(event, act);
-  return { data, floats, integers, colour, series, escape, number, finite, extent, axis, chart, redraw, drawAll, say, control };
+  return { data, floats, integers, colour, series, escape, number, finite, extent, axis, chart, redraw, resize, drawAll, say, control };
 })();
