@@ -56,39 +56,68 @@ def cloud() -> Iterator[FaultyCloud]:
         yield cloud
 
 
+@pytest.fixture(scope="module")
+def scarce_cloud() -> Iterator[FaultyCloud]:
+    """One CreateTrainingJob a second, as AWS has it, and every fourth job finds no capacity."""
+    account = ("--quota", str(QUOTA), "--rate", "CreateTrainingJob=1", "--capacity-failures", "0.25")
+    with faulty_cloud(*account, job=("/bin/sleep", "1"), settings={"launch_rate_per_second": 1}) as cloud:
+        cloud.hurry_queues(5)
+        yield cloud
+
+
 def test_a_grid_is_launched_whole_though_much_goes_wrong(cloud: FaultyCloud) -> None:
-    tell_story(cloud, "mild", mild(1), jobs=8, seconds=120)
+    tell_story(cloud, {"mild": 8}, mild(1), seconds=120)
 
 
 def test_a_grid_is_launched_whole_though_everything_goes_wrong(cloud: FaultyCloud, harsh_seed: int) -> None:
-    tell_story(cloud, f"harsh-{harsh_seed}", harsh(harsh_seed), jobs=16, seconds=600)
+    tell_story(cloud, {f"harsh-{harsh_seed}": 16}, harsh(harsh_seed), seconds=600)
 
 
-def tell_story(cloud: FaultyCloud, name: str, faults: Faults, *, jobs: int, seconds: float) -> None:
-    with cloud.faults(faults):
-        submit(cloud, name, jobs)
-        submit(cloud, name, jobs)  # the same spec once more, as another version
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and not is_over(cloud, name, jobs):
-            cloud.sweep()
-            assert running(cloud) <= QUOTA
-            time.sleep(1.5)
-        injected = cloud.injected()
-    assert sum(injected.values()) > 10, injected
+def test_two_grids_share_an_account_that_is_slow_and_has_no_capacity(
+    scarce_cloud: FaultyCloud, harsh_seed: int
+) -> None:
+    grids = {f"large-{harsh_seed}": 12, f"small-{harsh_seed}": 4}
+    attempts = tell_story(scarce_cloud, grids, harsh(harsh_seed), seconds=900)
+    assert max(attempts) > 1, "some job found no capacity"
+
+
+def tell_story(cloud: FaultyCloud, grids: Mapping[str, int], faults: Faults, *, seconds: float) -> list[int]:
+    """Returns how many jobs each trial needed."""
 
     def over() -> bool:
         cloud.sweep()
-        time.sleep(1.5)
         assert running(cloud) <= QUOTA
-        return is_over(cloud, name, jobs)
+        time.sleep(1.5)
+        return all(is_over(cloud, name, jobs) for name, jobs in grids.items())
 
-    cloud.deployed.wait(over, "the end of the grid", seconds)
+    with cloud.faults(faults):
+        for name, jobs in grids.items():
+            submit(cloud, name, jobs)
+            submit(cloud, name, jobs)  # the same spec once more, as another version
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and not over():
+            pass
+        injected = cloud.injected()
+    assert sum(injected.values()) > 10, injected
+    cloud.deployed.wait(over, "the end of the grids", seconds)
+    for name, jobs in grids.items():
+        count_jobs(cloud, name, jobs, injected)
+    return [trial.attempt for name in grids for trial in cloud.store.list_trials(name)]
+
+
+def count_jobs(cloud: FaultyCloud, name: str, jobs: int, injected: Mapping[str, int]) -> None:
+    """Every point is trained once, by the last attempt of its trial; all attempts before it found no capacity."""
     trials = cloud.store.list_trials(name)
     assert Counter(trial.state for trial in trials) == {TrialState.COMPLETED: jobs}, injected
-    names = Counter(job["TrainingJobName"] for job in cloud.deployed.jobs(name))
-    assert names == Counter(trial.job_name for trial in trials)
-    points = [job["HyperParameters"]["seed"] for job in cloud.deployed.jobs(name)]
-    assert sorted(json.loads(point) for point in points) == list(range(jobs))
+    found = cloud.deployed.jobs(name)
+    attempts = [
+        f"{trial.job_name.rpartition('-')[0]}-{attempt}" for trial in trials for attempt in range(1, trial.attempt + 1)
+    ]
+    assert Counter(job["TrainingJobName"] for job in found) == Counter(attempts)
+    trained = [job for job in found if job["TrainingJobStatus"] == "Completed"]
+    assert sorted(job["TrainingJobName"] for job in trained) == sorted(trial.job_name for trial in trials)
+    assert sorted(int(json.loads(job["HyperParameters"]["seed"])) for job in trained) == list(range(jobs))
+    assert all(job["FailureReason"].startswith("CapacityError") for job in found if job not in trained)
 
 
 def submit(cloud: FaultyCloud, name: str, jobs: int) -> None:
