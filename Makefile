@@ -84,11 +84,11 @@ format: setup ## let ruff rewrite the code
 test: setup layers ## set everything up and run the tests
 	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal tests --ignore=tests/browser
 
-# Suites that need environments of their own (test-image, test-interop, test-frameworks) or a browser follow here.
+# Suites that need environments of their own (test-image, test-interop, test-frameworks, test-oracles) or a browser follow here.
 
 # What a machine cannot hold is skipped with its reason.
 
-.PHONY: test-image test-interop test-frameworks test-browser
+.PHONY: test-image test-interop test-frameworks test-oracles test-browser
 
 .venvs/%.stamp: requirements/%.txt scripts/peer_environment.py scripts/find_python.py | $(VENV)/.stamp
 	$(BIN)/python -m scripts.peer_environment $*
@@ -102,6 +102,9 @@ test-interop: setup .venvs/interop.stamp ## what smdebug and TensorBoard read of
 
 test-frameworks: setup .venvs/frameworks.stamp ## the hooks for PyTorch and Keras, in trainings of their own
 	$(BIN)/python -m pytest -q -rs tests/frameworks
+
+test-oracles: setup .venvs/oracles.stamp ## the rules across trials against Optuna's and Syne Tune's
+	$(BIN)/python -m pytest -q -rs tests/oracles
 
 .PHONY: test-chaos
 
@@ -128,6 +131,7 @@ lock: | $(UV) ## resolve every requirements file (UPGRADE=--upgrade takes newer 
 	$(subst 3.11,3.12,$(COMPILE)) $(UPGRADE) --overrides requirements/image-xgboost-3.2-0.overrides requirements/image-xgboost-3.2-0.in -o requirements/image-xgboost-3.2-0.txt
 	$(COMPILE) $(UPGRADE) --overrides requirements/interop.overrides requirements/interop.in -o requirements/interop.txt
 	$(COMPILE) $(UPGRADE) requirements/frameworks.in -c requirements/dev.txt -o requirements/frameworks.txt
+	$(COMPILE) $(UPGRADE) requirements/oracles.in -o requirements/oracles.txt
 
 clean: ## remove everything that make has made
 	rm -rf $(VENV) .venvs layers/build cdk.out node_modules .pytest_cache .mypy_cache .ruff_cache

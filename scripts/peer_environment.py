@@ -117,6 +117,7 @@ PEERS = {
     # smdebug's hooks import pyinstrument, whose pinned release does not load under later versions.
     "interop": Peer(("3.11", "3.12"), "pyinstrument-cext"),
     "frameworks": Peer(("3.11", "3.12", "3.13"), finish=_install_torch),
+    "oracles": Peer(("3.11", "3.12", "3.13")),
 }
 
 
