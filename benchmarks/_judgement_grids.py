@@ -1,11 +1,10 @@
-"""Complete grids of other kinds than the two that rules were first looked at on: `python -m benchmarks._judgement_grids
-FOLDER [NAME ...]`.
+"""How the grids of benchmarks/curves/ were made, but for digits and breast_cancer: `python -m
+benchmarks._judgement_grids FOLDER [NAME ...]`.
 
 Each is written as FOLDER/NAME.json.gz in the form that `gridwatch backtest --curves` reads. Data come with
-scikit-learn or are drawn, so every file can be made again anywhere; seconds are measured, all else is seeded. They
-differ in model, task, metric, length of the curves (15 to 300), noise and size. The grids of XGBoost need that package,
-which the environment of the local training has: `.venvs/xgboost/bin/python` does not hold scikit-learn, so they are
-made wherever both are installed and are left out elsewhere.
+scikit-learn or are drawn; seconds are measured, all else is seeded. They differ in model, task, metric, length of the
+curves (15 to 300), noise and size. The grids of XGBoost are left out where it is not installed beside scikit-learn; no
+environment of `make` holds both.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ def _product(**factors: Sequence[Any]) -> Iterator[dict[str, Any]]:
 
 
 def _finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else round(float(value), 6)
+    return None if value is None or not math.isfinite(value) else float(f"{value:.5g}")
 
 
 def _trial(config: Mapping[str, Any], reports: Callable[[], Iterator[Report]], length: int) -> Trial:
@@ -259,8 +258,8 @@ def main() -> None:
             continue
         with np.errstate(all="ignore"):
             trials = GRIDS[name]()
-        with gzip.open(folder / f"{name}.json.gz", "wt") as file:
-            json.dump(trials, file)
+        with gzip.GzipFile(folder / f"{name}.json.gz", "wb", mtime=0) as file:
+            file.write(json.dumps(trials, separators=(",", ":")).encode())
         print(f"{name}: {len(trials)} configurations, {sum(trial['seconds'] for trial in trials):.0f} s")
 
 

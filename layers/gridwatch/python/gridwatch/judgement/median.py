@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gridwatch.judgement.history import Curve, Ending, History, Statistic
+from gridwatch.judgement.history import Curve, History, Statistic
 from gridwatch.judgement.ranks import median
 from gridwatch.judgement.rule import Judgement, JudgementParameters, JudgementRule
 from gridwatch.rules.parameters import integer, text
@@ -87,7 +86,9 @@ class KatibMedianStopping(JudgementRule):
         if len(curve.values) < first or history.completed < self.parameters.min_trials_required:
             return None
         if self.parameters.form == "implemented":
-            others: Sequence[float] = _first_averages(history, first)
+            others = history.ranked(Statistic.MEAN, curve.resources[first - 1], completed=True)
+            if len(others) < self.parameters.min_trials_required:
+                return None
             limit, what = sum(others) / len(others), f"mean of the first {first} reports"
         else:
             others = history.ranked(Statistic.MEAN, curve.reached, completed=True)
@@ -98,8 +99,3 @@ class KatibMedianStopping(JudgementRule):
             return None
         because = f"its best is worse than the {what} of {len(others)} completed trials"
         return self.stop(curve, history, observed=curve.best, threshold=limit, because=because, others=others)
-
-
-def _first_averages(history: History, first: int) -> Sequence[float]:
-    completed = (each.means for each in history if each.ending is Ending.COMPLETED and each.means)
-    return sorted(means[min(first, len(means)) - 1] for means in completed)
