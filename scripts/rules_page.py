@@ -11,7 +11,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "rules.md"
 sys.path.insert(0, str(ROOT / "layers" / "gridwatch" / "python"))
 
-from gridwatch.rules.catalogue import rule_class, rule_names  # noqa: E402 - found by the line above
+from gridwatch.judgement.catalogue import judgement_rule_class, judgement_rule_names  # noqa: E402 - found by the line above
+from gridwatch.judgement.rule import JudgementRule  # noqa: E402
+from gridwatch.rules.catalogue import rule_class, rule_names  # noqa: E402
 from gridwatch.rules.parameters import Parameter, declared  # noqa: E402
 from gridwatch.rules.profiler.rule import ProfilerRule  # noqa: E402
 from gridwatch.rules.rule import Rule  # noqa: E402
@@ -82,6 +84,12 @@ rules:
   name) are never taken as losses.
 """
 
+ACROSS = """## Rules that look across trials
+
+They judge a trial by what the trials of its experiment have reported; how, and what each saves and costs, is in
+[judgement](judgement.md).
+"""
+
 
 def render() -> str:
     rules = [rule_class(name) for name in rule_names()]
@@ -91,10 +99,11 @@ def render() -> str:
     parts = [HEAD, "## Debugger's rules on tensors\n", *map(_section, debugging)]
     parts += ["## Rules that Debugger lacks\n", *map(_section, field)]
     parts += ["## Debugger's rules on profiles\n", *map(_section, profiling)]
+    parts += [ACROSS, *(_section(judgement_rule_class(name)) for name in judgement_rule_names())]
     return "\n".join(parts)
 
 
-def _section(rule: type[Rule]) -> str:
+def _section(rule: type[Rule] | type[JudgementRule]) -> str:
     lines = [f"### {rule.name}\n", f"{rule.summary[0].upper()}{rule.summary[1:]}.\n"]
     lines.append(f"{inspect.cleandoc(rule.__doc__ or '')}\n")
     if rule.collect:

@@ -10,6 +10,7 @@ import typer
 
 from gridwatch.clock import SystemClock
 from gridwatch.failures import GridwatchError
+from gridwatch.judgement.catalogue import judgement_rule_class, judgement_rule_names
 from gridwatch.rules.catalogue import rule_class, rule_names
 from gridwatch.rules.evaluation import RuleConfiguration, RuleEvaluation
 from gridwatch.rules.parameters import Parameter, declared
@@ -21,6 +22,7 @@ from gridwatch_cli.rule_checks import Following, check_custom, check_profile, ch
 from gridwatch_cli.settings import Environment, child_environment
 
 if TYPE_CHECKING:
+    from gridwatch.judgement.rule import JudgementRule
     from gridwatch.rules.rule import Rule
     from gridwatch.tensors.source import TensorSource
 
@@ -34,8 +36,12 @@ _COLUMNS = ("name", "scope", "parameters", "collections", "summary")
 
 @app.command("list")
 def list_rules(as_json: JsonOption = False) -> None:
-    """List the rules: parameters with their defaults, the collections they need, and what they look for."""
-    rules = [rule_class(name) for name in rule_names()]
+    """List the rules: parameters with their defaults, the collections they need, and what they look for. Those of scope
+    `experiment` look across trials.
+    """
+    known: list[type[Rule] | type[JudgementRule]] = [rule_class(name) for name in rule_names()]
+    known += [judgement_rule_class(name) for name in judgement_rule_names()]
+    rules = sorted(known, key=lambda rule: rule.name)
     if as_json:
         print_json([_described(rule) for rule in rules])
         return
@@ -143,7 +149,7 @@ def _tell(rule: str, found: RuleEvaluation, *, as_json: bool) -> None:
         console().print(found.details, markup=False)
 
 
-def _described(rule: type[Rule]) -> dict[str, Any]:
+def _described(rule: type[Rule] | type[JudgementRule]) -> dict[str, Any]:
     return {
         "name": rule.name,
         "summary": rule.summary,

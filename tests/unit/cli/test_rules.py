@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gridwatch.judgement.catalogue import judgement_rule_names
 from gridwatch.rules.catalogue import rule_names
 from gridwatch_cli.main import main
 
@@ -132,7 +133,7 @@ def test_a_job_compared_with_one_that_saved_nothing_is_an_error(gridwatch: Any, 
 def test_rules_are_listed_with_their_parameters(gridwatch: Any) -> None:
     code, printed = gridwatch("rules", "list", "--json")
     listed = {rule["name"]: rule for rule in json.loads(printed)}
-    assert (code, sorted(listed)) == (0, sorted(rule_names()))
+    assert (code, sorted(listed)) == (0, sorted([*rule_names(), *judgement_rule_names()]))
     loss = {each["name"]: each["default"] for each in listed["LossNotDecreasing"]["parameters"]}
     assert (loss["num_steps"], loss["use_losses_collection"], loss["diff_percent"]) == (10, True, 0.1)
     assert listed["LossNotDecreasing"]["collections"] == [{"name": "losses", "parameters": {"save_interval": "500"}}]

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 from gridwatch.judgement.history import Curve, History
 from gridwatch.rules.metrics import is_score
 from gridwatch.rules.parameters import parse_parameters, text
+from gridwatch.rules.requirement import Collect
 from gridwatch.rules.rule import Scope
 
 # More values than this are told by as many of them, evenly spread over the ranks.
@@ -61,6 +62,7 @@ class JudgementRule(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     scope: ClassVar[Scope] = Scope.EXPERIMENT
+    collect: ClassVar[tuple[Collect, ...]] = (Collect("metrics"), Collect("losses"))
     Parameters: ClassVar[type[Any]] = JudgementParameters
 
     def __init__(self, parameters: Any) -> None:
