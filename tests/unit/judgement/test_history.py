@@ -86,3 +86,22 @@ def test_packed_parts_can_be_joined() -> None:
     assert history.curve("a").packed() == packed
     with pytest.raises(ValueError, match="no whole number"):
         list(unpack(packed[:-1]))
+
+
+def test_a_report_that_comes_after_the_end_of_its_trial_counts() -> None:
+    history = told(3.0)
+    assert history.ranked(Statistic.BEST, 2, completed=True) == []
+    history.end("a", Ending.COMPLETED)
+    history.report("a", 2, 1.0)
+    assert history.ranked(Statistic.BEST, 2, completed=True) == [1.0]
+    assert (history.furthest, [known.best for known in history.known]) == (2, [1.0])
+
+
+def test_a_running_trial_becomes_known_at_each_part_of_its_training() -> None:
+    history = History()
+    history.start("a", planned=32)
+    for resource in range(1, 8):
+        history.report("a", resource, 10.0 - resource)
+    assert [(known.best, known.until) for known in history.known] == [(4.0, 6)]
+    history.end("a", Ending.STOPPED)
+    assert [(known.best, known.until) for known in history.known] == [(3.0, 7)]

@@ -206,10 +206,10 @@ class History:
         curve.append(resource, loss)
         self.best = min(self.best, curve.bests[-1])
         self._extend(curve, before, completed=False)
-        if curve.planned and curve.ending is Ending.RUNNING:
-            part = curve.planned / PARTS
-            if resource // part > max(before, 0.0) // part:
-                self._know(curve)
+        if curve.ending is Ending.RUNNING:
+            self._pass_parts(curve, before)
+        else:
+            self._amend(curve, before)
         return True
 
     def end(self, trial: str, ending: Ending) -> None:
@@ -260,6 +260,19 @@ class History:
         if found is None or found[0] != source:
             found = self._kept[key] = (source, {})
         return found[1]
+
+    def _pass_parts(self, curve: Curve, before: float) -> None:
+        if curve.planned:
+            part = curve.planned / PARTS
+            if curve.reached // part > max(before, 0.0) // part:
+                self._know(curve)
+
+    def _amend(self, curve: Curve, before: float) -> None:
+        """A report that became known after the end of its trial."""
+        self._know(curve)
+        if curve.ending is Ending.COMPLETED:
+            self.furthest = max(self.furthest, curve.reached)
+            self._extend(curve, before, completed=True)
 
     def _know(self, curve: Curve) -> None:
         former = self._known_of.get(curve.trial)
