@@ -92,6 +92,7 @@ class _Account:
             "XGBOOST_SOURCE_URI": "s3://assets/0123456789abcdef.tar.gz",
             "PROCESSING_INSTANCES": "0",
             "CUSTOM_RULE_SOURCES": "",
+            "ALLOWED_IN_SPECS": "",
         }
 
     def measure(self, trials: int) -> dict[str, Any]:

@@ -83,6 +83,7 @@ class DeploymentSettings:
     slack_webhook_secret_arn: str = ""
     incident_webhook_secret_arn: str = ""
     custom_rule_sources: tuple[str, ...] = ()
+    allowed_in_specs: tuple[str, ...] = ()
     custom_rule_seconds: int = 60
     custom_rule_interval_seconds: int = 60
 
@@ -197,6 +198,12 @@ def _problems(settings: DeploymentSettings) -> list[str]:
         "(code/, code/team/), with a slash at its end"
         for source in settings.custom_rule_sources
         if not re.fullmatch(r"(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/|code/)([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*", source)
+    ]
+    problems += [
+        f"allowed_in_specs: {pattern!r} must be an ARN, an image's address, or an id such as subnet-0a1b2c3d, sg-…, "
+        "fs-…, alias/…; with * for what may vary, but not alone"
+        for pattern in settings.allowed_in_specs
+        if not re.fullmatch(r"(arn:|subnet-|sg-|fs-|alias/|[0-9]{12}\.dkr\.ecr\.|[a-z0-9.-]+/)[^\s,]+", pattern)
     ]
     if settings.alarm_emails and settings.alarm_topic_arn:
         problems.append("alarm_emails and alarm_topic_arn: subscribe to the topic that you give, or have one made")

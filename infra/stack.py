@@ -46,7 +46,9 @@ class GridwatchStack(cdk.Stack):
         alerts = Construct(self, "Alerts")
         topic = alert_topic(alerts, settings, key)
         archive = root / "layers" / "build" / "training" / "xgboost" / "sourcedir.tar.gz"
-        training = Training(self, "Training", storage=storage, key=key, archive=archive)
+        training = Training(
+            self, "Training", storage=storage, key=key, archive=archive, allowed=settings.allowed_in_specs
+        )
         analytics = Analytics(self, "Analytics", settings=settings, storage=storage, key=key)
         # Events of AWS services arrive on the default bus only, so ours go there too.
         bus = events.EventBus.from_event_bus_name(self, "Bus", "default")

@@ -123,11 +123,11 @@ class Deployed:
 
         name = self._cloud.deployment.experiments_bucket
         bucket = S3ExperimentBucket(name, self._cloud.session.s3)
-        uris = {channel: channel_uri(data.uri, name) for channel, data in parsed.spec.data.items()}
+        uris = {channel: channel_uri(data.uri, name) for channel, data in parsed.spec.data.items() if data.uri}
         found = {channel: _etags(bucket, uri) for channel, uri in uris.items()}
         self._without_data = [uris[channel] for channel, etags in found.items() if not etags]
         self._with_data = {channel: uris[channel] for channel, etags in found.items() if etags}
-        return found
+        return {channel: found.get(channel, {}) for channel in parsed.spec.data}
 
     def data(self, parsed: ParsedSpec) -> Mapping[str, DataSource]:
         from gridwatch.aws.data_source import S3Data

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gridwatch.clock import SystemClock
+from gridwatch.storage.layout import s3_uri
 from gridwatch_cli.context import cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.launch_site import Deployed, LaunchSite, Nowhere
 from gridwatch_cli.output import console, print_json, table
+from gridwatch_cli.sources import packed_source
 from gridwatch_cli.submit import read_file
 
 if TYPE_CHECKING:
     from gridwatch.launch.deployment import Deployment
     from gridwatch.launch.plan import Plan, PlannedTrial
+    from gridwatch.launch.template import Inputs
     from gridwatch.preflight.notices import Report
     from gridwatch.spec.parse import ParsedSpec
     from gridwatch.state.records import RulePolicy
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 AWS_REGION = Annotated[
     str, typer.Option(help="Where it would be launched, when no deployment is named.", envvar="AWS_REGION")
 ]
+_BEST = "best-trial-of"  # stands for the bucket of a model that is only known when the spec is launched
 
 
 def plan(
@@ -69,7 +73,7 @@ def planned(spec: Path, site: LaunchSite, *, as_json: bool) -> tuple[ParsedSpec,
 
     try:
         parsed = parse_spec(read_file(spec), today=SystemClock().now().date())
-        made = make_plan(parsed, site.deployment, site.etags(parsed))
+        made = make_plan(parsed, site.deployment, planned_inputs(parsed, spec.parent, site))
         return parsed, within_processing_quota(parsed, made, site.processing_instances)
     except SpecError as error:
         if as_json:
@@ -77,6 +81,20 @@ def planned(spec: Path, site: LaunchSite, *, as_json: bool) -> tuple[ParsedSpec,
         raise CliError(f"{error}:\n{error.as_text(str(spec))}") from error
     except UnknownRegionError as error:
         raise CliError(str(error)) from error
+
+
+def planned_inputs(parsed: ParsedSpec, folder: Path, site: LaunchSite) -> Inputs:
+    """What an upload of the spec would find; the script is packed here as `submit` packs it."""
+    from gridwatch.launch.template import Inputs
+
+    packed = packed_source(parsed.spec.algorithm, folder)
+    algorithm, start = parsed.spec.algorithm, parsed.spec.start_from
+    return Inputs(
+        etags=site.etags(parsed),
+        source_uri=s3_uri(site.deployment.experiments_bucket, packed.key) if packed else algorithm.source,
+        source_digest=packed.digest if packed else "",
+        model_uri=(start.model or f"s3://{_BEST}/{start.experiment}/model.tar.gz") if start else None,
+    )
 
 
 def _glance(parsed: ParsedSpec, made: Plan, site: LaunchSite) -> Report:

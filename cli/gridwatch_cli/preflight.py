@@ -66,6 +66,8 @@ def local_data(spec: ExperimentSpec, folder: Path) -> Mapping[str, DataSource]:
 
     found: dict[str, DataSource] = {}
     for name, channel in spec.data.items():
+        if channel.uri is None:
+            continue  # a file system
         address = channel.uri.removeprefix("s3://").rstrip("/")
         places = [folder / address, folder / address.rsplit("/", 1)[-1], folder / name, folder / f"{name}.csv"]
         place = next((place for place in places if place.exists()), None)

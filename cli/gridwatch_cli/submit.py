@@ -12,6 +12,7 @@ from gridwatch.storage import layout
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import console
+from gridwatch_cli.sources import packed_source
 
 if TYPE_CHECKING:
     from gridwatch.spec.model import ExperimentSpec
@@ -31,7 +32,14 @@ def submit(
     for path in own_files(checked, spec.parent):
         upload_rule(cloud, spec.parent / path, f"{layout.CODE_PREFIX}{path}")
     key = f"{layout.SPEC_PREFIX}{name}{spec.suffix}"
-    cloud.session.s3.put_object(Bucket=cloud.deployment.experiments_bucket, Key=key, Body=content)
+    packed = packed_source(checked.algorithm, spec.parent)
+    told = {}
+    if packed is not None:
+        bucket = cloud.deployment.experiments_bucket
+        cloud.session.s3.put_object(Bucket=bucket, Key=packed.key, Body=packed.content)
+        told = {layout.SOURCE_METADATA: packed.key}
+        console(stderr=True).print(f"uploaded script to s3://{bucket}/{packed.key}")
+    cloud.session.s3.put_object(Bucket=cloud.deployment.experiments_bucket, Key=key, Body=content, Metadata=told)
     console(stderr=True).print(f"uploaded to s3://{cloud.deployment.experiments_bucket}/{key}")
     console(stderr=True).print(f"watch it: gridwatch status {name}")
 

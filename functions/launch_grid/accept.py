@@ -13,7 +13,7 @@ from gridwatch.clock import Clock
 from gridwatch.events.messages import SnapshotExperiment, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.events.spec_upload import SpecUpload
-from gridwatch.failures import NotFoundError, PermanentError
+from gridwatch.failures import NotFoundError
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.plan import Plan, PlannedTrial, make_plan, waiting_trial
@@ -30,6 +30,7 @@ from gridwatch.spec.reading import MAX_BYTES
 from gridwatch.state.records import ExperimentRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.storage.layout import spec_error_key, spec_status_key, split_s3_uri
+from launch_grid.inputs import find_inputs
 
 
 class Outcome(StrEnum):
@@ -87,7 +88,11 @@ def _preflight(plan: Plan, platform: Platform) -> Report:
     """What a glance at the data and the spec shows; the command line looks at more."""
     bucket, name = platform.bucket, platform.deployment.experiments_bucket
     return Preflight(
-        sources={channel: bucket.data(channel_uri(data.uri, name)) for channel, data in plan.spec.data.items()},
+        sources={
+            channel: bucket.data(channel_uri(data.uri, name))
+            for channel, data in plan.spec.data.items()
+            if data.uri is not None
+        },
         budget=CHEAP,
         prices=platform.prices(),
         now=platform.clock.now(),
@@ -96,12 +101,10 @@ def _preflight(plan: Plan, platform: Platform) -> Report:
 
 def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan]:
     parsed = parse_spec(stored.content, today=platform.clock.now().date())
-    found = {name: _etags(parsed, name, platform) for name in parsed.spec.data}
-    missing = [problem for problem in found.values() if isinstance(problem, Problem)]
-    if missing:
-        raise parsed.refuse(missing)
-    etags = {name: objects for name, objects in found.items() if not isinstance(objects, Problem)}
-    plan = within_processing_quota(parsed, make_plan(parsed, platform.deployment, etags), platform.processing_instances)
+    inputs = find_inputs(parsed, stored, platform.bucket, platform.store)
+    plan = within_processing_quota(
+        parsed, make_plan(parsed, platform.deployment, inputs), platform.processing_instances
+    )
     absent = [index for index, policy in enumerate(plan.policies) if policy.source and not _is_there(policy, platform)]
     if absent:
         raise parsed.refuse(_no_file(index, plan.policies[index]) for index in absent)
@@ -117,18 +120,6 @@ def _is_there(policy: RulePolicy, platform: Platform) -> bool:
 def _no_file(index: int, policy: RulePolicy) -> Problem:
     path, advice = ("rules", index, "source"), "upload it first, or submit the spec with `gridwatch submit`"
     return Problem(path=path, message="there is no such file", found=shown(policy.source), advice=advice)
-
-
-def _etags(parsed: ParsedSpec, channel: str, platform: Platform) -> Mapping[str, str] | Problem:
-    uri = channel_uri(parsed.spec.data[channel].uri, platform.deployment.experiments_bucket)
-    path = ("data", channel, "uri")
-    try:
-        etags = platform.bucket.etags(uri)
-    except PermanentError as error:
-        message, advice = f"cannot be read: {error.code or error}", "may the deployment read it? (data_bucket_arns)"
-        return Problem(path=path, message=message, found=shown(uri), advice=advice)
-    advice = "upload the data first, then the spec once more"
-    return etags or Problem(path=path, message="there is no object at this address", found=shown(uri), advice=advice)
 
 
 def _record(upload: SpecUpload, stored: StoredSpec, plan: Plan, platform: Platform, report: Report) -> Accepted:

@@ -114,6 +114,7 @@ def _platform() -> Platform:
             artifacts_bucket=settings.artifacts_bucket,
             job_role_arn=settings.job_role_arn,
             xgboost_source_uri=settings.xgboost_source_uri,
+            allowed_in_specs=tuple(filter(None, settings.allowed_in_specs.split(","))),
             custom_rule_sources=tuple(filter(None, settings.custom_rule_sources.split(","))),
         ),
         bucket=S3ExperimentBucket(settings.experiments_bucket),

@@ -29,7 +29,7 @@ from gridwatch.launch.observation import observed
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import TrainingService
 from gridwatch.launch.request import managed_rules, own_tags, training_request
-from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState
+from gridwatch.state.records import ExperimentRecord, JobRecord, LogMetric, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 
 T = TypeVar("T")
@@ -184,6 +184,15 @@ class Launcher:
             return
 
 
+def _log_metrics(experiment: ExperimentRecord) -> tuple[LogMetric, ...]:
+    """The metrics that rules see of a script or an image that saves no tensors: those that the log has."""
+    document = experiment.document
+    if document.get("algorithm", {}).get("name") is not None or document.get("collect"):
+        return ()
+    definitions = experiment.template["AlgorithmSpecification"].get("MetricDefinitions", ())
+    return tuple(LogMetric(name=definition["Name"], regex=definition["Regex"]) for definition in definitions)
+
+
 def _job_record(trial: TrialRecord, experiment: ExperimentRecord) -> JobRecord:
     objective = experiment.document["objective"]
     return JobRecord(
@@ -195,5 +204,6 @@ def _job_record(trial: TrialRecord, experiment: ExperimentRecord) -> JobRecord:
         hyperparameters=trial.hyperparameters,
         objective_metric=objective["metric"],
         objective_direction=objective["direction"],
+        log_metrics=_log_metrics(experiment),
         managed_rules=managed_rules(experiment.template) > 0,
     )

@@ -81,7 +81,11 @@ class Functions(Construct):
         self.sweep = self._sweep()
 
     def _launch_grid(self) -> lambda_.Function:
-        data = [(self._storage.experiments, "data/"), *((bucket, "") for bucket in self._storage.data)]
+        data = [
+            (self._storage.experiments, "data/"),
+            (self._storage.experiments, "code/sources/"),
+            *((bucket, "") for bucket in self._storage.data),
+        ]
         return self._factory.create(
             "launch_grid",
             FunctionShape(timeout_seconds=300, memory_mb=512),
@@ -98,6 +102,7 @@ class Functions(Construct):
                 "xgboost_source_uri": self._training.source.s3_object_url,
                 "processing_instances": str(self._processing_instances),
                 "custom_rule_sources": ",".join(source.uri for source in self._rule_sources),
+                "allowed_in_specs": ",".join(self._settings.allowed_in_specs),
             },
             statements=[
                 may.read_objects(self._storage.experiments, "experiments/", versions=True),
@@ -146,7 +151,7 @@ class Functions(Construct):
                     self._prefix,
                 ),
                 may.experiments(self._prefix),
-                may.pass_to_sagemaker(self._training.role),
+                may.pass_to_sagemaker(self._training.role.role_arn, *self._training.other_roles),
                 may.read_objects(self._storage.experiments, "settings/"),  # the deployment's prices, for budgets
                 may.use_state(self._state.table),
                 may.send(*(self._queues[name] for name in ("start", "snapshot", "alerts"))),

@@ -102,10 +102,10 @@ def tag_trials(name_prefix: str) -> iam.PolicyStatement:
     return allow(["sagemaker:AddTags"], [sagemaker_arn("experiment-trial", f"{name_prefix}-*")])
 
 
-def pass_to_sagemaker(role: iam.IRole) -> iam.PolicyStatement:
+def pass_to_sagemaker(*roles: str) -> iam.PolicyStatement:
     return allow(
         ["iam:PassRole"],
-        [role.role_arn],
+        roles,
         conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -16,16 +18,39 @@ from constructs import Construct
 from infra.constructs import permissions
 from infra.constructs.storage import Storage
 
+# Of AWS's images in which specs may train scripts.
+REPOSITORIES = (
+    "huggingface-pytorch-training",
+    "huggingface-tensorflow-training",
+    "pytorch-training",
+    "sagemaker-scikit-learn",
+    "sagemaker-xgboost",
+    "tensorflow-training",
+)
+
 
 class MissingSourceError(Exception):
     """The training source was not packed; the message says how to pack it."""
 
 
 class Training(Construct):
-    """`source`: the archive that script mode unpacks. `role`: reads data and source, writes tensors and models."""
+    """`source`: the archive that script mode unpacks. `role`: reads data and source, writes tensors and models.
 
-    def __init__(self, scope: Construct, name: str, *, storage: Storage, key: kms.IKey | None, archive: Path) -> None:
+    `allowed` is what specs may name (see the setting allowed_in_specs): `other_roles` are the roles among it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        storage: Storage,
+        key: kms.IKey | None,
+        archive: Path,
+        allowed: Sequence[str] = (),
+    ) -> None:
         super().__init__(scope, name)
+        self.other_roles = [pattern for pattern in allowed if re.match(r"arn:[^:]*:iam::[^:]*:role/", pattern)]
         if not archive.is_file():
             raise MissingSourceError(f"{archive} is missing: run `make layers`")
         self.source = s3_assets.Asset(
@@ -44,6 +69,7 @@ class Training(Construct):
             ),
         )
         statements = [*self._storage(storage), *_service()]
+        statements += _named_in_specs(allowed)
         if key:
             statements.append(permissions.use_key(key))
         for statement in statements:
@@ -57,10 +83,13 @@ class Training(Construct):
             for statement in (permissions.read_objects(bucket, ""), permissions.list_objects(bucket))
         ]
         return [
-            permissions.read_objects(storage.experiments, "data/"),
-            permissions.list_objects(storage.experiments, "data/"),
+            permissions.read_objects(storage.experiments, "data/", "code/sources/"),
+            permissions.list_objects(storage.experiments, "data/", "code/sources/"),
+            # What a job goes on from: checkpoints of the attempt before it, models of earlier trials.
+            permissions.read_objects(storage.artifacts, "checkpoints/", "models/"),
+            permissions.list_objects(storage.artifacts, "checkpoints/", "models/"),
             permissions.allow(["s3:GetObject"], [source.arn_for_objects(self.source.s3_object_key)]),
-            permissions.write_objects(storage.artifacts, "tensors/", "models/"),
+            permissions.write_objects(storage.artifacts, "tensors/", "models/", "checkpoints/"),
             *named,
         ]
 
@@ -70,13 +99,33 @@ def content_digest(archive: Path) -> str:
     return hashlib.sha256(gzip.decompress(archive.read_bytes())).hexdigest()
 
 
+def _named_in_specs(allowed: Sequence[str]) -> list[iam.PolicyStatement]:
+    """What the role needs for the keys and the networks that specs may name."""
+    statements = []
+    if keys := [pattern for pattern in allowed if re.match(r"arn:[^:]*:kms:.*:key/", pattern)]:
+        actions = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
+        statements.append(permissions.allow(actions, keys))
+    if any(pattern.startswith("subnet-") for pattern in allowed):
+        # SageMaker makes the interfaces in the role's name; they have no names to narrow it by.
+        here = f"arn:{cdk.Aws.PARTITION}:ec2:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
+        interfaces = [
+            f"ec2:{does}NetworkInterface{what}" for does in ("Create", "Delete") for what in ("", "Permission")
+        ]
+        kinds = ("network-interface", "security-group", "subnet")
+        statements.append(permissions.allow(interfaces, [f"{here}:{kind}/*" for kind in kinds]))
+        described = [f"ec2:Describe{what}" for what in ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets",
+                                                        "Vpcs")]  # fmt: skip
+        statements.append(permissions.allow(described, ["*"]))  # the actions know no resources
+    return statements
+
+
 def _service() -> list[iam.PolicyStatement]:
     """What SageMaker does in the role's name: pull the image, write the log and the metrics that it reads from it."""
     region = f"{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
     log_group = f"arn:{cdk.Aws.PARTITION}:logs:{region}:log-group:/aws/sagemaker/TrainingJobs"
     repositories = [
-        # AWS's own images lie in accounts that differ by region.
-        f"arn:{cdk.Aws.PARTITION}:ecr:{cdk.Aws.REGION}:*:repository/sagemaker-xgboost",
+        # AWS's own images lie in accounts that differ by region. Built-in algorithms' are pulled by SageMaker itself.
+        *(f"arn:{cdk.Aws.PARTITION}:ecr:{cdk.Aws.REGION}:*:repository/{name}" for name in REPOSITORIES),
         f"arn:{cdk.Aws.PARTITION}:ecr:{region}:repository/*",
     ]
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]

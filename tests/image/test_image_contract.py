@@ -19,6 +19,7 @@ import pytest
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.plan import make_plan, waiting_trial
 from gridwatch.launch.request import training_request
+from gridwatch.launch.template import Inputs
 from gridwatch.spec.parse import parse_spec
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import LocalSource
@@ -56,7 +57,7 @@ class Image:
     def request(self, spec: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The request that launch_grid sends for the spec's last trial, its hyperparameters changed as told."""
         parsed = parse_spec((ROOT / "examples" / spec).read_bytes(), today=date(2026, 11, 21))
-        plan = make_plan(parsed, DEPLOYMENT, {name: {} for name in parsed.spec.data})
+        plan = make_plan(parsed, DEPLOYMENT, Inputs(etags={name: {} for name in parsed.spec.data}))
         trial = waiting_trial(plan.trials[-1], parsed.spec, datetime(2026, 11, 21, tzinfo=UTC))
         request = training_request(plan.template, trial, name_prefix="gridwatch", artifacts_bucket="artifacts")
         request["HyperParameters"] |= {name: json.dumps(value) for name, value in (changes or {}).items()}

@@ -188,6 +188,24 @@ def test_only_the_job_role_can_be_passed_and_only_to_sagemaker(synthesized: Synt
     assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
 
 
+def test_what_specs_may_name_is_given_to_the_launcher_and_to_the_jobs(synthesize: Synthesize) -> None:
+    role, key = "arn:aws:iam::123456789012:role/train-*", "arn:aws:kms:eu-west-1:123456789012:key/0a1b"
+    made = synthesize(allowed_in_specs=f"{role},{key},subnet-0a1b2c3d")
+    assert made.functions["launch_grid"].environment["ALLOWED_IN_SPECS"] == f"{role},{key},subnet-0a1b2c3d"
+    (passing,) = [
+        statement
+        for name in made.of_type("AWS::IAM::Role")
+        for statement in made.statements(name)
+        if "iam:PassRole" in statement["Action"]
+    ]
+    assert passing["Resource"][1:] == [role]
+    jobs = next(name for name in made.of_type("AWS::IAM::Role") if "JobRole" in name)
+    granted = {action: statement["Resource"] for statement in made.statements(jobs) for action in statement["Action"]}
+    assert granted["kms:GenerateDataKey"] == [key]
+    assert "ec2:CreateNetworkInterface" in granted
+    assert synthesize().functions["launch_grid"].environment["ALLOWED_IN_SPECS"] == ""
+
+
 def test_jobs_are_stopped_by_one_function_and_by_prefix_or_tag(synthesized: Synthesized) -> None:
     stopping = [
         (role, statement["Resource"], statement.get("Condition"))
@@ -224,8 +242,13 @@ def test_training_jobs_read_data_and_write_only_tensors_and_models(synthesized: 
     artifacts = "arn:aws:s3:::gridwatch-artifacts-123456789012-eu-west-1"
     assert objects == {
         ("s3:GetObject", f"{experiments}/data/*"),
+        ("s3:GetObject", f"{experiments}/code/sources/*"),
+        ("s3:GetObject", f"{artifacts}/checkpoints/*"),
+        ("s3:GetObject", f"{artifacts}/models/*"),
         ("s3:GetObject", f"arn:aws:s3:::{source}"),
         ("s3:ListBucket", experiments),
+        ("s3:ListBucket", artifacts),
+        ("s3:PutObject", f"{artifacts}/checkpoints/*"),
         ("s3:PutObject", f"{artifacts}/tensors/*"),
         ("s3:PutObject", f"{artifacts}/models/*"),
     }

@@ -84,6 +84,7 @@ class Account:
             "JOB_ROLE_ARN": "arn:aws:iam::123456789012:role/gridwatch-training",
             "NAME_PREFIX": "gridwatch",
             "CUSTOM_RULE_SOURCES": "",
+            "ALLOWED_IN_SPECS": "",
             "XGBOOST_SOURCE_URI": "s3://assets/0123456789abcdef.tar.gz",
             "PROCESSING_INSTANCES": "0",
             "LAUNCH_RATE_PER_SECOND": "1000",

@@ -9,6 +9,7 @@ import pytest
 
 from gridwatch.launch.plan import Plan, make_plan
 from gridwatch.launch.processing import within_processing_quota
+from gridwatch.launch.template import Inputs
 from gridwatch.spec.parse import ParsedSpec, parse_spec
 from gridwatch.spec.problems import SpecError
 from tests.unit.functions.world import DEPLOYMENT, example
@@ -17,7 +18,7 @@ from tests.unit.functions.world import DEPLOYMENT, example
 def planned(debugger: int, profiler: int = 0) -> tuple[ParsedSpec, Plan]:
     """The example grid, four jobs at one time, with so many rules of SageMaker's own on each job."""
     parsed = parse_spec(example().encode(), today=date(2026, 11, 21))
-    plan = make_plan(parsed, DEPLOYMENT, {name: {"k": "etag"} for name in parsed.spec.data})
+    plan = make_plan(parsed, DEPLOYMENT, Inputs(etags={name: {"k": "etag"} for name in parsed.spec.data}))
     rules = {"DebugRuleConfigurations": [{}] * debugger, "ProfilerRuleConfigurations": [{}] * profiler}
     return parsed, replace(plan, template={**plan.template, **{name: each for name, each in rules.items() if each}})
 

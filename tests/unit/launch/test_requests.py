@@ -12,9 +12,12 @@ import pytest
 
 from gridwatch.clock import SystemClock
 from gridwatch.launch.deployment import Deployment
-from gridwatch.launch.images import ACCOUNTS, UnknownRegionError, xgboost_image
+from gridwatch.launch.images import UnknownRegionError, image_address
 from gridwatch.launch.plan import Plan, make_plan, waiting_trial
 from gridwatch.launch.request import training_request
+from gridwatch.launch.template import Inputs
+from gridwatch.spec.images import framework_image
+from gridwatch.spec.parts.algorithm import Algorithm
 from tests.unit.functions.world import DEPLOYMENT
 from tests.unit.launch.service_model import faults
 from tests.unit.spec.specs import EXAMPLES, blobs, parsed
@@ -29,7 +32,10 @@ LOG_LINES = [
 
 def planned(document: Any, deployment: Deployment = DEPLOYMENT) -> Plan:
     spec = parsed(document)
-    return make_plan(spec, deployment, {name: {"k": "etag"} for name in spec.spec.data})
+    etags = {name: {"k": "etag"} for name in spec.spec.data}
+    model = "s3://models/earlier/model.tar.gz" if spec.spec.start_from else None
+    source = "s3://experiments-bucket/code/sources/0.tar.gz" if spec.spec.algorithm.entry_point else None
+    return make_plan(spec, deployment, Inputs(etags=etags, source_uri=source, source_digest="0", model_uri=model))
 
 
 def requests(plan: Plan, deployment: Deployment = DEPLOYMENT) -> list[dict[str, Any]]:
@@ -157,15 +163,25 @@ def test_at_every_limit_the_request_is_still_taken() -> None:
         assert len(request["TrainingJobName"]) == 63
 
 
-@pytest.mark.parametrize("region", sorted(ACCOUNTS))
-def test_every_region_has_its_image(region: str) -> None:
-    suffix = "amazonaws.com.cn" if region in ("cn-north-1", "cn-northwest-1") else "amazonaws.com"
-    assert xgboost_image("3.2-0", region) == f"{ACCOUNTS[region]}.dkr.ecr.{region}.{suffix}/sagemaker-xgboost:3.2-0"
+XGBOOST = Algorithm(name="xgboost", version="3.2-0")
+SUFFIXES = {"cn": "amazonaws.com.cn", "us-iso": "c2s.ic.gov", "us-isob": "sc2s.sgov.gov", "us-isof": "csp.hci.ic.gov"}
+
+
+def test_every_region_has_its_image() -> None:
+    """`make test-sagemaker` compares all images of all regions with the SDK's."""
+    image = framework_image("xgboost", "3.2-0")
+    assert image is not None
+    assert len(image.accounts) == 37
+    for region, account in image.accounts.items():
+        partition = region.split("-")[0] if region.startswith("cn") else "-".join(region.split("-")[:2])
+        suffix = SUFFIXES.get(partition, "amazonaws.com")
+        address = image_address(XGBOOST, region, "ml.m5.large")
+        assert address == f"{account}.dkr.ecr.{region}.{suffix}/sagemaker-xgboost:3.2-0"
 
 
 def test_an_unknown_region_names_those_there_are() -> None:
     with pytest.raises(UnknownRegionError, match="eu-west-1"):
-        xgboost_image("3.2-0", "mars-north-1")
+        image_address(XGBOOST, "mars-north-1", "ml.m5.large")
 
 
 def test_rules_limits_and_machines_do_not_make_another_trial() -> None:

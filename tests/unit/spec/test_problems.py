@@ -38,7 +38,7 @@ def changed(path: str, value: Any) -> Document:
         ("objective", None, "objective", "required and missing"),
         ("objective.direction", "min", "objective.direction", "did you mean minimize?"),
         ("objective.metric", "validation:error", "objective.metric", "did you mean validation-error?"),
-        ("algorithm.name", "xgbost", "algorithm.name", "'xgboost'"),
+        ("algorithm.name", "xgbost", "algorithm.name", "did you mean xgboost?"),
         ("algorithm.version", "3.0-5", "algorithm.version", "2026-11-17"),
         ("algorithm.version", "3.0-5", "algorithm.version", "3.2-0 replaces it"),
         ("algorithm.version", "1.7-1", "algorithm.version", "3.2-0 replaces it"),

@@ -12,28 +12,29 @@ from gridwatch.aws.errors import translated
 from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.launch.ports import StoredSpec
 from gridwatch.preflight.sampling import DataSource
-from gridwatch.storage.layout import split_s3_uri
+from gridwatch.storage.layout import SOURCE_METADATA, split_s3_uri
 
 
 class S3ExperimentBucket:
     """Implements `gridwatch.launch.ports.ExperimentBucket`."""
 
     def __init__(self, bucket: str, s3: Any = None) -> None:
-        self._bucket = bucket
+        self.name = bucket
         self._client = s3
 
     def read_spec(self, key: str, version: str | None, *, max_bytes: int) -> StoredSpec:
         chosen = {"VersionId": version} if version else {}
         with translated():
             # One byte more than allowed shows that the object is larger without fetching all of it.
-            answer = self._s3.get_object(Bucket=self._bucket, Key=key, **chosen)
+            answer = self._s3.get_object(Bucket=self.name, Key=key, **chosen)
             with answer["Body"] as body:
-                return StoredSpec(body.read(max_bytes + 1), answer["LastModified"])
+                source = answer.get("Metadata", {}).get(SOURCE_METADATA)
+                return StoredSpec(body.read(max_bytes + 1), answer["LastModified"], source)
 
     def current_version(self, key: str) -> str | None:
         try:
             with translated():
-                head = self._s3.head_object(Bucket=self._bucket, Key=key)
+                head = self._s3.head_object(Bucket=self.name, Key=key)
         except NotFoundError:
             return None
         except PermanentError as error:
@@ -60,11 +61,11 @@ class S3ExperimentBucket:
     def write_answer(self, key: str, document: Mapping[str, Any]) -> None:
         body = json.dumps(document, indent=2, ensure_ascii=False).encode()
         with translated():
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
+            self._s3.put_object(Bucket=self.name, Key=key, Body=body, ContentType="application/json")
 
     def delete_answer(self, key: str) -> None:
         with translated():
-            self._s3.delete_object(Bucket=self._bucket, Key=key)
+            self._s3.delete_object(Bucket=self.name, Key=key)
 
     @property
     def _s3(self) -> Any:

@@ -1,33 +1,57 @@
-"""Where AWS keeps its XGBoost images.
-
-Source: the registries of `sagemaker.core.image_uris` (xgboost.json), 2026-11.
-"""
+"""The address of the image that an algorithm trains in."""
 
 from __future__ import annotations
 
-ACCOUNTS = {
-    "af-south-1": "510948584623", "ap-east-1": "651117190479", "ap-northeast-1": "354813040037",
-    "ap-northeast-2": "366743142698", "ap-northeast-3": "867004704886", "ap-south-1": "720646828776",
-    "ap-south-2": "628508329040", "ap-southeast-1": "121021644041", "ap-southeast-2": "783357654285",
-    "ap-southeast-3": "951798379941", "ap-southeast-4": "106583098589", "ca-central-1": "341280168497",
-    "ca-west-1": "190319476487", "cn-north-1": "450853457545", "cn-northwest-1": "451049120500",
-    "eu-central-1": "492215442770", "eu-central-2": "680994064768", "eu-north-1": "662702820516",
-    "eu-south-1": "978288397137", "eu-south-2": "104374241257", "eu-west-1": "141502667606",
-    "eu-west-2": "764974769150", "eu-west-3": "659782779980", "il-central-1": "898809789911",
-    "me-central-1": "272398656194", "me-south-1": "801668240914", "sa-east-1": "737474898029",
-    "us-east-1": "683313688378", "us-east-2": "257758044811", "us-gov-east-1": "237065988967",
-    "us-gov-west-1": "414596584902", "us-west-1": "746614075791", "us-west-2": "246618743249",
-}  # fmt: skip
+from gridwatch.spec.images import Image, algorithm_image, framework_image
+from gridwatch.spec.instance_types import processor
+from gridwatch.spec.parts.algorithm import Algorithm
+
+# Where a region's registries are, by the beginning of its name; botocore's partitions.json.
+_SUFFIXES = {
+    "cn-": "amazonaws.com.cn",
+    "us-isob-": "sc2s.sgov.gov",
+    "us-isof-": "csp.hci.ic.gov",
+    "us-iso-": "c2s.ic.gov",
+    "eu-isoe-": "cloud.adc-e.uk",
+    "eusc-": "amazonaws.eu",
+}
 
 
 class UnknownRegionError(ValueError):
-    """AWS publishes no XGBoost image there, or began to after this table was made."""
+    """AWS publishes no such image there, or began to after the table was made."""
 
 
-def xgboost_image(version: str, region: str) -> str:
-    """The image's address in that region, of whatever partition."""
-    account = ACCOUNTS.get(region)
+class NoImageError(ValueError):
+    """There is no image of this version, or none for this kind of machine."""
+
+
+def image_address(algorithm: Algorithm, region: str, instance_type: str) -> str:
+    """Raises UnknownRegionError and NoImageError."""
+    if algorithm.image is not None:
+        return algorithm.image
+    image = _image(algorithm)
+    account = image.accounts.get(region)
     if account is None:
-        raise UnknownRegionError(f"no XGBoost image is known for region {region!r}; known are {', '.join(ACCOUNTS)}")
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return f"{account}.dkr.ecr.{region}.{suffix}/sagemaker-xgboost:{version}"
+        raise UnknownRegionError(
+            f"no image of {algorithm.title} is known for region {region!r}; known are {', '.join(image.accounts)}"
+        )
+    suffix = next((suffix for begin, suffix in _SUFFIXES.items() if region.startswith(begin)), "amazonaws.com")
+    return f"{account}.dkr.ecr.{region}.{suffix}/{image.repository}:{_tag(image, algorithm, instance_type)}"
+
+
+def _image(algorithm: Algorithm) -> Image:
+    framework, version = algorithm.trained_with, algorithm.version or ""
+    found = framework_image(framework, version) if framework else algorithm_image(algorithm.name or "")
+    if found is None:
+        raise NoImageError(f"there is no image of {algorithm.title}")
+    return found
+
+
+def _tag(image: Image, algorithm: Algorithm, instance_type: str) -> str:
+    wanted = processor(instance_type)
+    if image.processors and wanted not in image.processors:
+        if image.processors == ("cpu",) and wanted == "gpu":
+            wanted = "cpu"  # AWS's scikit-learn runs there too, on the processor alone
+        else:
+            raise NoImageError(f"there is no image of {algorithm.title} for {instance_type} ({wanted})")
+    return image.tag.replace("{processor}", wanted)

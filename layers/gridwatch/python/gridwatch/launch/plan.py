@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,12 +12,16 @@ from typing import Any
 from gridwatch.grid.identity import TrialInputs, data_digest, trial_id
 from gridwatch.grid.names import job_name
 from gridwatch.grid.search import search_points
+from gridwatch.launch.allowances import not_allowed
 from gridwatch.launch.deployment import Deployment
+from gridwatch.launch.images import NoImageError, UnknownRegionError, image_address
 from gridwatch.launch.refusals import refusals, resolved
-from gridwatch.launch.template import build_template
+from gridwatch.launch.request import IMAGE
+from gridwatch.launch.template import Inputs, build_template
 from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parse import ParsedSpec, policies_of
+from gridwatch.spec.parts.data import Channel
 from gridwatch.spec.problems import Problem
 from gridwatch.spec.search_space import INSTANCE_COUNT, INSTANCE_TYPE, SETTINGS, search_of
 from gridwatch.state.records import RulePolicy, TrialRecord, TrialState
@@ -60,19 +65,20 @@ class Plan:
         return tuple(trial.trial_id for trial in self.trials)
 
 
-def make_plan(parsed: ParsedSpec, deployment: Deployment, etags: Mapping[str, Mapping[str, str]]) -> Plan:
-    """`etags`: for each channel its objects' keys and etags. Raises SpecError for what the deployment refuses,
-    and when two points cannot be told apart.
+def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Plan:
+    """Raises SpecError for what the deployment refuses, what its region has no image for, and when two points cannot
+    be told apart.
     """
     spec = parsed.spec
     policies = tuple(resolved(policy, deployment) for policy in policies_of(spec))
-    refused = list(refusals(policies, deployment))
+    refused = [*refusals(policies, deployment), *not_allowed(spec, deployment)]
     if refused:
         raise parsed.refuse(refused)
-    template = build_template(spec, policies, deployment)
-    image = template["AlgorithmSpecification"]["TrainingImage"]
-    channels = _channels(spec, deployment, etags)
-    trials = tuple(_trials(spec, deployment, image, channels))
+    try:
+        template = build_template(spec, policies, deployment, inputs)
+        trials = tuple(_trials(spec, deployment, template, inputs))
+    except (UnknownRegionError, NoImageError) as error:
+        raise parsed.refuse([Problem(path=("algorithm",), message=str(error))]) from error
     if len({trial.trial_id for trial in trials}) < len(trials):
         message = "two points of the grid have the same identity by chance"
         raise parsed.refuse([Problem(path=("grid",), message=message, advice="raise revision by one")])
@@ -88,6 +94,7 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, etags: Mapping[str, Ma
 
 def waiting_trial(planned: PlannedTrial, spec: ExperimentSpec, now: datetime) -> TrialRecord:
     """The record of a trial that nobody has launched yet."""
+    machines = spec.resources.largest
     return TrialRecord(
         experiment=spec.name,
         trial_id=planned.trial_id,
@@ -99,22 +106,27 @@ def waiting_trial(planned: PlannedTrial, spec: ExperimentSpec, now: datetime) ->
         priority=spec.priority,
         created_at=now,
         updated_at=now,
-        instance_type=planned.settings.get(INSTANCE_TYPE, spec.resources.instance_type),
-        instance_count=planned.settings.get(INSTANCE_COUNT, spec.resources.instance_count),
+        instance_type=planned.settings.get(INSTANCE_TYPE, machines.instance_type),
+        instance_count=planned.settings.get(INSTANCE_COUNT, machines.instance_count),
         settings=planned.settings,
         repeat=planned.repeat,
     )
 
 
 def _trials(
-    spec: ExperimentSpec, deployment: Deployment, image: str, channels: Mapping[str, Mapping[str, str]]
+    spec: ExperimentSpec, deployment: Deployment, template: Mapping[str, Any], inputs: Inputs
 ) -> Iterator[PlannedTrial]:
+    channels = _channels(spec, deployment, inputs)
+    usual_image = template["AlgorithmSpecification"]["TrainingImage"]
     # The archive's file name is the hash of what is in it; its bucket says nothing about the code.
-    code_digest = PurePosixPath(deployment.xgboost_source_uri).name
+    own = spec.algorithm.is_own_xgboost
+    code_digest = PurePosixPath(deployment.xgboost_source_uri).name if own else inputs.source_digest
     for index, point in enumerate(search_points(search_of(spec))):
         settings = {name: value for name, value in point.values.items() if name in SETTINGS}
         varied = {name: value for name, value in point.values.items() if name not in SETTINGS}
         hyperparameters = {**spec.hyperparameters, **varied}
+        machine = str(settings.get(INSTANCE_TYPE, spec.resources.instance_type))
+        image = image_address(spec.algorithm, deployment.region, machine)
         identity = trial_id(
             TrialInputs(
                 experiment=spec.name,
@@ -128,17 +140,21 @@ def _trials(
             )
         )
         name = job_name(deployment.name_prefix, spec.name, identity, 1)
-        yield PlannedTrial(index, identity, name, hyperparameters, settings, point.repeat)
+        told = settings if image == usual_image else {**settings, IMAGE: image}
+        yield PlannedTrial(index, identity, name, hyperparameters, told, point.repeat)
 
 
-def _channels(
-    spec: ExperimentSpec, deployment: Deployment, etags: Mapping[str, Mapping[str, str]]
-) -> dict[str, dict[str, str]]:
-    return {
-        name: {
-            "uri": channel_uri(channel.uri, deployment.experiments_bucket),
-            "data": data_digest(etags[name]),
-            "content_type": channel.content_type,
-        }
-        for name, channel in spec.data.items()
-    }
+def _channels(spec: ExperimentSpec, deployment: Deployment, inputs: Inputs) -> dict[str, dict[str, str]]:
+    """What the trials read, so that other data makes other trials. How it is brought to them is no part of it."""
+    channels = {name: _channel(channel, deployment, inputs.etags[name]) for name, channel in spec.data.items()}
+    if spec.start_from is not None:
+        channels[spec.start_from.channel] = {"uri": inputs.model_uri or ""}
+    return channels
+
+
+def _channel(channel: Channel, deployment: Deployment, etags: Mapping[str, str]) -> dict[str, str]:
+    said = {"content_type": channel.content_type} if channel.content_type is not None else {}
+    reading = channel.model_dump(exclude_defaults=True, exclude={"uri", "content_type", "input_mode"})
+    special = {"reading": json.dumps(reading, sort_keys=True)} if reading else {}
+    uri = channel_uri(channel.uri, deployment.experiments_bucket) if channel.uri is not None else ""
+    return {"uri": uri, "data": data_digest(etags), **said, **special}

@@ -18,14 +18,18 @@ from gridwatch.verdicts.report import RuleReport
 
 @dataclass(frozen=True, slots=True)
 class StoredSpec:
-    """A spec's bytes and the upload that brought them."""
+    """A spec's bytes and the upload that brought them. `source` is the key of the script that was packed with it."""
 
     content: bytes
     uploaded_at: datetime
+    source: str | None = None
 
 
 class ExperimentBucket(Protocol):
     """The experiments bucket: specs come in, answers go out, data sets lie there or elsewhere."""
+
+    @property
+    def name(self) -> str: ...
 
     def read_spec(self, key: str, version: str | None, *, max_bytes: int) -> StoredSpec:
         """That very version. Of an object larger than `max_bytes` only `max_bytes` + 1 bytes are fetched.

@@ -8,13 +8,18 @@ from typing import Any
 
 from gridwatch.grid.names import trial_entity
 from gridwatch.state.records import TrialRecord
-from gridwatch.storage.layout import s3_uri, tensor_prefix
+from gridwatch.storage.layout import checkpoint_prefix, s3_uri, tensor_prefix
 
 PREFIX_TAG = "gridwatch:prefix"
 EXPERIMENT_TAG = "gridwatch:experiment"
 TRIAL_TAG = "gridwatch:trial"
 TENSORS_KEY = "GRIDWATCH_TENSORS_URI"
-INSTANCE_TYPE = "resources.instance_type"  # where it is a factor of the grid: in each trial's settings
+PROGRAM_KEY = "sagemaker_program"
+MACHINE_KEY = "sagemaker_instance_type"
+# A trial's settings, and the fields of ResourceConfig.
+INSTANCE_TYPE = "resources.instance_type"
+MACHINES = {INSTANCE_TYPE: "InstanceType", "resources.instance_count": "InstanceCount"}
+IMAGE = "algorithm.image"  # where a trial's kind of machine needs another image than the experiment's
 _MANAGED_RULES = ("DebugRuleConfigurations", "ProfilerRuleConfigurations")
 
 
@@ -25,13 +30,10 @@ def training_request(
     tensors = s3_uri(artifacts_bucket, tensor_prefix(trial.job_name).rstrip("/"))
     return {
         **template,
-        "ResourceConfig": {**template["ResourceConfig"], **_machines(trial.settings)},
+        **_of_settings(template, trial.settings),
+        **_checkpoints(template, trial, artifacts_bucket),
         "TrainingJobName": trial.job_name,
-        "HyperParameters": {
-            **{name: json.dumps(value) for name, value in trial.hyperparameters.items()},
-            **template["HyperParameters"],
-            "sagemaker_job_name": json.dumps(trial.job_name),
-        },
+        "HyperParameters": _hyperparameters(template["HyperParameters"], trial),
         "Environment": {**template["Environment"], TENSORS_KEY: tensors},
         "ExperimentConfig": {
             **template["ExperimentConfig"],
@@ -42,9 +44,44 @@ def training_request(
     }
 
 
-def _machines(settings: Mapping[str, Any]) -> dict[str, Any]:
-    fields = {INSTANCE_TYPE: "InstanceType", "resources.instance_count": "InstanceCount"}
-    return {field: settings[name] for name, field in fields.items() if name in settings}
+def _hyperparameters(shared: Mapping[str, str], trial: TrialRecord) -> dict[str, str]:
+    """JSON for each value where SageMaker's toolkit runs a script, else the values as texts, as its algorithms read
+    them.
+    """
+    if PROGRAM_KEY not in shared:
+        return {name: _plain(value) for name, value in trial.hyperparameters.items()}
+    machine = trial.settings.get(INSTANCE_TYPE)
+    told = {MACHINE_KEY: json.dumps(machine)} if machine and MACHINE_KEY in shared else {}
+    return {
+        **{name: json.dumps(value) for name, value in trial.hyperparameters.items()},
+        **shared,
+        **told,
+        "sagemaker_job_name": json.dumps(trial.job_name),
+    }
+
+
+def _plain(value: object) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def _of_settings(template: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of the request in which this trial differs."""
+    changed: dict[str, Any] = {}
+    machines = {field: settings[name] for name, field in MACHINES.items() if name in settings}
+    if machines:
+        changed["ResourceConfig"] = {**template["ResourceConfig"], **machines}
+    if IMAGE in settings:
+        changed["AlgorithmSpecification"] = {**template["AlgorithmSpecification"], "TrainingImage": settings[IMAGE]}
+    return changed
+
+
+def _checkpoints(template: Mapping[str, Any], trial: TrialRecord, artifacts_bucket: str) -> dict[str, Any]:
+    """A place of the trial's own, the same for each attempt, so that the next one goes on from it."""
+    config = template.get("CheckpointConfig")
+    if config is None or "S3Uri" in config:
+        return {}
+    place = s3_uri(artifacts_bucket, checkpoint_prefix(trial.experiment, trial.trial_id).rstrip("/"))
+    return {"CheckpointConfig": {**config, "S3Uri": place}}
 
 
 def managed_rules(template: Mapping[str, Any]) -> int:

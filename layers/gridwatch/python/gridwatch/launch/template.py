@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.parts.algorithm import algorithm_part
+from gridwatch.launch.parts.checkpoints import checkpoints_part
 from gridwatch.launch.parts.compute import compute_part
 from gridwatch.launch.parts.data import data_part
 from gridwatch.launch.parts.debugger import debugger_part
+from gridwatch.launch.parts.distribution import distribution_part
+from gridwatch.launch.parts.incremental import incremental_part
 from gridwatch.launch.parts.tracking import tracking_part
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.state.records import RulePolicy
 
 # What several parts may add to.
-_SHARED = ("HyperParameters", "Environment", "Tags")
+_SHARED = ("HyperParameters", "Environment", "InputDataConfig", "Tags")
 
 
-def build_template(spec: ExperimentSpec, policies: Sequence[RulePolicy], deployment: Deployment) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What was found of a spec's inputs before it is planned.
+
+    `etags`: for each channel its objects' keys and etags. `source_uri`: the archive of the spec's own script, of which
+    `source_digest` is the digest. `model_uri`: the model that the jobs go on from.
+    """
+
+    etags: Mapping[str, Mapping[str, str]]
+    source_uri: str | None = None
+    source_digest: str = ""
+    model_uri: str | None = None
+
+
+def build_template(
+    spec: ExperimentSpec, policies: Sequence[RulePolicy], deployment: Deployment, inputs: Inputs
+) -> dict[str, Any]:
     """CreateTrainingJob without what differs between trials."""
     parts = (
-        algorithm_part(spec, deployment),
+        algorithm_part(spec, deployment, inputs.source_uri),
         data_part(spec, deployment),
+        incremental_part(spec, inputs.model_uri),
         compute_part(spec),
+        distribution_part(spec),
+        checkpoints_part(spec),
         debugger_part(spec, policies),
         tracking_part(spec, deployment),
     )
-    return {"RoleArn": deployment.job_role_arn, **_merged(parts)}
+    return {"RoleArn": spec.resources.role or deployment.job_role_arn, **_merged(parts)}
 
 
 def _merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

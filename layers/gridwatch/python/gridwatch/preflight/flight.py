@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ from gridwatch.spec.search_space import INSTANCE_TYPE
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan
+    from gridwatch.spec.model import ExperimentSpec
+    from gridwatch.spec.parts.data import Channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +36,25 @@ class Preflight:
         """Raises TransientError when the data's source is unwell. `further`: what else was found."""
         spec = plan.spec
         points = [trial.hyperparameters for trial in plan.trials]
-        usual = spec.resources.instance_type
+        usual = spec.resources.largest.instance_type
         kinds = dict.fromkeys(str(trial.settings.get(INSTANCE_TYPE, usual)) for trial in plan.trials)
         notices = [*further, *check_spec(spec, Trials(points, tuple(kinds)), self.prices, self.now)]
         examined = examine(
             [
-                ChannelData(name, channel.content_type, self.sources[name], weighted=_weighted(name, points[0]))
-                for name, channel in spec.data.items()
-                if name in self.sources
+                ChannelData(name, channel.content_type or "", self.sources[name], weighted=_weighted(name, points[0]))
+                for name, channel in self._known(spec)
             ],
             targets_of(points),
             Machine(tuple(kinds), spec.resources.volume_gb),
             self.budget,
         )
         return spec.preflight.weights.report([*notices, *examined.notices], examined.looked_at)
+
+    def _known(self, spec: ExperimentSpec) -> Iterator[tuple[str, Channel]]:
+        """The channels whose form is known: what other algorithms and scripts read is their own affair."""
+        for name, channel in spec.data.items():
+            if spec.algorithm.is_own_xgboost and name in self.sources and channel.kind == "prefix":
+                yield name, channel
 
 
 def as_problem(notice: Notice) -> Problem:

@@ -51,3 +51,18 @@ _SIZES = {
 }
 
 INSTANCE_TYPES = tuple(f"ml.{family}.{size}" for family, sizes in _SIZES.items() for size in sizes.split())
+
+
+def processor(instance_type: str) -> str:
+    """What a training image must be made for: cpu, gpu or neuron (AWS's own accelerators)."""
+    family = instance_type.removeprefix("ml.")
+    return "neuron" if family.startswith(("trn", "inf")) else "gpu" if family[:1] in ("g", "p") else "cpu"
+
+
+# Storage of the machine itself in place of a volume: CreateTrainingJob refuses a VolumeKmsKeyId for these.
+_LOCAL_STORAGE = ("g4dn", "g5", "g6", "g6e", "g7", "g7e", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200",
+                  "p6-b300", "p6e-gb200", "r5d", "trn1", "trn1n", "trn2")  # fmt: skip
+
+
+def has_local_storage(instance_type: str) -> bool:
+    return instance_type.removeprefix("ml.").split(".")[0] in _LOCAL_STORAGE

@@ -7,9 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from gridwatch.spec.parts.algorithm import Algorithm
+from gridwatch.spec.parts.checkpoints import Checkpoints
 from gridwatch.spec.parts.compute import Resources
 from gridwatch.spec.parts.data import Channel
 from gridwatch.spec.parts.debugger import Collection
+from gridwatch.spec.parts.distribution import Distribution
+from gridwatch.spec.parts.incremental import StartFrom
 from gridwatch.spec.parts.preflight import Preflight
 from gridwatch.spec.parts.search import Search
 from gridwatch.spec.parts.section import (
@@ -133,6 +136,9 @@ class ExperimentSpec(Section):
     ] = None
     search: Annotated[Search | None, Field(description="points beside the grid's")] = None
     resources: Resources = Field(default_factory=Resources)
+    distribution: Annotated[Distribution | None, Field(description="over several processors, one way of these")] = None
+    checkpoints: Annotated[Checkpoints | None, Field(description="to go on after an interruption")] = None
+    start_from: Annotated[StartFrom | None, Field(description="an earlier model to go on from")] = None
     collect: Annotated[
         dict[CollectionName, Collection],
         Field(

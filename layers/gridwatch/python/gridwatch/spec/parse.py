@@ -16,7 +16,6 @@ from gridwatch.spec.model import ExperimentSpec, Mode, RuleUse
 from gridwatch.spec.problems import Problem, SpecError
 from gridwatch.spec.reading import Document, read_document
 from gridwatch.spec.salvage import independent, sound_part
-from gridwatch.spec.versions import check_version
 from gridwatch.state.records import Action, RulePolicy
 
 
@@ -82,8 +81,7 @@ def _validate(source: Document, today: date) -> ExperimentSpec:
 
 def _checked(spec: ExperimentSpec, today: date) -> tuple[list[Problem], list[Problem]]:
     """Problems and warnings that need more than one field."""
-    problems, warnings = check_version(spec.algorithm.version, today)
-    return [*problems, *check(spec)], [*warnings, *warn(spec)]
+    return list(check(spec, today)), list(warn(spec, today))
 
 
 def _in_order(source: Document, problems: Iterable[Problem]) -> list[Problem]:

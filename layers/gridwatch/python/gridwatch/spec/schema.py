@@ -11,9 +11,9 @@ import sys
 from typing import Any
 
 from gridwatch.rules.catalogue import rule_names
+from gridwatch.spec.builtin_algorithms import BUILT_IN
 from gridwatch.spec.instance_types import INSTANCE_TYPES
 from gridwatch.spec.model import ExperimentSpec
-from gridwatch.spec.versions import SUPPORTED_UNTIL
 from gridwatch.spec.xgboost_parameters import PARAMETERS
 
 
@@ -21,7 +21,8 @@ def experiment_schema() -> dict[str, Any]:
     """JSON Schema, draft 2020-12. What is only suggested (instance types, hyperparameters) is listed as examples."""
     schema = ExperimentSpec.model_json_schema(mode="validation")
     definitions = schema["$defs"]
-    definitions["Algorithm"]["properties"]["version"]["enum"] = list(SUPPORTED_UNTIL)
+    definitions["Algorithm"]["properties"]["name"]["anyOf"][0]["enum"] = ["xgboost", *sorted(BUILT_IN)]
+    definitions["Algorithm"]["oneOf"] = [{"required": [kind]} for kind in ("name", "framework", "image")]
     definitions["RuleUse"]["properties"]["rule"]["anyOf"][0]["enum"] = list(rule_names())
     definitions["RuleUse"]["oneOf"] = [
         {"required": ["rule"]},

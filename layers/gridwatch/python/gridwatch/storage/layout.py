@@ -11,9 +11,11 @@ RULE_SET_PREFIX = "rule-sets/"
 PRICE_TABLE_KEY = "settings/instance-prices.json"  # in place of the package's
 DATA_PREFIX = "data/"
 CODE_PREFIX = "code/"  # of the experiments bucket: users' own rule files
+SOURCE_PREFIX = "code/sources/"  # packed training code, by its digest
 STATUS_PREFIX = "status/"
 TENSOR_PREFIX = "tensors/"
 MODEL_PREFIX = "models/"
+CHECKPOINT_PREFIX = "checkpoints/"
 TABLE_PREFIX = "tables/"
 QUERY_RESULT_PREFIX = "athena/"
 RULE_STATE_PREFIX = "rule-state/"
@@ -48,6 +50,19 @@ def rule_set_keys(name: str) -> list[str]:
 def tensor_prefix(job_name: str) -> str:
     """The root of one job's tensors: `collections/`, `index/` and `events/` lie below it."""
     return f"{TENSOR_PREFIX}{job_name}/debug-output/"
+
+
+SOURCE_METADATA = "gridwatch-source"  # of a spec: the key of the archive that was packed with it
+
+
+def source_key(digest: str) -> str:
+    """Where `gridwatch submit` puts an archive of training code."""
+    return f"{SOURCE_PREFIX}{digest}.tar.gz"
+
+
+def checkpoint_prefix(experiment: str, trial_id: str) -> str:
+    """What a trial's jobs may go on from, whichever attempt they are."""
+    return f"{CHECKPOINT_PREFIX}{experiment}/{trial_id}/"
 
 
 def log_position_key(job_name: str) -> str:

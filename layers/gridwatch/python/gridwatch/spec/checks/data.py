@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gridwatch.spec.channels import channel_problem
 from gridwatch.spec.model import ExperimentSpec
+from gridwatch.spec.parts.data import Channel
 from gridwatch.spec.problems import Problem, did_you_mean, enumerated, shown
 
 CONTENT_TYPES = (
@@ -14,18 +15,72 @@ CONTENT_TYPES = (
 
 
 def check_data(spec: ExperimentSpec) -> Iterator[Problem]:
+    if spec.algorithm.is_own_xgboost:
+        yield from _of_xgboost(spec)
+    for name, channel in spec.data.items():
+        yield from _place(name, channel)
+        yield from _reading(name, channel)
+        if channel.file_system is not None and spec.resources.network is None:
+            message = "a file system is reached through its network only"
+            advice = "name its subnets and security_groups under resources.network"
+            yield Problem(path=("data", name, "file_system"), message=message, advice=advice)
+        for index, group in enumerate(channel.instance_groups or ()):
+            if group not in spec.resources.groups:
+                yield Problem(
+                    path=("data", name, "instance_groups", index), message="there is no such group",
+                    found=shown(group), allowed=enumerated(spec.resources.groups) or "resources.groups",
+                )  # fmt: skip
+
+
+def _of_xgboost(spec: ExperimentSpec) -> Iterator[Problem]:
     if "train" not in spec.data:
         advice = did_you_mean("train", spec.data)
         yield Problem(path=("data",), message="there is no train channel", found=enumerated(spec.data), advice=advice)
     for name, channel in spec.data.items():
-        wrong = channel_problem(channel.uri)
-        if wrong:
-            allowed = "s3://bucket/prefix, or a place below data/ of the experiments bucket such as blobs/train.csv"
-            yield Problem(path=("data", name, "uri"), message=wrong, found=shown(channel.uri), allowed=allowed)
-        kind = channel.content_type.split(";", 1)[0].strip().lower()
+        kind = (channel.content_type or "").split(";", 1)[0].strip().lower()
         if kind not in CONTENT_TYPES:
+            message = "XGBoost cannot read this" if channel.content_type else "is required and missing"
             yield Problem(
-                path=("data", name, "content_type"), message="XGBoost cannot read this",
-                found=shown(channel.content_type), allowed=", ".join(CONTENT_TYPES),
+                path=("data", name, "content_type"), message=message,
+                found=shown(channel.content_type) if channel.content_type else None, allowed=", ".join(CONTENT_TYPES),
                 advice=did_you_mean(kind, CONTENT_TYPES),
             )  # fmt: skip
+        if channel.input_mode == "Pipe":
+            message = "Gridwatch's script for XGBoost reads files"
+            path = ("data", name, "input_mode")
+            yield Problem(path=path, message=message, found="Pipe", allowed="File, FastFile")
+
+
+def _place(name: str, channel: Channel) -> Iterator[Problem]:
+    if (channel.uri is None) is (channel.file_system is None):
+        found = "both" if channel.uri is not None else "neither"
+        yield Problem(path=("data", name), message="where the data is must be said once", found=found,
+                      allowed="uri or file_system")  # fmt: skip
+    wrong = channel_problem(channel.uri) if channel.uri is not None else None
+    if wrong:
+        allowed = "s3://bucket/prefix, or a place below data/ of the experiments bucket such as blobs/train.csv"
+        yield Problem(path=("data", name, "uri"), message=wrong, found=shown(channel.uri), allowed=allowed)
+
+
+def _reading(name: str, channel: Channel) -> Iterator[Problem]:
+    """Between the ways in which a channel is read."""
+    mode = channel.input_mode or "File"
+    if channel.file_system is not None:
+        for field in ("kind", "attributes", "record_wrapper", "compression", "sharded", "shuffle_seed"):
+            if field in channel.model_fields_set:
+                yield Problem(path=("data", name, field), message="is for data in S3", advice="leave it out")
+        if mode != "File":
+            path = ("data", name, "input_mode")
+            yield Problem(path=path, message="a file system is read as files", found=mode, allowed="File")
+        return
+    if (channel.kind == "augmented_manifest") is (channel.attributes is None):
+        message = "an augmented manifest and the attributes to read belong together"
+        yield Problem(path=("data", name, "attributes"), message=message)
+    if channel.kind == "augmented_manifest" and mode == "FastFile":
+        message = "an augmented manifest cannot be read so"
+        yield Problem(path=("data", name, "input_mode"), message=message, found=mode, allowed="Pipe, File")
+    for field in ("compression", "record_wrapper"):
+        if getattr(channel, field) is not None and mode != "Pipe":
+            message = "is for data that is streamed"
+            advice = "set input_mode: Pipe" if field == "record_wrapper" else "set input_mode: Pipe, or unpack it first"
+            yield Problem(path=("data", name, field), message=message, found=f"input_mode {mode}", advice=advice)

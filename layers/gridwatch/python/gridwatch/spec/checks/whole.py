@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
-from gridwatch.spec.checks.compute import check_compute
+from gridwatch.spec.checks.algorithm import check_algorithm, warn_of_algorithm
+from gridwatch.spec.checks.compute import check_compute, warn_of_compute
 from gridwatch.spec.checks.data import check_data
 from gridwatch.spec.checks.debugger import check_debugger
+from gridwatch.spec.checks.distribution import check_distribution
+from gridwatch.spec.checks.incremental import check_incremental
 from gridwatch.spec.checks.search import check_search
-from gridwatch.spec.checks.xgboost import check_xgboost, warn_of_xgboost
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, shown
 from gridwatch.spec.rule_checks import check_rules
@@ -16,21 +19,24 @@ from gridwatch.spec.rule_checks import check_rules
 _OWN_TAGS = ("gridwatch:", "aws:")
 
 
-def check(spec: ExperimentSpec) -> Iterator[Problem]:
+def check(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
     """Every problem of a spec whose single fields are right."""
     yield from check_search(spec)
-    yield from check_xgboost(spec)
+    yield from check_algorithm(spec, today)
     yield from check_data(spec)
     yield from check_debugger(spec)
     yield from check_rules(spec.rules)
     yield from _tags(spec)
     yield from check_compute(spec)
+    yield from check_distribution(spec)
+    yield from check_incremental(spec)
     yield from _hypothesis(spec)
 
 
-def warn(spec: ExperimentSpec) -> Iterator[Problem]:
+def warn(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
     """What is allowed but hardly meant."""
-    yield from warn_of_xgboost(spec)
+    yield from warn_of_algorithm(spec, today)
+    yield from warn_of_compute(spec)
     if not spec.collect and any(use.source for use in spec.rules):
         message = "what a rule of your own looks at is not known beforehand, and no collection is asked for"
         yield Problem(path=("rules",), message=message, advice="name its collections under collect")

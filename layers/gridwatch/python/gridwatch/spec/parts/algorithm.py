@@ -4,13 +4,64 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from gridwatch.spec.parts.section import Section
 
+Framework = Literal["pytorch", "tensorflow", "sklearn", "xgboost", "huggingface"]
+MetricName = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$", max_length=255)]
+# Environment of CreateTrainingJob.
+VariableName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=512)]
+VariableValue = Annotated[str, StringConstraints(max_length=512)]
+# AlgorithmSpecification, TrainingImage.
+ImageAddress = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=255)]
+LocalPath = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$", max_length=1_024)]
+
 
 class Algorithm(Section):
-    """What trains."""
+    """What trains: `name` (built in), or `framework` with a script, or an `image` of your own."""
 
-    name: Annotated[Literal["xgboost"], Field(description="SageMaker's XGBoost")]
-    version: Annotated[str, Field(max_length=16, description="of AWS's image, such as 3.2-0")]
+    name: Annotated[
+        str | None, Field(max_length=64, description="xgboost, or another of SageMaker's built-in algorithms")
+    ] = None
+    framework: Annotated[Framework | None, Field(description="whose image runs the script entry_point")] = None
+    image: Annotated[ImageAddress | None, Field(description="any image that can train, by its address")] = None
+    version: Annotated[str | None, Field(max_length=32, description="of AWS's image, such as 3.2-0")] = None
+    entry_point: Annotated[LocalPath | None, Field(description="the script, in source")] = None
+    source: Annotated[
+        LocalPath | None,
+        Field(description="the script's folder beside the spec, which submit packs and uploads; or s3://….tar.gz"),
+    ] = None
+    dependencies: Annotated[
+        list[LocalPath], Field(max_length=20, description="further files and folders beside the spec, put at its root")
+    ] = Field(default_factory=list)
+    metrics: Annotated[
+        dict[MetricName, Annotated[str, Field(min_length=1, max_length=500)]],
+        Field(max_length=40, description="metric to the regular expression that finds it in the log, in a group"),
+    ] = Field(default_factory=dict)
+    environment: Annotated[dict[VariableName, VariableValue], Field(max_length=80)] = Field(default_factory=dict)
+    command: Annotated[
+        list[Annotated[str, Field(max_length=256)]] | None,
+        Field(min_length=1, max_length=10, description="in place of the image's own, of an image of your own"),
+    ] = None
+    arguments: Annotated[list[Annotated[str, Field(max_length=256)]] | None, Field(min_length=1, max_length=100)] = None
+
+    @property
+    def is_own_xgboost(self) -> bool:
+        """Gridwatch's own script for SageMaker's XGBoost, whose hyperparameters, metrics and tensors are known."""
+        return self.name == "xgboost"
+
+    @property
+    def trained_with(self) -> str | None:
+        """The framework whose image it is."""
+        return "xgboost" if self.is_own_xgboost else self.framework
+
+    @property
+    def title(self) -> str:
+        """What it is called in messages."""
+        return " ".join(part for part in (self.name or self.framework or self.image, self.version) if part)
+
+    @property
+    def has_local_source(self) -> bool:
+        """Code beside the spec, which must be packed before anything is launched."""
+        return self.entry_point is not None and not (self.source or "").startswith("s3://")

@@ -1,13 +1,45 @@
-"""The machines of a training job."""
+"""The machines of a training job, and the network that they are in."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from gridwatch.spec.parts.section import Section
 from gridwatch.spec.values import Seconds
+
+GroupName = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$", max_length=64)]
+SubnetId = Annotated[str, StringConstraints(pattern=r"^[-0-9a-zA-Z]+$", max_length=32)]
+# CreateTrainingJob, KmsKeyId: a key's id, its ARN or an alias.
+KeyId = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9:/_-]+$", min_length=1, max_length=2_048)]
+RoleArn = Annotated[
+    str, StringConstraints(pattern=r"^arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+$", max_length=2_048)
+]
+PlanArn = Annotated[
+    str,
+    StringConstraints(pattern=r"^arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]+:[0-9]{12}:training-plan/.+$", max_length=2_048),
+]
+
+
+class InstanceGroup(Section):
+    """Some of the instances of a job whose instances differ."""
+
+    instance_type: Annotated[str, Field(max_length=32, description="such as ml.g5.xlarge")]
+    instance_count: Annotated[int, Field(ge=1, le=100)] = 1
+
+
+class Spot(Section):
+    """Spare capacity, cheaper and taken away when others need it."""
+
+    max_wait: Annotated[Seconds, Field(description="for capacity and training together; at least max_runtime")]
+
+
+class Network(Section):
+    """Your own network, in which the containers run."""
+
+    subnets: Annotated[list[SubnetId], Field(min_length=1, max_length=16)]
+    security_groups: Annotated[list[SubnetId], Field(min_length=1, max_length=5)]
 
 
 class Resources(Section):
@@ -15,5 +47,34 @@ class Resources(Section):
 
     instance_type: Annotated[str, Field(max_length=32, description="such as ml.m5.large")] = "ml.m5.large"
     instance_count: Annotated[int, Field(ge=1, le=100)] = 1
+    groups: Annotated[
+        dict[GroupName, InstanceGroup],
+        Field(max_length=5, description="instances that differ, in place of instance_type and instance_count"),
+    ] = Field(default_factory=dict)
     volume_gb: Annotated[int, Field(ge=1, le=16_384, description="storage of each instance")] = 10
+    volume_key: Annotated[KeyId | None, Field(description="the KMS key that encrypts the volumes")] = None
+    output_key: Annotated[KeyId | None, Field(description="the KMS key that encrypts the model")] = None
+    compress_output: Annotated[bool, Field(description="the model as one archive; false: as its files")] = True
     max_runtime: Annotated[Seconds, Field(description="of one job; SageMaker stops it then")] = 86_400
+    max_pending: Annotated[
+        Seconds | None, Field(description="for capacity; SageMaker gives up then; 2 hours to 28 days")
+    ] = None
+    keep_alive: Annotated[
+        Seconds | None, Field(description="keep the instances warm for the next job so long; they are billed")
+    ] = None
+    spot: Spot | None = None
+    retries: Annotated[
+        int | None, Field(ge=1, le=30, description="how often SageMaker tries again after an internal error of its own")
+    ] = None
+    network: Network | None = None
+    isolated: Annotated[bool, Field(description="the containers reach no network, not even S3")] = False
+    encrypted_traffic: Annotated[bool, Field(description="between the containers of one job")] = False
+    role: Annotated[RoleArn | None, Field(description="of the jobs, in place of the deployment's")] = None
+    training_plan: Annotated[PlanArn | None, Field(description="reserved capacity, by its ARN")] = None
+
+    @property
+    def largest(self) -> InstanceGroup:
+        """The type and number of the instances; of groups, of the one with the most."""
+        if not self.groups:
+            return InstanceGroup(instance_type=self.instance_type, instance_count=self.instance_count)
+        return max(self.groups.values(), key=lambda group: group.instance_count)

@@ -1,0 +1,101 @@
+"""What a spec's jobs read: its data, its packed script, the model that they go on from. Each must be there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gridwatch.failures import PermanentError
+from gridwatch.launch.best import best_trial
+from gridwatch.launch.ports import ExperimentBucket, StoredSpec
+from gridwatch.launch.template import Inputs
+from gridwatch.spec.channels import channel_uri
+from gridwatch.spec.model import ExperimentSpec
+from gridwatch.spec.parse import ParsedSpec
+from gridwatch.spec.problems import Path, Problem, shown
+from gridwatch.state.store import StateStore
+from gridwatch.storage.layout import SOURCE_PREFIX, s3_uri, split_s3_uri
+
+_PACKED = re.compile(rf"{re.escape(SOURCE_PREFIX)}([0-9a-f]{{64}})\.tar\.gz")
+
+
+def find_inputs(parsed: ParsedSpec, stored: StoredSpec, bucket: ExperimentBucket, store: StateStore) -> Inputs:
+    """Raises SpecError with everything that is missing."""
+    search = _Search(parsed.spec, stored, bucket, store)
+    source_uri, source_digest = search.source()
+    inputs = Inputs(
+        etags={channel: search.etags(channel) for channel in parsed.spec.data},
+        source_uri=source_uri,
+        source_digest=source_digest,
+        model_uri=search.model(),
+    )
+    if search.problems:
+        raise parsed.refuse(search.problems)
+    return inputs
+
+
+@dataclass(slots=True)
+class _Search:
+    """Looks at each input once; `problems` is what was not found."""
+
+    spec: ExperimentSpec
+    stored: StoredSpec
+    bucket: ExperimentBucket
+    store: StateStore
+    problems: list[Problem] = field(default_factory=list)
+
+    def etags(self, channel: str) -> Mapping[str, str]:
+        uri = self.spec.data[channel].uri
+        if uri is None:
+            return {}  # a file system: nobody but the jobs sees what is in it
+        return self._objects(
+            ("data", channel, "uri"),
+            channel_uri(uri, self.bucket.name),
+            "upload the data first, then the spec once more",
+        )
+
+    def source(self) -> tuple[str | None, str]:
+        algorithm, path = self.spec.algorithm, ("algorithm", "source")
+        if algorithm.entry_point is None:
+            return None, ""
+        if not algorithm.has_local_source:
+            uri = algorithm.source or ""
+            objects = self._objects(path, uri, "upload the archive first, then the spec once more")
+            return uri, objects.get(split_s3_uri(uri)[1], "")
+        packed = _PACKED.fullmatch(self.stored.source or "")
+        if packed is None:
+            message = "the script was not uploaded with the spec"
+            advice = "use `gridwatch submit`, which packs it, or name an archive in S3"
+            self.problems.append(Problem(path=path, message=message, found=shown(algorithm.source), advice=advice))
+            return None, ""
+        uri = s3_uri(self.bucket.name, packed[0])
+        self._objects(path, uri, "submit the spec once more")
+        return uri, packed[1]
+
+    def model(self) -> str | None:
+        start = self.spec.start_from
+        if start is None:
+            return None
+        if start.model is not None:
+            self._objects(("start_from", "model"), start.model, "name a model that is there")
+            return start.model
+        best = best_trial(self.store, start.experiment or "")
+        if best is None or best.model_uri is None:
+            message = "has no completed trial with a model"
+            path = ("start_from", "experiment")
+            self.problems.append(Problem(path=path, message=message, found=start.experiment))
+            return None
+        return best.model_uri
+
+    def _objects(self, path: Path, uri: str, advice: str) -> Mapping[str, str]:
+        try:
+            found = self.bucket.etags(uri)
+        except PermanentError as error:
+            message, asked = f"cannot be read: {error.code or error}", "may the deployment read it? (data_bucket_arns)"
+            self.problems.append(Problem(path=path, message=message, found=shown(uri), advice=asked))
+            return {}
+        if not found:
+            message = "there is no object at this address"
+            self.problems.append(Problem(path=path, message=message, found=shown(uri), advice=advice))
+        return found

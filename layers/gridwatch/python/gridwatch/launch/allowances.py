@@ -1,0 +1,45 @@
+"""What a spec may name of an account only when the deployment allows it: roles, images, networks and keys.
+
+A spec is untrusted input. Buckets need no list: the training role reads those alone that the deployment names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from gridwatch.launch.deployment import Deployment
+from gridwatch.spec.model import ExperimentSpec
+from gridwatch.spec.problems import Path, Problem, enumerated, shown
+
+
+def not_allowed(spec: ExperimentSpec, deployment: Deployment) -> Iterator[Problem]:
+    """Each thing that the spec names and no pattern of the deployment's matches."""
+    if not deployment.is_known:
+        return
+    for path, named in _named(spec):
+        if not any(fnmatchcase(named, pattern) for pattern in deployment.allowed_in_specs):
+            yield Problem(
+                path=path, message="this deployment does not let specs use it", found=shown(named),
+                allowed=enumerated(deployment.allowed_in_specs) or "nothing of the kind",
+                advice="its administrator can allow it (allowed_in_specs)",
+            )  # fmt: skip
+
+
+def _named(spec: ExperimentSpec) -> Iterator[tuple[Path, str]]:
+    resources = spec.resources
+    single: dict[Path, str | None] = {
+        ("algorithm", "image"): spec.algorithm.image,
+        ("resources", "role"): resources.role,
+        ("resources", "volume_key"): resources.volume_key,
+        ("resources", "output_key"): resources.output_key,
+        ("resources", "training_plan"): resources.training_plan,
+    }
+    yield from ((path, named) for path, named in single.items() if named is not None)
+    if resources.network is not None:
+        for field in ("subnets", "security_groups"):
+            names = getattr(resources.network, field)
+            yield from ((("resources", "network", field, index), named) for index, named in enumerate(names))
+    for name, channel in spec.data.items():
+        if channel.file_system is not None:
+            yield ("data", name, "file_system", "id"), channel.file_system.id

@@ -1,0 +1,14 @@
+"""CheckpointConfig; where each trial's checkpoints lie is filled in with the trial (gridwatch.launch.request)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gridwatch.spec.model import ExperimentSpec
+
+
+def checkpoints_part(spec: ExperimentSpec) -> dict[str, Any]:
+    if spec.checkpoints is None:
+        return {}
+    place = {} if spec.checkpoints.uri is None else {"S3Uri": spec.checkpoints.uri}
+    return {"CheckpointConfig": {"LocalPath": spec.checkpoints.path, **place}}

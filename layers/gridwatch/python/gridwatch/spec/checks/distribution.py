@@ -1,0 +1,109 @@
+"""What must hold of a distributed training, and between it, its checkpoints and Debugger.
+
+Sources: the support tables of the SageMaker distributed libraries (as `sagemaker.fw_utils` has them) and "Debugger
+advanced topics and reference documentation" of the SageMaker developer guide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gridwatch.spec.images import full_version
+from gridwatch.spec.instance_types import processor
+from gridwatch.spec.model import ExperimentSpec
+from gridwatch.spec.parts.distribution import Distribution
+from gridwatch.spec.problems import Path, Problem, enumerated, shown
+from gridwatch.spec.search_space import INSTANCE_TYPE, varied
+
+WAYS = tuple(Distribution.model_fields)
+_TORCH = ("pytorch", "huggingface")
+_FRAMEWORKS = {
+    "data_parallel": ("pytorch", "tensorflow", "huggingface"),
+    "model_parallel": ("pytorch", "tensorflow", "huggingface"),
+    "torchrun": _TORCH,
+    "pytorch_ddp": _TORCH,
+    "mpi": ("pytorch", "tensorflow", "huggingface"),
+    "parameter_server": ("tensorflow",),
+    "multi_worker_mirrored": ("tensorflow",),
+}
+_DATA_PARALLEL_TYPES = ("ml.p3.16xlarge", "ml.p3dn.24xlarge", "ml.p4d.24xlarge", "ml.p4de.24xlarge")
+_DATA_PARALLEL_VERSIONS = {"pytorch": ((1, 6), (2, 2)), "tensorflow": ((2, 3), (2, 11))}  # first and last
+_MODEL_PARALLEL_VERSIONS = {"pytorch": ((1, 6), (1, 13)), "tensorflow": ((2, 3), (2, 6))}
+_MIRRORED_FROM = (2, 9)
+_NO_TENSORS = ("model_parallel", "parameter_server")
+
+
+def check_distribution(spec: ExperimentSpec) -> Iterator[Problem]:
+    distribution = spec.distribution
+    if distribution is None:
+        yield from _checkpoints(spec)
+        return
+    given = [way for way in WAYS if getattr(distribution, way) is not None]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        message = "a training is distributed in one way"
+        yield Problem(path=("distribution",), message=message, found=found, allowed=f"one of {enumerated(WAYS)}")
+        return
+    path: Path = ("distribution", given[0])
+    yield from _framework(spec, given[0], path)
+    yield from _versions(spec, given[0], path)
+    yield from _machines(spec, given[0], path)
+    yield from _checkpoints(spec)
+    if given[0] in _NO_TENSORS and spec.collect:
+        message = f"Debugger's collections cannot be saved in a training with {given[0]}"
+        yield Problem(path=("collect",), message=message, advice="leave it out; rules look at the metrics in the log")
+
+
+def _framework(spec: ExperimentSpec, way: str, path: Path) -> Iterator[Problem]:
+    algorithm, frameworks = spec.algorithm, _FRAMEWORKS[way]
+    if algorithm.image is not None and algorithm.entry_point is None:
+        message = "the image is told of it by script mode, and there is no entry_point"
+        yield Problem(path=path, message=message, advice="let the image start its own processes")
+    elif algorithm.image is None and algorithm.framework not in frameworks:
+        found = algorithm.framework or algorithm.name
+        message = "is not for what trains here"
+        yield Problem(path=path, message=message, found=shown(found), allowed=" or ".join(frameworks))
+
+
+def _versions(spec: ExperimentSpec, way: str, path: Path) -> Iterator[Problem]:
+    ranges = {"data_parallel": _DATA_PARALLEL_VERSIONS, "model_parallel": _MODEL_PARALLEL_VERSIONS}.get(way, {})
+    framework = spec.algorithm.framework or ""
+    full = full_version(framework, spec.algorithm.version or "") if framework else None
+    if full is None:
+        return
+    number = tuple(int(part) for part in full.split("-")[0].split(".")[:2])
+    if framework in ranges and not ranges[framework][0] <= number <= ranges[framework][1]:
+        first, last = (".".join(str(part) for part in bound) for bound in ranges[framework])
+        message = f"AWS's images of {framework} {full} do not have SageMaker's library"
+        yield Problem(path=path, message=message, found=full, allowed=f"{first} to {last}", advice=_instead(way))
+    if way == "multi_worker_mirrored" and number < _MIRRORED_FROM:
+        message = "this version's image does not start it"
+        yield Problem(path=path, message=message, found=full, allowed="2.9 or newer")
+
+
+def _instead(way: str) -> str:
+    return "use torchrun" if way == "data_parallel" else "use torchrun with the model parallelism of PyTorch itself"
+
+
+def _machines(spec: ExperimentSpec, way: str, path: Path) -> Iterator[Problem]:
+    varying = [str(value) for _, name, value in varied(spec) if name == INSTANCE_TYPE]
+    grouped = [group.instance_type for group in spec.resources.groups.values()]
+    for instance_type in dict.fromkeys(varying or grouped or [spec.resources.instance_type]):
+        if way == "data_parallel" and instance_type not in _DATA_PARALLEL_TYPES:
+            allowed = ", ".join(_DATA_PARALLEL_TYPES)
+            message = "SageMaker's data parallel library does not run on this type"
+            yield Problem(path=path, message=message, found=instance_type, allowed=allowed, advice="use torchrun")
+        if way in ("model_parallel", "torchrun", "pytorch_ddp") and processor(instance_type) == "cpu":
+            message = "needs machines with GPUs"
+            yield Problem(path=path, message=message, found=instance_type, allowed="such as ml.g5.12xlarge")
+    if spec.resources.groups and way not in ("mpi", "data_parallel"):
+        message = "cannot be told which groups of instances take part"
+        yield Problem(path=path, message=message, allowed="mpi, data_parallel", advice="use one instance type")
+
+
+def _checkpoints(spec: ExperimentSpec) -> Iterator[Problem]:
+    several = spec.distribution is not None or spec.resources.instance_count > 1 or len(spec.resources.groups) > 1
+    if several and spec.checkpoints is not None and spec.collect:
+        message = "Debugger is switched off in a distributed training with checkpoints: nothing would be saved"
+        advice = "keep one of collect and checkpoints; rules can look at the metrics in the log"
+        yield Problem(path=("collect",), message=message, advice=advice)

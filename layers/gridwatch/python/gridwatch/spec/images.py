@@ -1,0 +1,67 @@
+"""Which of AWS's training images there are. `python -m scripts.image_addresses` writes the table, images.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_TABLE = Path(__file__).with_name("images.json")
+_NUMBERS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """`tag` has `{processor}` in it when there is one image for each of `processors`; `accounts` by region."""
+
+    repository: str
+    tag: str
+    processors: tuple[str, ...]
+    accounts: Mapping[str, str]
+
+
+@cache
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(_TABLE.read_text())
+    return table
+
+
+def algorithm_image(name: str) -> Image | None:
+    """Of a built-in algorithm, whose one version is 1."""
+    entry = _table()["algorithms"].get(name)
+    return _image(entry) if entry else None
+
+
+def framework_image(framework: str, version: str) -> Image | None:
+    """Of a version as AWS tags it, or of the newest patch of a shorter one (2.6 is 2.6.0)."""
+    full = full_version(framework, version)
+    return _image(_table()["frameworks"][framework][full]) if full else None
+
+
+@cache
+def framework_versions(framework: str) -> tuple[str, ...]:
+    """Oldest first."""
+    return tuple(sorted(_table()["frameworks"][framework], key=_order))
+
+
+def full_version(framework: str, version: str) -> str | None:
+    known = framework_versions(framework)
+    patches = [each for each in known if each.startswith(f"{version}.")]
+    return version if version in known else patches[-1] if patches else None
+
+
+def algorithm_names() -> tuple[str, ...]:
+    return tuple(_table()["algorithms"])
+
+
+def _image(entry: Mapping[str, Any]) -> Image:
+    accounts = _table()["registries"][entry["registry"]]
+    return Image(entry["repository"], entry["tag"], tuple(entry.get("processors", ())), accounts)
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in _NUMBERS.findall(version))
