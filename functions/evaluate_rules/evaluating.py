@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from evaluate_rules.across import Bench
 from evaluate_rules.recording import LogRecorder
 from evaluate_rules.watch import Watch
 from gridwatch.clock import Clock
@@ -69,6 +70,7 @@ class Evaluator:
     slow_queue: MessageQueue
     slow_interval: float  # seconds between two runs of a custom rule
     shelf: ReportShelf
+    bench: Bench
     clock: Clock
     recorder: LogRecorder | None = None  # of jobs whose metrics are only in their log
 
@@ -109,7 +111,7 @@ class Evaluator:
     def _round(self, job: JobRecord, request: EvaluationRequest, reader: TensorReader) -> Evaluated | None:
         """None when another call saved meanwhile."""
         saved = self.store.load_evaluation(job.job_name)
-        watch = Watch.restore(job.policies, saved.document, interval=self.slow_interval)
+        watch = Watch.restore(job, saved.document, interval=self.slow_interval)
         if saved.version and watch.is_over:
             return Evaluated(Outcome.OVER, watch.tensors.last_step)
         changes = tuple(self._advance(job, watch, request, reader))
@@ -135,7 +137,9 @@ class Evaluator:
         self, job: JobRecord, watch: Watch, request: EvaluationRequest, reader: TensorReader
     ) -> Iterator[RuleStatusChange]:
         if request.tensors:
-            yield from watch.tensors.advance(reader, now=self.clock.now(), ended=request.ended)
+            yield from watch.advance(reader, now=self.clock.now(), ended=request.ended)
+            if watch.across.uses:
+                yield from self.bench.advance(job, watch.across, ended=request.ended)
         if request.profile:
             for change in watch.profile.advance(ProfileReader(self.open_profile(job)), ended=request.ended):
                 yield self._with_page(job, watch, change)

@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator, Outcome
 from evaluate_rules.recording import LogRecorder
 from evaluate_rules.requests import JobRequest, read_batch
@@ -95,6 +96,7 @@ def _evaluator() -> Evaluator:
         slow_queue=SqsQueue(settings.slow_queue_url),
         slow_interval=settings.custom_rule_interval_seconds,
         shelf=ReportBucket(bucket),
+        bench=Bench(store),
         clock=clock,
         recorder=LogRecorder(log=CloudWatchLog(), record=S3MetricRecord(bucket), clock=clock),
     )

@@ -1,4 +1,6 @@
-"""All rules of one job, each with what evaluates it: tensors step by step, the profile, or another function."""
+"""All rules of one job, each with what evaluates it: tensors step by step, the profile, the experiment's other trials,
+or another function.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from evaluate_rules.across import Across, MakeRule, is_across, making, problem_of
 from evaluate_rules.slow import SlowRules, is_slow
+from gridwatch.rules.catalogue import create_rule
 from gridwatch.rules.errors import RuleConfigurationError
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
+from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation, RuleStatusChange
 from gridwatch.rules.profiler.evaluation import ProfileEvaluation, is_profiler_rule
-from gridwatch.state.records import RulePolicy
+from gridwatch.state.records import JobRecord, RulePolicy
+from gridwatch.tensors.reader import TensorReader
+from gridwatch.verdicts.status import RuleStatus
 
 
 @dataclass(slots=True)
@@ -22,24 +28,51 @@ class Watch:
 
     tensors: Evaluation
     profile: ProfileEvaluation
+    across: Across
     slow: SlowRules
     broken: Mapping[str, str]
     restarted: bool = False  # the saved state was of another version of Gridwatch: judged from the first step again
 
     @classmethod
-    def restore(cls, policies: Sequence[RulePolicy], saved: Mapping[str, Any] | None, *, interval: float) -> Watch:
-        """The watch as it was saved (None: never)."""
-        slow = [policy for policy in policies if is_slow(policy)]
-        broken = dict(_broken(policy for policy in policies if not is_slow(policy)))
-        sound = [policy for policy in policies if not is_slow(policy) and policy.name not in broken]
-        on_profile = [_configuration(policy) for policy in sound if is_profiler_rule(policy.rule)]
-        on_tensors = [_configuration(policy) for policy in sound if not is_profiler_rule(policy.rule)]
+    def restore(cls, job: JobRecord, saved: Mapping[str, Any] | None, *, interval: float) -> Watch:
+        """The watch over the job as it was saved (None: never)."""
+        slow = [policy for policy in job.policies if is_slow(policy)]
+        broken = dict(_broken(job, (policy for policy in job.policies if not is_slow(policy))))
+        sound = [policy for policy in job.policies if not is_slow(policy) and policy.name not in broken]
         asked = SlowRules.restore(slow, interval, (saved or {}).get("slow", {}))
         try:
-            return cls(_tensors(on_tensors, saved), _profile(on_profile, saved), asked, broken)
+            return cls._of(sound, job, saved, asked, broken)
         except (ValueError, KeyError):
             # Saved by another version of the engine. The data are still there, and lead to the same verdicts.
-            return cls(_tensors(on_tensors, None), _profile(on_profile, None), asked, broken, restarted=True)
+            watch = cls._of(sound, job, None, asked, broken)
+            watch.restarted = True
+            return watch
+
+    @classmethod
+    def _of(
+        cls,
+        policies: Sequence[RulePolicy],
+        job: JobRecord,
+        saved: Mapping[str, Any] | None,
+        slow: SlowRules,
+        broken: Mapping[str, str],
+    ) -> Watch:
+        kept = saved or {}
+        across = Across.restore([policy for policy in policies if is_across(policy)], job, kept.get("across"))
+        alone = [policy for policy in policies if not is_across(policy)]
+        on_tensors = [_configuration(policy) for policy in alone if not is_profiler_rule(policy.rule)]
+        on_profile = [_configuration(policy) for policy in alone if is_profiler_rule(policy.rule)]
+        tensors = _tensors([*on_tensors, *across.collectors], saved, making(create_rule, across.collected))
+        return cls(tensors, _profile(on_profile, saved), across, slow, broken)
+
+    def advance(self, reader: TensorReader, *, now: datetime, ended: bool) -> Iterator[RuleStatusChange]:
+        """Evaluates the steps that are new by the rules that look at this job alone, and collects its reports."""
+        collectors = {collector.name for collector in self.across.collectors}
+        for change in self.tensors.advance(reader, now=now, ended=ended):
+            if change.name not in collectors:
+                yield change
+            elif change.status is RuleStatus.ERROR:
+                yield from self.across.fail(change.name, change.details)
 
     @property
     def is_over(self) -> bool:
@@ -47,8 +80,8 @@ class Watch:
 
     @property
     def statuses(self) -> Mapping[str, RuleEvaluation]:
-        """Of the rules that are evaluated here."""
-        return {**self.tensors.statuses, **self.profile.statuses}
+        """Of the rules that are evaluated here, and of what collects reports for them."""
+        return {**self.tensors.statuses, **self.profile.statuses, **self.across.statuses}
 
     def ask(self, now: datetime, *, ended: bool) -> Sequence[str]:
         """The slow rules that are due now."""
@@ -58,13 +91,19 @@ class Watch:
         document = self.tensors.save()
         if self.profile.statuses:
             document["profile"] = self.profile.save()
+        if self.across.uses:
+            document["across"] = self.across.save()
         if self.slow.policies:
             document["slow"] = dict(self.slow.asked)
         return document
 
 
-def _tensors(configurations: Sequence[RuleConfiguration], saved: Mapping[str, Any] | None) -> Evaluation:
-    return Evaluation.create(configurations) if saved is None else Evaluation.restore(configurations, saved)
+def _tensors(
+    configurations: Sequence[RuleConfiguration], saved: Mapping[str, Any] | None, make: MakeRule
+) -> Evaluation:
+    if saved is None:
+        return Evaluation.create(configurations, make)
+    return Evaluation.restore(configurations, saved, make)
 
 
 def _profile(configurations: Sequence[RuleConfiguration], saved: Mapping[str, Any] | None) -> ProfileEvaluation:
@@ -72,8 +111,13 @@ def _profile(configurations: Sequence[RuleConfiguration], saved: Mapping[str, An
     return ProfileEvaluation.create(configurations) if kept is None else ProfileEvaluation.restore(configurations, kept)
 
 
-def _broken(policies: Iterator[RulePolicy]) -> Iterator[tuple[str, str]]:
+def _broken(job: JobRecord, policies: Iterator[RulePolicy]) -> Iterator[tuple[str, str]]:
     for policy in policies:
+        if is_across(policy):
+            problem = problem_of(policy, job)
+            if problem is not None:
+                yield policy.name, problem
+            continue
         try:
             configurations = [_configuration(policy)]
             evaluation = ProfileEvaluation if is_profiler_rule(policy.rule) else Evaluation

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import islice
 
 from gridwatch.tables.facts import Point
@@ -14,14 +12,11 @@ from gridwatch.tensors.ranges import read_ranges
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import ByteRange, TensorSource
 from gridwatch.tensors.steps import SavedStep
+from gridwatch.tensors.wall_time import wall_time
 from gridwatch.tensors.wire import WireError, read_tensor
 
 _COLLECTIONS = ("metrics", "losses")
 _BATCH = 1024  # steps whose values are fetched together
-# A record starts with 12 bytes of framing; an Event's first field is its wall time (event.proto: double, field 1).
-_WALL_TIME_TAG = 0x09
-_WALL_TIME = struct.Struct("<d")
-_FRAME = 12
 
 
 class CurveReader:
@@ -80,14 +75,4 @@ class CurveReader:
             return None
         if value.size != 1:  # a tensor that merely stands in one of these collections is no point of a curve
             return None
-        return Point(name, step.mode.name, step.step, float(value.reshape(-1)[0]), _wall_time(record))
-
-
-def _wall_time(record: bytes | memoryview) -> datetime | None:
-    if len(record) < _FRAME + 1 + _WALL_TIME.size or record[_FRAME] != _WALL_TIME_TAG:
-        return None
-    (seconds,) = _WALL_TIME.unpack_from(record, _FRAME + 1)
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):  # the clock of a container may say anything
-        return None
+        return Point(name, step.mode.name, step.step, float(value.reshape(-1)[0]), wall_time(record))

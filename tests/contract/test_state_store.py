@@ -23,6 +23,7 @@ from gridwatch.state.records import (
     JobRecord,
     LaunchHold,
     ReactionRecord,
+    ReportsRecord,
     RuleEvaluationRecord,
     RulePolicy,
     StoppingRecord,
@@ -481,3 +482,21 @@ class TestGates:
 def test_a_large_evaluation_without_a_bucket_is_refused() -> None:
     with pytest.raises(PermanentError, match="no bucket"):
         StateTable(TABLE, dynamodb=object()).save_evaluation("job", {"text": "x" * 200_000}, version=0)
+
+
+def test_the_log_of_reports_takes_each_number_once_and_gives_what_is_new(store: StateStore) -> None:
+    log = "blobs#validation:error#epochs"
+    first = ReportsRecord(log=log, number=1, trial="a-1", reports=((0.0, 1.0, 0.1 + 0.2),), planned=50.0)
+    second = ReportsRecord(log=log, number=2, trial="b-1", reports=((0.0, 1.0, float("inf")),), ending="failed")
+    assert store.reports_after(log, 0) == []
+    store.add_reports(first)
+    with pytest.raises(ConflictError):
+        store.add_reports(replace(second, number=1))
+    store.add_reports(second)
+    assert store.reports_after(log, 0) == [first, second]
+    assert store.reports_after(log, 1) == [second]
+    assert store.reports_after(log, 2) == []
+    for number in range(3, 13):
+        store.add_reports(replace(second, number=number))
+    assert [record.number for record in store.reports_after(log, 8)] == [9, 10, 11, 12]
+    assert store.reports_after("blobs#validation:error#rounds", 0) == []

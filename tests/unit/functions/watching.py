@@ -11,6 +11,7 @@ from deliver_alert.channels import Channel, TextTopic
 from deliver_alert.delivering import Courier
 from deliver_alert.digesting import Digester
 from deliver_alert.gatekeeping import Gatekeeper, Wishes
+from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.events.evaluation_request import EvaluationRequest
@@ -101,6 +102,7 @@ class World:
             slow_queue=fuse.guard(self.slow_queue),
             slow_interval=60,
             shelf=fuse.guard(self.shelf),
+            bench=Bench(store),
             clock=self.clock,
         )
 

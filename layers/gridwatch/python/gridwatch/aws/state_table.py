@@ -10,6 +10,7 @@
 | RuleEvaluationRecord | `job#<job>` | `rule#<rule name>` | `findings#open` until closed | updated_at |
 | the rule that stops | `job#<job>` | `stop` | | |
 | ReactionRecord | `job#<job>` | `reaction#<rule name>` | | |
+| ReportsRecord | `reports#<log>` | `<number, ten digits>` | | |
 | StoppingRecord | `stopping` | `stopping` | | |
 | AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until settled | created_at |
 | AlertGate | `gate#<id>` | `gate` | `gates#untold` while it holds alerts back | closes_at |
@@ -41,6 +42,7 @@ from gridwatch.state.records import (
     JobRecord,
     LaunchHold,
     ReactionRecord,
+    ReportsRecord,
     RuleEvaluationRecord,
     StoppingRecord,
     TrialRecord,
@@ -164,6 +166,14 @@ class StateTable:
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]:
         return [from_json(RuleEvaluationRecord, item.document) for item in self._table.below(_job(job_name), "rule#")]
 
+    def add_reports(self, record: ReportsRecord) -> None:
+        if not self._table.put(_item(_reports(record.log), _number(record.number), record), condition=_NEW):
+            raise ConflictError(f"entry {record.number} of {record.log} is there already")
+
+    def reports_after(self, log: str, number: int) -> Sequence[ReportsRecord]:
+        found = self._table.after(_reports(log), _number(number))
+        return [from_json(ReportsRecord, item.document) for item in found]
+
     def claim_stop(self, job_name: str, rule_name: str) -> str:
         attributes = {"rule": rule_name, "schema": SCHEMA}
         item = Item(pk=_job(job_name), sk="stop", document="{}", attributes=attributes)
@@ -257,6 +267,14 @@ class StateTable:
 
 def _experiment(name: str) -> str:
     return f"experiment#{name}"
+
+
+def _reports(log: str) -> str:
+    return f"reports#{log}"
+
+
+def _number(number: int) -> str:
+    return f"{number:010d}"
 
 
 def _job(job_name: str) -> str:

@@ -88,6 +88,14 @@ class DocumentTable:
             ConsistentRead=True,
         )
 
+    def after(self, pk: str, sk: str) -> Iterator[Item]:
+        """Every item of the partition behind `sk`, by `sk`. Strongly consistent."""
+        return self._query(
+            KeyConditionExpression="pk = :pk AND sk > :sk",
+            ExpressionAttributeValues={":pk": {"S": pk}, ":sk": {"S": sk}},
+            ConsistentRead=True,
+        )
+
     def indexed(
         self, gsi1pk: str, *, newest_first: bool = False, limit: int | None = None, after: str | None = None
     ) -> Iterator[Item]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gridwatch.judgement.catalogue import is_judgement_rule
 from gridwatch.rules.catalogue import create_rule
 from gridwatch.rules.rule import Rule
 from gridwatch.state.records import RulePolicy
@@ -37,6 +38,8 @@ def hook_document(asked: Mapping[str, Mapping[str, str]], policies: Sequence[Rul
     for policy in policies:
         if policy.source is not None:
             continue  # nobody knows what a user's own rule looks at: the spec says it under `collect`
+        if is_judgement_rule(policy.rule):
+            continue  # it looks at one scalar, which is among the metrics of each round
         rule = create_rule(policy.rule, policy.parameters)
         for need in _needs(policy, rule):
             _merge(collections, asked, need)

@@ -12,7 +12,10 @@ from gridwatch.tensors.modes import Mode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """`rule` fired at global step `step`: `observed` against `threshold`, in the unit that `sentence` names."""
+    """`rule` fired at global step `step`: `observed` against `threshold`, in the unit that `sentence` names.
+
+    `evidence`, as JSON, is what a rule across trials judged by; None for the others.
+    """
 
     rule: str
     step: int
@@ -21,6 +24,7 @@ class Finding:
     tensor: str | None = None
     observed: float | None = None
     threshold: float | None = None
+    evidence: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON; what is not finite, which JSON cannot hold, is written as text ("nan", "inf")."""
@@ -32,6 +36,7 @@ class Finding:
             "observed": _json_number(self.observed),
             "threshold": _json_number(self.threshold),
             "sentence": self.sentence,
+            **({"evidence": _json_numbers(self.evidence)} if self.evidence is not None else {}),
         }
 
     @classmethod
@@ -44,8 +49,17 @@ class Finding:
             observed=None if document["observed"] is None else float(document["observed"]),
             threshold=None if document["threshold"] is None else float(document["threshold"]),
             sentence=document["sentence"],
+            evidence=document.get("evidence"),
         )
 
 
 def _json_number(value: float | None) -> float | str | None:
     return value if value is None or math.isfinite(value) else str(float(value))
+
+
+def _json_numbers(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _json_numbers(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_numbers(each) for each in value]
+    return _json_number(value) if isinstance(value, float) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.rules.requirement import Requirement, Selector
@@ -78,6 +79,10 @@ class StepView:
             return None
         value = self._reader.value_at(place, name)
         return float(value.item()) if value.size == 1 and value.dtype.kind in "biuf" else None
+
+    def logged_at(self, name: str) -> datetime | None:
+        """When the tensor of this step was written, by its container's clock; None when nobody knows."""
+        return self._reader.logged_at(self._saved, name)
 
     def saved_reductions(self, name: str) -> Mapping[tuple[str, bool], float]:
         """The reductions that were saved at this step by the first worker that saved any."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gridwatch.judgement.catalogue import create_judgement_rule, is_judgement_rule, judgement_rule_names
 from gridwatch.rules.catalogue import create_rule, rule_names
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.spec.model import RuleUse
@@ -59,14 +60,16 @@ def _own_rule(index: int, use: RuleUse) -> Iterator[Problem]:
 
 
 def _known_rule(index: int, use: RuleUse) -> Iterator[Problem]:
-    if use.rule_class not in rule_names():
+    across = is_judgement_rule(use.rule_class)
+    known = (*rule_names(), *judgement_rule_names())
+    if use.rule_class not in known:
         yield Problem(
             path=("rules", index, "rule"), message="there is no such rule", found=shown(use.rule),
-            allowed=enumerated(rule_names()), advice=did_you_mean(use.rule_class, rule_names()),
+            allowed=enumerated(known), advice=did_you_mean(use.rule_class, known),
         )  # fmt: skip
         return
     try:
-        create_rule(use.rule_class, use.all_parameters)
+        (create_judgement_rule if across else create_rule)(use.rule_class, use.all_parameters)
     except RuleConfigurationError as error:
         path = ("rules", index, "when") if use.when is not None else _rule_path(index, use.parameters, str(error))
         yield Problem(path=path, message=str(error))

@@ -14,6 +14,7 @@ from gridwatch.state.records import (
     JobRecord,
     LaunchHold,
     ReactionRecord,
+    ReportsRecord,
     RuleEvaluationRecord,
     StoppingRecord,
     TrialRecord,
@@ -34,6 +35,7 @@ class MemoryStore:
         self.evaluations: dict[str, SavedEvaluation] = {}
         self.rule_evaluations: dict[tuple[str, str], RuleEvaluationRecord] = {}
         self.open: set[tuple[str, str]] = set()
+        self.reports: dict[str, list[ReportsRecord]] = {}
         self.stops: dict[str, str] = {}
         self.reaction_leases: dict[tuple[str, str], datetime] = {}
         self.reactions: dict[tuple[str, str], ReactionRecord] = {}
@@ -128,6 +130,15 @@ class MemoryStore:
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]:
         mine = (record for record in self.rule_evaluations.values() if record.job_name == job_name)
         return sorted(mine, key=lambda record: record.rule_name)
+
+    def add_reports(self, record: ReportsRecord) -> None:
+        log = self.reports.setdefault(record.log, [])
+        if record.number != len(log) + 1:
+            raise ConflictError(f"entry {record.number} of {record.log} is there already")
+        log.append(record)
+
+    def reports_after(self, log: str, number: int) -> Sequence[ReportsRecord]:
+        return list(self.reports.get(log, ())[number:])
 
     def claim_stop(self, job_name: str, rule_name: str) -> str:
         return self.stops.setdefault(job_name, rule_name)

@@ -172,6 +172,20 @@ class RuleEvaluationRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportsRecord:
+    """One entry of the log of what an experiment's trials reported of a metric: entries are numbered from 1, are never
+    changed, and their order is the order in which the reports became known.
+    """
+
+    log: str
+    number: int
+    trial: str
+    reports: tuple[tuple[float, ...], ...] = ()  # step, resource, value as the trial reported it
+    planned: float | None = None  # the resource of the whole training, when it is known
+    ending: str | None = None  # gridwatch.judgement.history.Ending, when the trial is over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SavingsRecord:
     """What a stop spares, as estimated when it was decided (gridwatch.savings). `cost` is None without a price."""
 

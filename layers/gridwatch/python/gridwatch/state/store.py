@@ -19,6 +19,7 @@ from gridwatch.state.records import (
     JobRecord,
     LaunchHold,
     ReactionRecord,
+    ReportsRecord,
     RuleEvaluationRecord,
     StoppingRecord,
     TrialRecord,
@@ -160,6 +161,16 @@ class EvaluationStore(Protocol):
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]: ...
 
 
+class ReportStore(Protocol):
+    def add_reports(self, record: ReportsRecord) -> None:
+        """Keep the entry of the log; ConflictError when there is one of that number."""
+        ...
+
+    def reports_after(self, log: str, number: int) -> Sequence[ReportsRecord]:
+        """The entries after that number (0: all), by number. Costs what is new."""
+        ...
+
+
 class ReactionStore(Protocol):
     def claim_stop(self, job_name: str, rule_name: str) -> str:
         """Keep which rule stops the job: the first that asks. Returns that rule, ours or the earlier."""
@@ -239,6 +250,7 @@ class StateStore(
     TrialStore,
     JobStore,
     EvaluationStore,
+    ReportStore,
     ReactionStore,
     StoppingStore,
     AlertStore,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from gridwatch.tensors.ranges import read_ranges
 from gridwatch.tensors.reductions import reduce_tensor
 from gridwatch.tensors.source import ByteRange, TensorSource
 from gridwatch.tensors.steps import Gathering, SavedStep
+from gridwatch.tensors.wall_time import wall_time
 from gridwatch.tensors.wire import TensorDecoder, WireError
 
 _PAGE = 1000  # keys listed at once, as many as S3 gives
@@ -154,6 +156,14 @@ class TensorReader:
             raise CorruptTensorError(place.key, f"at byte {place.start}: {stored.name!r} where the index says {name!r}")
         self._values.put(place, stored.value, stored.value.nbytes + _ARRAY_OVERHEAD)
         return stored.value
+
+    def logged_at(self, saved: SavedStep, name: str) -> datetime | None:
+        """When the tensor of a step was written, by its container's clock; None when nobody knows."""
+        place = saved.place(name)
+        if place is None:
+            return None
+        record = self._fetched.get(place) or read_ranges(self._source, [place]).get(place)
+        return None if record is None else wall_time(record)
 
     def value(self, saved: SavedStep, name: str, worker: str | None = None) -> NDArray[Any]:
         """The tensor saved at a step by `worker` (by default the first). Raises TensorUnavailableError if it was

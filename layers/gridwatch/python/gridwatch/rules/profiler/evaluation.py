@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from gridwatch.failures import GridwatchError
-from gridwatch.rules.catalogue import create_rule, rule_class
+from gridwatch.rules.catalogue import create_rule, rule_class, rule_names
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.evaluation import RuleConfiguration, RuleEvaluation, RuleStatusChange
 from gridwatch.rules.finding import Finding
@@ -23,7 +23,7 @@ _LONGEST_DETAILS = 1024  # StatusDetails of the SageMaker API
 
 def is_profiler_rule(name: str) -> bool:
     """Whether a rule looks at a job's profile instead of its tensors. Raises RuleConfigurationError for none."""
-    return issubclass(rule_class(name), ProfilerRule)
+    return name in rule_names() and issubclass(rule_class(name), ProfilerRule)
 
 
 class ProfileEvaluation:
