@@ -39,7 +39,8 @@ def hook_document(asked: Mapping[str, Mapping[str, str]], policies: Sequence[Rul
         if policy.source is not None:
             continue  # nobody knows what a user's own rule looks at: the spec says it under `collect`
         if is_judgement_rule(policy.rule):
-            continue  # it looks at one scalar, which is among the metrics of each round
+            _merge(collections, asked, _Need("metrics", _CURVES["metrics"]))  # it compares reports of each round
+            continue
         rule = create_rule(policy.rule, policy.parameters)
         for need in _needs(policy, rule):
             _merge(collections, asked, need)

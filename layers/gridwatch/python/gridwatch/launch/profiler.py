@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gridwatch.rules.catalogue import rule_class
+from gridwatch.rules.catalogue import rule_class, rule_names
 from gridwatch.rules.profiler.rule import ProfilerRule
 from gridwatch.state.records import RulePolicy
 
@@ -20,7 +20,8 @@ FILE_SECONDS = 20
 
 def profiler_document(policies: Sequence[RulePolicy]) -> dict[str, Any] | None:
     """None when no rule needs a profile."""
-    if not any(policy.source is None and issubclass(rule_class(policy.rule), ProfilerRule) for policy in policies):
+    here = [policy.rule for policy in policies if policy.source is None and policy.rule in rule_names()]
+    if not any(issubclass(rule_class(name), ProfilerRule) for name in here):
         return None
     return {
         "ProfilingIntervalInMilliseconds": 500,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from gridwatch.judgement.catalogue import is_judgement_rule
 from gridwatch.launch.hook import hook_document
 from gridwatch.launch.parts.debugger import collection_parameters
 from gridwatch.preflight.notices import Level, Notice
@@ -131,7 +132,7 @@ def _intervals(spec: ExperimentSpec, rounds: int | None) -> Iterator[Notice]:
     document = hook_document(asked, policies_of(spec))
     saved = {each["CollectionName"]: each["CollectionParameters"] for each in document["CollectionConfigurations"]}
     for index, use in enumerate(spec.rules):
-        if use.source is None:
+        if use.source is None and not is_judgement_rule(use.rule_class):
             rule = create_rule(use.rule_class, use.all_parameters)
             yield from _sight(_Look(f"rules[{index}]", rule, saved, rounds))
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from gridwatch.judgement.catalogue import is_judgement_rule
 from gridwatch.spec.explain import problems_of
 from gridwatch.spec.model import Mode, Objective, RuleUse
 from gridwatch.spec.parse import policy_of
@@ -57,6 +58,9 @@ def _own_rules(rule_set: RuleSet) -> Iterable[Problem]:
         if use.source is not None:
             message = "a rule set has rules of the catalogue and expressions only"
             yield Problem(path=("rules", index, "source"), message=message, advice="say it with `when`")
+        elif is_judgement_rule(use.rule_class) and rule_set.objective is None and "metric" not in use.parameters:
+            message = "it is not said by which metric the jobs are compared"
+            yield Problem(path=("rules", index), message=message, advice="give objective, or the parameter metric")
 
 
 def _in_order(source: Document, problems: Iterable[Problem]) -> list[Problem]:

@@ -10,6 +10,7 @@ import json
 import sys
 from typing import Any
 
+from gridwatch.judgement.catalogue import judgement_rule_names
 from gridwatch.rules.catalogue import rule_names
 from gridwatch.spec.builtin_algorithms import BUILT_IN
 from gridwatch.spec.instance_types import INSTANCE_TYPES
@@ -23,7 +24,7 @@ def experiment_schema() -> dict[str, Any]:
     definitions = schema["$defs"]
     definitions["Algorithm"]["properties"]["name"]["anyOf"][0]["enum"] = ["xgboost", *sorted(BUILT_IN)]
     definitions["Algorithm"]["oneOf"] = [{"required": [kind]} for kind in ("name", "framework", "image")]
-    definitions["RuleUse"]["properties"]["rule"]["anyOf"][0]["enum"] = list(rule_names())
+    definitions["RuleUse"]["properties"]["rule"]["anyOf"][0]["enum"] = [*rule_names(), *judgement_rule_names()]
     definitions["RuleUse"]["oneOf"] = [
         {"required": ["rule"]},
         {"required": ["when"]},
