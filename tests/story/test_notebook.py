@@ -55,5 +55,46 @@ def test_every_cell_runs_in_its_order(deployed: Deployed, tmp_path: Path) -> Non
     published = deployed.client("s3").get_object(
         Bucket=deployed.outputs["ArtifactsBucket"], Key="reports/experiments/notebook.html"
     )
-    assert published["ContentType"].startswith("text/html")
     assert "Shallow trees are enough" in published["Body"].read().decode()
+    assert published["ContentType"].startswith("text/html")
+    look_at_it(environment, tmp_path)
+    tear_it_down(deployed, environment)
+
+
+def gridwatch(environment: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, "-m", "gridwatch_cli.main", *arguments]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def look_at_it(environment: dict[str, str], folder: Path) -> None:
+    """The commands for looking, on what the notebook has trained."""
+    board = json.loads(gridwatch(environment, "leaderboard", "notebook", "--where", "eta>0.2", "--json"))
+    assert [row["hyperparameters"]["eta"] for row in board] == [0.5, 0.5]
+    compared = {
+        row[""]: row for row in json.loads(gridwatch(environment, "compare", "notebook/0", "notebook/3", "--json"))
+    }
+    assert {"max_depth", "eta", "validation-error, by step"} <= compared.keys()
+    seen = json.loads(gridwatch(environment, "inspect", "notebook/0", "--json"))
+    assert [len(curve["steps"]) for curve in seen["curves"]] == [12] * 4
+    assert {"spec", "data", "image", "training job", "tensors", "model"} <= {row["what"] for row in seen["lineage"]}
+    model = next(row["address"] for row in seen["lineage"] if row["what"] == "model")
+    made = json.loads(gridwatch(environment, "lineage", model, "--json"))
+    assert [row["trial"] for row in made if row["what"] == "model"] == [seen["trial"]["trial"]]
+    assert "validation-error:" in gridwatch(environment, "logs", "notebook/0")
+    assert "LossNotDecreasing" in gridwatch(environment, "logs", "notebook/0", "--rules")
+    found = gridwatch(environment, "search", "max_depth=10", "--experiment", "notebook", "--csv").splitlines()
+    assert len(found) == 3
+    gridwatch(environment, "report", "notebook/0", "--tensors", "-o", str(folder / "tensors.html"))
+    assert "Feature importance" in (folder / "tensors.html").read_text(encoding="utf-8")
+
+
+def tear_it_down(deployed: Deployed, environment: dict[str, str]) -> None:
+    sagemaker = deployed.client("sagemaker")
+    entity = "gridwatch-notebook"
+    assert "delete experiment gridwatch-notebook" in gridwatch(environment, "teardown", "notebook")
+    assert len(sagemaker.list_trials(ExperimentName=entity)["TrialSummaries"]) == 4
+    gridwatch(environment, "teardown", "notebook", "--yes", "--rate", "20")
+    listed = [each["ExperimentName"] for each in sagemaker.list_experiments()["ExperimentSummaries"]]
+    assert entity not in listed

@@ -41,4 +41,4 @@ def judge(expression: str | None, ranked: Sequence[Mapping[str, Any]], *, comple
     if not isinstance(answer, bool):
         return Verdict(None, f"the expression is {answer!r}, neither true nor false")
     so_far = "" if complete else ", so far: not every trial is over"
-    return Verdict(answer, f"by the results of {len(ranked)} trials{so_far}")
+    return Verdict(answer, f"by the results of {len(ranked)} trial{'s' if len(ranked) > 1 else ''}{so_far}")

@@ -83,7 +83,7 @@ def _totals(found: ExperimentFacts) -> Iterator[tuple[str, str]]:
         spared = [each["saved_cost"] for each in saved if each["saved_cost"] is not None]
         money_too = f" and {sum(spared):.2f} {found.prices.currency}" if spared else ""
         total = duration(sum(each["saved_seconds"] for each in saved))
-        yield "Saved", f"about {total}{money_too} by {len(saved)} stops (estimate)"
+        yield "Saved", f"about {total}{money_too} by {len(saved)} stop{'s' if len(saved) > 1 else ''} (estimate)"
 
 
 def duration(seconds: float) -> str:

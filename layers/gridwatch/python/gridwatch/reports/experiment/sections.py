@@ -191,7 +191,9 @@ def findings(found: ExperimentFacts) -> str:
     ]
     if not rows:
         watched = len(found.tables.evaluations)
-        why = f"{watched} evaluations of rules, none with an issue." if watched else "No rules watched this experiment."
+        why = (
+            f"Evaluations of rules: {watched}, none with an issue." if watched else "No rules watched this experiment."
+        )
         return section("Findings", paragraph(why, "muted"))
     headings = ("rule", "trial", "step", "what was found", "observed / threshold", "done")
     listed = table(headings, rows, frozenset({2, 4}))
