@@ -97,7 +97,7 @@ test: setup layers ## set everything up and run the tests
 test-image: setup .venvs/image-xgboost-3.2-0.stamp ## train as AWS's XGBoost 3.2-0 image does (Python 3.12), tensors to the local S3
 	$(BIN)/python -m pytest -q -rs tests/image
 
-test-interop: setup .venvs/interop.stamp ## what smdebug and TensorBoard read of ours, and we of smdebug's
+test-interop: setup .venvs/interop.stamp .venvs/sagemaker.stamp ## what smdebug and TensorBoard read of ours, we of smdebug's, and the SDK's analytics
 	$(BIN)/python -m pytest -q -rs tests/interop
 
 test-frameworks: setup .venvs/frameworks.stamp ## the hooks for PyTorch and Keras, in trainings of their own
@@ -130,6 +130,7 @@ lock: | $(UV) ## resolve every requirements file (UPGRADE=--upgrade takes newer 
 	for layer in $(LAYERS); do $(COMPILE) $(UPGRADE) layers/$$layer/requirements.in -c requirements/dev.txt -o layers/$$layer/requirements.txt; done
 	$(subst 3.11,3.12,$(COMPILE)) $(UPGRADE) --overrides requirements/image-xgboost-3.2-0.overrides requirements/image-xgboost-3.2-0.in -o requirements/image-xgboost-3.2-0.txt
 	$(COMPILE) $(UPGRADE) --overrides requirements/interop.overrides requirements/interop.in -o requirements/interop.txt
+	$(COMPILE) $(UPGRADE) requirements/sagemaker.in -o requirements/sagemaker.txt
 	$(COMPILE) $(UPGRADE) requirements/frameworks.in -c requirements/dev.txt -o requirements/frameworks.txt
 	$(COMPILE) $(UPGRADE) requirements/oracles.in -o requirements/oracles.txt
 

@@ -116,6 +116,7 @@ PEERS = {
     "image-xgboost-3.2-0": Peer(("3.12",), "sagemaker-containers", _patch_sagemaker_containers),
     # smdebug's hooks import pyinstrument, whose pinned release does not load under later versions.
     "interop": Peer(("3.11", "3.12"), "pyinstrument-cext"),
+    "sagemaker": Peer(("3.11", "3.12", "3.13")),
     "frameworks": Peer(("3.11", "3.12", "3.13"), finish=_install_torch),
     "oracles": Peer(("3.11", "3.12", "3.13")),
 }

@@ -10,6 +10,7 @@ import typer
 import gridwatch
 from gridwatch.failures import GridwatchError
 from gridwatch_cli import experiments, local, queries, rules, snapshots, steering, stopping, submit, tensors
+from gridwatch_cli.analytics import command, shell
 from gridwatch_cli.backtest import backtest
 from gridwatch_cli.calibrate import calibrate
 from gridwatch_cli.context import connect
@@ -71,6 +72,8 @@ app.command("logs")(logs)
 app.command("search")(search)
 app.command("lineage")(lineage)
 app.command("query")(queries.query)
+app.command("sql")(shell.sql)
+app.command("analytics")(command.analytics)
 app.command("report")(report)
 app.command("teardown")(teardown)
 app.command("backtest")(backtest)

@@ -1,17 +1,29 @@
-"""`gridwatch query`: answers out of the snapshots' tables, by SQL."""
+"""`gridwatch query`: answers out of the snapshots' tables, by a view or by SQL."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gridwatch.tables import queries
+from gridwatch.tables import queries, schemas
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import print_rows
+
+if TYPE_CHECKING:
+    from gridwatch_cli.athena import Answer
+
+
+class Engine(StrEnum):
+    """What answers: both read the same files and have the same views."""
+
+    ATHENA = "athena"
+    DUCKDB = "duckdb"
+
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -20,13 +32,47 @@ LEADERBOARD_COLUMNS = ("place", "job_name", "state", "objective_value", "trainin
 
 def query(
     context: typer.Context,
-    sql: Annotated[str, typer.Argument(help="A query in Athena's SQL; tables: experiments, trials, metrics, …")],
+    question: Annotated[
+        str,
+        typer.Argument(
+            metavar="VIEW|SQL",
+            help=f"A view ({', '.join(each.name for each in queries.NAMED_QUERIES)}), or SQL over views and tables.",
+        ),
+    ],
+    *,
+    experiment: Annotated[str | None, typer.Option(help="Of a view: this experiment alone.")] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Athena, or DuckDB on this machine over the same files.")
+    ] = Engine.ATHENA,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
 ) -> None:
-    """Ask the tables of all experiments, in SQL, through Athena."""
-    answer = cloud_of(context).ask(sql)
+    """Ask the tables of all experiments: a view by its name, or SQL."""
+    cloud = cloud_of(context)
+    sql = sql_of(question, experiment)
+    answer = cloud.ask(sql) if engine is Engine.ATHENA else _ask_here(cloud, sql)
     print_rows(answer.columns, answer.rows, as_json=as_json, as_csv=as_csv, empty="no rows")
+
+
+def sql_of(question: str, experiment: str | None) -> str:
+    """The SQL of a view or table by its name; anything else is SQL already. Raises CliError for a name of neither."""
+    view = queries.view(question)
+    if view is None:
+        if experiment is not None:
+            raise CliError("--experiment is for views; in SQL, write WHERE experiment = '…'")
+        if question.isidentifier() and question not in {table.name for table in schemas.TABLES}:
+            known = ", ".join(each.name for each in queries.NAMED_QUERIES)
+            raise CliError(f"there is no view {question!r}: {known}; anything else is taken as SQL")
+        return f"SELECT * FROM {question}" if question.isidentifier() else question  # noqa: S608  a table's name
+    return queries.of_experiment(view, experiment) if experiment else view.sql
+
+
+def _ask_here(cloud: Cloud, sql: str) -> Answer:
+    from gridwatch_cli.analytics.shell import open_tables  # noqa: PLC0415  DuckDB's 65 MB
+
+    tables = open_tables(cloud)
+    tables.refresh()
+    return tables.ask(sql)
 
 
 def read_leaderboard(cloud: Cloud, experiment: str) -> Sequence[Mapping[str, Any]]:

@@ -83,6 +83,13 @@ class Session:
         return self.client("s3")  # type: ignore[no-any-return]
 
     @cached_property
+    def patient_sagemaker(self) -> Any:
+        """For Search, which has no published rate: it slows down by itself when told to, and goes on for minutes."""
+        adaptive = Config(read_timeout=60, retries={"mode": "adaptive", "total_max_attempts": 10})
+        config = (_LOCAL if self._endpoint_url else _CONFIG).merge(adaptive)
+        return self._session.client("sagemaker", endpoint_url=self._endpoint_url, config=config)
+
+    @cached_property
     def sns(self) -> SNSClient:
         return self.client("sns")  # type: ignore[no-any-return]
 

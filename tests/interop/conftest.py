@@ -21,25 +21,27 @@ BUCKET = "tensors"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    reason = why_missing("interop")
     for item in items:
-        if reason and Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.skip(reason=reason))
+        if Path(__file__).parent in item.path.parents:
+            environment = "sagemaker" if item.path.stem == "test_sdk_analytics" else "interop"
+            if reason := why_missing(environment):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @dataclass(frozen=True)
 class Peers:
-    """smdebug and TensorBoard; `environment` holds what they need to reach the S3."""
+    """smdebug and TensorBoard, or the SageMaker SDK; `environment` holds what they need to reach the S3."""
 
     environment: dict[str, str]
+    installed_in: str = "interop"
 
     def ask(self, script: str, *arguments: object) -> Any:
         """Run a script of peers/ and return what it answers."""
-        command = [str(python_of("interop")), "-W", "ignore", str(PEERS / f"{script}.py"), *map(str, arguments)]
+        command = [str(python_of(self.installed_in)), "-W", "ignore", str(PEERS / f"{script}.py"), *map(str, arguments)]
         finished = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=300, check=False
         )
-        assert finished.returncode == 0, finished.stderr[-3000:]
+        assert finished.returncode == 0, finished.stdout[-1000:] + finished.stderr[-3000:]
         answers = [line for line in finished.stdout.splitlines() if line.startswith("ANSWER ")]
         return json.loads(answers[-1].removeprefix("ANSWER ")) if answers else None
 

@@ -99,7 +99,7 @@ def event_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
             "experiment": record.name,
             "trial_id": each.trial.trial_id if each else None,
             "job_name": each.trial.job_name if each else None,
-            "at": event.at,
+            "happened_at": event.at,
             "kind": event.kind,
             "subject": event.subject,
             "details": event.details,

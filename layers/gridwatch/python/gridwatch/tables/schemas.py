@@ -249,7 +249,7 @@ EVENTS = Table(
     "One row per thing that happened: uploads, jobs, verdicts, decisions",
     (
         *_TRIAL,
-        Column("at", _TIME, "When it happened"),
+        Column("happened_at", _TIME, "When it happened"),
         Column(
             "kind",
             _TEXT,
