@@ -1,8 +1,9 @@
 """How GridDefault's parameters were chosen: `python -m benchmarks._judgement_choice` (minutes).
 
 Every combination of round values is replayed on every grid of benchmarks/curves/. A choice on some grids is the
-combination that saves most, on average over them, among those that kill there at most half of what Katib's median
-stop kills. Printed are the choice on all grids, and for each grid the choice on the others with its scores on that one.
+combination that on most of them saves at least what Katib's median stop saves and kills at most what it kills; among
+equals the one with the largest difference between saved and killed, on average over them. Printed are the choice on all
+grids, and for each grid the choice on the others with its scores on that one.
 """
 
 from __future__ import annotations
@@ -50,11 +51,14 @@ def main() -> None:
         parameters = {"top": top, "error": error, "catch_up": catch_up}
         tried[top, error, catch_up] = {name: score("GridDefault", parameters, grid) for name, grid in found.items()}
 
+    def worth(each: tuple[float, ...], names: Sequence[str]) -> tuple[int, float]:
+        scores = tried[each]
+        as_good = sum(scores[name][0] >= katib[name][0] and scores[name][1] <= katib[name][1] + 1e-9 for name in names)
+        saved, killed = mean([scores[name] for name in names])
+        return as_good, saved - killed
+
     def choice(names: Sequence[str]) -> tuple[float, ...]:
-        allowed = mean([katib[name] for name in names])[1] / 2
-        means = {each: mean([scores[name] for name in names]) for each, scores in tried.items()}
-        within = {each: saved for each, (saved, killed) in means.items() if killed <= allowed}
-        return max(within, key=within.__getitem__)
+        return max(tried, key=lambda each: worth(each, names))
 
     print(f"on all grids: top, error, catch_up = {choice(list(found))}")
     for name in found:

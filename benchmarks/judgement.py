@@ -111,6 +111,7 @@ def main() -> None:
             what=f"{ORDERS} replays of one grid of 540 trials and 50 epochs by the slowest rule that fits no curves; "
             f"peer: the bound of {BOUND:g} s; `scores`: saved / top killed / hopeless caught in %",
             more={
+                "seconds": {f"{title}, {name}": round(took, 2) for (title, name), took in times.items()},
                 "extrapolation_seconds": round(extrapolation, 2),
                 "extrapolation_bound": BOUND_OF_EXTRAPOLATION,
                 "grid_default_accuracy_regret_pp": max(value for value in regrets if value is not None),
