@@ -17,8 +17,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud.adapter import athena, gateway, lambdas
+from localcloud.adapter.batch import add_batch
 from localcloud.adapter.faults import FaultyDoor
 from localcloud.assets import AssetError
+from localcloud.batch.service import Batch, RegionalBatch
 from localcloud.deploy import DeployError, deploy
 from localcloud.guard import Guard
 from localcloud.lambda_code import CodeCache
@@ -69,6 +71,7 @@ class RunningCloud:
     def _plug_in(self) -> None:
         gateway.add_sagemaker(self._sagemaker.handle)
         gateway.on_reset(self._sagemaker.forget)
+        add_batch(Batch(lambda account, region: RegionalBatch(self._platform(account, region))))
         gateway.complete_s3_events()
         athena.improve_athena()
         lambdas.deliver_asynchronously()

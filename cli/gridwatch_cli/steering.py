@@ -80,12 +80,16 @@ def _experiment(cloud: Cloud, name: str) -> ExperimentRecord:
 
 
 def _steering(cloud: Cloud) -> Steering:
+    from gridwatch.aws.batch_training import training_service  # noqa: PLC0415  boto3 is slow to import
     from gridwatch.aws.queues import SqsQueue  # noqa: PLC0415  boto3 is slow to import
-    from gridwatch.aws.training_service import SageMakerTraining  # noqa: PLC0415
 
     return Steering(
         store=cloud.store,
-        training=SageMakerTraining(cloud.session.client("sagemaker")),
+        training=training_service(
+            cloud.deployment.batch_job_queue,
+            batch=cloud.session.client("batch"),
+            sagemaker=cloud.session.client("sagemaker"),
+        ),
         start_queue=SqsQueue(cloud.deployment.start_queue, cloud.session.sqs),
         snapshot_queue=SqsQueue(cloud.deployment.snapshot_queue, cloud.session.sqs),
         clock=cloud.clock,

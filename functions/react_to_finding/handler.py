@@ -11,11 +11,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.aws.batch_training import training_service
 from gridwatch.aws.clients import client
 from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
-from gridwatch.aws.training_service import SageMakerTraining
 from gridwatch.clock import SystemClock
 from gridwatch.events.rule_status import rule_statuses
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
@@ -88,7 +88,7 @@ def _reactor(context: LambdaContext) -> Reactor:
     return Reactor(
         store=store,
         # The clients are there before they are needed: the events that say that rules began to look make them.
-        training=SageMakerTraining(client("sagemaker")),
+        training=training_service(settings.batch_job_queue, sagemaker=client("sagemaker")),
         alerts=AlertOutbox(store, SqsQueue(settings.alert_queue_url, client("sqs"))),
         clock=SystemClock(),
         name_prefix=settings.name_prefix,

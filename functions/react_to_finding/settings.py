@@ -11,4 +11,5 @@ class Settings:
     artifacts_bucket: str
     experiments_bucket: str
     alert_queue_url: str
+    batch_job_queue: str  # empty: training jobs are created on SageMaker directly
     name_prefix: str

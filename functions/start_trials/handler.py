@@ -11,11 +11,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.aws.batch_training import training_service
 from gridwatch.aws.clients import single_try_client
 from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
-from gridwatch.aws.training_service import SageMakerTraining
 from gridwatch.clock import SystemClock
 from gridwatch.failures import PermanentError
 from gridwatch.launch.holding import LaunchLimits
@@ -49,7 +49,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     alerts = AlertOutbox(store, SqsQueue(settings.alert_queue_url))
     launcher = Launcher(
         store=store,
-        training=SageMakerTraining(single_try_client("sagemaker")),
+        training=training_service(
+            settings.batch_job_queue,
+            attempts=settings.batch_attempts,
+            batch=single_try_client("batch") if settings.batch_job_queue else None,
+            sagemaker=single_try_client("sagemaker"),
+        ),
         alerts=alerts,
         snapshot_queue=SqsQueue(settings.snapshot_queue_url),
         limits=LaunchLimits(store=store, alerts=alerts, clock=clock, prices=_prices, looked_at=_spent),

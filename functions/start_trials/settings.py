@@ -15,4 +15,6 @@ class Settings:
     experiments_bucket: str
     launch_rate_per_second: float
     launch_burst: int
+    batch_job_queue: str  # empty: training jobs are created on SageMaker directly
+    batch_attempts: int
     name_prefix: str

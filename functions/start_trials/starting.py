@@ -27,7 +27,7 @@ from gridwatch.failures import (
 from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.observation import observed
 from gridwatch.launch.pacing import TokenBucket
-from gridwatch.launch.ports import TrainingService
+from gridwatch.launch.ports import Share, TrainingService
 from gridwatch.launch.request import managed_rules, own_tags, training_request
 from gridwatch.state.records import ExperimentRecord, JobRecord, LogMetric, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
@@ -103,7 +103,8 @@ class Launcher:
         if not self._tracked(request["ExperimentConfig"]):
             del request["ExperimentConfig"]
         try:
-            arn = self._retried(lambda: self.training.create_job(request), paced=True)
+            share = Share(experiment.document.get("team"), trial.priority)
+            arn = self._retried(lambda: self.training.create_job(request, share), paced=True)
         except NameTakenError:
             self._adopt(trial)
             return Outcome.ALREADY_THERE

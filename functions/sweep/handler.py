@@ -10,11 +10,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.aws.batch_training import training_service
 from gridwatch.aws.event_bus import EventBridgeBus
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
-from gridwatch.aws.training_service import SageMakerTraining
 from gridwatch.clock import SystemClock
 from gridwatch.launch.tracking import Tracker
 from gridwatch.launch.watching import Enroller
@@ -60,7 +60,8 @@ def _report(report: SweepReport) -> None:
 
 def _sweeper(context: LambdaContext) -> Sweeper:
     settings, store = _settings(), _store()
-    training, clock = SageMakerTraining(), SystemClock()
+    clock = SystemClock()
+    training = training_service(settings.batch_job_queue)
     start_queue, evaluate_queue = SqsQueue(settings.start_queue_url), SqsQueue(settings.evaluate_queue_url)
     alert_queue = SqsQueue(settings.alert_queue_url)
     alerts = AlertOutbox(store, alert_queue)

@@ -15,4 +15,5 @@ class Settings:
     snapshot_queue_url: str
     alert_queue_url: str
     event_bus_name: str
+    batch_job_queue: str  # empty: training jobs are created on SageMaker directly
     name_prefix: str

@@ -12,11 +12,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.aws.batch_training import training_service
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
-from gridwatch.aws.training_service import SageMakerTraining
 from gridwatch.clock import SystemClock
+from gridwatch.events.batch_job import batch_job_change
 from gridwatch.events.training_job import training_job_change
 from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.tracking import Outcome, Tracker
@@ -59,7 +60,7 @@ def _tracked(record: Mapping[str, Any]) -> bool:
 
 
 def _track(event: Mapping[str, Any]) -> None:
-    news = training_job_change(event)
+    news = training_job_change(event) or batch_job_change(event)
     if news is None:
         logger.info("not news of a training job", event_id=event.get("id"))
         metrics.add_metric("JobNewsUnknown", MetricUnit.Count, 1)
@@ -75,7 +76,8 @@ def _track(event: Mapping[str, Any]) -> None:
 @cache
 def _tracker() -> Tracker:
     settings = read_settings(Settings)
-    store, training, clock = StateTable(settings.state_table), SageMakerTraining(), SystemClock()
+    store, clock = StateTable(settings.state_table), SystemClock()
+    training = training_service(settings.batch_job_queue)
     alerts = AlertOutbox(store, SqsQueue(settings.alert_queue_url))
     return Tracker(
         store=store,

@@ -14,4 +14,5 @@ class Settings:
     evaluate_queue_url: str
     snapshot_queue_url: str
     alert_queue_url: str
+    batch_job_queue: str  # empty: training jobs are created on SageMaker directly
     name_prefix: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC
@@ -9,14 +10,16 @@ from typing import Any
 
 import pytest
 
+from gridwatch.aws.batch_training import BatchTraining
 from gridwatch.aws.training_service import SageMakerTraining
 from gridwatch.clock import SystemClock
 from gridwatch.failures import NameTakenError, NotFoundError, PermanentError
 from gridwatch.launch.observation import is_terminal
-from gridwatch.launch.ports import JobDescription, TrainingService
+from gridwatch.launch.ports import JobDescription, Share, TrainingService
 from tests.contract.localcloud_world import World
 from tests.fakes.training import FakeTraining
 
+SHARE = Share("vision", 5)
 TAGS = [{"Key": "gridwatch:prefix", "Value": "gridwatch"}, {"Key": "gridwatch:trial", "Value": "0123456789"}]
 
 
@@ -45,8 +48,47 @@ class Subject:
         return found
 
 
-@pytest.fixture(params=["fake", "sagemaker"])
+@pytest.fixture(scope="module")
+def job_queue(world: World) -> str:
+    """Created as a stack does: the local cloud has Batch's resources from CloudFormation alone."""
+    template = {
+        "Resources": {
+            "Environment": {
+                "Type": "AWS::Batch::ServiceEnvironment",
+                "Properties": {
+                    "ServiceEnvironmentName": "contract",
+                    "ServiceEnvironmentType": "SAGEMAKER_TRAINING",
+                    "CapacityLimits": [{"MaxCapacity": 8, "CapacityUnit": "NUM_INSTANCES"}],
+                },
+            },
+            "Queue": {
+                "Type": "AWS::Batch::JobQueue",
+                "Properties": {
+                    "JobQueueName": "contract",
+                    "JobQueueType": "SAGEMAKER_TRAINING",
+                    "Priority": 1,
+                    "ServiceEnvironmentOrder": [{"Order": 1, "ServiceEnvironment": {"Ref": "Environment"}}],
+                },
+            },
+        },
+        "Outputs": {"Queue": {"Value": {"Ref": "Queue"}}},
+    }
+    cloudformation = world.client("cloudformation")
+    cloudformation.create_stack(StackName="contract-batch", TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName="contract-batch", WaiterConfig={"Delay": 0, "MaxAttempts": 200}
+    )
+    (stack,) = cloudformation.describe_stacks(StackName="contract-batch")["Stacks"]
+    return str(stack["Outputs"][0]["OutputValue"])
+
+
+@pytest.fixture(params=["fake", "sagemaker", "batch"])
 def subject(request: pytest.FixtureRequest, world: World) -> Subject:
+    """Both launch targets, and the fake that other tests use in their place."""
+    if request.param == "batch":
+        queue = request.getfixturevalue("job_queue")
+        service = BatchTraining(queue, batch=world.client("batch"), sagemaker=world.client("sagemaker"))
+        return Subject(service, world)
     if request.param == "fake":
         return Subject(FakeTraining(SystemClock()), world)
     return Subject(SageMakerTraining(world.client("sagemaker")), world)
@@ -54,17 +96,19 @@ def subject(request: pytest.FixtureRequest, world: World) -> Subject:
 
 def test_a_created_job_is_there_with_its_tags(subject: Subject) -> None:
     wanted = subject.request()
-    arn = subject.service.create_job(wanted)
+    arn = subject.service.create_job(wanted, SHARE)
 
     job = subject.service.describe_job(wanted["TrainingJobName"])
-    assert (job.job_name, job.arn) == (wanted["TrainingJobName"], arn)
+    assert job.job_name == wanted["TrainingJobName"]
     assert job.modified_at.tzinfo is UTC
-    assert subject.service.job_tags(arn) == {tag["Key"]: tag["Value"] for tag in TAGS}
+    given = {tag["Key"]: tag["Value"] for tag in TAGS}
+    for known in (arn, job.arn):  # a queue has an ARN for the place in it
+        assert subject.service.job_tags(known).items() >= given.items()
 
 
 def test_a_finished_job_tells_what_came_of_it(subject: Subject) -> None:
     wanted = subject.request()
-    subject.service.create_job(wanted)
+    subject.service.create_job(wanted, SHARE)
 
     job = subject.finished(wanted["TrainingJobName"])
 
@@ -79,12 +123,12 @@ def test_a_finished_job_tells_what_came_of_it(subject: Subject) -> None:
 
 def test_a_name_is_taken_once_and_for_ever(subject: Subject) -> None:
     wanted = subject.request()
-    subject.service.create_job(wanted)
+    subject.service.create_job(wanted, SHARE)
     with pytest.raises(NameTakenError):
-        subject.service.create_job(wanted)
+        subject.service.create_job(wanted, SHARE)
     subject.finished(wanted["TrainingJobName"])
     with pytest.raises(NameTakenError):
-        subject.service.create_job(wanted)
+        subject.service.create_job(wanted, SHARE)
 
 
 def test_what_is_not_there_is_not_found(subject: Subject) -> None:
@@ -97,7 +141,7 @@ def test_what_is_not_there_is_not_found(subject: Subject) -> None:
 def test_a_job_is_stopped_once(subject: Subject) -> None:
     wanted = subject.request(HyperParameters={"rounds": "1000", "pause": "1"})
     name = wanted["TrainingJobName"]
-    subject.service.create_job(wanted)
+    subject.service.create_job(wanted, SHARE)
     assert subject.service.stop_job(name)
     if isinstance(subject.service, FakeTraining):
         subject.service.finish(name, "Stopped")
@@ -114,7 +158,7 @@ def test_entities_are_there_after_asking_once_or_twice(subject: Subject) -> None
 def test_a_request_that_sagemaker_refuses_is_permanent(world: World) -> None:
     service = SageMakerTraining(world.client("sagemaker"))
     with pytest.raises(PermanentError) as caught:
-        service.create_job(world.request("not_a_name"))
+        service.create_job(world.request("not_a_name"), SHARE)
     assert not isinstance(caught.value, NameTakenError)
     with pytest.raises(PermanentError):
-        service.create_job({"TrainingJobName": 3})
+        service.create_job({"TrainingJobName": 3}, SHARE)

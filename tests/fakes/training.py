@@ -10,7 +10,7 @@ from typing import Any
 from gridwatch.clock import Clock
 from gridwatch.failures import GridwatchError, NameTakenError, NotFoundError, NotYetError
 from gridwatch.launch.observation import is_terminal
-from gridwatch.launch.ports import JobDescription
+from gridwatch.launch.ports import JobDescription, Share
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/"
 TRIAL_ARN = "arn:aws:sagemaker:eu-west-1:123456789012:experiment-trial/"
@@ -28,6 +28,7 @@ class FakeTraining:
         self.clock = clock
         self.quota = quota
         self.requests: list[Mapping[str, Any]] = []
+        self.shares: list[Share] = []
         self.created_at: list[datetime] = []
         self.jobs: dict[str, JobDescription] = {}
         self.tags: dict[str, dict[str, str]] = {}
@@ -40,7 +41,8 @@ class FakeTraining:
         self.stop_failures: list[GridwatchError] = []
         self.described: list[str] = []
 
-    def create_job(self, request: Mapping[str, Any]) -> str:
+    def create_job(self, request: Mapping[str, Any], share: Share) -> str:
+        self.shares.append(share)
         if self.failures and (failure := self.failures.pop(0)) is not None:
             raise failure
         name = request["TrainingJobName"]

@@ -9,7 +9,7 @@ from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.events.training_job import job_description
 from gridwatch.failures import NotFoundError, PermanentError
-from gridwatch.launch.ports import JobDescription
+from gridwatch.launch.ports import JobDescription, Share
 
 # SageMaker says by words alone, under ValidationException, that something is (not) there or is over.
 _NOT_THERE = ("not found", "does not exist", "could not find")
@@ -30,7 +30,8 @@ class SageMakerTraining:
     def __init__(self, sagemaker: Any = None) -> None:
         self._client = sagemaker
 
-    def create_job(self, request: Mapping[str, Any]) -> str:
+    def create_job(self, request: Mapping[str, Any], share: Share) -> str:
+        del share  # SageMaker has no queue
         with translated():
             return str(self._sagemaker.create_training_job(**request)["TrainingJobArn"])
 

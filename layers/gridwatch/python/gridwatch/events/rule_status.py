@@ -50,7 +50,7 @@ def rule_statuses(event: Mapping[str, Any]) -> JobRuleStatuses | None:
         reports = tuple(
             replace(report, finding=findings.get(report.rule_name)) for report in training_job.rule_reports(detail)
         )
-        return JobRuleStatuses(detail["TrainingJobName"], reports, event["source"] != SOURCE) if reports else None
+        return JobRuleStatuses(training_job.known_name(detail), reports, event["source"] != SOURCE) if reports else None
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{event['detail-type']} of an unknown shape: {error!r}") from error
 

@@ -17,6 +17,8 @@ from gridwatch.verdicts.report import RuleReport
 from gridwatch.verdicts.status import RuleStatus
 
 DETAIL_TYPE = "SageMaker Training Job State Change"
+JOB_TAG = "gridwatch:job"  # on training jobs that AWS Batch names: the name by which Gridwatch knows them
+_BATCH_PREFIX = "AWSBatch"
 _RULE_STATUSES = ("DebugRuleEvaluationStatuses", "ProfilerRuleEvaluationStatuses")
 
 
@@ -38,7 +40,7 @@ def job_description(detail: Mapping[str, Any], *, fallback_time: object = None) 
         raise ValueError(f"the state of {name} has no time")
     resources = detail.get("ResourceConfig") or {}
     return JobDescription(
-        job_name=name,
+        job_name=known_name(detail),
         arn=arn,
         status=status,
         secondary_status=detail.get("SecondaryStatus", ""),
@@ -59,6 +61,13 @@ def job_description(detail: Mapping[str, Any], *, fallback_time: object = None) 
         tags=dict(detail.get("Tags") or {}),
         rule_reports=rule_reports(detail),
     )
+
+
+def known_name(detail: Mapping[str, Any]) -> str:
+    """The job's name as Gridwatch knows it: SageMaker's, unless Batch gave that one."""
+    name = str(detail["TrainingJobName"])
+    tags = detail.get("Tags") or {}
+    return str(tags.get(JOB_TAG, name)) if name.startswith(_BATCH_PREFIX) else name
 
 
 def _log_metrics(algorithm: Mapping[str, Any]) -> tuple[LogMetric, ...]:

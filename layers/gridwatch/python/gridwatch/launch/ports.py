@@ -85,6 +85,14 @@ class JobDescription:
     rule_reports: tuple[RuleReport, ...] = ()  # what the rules of SageMaker's own Debugger say
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """For a queue that several share: who asks, and how urgently (-100 to 100, higher waits less)."""
+
+    team: str | None = None
+    priority: int = 0
+
+
 class JobListing(Protocol):
     """SageMaker's own list of what takes instances."""
 
@@ -100,8 +108,11 @@ class JobListing(Protocol):
 class TrainingService(Protocol):
     """SageMaker, as far as Gridwatch trains with it."""
 
-    def create_job(self, request: Mapping[str, Any]) -> str:
-        """CreateTrainingJob; the new job's ARN. NameTakenError when the name was ever used, by whomever."""
+    def create_job(self, request: Mapping[str, Any], share: Share) -> str:
+        """Hand over a CreateTrainingJob request; the new job's ARN, which may be that of its place in a queue.
+
+        NameTakenError when the name was ever used, by whomever.
+        """
         ...
 
     def describe_job(self, job_name: str) -> JobDescription:
