@@ -49,6 +49,10 @@ class DeploymentSettings:
     launch_rate_per_second: float = 1.0
     launch_burst: int = 1
     processing_instances: int = 0
+    launch_target: str = "direct"
+    batch_max_instances: int = 4
+    batch_team_weights: tuple[str, ...] = ()
+    batch_attempts: int = 3
     log_retention_days: int = 90
     tensor_retention_days: int = 90
     query_scan_limit_gb: int = 10
@@ -114,6 +118,12 @@ class DeploymentSettings:
         return {channel: arn for channel, arn in secrets.items() if arn}
 
     @property
+    def team_weights(self) -> Mapping[str, int]:
+        """What teams get of the queue, by their names."""
+        pairs = (each.rpartition("=") for each in self.batch_team_weights)
+        return {team.strip(): int(weight) for team, _, weight in pairs}
+
+    @property
     def keeps_data(self) -> bool:
         """True when buckets and tables outlive the stack."""
         return self.removal_policy == "retain"
@@ -167,6 +177,13 @@ def _problems(settings: DeploymentSettings) -> list[str]:
         "query_scan_limit_gb": (settings.query_scan_limit_gb >= 1, "at least 1"),
         "custom_rule_seconds": (1 <= settings.custom_rule_seconds <= 120, "from 1 to 120"),
         "custom_rule_interval_seconds": (settings.custom_rule_interval_seconds >= 1, "at least 1"),
+        "launch_target": (settings.launch_target in ("direct", "batch"), "direct or batch"),
+        "batch_max_instances": (settings.batch_max_instances >= 1, "at least 1"),
+        "batch_attempts": (1 <= settings.batch_attempts <= 10, "1 to 10, as AWS Batch takes them"),
+        "batch_team_weights": (
+            all(re.fullmatch(r"[^=]*[A-Za-z0-9][^=]*=([1-9][0-9]{0,2})", each) for each in settings.batch_team_weights),
+            "such as vision=2,nlp=1: whole numbers from 1 to 999, more is more",
+        ),
         "role_path": (re.fullmatch(r"/([\x21-\x7e]+/)?", settings.role_path), "a path such as /platform/, or /"),
         "subnet_ids": (_are_ids("subnet", settings.subnet_ids), "ids such as subnet-0a1b2c3d, with commas"),
         "security_group_ids": (_are_ids("sg", settings.security_group_ids), "ids such as sg-0a1b2c3d, with commas"),

@@ -15,6 +15,7 @@ from infra.constructs.dashboard import Dashboard
 from infra.constructs.encryption import encryption_key
 from infra.constructs.function import FunctionFactory
 from infra.constructs.functions import Functions
+from infra.constructs.launch_queue import LaunchQueue
 from infra.constructs.layers import Layers
 from infra.constructs.placement import place
 from infra.constructs.queues import Queues
@@ -61,10 +62,13 @@ class GridwatchStack(cdk.Stack):
             failed_invocations=queues.failed_invocations,
             key=key,
         )
+        through_batch = settings.launch_target == "batch"
+        launch_queue_arn = LaunchQueue(self, "LaunchQueue", settings=settings).arn if through_batch else None
         functions = Functions(
             self,
             "Functions",
             settings=settings,
+            launch_queue_arn=launch_queue_arn,
             storage=storage,
             state=state,
             queues=queues,
@@ -74,7 +78,16 @@ class GridwatchStack(cdk.Stack):
             bus=bus,
             factory=factory,
         )
-        Routing(self, "Routing", settings=settings, storage=storage, queues=queues, functions=functions, bus=bus)
+        Routing(
+            self,
+            "Routing",
+            settings=settings,
+            storage=storage,
+            queues=queues,
+            functions=functions,
+            bus=bus,
+            launch_queue_arn=launch_queue_arn,
+        )
         Alarms(self, "Alarms", settings=settings, queues=queues, functions=factory.made, key=key)
         Dashboard(self, "Dashboard", settings=settings, queues=queues.by_name)
         place(self, settings)
@@ -92,6 +105,7 @@ class GridwatchStack(cdk.Stack):
                 "EvaluateQueue": queues["evaluate"].queue_url,
                 "SnapshotQueue": queues["snapshot"].queue_url,
                 "XgboostSource": training.source.s3_object_url,
+                "LaunchTarget": launch_queue_arn or "direct",
             }
         )
 

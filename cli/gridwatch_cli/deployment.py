@@ -32,6 +32,12 @@ class Deployment:
     snapshot_queue: str
     job_role: str
     xgboost_source: str
+    launch_target: str  # "direct", or the ARN of the AWS Batch queue through which jobs go
+
+    @property
+    def batch_job_queue(self) -> str:
+        """Empty where training jobs are created on SageMaker directly."""
+        return "" if self.launch_target == "direct" else self.launch_target
 
     @classmethod
     def find(cls, cloudformation: DescribesStacks, stack: str) -> Deployment:

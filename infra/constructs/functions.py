@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
@@ -29,6 +29,8 @@ _REACTING = (
     "sagemaker:StopTrainingJob",
 )
 
+BATCH_RATE = 20.0  # SubmitServiceJob a second; AWS publishes none, and allows 50 SubmitJob
+
 
 class Functions(Construct):
     """All functions, each wired to the queue that it reads; `launch_grid` and `sweep` are invoked by EventBridge."""
@@ -47,8 +49,10 @@ class Functions(Construct):
         chat: sns.ITopic | None,
         bus: events.IEventBus,
         factory: FunctionFactory,
+        launch_queue_arn: str | None,
     ) -> None:
         super().__init__(scope, name)
+        self._launch_queue_arn = launch_queue_arn
         self._prefix = settings.name_prefix
         self._rate, self._burst = settings.launch_rate_per_second, settings.launch_burst
         self._processing_instances = settings.processing_instances
@@ -136,23 +140,26 @@ class Functions(Construct):
                 "snapshot_queue_url": self._queues["snapshot"].queue_url,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "experiments_bucket": self._storage.experiments.bucket_name,
-                "launch_rate_per_second": f"{self._rate:g}",
+                "launch_rate_per_second": f"{self._launch_rate():g}",
                 "launch_burst": str(self._burst),
                 "name_prefix": self._prefix,
+                "batch_job_queue": self._launch_queue_arn or "",
+                "batch_attempts": str(self._settings.batch_attempts),
             },
             statements=[
-                may.training_jobs(
+                self._training_jobs(
                     [
                         "sagemaker:AddTags",  # creating a job with tags needs it
                         "sagemaker:CreateTrainingJob",
                         "sagemaker:DescribeTrainingJob",
                         "sagemaker:ListTags",  # whose job it is that has a name already
-                    ],
-                    self._prefix,
+                    ]
                 ),
                 may.experiments(self._prefix),
                 may.pass_to_sagemaker(self._training.role.role_arn, *self._training.other_roles),
                 may.read_objects(self._storage.experiments, "settings/"),  # the deployment's prices, for budgets
+                *self._queued_jobs(),
+                *([may.submit_to(self._launch_queue_arn)] if self._launch_queue_arn else []),
                 may.use_state(self._state.table),
                 may.send(*(self._queues[name] for name in ("start", "snapshot", "alerts"))),
             ],
@@ -172,11 +179,13 @@ class Functions(Construct):
                 "snapshot_queue_url": self._queues["snapshot"].queue_url,
                 "alert_queue_url": self._queues["alerts"].queue_url,
                 "name_prefix": self._prefix,
+                "batch_job_queue": self._launch_queue_arn or "",
             },
             statements=[
-                may.training_jobs(["sagemaker:DescribeTrainingJob"], self._prefix),
+                self._training_jobs(["sagemaker:DescribeTrainingJob"]),
                 may.watched_jobs(["sagemaker:DescribeTrainingJob"]),
                 may.read_objects(self._storage.experiments, "rule-sets/"),
+                *self._queued_jobs(),
                 may.use_state(self._state.table),
                 may.send(*(self._queues[name] for name in ("start", "evaluate", "snapshot", "alerts"))),
             ],
@@ -220,12 +229,15 @@ class Functions(Construct):
                 "experiments_bucket": self._storage.experiments.bucket_name,
                 "alert_queue_url": self._queues["alerts"].queue_url,
                 "name_prefix": self._prefix,
+                "batch_job_queue": self._launch_queue_arn or "",
             },
             statements=[
-                may.training_jobs(_REACTING, self._prefix),
+                self._training_jobs(_REACTING),
                 may.watched_jobs(_REACTING),
                 may.tag_trials(self._prefix),  # where people look for the trial as well
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
+                *self._queued_jobs(),
+                *([may.end_service_jobs(self._prefix)] if self._launch_queue_arn else []),
                 may.use_state(self._state.table),
                 may.send(self._queues["alerts"]),
             ],
@@ -320,6 +332,16 @@ class Functions(Construct):
             for statement in (may.read_objects(bucket, ""), may.list_objects(bucket))
         ]
 
+    def _launch_rate(self) -> float:
+        """Batch paces its calls of SageMaker itself, and takes jobs much faster than that."""
+        return max(self._rate, BATCH_RATE) if self._launch_queue_arn else self._rate
+
+    def _training_jobs(self, actions: Sequence[str]) -> iam.PolicyStatement:
+        return may.training_jobs(actions, self._prefix, by_batch=self._launch_queue_arn is not None)
+
+    def _queued_jobs(self) -> list[iam.PolicyStatement]:
+        return may.look_into_queue() if self._launch_queue_arn else []
+
     def _sweep(self) -> lambda_.Function:
         return self._factory.create(
             "sweep",
@@ -334,12 +356,14 @@ class Functions(Construct):
                 "alert_queue_url": self._queues["alerts"].queue_url,
                 "event_bus_name": self._bus.event_bus_name,
                 "name_prefix": self._prefix,
+                "batch_job_queue": self._launch_queue_arn or "",
             },
             statements=[
-                may.training_jobs(["sagemaker:DescribeTrainingJob"], self._prefix),
+                self._training_jobs(["sagemaker:DescribeTrainingJob"]),
                 may.watched_jobs(["sagemaker:DescribeTrainingJob", "sagemaker:ListTags"]),
                 may.read_objects(self._storage.experiments, "rule-sets/"),
                 may.allow(["sagemaker:ListTrainingJobs", "sagemaker:Search"], ["*"]),  # they know no resources
+                *self._queued_jobs(),
                 may.use_state(self._state.table),
                 may.send(*(self._queues[name] for name in ("start", "evaluate", "snapshot", "alerts"))),
                 may.put_own_events(self._bus.event_bus_arn),

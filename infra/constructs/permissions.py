@@ -73,9 +73,35 @@ def put_own_events(bus_arn: str) -> iam.PolicyStatement:
     return allow(["events:PutEvents"], [bus_arn], conditions={"StringEquals": {"events:source": "gridwatch"}})
 
 
-def training_jobs(actions: Sequence[str], name_prefix: str) -> iam.PolicyStatement:
-    """Actions on the training jobs whose names carry the deployment's prefix."""
-    return allow(actions, [sagemaker_arn("training-job", f"{name_prefix}-*")])
+def training_jobs(actions: Sequence[str], name_prefix: str, *, by_batch: bool) -> iam.PolicyStatement:
+    """Actions on the training jobs whose names carry the deployment's prefix; Batch puts a word of its own before it.
+
+    SageMaker writes names in ARNs in small letters in places, so both spellings are meant.
+    """
+    names = [f"{name_prefix}-*", *([f"AWSBatch{name_prefix}-*", f"awsbatch{name_prefix}-*"] if by_batch else [])]
+    return allow(actions, [sagemaker_arn("training-job", name) for name in names])
+
+
+def look_into_queue() -> list[iam.PolicyStatement]:
+    """Reading service jobs, which have no names before they are submitted; listing knows no resources."""
+    return [
+        allow(["batch:DescribeServiceJob", "batch:ListTagsForResource"], [_service_jobs()]),
+        allow(["batch:ListServiceJobs"], ["*"]),
+    ]
+
+
+def submit_to(queue_arn: str) -> iam.PolicyStatement:
+    return allow(["batch:SubmitServiceJob", "batch:TagResource"], [queue_arn, _service_jobs()])
+
+
+def end_service_jobs(name_prefix: str) -> iam.PolicyStatement:
+    """Of this deployment alone, by the tag that they are submitted with."""
+    ours = {"StringEquals": {"aws:ResourceTag/gridwatch:prefix": name_prefix}}
+    return allow(["batch:TerminateServiceJob"], [_service_jobs()], conditions=ours)
+
+
+def _service_jobs() -> str:
+    return f"arn:{cdk.Aws.PARTITION}:batch:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:service-job/*"
 
 
 def watched_jobs(actions: Sequence[str]) -> iam.PolicyStatement:

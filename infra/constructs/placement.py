@@ -44,7 +44,8 @@ def _into_the_network(scope: Construct, settings: DeploymentSettings) -> None:
 
 def _endpoints(scope: Construct, settings: DeploymentSettings) -> None:
     """The ways to AWS that a network without a way out needs; `vpc_endpoints_in` is the network."""
-    for service in INTERFACES:
+    through_batch = ("batch",) if settings.launch_target == "batch" else ()
+    for service in (*INTERFACES, *through_batch):
         ec2.CfnVPCEndpoint(
             scope,
             f"Endpoint{service.replace('.', '').capitalize()}",

@@ -37,14 +37,18 @@ class Routing(Construct):
         queues: Queues,
         functions: Functions,
         bus: events.IEventBus,
+        launch_queue_arn: str | None,
     ) -> None:
         super().__init__(scope, name)
+        self._launch_queue_arn = launch_queue_arn
         self._prefix = settings.name_prefix
         self._queues = queues
         self._bus = bus
         self._specs(storage, functions.launch_grid)
         self._tensors(storage)
         self._training_jobs()
+        if launch_queue_arn:
+            self._ends_in_queue(launch_queue_arn)
         self._rule_statuses()
         self._schedules(functions.sweep)
 
@@ -79,6 +83,15 @@ class Routing(Construct):
             self._queue("track")
         )
 
+    def _ends_in_queue(self, launch_queue_arn: str) -> None:
+        """What was taken out of the queue never had a training job, and what failed to the last had several."""
+        pattern = events.EventPattern(
+            source=["aws.batch"],
+            detail_type=["Batch Service Job State Change"],
+            detail={"jobQueue": [launch_queue_arn], "status": ["SUCCEEDED", "FAILED"]},
+        )
+        self._rule("ServiceJobEnded", "AWS Batch is through with a job", pattern).add_target(self._queue("track"))
+
     def _rule_statuses(self) -> None:
         """Both engines' findings go one way: SageMaker's event that carries rule statuses, and our own."""
         managed = events.EventPattern(
@@ -111,7 +124,8 @@ class Routing(Construct):
         self._schedule("SnapshotSchedule", "Refresh the tables of what runs", 15).add_target(self._queue("snapshot"))
 
     def _own_jobs(self) -> list[Mapping[str, str]]:
-        return [{"prefix": f"{self._prefix}-"}]
+        names = [f"{self._prefix}-", *([f"AWSBatch{self._prefix}-"] if self._launch_queue_arn else [])]
+        return [{"prefix": name} for name in names]
 
     def _rule(self, name: str, description: str, pattern: events.EventPattern) -> events.Rule:
         return events.Rule(self, name, event_bus=self._bus, description=description, event_pattern=pattern)

@@ -65,9 +65,7 @@ class FaultyCloud:
 
     def launch(self, name: str, jobs: int, rules: list[dict[str, Any]]) -> list[str]:
         """A grid through the whole stack; the names of its jobs by their place in the grid, when all of them train."""
-        for channel in ("train", "validation"):
-            self.deployed.put(f"data/{channel}.csv", "1,2\n0,1\n")
-        self.deployed.put(f"experiments/{name}.json", json.dumps(grid_spec(name, jobs, rules)))
+        self.submit(name, jobs, rules)
 
         def training() -> list[str] | None:
             trials = self.store.list_trials(name)
@@ -76,8 +74,17 @@ class FaultyCloud:
 
         names = self.deployed.wait(training, f"{jobs} jobs train", 120)
         for job_name in names:
-            self._put(job_name, *collections_file({"metrics": [METRIC]}))
+            self.begin(job_name)
         return names
+
+    def submit(self, name: str, jobs: int, rules: Sequence[Mapping[str, Any]] = ()) -> None:
+        for channel in ("train", "validation"):
+            self.deployed.put(f"data/{channel}.csv", "1,2\n0,1\n")
+        self.deployed.put(f"experiments/{name}.json", json.dumps(grid_spec(name, jobs, rules)))
+
+    def begin(self, job_name: str) -> None:
+        """What a hook writes before the first step."""
+        self._put(job_name, *collections_file({"metrics": [METRIC]}))
 
     def write(self, job_name: str, step: int, value: float) -> None:
         """One step's tensors, as the hook writes them."""

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from gridwatch.state.records import TrialState
-from tests.chaos.faulty import FaultyCloud, faulty_cloud, grid_spec
+from tests.chaos.faulty import FaultyCloud, faulty_cloud
 
 QUOTA = 3
 Faults = Mapping[str, Any]
@@ -92,8 +92,8 @@ def tell_story(cloud: FaultyCloud, grids: Mapping[str, int], faults: Faults, *, 
 
     with cloud.faults(faults):
         for name, jobs in grids.items():
-            submit(cloud, name, jobs)
-            submit(cloud, name, jobs)  # the same spec once more, as another version
+            cloud.submit(name, jobs)
+            cloud.submit(name, jobs)  # the same spec once more, as another version
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and not over():
             pass
@@ -118,12 +118,6 @@ def count_jobs(cloud: FaultyCloud, name: str, jobs: int, injected: Mapping[str, 
     assert sorted(job["TrainingJobName"] for job in trained) == sorted(trial.job_name for trial in trials)
     assert sorted(int(json.loads(job["HyperParameters"]["seed"])) for job in trained) == list(range(jobs))
     assert all(job["FailureReason"].startswith("CapacityError") for job in found if job not in trained)
-
-
-def submit(cloud: FaultyCloud, name: str, jobs: int) -> None:
-    for channel in ("train", "validation"):
-        cloud.deployed.put(f"data/{channel}.csv", "1,2\n0,1\n")
-    cloud.deployed.put(f"experiments/{name}.json", json.dumps(grid_spec(name, jobs)))
 
 
 def is_over(cloud: FaultyCloud, name: str, jobs: int) -> bool:

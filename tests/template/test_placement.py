@@ -21,7 +21,8 @@ NETWORK = {
 }
 # Services of which the functions' roles hold actions, by the endpoint that leads there; None: not called by our code.
 ENDPOINTS = {
-    "dynamodb": "dynamodb", "ec2": None, "events": "events", "iam": None, "kms": "kms", "lambda": "lambda",
+    "batch": "batch", "dynamodb": "dynamodb", "ec2": None, "events": "events", "iam": None, "kms": "kms",
+    "lambda": "lambda",
     "logs": "logs", "s3": "s3", "sagemaker": "sagemaker.api", "secretsmanager": "secretsmanager",
     "servicequotas": "servicequotas", "sns": "sns", "sqs": "sqs", "xray": "xray",
 }  # fmt: skip
@@ -41,7 +42,7 @@ def test_by_default_there_is_neither(synthesized: Synthesized) -> None:
 
 @pytest.fixture(scope="module")
 def network(synthesize: Synthesize) -> Synthesized:
-    return synthesize(**OPTIONAL_PARTS, create_kms_key=True, **NETWORK)
+    return synthesize(**OPTIONAL_PARTS, create_kms_key=True, launch_target="batch", **NETWORK)
 
 
 def test_every_function_runs_in_the_network(network: Synthesized) -> None:

@@ -12,7 +12,7 @@ from gridwatch_cli.errors import CliError
 OUTPUTS = {
     "ExperimentsBucket": "e", "ArtifactsBucket": "a", "StateTable": "s", "AlertTopic": "arn:t", "Database": "d",
     "WorkGroup": "w", "NamePrefix": "gridwatch", "SnapshotQueue": "q", "JobRole": "r",
-    "XgboostSource": "x", "StartQueue": "s", "EvaluateQueue": "not asked for",
+    "XgboostSource": "x", "LaunchTarget": "direct", "StartQueue": "s", "EvaluateQueue": "not asked for",
 }  # fmt: skip
 
 
