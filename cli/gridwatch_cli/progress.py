@@ -81,7 +81,7 @@ def progress(
     return {
         "trials": len(trials) + unrecorded,
         "finished": finished,
-        "states": dict(Counter(trial.state.value for trial in trials).most_common()),
+        "states": dict(Counter(trial.shown_state for trial in trials).most_common()),
         "pace": pace,
         "eta": now + timedelta(hours=left / pace) if pace and left else None,
         "latest": now + longest * -(-left // record.parallel_jobs) if left and longest and not pace else None,

@@ -29,7 +29,7 @@ from gridwatch.launch.observation import observed
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import Share, TrainingService
 from gridwatch.launch.request import managed_rules, own_tags, training_request
-from gridwatch.state.records import ExperimentRecord, JobRecord, LogMetric, TrialRecord, TrialState
+from gridwatch.state.records import QUEUED, ExperimentRecord, JobRecord, LogMetric, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 
 T = TypeVar("T")
@@ -108,7 +108,8 @@ class Launcher:
         except NameTakenError:
             self._adopt(trial)
             return Outcome.ALREADY_THERE
-        self._settle(trial, TrialState.RUNNING, job_arn=arn)
+        queued = replace(trial, secondary_status=QUEUED) if ":service-job/" in arn else trial
+        self._settle(queued, TrialState.RUNNING, job_arn=arn)
         return Outcome.STARTED
 
     def _tracked(self, config: dict[str, str]) -> bool:

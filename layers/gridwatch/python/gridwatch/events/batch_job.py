@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gridwatch.launch.ports import JobDescription
+from gridwatch.state.records import QUEUED
 
 DETAIL_TYPE = "Batch Service Job State Change"
-QUEUED = "Queued"  # the secondary status of a job that waits in Batch's queue; SageMaker knows none of that name
 _OVER = {"SUCCEEDED": "Completed", "FAILED": "Failed"}
 
 

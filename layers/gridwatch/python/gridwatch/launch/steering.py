@@ -47,6 +47,8 @@ class Steering:
         cancelled = sum(self._cancel(trial) for trial in meant if trial.state is TrialState.WAITING)
         bucket = TokenBucket(self.clock, STOP_RATE)
         stopped = 0
+        # What a queue of AWS Batch still has comes before what trains, for the same reason.
+        meant.sort(key=lambda trial: trial.is_training)
         left = [trial.trial_id for trial in meant if not trial.state.is_finished]
         deadline = self.clock.now().timestamp() + _CLAIM_SECONDS
         while left:

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+QUEUED = "Queued"  # the secondary status of a job that waits in a queue of AWS Batch; SageMaker has none of that name
+
 
 class TrialState(StrEnum):
     """Where a trial stands. Only `retry` makes a finished trial wait again, as a new attempt."""
@@ -119,6 +121,17 @@ class TrialRecord:
     model_uri: str | None = None
     reason: str | None = None  # why it failed, was refused or cancelled
     waits_until: datetime | None = None  # it is not handed to SageMaker before
+
+    @property
+    def shown_state(self) -> str:
+        """The state as people see it."""
+        return "queued" if self.state is TrialState.RUNNING and self.secondary_status == QUEUED else self.state.value
+
+    @property
+    def is_training(self) -> bool:
+        """Whether SageMaker has told of its job; one in a queue of AWS Batch has no job yet, or none any more."""
+        return self.status is not None and self.secondary_status != QUEUED
+
     settings: Mapping[str, Any] = field(default_factory=dict)  # fields of the spec that differ between its trials
     repeat: int = 0  # of the same point
     former_seconds: float = 0.0  # that the jobs of its former attempts are billed
