@@ -24,6 +24,7 @@ DEPLOYMENT = Deployment(
     snapshot_queue="q",
     job_role="r",
     xgboost_source="x",
+    launch_target="direct",
 )
 COLUMNS = [("job", "varchar"), ("step", "bigint"), ("value", "double"), ("complete", "boolean"), ("at", "timestamp")]
 
