@@ -83,6 +83,8 @@ class Account:
             "SNAPSHOT_QUEUE_URL": self.queues["snapshot"],
             "JOB_ROLE_ARN": "arn:aws:iam::123456789012:role/gridwatch-training",
             "NAME_PREFIX": "gridwatch",
+            "BATCH_JOB_QUEUE": "",
+            "BATCH_ATTEMPTS": "3",
             "CUSTOM_RULE_SOURCES": "",
             "ALLOWED_IN_SPECS": "",
             "XGBOOST_SOURCE_URI": "s3://assets/0123456789abcdef.tar.gz",
