@@ -14,6 +14,7 @@ import pytest
 from gridwatch.events.messages import DeliverAlert, EvaluateJob, SnapshotExperiment, StartTrials
 from gridwatch.failures import NotYetError, PermanentError, ThrottledError, TransientError
 from gridwatch.launch.observation import REMOVED
+from gridwatch.launch.ports import Share
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import TrialRecord, TrialState
 from gridwatch.state.store import TrialPlace
@@ -432,10 +433,10 @@ def test_two_launchers_at_once_create_every_job_once() -> None:
     world.submit(example())
     original = world.training.create_job
 
-    def interrupted(request: Mapping[str, Any]) -> str:
+    def interrupted(request: Mapping[str, Any], share: Share) -> str:
         world.training.create_job = original  # type: ignore[method-assign]
         world.start()  # a second launcher runs while the first is about to create its job
-        return original(request)
+        return original(request, share)
 
     world.training.create_job = interrupted  # type: ignore[method-assign]
     world.start()
