@@ -17,12 +17,12 @@ from gridwatch_cli.errors import CliError
 # Of one name, the values of which mode are judged.
 _MODES = ("EVAL", "GLOBAL", "PREDICT", "TRAIN")
 
-_TRIALS = """\
+TRIALS_OF = """\
 SELECT trial_id, grid_index, state, objective_metric, objective_direction, training_seconds, instance_type,
   instance_count
 FROM trials WHERE experiment = {}
 ORDER BY grid_index"""
-_POINTS = "SELECT trial_id, name, mode, step, value FROM metrics WHERE experiment = {} ORDER BY trial_id, name, step"
+POINTS_OF = "SELECT trial_id, name, mode, step, value FROM metrics WHERE experiment = {} ORDER BY trial_id, name, step"
 
 
 def from_file(path: Path, metric: str | None, direction: str | None, price: float | None) -> Grid:
@@ -42,10 +42,10 @@ def from_tables(cloud: Cloud, experiment: str, metric: str | None, direction: st
     Raises CliError when there is no snapshot, GridError when its curves are none that rules can be replayed on.
     """
     name = text_literal(experiment)
-    trials = cloud.ask(_TRIALS.format(name)).rows
+    trials = cloud.ask(TRIALS_OF.format(name)).rows
     if not trials:
         raise CliError(f"no snapshot of an experiment {experiment!r} is there yet (`gridwatch experiments` lists them)")
-    return grid_of(experiment, trials, cloud.ask(_POINTS.format(name)).rows, metric, direction)
+    return grid_of(experiment, trials, cloud.ask(POINTS_OF.format(name)).rows, metric, direction)
 
 
 def grid_of(

@@ -6,7 +6,11 @@ import json
 import random
 from typing import Any
 
+from gridwatch.judgement.catalogue import create_judgement_rule
+from gridwatch.judgement.replay import AcrossTrials, replay
+from gridwatch.judgement.scores import Scorer
 from gridwatch.tables.queries import leaderboard_of
+from gridwatch_cli.grid_sources import POINTS_OF, TRIALS_OF, grid_of
 from tests.story.deployed import Deployed
 
 
@@ -53,6 +57,28 @@ def test_a_spec_of_ones_own_and_a_grid_that_grows(deployed: Deployed) -> None:
         for job in jobs
     }
     assert {row["job_name"]: float(row["objective_value"] or "nan") for row in rows} == final
+    _its_curves_can_be_replayed(deployed)
     evaluations = deployed.query("SELECT DISTINCT rule, status FROM rule_evaluations WHERE experiment = 'prices'")
     assert {row["rule"] for row in evaluations} == {"LossNotDecreasing"}
     assert {row["status"] for row in evaluations} <= {"NoIssuesFound", "IssuesFound"}
+
+
+def _its_curves_can_be_replayed(deployed: Deployed) -> None:
+    """`gridwatch backtest` and `calibrate` read an experiment by these queries."""
+    trials = [
+        {
+            **row,
+            "training_seconds": float(row["training_seconds"] or "nan"),
+            "instance_count": int(row["instance_count"] or 0),
+        }
+        for row in deployed.query(TRIALS_OF.format("'prices'"))
+    ]
+    points = [
+        {**row, "step": int(row["step"] or -1), "value": float(row["value"] or "nan")}
+        for row in deployed.query(POINTS_OF.format("'prices'"))
+    ]
+    grid = grid_of("prices", trials, points, None, None)
+    assert (grid.metric, grid.maximize, len(grid.trials), grid.incomplete) == ("validation-rmse", False, 3, 0)
+    judges = [AcrossTrials(create_judgement_rule("MedianStopping", {}))]
+    assert 0 <= Scorer(grid).scores(replay(grid, judges, seed=0, workers=2)).saved < 1
+    assert all(trial.price_per_hour and trial.seconds > 0 for trial in grid.trials)
