@@ -179,3 +179,16 @@ def test_means_have_students_interval() -> None:
 
 def test_the_pareto_front_is_what_nothing_else_beats() -> None:
     assert pareto([(0.7, 0.0), (0.6, 0.0), (0.8, 0.3), (0.8, 0.2), (0.9, 0.9)]) == [0, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("series", "judged", "maximize"),
+    [
+        ({"train_rmse": [1], "val_rmse": [1], "accuracy": [1]}, "val_rmse", False),
+        ({"train_loss": [1], "accuracy": [1]}, "accuracy", True),
+        ({"loss": [1], "validation_loss": [1], "val_f1": [1]}, "validation_loss", False),
+    ],
+)
+def test_what_is_judged_is_told_from_the_names(series: dict[str, list[int]], judged: str, maximize: bool) -> None:
+    grid = parse_grid(json.dumps([{**series, "seconds": None}]).encode(), "file")
+    assert (grid.metric, grid.maximize, grid.seconds) == (judged, maximize, 1.0)

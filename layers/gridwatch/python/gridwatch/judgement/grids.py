@@ -86,7 +86,7 @@ def parse_grid(content: bytes, name: str, *, metric: str | None = None, directio
     chosen = metric or _choose(document, name)
     if direction not in (None, "min", "max"):
         raise GridError(f"direction {direction!r}: allowed are min and max")
-    maximize = is_score(chosen.replace("_", "-")) if direction is None else direction == "max"
+    maximize = _is_score(chosen) if direction is None else direction == "max"
     accuracy = next((key for key in _ACCURACIES if any(isinstance(entry.get(key), list) for entry in document)), None)
     trials, incomplete = [], 0
     for place, entry in enumerate(document):
@@ -116,8 +116,9 @@ def _choose(document: Sequence[Mapping[str, Any]], name: str) -> str:
         if preferred in names:
             return preferred
     judged = [key for key in names if not key.startswith("train") and key not in ("config", "steps", "rounds")]
-    if len(judged) == 1:
-        return judged[0]
+    for among in ([key for key in judged if not _is_score(key)], judged):
+        if len(among) == 1:
+            return among[0]
     there = ", ".join(names) or "none"
     raise GridError(f"{name}: which series is to be judged? Name it as the metric; there are {there}")
 
@@ -129,7 +130,8 @@ def _trained(
     values = series.get(metric)
     if not values:
         return None
-    seconds = entry.get("seconds", len(values))
+    seconds = entry.get("seconds")
+    seconds = len(values) if seconds is None else seconds
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
         raise GridError(f"{where}: seconds = {seconds!r}; a number of at least 0 is wanted")
     sign = -1.0 if maximize else 1.0
@@ -149,6 +151,10 @@ def _numbers(values: Sequence[Any], where: str) -> list[float]:
         else:
             raise GridError(f"{where}[{place}] = {value!r}; numbers and null are wanted")
     return numbers
+
+
+def _is_score(key: str) -> bool:
+    return is_score(key.replace("_", "-"))
 
 
 def _kind(value: object) -> str:
