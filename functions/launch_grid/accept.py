@@ -195,7 +195,7 @@ def _removed(plan: Plan, before: Mapping[str, TrialRecord], now: datetime) -> It
     """Trials that wait for a point that is gone."""
     current = set(plan.trial_ids)
     for trial in before.values():
-        if trial.trial_id not in current and trial.state is TrialState.WAITING:
+        if (trial.parent or trial.trial_id) not in current and trial.state is TrialState.WAITING:
             yield trial, replace(trial, state=TrialState.CANCELLED, reason=REMOVED, updated_at=now)
 
 

@@ -143,7 +143,7 @@ class Round:
         current = frozenset(experiment.trial_ids)
         now = self.launcher.clock.now()
         for trial in waiting:
-            if trial.trial_id not in current:
+            if (trial.parent or trial.trial_id) not in current:
                 outcomes["cancelled"] += self._cancel(trial)
             elif trial.waits_until is None or trial.waits_until <= now:
                 yield trial

@@ -11,11 +11,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.batch_training import training_service
+from gridwatch.aws.checkpoints import S3Checkpoints
 from gridwatch.aws.event_bus import EventBridgeBus
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
 from gridwatch.clock import SystemClock
+from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
 from gridwatch.launch.watching import Enroller
 from gridwatch.settings import read_settings
@@ -73,6 +75,7 @@ def _sweeper(context: LambdaContext) -> Sweeper:
         snapshot_queue=SqsQueue(settings.snapshot_queue_url),
         alerts=alerts,
         clock=clock,
+        repairer=Repairer(store=store, shelf=S3Checkpoints(settings.artifacts_bucket), alerts=alerts, clock=clock),
         enroller=Enroller(
             store=store,
             training=training,

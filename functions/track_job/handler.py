@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.batch_training import training_service
+from gridwatch.aws.checkpoints import S3Checkpoints
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
@@ -20,6 +21,7 @@ from gridwatch.clock import SystemClock
 from gridwatch.events.batch_job import batch_job_change
 from gridwatch.events.training_job import training_job_change
 from gridwatch.launch.observation import is_terminal
+from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.launch.watching import Enroller
 from gridwatch.settings import read_settings
@@ -87,6 +89,7 @@ def _tracker() -> Tracker:
         snapshot_queue=SqsQueue(settings.snapshot_queue_url),
         alerts=alerts,
         clock=clock,
+        repairer=Repairer(store=store, shelf=S3Checkpoints(settings.artifacts_bucket), alerts=alerts, clock=clock),
         enroller=Enroller(
             store=store,
             training=training,

@@ -4,6 +4,7 @@ it.
 
 from __future__ import annotations
 
+import math
 import re
 import signal
 import sys
@@ -15,6 +16,8 @@ from typing import Any, TextIO
 
 import xgboost as xgb
 from xgboost.callback import TrainingCallback
+
+from gridwatch_hook.metrics import RISING
 
 _FLUSH_SECONDS = 0.2
 _CHECKPOINT = re.compile(r"xgboost-checkpoint\.(\d+)")
@@ -75,7 +78,7 @@ class StopOnSigterm(TrainingCallback):
 
 class Checkpoints(TrainingCallback):
     """Keeps the last few rounds' models as `xgboost-checkpoint.<round>` where SageMaker syncs them, as the built-in
-    does.
+    does, and the best one, by the last metric of the last data: from there a training that went wrong can go on.
     """
 
     def __init__(self, folder: Path, first_round: int, keep: int = 5) -> None:
@@ -84,6 +87,7 @@ class Checkpoints(TrainingCallback):
         self._first_round = first_round
         self._keep = keep
         self._saved: list[Path] = []
+        self._best: tuple[float, Path] | None = None
 
     def after_iteration(self, model: Any, epoch: int, evals_log: EvalsLog) -> bool:
         path = self._folder / f"xgboost-checkpoint.{self._first_round + epoch}"
@@ -91,9 +95,25 @@ class Checkpoints(TrainingCallback):
         waiting.write_bytes(model.save_raw("ubj"))
         waiting.replace(path)
         self._saved.append(path)
-        while len(self._saved) > self._keep:
-            self._saved.pop(0).unlink(missing_ok=True)
+        dropped = self._saved.pop(0) if len(self._saved) > self._keep else None
+        beaten = self._judge(path, evals_log)
+        for old in (dropped, beaten):
+            if old is not None and old not in self._saved and (self._best is None or old != self._best[1]):
+                old.unlink(missing_ok=True)
         return False
+
+    def _judge(self, path: Path, evals_log: EvalsLog) -> Path | None:
+        """The checkpoint that this one beats."""
+        metrics = next(reversed(evals_log.values()), {})
+        name = next(reversed(metrics), None)
+        if name is None:
+            return None
+        value = float(metrics[name][-1]) * (-1 if name.partition("@")[0] in RISING else 1)
+        former = self._best
+        if math.isnan(value) or (former is not None and value >= former[0]):
+            return None
+        self._best = (value, path)
+        return former[1] if former else None
 
 
 def latest_checkpoint(folder: Path | None) -> tuple[xgb.Booster | None, int]:

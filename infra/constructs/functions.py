@@ -186,6 +186,7 @@ class Functions(Construct):
                 may.watched_jobs(["sagemaker:DescribeTrainingJob"]),
                 may.read_objects(self._storage.experiments, "rule-sets/"),
                 *self._queued_jobs(),
+                *self._hands_checkpoints_on(),
                 may.use_state(self._state.table),
                 may.send(*(self._queues[name] for name in ("start", "evaluate", "snapshot", "alerts"))),
             ],
@@ -362,6 +363,7 @@ class Functions(Construct):
                 self._training_jobs(["sagemaker:DescribeTrainingJob"]),
                 may.watched_jobs(["sagemaker:DescribeTrainingJob", "sagemaker:ListTags"]),
                 may.read_objects(self._storage.experiments, "rule-sets/"),
+                *self._hands_checkpoints_on(),
                 may.allow(["sagemaker:ListTrainingJobs", "sagemaker:Search"], ["*"]),  # they know no resources
                 *self._queued_jobs(),
                 may.use_state(self._state.table),
@@ -370,6 +372,15 @@ class Functions(Construct):
             ],
             invoked_directly=True,
         )
+
+    def _hands_checkpoints_on(self) -> list[iam.PolicyStatement]:
+        """A repair begins with a checkpoint of the job that was stopped."""
+        bucket = self._storage.artifacts
+        return [
+            may.read_objects(bucket, "checkpoints/"),
+            may.write_objects(bucket, "checkpoints/"),
+            may.list_objects(bucket, "checkpoints/"),
+        ]
 
     def _reads(
         self,

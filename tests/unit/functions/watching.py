@@ -17,6 +17,7 @@ from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment, Message
 from gridwatch.events.rule_status import rule_statuses
+from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
 from gridwatch.launch.watching import Enroller, RuleSetError, RuleSets, StoredRuleSet
 from gridwatch.state.memory import MemoryStore
@@ -25,6 +26,7 @@ from gridwatch.verdicts.telling import Teller
 from react_to_finding.reacting import Reaction, Reactor
 from sweep.sweeping import Sweeper, SweepReport
 from tests.fakes.bus import FakeBus, FakeTopic
+from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
 from tests.fakes.fuse import Fuse
 from tests.fakes.mortal_store import KilledError
@@ -181,6 +183,7 @@ class World:
             snapshot_queue=self.snapshot_queue,
             alerts=alerts,
             clock=self.clock,
+            repairer=Repairer(store=store, shelf=FakeCheckpoints(), alerts=alerts, clock=self.clock),
             enroller=Enroller(
                 store=store,
                 training=training,

@@ -9,6 +9,7 @@ from gridwatch.events.spec_upload import SpecUpload
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.pacing import TokenBucket
+from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.memory import MemoryStore
@@ -17,6 +18,7 @@ from gridwatch.state.store import StateStore
 from launch_grid.accept import Accepted, Platform, accept
 from start_trials.round import Round, RoundReport
 from start_trials.starting import Launcher
+from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
 from tests.fakes.experiment_bucket import FakeExperimentBucket
 from tests.fakes.queues import FakeQueue
@@ -39,6 +41,7 @@ class World:
         self.store = MemoryStore()
         self.bucket = FakeExperimentBucket()
         self.bucket.add_data("blobs/train.csv", "blobs/validation.csv")
+        self.checkpoints = FakeCheckpoints()
         self.training = FakeTraining(self.clock, quota=quota)
         self.start_queue = FakeQueue(fifo=True)
         self.alert_queue, self.evaluate_queue, self.snapshot_queue = FakeQueue(), FakeQueue(), FakeQueue()
@@ -99,6 +102,7 @@ class World:
             snapshot_queue=self.snapshot_queue,
             alerts=self.alerts,
             clock=self.clock,
+            repairer=Repairer(store=self.store, shelf=self.checkpoints, alerts=self.alerts, clock=self.clock),
         )
 
     def finish(self, job_name: str, status: str = "Completed", **known: object) -> Outcome:

@@ -24,6 +24,11 @@ def next_attempt_name(name: str, trial_id: str, attempt: int) -> str:
     return f"{stem[: MAX_JOB_NAME - len(ending)].rstrip('-')}{ending}"
 
 
+def renamed(name: str, trial_id: str, attempt: int, other_id: str) -> str:
+    """The first attempt's job of another trial of the same experiment, by a job of this one."""
+    return f"{name.removesuffix(f'-{trial_id}-{attempt}')}-{other_id}-1"[:MAX_JOB_NAME]
+
+
 def experiment_entity(prefix: str, experiment: str) -> str:
     return _entity(f"{prefix}-{experiment}")
 

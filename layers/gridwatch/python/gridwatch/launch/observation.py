@@ -85,6 +85,9 @@ def next_attempt(trial: TrialRecord, now: datetime, waits_until: datetime | None
         settings=trial.settings,
         repeat=trial.repeat,
         former_seconds=trial.former_seconds + used_seconds(trial, now),
+        parent=trial.parent,
+        change=trial.change,
+        repair=trial.repair,
     )
 
 

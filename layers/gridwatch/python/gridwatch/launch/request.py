@@ -13,6 +13,7 @@ from gridwatch.storage.layout import checkpoint_prefix, s3_uri, tensor_prefix
 PREFIX_TAG = "gridwatch:prefix"
 EXPERIMENT_TAG = "gridwatch:experiment"
 TRIAL_TAG = "gridwatch:trial"
+PARENT_TAG = "gridwatch:parent"  # of a repair: the trial that it repairs
 TENSORS_KEY = "GRIDWATCH_TENSORS_URI"
 PROGRAM_KEY = "sagemaker_program"
 MACHINE_KEY = "sagemaker_instance_type"
@@ -40,7 +41,7 @@ def training_request(
             "TrialName": trial_entity(name_prefix, trial.experiment, trial.trial_id),
             "TrialComponentDisplayName": trial.job_name,
         },
-        "Tags": [*template["Tags"], {"Key": TRIAL_TAG, "Value": trial.trial_id}],
+        "Tags": [*template["Tags"], *_trial_tags(trial)],
     }
 
 
@@ -82,6 +83,11 @@ def _checkpoints(template: Mapping[str, Any], trial: TrialRecord, artifacts_buck
         return {}
     place = s3_uri(artifacts_bucket, checkpoint_prefix(trial.experiment, trial.trial_id).rstrip("/"))
     return {"CheckpointConfig": {**config, "S3Uri": place}}
+
+
+def _trial_tags(trial: TrialRecord) -> list[dict[str, str]]:
+    parent = [{"Key": PARENT_TAG, "Value": trial.parent}] if trial.parent else []
+    return [{"Key": TRIAL_TAG, "Value": trial.trial_id}, *parent]
 
 
 def managed_rules(template: Mapping[str, Any]) -> int:

@@ -72,7 +72,8 @@ class Steering:
     def retry(self, experiment: ExperimentRecord, states: Collection[TrialState]) -> int:
         """Trials in those states wait again, each as its next attempt, and what held the experiment is let go."""
         current = frozenset(experiment.trial_ids)
-        chosen = [t for t in self.store.list_trials(experiment.name) if t.state in states and t.trial_id in current]
+        trials = self.store.list_trials(experiment.name)
+        chosen = [trial for trial in trials if trial.state in states and (trial.parent or trial.trial_id) in current]
         count = sum(self._again(trial) for trial in chosen)
         self._release(experiment)
         now = f"{self.clock.now():%Y-%m-%dT%H:%M:%S.%f}"

@@ -14,6 +14,7 @@ from gridwatch.failures import NotFoundError
 from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.observation import capacity_pause, is_terminal, lacked_capacity, next_attempt, observed
 from gridwatch.launch.ports import JobDescription, TrainingService
+from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.watching import Enroller
 from gridwatch.state.records import JobRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
@@ -37,6 +38,7 @@ class Tracker:
     snapshot_queue: MessageQueue
     alerts: AlertOutbox
     clock: Clock
+    repairer: Repairer
     enroller: Enroller | None = None  # where jobs that others launched may ask to be watched
 
     def track(self, news: JobDescription) -> Outcome:
@@ -58,6 +60,7 @@ class Tracker:
             if trial is not None:  # before the launcher is woken: it may have to stop
                 limits = LaunchLimits(store=self.store, alerts=self.alerts, clock=self.clock)
                 limits.ended(trial, is_news=outcome is Outcome.RECORDED)
+                self.repairer.repair(trial)
             self._wake(job, news)
             if trial is not None and trial.state is TrialState.FAILED:
                 self.alerts.ask(trial_failed(trial=trial, now=self.clock.now()))

@@ -14,6 +14,7 @@ from gridwatch.spec.parts.debugger import Collection
 from gridwatch.spec.parts.distribution import Distribution
 from gridwatch.spec.parts.incremental import StartFrom
 from gridwatch.spec.parts.preflight import Preflight
+from gridwatch.spec.parts.repair import Repair
 from gridwatch.spec.parts.search import Search
 from gridwatch.spec.parts.section import (
     ChannelName,
@@ -151,6 +152,7 @@ class ExperimentSpec(Section):
     mode: Annotated[Mode, Field(description="shadow: tell what would have been stopped, and stop nothing")] = "live"
     limits: Limits = Field(default_factory=Limits)
     preflight: Preflight = Field(default_factory=Preflight)
+    repair: Annotated[Repair | None, Field(description="train once more, with one change, what a rule stopped")] = None
     revision: Annotated[int, Field(ge=0, le=1_000_000, description="raise it to train every point once more")] = 0
     priority: Annotated[int, Field(ge=-100, le=100, description="higher waits less")] = 0
 

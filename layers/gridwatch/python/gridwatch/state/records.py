@@ -133,6 +133,10 @@ class TrialRecord:
         return self.status is not None and self.secondary_status != QUEUED
 
     settings: Mapping[str, Any] = field(default_factory=dict)  # fields of the spec that differ between its trials
+    parent: str | None = None  # the trial that this one repairs
+    change: str | None = None  # of a repair, in words: what is other than in its parent, and where it began
+    proof: str | None = None  # of a repair that is over, in words: what it brought, beside its parent at equal steps
+    repair: str | None = None  # of a trial that a rule stopped, in words: what repairs it, or why nothing does
     repeat: int = 0  # of the same point
     former_seconds: float = 0.0  # that the jobs of its former attempts are billed
 

@@ -68,6 +68,10 @@ def trial_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
         yield {
             **identity(trial),
             "grid_index": trial.index,
+            "parent": trial.parent,
+            "change": trial.change,
+            "proof": trial.proof,
+            "repair": trial.repair,
             "attempt": trial.attempt,
             "state": trial.state.value,
             "status": trial.status,

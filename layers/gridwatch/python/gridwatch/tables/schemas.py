@@ -103,6 +103,10 @@ TRIALS = Table(
     (
         *_TRIAL,
         Column("grid_index", _INTEGER, "Place in the grid's order, from 0"),
+        Column("parent", _TEXT, "Of a repair: the trial that it repairs"),
+        Column("change", _TEXT, "Of a repair: what is other than in its parent, and where it began"),
+        Column("proof", _TEXT, "Of a repair: what it brought, beside its parent at equal steps"),
+        Column("repair", _TEXT, "Of a trial that a rule stopped: what repairs it, or why nothing does"),
         Column("attempt", _INTEGER, "Attempts so far, from 1: only a retry raises it"),
         Column("state", _TEXT, "waiting, starting, running, stopping, completed, failed, stopped, cancelled, refused"),
         Column("status", _TEXT, "SageMaker's TrainingJobStatus as last seen"),

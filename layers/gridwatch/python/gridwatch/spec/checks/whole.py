@@ -11,6 +11,7 @@ from gridwatch.spec.checks.data import check_data
 from gridwatch.spec.checks.debugger import check_debugger
 from gridwatch.spec.checks.distribution import check_distribution
 from gridwatch.spec.checks.incremental import check_incremental
+from gridwatch.spec.checks.repair import check_repair
 from gridwatch.spec.checks.search import check_search
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, shown
@@ -26,6 +27,7 @@ def check(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
     yield from check_data(spec)
     yield from check_debugger(spec)
     yield from check_rules(spec.rules)
+    yield from check_repair(spec)
     yield from _tags(spec)
     yield from check_compute(spec)
     yield from check_distribution(spec)
