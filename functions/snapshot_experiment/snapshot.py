@@ -21,6 +21,7 @@ from gridwatch.tables.carrying import Former
 from gridwatch.tables.facts import ExperimentFacts, Stamp, TrialFacts
 from gridwatch.tables.parquet import write_parquet
 from snapshot_experiment.curve_table import CurveTable, OpenTensors
+from snapshot_experiment.proving import prove
 from snapshot_experiment.searching import SearchReader
 
 # A snapshot reads before it writes, at most as long as a Lambda function may run: a change within that time before an
@@ -124,6 +125,9 @@ class SnapshotWriter:
             objective.get("metric"),
             objective.get("direction"),
         )
+        if is_over(record, recorded):
+            proven = prove(self._store, recorded, folder / schemas.METRICS.name, objective, stamp.as_of)
+            trials = tuple(replace(each, trial=trial) for each, trial in zip(trials, proven, strict=True))
         counts = {schemas.METRICS.name: metrics}
         facts = ExperimentFacts(
             record=record,

@@ -5,12 +5,16 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 from botocore.exceptions import ClientError
+
+# Half-written files: the hook's, and what SageMaker's sync of checkpoints passes over.
+_PASSED = (".tmp", ".sagemaker-ignore")
 
 
 class InputError(Exception):
@@ -140,7 +144,10 @@ class FolderSync:
         if not self._folder.is_dir():
             return []
         paths = [
-            Path(root) / name for root, _, names in os.walk(self._folder) for name in names if not name.endswith(".tmp")
+            Path(root) / name
+            for root, _, names in os.walk(self._folder)
+            for name in names
+            if not name.endswith(_PASSED)
         ]
         return sorted(paths, key=lambda path: ("index" in path.parts, path))
 
@@ -148,8 +155,11 @@ class FolderSync:
         for path in paths:
             seen = _seen(path)
             if seen.size >= 0 and self._sent.get(path) != seen:
-                self._s3.upload_file(str(path), self._bucket, self._prefix + path.relative_to(self._folder).as_posix())
-                self._sent[path] = seen
+                # A script may delete its old checkpoints at any moment.
+                with suppress(FileNotFoundError):
+                    key = self._prefix + path.relative_to(self._folder).as_posix()
+                    self._s3.upload_file(str(path), self._bucket, key)
+                    self._sent[path] = seen
 
 
 def _seen(path: Path) -> _Seen:

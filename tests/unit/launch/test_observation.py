@@ -105,11 +105,11 @@ def test_the_next_attempt_is_the_same_trial() -> None:
     """What makes the request stays; a field that is new here must be thought about."""
     stays = {
         "experiment", "trial_id", "index", "hyperparameters", "priority", "created_at", "instance_type",
-        "instance_count", "reason", "settings", "repeat",
+        "instance_count", "reason", "settings", "repeat", "parent", "change", "repair",
     }  # fmt: skip
     of_the_job = {
         "job_arn", "status", "secondary_status", "status_at", "started_at", "ended_at", "billable_seconds",
-        "final_metrics", "model_uri",
+        "final_metrics", "model_uri", "proof",
     }  # fmt: skip
     changes = {"attempt", "state", "job_name", "updated_at", "waits_until", "former_seconds"}
     assert {each.name for each in fields(TRIAL)} == stays | of_the_job | changes

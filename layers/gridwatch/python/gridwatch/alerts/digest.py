@@ -64,6 +64,7 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
         *_spent(trials, prices),
         *_saved(ended.reactions),
         Fact("Findings", _findings(ended.reactions)),
+        *_repairs(trials),
         *([Fact("Report", s3_uri(ended.report.bucket, ended.report.key))] if ended.report else []),
         *([Fact("Held back", f"{_alerts(len(ended.held))} not told yet, below")] if ended.held else []),
     )
@@ -136,6 +137,19 @@ def _saved(reactions: Sequence[ReactionRecord]) -> tuple[Fact, ...]:
     stops = "stop" if len(found) == 1 else "stops"
     at_most = "at most" if any(savings.method.startswith("limit") for savings in found) else "about"
     return (Fact("Saved", f"{at_most} {_duration(seconds)}{money} by {len(found)} {stops} (estimate)"),)
+
+
+def _repairs(trials: Sequence[TrialRecord]) -> tuple[Fact, ...]:
+    """What was trained once more, and what that brought."""
+    repaired = [trial for trial in trials if trial.parent is not None]
+    told = [
+        f"{trial.parent} by {trial.trial_id}, {trial.change}: {trial.proof or _unproven(trial)}" for trial in repaired
+    ]
+    return tuple(Fact("Repaired", text) for text in _listed(told))
+
+
+def _unproven(trial: TrialRecord) -> str:
+    return f"{trial.state.value}, with no value to compare"
 
 
 def _findings(reactions: Sequence[ReactionRecord]) -> str:

@@ -119,6 +119,7 @@ class Repairer:
             instance_type=parent.instance_type,
             instance_count=parent.instance_count,
             settings=parent.settings,
+            repeat=parent.repeat,
             parent=parent.trial_id,
             change=f"{changing} {'not given' if before is None else before} -> {after}, {start}",
         )

@@ -39,9 +39,6 @@ CHECKS: Mapping[str, Level] = {
     "price": Level.WARN,
     "duration": Level.WARN,
     "intervals": Level.WARN,
-    "first-loss": Level.WARN,
-    "overfit": Level.WARN,
-    "gradients": Level.WARN,
 }
 
 
