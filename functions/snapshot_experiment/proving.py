@@ -12,15 +12,16 @@ from typing import Any
 from gridwatch.state.records import TrialRecord
 from gridwatch.state.store import ConflictError, StateStore
 
-# The best finite value of each trial, up to the last step of the parent.
+# Of each trial the last value up to the last step that both have reached.
 _QUERY = """
     WITH curve AS (SELECT trial_id, step, value FROM read_parquet($path)
                    WHERE name = $metric AND trial_id IN ($parent, $child)),
-         last AS (SELECT max(step) AS step FROM curve WHERE trial_id = $parent)
-    SELECT (SELECT step FROM last),
-           {best}(value) FILTER (trial_id = $parent AND isfinite(value)),
-           {best}(value) FILTER (trial_id = $child AND isfinite(value))
-    FROM curve WHERE step <= (SELECT step FROM last)
+         reached AS (SELECT trial_id, max(step) AS step FROM curve GROUP BY trial_id),
+         common AS (SELECT min(step) AS step FROM reached)
+    SELECT (SELECT step FROM common),
+           arg_max(value, step) FILTER (trial_id = $parent),
+           arg_max(value, step) FILTER (trial_id = $child)
+    FROM curve WHERE step <= (SELECT step FROM common)
 """
 
 
@@ -47,17 +48,23 @@ def _recorded(store: StateStore, trial: TrialRecord, proven: TrialRecord) -> Tri
 
 
 def compared(metrics: Path, parent: str, child: str, objective: Mapping[str, Any]) -> str | None:
-    """In words; None when one of the two has no value at the parent's steps."""
+    """In words, at the last step that both have reached; None when one of the two has no value."""
     import duckdb  # noqa: PLC0415  65 MB, which only snapshots with repairs need again
 
-    maximize = objective.get("direction") == "maximize"
-    query = _QUERY.format(best="max" if maximize else "min")
     values = {"path": str(metrics), "metric": objective.get("metric"), "parent": parent, "child": child}
     with duckdb.connect() as connection:
-        row = connection.execute(query, values).fetchone()
+        row = connection.execute(_QUERY, values).fetchone()
     if row is None or row[1] is None or row[2] is None:
         return None
     step, theirs, ours = row
-    better = ours > theirs if maximize else ours < theirs
-    verdict = "the same" if math.isclose(ours, theirs, rel_tol=1e-9) else "better" if better else "worse"
-    return f"{verdict}: {values['metric']} {ours:.6g}, its parent {theirs:.6g} (best of the steps up to {step})"
+    verdict = _verdict(ours, theirs, maximize=objective.get("direction") == "maximize")
+    return f"{verdict}: {values['metric']} {ours:.6g} at step {step}, where its parent had {theirs:.6g}"
+
+
+def _verdict(ours: float, theirs: float, *, maximize: bool) -> str:
+    """What is not finite is worse than any number."""
+    if not math.isfinite(ours) or not math.isfinite(theirs):
+        return "better" if math.isfinite(ours) else "worse" if math.isfinite(theirs) else "the same"
+    if math.isclose(ours, theirs, rel_tol=1e-9):
+        return "the same"
+    return "better" if (ours > theirs) is maximize else "worse"

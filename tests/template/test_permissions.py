@@ -44,7 +44,10 @@ ACTIONS = {
     | STATE
     | SENDS
     | READS_QUEUE,
-    "track_job": {"s3:GetObject", "sagemaker:DescribeTrainingJob"} | STATE | SENDS | READS_QUEUE,
+    "track_job": {"s3:GetObject", "s3:ListBucket", "s3:PutObject", "sagemaker:DescribeTrainingJob"}
+    | STATE
+    | SENDS
+    | READS_QUEUE,
     "evaluate_rules": {
         "events:PutEvents",
         "logs:DescribeLogStreams",
@@ -84,6 +87,8 @@ ACTIONS = {
     "sweep": {
         "events:PutEvents",
         "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
         "sagemaker:DescribeTrainingJob",
         "sagemaker:ListTags",
         "sagemaker:ListTrainingJobs",
@@ -248,6 +253,10 @@ def test_training_jobs_read_data_and_write_only_tensors_and_models(synthesized: 
         ("s3:GetObject", f"{artifacts}/models/*"),
         ("s3:GetObject", f"arn:aws:s3:::{source}"),
         ("s3:ListBucket", experiments),
+<<<<<<< HEAD
+=======
+        ("s3:GetObject", f"{artifacts}/checkpoints/*"),
+>>>>>>> 79a084f (A repair's proof is the objective at equal steps; what the functions may do with checkpoints)
         ("s3:ListBucket", artifacts),
         ("s3:PutObject", f"{artifacts}/checkpoints/*"),
         ("s3:PutObject", f"{artifacts}/tensors/*"),

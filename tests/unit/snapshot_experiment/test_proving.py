@@ -9,6 +9,7 @@ import pytest
 
 from snapshot_experiment.proving import compared
 
+NAN = float("nan")
 MINIMIZE = {"metric": "validation-logloss", "direction": "minimize"}
 
 
@@ -26,21 +27,22 @@ def metrics(folder: Path, curves: dict[str, list[float]]) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("child", "objective", "verdict"),
+    ("parent", "child", "objective", "proof"),
     [
-        ([0.6, 0.5, 0.4, 0.1], MINIMIZE, "better: validation-logloss 0.4, its parent 0.7 (best of the steps up to 2)"),
-        ([0.9, 0.8, 0.8, 0.1], MINIMIZE, "worse: validation-logloss 0.8, its parent 0.7 (best of the steps up to 2)"),
-        ([0.7], MINIMIZE, "the same: validation-logloss 0.7, its parent 0.7 (best of the steps up to 2)"),
-        ([0.95], {**MINIMIZE, "direction": "maximize"}, "better: validation-logloss 0.95, its parent 0.9"),
+        ([0.7, 0.9], [0.6, 0.5, 0.1], MINIMIZE, "better: validation-logloss 0.5 at step 1, where its parent had 0.9"),
+        ([0.7, 0.4], [0.6, 0.5, 0.1], MINIMIZE, "worse: validation-logloss 0.5 at step 1, where its parent had 0.4"),
+        ([0.7, 0.9], [0.7], MINIMIZE, "the same: validation-logloss 0.7 at step 0, where its parent had 0.7"),
+        ([0.7, 0.9], [0.8, 0.95], {**MINIMIZE, "direction": "maximize"}, "better"),
+        ([0.7, NAN], [0.8, 9.0], MINIMIZE, "better"),
+        ([0.7, 0.9], [0.1, NAN], MINIMIZE, "worse"),
     ],
 )
-def test_the_best_values_of_equal_steps_are_compared(
-    child: list[float], objective: dict[str, str], verdict: str, tmp_path: Path
+def test_the_values_of_equal_steps_are_compared(
+    parent: list[float], child: list[float], objective: dict[str, str], proof: str, tmp_path: Path
 ) -> None:
-    path = metrics(tmp_path, {"parent": [0.7, 0.9, float("nan")], "child": child})
-    assert (compared(path, "parent", "child", objective) or "").startswith(verdict)
+    path = metrics(tmp_path, {"parent": parent, "child": child})
+    assert (compared(path, "parent", "child", objective) or "").startswith(proof)
 
 
 def test_nothing_is_proven_of_what_never_had_a_value(tmp_path: Path) -> None:
-    path = metrics(tmp_path, {"parent": [float("nan")], "child": [0.1]})
-    assert compared(path, "parent", "child", MINIMIZE) is None
+    assert compared(metrics(tmp_path, {"parent": [0.1]}), "parent", "child", MINIMIZE) is None
