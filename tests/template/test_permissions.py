@@ -253,10 +253,7 @@ def test_training_jobs_read_data_and_write_only_tensors_and_models(synthesized: 
         ("s3:GetObject", f"{artifacts}/models/*"),
         ("s3:GetObject", f"arn:aws:s3:::{source}"),
         ("s3:ListBucket", experiments),
-<<<<<<< HEAD
-=======
         ("s3:GetObject", f"{artifacts}/checkpoints/*"),
->>>>>>> 79a084f (A repair's proof is the objective at equal steps; what the functions may do with checkpoints)
         ("s3:ListBucket", artifacts),
         ("s3:PutObject", f"{artifacts}/checkpoints/*"),
         ("s3:PutObject", f"{artifacts}/tensors/*"),
