@@ -253,7 +253,6 @@ def test_training_jobs_read_data_and_write_only_tensors_and_models(synthesized: 
         ("s3:GetObject", f"{artifacts}/models/*"),
         ("s3:GetObject", f"arn:aws:s3:::{source}"),
         ("s3:ListBucket", experiments),
-        ("s3:GetObject", f"{artifacts}/checkpoints/*"),
         ("s3:ListBucket", artifacts),
         ("s3:PutObject", f"{artifacts}/checkpoints/*"),
         ("s3:PutObject", f"{artifacts}/tensors/*"),
