@@ -26,7 +26,8 @@ def next_attempt_name(name: str, trial_id: str, attempt: int) -> str:
 
 def renamed(name: str, trial_id: str, attempt: int, other_id: str) -> str:
     """The first attempt's job of another trial of the same experiment, by a job of this one."""
-    return f"{name.removesuffix(f'-{trial_id}-{attempt}')}-{other_id}-1"[:MAX_JOB_NAME]
+    stem, ending = name.removesuffix(f"-{trial_id}-{attempt}"), f"-{other_id}-1"
+    return f"{stem[: MAX_JOB_NAME - len(ending)].rstrip('-')}{ending}"
 
 
 def experiment_entity(prefix: str, experiment: str) -> str:
