@@ -17,6 +17,7 @@ from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.experiment.report import create_report
 from gridwatch.reports.experiment.tables import read_tables
 from gridwatch.reports.experiment.usage import BINS, CELLS, TrialUsage, Usages, Use
+from gridwatch.reports.interactive import interactive_page
 from tests.experiment_tables import METRIC, PRICES, MadeUp
 from tests.unit.reports.markup import Markup
 
@@ -144,3 +145,26 @@ def test_the_library_is_the_pinned_one() -> None:
     library = (assets / "echarts.min.js").read_bytes()
     assert about == {"version": pinned, "sha256": hashlib.sha256(library).hexdigest()}
     assert f'version="{pinned}"'.encode() in library
+
+
+def test_the_largest_objective_wins_when_it_is_to_be_maximized(tmp_path: Path) -> None:
+    facts = facts_of(MadeUp(8, 5, document={"objective": {"metric": METRIC, "direction": "maximize"}}), tmp_path)
+    values = [facts.tables.trials[place]["objective_value"] for place in facts.order]
+    assert values == sorted(values, reverse=True)
+    assert len(values) == 8
+    assert facts.best_at[-1].trial_id == facts.tables.trials[facts.order[0]]["trial_id"]
+
+
+def test_equal_objectives_share_a_place(half_failed: ExperimentFacts) -> None:
+    trials = [
+        {**trial, "objective_value": value} for trial, value in zip(half_failed.tables.trials, (2, 1, 1), strict=False)
+    ]
+    facts = replace(half_failed, tables=replace(half_failed.tables, trials=trials))
+    assert facts.places == {1: 1, 2: 1, 0: 3}
+
+
+def test_nothing_in_the_data_ends_its_element() -> None:
+    evil = "</script><script>alert(1)</script>\u2028<!--"
+    page = interactive_page("t", "s", [], {"name": evil, "odd": [float("nan"), float("-inf"), 1.5]}, ())
+    assert evil not in page
+    assert data_of(page) == {"name": evil, "odd": [None, None, 1.5]}
