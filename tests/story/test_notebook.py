@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.story.deployed import Deployed
+from tests.story.deployed import Deployed, Mailbox
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "examples" / "whole-path.ipynb"
 
@@ -27,7 +27,7 @@ def test_it_is_kept_without_what_a_run_leaves_in_it() -> None:
         ast.parse("".join(cell["source"]))
 
 
-def test_every_cell_runs_in_its_order(deployed: Deployed, tmp_path: Path) -> None:
+def test_every_cell_runs_in_its_order(deployed: Deployed, mailbox: Mailbox, tmp_path: Path) -> None:
     # One process, one namespace, as a kernel has them; figures are drawn without a window.
     script = tmp_path / "notebook.py"
     script.write_text("\n\n".join("".join(cell["source"]) for cell in cells("code")))
@@ -57,6 +57,8 @@ def test_every_cell_runs_in_its_order(deployed: Deployed, tmp_path: Path) -> Non
     )
     assert "Shallow trees are enough" in published["Body"].read().decode()
     assert published["ContentType"].startswith("text/html")
+    (digest,) = deployed.wait(lambda: mailbox.about("notebook has ended"), "the alert about the end", 60)
+    assert f"s3://{deployed.outputs['ArtifactsBucket']}/reports/experiments/notebook.html" in digest["Message"]
     look_at_it(environment, tmp_path)
     tear_it_down(deployed, environment)
 
