@@ -136,6 +136,7 @@ def _rules(store: StateStore, job: JobRecord | None, trial: TrialRecord) -> Iter
             "details": evaluation.details if evaluation else None,
             "action": reaction.action if reaction else None,
             "outcome": reaction.outcome if reaction else None,
+            "audited": reaction.audited if reaction else False,
             "savings": to_document(reaction.savings) if reaction and reaction.savings else None,
             "updated_at": evaluation.updated_at if evaluation else None,
         }
@@ -161,12 +162,16 @@ def rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequ
 def savings_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
     """What the stops of these trials spared, and what those that shadow mode kept from being made would have."""
     lines = []
-    for action, words in (("stop", "saved"), ("would stop", "would have saved, were it not for shadow mode,")):
+    for action, audited, words in (
+        ("stop", False, "saved"),
+        ("would stop", False, "would have saved, were it not for shadow mode,"),
+        ("would stop", True, "audited trials, which are let run on, would have saved"),
+    ):
         found = [
             rule["savings"]
             for trial in trials
             for rule in trial["rules"]
-            if rule["savings"] and rule["action"] == action
+            if rule["savings"] and rule["action"] == action and rule["audited"] is audited
         ]
         if not found:
             continue

@@ -33,6 +33,7 @@ from gridwatch.state.records import (
 )
 from gridwatch.state.store import StateStore
 from gridwatch.storage.layout import s3_uri, tensor_prefix
+from gridwatch.verdicts.audit import is_audited
 from gridwatch.verdicts.decision import FREE, WITHDRAWN, Decision, Response, Restraint, decide
 from gridwatch.verdicts.report import RuleReport
 from gridwatch.verdicts.status import RuleStatus
@@ -144,7 +145,8 @@ class Reactor:
         policies = {policy.name: policy for policy in job.policies}
         policy = policies.get(report.rule_name)
         on_issue = policy.on_issue if policy else None
-        decision = decide(seen.status, report.status, on_issue, self._restraint(seen, policy))
+        restraint = self._restraint(job, seen, policy)
+        decision = decide(seen.status, report.status, on_issue, restraint)
         if decision.response is Response.STOP:
             first = self.store.claim_stop(job.job_name, report.rule_name)
             if first != report.rule_name:
@@ -162,9 +164,10 @@ class Reactor:
             finding=report.finding,
             decided_at=self.clock.now(),
             savings=self._savings(job, report, seen.description) if spares else None,
+            audited=decision.response is Response.WOULD_STOP and restraint.audited and not restraint.shadow,
         )
 
-    def _restraint(self, seen: Seen, policy: RulePolicy | None) -> Restraint:
+    def _restraint(self, job: JobRecord, seen: Seen, policy: RulePolicy | None) -> Restraint:
         """What keeps a stop from being made. Looked up for rules that stop, and at this moment."""
         if policy is None or policy.on_issue is not Action.STOP or seen.description is None:
             return FREE
@@ -174,6 +177,7 @@ class Reactor:
             job_protected=tags.get(PROTECT_TAG, "false").lower() != "false",
             rule_protected=policy.protect,
             shadow=policy.shadow,
+            audited=is_audited(job.experiment, job.trial_id, share=policy.audit_share, seed=policy.audit_seed),
             paused=self._stopper.paused(),
         )
 
@@ -208,6 +212,7 @@ class Reactor:
                 outcome=outcome,
                 stopped=isinstance(outcome, StopOutcome) and outcome.is_ours,
                 savings=claimed.savings,
+                audited=claimed.audited,
             ),
             tensors_uri=job.tensors_uri or s3_uri(self.artifacts_bucket, tensor_prefix(job.job_name)),
             now=self.clock.now(),

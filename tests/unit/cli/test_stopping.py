@@ -106,12 +106,14 @@ SAVINGS = {"seconds": 5400.0, "cost": 1.5, "currency": "USD"}
 
 def test_the_ledger_keeps_what_was_saved_apart_from_what_would_have_been() -> None:
     rules = [
-        {"action": "stop", "savings": SAVINGS},
-        {"action": "stop", "savings": {**SAVINGS, "cost": None}},
-        {"action": "would stop", "savings": SAVINGS},
-        {"action": "alert", "savings": None},
+        {"action": "stop", "audited": False, "savings": SAVINGS},
+        {"action": "stop", "audited": False, "savings": {**SAVINGS, "cost": None}},
+        {"action": "would stop", "audited": False, "savings": SAVINGS},
+        {"action": "would stop", "audited": True, "savings": SAVINGS},
+        {"action": "alert", "audited": False, "savings": None},
     ]
-    saved, shadow = savings_lines([{"rules": rules}])
+    saved, shadow, audited = savings_lines([{"rules": rules}])
     assert saved == "saved about 3.00 hours of training and 1.50 USD (1 without a known price): an estimate"
     assert shadow.startswith("would have saved, were it not for shadow mode, about 1.50 hours")
+    assert audited.startswith("audited trials, which are let run on, would have saved about 1.50 hours")
     assert savings_lines([{"rules": []}]) == []

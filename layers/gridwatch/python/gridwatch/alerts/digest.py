@@ -63,6 +63,7 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
         *_best(ended),
         *_spent(trials, prices),
         *_saved(ended.reactions),
+        *_audited(ended),
         Fact("Findings", _findings(ended.reactions)),
         *_repairs(trials),
         *([Fact("Report", s3_uri(ended.report.bucket, ended.report.key))] if ended.report else []),
@@ -91,6 +92,17 @@ def _links(ended: Ended) -> tuple[Link, ...]:
 
 
 def _best(ended: Ended) -> tuple[Fact, ...]:
+    metric = (ended.experiment.document.get("objective") or {}).get("metric")
+    best = _best_of(ended)
+    if best is None:
+        return (Fact("Best trial", f"none has a value of {metric}"),)
+    value, trial = best
+    state = "" if trial.state is TrialState.COMPLETED else f", {trial.state.value}"
+    hyperparameters = parameters(trial.hyperparameters)
+    return (Fact("Best trial", f"{trial.trial_id}, {metric} {value:.6g}{state} ({hyperparameters})"),)
+
+
+def _best_of(ended: Ended) -> tuple[float, TrialRecord] | None:
     """By the last value of the objective, as the leaderboard has it; trials without one are none."""
     objective = ended.experiment.document.get("objective") or {}
     metric, direction = objective.get("metric"), objective.get("direction")
@@ -98,13 +110,8 @@ def _best(ended: Ended) -> tuple[Fact, ...]:
         (trial.final_metrics[metric], trial) for trial in ended.trials if metric and metric in trial.final_metrics
     ]
     values = [(value, trial) for value, trial in values if math.isfinite(value)]
-    if not values:
-        return (Fact("Best trial", f"none has a value of {metric}"),)
     choose = max if direction == "maximize" else min
-    value, trial = choose(values, key=lambda each: each[0])
-    state = "" if trial.state is TrialState.COMPLETED else f", {trial.state.value}"
-    hyperparameters = parameters(trial.hyperparameters)
-    return (Fact("Best trial", f"{trial.trial_id}, {metric} {value:.6g}{state} ({hyperparameters})"),)
+    return choose(values, key=lambda each: each[0]) if values else None
 
 
 def _spent(trials: Sequence[TrialRecord], prices: PriceTable) -> tuple[Fact, ...]:
@@ -150,6 +157,31 @@ def _repairs(trials: Sequence[TrialRecord]) -> tuple[Fact, ...]:
 
 def _unproven(trial: TrialRecord) -> str:
     return f"{trial.state.value}, with no value to compare"
+
+
+def _audited(ended: Ended) -> tuple[Fact, ...]:
+    """What really happened to the trials that were let run on, beside what was estimated for them."""
+    trials = {trial.job_name: trial for trial in ended.trials}
+    let_on = [each for each in ended.reactions if each.audited and each.job_name in trials]
+    if not let_on:
+        return ()
+    first: dict[str, ReactionRecord] = {}
+    for each in sorted(let_on, key=lambda reaction: reaction.decided_at):
+        first.setdefault(each.job_name, each)
+    took = [
+        (over - reaction.decided_at).total_seconds()
+        for name, reaction in first.items()
+        if (over := trials[name].ended_at) is not None
+    ]
+    estimated = sum(each.savings.seconds for each in first.values() if each.savings)
+    best = _best_of(ended)
+    lost = (
+        "the best trial is among them" if best is not None and best[1].job_name in first else "none was the best trial"
+    )
+    count = "one trial" if len(first) == 1 else f"{len(first)} trials"
+    seconds = timedelta(seconds=sum(max(each, 0.0) for each in took))
+    text = f"{count} would have been stopped and ran on for {_duration(seconds)}, estimated were "
+    return (Fact("Audited", f"{text}{_duration(timedelta(seconds=estimated))}; {lost}"),)
 
 
 def _findings(reactions: Sequence[ReactionRecord]) -> str:

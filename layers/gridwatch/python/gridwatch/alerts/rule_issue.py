@@ -26,7 +26,8 @@ class Reacted:
     decision: Decision
     outcome: str
     stopped: bool  # whether Gridwatch has asked for the stop
-    savings: SavingsRecord | None = None  # of the stop, or of the one that shadow mode did not make
+    savings: SavingsRecord | None = None  # of the stop, or of the one that was not made
+    audited: bool = False
 
     @property
     def would_have(self) -> bool:
@@ -89,6 +90,8 @@ def _summary(job: JobRecord, report: RuleReport, reacted: Reacted) -> str:
         return f"The rule {report.rule_name} failed and says nothing about {job.job_name} any more: {reason}"
     if reacted.stopped:
         return f"Gridwatch stopped the training job {job.job_name}."
+    if reacted.audited:
+        return f"Gridwatch lets the training job {job.job_name} run on as an audit; it would have stopped it otherwise."
     if reacted.would_have:
         return f"Gridwatch would have stopped the training job {job.job_name}, but its rule is in shadow mode."
     return f"An issue was found in the training job {job.job_name}, which Gridwatch did not stop."

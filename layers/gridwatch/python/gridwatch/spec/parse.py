@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from gridwatch.spec.checks.whole import check, warn
 from gridwatch.spec.explain import problems_of
+from gridwatch.spec.judgement import Audit
 from gridwatch.spec.model import ExperimentSpec, Mode, RuleUse
 from gridwatch.spec.problems import Problem, SpecError
 from gridwatch.spec.reading import Document, read_document
@@ -47,11 +48,11 @@ def parse_spec(content: bytes, *, today: date) -> ParsedSpec:
 
 def policies_of(spec: ExperimentSpec) -> tuple[RulePolicy, ...]:
     """The spec's rules as they are kept with the experiment and its jobs; `source` still as the spec has it."""
-    return tuple(policy_of(use, spec.mode) for use in spec.rules)
+    return tuple(policy_of(use, spec.mode, spec.audit) for use in spec.rules)
 
 
-def policy_of(use: RuleUse, mode: Mode) -> RulePolicy:
-    """`mode` is that of the whole document, which holds unless the rule has one of its own."""
+def policy_of(use: RuleUse, mode: Mode, audit: Audit | None = None) -> RulePolicy:
+    """`mode` is that of the whole document, which holds unless the rule has one of its own; `audit` holds for all."""
     return RulePolicy(
         name=use.title,
         rule=use.rule_class,
@@ -60,6 +61,8 @@ def policy_of(use: RuleUse, mode: Mode) -> RulePolicy:
         source=use.source,
         protect=use.protect,
         shadow=(use.mode or mode) == "shadow",
+        audit_share=audit.share if audit else 0.0,
+        audit_seed=audit.seed if audit else 0,
     )
 
 

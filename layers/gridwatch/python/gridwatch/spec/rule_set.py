@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from gridwatch.judgement.catalogue import is_judgement_rule
 from gridwatch.spec.explain import problems_of
+from gridwatch.spec.judgement import AuditField
 from gridwatch.spec.model import Mode, Objective, RuleUse
 from gridwatch.spec.parse import policy_of
 from gridwatch.spec.parts.section import Section
@@ -28,6 +29,7 @@ class RuleSet(Section):
     objective: Objective | None = None
     rules: Annotated[list[RuleUse], Field(min_length=1, max_length=20, description="what watches the job")]
     mode: Annotated[Mode, Field(description="shadow: tell what would have been stopped, and stop nothing")] = "live"
+    audit: AuditField = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def parse_rule_set(content: bytes) -> ParsedRuleSet:
     problems = [*check_rules(rule_set.rules), *_own_rules(rule_set)]
     if problems:
         raise SpecError(_in_order(source, problems))
-    policies = tuple(policy_of(use, rule_set.mode) for use in rule_set.rules)
+    policies = tuple(policy_of(use, rule_set.mode, rule_set.audit) for use in rule_set.rules)
     return ParsedRuleSet(policies, rule_set.model_dump(mode="json", by_alias=True))
 
 

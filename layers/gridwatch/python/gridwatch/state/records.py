@@ -58,6 +58,8 @@ class RulePolicy:
     source: str | None = None  # of a custom rule: the S3 address of its file
     protect: bool = False  # never stops a job, whatever it finds
     shadow: bool = False  # says what it would have stopped, and stops nothing
+    audit_share: float = 0.0  # of the trials: they are let run on although the rule would stop them
+    audit_seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +241,8 @@ class ReactionRecord:
     finding: Mapping[str, Any] | None
     decided_at: datetime
     carried_out_at: datetime | None = None
-    savings: SavingsRecord | None = None  # of a stop; under shadow, of the stop that was not made
+    savings: SavingsRecord | None = None  # of a stop; under shadow or audit, of the stop that was not made
+    audited: bool = False  # the trial is let run on to see what the stop would have cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

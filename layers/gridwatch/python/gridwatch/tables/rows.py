@@ -209,7 +209,8 @@ def _reaction(reaction: ReactionRecord | None) -> Row:
         "alert_id": reaction.alert_id if reaction else None,
         "decided_at": reaction.decided_at if reaction else None,
         "carried_out_at": reaction.carried_out_at if reaction else None,
-        "shadow": reaction.action == Response.WOULD_STOP if reaction else None,
+        "shadow": reaction.action == Response.WOULD_STOP and not reaction.audited if reaction else None,
+        "audited": reaction.audited if reaction else None,
         **_savings(reaction.savings if reaction else None),
     }
 
@@ -231,9 +232,15 @@ def _afterwards(trial: TrialRecord, reaction: ReactionRecord | None, facts: Expe
     return {
         "job_status": trial.status,
         "job_seconds_after": max(after, 0.0) if after is not None else None,
+        "job_cost_after": _cost_after(trial, reaction, after),
         "job_objective": value,
         "job_was_best": value == best if value is not None and trial.state.is_finished else None,
     }
+
+
+def _cost_after(trial: TrialRecord, reaction: ReactionRecord | None, after: float | None) -> float | None:
+    price = reaction.savings.price_per_hour if reaction and reaction.savings else None
+    return None if price is None or after is None else max(after, 0.0) / 3600 * (trial.instance_count or 1) * price
 
 
 def _cost(trial: TrialRecord, prices: PriceTable, now: datetime) -> float | None:

@@ -221,12 +221,16 @@ FINDINGS = Table(
         Column("decided_at", _TIME, "When it was decided"),
         Column("carried_out_at", _TIME, "When it was carried out"),
         Column("shadow", _FLAG, "True when a rule in shadow mode would have stopped the job; null while undecided"),
+        Column("audited", _FLAG, "True when the trial was let run on to see what the stop would have cost"),
         Column("saved_seconds", _NUMBER, "Estimate: training that the stop spared, or under shadow would have spared"),
         Column("saved_cost", _NUMBER, "Estimate: what that would have cost; null without a price"),
         Column("saved_currency", _TEXT, "Currency of saved_cost"),
         Column("saved_method", _TEXT, "How the remaining time was estimated"),
         Column("job_status", _TEXT, "What became of the job: SageMaker's TrainingJobStatus as last seen"),
         Column("job_seconds_after", _NUMBER, "How long the job trained on after the decision; null while it runs"),
+        Column(
+            "job_cost_after", _NUMBER, "What that time cost, in saved_currency; null while it runs, or without a price"
+        ),
         Column("job_objective", _NUMBER, "Last value of the objective in the job"),
         Column("job_was_best", _FLAG, "Whether no trial of the experiment ended better; null without an objective"),
         *_PROVENANCE,

@@ -72,18 +72,22 @@ _NOT_IN_SPEC = Decision(Response.RECORD, "the spec does not know this rule")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restraint:
     """What may keep a stop from being made. `job_protected`: the job carries the tag gridwatch:protect; `withdrawn`: a
-    watched job carries the tag gridwatch:watch no more; `paused`: by whom and why all stopping is paused.
+    watched job carries the tag gridwatch:watch no more; `audited`: the trial is among those that are let run on to see
+    what stops cost; `paused`: by whom and why all stopping is paused.
     """
 
     withdrawn: bool = False
     job_protected: bool = False
     rule_protected: bool = False
     shadow: bool = False
+    audited: bool = False
     paused: str | None = None
 
 
 FREE = Restraint()
 _SHADOW = Decision(Response.WOULD_STOP, "the rule is in shadow mode, and would have stopped the training job")
+
+_AUDITED = Decision(Response.WOULD_STOP, "the trial is one of the audited ones, which are let run on to their end")
 
 
 def decide(
@@ -118,6 +122,8 @@ def _restrained(restraint: Restraint) -> Decision | None:
         return Decision(Response.ALERT, "the spec protects jobs from this rule (protect: true)")
     if restraint.shadow:
         return _SHADOW
+    if restraint.audited:
+        return _AUDITED
     if restraint.paused is not None:
         return Decision(Response.ALERT, paused_reason(restraint.paused))
     return None

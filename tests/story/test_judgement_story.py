@@ -1,0 +1,69 @@
+"""A grid whose bad trials are stopped because the others are better."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gridwatch.aws.state_table import StateTable
+from gridwatch_cli.demo.dataset import Dataset
+from tests.story.deployed import Deployed, Mailbox
+
+GOOD, BAD = [0.3, 0.2, 0.25], [0.000001, 0.000002]
+SPEC = {
+    "name": "judged",
+    "objective": {"metric": "validation-logloss", "direction": "minimize"},
+    "algorithm": {"name": "xgboost", "version": "3.2-0"},
+    "data": {
+        "train": {"uri": "judged/train.csv", "content_type": "text/csv"},
+        "validation": {"uri": "judged/validation.csv", "content_type": "text/csv"},
+    },
+    "hyperparameters": {"objective": "binary:logistic", "eval_metric": "logloss", "num_round": 400, "seed": 1},
+    "grid": {"eta": [*GOOD, *BAD]},
+    "rules": [
+        {
+            "rule": "KatibMedianStopping",
+            "on_issue": "stop",
+            "parameters": {"resource": "rounds", "start_step": 5, "min_trials_required": 2},
+        },
+        {"rule": "GridDefault", "mode": "shadow", "on_issue": "stop"},
+    ],
+    "limits": {"parallel_jobs": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def data(deployed: Deployed, blobs: Dataset) -> None:
+    for name, points in blobs.channels.items():
+        deployed.put(f"data/judged/{name}.csv", "".join(f"{label},{a!r},{b!r}\n" for label, a, b in points))
+
+
+@pytest.mark.usefixtures("data")
+def test_trials_worse_than_the_others_are_stopped_and_people_are_told_what_they_were_compared_with(
+    deployed: Deployed, mailbox: Mailbox
+) -> None:
+    deployed.put("experiments/judged.json", json.dumps(SPEC))
+    jobs = deployed.wait_for_jobs("judged", 5, 120)
+    store = StateTable(deployed.outputs["StateTable"], dynamodb=deployed.client("dynamodb"))
+    eta = {trial.job_name: trial.hyperparameters["eta"] for trial in store.list_trials("judged")}
+    assert len(jobs) == 5
+
+    def judged() -> dict[float, list[str]] | None:
+        records = {job: store.list_rule_evaluations(job) for job in eta}
+        over = all(
+            len(found) == 2 and {each.status for each in found}.isdisjoint({"InProgress"}) for found in records.values()
+        )
+        return {eta[job]: [each.status for each in found] for job, found in records.items()} if over else None
+
+    found = deployed.wait(judged, "all verdicts", 60)
+    assert {value for value, statuses in found.items() if "IssuesFound" in statuses} == set(BAD)
+    reactions = {eta[job]: store.list_reactions(job) for job in eta}
+    outcomes = {value: [(each.action, each.outcome) for each in made] for value, made in reactions.items()}
+    assert outcomes == {**{value: [] for value in GOOD}, **{value: [("stop", "stop requested")] for value in BAD}}
+    stopped = {job["TrainingJobName"] for job in jobs if job["TrainingJobStatus"] == "Stopped"}
+    assert {eta[name] for name in stopped} == set(BAD)
+
+    (mail, *_) = deployed.wait(lambda: mailbox.about("Stopped judged"), "the alert", 20)
+    assert "worse than the median running average of " in mail["Message"]
+    assert "completed trials" in mail["Message"]
