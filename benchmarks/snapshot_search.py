@@ -12,17 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-
 from benchmarks._search_api import EXPERIMENT, MAX_PAGE, SearchApi, search_api
 from benchmarks.result import Result, report
-from gridwatch.aws.component_search import ComponentSearch
+from gridwatch.aws.component_search import ComponentSearch, search_client
 from gridwatch.tables.components import Component
 from gridwatch_cli.analytics.sdk_layouts import component_row
 from scripts.peer_environment import python_of, why_missing
 
 COUNT, MANY = 10_000, 50_000
+ROUNDS = 3
 KEYS: dict[str, Any] = {
     "aws_access_key_id": "123456789012",
     "aws_secret_access_key": "none",
@@ -46,11 +44,17 @@ def main() -> None:
     if reason := why_missing("sagemaker"):
         sys.exit(f"the SDK cannot be measured: {reason} (make test-interop makes its environment)")
     with search_api(COUNT) as api:
-        read = min(_read(api) for _ in range(2))
-        calls = api.calls() // 2
-        serial = _raw(api, calls, connections=1)
-        both_ends = _raw(api, calls, connections=2)
-        frame, rows, columns = _frame(api)
+        _read(api)
+        calls = api.calls()
+        # In turns, and the best of each: other work on the machine only adds.
+        reads, serials, both, frames = [], [], [], []
+        for _ in range(ROUNDS):
+            reads.append(_read(api))
+            serials.append(_raw(api, calls, connections=1))
+            both.append(_raw(api, calls, connections=2))
+            frames.append(_frame(api))
+        read, serial, both_ends = min(reads), min(serials), min(both)
+        frame, rows, columns = min(frames)
         peer, peer_rows, peer_columns = map(float, _peer(api).split())
     if (rows, columns) != (peer_rows, peer_columns):
         sys.exit(f"ours has {rows} rows of {columns} columns, the SDK's {peer_rows} of {peer_columns}")
@@ -65,6 +69,7 @@ def main() -> None:
             "frame; peer: ExperimentAnalytics.dataframe(). Wanted: ratio at least 5, floor_ratio at most 1.3",
             more={
                 "floor_ratio": round(read / serial, 2),
+                "floor_ratio_from_both_ends": round(read / both_ends, 2),
                 "snapshot_seconds": round(read, 2),
                 "calls": calls,
                 "raw_seconds_one_by_one": round(serial, 2),
@@ -75,14 +80,14 @@ def main() -> None:
     )
 
 
-def _client(api: SearchApi) -> Any:
-    adaptive = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
-    return boto3.client("sagemaker", endpoint_url=api.endpoint, config=adaptive, **KEYS)
+def client_of(api: SearchApi) -> Any:
+    """SageMaker's client as a snapshot has it."""
+    return search_client(endpoint_url=api.endpoint, **KEYS)
 
 
 def _read(api: SearchApi) -> float:
     """Seconds of what a snapshot does."""
-    search = ComponentSearch(_client(api))
+    search = ComponentSearch(client_of(api))
     begin = time.perf_counter()
     found = search.read(EXPERIMENT, Component.parse)
     assert len(found) == COUNT
@@ -93,7 +98,7 @@ def _frame(api: SearchApi) -> tuple[float, int, int]:
     """Seconds, rows and columns of the data frame in the SDK's layout."""
     import pandas as pd  # noqa: PLC0415  not counted, as the SDK's import is not
 
-    search = ComponentSearch(_client(api))
+    search = ComponentSearch(client_of(api))
     begin = time.perf_counter()
     frame = pd.DataFrame(list(search.read(EXPERIMENT, component_row).values()))
     return time.perf_counter() - begin, len(frame), len(frame.columns)
@@ -136,7 +141,7 @@ def _many() -> dict[str, Any]:
 
 def _tell_many(endpoint: str) -> None:
     begin = time.perf_counter()
-    found = ComponentSearch(_client(SearchApi(endpoint))).read(EXPERIMENT, Component.parse)
+    found = ComponentSearch(client_of(SearchApi(endpoint))).read(EXPERIMENT, Component.parse)
     seconds = time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"components": len(found), "seconds": round(seconds, 1), "peak_mb": round(peak)}))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
+from botocore.parsers import JSONParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridwatch.aws.component_search import ComponentSearch
+from gridwatch.aws.component_search import ComponentSearch, PageParser
 from gridwatch.failures import ThrottledError
 from tests.fakes.paged_search import PagedSearch
 
@@ -50,7 +53,7 @@ def test_only_what_changed_is_asked_for() -> None:
     client = PagedSearch(_components(list(range(1000))))
     found = ComponentSearch(client).read("e", lambda each: None, NOON + timedelta(seconds=2 * 990))
     assert sorted(found) == [f"job-{number}" for number in range(990, 1000)]
-    assert len(client.calls) <= 2
+    assert len(client.calls) == 1, "one page is not read from both ends"
 
 
 def test_an_error_of_one_end_is_the_readings() -> None:
@@ -60,3 +63,26 @@ def test_an_error_of_one_end_is_the_readings() -> None:
 
     with pytest.raises(ThrottledError, match="Rate exceeded"):
         ComponentSearch(Refusing()).read("e", lambda each: None)
+
+
+def test_a_page_is_read_as_botocore_reads_it() -> None:
+    session = botocore.session.get_session()
+    shape = session.get_service_model("sagemaker").operation_model("Search").output_shape
+    component = {
+        "TrialComponentName": "job-1",
+        "CreationTime": 1790000000.25,
+        "LastModifiedTime": 1790000060,
+        "Parameters": {"eta": {"NumberValue": 0.1}},
+    }
+    body = json.dumps({"Results": [{"TrialComponent": component}], "NextToken": "more"}).encode()
+    response = {"status_code": 200, "headers": {"x-amzn-requestid": "1"}, "body": body}
+    ours, theirs = (parser.parse(response, shape) for parser in (PageParser(), JSONParser()))
+    assert ours["Results"] == theirs["Results"]
+    assert ours["NextToken"] == "more"
+    assert ours["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_a_refusal_is_read_as_botocore_reads_it() -> None:
+    body = json.dumps({"__type": "ThrottlingException", "message": "Rate exceeded"}).encode()
+    response = {"status_code": 400, "headers": {}, "body": body}
+    assert PageParser().parse(response, None) == JSONParser().parse(response, None)
