@@ -58,7 +58,7 @@ class LocalData:
 class Budget:
     """How much is read of a channel (`read` bytes) and kept of it (`rows`, `cells`: what 8 bytes each may take)."""
 
-    read: int = 1 << 26
+    read: int = 1 << 24
     rows: int = 50_000
     cells: int = 2_000_000
 
