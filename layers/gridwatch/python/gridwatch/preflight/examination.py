@@ -12,7 +12,7 @@ from gridwatch.preflight.labels import Target, check_label
 from gridwatch.preflight.libsvm import read_libsvm
 from gridwatch.preflight.notices import Level, Notice
 from gridwatch.preflight.parquet import MissingLibraryError, read_parquet
-from gridwatch.preflight.sampling import Budget, DataSource, Sample
+from gridwatch.preflight.sampling import BLOCK, Budget, DataSource, Sample
 from gridwatch.preflight.sizes import check_sizes
 from gridwatch.preflight.tables import Table, foreign, read_csv
 
@@ -106,7 +106,9 @@ def _read(channel: ChannelData, sample: Sample, budget: Budget) -> tuple[Table |
 def _with(gone: list[Notice], read: tuple[Table, list[Notice]]) -> tuple[Table, list[Notice]]:
     table, found = read
     if not table.count and not found:
-        found = [Notice(check="empty", message="there is no row in it", channel=table.channel)]
+        message = f"no line ends within {BLOCK >> 10} KiB: these are no rows" if not table.is_whole else ""
+        check = "format" if message else "empty"
+        found = [Notice(check=check, message=message or "there is no row in it", channel=table.channel)]
     return table, [*gone, *found]
 
 
