@@ -66,8 +66,19 @@ class Storage(Construct):
                 noncurrent_version_expiration=cdk.Duration.days(1),
             )
 
+        def forget_replaced(prefix: str) -> s3.LifecycleRule:
+            return s3.LifecycleRule(
+                id=f"replaced-{prefix.rstrip('/')}",
+                prefix=prefix,
+                noncurrent_version_expiration=cdk.Duration.days(7),
+            )
+
         days = self._settings.tensor_retention_days
-        return expire("tensors/", days), expire("rule-state/", days), expire("athena/", 7)
+        return (
+            *(expire("tensors/", days), expire("rule-state/", days), expire("athena/", 7)),
+            # Every snapshot replaces them whole, many times a day; what a day left is in the history.
+            *(forget_replaced("tables/"), forget_replaced("components/")),
+        )
 
 
 def _send_events(bucket: s3.Bucket) -> None:

@@ -104,3 +104,16 @@ def test_work_group_limits_what_a_query_reads(synthesized: Synthesized) -> None:
         configuration["ResultConfiguration"]["OutputLocation"]
         == "s3://gridwatch-artifacts-123456789012-eu-west-1/athena/"
     )
+
+
+def test_versions_that_snapshots_replaced_do_not_pile_up_and_history_stays(synthesized: Synthesized) -> None:
+    (bucket,) = (
+        properties
+        for properties in synthesized.of_type("AWS::S3::Bucket").values()
+        if "artifacts" in str(properties["BucketName"])
+    )
+    rules = {rule.get("Prefix", ""): rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    for prefix in ("tables/", "components/"):
+        assert rules[prefix]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 7}
+        assert "ExpirationInDays" not in rules[prefix]
+    assert "history/" not in rules
