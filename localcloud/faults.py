@@ -31,7 +31,9 @@ class FaultError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CallFault:
-    """``operation``: service and operation as in ``sns:Publish``, with ``*`` and ``?``; of S3 the HTTP method."""
+    """``operation``: service and operation as in ``sns:Publish``, with ``*`` and ``?``; of S3 the HTTP method, of Batch
+    and Lambda the end of the path.
+    """
 
     operation: str
     fault: Fault

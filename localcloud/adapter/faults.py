@@ -13,6 +13,7 @@ from ministack.services import eventbridge
 from localcloud.faults import Fault, FaultError, FaultPlan, Faults
 
 PATH = "/_localcloud/faults"
+_BY_PATH = ("batch", "lambda")  # REST protocols: the operation is the path's end, such as submitservicejob
 _XML = {"content-type": "text/xml"}
 _JSON = {"content-type": "application/x-amz-json-1.0"}
 
@@ -115,6 +116,8 @@ def _operation(scope: Scope, body: bytes) -> tuple[str, str]:
         return service, target.rpartition(".")[2]
     if service == "s3":
         return service, str(scope["method"])
+    if service in _BY_PATH:
+        return service, str(scope["path"]).rpartition("/")[2]
     action = parse_qs(body.decode("utf-8", "replace")).get("Action")
     return service, action[0] if action else str(scope["method"])
 

@@ -65,6 +65,15 @@ def scarce_cloud() -> Iterator[FaultyCloud]:
         yield cloud
 
 
+@pytest.fixture(scope="module")
+def queue_cloud() -> Iterator[FaultyCloud]:
+    """The same through AWS Batch, whose queue lets so many run."""
+    settings = {"launch_target": "batch", "batch_max_instances": QUOTA}
+    with faulty_cloud(job=("/bin/sleep", "1"), settings=settings) as cloud:
+        cloud.hurry_queues(5)
+        yield cloud
+
+
 def test_a_grid_is_launched_whole_though_much_goes_wrong(cloud: FaultyCloud) -> None:
     tell_story(cloud, {"mild": 8}, mild(1), seconds=120)
 
@@ -79,6 +88,40 @@ def test_two_grids_share_an_account_that_is_slow_and_has_no_capacity(
     grids = {f"large-{harsh_seed}": 12, f"small-{harsh_seed}": 4}
     attempts = tell_story(scarce_cloud, grids, harsh(harsh_seed), seconds=900)
     assert max(attempts) > 1, "some job found no capacity"
+
+
+def test_a_grid_through_a_queue_of_batch_is_launched_whole(queue_cloud: FaultyCloud, harsh_seed: int) -> None:
+    name, jobs = f"queued-{harsh_seed}", 10
+    faults = harsh(harsh_seed)
+    of_batch = [
+        {"operation": "batch:submitservicejob", "fault": fault, "share": 0.15}
+        for fault in ("lost", "kill", "kill-after", "throttle")
+    ]
+    deployed = queue_cloud.deployed
+    with queue_cloud.faults({**faults, "calls": [*of_batch, *faults["calls"]]}):
+        queue_cloud.submit(name, jobs)
+        queue_cloud.submit(name, jobs)
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and not is_submitted(queue_cloud, name, jobs):
+            queue_cloud.sweep()
+            assert running(queue_cloud) <= QUOTA
+            time.sleep(1.5)
+        injected = queue_cloud.injected()
+    assert any(key.startswith("batch:submitservicejob") for key in injected), injected
+
+    def over() -> bool:
+        queue_cloud.sweep()
+        assert running(queue_cloud) <= QUOTA
+        time.sleep(1.5)
+        return is_over(queue_cloud, name, jobs)
+
+    deployed.wait(over, "the end of the grid", 600)
+    trials = queue_cloud.store.list_trials(name)
+    assert Counter(trial.state for trial in trials) == {TrialState.COMPLETED: jobs}, injected
+    request = {"jobQueue": deployed.outputs["LaunchTarget"], "jobStatus": "SUCCEEDED"}
+    submitted = deployed.client("batch").list_service_jobs(**request)["jobSummaryList"]
+    assert Counter(job["jobName"] for job in submitted) == Counter(trial.job_name for trial in trials)
+    assert len(deployed.jobs(name)) == jobs
 
 
 def tell_story(cloud: FaultyCloud, grids: Mapping[str, int], faults: Faults, *, seconds: float) -> list[int]:
@@ -118,6 +161,11 @@ def count_jobs(cloud: FaultyCloud, name: str, jobs: int, injected: Mapping[str, 
     assert sorted(job["TrainingJobName"] for job in trained) == sorted(trial.job_name for trial in trials)
     assert sorted(int(json.loads(job["HyperParameters"]["seed"])) for job in trained) == list(range(jobs))
     assert all(job["FailureReason"].startswith("CapacityError") for job in found if job not in trained)
+
+
+def is_submitted(cloud: FaultyCloud, name: str, jobs: int) -> bool:
+    trials = cloud.store.list_trials(name)
+    return len(trials) == jobs and all(trial.state not in ("waiting", "starting") for trial in trials)
 
 
 def is_over(cloud: FaultyCloud, name: str, jobs: int) -> bool:

@@ -84,7 +84,7 @@ def test_a_stopped_job_as_it_is_read_at_night() -> None:
         "Outcome     stop requested\n"
         "\n"
         "Look closer:\n"
-        "  gridwatch status blobs-debugger\n"
+        "  gridwatch inspect gridwatch-blobs-debugger-0a1b2c3d4e-1\n"
         "  aws logs tail /aws/sagemaker/TrainingJobs --log-stream-name-prefix"
         f" {JOB_NAME}/ --since 1d --region eu-west-1\n"
         "\n"

@@ -54,7 +54,7 @@ def rule_issue(
         action=f"{reacted.decision.response}, because {reacted.decision.reason}",
         outcome=reacted.outcome,
         links=(*job_links(job_arn), Link("Tensors", tensors_uri)),
-        commands=(f"gridwatch status {job.experiment}", *([logs] if logs else [])),
+        commands=(f"gridwatch inspect {job.job_name}", *([logs] if logs else [])),
     )
     return record(
         alert,
