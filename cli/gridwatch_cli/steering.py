@@ -37,13 +37,24 @@ def retry(
     failed: Annotated[bool, typer.Option("--failed", help="Those that failed or were refused.")] = False,
     stopped: Annotated[bool, typer.Option("--stopped", help="Those that were stopped.")] = False,
     cancelled: Annotated[bool, typer.Option("--cancelled", help="Those that were cancelled before they ran.")] = False,
+    region: Annotated[
+        str | None, typer.Option(help="Those spared in this doomed region, as its alert names it.")
+    ] = None,
 ) -> None:
     """Train trials once more, each as a new job, and go on with what a limit held."""
     chosen = {TrialState.FAILED, TrialState.REFUSED} if failed else set()
     chosen |= ({TrialState.STOPPED} if stopped else set()) | ({TrialState.CANCELLED} if cancelled else set())
-    if not chosen:
-        raise CliError("say which: --failed, --stopped, --cancelled")
+    if not chosen and region is None:
+        raise CliError("say which: --failed, --stopped, --cancelled, --region")
     cloud = cloud_of(context)
+    if region is not None:
+        try:
+            count = _steering(cloud).retry_region(_experiment(cloud, experiment), region)
+        except LookupError as error:
+            raise CliError(str(error)) from error
+        console(stderr=True).print(f"{count} trials of the region wait again")
+    if not chosen:
+        return
     count = _steering(cloud).retry(_experiment(cloud, experiment), chosen)
     console(stderr=True).print(f"{count} trials wait again")
 

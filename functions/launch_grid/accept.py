@@ -19,6 +19,7 @@ from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.plan import Plan, PlannedTrial, make_plan, waiting_trial
 from gridwatch.launch.ports import ExperimentBucket, StoredSpec
 from gridwatch.launch.processing import Quota, within_processing_quota
+from gridwatch.launch.regions import is_spared
 from gridwatch.preflight.flight import Preflight, as_problem
 from gridwatch.preflight.notices import Report
 from gridwatch.preflight.sampling import CHEAP
@@ -171,7 +172,8 @@ def _returning(plan: Plan, before: Mapping[str, TrialRecord], uploaded_at: datet
             continue
         removed = trial.state is TrialState.CANCELLED and trial.reason == REMOVED
         refused = trial.state is TrialState.REFUSED and trial.updated_at < uploaded_at
-        if removed or refused:
+        spared = trial.state is TrialState.CANCELLED and is_spared(trial) and trial.updated_at < uploaded_at
+        if removed or refused or spared:
             yield trial, _waiting_again(planned, plan, trial, now)
 
 

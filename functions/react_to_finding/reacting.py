@@ -37,6 +37,7 @@ from gridwatch.verdicts.audit import is_audited
 from gridwatch.verdicts.decision import FREE, WITHDRAWN, Decision, Response, Restraint, decide
 from gridwatch.verdicts.report import RuleReport
 from gridwatch.verdicts.status import RuleStatus
+from react_to_finding.regions import RegionKeeper
 from react_to_finding.stopping import StopOutcome, Stopper
 
 PROTECT_TAG = "gridwatch:protect"  # on a training job: it is never stopped, unless the value is "false"
@@ -121,6 +122,8 @@ class Reactor:
         elif response in (Response.ALERT, Response.WOULD_STOP):
             outcome = "not stopped"
         alert_id = self._ask(job, report, claimed, outcome, description) if response.tells_people else None
+        if isinstance(outcome, StopOutcome) and outcome.is_ours:
+            RegionKeeper(store=self.store, alerts=self.alerts, clock=self.clock).look(job.experiment)
         now = self.clock.now()
         spared = response is Response.WOULD_STOP or (isinstance(outcome, StopOutcome) and outcome.is_ours)
         done = replace(claimed, outcome=outcome, alert_id=alert_id, carried_out_at=now)

@@ -19,10 +19,13 @@ from gridwatch.state.records import (
     Action,
     AlertGate,
     AlertRecord,
+    DoomedRegionRecord,
     ExperimentRecord,
     JobRecord,
     LaunchHold,
     ReactionRecord,
+    RegionConditionRecord,
+    RegionsRecord,
     ReportsRecord,
     RuleEvaluationRecord,
     RulePolicy,
@@ -500,3 +503,21 @@ def test_the_log_of_reports_takes_each_number_once_and_gives_what_is_new(store: 
         store.add_reports(replace(second, number=number))
     assert [record.number for record in store.reports_after(log, 8)] == [9, 10, 11, 12]
     assert store.reports_after("blobs#validation:error#rounds", 0) == []
+
+
+def test_the_regions_of_an_experiment_are_kept_by_version(store: StateStore) -> None:
+    condition = RegionConditionRecord(factor="eta", relation=">=", value=1.0)
+    region = DoomedRegionRecord(
+        name="eta >= 1.0", conditions=(condition,), spec_version="v1", failures=7, known=7, confidence=0.99,
+        failures_elsewhere=0, known_elsewhere=9,
+    )  # fmt: skip
+    record = RegionsRecord(experiment="blobs", doomed=(region,), updated_at=T0)
+    assert store.get_regions("blobs") is None
+    store.save_regions(record)
+    assert store.get_regions("blobs") == replace(record, version=1)
+    with pytest.raises(ConflictError):
+        store.save_regions(record)
+    released = replace(record, doomed=(), released=(region,), version=1)
+    store.save_regions(released)
+    assert store.get_regions("blobs") == replace(released, version=2)
+    assert store.get_regions("other") is None

@@ -4,6 +4,7 @@
 | --- | --- | --- | --- | --- |
 | ExperimentRecord | `experiment#<name>` | `experiment` | `experiments` | created_at |
 | LaunchHold | `experiment#<name>` | `hold` | | |
+| RegionsRecord | `experiment#<name>` | `regions` | | |
 | TrialRecord | `experiment#<name>` | `trial#<trial id>` | `trials#<state>` | priority, created_at, experiment, index |
 | JobRecord | `job#<job>` | `job` | `jobs#managed` while Debugger's rules look at it | job |
 | saved evaluation | `job#<job>` | `evaluation` | | |
@@ -42,6 +43,7 @@ from gridwatch.state.records import (
     JobRecord,
     LaunchHold,
     ReactionRecord,
+    RegionsRecord,
     ReportsRecord,
     RuleEvaluationRecord,
     StoppingRecord,
@@ -165,6 +167,17 @@ class StateTable:
 
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]:
         return [from_json(RuleEvaluationRecord, item.document) for item in self._table.below(_job(job_name), "rule#")]
+
+    def get_regions(self, experiment: str) -> RegionsRecord | None:
+        item = self._table.get(_experiment(experiment), "regions")
+        return from_json(RegionsRecord, item.document) if item else None
+
+    def save_regions(self, record: RegionsRecord) -> None:
+        kept = replace(record, version=record.version + 1)
+        item = _item(_experiment(record.experiment), "regions", kept, version=str(kept.version))
+        condition, values = ("version = :version", {":version": str(record.version)}) if record.version else (_NEW, {})
+        if not self._table.put(item, condition=condition, values=values):
+            raise ConflictError(f"the regions of {record.experiment} were changed meanwhile")
 
     def add_reports(self, record: ReportsRecord) -> None:
         if not self._table.put(_item(_reports(record.log), _number(record.number), record), condition=_NEW):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from gridwatch.clock import Clock
 from gridwatch.events.messages import SnapshotExperiment, StartTrials
@@ -14,6 +15,7 @@ from gridwatch.failures import NotFoundError, TransientError
 from gridwatch.launch.observation import next_attempt
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import TrainingService
+from gridwatch.launch.regions import CANCELLED_IN
 from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 
@@ -80,6 +82,25 @@ class Steering:
         self.start_queue.send(StartTrials(f"retry {experiment.name}"), deduplication_id=f"retry {now}")
         return count
 
+    def retry_region(self, experiment: ExperimentRecord, name: str) -> int:
+        """The points that were spared in a doomed region wait as any others again, and it is not doomed any more.
+        Raises LookupError, naming the regions there are.
+        """
+        kept = self.store.get_regions(experiment.name)
+        known = {each.name: each for each in (*kept.doomed, *kept.released)} if kept else {}
+        if kept is None or name not in known:
+            raise LookupError(f"no doomed region {name!r}; there are: {', '.join(known) or 'none'}")
+        doomed = tuple(each for each in kept.doomed if each.name != name)
+        released = (*(each for each in kept.released if each.name != name), known[name])
+        now = self.clock.now()
+        self.store.save_regions(replace(kept, doomed=doomed, released=released, updated_at=now))
+        spared = [t for t in self.store.list_trials(experiment.name) if t.reason == f"{CANCELLED_IN}{name}"]
+        count = sum(self._update(trial, _released(trial, now), "waits again") for trial in spared)
+        self.start_queue.send(
+            StartTrials(f"retry {experiment.name}"), deduplication_id=f"retry {now:%Y-%m-%dT%H:%M:%S.%f}"
+        )
+        return count
+
     def _cancel(self, trial: TrialRecord) -> bool:
         after = replace(trial, state=TrialState.CANCELLED, reason=BY_HAND, updated_at=self.clock.now())
         return self._update(trial, after, "cancelled")
@@ -116,3 +137,9 @@ class Steering:
             now = self.clock.now()
             free = replace(hold, limit=None, reason=None, failure_kind=None, failed_jobs=(), updated_at=now)
             self.store.save_hold(free)
+
+
+def _released(trial: TrialRecord, now: datetime) -> TrialRecord:
+    if trial.state is TrialState.WAITING:  # it was moved behind all others
+        return replace(trial, priority=trial.priority + 1, reason=None, updated_at=now)
+    return replace(trial, state=TrialState.WAITING, reason=None, updated_at=now)

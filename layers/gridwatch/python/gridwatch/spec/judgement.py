@@ -1,9 +1,9 @@
-"""The audit of stops as the spec has it."""
+"""The audit of stops and doomed regions as the spec has them."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -39,3 +39,15 @@ AuditField = Annotated[
     BeforeValidator(as_audit, json_schema_input_type=float | str | Audit | None),
     Field(description="share of the trials that are let run on after a stop was decided, to see what stops cost"),
 ]
+
+
+class DoomedRegions(Section):
+    """What is done with the waiting points of a part of the search space in which trials fail."""
+
+    action: Annotated[
+        Literal["cancel", "last"],
+        Field(description="cancel the points that wait there, or launch them after all others"),
+    ] = "cancel"
+    confidence: Annotated[float, Field(ge=0.5, lt=1, description="with which the share must be reached")] = 0.95
+    share: Annotated[float, Field(gt=0, lt=1, description="of the region's points that fail")] = 0.5
+    min_failures: Annotated[int, Field(ge=2, le=1_000, description="that there must be in the region")] = 4

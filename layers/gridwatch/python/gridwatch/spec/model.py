@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from gridwatch.spec.judgement import AuditField
+from gridwatch.spec.judgement import AuditField, DoomedRegions
 from gridwatch.spec.parts.algorithm import Algorithm
 from gridwatch.spec.parts.checkpoints import Checkpoints
 from gridwatch.spec.parts.compute import Resources
@@ -152,6 +152,10 @@ class ExperimentSpec(Section):
     )
     mode: Annotated[Mode, Field(description="shadow: tell what would have been stopped, and stop nothing")] = "live"
     audit: AuditField = None
+    doomed_regions: Annotated[
+        DoomedRegions | None,
+        Field(description="spare the points that wait where trials fail; off when it is not there"),
+    ] = None
     limits: Limits = Field(default_factory=Limits)
     preflight: Preflight = Field(default_factory=Preflight)
     repair: Annotated[Repair | None, Field(description="train once more, with one change, what a rule stopped")] = None

@@ -14,6 +14,7 @@ from gridwatch.state.records import (
     JobRecord,
     LaunchHold,
     ReactionRecord,
+    RegionsRecord,
     ReportsRecord,
     RuleEvaluationRecord,
     StoppingRecord,
@@ -35,6 +36,7 @@ class MemoryStore:
         self.evaluations: dict[str, SavedEvaluation] = {}
         self.rule_evaluations: dict[tuple[str, str], RuleEvaluationRecord] = {}
         self.open: set[tuple[str, str]] = set()
+        self.regions: dict[str, RegionsRecord] = {}
         self.reports: dict[str, list[ReportsRecord]] = {}
         self.stops: dict[str, str] = {}
         self.reaction_leases: dict[tuple[str, str], datetime] = {}
@@ -130,6 +132,15 @@ class MemoryStore:
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]:
         mine = (record for record in self.rule_evaluations.values() if record.job_name == job_name)
         return sorted(mine, key=lambda record: record.rule_name)
+
+    def get_regions(self, experiment: str) -> RegionsRecord | None:
+        return self.regions.get(experiment)
+
+    def save_regions(self, record: RegionsRecord) -> None:
+        kept = self.regions.get(record.experiment)
+        if (kept.version if kept else 0) != record.version:
+            raise ConflictError(f"the regions of {record.experiment} were changed meanwhile")
+        self.regions[record.experiment] = replace(record, version=record.version + 1)
 
     def add_reports(self, record: ReportsRecord) -> None:
         log = self.reports.setdefault(record.log, [])

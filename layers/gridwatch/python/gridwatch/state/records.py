@@ -205,6 +205,40 @@ class ReportsRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegionConditionRecord:
+    """A factor compared (=, <=, >=) with a value."""
+
+    factor: str
+    relation: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoomedRegionRecord:
+    """A part of the search space where trials fail, with the evidence as it was then (gridwatch.judgement.regions)."""
+
+    name: str
+    conditions: tuple[RegionConditionRecord, ...]
+    spec_version: str  # of the upload whose points it spares
+    failures: int
+    known: int
+    confidence: float
+    failures_elsewhere: int
+    known_elsewhere: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionsRecord:
+    """The doomed regions of an experiment, and those that a person has released, which are never doomed again."""
+
+    experiment: str
+    doomed: tuple[DoomedRegionRecord, ...] = ()
+    released: tuple[DoomedRegionRecord, ...] = ()
+    updated_at: datetime
+    version: int = 0  # of the record, as read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SavingsRecord:
     """What a stop spares, as estimated when it was decided (gridwatch.savings). `cost` is None without a price."""
 

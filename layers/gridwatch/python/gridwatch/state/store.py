@@ -19,6 +19,7 @@ from gridwatch.state.records import (
     JobRecord,
     LaunchHold,
     ReactionRecord,
+    RegionsRecord,
     ReportsRecord,
     RuleEvaluationRecord,
     StoppingRecord,
@@ -85,6 +86,16 @@ class HoldStore(Protocol):
         """Keep it as the next version of the one that was read; ConflictError when another is stored.
 
         `version` 0 is of a record that was not there. Returns it as it is kept now.
+        """
+        ...
+
+
+class RegionStore(Protocol):
+    def get_regions(self, experiment: str) -> RegionsRecord | None: ...
+
+    def save_regions(self, record: RegionsRecord) -> None:
+        """Keep it as the next version of the one that was read (0: there was none); ConflictError when another is
+        stored.
         """
         ...
 
@@ -247,6 +258,7 @@ class AlertStore(Protocol):
 class StateStore(
     ExperimentStore,
     HoldStore,
+    RegionStore,
     TrialStore,
     JobStore,
     EvaluationStore,

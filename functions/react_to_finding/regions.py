@@ -1,0 +1,109 @@
+"""Spare the points that wait in a part of the search space where trials fail. Doing it again changes nothing.
+
+A trial counts as failed when a rule that looks at it alone has stopped it; all others that have ended and did not fail
+as training jobs count as sound. What waits in a doomed region is looked for again at each stop, so that a call that
+died is completed by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gridwatch.alerts.doomed_region import region_doomed
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.clock import Clock
+from gridwatch.judgement.catalogue import is_judgement_rule
+from gridwatch.judgement.regions import Doomed, Known, Region, doomed_region
+from gridwatch.launch.regions import CANCELLED_IN, is_spared, region_of, region_record
+from gridwatch.state.records import DoomedRegionRecord, ExperimentRecord, RegionsRecord, TrialRecord, TrialState
+from gridwatch.state.store import ConflictError, StateStore
+
+MOST_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionKeeper:
+    store: StateStore
+    alerts: AlertOutbox
+    clock: Clock
+
+    def look(self, experiment: str) -> Sequence[str]:
+        """The doomed regions of the experiment, if its spec asks for them. Raises ConflictError: ask again later."""
+        record = self.store.get_experiment(experiment)
+        asked = record.document.get("doomed_regions") if record is not None else None
+        if record is None or not asked:
+            return ()
+        trials = self.store.list_trials(experiment)
+        kept = self.store.get_regions(experiment) or RegionsRecord(experiment=experiment, updated_at=self.clock.now())
+        doomed = [each for each in kept.doomed if each.spec_version == record.spec_version]
+        released = [region_of(each) for each in kept.released]
+        found = list(self._found(record, trials, asked, [*released, *map(region_of, doomed)]))
+        if found:
+            doomed += [region_record(each, record.spec_version) for each in found]
+            self.store.save_regions(replace(kept, doomed=tuple(doomed), updated_at=self.clock.now()))
+        for each in doomed:
+            reason = f"{CANCELLED_IN}{each.name}"  # of a call that died as well
+            spared = sum(trial.reason == reason or self._spare(trial, each, asked["action"]) for trial in trials)
+            self.alerts.ask(region_doomed(record, each, action=asked["action"], spared=spared, now=self.clock.now()))
+        return [each.name for each in doomed]
+
+    def _found(
+        self, record: ExperimentRecord, trials: Sequence[TrialRecord], asked: Mapping[str, Any], but: list[Region]
+    ) -> Iterator[Doomed]:
+        current = frozenset(record.trial_ids)
+        known = list(_known(record, [trial for trial in trials if trial.trial_id in current]))
+        factors = _factors(trials)
+        for _ in range(MOST_AT_ONCE):
+            found = doomed_region(
+                known, factors, confidence=asked["confidence"], share=asked["share"],
+                min_failures=asked["min_failures"], but=but,
+            )  # fmt: skip
+            if found is None:
+                return
+            yield found
+            but = [*but, found.region]
+
+    def _spare(self, trial: TrialRecord, doomed: DoomedRegionRecord, action: str) -> bool:
+        if (
+            trial.state is not TrialState.WAITING
+            or is_spared(trial)
+            or not region_of(doomed).holds(trial.hyperparameters)
+        ):
+            return False
+        reason = f"{CANCELLED_IN}{doomed.name}"
+        after = replace(trial, reason=reason, updated_at=self.clock.now())
+        if action == "cancel":
+            after = replace(after, state=TrialState.CANCELLED)
+        else:
+            after = replace(after, priority=trial.priority - 1)
+        try:
+            self.store.update_trial(after, expected=trial)
+        except ConflictError:
+            return False  # a launcher was faster
+        return True
+
+
+def _known(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> Iterator[Known]:
+    alone = {
+        policy.name for policy in record.policies if policy.source is not None or not is_judgement_rule(policy.rule)
+    }
+    for trial in trials:
+        by = (trial.reason or "").removeprefix("stopped by ").partition("@")[0]
+        stopped = trial.state in (TrialState.STOPPING, TrialState.STOPPED) and (trial.reason or "").startswith(
+            "stopped by"
+        )
+        if stopped and by in alone:
+            yield Known(trial.hyperparameters, failed=True)
+        elif trial.state in (TrialState.COMPLETED, TrialState.STOPPED):
+            yield Known(trial.hyperparameters, failed=False)
+
+
+def _factors(trials: Sequence[TrialRecord]) -> list[str]:
+    """The hyperparameters that differ."""
+    values: dict[str, set[str]] = {}
+    for trial in trials:
+        for name, value in trial.hyperparameters.items():
+            values.setdefault(name, set()).add(repr(value))
+    return sorted(name for name, different in values.items() if len(different) > 1)
