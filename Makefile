@@ -84,11 +84,11 @@ format: setup ## let ruff rewrite the code
 test: setup layers ## set everything up and run the tests
 	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal tests --ignore=tests/browser
 
-# Suites that need environments of their own (test-image, test-interop, test-frameworks, test-oracles) or a browser follow here.
+# Suites that need environments of their own (test-image, test-interop, test-frameworks, test-oracles, test-sagemaker) or a browser follow here.
 
 # What a machine cannot hold is skipped with its reason.
 
-.PHONY: test-image test-interop test-frameworks test-oracles test-browser
+.PHONY: test-image test-interop test-frameworks test-oracles test-sagemaker test-browser
 
 .venvs/%.stamp: requirements/%.txt scripts/peer_environment.py scripts/find_python.py | $(VENV)/.stamp
 	$(BIN)/python -m scripts.peer_environment $*
@@ -102,6 +102,9 @@ test-interop: setup .venvs/interop.stamp .venvs/sagemaker.stamp ## what smdebug 
 
 test-frameworks: setup .venvs/frameworks.stamp ## the hooks for PyTorch and Keras, in trainings of their own
 	$(BIN)/python -m pytest -q -rs tests/frameworks
+
+test-sagemaker: setup .venvs/sagemaker.stamp ## requests and image addresses against the SageMaker SDK's
+	$(BIN)/python -m pytest -q -rs tests/sdk
 
 test-oracles: setup .venvs/oracles.stamp ## the rules across trials against Optuna's and Syne Tune's
 	$(BIN)/python -m pytest -q -rs tests/oracles
