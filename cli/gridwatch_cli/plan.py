@@ -21,6 +21,7 @@ from gridwatch_cli.submit import read_file
 if TYPE_CHECKING:
     from gridwatch.launch.deployment import Deployment
     from gridwatch.launch.plan import Plan, PlannedTrial
+    from gridwatch.launch.preview import Preview
     from gridwatch.launch.template import Inputs
     from gridwatch.preflight.notices import Report
     from gridwatch.spec.parse import ParsedSpec
@@ -113,9 +114,24 @@ def _document(made: Plan, report: Report, note: str) -> dict[str, Any]:
         "trials": [_trial(trial) for trial in made.trials],
         "rules": [_rule(rule) for rule in made.policies],
         "warnings": [warning.as_document() for warning in made.warnings],
+        "preview": _preview(made).as_document(),
         "preflight": report.as_document(),
         "note": note,
     }
+
+
+def _preview(made: Plan) -> Preview:
+    from gridwatch.launch.preview import preview
+    from gridwatch.savings.prices import PriceTable
+
+    return preview(made, PriceTable.built_in())
+
+
+def _told(bounds: Preview) -> str:
+    hours = f"{bounds.instance_hours:,.1f} instance hours"
+    if bounds.cost is None:
+        return f"{hours}, whose cost is not known: no price of {', '.join(bounds.unpriced)}"
+    return f"{hours}, {bounds.cost:,.2f} {bounds.currency}"
 
 
 def _trial(trial: PlannedTrial) -> dict[str, Any]:
@@ -156,6 +172,11 @@ def _print(made: Plan, report: Report, source: str, note: str) -> None:
         out.print(f"rule {rule.name}: {rule.on_issue} on an issue ({_pairs(rule.parameters)}){origin}", markup=False)
     varied = _varied(made)
     out.print(table(["", "training job", *varied], _rows(made, varied)))
+    bounds = _preview(made)
+    out.print(f"at most: {_told(bounds)}, over in {bounds.seconds / 3600:,.1f} h", markup=False, highlight=False)
+    err.print(f"assumed: {'; '.join(bounds.assumptions)}", markup=False)
+    for quota in bounds.quotas:
+        err.print(f"quota: {quota}", markup=False)
     for warning in made.warnings:
         err.print(f"warning: {warning.as_text(source)}", markup=False)
     for notice in report.notices:

@@ -1,0 +1,115 @@
+"""What a plan takes at most: hours of machines and their price, calls of SageMaker, and the quotas that bind. Pure.
+
+How long a job takes is not known before one has run, so every bound assumes that each job takes all of
+`resources.max_runtime` once. A bound is no expectation; `Preview.assumptions` says so to whoever reads the figures.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gridwatch.savings.prices import PriceTable
+
+if TYPE_CHECKING:
+    from gridwatch.launch.plan import Plan, PlannedTrial
+
+# Quotas of a fresh account, "Amazon SageMaker endpoints and quotas", read 2026-11.
+FRESH_SPOT_INSTANCES = 4  # across all spot training jobs (L-93958082)
+FRESH_INSTANCES_PER_JOB = 20  # (L-622CFD70)
+FRESH_VOLUME_GB = 1_024  # of an instance
+FRESH_RUNTIME = 432_000  # seconds, of one job
+CREATE_PER_SECOND = 1.0  # CreateTrainingJob, not adjustable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """`seconds`: until the last job is over. `cost`: of the machines, in `currency`; None when a price is not known,
+    which `unpriced` names. `launch_seconds`: what creating the jobs takes alone.
+    """
+
+    seconds: int
+    instance_hours: float
+    cost: float | None
+    currency: str
+    unpriced: tuple[str, ...]
+    launch_seconds: int
+    quotas: tuple[str, ...]
+    assumptions: tuple[str, ...]
+
+    def as_document(self) -> dict[str, Any]:
+        return {
+            "at_most_seconds": self.seconds,
+            "at_most_instance_hours": self.instance_hours,
+            "at_most_cost": self.cost,
+            "currency": self.currency,
+            "unpriced": list(self.unpriced),
+            "launch_seconds": self.launch_seconds,
+            "quotas": list(self.quotas),
+            "assumptions": list(self.assumptions),
+        }
+
+
+def preview(plan: Plan, prices: PriceTable) -> Preview:
+    resources = plan.spec.resources
+    longest = resources.spot.max_wait if resources.spot is not None else resources.max_runtime
+    waves = -(-plan.count // max(1, plan.parallel_jobs))
+    machines = Counter[str]()
+    for trial in plan.trials:
+        machines.update(_machines(plan, trial))
+    hours = {kind: count * resources.max_runtime / 3600 for kind, count in machines.items()}
+    unpriced = tuple(sorted(kind for kind in hours if kind not in prices.per_hour))
+    cost = None if unpriced else sum(prices.per_hour[kind] * spent for kind, spent in hours.items())
+    launch = round(plan.count / CREATE_PER_SECOND)
+    return Preview(
+        seconds=max(waves * longest, launch),
+        instance_hours=sum(hours.values()),
+        cost=cost,
+        currency=prices.currency,
+        unpriced=unpriced,
+        launch_seconds=launch,
+        quotas=tuple(_quotas(plan)),
+        assumptions=tuple(_assumptions(plan, prices)),
+    )
+
+
+def _machines(plan: Plan, trial: PlannedTrial) -> dict[str, int]:
+    """Instance type to how many of them one job takes."""
+    resources = plan.spec.resources
+    if resources.groups:
+        counts = Counter[str]()
+        for group in resources.groups.values():
+            counts[group.instance_type] += group.instance_count
+        return counts
+    kind = trial.settings.get("resources.instance_type", resources.instance_type)
+    return {kind: trial.settings.get("resources.instance_count", resources.instance_count)}
+
+
+def _quotas(plan: Plan) -> Iterator[str]:
+    """But for the instances across all jobs, of which preflight speaks."""
+    resources = plan.spec.resources
+    largest = max(sum(_machines(plan, trial).values()) for trial in plan.trials)
+    together = min(plan.parallel_jobs, plan.count) * largest
+    if resources.spot is not None and together > FRESH_SPOT_INSTANCES:
+        allowed = f"a fresh account has {FRESH_SPOT_INSTANCES} for spot training (L-93958082)"
+        yield f"{together} instances at one time; {allowed}"
+    if largest > FRESH_INSTANCES_PER_JOB:
+        yield f"{largest} instances in one job; a fresh account may have {FRESH_INSTANCES_PER_JOB} (L-622CFD70)"
+    if resources.volume_gb > FRESH_VOLUME_GB:
+        yield f"{resources.volume_gb:,} GB an instance; a fresh account may have {FRESH_VOLUME_GB:,}"
+    if resources.max_runtime > FRESH_RUNTIME:
+        yield f"jobs of {resources.max_runtime:,} s; a fresh account's run at most {FRESH_RUNTIME:,}"
+    if resources.keep_alive is not None:
+        yield "warm pools; a fresh account has none of any instance type"
+
+
+def _assumptions(plan: Plan, prices: PriceTable) -> Iterator[str]:
+    yield "every job takes all of resources.max_runtime, once, and no rule stops one"
+    yield f"on-demand prices of {prices.date}: {prices.source}"
+    if plan.spec.resources.spot is not None:
+        yield "spot costs less; how much is known only afterwards"
+    if plan.spec.resources.keep_alive is not None:
+        yield "instances that are kept warm are billed beyond this"
+    yield "storage, transfer and Gridwatch's own functions are not counted"
