@@ -67,3 +67,32 @@ def test_trials_worse_than_the_others_are_stopped_and_people_are_told_what_they_
     (mail, *_) = deployed.wait(lambda: mailbox.about("Stopped judged"), "the alert", 20)
     assert "worse than the median running average of " in mail["Message"]
     assert "completed trials" in mail["Message"]
+
+
+@pytest.mark.usefixtures("data")
+def test_points_that_wait_in_a_doomed_region_are_cancelled(deployed: Deployed, mailbox: Mailbox) -> None:
+    rule = {
+        "when": "step > 10 && value > 0.99 * first",
+        "name": "stuck",
+        "parameters": {"collection_names": "metrics"},
+        "on_issue": "stop",
+    }
+    document = {
+        **SPEC,
+        "name": "doomed",
+        "grid": {"eta": [0.3, 0.000001], "max_depth": [2, 3, 4, 5, 6]},
+        "rules": [rule],
+        "doomed_regions": {"confidence": 0.5, "share": 0.5, "min_failures": 2},
+    }
+    deployed.put("experiments/doomed.json", json.dumps(document))
+    store = StateTable(deployed.outputs["StateTable"], dynamodb=deployed.client("dynamodb"))
+
+    def ended() -> list[str] | None:
+        trials = store.list_trials("doomed")
+        return [trial.reason or "" for trial in trials] if trials and all(t.state.is_finished for t in trials) else None
+
+    reasons = deployed.wait(ended, "the end of the experiment", 120)
+    assert sum(reason.startswith("stopped by stuck") for reason in reasons) >= 3
+    assert "its point lies in a doomed region: eta = 1e-06" in reasons
+    (mail, *_) = deployed.wait(lambda: mailbox.about("doomed: trials with eta"), "the alert", 20)
+    assert "gridwatch retry doomed --region" in mail["Message"]
