@@ -130,15 +130,15 @@ class Experiments:
         key = f"{store.kind}Name" if request.get("SortBy") == "Name" else "CreationTime"
         descending = request.get("SortOrder", "Descending") == "Descending"
         found, token = page(ordered(views, lambda item: item[key], descending), request, default=10)
-        hidden = (
+        hidden = {
             "Parameters",
             "Metrics",
             "InputArtifacts",
             "OutputArtifacts",
             "Description",
             "MetadataProperties",
-            "ExperimentName",
-        )
+            "ExperimentName",  # of a trial
+        } - {f"{store.kind}Name"}
         summaries = [{name: value for name, value in view.items() if name not in hidden} for view in found]
         return {f"{store.kind}Summaries": summaries, **token}
 

@@ -114,3 +114,14 @@ def test_entities_in_use_are_not_deleted(world: World) -> None:
     sagemaker.delete_experiment(ExperimentName=experiment)
     with pytest.raises(ClientError, match="ResourceNotFound"):
         sagemaker.describe_experiment(ExperimentName=experiment)
+
+
+def test_entities_are_listed_by_their_own_names(world: World) -> None:
+    sagemaker = world.client("sagemaker")
+    sagemaker.create_experiment(ExperimentName="listed")
+    sagemaker.create_trial(ExperimentName="listed", TrialName="listed-1")
+    experiments = sagemaker.list_experiments(MaxResults=100)["ExperimentSummaries"]
+    assert "listed" in [each["ExperimentName"] for each in experiments]
+    (trial,) = sagemaker.list_trials(ExperimentName="listed")["TrialSummaries"]
+    assert trial["TrialName"] == "listed-1"
+    assert "ExperimentName" not in trial
