@@ -15,6 +15,7 @@ from gridwatch.events.messages import DeliverAlert, EvaluateJob, SnapshotExperim
 from gridwatch.failures import NotYetError, PermanentError, ThrottledError, TransientError
 from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.ports import Share
+from gridwatch.launch.regions import CANCELLED_IN
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import TrialRecord, TrialState
 from gridwatch.state.store import TrialPlace
@@ -658,6 +659,25 @@ def test_a_point_that_is_gone_is_cancelled_also_when_the_upload_that_took_it_out
     (gone,) = world.trials(TrialState.CANCELLED)
     assert (gone.trial_id, gone.reason) == (experiment.trial_ids[0], REMOVED)
     assert len(world.training.requests) == 4
+
+
+def test_the_next_upload_brings_back_what_a_doomed_region_spared_and_a_repeated_event_does_not() -> None:
+    world = World()
+    upload = world.upload(example())
+    world.launch(upload)
+    world.clock.advance(1)
+    waiting = world.trials(TrialState.WAITING)[0]
+    spared = replace(
+        waiting, state=TrialState.CANCELLED, reason=f"{CANCELLED_IN}eta = 1.0", updated_at=world.clock.now()
+    )
+    world.store.update_trial(spared, expected=waiting)
+
+    assert world.launch(upload).recorded == 0
+    assert world.trials(TrialState.CANCELLED) == [spared]
+
+    world.clock.advance(1)
+    assert world.submit(example()).recorded == 1
+    assert world.trials(TrialState.CANCELLED) == []
 
 
 def test_a_held_grid_waits_and_the_alert_names_the_jobs_once() -> None:
