@@ -109,6 +109,8 @@ class Deployed:
     @property
     def note(self) -> str:
         place = f"planned for the deployment {self._cloud.stack!r}"
+        if self._cloud.deployment.batch_job_queue:
+            place += " (through AWS Batch, which names the training jobs itself, after these)"
         if not self._without_data:
             return f"{place} and the data that it holds now"
         missing = ", ".join(self._without_data)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from tests.chaos.faulty import FaultyCloud, faulty_cloud
 from tests.fakes.queues import FakeQueue
 from tests.story.deployed import Mailbox
 
+ROOT = Path(__file__).resolve().parents[2]
 HIGH = {
     "rule": "MetricThreshold",
     "name": "high",
@@ -98,6 +102,20 @@ def test_the_same_spec_again_submits_nothing(cloud: FaultyCloud) -> None:
         payload = json.loads(batch.describe_service_job(jobId=job["jobId"])["serviceRequestPayload"])
         assert "TrainingJobName" not in payload
         batch.terminate_service_job(jobId=job["jobId"], reason="the story is over")
+
+
+def test_a_plan_says_that_batch_names_the_jobs(cloud: FaultyCloud) -> None:
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "AWS_ENDPOINT_URL": cloud.endpoint,
+        "AWS_ACCESS_KEY_ID": "000000000000",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    command = [str(Path(sys.executable).parent / "gridwatch"), "--stack", "gridwatch", "plan", "examples/blobs.yaml"]
+    answer = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert "through AWS Batch" in answer.stdout + answer.stderr
 
 
 def state(cloud: FaultyCloud, job_name: str) -> str:
