@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gridwatch.alerts.digest import Ended, ReportPlace, digest, digest_id, is_over
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.clock import Clock
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import AlertRecord
+from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord
 from gridwatch.state.store import StateStore
+
+if TYPE_CHECKING:
+    from gridwatch.judgement.hindsight import Hindsight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +43,18 @@ class Digester:
             reactions=reactions,
             held=list(self._held(name)),
             report=self.find_report(name),
+            shadows=self._shadows(experiment, trials, reactions),
         )
         return self.alerts.ask(digest(ended, self.prices(), self.clock.now()))
+
+    def _shadows(
+        self, experiment: ExperimentRecord, trials: Sequence[TrialRecord], reactions: Sequence[ReactionRecord]
+    ) -> Sequence[Hindsight]:
+        if not any(policy.shadow for policy in experiment.policies):
+            return ()
+        from deliver_alert.shadows import shadows  # noqa: PLC0415  takes as long to import as the rest
+
+        return list(shadows(self.store, experiment, trials, reactions))
 
     def _held(self, name: str) -> Iterator[AlertRecord]:
         """Alerts about the experiment that wait in a gate."""

@@ -68,6 +68,11 @@ def test_trials_worse_than_the_others_are_stopped_and_people_are_told_what_they_
     assert "worse than the median running average of " in mail["Message"]
     assert "completed trials" in mail["Message"]
 
+    (mail, *_) = deployed.wait(lambda: mailbox.about("judged has ended"), "the digest", 60)
+    text = " ".join(mail["Message"].split())
+    assert "In shadow GridDefault would have stopped none of 3 completed trials" in text
+    assert "where the 2 stopped trials would have ended was not seen" in text
+
 
 @pytest.mark.usefixtures("data")
 def test_points_that_wait_in_a_doomed_region_are_cancelled(deployed: Deployed, mailbox: Mailbox) -> None:

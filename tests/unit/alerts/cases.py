@@ -7,6 +7,7 @@ from datetime import timedelta
 from gridwatch.alerts.collected import Concerned, follow_up, held_back
 from gridwatch.alerts.content import spec_rejected, trial_failed
 from gridwatch.alerts.digest import Ended, ReportPlace, digest
+from gridwatch.judgement.hindsight import Hindsight
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import (
     Action,
@@ -22,6 +23,10 @@ from gridwatch.state.records import (
 from tests.unit.alerts.test_text import NOW, TRIAL, issue
 
 PRICES = PriceTable(source="test", date="2026-11-01", currency="USD", per_hour={"ml.m5.large": 0.12})
+
+WARY = Hindsight(
+    rule="wary", trials=40, stopped=20, seconds=1260.0, top=2, lost=1, best=0.43, best_seen=0.44, without_curves=3
+)
 
 
 def grid() -> list[TrialRecord]:
@@ -97,6 +102,7 @@ def cases() -> dict[str, AlertRecord]:
                 reactions=reactions(),
                 held=[rejected],
                 report=ReportPlace("artifacts", "reports/experiments/blobs.html"),
+                shadows=[WARY],
             ),
             PRICES,
             NOW,

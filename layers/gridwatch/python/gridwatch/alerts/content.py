@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -154,3 +154,12 @@ def trial_facts(trial: TrialRecord) -> tuple[Fact, ...]:
 
 def parameters(hyperparameters: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(hyperparameters.items())) or "none"
+
+
+def duration(time: timedelta) -> str:
+    """As people say it, to the second, from an hour on to the minute."""
+    minutes, seconds = divmod(round(time.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -7,13 +7,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, parameters, record
+from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, duration, parameters, record
+from gridwatch.alerts.costs import cost_of_stops, in_shadow
 from gridwatch.alerts.links import Link, object_link
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.codec import from_document
 from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord, TrialState
 from gridwatch.storage.layout import s3_uri
+
+if TYPE_CHECKING:
+    from gridwatch.judgement.hindsight import Hindsight
 
 KIND = "experiment_ended"
 _STATES = (TrialState.COMPLETED, TrialState.STOPPED, TrialState.FAILED, TrialState.REFUSED, TrialState.CANCELLED)
@@ -32,7 +37,7 @@ class ReportPlace:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """An experiment whose trials are all over. `held` are alerts about it that nobody was told of yet; `report` is None
-    when its page was not written.
+    when its page was not written; `shadows`: of each rule in shadow mode what its stops would have cost.
     """
 
     experiment: ExperimentRecord
@@ -40,6 +45,16 @@ class Ended:
     reactions: Sequence[ReactionRecord]
     held: Sequence[AlertRecord] = ()
     report: ReportPlace | None = None
+    shadows: Sequence[Hindsight] = ()
+
+    @property
+    def metric(self) -> str | None:
+        """What the trials are compared by."""
+        return (self.experiment.document.get("objective") or {}).get("metric")
+
+    @property
+    def maximize(self) -> bool:
+        return (self.experiment.document.get("objective") or {}).get("direction") == "maximize"
 
 
 def digest_id(experiment: ExperimentRecord) -> str:
@@ -63,6 +78,8 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
         *_best(ended),
         *_spent(trials, prices),
         *_saved(ended.reactions),
+        *cost_of_stops(trials, ended.reactions, ended.metric, maximize=ended.maximize),
+        *in_shadow(ended.shadows, ended.metric),
         *_audited(ended),
         Fact("Findings", _findings(ended.reactions)),
         *_repairs(trials),
@@ -92,7 +109,7 @@ def _links(ended: Ended) -> tuple[Link, ...]:
 
 
 def _best(ended: Ended) -> tuple[Fact, ...]:
-    metric = (ended.experiment.document.get("objective") or {}).get("metric")
+    metric = ended.metric
     best = _best_of(ended)
     if best is None:
         return (Fact("Best trial", f"none has a value of {metric}"),)
@@ -104,13 +121,12 @@ def _best(ended: Ended) -> tuple[Fact, ...]:
 
 def _best_of(ended: Ended) -> tuple[float, TrialRecord] | None:
     """By the last value of the objective, as the leaderboard has it; trials without one are none."""
-    objective = ended.experiment.document.get("objective") or {}
-    metric, direction = objective.get("metric"), objective.get("direction")
+    metric = ended.metric
     values = [
         (trial.final_metrics[metric], trial) for trial in ended.trials if metric and metric in trial.final_metrics
     ]
     values = [(value, trial) for value, trial in values if math.isfinite(value)]
-    choose = max if direction == "maximize" else min
+    choose = max if ended.maximize else min
     return choose(values, key=lambda each: each[0]) if values else None
 
 
@@ -124,12 +140,12 @@ def _spent(trials: Sequence[TrialRecord], prices: PriceTable) -> tuple[Fact, ...
     ]
     facts = []
     if begun and over:
-        facts.append(Fact("Duration", f"{_duration(max(over) - min(begun))} from the first start to the last end"))
+        facts.append(Fact("Duration", f"{duration(max(over) - min(begun))} from the first start to the last end"))
     if billed:
         spent = [seconds / 3600 * price for seconds, price in billed if price is not None]
         money = f", about {sum(spent):.2f} {prices.currency} (estimate)" if len(spent) == len(billed) else ""
         total = timedelta(seconds=sum(seconds for seconds, _ in billed))
-        facts.append(Fact("Billed", f"{_duration(total)} of instances{money}"))
+        facts.append(Fact("Billed", f"{duration(total)} of instances{money}"))
     return tuple(facts)
 
 
@@ -143,7 +159,7 @@ def _saved(reactions: Sequence[ReactionRecord]) -> tuple[Fact, ...]:
     seconds = timedelta(seconds=sum(savings.seconds for savings in found))
     stops = "stop" if len(found) == 1 else "stops"
     at_most = "at most" if any(savings.method.startswith("limit") for savings in found) else "about"
-    return (Fact("Saved", f"{at_most} {_duration(seconds)}{money} by {len(found)} {stops} (estimate)"),)
+    return (Fact("Saved", f"{at_most} {duration(seconds)}{money} by {len(found)} {stops} (estimate)"),)
 
 
 def _repairs(trials: Sequence[TrialRecord]) -> tuple[Fact, ...]:
@@ -180,22 +196,14 @@ def _audited(ended: Ended) -> tuple[Fact, ...]:
     )
     count = "one trial" if len(first) == 1 else f"{len(first)} trials"
     seconds = timedelta(seconds=sum(max(each, 0.0) for each in took))
-    text = f"{count} would have been stopped and ran on for {_duration(seconds)}, estimated were "
-    return (Fact("Audited", f"{text}{_duration(timedelta(seconds=estimated))}; {lost}"),)
+    text = f"{count} would have been stopped and ran on for {duration(seconds)}, estimated were "
+    return (Fact("Audited", f"{text}{duration(timedelta(seconds=estimated))}; {lost}"),)
 
 
 def _findings(reactions: Sequence[ReactionRecord]) -> str:
     counts = Counter((reaction.rule_name, reaction.action) for reaction in reactions)
     lines = [f"{rule} {count} x {_DONE.get(action, action)}" for (rule, action), count in sorted(counts.items())]
     return ", ".join(lines) or "none"
-
-
-def _duration(time: timedelta) -> str:
-    minutes, seconds = divmod(round(time.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
 def _alerts(count: int) -> str:

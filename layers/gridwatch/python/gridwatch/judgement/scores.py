@@ -44,7 +44,7 @@ class Scorer:
         spared = [_spared(trial, stopped) for trial in self.grid.trials]
         return Scores(
             saved=sum(spared) / self.grid.seconds if self.grid.seconds else 0.0,
-            top_killed=sum(_is_killed(trial, stopped) for trial in self._top) / len(self._top) if self._top else 0.0,
+            top_killed=sum(_is_killed(trial, stopped) for trial in self.top) / len(self.top) if self.top else 0.0,
             hopeless_caught=self._caught(replay),
             accuracy_regret_pp=self._accuracy_regret(replay),
             regret=_difference(min(_best_seen(trial, stopped) for trial in self.grid.trials), self._best),
@@ -56,7 +56,8 @@ class Scorer:
         return min(trial.best for trial in self.grid.trials)
 
     @cached_property
-    def _top(self) -> Sequence[Trained]:
+    def top(self) -> Sequence[Trained]:
+        """The best 5 % of the trials, at least one; none when no trial has a finite value."""
         finite = sorted((trial for trial in self.grid.trials if trial.best < math.inf), key=lambda trial: trial.best)
         return finite[: max(1, round(TOP_SHARE * len(self.grid.trials)))]
 
