@@ -25,7 +25,8 @@ from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.verdicts.status import RuleStatus, condition_met
 
 MAX_CONFLICTS = 50
-_LOGS = 16  # that one process remembers
+_LOGS = 16  # that one process remembers, as long as they have no more reports than these, 250 MB
+_REPORTS = 1_000_000
 _LONGEST_DETAILS = 1024
 _ENDINGS = {TrialState.COMPLETED: Ending.COMPLETED, TrialState.FAILED: Ending.FAILED}
 
@@ -171,9 +172,13 @@ class Bench:
         """The one remembered, now the last to be forgotten."""
         replica = self._replicas.pop((log, maximize), None) or Replica(maximize=maximize)
         self._replicas[log, maximize] = replica
-        while len(self._replicas) > _LOGS:
+        while len(self._replicas) > 1 and (len(self._replicas) > _LOGS or self._remembered > _REPORTS):
             self._replicas.pop(next(iter(self._replicas)))
         return replica
+
+    @property
+    def _remembered(self) -> int:
+        return sum(replica.reports for replica in self._replicas.values())
 
     def _ending(self, job: JobRecord) -> Ending:
         """Of an attempt that the trial has left behind nobody knows it: it did not complete."""

@@ -18,7 +18,7 @@ from gridwatch.judgement.history import Ending, History
 from gridwatch.judgement.live import Pending, Replica, log_name
 from gridwatch.judgement.median import KatibMedianStopping
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import Action, RulePolicy, TrialState
+from gridwatch.state.records import Action, ReportsRecord, RulePolicy, TrialState
 from tests.unit.functions.test_evaluating import SCHEMA, finding_of, found
 from tests.unit.functions.watching import JOB, World, at_every_call
 
@@ -237,3 +237,17 @@ def test_a_process_forgets_the_logs_it_has_not_used_for_longest() -> None:
     for number in range(20):
         bench._replica(str(number), maximize=False)
     assert bench._replica("a", maximize=False) is not first
+
+
+def test_a_process_forgets_logs_that_are_too_large_together_but_not_the_one_it_needs() -> None:
+    bench = Bench(MemoryStore())
+    report = (1.0, 1.0, 0.5)
+    large, small = bench._replica("large", maximize=False), bench._replica("small", maximize=False)
+    large.extend([ReportsRecord(log="large", number=1, trial="a", reports=(report,) * 900_000)])
+    small.extend([ReportsRecord(log="small", number=1, trial="a", reports=(report,) * 100_001)])
+    assert bench._replica("small", maximize=False) is small
+    assert bench._replica("large", maximize=False) is not large
+    larger = Bench(MemoryStore())
+    alone = larger._replica("alone", maximize=False)
+    alone.extend([ReportsRecord(log="alone", number=1, trial="a", reports=(report,) * 1_000_001)])
+    assert larger._replica("alone", maximize=False) is alone

@@ -52,6 +52,7 @@ class Replica:
         self._ended: set[str] = set()
         self._history = History(maximize=maximize)
         self._applied = 0
+        self.reports = 0  # read so far: about 250 bytes each, with what the history keeps
 
     @property
     def number(self) -> int:
@@ -62,6 +63,7 @@ class Replica:
         """The entries that follow."""
         for record in records:
             self._records.append(record)
+            self.reports += len(record.reports)
             if record.reports:
                 self._reached[record.trial] = max(self.reached(record.trial), record.reports[-1][1])
             if record.ending is not None:
