@@ -34,6 +34,7 @@ SERVICES = (
 # Operations whose permission has another name (service authorization reference), or more than one.
 NAMED_OTHERWISE = {
     "s3:HeadObject": {"s3:GetObject"},
+    "s3:CopyObject": {"s3:GetObject", "s3:PutObject"},
     "s3:ListObjectsV2": {"s3:ListBucket"},
     "dynamodb:TransactWriteItems": {"dynamodb:PutItem"},  # of puts alone, as ours are
     "events:PutEvents": {"events:PutEvents"},
