@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from gridwatch.state.records import TrialState
+from gridwatch.state.records import SavingsRecord, TrialState
 from gridwatch.tables import queries, rows, schemas
 from gridwatch.tables.facts import Point
 from gridwatch.tables.parquet import write_parquet
 from tests.unit.tables.facts_of import NOON, STAMP, a_trial, some_facts
+from tests.unit.tables.test_rows import REACTION
 
 
 def _read(path: Path, sql: str = "SELECT * FROM rows") -> list[tuple[Any, ...]]:
@@ -118,3 +120,27 @@ def test_best_by_parameter_takes_the_best_in_the_objectives_direction(tables: du
     with tables:
         found = tables.execute(queries.BEST_BY_PARAMETER.sql).fetchall()
     assert ("blobs", "eta", "0.2", 3, 0.1) in [row[:5] for row in found]
+
+
+def test_what_audited_trials_really_took_stands_beside_the_estimate_and_is_no_saving(tmp_path: Path) -> None:
+    savings = SavingsRecord(
+        seconds=600.0, cost=0.5, currency="USD", method="progress", price_per_hour=3.6, price_source="a test"
+    )
+    stop = replace(REACTION, action="stop", savings=savings)
+    audited = replace(stop, action="would stop", outcome="not stopped", audited=True)
+    trials = [a_trial(0), a_trial(1, ended_at=audited.decided_at + timedelta(seconds=100))]
+    facts = some_facts(*trials)
+    told = [replace(each, reactions=(made,)) for each, made in zip(facts.trials, (stop, audited), strict=True)]
+    made = {schemas.TRIALS: (), schemas.FINDINGS: rows.finding_rows(replace(facts, trials=tuple(told)), STAMP)}
+    with duckdb.connect() as connection:
+        for table, its_rows in made.items():
+            path = tmp_path / f"{table.name}.parquet"
+            write_parquet(table, its_rows, path)
+            connection.execute(f"CREATE VIEW {table.name} AS SELECT * FROM read_parquet('{path}')")
+        connection.execute(queries.COST_BY_WEEK.sql)
+        (row,) = connection.fetchall()
+        found = dict(zip([column[0] for column in connection.description or ()], row, strict=True))
+    assert (found["stops"], found["saved_seconds"], found["saved_cost"]) == (1, 600.0, 0.5)
+    assert (found["audited_stops"], found["audited_saved_cost"]) == (1, 0.5)
+    assert found["audited_cost_after"] == pytest.approx(0.1)
+    assert found["shadow_stops"] == 0
