@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from gridwatch.alerts.content import spec_rejected
 from gridwatch.alerts.outbox import AlertOutbox
@@ -20,9 +21,6 @@ from gridwatch.launch.plan import Plan, PlannedTrial, make_plan, waiting_trial
 from gridwatch.launch.ports import ExperimentBucket, StoredSpec
 from gridwatch.launch.processing import Quota, within_processing_quota
 from gridwatch.launch.regions import is_spared
-from gridwatch.preflight.flight import Preflight, as_problem
-from gridwatch.preflight.notices import Report
-from gridwatch.preflight.sampling import CHEAP
 from gridwatch.savings.prices import PriceTable
 from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.parse import ParsedSpec, normalized, parse_spec
@@ -32,6 +30,9 @@ from gridwatch.state.records import ExperimentRecord, RulePolicy, TrialRecord, T
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.storage.layout import spec_error_key, spec_status_key, split_s3_uri
 from launch_grid.inputs import find_inputs
+
+if TYPE_CHECKING:
+    from gridwatch.preflight.notices import Report
 
 
 class Outcome(StrEnum):
@@ -77,18 +78,20 @@ def accept(upload: SpecUpload, platform: Platform) -> Accepted:
         return Accepted(Outcome.SUPERSEDED)  # the newer version has an event of its own
     try:
         parsed, plan = _plan(stored, platform)
-        report = _preflight(plan, platform)
-        if report.refusals:
-            raise parsed.refuse(as_problem(notice) for notice in report.refusals)
+        report = _preflight(parsed, plan, platform)
     except SpecError as error:
         return _reject(upload, error, platform)
     return _record(upload, stored, plan, platform, report)
 
 
-def _preflight(plan: Plan, platform: Platform) -> Report:
-    """What a glance at the data and the spec shows; the command line looks at more."""
+def _preflight(parsed: ParsedSpec, plan: Plan, platform: Platform) -> Report:
+    """What a glance at the data and the spec shows; the command line looks at more. Raises SpecError for refusals."""
+    # Imported when a spec has come so far: a function that starts has its first answer sooner.
+    from gridwatch.preflight.flight import Preflight, as_problem  # noqa: PLC0415
+    from gridwatch.preflight.sampling import CHEAP  # noqa: PLC0415
+
     bucket, name = platform.bucket, platform.deployment.experiments_bucket
-    return Preflight(
+    report = Preflight(
         sources={
             channel: bucket.data(channel_uri(data.uri, name))
             for channel, data in plan.spec.data.items()
@@ -98,6 +101,9 @@ def _preflight(plan: Plan, platform: Platform) -> Report:
         prices=platform.prices(),
         now=platform.clock.now(),
     ).check(plan)
+    if report.refusals:
+        raise parsed.refuse(as_problem(notice) for notice in report.refusals)
+    return report
 
 
 def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from gridwatch.judgement.rule import JudgementRule
 from gridwatch.rules.errors import RuleConfigurationError
+
+if TYPE_CHECKING:  # names are asked for by who has no rule across trials
+    from gridwatch.judgement.rule import JudgementRule
 
 # rule -> module in this package; the class bears the rule's name
 _MODULES: Mapping[str, str] = {
@@ -43,7 +45,7 @@ def judgement_rule_class(name: str) -> type[JudgementRule]:
         hint = f"did you mean {close[0]}? " if close else ""
         known = ", ".join(judgement_rule_names())
         raise RuleConfigurationError(f"there is no rule across trials {name!r}: {hint}they are {known}")
-    return cast(type[JudgementRule], getattr(import_module(f"gridwatch.judgement.{module}"), name))
+    return cast("type[JudgementRule]", getattr(import_module(f"gridwatch.judgement.{module}"), name))
 
 
 def create_judgement_rule(name: str, parameters: Mapping[str, object]) -> JudgementRule:

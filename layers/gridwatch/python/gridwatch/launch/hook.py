@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gridwatch.judgement.catalogue import is_judgement_rule
 from gridwatch.rules.catalogue import create_rule
-from gridwatch.rules.rule import Rule
 from gridwatch.state.records import RulePolicy
+
+if TYPE_CHECKING:
+    from gridwatch.rules.rule import Rule
 
 DEFAULT_INTERVAL = 10  # XGBoost hook: every tenth round
 MAX_VALUE = 512  # CreateTrainingJob, Environment

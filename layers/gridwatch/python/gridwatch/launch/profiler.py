@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from gridwatch.rules.catalogue import rule_class, rule_names
-from gridwatch.rules.profiler.rule import ProfilerRule
 from gridwatch.state.records import RulePolicy
 
 CONFIG_KEY = "GRIDWATCH_PROFILER_CONFIG"
@@ -20,6 +19,8 @@ FILE_SECONDS = 20
 
 def profiler_document(policies: Sequence[RulePolicy]) -> dict[str, Any] | None:
     """None when no rule needs a profile."""
+    from gridwatch.rules.profiler.rule import ProfilerRule  # noqa: PLC0415  for who plans, not for who starts
+
     here = [policy.rule for policy in policies if policy.source is None and policy.rule in rule_names()]
     if not any(issubclass(rule_class(name), ProfilerRule) for name in here):
         return None

@@ -7,10 +7,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from gridwatch.rules.errors import RuleConfigurationError
-from gridwatch.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from gridwatch.rules.rule import Rule
 
 # rule -> module in this package; the class bears the rule's name
 _MODULES: Mapping[str, str] = {
@@ -69,7 +71,7 @@ def rule_class(name: str) -> type[Rule]:
         close = difflib.get_close_matches(name, _MODULES, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         raise RuleConfigurationError(f"there is no rule {name!r}: {hint}rules are {', '.join(rule_names())}")
-    return cast(type[Rule], getattr(import_module(f"gridwatch.rules.{module}"), name))
+    return cast("type[Rule]", getattr(import_module(f"gridwatch.rules.{module}"), name))
 
 
 def create_rule(name: str, parameters: Mapping[str, object]) -> Rule:

@@ -21,5 +21,6 @@ TagKey = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+@-]+$", min_length
 
 
 class Section(BaseModel):
-    # Strict: "3" is no number and 1 no truth; a spec means what it says.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    # Strict: "3" is no number and 1 no truth; a spec means what it says. A section's own validator is never needed: all
+    # are built once, as parts of the spec's, when the first spec is read and not when the module is imported.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
