@@ -18,6 +18,7 @@ from botocore.config import Config
 from gridwatch.aws.state_table import StateTable
 from gridwatch.storage.layout import tensor_prefix
 from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
+from gridwatch_cli.redrive import DeadLetters
 from localcloud import LocalCloud
 from localcloud.deploy import deploy
 from tests.story.deployed import Deployed
@@ -97,6 +98,13 @@ class FaultyCloud:
             self.deployed.client("lambda").invoke(
                 FunctionName="gridwatch-sweep", InvocationType="Event", Payload=json.dumps(payload)
             )
+
+    def redrive(self) -> None:
+        """What a person does about dead letters once the cause is mended."""
+        letters = DeadLetters(self.deployed.client("sqs"), self.deployed.client("lambda"), "gridwatch")
+        for name, count in letters.counts().items():
+            if count:
+                letters.redrive(name)
 
     def _put(self, job_name: str, key: str, content: bytes) -> None:
         bucket = self.deployed.outputs["ArtifactsBucket"]
