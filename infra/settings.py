@@ -224,6 +224,9 @@ def _problems(settings: DeploymentSettings) -> list[str]:
     ]
     if settings.alarm_emails and settings.alarm_topic_arn:
         problems.append("alarm_emails and alarm_topic_arn: subscribe to the topic that you give, or have one made")
+    shares = [re.sub(r"[^A-Za-z0-9]", "", each.rpartition("=")[0])[:255] for each in settings.batch_team_weights]
+    if len(set(shares)) < len(settings.batch_team_weights):
+        problems.append("batch_team_weights: two teams are one to AWS Batch, which knows letters and digits alone")
     if bool(settings.subnet_ids) != bool(settings.security_group_ids):
         problems.append("subnet_ids, security_group_ids: give both or neither")
     if settings.vpc_endpoints_in and not (settings.subnet_ids and settings.route_table_ids):

@@ -83,7 +83,8 @@ class Evaluator:
         if not job.policies:
             return Evaluated(Outcome.NO_RULES)
         if request.tensors and job.log_metrics and self.recorder is not None:
-            self.recorder.catch_up(job, ended=request.ended)
+            trial = self.store.get_trial(job.experiment, job.trial_id)
+            self.recorder.catch_up(job, trial.training_job if trial else job.job_name, ended=request.ended)
         # What a former round has read stays read.
         reader = TensorReader(self.open_tensors(job), self.open_other)
         for _ in range(MAX_CONFLICTS):

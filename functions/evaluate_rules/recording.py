@@ -40,8 +40,11 @@ class LogRecorder:
     record: MetricRecord
     clock: Clock
 
-    def catch_up(self, job: JobRecord, *, ended: bool) -> int:
-        """Record the steps that are new, and return how many; none when the log was read a moment ago."""
+    def catch_up(self, job: JobRecord, training_job: str, *, ended: bool) -> int:
+        """Record the steps that are new, and return how many; none when the log was read a moment ago.
+
+        `training_job`: SageMaker's name, after which the log is called.
+        """
         start = self.record.position(job.job_name)
         now = self.clock.now()
         if start.read_at is not None and now < start.read_at + PAUSE and not ended:
@@ -49,16 +52,16 @@ class LogRecorder:
         if start.read_at is None:
             self.record.write(job.job_name, *collections_file(_collections(job)))
         try:
-            reached = self._read_on(job, replace(start, read_at=now))
+            reached = self._read_on(job, training_job, replace(start, read_at=now))
         except PositionExpiredError:
-            reached = self._read_on(job, LogPosition(read_at=now))
+            reached = self._read_on(job, training_job, LogPosition(read_at=now))
         self.record.move(job.job_name, reached)
         return max(reached.steps - start.steps, 0)
 
-    def _read_on(self, job: JobRecord, position: LogPosition) -> LogPosition:
+    def _read_on(self, job: JobRecord, training_job: str, position: LogPosition) -> LogPosition:
         finder = MetricFinder(job.log_metrics)
         for _ in range(PAGES_AT_ONCE):
-            page = self.log.page(job.job_name, position.stream, position.token)
+            page = self.log.page(training_job, position.stream, position.token)
             steps = list(finder.steps(page.lines, position.steps))
             self._write(job.job_name, steps)
             position = replace(position, stream=page.stream, token=page.token, steps=position.steps + len(steps))

@@ -95,7 +95,7 @@ def _since(kept: _Kept, trials: Sequence[TrialFacts], now: datetime) -> datetime
         facts.trial.ended_at
         for facts in trials
         if facts.trial.ended_at is not None and facts.trial.ended_at > now - _PATIENCE
-        if (component := known.get(facts.trial.job_name)) is None or not component.keeps_up_with(facts.trial)
+        if (component := known.get(facts.trial.training_job)) is None or not component.keeps_up_with(facts.trial)
     ]
     return min([kept.read_at, *missed]) - _OVERLAP
 

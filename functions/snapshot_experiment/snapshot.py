@@ -131,7 +131,7 @@ class SnapshotWriter:
         counts = {schemas.METRICS.name: metrics}
         facts = ExperimentFacts(
             record=record,
-            trials=tuple(replace(each, component=answer.components.get(each.trial.job_name)) for each in trials),
+            trials=tuple(replace(each, component=answer.components.get(each.trial.training_job)) for each in trials),
             curves=curves.counts,
             prices=self._prices(),
             search_asked=answer.asked,

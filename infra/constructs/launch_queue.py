@@ -58,7 +58,7 @@ def _shares(settings: DeploymentSettings) -> list[batch.CfnSchedulingPolicy.Shar
     return [
         batch.CfnSchedulingPolicy.ShareAttributesProperty(
             # As gridwatch.aws.batch_training spells a team for Batch.
-            share_identifier=re.sub(r"[^A-Za-z0-9]", "", team),
+            share_identifier=re.sub(r"[^A-Za-z0-9]", "", team)[:255],
             weight_factor=round(1 / weight, 4),
         )
         for team, weight in settings.team_weights.items()

@@ -107,6 +107,7 @@ def test_cfn_lint_has_nothing_to_say(batch: Synthesized) -> None:
         ({"launch_target": "queue"}, "launch_target: 'queue' must be direct or batch"),
         ({"batch_max_instances": 0}, "batch_max_instances: 0 must be at least 1"),
         ({"batch_team_weights": "vision"}, "batch_team_weights: ('vision',) must be such as vision=2,nlp=1"),
+        ({"batch_team_weights": "vision research=4,vision-research=1"}, "two teams are one to AWS Batch"),
         ({"batch_attempts": 11}, "batch_attempts: 11 must be 1 to 10"),
     ],
 )

@@ -22,6 +22,11 @@ _POLL_SECONDS = 1.0
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # a log must not steer the terminal that shows it
 
 
+def _training_job(found: Found) -> str:
+    """As SageMaker calls it; of former attempts only our name is known."""
+    return found.trial.training_job if found.trial.job_name == found.job_name else found.job_name
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     at: datetime
@@ -46,7 +51,9 @@ def logs(  # noqa: PLR0917  options of the command line
     cloud = cloud_of(context)
     found = find_trial(cloud.store, trial)
     reader = (
-        _RuleLog(cloud.store, found.job_name) if rules else _StreamLog(cloud.session.client("logs"), found.job_name)
+        _RuleLog(cloud.store, found.job_name)
+        if rules
+        else _StreamLog(cloud.session.client("logs"), _training_job(found))
     )
     lines = list(reader.new())[-(tail or 0) :]
     if as_json:

@@ -12,7 +12,7 @@ from gridwatch.failures import NotFoundError
 from gridwatch.launch.ports import JobDescription
 from gridwatch.launch.tracking import Outcome
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import TrialRecord, TrialState
+from gridwatch.state.records import QUEUED, TrialRecord, TrialState
 from tests.unit.functions.test_launching import limited
 from tests.unit.functions.world import World, example
 
@@ -39,6 +39,23 @@ def test_the_end_is_recorded_with_what_only_sagemaker_knows() -> None:
         "s3://artifacts/m.tar.gz",
     )
     assert trial.final_metrics == {"validation-error": 0.2}
+
+
+def test_an_attempt_that_failed_while_batch_tries_again_is_no_end() -> None:
+    world = running()
+    (trial,) = world.trials()
+    failed = world.training.finish(trial.job_name, "Failed", failure_reason="InternalServerError: try again")
+    # What Batch says of it, which knows of no later moment than the submission.
+    world.training.jobs[trial.job_name] = replace(
+        failed, status="InProgress", secondary_status=QUEUED, modified_at=trial.created_at, ended_at=None
+    )
+    woken = list(world.start_queue.messages)
+
+    world.tracker().track(failed)
+
+    assert world.trials()[0].state is TrialState.RUNNING
+    assert world.store.alerts == {}
+    assert world.start_queue.messages == woken
 
 
 def test_a_failure_is_told_once_however_often_it_is_heard_of() -> None:

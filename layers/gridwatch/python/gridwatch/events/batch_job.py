@@ -14,6 +14,7 @@ from gridwatch.launch.ports import JobDescription
 from gridwatch.state.records import QUEUED
 
 DETAIL_TYPE = "Batch Service Job State Change"
+_SAID = "Received status from SageMaker: "  # how Batch hands a failure reason on
 _OVER = {"SUCCEEDED": "Completed", "FAILED": "Failed"}
 
 
@@ -44,7 +45,7 @@ def service_job(detail: Mapping[str, Any]) -> JobDescription:
         secondary_status="Stopped" if stopped else _OVER.get(status, QUEUED),
         modified_at=said_at(detail),
         created_at=_moment(detail.get("createdAt")),
-        failure_reason=detail.get("statusReason") if status == "FAILED" else None,
+        failure_reason=detail.get("statusReason", "").removeprefix(_SAID) or None if status == "FAILED" else None,
     )
 
 

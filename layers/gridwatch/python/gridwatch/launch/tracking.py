@@ -16,7 +16,7 @@ from gridwatch.launch.observation import capacity_pause, is_terminal, lacked_cap
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.watching import Enroller
-from gridwatch.state.records import JobRecord, TrialRecord, TrialState
+from gridwatch.state.records import QUEUED, JobRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 
 MAX_CONFLICTS = 5
@@ -74,6 +74,8 @@ class Tracker:
             described = self.training.describe_job(news.job_name)
         except NotFoundError:
             return news  # deleted since: the event is all there is
+        if described.secondary_status == QUEUED:
+            return described  # an attempt failed, and AWS Batch has not given the job up
         return described if described.modified_at >= news.modified_at or is_terminal(described.status) else news
 
     def _record(self, job: JobRecord, news: JobDescription) -> tuple[Outcome, TrialRecord | None]:

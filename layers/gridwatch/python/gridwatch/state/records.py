@@ -125,6 +125,12 @@ class TrialRecord:
     waits_until: datetime | None = None  # it is not handed to SageMaker before
 
     @property
+    def training_job(self) -> str:
+        """The name by which SageMaker knows its job: for logs, metrics and Search. AWS Batch gives one of its own."""
+        known = (self.job_arn or "").rpartition(":training-job/")
+        return known[2] if known[1] else self.job_name
+
+    @property
     def shown_state(self) -> str:
         """The state as people see it."""
         return "queued" if self.state is TrialState.RUNNING and self.secondary_status == QUEUED else self.state.value
