@@ -92,7 +92,9 @@ class Functions(Construct):
         ]
         return self._factory.create(
             "launch_grid",
-            FunctionShape(timeout_seconds=300, memory_mb=512),
+            # A call that dies keeps others from its upload for as long as it might have lasted. Lambda tries it twice
+            # more, one and three minutes later: the last must find the upload free. A grid of 10,000 takes 5 s.
+            FunctionShape(timeout_seconds=90, memory_mb=512),
             environment={
                 "experiments_bucket": self._storage.experiments.bucket_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,

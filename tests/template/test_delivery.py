@@ -120,6 +120,11 @@ def test_launching_is_one_at_a_time(synthesized: Synthesized) -> None:
     assert groups == {"gridwatch"}
 
 
+def test_an_upload_is_free_again_before_lambda_tries_for_the_last_time(synthesized: Synthesized) -> None:
+    """Idempotency holds an upload for as long as a call that died might have lasted; the tries span three minutes."""
+    assert synthesized.functions["launch_grid"].properties["Timeout"] < 180 - 60
+
+
 def test_queues_and_topic_take_nothing_without_tls(synthesized: Synthesized) -> None:
     policies = [
         *synthesized.of_type("AWS::SQS::QueuePolicy").values(),
