@@ -15,7 +15,7 @@ from gridwatch_cli.plan import AWS_REGION, planned, site_of
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan
-    from gridwatch.preflight.notices import Report
+    from gridwatch.preflight.notices import Notice, Report
     from gridwatch.preflight.sampling import Budget, DataSource
     from gridwatch.spec.model import ExperimentSpec
 
@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415
 
 
-def preflight(
+def preflight(  # noqa: PLR0917  options of the command line
     context: typer.Context,
     spec: Annotated[Path, typer.Argument(help="The experiment spec, YAML or JSON.")],
     data: Annotated[
         Path | None, typer.Option("--data", help="A folder with the channels' data, in place of what lies on S3.")
     ] = None,
+    run: Annotated[
+        bool, typer.Option("--run", help="Train on a sample as well, here: at most a minute, of XGBoost alone.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     region: AWS_REGION = "us-east-1",
 ) -> None:
@@ -38,11 +41,12 @@ def preflight(
     address, its last part, or the channel's name.
     """
     from gridwatch.preflight.sampling import FULL
+    from gridwatch_cli.short_run import short_run
 
     site = site_of(context, region)
     parsed, made = planned(spec, site, as_json=as_json)
     sources = site.data(parsed) if data is None else local_data(made.spec, data)
-    report = checked(made, sources, FULL)
+    report = checked(made, sources, FULL, short_run(made, sources) if run else ())
     if as_json:
         print_json(report.as_document())
     else:
@@ -51,13 +55,13 @@ def preflight(
         raise CliError("the experiment would be refused: mend what is wrong, or say otherwise under preflight")
 
 
-def checked(made: Plan, sources: Mapping[str, DataSource], budget: Budget) -> Report:
-    """The notices of the package's checks, with the prices that come with it."""
+def checked(made: Plan, sources: Mapping[str, DataSource], budget: Budget, further: tuple[Notice, ...] = ()) -> Report:
+    """The notices of the package's checks, with the prices that come with it, and `further` ones."""
     from gridwatch.preflight.flight import Preflight
     from gridwatch.savings.prices import PriceTable
 
     now = SystemClock().now()
-    return Preflight(sources=sources, budget=budget, prices=PriceTable.built_in(), now=now).check(made)
+    return Preflight(sources=sources, budget=budget, prices=PriceTable.built_in(), now=now).check(made, further)
 
 
 def local_data(spec: ExperimentSpec, folder: Path) -> Mapping[str, DataSource]:

@@ -39,6 +39,11 @@ CHECKS: Mapping[str, Level] = {
     "price": Level.WARN,
     "duration": Level.WARN,
     "intervals": Level.WARN,
+    "short-run": Level.REFUSE,
+    "short-run-gradients": Level.REFUSE,
+    "short-run-initial-loss": Level.WARN,
+    "short-run-overfits": Level.WARN,
+    "short-run-learns": Level.WARN,
 }
 
 

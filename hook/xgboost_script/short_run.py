@@ -1,0 +1,99 @@
+"""A short training on a sample, measured for `gridwatch preflight --run`: `python short_run.py FOLDER`.
+
+Reads FOLDER/train.csv and FOLDER/hyperparameters.json as `train.py` reads its own, prints one line of JSON; exit code 1
+and the reason on stderr where the training does not run. What the numbers mean is judged elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xgboost as xgb
+from data import load_channel
+from environment import Channel
+from failure import UserError
+from hyperparameters import Hyperparameters, parse_hyperparameters
+
+_BATCH = 32
+_LEAST_ROUNDS, _MOST_ROUNDS = 50, 200
+_HELD_OUT = 5  # every fifth row
+# Nothing may keep the trees from learning one small batch by heart, save the objective and eta.
+_FREE = {
+    "max_depth": 8, "min_child_weight": 0, "gamma": 0, "alpha": 0, "lambda": 0.001, "subsample": 1,
+    "colsample_bytree": 1, "colsample_bylevel": 1, "colsample_bynode": 1, "max_delta_step": 0, "max_leaves": 0,
+}  # fmt: skip
+
+
+def main(folder: Path) -> int:
+    try:
+        given = parse_hyperparameters(json.loads((folder / "hyperparameters.json").read_text()))
+        matrix = load_channel("train", Channel(folder / "train.csv", "text/csv"), csv_weights=False, nthread=None)
+        sys.stdout.write(json.dumps(measured(given, matrix)) + "\n")
+    except (UserError, xgb.core.XGBoostError) as error:
+        sys.stderr.write(f"{_reason(error)}\n")
+        return 1
+    return 0
+
+
+def _reason(error: Exception) -> str:
+    """XGBoost's sentence, without the place in its sources before it and the stack trace behind."""
+    return re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", str(error).partition("Stack trace")[0].strip())
+
+
+def measured(given: Hyperparameters, matrix: xgb.DMatrix) -> dict[str, Any]:
+    """Losses: before and after the first round, on one small batch, on rows that were held out (in nats or squares)."""
+    rows = np.arange(matrix.num_row())
+    held = rows % _HELD_OUT == _HELD_OUT - 1
+    train, rest = matrix.slice(rows[~held]), matrix.slice(rows[held])
+    batch = matrix.slice(np.unique(np.linspace(0, len(rows) - 1, _BATCH).astype(int)))
+    rounds = min(max(given.num_round, _LEAST_ROUNDS), _MOST_ROUNDS)
+    # A long training with a small eta goes as far in fewer rounds with a larger one.
+    eta = min(1.0, given.params.get("eta", 0.3) * max(1.0, given.num_round / rounds))
+    pace = {**given.params, "eta": eta}
+    first = xgb.train(given.params, matrix, num_boost_round=1)
+    return {
+        "rows": len(rows),
+        "before": _loss(xgb.train({**given.params, "eta": 0.0}, matrix, num_boost_round=1), matrix),
+        "after": _loss(first, matrix),
+        "finite": bool(np.isfinite(first.predict(matrix, output_margin=True)).all()),
+        "rounds": rounds,
+        "eta": eta,
+        "batch_rows": batch.num_row(),
+        "batch_before": _loss(xgb.train({**pace, "eta": 0.0}, batch, num_boost_round=1), batch),
+        "batch_after": _loss(xgb.train({**pace, **_FREE}, batch, num_boost_round=rounds), batch),
+        "held_out_rows": rest.num_row(),
+        "held_out_before": _loss(xgb.train({**pace, "eta": 0.0}, train, num_boost_round=1), rest),
+        "held_out_best": _best(pace, train, rest, rounds),
+    }
+
+
+def _best(params: dict[str, Any], train: xgb.DMatrix, rest: xgb.DMatrix, rounds: int) -> float | None:
+    model = xgb.train(params, train, num_boost_round=rounds)
+    ends = sorted({1, 2, 5, 10, 20, rounds})
+    losses = [_loss(model, rest, end) for end in ends]
+    return min((loss for loss in losses if loss is not None), default=None)
+
+
+def _loss(model: xgb.Booster, matrix: xgb.DMatrix, rounds: int = 0) -> float | None:
+    """Mean cross entropy of margins, or mean squared error; None when it is not finite."""
+    margins = model.predict(matrix, output_margin=True, iteration_range=(0, rounds)).astype(float)
+    label = matrix.get_label().astype(float)
+    if margins.ndim > 1:
+        top = margins.max(axis=1)
+        losses = np.log(np.exp(margins - top[:, None]).sum(axis=1)) + top
+        losses -= margins[np.arange(len(label)), label.astype(int)]
+    elif "logistic" in json.loads(model.save_config())["learner"]["objective"]["name"]:
+        losses = np.logaddexp(0.0, margins) - label * margins
+    else:
+        losses = (margins - label) ** 2
+    loss = float(losses.mean())
+    return loss if np.isfinite(loss) else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
