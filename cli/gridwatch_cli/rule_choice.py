@@ -7,15 +7,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
 from gridwatch.judgement.catalogue import create_judgement_rule, is_judgement_rule, judgement_rule_names
 from gridwatch.judgement.grids import Grid
 from gridwatch.judgement.replay import AcrossTrials, Judge
+from gridwatch.judgement.smdebug_rules import smdebug_stops
 from gridwatch.judgement.trial_rules import stops_of
 from gridwatch.rules.catalogue import rule_class, rule_names
+from gridwatch.rules.custom.shim import Rule as SmdebugRule
+from gridwatch.rules.custom.shim import installed
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.rule import Rule
 from gridwatch_cli.errors import CliError
@@ -78,11 +81,15 @@ def _parameter_names(name: str) -> tuple[str, ...]:
 def _judge(name: str, given: Mapping[str, str], grid: Grid) -> Judge:
     if is_judgement_rule(name):
         return AcrossTrials(create_judgement_rule(name, given))
-    rule = _own_rule(name) if ":" in name else rule_class(name)
-    return stops_of(grid, lambda: rule.create(given))
+    if ":" not in name:
+        return stops_of(grid, lambda: rule_class(name).create(given))
+    own = _own_rule(name)
+    if issubclass(own, Rule):
+        return stops_of(grid, lambda: own.create(given))
+    return smdebug_stops(grid, own, given)
 
 
-def _own_rule(text: str) -> type[Rule]:
+def _own_rule(text: str) -> type[Rule | SmdebugRule]:
     """A user's own rule, out of a file on the user's own machine."""
     file, _, class_name = text.rpartition(":")
     path = Path(file)
@@ -91,11 +98,15 @@ def _own_rule(text: str) -> type[Rule]:
         raise CliError(f"{file} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
+    with installed(_no_trials):
+        spec.loader.exec_module(module)
     found: Any = getattr(module, class_name, None)
-    if not (isinstance(found, type) and issubclass(found, Rule)):
+    if not (isinstance(found, type) and issubclass(found, Rule | SmdebugRule)):
         raise CliError(
-            f"{class_name} in {file} is no subclass of gridwatch.rules.rule.Rule: rules of smdebug read tensors, which "
-            "curves are not (`gridwatch rules check` runs them)"
+            f"{class_name} in {file} is a subclass of neither smdebug.rules.Rule nor gridwatch.rules.rule.Rule"
         )
     return found
+
+
+def _no_trials(path: str, *_: object, **__: object) -> NoReturn:
+    raise CliError(f"the rule opens {path}: a backtest has curves and no tensors")

@@ -110,7 +110,42 @@ def test_a_rule_of_ones_own(gridwatch: Run, curves: Path, tmp_path: Path) -> Non
     assert json.loads(out)["saved"] == pytest.approx(0.5)
     code, _, err = gridwatch("backtest", "--curves", curves, "--rule", f"{own}:Other")
     assert code == 1
-    assert "no subclass of gridwatch.rules.rule.Rule" in err
+    assert "is a subclass of neither smdebug.rules.Rule nor gridwatch.rules.rule.Rule" in err
+
+
+def test_a_rule_written_for_smdebug(gridwatch: Run, curves: Path, tmp_path: Path) -> None:
+    rule = f"{Path(__file__).parents[3] / 'examples' / 'rules' / 'loss_above.py'}:LossAbove"
+    arguments = (
+        "--rule",
+        rule,
+        "-p",
+        "metric=val_loss",
+        "-p",
+        "limit=0.999",
+        "-p",
+        "steps=15",
+        "--json",
+        "--orders",
+        1,
+    )
+    code, out, _ = gridwatch("backtest", "--curves", curves, *arguments)
+    assert code == 0
+    # The twenty that stay at 1.0 and the three that fall to 0.93 and above are over the limit for 15 of 20 reports.
+    assert json.loads(out)["saved"] == pytest.approx(23 / 60 * 5 / 20)
+    assert json.loads(out)["top_killed"] == 0.0
+    code, _, err = gridwatch("backtest", "--curves", curves, "--rule", rule, "-p", "metric=other")
+    assert code == 1
+    assert "LossAbove looks at none of the curves" in err
+    broken = tmp_path / "broken_rule.py"
+    broken.write_text(
+        "from smdebug.rules import Rule\n"
+        "class Broken(Rule):\n"
+        "    def invoke_at_step(self, step):\n"
+        "        raise KeyError('nothing')\n"
+    )
+    code, _, err = gridwatch("backtest", "--curves", curves, "--rule", f"{broken}:Broken")
+    assert code == 1
+    assert "Broken failed on trial 0: KeyError: 'nothing'" in err
 
 
 @pytest.mark.parametrize(

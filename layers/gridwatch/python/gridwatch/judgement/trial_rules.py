@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from gridwatch.judgement.grids import Grid, GridError, Trained
@@ -105,16 +105,15 @@ def stops_of(grid: Grid, make: Callable[[], Rule]) -> FixedStops:
     after: dict[str, int] = {}
     sighted = False
     for trial in grid.trials:
-        scalars = {_NAMES.get(key, key): values for key, values in trial.series.items() if len(values)}
-        view = CurveView(scalars, 0, _collections(scalars))
+        scalars = scalars_of(trial)
+        view = CurveView(scalars, 0, collections_of(scalars))
         rule = make()
         sighted = sighted or bool(view.selector(rule.required).select(tuple(scalars)))
         found = _first_finding(rule, view, trial)
         if found is not None:
             after[trial.name] = found
     if not sighted:
-        there = ", ".join(sorted({_NAMES.get(key, key) for trial in grid.trials for key in trial.series}))
-        raise GridError(f"{make().name} looks at none of the curves of {grid.name}; there are {there}")
+        raise nothing_to_see(rule.name, grid)
     return FixedStops(after)
 
 
@@ -128,7 +127,18 @@ def _first_finding(rule: Rule, view: CurveView, trial: Trained) -> int | None:
     return None
 
 
-def _collections(scalars: Mapping[str, Any]) -> Collections:
+def nothing_to_see(rule: str, grid: Grid) -> GridError:
+    """Of a rule that looks at none of the series that the grid has."""
+    there = ", ".join(sorted({name for trial in grid.trials for name in scalars_of(trial)}))
+    return GridError(f"{rule} looks at none of the curves of {grid.name}; there are {there}")
+
+
+def scalars_of(trial: Trained) -> Mapping[str, Sequence[float]]:
+    """The trial's series by the names that rules know."""
+    return {_NAMES.get(key, key): values for key, values in trial.series.items() if len(values)}
+
+
+def collections_of(scalars: Mapping[str, Any]) -> Collections:
     """`metrics` are all series, `losses` those with loss in their name, as the hooks have it."""
     names = frozenset(scalars)
     losses = frozenset(name for name in names if "loss" in name.lower())

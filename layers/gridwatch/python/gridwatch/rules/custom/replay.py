@@ -20,7 +20,7 @@ from gridwatch.rules.finding import Finding
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.verdicts.status import RuleStatus, condition_met
 
-_SKIPPED = (TensorUnavailableForStep, StepUnavailable, TensorUnavailable, StepNotYetAvailable)
+SKIPPED = (TensorUnavailableForStep, StepUnavailable, TensorUnavailable, StepNotYetAvailable)
 
 
 def replay(rule_class: Any, reader: TensorReader, parameters: Mapping[str, Any], *, ended: bool) -> RuleEvaluation:
@@ -38,7 +38,7 @@ def replay(rule_class: Any, reader: TensorReader, parameters: Mapping[str, Any],
     for step in trial.steps():
         try:
             rule.invoke(step)
-        except _SKIPPED:
+        except SKIPPED:
             continue
         except NoMoreData:
             break

@@ -224,3 +224,18 @@ def install(create_trial: Callable[..., Any]) -> None:
         parent, _, child = name.rpartition(".")
         if parent:
             setattr(sys.modules[parent], child, module)
+
+
+@contextmanager
+def installed(create_trial: Callable[..., Any]) -> Iterator[None]:
+    """The modules are importable while this lasts, and afterwards what was there before."""
+    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "smdebug"}
+    for name in before:
+        del sys.modules[name]
+    install(create_trial)
+    try:
+        yield
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "smdebug"]:
+            del sys.modules[name]
+        sys.modules.update(before)

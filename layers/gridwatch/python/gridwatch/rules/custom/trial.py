@@ -7,9 +7,9 @@ from __future__ import annotations
 import bisect
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +20,29 @@ from gridwatch.rules.custom.shim import (
     TensorUnavailable,
     TensorUnavailableForStep,
 )
+from gridwatch.tensors.collections import Collections
 from gridwatch.tensors.errors import TensorUnavailableError
 from gridwatch.tensors.modes import Mode
-from gridwatch.tensors.reader import Cursor, TensorReader
+from gridwatch.tensors.reader import Cursor
 from gridwatch.tensors.steps import SavedStep
+
+
+class SavedTensors(Protocol):
+    """What a trial reads: a TensorReader, or something in its place."""
+
+    def new_steps(self, cursor: Cursor, *, ended: bool) -> Iterable[SavedStep]: ...
+
+    def collections(self) -> Collections: ...
+
+    def value(self, saved: SavedStep, name: str, worker: str | None) -> NDArray[Any]: ...
+
+    def reduction(self, saved: SavedStep, name: str, kind: str, *, absolute: bool, worker: str | None) -> float: ...
 
 
 class Trial:
     """smdebug's Trial as far as rules use it."""
 
-    def __init__(self, reader: TensorReader, *, ended: bool, name: str = "trial") -> None:
+    def __init__(self, reader: SavedTensors, *, ended: bool, name: str = "trial") -> None:
         self._reader = reader
         self._steps = {saved.step: saved for saved in reader.new_steps(Cursor(), ended=ended)}
         self._names = {each: None for saved in self._steps.values() for each in saved.names}
@@ -152,7 +165,7 @@ class Trial:
         return found
 
     @property
-    def reader(self) -> TensorReader:
+    def reader(self) -> SavedTensors:
         return self._reader
 
 
