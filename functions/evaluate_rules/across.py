@@ -8,19 +8,19 @@ one that died comes to the same verdicts, because how far each rule has judged i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gridwatch.judgement.catalogue import create_judgement_rule, is_judgement_rule
 from gridwatch.judgement.history import Ending
-from gridwatch.judgement.live import Pending, Replica, Told, Verdict, log_name
+from gridwatch.judgement.live import Pending, Replica, Told, Verdict, beginning, log_name, of_earlier
 from gridwatch.judgement.reports import MetricReports
 from gridwatch.judgement.rule import JudgementRule
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.evaluation import RuleConfiguration, RuleEvaluation, RuleStatusChange
 from gridwatch.rules.finding import Finding
-from gridwatch.state.records import JobRecord, RulePolicy, TrialState
+from gridwatch.state.records import JobRecord, ReportsRecord, RulePolicy, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.verdicts.status import RuleStatus, condition_met
 
@@ -148,7 +148,7 @@ class Bench:
             ]
             told = Told(_trial(job), reports, collected.planned(use.resource, job.hyperparameters), ending)
             replica = self._replica(log, maximize=maximize)
-            self._record(replica, log, told)
+            self._record(replica, told, job, use)
             yield from _judged(job, across, names, replica, collected)
         if ended:
             for name in across.active(list(across.uses)):
@@ -156,17 +156,42 @@ class Bench:
                 details = "" if seen else f"{across.uses[name].metric}, by which this rule judges, was not saved"
                 yield across.conclude(name, RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, details))
 
-    def _record(self, replica: Replica, log: str, told: Told) -> None:
+    def _record(self, replica: Replica, told: Told, job: JobRecord, use: Use) -> None:
+        log = log_name(job.experiment, use.metric, use.resource)
         for _ in range(MAX_CONFLICTS):
             replica.extend(self.store.reports_after(log, replica.number))
             try:
-                for record in told.entries(replica, log):
-                    self.store.add_reports(record)
-                    replica.extend([record])
+                if not replica.number:
+                    self._add(replica, self._beginning(log, job, use))
+                self._add(replica, told.entries(replica, log))
             except ConflictError:
                 continue
+            if (first := replica.lacks_earlier) is not None:
+                replica.precede(self._earlier(first))
             return
         raise ConflictError(f"the reports of {log} are written to all the time")
+
+    def _add(self, replica: Replica, records: Iterable[ReportsRecord]) -> None:
+        for record in records:
+            self.store.add_reports(record)
+            replica.extend([record])
+
+    def _beginning(self, log: str, job: JobRecord, use: Use) -> Iterator[ReportsRecord]:
+        """What an experiment that starts from another knows of it when its own first trial reports."""
+        experiment = self.store.get_experiment(job.experiment)
+        start = (experiment.document.get("start_from") or {}) if experiment else {}
+        if earlier := start.get("experiment"):
+            earlier_log = log_name(earlier, use.metric, use.resource)
+            if known := len(self.store.reports_after(earlier_log, 0)):
+                yield beginning(log, earlier_log, known)
+
+    def _earlier(self, first: ReportsRecord) -> list[ReportsRecord]:
+        """The entries that the log's first one names, those before them first. A log names only what was there before
+        it, so this ends.
+        """
+        records = list(self.store.reports_after(first.earlier_log or "", 0)[: first.earlier_number])
+        before = self._earlier(records[0]) if records and records[0].earlier_log else []
+        return [*before, *(of_earlier(record) for record in records if not record.earlier_log)]
 
     def _replica(self, log: str, *, maximize: bool) -> Replica:
         """The one remembered, now the last to be forgotten."""

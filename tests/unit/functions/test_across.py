@@ -15,10 +15,10 @@ from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.judgement.history import Ending, History
-from gridwatch.judgement.live import Pending, Replica, log_name
+from gridwatch.judgement.live import Pending, Replica, beginning, log_name
 from gridwatch.judgement.median import KatibMedianStopping
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import Action, ReportsRecord, RulePolicy, TrialState
+from gridwatch.state.records import Action, ExperimentRecord, ReportsRecord, RulePolicy, TrialState
 from tests.unit.functions.test_evaluating import SCHEMA, finding_of, found
 from tests.unit.functions.watching import JOB, World, at_every_call
 
@@ -251,3 +251,88 @@ def test_a_process_forgets_logs_that_are_too_large_together_but_not_the_one_it_n
     alone = larger._replica("alone", maximize=False)
     alone.extend([ReportsRecord(log="alone", number=1, trial="a", reports=(report,) * 1_000_001)])
     assert larger._replica("alone", maximize=False) is alone
+
+
+EARLIER = log_name("before", "loss", "epochs")
+
+
+def starts_from(world: World, earlier: str) -> None:
+    """The experiment's spec says `start_from: {experiment: earlier}`."""
+    now = world.clock.now()
+    world.store.put_experiment(
+        ExperimentRecord(
+            name="blobs", spec_key="experiments/blobs.yaml", spec_version="v1", uploaded_at=now,
+            document={"start_from": {"experiment": earlier}}, template={}, policies=(), trial_ids=(), parallel_jobs=1,
+            created_at=now, updated_at=now,
+        )
+    )  # fmt: skip
+
+
+def completed_before(world: World, *values: list[float], log: str = EARLIER) -> None:
+    for number, losses in enumerate(values, 1):
+        reports = tuple((float(step), step + 1.0, loss) for step, loss in enumerate(losses))
+        world.store.add_reports(
+            ReportsRecord(log=log, number=number, trial=f"{number}-1", reports=reports, ending="completed")
+        )
+
+
+def test_trials_of_the_experiment_that_it_starts_from_count() -> None:
+    def prepared() -> World:
+        world = World(MEDIAN)
+        starts_from(world, "before")
+        completed_before(world, GOOD, GOOD)
+        world.losses(*BAD)
+        return world
+
+    world = prepared()
+    world.evaluate()
+    finding = finding_of(found(world)[0])
+    assert finding["step"] == 1
+    assert finding["threshold"] == pytest.approx(sum(GOOD[:2]) / 2)
+    assert "of 2 " in finding["sentence"]
+    first, second = world.store.reports[LOG]
+    assert (first.earlier_log, first.earlier_number, first.trial) == (EARLIER, 2, "")
+    assert second.trial == "0a1b2c3d4e-1"
+    for died in at_every_call(lambda world, fuse: world.evaluate(fuse=fuse), prepared):
+        died.evaluate()
+        assert finding_of(found(died)[-1]) == finding
+
+
+def test_what_the_earlier_experiment_reports_afterwards_changes_no_verdict() -> None:
+    world = World(MEDIAN)
+    starts_from(world, "before")
+    completed_before(world, GOOD, GOOD)
+    world.losses(*BAD)
+    world.evaluate()
+    finding = finding_of(found(world)[0])
+    for number in (3, 4, 5):
+        reports = ((0.0, 1.0, 9.0), (1.0, 2.0, 9.0))
+        world.store.add_reports(
+            ReportsRecord(log=EARLIER, number=number, trial=f"{number}-1", reports=reports, ending="completed")
+        )
+    world.store.evaluations.pop(JOB)
+    world.evaluate()
+    assert finding_of(found(world)[-1]) == finding
+
+
+def test_a_chain_of_experiments_counts_as_far_back_as_it_goes() -> None:
+    world = World(MEDIAN)
+    starts_from(world, "before")
+    completed_before(world, GOOD, log=log_name("first", "loss", "epochs"))
+    world.store.add_reports(beginning(EARLIER, log_name("first", "loss", "epochs"), 1))
+    world.store.add_reports(
+        ReportsRecord(
+            log=EARLIER, number=2, trial="1-1", reports=((0.0, 1.0, 0.7), (1.0, 2.0, 0.7)), ending="completed"
+        )
+    )
+    world.losses(*BAD)
+    world.evaluate()
+    assert finding_of(found(world)[0])["threshold"] == pytest.approx(0.7)
+
+
+def test_an_experiment_without_reports_of_this_metric_is_none_to_start_from() -> None:
+    world = World(MEDIAN)
+    starts_from(world, "before")
+    world.losses(*BAD)
+    world.evaluate()
+    assert [record.trial for record in world.store.reports[LOG]] == ["0a1b2c3d4e-1"]

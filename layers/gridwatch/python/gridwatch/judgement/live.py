@@ -38,6 +38,18 @@ class Verdict:
     number: int
 
 
+def beginning(log: str, earlier_log: str, known: int) -> ReportsRecord:
+    """The first entry of the log of an experiment that starts from another: the first `known` entries of that one's log
+    come before all others.
+    """
+    return ReportsRecord(log=log, number=1, trial="", earlier_log=earlier_log, earlier_number=known)
+
+
+def of_earlier(record: ReportsRecord) -> ReportsRecord:
+    """The same of a trial that cannot be taken for one of another experiment's."""
+    return replace(record, trial=f"{record.log}/{record.trial}")
+
+
 class Replica:
     """One log as far as it was read, and the history that it makes.
 
@@ -50,6 +62,7 @@ class Replica:
         self._records: list[ReportsRecord] = []
         self._reached: dict[str, float] = {}
         self._ended: set[str] = set()
+        self._earlier: Sequence[ReportsRecord] | None = None
         self._history = History(maximize=maximize)
         self._applied = 0
         self.reports = 0  # read so far: about 250 bytes each, with what the history keeps
@@ -59,10 +72,24 @@ class Replica:
         """Of the last entry that was read."""
         return len(self._records)
 
+    @property
+    def lacks_earlier(self) -> ReportsRecord | None:
+        """The log's first entry, when it names an earlier log that was not told yet."""
+        first = self._records[0] if self._records else None
+        return first if first is not None and first.earlier_log and self._earlier is None else None
+
+    def precede(self, records: Sequence[ReportsRecord]) -> None:
+        """The entries of earlier logs that come before all of this one."""
+        self._earlier = records
+        self.reports += sum(len(record.reports) for record in records)
+        self.forget()
+
     def extend(self, records: Iterable[ReportsRecord]) -> None:
         """The entries that follow."""
         for record in records:
             self._records.append(record)
+            if record.earlier_log:
+                continue
             self.reports += len(record.reports)
             if record.reports:
                 self._reached[record.trial] = max(self.reached(record.trial), record.reports[-1][1])
@@ -79,6 +106,12 @@ class Replica:
     def forget(self) -> None:
         """Of a history that somebody failed in the midst of."""
         self._history, self._applied = History(maximize=self._maximize), 0
+        for record in self._earlier or ():
+            self._history.start(record.trial, record.planned)
+            for _, resource, value in record.reports:
+                self._history.report(record.trial, resource, value)
+            if record.ending is not None:
+                self._history.end(record.trial, Ending(record.ending))
 
     def judge(self, trial: str, pending: Mapping[str, Pending]) -> dict[str, Verdict]:
         """By the rules' names the first verdict of each on the reports of the trial that it has not judged."""
@@ -99,6 +132,8 @@ class Replica:
 
     def _apply(self, place: int, pending: Mapping[str, Pending], found: dict[str, Verdict]) -> None:
         record = self._records[place]
+        if record.earlier_log:
+            return
         self._history.start(record.trial, record.planned)
         for step, resource, value in record.reports:
             if not self._history.report(record.trial, resource, value):

@@ -208,6 +208,10 @@ class ReportsRecord:
     reports: tuple[tuple[float, ...], ...] = ()  # step, resource, value as the trial reported it
     planned: float | None = None  # the resource of the whole training, when it is known
     ending: str | None = None  # gridwatch.judgement.history.Ending, when the trial is over
+    # Of the first entry alone, which is of no trial: the log of the experiment that this one starts from, and how many
+    # entries of it were known before all of this log.
+    earlier_log: str | None = None
+    earlier_number: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
