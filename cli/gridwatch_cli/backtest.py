@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,36 +12,15 @@ from gridwatch_cli.context import cloud_of
 from gridwatch_cli.output import console, print_json, table
 
 if TYPE_CHECKING:
+    from gridwatch.judgement.backtest import Outcome
     from gridwatch.judgement.grids import Grid
     from gridwatch.judgement.scores import Mean
-    from gridwatch_cli.rule_choice import Choice
 
 # numpy and the rules are slow to import: other commands do not pay for them.
 # ruff: noqa: PLC0415
 
 _SCORES = ("saved", "top_killed", "hopeless_caught", "accuracy_regret_pp", "regret", "saved_cost")
-_MOST = {"saved": 1.0, "top_killed": 1.0, "hopeless_caught": 1.0, "accuracy_regret_pp": 100.0}
 _TITLES = ("grid", "rule", "saved %", "top killed %", "hopeless caught %", "accuracy regret pp", "saved money", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One rule on one grid: of each score the mean over all replays, None where nothing can be said."""
-
-    grid: str
-    rule: str
-    parameters: Mapping[str, str]
-    means: Mapping[str, Mean | None]
-    seconds: float  # of the whole grid
-
-    def as_json(self) -> dict[str, Any]:
-        values = {name: None if mean is None else mean.mean for name, mean in self.means.items()}
-        intervals = {name: None if mean is None else [mean.low, mean.high] for name, mean in self.means.items()}
-        ranges = {name: None if mean is None else [mean.least, mean.most] for name, mean in self.means.items()}
-        return {
-            "grid": self.grid, "rule": self.rule, "parameters": dict(self.parameters), **values,
-            "intervals": intervals, "ranges": ranges, "grid_seconds": self.seconds,
-        }  # fmt: skip
 
 
 def backtest(
@@ -80,6 +57,7 @@ def backtest(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Replay rules over finished experiments or files of curves: what they save, and what they cost."""
+    from gridwatch.judgement.backtest import measure
     from gridwatch_cli.grid_sources import from_file, from_tables
     from gridwatch_cli.rule_choice import choices
 
@@ -104,24 +82,6 @@ def backtest(
         _print(results, orders * len(workers or [8]))
 
 
-def measure(grid: Grid, choice: Choice, orders: int, workers: Sequence[int], hopeless: float | None) -> Result:
-    """The scores of one choice of rules: means over `orders` orders with each number of workers."""
-    from gridwatch.judgement.replay import replay
-    from gridwatch.judgement.scores import Scorer, Scores, mean_of
-
-    counted = grid.counted_in(choice.resource())
-    judges, scorer = choice.judges(counted), Scorer(counted, hopeless)
-    scores = [
-        scorer.scores(replay(counted, judges, seed=seed, workers=count)) for count in workers for seed in range(orders)
-    ]
-    means: dict[str, Mean | None] = {}
-    for name in (each.name for each in fields(Scores)):
-        values = [value for score in scores if (value := getattr(score, name)) is not None]
-        means[name] = mean_of(values, least=0.0, most=_MOST.get(name, math.inf)) if values else None
-    given = {key: value for _, parameters in choice.parts for key, value in parameters.items()}
-    return Result(grid.name, choice.text, given, means, grid.seconds)
-
-
 def _remark(grid: Grid, hopeless: float | None) -> None:
     """What the scores leave out, to stderr."""
     tell = console(stderr=True).print
@@ -131,14 +91,14 @@ def _remark(grid: Grid, hopeless: float | None) -> None:
         tell(f"{grid.name}: has no accuracy, so nothing is said of hopeless trials and of its regret")
 
 
-def _print(results: Sequence[Result], replays: int) -> None:
+def _print(results: Sequence[Outcome], replays: int) -> None:
     from gridwatch.judgement.scores import pareto
 
     front = {
         (grid, places[at])
         for grid in {result.grid for result in results}
         if (places := [place for place, result in enumerate(results) if result.grid == grid])
-        for at in pareto([saved_and_killed(results[place]) for place in places])
+        for at in pareto([results[place].saved_and_killed for place in places])
     }
     rows = []
     for place, result in enumerate(results):
@@ -149,14 +109,7 @@ def _print(results: Sequence[Result], replays: int) -> None:
     console().print(f"means of {replays} replays with their 95 % intervals; * no other saves more and kills less")
 
 
-def saved_and_killed(result: Result) -> tuple[float, float]:
-    saved, killed = result.means["saved"], result.means["top_killed"]
-    assert saved is not None
-    assert killed is not None
-    return saved.mean, killed.mean
-
-
-def _label(result: Result) -> str:
+def _label(result: Outcome) -> str:
     return " ".join([result.rule, *(f"{key}={value}" for key, value in result.parameters.items())])
 
 

@@ -10,23 +10,21 @@ from gridwatch.judgement.scores import pareto
 from gridwatch_cli.errors import CliError
 
 if TYPE_CHECKING:
-    from gridwatch_cli.backtest import Result
+    from gridwatch.judgement.backtest import Outcome
 
 
-def draw(results: Sequence[Result], path: Path) -> None:
+def draw(results: Sequence[Outcome], path: Path) -> None:
     """A PNG; CliError when it cannot be written."""
     import matplotlib as mpl  # noqa: PLC0415  slow to import
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415  as above
 
-    from gridwatch_cli.backtest import saved_and_killed  # noqa: PLC0415  which imports this module
-
     grids = list(dict.fromkeys(result.grid for result in results))
     figure, pictures = plt.subplots(1, len(grids), figsize=(7 * len(grids), 5), squeeze=False)
     for picture, grid in zip(pictures[0], grids, strict=True):
         shown = [result for result in results if result.grid == grid]
-        points = [(100 * saved, 100 * killed) for saved, killed in map(saved_and_killed, shown)]
+        points = [(100 * saved, 100 * killed) for saved, killed in (each.saved_and_killed for each in shown)]
         front = sorted(points[place] for place in pareto(points))
         picture.plot(*zip(*front, strict=True), color="tab:green", linewidth=1, zorder=1)
         picture.scatter(*zip(*points, strict=True), s=18, zorder=2)

@@ -31,6 +31,10 @@ class Choice:
     text: str
     parts: Sequence[tuple[str, Mapping[str, str]]]
 
+    @property
+    def given(self) -> Mapping[str, str]:
+        return {key: value for _, parameters in self.parts for key, value in parameters.items()}
+
     def resource(self) -> str:
         """What its rules count training in. Raises RuleConfigurationError when they do not agree."""
         across = [create_judgement_rule(name, given) for name, given in self.parts if is_judgement_rule(name)]

@@ -51,7 +51,7 @@ def test_every_chart_is_drawn_without_an_error(
     assert page.requests == [address], "nothing is loaded from anywhere"
     plots = page.evaluate("[...document.querySelectorAll('.plot')].map(({ id }) => id)")
     assert page.evaluate(DRAWN) == plots
-    assert len(plots) == {"large": 7, "half-failed": 7, "tiny": 4, "empty": 0}[name]
+    assert len(plots) == {"large": 8, "half-failed": 8, "tiny": 4, "empty": 0}[name]
 
 
 def test_a_page_is_drawn_lazily_and_redrawn_in_another_theme(page: Page, tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ import random
 from typing import Any
 
 from gridwatch.judgement.catalogue import create_judgement_rule
+from gridwatch.judgement.finished import curves_of, grid_of
 from gridwatch.judgement.replay import AcrossTrials, replay
 from gridwatch.judgement.scores import Scorer
 from gridwatch.tables.queries import leaderboard_of
-from gridwatch_cli.grid_sources import POINTS_OF, TRIALS_OF, grid_of
+from gridwatch_cli.grid_sources import POINTS_OF, TRIALS_OF
 from tests.story.deployed import Deployed
 
 
@@ -77,7 +78,7 @@ def _its_curves_can_be_replayed(deployed: Deployed) -> None:
         {**row, "step": int(row["step"] or -1), "value": float(row["value"] or "nan")}
         for row in deployed.query(POINTS_OF.format("'prices'"))
     ]
-    grid = grid_of("prices", trials, points, None, None)
+    grid = grid_of("prices", trials, curves_of(points), None, None)
     assert (grid.metric, grid.maximize, len(grid.trials), grid.incomplete) == ("validation-rmse", False, 3, 0)
     judges = [AcrossTrials(create_judgement_rule("MedianStopping", {}))]
     assert 0 <= Scorer(grid).scores(replay(grid, judges, seed=0, workers=2)).saved < 1

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from gridwatch.judgement.finished import curves_of, grid_of
 from gridwatch.judgement.grids import GridError
-from gridwatch_cli.grid_sources import grid_of
 from gridwatch_cli.main import main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -187,7 +187,7 @@ def test_an_experiment_is_read_from_the_rows_of_its_tables() -> None:
     points = [point("a", "validation-auc", step, 0.5 + step / 100) for step in (0, 5, 10)]
     points += [point("a", "train-auc", 0, 0.9), point("b", "validation-auc", 0, None)]
     trials = [trial("a"), trial("b"), trial("c", state="stopped"), trial("d", training_seconds=None), trial("e")]
-    grid = grid_of("exp", trials, points, None, None)
+    grid = grid_of("exp", trials, curves_of(points), None, None)
     assert (grid.metric, grid.maximize, grid.incomplete) == ("validation-auc", True, 3)
     first, second = grid.trials
     assert first.losses == [-0.5, -0.55, -0.6]
@@ -200,12 +200,14 @@ def test_an_experiment_is_read_from_the_rows_of_its_tables() -> None:
 
 def test_of_modes_the_evaluation_is_judged() -> None:
     points = [point("a", "loss", 0, 1.0, "TRAIN"), point("a", "loss", 1, 2.0, "EVAL")]
-    grid = grid_of("exp", [trial("a", objective_metric="loss", objective_direction="minimize")], points, None, None)
+    grid = grid_of(
+        "exp", [trial("a", objective_metric="loss", objective_direction="minimize")], curves_of(points), None, None
+    )
     assert grid.trials[0].losses == [2.0]
 
 
 def test_an_experiment_without_objective_or_curves_is_told() -> None:
     with pytest.raises(GridError, match="has no objective"):
-        grid_of("exp", [trial("a", objective_metric=None)], [], None, None)
+        grid_of("exp", [trial("a", objective_metric=None)], {}, None, None)
     with pytest.raises(GridError, match="no completed trial has a curve of 'validation-auc'; curves there are: loss"):
-        grid_of("exp", [trial("a")], [point("a", "loss", 0, 1.0)], None, None)
+        grid_of("exp", [trial("a")], curves_of([point("a", "loss", 0, 1.0)]), None, None)

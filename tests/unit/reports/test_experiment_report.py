@@ -129,7 +129,7 @@ def test_charts_say_what_they_show(half_failed: ExperimentFacts) -> None:
     usage = TrialUsage("0000000001", 5.0, {"CPU": Use((1,) * BINS, (50.0,) * CELLS)})
     page = Markup(create_report(replace(half_failed, usages=Usages([usage], 1))))
     plots = {a["id"]: a for tag, a in page.tags if "plot" in (a.get("class") or "")}
-    assert set(plots) == {"curves", "parallel", "importance", "slices", "finals", "uses", "heat"}
+    assert set(plots) == {"curves", "parallel", "importance", "slices", "finals", "judged", "uses", "heat"}
     for attributes in plots.values():
         assert (attributes["role"], attributes["tabindex"]) == ("img", "0")
         assert len(attributes["aria-label"] or "") > 40

@@ -236,6 +236,24 @@
     const outside = values.filter((value) => value < low || value > high).length;
     return { title: name, x: { type: "value", min: low, max: high, axisLabel: { color: colour("muted"), hideOverlap: true, formatter: number, showMinLabel: false, showMaxLabel: false }, name: outside ? `${outside} beyond` : "", splitLine: { show: false } }, y: { type: "value", minInterval: 1 }, series: [bars(low, high, counts, () => colour("series-1"))] };
   }));
+  // What rules would have saved --------------------------------------------------------------------------------------
+  if (data.judged.length) chart("judged", () => {
+    const front = data.judged.filter((each) => each.front).sort((a, b) => a.saved - b.saved);
+    const spot = ({ saved, killed, rule }) => ({ name: rule, value: [saved, killed] });
+    const percent = (name, nameGap) => axis({ type: "value", min: 0, max: 100, name, nameGap });
+    return {
+      grid: { left: 64, right: 96, top: 84, bottom: 44 },
+      xAxis: percent("compute saved, %", 28),
+      yAxis: percent("best trials killed, %", 40),
+      series: [
+        { type: "line", name: "beaten by none", data: front.map(spot), showSymbol: false, silent: true, color: colour("series-3"), lineStyle: { width: 1.5 } },
+        { type: "scatter", name: "rules", symbolSize: 10, z: 5, data: data.judged.map((each) => ({ ...spot(each), itemStyle: { color: colour(each.front ? "series-3" : "series-6") } })),
+          // Slanted, so that the names of rules that save nearly as much can be told apart.
+          label: { show: true, position: "top", rotate: 35, align: "left", verticalAlign: "middle", distance: 8, formatter: ({ name }) => name, color: colour("ink"), fontSize: 11 },
+          tooltip: { formatter: ({ name, value }) => `<b>${escape(name)}</b><br>saves ${number(value[0])} %<br>kills ${number(value[1])} % of the best` } },
+      ],
+    };
+  });
   rows("uses", data.usage.resources);
   chart("uses", () => panels("uses", data.usage.resources, ({ name, histogram }) => ({
     title: `${name}, %`, x: { type: "value", min: 0, max: 100, splitLine: { show: false } }, y: { type: "value", name: "" },

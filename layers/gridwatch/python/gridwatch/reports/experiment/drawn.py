@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gridwatch.reports.experiment.facts import ExperimentFacts
+from gridwatch.reports.experiment.judged import drawn_judgement
 from gridwatch.reports.experiment.packing import StepPool, pack
 from gridwatch.reports.experiment.tables import Series
 from gridwatch.reports.experiment.usage import BINS, CELLS
@@ -35,6 +36,7 @@ def drawn(facts: ExperimentFacts) -> Mapping[str, Any]:
         "metrics": metrics,
         "budgets": [{"budget": best.budget, "place": best.trial_id} for best in facts.best_at],
         "findings": _findings(facts, [metric["name"] for metric in metrics]),
+        "judged": drawn_judgement(facts.replayed),
         "finals": _finals(facts),
         "usage": _usage(facts),
     }

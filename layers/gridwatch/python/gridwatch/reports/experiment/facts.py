@@ -13,6 +13,7 @@ from typing import Any
 from gridwatch.reports.experiment.budgets import BestAt, best_by_budget
 from gridwatch.reports.experiment.hypothesis import Verdict, judge
 from gridwatch.reports.experiment.importance import Importance, importances, varied
+from gridwatch.reports.experiment.judged import Replayed, replayed
 from gridwatch.reports.experiment.tables import ExperimentTables, Row, Series
 from gridwatch.reports.experiment.usage import Usages
 from gridwatch.savings.prices import PriceTable
@@ -106,6 +107,10 @@ class ExperimentFacts:
     @cached_property
     def best_at(self) -> Sequence[BestAt]:
         return best_by_budget(self.objective_series, self.direction, self.budgets)
+
+    @cached_property
+    def replayed(self) -> Replayed:
+        return replayed(self.tables)
 
     def _value(self, place: int) -> float:
         return float(self.tables.trials[place]["objective_value"])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
+from gridwatch.launch.regions import CANCELLED_IN
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.interactive import facts
 from gridwatch.reports.page import paragraph, section, table
@@ -27,6 +29,7 @@ def money(found: ExperimentFacts) -> str:
             costs = [one["saved_cost"] for one in each if one["saved_cost"] is not None]
             total = duration(sum(one["saved_seconds"] for one in each))
             rows.append((escape(label), str(len(each)), total, _money(found, costs)))
+    rows += _audited(found)
     if not rows:
         return section("Time and money", paragraph("Nothing has been spent.", "muted"))
     prices = found.prices
@@ -36,6 +39,21 @@ def money(found: ExperimentFacts) -> str:
     )
     listed = table(("trials", "count", "training time", "cost"), rows, frozenset({1, 2, 3}))
     return section("Time and money", listed, paragraph(text, "muted"))
+
+
+def _audited(found: ExperimentFacts) -> Iterator[tuple[str, str, str, str]]:
+    """Stops that were decided and not carried out, to see what they are worth: estimated, and what came of them."""
+    audited = [each for each in found.tables.findings if each["audited"] and each["saved_seconds"] is not None]
+    over = [each for each in audited if each["job_seconds_after"] is not None]
+    for label, group, seconds, cost in (
+        ("audited stops, estimated to save", audited, "saved_seconds", "saved_cost"),
+        ("audited stops, really trained on", over, "job_seconds_after", "job_cost_after"),
+    ):
+        if group:
+            costs = [each[cost] for each in group if each[cost] is not None]
+            best = sum(bool(each["job_was_best"]) for each in group)
+            named = f"{label}, the best trial among them" if best and group is over else label
+            yield escape(named), str(len(group)), duration(sum(each[seconds] for each in group)), _money(found, costs)
 
 
 def _money(found: ExperimentFacts, costs: Sequence[float]) -> str:
@@ -52,11 +70,18 @@ def summary(found: ExperimentFacts) -> str:
         said = f'{judged}<span class="{kind}">{verdict.word}</span>, {escape(verdict.reason)}'
         pairs.append(("Verdict", said))
     pairs.append(("Trials", ", ".join(f"{count} {state}" for state, count in found.states) or "none"))
+    pairs += [("Doomed region", escape(each)) for each in _regions(found)]
     pairs.append(("Best trial", _best(found)))
     pairs += [(name, escape(value)) for name, value in _totals(found)]
     whole = "everything is over and was read" if found.complete else f"not complete: {experiment['incomplete_reason']}"
     pairs.append(("As of", escape(f"{experiment['as_of']:%Y-%m-%d %H:%M:%S} UTC ({whole})")))
     return section("Summary", facts(pairs))
+
+
+def _regions(found: ExperimentFacts) -> Iterator[str]:
+    reasons = Counter(each["reason"] for each in found.tables.trials if (each["reason"] or "").startswith(CANCELLED_IN))
+    for reason, count in sorted(reasons.items()):
+        yield f"{reason.removeprefix(CANCELLED_IN)}: {count} point{'s' if count > 1 else ''} held back"
 
 
 def _best(found: ExperimentFacts) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gridwatch.reports.experiment import overview, sections
 from gridwatch.reports.experiment.drawn import drawn
 from gridwatch.reports.experiment.facts import ExperimentFacts
+from gridwatch.reports.experiment.judged import judgement
 from gridwatch.reports.interactive import interactive_page
 
 
@@ -20,6 +21,7 @@ def create_report(facts: ExperimentFacts) -> str:
         sections.hyperparameters(facts),
         sections.metrics(facts),
         sections.findings(facts),
+        judgement(facts.replayed),
         sections.resources(facts),
         overview.money(facts),
     )

@@ -1,0 +1,75 @@
+"""The grid of an experiment that is over, out of the rows of its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gridwatch.judgement.grids import Grid, GridError, Trained
+from gridwatch.rules.metrics import is_score
+from gridwatch.savings.prices import PriceTable
+
+# Of one name, the values of which mode are judged.
+_MODES = ("EVAL", "GLOBAL", "PREDICT", "TRAIN")
+
+# By trial, then by name and mode: steps and values.
+Curves = Mapping[str, Mapping[tuple[str, str], Sequence[tuple[int, float]]]]
+
+
+def grid_of(
+    experiment: str,
+    trials: Sequence[Mapping[str, Any]],
+    curves: Curves,
+    metric: str | None,
+    direction: str | None,
+) -> Grid:
+    """The trials of the table `trials` that completed, with their curves. Raises GridError when rules cannot be
+    replayed on any.
+    """
+    chosen = metric or next((row["objective_metric"] for row in trials if row["objective_metric"]), None)
+    if not chosen:
+        raise GridError(f"{experiment} has no objective: name the metric that is to be judged")
+    told = next((row["objective_direction"] for row in trials if row["objective_direction"]), None)
+    way = direction or (("max" if told == "maximize" else "min") if told and metric in (None, chosen) else None)
+    maximize = is_score(chosen) if way is None else way == "max"
+    prices = PriceTable.built_in().per_hour
+    completed = [row for row in trials if row["state"] == "completed" and row["training_seconds"] is not None]
+    made = [_trained(row, curves.get(row["trial_id"], {}), chosen, prices, maximize=maximize) for row in completed]
+    trained = [trial for trial in made if trial is not None]
+    if not trained:
+        there = ", ".join(sorted({name for curve in curves.values() for name, _ in curve})) or "none"
+        raise GridError(f"{experiment}: no completed trial has a curve of {chosen!r}; curves there are: {there}")
+    return Grid(experiment, chosen, maximize, trained, len(trials) - len(trained))
+
+
+def curves_of(points: Iterable[Mapping[str, Any]]) -> Curves:
+    """Of rows of the table `metrics`, in the order of their steps."""
+    curves: dict[str, dict[tuple[str, str], list[tuple[int, float]]]] = {}
+    for row in points:
+        value = float("nan") if row["value"] is None else float(row["value"])
+        curves.setdefault(row["trial_id"], {}).setdefault((row["name"], row["mode"]), []).append((row["step"], value))
+    return curves
+
+
+def _trained(
+    row: Mapping[str, Any],
+    curves: Mapping[tuple[str, str], Sequence[tuple[int, float]]],
+    metric: str,
+    prices: Mapping[str, float],
+    *,
+    maximize: bool,
+) -> Trained | None:
+    judged = next((curves[metric, mode] for mode in _MODES if (metric, mode) in curves), None)
+    if not judged:
+        return None
+    price = prices.get(row["instance_type"] or "")
+    sign = -1.0 if maximize else 1.0
+    return Trained(
+        name=row["trial_id"],
+        resources=range(1, len(judged) + 1),
+        losses=[sign * value if abs(value) < float("inf") else float("inf") for _, value in judged],
+        seconds=float(row["training_seconds"]),
+        series={name: [value for _, value in values] for (name, mode), values in curves.items() if mode != "TRAIN"},
+        price_per_hour=price * (row["instance_count"] or 1) if price is not None else None,
+        steps=[step for step, _ in judged],
+    )
