@@ -35,7 +35,7 @@ help: ## list the commands
 
 ## Environments -------------------------------------------------------------------------------------------------------
 
-setup: $(VENV)/.stamp .venvs/xgboost/.stamp ## create .venv and the local training environment
+setup: $(VENV)/.stamp .venvs/xgboost/.stamp .venvs/scikit-learn/.stamp ## create .venv and the local training environments
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Gridwatch needs Python 3.11 or later, $(PYTHON) is " + sys.version.split()[0])'
@@ -51,10 +51,14 @@ $(VENV)/.stamp: requirements/dev.txt pyproject.toml | $(UV)
 	$(BIN)/python -m compileall -q -j 2 $(VENV)/lib/python*/site-packages/aws_cdk $(VENV)/lib/python*/site-packages/jsii
 	@touch $@
 
-.venvs/xgboost/.stamp: requirements/training-xgboost.txt | $(VENV)/.stamp
-	$(BIN)/python -m venv --without-pip --clear .venvs/xgboost
-	$(UV) $(SYNC) --compile-bytecode --python .venvs/xgboost/bin/python requirements/training-xgboost.txt
+.venvs/xgboost/.stamp .venvs/scikit-learn/.stamp: .venvs/%/.stamp: requirements/training-%.txt | $(VENV)/.stamp
+	$(BIN)/python -m venv --without-pip --clear .venvs/$*
+	$(UV) $(SYNC) --compile-bytecode --python .venvs/$*/bin/python requirements/training-$*.txt
 	@touch $@
+
+# PyTorch is large, so it is not in `make setup`; the tests of the hooks for PyTorch and Keras share this environment.
+.PHONY: frameworks
+frameworks: setup .venvs/frameworks.stamp ## PyTorch (CPU) for training jobs in the local cloud
 
 ## Build --------------------------------------------------------------------------------------------------------------
 
@@ -129,7 +133,7 @@ bench: setup layers ## run every benchmark
 
 lock: | $(UV) ## resolve every requirements file (UPGRADE=--upgrade takes newer versions)
 	$(COMPILE) $(UPGRADE) requirements/dev.in -o requirements/dev.txt
-	$(COMPILE) $(UPGRADE) requirements/training-xgboost.in -c requirements/dev.txt -o requirements/training-xgboost.txt
+	for framework in xgboost scikit-learn; do $(COMPILE) $(UPGRADE) requirements/training-$$framework.in -c requirements/dev.txt -o requirements/training-$$framework.txt; done
 	for layer in $(LAYERS); do $(COMPILE) $(UPGRADE) layers/$$layer/requirements.in -c requirements/dev.txt -o layers/$$layer/requirements.txt; done
 	$(subst 3.11,3.12,$(COMPILE)) $(UPGRADE) --overrides requirements/image-xgboost-3.2-0.overrides requirements/image-xgboost-3.2-0.in -o requirements/image-xgboost-3.2-0.txt
 	$(COMPILE) $(UPGRADE) --overrides requirements/interop.overrides requirements/interop.in -o requirements/interop.txt

@@ -2,16 +2,22 @@
 
 Reads the configuration under ``$SAGEMAKER_BASE_DIR`` (a container's ``/opt/ml``), fetches and unpacks
 ``sagemaker_submit_directory``, sets the ``SM_*`` variables and becomes ``python -m <program> --name value ...`` with
-the hyperparameters in alphabetical order. Imports the standard library alone and nothing of the local cloud, because it
-runs under the image's own interpreter.
-Contract: https://github.com/aws/sagemaker-containers (README, "List of provided environment variables").
+the hyperparameters in alphabetical order (a program ``*.sh`` is run by the shell, a distributed one by ``torchrun``).
+Without a program it becomes the script given with ``--algorithm``, the image's built-in algorithm. ``--framework``
+names the package whose version it prints first. Imports the standard library alone and nothing of the local cloud,
+because it runs under the image's own interpreter.
+Contract: https://github.com/aws/sagemaker-training-toolkit (ENVIRONMENT_VARIABLES.md).
 """
 
+import argparse
 import hashlib
 import hmac
+import importlib.metadata
+import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,6 +30,8 @@ from typing import Any
 from urllib.parse import ParseResult, quote, urlparse
 
 FRAMEWORK_PREFIX = "sagemaker_"
+# The distributions that torchrun stands for, by the middle of their hyperparameter's name.
+TORCHRUN = ("torch_distributed", "pytorch_ddp")
 
 
 class UserCodeError(Exception):
@@ -58,9 +66,19 @@ def environment(base: Path, hyperparameters: Mapping[str, Any], code: Path, modu
     inputs = json.loads((config / "inputdataconfig.json").read_text())
     own = {name: value for name, value in hyperparameters.items() if not name.startswith(FRAMEWORK_PREFIX)}
     channels = {name: str(base / "input" / "data" / name) for name in sorted(inputs)}
+    groups = {group["instance_group_name"]: group for group in resources["instance_groups"]}
+    current, first = resources["current_host"], resources["hosts"][0]
     training_env = {
         "hosts": resources["hosts"],
-        "current_host": resources["current_host"],
+        "current_host": current,
+        "current_instance_type": resources["current_instance_type"],
+        "current_instance_group": resources["current_group_name"],
+        "current_instance_group_hosts": groups[resources["current_group_name"]]["hosts"],
+        "instance_groups": list(groups),
+        "instance_groups_dict": groups,
+        "is_hetero": len(groups) > 1,
+        "is_master": current == first,
+        "master_hostname": first,
         "network_interface_name": resources["network_interface_name"],
         "resource_config": resources,
         "input_data_config": inputs,
@@ -72,9 +90,10 @@ def environment(base: Path, hyperparameters: Mapping[str, Any], code: Path, modu
         "model_dir": str(base / "model"),
         "module_dir": str(code),
         "module_name": module,
-        "user_entry_point": f"{module}.py",
+        "user_entry_point": hyperparameters.get("sagemaker_program", f"{module}.py"),
         "num_cpus": os.cpu_count() or 1,
         "num_gpus": 0,
+        "num_neurons": 0,
         "log_level": int(hyperparameters.get("sagemaker_container_log_level", 20)),
         "job_name": hyperparameters.get("sagemaker_job_name", os.environ.get("TRAINING_JOB_NAME", "")),
     }
@@ -88,6 +107,28 @@ def environment(base: Path, hyperparameters: Mapping[str, Any], code: Path, modu
 
 def _text(value: Any) -> str:
     return json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+
+
+def program_command(program: str, module: str, hyperparameters: Mapping[str, Any]) -> list[str]:
+    """How the user's program is started: by the shell, by torchrun on every host, or as a module."""
+    words = arguments(hyperparameters)
+    if program.endswith(".sh"):
+        return ["/bin/sh", "-c", shlex.join([f"./{program}", *words])]
+    if any(hyperparameters.get(f"sagemaker_{name}_enabled") is True for name in TORCHRUN):
+        return [*_torchrun(), program, *words]
+    return [sys.executable, "-u", "-m", module, *words]
+
+
+def _torchrun() -> list[str]:
+    """One process on each host: these hosts have no GPUs."""
+    resources = json.loads((_base() / "input" / "config" / "resourceconfig.json").read_text())
+    hosts = resources["hosts"]
+    return [
+        sys.executable, "-u", "-m", "torch.distributed.run",
+        f"--nnodes={len(hosts)}", f"--node_rank={hosts.index(resources['current_host'])}", "--nproc_per_node=1",
+        f"--master_addr={os.environ.get('MASTER_ADDR', '127.0.0.1')}",
+        f"--master_port={os.environ.get('MASTER_PORT', '7777')}",
+    ]  # fmt: skip
 
 
 def fetch_code(source: str, code: Path) -> None:
@@ -146,37 +187,73 @@ def _signed_headers(url: ParseResult, region: str) -> dict[str, str]:
 
 def _install_requirements(code: Path, target: Path) -> None:
     requirements = code / "requirements.txt"
-    if requirements.exists() and requirements.read_text().strip():
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(target), "-r", str(requirements)]
-        if subprocess.run(command, check=False).returncode:
-            raise UserCodeError(f"pip could not install {requirements.name}")
+    if not requirements.exists() or not requirements.read_text().strip():
+        return
+    if importlib.util.find_spec("pip") is None:
+        raise UserCodeError(
+            f"requirements.txt: {sys.prefix} has no pip; the local cloud trains with what that environment holds"
+        )
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(target), "-r", str(requirements)]
+    if subprocess.run(command, check=False).returncode:
+        raise UserCodeError(f"pip could not install {requirements.name}")
+
+
+def _base() -> Path:
+    return Path(os.environ["SAGEMAKER_BASE_DIR"])
 
 
 def main() -> None:
-    base = Path(os.environ["SAGEMAKER_BASE_DIR"])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--algorithm", type=Path)
+    parser.add_argument("--framework")
+    options = parser.parse_args()
+    base = _base()
     hyperparameters = decode(json.loads((base / "input" / "config" / "hyperparameters.json").read_text()))
+    if options.framework:
+        version = importlib.metadata.version(options.framework)
+        sys.stdout.write(f"local cloud: {options.framework} {version}, whatever the image's version\n")
+        sys.stdout.flush()
+    if options.algorithm and "sagemaker_program" not in hyperparameters:
+        _become_algorithm(options.algorithm.resolve())
+    _become_program(base, hyperparameters)
+
+
+def _become_algorithm(script: Path) -> None:
+    """The script finds its hyperparameters in the container's files, and its packages beside its folder."""
+    os.chdir(script.parent)
+    variables = {**os.environ, "PYTHONPATH": str(script.parent.parent)}
+    os.execve(sys.executable, [sys.executable, "-u", str(script)], variables)  # noqa: S606  (no shell is wanted)
+
+
+def _become_program(base: Path, hyperparameters: Mapping[str, Any]) -> None:
     program = hyperparameters.get("sagemaker_program")
     source = hyperparameters.get("sagemaker_submit_directory")
     if not program or not source:
-        raise UserCodeError("script mode needs the hyperparameters sagemaker_program and sagemaker_submit_directory")
+        raise UserCodeError(
+            "this image runs scripts here: the hyperparameters sagemaker_program and sagemaker_submit_directory are "
+            "needed"
+        )
     code, packages = base / "code", base / "packages"
     fetch_code(source, code)
     module = re.sub(r"\.py$", "", program).replace("/", ".")
     if not (code / program).is_file():
         raise UserCodeError(f"{program} is not in {source}")
+    if program.endswith(".sh"):
+        (code / program).chmod(0o755)
     _install_requirements(code, packages)
     paths = [str(code), str(packages), os.environ.get("PYTHONPATH", "")]
     variables = environment(base, hyperparameters, code, module)
     variables["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     os.chdir(code)
     # The script replaces this process, so that a stop's SIGTERM reaches it as a container's first process.
-    command = [sys.executable, "-u", "-m", module, *arguments(hyperparameters)]
-    os.execve(sys.executable, command, {**os.environ, **variables})  # noqa: S606  (no shell is wanted)
+    command = program_command(program, module, hyperparameters)
+    os.execve(command[0], command, {**os.environ, **variables})  # noqa: S606  (no shell is wanted)
 
 
 if __name__ == "__main__":
     try:
         main()
     except UserCodeError as problem:
-        Path(os.environ["SAGEMAKER_BASE_DIR"], "output", "failure").write_text(f"ClientError: {problem}")
+        (_base() / "output" / "failure").write_text(f"ClientError: {problem}")
         sys.exit(f"ClientError: {problem}")

@@ -16,6 +16,7 @@ from localcloud.sagemaker.errors import validation_error
 _PACKAGE = Path(__file__).resolve().parent.parent
 _BUILT_IN = _PACKAGE / "images" / "images.toml"
 _KINDS = ("training", "evaluator")
+_NUMBER = r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?|nan|-?inf"
 
 
 class ImageMapError(Exception):
@@ -31,17 +32,19 @@ class Image:
     command: tuple[str, ...]
     parameter: tuple[str, ...] = ()
     hint: str = ""
+    metrics: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, entry: dict[str, Any], root: Path) -> "Image":
         """``root`` is where the command's relative paths start. Raises ImageMapError."""
-        unknown = set(entry) - {"image", "kind", "command", "parameter", "hint"}
+        unknown = set(entry) - {"image", "kind", "command", "parameter", "hint", "metrics"}
         if unknown or not entry.get("image") or not entry.get("command") or entry.get("kind") not in _KINDS:
             raise ImageMapError(f"image entry {entry}: needs image, command and kind ({' or '.join(_KINDS)})")
         words = [_filled(word, {"package": str(_PACKAGE), "python": sys.executable}) for word in entry["command"]]
         program = words[0] if Path(words[0]).is_absolute() or "/" not in words[0] else str(root / words[0])
         parameter = tuple(entry.get("parameter", ()))
-        return cls(entry["image"], entry["kind"], (program, *words[1:]), parameter, entry.get("hint", ""))
+        metrics = tuple(entry.get("metrics", ()))
+        return cls(entry["image"], entry["kind"], (program, *words[1:]), parameter, entry.get("hint", ""), metrics)
 
     def evaluator_command(self, rule: str, tensors: str, parameters: Mapping[str, str]) -> list[str]:
         """The command for one rule: ``{rule}`` and ``{tensors}`` replaced, ``parameter`` added for each parameter."""
@@ -49,6 +52,13 @@ class Image:
         for name, value in parameters.items():
             words += [_filled(word, {"name": name, "value": value}) for word in self.parameter]
         return words
+
+    def metric_definitions(self, request: Mapping[str, Any]) -> list[Mapping[str, str]]:
+        """The request's own; without them, and without a script of the user's, what the algorithm reports of itself."""
+        own: list[Mapping[str, str]] = list(request["AlgorithmSpecification"].get("MetricDefinitions", []))
+        if own or "sagemaker_program" in request.get("HyperParameters", {}):
+            return own
+        return [{"Name": name, "Regex": rf"\b{name.replace(':', '-')}:({_NUMBER})"} for name in self.metrics]
 
     def is_runnable(self) -> bool:
         return shutil.which(self.command[0]) is not None
@@ -83,7 +93,10 @@ class ImageMap:
                 advice = f"; run: {image.hint}" if image.hint else ""
                 raise validation_error(f"Image {address} is not built here: {image.command[0]} is missing{advice}")
         known = ", ".join(image.pattern for image in self.images if image.kind == kind)
-        raise validation_error(f"Image {address} cannot run in the local cloud. Local {kind} images: {known}")
+        raise validation_error(
+            f"Image {address} cannot run in the local cloud, which has no containers. Local {kind} images: {known}; "
+            "others need an entry in the image map (--images)"
+        )
 
 
 def _filled(word: str, values: Mapping[str, str]) -> str:

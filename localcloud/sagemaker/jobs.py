@@ -41,7 +41,7 @@ class JobRunner:
         self._stop = threading.Event()
         # The name alone would do, but for a forgotten job that is still clearing up when its name comes again.
         self._base = platform.scratch / "jobs" / f"{job.name}-{uuid.uuid4().hex[:8]}"
-        self._metrics = LogMetrics.parse(job.request["AlgorithmSpecification"].get("MetricDefinitions", []))
+        self._metrics = LogMetrics.parse(image.metric_definitions(job.request))
         self._s3 = None
         self._process: JobProcess | None = None
         self._abandoned = False
@@ -197,6 +197,7 @@ class JobRunner:
     def _environment(self, layout: Layout) -> dict[str, str]:
         temporary = self._base / "tmp"
         temporary.mkdir()
+        hook = layout.config / "debughookconfig.json"
         return {
             **self._platform.environment(self._job.request["RoleArn"]),
             "HOME": str(self._base),
@@ -204,9 +205,10 @@ class JobRunner:
             "SAGEMAKER_BASE_DIR": str(self._base),
             "TRAINING_JOB_NAME": self._job.name,
             "TRAINING_JOB_ARN": self._job.arn,
-            "SMDEBUG_CONFIG_FILE_PATH": str(layout.config / "debughookconfig.json"),
             "SM_CHECKPOINT_CONFIG_FILE": str(layout.config / "checkpointconfig.json"),
-            **self._job.request.get("Environment", {}),
+            # Where nobody asked for a hook there is no such file, and a hook must not look for it.
+            **({"SMDEBUG_CONFIG_FILE_PATH": str(hook)} if hook.exists() else {}),
+            **layout.moved(self._job.request.get("Environment", {})),
         }
 
     def _pause(self, seconds: float) -> None:

@@ -6,13 +6,38 @@ File formats: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-tr
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 CONTAINER_BASE = "/opt/ml"
-HOST = "algo-1"
+# A value that is a path below /opt/ml, also as a JSON string.
+_OWN_PATH = re.compile(rf'("?){CONTAINER_BASE}(?=/|"|$)')
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One machine of a job's cluster."""
+
+    name: str
+    instance_type: str
+    group: str
+
+
+def hosts_of(resources: Mapping[str, Any]) -> tuple[Host, ...]:
+    """``algo-1`` to ``algo-N``, numbered through the instance groups where there are such."""
+    single = {
+        "InstanceType": resources.get("InstanceType", "ml.m5.large"),
+        "InstanceCount": resources.get("InstanceCount", 1),
+        "InstanceGroupName": "homogeneousCluster",
+    }
+    places = [
+        (group["InstanceType"], group["InstanceGroupName"])
+        for group in resources.get("InstanceGroups") or [single]
+        for _ in range(group["InstanceCount"])
+    ]
+    return tuple(Host(f"algo-{number}", kind, group) for number, (kind, group) in enumerate(places, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +75,48 @@ class Layout:
         inside = re.sub(rf"^{CONTAINER_BASE}(?=/|$)", "", container_path.rstrip("/")).lstrip("/")
         return self.base / inside
 
+    def moved(self, values: Mapping[str, str]) -> dict[str, str]:
+        """The values (of hyperparameters, of variables) with paths below ``/opt/ml`` where they lie here."""
+        return {name: _OWN_PATH.sub(rf"\g<1>{self.base}", value, 1) if _OWN_PATH.match(value) else value
+                for name, value in values.items()}  # fmt: skip
+
     @property
     def channels(self) -> list[Path]:
         return sorted(path for path in self.data.iterdir() if path.is_dir())
 
 
-def lay_out(request: Mapping[str, Any], base: Path) -> Layout:
-    """Create the tree under ``base`` and write every configuration file; channels are empty folders."""
+def input_mode(channel: Mapping[str, Any], request: Mapping[str, Any]) -> str:
+    """File, FastFile or Pipe: the channel's own, else the job's."""
+    mode: str = channel.get("InputMode", request["AlgorithmSpecification"]["TrainingInputMode"])
+    return mode
+
+
+def channels_of(request: Mapping[str, Any], host: Host) -> list[Mapping[str, Any]]:
+    """The channels that reach the host: those of its instance group, and those that name no groups."""
+    named = (
+        (channel, channel["DataSource"].get("S3DataSource", {}).get("InstanceGroupNames"))
+        for channel in request.get("InputDataConfig", [])
+    )
+    return [channel for channel, groups in named if not groups or host.group in groups]
+
+
+def lay_out(request: Mapping[str, Any], base: Path, host: Host | None = None) -> Layout:
+    """Create the tree of one host (the first) under ``base`` and write every configuration file.
+
+    Channels are empty folders; those in Pipe mode have none.
+    """
     layout = Layout(base)
-    channels = request.get("InputDataConfig", [])
+    hosts = hosts_of(request.get("ResourceConfig", {}))
+    host = host or hosts[0]
+    channels = channels_of(request, host)
     for folder in (layout.config, layout.data, layout.model, layout.output / "data", layout.code):
         folder.mkdir(parents=True, exist_ok=True)
     for channel in channels:
-        (layout.data / channel["ChannelName"]).mkdir(exist_ok=True)
-    _write(layout, "hyperparameters", dict(request.get("HyperParameters", {})))
+        if input_mode(channel, request) != "Pipe":
+            (layout.data / channel["ChannelName"]).mkdir(exist_ok=True)
+    _write(layout, "hyperparameters", layout.moved(request.get("HyperParameters", {})))
     _write(layout, "inputdataconfig", {channel["ChannelName"]: _channel(channel, request) for channel in channels})
-    _write(layout, "resourceconfig", _resources(request.get("ResourceConfig", {})))
+    _write(layout, "resourceconfig", _resources(hosts, host))
     if hook := request.get("DebugHookConfig"):
         _write_hook(layout, hook)
     if checkpoint := request.get("CheckpointConfig"):
@@ -95,24 +146,29 @@ def _write_hook(layout: Layout, hook: Mapping[str, Any]) -> None:
 
 def _channel(channel: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, str]:
     source = channel["DataSource"].get("S3DataSource", {})
-    default_mode = request["AlgorithmSpecification"]["TrainingInputMode"]
     described = {
-        "TrainingInputMode": channel.get("InputMode", default_mode),
+        "TrainingInputMode": input_mode(channel, request),
         "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
         "RecordWrapperType": channel.get("RecordWrapperType", "None"),
     }
     return described | ({"ContentType": channel["ContentType"]} if "ContentType" in channel else {})
 
 
-def _resources(resources: Mapping[str, Any]) -> dict[str, Any]:
-    instance_type = resources.get("InstanceType", "ml.m5.large")
-    group = "homogeneousCluster"
+def _resources(hosts: Sequence[Host], current: Host) -> dict[str, Any]:
+    groups = dict.fromkeys((host.group, host.instance_type) for host in hosts)
     return {
-        "current_host": HOST,
-        "current_instance_type": instance_type,
-        "current_group_name": group,
-        "hosts": [HOST],
-        "instance_groups": [{"instance_group_name": group, "instance_type": instance_type, "hosts": [HOST]}],
+        "current_host": current.name,
+        "current_instance_type": current.instance_type,
+        "current_group_name": current.group,
+        "hosts": [host.name for host in hosts],
+        "instance_groups": [
+            {
+                "instance_group_name": group,
+                "instance_type": kind,
+                "hosts": [host.name for host in hosts if host.group == group],
+            }
+            for group, kind in groups
+        ],
         "network_interface_name": "lo",
     }
 

@@ -1,8 +1,10 @@
 """What the local cloud's contract tests share: a running cloud with tiny images, clients, and requests."""
 
+import io
 import itertools
 import json
 import sys
+import tarfile
 import textwrap
 import time
 from collections.abc import Callable
@@ -138,6 +140,39 @@ class World:
 def channel(name: str, uri: str, **changes: Any) -> dict[str, Any]:
     source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source | changes}, "ContentType": "text/csv"}
+
+
+def pack_source(world: World, name: str, **files: str) -> str:
+    """Files as a submitted source archive in S3; a file's dot is written as a double underscore."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as bundle:
+        for path, text in files.items():
+            member = tarfile.TarInfo(path.replace("__", "."))
+            member.size = len(text.encode())
+            bundle.addfile(member, io.BytesIO(text.encode()))
+    world.client("s3").put_object(Bucket=BUCKET, Key=f"code/{name}.tar.gz", Body=buffer.getvalue())
+    return f"s3://{BUCKET}/code/{name}.tar.gz"
+
+
+def unpacked(world: World, uri: str) -> dict[str, bytes]:
+    """The files of an archive in S3."""
+    bucket, key = uri.removeprefix("s3://").split("/", 1)
+    body = world.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(body)) as bundle:
+        return {m.name: bundle.extractfile(m).read() for m in bundle if m.isfile()}  # type: ignore[union-attr]
+
+
+def log_of(world: World, job: str, host: str = "algo-1") -> list[str]:
+    """The lines that a host of the job wrote, in all its attempts."""
+    logs, group = world.client("logs"), "/aws/sagemaker/TrainingJobs"
+    streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job}/{host}-")["logStreams"]
+    return [
+        event["message"]
+        for stream in streams
+        for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True)[
+            "events"
+        ]
+    ]
 
 
 def wait_for(look: Callable[[], T | None], timeout: float = 20) -> T:

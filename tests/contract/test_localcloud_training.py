@@ -1,0 +1,110 @@
+"""Trainings that really run in the local cloud's own environments: scikit-learn's image, and XGBoost's algorithm."""
+
+import json
+import random
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localcloud.sagemaker.images import ImageMap
+from tests.contract.localcloud_world import BUCKET, World, channel, log_of, pack_source, unpacked
+
+REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
+SCIKIT_LEARN = f"{REGISTRY}/sagemaker-scikit-learn:1.4-2-cpu-py3"
+XGBOOST = f"{REGISTRY}/sagemaker-xgboost:3.2-0"
+
+_CLASSIFIER = """
+import argparse, os, pathlib
+import joblib, numpy
+from sklearn.linear_model import LogisticRegression
+parser = argparse.ArgumentParser()
+parser.add_argument("--strength", type=float)
+parser.add_argument("--state", type=pathlib.Path)
+given = parser.parse_args()
+rows = numpy.loadtxt(pathlib.Path(os.environ["SM_CHANNEL_TRAIN"], "points.csv"), delimiter=",")
+model = LogisticRegression(C=given.strength).fit(rows[:, 1:], rows[:, 0])
+print(f"accuracy: {model.score(rows[:, 1:], rows[:, 0]):.3f}")
+assert given.state.parent == pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"]), given.state
+joblib.dump(model, pathlib.Path(os.environ["SM_MODEL_DIR"], "model.joblib"))
+"""
+
+
+@pytest.fixture(scope="module")
+def points(world: World) -> str:
+    """Two clusters that a line separates, the label first."""
+    draw = random.Random(0)
+    rows = [(label, draw.gauss(6 * label, 1), draw.gauss(6 * label, 1)) for label in (0, 1) for _ in range(100)]
+    text = "".join(f"{label},{x:.4f},{y:.4f}\n" for label, x, y in rows)
+    world.client("s3").put_object(Bucket=BUCKET, Key="points/points.csv", Body=text.encode())
+    return f"s3://{BUCKET}/points/points.csv"
+
+
+def run(world: World, image: str, points: str, hyperparameters: dict[str, str], **changes: Any) -> dict[str, Any]:
+    request = world.request(world.name("real"), InputDataConfig=[channel("train", points)], **changes)
+    metrics = [{"Name": "accuracy", "Regex": "accuracy: ([0-9.]+)"}] if "sagemaker_program" in hyperparameters else []
+    request["AlgorithmSpecification"] = {
+        "TrainingImage": image, "TrainingInputMode": "File", **({"MetricDefinitions": metrics} if metrics else {}),
+    }  # fmt: skip
+    request["HyperParameters"] = hyperparameters
+    world.client("sagemaker").create_training_job(**request)
+    return world.ended(request["TrainingJobName"], timeout=60)
+
+
+def test_a_scikit_learn_script_trains(world: World, points: str) -> None:
+    source = pack_source(world, "classifier", train__py=_CLASSIFIER)
+    job = run(
+        world, SCIKIT_LEARN, points,
+        {"sagemaker_program": json.dumps("train.py"), "sagemaker_submit_directory": json.dumps(source),
+         "strength": "1.0", "state": json.dumps("/opt/ml/state")},
+    )  # fmt: skip
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert job["FinalMetricDataList"][0]["Value"] > 0.99
+    assert list(unpacked(world, job["ModelArtifacts"]["S3ModelArtifacts"])) == ["model.joblib"]
+    assert log_of(world, job["TrainingJobName"])[0].startswith("local cloud: scikit-learn 1.")
+
+
+def test_xgboosts_algorithm_trains_without_a_script(world: World, points: str) -> None:
+    job = run(world, XGBOOST, points, {"num_round": "5", "objective": "binary:logistic", "eval_metric": "error"})
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    metrics = {found["MetricName"]: found["Value"] for found in job["FinalMetricDataList"]}
+    assert metrics.keys() == {"train:error"}
+    assert metrics["train:error"] < 0.05
+    assert list(unpacked(world, job["ModelArtifacts"]["S3ModelArtifacts"])) == ["xgboost-model"]
+    assert sum(line.startswith(f"[{number}]\ttrain-error:") for number in range(5)
+               for line in log_of(world, job["TrainingJobName"])) == 5  # fmt: skip
+
+
+def test_a_hyperparameter_that_the_algorithm_does_not_know_fails_the_job(world: World, points: str) -> None:
+    job = run(world, XGBOOST, points, {"num_round": "5", "depth": "3"})
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "hyperparameter 'depth' is unknown" in job["FailureReason"]
+
+
+def test_requirements_that_cannot_be_installed_are_told(world: World, points: str) -> None:
+    files = {"train.py": _CLASSIFIER, "requirements.txt": "tabulate\n"}
+    source = pack_source(world, "requirements", **{name.replace(".", "__"): text for name, text in files.items()})
+    job = run(
+        world, SCIKIT_LEARN, points,
+        {"sagemaker_program": "train.py", "sagemaker_submit_directory": source, "strength": "1.0"},
+    )  # fmt: skip
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "has no pip" in job["FailureReason"]
+
+
+def test_an_image_whose_environment_is_missing_names_the_command_that_makes_it(tmp_path: Any) -> None:
+    path = tmp_path / "images.toml"
+    path.write_text(
+        '[[images]]\nimage = "*/pytorch-training:*"\nkind = "training"\n'
+        'command = ["./nowhere/python"]\nhint = "make frameworks"\n'
+    )
+    with pytest.raises(Exception, match=r"nowhere/python is missing; run: make frameworks"):
+        ImageMap.load(path).find(f"{REGISTRY}/pytorch-training:2.10-cpu-py312", "training")
+
+
+@pytest.mark.parametrize("image", ["tensorflow-training:2.19-cpu-py312", "kmeans:1"])
+def test_what_has_no_local_twin_is_refused_with_what_has(world: World, image: str) -> None:
+    request = world.request(world.name())
+    request["AlgorithmSpecification"]["TrainingImage"] = f"{REGISTRY}/{image}"
+    with pytest.raises(ClientError, match=r"cannot run in the local cloud.*sagemaker-scikit-learn.*pytorch-training"):
+        world.client("sagemaker").create_training_job(**request)
