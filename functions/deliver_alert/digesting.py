@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gridwatch.alerts.digest import Ended, ReportPlace, digest, digest_id, is_over
+from gridwatch.alerts.digest import Ended, digest, digest_id, is_over
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.clock import Clock
+from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord
 from gridwatch.state.store import StateStore

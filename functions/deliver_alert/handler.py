@@ -16,7 +16,6 @@ from deliver_alert.delivering import Courier, Outcome
 from deliver_alert.digesting import Digester
 from deliver_alert.gatekeeping import Gatekeeper, Wishes
 from deliver_alert.settings import Settings
-from gridwatch.alerts.digest import ReportPlace
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import quiet_hours
 from gridwatch.aws.price_table import read_price_table
@@ -28,10 +27,10 @@ from gridwatch.clock import SystemClock
 from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
 from gridwatch.failures import GridwatchError, PermanentError
+from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from gridwatch.state.store import ConflictError
-from gridwatch.storage.layout import experiment_report_key
 
 logger = Logger(service="deliver_alert")
 metrics = Metrics(namespace="Gridwatch", service="deliver_alert")
@@ -125,9 +124,7 @@ def _digester() -> Digester:
 
 
 def _report(experiment: str) -> ReportPlace | None:
-    bucket = _settings().artifacts_bucket
-    found = ReportBucket(bucket).has_experiment(experiment)
-    return ReportPlace(bucket, experiment_report_key(experiment)) if found else None
+    return ReportBucket(_settings().artifacts_bucket).find_experiment(experiment)
 
 
 @cache

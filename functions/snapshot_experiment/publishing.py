@@ -13,8 +13,10 @@ from gridwatch.tensors.source import TensorSource
 
 
 class PageBucket(Protocol):
-    def put_experiment(self, experiment: str, page: str) -> str:
-        """Keep the page, replacing a former one, and return its address."""
+    def put_experiment(self, experiment: str, page: str, replayed: str | None) -> str:
+        """Keep the page, replacing a former one, with what it says that rules would have saved, and return its
+        address.
+        """
         ...
 
 
@@ -30,6 +32,7 @@ class ReportPublisher:
         """The page's address. `find` gives the Parquet file of a table. Raises gridwatch.failures errors."""
         # Only the snapshot of an experiment that has ended pays for these.
         from gridwatch.reports.experiment.facts import ExperimentFacts  # noqa: PLC0415
+        from gridwatch.reports.experiment.judged import in_words  # noqa: PLC0415
         from gridwatch.reports.experiment.report import create_report  # noqa: PLC0415
         from gridwatch.reports.experiment.tables import read_tables  # noqa: PLC0415
         from gridwatch.reports.experiment.usage import read_usages  # noqa: PLC0415
@@ -41,4 +44,4 @@ class ReportPublisher:
             expression=hypothesis.get("expression") if isinstance(hypothesis, Mapping) else None,
         )
         facts = replace(facts, usages=read_usages(facts.by_place, self.open_profile))
-        return self.bucket.put_experiment(record.name, create_report(facts))
+        return self.bucket.put_experiment(record.name, create_report(facts), in_words(facts.replayed))

@@ -83,8 +83,10 @@ def _run(places: Places, phases: Phases, out: Console) -> story.Learned:
         with phases.phase("snapshot"):
             story.snapshot(cloud)
         with phases.phase("query"):
-            story.learn(cloud, mailbox, learned)
+            story.learn(cloud, learned)
             story.keep_tables(cloud, places.files)
+        with phases.phase("read the mail"):
+            story.read_mail(cloud, mailbox, learned)
         _tell(learned, out)
     return learned
 
@@ -121,9 +123,9 @@ def _tell(learned: story.Learned, out: Console) -> None:
     _title(out, "the alert, as people get it")
     for mail in learned.alerts:
         out.print(Text(f"Subject: {mail.subject}\n\n{mail.text}\n"))
-    for mail in learned.digests:
-        _title(out, "how an experiment ended, as people get it")
-        out.print(Text(f"Subject: {mail.subject}\n\n{mail.text}\n"))
+    if learned.digest is not None:
+        _title(out, f"how {story.GRID} ended, as people get it")
+        out.print(Text(f"Subject: {learned.digest.subject}\n\n{learned.digest.text}\n"))
     _title(out, f"leaderboard of {story.GRID}: SQL through Athena, from the snapshot")
     columns, rows = with_varied(learned.leaderboard)
     out.print(table(columns, [[row.get(column) for column in columns] for row in rows]))

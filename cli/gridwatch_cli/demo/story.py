@@ -31,7 +31,7 @@ _ROUND = re.compile(r"\[(\d+)\]")  # how XGBoost begins its line about a round
 _POLL_SECONDS = 0.4
 _EXPERIMENT_SECONDS = 120.0
 _SNAPSHOT_SECONDS = 120.0
-_ALERT_SECONDS = 15
+_MAIL_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -48,9 +48,9 @@ class Learned:
         return [mail for mail in self.mails if not mail.is_digest]
 
     @property
-    def digests(self) -> list[Mail]:
-        """Of the experiments that ended early enough to be told of before the demo is over."""
-        return [mail for mail in self.mails if mail.is_digest]
+    def digest(self) -> Mail | None:
+        """How the grid ended."""
+        return next((mail for mail in self.mails if mail.is_digest and f" {GRID} has ended" in mail.subject), None)
 
     def faults(self) -> list[str]:
         """What is not as the demo must be; empty when all is well."""
@@ -65,6 +65,8 @@ class Learned:
             found.append(f"the stop came at round {self.last_round}, not before {ROUNDS_AT_MOST}")
         if len(self.alerts) != 1:
             found.append(f"there should have been one alert, there were {len(self.alerts)}")
+        if self.digest is None:
+            found.append(f"nobody was told how {GRID} ended")
         values = [row["objective_value"] for row in self.leaderboard]
         if len(values) != GRID_TRIALS or None in values:
             found.append(f"the leaderboard should have {GRID_TRIALS} values: {values}")
@@ -105,12 +107,18 @@ def snapshot(cloud: Cloud) -> None:
         take_snapshot(cloud, experiment, timeout=_SNAPSHOT_SECONDS)
 
 
-def learn(cloud: Cloud, mailbox: Mailbox, learned: Learned) -> None:
+def learn(cloud: Cloud, learned: Learned) -> None:
     """Ask for everything that the demo shows and checks."""
     learned.leaderboard = read_leaderboard(cloud, GRID)
     learned.statuses = {experiment: read_status(cloud, experiment) for experiment in (GRID, FAILING)}
     learned.last_round = last_round(cloud, learned.statuses[FAILING]["trials"])
-    learned.mails += mailbox.read(wait_seconds=0 if learned.alerts else _ALERT_SECONDS)
+
+
+def read_mail(cloud: Cloud, mailbox: Mailbox, learned: Learned) -> None:
+    """The alert is there by now; how the grid ended is told when its snapshot and its report are."""
+    deadline = cloud.clock.now() + timedelta(seconds=_MAIL_SECONDS)
+    while (not learned.alerts or learned.digest is None) and cloud.clock.now() < deadline:
+        learned.mails += mailbox.read(wait_seconds=1)
 
 
 def last_round(cloud: Cloud, trials: Sequence[Mapping[str, Any]]) -> int | None:

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from gridwatch.alerts.collected import Concerned, follow_up, held_back
 from gridwatch.alerts.content import spec_rejected, trial_failed
-from gridwatch.alerts.digest import Ended, ReportPlace, digest
+from gridwatch.alerts.digest import Ended, digest
 from gridwatch.judgement.hindsight import Hindsight
+from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import (
     Action,
@@ -101,7 +102,12 @@ def cases() -> dict[str, AlertRecord]:
                 trials=grid(),
                 reactions=reactions(),
                 held=[rejected],
-                report=ReportPlace("artifacts", "reports/experiments/blobs.html"),
+                report=ReportPlace(
+                    "artifacts",
+                    "reports/experiments/blobs.html",
+                    "ASHA would have saved 39 % of the training time and killed none of the best trials; "
+                    "GridDefault saves 0 % and kills 0 %",
+                ),
                 shadows=[WARY],
             ),
             PRICES,

@@ -12,11 +12,12 @@ import pytest
 
 from gridwatch.alerts.chat import chat_notification
 from gridwatch.alerts.content import Alert, Curve, Fact, Severity
-from gridwatch.alerts.digest import Ended, ReportPlace, digest, digest_id, is_over
+from gridwatch.alerts.digest import Ended, digest, digest_id, is_over
 from gridwatch.alerts.incident import incident_event
 from gridwatch.alerts.links import Link
 from gridwatch.alerts.shared_values import shared_values
 from gridwatch.alerts.slack import slack_message
+from gridwatch.reports.shelf import ReportPlace
 from gridwatch.state.records import TrialState
 from tests.unit.alerts.cases import PRICES, cases, experiment, grid
 from tests.unit.alerts.rendering import GOLDEN, renderings

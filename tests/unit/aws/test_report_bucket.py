@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.failures import PermanentError, TransientError
+from gridwatch.reports.shelf import ReportPlace
 
 
 @pytest.fixture
@@ -34,16 +35,19 @@ class Answering:
 
 def test_a_page_is_kept_as_html_and_found(s3: Any) -> None:
     bucket = ReportBucket("artifacts", s3)
-    assert not bucket.has_experiment("blobs")
-    assert bucket.put_experiment("blobs", "<p>ü") == "s3://artifacts/reports/experiments/blobs.html"
+    assert bucket.find_experiment("blobs") is None
+    assert bucket.put_experiment("blobs", "<p>ü", None) == "s3://artifacts/reports/experiments/blobs.html"
     kept = s3.get_object(Bucket="artifacts", Key="reports/experiments/blobs.html")
     assert (kept["Body"].read().decode(), kept["ContentType"]) == ("<p>ü", "text/html; charset=utf-8")
-    assert bucket.has_experiment("blobs")
+    key = "reports/experiments/blobs.html"
+    assert bucket.find_experiment("blobs") == ReportPlace("artifacts", key)
+    bucket.put_experiment("blobs", "<p>ü", "ASHA would have saved 39 %")
+    assert bucket.find_experiment("blobs") == ReportPlace("artifacts", key, "ASHA would have saved 39 %")
     assert bucket.put("job-1", "report", "x") == "s3://artifacts/reports/job-1/report.html"
 
 
 def test_without_the_right_to_list_nothing_is_there() -> None:
-    assert not ReportBucket("artifacts", Answering("403", 403)).has_experiment("blobs")
+    assert ReportBucket("artifacts", Answering("403", 403)).find_experiment("blobs") is None
 
 
 @pytest.mark.parametrize(
@@ -51,4 +55,4 @@ def test_without_the_right_to_list_nothing_is_there() -> None:
 )
 def test_what_else_goes_wrong_is_told(code: str, status: int, raised: type[Exception]) -> None:
     with pytest.raises(raised):
-        ReportBucket("artifacts", Answering(code, status)).has_experiment("blobs")
+        ReportBucket("artifacts", Answering(code, status)).find_experiment("blobs")

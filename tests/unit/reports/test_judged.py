@@ -75,3 +75,17 @@ def test_points_in_a_doomed_region_are_counted(tmp_path: Path) -> None:
     trials = [{**each, "state": "cancelled", "reason": reason} for each in facts.tables.trials]
     page = Markup(overview.summary(replace(facts, tables=replace(facts.tables, trials=trials))))
     assert "eta = 1.0: 8 points held back" in page.text
+
+
+def test_the_rule_that_would_have_cost_least_stands_in_a_line(tmp_path: Path) -> None:
+    found = facts_of(MadeUp(40, 30), tmp_path / "some").replayed
+    line = judged.in_words(found)
+    assert line is not None
+    assert line.isascii()
+    least = min(each.saved_and_killed[1] for each in found.outcomes)
+    saved = max(each.saved_and_killed[0] for each in found.outcomes if each.saved_and_killed[1] == least)
+    assert f"would have saved {100 * saved:.0f} % of the training time and killed" in line
+    assert judged.in_words(facts_of(MadeUp(2, 5), tmp_path / "few").replayed) is None
+    flat = facts_of(MadeUp(6, 2, findings=False), tmp_path / "flat").replayed
+    none = replace(flat, outcomes=[each for each in flat.outcomes if each.rule == "Patience"])
+    assert judged.in_words(none) == "no rule across trials would have saved anything of these 6 trials"

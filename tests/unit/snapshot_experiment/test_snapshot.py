@@ -39,9 +39,10 @@ class Pages:
     """A PageBucket in memory."""
 
     pages: dict[str, str] = field(default_factory=dict)
+    replayed: dict[str, str | None] = field(default_factory=dict)
 
-    def put_experiment(self, experiment: str, page: str) -> str:
-        self.pages[experiment] = page
+    def put_experiment(self, experiment: str, page: str, replayed: str | None) -> str:
+        self.pages[experiment], self.replayed[experiment] = page, replayed
         return f"s3://pages/{experiment}"
 
 
@@ -303,7 +304,7 @@ def test_the_page_about_an_experiment_comes_when_it_has_ended(world: World) -> N
 def test_a_page_that_cannot_be_kept_leaves_the_tables_and_the_digest(world: World) -> None:
     world.add(a_trial(0))
 
-    def refuse(experiment: str, page: str) -> str:
+    def refuse(experiment: str, page: str, replayed: str | None) -> str:
         raise TransientError("not now")
 
     world.pages.put_experiment = refuse  # type: ignore[method-assign]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, duration, parameters, record
 from gridwatch.alerts.costs import cost_of_stops, in_shadow
 from gridwatch.alerts.links import Link, object_link
+from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.codec import from_document
 from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord, TrialState
@@ -24,14 +25,6 @@ KIND = "experiment_ended"
 _STATES = (TrialState.COMPLETED, TrialState.STOPPED, TrialState.FAILED, TrialState.REFUSED, TrialState.CANCELLED)
 _DONE = {"stop": "stopped", "would stop": "would have stopped", "alert": "told", "record": "recorded"}
 _LISTED = 20
-
-
-@dataclass(frozen=True, slots=True)
-class ReportPlace:
-    """Where the page about the experiment lies."""
-
-    bucket: str
-    key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +73,7 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
         *_saved(ended.reactions),
         *cost_of_stops(trials, ended.reactions, ended.metric, maximize=ended.maximize),
         *in_shadow(ended.shadows, ended.metric),
+        *([Fact("Replayed", ended.report.replayed)] if ended.report and ended.report.replayed else []),
         *_audited(ended),
         Fact("Findings", _findings(ended.reactions)),
         *_repairs(trials),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -14,3 +15,12 @@ class ReportShelf(Protocol):
 def told_where(details: str, address: str) -> str:
     """A rule's status details with the place of its page."""
     return f"{details}; the report is at {address}" if details else f"The report is at {address}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPlace:
+    """Where the page about the experiment lies, and what it says that rules would have saved."""
+
+    bucket: str
+    key: str
+    replayed: str | None = None
