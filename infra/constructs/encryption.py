@@ -34,4 +34,20 @@ def encryption_key(scope: Construct, settings: DeploymentSettings) -> kms.IKey |
             conditions={"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}},
         )
     )
+    key.add_to_resource_policy(_logs(settings.name_prefix))
     return key
+
+
+def _logs(name_prefix: str) -> iam.PolicyStatement:
+    """CloudWatch Logs encrypts the functions' logs, and those of this deployment alone.
+
+    Source: CloudWatch Logs user guide, "Encrypt log data in CloudWatch Logs using AWS Key Management Service".
+    """
+    groups = f"arn:{cdk.Aws.PARTITION}:logs:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:log-group:/aws/lambda/{name_prefix}-*"
+    return iam.PolicyStatement(
+        sid="LogsOfTheFunctions",
+        principals=[iam.ServicePrincipal(f"logs.{cdk.Aws.REGION}.{cdk.Aws.URL_SUFFIX}")],
+        actions=["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+        resources=["*"],  # in a key's policy: this key
+        conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+    )

@@ -109,6 +109,7 @@ class FunctionFactory:
             f"{construct}Logs",
             log_group_name=f"/aws/lambda/{function_name}",
             retention=_RETENTION[self._settings.log_retention_days],
+            encryption_key=self._key,
             removal_policy=cdk.RemovalPolicy.RETAIN if self._settings.keeps_data else cdk.RemovalPolicy.DESTROY,
         )
 

@@ -293,7 +293,7 @@ class Functions(Construct):
                 "name_prefix": self._prefix,
             },
             statements=[
-                may.allow(["secretsmanager:GetSecretValue"], list(webhooks.values())),
+                *may.read_secrets(list(webhooks.values())),
                 may.send(self._queues.dead_letters_of("webhooks")),
             ],
         )

@@ -64,6 +64,16 @@ def publish(*topics: sns.ITopic) -> iam.PolicyStatement:
     return allow(["sns:Publish"], [topic.topic_arn for topic in topics])
 
 
+def read_secrets(arns: Sequence[str]) -> list[iam.PolicyStatement]:
+    """Reading these secrets, whichever key they are encrypted with: a key decrypts for this role what is in them alone.
+
+    Source: Secrets Manager user guide, "Secret encryption and decryption" (encryption context).
+    """
+    keys = f"arn:{cdk.Aws.PARTITION}:kms:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:key/*"
+    of_these = {"StringEquals": {"kms:EncryptionContext:SecretARN": list(arns)}}
+    return [allow(["secretsmanager:GetSecretValue"], arns), allow(["kms:Decrypt"], [keys], conditions=of_these)]
+
+
 def invoke(function: lambda_.IFunction) -> iam.PolicyStatement:
     return allow(["lambda:InvokeFunction"], [function.function_arn])
 

@@ -159,4 +159,7 @@ def test_webhooks_are_read_from_the_secrets_that_are_named_alone(synthesized: Sy
     role = synthesized.role_of(synthesized.functions["post_webhook"])
     (reading,) = [each for each in synthesized.statements(role) if "secretsmanager:GetSecretValue" in each["Action"]]
     account = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
-    assert set(reading["Resource"]) == {f"{account}:slack-AbCdEf", f"{account}:incident-AbCdEf"}
+    secrets = {f"{account}:slack-AbCdEf", f"{account}:incident-AbCdEf"}
+    assert set(reading["Resource"]) == secrets
+    (decrypting,) = [each for each in synthesized.statements(role) if each["Action"] == ["kms:Decrypt"]]
+    assert set(decrypting["Condition"]["StringEquals"]["kms:EncryptionContext:SecretARN"]) == secrets

@@ -80,7 +80,7 @@ ACTIONS = {
     | SENDS
     | READS_QUEUE,
     "deliver_alert": {"s3:GetObject", "sns:Publish"} | STATE | SENDS | READS_QUEUE,
-    "post_webhook": {"secretsmanager:GetSecretValue"} | SENDS | READS_QUEUE,
+    "post_webhook": {"kms:Decrypt", "secretsmanager:GetSecretValue"} | SENDS | READS_QUEUE,
     "snapshot_experiment": {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "sagemaker:Search", "sqs:SendMessage"}
     | STATE
     | READS_QUEUE,
