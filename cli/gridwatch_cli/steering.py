@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gridwatch.expressions import Condition, ExpressionError
 from gridwatch.launch.steering import Steering
 from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
 from gridwatch_cli.context import Cloud, cloud_of
@@ -63,22 +64,18 @@ def condition(where: str | None) -> Callable[[TrialRecord], bool]:
     """What a CEL expression says of a trial. Raises CliError for one that is none."""
     if where is None:
         return lambda trial: True
-    import cel  # noqa: PLC0415  only this option needs it, and its compiler takes long to load
-
     try:
-        program = cel.compile(where)
-    except Exception as error:
-        raise CliError(f"--where is no CEL expression: {error}") from error
+        asked = Condition.compile(where)
+    except ExpressionError as error:
+        raise CliError(f"--where {error}") from error
 
     def holds(trial: TrialRecord) -> bool:
         known: dict[str, Any] = {"state": trial.state.value, "attempt": trial.attempt, "index": trial.index}
         try:
-            answer = program.execute({**known, **trial.hyperparameters})
-        except Exception as error:
-            raise CliError(f"--where cannot be said of trial {trial.index}: {error}") from error
-        if not isinstance(answer, bool):
-            raise CliError(f"--where must be true or false, and is {answer!r} for trial {trial.index}")
-        return answer
+            return asked.holds({**known, **trial.hyperparameters})
+        except (ExpressionError, KeyError) as error:
+            told = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+            raise CliError(f"--where cannot be said of trial {trial.index}: {told}") from error
 
     return holds
 

@@ -47,9 +47,11 @@ IMPLIED = {
     "s3:GetObject": {"s3:GetObjectVersion"},
     "sagemaker:CreateTrainingJob": {"sagemaker:AddTags", "iam:PassRole"},
 }
-# Not called by the package's own code: Lambda, its event sources and destinations, Powertools.
+# Not called by the package's own code: Lambda, its event sources and destinations, Powertools; Secrets Manager, which
+# decrypts in the name of who reads a secret.
 BY_THE_PLATFORM = (
     LAMBDA
+    | {"kms:Decrypt"}
     | READS_QUEUE
     | (FAILS_TO_QUEUE - {"sqs:SendMessage"})
     | (IDEMPOTENCY - {"dynamodb:PutItem", "dynamodb:GetItem"})

@@ -56,7 +56,7 @@ def test_the_sentence_says_what_was_seen() -> None:
         ("valeu > 1.0", "there is no variable valeu: allowed are step, mode"),
         ("value + 1.0", "neither true nor false"),
         ("2 * value > 1.0", "No such overload"),
-        ("open('x')", "Undefined"),
+        ("open('x')", "calls open"),
         (None, "expression is required"),
     ],
 )

@@ -111,7 +111,7 @@ def changed(path: str, value: Any) -> Document:
         ("tags", {"aws:x": "1"}, "tags.aws:x", "reserved"),
         ("tags", {"owner": "1"}, "tags.owner", "keep one of the two"),
         ("owner", "a;b", "owner", "characters that SageMaker refuses"),
-        ("hypothesis", {"text": "x", "expression": "eta >"}, "hypothesis.expression", "is not a CEL expression"),
+        ("hypothesis", {"text": "x", "expression": "eta >"}, "hypothesis.expression", "is no CEL expression"),
         ("hypothesis", 3, "hypothesis", "wrong type"),
         ("revision", -1, "revision", "at least 0"),
     ],

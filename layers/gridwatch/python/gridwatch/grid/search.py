@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from gridwatch import expressions
+from gridwatch.expressions import Condition
 from gridwatch.grid.points import Scalar, count, points
 
 Point = dict[str, Scalar]
@@ -126,26 +128,22 @@ def _program(where: tuple[str | int, ...], text: str) -> Callable[[Mapping[str, 
     """The expression as a function of what is known, and of the names that a point goes without: a constraint that
     speaks of one of these has nothing to say about the point.
     """
-    import cel  # noqa: PLC0415 - only searches with expressions pay for the compiler
-
     try:
-        program = cel.compile(text)
-    except Exception as error:  # the library has no base class for its errors
-        raise ExpressionError(where, f"is no CEL expression: {_first_line(error)}") from error
+        condition = Condition.compile(text)
+    except expressions.ExpressionError as error:
+        raise ExpressionError(where, str(error)) from error
+    spoken = frozenset(re.findall(r"\w+", text))
 
     def holds(known: Mapping[str, Any], gone: frozenset[str]) -> bool:
-        if any(re.search(rf"\b{re.escape(name)}\b", text) for name in gone):
+        if any(name in spoken or (not name.isidentifier() and name in text) for name in gone):
             return True
         try:
-            answer = program.execute({**known, "parameters": dict(known)})
-        except Exception as error:
-            raise ExpressionError(where, f"has no answer for a point: {_first_line(error)}") from error
-        if not isinstance(answer, bool):
-            raise ExpressionError(where, f"is neither true nor false for a point, but {answer!r}")
-        return answer
+            return condition.holds({**known, "parameters": known})
+        except (expressions.ExpressionError, KeyError) as error:
+            raise ExpressionError(where, f"for a point, {_told(error)}") from error
 
     return holds
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _told(error: Exception) -> str:
+    return f"there is no {error}" if isinstance(error, KeyError) else str(error)

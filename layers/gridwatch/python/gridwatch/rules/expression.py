@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gridwatch.expressions import Condition, ExpressionError
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.finding import Finding
 from gridwatch.rules.numbers import numbers_of, reduced
@@ -56,7 +57,7 @@ class Expression(Rule):
 
     def __init__(self, parameters: ExpressionParameters) -> None:
         super().__init__(parameters)
-        self._program, self._used = _compile(parameters.expression)
+        self._condition = _compile(parameters.expression)
         self._states: dict[str, dict[str, int]] = {}  # tensor -> first and last saved step, times in a row
 
     def requirement(self) -> Requirement:
@@ -69,10 +70,10 @@ class Expression(Rule):
         if not selected:
             return None
         of_step: dict[str, Any] = {"step": view.step, "mode": view.mode.name, "mode_step": view.mode_step}
-        if "scalars" in self._used:
+        if "scalars" in self._condition.names:
             found = {name: view.scalar(name) for name in selected}
             of_step["scalars"] = {name: value for name, value in found.items() if value is not None}
-        for name in selected if self._used.intersection(_OF_TENSORS) else [""]:
+        for name in selected if self._condition.names.intersection(_OF_TENSORS) else [""]:
             finding = self._check_tensor(view, name, of_step)
             if finding is not None:
                 return finding
@@ -81,7 +82,7 @@ class Expression(Rule):
     def _check_tensor(self, view: StepView, name: str, of_step: Mapping[str, Any]) -> Finding | None:
         state = self._states.setdefault(f"{view.mode.name}:{name}", {"first": view.step})
         variables: dict[str, Any] = {"name": name}
-        for variable in self._used.intersection(_OF_TENSORS).difference(("name",)):
+        for variable in self._condition.names.intersection(_OF_TENSORS).difference(("name",)):
             variables[variable] = _variable(view, name, variable, state)
         state["last"] = view.step
         if None in variables.values() or not self._is_true({**of_step, **variables}):
@@ -102,16 +103,13 @@ class Expression(Rule):
 
     def _is_true(self, variables: Mapping[str, Any]) -> bool:
         try:
-            answer = self._program.execute(dict(variables))
+            return self._condition.holds(variables)
         except KeyError:
             return False  # a scalar that was not saved at this step
-        except (TypeError, RuntimeError, ValueError) as error:
+        except ExpressionError as error:
             if any(isinstance(value, float) and not math.isfinite(value) for value in _flat(variables)):
                 return False
             raise ValueError(f"{self.parameters.expression}: {error}") from error
-        if not isinstance(answer, bool):
-            raise ValueError(f"{self.parameters.expression}: gave {answer!r}, neither true nor false")
-        return answer
 
     def save(self) -> dict[str, Any]:
         return {"states": self._states}
@@ -120,33 +118,28 @@ class Expression(Rule):
         self._states = {name: dict(state) for name, state in saved["states"].items()}
 
 
-def _compile(expression: str) -> tuple[Any, frozenset[str]]:
-    import cel  # its compiler takes long to load, and only this rule needs it
-
+def _compile(expression: str) -> Condition:
     try:
-        program = cel.compile(expression)
-    except ValueError as error:
+        condition = Condition.compile(expression)
+    except ExpressionError as error:
         raise RuleConfigurationError(f"Expression: {error}") from error
-    used = frozenset(program.variables())
-    unknown = sorted(used.difference(_OF_TENSORS, _OF_STEPS))
+    unknown = sorted(condition.names.difference(_OF_TENSORS, _OF_STEPS))
     if unknown:
         allowed = ", ".join((*_OF_STEPS, *_OF_TENSORS))
         raise RuleConfigurationError(f"Expression: there is no variable {', '.join(unknown)}: allowed are {allowed}")
-    _try(program, expression)
-    return program, used
+    _try(condition)
+    return condition
 
 
-def _try(program: Any, expression: str) -> None:
+def _try(condition: Condition) -> None:
     """Evaluates once on values of the right types, so that a mistake is told before a job runs."""
     variables: dict[str, Any] = {**dict.fromkeys((*_SERIES, *_COUNTS, *_REDUCTIONS), 1.0), "name": "a", "mode": "TRAIN"}
     try:
-        answer = program.execute({**variables, "step": 1, "mode_step": 1, "scalars": {}})
+        condition.holds({**variables, "step": 1, "mode_step": 1, "scalars": {}})
     except KeyError:
         return  # no scalar is known beforehand
-    except (TypeError, RuntimeError, ValueError) as error:
-        raise RuleConfigurationError(f"Expression: {expression}: {error}") from error
-    if not isinstance(answer, bool):
-        raise RuleConfigurationError(f"Expression: {expression}: gives {answer!r}, neither true nor false")
+    except ExpressionError as error:
+        raise RuleConfigurationError(f"Expression: {condition.text}: {error}") from error
 
 
 def _variable(view: StepView, name: str, variable: str, state: Mapping[str, int]) -> float | None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gridwatch.expressions import Condition, ExpressionError
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -29,16 +31,11 @@ def judge(expression: str | None, ranked: Sequence[Mapping[str, Any]], *, comple
         return Verdict(None, "the spec gives it in words only, so a person has to judge")
     if not ranked:
         return Verdict(None, "no trial has a value of the objective yet")
-    import cel  # noqa: PLC0415  only an experiment with an expression pays for it
-
+    known = {"best": dict(ranked[0]), "trials": [dict(each) for each in ranked], "count": len(ranked)}
     try:
-        answer = cel.evaluate(
-            expression, {"best": dict(ranked[0]), "trials": [dict(each) for each in ranked], "count": len(ranked)}
-        )
-    except Exception as error:  # noqa: BLE001  the library has no base class for its errors
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        return Verdict(None, f"the expression could not be evaluated: {first}")
-    if not isinstance(answer, bool):
-        return Verdict(None, f"the expression is {answer!r}, neither true nor false")
+        answer = Condition.compile(expression).holds(known)
+    except (ExpressionError, KeyError) as error:
+        told = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+        return Verdict(None, f"the expression could not be evaluated: it {told}")
     so_far = "" if complete else ", so far: not every trial is over"
     return Verdict(answer, f"by the results of {len(ranked)} trial{'s' if len(ranked) > 1 else ''}{so_far}")

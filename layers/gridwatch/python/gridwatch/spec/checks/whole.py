@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from gridwatch.expressions import Condition, ExpressionError
 from gridwatch.spec.checks.algorithm import check_algorithm, warn_of_algorithm
 from gridwatch.spec.checks.compute import check_compute, warn_of_compute
 from gridwatch.spec.checks.data import check_data
@@ -57,11 +58,8 @@ def _tags(spec: ExperimentSpec) -> Iterator[Problem]:
 def _hypothesis(spec: ExperimentSpec) -> Iterator[Problem]:
     if spec.hypothesis is None or spec.hypothesis.expression is None:
         return
-    import cel  # noqa: PLC0415 - only the specs that have an expression pay for the compiler
-
     try:
-        cel.compile(spec.hypothesis.expression)
-    except Exception as error:  # noqa: BLE001 - the library has no base class for its errors
+        Condition.compile(spec.hypothesis.expression)
+    except ExpressionError as error:
         path = ("hypothesis", "expression")
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        yield Problem(path=path, message=f"is not a CEL expression: {first}", found=shown(spec.hypothesis.expression))
+        yield Problem(path=path, message=str(error), found=shown(spec.hypothesis.expression))

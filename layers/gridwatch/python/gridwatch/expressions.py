@@ -1,0 +1,142 @@
+"""Conditions that people write: CEL, of which only what ends soon is allowed.
+
+The text is not trusted. CEL evaluates no code and has no side effects, but its macros nest into loops within loops, its
+`map` makes values that grow with each use, and a regular expression is compiled anew for each value. So the text is
+read into tokens first: what is not known, too long, too deep or too costly is refused before the compiler sees it. What
+is left takes time in proportion to the values that it looks at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MAX_LENGTH = 1_000
+MAX_TOKENS = 400
+MAX_DEPTH = 20
+MAX_LOOPS = 4  # one after the other, never within one another
+FUNCTIONS = frozenset(
+    {"bool", "contains", "double", "dyn", "endsWith", "has", "int", "size", "startsWith", "string", "type", "uint"}
+)
+LOOPS = frozenset({"all", "exists", "exists_one", "filter"})
+_SHOWN = 80
+
+# Raw, byte and triple-quoted strings and comments are left out: what a token is must be as clear to us as to CEL.
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)
+    |(?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
+    |(?P<number>0x[0-9a-fA-F]+u?|(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?u?)
+    |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<sign>&&|\|\||[<>=!]=|[-+*/%<>!?:.,()\[\]{}])""",
+    re.VERBOSE,
+)
+
+
+class ExpressionError(ValueError):
+    """The text is no expression that is allowed, or has no answer for the values at hand: the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that is true or false of named values; `names` are those that it looks at."""
+
+    text: str
+    names: frozenset[str]
+    _program: Any
+
+    @classmethod
+    def compile(cls, text: str) -> Condition:
+        """Raises ExpressionError."""
+        check_grammar(text)
+        import cel  # noqa: PLC0415 - the compiler takes long to load, and few have expressions
+
+        try:
+            program = cel.compile(text)
+            return cls(text, frozenset(program.variables()), program)
+        except BaseException as error:  # noqa: BLE001 - see _ordinary
+            raise ExpressionError(f"is no CEL expression: {_first_line(error)}") from _ordinary(error)
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """`values` may hold more than the expression looks at. Raises ExpressionError, and KeyError for a key of a map
+        that is not there.
+        """
+        known = {name: value for name, value in values.items() if name in self.names}
+        try:
+            answer = self._program.execute(known)
+        except KeyError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - see _ordinary
+            raise ExpressionError(f"has no answer: {_first_line(error)}") from _ordinary(error)
+        if not isinstance(answer, bool):
+            raise ExpressionError(f"is neither true nor false, but {repr(answer)[:_SHOWN]}")
+        return answer
+
+
+def check_grammar(text: str) -> None:
+    """Raises ExpressionError for what is not allowed; what is left may still be no CEL."""
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(f"is too long: {len(text):,} characters, allowed are {MAX_LENGTH:,}")
+    tokens = list(_tokens(text))
+    if len(tokens) > MAX_TOKENS:
+        raise ExpressionError(f"is too long: {len(tokens):,} words and signs, allowed are {MAX_TOKENS:,}")
+    _check_calls(tokens)
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    """Kind and text of each, without the space between them."""
+    position, before = 0, ("space", "")
+    while position < len(text):
+        found = _TOKEN.match(text, position)
+        if found is None:
+            raise ExpressionError(f"has something that is not allowed at character {position + 1}")
+        token = (str(found.lastgroup), found[0])
+        if token[0] == "string" and before[0] in ("name", "string"):
+            raise ExpressionError("has a string that is not in plain quotes: allowed are 'text' and \"text\"")
+        if token[1] == "/" and before[1] == "/":
+            raise ExpressionError("has a comment, which is not allowed")
+        if token[0] != "space":
+            yield token
+        before, position = token, found.end()
+
+
+def _check_calls(tokens: list[tuple[str, str]]) -> None:
+    open_loops: list[bool] = []  # for each open bracket, whether it stands inside of a loop
+    loops = 0
+    called = ""
+    for kind, sign in tokens:
+        if sign == "(" and called:
+            loops += _check_call(called, inside=any(open_loops[-1:]))
+        if loops > MAX_LOOPS:
+            raise ExpressionError(f"goes through lists more than {MAX_LOOPS} times")
+        if kind == "sign" and sign in "([{":
+            open_loops.append(any(open_loops[-1:]) or (sign == "(" and called in LOOPS))
+            if len(open_loops) > MAX_DEPTH:
+                raise ExpressionError(f"is nested too deeply: allowed are {MAX_DEPTH} brackets")
+        elif kind == "sign" and sign in ")]}" and open_loops:
+            open_loops.pop()
+        called = sign if kind == "name" and sign != "in" else ""
+
+
+def _check_call(name: str, *, inside: bool) -> bool:
+    """True for a loop."""
+    if name in LOOPS:
+        if inside:
+            raise ExpressionError(f"has {name}(...) inside of another loop, which could take forever")
+        return True
+    if name not in FUNCTIONS:
+        allowed = ", ".join(sorted(FUNCTIONS | LOOPS))
+        raise ExpressionError(f"calls {name[:_SHOWN]}: allowed are {allowed}")
+    return False
+
+
+def _ordinary(error: BaseException) -> BaseException:
+    """`error`, unless the interpreter means to end. What CEL's compiler gives up with is not even an Exception."""
+    if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)):
+        raise error
+    return error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
