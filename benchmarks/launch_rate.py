@@ -27,6 +27,7 @@ from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.request import training_request
 from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
 from localcloud import LocalCloud
+from start_trials.engines import Engines
 from start_trials.round import Round
 from start_trials.starting import Launcher
 
@@ -87,6 +88,7 @@ def _ours() -> dict[str, Any]:
             alerts=alerts,
             snapshot_queue=queue,
             limits=LaunchLimits(store=store, alerts=alerts, clock=clock),
+            engines=Engines(store=store, alerts=alerts, clock=clock, artifacts_bucket="artifacts"),
             clock=clock,
             bucket=TokenBucket(clock, RATE, BURST),
             name_prefix="gridwatch",

@@ -8,6 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from constructs import Construct
 
+from infra.constructs import permissions
 from infra.constructs.alarms import Alarms
 from infra.constructs.alerts import alert_topic, chat_topic
 from infra.constructs.analytics import Analytics
@@ -20,6 +21,7 @@ from infra.constructs.layers import Layers
 from infra.constructs.placement import place
 from infra.constructs.queues import Queues
 from infra.constructs.routing import Routing
+from infra.constructs.slow_rules import rule_sources
 from infra.constructs.state import State
 from infra.constructs.storage import Storage
 from infra.constructs.training import Training
@@ -50,6 +52,8 @@ class GridwatchStack(cdk.Stack):
         training = Training(
             self, "Training", storage=storage, key=key, archive=archive, allowed=settings.allowed_in_specs
         )
+        for source in rule_sources(training, settings, storage):  # Debugger runs such code in the jobs' role
+            training.role.add_to_policy(permissions.read_objects(source.bucket, source.prefix))
         analytics = Analytics(self, "Analytics", settings=settings, storage=storage, key=key)
         # Events of AWS services arrive on the default bus only, so ours go there too.
         bus = events.EventBus.from_event_bus_name(self, "Bus", "default")

@@ -9,7 +9,7 @@ import typer
 
 import gridwatch
 from gridwatch.failures import GridwatchError
-from gridwatch_cli import experiments, local, queries, rules, snapshots, steering, stopping, submit, tensors
+from gridwatch_cli import debugger, experiments, local, queries, rules, snapshots, steering, stopping, submit, tensors
 from gridwatch_cli.analytics import command, shell
 from gridwatch_cli.backtest import backtest
 from gridwatch_cli.calibrate import calibrate
@@ -24,6 +24,7 @@ from gridwatch_cli.looking.logs import logs
 from gridwatch_cli.looking.search import search
 from gridwatch_cli.plan import plan
 from gridwatch_cli.preflight import preflight
+from gridwatch_cli.profiler import profiler
 from gridwatch_cli.redrive import redrive
 from gridwatch_cli.report import report
 from gridwatch_cli.teardown import teardown
@@ -65,6 +66,7 @@ app.command("stop")(steering.stop)
 app.command("retry")(steering.retry)
 app.command("snapshot")(snapshots.snapshot)
 app.command("redrive")(redrive)
+app.command("profiler")(profiler)
 app.command("leaderboard")(leaderboard)
 app.command("compare")(compare)
 app.command("inspect")(inspect)
@@ -80,6 +82,7 @@ app.command("backtest")(backtest)
 app.command("calibrate")(calibrate)
 app.add_typer(rules.app, name="rules", help="The rules, and what one says of a folder of tensors.")
 app.add_typer(tensors.app, name="tensors", help="What is in a folder of tensors.")
+app.add_typer(debugger.app, name="debugger", help="Whether this account has SageMaker's own Debugger.")
 app.add_typer(stopping.app, name="stopping", help="The switch that pauses all stopping.")
 app.add_typer(local.app, name="local", help="The embedded cloud on this machine.")
 

@@ -112,6 +112,7 @@ def _document(made: Plan, report: Report, note: str) -> dict[str, Any]:
         "count": made.count,
         "parallel_jobs": made.parallel_jobs,
         "trials": [_trial(trial) for trial in made.trials],
+        "engine": made.engine,
         "rules": [_rule(rule) for rule in made.policies],
         "warnings": [warning.as_document() for warning in made.warnings],
         "preview": _preview(made).as_document(),
@@ -140,7 +141,8 @@ def _trial(trial: PlannedTrial) -> dict[str, Any]:
 
 
 def _rule(rule: RulePolicy) -> dict[str, Any]:
-    told = {"name": rule.name, "rule": rule.rule, "on_issue": rule.on_issue}
+    evaluated_by = "debugger" if rule.managed else "gridwatch"
+    told = {"name": rule.name, "rule": rule.rule, "on_issue": rule.on_issue, "evaluated_by": evaluated_by}
     return {**told, "source": rule.source} if rule.source else told
 
 
@@ -167,8 +169,12 @@ def _print(made: Plan, report: Report, source: str, note: str) -> None:
     )
     if fixed:
         out.print(f"the same for all: {_pairs(fixed)}", markup=False)
+    if made.engine != "gridwatch":
+        where = "where the account has it, else Gridwatch" if made.engine == "auto" else "which the account must have"
+        out.print(f"its rules are evaluated by SageMaker's own Debugger, {where}", highlight=False)
     for rule in made.policies:
         origin = f", {rule.rule} in {rule.source}" if rule.source else ""
+        origin += ", by Debugger" if rule.managed else ""
         out.print(f"rule {rule.name}: {rule.on_issue} on an issue ({_pairs(rule.parameters)}){origin}", markup=False)
     varied = _varied(made)
     out.print(table(["", "training job", *varied], _rows(made, varied)))

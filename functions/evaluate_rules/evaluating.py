@@ -80,7 +80,7 @@ class Evaluator:
         if job is None:
             # Records are written before jobs are created, so this is no job of ours that is merely new.
             return Evaluated(Outcome.FOREIGN)
-        if not job.policies:
+        if not job.own_policies:
             return Evaluated(Outcome.NO_RULES)
         if request.tensors and job.log_metrics and self.recorder is not None:
             trial = self.store.get_trial(job.experiment, job.trial_id)
@@ -103,10 +103,10 @@ class Evaluator:
         readable.
         """
         known = {record.rule_name: record.status for record in self.store.list_rule_evaluations(job.job_name)}
-        if all(known.get(policy.name) == RuleStatus.ERROR for policy in job.policies):
+        if all(known.get(policy.name) == RuleStatus.ERROR for policy in job.own_policies):
             return Evaluated(Outcome.UNCHANGED)
         reason = f"the tensors at {job.tensors_uri} cannot be read ({error}); see tensor_bucket_arns in docs/deploy.md"
-        self.teller.tell(job, [News(policy.name, RuleStatus.ERROR, reason) for policy in job.policies])
+        self.teller.tell(job, [News(policy.name, RuleStatus.ERROR, reason) for policy in job.own_policies])
         return Evaluated(Outcome.CHANGED)
 
     def _round(self, job: JobRecord, request: EvaluationRequest, reader: TensorReader) -> Evaluated | None:

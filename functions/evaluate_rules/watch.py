@@ -36,9 +36,9 @@ class Watch:
     @classmethod
     def restore(cls, job: JobRecord, saved: Mapping[str, Any] | None, *, interval: float) -> Watch:
         """The watch over the job as it was saved (None: never)."""
-        slow = [policy for policy in job.policies if is_slow(policy)]
-        broken = dict(_broken(job, (policy for policy in job.policies if not is_slow(policy))))
-        sound = [policy for policy in job.policies if not is_slow(policy) and policy.name not in broken]
+        slow = [policy for policy in job.own_policies if is_slow(policy)]
+        broken = dict(_broken(job, (policy for policy in job.own_policies if not is_slow(policy))))
+        sound = [policy for policy in job.own_policies if not is_slow(policy) and policy.name not in broken]
         asked = SlowRules.restore(slow, interval, (saved or {}).get("slow", {}))
         try:
             return cls._of(sound, job, saved, asked, broken)

@@ -53,7 +53,7 @@ class SlowEvaluator:
     def evaluate(self, request: EvaluateSlowRule) -> Evaluated:
         """Doing it again changes nothing. Raises GridwatchError or OSError: ask again later."""
         job = self.store.get_job(request.job_name)
-        policy = next((each for each in job.policies if each.name == request.rule_name), None) if job else None
+        policy = next((each for each in job.own_policies if each.name == request.rule_name), None) if job else None
         if job is None or policy is None:
             return Evaluated(Outcome.FOREIGN)
         if self._has_verdict(job, policy):
@@ -70,7 +70,7 @@ class SlowEvaluator:
     def give_up(self, request: EvaluateSlowRule, reason: str) -> None:
         """The rule fails unless it has its verdict; while the job runs it is asked for again, so only at the end."""
         job = self.store.get_job(request.job_name)
-        policy = next((each for each in job.policies if each.name == request.rule_name), None) if job else None
+        policy = next((each for each in job.own_policies if each.name == request.rule_name), None) if job else None
         if job is None or policy is None or not request.ended or self._has_verdict(job, policy):
             return
         self.teller.tell(job, [News(policy.name, RuleStatus.ERROR, reason)])

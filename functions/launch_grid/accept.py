@@ -16,6 +16,7 @@ from gridwatch.events.queue import MessageQueue
 from gridwatch.events.spec_upload import SpecUpload
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.deployment import Deployment
+from gridwatch.launch.engine import as_known
 from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.plan import Plan, PlannedTrial, make_plan, waiting_trial
 from gridwatch.launch.ports import ExperimentBucket, StoredSpec
@@ -109,9 +110,10 @@ def _preflight(parsed: ParsedSpec, plan: Plan, platform: Platform) -> Report:
 def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan]:
     parsed = parse_spec(stored.content, today=platform.clock.now().date())
     inputs = find_inputs(parsed, stored, platform.bucket, platform.store)
-    plan = within_processing_quota(
-        parsed, make_plan(parsed, platform.deployment, inputs), platform.processing_instances
-    )
+    planned = make_plan(parsed, platform.deployment, inputs)
+    if planned.engine == "auto":
+        planned = as_known(planned, platform.store.get_debugger_refusal(), platform.clock.now())
+    plan = within_processing_quota(parsed, planned, platform.processing_instances)
     absent = [index for index, policy in enumerate(plan.policies) if policy.source and not _is_there(policy, platform)]
     if absent:
         raise parsed.refuse(_no_file(index, plan.policies[index]) for index in absent)
@@ -164,6 +166,8 @@ def _experiment(
         parallel_jobs=plan.parallel_jobs,
         created_at=kept.created_at if kept else now,
         updated_at=now,
+        engine=plan.engine,
+        own_fields=plan.own_fields,
     )
 
 

@@ -23,6 +23,7 @@ from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.spending import Spending
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
+from start_trials.engines import Engines
 from start_trials.round import Round, RoundReport
 from start_trials.settings import Settings
 from start_trials.starting import Launcher, Outcome
@@ -58,6 +59,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         alerts=alerts,
         snapshot_queue=SqsQueue(settings.snapshot_queue_url),
         limits=LaunchLimits(store=store, alerts=alerts, clock=clock, prices=_prices, looked_at=_spent),
+        engines=Engines(
+            store=store,
+            alerts=alerts,
+            clock=clock,
+            artifacts_bucket=settings.artifacts_bucket,
+            tries=not settings.batch_job_queue,
+        ),
         clock=clock,
         bucket=_bucket(),
         name_prefix=settings.name_prefix,

@@ -28,9 +28,10 @@ from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.observation import observed
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import Share, TrainingService
-from gridwatch.launch.request import managed_rules, own_tags, training_request
-from gridwatch.state.records import QUEUED, ExperimentRecord, JobRecord, LogMetric, TrialRecord, TrialState
+from gridwatch.launch.request import own_tags, training_request
+from gridwatch.state.records import QUEUED, ExperimentRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
+from start_trials.engines import Engines, Variant
 
 T = TypeVar("T")
 
@@ -59,6 +60,7 @@ class Launcher:
     name_prefix: str
     artifacts_bucket: str
     limits: LaunchLimits
+    engines: Engines
     seconds_left: Callable[[], float]
     untracked: dict[str, str] = field(default_factory=dict)  # experiments that SageMaker's own tracking refuses: why
     tracked: set[str] = field(default_factory=set)  # experiments that it is known to have
@@ -69,7 +71,6 @@ class Launcher:
             self.store.update_trial(claimed, expected=trial)
         except ConflictError:
             return Outcome.TAKEN
-        self.store.put_job(_job_record(claimed, experiment))
         try:
             return self._create(claimed, experiment)
         except NotYetError as error:
@@ -97,20 +98,38 @@ class Launcher:
         return Outcome.ALREADY_THERE
 
     def _create(self, trial: TrialRecord, experiment: ExperimentRecord) -> Outcome:
-        request = training_request(
-            experiment.template, trial, name_prefix=self.name_prefix, artifacts_bucket=self.artifacts_bucket
-        )
-        if not self._tracked(request["ExperimentConfig"]):
-            del request["ExperimentConfig"]
         try:
-            share = Share(experiment.document.get("team"), trial.priority)
-            arn = self._retried(lambda: self.training.create_job(request, share), paced=True)
+            arn = self._created(trial, experiment)
         except NameTakenError:
             self._adopt(trial)
             return Outcome.ALREADY_THERE
         queued = replace(trial, secondary_status=QUEUED) if ":service-job/" in arn else trial
         self._settle(queued, TrialState.RUNNING, job_arn=arn)
         return Outcome.STARTED
+
+    def _created(self, trial: TrialRecord, experiment: ExperimentRecord) -> str:
+        """The job's ARN; where a spec leaves the engine open, of the job as SageMaker takes it."""
+        first = self.engines.first(trial, experiment)
+        try:
+            return self._handed_over(trial, first, experiment)
+        except PermanentError as error:
+            second = self.engines.second(trial, experiment, error)
+            if second is None:
+                raise
+            arn = self._handed_over(trial, second, experiment)
+            self.engines.learn(trial, arn, error)
+            return arn
+
+    def _handed_over(self, trial: TrialRecord, variant: Variant, experiment: ExperimentRecord) -> str:
+        # Before the job is there, so that any event about it can be placed.
+        self.store.put_job(variant.job)
+        request = training_request(
+            variant.template, trial, name_prefix=self.name_prefix, artifacts_bucket=self.artifacts_bucket
+        )
+        if not self._tracked(request["ExperimentConfig"]):
+            del request["ExperimentConfig"]
+        share = Share(experiment.document.get("team"), trial.priority)
+        return self._retried(lambda: self.training.create_job(request, share), paced=True)
 
     def _tracked(self, config: dict[str, str]) -> bool:
         """Whether SageMaker's entities for the job exist. Without them (300 trials at most) it trains all the same."""
@@ -135,6 +154,7 @@ class Launcher:
         if {key: tags.get(key) for key in expected} != expected:
             message = f"a training job named {trial.job_name} exists and is not of this trial"
             raise NameTakenError(message, code="ResourceInUse")
+        self.engines.as_it_is(trial, job)
         news = observed(trial, job, self.clock.now())
         if news is not None:
             self._update(trial, news)
@@ -184,28 +204,3 @@ class Launcher:
         except ConflictError:
             # Whoever wrote meanwhile (the job's own events, another launcher) knows more than this call.
             return
-
-
-def _log_metrics(experiment: ExperimentRecord) -> tuple[LogMetric, ...]:
-    """The metrics that rules see of a script or an image that saves no tensors: those that the log has."""
-    document = experiment.document
-    if document.get("algorithm", {}).get("name") is not None or document.get("collect"):
-        return ()
-    definitions = experiment.template["AlgorithmSpecification"].get("MetricDefinitions", ())
-    return tuple(LogMetric(name=definition["Name"], regex=definition["Regex"]) for definition in definitions)
-
-
-def _job_record(trial: TrialRecord, experiment: ExperimentRecord) -> JobRecord:
-    objective = experiment.document["objective"]
-    return JobRecord(
-        job_name=trial.job_name,
-        experiment=trial.experiment,
-        trial_id=trial.trial_id,
-        attempt=trial.attempt,
-        policies=experiment.policies,
-        hyperparameters=trial.hyperparameters,
-        objective_metric=objective["metric"],
-        objective_direction=objective["direction"],
-        log_metrics=_log_metrics(experiment),
-        managed_rules=managed_rules(experiment.template) > 0,
-    )

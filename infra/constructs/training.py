@@ -18,11 +18,13 @@ from constructs import Construct
 from infra.constructs import permissions
 from infra.constructs.storage import Storage
 
-# Of AWS's images in which specs may train scripts.
+# Of AWS's images in which specs may train scripts, and in which Debugger evaluates rules.
 REPOSITORIES = (
     "huggingface-pytorch-training",
     "huggingface-tensorflow-training",
     "pytorch-training",
+    "sagemaker-debugger-rule-evaluator",
+    "sagemaker-debugger-rules",
     "sagemaker-scikit-learn",
     "sagemaker-xgboost",
     "tensorflow-training",
@@ -85,9 +87,10 @@ class Training(Construct):
         return [
             permissions.read_objects(storage.experiments, "data/", "code/sources/"),
             permissions.list_objects(storage.experiments, "data/", "code/sources/"),
-            # What a job goes on from: checkpoints of the attempt before it, models of earlier trials.
-            permissions.read_objects(storage.artifacts, "checkpoints/", "models/"),
-            permissions.list_objects(storage.artifacts, "checkpoints/", "models/"),
+            # What a job goes on from: checkpoints of the attempt before it, models of earlier trials. In this role
+            # Debugger evaluates its rules as well, which look at tensors, those of other trials among them.
+            permissions.read_objects(storage.artifacts, "checkpoints/", "models/", "tensors/"),
+            permissions.list_objects(storage.artifacts, "checkpoints/", "models/", "tensors/"),
             permissions.allow(["s3:GetObject"], [source.arn_for_objects(self.source.s3_object_key)]),
             permissions.write_objects(storage.artifacts, "tensors/", "models/", "checkpoints/"),
             *named,
@@ -122,7 +125,9 @@ def _named_in_specs(allowed: Sequence[str]) -> list[iam.PolicyStatement]:
 def _service() -> list[iam.PolicyStatement]:
     """What SageMaker does in the role's name: pull the image, write the log and the metrics that it reads from it."""
     region = f"{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
-    log_group = f"arn:{cdk.Aws.PARTITION}:logs:{region}:log-group:/aws/sagemaker/TrainingJobs"
+    logs = f"arn:{cdk.Aws.PARTITION}:logs:{region}:log-group:/aws/sagemaker"
+    # Debugger's rules are evaluated in processing jobs.
+    log_groups = [f"{logs}/TrainingJobs", f"{logs}/ProcessingJobs"]
     repositories = [
         # AWS's own images lie in accounts that differ by region. Built-in algorithms' are pulled by SageMaker itself.
         *(f"arn:{cdk.Aws.PARTITION}:ecr:{cdk.Aws.REGION}:*:repository/{name}" for name in REPOSITORIES),
@@ -132,7 +137,7 @@ def _service() -> list[iam.PolicyStatement]:
     return [
         permissions.allow(
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-            [log_group, f"{log_group}:*"],
+            [place for group in log_groups for place in (group, f"{group}:*")],
         ),
         permissions.allow(
             ["cloudwatch:PutMetricData"],

@@ -19,6 +19,7 @@ from gridwatch.state.records import (
     Action,
     AlertGate,
     AlertRecord,
+    DebuggerRefusal,
     DoomedRegionRecord,
     ExperimentRecord,
     JobRecord,
@@ -294,6 +295,19 @@ class TestJobs:
         store.close_managed_job("nobody's")
         assert [found.job_name for found in store.managed_jobs()] == ["two"]
         assert store.get_job("one") == job(job_name="one", managed_rules=True)
+
+
+class TestDebuggerRefusal:
+    def test_the_last_word_counts(self, store: StateStore) -> None:
+        assert store.get_debugger_refusal() is None
+        refusal = DebuggerRefusal(
+            account="123456789012", region="eu-west-1", at=T0, words="no access", code="ValidationException",
+            job_name="job", experiment="blobs",
+        )  # fmt: skip
+        store.put_debugger_refusal(refusal)
+        assert store.get_debugger_refusal() == refusal
+        store.put_debugger_refusal(replace(refusal, forgotten=True))
+        assert store.get_debugger_refusal() == replace(refusal, forgotten=True)
 
 
 class TestEvaluations:

@@ -21,7 +21,8 @@ class FakeTraining:
 
     `failures` are raised by the next calls of create_job, one each (None: the call goes through); `lost` too, but after
     the job was created. `stop_failures` are raised by the next calls of stop_job. `quota`: jobs that may run at one
-    time. `stopped` are the stops that were accepted, `described` the calls of describe_job.
+    time. `debugger_refusal`: raised for every request that asks for Debugger. `stopped` are the stops that were
+    accepted, `described` the calls of describe_job.
     """
 
     def __init__(self, clock: Clock, *, quota: int | None = None) -> None:
@@ -33,6 +34,8 @@ class FakeTraining:
         self.jobs: dict[str, JobDescription] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.failures: list[GridwatchError | None] = []
+        self.debugger_refusal: GridwatchError | None = None
+        self.names_first = False  # of two reasons to refuse, a name that is taken is told
         self.lost: list[GridwatchError | None] = []
         self.experiments: set[str] = set()
         self.trials: set[tuple[str, str]] = set()
@@ -43,6 +46,9 @@ class FakeTraining:
 
     def create_job(self, request: Mapping[str, Any], share: Share) -> str:
         self.shares.append(share)
+        closed = self.debugger_refusal if "DebugHookConfig" in request else None
+        if closed is not None and not (self.names_first and request["TrainingJobName"] in self.jobs):
+            raise closed
         if self.failures and (failure := self.failures.pop(0)) is not None:
             raise failure
         name = request["TrainingJobName"]
@@ -54,6 +60,7 @@ class FakeTraining:
         self.requests.append(request)
         self.created_at.append(self.clock.now())
         self.put(name, {tag["Key"]: tag["Value"] for tag in request["Tags"]})
+        self.jobs[name] = replace(self.jobs[name], debugger="DebugHookConfig" in request)
         if self.lost and (failure := self.lost.pop(0)) is not None:
             raise failure
         return self.jobs[name].arn

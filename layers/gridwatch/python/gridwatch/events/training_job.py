@@ -60,6 +60,7 @@ def job_description(detail: Mapping[str, Any], *, fallback_time: object = None) 
         tensors_uri=_tensors_uri(name, detail),
         tags=dict(detail.get("Tags") or {}),
         rule_reports=rule_reports(detail),
+        debugger="DebugHookConfig" in detail,
     )
 
 

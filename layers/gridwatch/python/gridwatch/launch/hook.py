@@ -31,9 +31,11 @@ class _Need:
     parameters: Mapping[str, str]
 
 
-def hook_document(asked: Mapping[str, Mapping[str, str]], policies: Sequence[RulePolicy]) -> dict[str, Any]:
+def hook_document(
+    asked: Mapping[str, Mapping[str, str]], policies: Sequence[RulePolicy], *, curves: bool = True
+) -> dict[str, Any]:
     """`asked`: collection to its CollectionParameters. What is asked for is never changed by a rule's need.
-    Metrics that neither the spec nor a rule speaks of are saved each round.
+    With `curves`, metrics that neither the spec nor a rule speaks of are saved each round.
     """
     collections = {name: dict(parameters) for name, parameters in asked.items()}
     hook: dict[str, str] = {}
@@ -50,7 +52,7 @@ def hook_document(asked: Mapping[str, Mapping[str, str]], policies: Sequence[Rul
             hook["save_all"] = "true"
     configurations = [
         {"CollectionName": name, "CollectionParameters": parameters}
-        for name, parameters in {**_CURVES, **collections}.items()
+        for name, parameters in {**(_CURVES if curves else {}), **collections}.items()
     ]
     return {"HookParameters": hook, "CollectionConfigurations": configurations}
 
@@ -60,6 +62,12 @@ def environment(document: Mapping[str, Any], key: str = CONFIG_KEY) -> dict[str,
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=True)
     chunks = [text[start : start + MAX_VALUE] for start in range(0, len(text), MAX_VALUE)]
     return {key if index == 0 else f"{key}_{index}": chunk for index, chunk in enumerate(chunks)}
+
+
+def rule_needs(policy: RulePolicy) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """The collections that a rule of the catalogue looks at, with their CollectionParameters."""
+    for need in _needs(policy, create_rule(policy.rule, policy.parameters)):
+        yield need.collection, need.parameters
 
 
 def _needs(policy: RulePolicy, rule: Rule) -> Iterator[_Need]:

@@ -35,8 +35,13 @@ def image_address(algorithm: Algorithm, region: str, instance_type: str) -> str:
         raise UnknownRegionError(
             f"no image of {algorithm.title} is known for region {region!r}; known are {', '.join(image.accounts)}"
         )
+    return f"{registry(account, region)}/{image.repository}:{_tag(image, algorithm, instance_type)}"
+
+
+def registry(account: str, region: str) -> str:
+    """The host from which an account's images are pulled."""
     suffix = next((suffix for begin, suffix in _SUFFIXES.items() if region.startswith(begin)), "amazonaws.com")
-    return f"{account}.dkr.ecr.{region}.{suffix}/{image.repository}:{_tag(image, algorithm, instance_type)}"
+    return f"{account}.dkr.ecr.{region}.{suffix}"
 
 
 def _image(algorithm: Algorithm) -> Image:

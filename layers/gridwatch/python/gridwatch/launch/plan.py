@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,6 +14,15 @@ from gridwatch.grid.names import job_name
 from gridwatch.grid.search import search_points
 from gridwatch.launch.allowances import not_allowed
 from gridwatch.launch.deployment import Deployment
+from gridwatch.launch.engine import (
+    divided,
+    engine_of,
+    over_limits,
+    own_fields,
+    told_of_debugger,
+    unmanaged,
+    without_debugger,
+)
 from gridwatch.launch.images import NoImageError, UnknownRegionError, image_address
 from gridwatch.launch.refusals import refusals, resolved
 from gridwatch.launch.request import IMAGE
@@ -51,6 +60,8 @@ class Plan:
     policies: tuple[RulePolicy, ...]
     parallel_jobs: int  # as many as the spec wants, or fewer where a quota has no room for them
     warnings: tuple[Problem, ...]
+    engine: str = "gridwatch"  # gridwatch, debugger or auto
+    own_fields: Mapping[str, Any] = field(default_factory=dict)  # with auto: of the template without Debugger
 
     @property
     def experiment(self) -> str:
@@ -64,6 +75,17 @@ class Plan:
     def trial_ids(self) -> tuple[str, ...]:
         return tuple(trial.trial_id for trial in self.trials)
 
+    def without_debugger(self, warning: Problem) -> Plan:
+        """The plan of the engine `auto` where Gridwatch evaluates the rules."""
+        return replace(
+            self,
+            engine="gridwatch",
+            template=without_debugger(self.template, self.own_fields),
+            policies=unmanaged(self.policies),
+            own_fields={},
+            warnings=(*self.warnings, warning),
+        )
+
 
 def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Plan:
     """Raises SpecError for what the deployment refuses, what its region has no image for, and when two points cannot
@@ -75,20 +97,32 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
     if refused:
         raise parsed.refuse(refused)
     try:
-        template = build_template(spec, policies, deployment, inputs)
+        engine, told = engine_of(spec, deployment)
+    except UnknownRegionError as error:
+        raise parsed.refuse([Problem(path=("engine",), message=str(error), advice="engine: gridwatch")]) from error
+    if engine != "gridwatch":
+        policies = divided(spec, policies)
+    try:
+        template = build_template(spec, policies, deployment, inputs, managed=engine != "gridwatch")
+        other = build_template(spec, unmanaged(policies), deployment, inputs) if engine == "auto" else {}
         trials = tuple(_trials(spec, deployment, template, inputs))
     except (UnknownRegionError, NoImageError) as error:
         raise parsed.refuse([Problem(path=("algorithm",), message=str(error))]) from error
+    if engine != "gridwatch" and (too_much := list(over_limits(template))):
+        raise parsed.refuse(too_much)
     if len({trial.trial_id for trial in trials}) < len(trials):
         message = "two points of the grid have the same identity by chance"
         raise parsed.refuse([Problem(path=("grid",), message=message, advice="raise revision by one")])
+    beside = told_of_debugger(spec, policies) if engine != "gridwatch" else ()
     return Plan(
         spec=spec,
         trials=trials,
         template=template,
         policies=policies,
         parallel_jobs=spec.limits.parallel_jobs,
-        warnings=parsed.warnings,
+        warnings=(*parsed.warnings, *told, *beside),
+        engine=engine,
+        own_fields=own_fields(other) if other else {},
     )
 
 

@@ -83,6 +83,7 @@ class JobDescription:
     tensors_uri: str | None = None  # where a hook writes: Gridwatch's or SageMaker's own
     tags: Mapping[str, str] = field(default_factory=dict)  # in events only
     rule_reports: tuple[RuleReport, ...] = ()  # what the rules of SageMaker's own Debugger say
+    debugger: bool = False  # SageMaker's own Debugger was asked for when it was created
 
 
 @dataclass(frozen=True, slots=True)

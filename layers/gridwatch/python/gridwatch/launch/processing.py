@@ -23,8 +23,8 @@ _PARALLEL = ("limits", "parallel_jobs")
 def within_processing_quota(parsed: ParsedSpec, plan: Plan, quota: Quota) -> Plan:
     """The plan with as many jobs at one time as the quota has room for, and a warning that says so.
 
-    The quota is asked for only when jobs have such rules. Raises SpecError when not even one job fits: it would wait
-    for ever.
+    The quota is asked for only when jobs have such rules. When not even one job fits it would wait for ever: with the
+    engine `auto` Gridwatch evaluates the rules, else SpecError is raised.
     """
     rules = managed_rules(plan.template)
     if not rules:
@@ -33,7 +33,10 @@ def within_processing_quota(parsed: ParsedSpec, plan: Plan, quota: Quota) -> Pla
     takes = f"each job's {rules} rules of SageMaker's own Debugger take {rules} processing instances"
     if allowed is not None and rules > allowed:
         message = f"{takes}, and the account may have {allowed}: no job could ever start"
-        advice = "use Gridwatch's rules, which take none, or have the quota L-F311B08F raised"
+        if plan.engine == "auto":
+            told = f"{takes}, and the account may have {allowed}: Gridwatch evaluates them itself"
+            return plan.without_debugger(Problem(path=_RULES, message=told))
+        advice = "engine: gridwatch or auto, whose rules take none, or have the quota L-F311B08F raised"
         raise parsed.refuse([Problem(path=_RULES, message=message, allowed=f"{allowed} in all", advice=advice)])
     at_once = min(plan.parallel_jobs, allowed // rules) if allowed is not None else plan.parallel_jobs
     return replace(plan, parallel_jobs=at_once, warnings=(*plan.warnings, _told(plan, takes, rules, allowed, at_once)))

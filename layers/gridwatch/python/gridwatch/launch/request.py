@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gridwatch.grid.names import trial_entity
+from gridwatch.launch.rule_actions import ACTIONS, with_job_name
 from gridwatch.state.records import TrialRecord
 from gridwatch.storage.layout import checkpoint_prefix, s3_uri, tensor_prefix
 
@@ -21,6 +22,9 @@ MACHINE_KEY = "sagemaker_instance_type"
 INSTANCE_TYPE = "resources.instance_type"
 MACHINES = {INSTANCE_TYPE: "InstanceType", "resources.instance_count": "InstanceCount"}
 IMAGE = "algorithm.image"  # where a trial's kind of machine needs another image than the experiment's
+HOOK = "DebugHookConfig"  # with it SageMaker brings the tensors to S3, else Gridwatch's hook does
+# What is Debugger's. A TensorBoardOutputConfig is taken from accounts without it too.
+DEBUGGER_FIELDS = (HOOK, "DebugRuleConfigurations", "ProfilerConfig", "ProfilerRuleConfigurations")
 _MANAGED_RULES = ("DebugRuleConfigurations", "ProfilerRuleConfigurations")
 
 
@@ -33,9 +37,10 @@ def training_request(
         **template,
         **_of_settings(template, trial.settings),
         **_checkpoints(template, trial, artifacts_bucket),
+        **_rules(template, trial),
         "TrainingJobName": trial.job_name,
         "HyperParameters": _hyperparameters(template["HyperParameters"], trial),
-        "Environment": {**template["Environment"], TENSORS_KEY: tensors},
+        "Environment": {**template["Environment"], **({} if HOOK in template else {TENSORS_KEY: tensors})},
         "ExperimentConfig": {
             **template["ExperimentConfig"],
             "TrialName": trial_entity(name_prefix, trial.experiment, trial.trial_id),
@@ -83,6 +88,21 @@ def _checkpoints(template: Mapping[str, Any], trial: TrialRecord, artifacts_buck
         return {}
     place = s3_uri(artifacts_bucket, checkpoint_prefix(trial.experiment, trial.trial_id).rstrip("/"))
     return {"CheckpointConfig": {**config, "S3Uri": place}}
+
+
+def _rules(template: Mapping[str, Any], trial: TrialRecord) -> dict[str, Any]:
+    """Debugger's rules, of which those that stop a job must know its name."""
+    rules = template.get("DebugRuleConfigurations", ())
+    if not any(ACTIONS in rule.get("RuleParameters", {}) for rule in rules):
+        return {}
+    return {"DebugRuleConfigurations": [_named(rule, trial.job_name) for rule in rules]}
+
+
+def _named(rule: Mapping[str, Any], job_name: str) -> dict[str, Any]:
+    parameters = rule.get("RuleParameters", {})
+    if ACTIONS not in parameters:
+        return dict(rule)
+    return {**rule, "RuleParameters": {**parameters, ACTIONS: with_job_name(parameters[ACTIONS], job_name)}}
 
 
 def _trial_tags(trial: TrialRecord) -> list[dict[str, str]]:

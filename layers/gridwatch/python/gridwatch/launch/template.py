@@ -37,9 +37,14 @@ class Inputs:
 
 
 def build_template(
-    spec: ExperimentSpec, policies: Sequence[RulePolicy], deployment: Deployment, inputs: Inputs
+    spec: ExperimentSpec,
+    policies: Sequence[RulePolicy],
+    deployment: Deployment,
+    inputs: Inputs,
+    *,
+    managed: bool = False,
 ) -> dict[str, Any]:
-    """CreateTrainingJob without what differs between trials."""
+    """CreateTrainingJob without what differs between trials. `managed`: SageMaker's own Debugger is asked for."""
     parts = (
         algorithm_part(spec, deployment, inputs.source_uri),
         data_part(spec, deployment),
@@ -47,7 +52,7 @@ def build_template(
         compute_part(spec),
         distribution_part(spec),
         checkpoints_part(spec),
-        debugger_part(spec, policies),
+        debugger_part(spec, policies, deployment, managed=managed),
         tracking_part(spec, deployment),
     )
     return {"RoleArn": spec.resources.role or deployment.job_role_arn, **_merged(parts)}

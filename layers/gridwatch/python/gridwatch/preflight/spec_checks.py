@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from gridwatch.judgement.catalogue import is_judgement_rule
 from gridwatch.launch.hook import hook_document
-from gridwatch.launch.parts.debugger import collection_parameters
+from gridwatch.launch.parts.managed import collection_parameters
 from gridwatch.preflight.notices import Level, Notice
 from gridwatch.rules.catalogue import create_rule
 from gridwatch.savings.prices import PriceTable
+from gridwatch.spec.imported import asked_collections
 from gridwatch.spec.parse import policies_of
 
 if TYPE_CHECKING:
@@ -129,9 +130,9 @@ def _intervals(spec: ExperimentSpec, rounds: int | None) -> Iterator[Notice]:
     if rounds is None:
         return
     asked = {name: collection_parameters(collection) for name, collection in spec.collect.items()}
-    document = hook_document(asked, policies_of(spec))
+    document = hook_document({**asked_collections(spec), **asked}, policies_of(spec))
     saved = {each["CollectionName"]: each["CollectionParameters"] for each in document["CollectionConfigurations"]}
-    for index, use in enumerate(spec.rules):
+    for index, use in enumerate(spec.rules):  # those of Debugger's configuration look as often as it says
         if use.source is None and not is_judgement_rule(use.rule_class):
             rule = create_rule(use.rule_class, use.all_parameters)
             yield from _sight(_Look(f"rules[{index}]", rule, saved, rounds))

@@ -11,7 +11,7 @@ from gridwatch.spec.parts.algorithm import Algorithm
 from gridwatch.spec.parts.checkpoints import Checkpoints
 from gridwatch.spec.parts.compute import Resources
 from gridwatch.spec.parts.data import Channel
-from gridwatch.spec.parts.debugger import Collection
+from gridwatch.spec.parts.debugger import Collection, Debugger, Engine, Evaluator, OnIssue, RuleAction
 from gridwatch.spec.parts.distribution import Distribution
 from gridwatch.spec.parts.incremental import StartFrom
 from gridwatch.spec.parts.preflight import Preflight
@@ -74,11 +74,15 @@ class RuleUse(Section):
     )
     name: Annotated[RuleName | None, Field(description="when one rule is used twice; otherwise the rule's own")] = None
     parameters: dict[str, RuleParameter] = Field(default_factory=dict, max_length=100)
-    on_issue: Annotated[
-        Literal["stop", "alert", "record"], Field(description="stop the job and tell; only tell; only record")
-    ] = "alert"
+    on_issue: Annotated[OnIssue, Field(description="stop the job and tell; only tell; only record")] = "alert"
     protect: Annotated[bool, Field(description="never stop a job because of this rule, whatever on_issue says")] = False
     mode: Annotated[Mode | None, Field(description="of this rule, in place of the whole spec's")] = None
+    evaluator: Annotated[
+        Evaluator | None, Field(description="of your own rule: Debugger evaluates it, on this machine of SageMaker's")
+    ] = None
+    actions: Annotated[
+        list[RuleAction] | None, Field(min_length=1, max_length=5, description="what Debugger itself does")
+    ] = None
 
     @property
     def rule_class(self) -> str:
@@ -149,6 +153,13 @@ class ExperimentSpec(Section):
     ] = Field(default_factory=dict)
     rules: Annotated[list[RuleUse], Field(max_length=20, description="what watches every job")] = Field(
         default_factory=list
+    )
+    engine: Annotated[
+        Engine,
+        Field(description="who evaluates the rules; auto: SageMaker's own Debugger where the account has it"),
+    ] = "gridwatch"
+    debugger: Annotated[Debugger, Field(description="what Debugger is told beyond collect and rules")] = Field(
+        default_factory=Debugger
     )
     mode: Annotated[Mode, Field(description="shadow: tell what would have been stopped, and stop nothing")] = "live"
     audit: AuditField = None

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from gridwatch.spec.checks.whole import check, warn
 from gridwatch.spec.explain import problems_of
+from gridwatch.spec.imported import rule_uses
 from gridwatch.spec.judgement import Audit
 from gridwatch.spec.model import ExperimentSpec, Mode, RuleUse
 from gridwatch.spec.problems import Problem, SpecError
@@ -47,8 +48,10 @@ def parse_spec(content: bytes, *, today: date) -> ParsedSpec:
 
 
 def policies_of(spec: ExperimentSpec) -> tuple[RulePolicy, ...]:
-    """The spec's rules as they are kept with the experiment and its jobs; `source` still as the spec has it."""
-    return tuple(policy_of(use, spec.mode, spec.audit) for use in spec.rules)
+    """The spec's rules, those of Debugger's configuration last, as they are kept with the experiment and its jobs;
+    `source` still as the spec has it.
+    """
+    return tuple(policy_of(use, spec.mode, spec.audit) for use in rule_uses(spec))
 
 
 def policy_of(use: RuleUse, mode: Mode, audit: Audit | None = None) -> RulePolicy:

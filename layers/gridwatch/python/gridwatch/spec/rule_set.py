@@ -57,6 +57,9 @@ def parse_rule_set(content: bytes) -> ParsedRuleSet:
 
 def _own_rules(rule_set: RuleSet) -> Iterable[Problem]:
     for index, use in enumerate(rule_set.rules):
+        if use.evaluator is not None or use.actions is not None:
+            message = "Debugger is asked for when a job is created, and a rule set is for jobs that are there"
+            yield Problem(path=("rules", index), message=message, advice="leave evaluator and actions out")
         if use.source is not None:
             message = "a rule set has rules of the catalogue and expressions only"
             yield Problem(path=("rules", index, "source"), message=message, advice="say it with `when`")

@@ -10,6 +10,7 @@ from typing import Any
 from gridwatch.state.records import (
     AlertGate,
     AlertRecord,
+    DebuggerRefusal,
     ExperimentRecord,
     JobRecord,
     LaunchHold,
@@ -45,6 +46,7 @@ class MemoryStore:
         self.leases: dict[str, datetime] = {}
         self.gates: dict[str, AlertGate] = {}
         self.stopping: StoppingRecord | None = None
+        self.debugger_refusal: DebuggerRefusal | None = None
 
     def put_experiment(self, record: ExperimentRecord) -> bool:
         kept = self.experiments.get(record.name)
@@ -180,6 +182,12 @@ class MemoryStore:
 
     def put_stopping(self, record: StoppingRecord) -> None:
         self.stopping = record
+
+    def get_debugger_refusal(self) -> DebuggerRefusal | None:
+        return self.debugger_refusal
+
+    def put_debugger_refusal(self, record: DebuggerRefusal) -> None:
+        self.debugger_refusal = record
 
     def add_alert(self, alert: AlertRecord) -> AlertRecord:
         return self.alerts.setdefault(alert.alert_id, alert)

@@ -60,11 +60,16 @@ class RulePolicy:
     shadow: bool = False  # says what it would have stopped, and stops nothing
     audit_share: float = 0.0  # of the trials: they are let run on although the rule would stop them
     audit_seed: int = 0
+    managed: bool = False  # SageMaker's own Debugger evaluates it, not Gridwatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentRecord:
-    """An experiment as last uploaded. `document` is the normalized spec; `template` what all its requests share."""
+    """An experiment as last uploaded. `document` is the normalized spec; `template` what all its requests share.
+
+    With the engine `auto` the template asks for Debugger; where the account has none, `own_fields` take the place of
+    all that is Debugger's in it, and Gridwatch evaluates every rule (gridwatch.launch.engine).
+    """
 
     name: str
     spec_key: str
@@ -77,6 +82,8 @@ class ExperimentRecord:
     parallel_jobs: int
     created_at: datetime
     updated_at: datetime
+    engine: str = "gridwatch"  # gridwatch, debugger or auto: who evaluates the rules
+    own_fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +184,12 @@ class JobRecord:
     tensors_uri: str | None = None
     watched: bool = False  # not launched by Gridwatch: its owner asked for it by a tag
     managed_rules: bool = False  # rules of SageMaker's own Debugger look at it
+    engine: str = "gridwatch"  # or debugger: SageMaker's own, with Gridwatch beside it for what Debugger does not have
+
+    @property
+    def own_policies(self) -> tuple[RulePolicy, ...]:
+        """The rules that Gridwatch evaluates."""
+        return tuple(policy for policy in self.policies if not policy.managed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +281,23 @@ class StoppingRecord:
     by: str
     reason: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebuggerRefusal:
+    """SageMaker's word that this account has no Debugger here: it took a job only without what is Debugger's.
+
+    `forgotten`: a person wants it to be tried again.
+    """
+
+    account: str
+    region: str
+    at: datetime
+    words: str  # SageMaker's
+    code: str
+    job_name: str  # that was launched under Gridwatch's own rules
+    experiment: str
+    forgotten: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from gridwatch.state.records import (
     AlertGate,
     AlertRecord,
+    DebuggerRefusal,
     ExperimentRecord,
     JobRecord,
     LaunchHold,
@@ -215,6 +216,14 @@ class StoppingStore(Protocol):
     def put_stopping(self, record: StoppingRecord) -> None: ...
 
 
+class DebuggerStore(Protocol):
+    def get_debugger_refusal(self) -> DebuggerRefusal | None:
+        """What is known of this account and region, of which the store itself is; None: nothing was refused."""
+        ...
+
+    def put_debugger_refusal(self, record: DebuggerRefusal) -> None: ...
+
+
 class AlertStore(Protocol):
     def add_alert(self, alert: AlertRecord) -> AlertRecord:
         """Keep the alert if its id is new; returns the one that is kept."""
@@ -265,6 +274,7 @@ class StateStore(
     ReportStore,
     ReactionStore,
     StoppingStore,
+    DebuggerStore,
     AlertStore,
     Protocol,
 ):

@@ -31,7 +31,8 @@ class Teller:
     clock: Clock
 
     def tell(self, job: JobRecord, news: Sequence[News]) -> None:
-        """All rules as they stand, in one event; rules of which nothing was recorded are told as in progress.
+        """All rules that Gridwatch evaluates as they stand, in one event; those of which nothing was recorded are told
+        as in progress.
 
         On the bus first, then on record, so that a call that dies in between is repeated. Raises GridwatchError.
         """
@@ -40,10 +41,10 @@ class Teller:
         known = {record.rule_name: record for record in self.store.list_rule_evaluations(job.job_name)}
         # In progress since the job began: whoever finds something meanwhile is later than that, and stays on record.
         since = (trial.started_at or trial.created_at) if trial else now
-        begun = [_in_progress(job, policy, since) for policy in job.policies if policy.name not in known]
+        begun = [_in_progress(job, policy, since) for policy in job.own_policies if policy.name not in known]
         changed = [_record(job, each, now) for each in news]
         latest = known | {record.rule_name: record for record in (*begun, *changed)}
-        standing = [latest[policy.name] for policy in job.policies]
+        standing = [latest[policy.name] for policy in job.own_policies]
         if changed or begun:
             arn = trial.job_arn if trial else None
             detail = status_change_detail(job.job_name, arn, job.experiment, job.trial_id, standing)

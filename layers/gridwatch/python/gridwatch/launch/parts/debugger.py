@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.hook import environment, hook_document
+from gridwatch.launch.parts.managed import collection_parameters, managed_part, tensorboard_part
 from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
 from gridwatch.launch.profiler import profiler_document
+from gridwatch.spec.imported import asked_collections, asked_hook_parameters
 from gridwatch.spec.model import ExperimentSpec
-from gridwatch.spec.parts.debugger import Collection
 from gridwatch.state.records import RulePolicy
 
 
-def debugger_part(spec: ExperimentSpec, policies: Sequence[RulePolicy]) -> dict[str, Any]:
-    asked = {name: collection_parameters(collection) for name, collection in spec.collect.items()}
-    return {"Environment": _environment(asked, policies), "ProfilerConfig": {"DisableProfiler": True}}
+def debugger_part(
+    spec: ExperimentSpec, policies: Sequence[RulePolicy], deployment: Deployment, *, managed: bool
+) -> dict[str, Any]:
+    """`managed`: Debugger evaluates the rules that say so. Raises UnknownRegionError where there is none."""
+    own = managed_part(spec, policies, deployment) if managed else _own_part(spec, policies)
+    return own | tensorboard_part(spec, deployment)
 
 
-def _environment(asked: Mapping[str, Mapping[str, str]], policies: Sequence[RulePolicy]) -> dict[str, str]:
+def _own_part(spec: ExperimentSpec, policies: Sequence[RulePolicy]) -> dict[str, Any]:
+    collected = {name: collection_parameters(collection) for name, collection in spec.collect.items()}
+    document = hook_document({**asked_collections(spec), **collected}, policies)
+    document["HookParameters"] |= asked_hook_parameters(spec)
     profiler = profiler_document(policies)
     profiled = environment(profiler, PROFILER_KEY) if profiler else {}
-    return environment(hook_document(asked, policies)) | profiled
-
-
-def collection_parameters(collection: Collection) -> dict[str, str]:
-    """Debugger's CollectionParameters: text for every value, lists with commas."""
-    given = collection.model_dump(exclude_none=True)
-    return {name: _parameter(value) for name, value in given.items()}
-
-
-def _parameter(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return ",".join(str(part) for part in value) if isinstance(value, list) else str(value)
+    return {"Environment": environment(document) | profiled, "ProfilerConfig": {"DisableProfiler": True}}

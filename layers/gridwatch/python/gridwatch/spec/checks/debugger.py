@@ -9,7 +9,7 @@ from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, shown
 
 
-def check_debugger(spec: ExperimentSpec) -> Iterator[Problem]:
+def check_collections(spec: ExperimentSpec) -> Iterator[Problem]:
     for name, collection in spec.collect.items():
         if collection.end_step is not None and collection.end_step <= (collection.start_step or 0):
             path = ("collect", name, "end_step")

@@ -1,7 +1,6 @@
-"""What must hold of a distributed training, and between it, its checkpoints and Debugger.
+"""What must hold of a distributed training; what Debugger makes of it is said in gridwatch.spec.checks.engine.
 
-Sources: the support tables of the SageMaker distributed libraries (as `sagemaker.fw_utils` has them) and "Debugger
-advanced topics and reference documentation" of the SageMaker developer guide.
+Sources: the support tables of the SageMaker distributed libraries (as `sagemaker.fw_utils` has them).
 """
 
 from __future__ import annotations
@@ -30,13 +29,11 @@ _DATA_PARALLEL_TYPES = ("ml.p3.16xlarge", "ml.p3dn.24xlarge", "ml.p4d.24xlarge",
 _DATA_PARALLEL_VERSIONS = {"pytorch": ((1, 6), (2, 2)), "tensorflow": ((2, 3), (2, 11))}  # first and last
 _MODEL_PARALLEL_VERSIONS = {"pytorch": ((1, 6), (1, 13)), "tensorflow": ((2, 3), (2, 6))}
 _MIRRORED_FROM = (2, 9)
-_NO_TENSORS = ("model_parallel", "parameter_server")
 
 
 def check_distribution(spec: ExperimentSpec) -> Iterator[Problem]:
     distribution = spec.distribution
     if distribution is None:
-        yield from _checkpoints(spec)
         return
     given = [way for way in WAYS if getattr(distribution, way) is not None]
     if len(given) != 1:
@@ -48,10 +45,6 @@ def check_distribution(spec: ExperimentSpec) -> Iterator[Problem]:
     yield from _framework(spec, given[0], path)
     yield from _versions(spec, given[0], path)
     yield from _machines(spec, given[0], path)
-    yield from _checkpoints(spec)
-    if given[0] in _NO_TENSORS and spec.collect:
-        message = f"Debugger's collections cannot be saved in a training with {given[0]}"
-        yield Problem(path=("collect",), message=message, advice="leave it out; rules look at the metrics in the log")
 
 
 def _framework(spec: ExperimentSpec, way: str, path: Path) -> Iterator[Problem]:
@@ -99,11 +92,3 @@ def _machines(spec: ExperimentSpec, way: str, path: Path) -> Iterator[Problem]:
     if spec.resources.groups and way not in ("mpi", "data_parallel"):
         message = "cannot be told which groups of instances take part"
         yield Problem(path=path, message=message, allowed="mpi, data_parallel", advice="use one instance type")
-
-
-def _checkpoints(spec: ExperimentSpec) -> Iterator[Problem]:
-    several = spec.distribution is not None or spec.resources.instance_count > 1 or len(spec.resources.groups) > 1
-    if several and spec.checkpoints is not None and spec.collect:
-        message = "Debugger is switched off in a distributed training with checkpoints: nothing would be saved"
-        advice = "keep one of collect and checkpoints; rules can look at the metrics in the log"
-        yield Problem(path=("collect",), message=message, advice=advice)

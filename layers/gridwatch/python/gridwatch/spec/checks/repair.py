@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gridwatch.launch.repair_change import changed
+from gridwatch.spec.imported import rule_uses
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, did_you_mean, enumerated, shown
 from gridwatch.spec.xgboost_parameters import PARAMETERS
@@ -15,7 +16,7 @@ def check_repair(spec: ExperimentSpec) -> Iterator[Problem]:
     repair = spec.repair
     if repair is None:
         return
-    stopping = [use.title for use in spec.rules if use.on_issue == "stop"]
+    stopping = [use.title for use in rule_uses(spec) if use.on_issue == "stop"]
     for index, rule in enumerate(repair.rules):
         if rule not in stopping:
             yield Problem(

@@ -9,14 +9,13 @@ from gridwatch.expressions import Condition, ExpressionError
 from gridwatch.spec.checks.algorithm import check_algorithm, warn_of_algorithm
 from gridwatch.spec.checks.compute import check_compute, warn_of_compute
 from gridwatch.spec.checks.data import check_data
-from gridwatch.spec.checks.debugger import check_debugger
 from gridwatch.spec.checks.distribution import check_distribution
+from gridwatch.spec.checks.engine import check_engine, warn_of_engine
 from gridwatch.spec.checks.incremental import check_incremental
 from gridwatch.spec.checks.repair import check_repair
 from gridwatch.spec.checks.search import check_search
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, shown
-from gridwatch.spec.rule_checks import check_rules
 
 _OWN_TAGS = ("gridwatch:", "aws:")
 
@@ -26,8 +25,7 @@ def check(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
     yield from check_search(spec)
     yield from check_algorithm(spec, today)
     yield from check_data(spec)
-    yield from check_debugger(spec)
-    yield from check_rules(spec.rules)
+    yield from check_engine(spec)
     yield from check_repair(spec)
     yield from _tags(spec)
     yield from check_compute(spec)
@@ -40,6 +38,7 @@ def warn(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
     """What is allowed but hardly meant."""
     yield from warn_of_algorithm(spec, today)
     yield from warn_of_compute(spec)
+    yield from warn_of_engine(spec)
     if not spec.collect and any(use.source for use in spec.rules):
         message = "what a rule of your own looks at is not known beforehand, and no collection is asked for"
         yield Problem(path=("rules",), message=message, advice="name its collections under collect")

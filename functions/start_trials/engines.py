@@ -1,0 +1,127 @@
+"""Under which engine a job is created: Debugger is tried where a spec says `auto`, and a refusal is one of Debugger
+only when SageMaker takes the same request without what is Debugger's in it.
+
+That request carries all that Gridwatch's own rules need, because it makes the job: nothing runs without its rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gridwatch.alerts.debugger_refused import debugger_refused
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.clock import Clock
+from gridwatch.failures import NameTakenError, PermanentError
+from gridwatch.launch.debugger_access import refused_now, without_debugger
+from gridwatch.launch.ports import JobDescription
+from gridwatch.launch.request import managed_rules
+from gridwatch.state.records import DebuggerRefusal, ExperimentRecord, JobRecord, LogMetric, TrialRecord
+from gridwatch.state.store import StateStore
+from gridwatch.storage.layout import TENSOR_PREFIX, s3_uri
+
+_OUR_OWN = "ParamValidation"  # what never reached SageMaker says nothing about the account
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of the ways in which a trial's job may be created: the template of its request, and what is recorded."""
+
+    template: Mapping[str, Any]
+    job: JobRecord
+
+
+@dataclass(slots=True, kw_only=True)
+class Engines:
+    """`tries` is False where SageMaker's answer comes too late to go on otherwise: through a queue of AWS Batch."""
+
+    store: StateStore
+    alerts: AlertOutbox
+    clock: Clock
+    artifacts_bucket: str
+    tries: bool = True
+    _known: list[DebuggerRefusal | None] = field(default_factory=list)
+
+    def first(self, trial: TrialRecord, experiment: ExperimentRecord) -> Variant:
+        """The one to try; it is Gridwatch's where Debugger was refused before."""
+        if experiment.engine == "auto" and (not self.tries or self._refused()):
+            return self.own(trial, experiment)
+        return Variant(experiment.template, job_record(trial, experiment, self.artifacts_bucket))
+
+    def second(self, trial: TrialRecord, experiment: ExperimentRecord, error: PermanentError) -> Variant | None:
+        """The one to try after SageMaker refused the first for good; None when that was the answer."""
+        other = isinstance(error, NameTakenError) or error.code == _OUR_OWN
+        if experiment.engine != "auto" or other or not self.tries or self._refused():
+            return None
+        return self.own(trial, experiment)
+
+    def own(self, trial: TrialRecord, experiment: ExperimentRecord) -> Variant:
+        plain = without_debugger(experiment)
+        return Variant(plain.template, job_record(trial, plain, self.artifacts_bucket))
+
+    def as_it_is(self, trial: TrialRecord, job: JobDescription) -> None:
+        """Put on record under which engine a job runs that some former call created."""
+        kept, experiment = self.store.get_job(trial.job_name), self.store.get_experiment(trial.experiment)
+        if kept is None or experiment is None or experiment.engine != "auto":
+            return
+        if (kept.engine == "debugger") is not job.debugger:
+            found = experiment if job.debugger else without_debugger(experiment)
+            self.store.put_job(job_record(trial, found, self.artifacts_bucket))
+
+    def learn(self, trial: TrialRecord, arn: str, error: PermanentError) -> None:
+        """SageMaker took the job without Debugger, which it had refused with it."""
+        _, _, _, region, account, *_ = arn.split(":")
+        refusal = DebuggerRefusal(
+            account=account,
+            region=region,
+            at=self.clock.now(),
+            words=str(error),
+            code=error.code,
+            job_name=trial.job_name,
+            experiment=trial.experiment,
+        )
+        self.store.put_debugger_refusal(refusal)
+        self._known[:] = [refusal]
+        self.alerts.ask(debugger_refused(refusal))
+
+    def _refused(self) -> bool:
+        """Read once in a round, and only when a spec asks for it."""
+        if not self._known:
+            self._known.append(self.store.get_debugger_refusal())
+        return refused_now(self._known[0], self.clock.now())
+
+
+def job_record(trial: TrialRecord, experiment: ExperimentRecord, artifacts_bucket: str) -> JobRecord:
+    """Written before the job is created. An engine that is still open is Debugger's: that is what is tried."""
+    objective, template = experiment.document["objective"], experiment.template
+    return JobRecord(
+        job_name=trial.job_name,
+        experiment=trial.experiment,
+        trial_id=trial.trial_id,
+        attempt=trial.attempt,
+        policies=experiment.policies,
+        hyperparameters=trial.hyperparameters,
+        objective_metric=objective["metric"],
+        objective_direction=objective["direction"],
+        log_metrics=_log_metrics(experiment),
+        tensors_uri=_tensors_elsewhere(template, trial.job_name, artifacts_bucket),
+        managed_rules=managed_rules(template) > 0,
+        engine="gridwatch" if experiment.engine == "gridwatch" else "debugger",
+    )
+
+
+def _tensors_elsewhere(template: Mapping[str, Any], job_name: str, artifacts_bucket: str) -> str | None:
+    place = template.get("DebugHookConfig", {}).get("S3OutputPath")
+    usual = s3_uri(artifacts_bucket, TENSOR_PREFIX.rstrip("/"))
+    return None if place in (None, usual) else f"{place}/{job_name}/debug-output"
+
+
+def _log_metrics(experiment: ExperimentRecord) -> tuple[LogMetric, ...]:
+    """The metrics that rules see of a script or an image that saves no tensors: those that the log has."""
+    document = experiment.document
+    asked = document.get("collect") or (document.get("debugger") or {}).get("configuration")
+    if document.get("algorithm", {}).get("name") is not None or asked:
+        return ()
+    definitions = experiment.template["AlgorithmSpecification"].get("MetricDefinitions", ())
+    return tuple(LogMetric(name=definition["Name"], regex=definition["Regex"]) for definition in definitions)

@@ -1,0 +1,112 @@
+"""What must hold of who evaluates the rules: Gridwatch, or SageMaker's own Debugger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gridwatch.spec.checks.debugger import check_collections
+from gridwatch.spec.imported import asked_collections, rule_uses
+from gridwatch.spec.model import ExperimentSpec
+from gridwatch.spec.parts.debugger import RuleAction
+from gridwatch.spec.parts.distribution import Distribution
+from gridwatch.spec.problems import Path, Problem, enumerated, shown
+from gridwatch.spec.rule_checks import check_rules
+from gridwatch.spec.search_space import INSTANCE_COUNT, varied
+
+_NO_TENSORS = ("model_parallel", "parameter_server")
+_CONFIGURATION: Path = ("debugger", "configuration")
+
+
+def check_engine(spec: ExperimentSpec) -> Iterator[Problem]:
+    """The rules, and what only Debugger does."""
+    yield from check_collections(spec)
+    yield from _rules(spec)
+    for name in asked_collections(spec):
+        if name in spec.collect:
+            message = "Debugger's configuration asks for this collection too"
+            yield Problem(path=("collect", name), message=message, advice="keep one of the two")
+    for index, use in enumerate(spec.rules):
+        if use.evaluator is not None and use.source is None:
+            path = ("rules", index, "evaluator")
+            yield Problem(path=path, message="is for rules of your own (source)", advice="leave it out")
+        if spec.engine == "gridwatch":
+            for field in ("evaluator", "actions"):
+                if getattr(use, field) is not None:
+                    message = "is done by SageMaker's own Debugger, and Gridwatch evaluates this spec's rules"
+                    advice = "engine: debugger, or auto; on_issue says what Gridwatch does"
+                    yield Problem(path=("rules", index, field), message=message, advice=advice)
+        for number, action in enumerate(use.actions or ()):
+            yield from _action(action, ("rules", index, "actions", number))
+    yield from _imported_names(spec)
+    if spec.engine == "debugger":
+        yield from debugger_conflicts(spec)
+
+
+def warn_of_engine(spec: ExperimentSpec) -> Iterator[Problem]:
+    if spec.engine == "auto":
+        for problem in debugger_conflicts(spec):
+            yield replace(problem, path=("engine",), message=f"Gridwatch evaluates the rules: {problem.message}")
+    if spec.engine == "gridwatch":
+        for field in ("path", "profiler"):
+            if getattr(spec.debugger, field) is not None:
+                message = "nobody reads it: Gridwatch evaluates the rules"
+                yield Problem(path=("debugger", field), message=message, advice="engine: debugger, or auto")
+    elif any(use.actions for use in spec.rules) and spec.resources.role is None:
+        message = "Debugger's actions are done in the role of the jobs, which may neither stop jobs nor send messages"
+        yield Problem(path=("rules",), message=message, advice="say on_issue, or name a role that may")
+
+
+def debugger_conflicts(spec: ExperimentSpec) -> Iterator[Problem]:
+    """Why Debugger cannot watch these jobs.
+
+    Source: "Debugger advanced topics and reference documentation" of the SageMaker developer guide.
+    """
+    distribution = spec.distribution
+    ways = [way for way in Distribution.model_fields if distribution and getattr(distribution, way) is not None]
+    counts = [int(value) for _, name, value in varied(spec) if name == INSTANCE_COUNT]
+    hosts = max([spec.resources.instance_count, len(spec.resources.groups), *counts])
+    several = distribution is not None or hosts > 1
+    for way in ways:
+        if way in _NO_TENSORS:
+            message = f"Debugger sees no tensors of a training with {way}"
+            yield Problem(path=("engine",), message=message, found=spec.engine, advice="engine: gridwatch")
+    if several and spec.checkpoints is not None:
+        message = "Debugger is switched off in a distributed training with checkpoints: nothing would be saved"
+        advice = "engine: gridwatch, or keep one of the two"
+        yield Problem(path=("engine",), message=message, found=spec.engine, advice=advice)
+
+
+def _rules(spec: ExperimentSpec) -> Iterator[Problem]:
+    if spec.engine == "debugger":  # which evaluates the configuration's rules, whether Gridwatch knows them or not
+        yield from check_rules(spec.rules)
+        return
+    for problem in check_rules(rule_uses(spec)):
+        index = problem.path[1]
+        imported = isinstance(index, int) and index >= len(spec.rules)
+        yield replace(problem, path=_CONFIGURATION, found=problem.found) if imported else problem
+
+
+def _imported_names(spec: ExperimentSpec) -> Iterator[Problem]:
+    configuration = spec.debugger.configuration
+    imported = [rule.name for rule in configuration.all_rules] if configuration else []
+    names = [*(use.title for use in spec.rules), *imported]
+    if spec.engine == "debugger" and len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        yield Problem(path=_CONFIGURATION, message="two rules have the same name", found=", ".join(twice))
+    for name in spec.debugger.on_issue:
+        if name not in imported:
+            yield Problem(
+                path=("debugger", "on_issue", name), message="no rule of the configuration has this name",
+                found=shown(name), allowed=enumerated(imported) or "rules of debugger.configuration",
+            )  # fmt: skip
+
+
+def _action(action: RuleAction, path: Path) -> Iterator[Problem]:
+    stops = action.name == "stoptraining"
+    if stops is (action.endpoint is not None):
+        message = "stoptraining has no endpoint" if stops else f"{action.name} needs an endpoint"
+        allowed = "a mail address" if action.name == "email" else "a number such as +15551234567"
+        yield Problem(path=path, message=message, allowed=None if stops else allowed)
+    elif not stops and action.training_job_prefix is not None:
+        yield Problem(path=path, message=f"{action.name} stops no job", advice="leave training_job_prefix out")
