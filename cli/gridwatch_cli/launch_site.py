@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -89,7 +89,7 @@ class Deployed:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._without_data: list[str] = []
-        self._with_data: dict[str, str] = {}
+        self._with_data: dict[str, Sequence[str]] = {}
 
     @property
     def deployment(self) -> Deployment:
@@ -121,13 +121,17 @@ class Deployed:
 
     def etags(self, parsed: ParsedSpec) -> Mapping[str, Mapping[str, str]]:
         from gridwatch.aws.experiment_bucket import S3ExperimentBucket
-        from gridwatch.spec.channels import channel_uri
+        from gridwatch.spec.windows import channel_uris
 
         name = self._cloud.deployment.experiments_bucket
         bucket = S3ExperimentBucket(name, self._cloud.session.s3)
-        uris = {channel: channel_uri(data.uri, name) for channel, data in parsed.spec.data.items() if data.uri}
-        found = {channel: _etags(bucket, uri) for channel, uri in uris.items()}
-        self._without_data = [uris[channel] for channel, etags in found.items() if not etags]
+        today = self._cloud.clock.now().date()
+        uris = {channel: channel_uris(data, name, today) for channel, data in parsed.spec.data.items() if data.uri}
+        found = {
+            channel: {key: etag for uri in all_of for key, etag in _etags(bucket, uri).items()}
+            for channel, all_of in uris.items()
+        }
+        self._without_data = [uris[channel][-1] for channel, etags in found.items() if not etags]
         self._with_data = {channel: uris[channel] for channel, etags in found.items() if etags}
         return {channel: found.get(channel, {}) for channel in parsed.spec.data}
 
@@ -136,7 +140,7 @@ class Deployed:
 
         if not self._with_data:
             self.etags(parsed)
-        return {channel: S3Data(uri, self._cloud.session.s3) for channel, uri in self._with_data.items()}
+        return {channel: S3Data(*uris, s3=self._cloud.session.s3) for channel, uris in self._with_data.items()}
 
     def processing_instances(self) -> int | None:
         from gridwatch.aws.service_quotas import processing_instances

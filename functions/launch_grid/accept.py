@@ -23,10 +23,10 @@ from gridwatch.launch.ports import ExperimentBucket, StoredSpec
 from gridwatch.launch.processing import Quota, within_processing_quota
 from gridwatch.launch.regions import is_spared
 from gridwatch.savings.prices import PriceTable
-from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.parse import ParsedSpec, normalized, parse_spec
 from gridwatch.spec.problems import Problem, SpecError, shown
 from gridwatch.spec.reading import MAX_BYTES
+from gridwatch.spec.windows import channel_uris
 from gridwatch.state.records import ExperimentRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.storage.layout import spec_error_key, spec_status_key, split_s3_uri
@@ -79,13 +79,13 @@ def accept(upload: SpecUpload, platform: Platform) -> Accepted:
         return Accepted(Outcome.SUPERSEDED)  # the newer version has an event of its own
     try:
         parsed, plan = _plan(stored, platform)
-        report = _preflight(parsed, plan, platform)
+        report = _preflight(parsed, plan, stored.uploaded_at, platform)
     except SpecError as error:
         return _reject(upload, error, platform)
     return _record(upload, stored, plan, platform, report)
 
 
-def _preflight(parsed: ParsedSpec, plan: Plan, platform: Platform) -> Report:
+def _preflight(parsed: ParsedSpec, plan: Plan, uploaded_at: datetime, platform: Platform) -> Report:
     """What a glance at the data and the spec shows; the command line looks at more. Raises SpecError for refusals."""
     # Imported when a spec has come so far: a function that starts has its first answer sooner.
     from gridwatch.preflight.flight import Preflight, as_problem  # noqa: PLC0415
@@ -94,9 +94,9 @@ def _preflight(parsed: ParsedSpec, plan: Plan, platform: Platform) -> Report:
     bucket, name = platform.bucket, platform.deployment.experiments_bucket
     report = Preflight(
         sources={
-            channel: bucket.data(channel_uri(data.uri, name))
+            channel: bucket.data(*uris)
             for channel, data in plan.spec.data.items()
-            if data.uri is not None
+            if (uris := channel_uris(data, name, uploaded_at.date()))
         },
         budget=CHEAP,
         prices=platform.prices(),

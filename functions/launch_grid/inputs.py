@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gridwatch.failures import PermanentError
 from gridwatch.launch.best import best_trial
 from gridwatch.launch.ports import ExperimentBucket, StoredSpec
 from gridwatch.launch.template import Inputs
-from gridwatch.spec.channels import channel_uri
+from gridwatch.launch.windows import window_manifest
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parse import ParsedSpec
 from gridwatch.spec.problems import Path, Problem, shown
+from gridwatch.spec.windows import channel_uris
 from gridwatch.state.store import StateStore
 from gridwatch.storage.layout import SOURCE_PREFIX, s3_uri, split_s3_uri
 
+_TOLD = 5  # days
 _PACKED = re.compile(rf"{re.escape(SOURCE_PREFIX)}([0-9a-f]{{64}})\.tar\.gz")
 
 
@@ -46,14 +48,34 @@ class _Search:
     problems: list[Problem] = field(default_factory=list)
 
     def etags(self, channel: str) -> Mapping[str, str]:
-        uri = self.spec.data[channel].uri
-        if uri is None:
-            return {}  # a file system: nobody but the jobs sees what is in it
-        return self._objects(
-            ("data", channel, "uri"),
-            channel_uri(uri, self.bucket.name),
-            "upload the data first, then the spec once more",
-        )
+        data = self.spec.data[channel]
+        uris = channel_uris(data, self.bucket.name, self.stored.uploaded_at.date())
+        path, advice = ("data", channel, "uri"), "upload the data first, then the spec once more"
+        if data.window is not None:
+            return self._window(channel, uris)
+        return self._objects(path, uris[0], advice) if uris else {}  # what is in a file system nobody but the jobs sees
+
+    def _window(self, channel: str, uris: Sequence[str]) -> Mapping[str, str]:
+        """The objects of all days, with a manifest of them for the jobs."""
+        data, path = self.spec.data[channel], ("data", channel, "window")
+        found: dict[str, str] = {}
+        lacking: list[str] = []
+        for uri in uris:
+            of_day = self._listed(("data", channel, "uri"), uri)
+            if of_day is None:
+                return {}
+            found |= of_day
+            if not of_day:
+                lacking.append(uri)
+        if len(lacking) > (data.window.may_lack if data.window else 0) or not found:
+            told = ", ".join(lacking[:_TOLD]) + (f" and {len(lacking) - _TOLD} more" if len(lacking) > _TOLD else "")
+            message = f"of {len(lacking)} of the {len(uris)} days there is no data"
+            advice = "upload it first, then the spec once more; or say with may_lack how many days may be missing"
+            self.problems.append(Problem(path=path, message=message, found=told, advice=advice))
+            return {}
+        key, content = window_manifest(data, self.bucket.name, found)
+        self.bucket.write_window(key, content)
+        return found
 
     def source(self) -> tuple[str | None, str]:
         algorithm, path = self.spec.algorithm, ("algorithm", "source")
@@ -89,13 +111,17 @@ class _Search:
         return best.model_uri
 
     def _objects(self, path: Path, uri: str, advice: str) -> Mapping[str, str]:
+        found = self._listed(path, uri)
+        if found is not None and not found:
+            message = "there is no object at this address"
+            self.problems.append(Problem(path=path, message=message, found=shown(uri), advice=advice))
+        return found or {}
+
+    def _listed(self, path: Path, uri: str) -> Mapping[str, str] | None:
+        """None when it may not be read, which is a problem then."""
         try:
-            found = self.bucket.etags(uri)
+            return self.bucket.etags(uri)
         except PermanentError as error:
             message, asked = f"cannot be read: {error.code or error}", "may the deployment read it? (data_bucket_arns)"
             self.problems.append(Problem(path=path, message=message, found=shown(uri), advice=asked))
-            return {}
-        if not found:
-            message = "there is no object at this address"
-            self.problems.append(Problem(path=path, message=message, found=shown(uri), advice=advice))
-        return found
+            return None

@@ -113,11 +113,13 @@ class Functions(Construct):
             statements=[
                 may.read_objects(self._storage.experiments, "experiments/", versions=True),
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
-                may.write_objects(self._storage.experiments, "status/"),
+                may.write_objects(self._storage.experiments, "status/", "data/windows/"),
                 may.delete_objects(self._storage.experiments, "status/"),  # the errors of a spec that was put right
                 # A trial's identity holds the versions of its data, and preflight looks at the first rows.
                 *(may.read_objects(bucket, prefix) for bucket, prefix in data),
                 *(may.list_objects(bucket, *filter(None, [prefix])) for bucket, prefix in data),
+                # Whether the model is there that jobs are to start from.
+                may.list_objects(self._storage.artifacts, "models/"),
                 # A rule file that is not there is told at once.
                 *(may.list_objects(source.bucket, *filter(None, [source.prefix])) for source in self._rule_sources),
                 may.use_state(self._state.table),

@@ -39,6 +39,7 @@ class FakeExperimentBucket:
         self.objects: dict[str, str] = {}
         self.contents: dict[str, bytes] = {}  # of data sets, by address; the others hold a few clean rows
         self.answers: dict[str, Any] = {}
+        self.windows: dict[str, bytes] = {}
         self.writes: list[str] = []
 
     def upload(self, key: str, content: str | bytes, at: datetime) -> SpecUpload:
@@ -67,9 +68,12 @@ class FakeExperimentBucket:
     def etags(self, uri: str) -> Mapping[str, str]:
         return {split_s3_uri(address)[1]: etag for address, etag in self.objects.items() if address.startswith(uri)}
 
-    def data(self, uri: str) -> DataSource:
-        found = {address: self.contents.get(address, _CLEAN) for address in self.objects if address.startswith(uri)}
+    def data(self, *uris: str) -> DataSource:
+        found = {address: self.contents.get(address, _CLEAN) for address in self.objects if address.startswith(uris)}
         return FakeData({split_s3_uri(address)[1]: content for address, content in found.items()})
+
+    def write_window(self, key: str, content: bytes) -> None:
+        self.windows[key] = content
 
     def write_answer(self, key: str, document: Mapping[str, Any]) -> None:
         self.writes.append(key)

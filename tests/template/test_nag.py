@@ -18,7 +18,8 @@ EXPLAINED = {
     r"AwsSolutions-S1": "Access logs are the account's choice: CloudTrail data events need no third bucket.",
     r"AwsSolutions-SQS3": "These two are dead-letter queues, of rules and of functions.",
     r"AwsSolutions-L1|Serverless-LambdaLatestVersion": "python3.13 has every pinned wheel and support to 2029-06-30.",
-    r"AwsSolutions-IAM5\[Resource::<Storage\w+\.Arn>/(checkpoints|code|code/sources|data|experiments|rule-sets|settings|status"
+    r"AwsSolutions-IAM5\[Resource::<Storage\w+\.Arn>/(checkpoints|code|code/sources|data|data/windows|experiments|rule-sets"
+    r"|settings|status"
     r"|tensors|models|tables|history|components|rule-state|reports|reports/experiments)/\*\]": (
         "Keys are named by users and jobs: a prefix is as narrow as a statement about them can be."
     ),

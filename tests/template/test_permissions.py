@@ -295,7 +295,8 @@ def test_only_specs_data_and_status_of_the_experiments_bucket_are_touched(synthe
         if {"s3:PutObject", "s3:DeleteObject"} & set(statement["Action"])
         for resource in statement["Resource"]
     }
-    assert written == {"arn:aws:s3:::gridwatch-experiments-123456789012-eu-west-1/status/*"}
+    bucket = "arn:aws:s3:::gridwatch-experiments-123456789012-eu-west-1"
+    assert written == {f"{bucket}/status/*", f"{bucket}/data/windows/*"}
 
 
 def test_events_are_put_under_our_own_source_only(synthesized: Synthesized) -> None:

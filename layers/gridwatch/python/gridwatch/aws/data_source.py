@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gridwatch.aws.clients import client
@@ -12,20 +12,22 @@ from gridwatch.storage.layout import split_s3_uri
 
 
 class S3Data:
-    """Implements `gridwatch.preflight.sampling.DataSource` for an address `s3://bucket/prefix`."""
+    """Implements `gridwatch.preflight.sampling.DataSource` for addresses `s3://bucket/prefix` of one bucket."""
 
-    def __init__(self, uri: str, s3: Any = None) -> None:
-        self._bucket, self._prefix = split_s3_uri(uri)
+    def __init__(self, *uris: str, s3: Any = None) -> None:
+        self._bucket, _ = split_s3_uri(uris[0])
+        self._prefixes = [split_s3_uri(uri)[1] for uri in uris]
         self._client = s3
 
     def files(self) -> Sequence[DataFile]:
-        found: list[DataFile] = []
         with translated():
-            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix):
-                # A key that ends in / is a folder as consoles make them, without data.
-                objects = (item for item in page.get("Contents", ()) if not item["Key"].endswith("/"))
-                found.extend(DataFile(item["Key"], item["Size"]) for item in objects)
-        return found
+            return [file for prefix in self._prefixes for file in self._below(prefix)]
+
+    def _below(self, prefix: str) -> Iterator[DataFile]:
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            # A key that ends in / is a folder as consoles make them, without data.
+            objects = (item for item in page.get("Contents", ()) if not item["Key"].endswith("/"))
+            yield from (DataFile(item["Key"], item["Size"]) for item in objects)
 
     def read(self, key: str, start: int, length: int) -> bytes:
         if length <= 0:

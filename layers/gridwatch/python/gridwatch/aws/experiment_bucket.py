@@ -55,8 +55,12 @@ class S3ExperimentBucket:
                 found.update((item["Key"], item["ETag"].strip('"')) for item in objects)
         return found
 
-    def data(self, uri: str) -> DataSource:
-        return S3Data(uri, self._client)
+    def data(self, *uris: str) -> DataSource:
+        return S3Data(*uris, s3=self._client)
+
+    def write_window(self, key: str, content: bytes) -> None:
+        with translated():
+            self._s3.put_object(Bucket=self.name, Key=key, Body=content, ContentType="application/json")
 
     def write_answer(self, key: str, document: Mapping[str, Any]) -> None:
         body = json.dumps(document, indent=2, ensure_ascii=False).encode()

@@ -188,7 +188,7 @@ def _channels(spec: ExperimentSpec, deployment: Deployment, inputs: Inputs) -> d
 
 def _channel(channel: Channel, deployment: Deployment, etags: Mapping[str, str]) -> dict[str, str]:
     said = {"content_type": channel.content_type} if channel.content_type is not None else {}
-    reading = channel.model_dump(exclude_defaults=True, exclude={"uri", "content_type", "input_mode"})
+    reading = channel.model_dump(exclude_defaults=True, exclude={"uri", "content_type", "input_mode", "window"})
     special = {"reading": json.dumps(reading, sort_keys=True)} if reading else {}
     uri = channel_uri(channel.uri, deployment.experiments_bucket) if channel.uri is not None else ""
     return {"uri": uri, "data": data_digest(etags), **said, **special}

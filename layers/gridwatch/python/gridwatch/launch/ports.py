@@ -46,8 +46,12 @@ class ExperimentBucket(Protocol):
         """Key to etag of every object under an address in any bucket; empty when there is none."""
         ...
 
-    def data(self, uri: str) -> DataSource:
-        """What lies under an address in any bucket, to be looked into; nothing is read by asking for it."""
+    def data(self, *uris: str) -> DataSource:
+        """What lies under addresses in any one bucket, to be looked into; nothing is read by asking for it."""
+        ...
+
+    def write_window(self, key: str, content: bytes) -> None:
+        """Keep the manifest of a window under that key, of which its content is the digest."""
         ...
 
     def write_answer(self, key: str, document: Mapping[str, Any]) -> None:

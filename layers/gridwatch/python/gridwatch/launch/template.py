@@ -47,7 +47,7 @@ def build_template(
     """CreateTrainingJob without what differs between trials. `managed`: SageMaker's own Debugger is asked for."""
     parts = (
         algorithm_part(spec, deployment, inputs.source_uri),
-        data_part(spec, deployment),
+        data_part(spec, deployment, inputs.etags),
         incremental_part(spec, inputs.model_uri),
         compute_part(spec),
         distribution_part(spec),

@@ -10,6 +10,7 @@ SPEC_SUFFIXES = (".yaml", ".yml", ".json")
 RULE_SET_PREFIX = "rule-sets/"
 PRICE_TABLE_KEY = "settings/instance-prices.json"  # in place of the package's
 DATA_PREFIX = "data/"
+WINDOW_PREFIX = f"{DATA_PREFIX}windows/"  # manifests of sliding windows
 CODE_PREFIX = "code/"  # of the experiments bucket: users' own rule files
 SOURCE_PREFIX = "code/sources/"  # packed training code, by its digest
 STATUS_PREFIX = "status/"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gridwatch.launch.deployment import Deployment
+from gridwatch.launch.windows import window_manifest
 from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parts.data import Channel
@@ -13,21 +15,24 @@ from gridwatch.storage.layout import MODEL_PREFIX, s3_uri
 _KINDS = {"prefix": "S3Prefix", "manifest": "ManifestFile", "augmented_manifest": "AugmentedManifestFile"}
 
 
-def data_part(spec: ExperimentSpec, deployment: Deployment) -> dict[str, Any]:
+def data_part(spec: ExperimentSpec, deployment: Deployment, etags: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """`etags`: for each channel its objects' keys and etags."""
     output: dict[str, Any] = {"S3OutputPath": s3_uri(deployment.artifacts_bucket, MODEL_PREFIX.rstrip("/"))}
     if spec.resources.output_key is not None:
         output["KmsKeyId"] = spec.resources.output_key
     if not spec.resources.compress_output:
         output["CompressionType"] = "NONE"
     return {
-        "InputDataConfig": [_channel(name, channel, deployment) for name, channel in spec.data.items()],
+        "InputDataConfig": [
+            _channel(name, channel, deployment, etags.get(name, {})) for name, channel in spec.data.items()
+        ],
         "OutputDataConfig": output,
     }
 
 
-def _channel(name: str, channel: Channel, deployment: Deployment) -> dict[str, Any]:
+def _channel(name: str, channel: Channel, deployment: Deployment, keys: Iterable[str]) -> dict[str, Any]:
     """Only what was said: SageMaker has defaults of its own."""
-    told: dict[str, Any] = {"ChannelName": name, "DataSource": _source(channel, deployment)}
+    told: dict[str, Any] = {"ChannelName": name, "DataSource": _source(channel, deployment, keys)}
     if channel.content_type is not None:
         told["ContentType"] = channel.content_type
     if channel.input_mode is not None:
@@ -41,7 +46,7 @@ def _channel(name: str, channel: Channel, deployment: Deployment) -> dict[str, A
     return told
 
 
-def _source(channel: Channel, deployment: Deployment) -> dict[str, Any]:
+def _source(channel: Channel, deployment: Deployment, keys: Iterable[str]) -> dict[str, Any]:
     if channel.file_system is not None:
         system = channel.file_system
         return {
@@ -52,9 +57,13 @@ def _source(channel: Channel, deployment: Deployment) -> dict[str, Any]:
                 "FileSystemAccessMode": system.access,
             }
         }
+    kind, uri = channel.kind, channel_uri(channel.uri or "", deployment.experiments_bucket)
+    if channel.window is not None:
+        key, _ = window_manifest(channel, deployment.experiments_bucket, keys)
+        kind, uri = "manifest", s3_uri(deployment.experiments_bucket, key)
     source: dict[str, Any] = {
-        "S3DataType": _KINDS[channel.kind],
-        "S3Uri": channel_uri(channel.uri or "", deployment.experiments_bucket),
+        "S3DataType": _KINDS[kind],
+        "S3Uri": uri,
         "S3DataDistributionType": "ShardedByS3Key" if channel.sharded else "FullyReplicated",
     }
     if channel.attributes is not None:

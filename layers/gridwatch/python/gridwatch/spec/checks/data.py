@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 from gridwatch.spec.channels import channel_problem
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parts.data import Channel
 from gridwatch.spec.problems import Problem, did_you_mean, enumerated, shown
+from gridwatch.spec.windows import window_problem
 
 CONTENT_TYPES = (
     "text/csv", "csv", "text/libsvm", "text/x-libsvm", "libsvm", "application/x-parquet", "parquet"
@@ -60,13 +62,41 @@ def _place(name: str, channel: Channel) -> Iterator[Problem]:
     if wrong:
         allowed = "s3://bucket/prefix, or a place below data/ of the experiments bucket such as blobs/train.csv"
         yield Problem(path=("data", name, "uri"), message=wrong, found=shown(channel.uri), allowed=allowed)
+    elif channel.uri is not None:
+        yield from _window(name, channel, channel.uri)
+
+
+def _window(name: str, channel: Channel, uri: str) -> Iterator[Problem]:
+    path = ("data", name, "window")
+    odd = window_problem(uri, channel.window)
+    if odd:
+        advice = "such as s3://bucket/events/dt={date}/ or events/{date:%Y/%m/%d}/ with window: {days: 28}"
+        yield Problem(path=("data", name, "uri"), message=odd, found=shown(uri), advice=advice)
+    if channel.window is None:
+        return
+    if channel.kind != "prefix":
+        yield Problem(path=path, message="a window is of prefixes", found=f"kind {channel.kind}", allowed="kind prefix")
+    if channel.input_mode == "FastFile":
+        # Developer Guide, "Configure data input mode": fast file mode takes prefixes alone.
+        message = "the objects of a window are listed in a manifest, which cannot be read so"
+        yield Problem(path=("data", name, "input_mode"), message=message, found="FastFile", allowed="File, Pipe")
+    if channel.window.until is not None:
+        try:
+            date.fromisoformat(channel.window.until)
+        except ValueError:
+            message, found = "there is no such day", shown(channel.window.until)
+            yield Problem(path=(*path, "until"), message=message, found=found, allowed="YYYY-MM-DD")
+    if channel.window.may_lack >= channel.window.days:
+        message = "then there might be no data at all"
+        allowed = f"up to {channel.window.days - 1}"
+        yield Problem(path=(*path, "may_lack"), message=message, found=str(channel.window.may_lack), allowed=allowed)
 
 
 def _reading(name: str, channel: Channel) -> Iterator[Problem]:
     """Between the ways in which a channel is read."""
     mode = channel.input_mode or "File"
     if channel.file_system is not None:
-        for field in ("kind", "attributes", "record_wrapper", "compression", "sharded", "shuffle_seed"):
+        for field in ("kind", "window", "attributes", "record_wrapper", "compression", "sharded", "shuffle_seed"):
             if field in channel.model_fields_set:
                 yield Problem(path=("data", name, field), message="is for data in S3", advice="leave it out")
         if mode != "File":

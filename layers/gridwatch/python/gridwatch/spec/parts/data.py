@@ -20,6 +20,18 @@ class FileSystem(Section):
     access: Annotated[Literal["ro", "rw"], Field(description="read, or read and write")] = "ro"
 
 
+class Window(Section):
+    """The last `days` days up to and with `until` (the day before the upload, in UTC, unless said), of dated prefixes:
+    `uri` holds `{date}`, or `{date:%Y/%m/%d}` where days are written otherwise.
+    """
+
+    days: Annotated[int, Field(ge=1, le=366, description="how many days")]
+    until: Annotated[
+        str | None, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$"), Field(description="the last of them, YYYY-MM-DD")
+    ] = None
+    may_lack: Annotated[int, Field(ge=0, le=365, description="of so many days there may be no data")] = 0
+
+
 class Channel(Section):
     """One input of the training job: an address in S3 (`uri`), or a `file_system`."""
 
@@ -29,6 +41,7 @@ class Channel(Section):
             min_length=1, max_length=1_024, description="s3://bucket/prefix, or below data/ of the experiments bucket"
         ),
     ] = None
+    window: Annotated[Window | None, Field(description="the last days of dated prefixes")] = None
     file_system: FileSystem | None = None
     content_type: Annotated[str | None, Field(min_length=1, max_length=256, description="such as text/csv")] = None
     input_mode: Annotated[
