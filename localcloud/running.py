@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from localcloud.adapter import athena, gateway, lambdas
 from localcloud.adapter.batch import add_batch
 from localcloud.adapter.faults import FaultyDoor
+from localcloud.adapter.interruptions import InterruptingDoor
 from localcloud.assets import AssetError
 from localcloud.batch.service import Batch, RegionalBatch
 from localcloud.deploy import DeployError, deploy
@@ -78,6 +79,7 @@ class RunningCloud:
         lambdas.poll_queues_at_once()
         cache = CodeCache((self._settings.state_dir or self._scratch) / "lambda-code")
         lambdas.improve_workers(cache, self._guard, self._settings.workers_per_function)
+        InterruptingDoor(self._sagemaker.interrupt).install()
         FaultyDoor(lambdas.kill_worker).install()
 
     def _leave(self, stop: asyncio.Event) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.sagemaker.entities import Entity
+from localcloud.sagemaker.layout import hosts_of
 from localcloud.sagemaker.records import MetricSeries, TrainingJob
 
 COMPONENT_SUFFIX = "-aws-training-job"
@@ -50,11 +51,12 @@ def _of_job(job: TrainingJob) -> Mapping[str, Any]:
 
 def _parameters(request: Mapping[str, Any]) -> dict[str, Any]:
     resources = request.get("ResourceConfig", {})
+    hosts = hosts_of(resources)
     shown = {name: _value(text) for name, text in request.get("HyperParameters", {}).items()}
     shown |= {
         "SageMaker.ImageUri": {"StringValue": request["AlgorithmSpecification"]["TrainingImage"]},
-        "SageMaker.InstanceCount": {"NumberValue": float(resources.get("InstanceCount", 1))},
-        "SageMaker.InstanceType": {"StringValue": resources.get("InstanceType", "")},
+        "SageMaker.InstanceCount": {"NumberValue": float(len(hosts))},
+        "SageMaker.InstanceType": {"StringValue": ", ".join(dict.fromkeys(host.instance_type for host in hosts))},
         "SageMaker.VolumeSizeInGB": {"NumberValue": float(resources.get("VolumeSizeInGB", 0))},
     }
     return shown

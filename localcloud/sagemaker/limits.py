@@ -10,6 +10,7 @@ from typing import Any
 
 from localcloud import clock
 from localcloud.sagemaker.errors import ServiceError
+from localcloud.sagemaker.layout import hosts_of
 from localcloud.sagemaker.records import TrainingJob
 
 EACH = "*"  # every operation that is not named itself
@@ -84,11 +85,11 @@ class Throttle:
         return not allowed
 
 
-def _instances(request: Mapping[str, Any]) -> dict[str, int]:
-    resources = request["ResourceConfig"]
-    count = int(resources["InstanceCount"])
-    rules = len(request.get("DebugRuleConfigurations", []))
-    return {resources["InstanceType"]: count, ALL_TRAINING: count, ALL_PROCESSING: rules}
+def _instances(request: Mapping[str, Any]) -> Counter[str]:
+    counted = Counter(host.instance_type for host in hosts_of(request["ResourceConfig"]))
+    counted[ALL_TRAINING] = counted.total()
+    counted[ALL_PROCESSING] = len(request.get("DebugRuleConfigurations", []))
+    return counted
 
 
 def _over(what: str, limit: int, taken: int, asked: int) -> str:

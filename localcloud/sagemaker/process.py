@@ -60,6 +60,12 @@ class JobProcess:
     def running(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; 128 + signal for one that a signal ended."""
+        code = self._process.poll()
+        return code if code is None or code >= 0 else 128 - code
+
     def wait(self, seconds: float) -> bool:
         """Wait at most ``seconds``; True when the process has ended."""
         try:

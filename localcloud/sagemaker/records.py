@@ -16,6 +16,9 @@ _STATUS_MESSAGES = {
     "Stopping": "Stopping the training job",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
+    "Interrupted": "Training job interrupted: the managed spot training instances were taken back",
+    "Restarting": "Restarting the training job after an internal error",
     "Completed": "Training job completed",
     "Failed": "Training job failed",
 }
@@ -23,9 +26,13 @@ _JOB_STATUS = {
     "Stopping": "Stopping",
     "Stopped": "Stopped",
     "MaxRuntimeExceeded": "Stopped",
+    "MaxWaitTimeExceeded": "Stopped",
     "Completed": "Completed",
     "Failed": "Failed",
 }
+# While a job is in these it has machines.
+_RUNNING = frozenset({"Downloading", "Training", "Uploading", "Stopping"})
+SPOT_SHARE = 0.3  # of the price on demand; it differs by type, region and hour
 # What CreateTrainingJob takes and DescribeTrainingJob gives back unchanged.
 ECHOED = (
     "HyperParameters", "AlgorithmSpecification", "RoleArn", "InputDataConfig", "OutputDataConfig", "ResourceConfig",
@@ -132,7 +139,7 @@ class TrainingJob:
         entered = Transition(status, now, message or _STATUS_MESSAGES[status])
         changed = replace(self, transitions=(*self.transitions[:-1], last, entered), modified=now)
         if status == "Downloading":
-            return replace(changed, started=now)
+            return replace(changed, started=changed.started or now)
         if status == "Uploading":
             return replace(changed, has_model=True)
         if changed.is_terminal:
@@ -211,11 +218,15 @@ def _identity(job: TrainingJob) -> dict[str, Any]:
 
 
 def _durations(job: TrainingJob) -> dict[str, int]:
+    """Of one instance. Without what a job waited for new machines; spot capacity is billed as so much less time."""
     if job.started is None or job.ended is None:
         return {}
-    instances = job.request.get("ResourceConfig", {}).get("InstanceCount", 1)
-    seconds = math.ceil(job.ended - job.started)
-    return {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds * instances}
+    seconds = sum(step.end - step.start for step in job.transitions if step.status in _RUNNING and step.end)
+    share = SPOT_SHARE if job.request.get("EnableManagedSpotTraining") else 1.0
+    return {
+        "TrainingTimeInSeconds": math.ceil(seconds),
+        "BillableTimeInSeconds": math.ceil(math.ceil(seconds) * share),
+    }
 
 
 def _transitions(job: TrainingJob, scale: int) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from localcloud.sagemaker.entities import EntityStore
 from localcloud.sagemaker.errors import ServiceError, not_found, validation_error
 from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import ImageMap
+from localcloud.sagemaker.interruption import Interruption
 from localcloud.sagemaker.limits import Throttle
 from localcloud.sagemaker.platform import Platform
 from localcloud.sagemaker.records import TrainingJob, describe
@@ -145,6 +146,14 @@ class SageMaker:
         except Exception:  # noqa: BLE001  (the edge of the service: a bug is an InternalFailure and a traceback in the log)
             _LOG.exception("request %s", headers.get("x-amz-target", path))
             return _json(500, {"__type": "InternalFailure", "message": "The local cloud failed; see its log"})
+
+    def interrupt(self, job: str, interruption: Interruption) -> None:
+        """Take the machines of a training job away, whosesoever it is. Raises ServiceError."""
+        for part in list(self._parts.values()):
+            if part.training.has(job):
+                part.training.interrupt(job, interruption)
+                return
+        raise not_found(f"There is no training job {job}")
 
     def forget(self) -> None:
         """Kill all jobs and forget everything."""

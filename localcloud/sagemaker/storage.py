@@ -1,24 +1,17 @@
-"""What the platform copies between S3 and a job's folders: channels in, artifacts out, synced folders all the time."""
+"""What the platform copies between S3 and a job's folders: artifacts out, synced folders all the time."""
 
-import json
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from botocore.exceptions import ClientError
-
 # Half-written files: the hook's, and what SageMaker's sync of checkpoints passes over.
 _PASSED = (".tmp", ".sagemaker-ignore")
-
-
-class InputError(Exception):
-    """A channel cannot be read; the text becomes the job's FailureReason."""
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -27,46 +20,8 @@ def split_uri(uri: str) -> tuple[str, str]:
     return place.netloc, place.path.lstrip("/")
 
 
-def download_channel(s3: Any, channel: Mapping[str, Any], folder: Path) -> int:
-    """Copy a channel's objects into ``folder``; returns their number. Raises InputError when there are none."""
-    source = channel["DataSource"].get("S3DataSource")
-    if source is None:
-        raise InputError(
-            f"ClientError: Channel {channel['ChannelName']}: only S3 data sources exist in the local cloud"
-        )
-    try:
-        objects = list(_objects(s3, source))
-        for bucket, key, relative in objects:
-            target = folder / relative
-            if not target.resolve().is_relative_to(folder.resolve()):
-                raise InputError(f"ClientError: Data download failed: object key {key} leaves the channel's folder")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(bucket, key, str(target))
-    except ClientError as error:
-        raise InputError(
-            f"ClientError: Data download failed:{error.response['Error'].get('Message', error)}"
-        ) from error
-    if not objects:
-        raise InputError(
-            f"ClientError: Data download failed:No S3 objects found under S3 URL {source['S3Uri']!r} given in input "
-            "data source. Please ensure that the bucket exists in the selected region, that objects exist under that "
-            "S3 prefix, and that the role has s3:ListBucket permissions."
-        )
-    return len(objects)
-
-
-def _objects(s3: Any, source: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    bucket, key = split_uri(source["S3Uri"])
-    if source["S3DataType"] == "S3Prefix":
-        yield from _under_prefix(s3, bucket, key)
-        return
-    manifest = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    target, root = split_uri(manifest[0]["prefix"])
-    for name in manifest[1:]:
-        yield target, f"{root}{name}", name
-
-
-def _under_prefix(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, str, str]]:
+def under_prefix(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, str, str]]:
+    """Bucket, key and path below the prefix of every object there, in the order of the keys."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for item in page.get("Contents", []):
             if not item["Key"].endswith("/"):
@@ -123,7 +78,7 @@ class FolderSync:
 
     def download(self) -> None:
         """Fill the folder with what the prefix already holds (a checkpoint from an earlier attempt)."""
-        for _, key, relative in _under_prefix(self._s3, self._bucket, self._prefix):
+        for _, key, relative in under_prefix(self._s3, self._bucket, self._prefix):
             target = self._folder / relative
             target.parent.mkdir(parents=True, exist_ok=True)
             self._s3.download_file(self._bucket, key, str(target))

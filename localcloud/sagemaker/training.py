@@ -10,11 +10,13 @@ from localcloud import clock
 from localcloud.sagemaker.errors import validation_error
 from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import ImageMap
+from localcloud.sagemaker.interruption import Interruption
 from localcloud.sagemaker.jobs import JobRunner
 from localcloud.sagemaker.metrics import LogMetrics
 from localcloud.sagemaker.paging import ordered, page
 from localcloud.sagemaker.platform import Platform
 from localcloud.sagemaker.records import RuleStatus, TrainingJob, describe, first_transition
+from localcloud.sagemaker.refusals import refuse_what_cannot_run
 from localcloud.sagemaker.rules import RuleRunner
 from localcloud.sagemaker.state import JobStore
 
@@ -70,6 +72,17 @@ class Training:
         job = self._store.update(request["TrainingJobName"], change)
         self._runners[job.name].stop()
         return {}
+
+    def has(self, name: str) -> bool:
+        return any(job.name == name for job in self._store.all())
+
+    def interrupt(self, name: str, interruption: Interruption) -> None:
+        """Take the job's machines away while it trains. Raises ServiceError when that cannot happen to it."""
+        job = self._store.get(name)
+        if interruption.cause == "spot" and not job.request.get("EnableManagedSpotTraining"):
+            raise validation_error(f"{name} does not train on spot capacity (EnableManagedSpotTraining)")
+        if job.secondary_status != "Training" or not self._runners[name].interrupt(interruption):
+            raise validation_error(f"{name} is {job.secondary_status}; only a job that is Training can be interrupted")
 
     def list(self, request: Request) -> dict[str, Any]:
         """Summaries, newest first unless asked otherwise."""
@@ -134,16 +147,13 @@ def _check(request: Request) -> None:
     for name in ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition"):
         if name not in request:
             raise validation_error(f"{name} is required for a training job that is not serverless")
-    algorithm, resources = request["AlgorithmSpecification"], request["ResourceConfig"]
+    algorithm = request["AlgorithmSpecification"]
     if "TrainingImage" not in algorithm:
         raise validation_error(
             "The local cloud runs training images only: AlgorithmSpecification.TrainingImage is missing"
         )
-    if resources.get("InstanceCount") != 1 or "InstanceGroups" in resources:
-        raise validation_error("The local cloud runs jobs on one host only: ResourceConfig.InstanceCount must be 1")
+    refuse_what_cannot_run(request)
     channels = request.get("InputDataConfig", [])
-    if "Pipe" in {algorithm["TrainingInputMode"], *(channel.get("InputMode") for channel in channels)}:
-        raise validation_error("The local cloud has no Pipe input mode: use File or FastFile")
     _check_unique("channel names", (channel["ChannelName"] for channel in channels))
     _check_unique(
         "rule configuration names", (r["RuleConfigurationName"] for r in request.get("DebugRuleConfigurations", []))

@@ -148,7 +148,7 @@ def test_a_name_is_used_up_for_ever(world: World) -> None:
     [
         ({"RoleArn": "arn:aws:iam::000000000000:role/nobody"}, "Could not assume role"),
         ({"InputDataConfig": [channel("a", "s3://b/c"), channel("a", "s3://b/c")]}, "Duplicate channel names: a"),
-        ({"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 5}}, "one host only"),
+        ({"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 17, "VolumeSizeInGB": 5}}, "16 at most"),
         ({"ResourceConfig": {"InstanceType": "ml.x9.huge", "InstanceCount": 1, "VolumeSizeInGB": 5}}, "enum value set"),
         ({"HyperParameters": {"a": "x" * 2501}}, "length less than or equal to 2500"),
         ({"StoppingCondition": {"MaxRuntimeInSeconds": 10, "MaxWaitTimeInSeconds": 20}}, "EnableManagedSpotTraining"),
