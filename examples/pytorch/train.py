@@ -1,7 +1,8 @@
 """A small image classifier in PyTorch, for the specs beside this folder: one process, or one for each GPU.
 
 Data: `images.npy` (count x height x width, float32) and `labels.npy` (count, int64) in the channel `train`. Each epoch
-is saved to /opt/ml/checkpoints when there is such a folder, and a job that starts again goes on from the last one.
+is saved to /opt/ml/checkpoints when there is such a folder, and a job that starts again goes on from the last one
+(where /opt/ml lies elsewhere, as in the local cloud, SAGEMAKER_BASE_DIR says where).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, TensorDataset, random_split
 from torch.utils.data.distributed import DistributedSampler
 
-CHECKPOINTS = Path("/opt/ml/checkpoints")
+CHECKPOINTS = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "checkpoints")
 WIDTHS = {"small": (32,), "wide": (256,), "deep": (64, 64, 64)}
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
 
