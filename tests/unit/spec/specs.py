@@ -18,7 +18,12 @@ TODAY = date(2026, 11, 21)
 
 def blobs() -> dict[str, Any]:
     """The example as a document that a test may change."""
-    document: dict[str, Any] = yaml.safe_load((EXAMPLES / "blobs.yaml").read_text())
+    return yaml_of("blobs")
+
+
+def yaml_of(example: str) -> dict[str, Any]:
+    """An example as a document that a test may change."""
+    document: dict[str, Any] = yaml.safe_load((EXAMPLES / f"{example}.yaml").read_text())
     return document
 
 

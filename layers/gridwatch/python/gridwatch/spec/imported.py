@@ -75,4 +75,5 @@ def actions_of(parameters: Mapping[str, str]) -> list[dict[str, str]]:
         found = json.loads(parameters.get(ACTIONS, "[]").replace('\\"', '"'))
     except ValueError:
         return []
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    listed = found if isinstance(found, list) else [found]  # the SDK writes a single one without brackets
+    return [each for each in listed if isinstance(each, dict)]
