@@ -25,7 +25,7 @@ from gridwatch.failures import (
     TransientError,
 )
 from gridwatch.launch.holding import LaunchLimits
-from gridwatch.launch.observation import observed
+from gridwatch.launch.observation import is_terminal, observed
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import Share, TrainingService
 from gridwatch.launch.request import own_tags, training_request
@@ -155,6 +155,10 @@ class Launcher:
             message = f"a training job named {trial.job_name} exists and is not of this trial"
             raise NameTakenError(message, code="ResourceInUse")
         self.engines.as_it_is(trial, job)
+        if is_terminal(job.status):
+            # What follows from an end is not a launcher's work: for whoever hears of it, or the sweep, the job runs.
+            self._settle(trial, TrialState.RUNNING, job_arn=job.arn)
+            return
         news = observed(trial, job, self.clock.now())
         if news is not None:
             self._update(trial, news)

@@ -90,6 +90,7 @@ def _sweeper(context: LambdaContext) -> Sweeper:
         training=training,
         listing=training,
         tracker=tracker,
+        track_queue=SqsQueue(settings.track_queue_url),
         start_queue=start_queue,
         evaluate_queue=evaluate_queue,
         alert_queue=alert_queue,

@@ -11,6 +11,7 @@ class Settings:
     experiments_bucket: str
     artifacts_bucket: str
     start_queue_url: str
+    track_queue_url: str
     evaluate_queue_url: str
     snapshot_queue_url: str
     alert_queue_url: str

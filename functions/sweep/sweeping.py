@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import groupby
 
 from gridwatch.clock import Clock
-from gridwatch.events.messages import CloseGate, DeliverAlert, EvaluateJob, StartTrials
+from gridwatch.events.messages import CloseGate, DeliverAlert, EvaluateJob, StartTrials, TrackJob
 from gridwatch.events.queue import MessageQueue
 from gridwatch.events.rule_status import DETAIL_TYPE, EventBus, status_change_detail
 from gridwatch.failures import NotFoundError
@@ -34,7 +34,7 @@ RESERVE = 30.0  # seconds of the invocation that are kept for what does not depe
 class SweepReport:
     """How much of each was repaired or woken; `complete` is False when the time ran out before all jobs were seen."""
 
-    recorded: int  # states of jobs that no event had brought
+    recorded: int  # states of jobs that no event had brought, ends among them that `track_job` was asked to record
     vanished: tuple[str, ...]  # jobs that SageMaker does not know although their trials run
     evaluated: int
     findings: int
@@ -51,6 +51,7 @@ class Sweeper:
     training: TrainingService
     listing: JobListing
     tracker: Tracker
+    track_queue: MessageQueue
     start_queue: MessageQueue
     evaluate_queue: MessageQueue
     alert_queue: MessageQueue
@@ -188,8 +189,16 @@ class Sweeper:
             except NotFoundError:
                 vanished += [job_name] if must_exist else []
                 continue
-            recorded += self.tracker.track(news) in (Outcome.BEGUN, Outcome.RECORDED)
+            recorded += self._record(news)
         return recorded, vanished, True
+
+    def _record(self, news: JobDescription) -> bool:
+        if not is_terminal(news.status):
+            return self.tracker.track(news) in (Outcome.BEGUN, Outcome.RECORDED)
+        # Much follows from an end. Through the queue, because a message that fails halfway comes again, while a sweep
+        # that recorded the end itself and died would leave a trial that no sweep looks at any more.
+        self.track_queue.send(TrackJob(news.job_name))
+        return True
 
     def _doubtful(self, trials: list[TrialRecord], active: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
         """Jobs whose state our records do not have, and whether SageMaker must know them."""

@@ -1,4 +1,7 @@
-"""Entry: SageMaker's `Training Job State Change` events, through a queue or directly, end on the trials' records."""
+"""Entry: SageMaker's `Training Job State Change` events, through a queue or directly, end on the trials' records.
+
+The sweep asks by `TrackJob` messages for what no event has told.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
 from gridwatch.clock import SystemClock
 from gridwatch.events.batch_job import batch_job_change
+from gridwatch.events.messages import TrackJob
 from gridwatch.events.training_job import training_job_change
 from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.repairing import Repairer
@@ -62,6 +66,12 @@ def _tracked(record: Mapping[str, Any]) -> bool:
 
 
 def _track(event: Mapping[str, Any]) -> None:
+    if event.get("type") == TrackJob.__name__:
+        job_name = str(event["job_name"])
+        outcome = _tracker().look(job_name)
+        logger.info("looked at a job", job=job_name, outcome=outcome)
+        metrics.add_metric(_METRICS[outcome], MetricUnit.Count, 1)
+        return
     news = training_job_change(event) or batch_job_change(event)
     if news is None:
         logger.info("not news of a training job", event_id=event.get("id"))

@@ -113,6 +113,8 @@ class Functions(Construct):
             statements=[
                 may.read_objects(self._storage.experiments, "experiments/", versions=True),
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
+                may.list_objects(self._storage.experiments, "experiments/"),  # for uploads whose event was lost
+                may.read_objects(self._storage.experiments, "status/"),
                 may.write_objects(self._storage.experiments, "status/", "data/windows/"),
                 may.delete_objects(self._storage.experiments, "status/"),  # the errors of a spec that was put right
                 # A trial's identity holds the versions of its data, and preflight looks at the first rows.
@@ -356,6 +358,7 @@ class Functions(Construct):
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "state_table": self._state.table.table_name,
                 "start_queue_url": self._queues["start"].queue_url,
+                "track_queue_url": self._queues["track"].queue_url,
                 "evaluate_queue_url": self._queues["evaluate"].queue_url,
                 "snapshot_queue_url": self._queues["snapshot"].queue_url,
                 "alert_queue_url": self._queues["alerts"].queue_url,
@@ -371,7 +374,7 @@ class Functions(Construct):
                 may.allow(["sagemaker:ListTrainingJobs", "sagemaker:Search"], ["*"]),  # they know no resources
                 *self._queued_jobs(),
                 may.use_state(self._state.table),
-                may.send(*(self._queues[name] for name in ("start", "evaluate", "snapshot", "alerts"))),
+                may.send(*(self._queues[name] for name in ("start", "track", "evaluate", "snapshot", "alerts"))),
                 may.put_own_events(self._bus.event_bus_arn),
             ],
             invoked_directly=True,

@@ -46,7 +46,7 @@ class Account:
         for name in ("train", "validation"):
             self.s3.put_object(Bucket=BUCKET, Key=f"data/blobs/{name}.csv", Body=b"0,1,2\n")
         self._tables()
-        self.queues = {name: self._queue(name) for name in ("alerts", "evaluate", "snapshot", "start.fifo")}
+        self.queues = {name: self._queue(name) for name in ("alerts", "track", "evaluate", "snapshot", "start.fifo")}
         self.store = StateTable("state", dynamodb=self.dynamodb)
 
     def _tables(self) -> None:
@@ -79,6 +79,7 @@ class Account:
             "IDEMPOTENCY_TABLE": "idempotency",
             "START_QUEUE_URL": self.queues["start.fifo"],
             "ALERT_QUEUE_URL": self.queues["alerts"],
+            "TRACK_QUEUE_URL": self.queues["track"],
             "EVALUATE_QUEUE_URL": self.queues["evaluate"],
             "SNAPSHOT_QUEUE_URL": self.queues["snapshot"],
             "JOB_ROLE_ARN": "arn:aws:iam::123456789012:role/gridwatch-training",

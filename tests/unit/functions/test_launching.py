@@ -385,6 +385,29 @@ def test_a_trial_left_behind_by_a_killed_launcher_is_recovered(created: bool) ->
     assert len(world.training.requests) == 1
 
 
+def test_a_job_that_was_over_before_anybody_recorded_it_is_left_to_those_who_see_to_ends() -> None:
+    """A launcher that recorded the end would keep it from the tracker and the sweep, and all that follows from it."""
+    world = World()
+    world.submit(example("blobs-debugger"))
+
+    class Killed(BaseException):
+        pass
+
+    world.training.lost = [Killed()]  # type: ignore[list-item]
+    with pytest.raises(Killed):
+        world.start()
+    (job_name,) = world.training.jobs
+    event = world.training.finish(job_name, "Failed", failure_reason="out of memory")
+    world.clock.advance(120)
+    world.start()
+    (trial,) = world.trials()
+    assert (trial.state, trial.job_arn) == (TrialState.RUNNING, event.arn)
+
+    world.tracker().track(event)
+    assert world.trials()[0].state is TrialState.FAILED
+    assert EvaluateJob(job_name, ended=True) in world.evaluate_queue.messages
+
+
 @pytest.mark.parametrize("created", [True, False])
 def test_the_next_round_sees_out_the_claim_of_a_launcher_that_died_a_moment_ago(created: bool) -> None:
     world = World(invocation_seconds=90.0)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
 from gridwatch.failures import ThrottledError
 from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.steering import BY_HAND, Steering, StopReport
@@ -184,6 +185,8 @@ def test_killed_anywhere_while_a_capacity_failure_is_recorded_the_trial_gets_one
         mortal.track(end)
     for _ in range(2):  # the event comes again, and once more than it should
         tracker.track(end)
+    assert EvaluateJob(lost.job_name, ended=True) in world.evaluate_queue.messages
+    assert SnapshotExperiment("blobs") in world.snapshot_queue.messages
     world.clock.advance(120)
     complete(world)
 

@@ -122,12 +122,14 @@ def _forget() -> None:
     import post_webhook.handler
     import react_to_finding.handler
     import sweep.handler
+    import track_job.handler
 
     for cached in (
         clients.client, clients.region, evaluate_rules.handler._evaluator, react_to_finding.handler._settings,
         react_to_finding.handler._store, deliver_alert.handler._courier, deliver_alert.handler._gatekeeper,
         deliver_alert.handler._digester, deliver_alert.handler._prices, deliver_alert.handler._queue,
         deliver_alert.handler._store, deliver_alert.handler._settings, sweep.handler._settings, sweep.handler._store,
+        track_job.handler._tracker,
         evaluate_slow_rules.handler._settings, evaluate_slow_rules.handler._evaluator, post_webhook.handler._settings,
         post_webhook.handler._webhook,
     ):  # fmt: skip
@@ -185,12 +187,16 @@ def test_from_the_index_file_to_the_mail(account: Watched, monkeypatch: pytest.M
 def test_the_schedule_repairs(account: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     from evaluate_rules.handler import handler as evaluate
     from sweep.handler import handler as sweep
+    from track_job.handler import handler as track
 
     events, arrived = published(monkeypatch), account.save_tensors()
     evaluate(batch(arrived), Context())
     events.clear()
 
     sweep(json.loads((EVENTS / "scheduled_event.json").read_text()), Context())
+    asked = account.received("track")
+    assert asked == [{"type": "TrackJob", "job_name": JOB}]
+    assert track(batch(*asked), Context()) == {"batchItemFailures": []}
 
     trial = account.store.get_trial("blobs", "0a1b2c3d4e")
     assert trial is not None

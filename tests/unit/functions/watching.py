@@ -15,7 +15,7 @@ from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.events.evaluation_request import EvaluationRequest
-from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment, Message
+from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment, Message, TrackJob
 from gridwatch.events.rule_status import rule_statuses
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
@@ -59,6 +59,7 @@ class World:
         self.alert_queue, self.evaluate_queue, self.snapshot_queue = FakeQueue(), FakeQueue(), FakeQueue()
         self.start_queue = FakeQueue(fifo=True)
         self.slow_queue, self.shelf = FakeQueue(), FakeShelf()
+        self.track_queue = FakeQueue()
         self.profile: dict[str, bytes] = {}
         self.tensors: dict[str, TensorFolder] = {}
         self.until: int | None = None  # tensors of later steps have not arrived yet
@@ -195,7 +196,18 @@ class World:
         )
 
     def sweep(self, fuse: Fuse = ALIVE) -> SweepReport:
-        return self.sweeper(fuse).sweep()
+        """One sweep, and what it asks `track_job` for."""
+        report = self.sweeper(fuse).sweep()
+        self.track_all(fuse)
+        return report
+
+    def track_all(self, fuse: Fuse = ALIVE) -> None:
+        """Every message of the queue `track`; one whose invocation dies stays."""
+        while self.track_queue.messages:
+            message = self.track_queue.messages[0]
+            assert isinstance(message, TrackJob)
+            self.tracker(fuse).look(message.job_name)
+            self.track_queue.messages.pop(0)
 
     def sweeper(self, fuse: Fuse = ALIVE) -> Sweeper:
         began = self.clock.now()
@@ -203,7 +215,8 @@ class World:
             store=fuse.guard(self.store),
             training=self.training,
             listing=self.training,
-            tracker=self.tracker(),
+            tracker=self.tracker(fuse),
+            track_queue=fuse.guard(self.track_queue),
             start_queue=self.start_queue,
             evaluate_queue=self.evaluate_queue,
             alert_queue=fuse.guard(self.alert_queue),

@@ -17,6 +17,13 @@ class StartTrials:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackJob:
+    """Queue `track`: ask SageMaker for this job's state, as if an event had told that it is over."""
+
+    job_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluateJob:
     """Queue `evaluate`: look at this job's tensors. `ended`: the job is over, finish its rules."""
 
@@ -75,6 +82,7 @@ class PostWebhook:
 
 Message = (
     StartTrials
+    | TrackJob
     | EvaluateJob
     | EvaluateSlowRule
     | SnapshotExperiment

@@ -64,9 +64,19 @@ class Tracker:
             self._wake(job, news)
             if trial is not None and trial.state is TrialState.FAILED:
                 self.alerts.ask(trial_failed(trial=trial, now=self.clock.now()))
+        elif trial is not None and is_terminal(news.status):
+            # Of a former attempt: whoever recorded that it found no machine may have died before.
+            self._wake(job, news)
         elif outcome is Outcome.RECORDED and job.log_metrics:
             self.evaluate_queue.send(EvaluateJob(job.job_name))  # no event tells of what a log says
         return outcome
+
+    def look(self, job_name: str) -> Outcome:
+        """`track`, with what SageMaker answers now instead of news that came. Raises the same."""
+        try:
+            return self.track(self.training.describe_job(job_name))
+        except NotFoundError:
+            return Outcome.FOREIGN  # deleted since somebody saw it
 
     def _confirmed(self, news: JobDescription) -> JobDescription:
         """SageMaker's own answer has the final metrics, the bill and the model, which the event lacks."""
