@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -28,7 +29,11 @@ from gridwatch.launch.deployment import Deployment
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from launch_grid.accept import Accepted, Outcome, Platform, accept
+from launch_grid.missed import PATIENCE, missed_uploads
 from launch_grid.settings import Settings
+
+MISSED_UPLOADS = "look for missed uploads"  # as infra/constructs/routing.py has the schedule say it
+_RESERVE_MILLISECONDS = 30_000  # of the invocation: more than one spec takes
 
 logger = Logger(service="launch_grid")
 metrics = Metrics(namespace="Gridwatch", service="launch_grid")
@@ -44,18 +49,44 @@ _METRICS = {
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Accepts each spec once. An error of AWS is raised, so that the event comes again."""
-    config = IdempotencyConfig(lambda_context=context, expires_after_seconds=24 * 3600)
-    accept_once = idempotent_function(
-        _accept, data_keyword_argument="identity", persistence_store=_persistence(), config=config
-    )
+    accept_once = _accept_once(context)
+    if event.get("task") == MISSED_UPLOADS:
+        _accept_missed(accept_once, context)
+        return
     for inner in unwrapped(event):
         metrics.add_metric("SpecEvent", MetricUnit.Count, 1)  # also when it is a repeated one
         upload = spec_upload(inner)
         if upload is None:
             logger.info("not a spec", event_id=inner.get("id"))
             continue
-        identity = f"{upload.bucket}/{upload.key}/{upload.version}"
-        accept_once(identity=identity, upload=upload, event_id=inner.get("id"))
+        accept_once(identity=_identity(upload), upload=upload, event_id=inner.get("id"))
+
+
+def _accept_once(context: LambdaContext) -> Callable[..., Any]:
+    config = IdempotencyConfig(lambda_context=context, expires_after_seconds=int(PATIENCE.total_seconds()))
+    once: Callable[..., Any] = idempotent_function(
+        _accept, data_keyword_argument="identity", persistence_store=_persistence(), config=config
+    )
+    return once
+
+
+def _accept_missed(accept_once: Callable[..., Any], context: LambdaContext) -> None:
+    """What fails now is found by the next tick again; its own event's failure is told by a dead letter."""
+    bucket, clock = _platform().bucket, _platform().clock
+    metrics.add_metric("UploadsLookedFor", MetricUnit.Count, 1)
+    for upload in missed_uploads(bucket, clock.now()):
+        if context.get_remaining_time_in_millis() < _RESERVE_MILLISECONDS:
+            return
+        logger.warning("an upload without an answer", spec_key=upload.key, spec_version=upload.version)
+        try:
+            accept_once(identity=_identity(upload), upload=upload, event_id=None)
+        except Exception as error:  # the edge: one upload's failure is not the others'
+            logger.error("the upload could not be accepted", spec_key=upload.key, exc_info=error)
+            metrics.add_metric("MissedUploadFailed", MetricUnit.Count, 1)
+
+
+def _identity(upload: SpecUpload) -> str:
+    return f"{upload.bucket}/{upload.key}/{upload.version}"
 
 
 def _accept(*, identity: str, upload: SpecUpload, event_id: str | None) -> str:

@@ -50,7 +50,7 @@ class Routing(Construct):
         if launch_queue_arn:
             self._ends_in_queue(launch_queue_arn)
         self._rule_statuses()
-        self._schedules(functions.sweep)
+        self._schedules(functions.sweep, functions.launch_grid)
 
     def _specs(self, storage: Storage, launch_grid: lambda_.Function) -> None:
         keys = [{"wildcard": f"experiments/*{suffix}"} for suffix in (".yaml", ".yml", ".json")]
@@ -114,11 +114,15 @@ class Routing(Construct):
         self._rule("DebuggerRuleStatus", "A managed Debugger rule has a status", managed).add_target(reactions)
         self._rule("RuleStatus", "A rule of Gridwatch changed its status", own).add_target(reactions)
 
-    def _schedules(self, sweep: lambda_.Function) -> None:
+    def _schedules(self, sweep: lambda_.Function, launch_grid: lambda_.Function) -> None:
         self._schedule("SweepSchedule", "Repair what lost events left behind", 5).add_target(self._invoke(sweep))
         evaluations = events.RuleTargetInput.from_object({"task": "wake evaluations"})
         self._schedule("EvaluateSchedule", "Look at every running job, also without news", 1).add_target(
             self._invoke(sweep, evaluations)
+        )
+        missed = events.RuleTargetInput.from_object({"task": "look for missed uploads"})
+        self._schedule("UploadSchedule", "Look for uploads that nobody has answered", 5).add_target(
+            self._invoke(launch_grid, missed)
         )
         self._schedule("StartSchedule", "Look for trials that wait", 5).add_target(self._queue("start", MESSAGE_GROUP))
         self._schedule("SnapshotSchedule", "Refresh the tables of what runs", 15).add_target(self._queue("snapshot"))

@@ -35,7 +35,7 @@ class FakeExperimentBucket:
 
     def __init__(self, name: str = "experiments-bucket") -> None:
         self.name = name
-        self.specs: dict[str, list[tuple[str, StoredSpec]]] = {}
+        self.specs_by_key: dict[str, list[tuple[str, StoredSpec]]] = {}
         self.objects: dict[str, str] = {}
         self.contents: dict[str, bytes] = {}  # of data sets, by address; the others hold a few clean rows
         self.answers: dict[str, Any] = {}
@@ -43,7 +43,7 @@ class FakeExperimentBucket:
         self.writes: list[str] = []
 
     def upload(self, key: str, content: str | bytes, at: datetime) -> SpecUpload:
-        versions = self.specs.setdefault(key, [])
+        versions = self.specs_by_key.setdefault(key, [])
         raw = content.encode() if isinstance(content, str) else content
         version = f"v{len(versions) + 1}-{hashlib.sha256(raw).hexdigest()[:6]}"
         versions.append((version, StoredSpec(raw, at)))
@@ -56,14 +56,17 @@ class FakeExperimentBucket:
             ).hexdigest()
 
     def read_spec(self, key: str, version: str | None, *, max_bytes: int) -> StoredSpec:
-        for known, stored in self.specs.get(key, []):
+        for known, stored in self.specs_by_key.get(key, []):
             if known == version:
                 return StoredSpec(stored.content[: max_bytes + 1], stored.uploaded_at)
         raise NotFoundError(f"{key} has no version {version}", code="NoSuchVersion")
 
     def current_version(self, key: str) -> str | None:
-        versions = self.specs.get(key)
+        versions = self.specs_by_key.get(key)
         return versions[-1][0] if versions else None
+
+    def specs(self) -> Mapping[str, datetime]:
+        return {key: versions[-1][1].uploaded_at for key, versions in self.specs_by_key.items()}
 
     def etags(self, uri: str) -> Mapping[str, str]:
         return {split_s3_uri(address)[1]: etag for address, etag in self.objects.items() if address.startswith(uri)}
@@ -78,6 +81,9 @@ class FakeExperimentBucket:
     def write_answer(self, key: str, document: Mapping[str, Any]) -> None:
         self.writes.append(key)
         self.answers[key] = json.loads(json.dumps(document))
+
+    def read_answer(self, key: str) -> Mapping[str, Any] | None:
+        return self.answers.get(key)
 
     def delete_answer(self, key: str) -> None:
         self.answers.pop(key, None)

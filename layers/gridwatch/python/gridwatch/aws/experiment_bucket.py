@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from gridwatch.aws.clients import client
@@ -12,7 +13,7 @@ from gridwatch.aws.errors import translated
 from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.launch.ports import StoredSpec
 from gridwatch.preflight.sampling import DataSource
-from gridwatch.storage.layout import SOURCE_METADATA, split_s3_uri
+from gridwatch.storage.layout import SOURCE_METADATA, SPEC_PREFIX, split_s3_uri
 
 
 class S3ExperimentBucket:
@@ -45,6 +46,11 @@ class S3ExperimentBucket:
         version = head.get("VersionId")
         return None if version in (None, "null") else str(version)
 
+    def specs(self) -> Mapping[str, datetime]:
+        with translated():
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=SPEC_PREFIX)
+            return {item["Key"]: item["LastModified"] for page in pages for item in page.get("Contents", ())}
+
     def etags(self, uri: str) -> Mapping[str, str]:
         bucket, prefix = split_s3_uri(uri)
         found: dict[str, str] = {}
@@ -66,6 +72,19 @@ class S3ExperimentBucket:
         body = json.dumps(document, indent=2, ensure_ascii=False).encode()
         with translated():
             self._s3.put_object(Bucket=self.name, Key=key, Body=body, ContentType="application/json")
+
+    def read_answer(self, key: str) -> Mapping[str, Any] | None:
+        try:
+            with translated():
+                document: Mapping[str, Any] = json.loads(self._s3.get_object(Bucket=self.name, Key=key)["Body"].read())
+        except NotFoundError:
+            return None
+        except PermanentError as error:
+            # Who may list a part of the bucket only is told 403 for a key that is not there.
+            if error.code in ("403", "AccessDenied"):
+                return None
+            raise
+        return document
 
     def delete_answer(self, key: str) -> None:
         with translated():

@@ -42,6 +42,10 @@ class ExperimentBucket(Protocol):
         """The version id that the key has now; None when the key is gone or its bucket keeps no versions."""
         ...
 
+    def specs(self) -> Mapping[str, datetime]:
+        """When each object under the specs' prefix was uploaded, by key."""
+        ...
+
     def etags(self, uri: str) -> Mapping[str, str]:
         """Key to etag of every object under an address in any bucket; empty when there is none."""
         ...
@@ -56,6 +60,10 @@ class ExperimentBucket(Protocol):
 
     def write_answer(self, key: str, document: Mapping[str, Any]) -> None:
         """Replace a JSON document under the status prefix."""
+        ...
+
+    def read_answer(self, key: str) -> Mapping[str, Any] | None:
+        """The document there; None when there is none."""
         ...
 
     def delete_answer(self, key: str) -> None:

@@ -1,0 +1,54 @@
+"""Stories of uploads whose event was lost, or whose every invocation died: they are found and accepted after all."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from gridwatch.events.spec_upload import SpecUpload
+from gridwatch.state.records import TrialState
+from launch_grid.missed import GRACE, PATIENCE, missed_uploads
+from tests.unit.functions.world import World, example
+
+
+def missed(world: World) -> list[SpecUpload]:
+    return list(missed_uploads(world.bucket, world.clock.now()))
+
+
+def test_an_upload_without_an_answer_is_found_and_accepted() -> None:
+    world = World()
+    upload = world.upload(example())
+    world.clock.advance(GRACE.total_seconds())
+    assert missed(world) == [upload]
+    world.launch(upload)
+    assert world.trials(TrialState.WAITING)
+    assert missed(world) == []
+
+
+def test_an_upload_that_is_on_its_way_is_not_hurried() -> None:
+    world = World()
+    world.upload(example())
+    world.clock.advance(GRACE.total_seconds() - 1)
+    assert missed(world) == []
+
+
+def test_what_was_refused_has_its_answer() -> None:
+    world = World()
+    world.submit("name: [")
+    world.clock.advance(GRACE.total_seconds())
+    assert missed(world) == []
+
+
+def test_the_answer_to_a_former_version_is_no_answer() -> None:
+    world = World()
+    world.submit(example())
+    again = world.upload(example().replace("validation-error", "validation-logloss", 1))
+    world.clock.advance(GRACE.total_seconds())
+    assert missed(world) == [again]
+
+
+def test_what_is_no_spec_and_what_is_old_is_left_alone() -> None:
+    world = World()
+    world.upload("a note", key="experiments/readme.txt")
+    world.upload(example())
+    world.clock.advance((PATIENCE + timedelta(seconds=1)).total_seconds())
+    assert missed(world) == []
