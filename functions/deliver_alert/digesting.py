@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gridwatch.alerts.digest import Ended, digest, digest_id, is_over
@@ -13,9 +14,14 @@ from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord
 from gridwatch.state.store import StateStore
+from gridwatch.verdicts.status import RuleStatus
 
 if TYPE_CHECKING:
     from gridwatch.judgement.hindsight import Hindsight
+
+
+PATIENCE = timedelta(hours=1)  # a message that fails to the last takes most of it
+LOOK_AGAIN_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +33,11 @@ class Digester:
     find_report: Callable[[str], ReportPlace | None] = lambda _: None
 
     def digest(self, name: str) -> AlertRecord | None:
-        """Ask for the experiment's digest; None when it is not over, or not one of ours."""
+        """Ask for the experiment's digest; None when it is not over, or not one of ours.
+
+        None too while rules have not said their last word on a job that has just ended, or nobody has acted on it:
+        then it is looked at again a minute later.
+        """
         experiment = self.store.get_experiment(name)
         if experiment is None:
             return None
@@ -38,6 +48,9 @@ class Digester:
         if not is_over(experiment, trials):
             return None
         reactions = [each for trial in trials for each in self.store.list_reactions(trial.job_name)]
+        if self._is_unsettled(trials, reactions):
+            self.alerts.ask_digest(name, delay_seconds=LOOK_AGAIN_SECONDS)
+            return None
         ended = Ended(
             experiment=experiment,
             trials=trials,
@@ -47,6 +60,25 @@ class Digester:
             shadows=self._shadows(experiment, trials, reactions),
         )
         return self.alerts.ask(digest(ended, self.prices(), self.clock.now()))
+
+    def _is_unsettled(self, trials: Sequence[TrialRecord], reactions: Sequence[ReactionRecord]) -> bool:
+        """Whether verdicts or reactions are on their way; not for ever, because one may never come."""
+        done = {(each.job_name, each.rule_name) for each in reactions if each.carried_out_at is not None}
+        since = self.clock.now() - PATIENCE
+        return any(not self._is_settled(trial, done) for trial in trials if trial.updated_at > since)
+
+    def _is_settled(self, trial: TrialRecord, done: Set[tuple[str, str]]) -> bool:
+        if trial.status is None:
+            return True  # it never had a job
+        records = self.store.list_rule_evaluations(trial.job_name)
+        job = self.store.get_job(trial.job_name)
+        known = {record.rule_name for record in records}
+        if job is not None and any(policy.name not in known for policy in job.policies):
+            return False
+        return all(
+            RuleStatus(each.status).is_final and (not each.needs_reaction or (each.job_name, each.rule_name) in done)
+            for each in records
+        )
 
     def _shadows(
         self, experiment: ExperimentRecord, trials: Sequence[TrialRecord], reactions: Sequence[ReactionRecord]

@@ -36,6 +36,6 @@ class AlertOutbox:
             self._queue.send(DeliverAlert(kept.alert_id))
         return kept
 
-    def ask_digest(self, experiment: str) -> None:
+    def ask_digest(self, experiment: str, delay_seconds: int = DIGEST_DELAY_SECONDS) -> None:
         """Have it told how the experiment ended, if it has; the last verdicts of its rules come first."""
-        self._queue.send(DigestExperiment(experiment), delay_seconds=DIGEST_DELAY_SECONDS)
+        self._queue.send(DigestExperiment(experiment), delay_seconds=delay_seconds)
