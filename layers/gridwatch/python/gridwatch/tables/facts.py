@@ -15,6 +15,7 @@ from gridwatch.state.records import (
     RuleEvaluationRecord,
     RulePolicy,
     TrialRecord,
+    TrialState,
 )
 from gridwatch.tables.components import Component
 from gridwatch.verdicts.status import RuleStatus
@@ -39,6 +40,9 @@ class Point:
     logged_at: datetime | None
 
 
+_WITHOUT_JOB = (TrialState.WAITING, TrialState.CANCELLED, TrialState.REFUSED)
+
+
 class SearchState(StrEnum):
     """What SageMaker Search had of a trial's job, beside what Gridwatch knows itself."""
 
@@ -60,8 +64,13 @@ class TrialFacts:
 
     @property
     def policies(self) -> tuple[RulePolicy, ...]:
-        """The rules that the job was launched under."""
-        return self.job.policies if self.job else ()
+        """The rules that the job was launched under; none of a job that was recorded, but never came to be."""
+        return self.job.policies if self.job and self.trial.state not in _WITHOUT_JOB else ()
+
+    @property
+    def open_rules(self) -> int:
+        """How many of the rules on record have not said their last word."""
+        return sum(not RuleStatus(evaluation.status).is_final for evaluation in self.evaluations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +97,7 @@ class ExperimentFacts:
     def trial_complete(self, facts: TrialFacts) -> bool:
         """Nothing more will come of this trial or of its rules, and what came was read."""
         count = self.curves.get(facts.trial.trial_id)
-        rules_over = all(RuleStatus(evaluation.status).is_final for evaluation in facts.evaluations)
-        return facts.trial.state.is_finished and rules_over and (count is None or count.complete)
+        return facts.trial.state.is_finished and not facts.open_rules and (count is None or count.complete)
 
     def search_state(self, facts: TrialFacts) -> SearchState | None:
         """None for a trial without a job."""
@@ -108,9 +116,7 @@ class ExperimentFacts:
         recorded = {facts.trial.trial_id for facts in self.trials}
         unrecorded = len(set(self.record.trial_ids) - recorded)
         unfinished = sum(not facts.trial.state.is_finished for facts in self.trials)
-        open_rules = sum(
-            not RuleStatus(evaluation.status).is_final for facts in self.trials for evaluation in facts.evaluations
-        )
+        open_rules = sum(facts.open_rules for facts in self.trials)
         finished = {facts.trial.trial_id for facts in self.trials if facts.trial.state.is_finished}
         unread = sum(not count.complete for trial_id, count in self.curves.items() if trial_id in finished)
         counted = (
