@@ -113,10 +113,18 @@ test-sagemaker: setup .venvs/sagemaker.stamp ## requests and image addresses aga
 test-oracles: setup .venvs/oracles.stamp ## the rules across trials against Optuna's and Syne Tune's
 	$(BIN)/python -m pytest -q -rs tests/oracles
 
-.PHONY: test-chaos
+.PHONY: test-chaos chaos-nightly chaos-one
+
+SIMULATION = PYTHONPATH=functions:layers/gridwatch/python:hook:cli:. $(BIN)/python -m tests.simulation
 
 test-chaos: setup layers ## the embedded stack while everything goes wrong, minutes a seed (SEEDS="1 2 3")
 	GRIDWATCH_CHAOS_SEEDS="$(or $(SEEDS),1 2 3)" $(BIN)/python -m pytest -q -rs tests/chaos
+
+chaos-nightly: setup layers ## in simulated time: SCENARIOS=500 at random from seed FROM=0, and every call failing alone
+	$(SIMULATION) nightly --scenarios $(or $(SCENARIOS),500) --from $(or $(FROM),0) --processes $(TEST_JOBS)
+
+chaos-one: setup layers ## one scenario of the simulation again (SCENARIO="random 17"), with all that happened
+	$(SIMULATION) $(SCENARIO)
 
 test-browser: setup ## the reports in a real browser (Chromium); pictures in light and dark in .gridwatch/screenshots
 	$(BIN)/python -m pytest -q -rs tests/browser

@@ -35,6 +35,9 @@ from gridwatch.state.records import (
     TrialState,
 )
 from gridwatch.state.store import ConflictError, SavedEvaluation, StateStore, TrialPlace
+from tests.simulation.dynamodb import DynamoDB
+from tests.simulation.s3 import S3
+from tests.simulation.stage import Stage
 
 T0 = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -64,10 +67,15 @@ def state_table() -> StateTable:
     return StateTable(TABLE, RuleStateBucket(BUCKET, s3), dynamodb)
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "dynamodb", "simulated"])
 def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[StateStore]:
     if request.param == "memory":
         yield MemoryStore()
+        return
+    if request.param == "simulated":  # what chaos in simulated time stands on
+        stage = Stage(0)
+        rule_states = RuleStateBucket(BUCKET, S3(stage, lambda *_: None))
+        yield StateTable(TABLE, rule_states, DynamoDB(stage, index_lag=0))
         return
     for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(key, "testing")
