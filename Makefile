@@ -104,7 +104,7 @@ test-image: setup .venvs/image-xgboost-3.2-0.stamp ## train as AWS's XGBoost 3.2
 test-interop: setup .venvs/interop.stamp .venvs/sagemaker.stamp ## what smdebug and TensorBoard read of ours, we of smdebug's, and the SDK's analytics
 	$(BIN)/python -m pytest -q -rs tests/interop
 
-test-frameworks: setup .venvs/frameworks.stamp ## the hooks for PyTorch and Keras, in trainings of their own
+test-frameworks: setup .venvs/frameworks.stamp ## the hooks for PyTorch and Keras in trainings of their own, and PyTorch in the local cloud
 	$(BIN)/python -m pytest -q -rs tests/frameworks
 
 test-sagemaker: setup .venvs/sagemaker.stamp ## requests and image addresses against the SageMaker SDK's

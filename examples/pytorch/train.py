@@ -81,7 +81,9 @@ def main() -> None:
                 print(f"epoch {epoch}: validation loss: {loss_of(model(inputs.to(device)), wanted.to(device)):.6f}")
             if CHECKPOINTS.is_dir():
                 state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch}
-                torch.save(state, CHECKPOINTS / "last.pt")
+                waiting = CHECKPOINTS / "last.pt.sagemaker-ignore"  # never half a file: SageMaker does not copy these
+                torch.save(state, waiting)
+                waiting.replace(CHECKPOINTS / "last.pt")
     if rank == 0:
         torch.save(model.state_dict(), Path(os.environ["SM_MODEL_DIR"]) / "model.pt")
 

@@ -54,6 +54,7 @@ PYTORCH = FrameworkCollections(
         "biases": (r"^(?!gradient).*bias",),
         "gradients": (r"^gradient",),
         "losses": (r"[Ll]oss_(?!input).*output",),
+        "metrics": (),  # what scripts put there: save_scalar(…, collection="metrics")
         "relu_input": (r"(?i)relu.*_input_\d+$",),
         "relu_output": (r"(?i)relu.*_output_\d+$",),
         "tanh_input": (r"(?i)tanh.*_input_\d+$",),

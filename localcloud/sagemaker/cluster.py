@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,8 @@ from localcloud.sagemaker.platform import Platform
 from localcloud.sagemaker.process import JobProcess
 from localcloud.sagemaker.records import TrainingJob
 from localcloud.sagemaker.storage import FolderSync
+
+_LAST_WORDS = 900  # characters; a reason has 1,024
 
 
 class HostRun:
@@ -123,7 +126,9 @@ class HostRun:
         """What the process left as its reason, else its last words."""
         if self.layout.failure.exists():
             return self.layout.failure.read_text(errors="replace").strip()
-        return "ExecuteUserScriptError:\n" + "\n".join(self._process.tail if self._process else ())
+        words = "\n".join(self._process.tail if self._process else ())
+        # A traceback says at its end what is wrong.
+        return f"ExecuteUserScriptError:\n{words[-_LAST_WORDS:]}"
 
 
 class Cluster:
@@ -141,7 +146,12 @@ class Cluster:
 
     def start(self, job: TrainingJob, image: Image, platform: Platform, on_line: Callable[[str], None]) -> None:
         # Names such as algo-1 resolve nowhere here: all hosts are this one.
-        shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
+        loopback = "lo0" if sys.platform == "darwin" else "lo"
+        shared = {
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(_free_port()),
+            "GLOO_SOCKET_IFNAME": loopback,
+        }
         for run in self.runs:
             run.start(job, image, platform, shared=shared, on_line=on_line)
 
