@@ -46,12 +46,14 @@ class Waiting:
             self._clients[service] = self.session.client(service, endpoint_url=self.endpoint, config=config)
         return self._clients[service]
 
-    def launch(self, jobs: int) -> None:
-        """By a spec, through the whole stack; returns when all of them train."""
+    def launch(self, jobs: int, experiment: str = EXPERIMENT) -> None:
+        """By a spec, through the whole stack; returns when all of them train, and no others do."""
         bucket, s3 = self.outputs["ExperimentsBucket"], self.client("s3")
         for name in ("train", "validation"):
             s3.put_object(Bucket=bucket, Key=f"data/{name}.csv", Body=b"1,2\n0,1\n")
-        s3.put_object(Bucket=bucket, Key=f"experiments/{EXPERIMENT}.json", Body=json.dumps(_spec(jobs)).encode())
+        s3.put_object(
+            Bucket=bucket, Key=f"experiments/{experiment}.json", Body=json.dumps(_spec(jobs, experiment)).encode()
+        )
         self.jobs = wait(lambda: self._training(jobs), 120, f"{jobs} jobs train")
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(self._begin, self.jobs))
@@ -158,10 +160,10 @@ def wait(look: Callable[[], T | None], seconds: float, what: str, pause: float =
     raise SystemExit(f"stop_latency: not within {seconds:.0f} s: {what}")
 
 
-def _spec(jobs: int) -> dict[str, Any]:
+def _spec(jobs: int, experiment: str) -> dict[str, Any]:
     channel = {"content_type": "text/csv"}
     return {
-        "name": EXPERIMENT,
+        "name": experiment,
         "objective": {"metric": "validation-error", "direction": "minimize"},
         "algorithm": {"name": "xgboost", "version": "3.2-0"},
         "data": {name: {"uri": f"{name}.csv", **channel} for name in ("train", "validation")},

@@ -20,6 +20,7 @@ from localcloud.adapter import athena, gateway, lambdas
 from localcloud.adapter.batch import add_batch
 from localcloud.adapter.faults import FaultyDoor
 from localcloud.adapter.interruptions import InterruptingDoor
+from localcloud.adapter.usage import CountingDoor, Usage
 from localcloud.assets import AssetError
 from localcloud.batch.service import Batch, RegionalBatch
 from localcloud.deploy import DeployError, deploy
@@ -78,9 +79,11 @@ class RunningCloud:
         lambdas.deliver_asynchronously()
         lambdas.poll_queues_at_once()
         cache = CodeCache((self._settings.state_dir or self._scratch) / "lambda-code")
-        lambdas.improve_workers(cache, self._guard, self._settings.workers_per_function)
+        usage = Usage()
+        lambdas.improve_workers(cache, self._guard, self._settings.workers_per_function, usage.invocation)
         InterruptingDoor(self._sagemaker.interrupt).install()
         FaultyDoor(lambdas.kill_worker).install()
+        CountingDoor(usage, lambdas.function_of).install()
 
     def _leave(self, stop: asyncio.Event) -> None:
         stop.set()

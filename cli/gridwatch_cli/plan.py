@@ -180,6 +180,12 @@ def _print(made: Plan, report: Report, source: str, note: str) -> None:
     out.print(table(["", "training job", *varied], _rows(made, varied)))
     bounds = _preview(made)
     out.print(f"at most: {_told(bounds)}, over in {bounds.seconds / 3600:,.1f} h", markup=False, highlight=False)
+    watching = bounds.watching
+    out.print(
+        f"watching it: at most {watching.cost:,.2f} {watching.currency} ({watching.requests:,.0f} requests, "
+        f"{watching.lambda_gb_seconds:,.0f} GB s of Lambda, {watching.tensor_gb:,.3f} GB of tensors a month)",
+        markup=False, highlight=False,
+    )  # fmt: skip
     err.print(f"assumed: {'; '.join(bounds.assumptions)}", markup=False)
     for quota in bounds.quotas:
         err.print(f"quota: {quota}", markup=False)

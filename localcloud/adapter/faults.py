@@ -50,12 +50,12 @@ class FaultyDoor:
         if scope["type"] == "http" and scope["path"] == PATH:
             await _reply(send, self._steer(scope["method"], await _body(receive)))
             return
-        worker = _worker(scope) if self._plan is not None and scope["type"] == "http" else None
+        worker = worker_of(scope) if self._plan is not None and scope["type"] == "http" else None
         if self._plan is None or worker is None:
             await self._inner(scope, receive, send)
             return
         body = await _body(receive)
-        service, operation = _operation(scope, body)
+        service, operation = operation_of(scope, body)
         fault = self._plan.of_call(f"{service}:{operation}")
         if fault in (Fault.LOST, Fault.KILL_AFTER, Fault.DOUBLE):
             await self._inner(scope, _again(body), _nobody)
@@ -93,7 +93,7 @@ def _later(delay: float, account: str, region: str, deliver: Callable[[], None])
     loop.call_soon_threadsafe(loop.call_later, delay, in_scope)
 
 
-def _worker(scope: Scope) -> str | None:
+def worker_of(scope: Scope) -> str | None:
     """The Lambda worker that makes the request: its SDK says so, as AWS's does in a function."""
     agent = _headers(scope).get("user-agent", "")
     if "exec-env/AWS_Lambda" not in agent:
@@ -105,7 +105,7 @@ def _headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-def _operation(scope: Scope, body: bytes) -> tuple[str, str]:
+def operation_of(scope: Scope, body: bytes) -> tuple[str, str]:
     """The service by the signature's scope; the operation as its protocol says it."""
     headers = _headers(scope)
     # AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, …

@@ -5,7 +5,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from localcloud.guard import Guard
 from localcloud.lambda_code import CodeCache
 
 _WORKERS: dict[str, Any] = {}  # processes by the name that their requests carry
+_FUNCTIONS: dict[str, str] = {}  # the functions that these are of; kept when they have ended
 
 
 class LambdaInitError(RuntimeError):
@@ -42,8 +43,10 @@ def poll_queues_at_once() -> None:
     lambda_svc._ESM_IDLE_WAKE_GAP_SECONDS = 0.005
 
 
-def improve_workers(cache: CodeCache, guard: Guard, per_function: int) -> None:
-    """Lambda workers that start quickly, end with the cloud, and number at most ``per_function`` for each function."""
+def improve_workers(cache: CodeCache, guard: Guard, per_function: int, used: Callable[[str, float], None]) -> None:
+    """Lambda workers that start quickly, end with the cloud, and number at most ``per_function`` for each function.
+    ``used`` is told each invocation's function and seconds.
+    """
 
     class Worker(lambda_runtime.Worker):  # type: ignore[misc]
         """A worker whose code lies unpacked in the cache, so that only the first one compiles it."""
@@ -53,10 +56,19 @@ def improve_workers(cache: CodeCache, guard: Guard, per_function: int) -> None:
             name = os.urandom(8).hex()
             self._proc = _start_worker(self.config, cache.folder(self.code_zip), layers, name)
             _WORKERS[name] = self._proc
+            _FUNCTIONS[name] = str(self.config.get("FunctionName", ""))
             guard.watch_process(self._proc.pid)
             threading.Thread(target=self._read_stderr, args=(self._proc, name), daemon=True).start()
             _await_ready(self._proc)
             self._start_time = time.time()
+
+        def invoke(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+            begun = time.monotonic()
+            try:
+                answer: dict[str, Any] = super().invoke(*arguments, **options)
+                return answer
+            finally:
+                used(str(self.config.get("FunctionName", "")), time.monotonic() - begun)
 
         def _read_stderr(self, process: Any, name: str) -> None:
             for line in process.stderr:
@@ -109,6 +121,11 @@ def _bound_workers(per_function: int) -> None:
 def _layer_archives(config: Mapping[str, Any]) -> list[bytes]:
     archives = [lambda_svc._resolve_layer_zip(layer) for layer in config.get("Layers", [])]
     return [archive for archive in archives if archive]
+
+
+def function_of(name: str) -> str | None:
+    """The function of a worker, by the name that its requests carry."""
+    return _FUNCTIONS.get(name)
 
 
 def kill_worker(name: str) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 from gridwatch.launch.preview import preview
 from gridwatch.savings.prices import PriceTable
+from gridwatch.savings.watching import WatchingTable, cost_of_watching
 from tests.unit.functions.world import DEPLOYMENT
 from tests.unit.launch.test_requests import planned
 from tests.unit.launch.test_training_parts import script
+from tests.unit.spec.specs import blobs
 
 PRICES = PriceTable(
     source="a test", date="2026-11-21", currency="USD", per_hour={"ml.c5.xlarge": 0.2, "ml.g5.xlarge": 1.5}
@@ -51,3 +53,30 @@ def test_quotas_that_bind_are_named() -> None:
     ]  # fmt: skip
     assert "L-93958082" in told.quotas[0]
     assert told.seconds == 7 * 86_400  # waiting for capacity included
+
+
+def test_watching_is_bounded_by_what_is_saved_and_by_how_often_the_hook_writes() -> None:
+    few = preview(planned(boosted(rounds=100, interval=10)), PRICES).watching
+    many = preview(planned(boosted(rounds=10_000, interval=10)), PRICES).watching
+    endless = preview(planned(boosted(rounds=10_000_000, interval=1)), PRICES).watching
+    assert few.cost < many.cost < endless.cost
+    # Two objects a look and, for each, an event: 4 looks a second for an hour are the most.
+    table = WatchingTable.built_in()
+    assert endless == cost_of_watching(1, 4 * 3600, 60, table)
+    assert many == cost_of_watching(1, 1000, 60, table)
+
+
+def test_of_a_script_that_writes_no_tensors_only_its_minutes_are_watched() -> None:
+    plan = planned(script())
+    silent = replace(plan, template={**plan.template, "Environment": {}})
+    assert preview(silent, PRICES).watching.tensor_gb == 0.0
+    assert 0 < preview(silent, PRICES).watching.cost < preview(plan, PRICES).watching.cost
+
+
+def boosted(*, rounds: int, interval: int) -> dict[str, Any]:
+    document = blobs()
+    document["grid"] = {"max_depth": [2]}
+    document["hyperparameters"]["num_round"] = rounds
+    document["resources"]["max_runtime"] = "1h"
+    document["collect"] = {"metrics": {"save_interval": interval}}
+    return document

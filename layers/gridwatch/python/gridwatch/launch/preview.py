@@ -6,12 +6,15 @@ How long a job takes is not known before one has run, so every bound assumes tha
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from gridwatch.launch.hook import CONFIG_KEY
 from gridwatch.savings.prices import PriceTable
+from gridwatch.savings.watching import Watching, WatchingTable, cost_of_watching
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan, PlannedTrial
@@ -21,6 +24,7 @@ FRESH_SPOT_INSTANCES = 4  # across all spot training jobs (L-93958082)
 FRESH_INSTANCES_PER_JOB = 20  # (L-622CFD70)
 FRESH_VOLUME_GB = 1_024  # of an instance
 FRESH_RUNTIME = 432_000  # seconds, of one job
+HOOK_FLUSHES_PER_SECOND = 4.0  # to S3, at most (gridwatch_hook.s3)
 CREATE_PER_SECOND = 1.0  # CreateTrainingJob, not adjustable
 
 
@@ -38,6 +42,7 @@ class Preview:
     launch_seconds: int
     quotas: tuple[str, ...]
     assumptions: tuple[str, ...]
+    watching: Watching
 
     def as_document(self) -> dict[str, Any]:
         return {
@@ -49,6 +54,7 @@ class Preview:
             "launch_seconds": self.launch_seconds,
             "quotas": list(self.quotas),
             "assumptions": list(self.assumptions),
+            "watching": asdict(self.watching),
         }
 
 
@@ -72,7 +78,28 @@ def preview(plan: Plan, prices: PriceTable) -> Preview:
         launch_seconds=launch,
         quotas=tuple(_quotas(plan)),
         assumptions=tuple(_assumptions(plan, prices)),
+        watching=_watching(plan, WatchingTable.built_in()),
     )
+
+
+def _watching(plan: Plan, table: WatchingTable) -> Watching:
+    """Looks at new tensors are as many as objects that the hook may write: one a saved step, and so many a second."""
+    longest = plan.spec.resources.max_runtime
+    interval = _save_interval(plan.template.get("Environment", {}))
+    looks = 0.0
+    for trial in plan.trials if interval is not None else ():
+        at_most = HOOK_FLUSHES_PER_SECOND * longest
+        rounds = trial.hyperparameters.get("num_round")
+        looks += min(at_most, int(rounds) / (interval or 1)) if isinstance(rounds, int) else at_most
+    return cost_of_watching(plan.count, looks, plan.count * longest / 60, table)
+
+
+def _save_interval(environment: Mapping[str, str]) -> int | None:
+    """The shortest of the collections'; None where no tensors are written."""
+    if CONFIG_KEY not in environment:
+        return None
+    found = re.findall(r'"save_interval": ?"(\d+)"', "".join(environment[name] for name in sorted(environment)))
+    return min(map(int, found), default=1)
 
 
 def _machines(plan: Plan, trial: PlannedTrial) -> dict[str, int]:
@@ -112,4 +139,5 @@ def _assumptions(plan: Plan, prices: PriceTable) -> Iterator[str]:
         yield "spot costs less; how much is known only afterwards"
     if plan.spec.resources.keep_alive is not None:
         yield "instances that are kept warm are billed beyond this"
-    yield "storage, transfer and Gridwatch's own functions are not counted"
+    yield "watching by what was counted in the embedded cloud, without the free tier; docs/cost.md"
+    yield "storage and transfer of data and models are not counted"

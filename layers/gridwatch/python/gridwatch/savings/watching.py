@@ -1,0 +1,80 @@
+"""What watching costs: what was counted in the embedded cloud, at AWS's prices."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+FIGURES = Path(__file__).with_name("watching.json")
+LOG_BYTES = 1_500  # of an invocation: Powertools' one line, and Lambda's START, END and REPORT
+TENSOR_BYTES = 8_000  # of a look: an events and an index object with some scalars
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Units of one thing (an experiment, a trial, a look, …) by the name of their price."""
+
+    units: Mapping[str, float]
+
+    @classmethod
+    def of(cls, units: Mapping[str, float]) -> Share:
+        return cls(dict(units))
+
+    @property
+    def requests(self) -> float:
+        return sum(count for name, count in self.units.items() if not name.endswith("_second"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchingTable:
+    """`shares` by what they are of: `experiment`, `trial`, `look` (at new tensors), `job_minute` (of a running job),
+    `sweep`; `prices` of one unit each, in `currency`.
+    """
+
+    counted: str
+    price_source: str
+    price_date: str
+    currency: str
+    prices: Mapping[str, float]
+    shares: Mapping[str, Share]
+
+    @classmethod
+    def built_in(cls) -> WatchingTable:
+        document = json.loads(FIGURES.read_text())
+        shares = {name: Share.of(units) for name, units in document.pop("units").items()}
+        return cls(shares=shares, **document)
+
+    def price_of(self, share: Share) -> float:
+        logs = share.units.get("lambda_request", 0.0) * LOG_BYTES / 1e9 * self.prices["log_gb"]
+        return sum(count * self.prices[name] for name, count in share.units.items()) + logs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """Of one experiment: its cost, requests of AWS, Lambda's GB seconds and what its tensors take in S3, in GB."""
+
+    cost: float
+    currency: str
+    requests: float
+    lambda_gb_seconds: float
+    tensor_gb: float
+
+
+def cost_of_watching(trials: int, looks: float, job_minutes: float, table: WatchingTable) -> Watching:
+    """`looks`: in all, at new tensors, each written as two objects by a job; `job_minutes`: of all jobs together."""
+    parts = (("experiment", 1.0), ("trial", float(trials)), ("look", looks), ("job_minute", job_minutes))
+    # The job's own writing is no request of ours, and is paid for all the same.
+    written = Share.of({"s3_write": 2 * looks, "eventbridge_event": 2 * looks})
+    shares = [(table.shares[name], count) for name, count in parts]
+    gb = looks * TENSOR_BYTES / 1e9
+    return Watching(
+        cost=sum(table.price_of(share) * count for share, count in shares)
+        + table.price_of(written)
+        + gb * table.prices["s3_gb_month"],
+        currency=table.currency,
+        requests=sum(share.requests * count for share, count in shares) + written.requests,
+        lambda_gb_seconds=sum(share.units.get("lambda_gb_second", 0.0) * count for share, count in shares),
+        tensor_gb=gb,
+    )
