@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
+from gridwatch.patterns import compile_pattern
 from gridwatch.rules.errors import RuleConfigurationError
 
 P = TypeVar("P")
@@ -194,7 +195,7 @@ def _patterns(value: object) -> tuple[str, ...]:
     parts = re.split(r",(?![^{]*\})", value) if isinstance(value, str) else value
     found = _names(parts)
     for pattern in found:
-        re.compile(pattern)
+        compile_pattern(pattern)
     return found
 
 

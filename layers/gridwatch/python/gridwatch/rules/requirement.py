@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gridwatch.patterns import found
 from gridwatch.tensors.collections import Collections
 from gridwatch.tensors.index import ReductionName
 
@@ -58,6 +59,6 @@ class Selector:
         return answer
 
     def _wants(self, name: str) -> bool:
-        if self._requirement.everything or any(pattern.search(name) for pattern in self._patterns):
+        if self._requirement.everything or any(found(pattern, name) for pattern in self._patterns):
             return True
         return any(self._collections.has(collection, name) for collection in self._requirement.collections)

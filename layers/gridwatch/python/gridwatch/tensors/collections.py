@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gridwatch.patterns import found
 from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.partial import ends_early
 
@@ -20,7 +21,7 @@ class Collection:
     patterns: tuple[re.Pattern[str], ...] = ()
 
     def has(self, name: str) -> bool:
-        return name in self.tensor_names or any(pattern.search(name) for pattern in self.patterns)
+        return name in self.tensor_names or any(found(pattern, name) for pattern in self.patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ class Collections:
     missing: bool = False
 
     def has(self, collection: str, name: str) -> bool:
-        found = self.by_name.get(collection)
-        return found is not None and found.has(name)
+        known = self.by_name.get(collection)
+        return known is not None and known.has(name)
 
 
 def parse_collections(files: Iterable[tuple[str, bytes]]) -> Collections | None:
@@ -57,7 +58,7 @@ def parse_collections(files: Iterable[tuple[str, bytes]]) -> Collections | None:
             if ends_early(error):
                 return None
             raise CorruptTensorError(key, f"not JSON ({error})") from error
-        except (KeyError, TypeError, AttributeError, ValueError, RecursionError, re.error) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError, OverflowError, re.error) as error:
             raise CorruptTensorError(key, f"not a collections file ({type(error).__name__}: {error})") from error
     return Collections(
         {name: Collection(frozenset(names[name]), tuple(patterns[name].values())) for name in names}, workers

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gridwatch.failures import PermanentError
+from gridwatch.patterns import PatternError, time_limit
 from gridwatch.state.records import LogMetric
 from gridwatch.tensors.scalars import ScalarStep
 
@@ -63,25 +64,35 @@ class TrainingLog(Protocol):
 
 
 class MetricFinder:
-    """Finds a job's metrics in lines. Expressions that do not compile find nothing: SageMaker refuses such jobs."""
+    """Finds a job's metrics in lines. Expressions that do not compile find nothing: SageMaker refuses such jobs. One
+    that takes too long on a line finds nothing from there on.
+    """
 
     def __init__(self, metrics: Iterable[LogMetric]) -> None:
-        self._expressions = [(metric.name, found) for metric in metrics if (found := _compiled(metric.regex))]
+        self._expressions = {metric.name: found for metric in metrics if (found := _compiled(metric.regex))}
 
     def steps(self, lines: Iterable[LogLine], first: int) -> Iterator[ScalarStep]:
         """The steps in these lines, the next one's number being `first`."""
         for line in lines:
             text = line.text[:LONGEST_LINE]
-            found = {name: value for name, each in self._expressions if (value := _last(each, text)) is not None}
+            found = {name: value for name in list(self._expressions) if (value := self._value(name, text)) is not None}
             if found:
                 yield ScalarStep(first, line.at, found)
                 first += 1
+
+    def _value(self, name: str, text: str) -> float | None:
+        try:
+            with time_limit():
+                return _last(self._expressions[name], text)
+        except PatternError:
+            del self._expressions[name]
+            return None
 
 
 def _compiled(regex: str) -> re.Pattern[str] | None:
     try:
         return re.compile(regex)
-    except re.error:
+    except (re.error, OverflowError, RecursionError):
         return None
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
+from gridwatch.patterns import PatternError, compile_pattern
 from gridwatch.spec.builtin_algorithms import BUILT_IN, BuiltIn
 from gridwatch.spec.checks.versions import check_version
 from gridwatch.spec.checks.xgboost import check_xgboost, warn_of_xgboost
@@ -184,9 +185,9 @@ def _own_metrics(spec: ExperimentSpec) -> Iterator[Problem]:
     for name, expression in spec.algorithm.metrics.items():
         path = ("algorithm", "metrics", name)
         try:
-            groups = re.compile(expression).groups
-        except re.error as error:
-            yield Problem(path=path, message=f"is not a regular expression: {error}", found=shown(expression))
+            groups = compile_pattern(expression).groups
+        except PatternError as error:
+            yield Problem(path=path, message=str(error), found=shown(expression))
             continue
         if groups == 0:
             message = "has no group, so the metric's value is not known"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from gridwatch.patterns import PatternError, compile_pattern
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, shown
 
@@ -16,8 +16,7 @@ def check_collections(spec: ExperimentSpec) -> Iterator[Problem]:
             allowed = f"more than start_step, which is {collection.start_step or 0}"
             yield Problem(path=path, message="is too small", found=str(collection.end_step), allowed=allowed)
         try:
-            re.compile(collection.include_regex or "")
-        except re.error as error:
+            compile_pattern(collection.include_regex or "")
+        except PatternError as error:
             path = ("collect", name, "include_regex")
-            message = f"is not a regular expression: {error}"
-            yield Problem(path=path, message=message, found=shown(collection.include_regex))
+            yield Problem(path=path, message=str(error), found=shown(collection.include_regex))
