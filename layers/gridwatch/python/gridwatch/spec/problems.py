@@ -38,15 +38,15 @@ class Problem:
         return replace(self, line=line, column=column)
 
     def as_document(self) -> dict[str, Any]:
-        return {
-            "line": self.line,
-            "column": self.column,
+        told = {
             "field": self.field,
             "message": self.message,
             "found": self.found,
             "allowed": self.allowed,
             "advice": self.advice,
         }
+        words = {name: text if text is None else visible(text) for name, text in told.items()}
+        return {"line": self.line, "column": self.column, **words}
 
     def as_text(self, source: str) -> str:
         """`<source>:<line>:<column>: <field>: <message>; found …; allowed …; <advice>`, on one line."""
@@ -59,7 +59,7 @@ class Problem:
         if self.advice is not None:
             parts.append(self.advice)
         field = f"{self.field}: " if self.path else ""
-        return " ".join(f"{place}: {field}{'; '.join(parts)}".split())
+        return visible(" ".join(f"{place}: {field}{'; '.join(parts)}".split()))
 
 
 class SpecError(Exception):
@@ -91,6 +91,13 @@ def shown(value: object) -> str:
         return f"a list of {len(value)}"
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _MAX_FOUND else f"{text[: _MAX_FOUND - 1]}…"
+
+
+def visible(text: str) -> str:
+    """What a terminal or a chat would obey instead of showing it, as its code: colours, links, turned directions."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
+    )
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

@@ -1,0 +1,85 @@
+"""What takes untrusted input, each as a function of bytes: True for accepted, False for refused with a clear error.
+
+Any other exception is a defect, as is an answer that nobody should be shown or that AWS would refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from gridwatch.clock import SystemClock
+from gridwatch.launch.plan import Plan, make_plan, waiting_trial
+from gridwatch.launch.request import training_request
+from gridwatch.launch.template import Inputs
+from gridwatch.spec.model import ExperimentSpec
+from gridwatch.spec.parse import parse_spec
+from gridwatch.spec.problems import SpecError
+from tests.fuzz import specs
+from tests.unit.functions.world import DEPLOYMENT
+from tests.unit.launch.service_model import faults
+from tests.unit.spec.specs import TODAY
+
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+class DefectError(AssertionError):
+    """An input was handled, but not as it must be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`make` draws an input; `take` gives it to Gridwatch. `share` of the inputs of a run."""
+
+    make: Callable[[Random], bytes]
+    take: Callable[[bytes], bool]
+    share: float
+
+
+def take_spec(content: bytes) -> bool:
+    """From an upload to the requests that SageMaker would be sent."""
+    try:
+        parsed = parse_spec(content, today=TODAY)
+        plan = make_plan(parsed, DEPLOYMENT, _inputs(parsed.spec))
+    except SpecError as error:
+        if not error.problems or not all(problem.message for problem in error.problems):
+            raise DefectError("refused without a reason") from error
+        readable(error.as_text("experiments/x.yaml"))
+        return False
+    _requests(plan)
+    return True
+
+
+def _inputs(spec: ExperimentSpec) -> Inputs:
+    """As if everything that the spec names were there."""
+    return Inputs(
+        etags={name: {f"data/{name}.csv": "0" * 32} for name in spec.data},
+        source_uri="s3://experiments-bucket/code/sources/0.tar.gz" if spec.algorithm.entry_point else None,
+        source_digest="0" * 64,
+        model_uri="s3://artifacts-bucket/models/m/model.tar.gz" if spec.start_from else None,
+    )
+
+
+def _requests(plan: Plan) -> None:
+    for planned in (plan.trials[0], plan.trials[-1]):
+        trial = waiting_trial(planned, plan.spec, SystemClock().now())
+        request = training_request(
+            plan.template, trial, name_prefix=DEPLOYMENT.name_prefix, artifacts_bucket=DEPLOYMENT.artifacts_bucket
+        )
+        if found := faults("CreateTrainingJob", request):
+            raise DefectError(f"SageMaker would refuse the request: {found[:3]}")
+
+
+def readable(text: str, longest: int = 60_000) -> None:
+    """What people are shown: of bounded length, and without what a terminal or a chat would obey."""
+    if len(text) > longest:
+        raise DefectError(f"a text of {len(text):,} characters")
+    if found := _CONTROL.search(text):
+        raise DefectError(f"the control character {found[0]!r} in {text[max(0, found.start() - 60) : found.end() + 20]!r}")
+
+
+TARGETS = {
+    "spec": Target(specs.spec, take_spec, 0.5),
+}
