@@ -126,6 +126,11 @@ chaos-nightly: setup layers ## in simulated time: SCENARIOS=500 at random from s
 chaos-one: setup layers ## one scenario of the simulation again (SCENARIO="random 17"), with all that happened
 	$(SIMULATION) $(SCENARIO)
 
+.PHONY: fuzz
+
+fuzz: setup layers ## 12,000 hostile inputs, specs and whatever else comes from outside (SEED=1 INPUTS=12000)
+	PYTHONPATH=functions $(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),12000) --seed $(or $(SEED),1)
+
 test-browser: setup ## the reports in a real browser (Chromium); pictures in light and dark in .gridwatch/screenshots
 	$(BIN)/python -m pytest -q -rs tests/browser
 

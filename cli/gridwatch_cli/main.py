@@ -22,6 +22,7 @@ from gridwatch_cli.looking.leaderboard import leaderboard
 from gridwatch_cli.looking.lineage import lineage
 from gridwatch_cli.looking.logs import logs
 from gridwatch_cli.looking.search import search
+from gridwatch_cli.output import visible_lines
 from gridwatch_cli.plan import plan
 from gridwatch_cli.preflight import preflight
 from gridwatch_cli.profiler import profiler
@@ -117,7 +118,7 @@ def _explain(error: Exception) -> str:
 
 
 def _fail(message: str) -> None:
-    print(f"gridwatch: {message}", file=sys.stderr)
+    print(f"gridwatch: {visible_lines(message)}", file=sys.stderr)
     sys.exit(1)
 
 

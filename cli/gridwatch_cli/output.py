@@ -15,14 +15,29 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gridwatch.spec.problems import visible
+
 # A pipe or a file has no width: rows must not be cut for a reader that is a program.
 _ENDLESS = 100_000
+# A text that begins so is a formula to a spreadsheet, which runs it; with a ' before it, it is a text.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _READABLE = 20  # characters to which a column may be folded
 
 
 def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else _ENDLESS, highlight=False, soft_wrap=False)
+    return _Console(file=stream, width=None if stream.isatty() else _ENDLESS, highlight=False, soft_wrap=False)
+
+
+class _Console(Console):
+    """Names and reasons come from users: what a terminal would obey in them is shown as its code."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(visible_lines(text), **options)
+
+
+def visible_lines(text: str) -> str:
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def print_json(document: object) -> None:
@@ -72,7 +87,9 @@ def print_blocks(out: Console, columns: Sequence[str], rows: Sequence[Sequence[o
 
 
 def print_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """RFC 4180 with a line of headings; numbers as they are, times in ISO 8601, what is nested as JSON."""
+    """RFC 4180 with a line of headings; numbers as they are, times in ISO 8601, what is nested as JSON, and what a
+    spreadsheet would take for a formula after a quotation mark.
+    """
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
@@ -100,12 +117,14 @@ def cell(value: object) -> str:
         return f"{value:.6g}"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return visible(json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value))
 
 
 def _csv(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
     return json.dumps(_plain(value), ensure_ascii=False) if isinstance(value, Mapping | list | tuple) else value
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from gridwatch.clock import Clock
 from gridwatch.failures import PermanentError, TransientError
 from gridwatch.launch.pacing import TokenBucket
 
 RESERVE = 15.0  # seconds of the invocation that one more request may take
+_LONGEST_WAIT = 24 * 3600.0  # seconds; SQS hides a message for less
 _DEFAULT_WAIT = 30.0  # seconds, when a service says it was too fast but not for how long
 
 
@@ -53,12 +58,20 @@ class Webhook:
         try:
             document: dict[str, Any] = json.loads(text) if text.startswith("{") else {"url": text}
             webhook = cls(str(document["url"]), dict(document.get("headers", {})), document.get("routing_key"))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             # Without the cause, whose message could show the secret in a log.
             raise PermanentError("the secret is neither an address nor a JSON object with a url") from None
-        if not webhook.url.startswith("https://"):
-            raise PermanentError("the secret's address does not begin with https://")
+        if wrong := _wrong(webhook):
+            raise PermanentError(f"the secret {wrong}")
         return webhook
+
+    def without_secrets(self, said: str) -> str:
+        """What a service answered: a page that says no may repeat the address that it was asked for."""
+        path = self.url.partition("://")[2].partition("/")[2]
+        secrets = [self.url, path, self.routing_key or "", *self.headers.values()]
+        for secret in sorted(filter(None, secrets), key=len, reverse=True):
+            said = said.replace(secret, "…")
+        return said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +95,7 @@ class Poster:
             if 200 <= answer.status < 300:
                 return
             if answer.status != 429 and answer.retry_after is None:
-                raise _refusal(answer)
+                raise _refusal(answer, webhook)
             now = self.clock.now()
             self.blocked[channel] = now + timedelta(seconds=_seconds(answer.retry_after, now))
 
@@ -108,17 +121,51 @@ def _seconds(retry_after: str | None, now: datetime) -> float:
     if retry_after is None:
         return _DEFAULT_WAIT
     try:
-        return max(float(retry_after), 0.0)
+        seconds = float(retry_after)
+        return min(max(seconds, 0.0), _LONGEST_WAIT) if math.isfinite(seconds) else _DEFAULT_WAIT
     except ValueError:
         pass
     try:
-        return max((parsedate_to_datetime(retry_after) - now).total_seconds(), 0.0)
-    except (ValueError, TypeError):
+        return min(max((parsedate_to_datetime(retry_after) - now).total_seconds(), 0.0), _LONGEST_WAIT)
+    except (ValueError, TypeError, OverflowError):
         return _DEFAULT_WAIT
 
 
-def _refusal(answer: Answer) -> Exception:
-    said = f"the webhook answered {answer.status}: {answer.body[:200]}"
+def _wrong(webhook: Webhook) -> str | None:
+    """What is wrong with it, in words that show nothing of it."""
+    try:
+        parts = urlsplit(webhook.url)
+        host, credentials, _ = parts.hostname, parts.username or parts.password, parts.port
+    except ValueError:
+        return "holds no address"
+    if not webhook.url.startswith("https://"):
+        return "has an address that does not begin with https://"
+    if not host or not re.fullmatch(r"[\x21-\x7e]+", webhook.url):
+        return "holds no address: a host is missing, or there are characters that no address has"
+    if credentials:
+        return "has a user name in its address: put what the service wants to know into headers"
+    if _is_link_local(host):
+        return "has an address that only this machine's own services have"
+    for name, value in webhook.headers.items():
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", str(name)) or not _is_header(value):
+            return "has headers that are none"
+    return None if webhook.routing_key is None or _is_header(webhook.routing_key) else "has a routing key that is none"
+
+
+def _is_link_local(host: str) -> bool:
+    """Such as 169.254.169.254, which gives credentials to whoever asks."""
+    try:
+        return ipaddress.ip_address(host).is_link_local or host == "fd00:ec2::254"
+    except ValueError:
+        return False
+
+
+def _is_header(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[\x20-\x7e]*", value) is not None
+
+
+def _refusal(answer: Answer, webhook: Webhook) -> Exception:
+    said = f"the webhook answered {answer.status}: {webhook.without_secrets(answer.body)[:200]}"
     if answer.status >= 500 or answer.status == 408:
         return TransientError(said, code=str(answer.status))
     return PermanentError(said, code=str(answer.status))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import time
 import traceback
@@ -37,6 +38,8 @@ class Tally:
 
 def run(target: str, seed: int, numbers: Iterator[int] | range) -> Tally:
     tally = Tally()
+    with contextlib.suppress(Exception):  # what is loaded with the first input is not its fault
+        TARGETS[target].take(TARGETS[target].make(Random(f"{seed}:{target}")))
     before = peak_megabytes()
     for number in numbers:
         name = f"{target}:{number}"

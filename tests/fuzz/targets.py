@@ -5,7 +5,6 @@ Any other exception is a defect, as is an answer that nobody should be shown or 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -17,16 +16,11 @@ from gridwatch.launch.template import Inputs
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parse import parse_spec
 from gridwatch.spec.problems import SpecError
-from tests.fuzz import specs
+from tests.fuzz import conditions, events, files, specs, texts
+from tests.fuzz.defects import DefectError, readable
 from tests.unit.functions.world import DEPLOYMENT
 from tests.unit.launch.service_model import faults
 from tests.unit.spec.specs import TODAY
-
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
-
-class DefectError(AssertionError):
-    """An input was handled, but not as it must be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +66,16 @@ def _requests(plan: Plan) -> None:
             raise DefectError(f"SageMaker would refuse the request: {found[:3]}")
 
 
-def readable(text: str, longest: int = 60_000) -> None:
-    """What people are shown: of bounded length, and without what a terminal or a chat would obey."""
-    if len(text) > longest:
-        raise DefectError(f"a text of {len(text):,} characters")
-    if found := _CONTROL.search(text):
-        raise DefectError(f"the control character {found[0]!r} in {text[max(0, found.start() - 60) : found.end() + 20]!r}")
-
-
 TARGETS = {
-    "spec": Target(specs.spec, take_spec, 0.5),
+    "spec": Target(specs.spec, take_spec, 0.55),
+    "tensors": Target(files.tensors, files.take_tensors, 0.1),
+    "curves": Target(files.curves, files.take_curves, 0.05),
+    "data": Target(files.data, files.take_data, 0.05),
+    "document": Target(files.documents, files.take_documents, 0.05),
+    "texts": Target(texts.texts, texts.take_texts, 0.05),
+    "expression": Target(conditions.expression, conditions.take_expression, 0.03),
+    "pattern": Target(conditions.pattern, conditions.take_pattern, 0.02),
+    "secret": Target(conditions.secret, conditions.take_secret, 0.02),
+    # The last: the account that it plays in takes memory of its own.
+    "event": Target(events.event, events.take_event, 0.08),
 }

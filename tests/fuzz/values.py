@@ -53,7 +53,7 @@ def changed(document: Any, random: Random, times: int | None = None) -> Any:
 
 def _change(node: Any, random: Random) -> Any:
     if not isinstance(node, (dict, list)) or not node or random.random() < 0.08:
-        return random.choice((anything, lambda r: scalar(r), lambda r: [node], lambda r: {"a": node}))(random)
+        return random.choice((anything, scalar, lambda r: [node], lambda r: {"a": node}))(random)
     if isinstance(node, list):
         copy = list(node)
         place = random.randrange(len(copy))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from gridwatch_cli.output import print_json, print_rows
+from gridwatch_cli.output import console, print_json, print_rows
 
 LONG = "gridwatch-blobs-0123456789-1" * 10
 
@@ -64,3 +64,21 @@ def test_a_narrow_terminal_gets_a_block_for_each_row(
     assert max(map(len, lines)) <= 40
     assert [line.split() for line in lines[:3]] == [["job", LONG[:30]], ["state", "completed"], ["value", "0.5"]]
     assert "reason" not in "".join(lines)
+
+
+EVIL = "\x1b[2J\x1b]8;;https://evil.example\x07here\x9b31m\u202egnp"
+
+
+def test_what_a_terminal_would_obey_is_shown_as_its_code(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(("job", "why"), [{"job": "a", "why": EVIL}], as_json=False, empty="")
+    console().print(f"  {EVIL}\nsecond line", markup=False)
+    printed = capsys.readouterr().out
+    assert printed.count("\\x1b[2J\\x1b]8;;https://evil.example\\x07here\\x9b31m\\u202egnp") == 2
+    assert not set(EVIL) & {"\x1b", "\x07", "\x9b", "\u202e"} & set(printed)
+    assert "\nsecond line" in printed
+
+
+@pytest.mark.parametrize("formula", ["=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(A1)", "\t=1"])
+def test_a_text_is_no_formula_to_whoever_opens_the_csv(formula: str, capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(("why", "value"), [{"why": formula, "value": -1.5}], as_json=False, as_csv=True, empty="")
+    assert list(csv.reader(io.StringIO(capsys.readouterr().out, newline="")))[1] == [f"'{formula}", "-1.5"]

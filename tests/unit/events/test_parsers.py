@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gridwatch.events.spec_upload import SpecUpload, spec_upload, unwrapped
+from gridwatch.events.sqs import QueuedBody
 from gridwatch.events.training_job import job_description, moment, training_job_change
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
@@ -132,3 +133,18 @@ def test_times_come_in_many_ways(value: object) -> None:
 @pytest.mark.parametrize("value", [None, ""])
 def test_no_time_is_none(value: object) -> None:
     assert moment(value) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"detail": None}, {"detail": "a"}, {"detail": {"object": [], "bucket": 1}}, {"detail": {"object": {"key": 1}}},
+     {"detail": {"bucket": {"name": "b"}, "object": {"key": "experiments/a.yaml", "version-id": [1]}}},
+     {"detail": {"bucket": {"name": "b"}, "object": {"key": "experiments/a.yaml", "etag": 7}}}],
+)  # fmt: skip
+def test_an_upload_of_another_shape_is_none(wrong: dict[str, Any]) -> None:
+    assert spec_upload({"source": "aws.s3", "detail-type": "Object Created", **wrong}) is None
+
+
+def test_a_message_that_is_nested_too_deeply_is_refused_as_any_other() -> None:
+    with pytest.raises(ValueError, match="message m is nested too deeply"):
+        QueuedBody("m", "[" * 100_000).parsed()

@@ -34,10 +34,17 @@ def spec_upload(event: Mapping[str, Any]) -> SpecUpload | None:
     """None when it is no upload of a spec. The key is not URL-encoded here, unlike in S3's own notifications."""
     if event.get("source") != "aws.s3" or event.get("detail-type") != "Object Created":
         return None
-    detail = event.get("detail", {})
-    stored, bucket = detail.get("object", {}), detail.get("bucket", {}).get("name")
+    detail = _fields(event, "detail")
+    stored, bucket = _fields(detail, "object"), _fields(detail, "bucket").get("name")
     key = stored.get("key")
     if not isinstance(key, str) or not isinstance(bucket, str) or not is_spec_key(key):
         return None
-    version_id = stored.get("version-id")
-    return SpecUpload(bucket, key, version_id or stored.get("etag", ""), version_id)
+    version_id, etag = stored.get("version-id") or None, stored.get("etag", "")
+    if not isinstance(version_id, str | None) or not isinstance(etag, str):
+        return None
+    return SpecUpload(bucket, key, version_id or etag, version_id)
+
+
+def _fields(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = event.get(name)
+    return found if isinstance(found, Mapping) else {}

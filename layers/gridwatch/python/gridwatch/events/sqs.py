@@ -19,7 +19,10 @@ class QueuedBody:
 
     def parsed(self) -> Mapping[str, Any]:
         """Raises ValueError when it is no JSON object."""
-        body = json.loads(self.text)
+        try:
+            body = json.loads(self.text)
+        except RecursionError as error:
+            raise ValueError(f"message {self.message_id} is nested too deeply") from error
         if not isinstance(body, dict):
             raise ValueError(f"message {self.message_id} holds no JSON object")
         return body

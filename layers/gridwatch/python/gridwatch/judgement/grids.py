@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import math
 import zlib
@@ -13,6 +14,7 @@ from typing import Any
 from gridwatch.failures import PermanentError
 from gridwatch.rules.metrics import is_score
 
+MAX_UNPACKED = 200_000_000  # bytes; a curve of a thousand steps of ten thousand trials
 _PREFERRED = ("validation_loss", "val_loss", "validation-logloss", "validation-mlogloss", "validation-rmse", "loss")
 _ACCURACIES = ("accuracy", "validation_accuracy", "val_accuracy", "validation-accuracy")
 
@@ -102,12 +104,20 @@ def parse_grid(content: bytes, name: str, *, metric: str | None = None, directio
 
 def _json(content: bytes, name: str) -> Any:
     try:
-        text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-        return json.loads(text)
+        return json.loads(_unpacked(content, name) if content[:2] == b"\x1f\x8b" else content)
     except (OSError, EOFError, zlib.error) as error:
         raise GridError(f"{name} is damaged: {error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise GridError(f"{name} is no JSON: {error}") from error
+
+
+def _unpacked(content: bytes, name: str) -> bytes:
+    """A file of a few kilobytes can unpack to gigabytes: it is read up to a bound."""
+    with gzip.open(io.BytesIO(content)) as stream:
+        text = stream.read(MAX_UNPACKED + 1)
+    if len(text) > MAX_UNPACKED:
+        raise GridError(f"{name} is too large: it unpacks to more than {MAX_UNPACKED:,} bytes")
+    return text
 
 
 def _choose(document: Sequence[Mapping[str, Any]], name: str) -> str:

@@ -40,7 +40,7 @@ class PriceTable:
                 currency=_text(document, "currency"),
                 per_hour={str(name): float(price) for name, price in document["per_hour"].items()},
             )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
             raise PriceTableError(f"not a price table: {error!r}") from error
         wrong = [name for name, price in table.per_hour.items() if not (math.isfinite(price) and price >= 0)]
         if wrong:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated
+from unicodedata import category
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 # SageMaker's ExperimentEntityName; 64 characters leave room for the prefix and the trial's identity.
 ExperimentName = Annotated[
@@ -15,9 +16,19 @@ CollectionName = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1
 HyperparameterName = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=256)]
 RuleName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", min_length=1, max_length=64)]
 ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+
+
+def _as_aws_has_tags(text: str) -> str:
+    """The pattern below lets in what AWS refuses: marks that stand above letters, for example."""
+    if odd := next((sign for sign in text if sign not in " _.:/=+-@" and category(sign)[0] not in "LN"), None):
+        raise ValueError(f"has {odd!r}: tags have letters, numbers, spaces and _.:/=+-@")
+    return text
+
+
 # API reference, Tag: letters, numbers, spaces and _ . : / = + - @.
-TagValue = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+@-]*$", max_length=256)]
-TagKey = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+@-]+$", min_length=1, max_length=128)]
+_Tag = AfterValidator(_as_aws_has_tags)
+TagValue = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+@-]*$", max_length=256), _Tag]
+TagKey = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+@-]+$", min_length=1, max_length=128), _Tag]
 
 
 class Section(BaseModel):
