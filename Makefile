@@ -136,6 +136,22 @@ test-browser: setup ## the reports in a real browser (Chromium); pictures in lig
 
 ## Use ----------------------------------------------------------------------------------------------------------------
 
+.PHONY: audit sbom
+
+# Strict: a package of which the database knows nothing is a failure, not a pass.
+audit: .venvs/audit/.stamp ## ask the advisory databases about every pinned package (needs PyPI's JSON API and npm's)
+	failed=0; for lock in requirements/*.txt layers/*/requirements.txt; do echo "$$lock"; \
+		.venvs/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement $$lock || failed=1; done; \
+		npm audit --package-lock-only || failed=1; exit $$failed
+
+.venvs/audit/.stamp: requirements/audit.txt | $(VENV)/.stamp
+	$(BIN)/python -m venv --without-pip --clear .venvs/audit
+	$(UV) $(SYNC) --python .venvs/audit/bin/python requirements/audit.txt
+	@touch $@
+
+sbom: setup ## the software bill of materials (CycloneDX), .gridwatch/sbom.cdx.json, and the licences of what is deployed
+	$(BIN)/python -m scripts.sbom --licences .gridwatch/sbom.cdx.json
+
 demo: setup layers ## the whole loop on this machine: launch, watch, stop, report
 	@$(BIN)/gridwatch demo
 
@@ -153,6 +169,7 @@ lock: | $(UV) ## resolve every requirements file (UPGRADE=--upgrade takes newer 
 	$(COMPILE) $(UPGRADE) requirements/sagemaker.in -o requirements/sagemaker.txt
 	$(COMPILE) $(UPGRADE) requirements/frameworks.in -c requirements/dev.txt -o requirements/frameworks.txt
 	$(COMPILE) $(UPGRADE) requirements/oracles.in -o requirements/oracles.txt
+	$(COMPILE) $(UPGRADE) requirements/audit.in -o requirements/audit.txt
 
 clean: ## remove everything that make has made
 	rm -rf $(VENV) .venvs layers/build cdk.out node_modules .pytest_cache .mypy_cache .ruff_cache
