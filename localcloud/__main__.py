@@ -74,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
-    limits = parser.add_argument_group("limits of the account; without these options there are none")
+    limits = parser.add_argument_group(
+        "limits of the account; without these options there are none, and there is no Debugger"
+    )
     limits.add_argument(
         "--rate", action="append", default=[], type=_named(float), metavar="[OPERATION=]N",
         help="calls of SageMaker a second, of each operation or of one; beyond: ThrottlingException",
@@ -92,6 +94,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         "--capacity-failures", type=_share, default=0.0, metavar="SHARE",
         help="training jobs that fail for lack of capacity, 0 to 1",
     )  # fmt: skip
+    limits.add_argument("--debugger", action="store_true", help="the account has SageMaker Debugger")
     limits.add_argument("--search-lag", type=float, default=0.0, metavar="SECONDS", help="how late Search knows")
 
 
@@ -103,6 +106,7 @@ def _limits(options: argparse.Namespace) -> Limits:
         quotas={what or ALL_TRAINING: count for what, count in options.quota},
         capacity_failures=options.capacity_failures,
         search_lag=options.search_lag,
+        debugger=options.debugger,
     )
 
 

@@ -58,13 +58,15 @@ def up(
     quota: Annotated[list[str] | None, _limit("[TYPE=]N", "Instances in use; beyond: ResourceLimitExceeded.")] = None,
     throttle: Annotated[float, _share("Calls throttled by chance, 0 to 1.")] = 0.0,
     capacity_failures: Annotated[float, _share("Jobs that fail for lack of capacity, 0 to 1.")] = 0.0,
+    debugger: Annotated[bool, typer.Option("--debugger", help="The account has SageMaker Debugger.")] = False,
 ) -> None:
     """Start the embedded cloud, deploy Gridwatch into it and stay. Prints what points any AWS client at it.
 
-    The account has no limits but those that are asked for (docs/localcloud.md).
+    The account has no limits but those that are asked for, and no Debugger unless it is (docs/localcloud.md).
     """
     limits = [f"--rate={each}" for each in rate or []] + [f"--quota={each}" for each in quota or []]
     limits += [f"--burst={burst}", f"--throttle={throttle}", f"--capacity-failures={capacity_failures}"]
+    limits += ["--debugger"] if debugger else []
     said = console(stderr=True)
     with interrupted_by_termination():
         said.print("synthesizing the template …")

@@ -30,6 +30,7 @@ class Limits:
     """``rates``: calls a second by operation. ``quotas``: instances by type, over all training jobs and over all
     processing jobs (a rule's evaluator is one). ``throttled`` and ``capacity_failures``: shares from 0 to 1, of all
     calls and of the jobs. ``search_lag``: seconds until Search knows of a change.
+    ``debugger``: the account has SageMaker Debugger.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Limits:
     quotas: Mapping[str, int] = field(default_factory=dict)
     capacity_failures: float = 0.0
     search_lag: float = 0.0
+    debugger: bool = False
 
     def check_quotas(self, request: Mapping[str, Any], jobs: Iterable[TrainingJob]) -> None:
         """Raises ResourceLimitExceeded when the request does not fit beside the jobs that are not over."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from localcloud import clock
 from localcloud.sagemaker import events
+from localcloud.sagemaker.debugger import refuse_debugger
 from localcloud.sagemaker.entities import EntityStore
 from localcloud.sagemaker.errors import ServiceError, not_found, validation_error
 from localcloud.sagemaker.experiments import Experiments
@@ -40,6 +41,7 @@ class RegionalSageMaker:
 
     def __init__(self, images: ImageMap, platform: Platform) -> None:
         self._search_lag = platform.limits.search_lag
+        self._debugger = platform.limits.debugger
         self._jobs = JobStore(lambda job: platform.put_event(events.state_change(job)), kept_seconds=self._search_lag)
         self._throttle = Throttle(platform.limits)
         self._experiments = Experiments(self._jobs, platform)
@@ -87,6 +89,8 @@ class RegionalSageMaker:
             return handler(request)
 
     def _update_training_job(self, request: Request) -> Answer:
+        refuse_debugger(request, available=self._debugger)
+
         def change(job: TrainingJob) -> TrainingJob:
             if job.status != "InProgress":
                 raise validation_error(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from localcloud import clock
+from localcloud.sagemaker.debugger import refuse_debugger
 from localcloud.sagemaker.errors import validation_error
 from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import ImageMap
@@ -37,6 +38,7 @@ class Training:
     def create(self, request: Request) -> dict[str, Any]:
         """Start a job. Raises ServiceError for whatever AWS, or the lack of a local image, refuses."""
         _check(request)
+        refuse_debugger(request, available=self._platform.limits.debugger)
         image = self._images.find(request["AlgorithmSpecification"]["TrainingImage"], "training")
         evaluators = [
             (rule, self._images.find(rule["RuleEvaluatorImage"], "evaluator"))

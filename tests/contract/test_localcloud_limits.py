@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
 from localcloud.sagemaker.limits import NO_CAPACITY, Limits
-from tests.contract.localcloud_world import World, wait_for, write_images
+from tests.contract.localcloud_world import EVALUATOR, World, wait_for, write_images
 
 RATE, BURST, LAG = 5.0, 10, 1.5
 LIMITS = (
@@ -122,3 +122,24 @@ def _found(world: World, name: str) -> str | None:
     expression = {"Filters": [{"Name": "TrainingJobName", "Operator": "Equals", "Value": name}]}
     results = world.client("sagemaker").search(Resource="TrainingJob", SearchExpression=expression)["Results"]
     return str(results[0]["TrainingJob"]["TrainingJobStatus"]) if results else None
+
+
+def test_an_account_without_debugger_is_refused_what_is_debuggers_and_nothing_else(limited: World) -> None:
+    rule = {"RuleConfigurationName": "r", "RuleEvaluatorImage": EVALUATOR}
+    hook = {"S3OutputPath": "s3://data/tensors"}
+    asked: list[dict[str, Any]] = [
+        {"DebugHookConfig": hook},
+        {"DebugHookConfig": hook, "DebugRuleConfigurations": [rule]},
+        {"ProfilerConfig": {"S3OutputPath": "s3://data/profile"}},
+        {"ProfilerRuleConfigurations": [rule]},
+    ]
+    for fields in asked:
+        code, message = _refusal(limited, **fields)
+        assert code == "ValidationException"
+        assert "Debugger is not available to this account" in message
+    name = limited.train(
+        ProfilerConfig={"DisableProfiler": True}, TensorBoardOutputConfig={"S3OutputPath": "s3://data/board"}
+    )
+    with pytest.raises(ClientError, match="Debugger is not available"):
+        limited.client("sagemaker").update_training_job(TrainingJobName=name, ProfilerRuleConfigurations=[rule])
+    limited.ended(name)
