@@ -9,7 +9,19 @@ import typer
 
 import gridwatch
 from gridwatch.failures import GridwatchError
-from gridwatch_cli import debugger, experiments, local, queries, rules, snapshots, steering, stopping, submit, tensors
+from gridwatch_cli import (
+    debugger,
+    experiments,
+    local,
+    queries,
+    rules,
+    snapshots,
+    spec,
+    steering,
+    stopping,
+    submit,
+    tensors,
+)
 from gridwatch_cli.analytics import command, shell
 from gridwatch_cli.backtest import backtest
 from gridwatch_cli.calibrate import calibrate
@@ -83,6 +95,7 @@ app.command("backtest")(backtest)
 app.command("calibrate")(calibrate)
 app.add_typer(rules.app, name="rules", help="The rules, and what one says of a folder of tensors.")
 app.add_typer(tensors.app, name="tensors", help="What is in a folder of tensors.")
+app.add_typer(spec.app, name="spec", help="Specs that are made from what is there.")
 app.add_typer(debugger.app, name="debugger", help="Whether this account has SageMaker's own Debugger.")
 app.add_typer(stopping.app, name="stopping", help="The switch that pauses all stopping.")
 app.add_typer(local.app, name="local", help="The embedded cloud on this machine.")

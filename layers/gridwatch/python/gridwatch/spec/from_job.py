@@ -1,0 +1,389 @@
+"""A spec from a training job that is there: what DescribeTrainingJob says, in the words of a spec.
+
+Whatever cannot be carried over becomes a note, which stands as a comment where people look for it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from gridwatch.spec.images import algorithm_image, algorithm_names, framework_image, framework_versions
+
+FRAMEWORKS = ("pytorch", "tensorflow", "sklearn", "xgboost", "huggingface")
+_XGBOOST = "3.2-0"
+_TOOLKIT = "sagemaker_"
+_MODEL_TYPE = "application/x-sagemaker-model"
+_HOOK = "GRIDWATCH_HOOK_CONFIG"
+_OURS = "GRIDWATCH_"
+_KINDS = {"ManifestFile": "manifest", "AugmentedManifestFile": "augmented_manifest"}
+_DEBUGGER = ("DebugHookConfig", "DebugRuleConfigurations", "ProfilerRuleConfigurations", "TensorBoardOutputConfig")
+_RISING = ("auc", "accuracy", "f1", "map", "ndcg", "precision", "recall", "r2", "score")
+_NOT_CARRIED = (
+    "ExperimentConfig", "InfraCheckConfig", "MlflowConfig", "ModelPackageConfig", "RemoteDebugConfig",
+    "ServerlessJobConfig", "SessionChainingConfig", "TuningJobArn", "LabelingJobArn", "AutoMLJobArn",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Draft:
+    """The spec as a document, and for its top-level keys what its reader must know ("" is the whole)."""
+
+    document: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+
+    def note(self, key: str, text: str) -> None:
+        self.notes.setdefault(key, []).append(text)
+
+    def as_yaml(self) -> str:
+        """With each note as a comment above the key that it is about."""
+        blocks = [_comment(self.notes.get("", []))]
+        for key, value in self.document.items():
+            text = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=110)
+            blocks.append(_comment(self.notes.get(key, [])) + text)
+        return "\n".join(block for block in blocks if block)
+
+
+def spec_of_job(described: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> Draft:
+    """`described`: the answer of DescribeTrainingJob, or a CreateTrainingJob request."""
+    draft = Draft()
+    draft.document["name"] = str(described["TrainingJobName"])[:64].rstrip("-")
+    draft.note("", f"From the training job {described['TrainingJobName']}, as SageMaker describes it.")
+    job = _Job(described, draft)
+    sections = {
+        "objective": job.objective(), "tags": job.tags(tags or {}), "algorithm": job.algorithm(), "data": job.data(),
+        "hyperparameters": job.hyperparameters(), "resources": job.resources(), "distribution": job.distribution(),
+        "checkpoints": job.checkpoints(), "start_from": job.start_from(), **job.debugger(),
+    }  # fmt: skip
+    draft.document |= {name: section for name, section in sections.items() if section not in (None, {}, [])}
+    for name in _NOT_CARRIED:
+        if described.get(name):
+            draft.note("", f"Not carried over: {name}, {json.dumps(described[name], default=str)[:200]}.")
+    return draft
+
+
+def _comment(lines: list[str]) -> str:
+    return "".join(f"# {line}\n" for text in lines for line in text.splitlines())
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    described: Mapping[str, Any]
+    draft: Draft
+
+    @property
+    def _specification(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.described["AlgorithmSpecification"]
+        return found
+
+    @property
+    def _given(self) -> Mapping[str, str]:
+        return self.described.get("HyperParameters") or {}
+
+    @property
+    def _program(self) -> str | None:
+        """The script that SageMaker's toolkit runs."""
+        told = self._given.get("sagemaker_program")
+        return str(_value(told)) if told is not None else None
+
+    @property
+    def _metrics(self) -> dict[str, str]:
+        return {each["Name"]: each["Regex"] for each in self._specification.get("MetricDefinitions") or ()}
+
+    def algorithm(self) -> dict[str, Any]:
+        address = self._specification.get("TrainingImage")
+        known = _known_image(address or "", with_script=self._program is not None and not self._is_own_script)
+        told: dict[str, Any] = dict(known or {"image": address})
+        if address is None:
+            self.draft.note(
+                "algorithm", f"Not carried over: {self._specification.get('AlgorithmName')} of a marketplace."
+            )
+            told = {"image": "REPLACE-ME"}
+        if known is None and address is not None:
+            self.draft.note("algorithm", "The deployment must allow this image (allowed_in_specs).")
+        told |= self._script()
+        if told.get("name") == "xgboost":
+            told["version"] = self._own_xgboost(known or {})
+        elif not told.get("name"):
+            told["metrics"] = self._metrics or {"loss": "loss[=:] *([0-9.eE+-]+)"}
+        for name, key in (("command", "ContainerEntrypoint"), ("arguments", "ContainerArguments")):
+            if self._specification.get(key):
+                told[name] = list(self._specification[key])
+        own = {name: value for name, value in self._environment().items() if not name.startswith(_OURS)}
+        return told | ({"environment": own} if own else {})
+
+    def _own_xgboost(self, known: Mapping[str, Any]) -> str:
+        if known.get("version") != _XGBOOST or not self._is_ours:
+            self.draft.note("algorithm", f"The job trained in AWS's image {known.get('version')};")
+            self.draft.note("algorithm", f"Gridwatch trains with its own script in {_XGBOOST}.")
+        return _XGBOOST
+
+    @property
+    def _is_ours(self) -> bool:
+        return _HOOK in self._environment()
+
+    def _environment(self) -> Mapping[str, str]:
+        return self.described.get("Environment") or {}
+
+    def _script(self) -> dict[str, Any]:
+        if self._program is None or (self._is_ours and self._is_own_script):
+            return {}
+        source = str(_value(self._given.get("sagemaker_submit_directory", '""')))
+        if source.startswith("s3://") and source.endswith(".tar.gz"):
+            return {"entry_point": self._program, "source": source}
+        self.draft.note("algorithm", f"The script lay at {source or 'no address'}; put its folder beside this spec.")
+        return {"entry_point": self._program, "source": "code"}
+
+    @property
+    def _is_own_script(self) -> bool:
+        """Gridwatch's own script for XGBoost: it lies in the deployment's assets, not where specs' sources do."""
+        image = str(self._specification.get("TrainingImage"))
+        source = str(self._given.get("sagemaker_submit_directory"))
+        return self._program == "train.py" and "/sagemaker-xgboost:" in image and "/code/sources/" not in source
+
+    def objective(self) -> dict[str, str]:
+        names = list(self._metrics) or [each["MetricName"] for each in self.described.get("FinalMetricDataList") or ()]
+        chosen = next((name for name in names if name.lower().startswith(("validation", "val", "test"))), None)
+        metric = chosen or (names[0] if names else self._default_metric())
+        rising = any(word in metric.lower() for word in _RISING)
+        self.draft.note("objective", "A job has no objective: this metric, and its direction, are a guess.")
+        return {"metric": metric, "direction": "maximize" if rising else "minimize"}
+
+    def _default_metric(self) -> str:
+        if "/sagemaker-xgboost:" in str(self._specification.get("TrainingImage")):
+            return f"validation-{str(self._given.get('eval_metric', 'rmse')).split(',')[0].strip(chr(34))}"
+        return "loss"
+
+    def tags(self, tags: Mapping[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in tags.items() if not name.lower().startswith(("aws:", "gridwatch:"))}
+        return dict(list(kept.items())[:40])
+
+    def hyperparameters(self) -> dict[str, Any]:
+        read = _value if self._program is not None else _number_or_text
+        told: dict[str, Any] = {}
+        for name, text in self._given.items():
+            if name.startswith(_TOOLKIT) or name == "mp_parameters":
+                continue
+            value = read(text)
+            if isinstance(value, dict | list) or value is None:
+                self.draft.note(
+                    "hyperparameters", f"{name} was {text}; specs have one value for each, so it is a text."
+                )
+                value = text
+            told[name] = value
+        return told
+
+    def data(self) -> dict[str, Any]:
+        channels = self.described.get("InputDataConfig") or ()
+        return {each["ChannelName"]: self._channel(each) for each in channels if each.get("ContentType") != _MODEL_TYPE}
+
+    def _channel(self, channel: Mapping[str, Any]) -> dict[str, Any]:
+        source = channel["DataSource"]
+        told: dict[str, Any] = {}
+        if system := source.get("FileSystemDataSource"):
+            told["file_system"] = {
+                "id": system["FileSystemId"], "type": system["FileSystemType"], "path": system["DirectoryPath"],
+                "access": system.get("FileSystemAccessMode", "ro"),
+            }  # fmt: skip
+        elif place := source.get("S3DataSource"):
+            told |= _s3_source(place)
+        else:
+            self.draft.note("data", f"Not carried over: {channel['ChannelName']} reads {', '.join(source)}.")
+            told["uri"] = "s3://REPLACE-ME/"
+        if channel.get("ContentType"):
+            told["content_type"] = channel["ContentType"]
+        mode = channel.get("InputMode") or self._specification.get("TrainingInputMode", "File")
+        if mode != "File":
+            told["input_mode"] = mode
+        if channel.get("RecordWrapperType") == "RecordIO":
+            told["record_wrapper"] = "RecordIO"
+        if channel.get("CompressionType") == "Gzip":
+            told["compression"] = "gzip"
+        if channel.get("ShuffleConfig"):
+            told["shuffle_seed"] = channel["ShuffleConfig"]["Seed"]
+        return told
+
+    def resources(self) -> dict[str, Any]:
+        config, output = self.described["ResourceConfig"], self.described["OutputDataConfig"]
+        stopping = self.described.get("StoppingCondition") or {}
+        groups = {
+            each["InstanceGroupName"]: {"instance_type": each["InstanceType"], "instance_count": each["InstanceCount"]}
+            for each in config.get("InstanceGroups") or ()
+        }
+        self.draft.note(
+            "resources", f"The job ran in {self.described.get('RoleArn')} and wrote to {output['S3OutputPath']};"
+        )
+        self.draft.note("resources", "here the deployment's role and bucket are taken.")
+        wait = stopping.get("MaxWaitTimeInSeconds")
+        told: dict[str, Any] = {
+            "instance_type": config.get("InstanceType") if not groups else None,
+            "instance_count": config.get("InstanceCount") if not groups else None,
+            "groups": groups,
+            "volume_gb": config.get("VolumeSizeInGB"),
+            "volume_key": config.get("VolumeKmsKeyId"),
+            "output_key": output.get("KmsKeyId") or None,
+            "compress_output": False if output.get("CompressionType") == "NONE" else None,
+            "max_runtime": stopping.get("MaxRuntimeInSeconds"),
+            "max_pending": stopping.get("MaxPendingTimeInSeconds"),
+            "keep_alive": config.get("KeepAlivePeriodInSeconds"),
+            "training_plan": config.get("TrainingPlanArn"),
+            "spot": {"max_wait": wait} if self.described.get("EnableManagedSpotTraining") and wait else None,
+            "retries": (self.described.get("RetryStrategy") or {}).get("MaximumRetryAttempts"),
+            "network": _network(self.described.get("VpcConfig")),
+            "isolated": self.described.get("EnableNetworkIsolation") or None,
+            "encrypted_traffic": self.described.get("EnableInterContainerTrafficEncryption") or None,
+        }
+        if any(told[name] for name in ("volume_key", "output_key", "network", "training_plan")):
+            self.draft.note("resources", "The deployment must allow its keys, networks and plans (allowed_in_specs).")
+        return {name: value for name, value in told.items() if value is not None and value != {}}
+
+    def distribution(self) -> dict[str, Any] | None:
+        given = {
+            name: _value(text) for name, text in self._given.items() if name.startswith((_TOOLKIT, "mp_parameters"))
+        }
+        return _distribution(given)
+
+    def checkpoints(self) -> dict[str, Any] | None:
+        config = self.described.get("CheckpointConfig")
+        if not config:
+            return None
+        if config.get("S3Uri"):
+            self.draft.note(
+                "checkpoints", f"The job kept them at {config['S3Uri']}; here each trial has a place of its own"
+            )
+            self.draft.note("checkpoints", "(uri: that address would go on from them, with one trial).")
+        return {"path": config.get("LocalPath") or "/opt/ml/checkpoints"}
+
+    def start_from(self) -> dict[str, str] | None:
+        for channel in self.described.get("InputDataConfig") or ():
+            if channel.get("ContentType") == _MODEL_TYPE:
+                return {"model": channel["DataSource"]["S3DataSource"]["S3Uri"], "channel": channel["ChannelName"]}
+        return None
+
+    def debugger(self) -> dict[str, Any]:
+        """The engine, and Debugger's configuration as it is."""
+        told = {name: _plain(self.described[name]) for name in _DEBUGGER if self.described.get(name)}
+        profiler = self.described.get("ProfilerConfig") or {}
+        if profiler and not profiler.get("DisableProfiler") and (told or profiler.get("S3OutputPath")):
+            told["ProfilerConfig"] = _plain(profiler)
+        watched = bool(set(told) - {"TensorBoardOutputConfig"})
+        if not watched and self._is_ours:
+            told["DebugHookConfig"] = json.loads(_continued(self._environment()))
+        for rule in (*told.get("DebugRuleConfigurations", ()), *told.get("ProfilerRuleConfigurations", ())):
+            self._name_rule(rule)
+        if not told:
+            return {}
+        if watched:
+            self.draft.note(
+                "engine", "Debugger evaluated the rules. In an account without it: engine: auto, or gridwatch."
+            )
+        if self._is_ours:
+            self.draft.note("debugger", "Gridwatch launched the job; its rules are in the spec that it came from.")
+        return {"engine": "debugger" if watched else None, "debugger": {"configuration": told}}
+
+    def _name_rule(self, rule: dict[str, Any]) -> None:
+        name = str(rule["RuleConfigurationName"])
+        allowed = re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9]+", "-", name)).strip("-")[:64].rstrip("-") or "rule"
+        if allowed != name:
+            self.draft.note("debugger", f"The rule {name} is called {allowed} here.")
+            rule["RuleConfigurationName"] = allowed
+
+
+def _known_image(address: str, *, with_script: bool) -> dict[str, Any] | None:
+    """What AWS's image of that address is called in a spec; None for an image of somebody's own."""
+    found = re.fullmatch(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+/([^:]+):(.+)", address)
+    if found is None:
+        return None
+    repository, tag = found[1], found[2]
+    for framework in FRAMEWORKS:
+        for version in reversed(framework_versions(framework)):
+            image = framework_image(framework, version)
+            if image is None or image.repository != repository:
+                continue
+            if tag in {image.tag.replace("{processor}", each) for each in (image.processors or ("",))}:
+                own = framework == "xgboost" and not with_script
+                return {"name": "xgboost", "version": version} if own else {"framework": framework, "version": version}
+    names = [name for name in algorithm_names() if (image := algorithm_image(name)) and image.repository == repository]
+    return {"name": names[0]} if names else None
+
+
+def _s3_source(place: Mapping[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {"uri": place["S3Uri"]}
+    if place.get("S3DataType") in _KINDS:
+        told["kind"] = _KINDS[place["S3DataType"]]
+    if place.get("S3DataDistributionType") == "ShardedByS3Key":
+        told["sharded"] = True
+    if place.get("AttributeNames"):
+        told["attributes"] = list(place["AttributeNames"])
+    if place.get("InstanceGroupNames"):
+        told["instance_groups"] = list(place["InstanceGroupNames"])
+    return told
+
+
+def _network(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not config:
+        return None
+    return {"subnets": list(config["Subnets"]), "security_groups": list(config["SecurityGroupIds"])}
+
+
+def _distribution(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """From what SageMaker's containers are told of it (gridwatch.launch.parts.distribution)."""
+    said = given.get("sagemaker_mpi_custom_mpi_options")
+    options = {"options": said} if said else {}
+    processes = given.get("sagemaker_mpi_num_of_processes_per_host")
+    if isinstance(parameters := given.get("mp_parameters"), dict):
+        names = ("partitions", "microbatches", "pipeline", "optimize", "placement_strategy", "ddp")
+        told = {name: parameters[name] for name in names if parameters.get(name) is not None}
+        mpi = {f"mpi_{name}": value for name, value in options.items()}
+        return {"model_parallel": {**told, "processes_per_host": processes or 1, **mpi}}
+    if given.get("sagemaker_distributed_dataparallel_enabled") is True:
+        said = given.get("sagemaker_distributed_dataparallel_custom_mpi_options")
+        return {"data_parallel": {"mpi_options": said} if said else {}}
+    if given.get("sagemaker_torch_distributed_enabled") is True:
+        return {"torchrun": {}}
+    if given.get("sagemaker_pytorch_ddp_enabled") is True:
+        return {"pytorch_ddp": {}}
+    if given.get("sagemaker_mpi_enabled") is True:
+        return {"mpi": {**({"processes_per_host": processes} if processes else {}), **options}}
+    if given.get("sagemaker_parameter_server_enabled") is True:
+        return {"parameter_server": {}}
+    if given.get("sagemaker_multi_worker_mirrored_strategy_enabled") is True:
+        return {"multi_worker_mirrored": {}}
+    return None
+
+
+def _continued(environment: Mapping[str, str]) -> str:
+    """A value that goes on in …_1, …_2."""
+    parts = [environment[_HOOK]]
+    while (part := environment.get(f"{_HOOK}_{len(parts)}")) is not None:
+        parts.append(part)
+    return "".join(parts)
+
+
+def _value(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError):
+        return text
+
+
+def _number_or_text(text: str) -> Any:
+    """As a built-in algorithm reads it: a number where it is one, else the text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _plain(value: Any) -> Any:
+    """Without what a spec has no word for: an answer's empty parts."""
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items() if each not in (None, {}, [])}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
