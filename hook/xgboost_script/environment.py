@@ -103,6 +103,8 @@ def _channels(base: Path, config: Path) -> dict[str, Channel]:
     for name in ("train", "validation"):
         folder = os.environ.get(f"SM_CHANNEL_{name.upper()}")
         if folder or name in declared:
+            if declared.get(name, {}).get("TrainingInputMode") == "Pipe":
+                raise UserError(f"channel {name!r} is in Pipe mode, and this script reads files: use File or FastFile")
             content_type = declared.get(name, {}).get("ContentType")
             channels[name] = Channel(Path(folder or base / "input" / "data" / name), content_type)
     return channels

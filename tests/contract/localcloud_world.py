@@ -7,6 +7,8 @@ import sys
 import tarfile
 import textwrap
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,6 +175,17 @@ def log_of(world: World, job: str, host: str = "algo-1") -> list[str]:
             "events"
         ]
     ]
+
+
+def interrupt(world: World, job: str, **document: Any) -> tuple[int, dict[str, str]]:
+    """Take a job's machines away; returns the status and what was answered."""
+    url = f"{world.cloud.endpoint}/_localcloud/training-jobs/{job}/interrupt"
+    request = urllib.request.Request(url, data=json.dumps(document).encode(), method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, json.load(refusal)
 
 
 def wait_for(look: Callable[[], T | None], timeout: float = 20) -> T:

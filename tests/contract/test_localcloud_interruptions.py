@@ -1,14 +1,21 @@
 """Jobs that lose their machines: they go on from their checkpoints, within their time."""
 
 import json
-import urllib.error
-import urllib.request
 from typing import Any
 
 import pytest
 
 from localcloud.sagemaker.interruption import Interruption, InterruptionError
-from tests.contract.localcloud_world import BUCKET, SCRIPT_IMAGE, World, log_of, pack_source, unpacked, wait_for
+from tests.contract.localcloud_world import (
+    BUCKET,
+    SCRIPT_IMAGE,
+    World,
+    interrupt,
+    log_of,
+    pack_source,
+    unpacked,
+    wait_for,
+)
 
 # Counts to `--rounds`; after a restart from the number in its checkpoint. Of SIGTERM it takes no notice.
 _COUNTER = """
@@ -24,7 +31,9 @@ print(f"begins at {begin}", flush=True)
 for number in range(begin, given.rounds):
     print(f"loss: {1 / (number + 1):.4f}", flush=True)
     if given.checkpoints.is_dir():
-        saved.write_text(str(number))
+        waiting = saved.with_suffix(".tmp")  # never half a file, whenever it is killed
+        waiting.write_text(str(number))
+        waiting.replace(saved)
     time.sleep(0.1)
 pathlib.Path(os.environ["SM_MODEL_DIR"], "rounds.txt").write_text(str(number + 1))
 """
@@ -56,16 +65,6 @@ def start(world: World, rounds: int = 40, **changes: Any) -> str:
     return name
 
 
-def interrupt(world: World, job: str, **document: Any) -> tuple[int, dict[str, str]]:
-    url = f"{world.cloud.endpoint}/_localcloud/training-jobs/{job}/interrupt"
-    request = urllib.request.Request(url, data=json.dumps(document).encode(), method="POST")
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as refusal:
-        return refusal.code, json.load(refusal)
-
-
 def phases(job: dict[str, Any]) -> list[str]:
     return [step["Status"] for step in job["SecondaryStatusTransitions"]]
 
@@ -76,6 +75,7 @@ def test_an_interrupted_spot_job_goes_on_from_its_checkpoint(world: World) -> No
     during = world.reaches(name, "Interrupted")
     assert during["TrainingJobStatus"] == "InProgress"
     job = world.ended(name)
+    assert "FailureReason" not in job
     assert phases(job) == [
         "Starting", "Downloading", "Training", "Interrupted", "Starting", "Downloading", "Training", "Uploading",
         "Completed",

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.sagemaker.images import ImageMap
-from tests.contract.localcloud_world import BUCKET, World, channel, log_of, pack_source, unpacked
+from tests.contract.localcloud_world import BUCKET, World, channel, interrupt, log_of, pack_source, unpacked, wait_for
 
 REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
 SCIKIT_LEARN = f"{REGISTRY}/sagemaker-scikit-learn:1.4-2-cpu-py3"
@@ -41,7 +41,7 @@ def points(world: World) -> str:
 
 
 def run(world: World, image: str, points: str, hyperparameters: dict[str, str], **changes: Any) -> dict[str, Any]:
-    request = world.request(world.name("real"), InputDataConfig=[channel("train", points)], **changes)
+    request = world.request(world.name("real"), **{"InputDataConfig": [channel("train", points)], **changes})
     metrics = [{"Name": "accuracy", "Regex": "accuracy: ([0-9.]+)"}] if "sagemaker_program" in hyperparameters else []
     request["AlgorithmSpecification"] = {
         "TrainingImage": image, "TrainingInputMode": "File", **({"MetricDefinitions": metrics} if metrics else {}),
@@ -79,6 +79,37 @@ def test_a_hyperparameter_that_the_algorithm_does_not_know_fails_the_job(world: 
     job = run(world, XGBOOST, points, {"num_round": "5", "depth": "3"})
     assert job["TrainingJobStatus"] == "Failed"
     assert "hyperparameter 'depth' is unknown" in job["FailureReason"]
+
+
+def test_xgboost_refuses_pipes_and_several_hosts(world: World, points: str) -> None:
+    hyperparameters = {"num_round": "5"}
+    piped = channel("train", points) | {"InputMode": "Pipe"}
+    job = run(world, XGBOOST, points, hyperparameters, InputDataConfig=[piped])
+    assert "'train' is in Pipe mode, and this script reads files" in job["FailureReason"]
+    two = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 5}
+    job = run(world, XGBOOST, points, hyperparameters, ResourceConfig=two)
+    assert "this script trains on one instance, and the job has 2" in job["FailureReason"]
+
+
+def test_an_interrupted_xgboost_training_goes_on_from_its_checkpoint(world: World, points: str) -> None:
+    request = world.request(
+        world.name("spot"),
+        InputDataConfig=[channel("train", points)],
+        HyperParameters={"num_round": "600"},
+        EnableManagedSpotTraining=True,
+        StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 120},
+        CheckpointConfig={"S3Uri": f"s3://{BUCKET}/rounds"},
+    )
+    request["AlgorithmSpecification"] = {"TrainingImage": XGBOOST, "TrainingInputMode": "File"}
+    name = request["TrainingJobName"]
+    world.client("sagemaker").create_training_job(**request)
+    wait_for(lambda: world.describe(name).get("FinalMetricDataList"))
+    assert interrupt(world, name)[0] == 200
+    assert world.ended(name, timeout=60)["TrainingJobStatus"] == "Completed"
+    rounds = [int(line[1:].partition("]")[0]) for line in log_of(world, name) if line.startswith("[")]
+    assert rounds[0] == 0
+    assert rounds.count(0) == 1, "it began anew"
+    assert rounds[-1] == 599
 
 
 def test_requirements_that_cannot_be_installed_are_told(world: World, points: str) -> None:

@@ -6,8 +6,12 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from gridwatch.launch.hook import MAX_VALUE, environment, hook_document
 from gridwatch.state.records import RulePolicy
+from gridwatch_hook.collection import ANY_LOOP, KERAS, PYTORCH, XGBOOST, FrameworkCollections
+from gridwatch_hook.config import HookConfig
 
 
 def policy(rule: str, **parameters: Any) -> RulePolicy:
@@ -24,6 +28,12 @@ def test_without_rules_exactly_what_is_asked_for_is_saved() -> None:
         "HookParameters": {},
         "CollectionConfigurations": [{"CollectionName": "metrics", "CollectionParameters": {"save_interval": "5"}}],
     }
+
+
+@pytest.mark.parametrize("framework", [XGBOOST, PYTORCH, KERAS, ANY_LOOP])
+def test_every_hook_takes_what_every_launch_asks_for(framework: FrameworkCollections) -> None:
+    named = {each.name for each in HookConfig.parse(hook_document({}, []), framework).collections}
+    assert "metrics" in named
 
 
 def test_what_a_rule_looks_at_is_saved_as_often_as_it_looks() -> None:
