@@ -18,7 +18,7 @@ from gridwatch.failures import (
 )
 
 # Codes that AWS services use for one and the same thing; what is not listed is judged by its HTTP status.
-_KINDS: dict[str, type[GridwatchError]] = {
+KINDS: dict[str, type[GridwatchError]] = {
     # too fast
     "Throttling": ThrottledError,
     "ThrottlingException": ThrottledError,
@@ -69,7 +69,7 @@ def translate(error: ClientError | BotoCoreError) -> GridwatchError:
     response = error.response
     code = response.get("Error", {}).get("Code", "")
     message = response.get("Error", {}).get("Message", "") or str(error)
-    kind = _KINDS.get(code)
+    kind = KINDS.get(code)
     if kind is None:
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         kind = TransientError if status >= 500 or status == 0 else PermanentError
