@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-MAX_LENGTH = 1_000
+MAX_LENGTH = 2_000
 MAX_TOKENS = 400
 MAX_DEPTH = 20
 MAX_LOOPS = 4  # one after the other, never within one another
