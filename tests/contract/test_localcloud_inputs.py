@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.localcloud_world import BUCKET, SCRIPT_IMAGE, World, channel, pack_source, unpacked
+from tests.contract.localcloud_world import BUCKET, SCRIPT_IMAGE, World, channel, log_of, pack_source, unpacked
 
 # What each host found: the content of each file, or of `--epochs` epochs of the pipe.
 _READER = """
@@ -169,6 +169,9 @@ def test_the_failure_of_one_host_is_the_failure_of_the_job(world: World, parts: 
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: [algo-2] ExecuteUserScriptError:")
     assert "this host is broken" in job["FailureReason"]
+    name = job["TrainingJobName"]
+    assert any("this host is broken" in line for line in log_of(world, name, "algo-2"))
+    assert not any("this host is broken" in line for line in log_of(world, name, "algo-1"))
 
 
 @pytest.mark.parametrize(

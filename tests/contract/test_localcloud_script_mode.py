@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from localcloud.images import script_mode
-from localcloud.sagemaker.layout import lay_out
+from localcloud.sagemaker.layout import hosts_of, lay_out
 from tests.contract.localcloud_world import BUCKET, SCRIPT_IMAGE, World, channel
 
 _SCRIPT = """
@@ -92,6 +92,36 @@ def test_a_script_that_raises_fails_the_job_with_its_last_words(world: World) ->
     assert job["FailureReason"].startswith("AlgorithmError: ExecuteUserScriptError:")
     assert "ValueError: no such column" in job["FailureReason"]
     assert job["FailureReason"].endswith("exit code: 1")
+
+
+def test_a_shell_script_is_run_by_the_shell_with_the_images_python(world: World) -> None:
+    text = 'python -c "import sys; print(sys.prefix)"; echo "train-error:0.5"; python train.py --shell yes "$@"\n'
+    source = _source(world, "shell", **{"run.sh": text})
+    job = _train(world, sagemaker_program="run.sh", sagemaker_submit_directory=source, eta=0.2)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    seen = _seen(world, job)
+    assert seen["arguments"] == ["--shell", "yes", "--eta", "0.2"]
+    assert seen["environment"]["SM_USER_ENTRY_POINT"] == "run.sh"
+
+
+@pytest.mark.parametrize("distribution", ["torch_distributed", "pytorch_ddp"])
+def test_torchrun_starts_one_process_on_each_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distribution: str
+) -> None:
+    request = {
+        "AlgorithmSpecification": {"TrainingInputMode": "File"},
+        "ResourceConfig": {"InstanceType": "ml.g5.xlarge", "InstanceCount": 3},
+    }
+    second = hosts_of(request["ResourceConfig"])[1]
+    lay_out(request, tmp_path, second)
+    for name, value in (("SAGEMAKER_BASE_DIR", tmp_path), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", 4242)):
+        monkeypatch.setenv(name, str(value))
+    given = script_mode.decode({f"sagemaker_{distribution}_enabled": "true", "epochs": "3"})
+    command = script_mode.program_command("src/train.py", "src.train", given)
+    assert command[3:] == [
+        "torch.distributed.run", "--nnodes=3", "--node_rank=1", "--nproc_per_node=1", "--master_addr=127.0.0.1",
+        "--master_port=4242", "src/train.py", "--epochs", "3",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
