@@ -132,6 +132,7 @@ def _rules(store: StateStore, job: JobRecord | None, trial: TrialRecord) -> Iter
         yield {
             "rule": name,
             "on_issue": policy.on_issue.value if policy else None,
+            "evaluated_by": "debugger" if policy and policy.managed else "gridwatch",
             "status": evaluation.status if evaluation else WAITING_FOR_RULE,
             "step": _step(evaluation),
             "details": evaluation.details if evaluation else None,
@@ -154,7 +155,9 @@ def _trial_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Se
 
 def rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
     """Columns and lines of a table of all rules of these trials."""
-    columns = ("rule", "on_issue", "status", "step", "action", "outcome", "details")
+    columns = ["rule", "on_issue", "status", "step", "action", "outcome", "details"]
+    if any(rule["evaluated_by"] == "debugger" for trial in trials for rule in trial["rules"]):
+        columns.insert(1, "evaluated_by")
     return ("job_name", *columns), [
         [trial["job_name"], *(rule[column] for column in columns)] for trial in trials for rule in trial["rules"]
     ]

@@ -23,6 +23,7 @@ from gridwatch.launch.ports import ExperimentBucket, StoredSpec
 from gridwatch.launch.processing import Quota, within_processing_quota
 from gridwatch.launch.regions import is_spared
 from gridwatch.savings.prices import PriceTable
+from gridwatch.spec.imported import placed
 from gridwatch.spec.parse import ParsedSpec, normalized, parse_spec
 from gridwatch.spec.problems import Problem, SpecError, shown
 from gridwatch.spec.reading import MAX_BYTES
@@ -116,7 +117,7 @@ def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan]:
     plan = within_processing_quota(parsed, planned, platform.processing_instances)
     absent = [index for index, policy in enumerate(plan.policies) if policy.source and not _is_there(policy, platform)]
     if absent:
-        raise parsed.refuse(_no_file(index, plan.policies[index]) for index in absent)
+        raise parsed.refuse(placed(plan.spec, _no_file(index, plan.policies[index])) for index in absent)
     return parsed, plan
 
 

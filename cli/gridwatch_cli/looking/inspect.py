@@ -77,9 +77,11 @@ def _rules(store: StateStore, job_name: str) -> Iterator[Mapping[str, Any]]:
     reactions = {reaction.rule_name: reaction for reaction in store.list_reactions(job_name)}
     evaluations = {each.rule_name: each for each in store.list_rule_evaluations(job_name)}
     job = store.get_job(job_name)
-    policies = {policy.name for policy in job.policies} if job else set()
-    for name in sorted(policies | evaluations.keys() | reactions.keys()):
-        yield _rule(name, evaluations.get(name), reactions.get(name))
+    policies = {policy.name: policy for policy in job.policies} if job else {}
+    for name in sorted(policies.keys() | evaluations.keys() | reactions.keys()):
+        managed = name in policies and policies[name].managed
+        evaluated_by = "debugger" if managed else "gridwatch"
+        yield {**_rule(name, evaluations.get(name), reactions.get(name)), "evaluated_by": evaluated_by}
 
 
 def _rule(name: str, found: RuleEvaluationRecord | None, reaction: ReactionRecord | None) -> Mapping[str, Any]:
@@ -121,7 +123,8 @@ def _print(document: Mapping[str, Any]) -> None:
 
 
 def _rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{rule['rule']}: {rule['status']}"
+    by = " (by SageMaker's Debugger)" if rule["evaluated_by"] == "debugger" else ""
+    yield f"{rule['rule']}: {rule['status']}{by}"
     finding = rule["finding"] or {}
     if sentence := finding.get("sentence") or rule["details"]:
         yield f"  {sentence}"

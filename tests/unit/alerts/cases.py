@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from gridwatch.alerts.collected import Concerned, follow_up, held_back
 from gridwatch.alerts.content import spec_rejected, trial_failed
+from gridwatch.alerts.debugger_refused import debugger_refused
 from gridwatch.alerts.digest import Ended, digest
 from gridwatch.judgement.hindsight import Hindsight
 from gridwatch.reports.shelf import ReportPlace
@@ -14,6 +15,7 @@ from gridwatch.state.records import (
     Action,
     AlertGate,
     AlertRecord,
+    DebuggerRefusal,
     ExperimentRecord,
     ReactionRecord,
     RulePolicy,
@@ -92,6 +94,17 @@ def cases() -> dict[str, AlertRecord]:
     concerned = Concerned(collected=more, before=[first], trials=grid())
     return {
         "stopped": issue(),
+        "debugger_refused": debugger_refused(
+            DebuggerRefusal(
+                account="123456789012",
+                region="eu-west-1",
+                at=NOW,
+                words="Debugger is not available to this account.",
+                code="ValidationException",
+                job_name="gridwatch-blobs-0a1b2c3d4e-1",
+                experiment="blobs",
+            )
+        ),
         "trial_failed": trial_failed(trial=TRIAL, now=NOW),
         "spec_rejected": rejected,
         "follow_up": follow_up(gate("cause IssuesFound blobs loss"), concerned, NOW),

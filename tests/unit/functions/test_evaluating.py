@@ -290,3 +290,20 @@ def test_statuses_are_debuggers() -> None:
     assert {status.value for status in RuleStatus} == set(
         SCHEMA["properties"]["DebugRuleEvaluationStatuses"]["items"]["properties"]["RuleEvaluationStatus"]["enum"]
     )
+
+
+def test_rules_that_debugger_evaluates_are_left_to_it() -> None:
+    managed = replace(LOSS, name="managed", managed=True)
+    world = World(LOSS, managed)
+    world.losses(*[1.0] * 6)
+
+    world.evaluate()
+
+    assert {record.rule_name for record in world.store.list_rule_evaluations(JOB)} == {"loss"}
+    statuses = [each for event in world.bus.events for each in event["detail"]["DebugRuleEvaluationStatuses"]]
+    told = {each["RuleConfigurationName"] for each in statuses}
+    assert told == {"loss"}
+    alone = World(managed)
+    alone.losses(*[1.0] * 6)
+    assert alone.evaluate().outcome is Outcome.NO_RULES
+    assert alone.bus.events == []

@@ -351,3 +351,32 @@ def test_gridwatchs_own_hook_saves_in_a_distributed_training_with_checkpoints() 
     assert not [
         each for each in planned(watched(engine="gridwatch", **ON_TWO_HOSTS)).warnings if "ebugger" in str(each)
     ]
+
+
+def _imported(image: str, source: str) -> dict[str, Any]:
+    rule = {
+        "RuleConfigurationName": "mine", "RuleEvaluatorImage": image, "InstanceType": "ml.m5.large",
+        "VolumeSizeInGB": 10,
+        "RuleParameters": {"rule_to_invoke": "Own", "source_s3_uri": source},
+    }  # fmt: skip
+    return watched({"rule": "TreeDepth"}, debugger={"configuration": {"DebugRuleConfigurations": [rule]}})
+
+
+@pytest.mark.parametrize(
+    ("image", "source", "says"),
+    [
+        (EVALUATOR, "s3://other/x/y.py", "this deployment does not run code from here"),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/mine:1", "s3://experiments-bucket/code/y.py",
+         "this deployment does not let specs use it"),
+    ],
+)  # fmt: skip
+def test_code_and_images_of_a_configuration_must_be_allowed_too(image: str, source: str, says: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        planned(_imported(image, source), replace(DEPLOYED, allowed_in_specs=()))
+    (problem,) = refused.value.problems
+    assert (problem.field, problem.message) == ("debugger.configuration", says)
+
+
+def test_what_is_allowed_of_a_configuration_is_sent() -> None:
+    sent = request(_imported(EVALUATOR, "s3://experiments-bucket/code/y.py"))
+    assert sent["DebugRuleConfigurations"][1]["InstanceType"] == "ml.m5.large"

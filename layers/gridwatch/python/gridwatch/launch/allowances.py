@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from gridwatch.launch.deployment import Deployment
+from gridwatch.launch.evaluators import is_foreign
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, enumerated, shown
 
@@ -40,6 +41,9 @@ def _named(spec: ExperimentSpec) -> Iterator[tuple[Path, str]]:
         for field in ("subnets", "security_groups"):
             names = getattr(resources.network, field)
             yield from ((("resources", "network", field, index), named) for index, named in enumerate(names))
+    if (configuration := spec.debugger.configuration) is not None:
+        own = [rule.image for rule in configuration.all_rules if rule.image and is_foreign(rule.image)]
+        yield from ((("debugger", "configuration"), image) for image in own)
     for name, channel in spec.data.items():
         if channel.file_system is not None:
             yield ("data", name, "file_system", "id"), channel.file_system.id

@@ -28,6 +28,7 @@ from gridwatch.launch.refusals import refusals, resolved
 from gridwatch.launch.request import IMAGE
 from gridwatch.launch.template import Inputs, build_template
 from gridwatch.spec.channels import channel_uri
+from gridwatch.spec.imported import placed
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parse import ParsedSpec, policies_of
 from gridwatch.spec.parts.data import Channel
@@ -95,7 +96,7 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
     policies = tuple(resolved(policy, deployment) for policy in policies_of(spec))
     refused = [*refusals(policies, deployment), *not_allowed(spec, deployment)]
     if refused:
-        raise parsed.refuse(refused)
+        raise parsed.refuse(placed(spec, problem) for problem in refused)
     try:
         engine, told = engine_of(spec, deployment)
     except UnknownRegionError as error:

@@ -139,5 +139,7 @@ def _assumptions(plan: Plan, prices: PriceTable) -> Iterator[str]:
         yield "spot costs less; how much is known only afterwards"
     if plan.spec.resources.keep_alive is not None:
         yield "instances that are kept warm are billed beyond this"
+    if any("InstanceType" in rule for rule in plan.template.get("DebugRuleConfigurations", ())):
+        yield "machines that evaluate rules of your own for Debugger are billed beyond this"
     yield "watching by what was counted in the embedded cloud, without the free tier; docs/cost.md"
     yield "storage and transfer of data and models are not counted"

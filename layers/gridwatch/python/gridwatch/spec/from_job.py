@@ -13,15 +13,22 @@ from typing import Any
 
 import yaml
 
-from gridwatch.spec.images import algorithm_image, algorithm_names, framework_image, framework_versions
+from gridwatch.spec.described import (
+    HOOK,
+    continued,
+    distribution_of,
+    known_image,
+    network_of,
+    number_or_text,
+    plain,
+    s3_source,
+    value_of,
+)
 
-FRAMEWORKS = ("pytorch", "tensorflow", "sklearn", "xgboost", "huggingface")
 _XGBOOST = "3.2-0"
 _TOOLKIT = "sagemaker_"
 _MODEL_TYPE = "application/x-sagemaker-model"
-_HOOK = "GRIDWATCH_HOOK_CONFIG"
 _OURS = "GRIDWATCH_"
-_KINDS = {"ManifestFile": "manifest", "AugmentedManifestFile": "augmented_manifest"}
 _DEBUGGER = ("DebugHookConfig", "DebugRuleConfigurations", "ProfilerRuleConfigurations", "TensorBoardOutputConfig")
 _RISING = ("auc", "accuracy", "f1", "map", "ndcg", "precision", "recall", "r2", "score")
 _NOT_CARRIED = (
@@ -89,7 +96,7 @@ class _Job:
     def _program(self) -> str | None:
         """The script that SageMaker's toolkit runs."""
         told = self._given.get("sagemaker_program")
-        return str(_value(told)) if told is not None else None
+        return str(value_of(told)) if told is not None else None
 
     @property
     def _metrics(self) -> dict[str, str]:
@@ -97,7 +104,7 @@ class _Job:
 
     def algorithm(self) -> dict[str, Any]:
         address = self._specification.get("TrainingImage")
-        known = _known_image(address or "", with_script=self._program is not None and not self._is_own_script)
+        known = known_image(address or "", with_script=self._program is not None and not self._is_own_script)
         told: dict[str, Any] = dict(known or {"image": address})
         if address is None:
             self.draft.note(
@@ -125,7 +132,7 @@ class _Job:
 
     @property
     def _is_ours(self) -> bool:
-        return _HOOK in self._environment()
+        return HOOK in self._environment()
 
     def _environment(self) -> Mapping[str, str]:
         return self.described.get("Environment") or {}
@@ -133,7 +140,7 @@ class _Job:
     def _script(self) -> dict[str, Any]:
         if self._program is None or (self._is_ours and self._is_own_script):
             return {}
-        source = str(_value(self._given.get("sagemaker_submit_directory", '""')))
+        source = str(value_of(self._given.get("sagemaker_submit_directory", '""')))
         if source.startswith("s3://") and source.endswith(".tar.gz"):
             return {"entry_point": self._program, "source": source}
         self.draft.note("algorithm", f"The script lay at {source or 'no address'}; put its folder beside this spec.")
@@ -164,7 +171,7 @@ class _Job:
         return dict(list(kept.items())[:40])
 
     def hyperparameters(self) -> dict[str, Any]:
-        read = _value if self._program is not None else _number_or_text
+        read = value_of if self._program is not None else number_or_text
         told: dict[str, Any] = {}
         for name, text in self._given.items():
             if name.startswith(_TOOLKIT) or name == "mp_parameters":
@@ -191,7 +198,7 @@ class _Job:
                 "access": system.get("FileSystemAccessMode", "ro"),
             }  # fmt: skip
         elif place := source.get("S3DataSource"):
-            told |= _s3_source(place)
+            told |= s3_source(place)
         else:
             self.draft.note("data", f"Not carried over: {channel['ChannelName']} reads {', '.join(source)}.")
             told["uri"] = "s3://REPLACE-ME/"
@@ -234,7 +241,7 @@ class _Job:
             "training_plan": config.get("TrainingPlanArn"),
             "spot": {"max_wait": wait} if self.described.get("EnableManagedSpotTraining") and wait else None,
             "retries": (self.described.get("RetryStrategy") or {}).get("MaximumRetryAttempts"),
-            "network": _network(self.described.get("VpcConfig")),
+            "network": network_of(self.described.get("VpcConfig")),
             "isolated": self.described.get("EnableNetworkIsolation") or None,
             "encrypted_traffic": self.described.get("EnableInterContainerTrafficEncryption") or None,
         }
@@ -244,9 +251,9 @@ class _Job:
 
     def distribution(self) -> dict[str, Any] | None:
         given = {
-            name: _value(text) for name, text in self._given.items() if name.startswith((_TOOLKIT, "mp_parameters"))
+            name: value_of(text) for name, text in self._given.items() if name.startswith((_TOOLKIT, "mp_parameters"))
         }
-        return _distribution(given)
+        return distribution_of(given)
 
     def checkpoints(self) -> dict[str, Any] | None:
         config = self.described.get("CheckpointConfig")
@@ -267,13 +274,13 @@ class _Job:
 
     def debugger(self) -> dict[str, Any]:
         """The engine, and Debugger's configuration as it is."""
-        told = {name: _plain(self.described[name]) for name in _DEBUGGER if self.described.get(name)}
+        told = {name: plain(self.described[name]) for name in _DEBUGGER if self.described.get(name)}
         profiler = self.described.get("ProfilerConfig") or {}
         if profiler and not profiler.get("DisableProfiler") and (told or profiler.get("S3OutputPath")):
-            told["ProfilerConfig"] = _plain(profiler)
+            told["ProfilerConfig"] = plain(profiler)
         watched = bool(set(told) - {"TensorBoardOutputConfig"})
         if not watched and self._is_ours:
-            told["DebugHookConfig"] = json.loads(_continued(self._environment()))
+            told["DebugHookConfig"] = json.loads(continued(self._environment()))
         for rule in (*told.get("DebugRuleConfigurations", ()), *told.get("ProfilerRuleConfigurations", ())):
             self._name_rule(rule)
         if not told:
@@ -292,98 +299,3 @@ class _Job:
         if allowed != name:
             self.draft.note("debugger", f"The rule {name} is called {allowed} here.")
             rule["RuleConfigurationName"] = allowed
-
-
-def _known_image(address: str, *, with_script: bool) -> dict[str, Any] | None:
-    """What AWS's image of that address is called in a spec; None for an image of somebody's own."""
-    found = re.fullmatch(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+/([^:]+):(.+)", address)
-    if found is None:
-        return None
-    repository, tag = found[1], found[2]
-    for framework in FRAMEWORKS:
-        for version in reversed(framework_versions(framework)):
-            image = framework_image(framework, version)
-            if image is None or image.repository != repository:
-                continue
-            if tag in {image.tag.replace("{processor}", each) for each in (image.processors or ("",))}:
-                own = framework == "xgboost" and not with_script
-                return {"name": "xgboost", "version": version} if own else {"framework": framework, "version": version}
-    names = [name for name in algorithm_names() if (image := algorithm_image(name)) and image.repository == repository]
-    return {"name": names[0]} if names else None
-
-
-def _s3_source(place: Mapping[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {"uri": place["S3Uri"]}
-    if place.get("S3DataType") in _KINDS:
-        told["kind"] = _KINDS[place["S3DataType"]]
-    if place.get("S3DataDistributionType") == "ShardedByS3Key":
-        told["sharded"] = True
-    if place.get("AttributeNames"):
-        told["attributes"] = list(place["AttributeNames"])
-    if place.get("InstanceGroupNames"):
-        told["instance_groups"] = list(place["InstanceGroupNames"])
-    return told
-
-
-def _network(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if not config:
-        return None
-    return {"subnets": list(config["Subnets"]), "security_groups": list(config["SecurityGroupIds"])}
-
-
-def _distribution(given: Mapping[str, Any]) -> dict[str, Any] | None:
-    """From what SageMaker's containers are told of it (gridwatch.launch.parts.distribution)."""
-    said = given.get("sagemaker_mpi_custom_mpi_options")
-    options = {"options": said} if said else {}
-    processes = given.get("sagemaker_mpi_num_of_processes_per_host")
-    if isinstance(parameters := given.get("mp_parameters"), dict):
-        names = ("partitions", "microbatches", "pipeline", "optimize", "placement_strategy", "ddp")
-        told = {name: parameters[name] for name in names if parameters.get(name) is not None}
-        mpi = {f"mpi_{name}": value for name, value in options.items()}
-        return {"model_parallel": {**told, "processes_per_host": processes or 1, **mpi}}
-    if given.get("sagemaker_distributed_dataparallel_enabled") is True:
-        said = given.get("sagemaker_distributed_dataparallel_custom_mpi_options")
-        return {"data_parallel": {"mpi_options": said} if said else {}}
-    if given.get("sagemaker_torch_distributed_enabled") is True:
-        return {"torchrun": {}}
-    if given.get("sagemaker_pytorch_ddp_enabled") is True:
-        return {"pytorch_ddp": {}}
-    if given.get("sagemaker_mpi_enabled") is True:
-        return {"mpi": {**({"processes_per_host": processes} if processes else {}), **options}}
-    if given.get("sagemaker_parameter_server_enabled") is True:
-        return {"parameter_server": {}}
-    if given.get("sagemaker_multi_worker_mirrored_strategy_enabled") is True:
-        return {"multi_worker_mirrored": {}}
-    return None
-
-
-def _continued(environment: Mapping[str, str]) -> str:
-    """A value that goes on in …_1, …_2."""
-    parts = [environment[_HOOK]]
-    while (part := environment.get(f"{_HOOK}_{len(parts)}")) is not None:
-        parts.append(part)
-    return "".join(parts)
-
-
-def _value(text: Any) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, TypeError):
-        return text
-
-
-def _number_or_text(text: str) -> Any:
-    """As a built-in algorithm reads it: a number where it is one, else the text."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-def _plain(value: Any) -> Any:
-    """Without what a spec has no word for: an answer's empty parts."""
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items() if each not in (None, {}, [])}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

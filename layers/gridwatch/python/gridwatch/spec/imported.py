@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.launch.rule_actions import ACTIONS
 from gridwatch.spec.model import ExperimentSpec, RuleUse
+from gridwatch.spec.problems import Problem
 
 if TYPE_CHECKING:
     from gridwatch.spec.parts.debugger import RuleConfiguration
@@ -26,6 +28,13 @@ def imported_rules(spec: ExperimentSpec) -> list[RuleUse]:
     """The rules of Debugger's configuration as a spec says them. A name that is no rule of Debugger's is kept."""
     configuration = spec.debugger.configuration
     return [_use(spec, rule) for rule in configuration.all_rules] if configuration else []
+
+
+def placed(spec: ExperimentSpec, problem: Problem) -> Problem:
+    """A problem of one of `rule_uses`, by its index, at the place where the spec says the rule."""
+    index = problem.path[1] if len(problem.path) > 1 and problem.path[0] == "rules" else None
+    imported = isinstance(index, int) and index >= len(spec.rules)
+    return replace(problem, path=("debugger", "configuration")) if imported else problem
 
 
 def asked_collections(spec: ExperimentSpec) -> dict[str, dict[str, str]]:

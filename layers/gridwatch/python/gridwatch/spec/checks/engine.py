@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gridwatch.spec.checks.debugger import check_collections
-from gridwatch.spec.imported import asked_collections, rule_uses
+from gridwatch.spec.imported import asked_collections, placed, rule_uses
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parts.debugger import RuleAction
 from gridwatch.spec.parts.distribution import Distribution
@@ -81,10 +81,7 @@ def _rules(spec: ExperimentSpec) -> Iterator[Problem]:
     if spec.engine == "debugger":  # which evaluates the configuration's rules, whether Gridwatch knows them or not
         yield from check_rules(spec.rules)
         return
-    for problem in check_rules(rule_uses(spec)):
-        index = problem.path[1]
-        imported = isinstance(index, int) and index >= len(spec.rules)
-        yield replace(problem, path=_CONFIGURATION, found=problem.found) if imported else problem
+    yield from (placed(spec, problem) for problem in check_rules(rule_uses(spec)))
 
 
 def _imported_names(spec: ExperimentSpec) -> Iterator[Problem]:

@@ -1,0 +1,112 @@
+"""Parts of a training job's description in the words of a spec."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gridwatch.spec.images import algorithm_image, algorithm_names, framework_image, framework_versions
+
+HOOK = "GRIDWATCH_HOOK_CONFIG"
+_FRAMEWORKS = ("pytorch", "tensorflow", "sklearn", "xgboost", "huggingface")
+_KINDS = {"ManifestFile": "manifest", "AugmentedManifestFile": "augmented_manifest"}
+
+
+def known_image(address: str, *, with_script: bool) -> dict[str, Any] | None:
+    """What AWS's image of that address is called in a spec; None for an image of somebody's own."""
+    found = re.fullmatch(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+/([^:]+):(.+)", address)
+    if found is None:
+        return None
+    repository, tag = found[1], found[2]
+    for framework in _FRAMEWORKS:
+        for version in reversed(framework_versions(framework)):
+            image = framework_image(framework, version)
+            if image is None or image.repository != repository:
+                continue
+            if tag in {image.tag.replace("{processor}", each) for each in (image.processors or ("",))}:
+                own = framework == "xgboost" and not with_script
+                return {"name": "xgboost", "version": version} if own else {"framework": framework, "version": version}
+    names = [name for name in algorithm_names() if (image := algorithm_image(name)) and image.repository == repository]
+    return {"name": names[0]} if names else None
+
+
+def s3_source(place: Mapping[str, Any]) -> dict[str, Any]:
+    """The address of a channel's data, and how it is read."""
+    told: dict[str, Any] = {"uri": place["S3Uri"]}
+    if place.get("S3DataType") in _KINDS:
+        told["kind"] = _KINDS[place["S3DataType"]]
+    if place.get("S3DataDistributionType") == "ShardedByS3Key":
+        told["sharded"] = True
+    if place.get("AttributeNames"):
+        told["attributes"] = list(place["AttributeNames"])
+    if place.get("InstanceGroupNames"):
+        told["instance_groups"] = list(place["InstanceGroupNames"])
+    return told
+
+
+def network_of(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """`resources.network` from VpcConfig."""
+    if not config:
+        return None
+    return {"subnets": list(config["Subnets"]), "security_groups": list(config["SecurityGroupIds"])}
+
+
+def distribution_of(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """From what SageMaker's containers are told of it (gridwatch.launch.parts.distribution)."""
+    said = given.get("sagemaker_mpi_custom_mpi_options")
+    options = {"options": said} if said else {}
+    processes = given.get("sagemaker_mpi_num_of_processes_per_host")
+    if isinstance(parameters := given.get("mp_parameters"), dict):
+        names = ("partitions", "microbatches", "pipeline", "optimize", "placement_strategy", "ddp")
+        told = {name: parameters[name] for name in names if parameters.get(name) is not None}
+        mpi = {f"mpi_{name}": value for name, value in options.items()}
+        return {"model_parallel": {**told, "processes_per_host": processes or 1, **mpi}}
+    if given.get("sagemaker_distributed_dataparallel_enabled") is True:
+        said = given.get("sagemaker_distributed_dataparallel_custom_mpi_options")
+        return {"data_parallel": {"mpi_options": said} if said else {}}
+    if given.get("sagemaker_torch_distributed_enabled") is True:
+        return {"torchrun": {}}
+    if given.get("sagemaker_pytorch_ddp_enabled") is True:
+        return {"pytorch_ddp": {}}
+    if given.get("sagemaker_mpi_enabled") is True:
+        return {"mpi": {**({"processes_per_host": processes} if processes else {}), **options}}
+    if given.get("sagemaker_parameter_server_enabled") is True:
+        return {"parameter_server": {}}
+    if given.get("sagemaker_multi_worker_mirrored_strategy_enabled") is True:
+        return {"multi_worker_mirrored": {}}
+    return None
+
+
+def continued(environment: Mapping[str, str]) -> str:
+    """A value that goes on in …_1, …_2."""
+    parts = [environment[HOOK]]
+    while (part := environment.get(f"{HOOK}_{len(parts)}")) is not None:
+        parts.append(part)
+    return "".join(parts)
+
+
+def value_of(text: Any) -> Any:
+    """A hyperparameter of a script, which SageMaker's toolkit reads as JSON; what is no JSON stays a text."""
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError):
+        return text
+
+
+def number_or_text(text: str) -> Any:
+    """As a built-in algorithm reads it: a number where it is one, else the text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def plain(value: Any) -> Any:
+    """Without an answer's empty parts."""
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items() if each not in (None, {}, [])}
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
