@@ -194,7 +194,8 @@ def _install_requirements(code: Path, target: Path) -> None:
             f"requirements.txt: {sys.prefix} has no pip; the local cloud trains with what that environment holds"
         )
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(target), "-r", str(requirements)]
-    if subprocess.run(command, check=False).returncode:
+    # Paths in it start at the folder of the code.
+    if subprocess.run(command, cwd=code, check=False).returncode:
         raise UserCodeError(f"pip could not install {requirements.name}")
 
 

@@ -144,14 +144,15 @@ def channel(name: str, uri: str, **changes: Any) -> dict[str, Any]:
     return {"ChannelName": name, "DataSource": {"S3DataSource": source | changes}, "ContentType": "text/csv"}
 
 
-def pack_source(world: World, name: str, **files: str) -> str:
-    """Files as a submitted source archive in S3; a file's dot is written as a double underscore."""
+def pack_source(world: World, name: str, **files: str | bytes) -> str:
+    """Files by their names as a submitted source archive in S3."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as bundle:
-        for path, text in files.items():
-            member = tarfile.TarInfo(path.replace("__", "."))
-            member.size = len(text.encode())
-            bundle.addfile(member, io.BytesIO(text.encode()))
+        for path, given in files.items():
+            content = given.encode() if isinstance(given, str) else given
+            member = tarfile.TarInfo(path)
+            member.size = len(content)
+            bundle.addfile(member, io.BytesIO(content))
     world.client("s3").put_object(Bucket=BUCKET, Key=f"code/{name}.tar.gz", Body=buffer.getvalue())
     return f"s3://{BUCKET}/code/{name}.tar.gz"
 

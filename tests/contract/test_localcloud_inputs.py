@@ -45,7 +45,7 @@ def create(world: World, given: dict[str, Any], epochs: int, hosts: int = 1, *fl
     request = world.request(name, InputDataConfig=[given], **changes)
     request["AlgorithmSpecification"] |= {"TrainingImage": SCRIPT_IMAGE}
     request["ResourceConfig"] = changes.get("ResourceConfig") or {**request["ResourceConfig"], "InstanceCount": hosts}
-    source = pack_source(world, "reader", train__py=_READER)
+    source = pack_source(world, "reader", **{"train.py": _READER})
     request["HyperParameters"] = {
         "sagemaker_program": "train.py", "sagemaker_submit_directory": source, "epochs": str(epochs),
         **dict(zip(flags[::2], flags[1::2], strict=True)),

@@ -47,7 +47,7 @@ KEEPS = {"CheckpointConfig": {"S3Uri": f"s3://{BUCKET}/checkpoints/<job>"}}
 def start(world: World, rounds: int = 40, **changes: Any) -> str:
     """A counting job; returns its name once it has counted a little and its checkpoint is in S3."""
     name = world.name("counts")
-    source = pack_source(world, name, train__py=_COUNTER)
+    source = pack_source(world, name, **{"train.py": _COUNTER})
     text = json.dumps({**changes}).replace("<job>", name)
     request = world.request(name, **json.loads(text))
     del request["InputDataConfig"]

@@ -1,7 +1,9 @@
 """Trainings that really run in the local cloud's own environments: scikit-learn's image, and XGBoost's algorithm."""
 
+import io
 import json
 import random
+import zipfile
 from typing import Any
 
 import pytest
@@ -52,7 +54,7 @@ def run(world: World, image: str, points: str, hyperparameters: dict[str, str], 
 
 
 def test_a_scikit_learn_script_trains(world: World, points: str) -> None:
-    source = pack_source(world, "classifier", train__py=_CLASSIFIER)
+    source = pack_source(world, "classifier", **{"train.py": _CLASSIFIER})
     job = run(
         world, SCIKIT_LEARN, points,
         {"sagemaker_program": json.dumps("train.py"), "sagemaker_submit_directory": json.dumps(source),
@@ -112,15 +114,47 @@ def test_an_interrupted_xgboost_training_goes_on_from_its_checkpoint(world: Worl
     assert rounds[-1] == 599
 
 
-def test_requirements_that_cannot_be_installed_are_told(world: World, points: str) -> None:
-    files = {"train.py": _CLASSIFIER, "requirements.txt": "tabulate\n"}
-    source = pack_source(world, "requirements", **{name.replace(".", "__"): text for name, text in files.items()})
-    job = run(
-        world, SCIKIT_LEARN, points,
-        {"sagemaker_program": "train.py", "sagemaker_submit_directory": source, "strength": "1.0"},
+def _own_wheel() -> bytes:
+    """A package that is on no registry."""
+    files = {
+        "own_numbers.py": "ANSWER = 42\n",
+        "own_numbers-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: own-numbers\nVersion: 1.0\n",
+        "own_numbers-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "own_numbers-1.0.dist-info/RECORD": "",
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+    return packed.getvalue()
+
+
+def _with_requirements(world: World, points: str, line: str) -> dict[str, Any]:
+    script = 'import own_numbers; print(f"accuracy: {own_numbers.ANSWER}")'
+    wheel = _own_wheel()
+    source = pack_source(
+        world, "requirements",
+        **{"train.py": script, "requirements.txt": line, "own_numbers-1.0-py3-none-any.whl": wheel},
     )  # fmt: skip
+    return run(world, SCIKIT_LEARN, points, {"sagemaker_program": "train.py", "sagemaker_submit_directory": source})
+
+
+def test_requirements_are_installed_for_the_job(world: World, points: str) -> None:
+    job = _with_requirements(world, points, "./own_numbers-1.0-py3-none-any.whl\n")
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert job["FinalMetricDataList"][0]["Value"] == 42
+    again = run(
+        world, SCIKIT_LEARN, points,
+        {"sagemaker_program": "train.py",
+         "sagemaker_submit_directory": pack_source(world, "none", **{"train.py": "import own_numbers"})},
+    )  # fmt: skip
+    assert "No module named 'own_numbers'" in again["FailureReason"], "what one job installs, others find"
+
+
+def test_requirements_that_cannot_be_installed_are_told(world: World, points: str) -> None:
+    job = _with_requirements(world, points, "./missing-1.0-py3-none-any.whl\n")
     assert job["TrainingJobStatus"] == "Failed"
-    assert "has no pip" in job["FailureReason"]
+    assert "pip could not install requirements.txt" in job["FailureReason"]
 
 
 def test_an_image_whose_environment_is_missing_names_the_command_that_makes_it(tmp_path: Any) -> None:
