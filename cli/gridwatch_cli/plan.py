@@ -41,7 +41,10 @@ def plan(
     spec: Annotated[Path, typer.Argument(help="The experiment spec, YAML or JSON.")],
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     request: Annotated[
-        int | None, typer.Option("--request", min=0, help="Print the CreateTrainingJob request of trial N (from 0).")
+        int | None,
+        typer.Option(
+            "--request", min=0, help="Print the CreateTrainingJob request of trial N (from 0); 0: a tuning job's."
+        ),
     ] = None,
     region: AWS_REGION = "us-east-1",
 ) -> None:
@@ -115,6 +118,7 @@ def _document(made: Plan, report: Report, note: str) -> dict[str, Any]:
         "engine": made.engine,
         "rules": [_rule(rule) for rule in made.policies],
         "warnings": [warning.as_document() for warning in made.warnings],
+        **({"tuning_job": made.tuning["HyperParameterTuningJobName"]} if made.tuning is not None else {}),
         "preview": _preview(made).as_document(),
         "preflight": report.as_document(),
         "note": note,
@@ -150,8 +154,10 @@ def _request(made: Plan, number: int, deployment: Deployment) -> dict[str, Any]:
     from gridwatch.launch.plan import waiting_trial
     from gridwatch.launch.request import training_request
 
-    if number >= made.count:
-        raise CliError(f"there is no trial {number}: the plan has {made.count}, counted from 0")
+    if made.tuning is not None and number == 0:
+        return dict(made.tuning)
+    if number >= len(made.trials):
+        raise CliError(f"there is no trial {number}: the plan has {len(made.trials)}, counted from 0")
     trial = waiting_trial(made.trials[number], made.spec, SystemClock().now())
     return training_request(
         made.template, trial, name_prefix=deployment.name_prefix, artifacts_bucket=deployment.artifacts_bucket
@@ -177,7 +183,10 @@ def _print(made: Plan, report: Report, source: str, note: str) -> None:
         origin += ", by Debugger" if rule.managed else ""
         out.print(f"rule {rule.name}: {rule.on_issue} on an issue ({_pairs(rule.parameters)}){origin}", markup=False)
     varied = _varied(made)
-    out.print(table(["", "training job", *varied], _rows(made, varied)))
+    if made.tuning is None:
+        out.print(table(["", "training job", *varied], _rows(made, varied)))
+    else:
+        _print_tuning(made)
     bounds = _preview(made)
     out.print(f"at most: {_told(bounds)}, over in {bounds.seconds / 3600:,.1f} h", markup=False, highlight=False)
     watching = bounds.watching
@@ -194,6 +203,23 @@ def _print(made: Plan, report: Report, source: str, note: str) -> None:
     for notice in report.notices:
         err.print(f"preflight: {notice.as_text()}", markup=False)
     err.print(note, markup=False)
+
+
+def _print_tuning(made: Plan) -> None:
+    """Whose points SageMaker chooses; of each range what it is chosen from."""
+    from gridwatch.spec.variants import variants
+
+    out, tuning = console(), made.tuning or {}
+    config = tuning["HyperParameterTuningJobConfig"]
+    name = tuning["HyperParameterTuningJobName"]
+    out.print(f"one tuning job {name}: {config['Strategy']}, at most {made.count} jobs", markup=False, highlight=False)
+    rows = [
+        ([variant.name] if variant.name else []) + [name, given.kinds[0], json.dumps(given.ends), given.scaling or "-"]
+        for variant in variants(made.spec)
+        for name, given in (variant.spec.tune.parameters if variant.spec.tune else {}).items()
+    ]
+    algorithm = ["algorithm"] if made.spec.tune is not None and made.spec.tune.algorithms else []
+    out.print(table([*algorithm, "hyperparameter", "range", "values", "scaling"], rows))
 
 
 def _varied(made: Plan) -> list[str]:

@@ -28,7 +28,7 @@ def short_run(plan: Plan, sources: Mapping[str, DataSource]) -> tuple[Notice, ..
     """What a training of the first trial says, or a note why there was none. Raises OSError and GridwatchError when
     the data cannot be read.
     """
-    point = plan.trials[0].hyperparameters
+    point = plan.points[0].hyperparameters
     reason = _cannot(plan, point, sources)
     if reason:
         return (Notice(check="short-run", message=f"not run: {reason}", level=Level.NOTE),)

@@ -19,7 +19,7 @@ TEXT = (EXAMPLES.parent / "docs" / "spec.md").read_text()
 SPECS = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 
 
-TRIALS = [3, 6, 14, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]  # of each, in the order of the page
+TRIALS = [3, 6, 14, 30, 20, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]  # of each, in the order of the page
 PAGES = [parsed(text).spec for text in SPECS]
 
 
@@ -32,6 +32,8 @@ def test_every_documented_spec_can_be_planned(number: int, trials: int) -> None:
     assert [warning for warning in plan.warnings if "beside Debugger" not in warning.message] == []
     for request in requests(plan):
         assert faults("CreateTrainingJob", request) == []
+    if plan.tuning is not None:
+        assert faults("CreateHyperParameterTuningJob", plan.tuning) == []
 
 
 def test_there_is_no_spec_that_is_not_tested() -> None:

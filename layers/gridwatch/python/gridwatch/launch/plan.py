@@ -27,13 +27,16 @@ from gridwatch.launch.images import NoImageError, UnknownRegionError, image_addr
 from gridwatch.launch.refusals import refusals, resolved
 from gridwatch.launch.request import IMAGE
 from gridwatch.launch.template import Inputs, build_template
+from gridwatch.launch.tuning import MAX_ENVIRONMENT, environment_size, tuning_request
 from gridwatch.spec.channels import channel_uri
+from gridwatch.spec.checks.tune import FRESH_JOBS, grid_size
 from gridwatch.spec.imported import placed
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parse import ParsedSpec, policies_of
 from gridwatch.spec.parts.data import Channel
 from gridwatch.spec.problems import Problem
 from gridwatch.spec.search_space import INSTANCE_COUNT, INSTANCE_TYPE, SETTINGS, search_of
+from gridwatch.spec.variants import variants
 from gridwatch.state.records import RulePolicy, TrialRecord, TrialState
 
 
@@ -53,7 +56,11 @@ class PlannedTrial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`template` is what all the requests share (see gridwatch.launch.template)."""
+    """`template` is what all the requests share (see gridwatch.launch.template).
+
+    Of a spec that is tuned `tuning` is the CreateHyperParameterTuningJob request and nobody knows the trials yet:
+    `examples` are the points at the ends of the ranges, for whoever checks what may come.
+    """
 
     spec: ExperimentSpec
     trials: tuple[PlannedTrial, ...]
@@ -63,6 +70,8 @@ class Plan:
     warnings: tuple[Problem, ...]
     engine: str = "gridwatch"  # gridwatch, debugger or auto
     own_fields: Mapping[str, Any] = field(default_factory=dict)  # with auto: of the template without Debugger
+    tuning: Mapping[str, Any] | None = None
+    examples: tuple[PlannedTrial, ...] = ()
 
     @property
     def experiment(self) -> str:
@@ -70,7 +79,16 @@ class Plan:
 
     @property
     def count(self) -> int:
-        return len(self.trials)
+        """How many trials there will be; of a tuning job at most."""
+        tune = self.spec.tune
+        if tune is None:
+            return len(self.trials)
+        return grid_size(tune) if tune.strategy == "grid" else tune.jobs or FRESH_JOBS
+
+    @property
+    def points(self) -> tuple[PlannedTrial, ...]:
+        """The trials, or examples of them; never empty."""
+        return self.trials or self.examples
 
     @property
     def trial_ids(self) -> tuple[str, ...]:
@@ -106,7 +124,8 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
     try:
         template = build_template(spec, policies, deployment, inputs, managed=engine != "gridwatch")
         other = build_template(spec, unmanaged(policies), deployment, inputs) if engine == "auto" else {}
-        trials = tuple(_trials(spec, deployment, template, inputs))
+        tuning = _tuning(parsed, policies, deployment, inputs)
+        trials = tuple(_trials(spec, deployment, template, inputs)) if tuning is None else ()
     except (UnknownRegionError, NoImageError) as error:
         raise parsed.refuse([Problem(path=("algorithm",), message=str(error))]) from error
     if engine != "gridwatch" and (too_much := list(over_limits(template))):
@@ -124,6 +143,8 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
         warnings=(*parsed.warnings, *told, *beside),
         engine=engine,
         own_fields=own_fields(other) if other else {},
+        tuning=tuning,
+        examples=tuple(_examples(spec)) if tuning is not None else (),
     )
 
 
@@ -177,6 +198,47 @@ def _trials(
         name = job_name(deployment.name_prefix, spec.name, identity, 1)
         told = settings if image == usual_image else {**settings, IMAGE: image}
         yield PlannedTrial(index, identity, name, hyperparameters, told, point.repeat)
+
+
+def _tuning(
+    parsed: ParsedSpec, policies: tuple[RulePolicy, ...], deployment: Deployment, inputs: Inputs
+) -> Mapping[str, Any] | None:
+    spec = parsed.spec
+    if spec.tune is None:
+        return None
+    definitions = [
+        (each.name, each.spec, build_template(each.spec, policies, deployment, _inputs_of(each.spec, spec, inputs)))
+        for each in variants(spec)
+    ]
+    request = tuning_request(
+        spec,
+        spec.tune,
+        definitions,
+        name_prefix=deployment.name_prefix,
+        artifacts_bucket=deployment.artifacts_bucket,
+        data=_channels(spec, deployment, inputs),
+    )
+    variables = environment_size(request)
+    if variables > MAX_ENVIRONMENT:
+        message = "the jobs of a tuning job have too many environment variables, of which rules and collect need some"
+        problem = Problem(path=("tune",), message=message, found=str(variables), allowed=f"{MAX_ENVIRONMENT} in all",
+                          advice="shorten algorithm.environment, rules or collect")  # fmt: skip
+        raise parsed.refuse([problem])
+    return request
+
+
+def _inputs_of(variant: ExperimentSpec, spec: ExperimentSpec, inputs: Inputs) -> Inputs:
+    """The packed script is the spec's own; other algorithms name archives."""
+    return inputs if variant.algorithm == spec.algorithm else replace(inputs, source_uri=variant.algorithm.source)
+
+
+def _examples(spec: ExperimentSpec) -> Iterator[PlannedTrial]:
+    """For each algorithm the point of all lower ends, and that of all upper ones."""
+    for each in variants(spec):
+        ranges = each.spec.tune.parameters if each.spec.tune is not None else {}
+        for end in (0, -1):
+            tuned = {name: given.ends[end] for name, given in ranges.items()}
+            yield PlannedTrial(0, "", "", {**each.spec.hyperparameters, **tuned})
 
 
 def _channels(spec: ExperimentSpec, deployment: Deployment, inputs: Inputs) -> dict[str, dict[str, str]]:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 from gridwatch.launch.hook import CONFIG_KEY
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.watching import Watching, WatchingTable, cost_of_watching
+from gridwatch.spec.variants import variants
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan, PlannedTrial
+    from gridwatch.spec.parts.compute import Resources
 
 # Quotas of a fresh account, "Amazon SageMaker endpoints and quotas", read 2026-11.
 FRESH_SPOT_INSTANCES = 4  # across all spot training jobs (L-93958082)
@@ -63,14 +65,21 @@ def preview(plan: Plan, prices: PriceTable) -> Preview:
     longest = resources.spot.max_wait if resources.spot is not None else resources.max_runtime
     waves = -(-plan.count // max(1, plan.parallel_jobs))
     machines = Counter[str]()
-    for trial in plan.trials:
-        machines.update(_machines(plan, trial))
+    if plan.tuning is None:
+        for trial in plan.trials:
+            machines.update(_machines(plan, trial))
+    else:
+        # Of several algorithms nobody knows which trains how often: each time the one that costs the most machines.
+        machines = Counter({kind: each * plan.count for kind, each in _largest(plan).items()})
     hours = {kind: count * resources.max_runtime / 3600 for kind, count in machines.items()}
     unpriced = tuple(sorted(kind for kind in hours if kind not in prices.per_hour))
     cost = None if unpriced else sum(prices.per_hour[kind] * spent for kind, spent in hours.items())
-    launch = round(plan.count / CREATE_PER_SECOND)
+    launch = round(plan.count / CREATE_PER_SECOND) if plan.tuning is None else 1
+    seconds = max(waves * longest, launch)
+    if plan.spec.tune is not None and plan.spec.tune.max_runtime is not None:
+        seconds = min(seconds, plan.spec.tune.max_runtime + longest)  # what runs then is stopped, or runs out
     return Preview(
-        seconds=max(waves * longest, launch),
+        seconds=seconds,
         instance_hours=sum(hours.values()),
         cost=cost,
         currency=prices.currency,
@@ -86,11 +95,10 @@ def _watching(plan: Plan, table: WatchingTable) -> Watching:
     """Looks at new tensors are as many as objects that the hook may write: one a saved step, and so many a second."""
     longest = plan.spec.resources.max_runtime
     interval = _save_interval(plan.template.get("Environment", {}))
-    looks = 0.0
-    for trial in plan.trials if interval is not None else ():
-        at_most = HOOK_FLUSHES_PER_SECOND * longest
-        rounds = trial.hyperparameters.get("num_round")
-        looks += min(at_most, int(rounds) / (interval or 1)) if isinstance(rounds, int) else at_most
+    at_most = HOOK_FLUSHES_PER_SECOND * longest
+    rounds = [trial.hyperparameters.get("num_round") for trial in plan.points if interval is not None]
+    each = [min(at_most, count / (interval or 1)) if isinstance(count, int) else at_most for count in rounds]
+    looks = sum(each) if plan.tuning is None else plan.count * max(each, default=0.0)
     return cost_of_watching(plan.count, looks, plan.count * longest / 60, table)
 
 
@@ -102,14 +110,29 @@ def _save_interval(environment: Mapping[str, str]) -> int | None:
     return min(map(int, found), default=1)
 
 
+def _largest(plan: Plan) -> dict[str, int]:
+    """The machines of the job that takes the most."""
+    if plan.tuning is None:
+        return max((_machines(plan, trial) for trial in plan.trials), key=lambda each: sum(each.values()))
+    return max(
+        (_of_resources(each.spec.resources) for each in variants(plan.spec)), key=lambda each: sum(each.values())
+    )
+
+
+def _of_resources(resources: Resources) -> dict[str, int]:
+    if not resources.groups:
+        return {resources.instance_type: resources.instance_count}
+    counts = Counter[str]()
+    for group in resources.groups.values():
+        counts[group.instance_type] += group.instance_count
+    return counts
+
+
 def _machines(plan: Plan, trial: PlannedTrial) -> dict[str, int]:
     """Instance type to how many of them one job takes."""
     resources = plan.spec.resources
     if resources.groups:
-        counts = Counter[str]()
-        for group in resources.groups.values():
-            counts[group.instance_type] += group.instance_count
-        return counts
+        return _of_resources(resources)
     kind = trial.settings.get("resources.instance_type", resources.instance_type)
     return {kind: trial.settings.get("resources.instance_count", resources.instance_count)}
 
@@ -117,7 +140,7 @@ def _machines(plan: Plan, trial: PlannedTrial) -> dict[str, int]:
 def _quotas(plan: Plan) -> Iterator[str]:
     """But for the instances across all jobs, of which preflight speaks."""
     resources = plan.spec.resources
-    largest = max(sum(_machines(plan, trial).values()) for trial in plan.trials)
+    largest = sum(_largest(plan).values())
     together = min(plan.parallel_jobs, plan.count) * largest
     if resources.spot is not None and together > FRESH_SPOT_INSTANCES:
         allowed = f"a fresh account has {FRESH_SPOT_INSTANCES} for spot training (L-93958082)"
@@ -134,6 +157,8 @@ def _quotas(plan: Plan) -> Iterator[str]:
 
 def _assumptions(plan: Plan, prices: PriceTable) -> Iterator[str]:
     yield "every job takes all of resources.max_runtime, once, and no rule stops one"
+    if plan.tuning is not None:
+        yield f"the tuning job launches all of {plan.count:,} jobs: no criterion of tune.completion ends it sooner"
     yield f"on-demand prices of {prices.date}: {prices.source}"
     if plan.spec.resources.spot is not None:
         yield "spot costs less; how much is known only afterwards"

@@ -66,3 +66,42 @@ _LOCAL_STORAGE = ("g4dn", "g5", "g6", "g6e", "g7", "g7e", "p3dn", "p4d", "p4de",
 
 def has_local_storage(instance_type: str) -> bool:
     return instance_type.removeprefix("ml.").split(".")[0] in _LOCAL_STORAGE
+
+
+# GPUs of one instance by family: where sizes differ in number, each; "" for all others. Source: "Accelerated computing"
+# of the EC2 instance type guide. Families that are not here are not known.
+_GPUS: dict[str, dict[str, int]] = {
+    "p2": {"xlarge": 1, "8xlarge": 8, "16xlarge": 16},
+    "p3": {"2xlarge": 1, "8xlarge": 4, "16xlarge": 8},
+    "p3dn": {"": 8}, "p4d": {"": 8}, "p4de": {"": 8}, "p5": {"4xlarge": 1, "": 8}, "p5e": {"": 8}, "p5en": {"": 8},
+    "p6-b200": {"": 8}, "p6-b300": {"": 8},
+    "g4dn": {"12xlarge": 4, "": 1},
+    **{family: {"12xlarge": 4, "24xlarge": 4, "48xlarge": 8, "": 1} for family in ("g5", "g6", "g6e")},
+    "g7e": {"12xlarge": 2, "24xlarge": 4, "48xlarge": 8, "": 1},
+}  # fmt: skip
+
+
+def gpus(instance_type: str) -> int:
+    """How many GPUs one instance has; 0 when it has none or it is not known."""
+    family, _, size = instance_type.removeprefix("ml.").partition(".")
+    known = _GPUS.get(family, {})
+    return known.get(size, known.get("", 0))
+
+
+def one_in_place_of(instance_type: str, count: int) -> str | None:
+    """The smallest instance type of the same family that is as large as so many of the given; None when none is."""
+    family, _, _ = instance_type.rpartition(".")
+    wanted = _capacity(instance_type)[0] * count, _capacity(instance_type)[1] * count
+    larger = [
+        other
+        for other in INSTANCE_TYPES
+        if other.rpartition(".")[0] == family and all(a >= b for a, b in zip(_capacity(other), wanted, strict=True))
+    ]
+    return min(larger, key=_capacity, default=None)
+
+
+def _capacity(instance_type: str) -> tuple[int, float]:
+    """GPUs, and the size as a multiple of xlarge."""
+    size = instance_type.rpartition(".")[2]
+    multiple = {"medium": 0.25, "large": 0.5}.get(size)
+    return gpus(instance_type), multiple or float(size.removesuffix("xlarge") or 1)

@@ -28,6 +28,7 @@ from gridwatch.spec.parts.section import (
     TagKey,
     TagValue,
 )
+from gridwatch.spec.parts.tune import Tune
 from gridwatch.spec.search_space import factors_of
 from gridwatch.spec.values import GridValue, Moment, RuleParameter, Scalar, StaticValue
 
@@ -141,6 +142,7 @@ class ExperimentSpec(Section):
         Field(min_length=1, description="every combination is one trial; the last key varies fastest"),
     ] = None
     search: Annotated[Search | None, Field(description="points beside the grid's")] = None
+    tune: Annotated[Tune | None, Field(description="SageMaker chooses the points, in place of grid and search")] = None
     resources: Resources = Field(default_factory=Resources)
     distribution: Annotated[Distribution | None, Field(description="over several processors, one way of these")] = None
     checkpoints: Annotated[Checkpoints | None, Field(description="to go on after an interruption")] = None

@@ -55,6 +55,7 @@ def draw_of(given: Distribution) -> Draw:
 
 def varied(spec: ExperimentSpec) -> Iterator[tuple[Path, str, Scalar]]:
     """Every value that a trial may have and where it stands; of a range both ends."""
+    yield from _tuned(spec)
     for name, values in (spec.grid or {}).items():
         yield from ((("grid", name, index), name, value) for index, value in enumerate(values))
     search = spec.search
@@ -74,8 +75,16 @@ def varied(spec: ExperimentSpec) -> Iterator[tuple[Path, str, Scalar]]:
         yield ("search", "repeats", "seed"), search.repeats.seed, search.repeats.first_seed
 
 
+def _tuned(spec: ExperimentSpec) -> Iterator[tuple[Path, str, Scalar]]:
+    for name, tuned in (spec.tune.parameters if spec.tune else {}).items():
+        for kind in tuned.kinds:
+            place: Path = ("tune", "parameters", name, kind)
+            yield from (((*place, index), name, value) for index, value in enumerate(getattr(tuned, kind)))
+
+
 def names_of(spec: ExperimentSpec) -> Iterator[tuple[Path, str]]:
     """Every name that varies, with each part of the spec that says so."""
+    yield from ((("tune", "parameters", name), name) for name in (spec.tune.parameters if spec.tune else {}))
     yield from ((("grid", name), name) for name in spec.grid or {})
     search = spec.search
     if search is None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from gridwatch.expressions import Condition, ExpressionError
+from gridwatch.spec.checks.advice import advise
 from gridwatch.spec.checks.algorithm import check_algorithm, warn_of_algorithm
 from gridwatch.spec.checks.compute import check_compute, warn_of_compute
 from gridwatch.spec.checks.data import check_data
@@ -14,30 +15,45 @@ from gridwatch.spec.checks.engine import check_engine, warn_of_engine
 from gridwatch.spec.checks.incremental import check_incremental
 from gridwatch.spec.checks.repair import check_repair
 from gridwatch.spec.checks.search import check_search
+from gridwatch.spec.checks.tune import check_tune
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, shown
+from gridwatch.spec.variants import once, variants
 
 _OWN_TAGS = ("gridwatch:", "aws:")
 
 
 def check(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
     """Every problem of a spec whose single fields are right."""
-    yield from check_search(spec)
-    yield from check_algorithm(spec, today)
-    yield from check_data(spec)
+    yield from once(_of_each_algorithm(spec, today))
+    yield from check_tune(spec)
     yield from check_engine(spec)
     yield from check_repair(spec)
     yield from _tags(spec)
-    yield from check_compute(spec)
-    yield from check_distribution(spec)
     yield from check_incremental(spec)
     yield from _hypothesis(spec)
 
 
+def _of_each_algorithm(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
+    for variant in variants(spec):
+        for found in (
+            check_search(variant.spec),
+            check_algorithm(variant.spec, today),
+            check_data(variant.spec),
+            check_compute(variant.spec),
+            check_distribution(variant.spec),
+        ):
+            yield from (variant.placed(problem) for problem in found)
+
+
 def warn(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
     """What is allowed but hardly meant."""
-    yield from warn_of_algorithm(spec, today)
-    yield from warn_of_compute(spec)
+    yield from once(
+        variant.placed(problem)
+        for variant in variants(spec)
+        for problem in (*warn_of_algorithm(variant.spec, today), *warn_of_compute(variant.spec))
+    )
+    yield from once(advise(spec))
     yield from warn_of_engine(spec)
     if not spec.collect and any(use.source for use in spec.rules):
         message = "what a rule of your own looks at is not known beforehand, and no collection is asked for"
