@@ -45,7 +45,7 @@ class Digester:
         if asked is not None:
             return self.alerts.ask(asked)
         trials = self.store.list_trials(name)
-        if not is_over(experiment, trials):
+        if not is_over(experiment, trials, self.store.list_tunings(name)):
             return None
         reactions = [each for trial in trials for each in self.store.list_reactions(trial.job_name)]
         if self._is_unsettled(trials, reactions):

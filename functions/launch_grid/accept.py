@@ -32,6 +32,7 @@ from gridwatch.state.records import ExperimentRecord, RulePolicy, TrialRecord, T
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.storage.layout import spec_error_key, spec_status_key, split_s3_uri
 from launch_grid.inputs import find_inputs
+from launch_grid.tuning import record_tuning
 
 if TYPE_CHECKING:
     from gridwatch.preflight.notices import Report
@@ -143,6 +144,7 @@ def _record(upload: SpecUpload, stored: StoredSpec, plan: Plan, platform: Platfo
     for change in _moved(plan, before, now):
         _revise(platform.store, change)
     cancelled = sum(_revise(platform.store, trial) for trial in _removed(plan, before, now))
+    record_tuning(plan, platform.store, stored.uploaded_at, now)
     accepted = Accepted(Outcome.ACCEPTED, plan.experiment, plan.count, recorded, cancelled)
     _answer(upload, plan, accepted, platform, report)
     # The tables know the trials from now on, and how the experiment ended, if nothing of this spec is left to train.
@@ -230,6 +232,7 @@ def _answer(upload: SpecUpload, plan: Plan, accepted: Accepted, platform: Platfo
         "trials": accepted.trials,
         "recorded": accepted.recorded,
         "cancelled": accepted.cancelled,
+        **({"tuning_job": plan.tuning["HyperParameterTuningJobName"]} if plan.tuning is not None else {}),
         "warnings": [warning.as_document() for warning in plan.warnings],
         "preflight": report.as_document(),
     }

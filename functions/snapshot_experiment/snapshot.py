@@ -98,7 +98,7 @@ class SnapshotWriter:
                 return self._take(record, trials, stamp, Path(folder))
         finally:
             # How it ended is told when its tables are there, and also when they cannot be made.
-            if is_over(record, trials):
+            if self._is_over(record, trials):
                 self._alerts.ask_digest(experiment)
 
     def changed_experiments(self) -> Iterable[str]:
@@ -107,7 +107,9 @@ class SnapshotWriter:
         waiting = []
         for record in self._store.list_experiments():
             at = written.get(layout.table_key(schemas.EXPERIMENTS.name, record.name))
-            changed = max([record.updated_at, *(trial.updated_at for trial in self._store.list_trials(record.name))])
+            tunings = self._store.list_tunings(record.name) if record.document.get("tune") else ()
+            times = [trial.updated_at for trial in self._store.list_trials(record.name)]
+            changed = max([record.updated_at, *times, *(tuning.updated_at for tuning in tunings)])
             if at is None or changed > at - _LONGEST_SNAPSHOT:
                 waiting.append((changed, record.name))
         return [name for _, name in sorted(waiting)]
@@ -116,6 +118,7 @@ class SnapshotWriter:
         self, record: ExperimentRecord, recorded: Sequence[TrialRecord], stamp: Stamp, folder: Path
     ) -> SnapshotReport:
         trials = tuple(self._trial_facts(trial) for trial in recorded)
+        over = self._is_over(record, recorded)
         answer = self._search.read(record, trials, stamp, folder)
         curves = CurveTable(self._open_tensors, recorded, stamp)
         objective = record.document.get("objective") or {}
@@ -125,7 +128,7 @@ class SnapshotWriter:
             objective.get("metric"),
             objective.get("direction"),
         )
-        if is_over(record, recorded):
+        if over:
             proven = prove(self._store, recorded, folder / schemas.METRICS.name, objective, stamp.as_of)
             trials = tuple(replace(each, trial=trial) for each, trial in zip(trials, proven, strict=True))
         counts = {schemas.METRICS.name: metrics}
@@ -143,11 +146,14 @@ class SnapshotWriter:
         # `experiments` comes last, so that what it calls complete is there.
         for table in schemas.TABLES:
             self._bucket.put(layout.table_key(table.name, record.name), folder / table.name)
-        if is_over(record, recorded):
+        if over:
             self._reports.publish(record, lambda table: folder / table)
         return SnapshotReport(
             record.name, stamp.snapshot_id, counts, facts.complete, tuple(curves.damaged), answer.error
         )
+
+    def _is_over(self, record: ExperimentRecord, trials: Sequence[TrialRecord]) -> bool:
+        return is_over(record, trials, self._store.list_tunings(record.name))
 
     def _former(self, experiment: str, folder: Path) -> Former:
         """The last snapshot's tables from which something can be carried over."""

@@ -16,6 +16,7 @@ from gridwatch.aws.clients import single_try_client
 from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
+from gridwatch.aws.tuning_service import SageMakerTuning
 from gridwatch.clock import SystemClock
 from gridwatch.failures import PermanentError
 from gridwatch.launch.holding import LaunchLimits
@@ -27,6 +28,7 @@ from start_trials.engines import Engines
 from start_trials.round import Round, RoundReport
 from start_trials.settings import Settings
 from start_trials.starting import Launcher, Outcome
+from start_trials.tuning import TuningLauncher
 
 logger = Logger(service="start_trials")
 metrics = Metrics(namespace="Gridwatch", service="start_trials")
@@ -72,6 +74,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         artifacts_bucket=settings.artifacts_bucket,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
+    tunings = TuningLauncher(
+        store=store,
+        tuning=SageMakerTuning(single_try_client("sagemaker")),
+        alerts=alerts,
+        snapshot_queue=launcher.snapshot_queue,
+        clock=clock,
+        name_prefix=settings.name_prefix,
+    ).start_waiting()
+    if tunings:
+        logger.info("tuning jobs", outcomes=dict(tunings))
     queue = SqsQueue(settings.start_queue_url)
     _report(Round(launcher=launcher, queue=queue, round_id=context.aws_request_id).run(), launcher)
 

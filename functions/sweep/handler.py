@@ -16,13 +16,17 @@ from gridwatch.aws.event_bus import EventBridgeBus
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
+from gridwatch.aws.tuning_service import SageMakerTuning
 from gridwatch.clock import SystemClock
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
+from gridwatch.launch.tuned_jobs import TunedJobs
+from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.launch.watching import Enroller
 from gridwatch.settings import read_settings
 from sweep.settings import Settings
 from sweep.sweeping import Sweeper, SweepReport
+from sweep.tuning import TuningSweeper
 
 logger = Logger(service="sweep")
 metrics = Metrics(namespace="Gridwatch", service="sweep")
@@ -76,16 +80,31 @@ def _sweeper(context: LambdaContext) -> Sweeper:
         alerts=alerts,
         clock=clock,
         repairer=Repairer(store=store, shelf=S3Checkpoints(settings.artifacts_bucket), alerts=alerts, clock=clock),
-        enroller=Enroller(
-            store=store,
-            training=training,
-            rule_sets=S3RuleSets(settings.experiments_bucket),
-            alerts=alerts,
-            clock=clock,
-            artifacts_bucket=settings.artifacts_bucket,
+        enrollers=(
+            TunedJobs(store=store, training=training, clock=clock, name_prefix=settings.name_prefix),
+            Enroller(
+                store=store,
+                training=training,
+                rule_sets=S3RuleSets(settings.experiments_bucket),
+                alerts=alerts,
+                clock=clock,
+                artifacts_bucket=settings.artifacts_bucket,
+            ),
         ),
     )
+    tuning = SageMakerTuning()
+    tunings = TuningTracker(
+        store=store,
+        tuning=tuning,
+        training=training,
+        tracker=tracker,
+        snapshot_queue=tracker.snapshot_queue,
+        alerts=alerts,
+        clock=clock,
+        name_prefix=settings.name_prefix,
+    )
     return Sweeper(
+        tunings=TuningSweeper(store=store, tuning=tuning, tracker=tunings, clock=clock),
         store=store,
         training=training,
         listing=training,

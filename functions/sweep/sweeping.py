@@ -23,6 +23,7 @@ from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.state.records import JobRecord, RuleEvaluationRecord, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
+from sweep.tuning import TuningSweeper
 
 # What is younger is on its way: an event, a message or an invocation may still bring it to its end.
 GRACE = timedelta(minutes=1)
@@ -59,6 +60,7 @@ class Sweeper:
     clock: Clock
     name_prefix: str
     seconds_left: Callable[[], float]
+    tunings: TuningSweeper
 
     def sweep(self) -> SweepReport:
         """Raises GridwatchError when AWS is unwell; what was done until then is done."""
@@ -68,7 +70,7 @@ class Sweeper:
         waiting = self._wake_launcher()
         trials = list(self._active_trials())
         evaluated = self._wake_evaluations(trials)
-        enrolled = self._enrol()
+        enrolled = self._enrol() + self.tunings.sweep()
         bucket = TokenBucket(self.clock, DESCRIBE_RATE)
         managed = self._ask_managed_rules(bucket)
         recorded, vanished, complete = self._track(trials, bucket)
@@ -119,6 +121,7 @@ class Sweeper:
 
     def _wake_launcher(self) -> bool:
         waits = any(self.store.trials_in(state, limit=1) for state in (TrialState.WAITING, TrialState.STARTING))
+        waits = waits or bool(self.store.tunings_in(TrialState.WAITING))
         if waits:
             self.start_queue.send(StartTrials("sweep"), deduplication_id=f"sweep {self.clock.now():%Y-%m-%dT%H:%M}")
         return waits

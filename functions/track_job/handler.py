@@ -20,13 +20,17 @@ from gridwatch.aws.checkpoints import S3Checkpoints
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
+from gridwatch.aws.tuning_service import SageMakerTuning
 from gridwatch.clock import SystemClock
 from gridwatch.events.batch_job import batch_job_change
 from gridwatch.events.messages import TrackJob
 from gridwatch.events.training_job import training_job_change
+from gridwatch.events.tuning_job import tuning_job_change
 from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Outcome, Tracker
+from gridwatch.launch.tuned_jobs import TunedJobs
+from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.launch.watching import Enroller
 from gridwatch.settings import read_settings
 from track_job.settings import Settings
@@ -74,8 +78,7 @@ def _track(event: Mapping[str, Any]) -> None:
         return
     news = training_job_change(event) or batch_job_change(event)
     if news is None:
-        logger.info("not news of a training job", event_id=event.get("id"))
-        metrics.add_metric("JobNewsUnknown", MetricUnit.Count, 1)
+        _track_tuning(event)
         return
     outcome = _tracker().track(news)
     logger.info("news of a job", job=news.job_name, status=news.status, outcome=outcome, event_id=event.get("id"))
@@ -83,6 +86,31 @@ def _track(event: Mapping[str, Any]) -> None:
     if outcome is Outcome.RECORDED and is_terminal(news.status) and news.started_at and news.ended_at:
         seconds = (news.ended_at - news.started_at).total_seconds() * (news.instance_count or 1)
         metrics.add_metric("InstanceSeconds", MetricUnit.Seconds, seconds)
+
+
+def _track_tuning(event: Mapping[str, Any]) -> None:
+    news = tuning_job_change(event)
+    if news is None:
+        logger.info("not news of a training job", event_id=event.get("id"))
+        metrics.add_metric("JobNewsUnknown", MetricUnit.Count, 1)
+        return
+    outcome = _tuning_tracker().track(news)
+    logger.info("news of a tuning job", job=news.name, status=news.status, outcome=outcome, event_id=event.get("id"))
+
+
+@cache
+def _tuning_tracker() -> TuningTracker:
+    tracker = _tracker()
+    return TuningTracker(
+        store=tracker.store,
+        tuning=SageMakerTuning(),
+        training=tracker.training,
+        tracker=tracker,
+        snapshot_queue=tracker.snapshot_queue,
+        alerts=tracker.alerts,
+        clock=tracker.clock,
+        name_prefix=read_settings(Settings).name_prefix,
+    )
 
 
 @cache
@@ -100,12 +128,15 @@ def _tracker() -> Tracker:
         alerts=alerts,
         clock=clock,
         repairer=Repairer(store=store, shelf=S3Checkpoints(settings.artifacts_bucket), alerts=alerts, clock=clock),
-        enroller=Enroller(
-            store=store,
-            training=training,
-            rule_sets=S3RuleSets(settings.experiments_bucket),
-            alerts=alerts,
-            clock=clock,
-            artifacts_bucket=settings.artifacts_bucket,
+        enrollers=(
+            TunedJobs(store=store, training=training, clock=clock, name_prefix=settings.name_prefix),
+            Enroller(
+                store=store,
+                training=training,
+                rule_sets=S3RuleSets(settings.experiments_bucket),
+                alerts=alerts,
+                clock=clock,
+                artifacts_bucket=settings.artifacts_bucket,
+            ),
         ),
     )

@@ -17,6 +17,8 @@ SAGEMAKER_CONFIG_FILE = "input/config/debughookconfig.json"  # below /opt/ml, wh
 _CONFIG = "GRIDWATCH_HOOK_CONFIG"
 _CONFIG_FILE = "SMDEBUG_CONFIG_FILE_PATH"
 _TENSORS = "GRIDWATCH_TENSORS_URI"
+_JOB_NAME = "TRAINING_JOB_NAME"  # SageMaker sets it in every training container
+_JOB_PLACEHOLDER = f"{{{_JOB_NAME}}}"
 _OUTPUT_DATA = "SM_OUTPUT_DATA_DIR"
 _REGION = "AWS_REGION"
 _BASE = "SAGEMAKER_BASE_DIR"
@@ -37,10 +39,21 @@ class Environment:
         source = os.environ if variables is None else variables
         return cls(
             _document(source),
-            source.get(_TENSORS) or None,
+            tensors_uri(source),
             source.get(_OUTPUT_DATA) or None,
             source.get(_REGION) or None,
         )
+
+
+def tensors_uri(variables: Mapping[str, str]) -> str | None:
+    """Where tensors go. All jobs of a tuning job are told the same, with their own name left open."""
+    told = variables.get(_TENSORS) or None
+    if told is None or _JOB_PLACEHOLDER not in told:
+        return told
+    name = variables.get(_JOB_NAME)
+    if not name:
+        raise ConfigError(f"{_TENSORS} is {told}, and {_JOB_NAME} does not say which job this is")
+    return told.replace(_JOB_PLACEHOLDER, name)
 
 
 def _document(variables: Mapping[str, str]) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 from gridwatch_hook.parameters import ConfigError, Parameters
 from gridwatch_hook.profiler.layout import PROFILE_FOLDER, TENSORS_FOLDER
 from gridwatch_hook.profiler.ranges import ProfileRange
+from gridwatch_hook.settings import tensors_uri
 
 INTERVALS_MS = (100, 200, 500, 1000, 5000, 60000)  # what SageMaker's ProfilingIntervalInMilliseconds allows
 SAGEMAKER_CONFIG_FILE = "/opt/ml/input/config/profilerconfig.json"
@@ -27,7 +28,6 @@ _PARAMETER_KEYS = ("LocalPath", _STEPS, _LOADING, _SECONDS, _BYTES, *_IGNORED)
 _CONFIG = "GRIDWATCH_PROFILER_CONFIG"
 _CONFIG_FILE = "SMPROFILER_CONFIG_PATH"
 _PROFILE = "GRIDWATCH_PROFILE_URI"
-_TENSORS = "GRIDWATCH_TENSORS_URI"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def profile_uri(tensors_uri: str) -> str:
 
 
 def _uri(variables: Mapping[str, str]) -> str | None:
-    tensors = variables.get(_TENSORS)
+    tensors = tensors_uri(variables)
     return variables.get(_PROFILE) or (profile_uri(tensors) if tensors else None)
 
 

@@ -19,12 +19,15 @@ from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment,
 from gridwatch.events.rule_status import rule_statuses
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
+from gridwatch.launch.tuned_jobs import TunedJobs
+from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.launch.watching import Enroller, RuleSetError, RuleSets, StoredRuleSet
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import Action, AlertRecord, JobRecord, ReactionRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.verdicts.telling import Teller
 from react_to_finding.reacting import Reaction, Reactor
 from sweep.sweeping import Sweeper, SweepReport
+from sweep.tuning import TuningSweeper
 from tests.fakes.bus import FakeBus, FakeTopic
 from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
@@ -33,6 +36,7 @@ from tests.fakes.mortal_store import KilledError
 from tests.fakes.queues import FakeQueue
 from tests.fakes.reports import FakeShelf
 from tests.fakes.training import ARN, FakeTraining
+from tests.fakes.tuning import FakeTuning
 from tests.tensor_folder import MemorySource, TensorFolder
 
 JOB = "gridwatch-blobs-0a1b2c3d4e-1"
@@ -55,6 +59,7 @@ class World:
         self.clock = FakeClock()
         self.store = MemoryStore()
         self.training = FakeTraining(self.clock)
+        self.tuning = FakeTuning(self.clock, self.training)
         self.bus, self.topic = FakeBus(), FakeTopic()
         self.alert_queue, self.evaluate_queue, self.snapshot_queue = FakeQueue(), FakeQueue(), FakeQueue()
         self.start_queue = FakeQueue(fifo=True)
@@ -185,14 +190,31 @@ class World:
             alerts=alerts,
             clock=self.clock,
             repairer=Repairer(store=store, shelf=FakeCheckpoints(), alerts=alerts, clock=self.clock),
-            enroller=Enroller(
-                store=store,
-                training=training,
-                rule_sets=self.rule_sets,
-                alerts=alerts,
-                clock=self.clock,
-                artifacts_bucket="artifacts",
+            enrollers=(
+                TunedJobs(store=store, training=training, clock=self.clock, name_prefix="gridwatch"),
+                Enroller(
+                    store=store,
+                    training=training,
+                    rule_sets=self.rule_sets,
+                    alerts=alerts,
+                    clock=self.clock,
+                    artifacts_bucket="artifacts",
+                ),
             ),
+        )
+
+    def tuning_tracker(self, fuse: Fuse | None = None) -> TuningTracker:
+        fuse = fuse or ALIVE
+        store = fuse.guard(self.store)
+        return TuningTracker(
+            store=store,
+            tuning=self.tuning,
+            training=fuse.guard(self.training),
+            tracker=self.tracker(fuse),
+            snapshot_queue=fuse.guard(self.snapshot_queue),
+            alerts=AlertOutbox(store, fuse.guard(self.alert_queue)),
+            clock=self.clock,
+            name_prefix="gridwatch",
         )
 
     def sweep(self, fuse: Fuse = ALIVE) -> SweepReport:
@@ -224,6 +246,9 @@ class World:
             clock=self.clock,
             name_prefix="gridwatch",
             seconds_left=lambda: 300 - (self.clock.now() - began).total_seconds(),
+            tunings=TuningSweeper(
+                store=self.store, tuning=self.tuning, tracker=self.tuning_tracker(), clock=self.clock
+            ),
         )
 
     @property

@@ -15,7 +15,7 @@ from gridwatch.alerts.links import Link, object_link
 from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.codec import from_document
-from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord, TrialState
+from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord, TrialState, TuningRecord
 from gridwatch.storage.layout import s3_uri
 
 if TYPE_CHECKING:
@@ -54,10 +54,15 @@ def digest_id(experiment: ExperimentRecord) -> str:
     return alert_id(KIND, experiment.name, experiment.spec_version)
 
 
-def is_over(experiment: ExperimentRecord, trials: Sequence[TrialRecord]) -> bool:
-    """Whether every point of the current spec has come to its end, and no other trial of it still runs."""
+def is_over(experiment: ExperimentRecord, trials: Sequence[TrialRecord], tunings: Sequence[TuningRecord] = ()) -> bool:
+    """Whether every point of the current spec has come to its end, and nothing else of it still runs: no other trial,
+    and no tuning job, which may launch more of them.
+    """
     recorded = {trial.trial_id for trial in trials}
-    return all(trial.state.is_finished for trial in trials) and recorded.issuperset(experiment.trial_ids)
+    if experiment.document.get("tune") and not tunings:
+        return False  # it is being recorded
+    through = all(trial.state.is_finished for trial in trials) and all(each.state.is_finished for each in tunings)
+    return through and recorded.issuperset(experiment.trial_ids)
 
 
 def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:

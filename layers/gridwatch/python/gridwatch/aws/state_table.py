@@ -6,6 +6,7 @@
 | LaunchHold | `experiment#<name>` | `hold` | | |
 | RegionsRecord | `experiment#<name>` | `regions` | | |
 | TrialRecord | `experiment#<name>` | `trial#<trial id>` | `trials#<state>` | priority, created_at, experiment, index |
+| TuningRecord | `experiment#<name>` | `tuning#<tuning job>` | `tunings#<state>` | created_at, tuning job |
 | JobRecord | `job#<job>` | `job` | `jobs#managed` while Debugger's rules look at it | job |
 | saved evaluation | `job#<job>` | `evaluation` | | |
 | RuleEvaluationRecord | `job#<job>` | `rule#<rule name>` | `findings#open` until closed | updated_at |
@@ -17,9 +18,9 @@
 | AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until settled | created_at |
 | AlertGate | `gate#<id>` | `gate` | `gates#untold` while it holds alerts back | closes_at |
 
-Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials and rule evaluations, `version` of gates
-and of saved evaluations, `stored_at`, the key in S3 of evaluations over 100 kB, `rule` of stops, `leased_until` of
-alerts and of reactions.
+Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials, tuning jobs and rule evaluations,
+`version` of gates and of saved evaluations, `stored_at`, the key in S3 of evaluations over 100 kB, `rule` of stops,
+`leased_until` of alerts and of reactions.
 All keys and attributes are strings; every item also has its record as JSON and `schema`, the version of this layout
 (gridwatch.aws.table says how). The index projects all attributes and is sparse: what has no place in it is not in it.
 """
@@ -51,6 +52,7 @@ from gridwatch.state.records import (
     StoppingRecord,
     TrialRecord,
     TrialState,
+    TuningRecord,
 )
 from gridwatch.state.store import ConflictError, SavedEvaluation, TrialPlace
 
@@ -121,6 +123,26 @@ class StateTable:
     ) -> Sequence[TrialRecord]:
         found = self._table.indexed(_trials_in(state), limit=limit, after=_place(after) if after else None)
         return [from_json(TrialRecord, item.document) for item in islice(found, limit)]
+
+    def add_tuning(self, record: TuningRecord) -> bool:
+        return self._table.put(_tuning_item(record), condition=_NEW)
+
+    def get_tuning(self, experiment: str, name: str) -> TuningRecord | None:
+        item = self._table.get(_experiment(experiment), f"tuning#{name}")
+        return from_json(TuningRecord, item.document) if item else None
+
+    def list_tunings(self, experiment: str) -> Sequence[TuningRecord]:
+        found = self._table.below(_experiment(experiment), "tuning#")
+        records = (from_json(TuningRecord, item.document) for item in found)
+        return sorted(records, key=lambda record: (record.created_at, record.name))
+
+    def update_tuning(self, record: TuningRecord, *, expected: TuningRecord) -> None:
+        values = {":expected": moment_text(expected.updated_at)}
+        if not self._table.put(_tuning_item(record), condition="updated_at = :expected", values=values):
+            raise ConflictError(f"tuning job {record.name} was changed meanwhile")
+
+    def tunings_in(self, state: TrialState) -> Sequence[TuningRecord]:
+        return [from_json(TuningRecord, item.document) for item in self._table.indexed(f"tunings#{state.value}")]
 
     def put_job(self, job: JobRecord) -> None:
         index = ("jobs#managed", job.job_name) if job.managed_rules else None
@@ -324,6 +346,16 @@ def _trial_item(trial: TrialRecord) -> Item:
         trial,
         index=(_trials_in(trial.state), _place(TrialPlace.of(trial))),
         updated_at=moment_text(trial.updated_at),
+    )
+
+
+def _tuning_item(record: TuningRecord) -> Item:
+    return _item(
+        _experiment(record.experiment),
+        f"tuning#{record.name}",
+        record,
+        index=(f"tunings#{record.state.value}", f"{moment_text(record.created_at)}#{record.name}"),
+        updated_at=moment_text(record.updated_at),
     )
 
 

@@ -40,7 +40,7 @@ class SageMakerTraining:
             with translated():
                 answer = self._sagemaker.describe_training_job(TrainingJobName=job_name)
         except PermanentError as error:
-            raise _as_not_found(error) from error
+            raise as_not_found(error) from error
         return job_description(answer)
 
     def job_tags(self, arn: str) -> Mapping[str, str]:
@@ -81,9 +81,9 @@ class SageMakerTraining:
             with translated():
                 self._sagemaker.stop_training_job(TrainingJobName=job_name)
         except PermanentError as error:
-            if error.code == "ValidationException" and _says(error, *_OVER):
+            if is_over_already(error):
                 return False
-            raise _as_not_found(error) from error
+            raise as_not_found(error) from error
         return True
 
     def ensure_experiment(self, name: str) -> None:
@@ -110,7 +110,13 @@ def _says(error: PermanentError, *phrases: str) -> bool:
     return any(phrase in message for phrase in phrases)
 
 
-def _as_not_found(error: PermanentError) -> PermanentError:
+def is_over_already(error: PermanentError) -> bool:
+    """Whether a stop was refused because nothing runs any more."""
+    return error.code == "ValidationException" and _says(error, *_OVER)
+
+
+def as_not_found(error: PermanentError) -> PermanentError:
+    """The error, as NotFoundError where SageMaker says that there is no such thing."""
     if error.code == "ValidationException" and _says(error, *_NOT_THERE):
         return NotFoundError(str(error), code=error.code)
     return error

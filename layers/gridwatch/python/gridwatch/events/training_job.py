@@ -81,7 +81,8 @@ def _tensors_uri(job_name: str, detail: Mapping[str, Any]) -> str | None:
     own = (detail.get("Environment") or {}).get(TENSORS_KEY)
     output = (detail.get("DebugHookConfig") or {}).get("S3OutputPath")
     if own:
-        return str(own).rstrip("/")
+        # Jobs of a tuning job are all told the same, with their own name left open.
+        return str(own).replace("{TRAINING_JOB_NAME}", job_name).rstrip("/")
     return f"{str(output).rstrip('/')}/{job_name}/debug-output" if output else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from gridwatch.alerts.content import trial_failed
 from gridwatch.alerts.outbox import AlertOutbox
@@ -15,7 +16,6 @@ from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.observation import capacity_pause, is_terminal, lacked_capacity, next_attempt, observed
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.launch.repairing import Repairer
-from gridwatch.launch.watching import Enroller
 from gridwatch.state.records import QUEUED, JobRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 
@@ -29,6 +29,16 @@ class Outcome(StrEnum):
     FOREIGN = "foreign"  # not a job of ours, or of a former attempt
 
 
+class Enroller(Protocol):
+    """Who may know whose a job is that nothing is recorded of."""
+
+    def enrol(self, news: JobDescription) -> JobRecord | None:
+        """Its record, with that of its trial, written down now; None when it is none of theirs. Doing it again changes
+        nothing. Raises TransientError: ask again later.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracker:
     store: StateStore
@@ -39,13 +49,13 @@ class Tracker:
     alerts: AlertOutbox
     clock: Clock
     repairer: Repairer
-    enroller: Enroller | None = None  # where jobs that others launched may ask to be watched
+    enrollers: tuple[Enroller, ...] = ()  # of jobs that Gridwatch did not launch itself
 
     def track(self, news: JobDescription) -> Outcome:
         """Doing it twice changes nothing. Raises TransientError or ConflictError: the event comes again."""
         job = self.store.get_job(news.job_name)
-        if job is None and self.enroller is not None:
-            job = self.enroller.enrol(news)
+        for enroller in self.enrollers if job is None else ():
+            job = job or enroller.enrol(news)
         if job is None:
             return Outcome.FOREIGN
         if is_terminal(news.status):
@@ -97,7 +107,7 @@ class Tracker:
             after = observed(trial, news, now)
             if after is None:
                 return Outcome.STALE, trial
-            if lacked_capacity(after):
+            if lacked_capacity(after) and job.tuning_job is None:
                 after = next_attempt(after, now, now + capacity_pause(trial.attempt))
             try:
                 self.store.update_trial(after, expected=trial)

@@ -21,6 +21,7 @@ from gridwatch.state.records import (
     StoppingRecord,
     TrialRecord,
     TrialState,
+    TuningRecord,
 )
 from gridwatch.state.store import ConflictError, SavedEvaluation, TrialPlace
 
@@ -32,6 +33,7 @@ class MemoryStore:
         self.experiments: dict[str, ExperimentRecord] = {}
         self.holds: dict[str, LaunchHold] = {}
         self.trials: dict[tuple[str, str], TrialRecord] = {}
+        self.tunings: dict[tuple[str, str], TuningRecord] = {}
         self.jobs: dict[str, JobRecord] = {}
         self.managed: set[str] = set()
         self.evaluations: dict[str, SavedEvaluation] = {}
@@ -96,6 +98,26 @@ class MemoryStore:
         found = [trial for trial in self.trials.values() if trial.state is state]
         behind = [trial for trial in found if after is None or after < TrialPlace.of(trial)]
         return sorted(behind, key=TrialPlace.of)[:limit]
+
+    def add_tuning(self, record: TuningRecord) -> bool:
+        return self.tunings.setdefault((record.experiment, record.name), record) is record
+
+    def get_tuning(self, experiment: str, name: str) -> TuningRecord | None:
+        return self.tunings.get((experiment, name))
+
+    def list_tunings(self, experiment: str) -> Sequence[TuningRecord]:
+        mine = (record for record in self.tunings.values() if record.experiment == experiment)
+        return sorted(mine, key=lambda record: (record.created_at, record.name))
+
+    def update_tuning(self, record: TuningRecord, *, expected: TuningRecord) -> None:
+        kept = self.tunings.get((record.experiment, record.name))
+        if kept is None or kept.updated_at != expected.updated_at:
+            raise ConflictError(f"tuning job {record.name} was changed meanwhile")
+        self.tunings[(record.experiment, record.name)] = record
+
+    def tunings_in(self, state: TrialState) -> Sequence[TuningRecord]:
+        found = (record for record in self.tunings.values() if record.state is state)
+        return sorted(found, key=lambda record: (record.created_at, record.name))
 
     def put_job(self, job: JobRecord) -> None:
         self.jobs[job.job_name] = job

@@ -157,6 +157,24 @@ class TrialRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TuningRecord:
+    """A tuning job of an experiment whose points SageMaker chooses. Its training jobs are trials as others are.
+
+    `request` is the whole CreateHyperParameterTuningJob; the name in it is made of the rest, so it is created once.
+    """
+
+    experiment: str
+    name: str
+    state: TrialState  # waiting until SageMaker has it; refused, cancelled: SageMaker never had it
+    request: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    arn: str | None = None
+    status_at: datetime | None = None  # SageMaker's LastModifiedTime of that state: older news is ignored
+    reason: str | None = None  # why it failed, was refused or cancelled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogMetric:
     """One of a job's MetricDefinitions: the expression's first group is the metric's value in a line of the log."""
 
@@ -185,6 +203,7 @@ class JobRecord:
     watched: bool = False  # not launched by Gridwatch: its owner asked for it by a tag
     managed_rules: bool = False  # rules of SageMaker's own Debugger look at it
     engine: str = "gridwatch"  # or debugger: SageMaker's own, with Gridwatch beside it for what Debugger does not have
+    tuning_job: str | None = None  # that launched it: SageMaker then tries again by itself
 
     @property
     def own_policies(self) -> tuple[RulePolicy, ...]:

@@ -26,6 +26,7 @@ from gridwatch.state.records import (
     StoppingRecord,
     TrialRecord,
     TrialState,
+    TuningRecord,
 )
 
 LAST_INDEX = 999_999_999  # more than any grid has
@@ -126,6 +127,26 @@ class TrialStore(Protocol):
 
         Eventually consistent (an index): confirm by `update_trial` before acting.
         """
+        ...
+
+
+class TuningStore(Protocol):
+    def add_tuning(self, record: TuningRecord) -> bool:
+        """Keep the record unless there is one of its experiment and name; False when there is."""
+        ...
+
+    def get_tuning(self, experiment: str, name: str) -> TuningRecord | None: ...
+
+    def list_tunings(self, experiment: str) -> Sequence[TuningRecord]:
+        """All tuning jobs of an experiment, oldest first."""
+        ...
+
+    def update_tuning(self, record: TuningRecord, *, expected: TuningRecord) -> None:
+        """Replace `expected` by `record`; ConflictError when the stored one is not at `expected.updated_at`."""
+        ...
+
+    def tunings_in(self, state: TrialState) -> Sequence[TuningRecord]:
+        """Tuning jobs in that state over all experiments, oldest first. Eventually consistent."""
         ...
 
 
@@ -269,6 +290,7 @@ class StateStore(
     HoldStore,
     RegionStore,
     TrialStore,
+    TuningStore,
     JobStore,
     EvaluationStore,
     ReportStore,

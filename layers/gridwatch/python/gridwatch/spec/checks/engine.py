@@ -62,6 +62,9 @@ def debugger_conflicts(spec: ExperimentSpec) -> Iterator[Problem]:
 
     Source: "Debugger advanced topics and reference documentation" of the SageMaker developer guide.
     """
+    if spec.tune is not None:
+        message = "a tuning job has no place for what Debugger is told of its jobs"
+        yield Problem(path=("engine",), message=message, found=spec.engine, advice="engine: gridwatch")
     distribution = spec.distribution
     ways = [way for way in Distribution.model_fields if distribution and getattr(distribution, way) is not None]
     counts = [int(value) for _, name, value in varied(spec) if name == INSTANCE_COUNT]

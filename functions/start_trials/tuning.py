@@ -1,0 +1,84 @@
+"""The tuning jobs that wait are handed to SageMaker: once, because a name is made of all that is in the request."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.alerts.tuning import tuning_refused
+from gridwatch.clock import Clock
+from gridwatch.events.messages import SnapshotExperiment
+from gridwatch.events.queue import MessageQueue
+from gridwatch.failures import NameTakenError, NotYetError, PermanentError, TransientError
+from gridwatch.launch.tuning import own_tuning_tags
+from gridwatch.launch.tuning_ports import TuningService
+from gridwatch.state.records import TrialState, TuningRecord
+from gridwatch.state.store import ConflictError, StateStore
+from start_trials.starting import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningLauncher:
+    store: StateStore
+    tuning: TuningService
+    alerts: AlertOutbox
+    snapshot_queue: MessageQueue
+    clock: Clock
+    name_prefix: str
+
+    def start_waiting(self) -> Counter[str]:
+        """How many came out how. What could not be created yet waits for the next round."""
+        outcomes: Counter[str] = Counter()
+        for record in self.store.tunings_in(TrialState.WAITING):
+            outcome = self._start(record)
+            outcomes[outcome] += 1
+            if outcome is Outcome.UNWELL:
+                break
+        return outcomes
+
+    def _start(self, record: TuningRecord) -> Outcome:
+        try:
+            arn = self.tuning.create_tuning(record.request)
+        except NameTakenError as error:
+            return self._adopt(record, error)
+        except NotYetError:
+            return Outcome.NOT_YET  # as many tuning jobs run as the account may have
+        except TransientError:
+            return Outcome.UNWELL
+        except PermanentError as error:
+            return self._refuse(record, error)
+        self._settle(record, TrialState.RUNNING, arn=arn)
+        return Outcome.STARTED
+
+    def _adopt(self, record: TuningRecord, taken: NameTakenError) -> Outcome:
+        """A former call created it and died, or another one is creating it now; unless it is not ours."""
+        try:
+            described = self.tuning.describe_tuning(record.name)
+            tags = self.tuning.tuning_tags(described.arn)
+        except TransientError:
+            return Outcome.UNWELL
+        except PermanentError:
+            return self._refuse(record, taken)
+        expected = own_tuning_tags(self.name_prefix, record.experiment, record.name)
+        if {key: tags.get(key) for key in expected} != expected:
+            return self._refuse(record, taken)
+        # Its own state comes with its next event, or with the sweep.
+        self._settle(record, TrialState.RUNNING, arn=described.arn)
+        return Outcome.ALREADY_THERE
+
+    def _refuse(self, record: TuningRecord, error: PermanentError) -> Outcome:
+        # The alert first: killed in between, the next round is refused again and asks for the same alert.
+        self.alerts.ask(tuning_refused(record, code=error.code, reason=str(error), now=self.clock.now()))
+        self._settle(record, TrialState.REFUSED, reason=f"{error.code}: {error}")
+        self.snapshot_queue.send(SnapshotExperiment(record.experiment))
+        return Outcome.REFUSED
+
+    def _settle(
+        self, record: TuningRecord, state: TrialState, *, arn: str | None = None, reason: str | None = None
+    ) -> None:
+        after = replace(record, state=state, arn=arn, reason=reason, updated_at=self.clock.now())
+        try:
+            self.store.update_tuning(after, expected=record)
+        except ConflictError:
+            return  # its own event, or another launcher, was faster and knows more

@@ -1,0 +1,38 @@
+"""What lost events left behind of tuning jobs: their ends, and training jobs that nothing is recorded of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gridwatch.clock import Clock
+from gridwatch.failures import NotFoundError
+from gridwatch.launch.tuning_ports import TuningService
+from gridwatch.launch.tuning_tracking import TuningTracker
+from gridwatch.state.records import TrialState
+from gridwatch.state.store import StateStore
+
+GRACE = timedelta(minutes=1)  # what is younger is on its way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningSweeper:
+    store: StateStore
+    tuning: TuningService
+    tracker: TuningTracker
+    clock: Clock
+
+    def sweep(self) -> int:
+        """How many training jobs were found that no event had told of. Raises GridwatchError when AWS is unwell."""
+        before = self.clock.now() - GRACE
+        found = 0
+        for state in (TrialState.RUNNING, TrialState.STOPPING):
+            for record in self.store.tunings_in(state):
+                if record.updated_at > before:
+                    continue
+                found += self.tracker.complete(record)
+                try:
+                    self.tracker.track(self.tuning.describe_tuning(record.name))
+                except NotFoundError:
+                    continue  # deleted since: nobody knows how it ended
+        return found

@@ -1,0 +1,61 @@
+"""Tuning jobs on SageMaker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gridwatch.aws.clients import client
+from gridwatch.aws.errors import translated
+from gridwatch.aws.training_service import as_not_found, is_over_already
+from gridwatch.events.tuning_job import tuning_description
+from gridwatch.failures import PermanentError
+from gridwatch.launch.tuning_ports import TuningDescription
+
+
+class SageMakerTuning:
+    """Implements `gridwatch.launch.tuning_ports.TuningService`."""
+
+    def __init__(self, sagemaker: Any = None) -> None:
+        self._client = sagemaker
+
+    def create_tuning(self, request: Mapping[str, Any]) -> str:
+        with translated():
+            return str(self._sagemaker.create_hyper_parameter_tuning_job(**request)["HyperParameterTuningJobArn"])
+
+    def describe_tuning(self, name: str) -> TuningDescription:
+        try:
+            with translated():
+                answer = self._sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        except PermanentError as error:
+            raise as_not_found(error) from error
+        return tuning_description(answer)
+
+    def tuning_tags(self, arn: str) -> Mapping[str, str]:
+        tags: dict[str, str] = {}
+        with translated():
+            for page in self._sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn):
+                tags.update((tag["Key"], tag["Value"]) for tag in page["Tags"])
+        return tags
+
+    def stop_tuning(self, name: str) -> bool:
+        try:
+            with translated():
+                self._sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        except PermanentError as error:
+            if is_over_already(error):
+                return False
+            raise as_not_found(error) from error
+        return True
+
+    def tuned_jobs(self, name: str) -> Sequence[str]:
+        found: list[str] = []
+        paginator = self._sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
+        with translated():
+            for page in paginator.paginate(HyperParameterTuningJobName=name, MaxResults=100):
+                found += [job["TrainingJobName"] for job in page["TrainingJobSummaries"]]
+        return found
+
+    @property
+    def _sagemaker(self) -> Any:
+        return self._client or client("sagemaker")

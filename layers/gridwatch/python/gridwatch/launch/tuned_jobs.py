@@ -1,0 +1,114 @@
+"""The training jobs of a tuning job become trials of its experiment.
+
+SageMaker launches them and names them after the tuning job, whose tags they bear: "Tags that you specify for the tuning
+job are also added to all training jobs that the tuning job launches" (API reference, CreateHyperParameterTuningJob). So
+the first news of such a job tells whose it is, and its hyperparameters are those that the tuner chose.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gridwatch.clock import Clock
+from gridwatch.failures import NotFoundError
+from gridwatch.launch.observation import state_of
+from gridwatch.launch.ports import JobDescription, TrainingService
+from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG
+from gridwatch.launch.tuning import TUNING_TAG
+from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState
+from gridwatch.state.store import StateStore
+
+OBJECTIVE = "_tuning_objective_metric"  # the hyperparameter by which a job is told what the tuner looks at
+_OF_SAGEMAKER = ("sagemaker_", "_tuning_")
+_NUMBER = re.compile(r"-(\d{3,})-[0-9a-f]{8}$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedJobs:
+    """Writes down whose job a tuning job's job is. Implements `gridwatch.launch.tracking.Enroller`."""
+
+    store: StateStore
+    training: TrainingService
+    clock: Clock
+    name_prefix: str
+
+    def enrol(self, news: JobDescription) -> JobRecord | None:
+        tuning_job, name = news.tags.get(TUNING_TAG, ""), news.tags.get(EXPERIMENT_TAG, "")
+        if news.tags.get(PREFIX_TAG) != self.name_prefix or not news.job_name.startswith(f"{tuning_job}-"):
+            return None
+        # A tag is quickly written: only what this deployment has created is taken at its word.
+        experiment = self.store.get_experiment(name)
+        if not tuning_job or experiment is None or self.store.get_tuning(name, tuning_job) is None:
+            return None
+        try:
+            described = self.training.describe_job(news.job_name)
+        except NotFoundError:
+            return None  # deleted since
+        trial = tuned_trial(described, experiment, self.clock.now())
+        self.store.add_trials([trial])
+        job = _job(described, trial, experiment, tuning_job)
+        self.store.put_job(job)
+        return job
+
+
+def tuned_trial(job: JobDescription, experiment: ExperimentRecord, now: datetime) -> TrialRecord:
+    """The trial that a job of a tuning job is; its number is the one in the name that SageMaker gave it."""
+    number = _NUMBER.search(job.job_name)
+    return TrialRecord(
+        experiment=experiment.name,
+        trial_id=hashlib.sha256(job.job_name.encode()).hexdigest()[:10],
+        index=int(number[1]) - 1 if number else 0,
+        attempt=1,
+        state=state_of(job.status) or TrialState.RUNNING,
+        job_name=job.job_name,
+        hyperparameters=chosen(job.hyperparameters),
+        created_at=job.created_at or now,
+        updated_at=now,
+        job_arn=job.arn,
+        instance_type=job.instance_type,
+        instance_count=job.instance_count,
+    )
+
+
+def chosen(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
+    """The job's hyperparameters as a spec has them: JSON where they are, and none of SageMaker's own."""
+    return {name: _value(text) for name, text in hyperparameters.items() if not name.startswith(_OF_SAGEMAKER)}
+
+
+def _value(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, (int, float, bool, str)) else text
+
+
+def _job(job: JobDescription, trial: TrialRecord, experiment: ExperimentRecord, tuning_job: str) -> JobRecord:
+    objective = experiment.document["objective"]
+    return JobRecord(
+        job_name=job.job_name,
+        experiment=trial.experiment,
+        trial_id=trial.trial_id,
+        attempt=trial.attempt,
+        policies=experiment.policies,
+        hyperparameters=trial.hyperparameters,
+        # Each of several algorithms may have an objective of its own.
+        objective_metric=str(_value(job.hyperparameters.get(OBJECTIVE, objective["metric"]))),
+        objective_direction=objective["direction"],
+        log_metrics=() if _saves_tensors(experiment.document) else job.log_metrics,
+        tuning_job=tuning_job,
+    )
+
+
+def _saves_tensors(document: Mapping[str, Any]) -> bool:
+    """As of the trials that Gridwatch launches: what the log has is looked at where no hook is known to write."""
+    several = (document.get("tune") or {}).get("algorithms") or {}
+    algorithms = [each.get("algorithm") or document["algorithm"] for each in several.values()]
+    built_in = all(each.get("name") is not None for each in algorithms or [document["algorithm"]])
+    return bool(document.get("collect")) or built_in

@@ -1,0 +1,42 @@
+"""What tuning needs of SageMaker. Implementations: `gridwatch.aws.tuning_service`, and the tests' in-memory one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningDescription:
+    """What SageMaker says of a tuning job."""
+
+    name: str
+    arn: str
+    status: str
+    modified_at: datetime  # aware, in UTC
+    failure_reason: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)  # in events only
+
+
+class TuningService(Protocol):
+    """Every method raises gridwatch.failures errors, as those of `gridwatch.launch.ports` do."""
+
+    def create_tuning(self, request: Mapping[str, Any]) -> str:
+        """Hand over a CreateHyperParameterTuningJob request; its ARN. NameTakenError when the name was ever used."""
+        ...
+
+    def describe_tuning(self, name: str) -> TuningDescription:
+        """NotFoundError when there is no such tuning job."""
+        ...
+
+    def tuning_tags(self, arn: str) -> Mapping[str, str]: ...
+
+    def stop_tuning(self, name: str) -> bool:
+        """Ask it and all of its training jobs to stop; False when it was over or stopping already."""
+        ...
+
+    def tuned_jobs(self, name: str) -> Sequence[str]:
+        """The names of all training jobs that it has launched."""
+        ...
