@@ -161,6 +161,15 @@ class Functions(Construct):
                         "sagemaker:ListTags",  # whose job it is that has a name already
                     ]
                 ),
+                may.tuning_jobs(
+                    [
+                        "sagemaker:AddTags",
+                        "sagemaker:CreateHyperParameterTuningJob",
+                        "sagemaker:DescribeHyperParameterTuningJob",
+                        "sagemaker:ListTags",
+                    ],
+                    self._prefix,
+                ),
                 may.experiments(self._prefix),
                 may.pass_to_sagemaker(self._training.role.role_arn, *self._training.other_roles),
                 may.read_objects(self._storage.experiments, "settings/"),  # the deployment's prices, for budgets
@@ -190,6 +199,7 @@ class Functions(Construct):
             statements=[
                 self._training_jobs(["sagemaker:DescribeTrainingJob"]),
                 may.watched_jobs(["sagemaker:DescribeTrainingJob"]),
+                may.tuning_jobs(["sagemaker:ListTrainingJobsForHyperParameterTuningJob"], self._prefix),
                 may.read_objects(self._storage.experiments, "rule-sets/"),
                 *self._queued_jobs(),
                 *self._hands_checkpoints_on(),
@@ -369,6 +379,13 @@ class Functions(Construct):
             statements=[
                 self._training_jobs(["sagemaker:DescribeTrainingJob"]),
                 may.watched_jobs(["sagemaker:DescribeTrainingJob", "sagemaker:ListTags"]),
+                may.tuning_jobs(
+                    [
+                        "sagemaker:DescribeHyperParameterTuningJob",
+                        "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
+                    ],
+                    self._prefix,
+                ),
                 may.read_objects(self._storage.experiments, "rule-sets/"),
                 *self._hands_checkpoints_on(),
                 may.allow(["sagemaker:ListTrainingJobs", "sagemaker:Search"], ["*"]),  # they know no resources

@@ -92,6 +92,11 @@ def training_jobs(actions: Sequence[str], name_prefix: str, *, by_batch: bool) -
     return allow(actions, [sagemaker_arn("training-job", name) for name in names])
 
 
+def tuning_jobs(actions: Sequence[str], name_prefix: str) -> iam.PolicyStatement:
+    """Actions on the tuning jobs whose names carry the deployment's prefix."""
+    return allow(actions, [sagemaker_arn("hyper-parameter-tuning-job", f"{name_prefix}-*")])
+
+
 def look_into_queue() -> list[iam.PolicyStatement]:
     """Reading service jobs, which have no names before they are submitted; listing knows no resources."""
     return [

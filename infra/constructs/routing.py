@@ -73,6 +73,12 @@ class Routing(Construct):
             detail={"TrainingJobName": self._own_jobs()},
         )
         self._rule("TrainingJobChanged", "A training job changed its state", pattern).add_target(self._queue("track"))
+        tuning = events.EventPattern(
+            source=["aws.sagemaker"],
+            detail_type=["SageMaker HyperParameter Tuning Job State Change"],
+            detail={"HyperParameterTuningJobName": [{"prefix": f"{self._prefix}-"}]},
+        )
+        self._rule("TuningJobChanged", "A tuning job changed its state", tuning).add_target(self._queue("track"))
         watched = events.EventPattern(
             source=["aws.sagemaker"],
             detail_type=["SageMaker Training Job State Change"],

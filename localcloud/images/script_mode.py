@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import ParseResult, quote, urlparse
 
-FRAMEWORK_PREFIX = "sagemaker_"
+FRAMEWORK_PREFIX = ("sagemaker_", "_tuning_objective_metric")  # what scripts are not told
 # The distributions that torchrun stands for, by the middle of their hyperparameter's name.
 TORCHRUN = ("torch_distributed", "pytorch_ddp")
 

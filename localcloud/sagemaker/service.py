@@ -24,6 +24,7 @@ from localcloud.sagemaker.state import JobStore
 from localcloud.sagemaker.tags import Tags, as_list
 from localcloud.sagemaker.timeseries import TimeSeries
 from localcloud.sagemaker.training import Training
+from localcloud.sagemaker.tuning import Tuning
 from localcloud.sagemaker.validation import validate
 
 _LOG = logging.getLogger(__name__)
@@ -46,7 +47,8 @@ class RegionalSageMaker:
         self._throttle = Throttle(platform.limits)
         self._experiments = Experiments(self._jobs, platform)
         self.training = Training(self._jobs, self._experiments, images, platform)
-        self._tags = Tags(self._jobs, self._experiments.stores)
+        self.tuning = Tuning(self._jobs, self.training, images, platform)
+        self._tags = Tags(self._jobs, self._experiments.stores, self.tuning.tags_of)
         self._series = TimeSeries(self._jobs, self._experiments.components)
         self._operations = self._table()
         self._lock = threading.RLock()
@@ -58,6 +60,10 @@ class RegionalSageMaker:
             "DescribeTrainingJob": self.training.describe,
             "StopTrainingJob": self.training.stop,
             "ListTrainingJobs": self.training.list,
+            "CreateHyperParameterTuningJob": self.tuning.create,
+            "DescribeHyperParameterTuningJob": self.tuning.describe,
+            "StopHyperParameterTuningJob": self.tuning.stop,
+            "ListTrainingJobsForHyperParameterTuningJob": self.tuning.list_jobs,
             "UpdateTrainingJob": self._update_training_job,
             "AddTags": self._tags.add,
             "DeleteTags": self._tags.delete,
@@ -163,6 +169,7 @@ class SageMaker:
         """Kill all jobs and forget everything."""
         parts, self._parts = list(self._parts.values()), {}
         for part in parts:
+            part.tuning.forget()
             part.training.forget()
 
 

@@ -22,9 +22,15 @@ def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 class Tags:
     """AddTags, DeleteTags and ListTags."""
 
-    def __init__(self, jobs: JobStore, stores: tuple[EntityStore, ...]) -> None:
+    def __init__(
+        self,
+        jobs: JobStore,
+        stores: tuple[EntityStore, ...],
+        of_tunings: Callable[[str], Mapping[str, str] | None],
+    ) -> None:
         self._jobs = jobs
         self._stores = stores
+        self._of_tunings = of_tunings
 
     def add(self, request: Mapping[str, Any]) -> dict[str, Any]:
         given = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
@@ -53,6 +59,11 @@ class Tags:
                     tags = _limited(change(dict(entity.tags)))
                     store.put(replace(entity, tags=tags))
                     return tags
+        of_tuning = self._of_tunings(arn)
+        if of_tuning is not None:
+            if change(dict(of_tuning)) != of_tuning:
+                raise validation_error("The local cloud keeps the tags of a tuning job as they were at its creation")
+            return dict(of_tuning)
         raise not_found(f"Resource {arn} does not exist.")
 
 

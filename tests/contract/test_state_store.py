@@ -33,6 +33,7 @@ from gridwatch.state.records import (
     StoppingRecord,
     TrialRecord,
     TrialState,
+    TuningRecord,
 )
 from gridwatch.state.store import ConflictError, SavedEvaluation, StateStore, TrialPlace
 from tests.simulation.dynamodb import DynamoDB
@@ -543,3 +544,42 @@ def test_the_regions_of_an_experiment_are_kept_by_version(store: StateStore) -> 
     store.save_regions(released)
     assert store.get_regions("blobs") == replace(released, version=2)
     assert store.get_regions("other") is None
+
+
+def tuning(**changes: Any) -> TuningRecord:
+    record = TuningRecord(
+        experiment="blobs", name="gridwatch-blobs-0a1b", state=TrialState.WAITING,
+        request={"HyperParameterTuningJobName": "gridwatch-blobs-0a1b", "Tags": [{"Key": "a", "Value": "b"}]},
+        created_at=T0, updated_at=T0,
+    )  # fmt: skip
+    return replace(record, **changes)
+
+
+def test_a_tuning_job_is_kept_once(store: StateStore) -> None:
+    assert store.add_tuning(tuning())
+    assert not store.add_tuning(tuning(reason="another"))
+    assert store.get_tuning("blobs", "gridwatch-blobs-0a1b") == tuning()
+    assert store.get_tuning("blobs", "other") is None
+
+
+def test_tuning_jobs_of_an_experiment_come_by_age(store: StateStore) -> None:
+    later = tuning(name="gridwatch-blobs-0000", created_at=T0 + SECOND)
+    for record in (later, tuning(), tuning(experiment="other")):
+        store.add_tuning(record)
+    assert store.list_tunings("blobs") == [tuning(), later]
+    assert store.list_tunings("none") == []
+
+
+def test_a_tuning_job_is_found_by_its_state_as_it_is_now(store: StateStore) -> None:
+    store.add_tuning(tuning())
+    running = tuning(state=TrialState.RUNNING, arn="arn", status_at=T0, updated_at=T0 + SECOND)
+    store.update_tuning(running, expected=tuning())
+    assert store.tunings_in(TrialState.WAITING) == []
+    assert store.tunings_in(TrialState.RUNNING) == [running]
+
+
+def test_of_two_changes_of_a_tuning_job_one_wins(store: StateStore) -> None:
+    store.add_tuning(tuning())
+    store.update_tuning(tuning(updated_at=T0 + SECOND), expected=tuning())
+    with pytest.raises(ConflictError):
+        store.update_tuning(tuning(updated_at=T0 + 2 * SECOND), expected=tuning())

@@ -8,7 +8,6 @@ from typing import Any
 
 from gridwatch.clock import Clock
 from gridwatch.failures import GridwatchError, NameTakenError, NotFoundError
-from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.tuning_ports import TuningDescription
 from tests.fakes.training import FakeTraining
 
@@ -28,7 +27,6 @@ class FakeTuning:
         self.tags: dict[str, dict[str, str]] = {}
         self.failures: list[GridwatchError] = []
         self.lost: list[GridwatchError] = []
-        self.stopped: list[str] = []
 
     def create_tuning(self, request: Mapping[str, Any]) -> str:
         if self.failures:
@@ -65,13 +63,6 @@ class FakeTuning:
 
     def tuning_tags(self, arn: str) -> Mapping[str, str]:
         return self.tags[arn.removeprefix(ARN)]
-
-    def stop_tuning(self, name: str) -> bool:
-        if is_terminal(self.describe_tuning(name).status) or name in self.stopped:
-            return False
-        self.stopped.append(name)
-        self.tunings[name] = replace(self.tunings[name], status="Stopping", modified_at=self.clock.now())
-        return True
 
     def tuned_jobs(self, name: str) -> Sequence[str]:
         return [job for job in self.training.jobs if job.startswith(f"{name}-")]

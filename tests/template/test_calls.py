@@ -46,6 +46,7 @@ NAMED_OTHERWISE = {
 IMPLIED = {
     "s3:GetObject": {"s3:GetObjectVersion"},
     "sagemaker:CreateTrainingJob": {"sagemaker:AddTags", "iam:PassRole"},
+    "sagemaker:CreateHyperParameterTuningJob": {"sagemaker:AddTags", "iam:PassRole"},
 }
 # Not called by the package's own code: Lambda, its event sources and destinations, Powertools; Secrets Manager, which
 # decrypts in the name of who reads a secret.

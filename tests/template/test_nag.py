@@ -32,6 +32,7 @@ EXPLAINED = {
     r"AwsSolutions-IAM5\[Resource::arn:<AWS::Partition>:logs:.*:log-group:/aws/sagemaker/TrainingJobs:\*\]": (
         "Log streams are named by job and host."
     ),
+    r"AwsSolutions-IAM5\[Resource::arn:.*:hyper-parameter-tuning-job/gridwatch-\*\]": "Their names have the prefix.",
     r"AwsSolutions-IAM5\[Resource::arn:aws:s3:::(lake|watched)/\*\]": "Buckets that the settings name.",
     r"AwsSolutions-IAM5\[Resource::arn:.*:s3:::reviewed-code/rules/\*\]": "A prefix that the settings name.",
     r"AwsSolutions-IAM5\[Resource::arn:.*:batch:.*:service-job/\*\]": "Service jobs get ids when submitted.",

@@ -24,6 +24,7 @@ EXPECTED = {
     "sagemaker_training_job_state_change.json": {"TrainingJobChanged"},
     "sagemaker_training_job_rule_statuses.json": {"TrainingJobChanged", "DebuggerRuleStatus"},
     "sagemaker_watched_job_state_change.json": {"WatchedJobChanged"},
+    "sagemaker_tuning_job_state_change.json": {"TuningJobChanged"},
     "gridwatch_rule_status_change.json": {"RuleStatus"},
     "scheduled_event.json": set(),
 }

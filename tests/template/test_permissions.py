@@ -36,15 +36,23 @@ ACTIONS = {
         "s3:GetObject",
         "sagemaker:AddTags",
         "sagemaker:CreateExperiment",
+        "sagemaker:CreateHyperParameterTuningJob",
         "sagemaker:CreateTrainingJob",
         "sagemaker:CreateTrial",
+        "sagemaker:DescribeHyperParameterTuningJob",
         "sagemaker:DescribeTrainingJob",
         "sagemaker:ListTags",
     }
     | STATE
     | SENDS
     | READS_QUEUE,
-    "track_job": {"s3:GetObject", "s3:ListBucket", "s3:PutObject", "sagemaker:DescribeTrainingJob"}
+    "track_job": {
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "sagemaker:DescribeTrainingJob",
+        "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
+    }
     | STATE
     | SENDS
     | READS_QUEUE,
@@ -89,9 +97,11 @@ ACTIONS = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
+        "sagemaker:DescribeHyperParameterTuningJob",
         "sagemaker:DescribeTrainingJob",
         "sagemaker:ListTags",
         "sagemaker:ListTrainingJobs",
+        "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
         "sagemaker:Search",
     }
     | STATE
@@ -225,6 +235,18 @@ def test_jobs_are_stopped_by_one_function_and_by_prefix_or_tag(synthesized: Synt
         (react, [f"{jobs}/gridwatch-*"], None),
         (react, [f"{jobs}/*"], {"Null": {"aws:ResourceTag/gridwatch:watch": "false"}}),
     ]
+
+
+def test_tuning_jobs_are_created_by_the_launcher_alone_and_reached_by_prefix(synthesized: Synthesized) -> None:
+    creating = []
+    for role in synthesized.of_type("AWS::IAM::Role"):
+        for statement in synthesized.statements(role):
+            if any("HyperParameterTuningJob" in action for action in statement["Action"]):
+                (resource,) = statement["Resource"]
+                assert resource.endswith(":hyper-parameter-tuning-job/gridwatch-*")
+            if "sagemaker:CreateHyperParameterTuningJob" in statement["Action"]:
+                creating.append(role)
+    assert creating == [synthesized.role_of(synthesized.functions["start_trials"])]
 
 
 def test_jobs_of_others_are_reached_only_while_they_carry_the_tag(synthesized: Synthesized) -> None:

@@ -166,3 +166,10 @@ def test_nothing_configured_means_no_hook(tmp_path: Path) -> None:
         Environment.read({"SMDEBUG_CONFIG_FILE_PATH": str(tmp_path / "none.json")})
     with pytest.raises(ConfigError, match="GRIDWATCH_HOOK_CONFIG is not JSON"):
         Environment.read({"GRIDWATCH_HOOK_CONFIG": "{"})
+
+
+def test_the_jobs_of_a_tuning_job_write_below_their_own_names() -> None:
+    told = {"GRIDWATCH_TENSORS_URI": "s3://b/tensors/{TRAINING_JOB_NAME}/debug-output"}
+    assert Environment.read({**told, "TRAINING_JOB_NAME": "t-001"}).tensors_uri == "s3://b/tensors/t-001/debug-output"
+    with pytest.raises(ConfigError, match="TRAINING_JOB_NAME does not say which job"):
+        Environment.read(told)

@@ -162,3 +162,17 @@ def test_too_many_variables_are_told() -> None:
     with pytest.raises(SpecError) as caught:
         planned(document)
     assert "environment variables" in caught.value.as_text("spec")
+
+
+def test_what_an_algorithm_names_must_be_allowed_as_what_the_spec_names() -> None:
+    document = tuned()
+    del document["collect"]
+    image = {"image": "999999999999.dkr.ecr.eu-west-1.amazonaws.com/mine:1", "metrics": {"loss": "loss ([0-9.]+)"}}
+    mine = {"parameters": {"lr": {"continuous": [0.1, 0.5]}}, "algorithm": image, "metric": "loss"}
+    role = {"role": "arn:aws:iam::123456789012:role/mine"}
+    document["tune"] = {"jobs": 10, "algorithms": {"mine": {**mine, "resources": role}}}
+    with pytest.raises(SpecError) as caught:
+        planned(document)
+    told = caught.value.as_text("spec")
+    assert "tune.algorithms.mine.algorithm.image: this deployment does not let specs use it" in told
+    assert "tune.algorithms.mine.resources.role: this deployment does not let specs use it" in told

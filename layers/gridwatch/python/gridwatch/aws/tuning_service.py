@@ -7,7 +7,7 @@ from typing import Any
 
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
-from gridwatch.aws.training_service import as_not_found, is_over_already
+from gridwatch.aws.training_service import as_not_found
 from gridwatch.events.tuning_job import tuning_description
 from gridwatch.failures import PermanentError
 from gridwatch.launch.tuning_ports import TuningDescription
@@ -37,16 +37,6 @@ class SageMakerTuning:
             for page in self._sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn):
                 tags.update((tag["Key"], tag["Value"]) for tag in page["Tags"])
         return tags
-
-    def stop_tuning(self, name: str) -> bool:
-        try:
-            with translated():
-                self._sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
-        except PermanentError as error:
-            if is_over_already(error):
-                return False
-            raise as_not_found(error) from error
-        return True
 
     def tuned_jobs(self, name: str) -> Sequence[str]:
         found: list[str] = []

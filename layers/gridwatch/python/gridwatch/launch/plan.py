@@ -36,7 +36,7 @@ from gridwatch.spec.parse import ParsedSpec, policies_of
 from gridwatch.spec.parts.data import Channel
 from gridwatch.spec.problems import Problem
 from gridwatch.spec.search_space import INSTANCE_COUNT, INSTANCE_TYPE, SETTINGS, search_of
-from gridwatch.spec.variants import variants
+from gridwatch.spec.variants import once, variants
 from gridwatch.state.records import RulePolicy, TrialRecord, TrialState
 
 
@@ -112,7 +112,8 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
     """
     spec = parsed.spec
     policies = tuple(resolved(policy, deployment) for policy in policies_of(spec))
-    refused = [*refusals(policies, deployment), *not_allowed(spec, deployment)]
+    named = once(each.placed(problem) for each in variants(spec) for problem in not_allowed(each.spec, deployment))
+    refused = [*refusals(policies, deployment), *named]
     if refused:
         raise parsed.refuse(placed(spec, problem) for problem in refused)
     try:

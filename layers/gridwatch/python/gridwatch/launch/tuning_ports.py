@@ -33,10 +33,6 @@ class TuningService(Protocol):
 
     def tuning_tags(self, arn: str) -> Mapping[str, str]: ...
 
-    def stop_tuning(self, name: str) -> bool:
-        """Ask it and all of its training jobs to stop; False when it was over or stopping already."""
-        ...
-
     def tuned_jobs(self, name: str) -> Sequence[str]:
         """The names of all training jobs that it has launched."""
         ...

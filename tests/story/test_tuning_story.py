@@ -1,0 +1,54 @@
+"""A spec that tunes: SageMaker chooses the points, and its jobs are watched, stopped, told of and in the tables."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from gridwatch_cli.demo.dataset import Dataset
+from tests.story.deployed import Deployed, Mailbox
+
+# Two jobs: one that ends by itself, and one that would go on for long and is stopped by its rule.
+SPEC: dict[str, Any] = {
+    "name": "tuned",
+    "objective": {"metric": "validation-logloss", "direction": "minimize"},
+    "algorithm": {"name": "xgboost", "version": "3.2-0"},
+    "data": {
+        "train": {"uri": "tuned/train.csv", "content_type": "text/csv"},
+        "validation": {"uri": "tuned/validation.csv", "content_type": "text/csv"},
+    },
+    "hyperparameters": {"objective": "binary:logistic", "eval_metric": "logloss", "eta": 0.1, "seed": 1},
+    "tune": {"strategy": "grid", "parameters": {"num_round": {"categorical": [10, 20000]}}},
+    "limits": {"parallel_jobs": 2},
+    "rules": [{"when": "step > 50", "name": "long", "on_issue": "stop"}],
+}
+
+
+def test_a_tuning_job_is_watched_to_its_end(deployed: Deployed, mailbox: Mailbox, blobs: Dataset) -> None:
+    for name, points in blobs.channels.items():
+        deployed.put(f"data/tuned/{name}.csv", "".join(f"{label},{a!r},{b!r}\n" for label, a, b in points))
+    deployed.put("experiments/tuned.json", json.dumps(SPEC))
+    answer = deployed.wait(lambda: deployed.get_json("status/experiments/tuned.json.json"), "the answer", 20)
+    jobs = deployed.wait_for_jobs("tuned", 2, 60)
+
+    assert all(job["TrainingJobName"].startswith(f"{answer['tuning_job']}-") for job in jobs)
+    states = {json.loads(job["HyperParameters"]["num_round"]): job["TrainingJobStatus"] for job in jobs}
+    assert states == {10: "Completed", 20000: "Stopped"}
+    assert all("hyper-parameter-tuning-job/" in job["TuningJobArn"] for job in jobs)
+
+    told = deployed.client("sagemaker").describe_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=answer["tuning_job"]
+    )
+    assert told["HyperParameterTuningJobConfig"]["Strategy"] == "Grid"
+    deployed.wait(lambda: mailbox.about("long"), "the alert of the stop", 30)
+    deployed.wait(lambda: mailbox.about("tuned has ended"), "the digest", 40)
+
+    deployed.snapshot("tuned")
+    trials = deployed.query("SELECT state, job_name FROM trials WHERE experiment = 'tuned' ORDER BY state")
+    assert [trial["state"] for trial in trials] == ["completed", "stopped"]
+    chosen = deployed.query(
+        "SELECT value_double FROM parameters WHERE experiment = 'tuned' AND name = 'num_round' ORDER BY value_double"
+    )
+    assert [float(row["value_double"] or 0) for row in chosen] == [10, 20000]
+    curves = deployed.query("SELECT count(*) AS points FROM metrics WHERE experiment = 'tuned'")
+    assert int(curves[0]["points"] or 0) > 20
