@@ -10,9 +10,10 @@ import pytest
 
 from gridwatch.launch.engine import as_known
 from gridwatch.launch.request import DEBUGGER_FIELDS
-from gridwatch.spec.debugger_rules import DEBUGGER_RULES
+from gridwatch.spec.debugger_rules import COLLECTION_PARAMETERS, DEBUGGER_RULES, HOOK_PARAMETERS
 from gridwatch.spec.problems import SpecError
 from gridwatch.state.records import DebuggerRefusal
+from gridwatch_hook import config as hook_config
 from tests.unit.functions.world import DEPLOYMENT
 from tests.unit.launch.service_model import faults
 from tests.unit.launch.test_requests import planned, requests
@@ -380,3 +381,24 @@ def test_code_and_images_of_a_configuration_must_be_allowed_too(image: str, sour
 def test_what_is_allowed_of_a_configuration_is_sent() -> None:
     sent = request(_imported(EVALUATOR, "s3://experiments-bucket/code/y.py"))
     assert sent["DebugRuleConfigurations"][1]["InstanceType"] == "ml.m5.large"
+
+
+def test_what_gridwatchs_hook_takes_is_known_before_a_job_begins() -> None:
+    assert frozenset(hook_config._HOOK_KEYS) == HOOK_PARAMETERS
+    assert frozenset(hook_config._COLLECTION_KEYS) == COLLECTION_PARAMETERS
+
+
+@pytest.mark.parametrize("engine", ["gridwatch", "auto"])
+def test_what_gridwatchs_hook_does_not_know_is_debuggers_alone(engine: str) -> None:
+    collection = {"CollectionName": "metrics", "CollectionParameters": {"save_intervall": "5"}}
+    debugger = {
+        "hook_parameters": {"new_in_smdebug": 1},
+        "configuration": {"DebugHookConfig": {"CollectionConfigurations": [collection]}},
+    }
+    assert [
+        f"{problem.field}: {problem.message}" for problem in problems(watched(engine=engine, debugger=debugger))
+    ] == [
+        "debugger.hook_parameters: Gridwatch's hook knows no parameter new_in_smdebug of the hook",
+        "debugger.configuration: Gridwatch's hook knows no parameter save_intervall of the collection metrics",
+    ]
+    assert request(watched(debugger=debugger))["DebugHookConfig"]["HookParameters"] == {"new_in_smdebug": "1"}

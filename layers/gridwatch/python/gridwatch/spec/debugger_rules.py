@@ -99,6 +99,21 @@ DEBUGGER_RULES: Mapping[str, DebuggerRule] = {
 }  # fmt: skip
 
 
+_SCHEDULE = ["save_interval", "save_steps", "start_step", "end_step"]
+_SHARED = (
+    *_SCHEDULE, *(f"{mode}.{key}" for mode in ("train", "eval", "predict", "global") for key in _SCHEDULE),
+    "include_regex", "reductions", "save_raw_tensor", "save_histogram", "save_shape",
+)  # fmt: skip
+# What Gridwatch's hook takes of Debugger's configuration; it refuses what it does not know.
+COLLECTION_PARAMETERS = frozenset([*_SHARED, "tensor_names"])
+HOOK_PARAMETERS = frozenset(
+    [
+        *_SHARED, "save_all", "include_workers", "export_tensorboard", "tensorboard_dir", "flushes_per_second",
+        "backfill_seconds", "memory_limit_mb", "shap_sample_rows",
+    ]
+)  # fmt: skip
+
+
 def unknown_to_debugger(rule: str, parameters: Mapping[str, object]) -> str | None:
     """Why Debugger has no such rule, to complete "Gridwatch evaluates it, because …"; None when it has it."""
     known = DEBUGGER_RULES.get(rule)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gridwatch.spec.checks.debugger import check_collections
-from gridwatch.spec.imported import asked_collections, placed, rule_uses
+from gridwatch.spec.debugger_rules import COLLECTION_PARAMETERS, HOOK_PARAMETERS
+from gridwatch.spec.imported import asked_collections, asked_hook_parameters, placed, rule_uses
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parts.debugger import RuleAction
 from gridwatch.spec.parts.distribution import Distribution
-from gridwatch.spec.problems import Path, Problem, enumerated, shown
+from gridwatch.spec.problems import Path, Problem, did_you_mean, enumerated, shown
 from gridwatch.spec.rule_checks import check_rules
 from gridwatch.spec.search_space import INSTANCE_COUNT, varied
 
@@ -26,6 +27,15 @@ def check_engine(spec: ExperimentSpec) -> Iterator[Problem]:
         if name in spec.collect:
             message = "Debugger's configuration asks for this collection too"
             yield Problem(path=("collect", name), message=message, advice="keep one of the two")
+    yield from _of_debugger_alone(spec)
+    yield from _imported_names(spec)
+    if spec.engine != "debugger":
+        yield from _hook(spec)
+    if spec.engine == "debugger":
+        yield from debugger_conflicts(spec)
+
+
+def _of_debugger_alone(spec: ExperimentSpec) -> Iterator[Problem]:
     for index, use in enumerate(spec.rules):
         if use.evaluator is not None and use.source is None:
             path = ("rules", index, "evaluator")
@@ -38,9 +48,6 @@ def check_engine(spec: ExperimentSpec) -> Iterator[Problem]:
                     yield Problem(path=("rules", index, field), message=message, advice=advice)
         for number, action in enumerate(use.actions or ()):
             yield from _action(action, ("rules", index, "actions", number))
-    yield from _imported_names(spec)
-    if spec.engine == "debugger":
-        yield from debugger_conflicts(spec)
 
 
 def warn_of_engine(spec: ExperimentSpec) -> Iterator[Problem]:
@@ -85,6 +92,24 @@ def _rules(spec: ExperimentSpec) -> Iterator[Problem]:
         yield from check_rules(spec.rules)
         return
     yield from (placed(spec, problem) for problem in check_rules(rule_uses(spec)))
+
+
+def _hook(spec: ExperimentSpec) -> Iterator[Problem]:
+    """What Gridwatch's own hook would refuse when the job begins."""
+    for name in asked_hook_parameters(spec):
+        if name not in HOOK_PARAMETERS:
+            own = name in spec.debugger.hook_parameters
+            path = ("debugger", "hook_parameters") if own else _CONFIGURATION
+            yield _unknown(path, f"{name} of the hook", did_you_mean(name, sorted(HOOK_PARAMETERS)))
+    for collection, parameters in asked_collections(spec).items():
+        for name in parameters:
+            if name not in COLLECTION_PARAMETERS:
+                hint = did_you_mean(name, sorted(COLLECTION_PARAMETERS))
+                yield _unknown(_CONFIGURATION, f"{name} of the collection {collection}", hint)
+
+
+def _unknown(path: Path, what: str, hint: str | None) -> Problem:
+    return Problem(path=path, message=f"Gridwatch's hook knows no parameter {what}", advice=hint or "engine: debugger")
 
 
 def _imported_names(spec: ExperimentSpec) -> Iterator[Problem]:
