@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 from types import FrameType
 
+MAX_PATTERNS = 100  # in one parameter
 SECONDS = 0.5  # of working time, for one pattern over one text
-_PROBE_SECONDS = 0.1
+_PROBE_SECONDS = 0.03  # ordinary patterns take a hundredth of it
 # Texts on which patterns that go back too often show it: what many repetitions match, and then something else.
 _PROBES = tuple(part * (64 // len(part)) + "\0" for part in ("a", "0", " ", "x=1 ", "0.", "aA", "._/", "-"))
 _LONG = "loss: 0.123456789 epoch=12 acc 0.5 " * 30 + "0" * 60 + "\0"
@@ -27,17 +28,29 @@ class PatternError(ValueError):
     """The pattern is none, or takes too long; the message says which."""
 
 
-@lru_cache(maxsize=256)
+class SlowPatternError(PatternError):
+    """It takes too long."""
+
+
 def compile_pattern(text: str) -> re.Pattern[str]:
-    """Raises PatternError: for what is no regular expression, and for what on a short text already takes too long."""
+    """Raises PatternError: for what is no regular expression, and for what on short texts already takes too long."""
+    return compile_patterns((text,))[0]
+
+
+@lru_cache(maxsize=256)
+def compile_patterns(texts: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    """Several, which together may take as long as one alone. Raises PatternError."""
+    if len(texts) > MAX_PATTERNS:
+        raise PatternError(f"are {len(texts)} patterns: allowed are {MAX_PATTERNS}")
     try:
-        pattern = re.compile(text)
+        patterns = tuple(re.compile(text) for text in texts)
     except (re.error, OverflowError, RecursionError) as error:
         raise PatternError(f"is not a regular expression: {error}") from error
     with time_limit(_PROBE_SECONDS):
-        for probe in (*_PROBES, *_own_probes(text), _LONG):
-            pattern.search(probe)
-    return pattern
+        for text, pattern in zip(texts, patterns, strict=True):
+            for probe in (*_PROBES, *_own_probes(text), _LONG):
+                pattern.search(probe)
+    return patterns
 
 
 def _own_probes(text: str) -> Iterator[str]:
@@ -68,4 +81,4 @@ def time_limit(seconds: float = SECONDS) -> Iterator[None]:
 
 
 def _too_long(number: int, frame: FrameType | None) -> None:
-    raise PatternError("takes too long: repetitions inside of repetitions, such as (a+)+, try every combination")
+    raise SlowPatternError("takes too long: repetitions inside of repetitions, such as (a+)+, try every combination")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
-from gridwatch.patterns import compile_pattern
+from gridwatch.patterns import compile_patterns
 from gridwatch.rules.errors import RuleConfigurationError
 
 P = TypeVar("P")
@@ -194,8 +194,7 @@ def _patterns(value: object) -> tuple[str, ...]:
     # A comma inside a quantifier, {1,2}, belongs to the expression.
     parts = re.split(r",(?![^{]*\})", value) if isinstance(value, str) else value
     found = _names(parts)
-    for pattern in found:
-        compile_pattern(pattern)
+    compile_patterns(found)
     return found
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-from gridwatch.patterns import PatternError, compile_pattern
+from gridwatch.patterns import PatternError, SlowPatternError, compile_pattern
 from gridwatch.spec.builtin_algorithms import BUILT_IN, BuiltIn
 from gridwatch.spec.checks.versions import check_version
 from gridwatch.spec.checks.xgboost import check_xgboost, warn_of_xgboost
@@ -188,6 +188,8 @@ def _own_metrics(spec: ExperimentSpec) -> Iterator[Problem]:
             groups = compile_pattern(expression).groups
         except PatternError as error:
             yield Problem(path=path, message=str(error), found=shown(expression))
+            if isinstance(error, SlowPatternError):
+                break  # to try many of them would take long as well
             continue
         if groups == 0:
             message = "has no group, so the metric's value is not known"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gridwatch.patterns import PatternError, compile_pattern
+from gridwatch.patterns import PatternError, SlowPatternError, compile_pattern
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, shown
 
@@ -20,3 +20,5 @@ def check_collections(spec: ExperimentSpec) -> Iterator[Problem]:
         except PatternError as error:
             path = ("collect", name, "include_regex")
             yield Problem(path=path, message=str(error), found=shown(collection.include_regex))
+            if isinstance(error, SlowPatternError):
+                break  # to try many of them would take long as well

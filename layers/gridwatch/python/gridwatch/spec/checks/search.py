@@ -21,8 +21,11 @@ from gridwatch.spec.search_space import (
     search_of,
     varied,
 )
+from gridwatch.spec.values import Scalar
 
 MAX_CANDIDATES = 100_000  # made one by one, of which conditions and constraints leave the trials
+MAX_LOOKS = 200_000  # of an expression at a point, which takes some microseconds
+MAX_TOLD = 100_000_000  # characters of hyperparameters that all trials share, each of which has its copy
 MAX_INSTANCES = 100
 # CreateTrainingJob, and what script mode adds: program, archive, region, log level, job name.
 MAX_HYPERPARAMETERS = 100
@@ -48,6 +51,13 @@ def _size(spec: ExperimentSpec) -> Iterator[Problem]:
         allowed = f"{MAX_CANDIDATES:,} before constraints" if selective else f"{spec.limits.trials:,} (limits.trials)"
         yield _too_many(path, search.candidates, spec, allowed)
         return
+    looks = search.candidates * (len(search.conditions) + len(search.constraints))
+    if looks > MAX_LOOKS:
+        found, allowed = f"{looks:,} (points times expressions)", f"{MAX_LOOKS:,}"
+        advice = "put several constraints into one with &&, or take fewer points"
+        message = "the conditions and constraints would be asked too often"
+        yield Problem(path=("search",), message=message, found=found, allowed=allowed, advice=advice)
+        return
     try:
         trials = sum(1 for _ in search_points(search))
     except ExpressionError as error:
@@ -59,6 +69,11 @@ def _size(spec: ExperimentSpec) -> Iterator[Problem]:
         return
     if trials > spec.limits.trials:
         yield _too_many(path, trials, spec, f"{spec.limits.trials:,} (limits.trials)")
+    if trials * (size := len(json.dumps(spec.hyperparameters))) > MAX_TOLD:
+        found, allowed = f"{trials:,} trials of {size:,} characters each", f"{MAX_TOLD:,} together"
+        message = "the hyperparameters of all trials together are too large"
+        advice = "put what is long into a file of a channel"
+        yield Problem(path=("hyperparameters",), message=message, found=found, allowed=allowed, advice=advice)
     if trials == 0:
         message = "the constraints leave no point"
         yield Problem(path=("search", "constraints"), message=message, found=f"{search.candidates:,} points before")
@@ -106,13 +121,15 @@ def _lists(spec: ExperimentSpec) -> Iterator[Problem]:
     if search is None:
         return
     listed = search.list_ or []
+    first: dict[frozenset[tuple[str, Scalar]], int] = {}
     for index, point in enumerate(listed):
         if point.keys() != listed[0].keys():
             missing = ", ".join(sorted(point.keys() ^ listed[0].keys()))
             message = f"has not the keys of the first point: {missing}"
             yield Problem(path=("search", "list", index), message=message, advice="use when to leave one out")
-        if point in listed[:index]:
-            yield Problem(path=("search", "list", index), message=f"is the point {listed.index(point)} once more")
+        before = first.setdefault(frozenset(point.items()), index)
+        if before < index:
+            yield Problem(path=("search", "list", index), message=f"is the point {before} once more")
     for index, group in enumerate(search.zip_ or ()):
         lengths = {name: len(values) for name, values in group.items()}
         if len(set(lengths.values())) > 1 or 0 in lengths.values():
