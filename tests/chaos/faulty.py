@@ -94,9 +94,10 @@ class FaultyCloud:
 
     def sweep(self) -> None:
         """What the schedules do every minute and every five."""
-        for payload in ({"task": "wake evaluations"}, {}):
+        missed = {"task": "look for missed uploads"}
+        for function, payload in (("sweep", {"task": "wake evaluations"}), ("sweep", {}), ("launch-grid", missed)):
             self.deployed.client("lambda").invoke(
-                FunctionName="gridwatch-sweep", InvocationType="Event", Payload=json.dumps(payload)
+                FunctionName=f"gridwatch-{function}", InvocationType="Event", Payload=json.dumps(payload)
             )
 
     def redrive(self) -> None:
