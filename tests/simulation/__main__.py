@@ -19,6 +19,7 @@ from tests.simulation.blueprint import Blueprint
 from tests.simulation.faults import At
 from tests.simulation.story import Scenario, Told, at_random, clean, one_after_the_other, one_fault, tell
 
+PROGRESS_EVERY = 20
 LAST_LINES = 60  # of what happened in a scenario that fails; all of it is printed when it is told alone
 
 
@@ -56,10 +57,13 @@ def _nightly(arguments: list[str], blueprint: Blueprint) -> int:
     began = time.monotonic()
     scenarios = [at_random(seed) for seed in range(chosen.first, chosen.first + chosen.scenarios)]
     scenarios += list(one_after_the_other(tell(clean(), blueprint).calls))[:: chosen.every]
-    failed = faults = letters = 0
+    failed = faults = letters = told_so_far = 0
     with ProcessPoolExecutor(chosen.processes) as pool:
         for told in pool.map(_told, scenarios, [blueprint.folder] * len(scenarios), chunksize=4):
             faults, letters = faults + told.faults, letters + told.redriven
+            told_so_far += 1
+            if told_so_far % PROGRESS_EVERY == 0:
+                print(f"{told_so_far} of {len(scenarios)} told, {failed} failed", flush=True)
             if told.broken:
                 failed += 1
                 print("\n".join(report(told)), flush=True)
