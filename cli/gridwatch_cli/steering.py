@@ -9,6 +9,7 @@ import typer
 
 from gridwatch.expressions import Condition, ExpressionError
 from gridwatch.launch.steering import Steering
+from gridwatch.launch.tuning_steering import stop_tunings
 from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
@@ -22,9 +23,11 @@ WhereOption = Annotated[
 
 
 def stop(context: typer.Context, experiment: ExperimentArgument, where: WhereOption = None) -> None:
-    """Cancel the trials that wait and stop those that run, one a second."""
+    """Cancel the trials that wait and stop those that run, one a second; without --where also the tuning job."""
     cloud = cloud_of(context)
     _experiment(cloud, experiment)
+    if where is None:
+        _stop_tunings(cloud, experiment)
     report = _steering(cloud).stop(experiment, condition(where))
     console(stderr=True).print(f"{report.cancelled} cancelled, {report.stopped} asked to stop")
     if report.unclear:
@@ -56,7 +59,10 @@ def retry(
         console(stderr=True).print(f"{count} trials of the region wait again")
     if not chosen:
         return
-    count = _steering(cloud).retry(_experiment(cloud, experiment), chosen)
+    record = _experiment(cloud, experiment)
+    if record.document.get("tune"):
+        raise CliError("SageMaker launches the jobs of a tuning job: submit the spec again with revision raised by one")
+    count = _steering(cloud).retry(record, chosen)
     console(stderr=True).print(f"{count} trials wait again")
 
 
@@ -78,6 +84,20 @@ def condition(where: str | None) -> Callable[[TrialRecord], bool]:
             raise CliError(f"--where cannot be said of trial {trial.index}: {told}") from error
 
     return holds
+
+
+def _stop_tunings(cloud: Cloud, experiment: str) -> None:
+    """First, so that no other training job takes the place of one that is stopped."""
+    if not cloud.store.list_tunings(experiment):
+        return
+    from gridwatch.aws.tuning_stop import stop_tuning_job  # noqa: PLC0415  boto3 is slow to import
+
+    sagemaker = cloud.session.client("sagemaker")
+    done = stop_tunings(
+        cloud.store, experiment, lambda name: stop_tuning_job(sagemaker, name), cloud.clock.now()
+    )  # fmt: skip
+    for line in done:
+        console(stderr=True).print(line, markup=False)
 
 
 def _experiment(cloud: Cloud, name: str) -> ExperimentRecord:

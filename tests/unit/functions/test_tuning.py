@@ -13,6 +13,7 @@ from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
 from gridwatch.failures import NotYetError, PermanentError, ThrottledError, TransientError
 from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.launch.tuned_jobs import TunedJobs
+from gridwatch.launch.tuning_steering import stop_tunings
 from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.state.records import TrialState, TuningRecord
 from start_trials.tuning import TuningLauncher
@@ -257,3 +258,21 @@ def test_the_sweep_finds_lost_jobs_and_lost_ends() -> None:
     world.tuning.finish(world.record.name)
     assert sweeper.sweep() == 0
     assert world.record.state is TrialState.COMPLETED
+
+
+def test_a_stop_by_hand_ends_what_runs_and_cancels_what_waits() -> None:
+    world = running()
+    first = world.record
+    world.clock.advance(1)
+    world.submit_tuning(jobs=11)
+    asked: list[str] = []
+
+    def stop(name: str) -> bool:
+        asked.append(name)
+        return True
+
+    done = stop_tunings(world.store, "blobs", stop, world.clock.now())
+    assert asked == [first.name]
+    assert world.record.state is TrialState.CANCELLED
+    assert len(done) == 2
+    assert stop_tunings(world.store, "blobs", lambda name: False, world.clock.now()) == []
