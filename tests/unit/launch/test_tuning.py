@@ -44,7 +44,9 @@ def test_the_tutorials_four_ranges_become_one_tuning_job() -> None:
     assert config["TrainingJobEarlyStoppingType"] == "Auto"
     ranges = config["ParameterRanges"]
     assert [each["Name"] for each in ranges["ContinuousParameterRanges"]] == ["eta", "min_child_weight", "alpha"]
-    assert ranges["IntegerParameterRanges"] == [{"Name": "max_depth", "MinValue": "1", "MaxValue": "10"}]
+    assert ranges["IntegerParameterRanges"] == [
+        {"Name": "max_depth", "MinValue": "1", "MaxValue": "10", "ScalingType": "Auto"}
+    ]
     static = definition["StaticHyperParameters"]
     assert static["num_round"] == "100"
     assert json.loads(static["sagemaker_program"]) == "train.py"

@@ -168,7 +168,7 @@ def _ranges(ranges: Mapping[str, Range], *, as_json: bool) -> dict[str, list[dic
             told["CategoricalParameterRanges"].append({"Name": name, "Values": values})
             continue
         low, high = given.ends
-        scale = {} if given.scaling is None else {"ScalingType": _SCALINGS[given.scaling]}
+        scale = {"ScalingType": _SCALINGS[given.scaling or "auto"]}
         kind = "IntegerParameterRanges" if given.integer is not None else "ContinuousParameterRanges"
         told[kind].append({"Name": name, "MinValue": _text(low), "MaxValue": _text(high), **scale})
     return told

@@ -1,0 +1,74 @@
+"""Gridwatch's tuning requests beside those of the SageMaker SDK's HyperparameterTuner (make test-sagemaker)."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.peer_environment import python_of, why_missing
+from tests.unit.functions.world import DEPLOYMENT
+from tests.unit.launch.test_requests import planned
+from tests.unit.spec.specs import EXAMPLES
+
+PEER = Path(__file__).parent / "peers" / "tuners.py"
+DOCUMENTED = re.findall(r"```yaml\n(.*?)```", (EXAMPLES.parent / "docs" / "spec.md").read_text(), re.DOTALL)
+# What only the SDK says: of its own classes, and a name that Gridwatch leaves to each job.
+_THEIRS = ("sagemaker_job_name", "sagemaker_estimator_class_name", "sagemaker_estimator_module")
+_MACHINES = "resources: {instance_type: ml.m5.xlarge, max_runtime: 1h}\n"
+pytestmark = pytest.mark.skipif(bool(why_missing("sagemaker")), reason=why_missing("sagemaker") or "-")
+
+
+def documented(name: str) -> str:
+    return next(text for text in DOCUMENTED if f"name: {name}\n" in text)
+
+
+@pytest.fixture(scope="module")
+def theirs() -> dict[str, dict[str, Any]]:
+    command = [str(python_of("sagemaker")), "-W", "ignore", str(PEER), DEPLOYMENT.region, DEPLOYMENT.xgboost_source_uri]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    answer: dict[str, dict[str, Any]] = json.loads(finished.stdout.rsplit("ANSWER ", 1)[-1])
+    return answer
+
+
+def comparable(request: dict[str, Any]) -> dict[str, Any]:
+    """All but the name, the tags, and of the definitions what the jobs are told of the hook and of metrics' regexes."""
+    told = {name: request[name] for name in request if name not in ("HyperParameterTuningJobName", "Tags")}
+    if "TrainingJobDefinition" in told:
+        told["TrainingJobDefinition"] = _definition(told["TrainingJobDefinition"])
+    else:
+        named = sorted(told["TrainingJobDefinitions"], key=lambda each: str(each["DefinitionName"]))
+        told["TrainingJobDefinitions"] = [_definition(each) for each in named]
+    return told
+
+
+def _definition(definition: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in definition.items() if name != "Environment"}
+    kept["StaticHyperParameters"] = {
+        name: value for name, value in kept["StaticHyperParameters"].items() if name not in _THEIRS
+    }
+    # The same fields: the SDK's name is for a choice of several kinds of machines, which neither makes here.
+    kept["ResourceConfig"] = kept.pop("HyperParameterTuningResourceConfig", None) or kept["ResourceConfig"]
+    algorithm = dict(kept["AlgorithmSpecification"])
+    algorithm.pop("MetricDefinitions", None)
+    return {**kept, "AlgorithmSpecification": algorithm}
+
+
+SPECS = {
+    "four ranges": (EXAMPLES / "tuning.yaml").read_text(),
+    "warm start": documented("tuned") + _MACHINES,
+    "several algorithms": documented("two-algorithms").replace("      resources: {instance_type: ml.m5.xlarge}\n", "")
+    + _MACHINES,
+}
+
+
+@pytest.mark.parametrize(("tutorial", "spec"), SPECS.items())
+def test_a_tuning_job_is_what_the_sdk_sends(tutorial: str, spec: str, theirs: dict[str, dict[str, Any]]) -> None:
+    tuning = planned(spec).tuning
+    assert tuning is not None
+    assert comparable(dict(tuning)) == comparable(theirs[tutorial])
