@@ -32,6 +32,7 @@ def main() -> int:
         templates=tuple(options.template),
         follow_stdin=options.follow_stdin,
         workers_per_function=options.workers_per_function,
+        strict=options.strict,
         jobs=jobs,
         limits=_limits(options),
     )
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--follow-stdin", action="store_true", help="end when standard input ends")
     parser.add_argument("--workers-per-function", type=int, default=2)
+    parser.add_argument("--strict", action="store_true", help="check signatures, and enforce IAM on every call")
     parser.add_argument("--threads-per-job", type=int, default=defaults.threads_per_job)
     parser.add_argument(
         "--starting-delay", type=float, default=defaults.starting_delay, help="seconds a job is Starting"

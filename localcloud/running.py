@@ -17,9 +17,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud.adapter import athena, gateway, lambdas
+from localcloud.adapter.authorization import StrictProfile
 from localcloud.adapter.batch import add_batch
 from localcloud.adapter.faults import FaultyDoor
 from localcloud.adapter.interruptions import InterruptingDoor
+from localcloud.adapter.sessions import role_session
 from localcloud.adapter.usage import CountingDoor, Usage
 from localcloud.assets import AssetError
 from localcloud.batch.service import Batch, RegionalBatch
@@ -73,7 +75,8 @@ class RunningCloud:
     def _plug_in(self) -> None:
         gateway.add_sagemaker(self._sagemaker.handle)
         gateway.on_reset(self._sagemaker.forget)
-        add_batch(Batch(lambda account, region: RegionalBatch(self._platform(account, region))))
+        batch = Batch(lambda account, region: RegionalBatch(self._platform(account, region)))
+        add_batch(batch)
         gateway.complete_s3_events()
         athena.improve_athena()
         lambdas.deliver_asynchronously()
@@ -84,6 +87,8 @@ class RunningCloud:
         InterruptingDoor(self._sagemaker.interrupt).install()
         FaultyDoor(lambdas.kill_worker).install()
         CountingDoor(usage, lambdas.function_of).install()
+        if self._settings.strict:
+            StrictProfile({"batch": batch.tags_of, "sagemaker": self._sagemaker.tags_of}).install()
 
     def _leave(self, stop: asyncio.Event) -> None:
         stop.set()
@@ -118,19 +123,24 @@ class RunningCloud:
         return RegionalSageMaker(self._images, self._platform(account, region))
 
     def _platform(self, account: str, region: str) -> Platform:
-        keys = gateway.session_credentials(account)
-        session = boto3.session.Session(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name=region)
         making = threading.Lock()
 
+        def credentials(role: str) -> Mapping[str, str]:
+            return role_session(role, account, region) if role and self._settings.strict else keys
+
+        keys = gateway.session_credentials(account)
+        session = boto3.session.Session(region_name=region)
+
         @cache
-        def make(service: str) -> Any:
+        def make(service: str, role: str) -> Any:
             # All jobs share it: a client of its own would cost each of them 0.1 s and 10 MB.
             config = Config(max_pool_connections=64, retries={"mode": "standard", "total_max_attempts": 5})
-            return session.client(service, endpoint_url=self._endpoint, config=config)
+            signed_by: Any = {name.lower(): value for name, value in credentials(role).items()}
+            return session.client(service, endpoint_url=self._endpoint, config=config, **signed_by)
 
-        def client(service: str) -> Any:
+        def client_as(service: str, role: str) -> Any:
             with making:
-                return make(service)
+                return make(service, role if self._settings.strict else "")
 
         def put_event(entry: Mapping[str, Any]) -> None:
             gateway.put_event(account, region, entry)
@@ -142,10 +152,11 @@ class RunningCloud:
             scratch=self._scratch,
             guard=self._guard,
             settings=self._settings.jobs,
-            client=client,
+            client=lambda service: client_as(service, ""),
+            client_as=client_as,
             put_event=put_event,
             has_role=lambda role: gateway.role_trusts(role, "sagemaker.amazonaws.com"),
-            credentials=lambda _role: gateway.session_credentials(account),
+            credentials=credentials,
             limits=self._settings.limits,
         )
 

@@ -27,6 +27,7 @@ class ServerSettings:
     templates: tuple[Path, ...] = ()
     follow_stdin: bool = False
     workers_per_function: int = 2
+    strict: bool = False
     jobs: JobSettings = field(default_factory=JobSettings)
     limits: Limits = field(default_factory=Limits)
 
@@ -41,7 +42,7 @@ def run(settings: ServerSettings) -> int:
     _log_to(log)
     guard = Guard.start(scratch)
     try:
-        prepare_environment(settings.host, port, settings.region, settings.account, scratch)
+        prepare_environment(settings.host, port, settings.region, settings.account, scratch, strict=settings.strict)
         # MiniStack reads the environment while it is imported, so this import comes after.
         from localcloud.running import RunningCloud  # noqa: PLC0415
 

@@ -59,6 +59,7 @@ def up(
     throttle: Annotated[float, _share("Calls throttled by chance, 0 to 1.")] = 0.0,
     capacity_failures: Annotated[float, _share("Jobs that fail for lack of capacity, 0 to 1.")] = 0.0,
     debugger: Annotated[bool, typer.Option("--debugger", help="The account has SageMaker Debugger.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Enforce IAM on every call of functions and jobs.")] = False,
 ) -> None:
     """Start the embedded cloud, deploy Gridwatch into it and stay. Prints what points any AWS client at it.
 
@@ -67,6 +68,7 @@ def up(
     limits = [f"--rate={each}" for each in rate or []] + [f"--quota={each}" for each in quota or []]
     limits += [f"--burst={burst}", f"--throttle={throttle}", f"--capacity-failures={capacity_failures}"]
     limits += ["--debugger"] if debugger else []
+    limits += ["--strict"] if strict else []
     said = console(stderr=True)
     with interrupted_by_termination():
         said.print("synthesizing the template …")

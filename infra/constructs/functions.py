@@ -256,6 +256,7 @@ class Functions(Construct):
                 *self._queued_jobs(),
                 *([may.end_service_jobs(self._prefix)] if self._launch_queue_arn else []),
                 may.use_state(self._state.table),
+                may.close_items(self._state.table),
                 may.send(self._queues["alerts"]),
             ],
         )
@@ -391,6 +392,7 @@ class Functions(Construct):
                 may.allow(["sagemaker:ListTrainingJobs", "sagemaker:Search"], ["*"]),  # they know no resources
                 *self._queued_jobs(),
                 may.use_state(self._state.table),
+                may.close_items(self._state.table),
                 may.send(*(self._queues[name] for name in ("start", "track", "evaluate", "snapshot", "alerts"))),
                 may.put_own_events(self._bus.event_bus_arn),
             ],

@@ -52,6 +52,11 @@ def use_state(table: dynamodb.Table) -> iam.PolicyStatement:
     return allow(TABLE_ACTIONS, [table.table_arn, f"{table.table_arn}/index/gsi1"])
 
 
+def close_items(table: dynamodb.Table) -> iam.PolicyStatement:
+    """Taking items out of the index of what is open; an update, but of nothing else's keys."""
+    return allow(["dynamodb:UpdateItem"], [table.table_arn])
+
+
 def use_idempotency(table: dynamodb.Table) -> iam.PolicyStatement:
     return allow(IDEMPOTENCY_ACTIONS, [table.table_arn])
 

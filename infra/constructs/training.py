@@ -93,6 +93,10 @@ class Training(Construct):
             permissions.list_objects(storage.artifacts, "checkpoints/", "models/", "tensors/"),
             permissions.allow(["s3:GetObject"], [source.arn_for_objects(self.source.s3_object_key)]),
             permissions.write_objects(storage.artifacts, "tensors/", "models/", "checkpoints/"),
+            # A job that is started again takes the mark away that its tensors are complete.
+            permissions.allow(
+                ["s3:DeleteObject"], [storage.artifacts.arn_for_objects("tensors/*/training_job_end.ts")]
+            ),
             *named,
         ]
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 
-def prepare_environment(host: str, port: int, region: str, account: str, scratch: Path) -> None:
+def prepare_environment(host: str, port: int, region: str, account: str, scratch: Path, *, strict: bool) -> None:
     """Set what MiniStack reads, and drop the host's own AWS settings, which would otherwise reach real AWS."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "BOTO_"))]:
         del os.environ[name]
@@ -23,3 +23,5 @@ def prepare_environment(host: str, port: int, region: str, account: str, scratch
             "TMPDIR": str(scratch),
         }
     )
+    if strict:
+        os.environ["AUTH"] = "true"

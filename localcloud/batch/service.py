@@ -65,6 +65,11 @@ class RegionalBatch:
     def tags(self, arn: str) -> dict[str, Any]:
         return {"tags": dict(self._by_arn(arn).tags)}
 
+    def tags_of(self, arn: str) -> Mapping[str, str]:
+        """Empty when there is no such job."""
+        job = self._jobs.get(arn.rpartition("/")[2])
+        return dict(job.tags) if job else {}
+
     def tag(self, arn: str, tags: Mapping[str, str]) -> dict[str, Any]:
         with self._lock:
             job = self._by_arn(arn)
@@ -263,6 +268,10 @@ class Batch:
     def part(self, account: str, region: str) -> RegionalBatch:
         found = self._parts.get((account, region))
         return found or self._parts.setdefault((account, region), self._create(account, region))
+
+    def tags_of(self, account: str, region: str, arn: str) -> Mapping[str, str]:
+        """The tags of a service job there; empty when there is none."""
+        return self.part(account, region).tags_of(arn)
 
     def handle(self, account: str, region: str, method: str, path: str, body: bytes) -> Response:
         """One request; the answer is (status, headers, body) and never an exception."""

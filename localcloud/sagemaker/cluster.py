@@ -59,7 +59,7 @@ class HostRun:
     ) -> None:
         """Start the image's command; ``shared`` are the variables that all hosts of the attempt have alike."""
         stream = f"{job.name}/{self.host.name}-{int(clock.now())}"
-        log = self._log = logs.LogStream.create(platform.client("logs"), logs.GROUP, stream)
+        log = self._log = logs.LogStream.create(platform.client_as("logs", job.request["RoleArn"]), logs.GROUP, stream)
         for feeder in self._feeders:
             feeder.start()
 

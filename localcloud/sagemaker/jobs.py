@@ -108,7 +108,7 @@ class JobRunner:
                 shutil.rmtree(self._base, ignore_errors=True)
 
     def _stages(self) -> None:
-        self._s3 = self._platform.client("s3")
+        self._s3 = self._platform.client_as("s3", self._job.request["RoleArn"])
         number = 1
         outcome = self._attempt(number)
         while outcome is not None and outcome.reason == "interrupted":

@@ -24,7 +24,9 @@ class JobSettings:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The surroundings of one account and region. ``client`` makes a boto3 client for a service name."""
+    """The surroundings of one account and region. ``client`` makes a boto3 client for a service name, and
+    ``client_as`` one for a service name that acts as the role with that ARN.
+    """
 
     account: str
     region: str
@@ -33,6 +35,7 @@ class Platform:
     guard: Guard
     settings: JobSettings
     client: Callable[[str], Any]
+    client_as: Callable[[str, str], Any]
     put_event: Callable[[Mapping[str, Any]], None]
     has_role: Callable[[str], bool]
     credentials: Callable[[str], Mapping[str, str]]

@@ -67,7 +67,9 @@ class RuleRunner:
         folder = self._platform.scratch / "rules" / f"{self._job.name}-{self._name}"
         folder.mkdir(parents=True)
         log = LogStream.create(
-            self._platform.client("logs"), GROUP, f"{self._evaluation_job}/algo-1-{int(clock.now())}"
+            self._platform.client_as("logs", self._job.request["RoleArn"]),
+            GROUP,
+            f"{self._evaluation_job}/algo-1-{int(clock.now())}",
         )
         question = self._question()
         home = {"HOME": str(folder), "TMPDIR": str(folder)}

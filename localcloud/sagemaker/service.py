@@ -94,6 +94,11 @@ class RegionalSageMaker:
         with self._lock:
             return handler(request)
 
+    def tags_of(self, arn: str) -> Mapping[str, str]:
+        """Of any resource here; empty when there is none."""
+        with self._lock:
+            return self._tags.of(arn)
+
     def _update_training_job(self, request: Request) -> Answer:
         refuse_debugger(request, available=self._debugger)
 
@@ -145,9 +150,7 @@ class SageMaker:
 
     def handle(self, account: str, region: str, headers: Mapping[str, str], path: str, body: bytes) -> Response:
         """One request; the answer is (status, headers, body) and never an exception."""
-        part = self._parts.get((account, region))
-        if part is None:
-            part = self._parts.setdefault((account, region), self._create(account, region))
+        part = self._part(account, region)
         try:
             service, operation = _operation(headers, path)
             return _json(200, part.call(service, operation, _parsed(body)))
@@ -164,6 +167,14 @@ class SageMaker:
                 part.training.interrupt(job, interruption)
                 return
         raise not_found(f"There is no training job {job}")
+
+    def tags_of(self, account: str, region: str, arn: str) -> Mapping[str, str]:
+        """The tags of a resource there; empty when there is none."""
+        return self._part(account, region).tags_of(arn)
+
+    def _part(self, account: str, region: str) -> RegionalSageMaker:
+        found = self._parts.get((account, region))
+        return found or self._parts.setdefault((account, region), self._create(account, region))
 
     def forget(self) -> None:
         """Kill all jobs and forget everything."""

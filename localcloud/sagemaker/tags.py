@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from localcloud.sagemaker.entities import EntityStore
+from localcloud.sagemaker.entities import Entity, EntityStore
 from localcloud.sagemaker.errors import not_found, validation_error
 from localcloud.sagemaker.paging import page
 from localcloud.sagemaker.records import TrainingJob
@@ -44,6 +44,12 @@ class Tags:
     def list(self, request: Mapping[str, Any]) -> dict[str, Any]:
         found, token = page(as_list(self._change(request["ResourceArn"], lambda tags: tags)), request, default=50)
         return {"Tags": found, **token}
+
+    def of(self, arn: str) -> Mapping[str, str]:
+        """What the resource carries; nothing when there is none."""
+        entities = [entity for store in self._stores for entity in store.all()]
+        tagged: list[TrainingJob | Entity] = [*self._jobs.all(), *entities]
+        return next((dict(each.tags) for each in tagged if each.arn == arn), {})
 
     def _change(self, arn: str, change: Callable[[TagMap], TagMap]) -> TagMap:
         for known in self._jobs.all():

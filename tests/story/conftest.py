@@ -12,7 +12,9 @@ import pytest
 from gridwatch_cli.demo.dataset import Dataset, generate
 from localcloud import LocalCloud
 from localcloud.deploy import deploy
+from tests.permissions.taken_away import take_away
 from tests.story.deployed import Deployed, Mailbox
+from tests.story.permissions import Permissions
 
 # As in tests/template: before the CDK starts Node.
 pytest.MonkeyPatch().setenv("CDK_VALIDATION", "false")
@@ -28,11 +30,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """Under the strict profile: signatures and policies are checked on every call."""
     from infra.app import create_app
 
     assembly = tmp_path_factory.mktemp("cdk.out")
     create_app({"custom_rule_sources": "code/"}, outdir=str(assembly)).synth()
-    with LocalCloud.start() as cloud:
+    take_away(assembly)
+    with LocalCloud.start(options=("--strict",)) as cloud:
         outputs = deploy(assembly, cloud.endpoint, region=cloud.region)
         keys = cloud.environment()
         session = boto3.Session(
@@ -40,7 +44,15 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
             region_name=cloud.region,
         )
-        yield Deployed(session, cloud.endpoint, outputs)
+        yield Deployed(session, cloud.endpoint, outputs, Permissions.of(assembly, cloud.endpoint, session))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_refused(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No call of a function or a job is refused while a story runs; what it used is written down where asked for."""
+    yield
+    if "deployed" in request.fixturenames:
+        request.getfixturevalue("deployed").permissions.settle(request.node.nodeid)
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import boto3
 
+from tests.story.permissions import Permissions
+
 T = TypeVar("T")
 _POLL_SECONDS = 0.3
 
@@ -21,6 +23,8 @@ class Deployed:
     session: boto3.Session
     endpoint: str | None
     outputs: Mapping[str, str]
+    permissions: Permissions | None = None
+    """Under the strict profile: a story ends at the first call that is refused."""
     _clients: dict[str, Any] = field(default_factory=dict)
     _experiments: dict[str, str | None] = field(default_factory=dict)
 
@@ -97,6 +101,8 @@ class Deployed:
         """Look until something is there."""
         deadline = time.monotonic() + seconds
         while not (found := look()):
+            if self.permissions:
+                self.permissions.check()
             assert time.monotonic() < deadline, f"{what} did not come within {seconds:.0f} s"
             time.sleep(_POLL_SECONDS)
         return found

@@ -78,6 +78,7 @@ ACTIONS = {
     | READS_QUEUE,
     "run_custom_rule": {"s3:GetObject", "s3:ListBucket"},
     "react_to_finding": {
+        "dynamodb:UpdateItem",
         "s3:GetObject",
         "sagemaker:AddTags",
         "sagemaker:DescribeTrainingJob",
@@ -93,6 +94,7 @@ ACTIONS = {
     | STATE
     | READS_QUEUE,
     "sweep": {
+        "dynamodb:UpdateItem",
         "events:PutEvents",
         "s3:GetObject",
         "s3:ListBucket",
@@ -278,6 +280,7 @@ def test_training_jobs_read_data_and_write_only_tensors_and_models(synthesized: 
         ("s3:GetObject", "arn:aws:s3:::reviewed-code/rules/*"),
         ("s3:GetObject", f"{experiments}/code/*"),
         ("s3:GetObject", f"arn:aws:s3:::{source}"),
+        ("s3:DeleteObject", f"{artifacts}/tensors/*/training_job_end.ts"),
         ("s3:ListBucket", experiments),
         ("s3:ListBucket", artifacts),
         ("s3:PutObject", f"{artifacts}/checkpoints/*"),

@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from gridwatch.aws.absence import is_absent
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
-from gridwatch.failures import NotFoundError
+from gridwatch.failures import PermanentError
 
 _TYPES = {".parquet": "application/vnd.apache.parquet", ".gz": "application/gzip"}
 _UNKNOWN = "application/octet-stream"
@@ -39,9 +40,11 @@ class S3TableBucket:
                 body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
                 for chunk in body.iter_chunks(1 << 20):
                     file.write(chunk)
-        except NotFoundError:
+        except PermanentError as error:
             path.unlink()
-            return False
+            if is_absent(self._client, self._bucket, key, error):
+                return False
+            raise
         return True
 
     def written_at(self, prefix: str) -> Mapping[str, datetime]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from gridwatch.aws.absence import is_absent
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
-from gridwatch.failures import NotFoundError, PermanentError
+from gridwatch.failures import PermanentError
 from gridwatch.storage.layout import tensor_prefix
 from gridwatch.tensors.source import ByteRange, TensorSource, open_folder
 
@@ -69,11 +70,11 @@ class S3Source:
         try:
             with translated():
                 return bytes(self._client.get_object(**request)["Body"].read())
-        except NotFoundError:
-            return None
         except PermanentError as error:
             if error.code in ("InvalidRange", "416"):
                 return b""  # the object is shorter than the start of the range
+            if is_absent(self._client, self._bucket, request["Key"], error):
+                return None
             raise
 
 
