@@ -131,6 +131,16 @@ chaos-one: setup layers ## one scenario of the simulation again (SCENARIO="rando
 fuzz: setup layers ## 12,000 hostile inputs, specs and whatever else comes from outside (SEED=1 INPUTS=12000)
 	PYTHONPATH=functions $(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),12000) --seed $(or $(SEED),1)
 
+.PHONY: test-permissions
+
+# Every story under the strict profile, which permissions it needs, and then the same without one of them at a time.
+test-permissions: setup layers ## a story fails without each permission that it needs (PERMISSIONS=all, or seed:count)
+	rm -rf .gridwatch/permissions; mkdir -p .gridwatch/permissions
+	GRIDWATCH_PERMISSIONS_USED=$(CURDIR)/.gridwatch/permissions $(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal tests/story
+	$(BIN)/python -m scripts.permissions_used .gridwatch/permissions
+	$(BIN)/python -m pytest -q tests/template/test_permission_table.py
+	GRIDWATCH_PERMISSIONS="$(or $(PERMISSIONS),1:20)" $(BIN)/python -m pytest -q -rs -n $(TEST_JOBS) tests/permissions
+
 test-browser: setup ## the reports in a real browser (Chromium); pictures in light and dark in .gridwatch/screenshots
 	$(BIN)/python -m pytest -q -rs tests/browser
 

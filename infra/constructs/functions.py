@@ -124,7 +124,7 @@ class Functions(Construct):
                 may.list_objects(self._storage.artifacts, "models/"),
                 # A rule file that is not there is told at once.
                 *(may.list_objects(source.bucket, *filter(None, [source.prefix])) for source in self._rule_sources),
-                may.use_state(self._state.table),
+                *may.use_state(self._state.table),
                 may.use_idempotency(self._state.idempotency),
                 may.send(*(self._queues[name] for name in ("start", "snapshot", "alerts"))),
                 # They know no resources.
@@ -170,12 +170,12 @@ class Functions(Construct):
                     ],
                     self._prefix,
                 ),
-                may.experiments(self._prefix),
+                *may.experiments(self._prefix),
                 may.pass_to_sagemaker(self._training.role.role_arn, *self._training.other_roles),
                 may.read_objects(self._storage.experiments, "settings/"),  # the deployment's prices, for budgets
                 *self._queued_jobs(),
                 *([may.submit_to(self._launch_queue_arn)] if self._launch_queue_arn else []),
-                may.use_state(self._state.table),
+                *may.use_state(self._state.table),
                 may.send(*(self._queues[name] for name in ("start", "snapshot", "alerts"))),
             ],
         )
@@ -203,7 +203,7 @@ class Functions(Construct):
                 may.read_objects(self._storage.experiments, "rule-sets/"),
                 *self._queued_jobs(),
                 *self._hands_checkpoints_on(),
-                may.use_state(self._state.table),
+                *may.use_state(self._state.table),
                 may.send(*(self._queues[name] for name in ("start", "evaluate", "snapshot", "alerts"))),
             ],
         )
@@ -228,7 +228,7 @@ class Functions(Construct):
                 may.list_objects(self._storage.artifacts, "tensors/", "rule-state/"),
                 may.read_training_logs(),
                 *self._tensors_elsewhere(),
-                may.use_state(self._state.table),
+                *may.use_state(self._state.table),
                 may.send(self._queues["slow"]),
                 may.put_own_events(self._bus.event_bus_arn),
             ],
@@ -255,7 +255,7 @@ class Functions(Construct):
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
                 *self._queued_jobs(),
                 *([may.end_service_jobs(self._prefix)] if self._launch_queue_arn else []),
-                may.use_state(self._state.table),
+                *may.use_state(self._state.table),
                 may.close_items(self._state.table),
                 may.send(self._queues["alerts"]),
             ],
@@ -284,7 +284,7 @@ class Functions(Construct):
                 "name_prefix": self._prefix,
             },
             statements=[
-                may.use_state(self._state.table),
+                *may.use_state(self._state.table),
                 may.publish(*filter(None, [self._topic, self._chat])),
                 may.read_objects(self._storage.artifacts, "reports/experiments/"),  # whether there is one to link
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
@@ -335,7 +335,7 @@ class Functions(Construct):
                 may.allow(["sagemaker:Search"], ["*"]),  # it knows no resources
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
                 *self._tensors_elsewhere(),
-                may.use_state(self._state.table),
+                *may.use_state(self._state.table),
                 may.send(self._queues["alerts"]),
             ],
         )
@@ -391,7 +391,7 @@ class Functions(Construct):
                 *self._hands_checkpoints_on(),
                 may.allow(["sagemaker:ListTrainingJobs", "sagemaker:Search"], ["*"]),  # they know no resources
                 *self._queued_jobs(),
-                may.use_state(self._state.table),
+                *may.use_state(self._state.table),
                 may.close_items(self._state.table),
                 may.send(*(self._queues[name] for name in ("start", "track", "evaluate", "snapshot", "alerts"))),
                 may.put_own_events(self._bus.event_bus_arn),

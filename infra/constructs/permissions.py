@@ -48,8 +48,9 @@ def list_objects(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:
     return allow(["s3:ListBucket"], [bucket.bucket_arn], conditions=below)
 
 
-def use_state(table: dynamodb.Table) -> iam.PolicyStatement:
-    return allow(TABLE_ACTIONS, [table.table_arn, f"{table.table_arn}/index/gsi1"])
+def use_state(table: dynamodb.Table) -> list[iam.PolicyStatement]:
+    """Of the index, queries alone: items are read and written by the table's own keys."""
+    return [allow(TABLE_ACTIONS, [table.table_arn]), allow(["dynamodb:Query"], [f"{table.table_arn}/index/gsi1"])]
 
 
 def close_items(table: dynamodb.Table) -> iam.PolicyStatement:
@@ -136,12 +137,10 @@ def read_training_logs() -> iam.PolicyStatement:
     return allow(["logs:DescribeLogStreams", "logs:GetLogEvents"], [f"{group}:*"])
 
 
-def experiments(name_prefix: str) -> iam.PolicyStatement:
+def experiments(name_prefix: str) -> list[iam.PolicyStatement]:
     """Creating the SageMaker experiments and trials of this deployment."""
-    return allow(
-        ["sagemaker:CreateExperiment", "sagemaker:CreateTrial"],
-        [sagemaker_arn("experiment", f"{name_prefix}-*"), sagemaker_arn("experiment-trial", f"{name_prefix}-*")],
-    )
+    experiment, trial = (sagemaker_arn(kind, f"{name_prefix}-*") for kind in ("experiment", "experiment-trial"))
+    return [allow(["sagemaker:CreateExperiment"], [experiment]), allow(["sagemaker:CreateTrial"], [experiment, trial])]
 
 
 def tag_trials(name_prefix: str) -> iam.PolicyStatement:

@@ -79,7 +79,7 @@ class SlowRules(Construct):
                 may.list_objects(storage.artifacts, "tensors/"),
                 may.write_objects(storage.artifacts, "reports/"),
                 *elsewhere,
-                may.use_state(state.table),
+                *may.use_state(state.table),
                 may.put_own_events(bus.event_bus_arn),
                 *([may.invoke(custom)] if custom else []),
             ],

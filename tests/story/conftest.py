@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,9 +51,12 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
 @pytest.fixture(autouse=True)
 def nothing_is_refused(request: pytest.FixtureRequest) -> Iterator[None]:
     """No call of a function or a job is refused while a story runs; what it used is written down where asked for."""
+    begun = time.monotonic()
     yield
     if "deployed" in request.fixturenames:
-        request.getfixturevalue("deployed").permissions.settle(request.node.nodeid)
+        deployed: Deployed = request.getfixturevalue("deployed")
+        if deployed.permissions:
+            deployed.permissions.settle(request.node.nodeid, time.monotonic() - begun)
 
 
 @pytest.fixture

@@ -58,8 +58,8 @@ class Permissions:
         if refused := self._read("GET")["refused"]:
             raise RefusedError("refused: " + "; ".join(self._line(each) for each in refused))
 
-    def settle(self, story: str) -> None:
-        """The story is over: begin anew for the next one. Raises RefusedError."""
+    def settle(self, story: str, seconds: float) -> None:
+        """The story is over, after so long: begin anew for the next one. Raises RefusedError."""
         report = self._read("DELETE")
         if folder := os.environ.get(USED):
             needed = sorted(
@@ -69,7 +69,7 @@ class Permissions:
                     if grant["needed"]
                 }
             )
-            document = {"story": story, "needed": [grant.words for grant in needed]}
+            document = {"story": story, "seconds": round(seconds, 1), "needed": [grant.words for grant in needed]}
             (Path(folder) / f"{re.sub(r'[^A-Za-z0-9]+', '_', story)}.json").write_text(json.dumps(document))
         if report["refused"]:
             raise RefusedError("refused: " + "; ".join(self._line(each) for each in report["refused"]))
