@@ -29,7 +29,7 @@ EXPLAINED = {
     r"AwsSolutions-IAM5\[Resource::arn:<AWS::Partition>:ecr:.*\]": (
         "AWS's images lie in accounts that differ by region; users' own images have names of theirs."
     ),
-    r"AwsSolutions-IAM5\[Resource::arn:<AWS::Partition>:logs:.*:log-group:/aws/sagemaker/(Training|Processing)Jobs:\*\]": (
+    r"AwsSolutions-IAM5\[Resource::arn:<AWS::Partition>:logs:.*:log-group:/aws/sagemaker/\w+Jobs:\*\]": (
         "Log streams are named by job and host."
     ),
     r"AwsSolutions-IAM5\[Resource::arn:.*:hyper-parameter-tuning-job/gridwatch-\*\]": "Their names have the prefix.",

@@ -32,7 +32,7 @@ class Kept(NamedTuple):
         return (
             fnmatchcase(grant.role, self.role)
             and any(fnmatchcase(grant.action, name) for name in names)
-            and any(fnmatchcase(grant.resource, pattern) for pattern in self.resource.split())
+            and any(fnmatchcase(grant.resource, pattern) for pattern in self.resource.split(", "))
         )
 
 
