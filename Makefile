@@ -129,7 +129,7 @@ chaos-one: setup layers ## one scenario of the simulation again (SCENARIO="rando
 .PHONY: fuzz
 
 fuzz: setup layers ## 12,000 hostile inputs, specs and whatever else comes from outside (SEED=1 INPUTS=12000)
-	PYTHONPATH=functions $(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),12000) --seed $(or $(SEED),1)
+	PYTHONPATH=functions $(BIN)/python -W ignore -m tests.fuzz --inputs $(or $(INPUTS),12000) --seed $(or $(SEED),1)
 
 .PHONY: test-permissions
 

@@ -208,3 +208,18 @@ def test_rules_are_listed_and_validated_without_numpy() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(path)}
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_what_a_damaged_file_says_of_itself_forges_nothing() -> None:
+    folder = TensorFolder({"metrics": ["loss"]})
+    folder.save(0, {"loss": [1.0]})
+    (index,) = [key for key in folder.objects if key.startswith("index/")]
+    document = json.loads(folder.objects[index])
+    document["meta"]["event_file_name"] = "events/\x1b[2J\u202egnp\nforged"
+    folder.objects[index] = json.dumps(document).encode()
+    folder.objects["events/\x1b[2J\u202egnp\nforged"] = b"damaged for good" * 9
+    folder.end()
+    evaluation = Evaluation.create([FINITE])
+    (change,) = evaluation.advance(TensorReader(folder.source()), now=NOW, ended=True)
+    assert change.status is RuleStatus.ERROR
+    assert change.details.isprintable()

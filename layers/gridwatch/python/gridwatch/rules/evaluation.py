@@ -230,7 +230,9 @@ class Evaluation:
             self._statuses[name] = RuleEvaluation(RuleStatus.ISSUES_FOUND, details, finding)
 
     def _fail(self, name: str, error: Exception) -> None:
-        details = f"{type(error).__name__}: {error}"[:_LONGEST_DETAILS]
+        # An error may name what a file of the job says: no line breaks and nothing that a terminal would obey.
+        said = "".join(letter if letter.isprintable() else " " for letter in f"{type(error).__name__}: {error}")
+        details = said[:_LONGEST_DETAILS]
         self._statuses[name] = RuleEvaluation(RuleStatus.ERROR, details)
 
     def _save_rule(self, configuration: RuleConfiguration) -> dict[str, Any]:

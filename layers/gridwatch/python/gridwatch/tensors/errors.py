@@ -9,7 +9,9 @@ class CorruptTensorError(Exception):
     """
 
     def __init__(self, key: str, reason: str) -> None:
-        super().__init__(f"{key} is damaged: {reason}")
+        # Both may hold what a file says: nothing that a terminal would obey instead of showing it.
+        said = "".join(letter if letter.isprintable() else " " for letter in f"{key} is damaged: {reason}")
+        super().__init__(said)
         self.key = key
         self.reason = reason
 
