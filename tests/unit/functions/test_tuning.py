@@ -13,6 +13,7 @@ from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
 from gridwatch.failures import NotYetError, PermanentError, ThrottledError, TransientError
 from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.launch.tuned_jobs import TunedJobs
+from gridwatch.launch.tuning import TUNING_TAG
 from gridwatch.launch.tuning_steering import stop_tunings
 from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.state.records import TrialState, TuningRecord
@@ -276,3 +277,11 @@ def test_a_stop_by_hand_ends_what_runs_and_cancels_what_waits() -> None:
     assert world.record.state is TrialState.CANCELLED
     assert len(done) == 2
     assert stop_tunings(world.store, "blobs", lambda name: False, world.clock.now()) == []
+
+
+def test_a_job_of_a_tuning_job_that_was_never_recorded_is_left_alone() -> None:
+    world = running()
+    world.tuning.tags["gridwatch-made-up"] = {**world.tuning.tags[world.record.name], TUNING_TAG: "gridwatch-made-up"}
+    job_name = world.tuning.launch("gridwatch-made-up", 1, CHOSEN)
+    assert world.hear(job_name) is Outcome.FOREIGN
+    assert world.training.described == []
