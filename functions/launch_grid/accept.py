@@ -22,6 +22,9 @@ from gridwatch.launch.plan import Plan, PlannedTrial, make_plan, waiting_trial
 from gridwatch.launch.ports import ExperimentBucket, StoredSpec
 from gridwatch.launch.processing import Quota, within_processing_quota
 from gridwatch.launch.regions import is_spared
+from gridwatch.launch.template import Inputs
+from gridwatch.reproduce.fingerprint import ImageVersion
+from gridwatch.reproduce.recording import take_fingerprint
 from gridwatch.savings.prices import PriceTable
 from gridwatch.spec.imported import placed
 from gridwatch.spec.parse import ParsedSpec, normalized, parse_spec
@@ -69,6 +72,7 @@ class Platform:
     clock: Clock
     prices: Callable[[], PriceTable]
     processing_instances: Quota  # asked for only where jobs have rules of SageMaker's own
+    image: Callable[[str], ImageVersion]  # what the registry says of an image's address
 
 
 def accept(upload: SpecUpload, platform: Platform) -> Accepted:
@@ -80,11 +84,20 @@ def accept(upload: SpecUpload, platform: Platform) -> Accepted:
     if upload.version_id and platform.bucket.current_version(upload.key) not in (upload.version_id, None):
         return Accepted(Outcome.SUPERSEDED)  # the newer version has an event of its own
     try:
-        parsed, plan = _plan(stored, platform)
+        parsed, plan, inputs = _plan(stored, platform)
         report = _preflight(parsed, plan, stored.uploaded_at, platform)
     except SpecError as error:
         return _reject(upload, error, platform)
-    return _record(upload, stored, plan, platform, report)
+    fingerprint = take_fingerprint(
+        plan,
+        inputs,
+        platform.deployment,
+        platform.bucket,
+        spec=(upload.key, upload.version, stored.content),
+        image=platform.image,
+    )
+    platform.bucket.write_fingerprint(fingerprint.key, fingerprint.to_bytes())
+    return _record(upload, stored, plan, platform, report, fingerprint.key)
 
 
 def _preflight(parsed: ParsedSpec, plan: Plan, uploaded_at: datetime, platform: Platform) -> Report:
@@ -109,7 +122,7 @@ def _preflight(parsed: ParsedSpec, plan: Plan, uploaded_at: datetime, platform: 
     return report
 
 
-def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan]:
+def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan, Inputs]:
     parsed = parse_spec(stored.content, today=platform.clock.now().date())
     inputs = find_inputs(parsed, stored, platform.bucket, platform.store)
     planned = make_plan(parsed, platform.deployment, inputs)
@@ -119,7 +132,7 @@ def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan]:
     absent = [index for index, policy in enumerate(plan.policies) if policy.source and not _is_there(policy, platform)]
     if absent:
         raise parsed.refuse(placed(plan.spec, _no_file(index, plan.policies[index])) for index in absent)
-    return parsed, plan
+    return parsed, plan, inputs
 
 
 def _is_there(policy: RulePolicy, platform: Platform) -> bool:
@@ -133,9 +146,12 @@ def _no_file(index: int, policy: RulePolicy) -> Problem:
     return Problem(path=path, message="there is no such file", found=shown(policy.source), advice=advice)
 
 
-def _record(upload: SpecUpload, stored: StoredSpec, plan: Plan, platform: Platform, report: Report) -> Accepted:
+def _record(  # noqa: PLR0917  what was found of one upload
+    upload: SpecUpload, stored: StoredSpec, plan: Plan, platform: Platform, report: Report, fingerprint: str
+) -> Accepted:
     now = platform.clock.now()
-    if not platform.store.put_experiment(_experiment(upload, stored, plan, platform, now)):
+    experiment = replace(_experiment(upload, stored, plan, platform, now), fingerprint=fingerprint)
+    if not platform.store.put_experiment(experiment):
         return Accepted(Outcome.SUPERSEDED, plan.experiment)
     before = {trial.trial_id: trial for trial in platform.store.list_trials(plan.experiment)}
     fresh = (waiting_trial(trial, plan.spec, now) for trial in plan.trials if trial.trial_id not in before)

@@ -18,6 +18,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.clients import client, region
 from gridwatch.aws.experiment_bucket import S3ExperimentBucket
+from gridwatch.aws.image_registry import image_version
 from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.service_quotas import processing_instances
@@ -156,4 +157,5 @@ def _platform() -> Platform:
         clock=SystemClock(),
         prices=_prices,
         processing_instances=lambda: settings.processing_instances or processing_instances(),
+        image=image_version,
     )

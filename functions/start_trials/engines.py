@@ -108,6 +108,7 @@ def job_record(trial: TrialRecord, experiment: ExperimentRecord, artifacts_bucke
         tensors_uri=_tensors_elsewhere(template, trial.job_name, artifacts_bucket),
         managed_rules=managed_rules(template) > 0,
         engine="gridwatch" if experiment.engine == "gridwatch" else "debugger",
+        fingerprint=experiment.fingerprint,
     )
 
 

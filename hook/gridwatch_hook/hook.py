@@ -25,10 +25,11 @@ from gridwatch_hook.closing import Backfill
 from gridwatch_hook.collection import ANY_LOOP, Collection, FrameworkCollections
 from gridwatch_hook.config import HookConfig
 from gridwatch_hook.delivery import Delivery
-from gridwatch_hook.layout import END_MARKER, REPORT
+from gridwatch_hook.layout import END_MARKER, PACKAGES, REPORT
 from gridwatch_hook.membership import Membership
 from gridwatch_hook.modes import Mode
 from gridwatch_hook.pace import Pace
+from gridwatch_hook.packages import installed_packages
 from gridwatch_hook.report import Report
 from gridwatch_hook.settings import Environment
 from gridwatch_hook.sinks import Sink, open_sink
@@ -267,6 +268,8 @@ class Hook:
         Backfill(self._sink, worker, self._clock, give_up_at).run(self._delivery.skipped, self.report)
         try:
             self._sink.put(REPORT if worker == "worker_0" else f"{worker}_{REPORT}", self.report.to_json())
+            if worker == "worker_0":
+                self._sink.put(PACKAGES, installed_packages())
             self._sink.put(END_MARKER, b"end of training-job\n")
         except Exception as error:  # noqa: BLE001  (the training succeeded whether or not its end can be marked)
             self.problem("the end marker", error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 END_MARKER = "training_job_end.ts"
 REPORT = "gridwatch_hook.json"
+PACKAGES = "packages.json"
 STEPS_PER_INDEX_FOLDER = 1000
 
 

@@ -18,7 +18,7 @@ from infra.constructs.queues import Queues
 from infra.constructs.slow_rules import SlowRules
 from infra.constructs.state import State
 from infra.constructs.storage import Storage
-from infra.constructs.training import Training
+from infra.constructs.training import Training, image_repositories
 from infra.settings import DeploymentSettings
 
 # What reacting to a finding does with a training job; tags say whether it may be stopped, and who stopped it.
@@ -115,7 +115,7 @@ class Functions(Construct):
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
                 may.list_objects(self._storage.experiments, "experiments/"),  # for uploads whose event was lost
                 may.read_objects(self._storage.experiments, "status/"),
-                may.write_objects(self._storage.experiments, "status/", "data/windows/"),
+                may.write_objects(self._storage.experiments, "status/", "data/windows/", "fingerprints/"),
                 may.delete_objects(self._storage.experiments, "status/"),  # the errors of a spec that was put right
                 # A trial's identity holds the versions of its data, and preflight looks at the first rows.
                 *(may.read_objects(bucket, prefix) for bucket, prefix in data),
@@ -127,6 +127,7 @@ class Functions(Construct):
                 *may.use_state(self._state.table),
                 may.use_idempotency(self._state.idempotency),
                 may.send(*(self._queues[name] for name in ("start", "snapshot", "alerts"))),
+                may.allow(["ecr:BatchGetImage"], image_repositories()),  # which digest an image's tag stands for
                 # They know no resources.
                 may.allow(["servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"], ["*"]),
             ],

@@ -126,17 +126,21 @@ def _named_in_specs(allowed: Sequence[str]) -> list[iam.PolicyStatement]:
     return statements
 
 
+def image_repositories() -> list[str]:
+    """Where training images are pulled from."""
+    return [
+        # AWS's own images lie in accounts that differ by region. Built-in algorithms' are pulled by SageMaker itself.
+        *(f"arn:{cdk.Aws.PARTITION}:ecr:{cdk.Aws.REGION}:*:repository/{name}" for name in REPOSITORIES),
+        f"arn:{cdk.Aws.PARTITION}:ecr:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:repository/*",
+    ]
+
+
 def _service() -> list[iam.PolicyStatement]:
     """What SageMaker does in the role's name: pull the image, write the log and the metrics that it reads from it."""
     region = f"{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
     logs = f"arn:{cdk.Aws.PARTITION}:logs:{region}:log-group:/aws/sagemaker"
     # Debugger's rules are evaluated in processing jobs.
     log_groups = [f"{logs}/TrainingJobs", f"{logs}/ProcessingJobs"]
-    repositories = [
-        # AWS's own images lie in accounts that differ by region. Built-in algorithms' are pulled by SageMaker itself.
-        *(f"arn:{cdk.Aws.PARTITION}:ecr:{cdk.Aws.REGION}:*:repository/{name}" for name in REPOSITORIES),
-        f"arn:{cdk.Aws.PARTITION}:ecr:{region}:repository/*",
-    ]
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     return [
         permissions.allow(
@@ -148,6 +152,6 @@ def _service() -> list[iam.PolicyStatement]:
             ["*"],  # the action knows no resources; the namespace confines it
             conditions={"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*"]}},
         ),
-        permissions.allow(pull, repositories),
+        permissions.allow(pull, image_repositories()),
         permissions.allow(["ecr:GetAuthorizationToken"], ["*"]),  # the action knows no resources
     ]

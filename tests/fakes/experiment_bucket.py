@@ -40,6 +40,7 @@ class FakeExperimentBucket:
         self.contents: dict[str, bytes] = {}  # of data sets, by address; the others hold a few clean rows
         self.answers: dict[str, Any] = {}
         self.windows: dict[str, bytes] = {}
+        self.fingerprints: dict[str, bytes] = {}
         self.writes: list[str] = []
 
     def upload(self, key: str, content: str | bytes, at: datetime) -> SpecUpload:
@@ -74,6 +75,12 @@ class FakeExperimentBucket:
     def data(self, *uris: str) -> DataSource:
         found = {address: self.contents.get(address, _CLEAN) for address in self.objects if address.startswith(uris)}
         return FakeData({split_s3_uri(address)[1]: content for address, content in found.items()})
+
+    def version_of(self, uri: str, etag: str) -> str | None:
+        return f"of-{etag[:6]}" if self.objects.get(uri) == etag else None
+
+    def write_fingerprint(self, key: str, content: bytes) -> None:
+        self.fingerprints[key] = content
 
     def write_window(self, key: str, content: bytes) -> None:
         self.windows[key] = content

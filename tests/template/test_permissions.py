@@ -26,6 +26,7 @@ FAILS_TO_QUEUE = {"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"
 
 ACTIONS = {
     "launch_grid": {"s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject"}
+    | {"ecr:BatchGetImage"}
     | STATE
     | {"servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"}
     | IDEMPOTENCY
@@ -321,7 +322,7 @@ def test_only_specs_data_and_status_of_the_experiments_bucket_are_touched(synthe
         for resource in statement["Resource"]
     }
     bucket = "arn:aws:s3:::gridwatch-experiments-123456789012-eu-west-1"
-    assert written == {f"{bucket}/status/*", f"{bucket}/data/windows/*"}
+    assert written == {f"{bucket}/status/*", f"{bucket}/data/windows/*", f"{bucket}/fingerprints/*"}
 
 
 def test_events_are_put_under_our_own_source_only(synthesized: Synthesized) -> None:

@@ -11,6 +11,7 @@ from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Outcome, Tracker
+from gridwatch.reproduce.fingerprint import ImageVersion
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import TrialRecord, TrialState
@@ -67,6 +68,7 @@ class World:
             clock=self.clock,
             prices=PriceTable.built_in,
             processing_instances=lambda: self.processing_instances,
+            image=lambda address: ImageVersion(address, "sha256:" + "a" * 64),
         )
         return accept(upload, platform)
 

@@ -64,6 +64,21 @@ class S3ExperimentBucket:
     def data(self, *uris: str) -> DataSource:
         return S3Data(*uris, s3=self._client)
 
+    def version_of(self, uri: str, etag: str) -> str | None:
+        bucket, key = split_s3_uri(uri)
+        try:
+            with translated():
+                head = self._s3.head_object(Bucket=bucket, Key=key)
+        except PermanentError:
+            return None
+        version = head.get("VersionId")
+        same = head["ETag"].strip('"') == etag
+        return str(version) if same and version not in (None, "null") else None
+
+    def write_fingerprint(self, key: str, content: bytes) -> None:
+        with translated():
+            self._s3.put_object(Bucket=self.name, Key=key, Body=content, ContentType="application/json")
+
     def write_window(self, key: str, content: bytes) -> None:
         with translated():
             self._s3.put_object(Bucket=self.name, Key=key, Body=content, ContentType="application/json")

@@ -54,6 +54,16 @@ class ExperimentBucket(Protocol):
         """What lies under addresses in any one bucket, to be looked into; nothing is read by asking for it."""
         ...
 
+    def version_of(self, uri: str, etag: str) -> str | None:
+        """The version id of the object at an address in any bucket, if its etag is that one still; None where it is
+        another, may not be read, or its bucket keeps no versions.
+        """
+        ...
+
+    def write_fingerprint(self, key: str, content: bytes) -> None:
+        """Keep it under that key, which holds its digest: writing it again changes nothing."""
+        ...
+
     def write_window(self, key: str, content: bytes) -> None:
         """Keep the manifest of a window under that key, of which its content is the digest."""
         ...

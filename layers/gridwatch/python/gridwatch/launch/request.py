@@ -14,7 +14,7 @@ from gridwatch.storage.layout import checkpoint_prefix, s3_uri, tensor_prefix
 PREFIX_TAG = "gridwatch:prefix"
 EXPERIMENT_TAG = "gridwatch:experiment"
 TRIAL_TAG = "gridwatch:trial"
-PARENT_TAG = "gridwatch:parent"  # of a repair: the trial that it repairs
+PARENT_TAG = "gridwatch:parent"  # of a repair: the trial that it repairs; of a rerun: the one that it is once more
 TENSORS_KEY = "GRIDWATCH_TENSORS_URI"
 PROGRAM_KEY = "sagemaker_program"
 MACHINE_KEY = "sagemaker_instance_type"
@@ -106,7 +106,8 @@ def _named(rule: Mapping[str, Any], job_name: str) -> dict[str, Any]:
 
 
 def _trial_tags(trial: TrialRecord) -> list[dict[str, str]]:
-    parent = [{"Key": PARENT_TAG, "Value": trial.parent}] if trial.parent else []
+    first = trial.parent or trial.rerun_of
+    parent = [{"Key": PARENT_TAG, "Value": first}] if first else []
     return [{"Key": TRIAL_TAG, "Value": trial.trial_id}, *parent]
 
 

@@ -84,6 +84,7 @@ class ExperimentRecord:
     updated_at: datetime
     engine: str = "gridwatch"  # gridwatch, debugger or auto: who evaluates the rules
     own_fields: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str | None = None  # the key of what its trials are made of (gridwatch.reproduce)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +155,7 @@ class TrialRecord:
     repair: str | None = None  # of a trial that a rule stopped, in words: what repairs it, or why nothing does
     repeat: int = 0  # of the same point
     former_seconds: float = 0.0  # that the jobs of its former attempts are billed
+    rerun_of: str | None = None  # <experiment>/<trial> that this one is once more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +206,7 @@ class JobRecord:
     managed_rules: bool = False  # rules of SageMaker's own Debugger look at it
     engine: str = "gridwatch"  # or debugger: SageMaker's own, with Gridwatch beside it for what Debugger does not have
     tuning_job: str | None = None  # that launched it: SageMaker then tries again by itself
+    fingerprint: str | None = None  # the key of what it was made of (gridwatch.reproduce)
 
     @property
     def own_policies(self) -> tuple[RulePolicy, ...]:

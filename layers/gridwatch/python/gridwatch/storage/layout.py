@@ -23,6 +23,9 @@ RULE_STATE_PREFIX = "rule-state/"
 COMPONENT_PREFIX = "components/"  # what SageMaker Search had, between snapshots
 HISTORY_PREFIX = "history/"
 REPORT_PREFIX = "reports/"
+FINGERPRINT_PREFIX = "fingerprints/"  # of the experiments bucket: what trials were made of
+RESTORED_PREFIX = f"{DATA_PREFIX}restored/"  # data as it once was, for trials that are run again
+PACKAGES = "packages.json"  # below a job's tensors: what was installed where it trained
 
 _JOB = r"(?P<job>[A-Za-z0-9-]{1,63})"
 _INDEX_KEY = re.compile(rf"tensors/{_JOB}/debug-output/index/\d{{9}}/\d{{12}}_.+\.json")
@@ -119,6 +122,11 @@ def history_key(table: str, day: date) -> str:
 def rule_state_key(job_name: str, version: int, digest: str) -> str:
     """A rule engine state too large for the table. The digest keeps two writers of one version apart."""
     return f"{RULE_STATE_PREFIX}{job_name}/{version}-{digest}.json"
+
+
+def fingerprint_key(experiment: str, digest: str) -> str:
+    """What the trials of one upload were made of."""
+    return f"{FINGERPRINT_PREFIX}{experiment}/{digest[:32]}.json"
 
 
 def s3_uri(bucket: str, key: str) -> str:

@@ -1,0 +1,1 @@
+"""What a trial was made of, and making it again from that."""
