@@ -94,7 +94,9 @@ def read_fingerprint(cloud: Cloud, found: Found) -> Fingerprint:
     job = cloud.store.get_job(found.job_name)
     key = job.fingerprint if job is not None else found.experiment.fingerprint
     if key is None:
-        raise CliError(f"{found.job_name} has no fingerprint: it was launched before they were recorded, or by a tuning job")
+        raise CliError(
+            f"{found.job_name} has no fingerprint: it was launched before they were recorded, or by a tuning job"
+        )
     content = _read(cloud, cloud.deployment.experiments_bucket, key)
     if content is None:
         raise CliError(

@@ -16,7 +16,8 @@ from infra.settings import DeploymentSettings
 T = TypeVar("T", bound=IConstruct)
 # What the functions call. S3 and DynamoDB have gateway endpoints, which cost nothing.
 INTERFACES = (
-    "events", "kms", "lambda", "logs", "sagemaker.api", "secretsmanager", "servicequotas", "sns", "sqs", "sts", "xray",
+    "ecr.api", "events", "kms", "lambda", "logs", "sagemaker.api", "secretsmanager", "servicequotas", "sns", "sqs",
+    "sts", "xray",
 )  # fmt: skip
 GATEWAYS = ("dynamodb", "s3")
 

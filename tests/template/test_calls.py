@@ -21,6 +21,7 @@ FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/han
 SERVICES = (
     "batch",
     "dynamodb",
+    "ecr",
     "events",
     "lambda",
     "logs",

@@ -21,8 +21,8 @@ NETWORK = {
 }
 # Services of which the functions' roles hold actions, by the endpoint that leads there; None: not called by our code.
 ENDPOINTS = {
-    "batch": "batch", "dynamodb": "dynamodb", "ec2": None, "events": "events", "iam": None, "kms": "kms",
-    "lambda": "lambda",
+    "batch": "batch", "dynamodb": "dynamodb", "ec2": None, "ecr": "ecr.api", "events": "events", "iam": None,
+    "kms": "kms", "lambda": "lambda",
     "logs": "logs", "s3": "s3", "sagemaker": "sagemaker.api", "secretsmanager": "secretsmanager",
     "servicequotas": "servicequotas", "sns": "sns", "sqs": "sqs", "xray": "xray",
 }  # fmt: skip
