@@ -12,7 +12,7 @@ from typing import Any
 
 # Kinds whose name in ARNs is not their name in small letters with hyphens.
 _KINDS = {"Trial": "experiment-trial", "TrialComponent": "experiment-trial-component"}
-_VERB = re.compile(r"(Create|Delete|Describe|Stop|Update)([A-Z]\w+)")
+_VERB = re.compile(r"(Create|Delete|Describe|ListTrainingJobsFor|Stop|Update)([A-Z]\w+)")
 _TAGGING = ("AddTags", "DeleteTags", "ListTags")
 
 TagsOf = Callable[[str], Mapping[str, str]]

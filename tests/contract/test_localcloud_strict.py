@@ -270,6 +270,10 @@ def test_needs_of_requests() -> None:
     assert needs("CreateTrial", {"TrialName": "T", "ExperimentName": "E"}) == [
         ("sagemaker:CreateTrial", "arn:experiment-trial/t")
     ]
+    of_tuning = "ListTrainingJobsForHyperParameterTuningJob"
+    assert needs(of_tuning, {"HyperParameterTuningJobName": "t-1"}) == [
+        (f"sagemaker:{of_tuning}", "arn:hyper-parameter-tuning-job/t-1")
+    ]
     assert needs("Search", {"Resource": "TrainingJob"}) == [("sagemaker:Search", "*")]
     assert needs("BatchPutMetrics", {"TrialComponentName": "C"}) == [
         ("sagemaker:BatchPutMetrics", "arn:experiment-trial-component/c")
