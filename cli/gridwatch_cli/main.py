@@ -27,6 +27,7 @@ from gridwatch_cli.backtest import backtest
 from gridwatch_cli.calibrate import calibrate
 from gridwatch_cli.context import connect
 from gridwatch_cli.demo.command import demo
+from gridwatch_cli.doctor.command import doctor
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.looking.compare import compare
 from gridwatch_cli.looking.inspect import inspect
@@ -81,6 +82,7 @@ app.command("retry")(steering.retry)
 app.command("rerun")(rerun)
 app.command("fingerprint")(fingerprint)
 app.command("snapshot")(snapshots.snapshot)
+app.command("doctor")(doctor)
 app.command("redrive")(redrive)
 app.command("profiler")(profiler)
 app.command("leaderboard")(leaderboard)

@@ -57,8 +57,8 @@ def teardown(  # noqa: PLR0917  options of the command line
     sagemaker = cloud.session.client("sagemaker")
     calls = Teardown(sagemaker, cloud.clock, rate)
     steps = calls.plan(experiment_entity(cloud.deployment.name_prefix, experiment))
-    prefixes = _artifact_prefixes(cloud, experiment) if artifacts else []
-    objects = [key for prefix in prefixes for key in _keys(cloud, prefix)]
+    prefixes = artifact_prefixes(cloud, experiment) if artifacts else []
+    objects = [key for prefix in prefixes for key in keys_below(cloud, prefix)]
     if as_json and not yes:
         print_json({"steps": [step.words for step in steps], "objects": objects})
         return
@@ -67,7 +67,7 @@ def teardown(  # noqa: PLR0917  options of the command line
         return
     for step in steps:
         calls.take(step)
-    _delete(cloud, objects)
+    delete_objects(cloud, objects)
     if as_json:
         print_json({"done": [step.words for step in steps], "deleted": objects})
     else:
@@ -161,7 +161,7 @@ def _refuse_unfinished(cloud: Cloud, experiment: str) -> None:
         )
 
 
-def _artifact_prefixes(cloud: Cloud, experiment: str) -> list[str]:
+def artifact_prefixes(cloud: Cloud, experiment: str) -> list[str]:
     """Of every attempt of every trial. The tables stay: they are the experiment's record."""
     jobs = [
         f"{trial.job_name.rpartition('-')[0]}-{attempt}"
@@ -172,7 +172,7 @@ def _artifact_prefixes(cloud: Cloud, experiment: str) -> list[str]:
     return [f"{root}{job}/" for job in jobs for root in roots]
 
 
-def _keys(cloud: Cloud, prefix: str) -> Iterator[str]:
+def keys_below(cloud: Cloud, prefix: str) -> Iterator[str]:
     pages = cloud.session.s3.get_paginator("list_objects_v2").paginate(
         Bucket=cloud.deployment.artifacts_bucket, Prefix=prefix
     )
@@ -180,7 +180,7 @@ def _keys(cloud: Cloud, prefix: str) -> Iterator[str]:
         yield from (each["Key"] for each in page.get("Contents", ()))
 
 
-def _delete(cloud: Cloud, keys: Sequence[str]) -> None:
+def delete_objects(cloud: Cloud, keys: Sequence[str]) -> None:
     for start in range(0, len(keys), 1000):  # as many as one call takes
         answer = cloud.session.s3.delete_objects(
             Bucket=cloud.deployment.artifacts_bucket,

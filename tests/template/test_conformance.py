@@ -20,7 +20,21 @@ ADAPTERS = ROOT / "layers" / "gridwatch" / "python" / "gridwatch" / "aws"
 EVENTS = ADAPTERS.parent / "events"
 COMMANDS = ROOT / "cli" / "gridwatch_cli"
 # What command lines ask for beside what the deployed functions do.
-OF_COMMANDS = ("athena", "cloudformation", "lambda", "logs", "s3", "sagemaker", "sns", "sqs", "sts")
+OF_COMMANDS = (
+    "athena",
+    "cloudformation",
+    "iam",
+    "lambda",
+    "logs",
+    "s3",
+    "sagemaker",
+    "secretsmanager",
+    "service-quotas",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+)
 # Modules of gridwatch.events about messages of our own, which AWS only carries.
 OWN_EVENTS = {"messages", "queue", "evaluation_request"}
 
