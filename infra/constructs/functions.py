@@ -125,6 +125,12 @@ class Functions(Construct):
                 # A rule file that is not there is told at once.
                 *(may.list_objects(source.bucket, *filter(None, [source.prefix])) for source in self._rule_sources),
                 *may.use_state(self._state.table),
+                # Whether the XGBoost script is there, and its pinned packages: the archive alone may be listed.
+                may.allow(
+                    ["s3:ListBucket"],
+                    [f"arn:{cdk.Aws.PARTITION}:s3:::{self._training.source.s3_bucket_name}"],
+                    conditions={"StringLike": {"s3:prefix": [f"{self._training.source.s3_object_key}*"]}},
+                ),
                 may.use_idempotency(self._state.idempotency),
                 may.send(*(self._queues[name] for name in ("start", "snapshot", "alerts"))),
                 may.allow(["ecr:BatchGetImage"], image_repositories()),  # which digest an image's tag stands for
