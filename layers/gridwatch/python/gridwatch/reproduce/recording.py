@@ -50,7 +50,7 @@ def take_fingerprint(
         for name, channel in plan.spec.data.items()
     ]
     if plan.spec.start_from is not None and inputs.model_uri is not None:
-        data.append(_under(plan.spec.start_from.channel, inputs.model_uri, bucket))
+        data.append(_under(plan.spec.start_from.channel, inputs.model_uri, bucket, may_read=False))
     code_uri = code_address(plan.template)
     return Fingerprint(
         experiment=plan.experiment,
@@ -93,20 +93,22 @@ def _channel(
     return _recorded(name, uri, "window" if channel.window is not None else channel.kind, etags, bucket)
 
 
-def _under(name: str, uri: str, bucket: ExperimentBucket, kind: str = "prefix") -> Recorded:
-    """What lies there, as far as the deployment may see it."""
+def _under(name: str, uri: str, bucket: ExperimentBucket, kind: str = "prefix", *, may_read: bool = True) -> Recorded:
+    """What lies there. `may_read`: the deployment may ask for versions, and not for a listing alone."""
     try:
         etags = bucket.etags(uri)
     except PermanentError:
         etags = {}
-    return _recorded(name, uri, kind, etags, bucket)
+    return _recorded(name, uri, kind, etags, bucket, may_read=may_read)
 
 
-def _recorded(name: str, uri: str, kind: str, etags: Mapping[str, str], bucket: ExperimentBucket) -> Recorded:
+def _recorded(
+    name: str, uri: str, kind: str, etags: Mapping[str, str], bucket: ExperimentBucket, *, may_read: bool = True
+) -> Recorded:
     place, _ = split_s3_uri(uri)
     objects: tuple[ObjectVersion, ...] = ()
     if len(etags) <= MAX_OBJECTS:
-        ask = len(etags) <= MAX_VERSIONS
+        ask = may_read and len(etags) <= MAX_VERSIONS
         objects = tuple(
             ObjectVersion(key, etag, bucket.version_of(s3_uri(place, key), etag) if ask else None)
             for key, etag in sorted(etags.items())
