@@ -40,6 +40,7 @@ from gridwatch_cli.plan import plan
 from gridwatch_cli.preflight import preflight
 from gridwatch_cli.profiler import profiler
 from gridwatch_cli.redrive import redrive
+from gridwatch_cli.register import register
 from gridwatch_cli.report import report
 from gridwatch_cli.rerun import fingerprint, rerun
 from gridwatch_cli.teardown import teardown
@@ -79,6 +80,7 @@ app.command("experiments")(experiments.experiments)
 app.command("status")(experiments.status)
 app.command("stop")(steering.stop)
 app.command("retry")(steering.retry)
+app.command("register")(register)
 app.command("rerun")(rerun)
 app.command("fingerprint")(fingerprint)
 app.command("snapshot")(snapshots.snapshot)

@@ -17,6 +17,7 @@ from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import ImageMap
 from localcloud.sagemaker.interruption import Interruption
 from localcloud.sagemaker.limits import Throttle
+from localcloud.sagemaker.model_registry import ModelRegistry
 from localcloud.sagemaker.platform import Platform
 from localcloud.sagemaker.records import TrainingJob, describe
 from localcloud.sagemaker.search import search
@@ -48,7 +49,8 @@ class RegionalSageMaker:
         self._experiments = Experiments(self._jobs, platform)
         self.training = Training(self._jobs, self._experiments, images, platform)
         self.tuning = Tuning(self._jobs, self.training, images, platform)
-        self._tags = Tags(self._jobs, self._experiments.stores, self.tuning.tags_of)
+        self._registry = ModelRegistry(platform)
+        self._tags = Tags(self._jobs, (*self._experiments.stores, self._registry.groups), self.tuning.tags_of)
         self._series = TimeSeries(self._jobs, self._experiments.components)
         self._operations = self._table()
         self._lock = threading.RLock()
@@ -73,6 +75,15 @@ class RegionalSageMaker:
             "Search": self._search,
             "BatchPutMetrics": self._series.put,
             "BatchGetMetrics": self._series.get,
+            "CreateModelPackageGroup": self._registry.create_group,
+            "DescribeModelPackageGroup": self._registry.describe_group,
+            "ListModelPackageGroups": self._registry.list_groups,
+            "DeleteModelPackageGroup": self._registry.delete_group,
+            "CreateModelPackage": self._registry.create,
+            "DescribeModelPackage": self._registry.describe,
+            "ListModelPackages": self._registry.list,
+            "UpdateModelPackage": self._registry.update,
+            "DeleteModelPackage": self._registry.delete,
         }
         for store in entities.stores:
             table[f"Create{store.kind}"] = partial(entities.create, store)

@@ -103,7 +103,13 @@ def _size_problems(shape: Shape, size: int, value: Any, path: str) -> Iterator[s
         yield f"{_found(value, path)}: Member must have length less than or equal to {shape.metadata['max']}"
 
 
-_JAVA_CLASSES = {r"\p{Alnum}": "a-zA-Z0-9", r"\p{L}": r"\w", r"\p{M}": "", r"\p{Z}": r"\s", r"\p{N}": r"\d"}
+_SYMBOLS = r"!-/:-@\[-`{-~\u00a1-\u00bf\u2010-\u2bff"  # of ASCII, Latin 1 and the blocks of punctuation and symbols
+_JAVA_CLASSES = {
+    r"\p{Alnum}": "a-zA-Z0-9", r"\p{L}": r"\w", r"\p{M}": "", r"\p{Z}": r"\s", r"\p{N}": r"\d",
+    r"\p{S}": _SYMBOLS, r"\p{P}": _SYMBOLS,
+}  # fmt: skip
+# Of customer metadata: an end that is repeated, which Java takes and Python does not.
+_REPEATED_END = re.compile(r"\$\{\d+,\d+\}$")
 
 
 @cache
@@ -111,7 +117,7 @@ def _pattern(text: str) -> re.Pattern[str]:
     """The model's pattern (Java's dialect) as Python's; only Unicode classes differ in what SageMaker uses."""
     for java, python in _JAVA_CLASSES.items():
         text = text.replace(java, python)
-    return re.compile(text)
+    return re.compile(_REPEATED_END.sub("$", text))
 
 
 def _join(path: str, name: str) -> str:

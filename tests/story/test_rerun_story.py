@@ -56,5 +56,11 @@ def test_a_rerun_uses_the_data_as_it_was(deployed: Deployed, shell: CliRunner) -
     tags = deployed.client("sagemaker").list_tags(ResourceArn=again["TrainingJobArn"])["Tags"]
     assert {"Key": "gridwatch:parent", "Value": f"again/{trial}"} in tags
 
+    arns = [shell.invoke(app, ["register", job, "--json"], catch_exceptions=False).stdout for _ in range(2)]
+    first_time, second_time = (json.loads(text) for text in arns)
+    assert (first_time["new"], second_time["new"]) == (True, False)
+    package = deployed.client("sagemaker").describe_model_package(ModelPackageName=second_time["arn"])
+    assert package["CustomerMetadataProperties"]["gridwatch.job"] == job
+
     shown = shell.invoke(app, ["fingerprint", again["TrainingJobName"], "--json"], catch_exceptions=False)
     assert "numpy" in json.loads(shown.stdout)["packages"]["packages"]
