@@ -131,6 +131,13 @@ class Functions(Construct):
                     [f"arn:{cdk.Aws.PARTITION}:s3:::{self._training.source.s3_bucket_name}"],
                     conditions={"StringLike": {"s3:prefix": [f"{self._training.source.s3_object_key}*"]}},
                 ),
+                may.allow(
+                    ["s3:GetObject"],
+                    [
+                        f"arn:{cdk.Aws.PARTITION}:s3:::{self._training.source.s3_bucket_name}/"
+                        f"{self._training.source.s3_object_key}"
+                    ],
+                ),
                 may.use_idempotency(self._state.idempotency),
                 may.send(*(self._queues[name] for name in ("start", "snapshot", "alerts"))),
                 may.allow(["ecr:BatchGetImage"], image_repositories()),  # which digest an image's tag stands for
