@@ -84,6 +84,11 @@ class Functions(Construct):
         self._snapshot_experiment()
         self.sweep = self._sweep()
 
+    @property
+    def _script_archive(self) -> str:
+        source = self._training.source
+        return f"arn:{cdk.Aws.PARTITION}:s3:::{source.s3_bucket_name}/{source.s3_object_key}"
+
     def _launch_grid(self) -> lambda_.Function:
         data = [
             (self._storage.experiments, "data/"),
@@ -133,10 +138,7 @@ class Functions(Construct):
                 ),
                 may.allow(
                     ["s3:GetObject"],
-                    [
-                        f"arn:{cdk.Aws.PARTITION}:s3:::{self._training.source.s3_bucket_name}/"
-                        f"{self._training.source.s3_object_key}"
-                    ],
+                    [self._script_archive],
                 ),
                 may.use_idempotency(self._state.idempotency),
                 may.send(*(self._queues[name] for name in ("start", "snapshot", "alerts"))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class Cloud:
         self.sagemaker = SageMaker(stage, course_of, self._tensors, self._job_changed, quota=quota)
         self.services: Mapping[str, Any] = {
             "dynamodb": self.dynamodb, "sqs": self.sqs, "s3": self.s3, "sagemaker": self.sagemaker,
-            "sns": self, "events": self, "lambda": self,
+            "sns": self, "events": self, "lambda": self, "ecr": self,
         }  # fmt: skip
         self._environments = Environments(stage, trouble)
         self._running: dict[str, int] = {}  # by queue
@@ -73,6 +74,12 @@ class Cloud:
         self.inbox.append(Mail(TopicArn, Subject, Message, attributes))
         self.stage.tell(f"told: {Subject}")
         return {"MessageId": f"mail-{len(self.inbox)}"}
+
+    def batch_get_image(
+        self, *, registryId: str, repositoryName: str, imageIds: list[dict[str, str]]
+    ) -> dict[str, Any]:
+        digest = hashlib.sha256(f"{registryId}/{repositoryName}".encode()).hexdigest()
+        return {"images": [{"imageId": {**imageIds[0], "imageDigest": f"sha256:{digest}"}}], "failures": []}
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:
         for entry in Entries:

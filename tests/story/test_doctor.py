@@ -69,7 +69,8 @@ def test_a_deployment_is_well_and_a_canary_flies_and_is_gone(deployed: Deployed,
     assert (doctor.code, failed) == (0, [])
     assert {found[name][0]["result"] for name in ("account", "image", "bootstrap", "stack", "role")} == {"ok"}
     assert [check["result"] for check in found["bucket"]] == ["ok", "ok"]
-    assert found["Debugger"][0]["result"] == "unknown"
+    # Another story of this deployment may have been refused Debugger before.
+    assert found["Debugger"][0]["result"] in ("unknown", "warning")
     phases = ["accepted", "launched", "trained", "judged", "in the tables", "cleaned up"]
     assert [found[f"canary: {phase}"][0]["result"] for phase in phases] == ["ok"] * 6
 

@@ -24,9 +24,7 @@ def test_a_day_that_is_over_is_kept_once_with_what_changed_on_it(tmp_path: Path)
         world.writer.take(name, Stamp(f"of-{name}", at))
         world.bucket.times |= {f"tables/{table.name}/{name}.parquet": at for table in schemas.TABLES}
     history = History(world.bucket)
-    assert history.close_yesterday(TOMORROW) == 10, (
-        "of two experiments each: itself, a trial, two final metrics and a rule"
-    )
+    assert history.close_yesterday(TOMORROW) == 8, "of two experiments each: itself, a trial, two final metrics"
     file = tmp_path / "all.parquet"
     file.write_bytes(world.bucket.objects["history/trials/dt=2026-03-01/all.parquet"])
     with duckdb.connect() as connection:
