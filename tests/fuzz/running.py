@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import resource
 import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
 from tests.fuzz.targets import TARGETS
@@ -62,4 +64,10 @@ def run(target: str, seed: int, numbers: Iterator[int] | range) -> Tally:
 
 
 def peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Of this process, since it was started. Linux' getrusage has that of the process that started it as well."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        assert found is not None
+        return int(found[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)  # macOS: in bytes
