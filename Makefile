@@ -113,9 +113,13 @@ test-sagemaker: setup .venvs/sagemaker.stamp ## requests and image addresses aga
 test-oracles: setup .venvs/oracles.stamp ## the rules across trials against Optuna's and Syne Tune's
 	$(BIN)/python -m pytest -q -rs tests/oracles
 
-.PHONY: test-chaos chaos-nightly chaos-one
+.PHONY: test-aws test-chaos chaos-nightly chaos-one
 
 SIMULATION = PYTHONPATH=functions:layers/gridwatch/python:hook:cli:. $(BIN)/python -m tests.simulation
+
+# The deployment must allow custom rules (-c custom_rule_sources=code/). It costs some dollars of small instances.
+test-aws: setup ## the stories on a deployment that is there, with the shell's credentials (STACK=gridwatch)
+	GRIDWATCH_TEST_STACK="$(or $(STACK),gridwatch)" GRIDWATCH_TEST_PATIENCE="$(or $(PATIENCE),20)" $(BIN)/python -m pytest -q -rs tests/story
 
 test-chaos: setup layers ## the embedded stack while everything goes wrong, minutes a seed (SEEDS="1 2 3")
 	GRIDWATCH_CHAOS_SEEDS="$(or $(SEEDS),1 2 3)" $(BIN)/python -m pytest -q -rs tests/chaos

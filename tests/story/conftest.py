@@ -1,7 +1,12 @@
-"""The whole stack, as it is deployed to AWS, in an embedded cloud of its own: once for each test process."""
+"""The whole stack, as it is deployed to AWS, in an embedded cloud of its own: once for each test process.
+
+With GRIDWATCH_TEST_STACK the stories are told on that deployment instead, wherever credentials and AWS_ENDPOINT_URL
+lead: `make test-aws STACK=...`.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -23,15 +28,26 @@ pytest.MonkeyPatch().setenv("CDK_VALIDATION", "false")
 ROOT = Path(__file__).resolve().parents[2]
 
 
+STACK = os.environ.get("GRIDWATCH_TEST_STACK")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.story)
+        if Path(__file__).parent not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.story)
+        if STACK and "deployed" not in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.skip(reason="it deploys into an embedded cloud of its own"))
+        elif STACK and "_localcloud" in item.path.read_text():
+            item.add_marker(pytest.mark.skip(reason="it tells the embedded cloud what is to go wrong"))
 
 
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """Under the strict profile: signatures and policies are checked on every call."""
+    if STACK:
+        yield elsewhere(STACK)
+        return
     from infra.app import create_app
 
     assembly = tmp_path_factory.mktemp("cdk.out")
@@ -46,6 +62,13 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             region_name=cloud.region,
         )
         yield Deployed(session, cloud.endpoint, outputs, Permissions.of(assembly, cloud.endpoint, session))
+
+
+def elsewhere(stack: str) -> Deployed:
+    """A deployment that is there already, in an account or in whatever AWS_ENDPOINT_URL names."""
+    session, endpoint = boto3.Session(), os.environ.get("AWS_ENDPOINT_URL")
+    found = session.client("cloudformation", endpoint_url=endpoint).describe_stacks(StackName=stack)["Stacks"][0]
+    return Deployed(session, endpoint, {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]})
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from tests.story.permissions import Permissions
 
 T = TypeVar("T")
 _POLL_SECONDS = 0.3
+# A job that takes seconds here takes minutes on AWS, where machines are found and images pulled first.
+_PATIENCE = float(os.environ.get("GRIDWATCH_TEST_PATIENCE", "1"))
 
 
 @dataclass
@@ -99,6 +102,7 @@ class Deployed:
 
     def wait(self, look: Callable[[], T | None], what: str, seconds: float) -> T:
         """Look until something is there."""
+        seconds *= _PATIENCE
         deadline = time.monotonic() + seconds
         while not (found := look()):
             if self.permissions:
