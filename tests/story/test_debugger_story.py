@@ -15,6 +15,7 @@ from gridwatch_cli.demo.dataset import Dataset
 from localcloud import LocalCloud
 from localcloud.deploy import deploy
 from tests.story.deployed import Deployed, Mailbox
+from tests.story.permissions import Permissions
 
 
 def spec(name: str, engine: str) -> str:
@@ -90,7 +91,7 @@ def with_debugger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed
 
     assembly = tmp_path_factory.mktemp("cdk.out")
     create_app({}, outdir=str(assembly)).synth()
-    with LocalCloud.start(options=["--debugger"]) as cloud:
+    with LocalCloud.start(options=["--debugger", "--strict"]) as cloud:
         outputs = deploy(assembly, cloud.endpoint, region=cloud.region)
         keys = cloud.environment()
         session = boto3.Session(
@@ -98,7 +99,8 @@ def with_debugger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed
             aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
             region_name=cloud.region,
         )
-        yield Deployed(session, cloud.endpoint, outputs)
+        permissions = Permissions.of(assembly, cloud.endpoint, session)
+        yield Deployed(session, cloud.endpoint, outputs, permissions)
 
 
 def test_where_there_is_debugger_its_rules_stop_the_job(with_debugger: Deployed, blobs: Dataset) -> None:

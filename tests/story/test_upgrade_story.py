@@ -12,6 +12,7 @@ from gridwatch_cli.demo.dataset import Dataset, write_csv
 from localcloud import LocalCloud
 from localcloud.deploy import deploy
 from tests.story.deployed import Deployed
+from tests.story.permissions import Permissions
 
 SPEC = """
 name: through-an-upgrade
@@ -45,7 +46,7 @@ def stages(tmp_path: Path) -> list[Path]:
 
 @pytest.fixture
 def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud.start() as running:
+    with LocalCloud.start(options=("--strict",)) as running:
         yield running
 
 
@@ -54,15 +55,16 @@ def test_an_experiment_runs_through_a_deployment(
 ) -> None:
     now, following = stages
     session = boto3.Session(cloud.account, "local", region_name=cloud.region)
-    deployed = Deployed(session, cloud.endpoint, deploy(now, cloud.endpoint, region=cloud.region))
+    outputs = deploy(now, cloud.endpoint, region=cloud.region)
+    deployed = Deployed(session, cloud.endpoint, outputs, Permissions.of(now, cloud.endpoint, session))
     for file in write_csv(blobs, tmp_path).values():
         deployed.put(f"data/upgrade/{file.name}", file.read_text())
     deployed.put("experiments/through-an-upgrade.yaml", SPEC)
     deployed.wait(lambda: deployed.jobs("through-an-upgrade") or None, "the first job", 60)
 
-    outputs = deploy(following, cloud.endpoint, region=cloud.region)
+    after = deploy(following, cloud.endpoint, region=cloud.region)
 
-    assert outputs == deployed.outputs, "an upgrade keeps every place"
+    assert after == deployed.outputs, "an upgrade keeps every place"
     functions = deployed.client("lambda").get_paginator("list_functions").paginate()
     environments = [each["Environment"]["Variables"] for page in functions for each in page["Functions"]]
     assert any("77" in each.values() for each in environments), "the new version is there"
