@@ -90,6 +90,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     limits.add_argument(
         "--quota", action="append", default=[], type=_named(int), metavar="[TYPE=]N",
         help="instances of all training jobs, of one instance type, or of all processing jobs (processing=N); "
+        "trials of an experiment (trials=N, else 300), components of a trial (components=N, else 50); "
         "beyond: ResourceLimitExceeded",
     )  # fmt: skip
     limits.add_argument(

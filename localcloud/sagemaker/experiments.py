@@ -8,6 +8,7 @@ from localcloud import clock
 from localcloud.sagemaker.components import COMPONENT_SUFFIX, component_members
 from localcloud.sagemaker.entities import Entity, EntityStore
 from localcloud.sagemaker.errors import not_found, validation_error
+from localcloud.sagemaker.limits import COMPONENTS, TRIALS
 from localcloud.sagemaker.paging import ordered, page
 from localcloud.sagemaker.platform import Platform
 from localcloud.sagemaker.records import TrainingJob
@@ -15,6 +16,7 @@ from localcloud.sagemaker.state import JobStore
 
 Request = Mapping[str, Any]
 _RESOURCES = {"Experiment": "experiment", "Trial": "experiment-trial", "TrialComponent": "experiment-trial-component"}
+_JOBS_SUFFIXES = (COMPONENT_SUFFIX, "-aws-processing-job", "-aws-transform-job")
 _MERGED = ("Parameters", "InputArtifacts", "OutputArtifacts")
 
 
@@ -34,11 +36,16 @@ class Experiments:
         return self.experiments, self.trials, self.components
 
     def create(self, store: EntityStore, request: Request) -> dict[str, Any]:
-        """Create an entity; a trial's experiment must exist."""
+        """Create an entity; a trial's experiment must exist and have room."""
         if store is self.trials:
-            self.experiments.get(request["ExperimentName"])
+            experiment = self.experiments.get(request["ExperimentName"]).name
+            if self.trials.find(request["TrialName"]) is None:
+                self._platform.limits.check_room(TRIALS, self._count_trials(experiment))
         arn = self._add(store, request[f"{store.kind}Name"], request)
         return {f"{store.kind}Arn": arn}
+
+    def _count_trials(self, experiment: str) -> int:
+        return sum(trial.members["ExperimentName"] == experiment for trial in self.trials.all())
 
     def _add(self, store: EntityStore, name: str, request: Request) -> str:
         now = clock.now()
@@ -105,7 +112,11 @@ class Experiments:
         return {f"{store.kind}Arn": store.remove(name).arn}
 
     def associate(self, request: Request) -> dict[str, Any]:
+        """A component that SageMaker made for a job takes no room in the trial."""
         trial, component = self._pair(request)
+        if (trial.name, component.name) not in self._associations and not _is_automatic(component.name):
+            taken = [name for owner, name in self._associations if owner == trial.name and not _is_automatic(name)]
+            self._platform.limits.check_room(COMPONENTS, len(taken))
         self._associations[trial.name, component.name] = None
         return {"TrialArn": trial.arn, "TrialComponentArn": component.arn}
 
@@ -159,3 +170,8 @@ class Experiments:
             if source := request.get("SourceArn"):
                 checks.append(lambda: self.view(store, entity).get("Source", {}).get("SourceArn") == source)
         return all(check() for check in checks)
+
+
+def _is_automatic(component: str) -> bool:
+    """Whether SageMaker makes components of that name itself, one for each job."""
+    return component.endswith(_JOBS_SUFFIXES)

@@ -1,4 +1,6 @@
-"""What SageMaker refuses although the request is right: too fast, over a quota, no capacity. Nothing, unless asked."""
+"""What SageMaker refuses although the request is right: too fast, over a quota, no capacity. Nothing, unless asked;
+but an experiment's trials and a trial's components have the quotas that every account has.
+"""
 
 import hashlib
 import random
@@ -16,9 +18,17 @@ from localcloud.sagemaker.records import TrainingJob
 EACH = "*"  # every operation that is not named itself
 ALL_TRAINING = "training"
 ALL_PROCESSING = "processing"
+TRIALS = "trials"
+COMPONENTS = "components"
 NO_CAPACITY = (
     "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different ML instance type."
 )
+_ADVICE = (
+    "Please use AWS Service Quotas to request an increase for this quota. If AWS Service Quotas is not available, "
+    "contact AWS support to request an increase for this quota."
+)
+_USUAL = {TRIALS: 300, COMPONENTS: 50}
+_PARTS = {TRIALS: ("Trials", "single experiment"), COMPONENTS: ("Trial Components", "single trial")}
 _NAMES = {
     ALL_TRAINING: "Number of instances across all training jobs",
     ALL_PROCESSING: "Number of instances across all processing jobs",
@@ -28,8 +38,9 @@ _NAMES = {
 @dataclass(frozen=True, slots=True)
 class Limits:
     """``rates``: calls a second by operation. ``quotas``: instances by type, over all training jobs and over all
-    processing jobs (a rule's evaluator is one). ``throttled`` and ``capacity_failures``: shares from 0 to 1, of all
-    calls and of the jobs. ``search_lag``: seconds until Search knows of a change.
+    processing jobs (a rule's evaluator is one); trials of an experiment, components of a trial. ``throttled`` and
+    ``capacity_failures``: shares from 0 to 1, of all calls and of the jobs. ``search_lag``: seconds until Search knows
+    of a change.
     ``debugger``: the account has SageMaker Debugger.
     """
 
@@ -53,6 +64,24 @@ class Limits:
             limit = self.quotas.get(what)
             if limit is not None and asked and taken[what] + asked > limit:
                 raise ServiceError("ResourceLimitExceeded", _over(what, limit, taken[what], asked))
+
+    def check_room(self, what: str, count: int) -> None:
+        """Raises ResourceLimitExceeded when an experiment has `count` trials, or a trial components, and no room.
+
+        The words are those that AWS was seen to use, which count what is there as part of what is asked for.
+        """
+        limit = self.quotas.get(what, _USUAL[what])
+        if count < limit:
+            return
+        things, whole = _PARTS[what]
+        name = (
+            f"Total number of {things.lower()} allowed in a {whole}, excluding those automatically created by SageMaker"
+        )
+        raise ServiceError(
+            "ResourceLimitExceeded",
+            f"The account-level service limit '{name}' is {limit} {things}, with current utilization of 0 {things} and "
+            f"a request delta of {count + 1} {things}. {_ADVICE}",
+        )
 
     def lacks_capacity(self, job_name: str) -> bool:
         """The same for the same name, so that a story can be told again."""
@@ -98,6 +127,5 @@ def _over(what: str, limit: int, taken: int, asked: int) -> str:
     name = _NAMES.get(what, f"{what} for training job usage")
     return (
         f"The account-level service limit '{name}' is {limit} Instances, with current utilization of {taken} Instances "
-        f"and a request delta of {asked} Instances. Please use AWS Service Quotas to request an increase for this "
-        "quota. If AWS Service Quotas is not available, contact AWS support to request an increase for this quota."
+        f"and a request delta of {asked} Instances. {_ADVICE}"
     )

@@ -16,7 +16,7 @@ from tests.contract.localcloud_world import EVALUATOR, World, wait_for, write_im
 RATE, BURST, LAG = 5.0, 10, 1.5
 LIMITS = (
     "--rate", f"DescribeExperiment={RATE:g}", "--burst", str(BURST), "--quota", "2", "--quota", "ml.m5.xlarge=1",
-    "--search-lag", str(LAG),
+    "--search-lag", str(LAG), "--quota", "trials=2", "--quota", "components=2",
 )  # fmt: skip
 
 
@@ -83,6 +83,30 @@ def test_quotas_are_told_in_awss_words_and_a_slot_is_free_when_the_job_is_over(l
     for name in (second, third):
         limited.client("sagemaker").stop_training_job(TrainingJobName=name)
         limited.ended(name)
+
+
+def test_trials_of_an_experiment_and_components_of_a_trial_are_counted_but_for_those_of_jobs(limited: World) -> None:
+    sagemaker = limited.client("sagemaker")
+    sagemaker.create_experiment(ExperimentName="counted")
+    for number in range(2):
+        sagemaker.create_trial(ExperimentName="counted", TrialName=f"counted-{number}")
+    with pytest.raises(sagemaker.exceptions.ResourceLimitExceeded) as caught:
+        sagemaker.create_trial(ExperimentName="counted", TrialName="counted-2")
+    assert (
+        "'Total number of trials allowed in a single experiment, excluding those automatically created by SageMaker' "
+        "is 2 Trials, with current utilization of 0 Trials and a request delta of 3 Trials."
+    ) in caught.value.response["Error"]["Message"]
+    with pytest.raises(ClientError, match="already exists"):
+        sagemaker.create_trial(ExperimentName="counted", TrialName="counted-1")
+    sagemaker.delete_trial(TrialName="counted-1")
+    sagemaker.create_trial(ExperimentName="counted", TrialName="counted-2")
+
+    for name in ("one", "two", "three", "prepared-aws-processing-job"):
+        sagemaker.create_trial_component(TrialComponentName=name)
+    for name in ("one", "prepared-aws-processing-job", "two", "one"):
+        sagemaker.associate_trial_component(TrialName="counted-0", TrialComponentName=name)
+    with pytest.raises(sagemaker.exceptions.ResourceLimitExceeded, match=r"single trial, .* is 2 Trial Components"):
+        sagemaker.associate_trial_component(TrialName="counted-0", TrialComponentName="three")
 
 
 def test_search_knows_of_a_job_and_of_its_end_only_later(limited: World) -> None:
