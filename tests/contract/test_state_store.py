@@ -31,6 +31,7 @@ from gridwatch.state.records import (
     RuleEvaluationRecord,
     RulePolicy,
     StoppingRecord,
+    TrackingRecord,
     TrialRecord,
     TrialState,
     TuningRecord,
@@ -286,6 +287,19 @@ class TestHolds:
         found = store.get_hold("blobs")
         assert found is not None
         assert (found.limit, found.version) == ("budget", 2)
+        assert store.list_trials("blobs") == []
+
+
+class TestTracking:
+    def test_kept_by_whoever_read_the_last_version(self, store: StateStore) -> None:
+        assert store.get_tracking("blobs") is None
+        read = TrackingRecord(experiment="blobs", entities=("g-blobs", "g-blobs-002"), updated_at=T0)
+        kept = store.save_tracking(read)
+        assert store.get_tracking("blobs") == kept == replace(read, version=1)
+        with pytest.raises(ConflictError):
+            store.save_tracking(replace(read, entities=("g-blobs",)))
+        wider = store.save_tracking(replace(kept, entities=(*kept.entities, "g-blobs-003")))
+        assert store.get_tracking("blobs") == wider
         assert store.list_trials("blobs") == []
 
 

@@ -19,6 +19,7 @@ from gridwatch.state.records import (
     ReportsRecord,
     RuleEvaluationRecord,
     StoppingRecord,
+    TrackingRecord,
     TrialRecord,
     TrialState,
     TuningRecord,
@@ -32,6 +33,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.experiments: dict[str, ExperimentRecord] = {}
         self.holds: dict[str, LaunchHold] = {}
+        self.tracking: dict[str, TrackingRecord] = {}
         self.trials: dict[tuple[str, str], TrialRecord] = {}
         self.tunings: dict[tuple[str, str], TuningRecord] = {}
         self.jobs: dict[str, JobRecord] = {}
@@ -72,6 +74,16 @@ class MemoryStore:
             raise ConflictError(f"what holds {hold.experiment} was changed meanwhile")
         self.holds[hold.experiment] = replace(hold, version=hold.version + 1)
         return self.holds[hold.experiment]
+
+    def get_tracking(self, experiment: str) -> TrackingRecord | None:
+        return self.tracking.get(experiment)
+
+    def save_tracking(self, record: TrackingRecord) -> TrackingRecord:
+        kept = self.tracking.get(record.experiment)
+        if (kept.version if kept else 0) != record.version:
+            raise ConflictError(f"the tracking of {record.experiment} was changed meanwhile")
+        self.tracking[record.experiment] = replace(record, version=record.version + 1)
+        return self.tracking[record.experiment]
 
     def add_trials(self, trials: Iterable[TrialRecord]) -> int:
         new = [trial for trial in trials if (trial.experiment, trial.trial_id) not in self.trials]

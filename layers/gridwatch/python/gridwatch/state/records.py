@@ -105,6 +105,19 @@ class LaunchHold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrackingRecord:
+    """In which of SageMaker's experiments an experiment's trials are, as they were opened: the last one has room.
+
+    There is none as long as they are all in the one that is named after the experiment.
+    """
+
+    experiment: str
+    entities: tuple[str, ...]
+    updated_at: datetime
+    version: int = 0  # of the record, as read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
     """One point of the grid. `trial_id` is its identity; a job's name adds the attempt."""
 

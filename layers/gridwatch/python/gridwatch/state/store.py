@@ -24,6 +24,7 @@ from gridwatch.state.records import (
     ReportsRecord,
     RuleEvaluationRecord,
     StoppingRecord,
+    TrackingRecord,
     TrialRecord,
     TrialState,
     TuningRecord,
@@ -98,6 +99,16 @@ class RegionStore(Protocol):
     def save_regions(self, record: RegionsRecord) -> None:
         """Keep it as the next version of the one that was read (0: there was none); ConflictError when another is
         stored.
+        """
+        ...
+
+
+class TrackingStore(Protocol):
+    def get_tracking(self, experiment: str) -> TrackingRecord | None: ...
+
+    def save_tracking(self, record: TrackingRecord) -> TrackingRecord:
+        """Keep it as the next version of the one that was read (0: there was none); ConflictError when another is
+        stored. Returns it as it is kept now.
         """
         ...
 
@@ -289,6 +300,7 @@ class StateStore(
     ExperimentStore,
     HoldStore,
     RegionStore,
+    TrackingStore,
     TrialStore,
     TuningStore,
     JobStore,
