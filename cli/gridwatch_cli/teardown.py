@@ -11,6 +11,7 @@ import typer
 
 from gridwatch.clock import Clock
 from gridwatch.grid.names import experiment_entity
+from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.storage import layout
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
@@ -56,7 +57,7 @@ def teardown(  # noqa: PLR0917  options of the command line
     _refuse_unfinished(cloud, experiment)
     sagemaker = cloud.session.client("sagemaker")
     calls = Teardown(sagemaker, cloud.clock, rate)
-    steps = calls.plan(experiment_entity(cloud.deployment.name_prefix, experiment))
+    steps = calls.plan(*entities_of(cloud, experiment))
     prefixes = artifact_prefixes(cloud, experiment) if artifacts else []
     objects = [key for prefix in prefixes for key in keys_below(cloud, prefix)]
     if as_json and not yes:
@@ -83,12 +84,13 @@ class Teardown:
     clock: Clock
     rate: float
 
-    def plan(self, entity: str) -> list[Step]:
-        """What is left to do, as SageMaker shows it now; empty when nothing is. Components first, the experiment last.
+    def plan(self, *entities: str) -> list[Step]:
+        """What is left to do, as SageMaker shows it now; empty when nothing is. Components first, experiments last.
 
         A component that a trial of another experiment has too is disassociated, and stays.
         """
-        trials = [each["TrialName"] for each in self._listed("trials", ExperimentName=entity)]
+        found = {name: [each["TrialName"] for each in self._listed("trials", ExperimentName=name)] for name in entities}
+        trials = [trial for each in found.values() for trial in each]
         steps: list[Step] = []
         for trial in trials:
             for component in self._listed("trial_components", TrialName=trial):
@@ -99,9 +101,7 @@ class Teardown:
                 if is_last and set(others) <= set(trials):
                     steps.append(Step(_COMPONENT, name))
             steps.append(Step(_TRIAL, trial))
-        if trials or self._exists(entity):
-            steps.append(Step(_EXPERIMENT, entity))
-        return steps
+        return steps + [Step(_EXPERIMENT, name) for name, mine in found.items() if mine or self._exists(name)]
 
     def take(self, step: Step) -> None:
         """Raises CliError when SageMaker refuses for good."""
@@ -149,6 +149,13 @@ class Teardown:
 
     def _pause(self) -> None:
         self.clock.sleep(1 / self.rate)
+
+
+def entities_of(cloud: Cloud, experiment: str) -> tuple[str, ...]:
+    """The experiments that SageMaker has its trials in, also of one that was never accepted."""
+    record = cloud.store.get_experiment(experiment)
+    known = sagemaker_experiments(cloud.store, record) if record else ()
+    return known or (experiment_entity(cloud.deployment.name_prefix, experiment),)
 
 
 def _refuse_unfinished(cloud: Cloud, experiment: str) -> None:

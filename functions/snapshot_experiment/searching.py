@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gridwatch.failures import PermanentError, TransientError
-from gridwatch.state.records import ExperimentRecord
 from gridwatch.storage import layout
 from gridwatch.tables.components import Component
 from gridwatch.tables.facts import Stamp, TrialFacts
@@ -68,17 +67,25 @@ class SearchReader:
         self._search = search
         self._shelf = shelf
 
-    def read(self, record: ExperimentRecord, trials: Sequence[TrialFacts], stamp: Stamp, folder: Path) -> SearchAnswer:
-        """Never raises an error of AWS: without Search, a snapshot still has all that Gridwatch knows itself."""
-        name = (record.template.get("ExperimentConfig") or {}).get("ExperimentName")
-        if not name:
+    def read(
+        self, experiment: str, names: Sequence[str], trials: Sequence[TrialFacts], stamp: Stamp, folder: Path
+    ) -> SearchAnswer:
+        """`names`: of the experiments that SageMaker has its trials in.
+
+        Never raises an error of AWS: without Search, a snapshot still has all that Gridwatch knows itself.
+        """
+        if not names:
             return SearchAnswer(asked=False)
-        file, key = folder / "components.json.gz", layout.components_key(record.name)
+        file, key = folder / "components.json.gz", layout.components_key(experiment)
         kept = None
         try:
             kept = _load(file) if self._shelf.get(key, file) else None
             since = _since(kept, trials, stamp.as_of) if kept else None
-            found = self._search.read(name, Component.parse, since)
+            found = {
+                component.name: component
+                for name in names
+                for component in self._search.read(name, Component.parse, since).values()
+            }
             components = {**(kept.components if kept else {}), **found}
             if found or kept is None:
                 _save(file, _Kept(components, stamp.as_of))

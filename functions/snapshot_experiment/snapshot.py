@@ -12,6 +12,7 @@ from typing import Protocol
 from gridwatch.alerts.digest import is_over
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.failures import NotFoundError
+from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch.state.store import StateStore
@@ -119,7 +120,8 @@ class SnapshotWriter:
     ) -> SnapshotReport:
         trials = tuple(self._trial_facts(trial) for trial in recorded)
         over = self._is_over(record, recorded)
-        answer = self._search.read(record, trials, stamp, folder)
+        names = sagemaker_experiments(self._store, record)
+        answer = self._search.read(record.name, names, trials, stamp, folder)
         curves = CurveTable(self._open_tensors, recorded, stamp)
         objective = record.document.get("objective") or {}
         metrics = curves.write(

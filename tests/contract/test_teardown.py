@@ -44,6 +44,22 @@ def test_everything_goes_in_the_order_that_sagemaker_needs(world: World) -> None
         sagemaker.describe_trial_component(TrialComponentName=components[0])
 
 
+def test_several_experiments_go_together_with_the_component_that_they_share(world: World) -> None:
+    sagemaker = world.client("sagemaker")
+    first, shared = experiment(world, trials=2, components=1)
+    second, _ = experiment(world, trials=1)
+    sagemaker.associate_trial_component(TrialName=f"{second}-0", TrialComponentName=shared[0])
+    calls = teardown(sagemaker)
+    steps = calls.plan(first, second, "never-opened")
+    assert [step.name for step in steps if step.action == "delete experiment"] == [first, second]
+    assert steps[0] == Step("disassociate component", shared[0], f"{first}-0") or steps[0].trial == f"{first}-1"
+    for step in steps:
+        calls.take(step)
+    assert calls.plan(first, second) == []
+    with pytest.raises(sagemaker.exceptions.ResourceNotFound):
+        sagemaker.describe_trial_component(TrialComponentName=shared[0])
+
+
 def test_a_component_of_another_experiment_stays(world: World) -> None:
     sagemaker = world.client("sagemaker")
     name, components = experiment(world, trials=2, components=1)

@@ -18,7 +18,14 @@ class FakeSearch:
     asked: list[tuple[str, datetime | None]] = field(default_factory=list)
     error: Exception | None = None
 
-    def add(self, job_name: str, modified: datetime, status: str = "Completed", **metrics: float) -> None:
+    def add(
+        self,
+        job_name: str,
+        modified: datetime,
+        status: str = "Completed",
+        experiment: str = "gridwatch-blobs",
+        **metrics: float,
+    ) -> None:
         """A training job's component; each metric has been logged twice, first as one more."""
         name = f"{job_name}-aws-training-job"
         self.records[name] = {
@@ -26,6 +33,7 @@ class FakeSearch:
             "Status": {"PrimaryStatus": status},
             "CreationTime": modified,
             "LastModifiedTime": modified,
+            "Parents": [{"ExperimentName": experiment}],
             "Metrics": [
                 {"MetricName": key.replace("_", ":"), "Min": value, "Max": value + 1, "Avg": value + 0.5,
                  "StdDev": 0.5, "Last": value, "Count": 2}
@@ -47,5 +55,6 @@ class FakeSearch:
         return {
             name: reduce(record)
             for name, record in self.records.items()
-            if modified_since is None or record["LastModifiedTime"] >= modified_since
+            if {"ExperimentName": experiment} in record["Parents"]
+            and (modified_since is None or record["LastModifiedTime"] >= modified_since)
         }

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.tables import queries, schemas
 from gridwatch_cli.analytics import sdk_layouts
 from gridwatch_cli.context import Cloud
@@ -61,7 +62,8 @@ class Analytics:
     def experiment_analytics(self, experiment: str) -> pd.DataFrame:
         """What `sagemaker.analytics.ExperimentAnalytics(experiment).dataframe()` gives, from Search as of now.
 
-        All components, however many; newest change first, which is Search's own order.
+        All components, however many, of all of SageMaker's experiments that its trials are in; newest change first,
+        which is Search's own order.
         """
         import pandas as pd  # noqa: PLC0415  a third of a second that only frames need
 
@@ -72,12 +74,13 @@ class Analytics:
         from gridwatch.aws.component_search import ComponentSearch  # noqa: PLC0415  boto3
 
         record = self._cloud.store.get_experiment(experiment)
-        template: Mapping[str, Any] = record.template if record else {}
-        name = (template.get("ExperimentConfig") or {}).get("ExperimentName", experiment)
+        names = (record and sagemaker_experiments(self._cloud.store, record)) or (experiment,)
         search = ComponentSearch(self._cloud.session.patient_sagemaker)
-        found = search.read(name, lambda each: (each["LastModifiedTime"], sdk_layouts.component_row(each)))
+        found: dict[str, tuple[datetime, sdk_layouts.Row]] = {}
+        for name in names:
+            found |= search.read(name, lambda each: (each["LastModifiedTime"], sdk_layouts.component_row(each)))
         if not found:
-            raise CliError(f"SageMaker Search has no trial components of an experiment {name!r}")
+            raise CliError(f"SageMaker Search has no trial components of an experiment {names[0]!r}")
         newest_first = sorted(found.items(), key=lambda item: (item[1][0], item[0]), reverse=True)
         return [row for _, (_, row) in newest_first]
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gridwatch.grid.names import experiment_entity
 from gridwatch.state.records import TrialRecord, TrialState
 from gridwatch.storage import layout
 from gridwatch_cli.context import Cloud
 from gridwatch_cli.doctor.checks import Check, Result, looked
-from gridwatch_cli.teardown import Teardown, artifact_prefixes, delete_objects, keys_below
+from gridwatch_cli.teardown import Teardown, artifact_prefixes, delete_objects, entities_of, keys_below
 
 _POLL_SECONDS = 1.0
 _CALLS_PER_SECOND = 4.0  # to SageMaker, while it is cleaned up
@@ -78,7 +77,7 @@ class Canary:
             yield Check("canary: cleaned up", Result.WARNING, found, advice)
             return
         calls = Teardown(self.cloud.session.client("sagemaker"), self.cloud.clock, _CALLS_PER_SECOND)
-        steps = calls.plan(experiment_entity(self.cloud.deployment.name_prefix, self.name))
+        steps = calls.plan(*entities_of(self.cloud, self.name))
         for step in steps:
             calls.take(step)
         objects = [key for prefix in artifact_prefixes(self.cloud, self.name) for key in keys_below(self.cloud, prefix)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gridwatch.failures import ThrottledError
-from gridwatch.state.records import TrialRecord, TrialState
+from gridwatch.state.records import TrackingRecord, TrialRecord, TrialState
 from gridwatch.tables.facts import Stamp
 from tests.unit.snapshot_experiment.test_snapshot import World
 from tests.unit.tables.facts_of import NOON, STAMP, a_trial
@@ -84,6 +84,19 @@ def test_search_adds_figures_and_artifacts(world: World) -> None:
         "artifacts", "direction, name, uri, source"
     )
     assert world.rows("trials", "search_state") == [("current",), ("current",)]
+
+
+def test_search_is_asked_of_every_experiment_that_sagemaker_has_its_trials_in(world: World) -> None:
+    further = ("gridwatch-blobs", "gridwatch-blobs-002")
+    world.store.save_tracking(TrackingRecord(experiment="blobs", entities=further, updated_at=NOON))
+    world.search.add(DONE.job_name, NOON, experiment=further[0], validation_error=0.1)
+    world.search.add(RUNNING.job_name, NOON, experiment=further[1], status="InProgress")
+    world.writer.take("blobs", STAMP)
+    assert world.search.asked == [(name, None) for name in further]
+    assert world.rows("trials", "search_state") == [("current",), ("current",)]
+    assert world.rows("experiments", "experiment") == [("blobs",)]
+    world.writer.take("blobs", LATER)
+    assert [name for name, _ in world.search.asked[2:]] == list(further)
 
 
 def test_what_search_has_not_caught_up_with_is_marked_and_not_dropped(world: World) -> None:
