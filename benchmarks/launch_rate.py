@@ -30,6 +30,7 @@ from localcloud import LocalCloud
 from start_trials.engines import Engines
 from start_trials.round import Round
 from start_trials.starting import Launcher
+from start_trials.tracking import Tracking
 
 TRIALS = 200
 FLOOR = (TRIALS - BURST) / RATE
@@ -82,13 +83,17 @@ def _ours() -> dict[str, Any]:
         store.add_trials(_trials())
         clock = SystemClock()
         alerts = AlertOutbox(store, queue)
+        training = SageMakerTraining(boto3.client("sagemaker", endpoint_url=api.endpoint, config=ONCE, **KEYS))
         launcher = Launcher(
             store=store,
-            training=SageMakerTraining(boto3.client("sagemaker", endpoint_url=api.endpoint, config=ONCE, **KEYS)),
+            training=training,
             alerts=alerts,
             snapshot_queue=queue,
             limits=LaunchLimits(store=store, alerts=alerts, clock=clock),
             engines=Engines(store=store, alerts=alerts, clock=clock, artifacts_bucket="artifacts"),
+            tracking=Tracking(
+                store=store, training=training, clock=clock, name_prefix="gridwatch", seconds_left=lambda: 900.0
+            ),
             clock=clock,
             bucket=TokenBucket(clock, RATE, BURST),
             name_prefix="gridwatch",

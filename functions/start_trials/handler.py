@@ -28,6 +28,7 @@ from start_trials.engines import Engines
 from start_trials.round import Round, RoundReport
 from start_trials.settings import Settings
 from start_trials.starting import Launcher, Outcome
+from start_trials.tracking import Tracking
 from start_trials.tuning import TuningLauncher
 
 logger = Logger(service="start_trials")
@@ -50,14 +51,19 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     settings, clock = _settings(), SystemClock()
     store = StateTable(settings.state_table)
     alerts = AlertOutbox(store, SqsQueue(settings.alert_queue_url))
+    training = training_service(
+        settings.batch_job_queue,
+        attempts=settings.batch_attempts,
+        batch=single_try_client("batch") if settings.batch_job_queue else None,
+        sagemaker=single_try_client("sagemaker"),
+    )
+
+    def seconds_left() -> float:
+        return float(context.get_remaining_time_in_millis()) / 1000
+
     launcher = Launcher(
         store=store,
-        training=training_service(
-            settings.batch_job_queue,
-            attempts=settings.batch_attempts,
-            batch=single_try_client("batch") if settings.batch_job_queue else None,
-            sagemaker=single_try_client("sagemaker"),
-        ),
+        training=training,
         alerts=alerts,
         snapshot_queue=SqsQueue(settings.snapshot_queue_url),
         limits=LaunchLimits(store=store, alerts=alerts, clock=clock, prices=_prices, looked_at=_spent),
@@ -68,11 +74,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
             artifacts_bucket=settings.artifacts_bucket,
             tries=not settings.batch_job_queue,
         ),
+        tracking=Tracking(
+            store=store,
+            training=training,
+            clock=clock,
+            name_prefix=settings.name_prefix,
+            seconds_left=seconds_left,
+        ),
         clock=clock,
         bucket=_bucket(),
         name_prefix=settings.name_prefix,
         artifacts_bucket=settings.artifacts_bucket,
-        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        seconds_left=seconds_left,
     )
     tunings = TuningLauncher(
         store=store,
@@ -95,9 +108,11 @@ def _report(report: RoundReport, launcher: Launcher) -> None:
         handed_over=report.handed_over,
         stopped_by=report.stopped_by,
     )
-    for experiment, reason in launcher.untracked.items():
-        logger.warning("not tracked as a SageMaker experiment", sagemaker_experiment=experiment, reason=reason)
+    for job, reason in launcher.tracking.untracked.items():
+        logger.warning("a job is in no SageMaker experiment", job=job, reason=reason)
     metrics.add_metric("LaunchRound", MetricUnit.Count, 1)
+    if launcher.tracking.untracked:
+        metrics.add_metric("TrialUntracked", MetricUnit.Count, len(launcher.tracking.untracked))
     for outcome, name in _METRICS.items():
         if report.outcomes[outcome]:
             metrics.add_metric(name, MetricUnit.Count, report.outcomes[outcome])

@@ -7,7 +7,7 @@ job that is there under the trial's name and tags is that trial's job.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -32,6 +32,7 @@ from gridwatch.launch.request import own_tags, training_request
 from gridwatch.state.records import QUEUED, ExperimentRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 from start_trials.engines import Engines, Variant
+from start_trials.tracking import Tracking
 
 T = TypeVar("T")
 
@@ -61,9 +62,8 @@ class Launcher:
     artifacts_bucket: str
     limits: LaunchLimits
     engines: Engines
+    tracking: Tracking
     seconds_left: Callable[[], float]
-    untracked: dict[str, str] = field(default_factory=dict)  # experiments that SageMaker's own tracking refuses: why
-    tracked: set[str] = field(default_factory=set)  # experiments that it is known to have
 
     def start(self, trial: TrialRecord, experiment: ExperimentRecord) -> Outcome:
         claimed = replace(trial, state=TrialState.STARTING, updated_at=self.clock.now())
@@ -126,25 +126,11 @@ class Launcher:
         request = training_request(
             variant.template, trial, name_prefix=self.name_prefix, artifacts_bucket=self.artifacts_bucket
         )
-        if not self._tracked(request["ExperimentConfig"]):
-            del request["ExperimentConfig"]
+        tracked = self.tracking.tracked(trial, request.pop("ExperimentConfig"))
+        if tracked is not None:
+            request["ExperimentConfig"] = tracked
         share = Share(experiment.document.get("team"), trial.priority)
         return self._retried(lambda: self.training.create_job(request, share), paced=True)
-
-    def _tracked(self, config: dict[str, str]) -> bool:
-        """Whether SageMaker's entities for the job exist. Without them (300 trials at most) it trains all the same."""
-        name = config["ExperimentName"]
-        if name in self.untracked:
-            return False
-        try:
-            if name not in self.tracked:
-                self._retried(lambda: self.training.ensure_experiment(name))
-                self.tracked.add(name)
-            self._retried(lambda: self.training.ensure_trial(name, config["TrialName"]))
-        except (NotYetError, PermanentError) as error:
-            self.untracked[name] = str(error)
-            return False
-        return True
 
     def _adopt(self, trial: TrialRecord) -> None:
         """Take the job that exists under the trial's name. NameTakenError when it is not ours."""

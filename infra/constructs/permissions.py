@@ -138,9 +138,13 @@ def read_training_logs() -> iam.PolicyStatement:
 
 
 def experiments(name_prefix: str) -> list[iam.PolicyStatement]:
-    """Creating the SageMaker experiments and trials of this deployment."""
+    """Creating the SageMaker experiments and trials of this deployment, and seeing in which experiment a trial is."""
     experiment, trial = (sagemaker_arn(kind, f"{name_prefix}-*") for kind in ("experiment", "experiment-trial"))
-    return [allow(["sagemaker:CreateExperiment"], [experiment]), allow(["sagemaker:CreateTrial"], [experiment, trial])]
+    return [
+        allow(["sagemaker:CreateExperiment"], [experiment]),
+        allow(["sagemaker:CreateTrial"], [experiment, trial]),
+        allow(["sagemaker:DescribeTrial"], [trial]),
+    ]
 
 
 def tag_trials(name_prefix: str) -> iam.PolicyStatement:

@@ -9,11 +9,12 @@ from datetime import UTC
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from gridwatch.aws.batch_training import BatchTraining
 from gridwatch.aws.training_service import SageMakerTraining
 from gridwatch.clock import SystemClock
-from gridwatch.failures import NameTakenError, NotFoundError, PermanentError
+from gridwatch.failures import NameTakenError, NotFoundError, NotYetError, PermanentError
 from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.ports import JobDescription, Share, TrainingService
 from tests.contract.localcloud_world import World
@@ -152,7 +153,43 @@ def test_a_job_is_stopped_once(subject: Subject) -> None:
 def test_entities_are_there_after_asking_once_or_twice(subject: Subject) -> None:
     for _ in range(2):
         subject.service.ensure_experiment("contract-experiment")
-        subject.service.ensure_trial("contract-experiment", "contract-trial")
+        assert subject.service.ensure_trial("contract-experiment", "contract-trial") == "contract-experiment"
+
+
+def test_a_trial_stays_in_the_experiment_that_it_is_in(subject: Subject) -> None:
+    for name in ("contract-one", "contract-two"):
+        subject.service.ensure_experiment(name)
+    assert subject.service.ensure_trial("contract-one", "contract-kept") == "contract-one"
+    assert subject.service.ensure_trial("contract-two", "contract-kept") == "contract-one"
+
+
+def test_an_experiment_takes_as_many_trials_as_the_quota_says(subject: Subject) -> None:
+    subject.service.ensure_experiment("contract-full")
+    for number in range(300):
+        assert subject.service.ensure_trial("contract-full", f"contract-full-{number}") == "contract-full"
+    with pytest.raises(NotYetError):
+        subject.service.ensure_trial("contract-full", "contract-full-300")
+    assert subject.service.ensure_trial("contract-full", "contract-full-0") == "contract-full"
+
+
+def test_a_trial_of_an_experiment_that_is_not_there_is_refused(subject: Subject) -> None:
+    with pytest.raises(NotFoundError):
+        subject.service.ensure_trial("contract-none", "contract-none-1")
+
+
+@pytest.mark.parametrize("says_full_first", [True, False])
+def test_whichever_of_two_reasons_sagemaker_gives_the_trial_is_found(says_full_first: bool) -> None:
+    """Of a trial that is there already and whose name is asked for in an experiment that is full."""
+
+    class Full:
+        def create_trial(self, **_: str) -> None:
+            code = "ResourceLimitExceeded" if says_full_first else "ValidationException"
+            raise ClientError({"Error": {"Code": code, "Message": "it already exists"}}, "CreateTrial")
+
+        def describe_trial(self, **_: str) -> dict[str, str]:
+            return {"ExperimentName": "e-002"}
+
+    assert SageMakerTraining(Full()).ensure_trial("e", "t") == "e-002"
 
 
 def test_a_request_that_sagemaker_refuses_is_permanent(world: World) -> None:

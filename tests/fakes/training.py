@@ -22,7 +22,8 @@ class FakeTraining:
     `failures` are raised by the next calls of create_job, one each (None: the call goes through); `lost` too, but after
     the job was created. `stop_failures` are raised by the next calls of stop_job. `quota`: jobs that may run at one
     time. `debugger_refusal`: raised for every request that asks for Debugger. `stopped` are the stops that were
-    accepted, `described` the calls of describe_job.
+    accepted, `described` the calls of describe_job. `trial_failures` are raised by the next calls of ensure_trial,
+    `trial_calls` are all of them.
     """
 
     def __init__(self, clock: Clock, *, quota: int | None = None) -> None:
@@ -38,8 +39,10 @@ class FakeTraining:
         self.names_first = False  # of two reasons to refuse, a name that is taken is told
         self.lost: list[GridwatchError | None] = []
         self.experiments: set[str] = set()
-        self.trials: set[tuple[str, str]] = set()
+        self.trials: dict[str, str] = {}  # experiments by trial
         self.trial_limit = 300
+        self.trial_calls: list[tuple[str, str]] = []
+        self.trial_failures: list[GridwatchError | None] = []
         self.stopped: list[str] = []
         self.stop_failures: list[GridwatchError] = []
         self.described: list[str] = []
@@ -122,9 +125,16 @@ class FakeTraining:
     def ensure_experiment(self, name: str) -> None:
         self.experiments.add(name)
 
-    def ensure_trial(self, experiment: str, trial: str) -> None:
-        mine = [known for owner, known in self.trials if owner == experiment]
-        if trial not in mine and len(mine) >= self.trial_limit:
-            raise NotYetError("300 trials per experiment", code="ResourceLimitExceeded")
-        self.trials.add((experiment, trial))
+    def ensure_trial(self, experiment: str, trial: str) -> str:
+        self.trial_calls.append((experiment, trial))
+        if self.trial_failures and (failure := self.trial_failures.pop(0)) is not None:
+            raise failure
+        if trial in self.trials:
+            return self.trials[trial]
+        if experiment not in self.experiments:
+            raise NotFoundError(f"Experiment {experiment} does not exist.", code="ResourceNotFound")
+        if list(self.trials.values()).count(experiment) >= self.trial_limit:
+            raise NotYetError(f"{self.trial_limit} trials per experiment", code="ResourceLimitExceeded")
+        self.trials[trial] = experiment
         self.tags.setdefault(TRIAL_ARN + trial, {})
+        return experiment

@@ -65,7 +65,7 @@ class SageMaker:
     ) -> None:
         self.jobs: dict[str, Job] = {}
         self.experiments: set[str] = set()
-        self.trials: set[str] = set()
+        self.trials: dict[str, str] = {}  # experiments by trial
         self.created: list[str] = []  # every job that was ever created
         self.running = 0
         self._stage, self._course_of, self._write, self._announce = stage, course_of, write, announce
@@ -137,7 +137,13 @@ class SageMaker:
 
     def create_trial(self, *, ExperimentName: str, TrialName: str) -> dict[str, Any]:
         assert ExperimentName in self.experiments
-        return self._once(self.trials, TrialName)
+        if TrialName in self.trials:
+            raise refused("ValidationException", f"{TrialName} already exists")
+        self.trials[TrialName] = ExperimentName
+        return {}
+
+    def describe_trial(self, *, TrialName: str) -> dict[str, Any]:
+        return {"TrialName": TrialName, "ExperimentName": self.trials[TrialName]}
 
     # What jobs do ---------------------------------------------------------------------------------------------------
 

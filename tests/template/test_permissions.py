@@ -42,6 +42,7 @@ ACTIONS = {
         "sagemaker:CreateTrial",
         "sagemaker:DescribeHyperParameterTuningJob",
         "sagemaker:DescribeTrainingJob",
+        "sagemaker:DescribeTrial",
         "sagemaker:ListTags",
     }
     | STATE

@@ -491,16 +491,6 @@ def test_experiments_take_turns_and_priority_goes_first() -> None:
     assert order[1:9].count("gridwatch-blobs") == 4
 
 
-def test_beyond_what_sagemaker_tracks_jobs_train_all_the_same() -> None:
-    world = World()
-    world.training.trial_limit = 2
-    world.submit(example())
-
-    world.start()
-
-    assert ["ExperimentConfig" in request for request in world.training.requests] == [True, True, False, False]
-
-
 def test_a_job_that_found_no_capacity_waits_again_under_another_name_for_as_long_as_it_takes() -> None:
     world = World()
     world.submit(example("blobs-debugger"))

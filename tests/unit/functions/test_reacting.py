@@ -50,6 +50,7 @@ def managed(*statuses: dict[str, Any]) -> dict[str, Any]:
 def test_the_stop_is_marked_on_sagemakers_trial_as_well() -> None:
     world = World()
     trial = "gridwatch-blobs-0a1b2c3d4e"
+    world.training.ensure_experiment("gridwatch-blobs")
     world.training.ensure_trial("gridwatch-blobs", trial)
     world.react(event())
     assert world.training.tags[TRIAL_ARN + trial] == {STOPPED_BY: "loss@24"}

@@ -20,6 +20,7 @@ from launch_grid.accept import Accepted, Platform, accept
 from start_trials.engines import Engines
 from start_trials.round import Round, RoundReport
 from start_trials.starting import Launcher
+from start_trials.tracking import Tracking
 from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
 from tests.fakes.experiment_bucket import FakeExperimentBucket
@@ -84,6 +85,10 @@ class World:
 
     def launcher(self, store: StateStore) -> Launcher:
         began = self.clock.now()
+
+        def seconds_left() -> float:
+            return self.invocation_seconds - (self.clock.now() - began).total_seconds()
+
         return Launcher(
             store=store,
             training=self.training,
@@ -101,7 +106,14 @@ class World:
                 tries=self.tries_debugger,
             ),
             limits=LaunchLimits(store=store, alerts=self.alerts, clock=self.clock),
-            seconds_left=lambda: self.invocation_seconds - (self.clock.now() - began).total_seconds(),
+            tracking=Tracking(
+                store=store,
+                training=self.training,
+                clock=self.clock,
+                name_prefix=DEPLOYMENT.name_prefix,
+                seconds_left=seconds_left,
+            ),
+            seconds_left=seconds_left,
         )
 
     def tracker(self) -> Tracker:

@@ -128,8 +128,8 @@ class BatchTraining:
     def ensure_experiment(self, name: str) -> None:
         self._sagemaker.ensure_experiment(name)
 
-    def ensure_trial(self, experiment: str, trial: str) -> None:
-        self._sagemaker.ensure_trial(experiment, trial)
+    def ensure_trial(self, experiment: str, trial: str) -> str:
+        return self._sagemaker.ensure_trial(experiment, trial)
 
     def _find(self, job_name: str) -> Mapping[str, Any] | None:
         """What Batch knows of it; None when it never had it."""

@@ -5,6 +5,7 @@
 | ExperimentRecord | `experiment#<name>` | `experiment` | `experiments` | created_at |
 | LaunchHold | `experiment#<name>` | `hold` | | |
 | RegionsRecord | `experiment#<name>` | `regions` | | |
+| TrackingRecord | `experiment#<name>` | `tracking` | | |
 | TrialRecord | `experiment#<name>` | `trial#<trial id>` | `trials#<state>` | priority, created_at, experiment, index |
 | TuningRecord | `experiment#<name>` | `tuning#<tuning job>` | `tunings#<state>` | created_at, tuning job |
 | JobRecord | `job#<job>` | `job` | `jobs#managed` while Debugger's rules look at it | job |
@@ -50,6 +51,7 @@ from gridwatch.state.records import (
     ReportsRecord,
     RuleEvaluationRecord,
     StoppingRecord,
+    TrackingRecord,
     TrialRecord,
     TrialState,
     TuningRecord,
@@ -100,6 +102,18 @@ class StateTable:
         condition, values = ("version = :version", {":version": str(hold.version)}) if hold.version else (_NEW, {})
         if not self._table.put(item, condition=condition, values=values):
             raise ConflictError(f"what holds {hold.experiment} was changed meanwhile")
+        return kept
+
+    def get_tracking(self, experiment: str) -> TrackingRecord | None:
+        item = self._table.get(_experiment(experiment), "tracking")
+        return from_json(TrackingRecord, item.document) if item else None
+
+    def save_tracking(self, record: TrackingRecord) -> TrackingRecord:
+        kept = replace(record, version=record.version + 1)
+        item = _item(_experiment(record.experiment), "tracking", kept, version=str(kept.version))
+        condition, values = ("version = :version", {":version": str(record.version)}) if record.version else (_NEW, {})
+        if not self._table.put(item, condition=condition, values=values):
+            raise ConflictError(f"the tracking of {record.experiment} was changed meanwhile")
         return kept
 
     def add_trials(self, trials: Iterable[TrialRecord]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.events.training_job import job_description
-from gridwatch.failures import NotFoundError, PermanentError
+from gridwatch.failures import NotFoundError, NotYetError, PermanentError
 from gridwatch.launch.ports import JobDescription, Share
 
 # SageMaker says by words alone, under ValidationException, that something is (not) there or is over.
@@ -87,18 +87,33 @@ class SageMakerTraining:
         return True
 
     def ensure_experiment(self, name: str) -> None:
-        self._ensure("create_experiment", ExperimentName=name)
-
-    def ensure_trial(self, experiment: str, trial: str) -> None:
-        self._ensure("create_trial", ExperimentName=experiment, TrialName=trial)
-
-    def _ensure(self, operation: str, **request: str) -> None:
         try:
             with translated():
-                getattr(self._sagemaker, operation)(**request)
+                self._sagemaker.create_experiment(ExperimentName=name)
         except PermanentError as error:
-            if error.code != "ResourceInUse" and not _says(error, _ALREADY):
+            if not _is_there_already(error):
                 raise
+
+    def ensure_trial(self, experiment: str, trial: str) -> str:
+        try:
+            with translated():
+                self._sagemaker.create_trial(ExperimentName=experiment, TrialName=trial)
+        except NotYetError:
+            # Which of two reasons SageMaker gives for a name that is taken in a full experiment is not documented.
+            try:
+                return self._experiment_of(trial)
+            except NotFoundError:
+                pass
+            raise
+        except PermanentError as error:
+            if not _is_there_already(error):
+                raise
+            return self._experiment_of(trial)
+        return experiment
+
+    def _experiment_of(self, trial: str) -> str:
+        with translated():
+            return str(self._sagemaker.describe_trial(TrialName=trial)["ExperimentName"])
 
     @property
     def _sagemaker(self) -> Any:
@@ -108,6 +123,11 @@ class SageMakerTraining:
 def _says(error: PermanentError, *phrases: str) -> bool:
     message = str(error).lower()
     return any(phrase in message for phrase in phrases)
+
+
+def _is_there_already(error: PermanentError) -> bool:
+    """Whether a creation was refused because the experiment or trial exists."""
+    return error.code == "ResourceInUse" or _says(error, _ALREADY)
 
 
 def is_over_already(error: PermanentError) -> bool:

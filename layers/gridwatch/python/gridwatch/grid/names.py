@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 MAX_JOB_NAME = 63  # CreateTrainingJob, TrainingJobName
 MAX_ENTITY_NAME = 120  # ExperimentEntityName
+_PART = re.compile(r"(?P<first>.+)-[0-9]{3,}")
 
 
 def job_name(prefix: str, experiment: str, trial_id: str, attempt: int) -> str:
@@ -32,6 +35,17 @@ def renamed(name: str, trial_id: str, attempt: int, other_id: str) -> str:
 
 def experiment_entity(prefix: str, experiment: str) -> str:
     return _entity(f"{prefix}-{experiment}")
+
+
+def further_entity(first: str, number: int) -> str:
+    """The experiment of SageMaker that is opened when those before it are full; `number` is 2 or more."""
+    return _entity(f"{first}-{number:03d}")
+
+
+def without_number(name: str) -> str | None:
+    """The name that this one may be a further one of; None when it has no number at its end."""
+    found = _PART.fullmatch(name)
+    return found["first"] if found else None
 
 
 def trial_entity(prefix: str, experiment: str, trial_id: str) -> str:

@@ -156,6 +156,9 @@ class TrainingService(Protocol):
         """Create SageMaker's experiment entity unless it is there."""
         ...
 
-    def ensure_trial(self, experiment: str, trial: str) -> None:
-        """Create SageMaker's trial entity unless it is there. NotYetError when the experiment is full."""
+    def ensure_trial(self, experiment: str, trial: str) -> str:
+        """Create SageMaker's trial entity there, unless it is in any experiment; the name of the one that it is in.
+
+        NotYetError when it is nowhere and the experiment is full.
+        """
         ...

@@ -1,0 +1,119 @@
+"""Where SageMaker's own tracking lists a trial: in an experiment of its name, and in further ones when that is full.
+
+SageMaker takes 300 trials in an experiment (a quota that an account can have raised), so it is asked and not counted.
+Nothing here keeps a trial from training: what cannot be tracked trains all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from gridwatch.clock import Clock
+from gridwatch.failures import NotYetError, PermanentError, TransientError
+from gridwatch.grid.names import experiment_entity, further_entity, without_number
+from gridwatch.launch.ports import TrainingService
+from gridwatch.state.records import TrackingRecord, TrialRecord
+from gridwatch.state.store import ConflictError, StateStore
+
+T = TypeVar("T")
+
+ATTEMPTS = 3  # of one call that is throttled or fails in passing
+_RESERVE = 5.0  # seconds of the invocation that are left for the job itself
+_MAX_FURTHER = 999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracking:
+    """`untracked`: jobs that SageMaker lists in no experiment, and why."""
+
+    store: StateStore
+    training: TrainingService
+    clock: Clock
+    name_prefix: str
+    seconds_left: Callable[[], float]
+    untracked: dict[str, str] = field(default_factory=dict)
+    _refused: dict[str, str] = field(default_factory=dict)  # experiments that are not tried again, and why
+    _records: dict[str, TrackingRecord] = field(default_factory=dict)
+    _made: set[str] = field(default_factory=set)  # experiments that SageMaker is known to have
+
+    def tracked(self, trial: TrialRecord, config: Mapping[str, str]) -> Mapping[str, str] | None:
+        """The job's ExperimentConfig with the experiment that its trial is in, both of which exist then.
+
+        None when SageMaker does not track it: the job is created without one.
+        """
+        reason = self._refused.get(trial.experiment)
+        if reason is None:
+            try:
+                return {**config, "ExperimentName": self._place(trial, config["TrialName"])}
+            except TransientError as error:
+                reason = str(error)  # of this trial alone: the next may fare better
+            except (NotYetError, PermanentError, ConflictError) as error:
+                reason = self._refused[trial.experiment] = str(error)
+        self.untracked[trial.job_name] = reason
+        return None
+
+    def _place(self, trial: TrialRecord, entity: str) -> str:
+        record = self._records.get(trial.experiment) or self._read(trial.experiment)
+        name = self._existing(record.entities[-1])
+        try:
+            return self._asked(lambda: self.training.ensure_trial(name, entity))
+        except NotYetError:
+            record = self._opened(record)
+        further = self._existing(record.entities[-1])
+        return self._asked(lambda: self.training.ensure_trial(further, entity))
+
+    def _existing(self, name: str) -> str:
+        """The experiment, which SageMaker has then."""
+        if name not in self._made:
+            self._asked(lambda: self.training.ensure_experiment(name))
+            self._made.add(name)
+        return name
+
+    def _read(self, experiment: str) -> TrackingRecord:
+        first = experiment_entity(self.name_prefix, experiment)
+        record = self.store.get_tracking(experiment)
+        if record is None:
+            record = TrackingRecord(experiment=experiment, entities=(first,), updated_at=self.clock.now())
+            if self._is_further_of_another(experiment):
+                record = self._opened(replace(record, entities=()))
+        self._records[experiment] = record
+        return record
+
+    def _opened(self, record: TrackingRecord) -> TrackingRecord:
+        """With a further experiment, on record before any trial is in it, so that readers miss none."""
+        now = self.clock.now()
+        wider = replace(record, entities=(*record.entities, self._free(record)), updated_at=now)
+        try:
+            kept = self.store.save_tracking(wider)
+        except ConflictError:  # another launcher has opened one
+            kept = self.store.get_tracking(record.experiment) or wider
+        self._records[record.experiment] = kept
+        return kept
+
+    def _free(self, record: TrackingRecord) -> str:
+        """The next name which is not that of another spec's experiment."""
+        first = experiment_entity(self.name_prefix, record.experiment)
+        for number in range(len(record.entities) + 1 if record.entities else 2, _MAX_FURTHER + 1):
+            name = further_entity(first, number)
+            other = name.removeprefix(f"{self.name_prefix}-")
+            if name not in record.entities and self.store.get_experiment(other) is None:
+                return name
+        raise PermanentError(f"no name is left for a further experiment of {first}")
+
+    def _is_further_of_another(self, experiment: str) -> bool:
+        """Whether the experiment's own name was taken when another one's was full."""
+        stem = without_number(experiment)
+        other = self.store.get_tracking(stem) if stem else None
+        return other is not None and experiment_entity(self.name_prefix, experiment) in other.entities
+
+    def _asked(self, call: Callable[[], T]) -> T:
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return call()
+            except TransientError:
+                if attempt + _RESERVE > self.seconds_left():
+                    raise
+                self.clock.sleep(float(attempt))
+        return call()
