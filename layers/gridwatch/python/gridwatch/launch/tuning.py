@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG, PROGRAM_KEY, TENSORS_KEY
-from gridwatch.spec.model import ExperimentSpec
-from gridwatch.spec.parts.tune import Range, Tune
 from gridwatch.storage.layout import s3_uri, tensor_prefix
+
+if TYPE_CHECKING:  # pydantic takes a while to import, and most who need this page's names plan nothing
+    from gridwatch.spec.model import ExperimentSpec
+    from gridwatch.spec.parts.tune import Range, Tune
 
 MAX_NAME = 32  # HyperParameterTuningJobName
 MAX_ENVIRONMENT = 48  # variables, over all definitions of a tuning job
@@ -35,7 +37,7 @@ _SHARED = (
 _OF_ALGORITHMS = ("TrainingImage", "TrainingInputMode", "MetricDefinitions")
 # What a definition says for itself where there are several, and the tuning job where there is one.
 _OF_SEVERAL = ("DefinitionName", "TuningObjective", "HyperParameterRanges")
-Definition = tuple[str | None, ExperimentSpec, Mapping[str, Any]]  # its name, its spec and its template
+Definition = tuple[str | None, "ExperimentSpec", Mapping[str, Any]]  # its name, its spec and its template
 
 
 def tuning_request(
