@@ -75,11 +75,13 @@ def elsewhere(stack: str) -> Deployed:
 def nothing_is_refused(request: pytest.FixtureRequest) -> Iterator[None]:
     """No call of a function or a job is refused while a story runs; what it used is written down where asked for."""
     begun = time.monotonic()
-    yield
-    if "deployed" in request.fixturenames:
+    told = "deployed" in request.fixturenames
+    if told:
         deployed: Deployed = request.getfixturevalue("deployed")
-        if deployed.permissions:
-            deployed.permissions.settle(request.node.nodeid, time.monotonic() - begun)
+        deployed.storyteller = request.path.name
+    yield
+    if told and deployed.permissions:
+        deployed.permissions.settle(request.node.nodeid, time.monotonic() - begun)
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import boto3
+import pytest
 
 from tests.story.permissions import Permissions
+from tests.story.witnesses import testimony
 
 T = TypeVar("T")
 _POLL_SECONDS = 0.3
@@ -28,6 +30,9 @@ class Deployed:
     outputs: Mapping[str, str]
     permissions: Permissions | None = None
     """Under the strict profile: a story ends at the first call that is refused."""
+    storyteller: str = ""
+    """The file whose story is told now."""
+    _uploads: dict[str, str] = field(default_factory=dict)
     _clients: dict[str, Any] = field(default_factory=dict)
     _experiments: dict[str, str | None] = field(default_factory=dict)
 
@@ -37,7 +42,10 @@ class Deployed:
         return self._clients[service]
 
     def put(self, key: str, content: str | bytes) -> None:
-        """Upload into the experiments bucket."""
+        """Upload into the experiments bucket; a spec under a name that no other file's stories have."""
+        if key.startswith("experiments/"):
+            first = self._uploads.setdefault(key, self.storyteller)
+            assert first == self.storyteller, f"{key} is of {first}: one of both stories would see the other's jobs"
         body = content.encode() if isinstance(content, str) else content
         self.client("s3").put_object(Bucket=self.outputs["ExperimentsBucket"], Key=key, Body=body)
 
@@ -107,7 +115,8 @@ class Deployed:
         while not (found := look()):
             if self.permissions:
                 self.permissions.check()
-            assert time.monotonic() < deadline, f"{what} did not come within {seconds:.0f} s"
+            if time.monotonic() > deadline:
+                pytest.fail(f"{what} did not come within {seconds:.0f} s\n{testimony(self.client)}", pytrace=True)
             time.sleep(_POLL_SECONDS)
         return found
 

@@ -12,12 +12,12 @@ from tests.story.deployed import Deployed
 
 ROWS = "".join(f"{row * 3 % 17},{row % 7},{row % 5}\n" for row in range(120))
 SPEC = {
-    "name": "again",
+    "name": "reproduced",
     "objective": {"metric": "validation-rmse", "direction": "minimize"},
     "algorithm": {"name": "xgboost", "version": "3.2-0"},
     "data": {
-        "train": {"uri": "again/train.csv", "content_type": "text/csv"},
-        "validation": {"uri": "again/validation.csv", "content_type": "text/csv"},
+        "train": {"uri": "reproduced/train.csv", "content_type": "text/csv"},
+        "validation": {"uri": "reproduced/validation.csv", "content_type": "text/csv"},
     },
     "hyperparameters": {"objective": "reg:squarederror", "eval_metric": "rmse", "num_round": 6, "seed": 1},
     "grid": {"eta": [0.3]},
@@ -35,12 +35,12 @@ def shell(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
 
 
 def test_a_rerun_uses_the_data_as_it_was(deployed: Deployed, shell: CliRunner) -> None:
-    deployed.put("data/again/train.csv", ROWS)
-    deployed.put("data/again/validation.csv", ROWS)
-    deployed.put("experiments/again.json", json.dumps(SPEC))
-    (first,) = deployed.wait_for_jobs("again", 1, 60)
+    deployed.put("data/reproduced/train.csv", ROWS)
+    deployed.put("data/reproduced/validation.csv", ROWS)
+    deployed.put("experiments/reproduced.json", json.dumps(SPEC))
+    (first,) = deployed.wait_for_jobs("reproduced", 1, 60)
     job = first["TrainingJobName"]
-    deployed.put("data/again/train.csv", ROWS.replace("1", "9"))
+    deployed.put("data/reproduced/train.csv", ROWS.replace("1", "9"))
 
     told = shell.invoke(app, ["rerun", job, "--plan", "--json"], catch_exceptions=False)
     found = {row["what"]: row for row in json.loads(told.stdout)["found"]}
@@ -50,11 +50,11 @@ def test_a_rerun_uses_the_data_as_it_was(deployed: Deployed, shell: CliRunner) -
 
     assert shell.invoke(app, ["rerun", job], catch_exceptions=False).exit_code == 0
     trial = job.split("-")[-2]
-    (again,) = deployed.wait_for_jobs(f"again-rerun-{trial[:6]}-1", 1, 60)
+    (again,) = deployed.wait_for_jobs(f"reproduced-rerun-{trial[:6]}-1", 1, 60)
     assert "/data/restored/" in again["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"]
     assert again["FinalMetricDataList"][0]["Value"] == first["FinalMetricDataList"][0]["Value"]
     tags = deployed.client("sagemaker").list_tags(ResourceArn=again["TrainingJobArn"])["Tags"]
-    assert {"Key": "gridwatch:parent", "Value": f"again/{trial}"} in tags
+    assert {"Key": "gridwatch:parent", "Value": f"reproduced/{trial}"} in tags
 
     arns = [shell.invoke(app, ["register", job, "--json"], catch_exceptions=False).stdout for _ in range(2)]
     first_time, second_time = (json.loads(text) for text in arns)

@@ -59,8 +59,7 @@ def verdicts(deployed: Deployed, job_name: str) -> dict[str, tuple[str, str]]:
         found = {record.rule_name: (record.status, record.details or "") for record in records}
         return found if found and "InProgress" not in {status for status, _ in found.values()} else None
 
-    # Two evaluations at the same moment make one of them wait for its message to come again.
-    return deployed.wait(look, "all verdicts", 400)
+    return deployed.wait(look, "all verdicts", 60)
 
 
 def page_at(deployed: Deployed, details: str) -> str:
