@@ -150,6 +150,7 @@ class RunningCloud:
             region=region,
             endpoint=self._endpoint,
             scratch=self._scratch,
+            mlflow_stores=(self._settings.state_dir or self._scratch).resolve() / "mlflow",
             guard=self._guard,
             settings=self._settings.jobs,
             client=lambda service: client_as(service, ""),

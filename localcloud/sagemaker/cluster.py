@@ -13,6 +13,7 @@ from localcloud.sagemaker import logs
 from localcloud.sagemaker.channels import InputError, Share, check_channel, download_channel, stream_channel
 from localcloud.sagemaker.images import Image
 from localcloud.sagemaker.layout import Host, Layout, channels_of, hosts_of, input_mode, lay_out
+from localcloud.sagemaker.mlflow import with_local_store
 from localcloud.sagemaker.pipes import PipeFeeder
 from localcloud.sagemaker.platform import Platform
 from localcloud.sagemaker.process import JobProcess
@@ -244,7 +245,7 @@ def _environment(job: TrainingJob, platform: Platform, layout: Layout) -> dict[s
         # Where nobody asked for a hook there is no such file, and a hook must not look for it.
         **({"SMDEBUG_CONFIG_FILE_PATH": str(hook)} if hook.exists() else {}),
         "SM_CHECKPOINT_CONFIG_FILE": str(layout.config / "checkpointconfig.json"),
-        **layout.moved(job.request.get("Environment", {})),
+        **with_local_store(layout.moved(job.request.get("Environment", {})), platform.mlflow_stores),
     }
 
 

@@ -32,6 +32,7 @@ class Platform:
     region: str
     endpoint: str
     scratch: Path
+    mlflow_stores: Path
     guard: Guard
     settings: JobSettings
     client: Callable[[str], Any]

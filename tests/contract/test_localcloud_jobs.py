@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import re
 import tarfile
 from typing import Any
 
@@ -57,6 +58,31 @@ def test_the_container_finds_its_files_and_variables(world: World) -> None:
     assert variables["AWS_ENDPOINT_URL"] == world.cloud.endpoint
     assert variables["OMP_NUM_THREADS"] == "1"
     assert "PYTEST_CURRENT_TEST" not in variables, "the host's environment leaks into jobs"
+
+
+def test_mlflow_is_a_folder_of_the_local_cloud_and_described_as_it_was_asked_for(world: World) -> None:
+    app = "arn:aws:sagemaker:us-east-1:000000000000:mlflow-app/../app-0A1B"
+    config = {"MlflowResourceArn": app, "MlflowExperimentName": "blobs", "MlflowRunName": "one"}
+    told = {"MLFLOW_TRACKING_URI": app, "MLFLOW_EXPERIMENT_NAME": "blobs"}
+    name = world.train(HyperParameters={"rounds": "1"}, MlflowConfig=config, Environment=told)
+    job = world.ended(name)
+    assert job["MlflowConfig"] == config
+    assert "MlflowDetails" not in job  # there is no run: nobody but the script makes one
+    assert job["Environment"] == told
+    seen = json.loads(_archive(world, f"s3://{BUCKET}/models/{name}/output/output.tar.gz")["seen.json"])
+    variables = seen["environment"]
+    assert re.fullmatch(r"file:///.*/mlflow/mlflow-app-app-0A1B", variables["MLFLOW_TRACKING_URI"])
+    assert variables["MLFLOW_EXPERIMENT_NAME"] == "blobs"
+    assert variables["MLFLOW_ALLOW_FILE_STORE"] == "true"
+
+
+def test_a_tracking_server_of_ones_own_stays_what_it_is(world: World) -> None:
+    own = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"}
+    name = world.train(HyperParameters={"rounds": "1"}, Environment=own)
+    world.ended(name)
+    seen = json.loads(_archive(world, f"s3://{BUCKET}/models/{name}/output/output.tar.gz")["seen.json"])
+    assert seen["environment"]["MLFLOW_TRACKING_URI"] == own["MLFLOW_TRACKING_URI"]
+    assert "MLFLOW_ALLOW_FILE_STORE" not in seen["environment"]
 
 
 def test_a_manifest_names_the_objects_of_a_channel(world: World) -> None:
