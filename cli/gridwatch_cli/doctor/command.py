@@ -34,6 +34,9 @@ def doctor(  # noqa: PLR0917  options of the command line
     webhook_secret: Annotated[
         list[str] | None, typer.Option(help="ARN of a secret with a webhook's address; may be repeated.")
     ] = None,
+    mlflow: Annotated[
+        list[str] | None, typer.Option(help="ARN of MLflow on SageMaker that specs are to name; may be repeated.")
+    ] = None,
     canary: Annotated[
         bool,
         typer.Option("--canary", help="Also train one tiny job through the deployment, and clean it up: costs cents."),
@@ -46,12 +49,14 @@ def doctor(  # noqa: PLR0917  options of the command line
     It only reads, unless --canary is given; secrets are read for their form, and not shown.
     """
     from gridwatch_cli.doctor.account import account_checks
+    from gridwatch_cli.doctor.mlflow import mlflow_checks
     from gridwatch_cli.doctor.parts import given_checks
 
     cloud = cloud_of(context)
     types = instance_type or ["ml.m5.large"]
     found = account_checks(cloud.session, types)
     found += given_checks(cloud.session, bucket or (), role or (), webhook_secret or ())
+    found += mlflow_checks(cloud.session, mlflow or ())
     found += _of_deployment(cloud, wanted=canary)
     if canary:
         from gridwatch_cli.doctor.canary import canary_checks
