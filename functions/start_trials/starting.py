@@ -126,9 +126,9 @@ class Launcher:
         request = training_request(
             variant.template, trial, name_prefix=self.name_prefix, artifacts_bucket=self.artifacts_bucket
         )
-        tracked = self.tracking.tracked(trial, request.pop("ExperimentConfig"))
-        if tracked is not None:
-            request["ExperimentConfig"] = tracked
+        if "ExperimentConfig" in request:
+            tracked = self.tracking.tracked(trial, request.pop("ExperimentConfig"))
+            request |= {"ExperimentConfig": tracked} if tracked is not None else {}
         share = Share(experiment.document.get("team"), trial.priority)
         return self._retried(lambda: self.training.create_job(request, share), paced=True)
 

@@ -30,6 +30,30 @@ REPOSITORIES = (
     "tensorflow-training",
 )
 
+# What a training script calls that writes one run ("Actions, resources, and condition keys for Amazon SageMaker with
+# MLflow" of the Service Authorization Reference).
+MLFLOW_ACTIONS = (
+    "CreateExperiment",
+    "CreateRun",
+    "FinalizeLoggedModel",
+    "GetExperiment",
+    "GetExperimentByName",
+    "GetLoggedModel",
+    "GetMetricHistory",
+    "GetRun",
+    "ListArtifacts",
+    "LogBatch",
+    "LogInputs",
+    "LogLoggedModelParams",
+    "LogMetric",
+    "LogModel",
+    "LogOutputs",
+    "LogParam",
+    "SetLoggedModelTags",
+    "SetTag",
+    "UpdateRun",
+)
+
 
 class MissingSourceError(Exception):
     """The training source was not packed; the message says how to pack it."""
@@ -123,7 +147,21 @@ def _named_in_specs(allowed: Sequence[str]) -> list[iam.PolicyStatement]:
         described = [f"ec2:Describe{what}" for what in ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets",
                                                         "Vpcs")]  # fmt: skip
         statements.append(permissions.allow(described, ["*"]))  # the actions know no resources
-    return statements
+    return [*statements, *_mlflow(allowed)]
+
+
+def _mlflow(allowed: Sequence[str]) -> list[iam.PolicyStatement]:
+    """Writing runs into the MLflow apps and tracking servers that specs may name: nothing is deleted, and nothing put
+    into MLflow's registry of models.
+    """
+    kinds = {"mlflow-app": ["sagemaker:CallMlflowAppApi", "sagemaker:DescribeMlflowApp"],
+             "mlflow-tracking-server": ["sagemaker:DescribeMlflowTrackingServer"]}  # fmt: skip
+    writes = [f"sagemaker-mlflow:{action}" for action in MLFLOW_ACTIONS]
+    return [
+        permissions.allow([*actions, *writes], named)
+        for kind, actions in kinds.items()
+        if (named := [pattern for pattern in allowed if re.match(rf"arn:[^:]*:sagemaker:[^/]*:{kind}/", pattern)])
+    ]
 
 
 def image_repositories() -> list[str]:

@@ -226,6 +226,28 @@ def test_what_specs_may_name_is_given_to_the_launcher_and_to_the_jobs(synthesize
     assert synthesize().functions["launch_grid"].environment["ALLOWED_IN_SPECS"] == ""
 
 
+def test_jobs_write_into_the_mlflow_that_specs_may_name_and_into_no_other(synthesize: Synthesize) -> None:
+    here = "arn:aws:sagemaker:eu-west-1:123456789012"
+    app, server = f"{here}:mlflow-app/app-0A1B", f"{here}:mlflow-tracking-server/team-*"
+
+    def granted(**settings: str) -> dict[str, set[str]]:
+        made = synthesize(**settings)
+        role = next(name for name in made.of_type("AWS::IAM::Role") if "JobRole" in name)
+        found: dict[str, set[str]] = {}
+        for statement in made.statements(role):
+            for action in (each for each in statement["Action"] if "mlflow" in each.lower()):
+                found.setdefault(action, set()).update(statement["Resource"])
+        return found
+
+    both = granted(allowed_in_specs=f"{app},{server}")
+    assert both["sagemaker:CallMlflowAppApi"] == {app}
+    assert both["sagemaker:DescribeMlflowTrackingServer"] == {server}
+    assert both["sagemaker-mlflow:CreateRun"] == both["sagemaker-mlflow:LogBatch"] == {app, server}
+    assert not any("Delete" in action or "Registered" in action for action in both)
+    assert granted(allowed_in_specs=server)["sagemaker-mlflow:CreateRun"] == {server}
+    assert granted() == {}
+
+
 def test_jobs_are_stopped_by_one_function_and_by_prefix_or_tag(synthesized: Synthesized) -> None:
     stopping = [
         (role, statement["Resource"], statement.get("Condition"))

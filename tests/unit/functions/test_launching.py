@@ -23,7 +23,7 @@ from launch_grid.accept import Outcome
 from start_trials.starting import MAX_ATTEMPTS
 from start_trials.waiting import PAGE, WaitingTrials
 from tests.fakes.mortal_store import KilledError, MortalStore
-from tests.unit.functions.world import World, example
+from tests.unit.functions.world import DEPLOYMENT, World, example
 
 
 def test_an_uploaded_grid_is_recorded_started_within_its_limit_and_finished() -> None:
@@ -489,6 +489,22 @@ def test_experiments_take_turns_and_priority_goes_first() -> None:
     assert order[0] == "gridwatch-blobs-debugger"
     assert set(order[1:9]) == {"gridwatch-blobs", "gridwatch-large"}
     assert order[1:9].count("gridwatch-blobs") == 4
+
+
+def test_without_sagemakers_experiments_none_is_made_and_retries_are_runs_of_their_own() -> None:
+    app = f"arn:aws:sagemaker:{DEPLOYMENT.region}:123456789012:mlflow-app/app-0A1B"
+    world = World(allowed=(app,))
+    world.submit(f"{example('blobs-debugger')}\ntracking: {{experiments: false, mlflow: {{resource: '{app}'}}}}\n")
+    world.start()
+    (trial,) = world.trials()
+    world.finish(trial.job_name, "Failed", failure_reason="CapacityError: Unable to provision requested capacity.")
+    world.clock.advance(3_600)
+    world.start()
+
+    assert world.training.experiments == set()
+    assert ["ExperimentConfig" in request for request in world.training.requests] == [False, False]
+    runs = [request["MlflowConfig"]["MlflowRunName"] for request in world.training.requests]
+    assert runs == [f"gridwatch-blobs-debugger-{trial.trial_id}-{attempt}" for attempt in (1, 2)]
 
 
 def test_a_job_that_found_no_capacity_waits_again_under_another_name_for_as_long_as_it_takes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from gridwatch.alerts.outbox import AlertOutbox
@@ -39,7 +40,15 @@ DEPLOYMENT = Deployment(
 
 
 class World:
-    def __init__(self, *, rate: float = 1.0, quota: int | None = None, invocation_seconds: float = 900.0) -> None:
+    def __init__(
+        self,
+        *,
+        rate: float = 1.0,
+        quota: int | None = None,
+        invocation_seconds: float = 900.0,
+        allowed: tuple[str, ...] = (),
+    ) -> None:
+        self.deployment = replace(DEPLOYMENT, allowed_in_specs=allowed)
         self.clock = FakeClock()
         self.store = MemoryStore()
         self.bucket = FakeExperimentBucket()
@@ -60,7 +69,7 @@ class World:
 
     def launch(self, upload: SpecUpload, *, store: StateStore | None = None) -> Accepted:
         platform = Platform(
-            deployment=DEPLOYMENT,
+            deployment=self.deployment,
             bucket=self.bucket,
             store=store or self.store,
             start_queue=self.start_queue,

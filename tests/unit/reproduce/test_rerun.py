@@ -28,8 +28,10 @@ def one_trial(**changes: Any) -> str:
 class Launched:
     """One trial that was launched, and what was there when it was."""
 
-    def __init__(self, spec: str | None = None, objects: tuple[str, ...] = ()) -> None:
-        self.world, self.past = World(), FakePast()
+    def __init__(
+        self, spec: str | None = None, objects: tuple[str, ...] = (), *, allowed: tuple[str, ...] = ()
+    ) -> None:
+        self.world, self.past = World(allowed=allowed), FakePast()
         for uri in objects:
             self.world.bucket.objects[uri] = f"etag of {uri}"
         upload = self.world.upload(spec or one_trial())
@@ -94,6 +96,28 @@ def test_nothing_has_changed_and_the_request_is_the_same_but_for_its_names() -> 
     assert {tag["Key"]: tag["Value"] for tag in second["Tags"]}[PARENT_TAG] == f"blobs/{launched.trial.trial_id}"
     assert again.rerun_of == f"blobs/{launched.trial.trial_id}"
     assert again.experiment.startswith("blobs-rerun-")
+
+
+def test_a_trial_without_sagemakers_experiments_is_run_again_without_them() -> None:
+    launched = Launched(one_trial(tracking={"experiments": False}))
+    launched.again()
+    launched.world.start()
+    assert ["ExperimentConfig" in request for request in launched.world.training.requests] == [False, False]
+    assert launched.world.training.experiments == set()
+
+
+def test_a_rerun_is_a_run_of_its_own_in_the_same_mlflow_experiment() -> None:
+    app = f"arn:aws:sagemaker:{DEPLOYMENT.region}:123456789012:mlflow-app/app-0A1B"
+    launched = Launched(one_trial(tracking={"mlflow": {"resource": app}}), allowed=(app,))
+    again = launched.again()
+    launched.world.start()
+    first, second = (request["MlflowConfig"] for request in launched.world.training.requests)
+    assert first == {
+        "MlflowResourceArn": app,
+        "MlflowExperimentName": "blobs",
+        "MlflowRunName": launched.trial.job_name,
+    }
+    assert second == {**first, "MlflowRunName": again.job_name}
 
 
 def test_data_that_was_overwritten_is_read_as_it_was() -> None:

@@ -1,4 +1,4 @@
-"""What a spec may name of an account only when the deployment allows it: roles, images, networks and keys.
+"""What a spec may name of an account only when the deployment allows it: roles, images, networks, keys, MLflow.
 
 A spec is untrusted input. Buckets need no list: the training role reads those alone that the deployment names.
 """
@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.evaluators import is_foreign
+from gridwatch.spec.checks.tracking import region_of
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, enumerated, shown
 
@@ -27,6 +28,17 @@ def not_allowed(spec: ExperimentSpec, deployment: Deployment) -> Iterator[Proble
             )  # fmt: skip
 
 
+def elsewhere(spec: ExperimentSpec, deployment: Deployment) -> Iterator[Problem]:
+    """MLflow in another region than the jobs'."""
+    mlflow = spec.tracking.mlflow
+    if mlflow is None or region_of(mlflow.resource) == deployment.region:
+        return
+    yield Problem(
+        path=("tracking", "mlflow", "resource"), message="MLflow must be in the region of the training jobs",
+        found=shown(mlflow.resource), allowed=deployment.region,
+    )  # fmt: skip
+
+
 def _named(spec: ExperimentSpec) -> Iterator[tuple[Path, str]]:
     resources = spec.resources
     single: dict[Path, str | None] = {
@@ -35,6 +47,7 @@ def _named(spec: ExperimentSpec) -> Iterator[tuple[Path, str]]:
         ("resources", "volume_key"): resources.volume_key,
         ("resources", "output_key"): resources.output_key,
         ("resources", "training_plan"): resources.training_plan,
+        ("tracking", "mlflow", "resource"): spec.tracking.mlflow.resource if spec.tracking.mlflow else None,
     }
     yield from ((path, named) for path, named in single.items() if named is not None)
     if resources.network is not None:

@@ -12,7 +12,7 @@ from typing import Any
 from gridwatch.grid.identity import TrialInputs, data_digest, trial_id
 from gridwatch.grid.names import job_name
 from gridwatch.grid.search import search_points
-from gridwatch.launch.allowances import not_allowed
+from gridwatch.launch.allowances import elsewhere, not_allowed
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.engine import (
     divided,
@@ -113,7 +113,8 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
     spec = parsed.spec
     policies = tuple(resolved(policy, deployment) for policy in policies_of(spec))
     named = once(each.placed(problem) for each in variants(spec) for problem in not_allowed(each.spec, deployment))
-    refused = [*refusals(policies, deployment), *named]
+    away = tuple(elsewhere(spec, deployment))
+    refused = [*refusals(policies, deployment), *named, *(away if deployment.is_known else ())]
     if refused:
         raise parsed.refuse(placed(spec, problem) for problem in refused)
     try:
@@ -141,7 +142,7 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
         template=template,
         policies=policies,
         parallel_jobs=spec.limits.parallel_jobs,
-        warnings=(*parsed.warnings, *told, *beside),
+        warnings=(*parsed.warnings, *away, *told, *beside),
         engine=engine,
         own_fields=own_fields(other) if other else {},
         tuning=tuning,

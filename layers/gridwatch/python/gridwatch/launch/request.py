@@ -22,6 +22,7 @@ MACHINE_KEY = "sagemaker_instance_type"
 INSTANCE_TYPE = "resources.instance_type"
 MACHINES = {INSTANCE_TYPE: "InstanceType", "resources.instance_count": "InstanceCount"}
 IMAGE = "algorithm.image"  # where a trial's kind of machine needs another image than the experiment's
+MLFLOW = "MlflowConfig"
 HOOK = "DebugHookConfig"  # with it SageMaker brings the tensors to S3, else Gridwatch's hook does
 # What is Debugger's. A TensorBoardOutputConfig is taken from accounts without it too.
 DEBUGGER_FIELDS = (HOOK, "DebugRuleConfigurations", "ProfilerConfig", "ProfilerRuleConfigurations")
@@ -41,13 +42,25 @@ def training_request(
         "TrainingJobName": trial.job_name,
         "HyperParameters": _hyperparameters(template["HyperParameters"], trial),
         "Environment": {**template["Environment"], **({} if HOOK in template else {TENSORS_KEY: tensors})},
-        "ExperimentConfig": {
+        **_listed(template, trial, name_prefix),
+        "Tags": [*template["Tags"], *_trial_tags(trial)],
+    }
+
+
+def _listed(template: Mapping[str, Any], trial: TrialRecord, name_prefix: str) -> dict[str, Any]:
+    """Where SageMaker's experiments and MLflow list the job, each if the spec wants it. An MLflow run is called as the
+    job, in whose name are the trial's id and the attempt.
+    """
+    listed: dict[str, Any] = {}
+    if "ExperimentConfig" in template:
+        listed["ExperimentConfig"] = {
             **template["ExperimentConfig"],
             "TrialName": trial_entity(name_prefix, trial.experiment, trial.trial_id),
             "TrialComponentDisplayName": trial.job_name,
-        },
-        "Tags": [*template["Tags"], *_trial_tags(trial)],
-    }
+        }
+    if MLFLOW in template:
+        listed[MLFLOW] = {**template[MLFLOW], "MlflowRunName": trial.job_name}
+    return listed
 
 
 def _hyperparameters(shared: Mapping[str, str], trial: TrialRecord) -> dict[str, str]:

@@ -114,6 +114,7 @@ class Rerunner:
         """The request as it was, with what is the deployment's as it is now."""
         template, here = made.template, self.deployment
         own_role = (made.document.get("resources") or {}).get("role")
+        entity = experiment_entity(here.name_prefix, name)
         output = {**template["OutputDataConfig"], "S3OutputPath": s3_uri(here.artifacts_bucket, MODEL_PREFIX[:-1])}
         tags = {tag["Key"]: tag["Value"] for tag in template["Tags"]}
         tags |= {PREFIX_TAG: here.name_prefix, EXPERIMENT_TAG: name}
@@ -125,7 +126,7 @@ class Rerunner:
             "AlgorithmSpecification": algorithm,
             "RoleArn": own_role or here.job_role_arn,
             "OutputDataConfig": output,
-            "ExperimentConfig": {"ExperimentName": experiment_entity(here.name_prefix, name)},
+            **({"ExperimentConfig": {"ExperimentName": entity}} if "ExperimentConfig" in template else {}),
             "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
         }
 

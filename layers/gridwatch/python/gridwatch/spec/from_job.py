@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from gridwatch.spec.checks.tracking import VARIABLES
 from gridwatch.spec.described import (
     HOOK,
     continued,
@@ -32,7 +33,7 @@ _OURS = "GRIDWATCH_"
 _DEBUGGER = ("DebugHookConfig", "DebugRuleConfigurations", "ProfilerRuleConfigurations", "TensorBoardOutputConfig")
 _RISING = ("auc", "accuracy", "f1", "map", "ndcg", "precision", "recall", "r2", "score")
 _NOT_CARRIED = (
-    "ExperimentConfig", "InfraCheckConfig", "MlflowConfig", "ModelPackageConfig", "RemoteDebugConfig",
+    "ExperimentConfig", "InfraCheckConfig", "ModelPackageConfig", "RemoteDebugConfig",
     "ServerlessJobConfig", "SessionChainingConfig", "TuningJobArn", "LabelingJobArn", "AutoMLJobArn",
 )  # fmt: skip
 
@@ -65,7 +66,8 @@ def spec_of_job(described: Mapping[str, Any], tags: Mapping[str, str] | None = N
     sections = {
         "objective": job.objective(), "tags": job.tags(tags or {}), "algorithm": job.algorithm(), "data": job.data(),
         "hyperparameters": job.hyperparameters(), "resources": job.resources(), "distribution": job.distribution(),
-        "checkpoints": job.checkpoints(), "start_from": job.start_from(), **job.debugger(),
+        "checkpoints": job.checkpoints(), "start_from": job.start_from(), "tracking": job.tracking(),
+        **job.debugger(),
     }  # fmt: skip
     draft.document |= {name: section for name, section in sections.items() if section not in (None, {}, [])}
     for name in _NOT_CARRIED:
@@ -121,7 +123,9 @@ class _Job:
         for name, key in (("command", "ContainerEntrypoint"), ("arguments", "ContainerArguments")):
             if self._specification.get(key):
                 told[name] = list(self._specification[key])
-        own = {name: value for name, value in self._environment().items() if not name.startswith(_OURS)}
+        said = VARIABLES if self._mlflow else ()
+        environment = self._environment().items()
+        own = {name: value for name, value in environment if not name.startswith(_OURS) and name not in said}
         return told | ({"environment": own} if own else {})
 
     def _own_xgboost(self, known: Mapping[str, Any]) -> str:
@@ -271,6 +275,22 @@ class _Job:
             if channel.get("ContentType") == _MODEL_TYPE:
                 return {"model": channel["DataSource"]["S3DataSource"]["S3Uri"], "channel": channel["ChannelName"]}
         return None
+
+    @property
+    def _mlflow(self) -> Mapping[str, str]:
+        found: Mapping[str, str] = self.described.get("MlflowConfig") or {}
+        return found
+
+    def tracking(self) -> dict[str, Any] | None:
+        """MLflow, which the container is told of by the same names as the request."""
+        told = self._mlflow
+        if not told:
+            return None
+        self.draft.note("tracking", "The deployment must allow this MLflow (allowed_in_specs).")
+        if told.get("MlflowRunName") not in (None, self.described["TrainingJobName"]):
+            self.draft.note("tracking", f"The run was {told['MlflowRunName']}; here each is called as its job.")
+        experiment = {"experiment": told["MlflowExperimentName"]} if told.get("MlflowExperimentName") else {}
+        return {"mlflow": {"resource": told["MlflowResourceArn"], **experiment}}
 
     def debugger(self) -> dict[str, Any]:
         """The engine, and Debugger's configuration as it is."""

@@ -28,6 +28,7 @@ from gridwatch.spec.parts.section import (
     TagKey,
     TagValue,
 )
+from gridwatch.spec.parts.tracking import Tracking
 from gridwatch.spec.parts.tune import Tune
 from gridwatch.spec.search_space import factors_of
 from gridwatch.spec.values import GridValue, Moment, RuleParameter, Scalar, StaticValue
@@ -171,6 +172,9 @@ class ExperimentSpec(Section):
     ] = None
     limits: Limits = Field(default_factory=Limits)
     preflight: Preflight = Field(default_factory=Preflight)
+    tracking: Annotated[Tracking, Field(description="where else the trials are written down")] = Field(
+        default_factory=Tracking
+    )
     repair: Annotated[Repair | None, Field(description="train once more, with one change, what a rule stopped")] = None
     revision: Annotated[int, Field(ge=0, le=1_000_000, description="raise it to train every point once more")] = 0
     priority: Annotated[int, Field(ge=-100, le=100, description="higher waits less")] = 0

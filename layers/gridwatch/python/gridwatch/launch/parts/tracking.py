@@ -1,4 +1,4 @@
-"""Under which experiment SageMaker lists the job, and whose it is."""
+"""Where SageMaker and MLflow list the job, and whose it is."""
 
 from __future__ import annotations
 
@@ -6,14 +6,31 @@ from typing import Any
 
 from gridwatch.grid.names import experiment_entity
 from gridwatch.launch.deployment import Deployment
-from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG
+from gridwatch.launch.request import EXPERIMENT_TAG, MLFLOW, PREFIX_TAG
+from gridwatch.spec.checks.tracking import EXPERIMENT_VARIABLE, URI_VARIABLE
 from gridwatch.spec.model import ExperimentSpec
 
 
 def tracking_part(spec: ExperimentSpec, deployment: Deployment) -> dict[str, Any]:
+    listed = {"ExperimentConfig": {"ExperimentName": experiment_entity(deployment.name_prefix, spec.name)}}
     return {
-        "ExperimentConfig": {"ExperimentName": experiment_entity(deployment.name_prefix, spec.name)},
+        **(listed if spec.tracking.experiments else {}),
+        **_mlflow(spec),
         "Tags": _tags(spec, deployment.name_prefix),
+    }
+
+
+def _mlflow(spec: ExperimentSpec) -> dict[str, Any]:
+    """What SageMaker is told, and what MLflow's own client in the container reads: what a container gets of the first
+    is not documented.
+    """
+    mlflow = spec.tracking.mlflow
+    if mlflow is None:
+        return {}
+    experiment = mlflow.experiment or spec.name
+    return {
+        MLFLOW: {"MlflowResourceArn": mlflow.resource, "MlflowExperimentName": experiment},
+        "Environment": {URI_VARIABLE: mlflow.resource, EXPERIMENT_VARIABLE: experiment},
     }
 
 

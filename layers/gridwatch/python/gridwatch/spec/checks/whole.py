@@ -15,6 +15,7 @@ from gridwatch.spec.checks.engine import check_engine, warn_of_engine
 from gridwatch.spec.checks.incremental import check_incremental
 from gridwatch.spec.checks.repair import check_repair
 from gridwatch.spec.checks.search import check_search
+from gridwatch.spec.checks.tracking import check_tracking, warn_of_tracking
 from gridwatch.spec.checks.tune import check_tune
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, shown
@@ -31,6 +32,7 @@ def check(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
     yield from check_repair(spec)
     yield from _tags(spec)
     yield from check_incremental(spec)
+    yield from once(check_tracking(spec))
     yield from _hypothesis(spec)
 
 
@@ -55,6 +57,7 @@ def warn(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
     )
     yield from once(advise(spec))
     yield from warn_of_engine(spec)
+    yield from once(warn_of_tracking(spec))
     if not spec.collect and any(use.source for use in spec.rules):
         message = "what a rule of your own looks at is not known beforehand, and no collection is asked for"
         yield Problem(path=("rules",), message=message, advice="name its collections under collect")
