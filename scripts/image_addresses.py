@@ -22,6 +22,7 @@ ALGORITHMS = (
 FRAMEWORKS = {
     "huggingface": ("huggingface-pytorch-training", "huggingface-tensorflow-training"),
     "pytorch": ("pytorch-training",),
+    "pytorch-smp": ("smdistributed-modelparallel",),
     "sklearn": ("sagemaker-scikit-learn",),
     "tensorflow": ("tensorflow-training",),
     "xgboost": ("sagemaker-xgboost",),
@@ -65,6 +66,9 @@ def _training(folder: Path, name: str) -> dict[str, Any]:
 
 def _versions(config: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any], str, list[str]]]:
     """Version, entry, tag with `{processor}` in it, processors. Of several bases or Pythons the last."""
+    if name == "pytorch-smp":
+        yield from _library_versions(config)
+        return
     for version, entry in config["versions"].items():
         if name == "huggingface":
             bases = [base for base in entry if base.startswith(("pytorch", "tensorflow"))]
@@ -80,6 +84,16 @@ def _versions(config: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str
             processors = entry.get("processors", [] if name == "xgboost" else config.get("processors", []))
             parts = [version, "{processor}" if processors else None, (entry.get("py_versions") or [None])[-1]]
             yield version, entry, "-".join(part for part in parts if part), processors
+
+
+def _library_versions(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str, list[str]]]:
+    """The package lists the model parallel library's versions, and PyTorch's as their aliases; the tags have PyTorch's,
+    and CUDA's as `image_uris.get_training_image_uri` chooses it.
+    """
+    for version in ("2.1.2", "2.2.0", "2.3.1", "2.4.1", "2.5.1"):
+        entry = config["versions"][config.get("version_aliases", {}).get(version, version)]
+        cuda = "cu124" if version.startswith("2.5") else "cu121"
+        yield version, entry, f"{version}-{{processor}}-{entry['py_versions'][-1]}-{cuda}", config["processors"]
 
 
 def main() -> None:

@@ -164,14 +164,28 @@ def _request(made: Plan, number: int, deployment: Deployment) -> dict[str, Any]:
     )
 
 
+def _machines(made: Plan) -> str:
+    """Of one job; where trials differ, all that there are."""
+    from gridwatch.spec.search_space import INSTANCE_COUNT, INSTANCE_TYPE
+
+    resources = made.spec.resources
+    if resources.groups:
+        return " + ".join(f"{count} x {kind}" for kind, count in resources.machines.items())
+    kinds, counts = (
+        dict.fromkeys(str(trial.settings.get(name, usual)) for trial in made.points)
+        for name, usual in ((INSTANCE_TYPE, resources.instance_type), (INSTANCE_COUNT, resources.instance_count))
+    )
+    return f"{' or '.join(counts)} x {' or '.join(kinds)}"
+
+
 def _print(made: Plan, report: Report, source: str, note: str) -> None:
     out, err = console(), console(stderr=True)
     fixed = {name: value for name, value in made.spec.hyperparameters.items() if name not in made.spec.factors}
     resources = made.spec.resources
     out.print(f"experiment {made.experiment}: {made.count} trial{'s' if made.count > 1 else ''}", highlight=False)
     out.print(
-        f"each on {resources.instance_count} x {resources.instance_type}, at most {resources.max_runtime} s; "
-        f"{made.parallel_jobs} at one time"
+        f"each on {_machines(made)}, at most {resources.max_runtime} s; {made.parallel_jobs} at one time",
+        highlight=False,
     )
     if fixed:
         out.print(f"the same for all: {_pairs(fixed)}", markup=False)

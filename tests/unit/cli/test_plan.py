@@ -10,6 +10,8 @@ from gridwatch.failures import PermanentError
 from gridwatch.spec.parse import parse_spec
 from gridwatch_cli import launch_site
 from gridwatch_cli.launch_site import Nowhere
+from gridwatch_cli.plan import _machines
+from tests.unit.launch.test_requests import planned
 
 SPEC = """
 name: blobs
@@ -44,3 +46,23 @@ def test_without_a_deployment_the_plan_says_that_its_names_are_not_final() -> No
     assert site.etags(parsed) == {"train": {}, "validation": {}}
     assert site.deployment.region == "eu-west-1"
     assert "placeholders" in site.note
+
+
+@pytest.mark.parametrize(
+    ("resources", "grid", "expected"),
+    [
+        ("{instance_count: 2}", "{a: [1, 2]}", "2 x ml.m5.large"),
+        ("{}", "{resources.instance_type: [ml.c5.xlarge, ml.m5.xlarge]}", "1 x ml.c5.xlarge or ml.m5.xlarge"),
+        ("{groups: {a: {instance_type: ml.c5.xlarge, instance_count: 2}, b: {instance_type: ml.g5.xlarge}}}",
+         "{a: [1]}", "2 x ml.c5.xlarge + 1 x ml.g5.xlarge"),
+    ],
+)  # fmt: skip
+def test_the_plan_names_the_machines_that_the_jobs_get(resources: str, grid: str, expected: str) -> None:
+    spec = f"""
+name: machines
+objective: {{metric: loss, direction: minimize}}
+algorithm: {{framework: pytorch, version: "2.10", entry_point: train.py, metrics: {{loss: "(.)"}}}}
+resources: {resources}
+grid: {grid}
+"""
+    assert _machines(planned(spec)) == expected

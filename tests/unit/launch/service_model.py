@@ -49,7 +49,7 @@ def _text(value: str, shape: Any, path: str) -> Iterator[str]:
     pattern = shape.metadata.get("pattern")
     if pattern:
         # Java's classes for letters, separators and digits, in Python's terms.
-        pattern = pattern.replace(r"\p{L}\p{Z}\p{N}_", r"\w\s")
+        pattern = pattern.replace(r"\p{L}\p{Z}\p{N}_", r"\w\s").replace(r"\p{Alnum}", "a-zA-Z0-9")
         if not re.fullmatch(pattern, value):
             yield f"{path}: {value!r} does not match {pattern}"
     if getattr(shape, "enum", None) and value not in shape.enum:

@@ -175,6 +175,39 @@ def test_groups_of_instances_and_warm_pools() -> None:
     assert warm["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 1800
 
 
+def test_a_script_that_finds_its_data_itself_needs_no_channel() -> None:
+    document = script()
+    del document["data"]
+    assert "InputDataConfig" not in request(document)
+    document["data"] = {}
+    assert "InputDataConfig" not in request(document)
+    going_on = script(start_from={"model": "s3://models/earlier/model.tar.gz"})
+    del going_on["data"]
+    assert [channel["ChannelName"] for channel in request(going_on)["InputDataConfig"]] == ["model"]
+
+
+def test_switches_of_the_platform_and_a_registry_of_ones_own() -> None:
+    made = request(script(resources={"remote_debug": True, "infra_check": True, "session_tags": True}))
+    assert made["RemoteDebugConfig"] == {"EnableRemoteDebug": True}
+    assert made["InfraCheckConfig"] == {"EnableInfraCheck": True}
+    assert made["SessionChainingConfig"] == {"EnableSessionTagChaining": True}
+    assert not {"RemoteDebugConfig", "InfraCheckConfig", "SessionChainingConfig"} & set(request(script()))
+    network = {"subnets": ["subnet-0a1b2c3d"], "security_groups": ["sg-0a1b2c3d"]}
+    function = "arn:aws:lambda:eu-west-1:123456789012:function:credentials"
+    algorithm = {"image": "registry.example.com/trainer:7", "metrics": {"loss": LOSS}}
+    document = script(resources={"network": network})
+    for registry, expected in (
+        ({}, {"TrainingRepositoryAccessMode": "Vpc"}),
+        ({"credentials": function},
+         {"TrainingRepositoryAccessMode": "Vpc",
+          "TrainingRepositoryAuthConfig": {"TrainingRepositoryCredentialsProviderArn": function}}),
+    ):  # fmt: skip
+        document["algorithm"] = {**algorithm, "registry": registry}
+        assert request(document)["AlgorithmSpecification"]["TrainingImageConfig"] == expected
+    del document["resources"]["network"]
+    assert told(document) == ["algorithm.registry: a registry of your own is reached through your network"]
+
+
 @pytest.mark.parametrize(
     ("way", "expected"),
     [
@@ -227,6 +260,8 @@ GPU8 = {"instance_type": "ml.p4d.24xlarge", "instance_count": 2}
          "data.train.compression: is for data that is streamed"),
         (script(data={"train": {"uri": "s3://bkt/x", "attributes": ["a"]}}),
          "data.train.attributes: an augmented manifest and the attributes to read belong together"),
+        (script(data={"train": {"uri": "s3://b-1/a.manifest", "kind": "augmented_manifest", "attributes": ["a"]}}),
+         "data.train.input_mode: an augmented manifest can only be streamed"),
         (script(data={"train": {"content_type": "text/csv"}}), "data.train: where the data is must be said once"),
         (script(data={"train": {"file_system": {"id": "fs-0123456789", "type": "EFS", "path": "/"}}}),
          "data.train.file_system: a file system is reached through its network only"),

@@ -92,6 +92,24 @@ def test_money_and_time() -> None:
     assert found == {"price": None, "duration": Level.REFUSE}
 
 
+def test_groups_of_instances_cost_what_all_of_them_cost() -> None:
+    document = blobs()
+    groups = {"a": {"instance_type": "ml.c5.xlarge", "instance_count": 2}, "b": {"instance_type": "ml.g5.xlarge"}}
+    document |= {
+        "algorithm": {
+            "framework": "pytorch",
+            "version": "2.10",
+            "entry_point": "a.py",
+            "metrics": {"validation-error": "(.)"},
+        },
+        "resources": {"groups": groups, "max_runtime": "1h"},
+        "limits": {"budget": 1},
+    }  # fmt: skip
+    hourly = PriceTable.built_in().per_hour
+    (notice,) = (each for each in told(document) if each.check == "price")
+    assert f"{2 * hourly['ml.c5.xlarge'] + hourly['ml.g5.xlarge']:.2f} USD" in notice.message
+
+
 def test_memory_is_known_for_most_types_and_right_for_some() -> None:
     assert [instance_memory(f"ml.{name}") for name in ("m5.large", "c5.9xlarge", "r5.24xlarge")] == [8, 72, 768]
     unknown = [name for name in INSTANCE_TYPES if instance_memory(name) is None]

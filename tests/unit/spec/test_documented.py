@@ -19,7 +19,7 @@ TEXT = (EXAMPLES.parent / "docs" / "spec.md").read_text()
 SPECS = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 
 
-TRIALS = [3, 6, 14, 30, 20, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 2]  # of each, in the order of the page
+TRIALS = [3, 6, 14, 30, 20, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 2]  # of each, in the order of the page
 PAGES = [parsed(text).spec for text in SPECS]
 
 

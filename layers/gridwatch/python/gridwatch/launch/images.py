@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from gridwatch.spec.images import Image, algorithm_image, framework_image
+from gridwatch.spec.images import Image, algorithm_image, framework_image, with_cuda_11
 from gridwatch.spec.instance_types import processor
 from gridwatch.spec.parts.algorithm import Algorithm
+from gridwatch.spec.parts.distribution import Distribution
 
 # Where a region's registries are, by the beginning of its name; botocore's partitions.json.
 _SUFFIXES = {
@@ -25,8 +26,12 @@ class NoImageError(ValueError):
     """There is no image of this version, or none for this kind of machine."""
 
 
-def image_address(algorithm: Algorithm, region: str, instance_type: str) -> str:
-    """Raises UnknownRegionError and NoImageError."""
+def image_address(
+    algorithm: Algorithm, region: str, instance_type: str, distribution: Distribution | None = None
+) -> str:
+    """Raises UnknownRegionError and NoImageError. `distribution`: some old versions have an image of their own with
+    SageMaker's libraries.
+    """
     if algorithm.image is not None:
         return algorithm.image
     image = _image(algorithm)
@@ -35,7 +40,10 @@ def image_address(algorithm: Algorithm, region: str, instance_type: str) -> str:
         raise UnknownRegionError(
             f"no image of {algorithm.title} is known for region {region!r}; known are {', '.join(image.accounts)}"
         )
-    return f"{registry(account, region)}/{image.repository}:{_tag(image, algorithm, instance_type)}"
+    tag = _tag(image, algorithm, instance_type)
+    if instance_type.startswith("ml.p4d.") or (distribution is not None and distribution.has_library):
+        tag = with_cuda_11(image.repository, tag)
+    return f"{registry(account, region)}/{image.repository}:{tag}"
 
 
 def registry(account: str, region: str) -> str:

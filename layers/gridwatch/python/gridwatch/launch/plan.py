@@ -183,8 +183,8 @@ def _trials(
         settings = {name: value for name, value in point.values.items() if name in SETTINGS}
         varied = {name: value for name, value in point.values.items() if name not in SETTINGS}
         hyperparameters = {**spec.hyperparameters, **varied}
-        machine = str(settings.get(INSTANCE_TYPE, spec.resources.instance_type))
-        image = image_address(spec.algorithm, deployment.region, machine)
+        machine = str(settings.get(INSTANCE_TYPE, spec.resources.image_type))
+        image = image_address(spec.algorithm, deployment.region, machine, spec.distribution)
         identity = trial_id(
             TrialInputs(
                 experiment=spec.name,

@@ -19,7 +19,6 @@ from gridwatch.spec.variants import variants
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan, PlannedTrial
-    from gridwatch.spec.parts.compute import Resources
 
 # Quotas of a fresh account, "Amazon SageMaker endpoints and quotas", read 2026-11.
 FRESH_SPOT_INSTANCES = 4  # across all spot training jobs (L-93958082)
@@ -114,25 +113,14 @@ def _largest(plan: Plan) -> dict[str, int]:
     """The machines of the job that takes the most."""
     if plan.tuning is None:
         return max((_machines(plan, trial) for trial in plan.trials), key=lambda each: sum(each.values()))
-    return max(
-        (_of_resources(each.spec.resources) for each in variants(plan.spec)), key=lambda each: sum(each.values())
-    )
-
-
-def _of_resources(resources: Resources) -> dict[str, int]:
-    if not resources.groups:
-        return {resources.instance_type: resources.instance_count}
-    counts = Counter[str]()
-    for group in resources.groups.values():
-        counts[group.instance_type] += group.instance_count
-    return counts
+    return max((each.spec.resources.machines for each in variants(plan.spec)), key=lambda each: sum(each.values()))
 
 
 def _machines(plan: Plan, trial: PlannedTrial) -> dict[str, int]:
     """Instance type to how many of them one job takes."""
     resources = plan.spec.resources
     if resources.groups:
-        return _of_resources(resources)
+        return resources.machines
     kind = trial.settings.get("resources.instance_type", resources.instance_type)
     return {kind: trial.settings.get("resources.instance_count", resources.instance_count)}
 

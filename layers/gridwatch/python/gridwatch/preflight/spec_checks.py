@@ -71,14 +71,15 @@ def check_spec(spec: ExperimentSpec, trials: Trials, prices: PriceTable, now: da
     """What is asked for in vain; told before it is launched."""
     count = len(trials.points)
     yield from _quota(spec, count)
-    for instance_type in trials.instance_types:
-        yield from _money(spec, instance_type, prices)
+    groups = spec.resources.machines if spec.resources.groups else None
+    for machines in [groups] if groups else [{kind: spec.resources.instance_count} for kind in trials.instance_types]:
+        yield from _money(spec, machines, prices)
     yield from _duration(spec, count, now)
     yield from _intervals(spec, trials.rounds)
 
 
 def _quota(spec: ExperimentSpec, trials: int) -> Iterator[Notice]:
-    together = min(spec.limits.parallel_jobs, trials) * spec.resources.instance_count
+    together = min(spec.limits.parallel_jobs, trials) * sum(spec.resources.machines.values())
     if together > FRESH_ACCOUNT:
         yield Notice(
             check="quota", field="limits.parallel_jobs", level=Level.NOTE,
@@ -87,22 +88,23 @@ def _quota(spec: ExperimentSpec, trials: int) -> Iterator[Notice]:
         )  # fmt: skip
 
 
-def _money(spec: ExperimentSpec, kind: str, prices: PriceTable) -> Iterator[Notice]:
+def _money(spec: ExperimentSpec, machines: Mapping[str, int], prices: PriceTable) -> Iterator[Notice]:
+    """`machines`: of one job, by instance type."""
     budget = spec.limits.budget
-    price = prices.per_hour.get(kind)
-    if price is None:
-        level = None if budget is not None else Level.NOTE
-        message = f"the price of {kind} is not known, so that it counts as nothing"
-        advice = "put it into settings/instance-prices.json of the experiments bucket"
-        yield Notice(check="price", field="resources.instance_type", level=level, message=message, advice=advice)
-        return
+    for kind in machines:
+        if kind not in prices.per_hour:
+            level = None if budget is not None else Level.NOTE
+            message = f"the price of {kind} is not known, so that it counts as nothing"
+            advice = "put it into settings/instance-prices.json of the experiments bucket"
+            yield Notice(check="price", field="resources.instance_type", level=level, message=message, advice=advice)
     if budget is None:
         return
-    hours = spec.resources.max_runtime / 3600 * spec.resources.instance_count
-    if price * hours > budget:
+    hourly = sum(prices.per_hour.get(kind, 0.0) * count for kind, count in machines.items())
+    cost = spec.resources.max_runtime / 3600 * hourly
+    if cost > budget:
         yield Notice(
             check="price", field="limits.budget",
-            message=f"one trial that takes all its time costs {price * hours:.2f} {prices.currency}, more than the "
+            message=f"one trial that takes all its time costs {cost:.2f} {prices.currency}, more than the "
             f"whole budget of {budget:g}",
             advice="lower resources.max_runtime to what a trial needs, or raise the budget",
         )  # fmt: skip

@@ -187,9 +187,9 @@ def _pointed(template: Mapping[str, Any], recorded: Recorded, uri: str) -> Mappi
         return {**template, "HyperParameters": {**template["HyperParameters"], SUBMITTED: json.dumps(uri)}}
     channels = [
         _at(channel, uri) if channel["ChannelName"] == recorded.name else channel
-        for channel in template["InputDataConfig"]
+        for channel in template.get("InputDataConfig", ())
     ]
-    return {**template, "InputDataConfig": channels}
+    return {**template, **({"InputDataConfig": channels} if channels else {})}
 
 
 def _at(channel: Mapping[str, Any], uri: str) -> Mapping[str, Any]:

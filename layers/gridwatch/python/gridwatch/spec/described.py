@@ -7,10 +7,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gridwatch.spec.images import algorithm_image, algorithm_names, framework_image, framework_versions
+from gridwatch.spec.images import algorithm_image, algorithm_names, framework_image, framework_versions, with_cuda_11
 
 HOOK = "GRIDWATCH_HOOK_CONFIG"
-_FRAMEWORKS = ("pytorch", "tensorflow", "sklearn", "xgboost", "huggingface")
+_SWITCHES = {
+    "remote_debug": ("RemoteDebugConfig", "EnableRemoteDebug"),
+    "infra_check": ("InfraCheckConfig", "EnableInfraCheck"),
+    "session_tags": ("SessionChainingConfig", "EnableSessionTagChaining"),
+}
+_FRAMEWORKS = ("pytorch", "pytorch-smp", "tensorflow", "sklearn", "xgboost", "huggingface")
 _KINDS = {"ManifestFile": "manifest", "AugmentedManifestFile": "augmented_manifest"}
 
 
@@ -25,7 +30,8 @@ def known_image(address: str, *, with_script: bool) -> dict[str, Any] | None:
             image = framework_image(framework, version)
             if image is None or image.repository != repository:
                 continue
-            if tag in {image.tag.replace("{processor}", each) for each in (image.processors or ("",))}:
+            tags = {image.tag.replace("{processor}", each) for each in (image.processors or ("",))}
+            if tag in tags | {with_cuda_11(repository, each) for each in tags}:
                 own = framework == "xgboost" and not with_script
                 return {"name": "xgboost", "version": version} if own else {"framework": framework, "version": version}
     names = [name for name in algorithm_names() if (image := algorithm_image(name)) and image.repository == repository]
@@ -55,14 +61,25 @@ def network_of(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def distribution_of(given: Mapping[str, Any]) -> dict[str, Any] | None:
     """From what SageMaker's containers are told of it (gridwatch.launch.parts.distribution)."""
+    way = _way(given)
+    groups = given.get("sagemaker_distribution_instance_groups")
+    if way is not None and isinstance(groups, list) and groups:
+        way["instance_group"] = groups[0]
+    return way
+
+
+def _way(given: Mapping[str, Any]) -> dict[str, Any] | None:
     said = given.get("sagemaker_mpi_custom_mpi_options")
     options = {"options": said} if said else {}
     processes = given.get("sagemaker_mpi_num_of_processes_per_host")
     if isinstance(parameters := given.get("mp_parameters"), dict):
         names = ("partitions", "microbatches", "pipeline", "optimize", "placement_strategy", "ddp")
         told = {name: parameters[name] for name in names if parameters.get(name) is not None}
+        further = {name: value for name, value in parameters.items() if name not in told and value is not None}
         mpi = {f"mpi_{name}": value for name, value in options.items()}
-        return {"model_parallel": {**told, "processes_per_host": processes or 1, **mpi}}
+        if given.get("sagemaker_mpi_enabled") is True:
+            mpi["processes_per_host"] = processes or 1
+        return {"model_parallel": {**told, **({"parameters": further} if further else {}), **mpi}}
     if given.get("sagemaker_distributed_dataparallel_enabled") is True:
         said = given.get("sagemaker_distributed_dataparallel_custom_mpi_options")
         return {"data_parallel": {"mpi_options": said} if said else {}}
@@ -77,6 +94,19 @@ def distribution_of(given: Mapping[str, Any]) -> dict[str, Any] | None:
     if given.get("sagemaker_multi_worker_mirrored_strategy_enabled") is True:
         return {"multi_worker_mirrored": {}}
     return None
+
+
+def registry_of(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """`algorithm.registry` from TrainingImageConfig."""
+    if not config or config.get("TrainingRepositoryAccessMode") != "Vpc":
+        return None
+    credentials = (config.get("TrainingRepositoryAuthConfig") or {}).get("TrainingRepositoryCredentialsProviderArn")
+    return {"credentials": credentials} if credentials else {}
+
+
+def switches_of(described: Mapping[str, Any]) -> dict[str, bool]:
+    """`remote_debug`, `infra_check` and `session_tags` where they are on."""
+    return {name: True for name, (config, field) in _SWITCHES.items() if (described.get(config) or {}).get(field)}
 
 
 def continued(environment: Mapping[str, str]) -> str:

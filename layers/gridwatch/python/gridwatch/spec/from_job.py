@@ -22,7 +22,9 @@ from gridwatch.spec.described import (
     network_of,
     number_or_text,
     plain,
+    registry_of,
     s3_source,
+    switches_of,
     value_of,
 )
 
@@ -33,8 +35,7 @@ _OURS = "GRIDWATCH_"
 _DEBUGGER = ("DebugHookConfig", "DebugRuleConfigurations", "ProfilerRuleConfigurations", "TensorBoardOutputConfig")
 _RISING = ("auc", "accuracy", "f1", "map", "ndcg", "precision", "recall", "r2", "score")
 _NOT_CARRIED = (
-    "ExperimentConfig", "InfraCheckConfig", "ModelPackageConfig", "RemoteDebugConfig",
-    "ServerlessJobConfig", "SessionChainingConfig", "TuningJobArn", "LabelingJobArn", "AutoMLJobArn",
+    "ExperimentConfig", "ModelPackageConfig", "ServerlessJobConfig", "TuningJobArn", "LabelingJobArn", "AutoMLJobArn",
 )  # fmt: skip
 
 
@@ -123,6 +124,9 @@ class _Job:
         for name, key in (("command", "ContainerEntrypoint"), ("arguments", "ContainerArguments")):
             if self._specification.get(key):
                 told[name] = list(self._specification[key])
+        registry = registry_of(self._specification.get("TrainingImageConfig"))
+        if registry is not None:
+            told["registry"] = registry
         said = VARIABLES if self._mlflow else ()
         environment = self._environment().items()
         own = {name: value for name, value in environment if not name.startswith(_OURS) and name not in said}
@@ -249,6 +253,7 @@ class _Job:
             "isolated": self.described.get("EnableNetworkIsolation") or None,
             "encrypted_traffic": self.described.get("EnableInterContainerTrafficEncryption") or None,
         }
+        told |= switches_of(self.described)
         if any(told[name] for name in ("volume_key", "output_key", "network", "training_plan")):
             self.draft.note("resources", "The deployment must allow its keys, networks and plans (allowed_in_specs).")
         return {name: value for name, value in told.items() if value is not None and value != {}}

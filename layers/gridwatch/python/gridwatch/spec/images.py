@@ -10,6 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+# `sagemaker.image_uris.retrieve`, for p4d and SageMaker's distributed libraries.
+_WITH_CUDA_11 = frozenset({
+    "pytorch-training:1.6.0-gpu-py36", "tensorflow-training:2.3.1-gpu-py37", "tensorflow-training:2.3.2-gpu-py37",
+    "tensorflow-training:1.15.4-gpu-py37", "tensorflow-training:1.15.5-gpu-py37",
+})  # fmt: skip
 _TABLE = Path(__file__).with_name("images.json")
 _NUMBERS = re.compile(r"\d+")
 
@@ -52,6 +57,12 @@ def full_version(framework: str, version: str) -> str | None:
     known = framework_versions(framework)
     patches = [each for each in known if each.startswith(f"{version}.")]
     return version if version in known else patches[-1] if patches else None
+
+
+def with_cuda_11(repository: str, tag: str) -> str:
+    """The tag of the image that these machines and libraries need: a few old versions have two images for GPUs."""
+    system = "cu110-ubuntu18.04"
+    return f"{tag}-{system}" if f"{repository}:{tag}" in _WITH_CUDA_11 else tag
 
 
 def algorithm_names() -> tuple[str, ...]:

@@ -134,7 +134,10 @@ class ExperimentSpec(Section):
     team: TagValue | None = None
     tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=40, description="on every training job")
     algorithm: Algorithm
-    data: Annotated[dict[ChannelName, Channel], Field(min_length=1, max_length=19, description="channels by name")]
+    data: Annotated[
+        dict[ChannelName, Channel],
+        Field(max_length=19, description="channels by name; a script that finds its data itself needs none"),
+    ] = Field(default_factory=dict)
     hyperparameters: Annotated[dict[HyperparameterName, StaticValue], Field(description="the same for every trial")] = (
         Field(default_factory=dict)
     )

@@ -48,7 +48,8 @@ def sound_part(document: dict[str, Any], error: ValidationError) -> ExperimentSp
 def independent(further: Iterable[Problem], known: Iterable[Problem]) -> Iterator[Problem]:
     """Those of the further problems that the known ones cannot have caused."""
     broken = [problem.path for problem in known]
-    entangled = any(path[:1] and path[0] in _ENTANGLED for path in broken)
+    # A stand-in for what trains asks for channels and hyperparameters of its own.
+    entangled = ("algorithm",) in broken or any(path[:1] and path[0] in _ENTANGLED for path in broken)
     for problem in further:
         related = any(_related(problem.path, path) for path in broken)
         # A problem of a whole section (num_round is missing) or of the metric is about more than one field.

@@ -9,6 +9,7 @@ from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.images import image_address
 from gridwatch.spec.metrics import evaluation_metrics, metric_definitions, reported_metrics
 from gridwatch.spec.model import ExperimentSpec
+from gridwatch.spec.parts.algorithm import Registry
 
 PROGRAM = "train.py"  # at the root of the archive of Gridwatch's own script
 LOG_LEVEL = 20
@@ -18,12 +19,14 @@ def algorithm_part(spec: ExperimentSpec, deployment: Deployment, source_uri: str
     """`source_uri`: the archive of the spec's own script, when it has one."""
     algorithm = spec.algorithm
     specification: dict[str, Any] = {
-        "TrainingImage": image_address(algorithm, deployment.region, spec.resources.instance_type),
+        "TrainingImage": image_address(algorithm, deployment.region, spec.resources.image_type, spec.distribution),
         "TrainingInputMode": "File",
         "EnableSageMakerMetricsTimeSeries": True,
     }
     if definitions := _metric_definitions(spec):
         specification["MetricDefinitions"] = definitions
+    if algorithm.registry is not None:
+        specification["TrainingImageConfig"] = _registry(algorithm.registry)
     if algorithm.command is not None:
         specification["ContainerEntrypoint"] = algorithm.command
     if algorithm.arguments is not None:
@@ -34,6 +37,13 @@ def algorithm_part(spec: ExperimentSpec, deployment: Deployment, source_uri: str
     elif algorithm.entry_point is not None and source_uri is not None:
         part["HyperParameters"] = _script_mode(algorithm.entry_point, source_uri, deployment.region)
     return part | {"Environment": dict(algorithm.environment)}
+
+
+def _registry(registry: Registry) -> dict[str, Any]:
+    config: dict[str, Any] = {"TrainingRepositoryAccessMode": "Vpc"}
+    if registry.credentials is not None:
+        config["TrainingRepositoryAuthConfig"] = {"TrainingRepositoryCredentialsProviderArn": registry.credentials}
+    return config
 
 
 def _metric_definitions(spec: ExperimentSpec) -> list[dict[str, str]]:

@@ -16,6 +16,12 @@ def compute_part(spec: ExperimentSpec) -> dict[str, Any]:
         part["EnableManagedSpotTraining"] = True
     if resources.retries is not None:
         part["RetryStrategy"] = {"MaximumRetryAttempts": resources.retries}
+    switches = {
+        "RemoteDebugConfig": ("EnableRemoteDebug", resources.remote_debug),
+        "InfraCheckConfig": ("EnableInfraCheck", resources.infra_check),
+        "SessionChainingConfig": ("EnableSessionTagChaining", resources.session_tags),
+    }
+    part |= {config: {name: True} for config, (name, is_on) in switches.items() if is_on}
     if resources.network is not None:
         network = resources.network
         part["VpcConfig"] = {"SecurityGroupIds": network.security_groups, "Subnets": network.subnets}

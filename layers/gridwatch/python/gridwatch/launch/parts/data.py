@@ -22,12 +22,8 @@ def data_part(spec: ExperimentSpec, deployment: Deployment, etags: Mapping[str, 
         output["KmsKeyId"] = spec.resources.output_key
     if not spec.resources.compress_output:
         output["CompressionType"] = "NONE"
-    return {
-        "InputDataConfig": [
-            _channel(name, channel, deployment, etags.get(name, {})) for name, channel in spec.data.items()
-        ],
-        "OutputDataConfig": output,
-    }
+    channels = [_channel(name, channel, deployment, etags.get(name, {})) for name, channel in spec.data.items()]
+    return {**({"InputDataConfig": channels} if channels else {}), "OutputDataConfig": output}
 
 
 def _channel(name: str, channel: Channel, deployment: Deployment, keys: Iterable[str]) -> dict[str, Any]:

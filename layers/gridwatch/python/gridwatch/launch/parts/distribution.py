@@ -10,6 +10,7 @@ from gridwatch.spec.parts.distribution import Distribution, ModelParallel, Mpi
 
 INSTANCE_TYPE = "sagemaker_instance_type"
 _MPI = "sagemaker_mpi"
+_TORCHRUN = "sagemaker_torch_distributed_enabled"
 _DATA_PARALLEL = "sagemaker_distributed_dataparallel"
 
 
@@ -17,9 +18,9 @@ def distribution_part(spec: ExperimentSpec) -> dict[str, Any]:
     if spec.distribution is None:
         return {}
     values = _values(spec.distribution, spec.resources.instance_type)
-    if spec.resources.groups:
+    if groups := spec.resources.groups:
         values.pop(INSTANCE_TYPE, None)
-        values["sagemaker_distribution_instance_groups"] = list(spec.resources.groups)
+        values["sagemaker_distribution_instance_groups"] = [spec.distribution.instance_group or next(iter(groups))]
     return {"HyperParameters": {name: json.dumps(value) for name, value in values.items()}}
 
 
@@ -31,7 +32,7 @@ def _values(distribution: Distribution, instance_type: str) -> dict[str, Any]:
     if distribution.model_parallel is not None:
         return {**_model_parallel(distribution.model_parallel), **machine}
     if distribution.torchrun is not None:
-        return {"sagemaker_torch_distributed_enabled": True, **machine}
+        return {_TORCHRUN: True, **machine}
     if distribution.pytorch_ddp is not None:
         return {"sagemaker_pytorch_ddp_enabled": True, **machine}
     if distribution.mpi is not None:
@@ -47,6 +48,9 @@ def _mpi(mpi: Mpi) -> dict[str, Any]:
 
 
 def _model_parallel(given: ModelParallel) -> dict[str, Any]:
-    mpi = Mpi(processes_per_host=given.processes_per_host, options=given.mpi_options)
-    parameters = given.model_dump(exclude={"processes_per_host", "mpi_options"}, exclude_none=True)
-    return {**_mpi(mpi), "mp_parameters": parameters, f"{_DATA_PARALLEL}_enabled": False}
+    if given.processes_per_host is None:
+        launcher: dict[str, Any] = {_TORCHRUN: True}
+    else:
+        launcher = _mpi(Mpi(processes_per_host=given.processes_per_host, options=given.mpi_options))
+    parameters = {"mp_parameters": given.told} if given.told else {}
+    return {**launcher, **parameters, f"{_DATA_PARALLEL}_enabled": False}

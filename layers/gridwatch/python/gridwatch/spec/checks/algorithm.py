@@ -20,7 +20,7 @@ _OWN = ("xgboost", *sorted(BUILT_IN))
 _RESERVED = ("sagemaker_", "mp_parameters")
 # What only a script, only an image or only those two may say.
 _OF_SCRIPTS = ("entry_point", "source", "dependencies")
-_OF_IMAGES = ("command", "arguments")
+_OF_IMAGES = ("command", "arguments", "registry")
 _SOURCE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+\.tar\.gz")
 
 
@@ -80,7 +80,7 @@ def _built_in(spec: ExperimentSpec) -> Iterator[Problem]:
     for channel in built_in.channels:
         if channel not in spec.data:
             message = f"{name} needs the channel {channel}"
-            yield Problem(path=("data",), message=message, found=enumerated(spec.data))
+            yield Problem(path=("data",), message=message, found=enumerated(spec.data) or "no channel")
     yield from _formats(spec, name, built_in)
     yield from _machines(spec, name, built_in)
     if spec.collect:
@@ -113,15 +113,18 @@ def _machines(spec: ExperimentSpec, name: str, built_in: BuiltIn) -> Iterator[Pr
             message = f"{name} does not train on this kind of machine"
             yield Problem(path=path, message=message, found=f"{instance_type} ({processor(instance_type)})",
                           allowed=allowed)  # fmt: skip
-    if not built_in.several_instances and spec.resources.instance_count > 1:
-        found = str(spec.resources.instance_count)
+    together = sum(spec.resources.machines.values())
+    if not built_in.several_instances and together > 1:
         message = f"{name} trains on one instance"
-        yield Problem(path=("resources", "instance_count"), message=message, found=found, allowed="1")
+        field = "groups" if spec.resources.groups else "instance_count"
+        yield Problem(path=("resources", field), message=message, found=str(together), allowed="1")
 
 
 def _instance_types(spec: ExperimentSpec) -> Iterator[tuple[Path, str]]:
+    """Of groups, the one that the image is chosen for: it runs on the others as well."""
     chosen = [(path, str(value)) for path, name, value in varied(spec) if name == INSTANCE_TYPE]
-    yield from chosen or [(("resources", "instance_type"), spec.resources.instance_type)]
+    field = "groups" if spec.resources.groups else "instance_type"
+    yield from chosen or [(("resources", field), spec.resources.image_type)]
 
 
 def _script(spec: ExperimentSpec) -> Iterator[Problem]:
@@ -132,6 +135,10 @@ def _script(spec: ExperimentSpec) -> Iterator[Problem]:
             message = f"{algorithm.framework} needs the script that trains"
             yield Problem(path=("algorithm", "entry_point"), message=message, advice="name a file in source")
         yield from _processors(spec)
+    if algorithm.registry is not None and spec.resources.network is None:
+        message = "a registry of your own is reached through your network"
+        advice = "name subnets and security_groups under resources.network"
+        yield Problem(path=("algorithm", "registry"), message=message, advice=advice)
     if algorithm.entry_point is None and (algorithm.source or algorithm.dependencies):
         yield Problem(path=("algorithm",), message="source and dependencies are for a script: entry_point is missing")
     if algorithm.entry_point is not None:

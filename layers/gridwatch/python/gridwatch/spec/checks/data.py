@@ -37,7 +37,8 @@ def check_data(spec: ExperimentSpec) -> Iterator[Problem]:
 def _of_xgboost(spec: ExperimentSpec) -> Iterator[Problem]:
     if "train" not in spec.data:
         advice = did_you_mean("train", spec.data)
-        yield Problem(path=("data",), message="there is no train channel", found=enumerated(spec.data), advice=advice)
+        yield Problem(path=("data",), message="there is no train channel", found=enumerated(spec.data) or "no channel",
+                      advice=advice)  # fmt: skip
     for name, channel in spec.data.items():
         kind = (channel.content_type or "").split(";", 1)[0].strip().lower()
         if kind not in CONTENT_TYPES:
@@ -106,9 +107,10 @@ def _reading(name: str, channel: Channel) -> Iterator[Problem]:
     if (channel.kind == "augmented_manifest") is (channel.attributes is None):
         message = "an augmented manifest and the attributes to read belong together"
         yield Problem(path=("data", name, "attributes"), message=message)
-    if channel.kind == "augmented_manifest" and mode == "FastFile":
-        message = "an augmented manifest cannot be read so"
-        yield Problem(path=("data", name, "input_mode"), message=message, found=mode, allowed="Pipe, File")
+    if channel.kind == "augmented_manifest" and mode != "Pipe":
+        # API reference of S3DataSource, S3DataType.
+        message = "an augmented manifest can only be streamed"
+        yield Problem(path=("data", name, "input_mode"), message=message, found=mode, allowed="Pipe")
     for field in ("compression", "record_wrapper"):
         if getattr(channel, field) is not None and mode != "Pipe":
             message = "is for data that is streamed"

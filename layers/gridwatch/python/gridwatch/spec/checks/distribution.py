@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gridwatch.spec.checks.model_parallel import check_model_parallel
 from gridwatch.spec.images import full_version
 from gridwatch.spec.instance_types import processor
 from gridwatch.spec.model import ExperimentSpec
-from gridwatch.spec.parts.distribution import Distribution
-from gridwatch.spec.problems import Path, Problem, enumerated, shown
+from gridwatch.spec.parts.distribution import WAYS
+from gridwatch.spec.problems import Path, Problem, did_you_mean, enumerated, shown
 from gridwatch.spec.search_space import INSTANCE_TYPE, varied
 
-WAYS = tuple(Distribution.model_fields)
-_TORCH = ("pytorch", "huggingface")
+_TORCH = ("pytorch", "pytorch-smp", "huggingface")
 _FRAMEWORKS = {
     "data_parallel": ("pytorch", "tensorflow", "huggingface"),
-    "model_parallel": ("pytorch", "tensorflow", "huggingface"),
+    "model_parallel": ("pytorch", "pytorch-smp", "tensorflow", "huggingface"),
     "torchrun": _TORCH,
     "pytorch_ddp": _TORCH,
     "mpi": ("pytorch", "tensorflow", "huggingface"),
@@ -35,7 +35,7 @@ def check_distribution(spec: ExperimentSpec) -> Iterator[Problem]:
     distribution = spec.distribution
     if distribution is None:
         return
-    given = [way for way in WAYS if getattr(distribution, way) is not None]
+    given = distribution.ways
     if len(given) != 1:
         found = " and ".join(given) or "none"
         message = "a training is distributed in one way"
@@ -45,6 +45,15 @@ def check_distribution(spec: ExperimentSpec) -> Iterator[Problem]:
     yield from _framework(spec, given[0], path)
     yield from _versions(spec, given[0], path)
     yield from _machines(spec, given[0], path)
+    yield from _group(spec, distribution.instance_group)
+    if distribution.model_parallel is not None:
+        yield from check_model_parallel(spec, distribution.model_parallel)
+
+
+def trained_on(spec: ExperimentSpec) -> str:
+    """The instance type that takes part in the distribution."""
+    named = spec.resources.groups.get(spec.distribution.instance_group or "") if spec.distribution else None
+    return named.instance_type if named else spec.resources.image_type
 
 
 def _framework(spec: ExperimentSpec, way: str, path: Path) -> Iterator[Problem]:
@@ -75,13 +84,12 @@ def _versions(spec: ExperimentSpec, way: str, path: Path) -> Iterator[Problem]:
 
 
 def _instead(way: str) -> str:
-    return "use torchrun" if way == "data_parallel" else "use torchrun with the model parallelism of PyTorch itself"
+    return "use torchrun" if way == "data_parallel" else "use framework: pytorch-smp, which has its version 2"
 
 
 def _machines(spec: ExperimentSpec, way: str, path: Path) -> Iterator[Problem]:
     varying = [str(value) for _, name, value in varied(spec) if name == INSTANCE_TYPE]
-    grouped = [group.instance_type for group in spec.resources.groups.values()]
-    for instance_type in dict.fromkeys(varying or grouped or [spec.resources.instance_type]):
+    for instance_type in dict.fromkeys(varying or [trained_on(spec)]):
         if way == "data_parallel" and instance_type not in _DATA_PARALLEL_TYPES:
             allowed = ", ".join(_DATA_PARALLEL_TYPES)
             message = "SageMaker's data parallel library does not run on this type"
@@ -92,3 +100,18 @@ def _machines(spec: ExperimentSpec, way: str, path: Path) -> Iterator[Problem]:
     if spec.resources.groups and way not in ("mpi", "data_parallel"):
         message = "cannot be told which groups of instances take part"
         yield Problem(path=path, message=message, allowed="mpi, data_parallel", advice="use one instance type")
+
+
+def _group(spec: ExperimentSpec, named: str | None) -> Iterator[Problem]:
+    """The SDK, and so AWS's toolkit, takes one group."""
+    path: Path = ("distribution", "instance_group")
+    groups = spec.resources.groups
+    if named is not None and named not in groups:
+        allowed = enumerated(groups) or "resources.groups"
+        yield Problem(
+            path=path, message="there is no such group", found=shown(named), allowed=allowed,
+            advice=did_you_mean(named, groups),
+        )  # fmt: skip
+    if named is None and len(groups) > 1:
+        message = "one of the groups is trained on, and which one is not said"
+        yield Problem(path=path, message=message, allowed=enumerated(groups))

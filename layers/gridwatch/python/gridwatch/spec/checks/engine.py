@@ -10,7 +10,6 @@ from gridwatch.spec.debugger_rules import COLLECTION_PARAMETERS, HOOK_PARAMETERS
 from gridwatch.spec.imported import asked_collections, asked_hook_parameters, placed, rule_uses
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parts.debugger import RuleAction
-from gridwatch.spec.parts.distribution import Distribution
 from gridwatch.spec.problems import Path, Problem, did_you_mean, enumerated, shown
 from gridwatch.spec.rule_checks import check_rules
 from gridwatch.spec.search_space import INSTANCE_COUNT, varied
@@ -73,9 +72,9 @@ def debugger_conflicts(spec: ExperimentSpec) -> Iterator[Problem]:
         message = "a tuning job has no place for what Debugger is told of its jobs"
         yield Problem(path=("engine",), message=message, found=spec.engine, advice="engine: gridwatch")
     distribution = spec.distribution
-    ways = [way for way in Distribution.model_fields if distribution and getattr(distribution, way) is not None]
+    ways = distribution.ways if distribution is not None else ()
     counts = [int(value) for _, name, value in varied(spec) if name == INSTANCE_COUNT]
-    hosts = max([spec.resources.instance_count, len(spec.resources.groups), *counts])
+    hosts = max([sum(spec.resources.machines.values()), *counts])
     several = distribution is not None or hosts > 1
     for way in ways:
         if way in _NO_TENSORS:

@@ -22,6 +22,10 @@ RESOURCE_NAMES = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
 _NO_PLACE = {
     ("algorithm", "command"): "leave it to the image's own",
     ("algorithm", "arguments"): "use hyperparameters",
+    ("algorithm", "registry"): "copy the image into ECR",
+    ("resources", "remote_debug"): "debug a job of a grid",
+    ("resources", "infra_check"): "leave it out",
+    ("resources", "session_tags"): "leave it out",
 }
 _LAUNCHING = ("deadline", "budget", "max_failures")
 
@@ -165,7 +169,7 @@ def _range(path: Path, given: Range) -> Iterator[Problem]:
 
 def _definition(spec: ExperimentSpec) -> Iterator[Problem]:
     for path, advice in _NO_PLACE.items():
-        if getattr(spec.algorithm, str(path[1])) is not None:
+        if getattr(getattr(spec, path[0]), path[1]):
             message = "a tuning job cannot say this of its jobs"
             yield Problem(path=path, message=message, advice=advice)
     if spec.checkpoints is not None and spec.checkpoints.uri is None:

@@ -13,6 +13,7 @@ from gridwatch.spec.checks.data import check_data
 from gridwatch.spec.checks.distribution import check_distribution
 from gridwatch.spec.checks.engine import check_engine, warn_of_engine
 from gridwatch.spec.checks.incremental import check_incremental
+from gridwatch.spec.checks.model_parallel import warn_of_model_parallel
 from gridwatch.spec.checks.repair import check_repair
 from gridwatch.spec.checks.search import check_search
 from gridwatch.spec.checks.tracking import check_tracking, warn_of_tracking
@@ -58,6 +59,7 @@ def warn(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
     yield from once(advise(spec))
     yield from warn_of_engine(spec)
     yield from once(warn_of_tracking(spec))
+    yield from warn_of_model_parallel(spec)
     if not spec.collect and any(use.source for use in spec.rules):
         message = "what a rule of your own looks at is not known beforehand, and no collection is asked for"
         yield Problem(path=("rules",), message=message, advice="name its collections under collect")

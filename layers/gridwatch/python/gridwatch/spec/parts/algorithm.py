@@ -8,14 +8,26 @@ from pydantic import Field, StringConstraints
 
 from gridwatch.spec.parts.section import Section
 
-Framework = Literal["pytorch", "tensorflow", "sklearn", "xgboost", "huggingface"]
+Framework = Literal["pytorch", "pytorch-smp", "tensorflow", "sklearn", "xgboost", "huggingface"]
 MetricName = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$", max_length=255)]
 # Environment of CreateTrainingJob.
 VariableName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=512)]
 VariableValue = Annotated[str, StringConstraints(max_length=512)]
 # AlgorithmSpecification, TrainingImage.
 ImageAddress = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=255)]
+# TrainingRepositoryAuthConfig, TrainingRepositoryCredentialsProviderArn.
+FunctionArn = Annotated[
+    str, StringConstraints(pattern=r"^arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:[0-9]{12}:function:\S+$", max_length=2_048)
+]
 LocalPath = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$", max_length=1_024)]
+
+
+class Registry(Section):
+    """A private registry of containers, reached through `resources.network`."""
+
+    credentials: Annotated[
+        FunctionArn | None, Field(description="the Lambda function that hands them out; none for an open registry")
+    ] = None
 
 
 class Algorithm(Section):
@@ -24,7 +36,10 @@ class Algorithm(Section):
     name: Annotated[
         str | None, Field(max_length=64, description="xgboost, or another of SageMaker's built-in algorithms")
     ] = None
-    framework: Annotated[Framework | None, Field(description="whose image runs the script entry_point")] = None
+    framework: Annotated[
+        Framework | None,
+        Field(description="whose image runs entry_point; pytorch-smp: with SageMaker's model parallel library 2"),
+    ] = None
     image: Annotated[ImageAddress | None, Field(description="any image that can train, by its address")] = None
     version: Annotated[str | None, Field(max_length=32, description="of AWS's image, such as 3.2-0")] = None
     entry_point: Annotated[LocalPath | None, Field(description="the script, in source")] = None
@@ -40,6 +55,7 @@ class Algorithm(Section):
         Field(max_length=40, description="metric to the regular expression that finds it in the log, in a group"),
     ] = Field(default_factory=dict)
     environment: Annotated[dict[VariableName, VariableValue], Field(max_length=80)] = Field(default_factory=dict)
+    registry: Annotated[Registry | None, Field(description="of an image of your own that lies in no ECR")] = None
     command: Annotated[
         list[Annotated[str, Field(max_length=256)]] | None,
         Field(min_length=1, max_length=10, description="in place of the image's own, of an image of your own"),

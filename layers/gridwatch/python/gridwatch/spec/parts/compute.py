@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from gridwatch.spec.instance_types import processor
 from gridwatch.spec.parts.section import Section
 from gridwatch.spec.values import Seconds
 
@@ -69,6 +71,11 @@ class Resources(Section):
     network: Network | None = None
     isolated: Annotated[bool, Field(description="the containers reach no network, not even S3")] = False
     encrypted_traffic: Annotated[bool, Field(description="between the containers of one job")] = False
+    remote_debug: Annotated[
+        bool, Field(description="let people into the running containers, by SSM; the jobs' role must allow it")
+    ] = False
+    infra_check: Annotated[bool, Field(description="have SageMaker check the machines before the training")] = False
+    session_tags: Annotated[bool, Field(description="pass the role's session tags on to the job")] = False
     role: Annotated[RoleArn | None, Field(description="of the jobs, in place of the deployment's")] = None
     training_plan: Annotated[PlanArn | None, Field(description="reserved capacity, by its ARN")] = None
 
@@ -78,3 +85,19 @@ class Resources(Section):
         if not self.groups:
             return InstanceGroup(instance_type=self.instance_type, instance_count=self.instance_count)
         return max(self.groups.values(), key=lambda group: group.instance_count)
+
+    @property
+    def machines(self) -> dict[str, int]:
+        """Instance type to how many of it one job takes."""
+        counts = Counter[str]()
+        for group in self.groups.values() or (self.largest,):
+            counts[group.instance_type] += group.instance_count
+        return dict(counts)
+
+    @property
+    def image_type(self) -> str:
+        """The instance type for which the image is made that all instances run: of groups, as the SageMaker SDK
+        chooses, the first with accelerators, since such an image runs on the others as well.
+        """
+        types = list(self.machines)
+        return next((each for each in types if processor(each) != "cpu"), types[0])
