@@ -31,6 +31,37 @@ assert given.state.parent == pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"]), giv
 joblib.dump(model, pathlib.Path(os.environ["SM_MODEL_DIR"], "model.joblib"))
 """
 
+# A script of one's own with XGBoost: the hosts train one model together, through XGBoost's own tracker on the first.
+_BOOSTER = """
+import argparse, json, os, pathlib
+import numpy, xgboost
+from xgboost import collective
+from xgboost.tracker import RabitTracker
+parser = argparse.ArgumentParser()
+parser.add_argument("--num_round", type=int)
+given = parser.parse_args()
+config = json.loads(pathlib.Path(os.environ["SM_INPUT_CONFIG_DIR"], "resourceconfig.json").read_text())
+hosts, host = config["hosts"], config["current_host"]
+declared = json.loads(os.environ["SM_INPUT_DATA_CONFIG"])["train"]["TrainingInputMode"]
+place = pathlib.Path(os.environ["SM_CHANNEL_TRAIN"])
+files = [f"{place}_0"] if declared == "Pipe" else sorted(place.iterdir())
+rows = numpy.concatenate([numpy.loadtxt(file, delimiter=",") for file in files])
+address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+if host == hosts[0]:
+    tracker = RabitTracker(n_workers=len(hosts), host_ip=address, port=port)
+    tracker.start()
+with collective.CommunicatorContext(dmlc_tracker_uri=address, dmlc_tracker_port=port, dmlc_task_id=host):
+    data = xgboost.DMatrix(rows[:, 1:], rows[:, 0])
+    parameters = {"objective": "binary:logistic", "eval_metric": "error", "nthread": 1}
+    model = xgboost.train(parameters, data, given.num_round, evals=[(data, "train")])
+    pathlib.Path(os.environ["SM_OUTPUT_DATA_DIR"], f"{host}.json").write_text(
+        json.dumps({"rows": len(rows), "hosts": collective.get_world_size(), "model": model.save_raw("json").hex()}))
+    if collective.get_rank() == 0:
+        model.save_model(pathlib.Path(os.environ["SM_MODEL_DIR"], "model.json"))
+if host == hosts[0]:
+    tracker.wait_for()
+"""
+
 
 @pytest.fixture(scope="module")
 def points(world: World) -> str:
@@ -40,6 +71,12 @@ def points(world: World) -> str:
     text = "".join(f"{label},{x:.4f},{y:.4f}\n" for label, x, y in rows)
     world.client("s3").put_object(Bucket=BUCKET, Key="points/points.csv", Body=text.encode())
     return f"s3://{BUCKET}/points/points.csv"
+
+
+def _content(world: World, uri: str) -> bytes:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    body: bytes = world.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return body
 
 
 def run(world: World, image: str, points: str, hyperparameters: dict[str, str], **changes: Any) -> dict[str, Any]:
@@ -91,6 +128,31 @@ def test_xgboost_refuses_pipes_and_several_hosts(world: World, points: str) -> N
     two = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 5}
     job = run(world, XGBOOST, points, hyperparameters, ResourceConfig=two)
     assert "this script trains on one instance, and the job has 2" in job["FailureReason"]
+
+
+@pytest.mark.parametrize("mode", ["File", "FastFile", "Pipe"])
+def test_xgboost_in_script_mode_trains_one_model_on_two_hosts_in_each_input_mode(
+    world: World, points: str, mode: str
+) -> None:
+    s3, lines = world.client("s3"), _content(world, points).splitlines(keepends=True)
+    for number, share in enumerate((lines[:120], lines[120:])):
+        s3.put_object(Bucket=BUCKET, Key=f"parts-of-points/{number}.csv", Body=b"".join(share))
+    parts = channel("train", f"s3://{BUCKET}/parts-of-points/") | {"InputMode": mode}
+    parts["DataSource"]["S3DataSource"]["S3DataDistributionType"] = "ShardedByS3Key"
+    source = pack_source(world, "booster", **{"train.py": _BOOSTER})
+    job = run(
+        world, XGBOOST, points,
+        {"sagemaker_program": "train.py", "sagemaker_submit_directory": source, "num_round": "3"},
+        InputDataConfig=[parts],
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 5},
+    )  # fmt: skip
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    place = job["OutputDataConfig"]["S3OutputPath"]
+    left = unpacked(world, f"{place}/{job['TrainingJobName']}/output/output.tar.gz")
+    first, second = (json.loads(left[f"{host}.json"]) for host in ("algo-1", "algo-2"))
+    assert (first["rows"], second["rows"], first["hosts"]) == (120, 80, 2)
+    assert first["model"] == second["model"], "each trained a model of its own"
+    assert list(unpacked(world, job["ModelArtifacts"]["S3ModelArtifacts"])) == ["model.json"]
 
 
 def test_an_interrupted_xgboost_training_goes_on_from_its_checkpoint(world: World, points: str) -> None:

@@ -111,6 +111,10 @@ def test_version_1_in_an_old_image_gets_the_one_with_the_library() -> None:
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
+        (script(algorithm={"version": "1.12"}, distribution={"torchrun": {}}),
+         "distribution.torchrun: this version's image does not start it"),
+        (script(algorithm={"entry_point": "train.sh"}, distribution={"torchrun": {}}),
+         "distribution.torchrun: torchrun starts Python alone"),
         (script(algorithm={"version": "1.13"}, distribution={"model_parallel": {"partitions": 2}}),
          "distribution.model_parallel.processes_per_host: MPI must know how many processes to start"),
         (second(partitions=2),

@@ -262,6 +262,8 @@ GPU8 = {"instance_type": "ml.p4d.24xlarge", "instance_count": 2}
          "data.train.attributes: an augmented manifest and the attributes to read belong together"),
         (script(data={"train": {"uri": "s3://b-1/a.manifest", "kind": "augmented_manifest", "attributes": ["a"]}}),
          "data.train.input_mode: an augmented manifest can only be streamed"),
+        (script(data={"train": {"uri": "s3://b-1/a.manifest", "kind": "manifest", "input_mode": "FastFile"}}),
+         "data.train.input_mode: what a manifest lists cannot be read so"),
         (script(data={"train": {"content_type": "text/csv"}}), "data.train: where the data is must be said once"),
         (script(data={"train": {"file_system": {"id": "fs-0123456789", "type": "EFS", "path": "/"}}}),
          "data.train.file_system: a file system is reached through its network only"),
@@ -341,3 +343,11 @@ def test_a_region_without_the_image_is_told_with_those_that_have_it() -> None:
     with pytest.raises(SpecError) as caught:
         planned(document, replace(DEPLOYMENT, region="eu-south-2"))
     assert "no image of lda is known for region 'eu-south-2'" in caught.value.problems[0].message
+
+
+def test_an_expired_xgboost_is_named_with_what_replaces_it() -> None:
+    algorithm = {"framework": "xgboost", "version": "1.7-1"}
+    warnings = parsed(script(algorithm=algorithm, resources={"instance_type": "ml.m5.large"})).warnings
+    assert [(each.field, each.message, each.advice) for each in warnings] == [
+        ("algorithm.version", "its support ended 2025-03-06", "3.2-0 replaces it")
+    ]

@@ -21,6 +21,20 @@ _PATTERNS = {
     "owner": "letters, digits, spaces and _ . : / = + - @",
     "team": "letters, digits, spaces and _ . : / = + - @",
 }
+# Of fields of one form alone, by the field's name, wherever it stands.
+_FORMS = {
+    "role": "a role's ARN, such as arn:aws:iam::123456789012:role/training",
+    "training_plan": "its ARN, such as arn:aws:sagemaker:eu-west-1:123456789012:training-plan/name",
+    "credentials": "a function's ARN, such as arn:aws:lambda:eu-west-1:123456789012:function:name",
+    "volume_key": "a KMS key's id, its ARN, or an alias such as alias/training",
+    "output_key": "a KMS key's id, its ARN, or an alias such as alias/training",
+    "subnets": "ids such as subnet-0a1b2c3d",
+    "security_groups": "ids such as sg-0a1b2c3d",
+    "id": "fs- and hexadecimal digits, such as fs-0123456789abcdef0",
+    "path": "an absolute path, such as /opt/ml/checkpoints",
+    "until": "a day, YYYY-MM-DD",
+    "environment": "letters, digits and _, not beginning with a digit",
+}
 _KINDS = {
     "string_type": "a text",
     "int_type": "a whole number",
@@ -47,6 +61,8 @@ def _problem(details: ErrorDetails) -> Problem:
         return Problem(path=path, message="is required and missing", allowed=_description(path))
     if kind in _KINDS:
         advice = "one value is a list of one: [value]" if path[0] == "grid" and kind == "list_type" else None
+        if kind == "string_type" and isinstance(given, int | float) and not isinstance(given, bool):
+            advice = "put it into quotes: as a number, 2.10 is 2.1"
         return Problem(
             path=path, message="is of the wrong type", found=shown(given), allowed=_KINDS[kind], advice=advice
         )
@@ -81,6 +97,9 @@ def _misnamed(path: Path, given: object) -> dict[str, Any]:
         better = "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in str(given)).split())
         advice = f"did you mean {better}?" if better else None
         return {"message": "SageMaker would refuse this name", "allowed": allowed, "advice": advice}
+    form = next((_FORMS[str(step)] for step in reversed(path) if step in _FORMS), None)
+    if form is not None:
+        return {"message": "is not of the form that SageMaker takes", "allowed": form}
     return {"message": "has characters that SageMaker refuses", "allowed": allowed}
 
 

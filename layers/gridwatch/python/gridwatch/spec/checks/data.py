@@ -111,6 +111,10 @@ def _reading(name: str, channel: Channel) -> Iterator[Problem]:
         # API reference of S3DataSource, S3DataType.
         message = "an augmented manifest can only be streamed"
         yield Problem(path=("data", name, "input_mode"), message=message, found=mode, allowed="Pipe")
+    if channel.kind == "manifest" and mode == "FastFile":
+        # Developer Guide, "Configure data input mode": fast file mode takes prefixes alone.
+        message = "what a manifest lists cannot be read so"
+        yield Problem(path=("data", name, "input_mode"), message=message, found=mode, allowed="File, Pipe")
     for field in ("compression", "record_wrapper"):
         if getattr(channel, field) is not None and mode != "Pipe":
             message = "is for data that is streamed"

@@ -29,6 +29,8 @@ _DATA_PARALLEL_TYPES = ("ml.p3.16xlarge", "ml.p3dn.24xlarge", "ml.p4d.24xlarge",
 _DATA_PARALLEL_VERSIONS = {"pytorch": ((1, 6), (2, 2)), "tensorflow": ((2, 3), (2, 11))}  # first and last
 _MODEL_PARALLEL_VERSIONS = {"pytorch": ((1, 6), (1, 13)), "tensorflow": ((2, 3), (2, 6))}
 _MIRRORED_FROM = (2, 9)
+# `sagemaker.fw_utils`, by release of PyTorch.
+_LAUNCHED_FROM = {"torchrun": (1, 13), "pytorch_ddp": (1, 10)}
 
 
 def check_distribution(spec: ExperimentSpec) -> Iterator[Problem]:
@@ -44,6 +46,7 @@ def check_distribution(spec: ExperimentSpec) -> Iterator[Problem]:
     path: Path = ("distribution", given[0])
     yield from _framework(spec, given[0], path)
     yield from _versions(spec, given[0], path)
+    yield from _script(spec, given[0], path)
     yield from _machines(spec, given[0], path)
     yield from _group(spec, distribution.instance_group)
     if distribution.model_parallel is not None:
@@ -67,6 +70,13 @@ def _framework(spec: ExperimentSpec, way: str, path: Path) -> Iterator[Problem]:
         yield Problem(path=path, message=message, found=shown(found), allowed=" or ".join(frameworks))
 
 
+def _script(spec: ExperimentSpec, way: str, path: Path) -> Iterator[Problem]:
+    script = spec.algorithm.entry_point
+    if way in ("torchrun", "pytorch_ddp") and script is not None and not script.endswith(".py"):
+        message = "torchrun starts Python alone"
+        yield Problem(path=path, message=message, found=shown(script), allowed="an entry_point *.py")
+
+
 def _versions(spec: ExperimentSpec, way: str, path: Path) -> Iterator[Problem]:
     ranges = {"data_parallel": _DATA_PARALLEL_VERSIONS, "model_parallel": _MODEL_PARALLEL_VERSIONS}.get(way, {})
     framework = spec.algorithm.framework or ""
@@ -78,9 +88,11 @@ def _versions(spec: ExperimentSpec, way: str, path: Path) -> Iterator[Problem]:
         first, last = (".".join(str(part) for part in bound) for bound in ranges[framework])
         message = f"AWS's images of {framework} {full} do not have SageMaker's library"
         yield Problem(path=path, message=message, found=full, allowed=f"{first} to {last}", advice=_instead(way))
-    if way == "multi_worker_mirrored" and number < _MIRRORED_FROM:
+    since = _MIRRORED_FROM if way == "multi_worker_mirrored" else _LAUNCHED_FROM.get(way)
+    if since is not None and framework in ("pytorch", "tensorflow") and number < since:
         message = "this version's image does not start it"
-        yield Problem(path=path, message=message, found=full, allowed="2.9 or newer")
+        allowed = f"{'.'.join(map(str, since))} or newer"
+        yield Problem(path=path, message=message, found=full, allowed=allowed)
 
 
 def _instead(way: str) -> str:

@@ -22,6 +22,8 @@ ENDED = {
     "1.2-2": "its support ended in 2021",
     "1.2-1": "its support ended in 2021",
     "1.0-1": "it is no longer supported",
+    "0.90-2": "it is no longer supported",
+    "0.90-1": "it is no longer supported",
     "latest": "it names an XGBoost of 2018",
     "1": "it names an XGBoost of 2018",
 }
@@ -71,7 +73,9 @@ def _old(algorithm: Algorithm, today: date) -> Iterator[Problem]:
     if full is None or full == newest:
         return
     until = PATCHED_UNTIL.get(framework, {}).get(".".join(full.split(".")[:2]))
-    if until is not None and today > until:
+    if framework == "xgboost" and full in ENDED:
+        yield Problem(path=path, message=ENDED[full], found=full, advice=f"{newest} replaces it")
+    elif until is not None and today > until:
         message = f"AWS stopped patching this image on {until}"
         yield Problem(path=path, message=message, found=full, advice=f"{newest} replaces it")
     elif until is None:
