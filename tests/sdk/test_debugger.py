@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gridwatch.launch.evaluators import BUILT_IN, evaluator_image
 from gridwatch.launch.profiler_update import ProfiledJob, profiler_update
 from gridwatch.spec.debugger_rules import DEBUGGER_RULES
+from gridwatch.spec.from_job import spec_of_job
 from scripts.peer_environment import ROOT, python_of, why_missing
 from tests.sdk.test_requests import SOURCE, comparable
 from tests.unit.functions.world import DEPLOYMENT
@@ -165,6 +167,20 @@ def test_the_sdks_objects_are_imported_as_they_are(name: str, theirs: Any) -> No
             each for each in collections if each["CollectionName"] != "metrics"
         ]
     assert found == expected
+
+
+@pytest.mark.parametrize("name", ["tutorial", "everything"])
+def test_the_spec_of_a_job_that_the_sdk_launched_sends_the_same(name: str, theirs: Any) -> None:
+    document = yaml.safe_load(spec_of_job(theirs[name]).as_yaml()) | {"name": "again"}
+    (ours,) = requests(planned(document, replace(DEPLOYED, allowed_in_specs=("*",))))
+    expected, found = of_debugger(theirs[name]), of_debugger(ours)
+    # Metrics of every round are Gridwatch's own, where nobody says how often.
+    asked = {each["CollectionName"] for each in expected["DebugHookConfig"]["CollectionConfigurations"]}
+    found["DebugHookConfig"]["CollectionConfigurations"] = [
+        each for each in found["DebugHookConfig"]["CollectionConfigurations"] if each["CollectionName"] in asked
+    ]
+    assert found == expected
+    assert comparable(ours) == comparable(theirs[name])
 
 
 def test_what_the_sdk_sent_can_be_sent_again(theirs: Any) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gridwatch.launch.images import NoImageError, image_address
+from gridwatch.spec.from_job import spec_of_job
 from gridwatch.spec.images import algorithm_image, algorithm_names, framework_image, framework_versions
 from gridwatch.spec.parts.algorithm import Algorithm
 from scripts.peer_environment import python_of, why_missing
@@ -61,6 +63,17 @@ def comparable(request: dict[str, Any]) -> dict[str, Any]:
 )
 def test_a_tutorial_as_a_spec_sends_what_the_sdk_sends(tutorial: str, theirs: dict[str, dict[str, Any]]) -> None:
     ours = requests(planned((EXAMPLES / f"{tutorial}.yaml").read_text(), replace(DEPLOYMENT, is_known=True)))[0]
+    assert comparable(ours) == comparable(theirs[tutorial])
+
+
+@pytest.mark.parametrize(
+    "tutorial", ["pytorch-data-parallel", "pytorch-model-parallel", "architectures", "spot-checkpoints", "pipe-mode"]
+)
+def test_the_spec_of_a_job_that_the_sdk_launched_sends_the_same(
+    tutorial: str, theirs: dict[str, dict[str, Any]]
+) -> None:
+    document = yaml.safe_load(spec_of_job(theirs[tutorial]).as_yaml()) | {"name": "again"}
+    ours = requests(planned(document, replace(DEPLOYMENT, is_known=True, allowed_in_specs=("*",))))[0]
     assert comparable(ours) == comparable(theirs[tutorial])
 
 

@@ -36,6 +36,13 @@ def request(document: Any) -> dict[str, Any]:
     return dict(plan.tuning)
 
 
+def test_of_a_few_jobs_no_more_run_together() -> None:
+    document = tuned(jobs=2)
+    document["limits"] = {"parallel_jobs": 10}
+    limits = request(document)["HyperParameterTuningJobConfig"]["ResourceLimits"]
+    assert limits == {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 2}
+
+
 def test_the_tutorials_four_ranges_become_one_tuning_job() -> None:
     made = request(FOUR_RANGES)
     config, definition = made["HyperParameterTuningJobConfig"], made["TrainingJobDefinition"]

@@ -113,6 +113,7 @@ def changed(path: str, value: Any) -> Document:
         ("owner", "a;b", "owner", "characters that SageMaker refuses"),
         ("algorithm.version", "0.90-2", "algorithm.version", "3.2-0 replaces it"),
         ("algorithm.version", 3.2, "algorithm.version", "put it into quotes"),
+        ("search", {"zip": [{"eta": [0.1, 0.2]}]}, "search.zip[0]", "is too short"),
         ("resources.role", "training", "resources.role", "arn:aws:iam::123456789012:role/training"),
         ("resources.training_plan", "mine", "resources.training_plan", "training-plan/name"),
         ("resources.volume_key", "a key", "resources.volume_key", "alias/training"),

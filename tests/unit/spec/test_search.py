@@ -52,7 +52,7 @@ def test_a_list_a_zip_and_draws_make_the_points_that_they_say() -> None:
         ({"list": [{"gamma": 1}, {"max_depth": 2}]}, "search.list[1]", "has not the keys of the first point"),
         ({"list": [{"gamma": 1}, {"gamma": 1}]}, "search.list[1]", "is the point 0 once more"),
         ({"zip": [{"gamma": [1, 2], "max_depth": [3]}]}, "search.zip[0]", "must be equally many"),
-        ({"zip": [{"gamma": [1]}]}, "search.zip[0]", "is empty"),
+        ({"zip": [{"gamma": [1]}]}, "search.zip[0]", "is too short"),
         ({"list": [{"num_round": 5}]}, "search.list[0].num_round", "is also under hyperparameters"),
         ({"list": [{"gamma": -1}]}, "search.list[0].gamma", "XGBoost does not take this value"),
         ({"list": [{"gama": 1}]}, "search.list[0].gama", "is no hyperparameter"),

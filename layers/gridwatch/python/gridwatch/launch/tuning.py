@@ -103,7 +103,10 @@ def environment_size(request: Mapping[str, Any]) -> int:
 def _config(spec: ExperimentSpec, tune: Tune) -> dict[str, Any]:
     limits: dict[str, int] = {"MaxParallelTrainingJobs": spec.limits.parallel_jobs}
     if tune.jobs is not None:
-        limits["MaxNumberOfTrainingJobs"] = tune.jobs
+        limits = {
+            "MaxNumberOfTrainingJobs": tune.jobs,
+            "MaxParallelTrainingJobs": min(spec.limits.parallel_jobs, tune.jobs),  # of a few jobs no more run together
+        }
     if tune.max_runtime is not None:
         limits["MaxRuntimeInSeconds"] = tune.max_runtime
     config: dict[str, Any] = {

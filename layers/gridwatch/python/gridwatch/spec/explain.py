@@ -32,6 +32,7 @@ _FORMS = {
     "security_groups": "ids such as sg-0a1b2c3d",
     "id": "fs- and hexadecimal digits, such as fs-0123456789abcdef0",
     "path": "an absolute path, such as /opt/ml/checkpoints",
+    "from": "names of letters, digits and hyphens",
     "until": "a day, YYYY-MM-DD",
     "environment": "letters, digits and _, not beginning with a digit",
 }
@@ -86,9 +87,15 @@ def _told(kind: str, context: Mapping[str, Any], path: Path, message: str, given
         case "too_long":
             return {"message": f"has {context['actual_length']} entries", "allowed": f"at most {context['max_length']}"}
         case "string_too_short" | "too_short":
-            return {"message": "is empty", "allowed": "at least one value", "advice": "fill it or leave it out"}
+            return _too_short("characters" if kind == "string_too_short" else "entries", context["min_length"])
         case _:
             return {"message": context.get("reason", message), **_chosen(context, "allowed", "advice")}
+
+
+def _too_short(things: str, least: int) -> dict[str, Any]:
+    if least > 1:
+        return {"message": "is too short", "allowed": f"at least {least} {things}"}
+    return {"message": "is empty", "allowed": "at least one value", "advice": "fill it or leave it out"}
 
 
 def _misnamed(path: Path, given: object) -> dict[str, Any]:
@@ -99,7 +106,7 @@ def _misnamed(path: Path, given: object) -> dict[str, Any]:
         return {"message": "SageMaker would refuse this name", "allowed": allowed, "advice": advice}
     form = next((_FORMS[str(step)] for step in reversed(path) if step in _FORMS), None)
     if form is not None:
-        return {"message": "is not of the form that SageMaker takes", "allowed": form}
+        return {"message": "is not of the right form", "allowed": form}
     return {"message": "has characters that SageMaker refuses", "allowed": allowed}
 
 
