@@ -30,7 +30,7 @@ def preflight(  # noqa: PLR0917  options of the command line
         Path | None, typer.Option("--data", help="A folder with the channels' data, in place of what lies on S3.")
     ] = None,
     run: Annotated[
-        bool, typer.Option("--run", help="Train on a sample as well, here: at most a minute, of XGBoost alone.")
+        bool, typer.Option("--run", help="Train on a sample as well, here: at most a minute, XGBoost and PyTorch.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     region: AWS_REGION = "us-east-1",
@@ -46,7 +46,7 @@ def preflight(  # noqa: PLR0917  options of the command line
     site = site_of(context, region)
     parsed, made = planned(spec, site, as_json=as_json)
     sources = site.data(parsed) if data is None else local_data(made.spec, data)
-    report = checked(made, sources, FULL, short_run(made, sources) if run else ())
+    report = checked(made, sources, FULL, short_run(made, spec.parent, sources) if run else ())
     if as_json:
         print_json(report.as_document())
     else:
