@@ -71,14 +71,31 @@ def _files(path: Path, root: Path) -> Iterator[tuple[str, Path]]:
     if path.is_file():
         yield path.relative_to(root).as_posix(), path
         return
-    for place, folders, names in os.walk(path):
+    for place, folders, names in os.walk(path, onerror=_refuse):
         folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)
+        for linked in (Path(place) / name for name in folders):
+            if linked.is_symlink():
+                raise CliError(f"{linked} is a link to a folder, which is not packed; copy the folder there")
         for name in sorted(names):
             file = Path(place) / name
             if name not in _LEFT_OUT and not name.endswith(".pyc"):
                 if not file.resolve().is_relative_to(root.resolve()):
                     raise CliError(f"{file} is a link that leads out of {root}")
+                if not file.is_file():
+                    raise CliError(f"{file} is no file that can be packed: a link that leads nowhere, a pipe, a socket")
                 yield file.relative_to(root).as_posix(), file
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that is passed over would be code that is missing."""
+    raise CliError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise CliError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _packed(files: dict[str, Path]) -> PackedSource:
@@ -86,7 +103,7 @@ def _packed(files: dict[str, Path]) -> PackedSource:
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name in sorted(files):
-            content = files[name].read_bytes()
+            content = _content(files[name])
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             entry.mode = 0o755 if os.access(files[name], os.X_OK) else 0o644

@@ -63,6 +63,21 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
         pack(root)
 
 
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    root = folder(tmp_path / "spec")
+    os.mkfifo(root / "src/stream")
+    with pytest.raises(CliError, match="stream is no file that can be packed"):
+        pack(root)
+    (root / "src/stream").unlink()
+    (root / "src/stale").symlink_to(root / "src/gone.py")
+    with pytest.raises(CliError, match="stale is no file that can be packed"):
+        pack(root)
+    (root / "src/stale").unlink()
+    (root / "src/other").symlink_to(root / "src/parts")
+    with pytest.raises(CliError, match="other is a link to a folder"):
+        pack(root)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
