@@ -74,6 +74,8 @@ def _check_channel(channel: Mapping[str, Any], request: Mapping[str, Any]) -> No
     mode = input_mode(channel, request)
     if mode == "Pipe":
         return
+    if mode == "FastFile" and source["S3DataType"] != "S3Prefix":
+        raise validation_error(f"Channel {name}: FastFile mode reads S3Prefix alone, not {source['S3DataType']}")
     if channel.get("CompressionType", "None") != "None":
         raise validation_error(f"Channel {name}: CompressionType is for Pipe mode only; the input mode is {mode}")
     if channel.get("RecordWrapperType", "None") != "None":

@@ -186,6 +186,13 @@ def test_what_only_pipes_can_do_is_refused_elsewhere(world: World, parts: str, c
         create(world, channel("train", parts) | changes, 0)
 
 
+def test_fast_file_mode_reads_prefixes_alone(world: World, parts: str) -> None:
+    listed = channel("train", parts) | {"InputMode": "FastFile"}
+    listed["DataSource"]["S3DataSource"]["S3DataType"] = "ManifestFile"
+    with pytest.raises(ClientError, match="FastFile mode reads S3Prefix alone, not ManifestFile"):
+        create(world, listed, 0)
+
+
 @pytest.mark.parametrize(
     ("hyperparameters", "said"),
     [

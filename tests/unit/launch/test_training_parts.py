@@ -255,7 +255,7 @@ GPU8 = {"instance_type": "ml.p4d.24xlarge", "instance_count": 2}
         (script(hyperparameters={"sagemaker_program": "x"}),
          "hyperparameters.sagemaker_program: SageMaker's containers take this for themselves"),
         (script(resources={"instance_type": "ml.trn1.2xlarge"}),
-         "resources.instance_type: AWS has no image of pytorch 2.10 for this kind of machine"),
+         "resources.instance_type: no image of pytorch 2.10 is known for this kind of machine"),
         (script(data={"train": {"uri": "s3://bkt/x", "compression": "gzip"}}),
          "data.train.compression: is for data that is streamed"),
         (script(data={"train": {"uri": "s3://bkt/x", "attributes": ["a"]}}),

@@ -182,10 +182,10 @@ def _processors(spec: ExperimentSpec) -> Iterator[Problem]:
     for path, instance_type in _instance_types(spec):
         wanted = processor(instance_type)
         if wanted not in image.processors and not (image.processors == ("cpu",) and wanted == "gpu"):
-            message = f"AWS has no image of {spec.algorithm.title} for this kind of machine"
-            yield Problem(path=path, message=message, found=f"{instance_type} ({wanted})",
-                          allowed=" or ".join(image.processors), advice="take another, or an image of your own",
-            )  # fmt: skip
+            message = f"no image of {spec.algorithm.title} is known for this kind of machine"
+            advice = "take another, or name an image, AWS's or your own, under algorithm.image"
+            found, allowed = f"{instance_type} ({wanted})", " or ".join(image.processors)
+            yield Problem(path=path, message=message, found=found, allowed=allowed, advice=advice)
 
 
 def _own_metrics(spec: ExperimentSpec) -> Iterator[Problem]:

@@ -10,6 +10,8 @@ from gridwatch.spec.problems import Path, Problem, did_you_mean, shown
 from gridwatch.spec.search_space import INSTANCE_COUNT, INSTANCE_TYPE, SETTINGS, names_of, varied
 from gridwatch.spec.values import Scalar
 
+# What does what Gridwatch's script for XGBoost does not.
+ELSEWHERE = "use framework: xgboost with a script of your own, or AWS's own algorithm by its algorithm.image"
 MAX_KEEP_ALIVE = 3_600  # the service's quota, whatever CreateTrainingJob's model says
 PENDING = (7_200, 2_419_200)  # StoppingCondition, MaxPendingTimeInSeconds
 # Built-in algorithms that write no checkpoints may wait for spot capacity no longer than this.
@@ -57,13 +59,13 @@ def _counts(spec: ExperimentSpec) -> Iterator[Problem]:
     if not spec.algorithm.is_own_xgboost:
         return
     if spec.resources.groups:
-        message = "XGBoost's training script runs on one instance"
-        yield Problem(path=("resources", "groups"), message=message, allowed="instance_type")
+        message = "Gridwatch's training script for XGBoost runs on one instance"
+        yield Problem(path=("resources", "groups"), message=message, allowed="instance_type", advice=ELSEWHERE)
     fixed: tuple[Path, Scalar] = (("resources", "instance_count"), spec.resources.instance_count)
     for path, count in (fixed, *((path, value) for path, name, value in varied(spec) if name == INSTANCE_COUNT)):
         if isinstance(count, int) and count > 1:
-            message = "XGBoost's training script runs on one instance"
-            yield Problem(path=path, message=message, found=str(count), allowed="1")
+            message = "Gridwatch's training script for XGBoost runs on one instance"
+            yield Problem(path=path, message=message, found=str(count), allowed="1", advice=ELSEWHERE)
 
 
 def _groups(spec: ExperimentSpec) -> Iterator[Problem]:

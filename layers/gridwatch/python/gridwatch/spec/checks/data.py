@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from gridwatch.spec.channels import channel_problem
+from gridwatch.spec.checks.compute import ELSEWHERE
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parts.data import Channel
 from gridwatch.spec.problems import Problem, did_you_mean, enumerated, shown
@@ -51,7 +52,7 @@ def _of_xgboost(spec: ExperimentSpec) -> Iterator[Problem]:
         if channel.input_mode == "Pipe":
             message = "Gridwatch's script for XGBoost reads files"
             path = ("data", name, "input_mode")
-            yield Problem(path=path, message=message, found="Pipe", allowed="File, FastFile")
+            yield Problem(path=path, message=message, found="Pipe", allowed="File, FastFile", advice=ELSEWHERE)
 
 
 def _place(name: str, channel: Channel) -> Iterator[Problem]:
