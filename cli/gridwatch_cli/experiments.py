@@ -112,6 +112,7 @@ def trial_status(store: StateStore, record: ExperimentRecord, trial: TrialRecord
         "secondary_status": trial.secondary_status,
         "reason": trial.reason,
         "engine": job.engine if job else None,
+        "algorithm": trial.algorithm,
         "hyperparameters": trial.hyperparameters,
         "objective_value": trial.final_metrics.get(metric) if metric else None,
         "final_metrics": trial.final_metrics,

@@ -76,20 +76,26 @@ def _ask_here(cloud: Cloud, sql: str) -> Answer:
 
 
 def read_leaderboard(cloud: Cloud, experiment: str) -> Sequence[Mapping[str, Any]]:
-    """The rows of the leaderboard query, hyperparameters decoded. Raises CliError when there is no snapshot."""
+    """The rows of the leaderboard query, hyperparameters decoded; `algorithm` in those that have one.
+
+    Raises CliError when there is no snapshot.
+    """
     answer = cloud.ask(queries.leaderboard_of(experiment))
     if not answer.rows:
         raise CliError(f"no snapshot of an experiment {experiment!r} is there yet (`gridwatch experiments` lists them)")
-    return [{**row, "hyperparameters": json.loads(row["hyperparameters"])} for row in answer.rows]
+    rows = [{**row, "hyperparameters": json.loads(row["hyperparameters"])} for row in answer.rows]
+    # A hyperparameter may have that name.
+    return [{name: value for name, value in row.items() if name != "algorithm" or value is not None} for row in rows]
 
 
 def with_varied(rows: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Mapping[str, Any]]]:
-    """Columns and rows with a column for each hyperparameter in which the trials differ."""
+    """Columns and rows with a column for each hyperparameter in which the trials differ, and for their algorithms."""
     names = sorted({name for row in rows for name in row["hyperparameters"]})
     varied = [name for name in names if len({json.dumps(row["hyperparameters"].get(name)) for row in rows}) > 1]
     place, *others = LEADERBOARD_COLUMNS
     metric = rows[0]["objective_metric"] or "objective_value"
-    columns = [place, *varied, *(metric if name == "objective_value" else name for name in others)]
+    several = ["algorithm"] if any("algorithm" in row for row in rows) else []
+    columns = [place, *several, *varied, *(metric if name == "objective_value" else name for name in others)]
     return columns, [
         {**row, metric: row["objective_value"], **{name: row["hyperparameters"].get(name) for name in varied}}
         for row in rows

@@ -129,7 +129,13 @@ def _tracker() -> Tracker:
         clock=clock,
         repairer=Repairer(store=store, shelf=S3Checkpoints(settings.artifacts_bucket), alerts=alerts, clock=clock),
         enrollers=(
-            TunedJobs(store=store, training=training, clock=clock, name_prefix=settings.name_prefix),
+            TunedJobs(
+                store=store,
+                training=training,
+                tuning=SageMakerTuning(),
+                clock=clock,
+                name_prefix=settings.name_prefix,
+            ),
             Enroller(
                 store=store,
                 training=training,

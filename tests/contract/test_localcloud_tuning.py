@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from gridwatch.aws.tuning_service import SageMakerTuning
 from tests.contract.localcloud_world import World
 
 OBJECTIVE = {"Type": "Minimize", "MetricName": "train:error"}
@@ -170,3 +171,24 @@ def test_what_aws_refuses_is_refused(world: World) -> None:
         sagemaker.create_hyper_parameter_tuning_job(**request)
     assert taken.value.response["Error"]["Code"] == "ResourceInUse"
     ended(world, request["HyperParameterTuningJobName"])
+
+
+def test_the_list_says_of_which_definition_each_job_is(world: World) -> None:
+    """As Gridwatch asks for it: the youngest first, in pages."""
+    request = tuning_request(world)
+    config, definition = request["HyperParameterTuningJobConfig"], request.pop("TrainingJobDefinition")
+    ranges = config.pop("ParameterRanges")
+    objective = config.pop("HyperParameterTuningJobObjective")
+    several = {"TuningObjective": objective, "HyperParameterRanges": ranges}
+    request["TrainingJobDefinitions"] = [
+        {**definition, **several, "DefinitionName": name, "StaticHyperParameters": {"pause": "0", "kind": name}}
+        for name in ("small", "large")
+    ]
+    config["ResourceLimits"] = {"MaxNumberOfTrainingJobs": 6, "MaxParallelTrainingJobs": 2}
+    name = request["HyperParameterTuningJobName"]
+    run(world, request)
+    found = list(SageMakerTuning(world.client("sagemaker")).tuned_jobs(name))
+    assert [job.name for job in found] == [job["TrainingJobName"] for job in jobs_of(world, name)][::-1]
+    assert {job.definition for job in found} == {"small", "large"}
+    for job in found:
+        assert world.describe(job.name)["HyperParameters"]["kind"] == job.definition

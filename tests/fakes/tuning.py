@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from gridwatch.clock import Clock
 from gridwatch.failures import GridwatchError, NameTakenError, NotFoundError
-from gridwatch.launch.tuning_ports import TuningDescription
+from gridwatch.launch.tuning_ports import TunedJob, TuningDescription
 from tests.fakes.training import FakeTraining
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:hyper-parameter-tuning-job/"
@@ -27,6 +27,9 @@ class FakeTuning:
         self.tags: dict[str, dict[str, str]] = {}
         self.failures: list[GridwatchError] = []
         self.lost: list[GridwatchError] = []
+        self.definitions: dict[str, str] = {}
+        self.unlisted: set[str] = set()  # jobs that a list does not have yet
+        self.listed = 0
 
     def create_tuning(self, request: Mapping[str, Any]) -> str:
         if self.failures:
@@ -43,10 +46,12 @@ class FakeTuning:
             raise self.lost.pop(0)
         return ARN + name
 
-    def launch(self, name: str, number: int, hyperparameters: Mapping[str, str]) -> str:
+    def launch(self, name: str, number: int, hyperparameters: Mapping[str, str], definition: str | None = None) -> str:
         """SageMaker launches a training job of the tuning job: its name and its tags are as documented."""
         job = f"{name}-{number:03d}-{number:08x}"
         self.training.put(job, dict(self.tags[name]))
+        if definition is not None:
+            self.definitions[job] = definition
         self.training.jobs[job] = replace(self.training.jobs[job], hyperparameters=dict(hyperparameters))
         return job
 
@@ -64,5 +69,8 @@ class FakeTuning:
     def tuning_tags(self, arn: str) -> Mapping[str, str]:
         return self.tags[arn.removeprefix(ARN)]
 
-    def tuned_jobs(self, name: str) -> Sequence[str]:
-        return [job for job in self.training.jobs if job.startswith(f"{name}-")]
+    def tuned_jobs(self, name: str) -> Iterator[TunedJob]:
+        self.listed += 1
+        jobs = [job for job in self.training.jobs if job.startswith(f"{name}-") and job not in self.unlisted]
+        for job in reversed(jobs):
+            yield TunedJob(name=job, definition=self.definitions.get(job))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from gridwatch_cli.demo.dataset import Dataset
@@ -52,3 +53,30 @@ def test_a_tuning_job_is_watched_to_its_end(deployed: Deployed, mailbox: Mailbox
     assert [float(row["value_double"] or 0) for row in chosen] == [10, 20000]
     curves = deployed.query("SELECT count(*) AS points FROM metrics WHERE experiment = 'tuned'")
     assert int(curves[0]["points"] or 0) > 20
+
+
+def test_of_several_algorithms_it_is_told_which_each_trial_is_of(
+    deployed: Deployed, mailbox: Mailbox, blobs: Dataset
+) -> None:
+    for name, points in blobs.channels.items():
+        deployed.put(f"data/tuned/{name}.csv", "".join(f"{label},{a!r},{b!r}\n" for label, a, b in points))
+    # In one of them the rounds are enough for the rule.
+    algorithms = {
+        "short": {"hyperparameters": {"num_round": 5}, "parameters": {"eta": {"continuous": [0.1, 0.3]}}},
+        "long": {"hyperparameters": {"num_round": 60}, "parameters": {"eta": {"continuous": [0.1, 0.3]}}},
+    }
+    given = {name: value for name, value in SPEC["hyperparameters"].items() if name != "eta"}
+    tune = {"strategy": "random", "jobs": 2, "seed": 1, "algorithms": algorithms}
+    rule = {"when": "step > 50", "name": "past-fifty", "on_issue": "alert"}
+    spec = {**SPEC, "name": "several", "hyperparameters": given, "tune": tune, "rules": [rule]}
+    spec["collect"] = {"metrics": {"save_interval": 5}}
+    deployed.put("experiments/several.json", json.dumps(spec))
+    jobs = deployed.wait_for_jobs("several", 2, 60)
+    deployed.wait(lambda: mailbox.about("several has ended"), "the digest", 60)
+    deployed.snapshot("several")
+    rounds = {job["TrainingJobName"]: json.loads(job["HyperParameters"]["num_round"]) for job in jobs}
+    assert set(rounds.values()) == {5, 60}
+    trials = deployed.query("SELECT job_name, algorithm FROM trials WHERE experiment = 'several'")
+    assert {trial["job_name"]: {"short": 5, "long": 60}[str(trial["algorithm"])] for trial in trials} == rounds
+    told = deployed.wait(lambda: mailbox.about("Algorithm"), "the alert of the rule", 30)
+    assert [re.search(r"Algorithm:? +(\w+)", mail["Message"])[1] for mail in told] == ["long"]  # type: ignore[index]

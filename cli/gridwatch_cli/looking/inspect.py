@@ -42,6 +42,7 @@ def describe(cloud: Cloud, found: Found) -> Mapping[str, Any]:
             "index": trial.index,
             "attempt": trial.attempt,
             "job_name": found.job_name,
+            "algorithm": trial.algorithm,
             "state": trial.state.value,
             "status": " / ".join(filter(None, [trial.status, trial.secondary_status])) or None,
             "reason": trial.reason,

@@ -75,6 +75,7 @@ def flat(record: ExperimentRecord, trial: TrialRecord) -> Mapping[str, Any]:
         "trial": trial.trial_id,
         "index": trial.index,
         "job_name": trial.job_name,
+        **({"algorithm": trial.algorithm} if trial.algorithm is not None else {}),
         "state": trial.state.value,
         "owner": document.get("owner"),
         "team": document.get("team"),

@@ -13,6 +13,7 @@ from moto import mock_aws
 from gridwatch.aws.errors import translate, translated
 from gridwatch.aws.experiment_bucket import S3ExperimentBucket
 from gridwatch.aws.queues import SqsQueue
+from gridwatch.aws.tuning_service import SageMakerTuning
 from gridwatch.events.messages import EvaluateJob, StartTrials
 from gridwatch.failures import (
     NameTakenError,
@@ -22,6 +23,7 @@ from gridwatch.failures import (
     ThrottledError,
     TransientError,
 )
+from gridwatch.launch.tuning_ports import TunedJob
 
 
 def refusal(code: str, status: int = 400) -> ClientError:
@@ -136,3 +138,28 @@ class PagedS3:
 
 def test_every_page_of_a_listing_counts() -> None:
     assert S3ExperimentBucket("b", PagedS3()).etags("s3://bucket/data/") == {"data/0": "e0", "data/1": "e1"}
+
+
+class TuningWithPages:
+    """Three training jobs, two to a page."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+
+    def list_training_jobs_for_hyper_parameter_tuning_job(self, **request: Any) -> dict[str, Any]:
+        self.asked.append(request)
+        if "NextToken" in request:
+            return {"TrainingJobSummaries": [{"TrainingJobName": "a"}]}
+        young = [{"TrainingJobName": name, "TrainingJobDefinitionName": "large"} for name in ("c", "b")]
+        return {"TrainingJobSummaries": young, "NextToken": "more"}
+
+
+def test_a_tuning_jobs_jobs_are_listed_page_by_page_as_far_as_they_are_looked_at() -> None:
+    sagemaker = TuningWithPages()
+    jobs = SageMakerTuning(sagemaker).tuned_jobs("tuning")
+    assert [next(jobs), next(jobs)] == [TunedJob(name=name, definition="large") for name in ("c", "b")]
+    assert len(sagemaker.asked) == 1
+    assert list(jobs) == [TunedJob(name="a")]
+    first, second = sagemaker.asked
+    assert (first["SortBy"], first["SortOrder"]) == ("CreationTime", "Descending")
+    assert second == {**first, "NextToken": "more"}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gridwatch.alerts.content import trial_facts
 from gridwatch.alerts.digest import is_over
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
 from gridwatch.failures import NotYetError, PermanentError, ThrottledError, TransientError
@@ -56,7 +57,9 @@ class Tuned(World):
         return dict(launcher.start_waiting())
 
     def tracker(self) -> Tracker:
-        children = TunedJobs(store=self.store, training=self.training, clock=self.clock, name_prefix="gridwatch")
+        children = TunedJobs(
+            store=self.store, training=self.training, tuning=self.tuning, clock=self.clock, name_prefix="gridwatch"
+        )
         return replace(super().tracker(), enrollers=(children,))
 
     def tuning_tracker(self) -> TuningTracker:
@@ -65,8 +68,8 @@ class Tuned(World):
             snapshot_queue=self.snapshot_queue, alerts=self.alerts, clock=self.clock, name_prefix="gridwatch",
         )  # fmt: skip
 
-    def child(self, number: int = 1, **changes: str) -> str:
-        return self.tuning.launch(self.record.name, number, {**CHOSEN, **changes})
+    def child(self, number: int = 1, definition: str | None = None, **changes: str) -> str:
+        return self.tuning.launch(self.record.name, number, {**CHOSEN, **changes}, definition)
 
     def hear(self, job_name: str, **changes: Any) -> Outcome:
         """The event of the job's present state, which has its tags."""
@@ -82,6 +85,15 @@ class Tuned(World):
 def running() -> Tuned:
     world = Tuned()
     world.submit_tuning()
+    world.start_tuning()
+    return world
+
+
+def of_several() -> Tuned:
+    """A tuning job with two algorithms that runs."""
+    world = Tuned()
+    alike = {"parameters": {"eta": {"continuous": [0.1, 0.2]}}}
+    world.submit_tuning(parameters={}, algorithms={"small": alike, "large": alike})
     world.start_tuning()
     return world
 
@@ -285,3 +297,64 @@ def test_a_job_of_a_tuning_job_that_was_never_recorded_is_left_alone() -> None:
     job_name = world.tuning.launch("gridwatch-made-up", 1, CHOSEN)
     assert world.hear(job_name) is Outcome.FOREIGN
     assert world.training.described == []
+
+
+def algorithms(world: Tuned) -> list[tuple[str | None, str | None]]:
+    """Of each trial, and of its job."""
+    return [(trial.algorithm, world.store.jobs[trial.job_name].algorithm) for trial in world.trials()]
+
+
+def test_which_of_several_algorithms_a_job_is_of_is_on_its_trial_and_its_job() -> None:
+    world = of_several()
+    for number, name in enumerate(("large", "small"), 1):
+        world.hear(world.child(number, name))
+    assert algorithms(world) == [("large", "large"), ("small", "small")]
+
+
+def test_a_job_that_the_list_does_not_have_yet_gets_its_algorithm_at_the_next_sweep() -> None:
+    world = of_several()
+    job_name = world.child(1, "large")
+    world.tuning.unlisted.add(job_name)
+    assert world.hear(job_name) is not Outcome.FOREIGN
+    assert algorithms(world) == [(None, None)]
+    world.tuning.unlisted.clear()
+    assert world.tuning_tracker().complete(world.record) == 0
+    assert algorithms(world) == [("large", "large")]
+    assert world.trials()[0].state is TrialState.RUNNING
+    listed = world.tuning.listed
+    assert world.tuning_tracker().complete(world.record) == 0  # and nothing is written again
+    assert world.tuning.listed == listed + 1
+
+
+def test_a_sweep_that_died_halfway_is_finished_by_the_next() -> None:
+    world = of_several()
+    job_name = world.child(1, "large")
+    world.tuning.unlisted.add(job_name)
+    world.hear(job_name)
+    (trial,) = world.trials()
+    world.store.update_trial(replace(trial, algorithm="large"), expected=trial)
+    world.tuning.unlisted.clear()
+    world.tuning_tracker().complete(world.record)
+    assert algorithms(world) == [("large", "large")]
+
+
+def test_a_tuning_job_with_one_algorithm_is_not_asked_which_it_is() -> None:
+    world = running()
+    world.hear(world.child())
+    assert algorithms(world) == [(None, None)]
+    assert world.tuning.listed == 0
+    alone = Tuned()
+    alike = {"parameters": {"eta": {"continuous": [0.1, 0.2]}}}
+    alone.submit_tuning(parameters={}, algorithms={"only": alike})
+    alone.start_tuning()
+    alone.hear(alone.child())
+    assert algorithms(alone) == [("only", "only")]
+    assert alone.tuning.listed == 0
+
+
+def test_people_are_told_which_algorithm_it_was() -> None:
+    world = of_several()
+    world.hear(world.child(1, "large"))
+    (trial,) = world.trials()
+    assert ("Algorithm", "large") in [(fact.label, fact.value) for fact in trial_facts(trial)]
+    assert "Algorithm" not in [fact.label for fact in trial_facts(replace(trial, algorithm=None))]

@@ -191,7 +191,13 @@ class World:
             clock=self.clock,
             repairer=Repairer(store=store, shelf=FakeCheckpoints(), alerts=alerts, clock=self.clock),
             enrollers=(
-                TunedJobs(store=store, training=training, clock=self.clock, name_prefix="gridwatch"),
+                TunedJobs(
+                    store=store,
+                    training=training,
+                    tuning=FakeTuning(self.clock, self.training),
+                    clock=self.clock,
+                    name_prefix="gridwatch",
+                ),
                 Enroller(
                     store=store,
                     training=training,

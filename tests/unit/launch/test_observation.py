@@ -106,6 +106,7 @@ def test_the_next_attempt_is_the_same_trial() -> None:
     stays = {
         "experiment", "trial_id", "index", "hyperparameters", "priority", "created_at", "instance_type",
         "instance_count", "reason", "settings", "repeat", "parent", "change", "repair", "rerun_of",
+        "algorithm",
     }  # fmt: skip
     of_the_job = {
         "job_arn", "status", "secondary_status", "status_at", "started_at", "ended_at", "billable_seconds",

@@ -148,6 +148,7 @@ def trial_facts(trial: TrialRecord) -> tuple[Fact, ...]:
     return (
         Fact("Experiment", trial.experiment),
         Fact("Trial", f"{trial.trial_id} (attempt {trial.attempt})"),
+        *((Fact("Algorithm", trial.algorithm),) if trial.algorithm is not None else ()),
         Fact("Parameters", parameters(trial.hyperparameters)),
     )
 

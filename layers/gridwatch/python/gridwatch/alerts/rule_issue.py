@@ -116,6 +116,8 @@ def _facts(job: JobRecord, report: RuleReport) -> tuple[Fact, ...]:
     if observed is not None:
         against = f", threshold {_number(threshold)}" if threshold is not None else ""
         facts.append(Fact("Observed", f"{_number(observed)}{against}"))
+    if job.algorithm is not None:
+        facts.append(Fact("Algorithm", job.algorithm))
     return (*facts, Fact("Parameters", parameters(job.hyperparameters)))
 
 

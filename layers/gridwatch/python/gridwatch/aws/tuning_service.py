@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gridwatch.aws.clients import client
@@ -10,7 +10,9 @@ from gridwatch.aws.errors import translated
 from gridwatch.aws.training_service import as_not_found
 from gridwatch.events.tuning_job import tuning_description
 from gridwatch.failures import PermanentError
-from gridwatch.launch.tuning_ports import TuningDescription
+from gridwatch.launch.tuning_ports import TunedJob, TuningDescription
+
+_YOUNGEST_FIRST = {"SortBy": "CreationTime", "SortOrder": "Descending"}
 
 
 class SageMakerTuning:
@@ -38,13 +40,16 @@ class SageMakerTuning:
                 tags.update((tag["Key"], tag["Value"]) for tag in page["Tags"])
         return tags
 
-    def tuned_jobs(self, name: str) -> Sequence[str]:
-        found: list[str] = []
-        paginator = self._sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
-        with translated():
-            for page in paginator.paginate(HyperParameterTuningJobName=name, MaxResults=100):
-                found += [job["TrainingJobName"] for job in page["TrainingJobSummaries"]]
-        return found
+    def tuned_jobs(self, name: str) -> Iterator[TunedJob]:
+        request: dict[str, Any] = {"HyperParameterTuningJobName": name, "MaxResults": 100, **_YOUNGEST_FIRST}
+        while True:
+            with translated():
+                page = self._sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(**request)
+            for job in page["TrainingJobSummaries"]:
+                yield TunedJob(name=job["TrainingJobName"], definition=job.get("TrainingJobDefinitionName"))
+            if not page.get("NextToken"):
+                return
+            request["NextToken"] = page["NextToken"]
 
     @property
     def _sagemaker(self) -> Any:

@@ -88,6 +88,7 @@ def next_attempt(trial: TrialRecord, now: datetime, waits_until: datetime | None
         parent=trial.parent,
         change=trial.change,
         repair=trial.repair,
+        algorithm=trial.algorithm,
     )
 
 

@@ -2,7 +2,8 @@
 
 SageMaker launches them and names them after the tuning job, whose tags they bear: "Tags that you specify for the tuning
 job are also added to all training jobs that the tuning job launches" (API reference, CreateHyperParameterTuningJob). So
-the first news of such a job tells whose it is, and its hyperparameters are those that the tuner chose.
+the first news of such a job tells whose it is, and its hyperparameters are those that the tuner chose. Which of several
+algorithms it is of, neither its news nor its description tells: the tuning job's list does (TrainingJobDefinitionName).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,8 @@ from gridwatch.launch.observation import state_of
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG
 from gridwatch.launch.tuning import TUNING_TAG
-from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState
+from gridwatch.launch.tuning_ports import TuningService
+from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState, TuningRecord
 from gridwatch.state.store import StateStore
 
 OBJECTIVE = "_tuning_objective_metric"  # the hyperparameter by which a job is told what the tuner looks at
@@ -35,6 +37,7 @@ class TunedJobs:
 
     store: StateStore
     training: TrainingService
+    tuning: TuningService
     clock: Clock
     name_prefix: str
 
@@ -44,17 +47,27 @@ class TunedJobs:
             return None
         # A tag is quickly written: only what this deployment has created is taken at its word.
         experiment = self.store.get_experiment(name)
-        if not tuning_job or experiment is None or self.store.get_tuning(name, tuning_job) is None:
+        tuning = self.store.get_tuning(name, tuning_job) if tuning_job and experiment is not None else None
+        if experiment is None or tuning is None:
             return None
         try:
             described = self.training.describe_job(news.job_name)
         except NotFoundError:
             return None  # deleted since
-        trial = tuned_trial(described, experiment, self.clock.now())
+        algorithm = self._algorithm(news.job_name, tuning)
+        trial = replace(tuned_trial(described, experiment, self.clock.now()), algorithm=algorithm)
         self.store.add_trials([trial])
         job = _job(described, trial, experiment, tuning_job)
         self.store.put_job(job)
         return job
+
+    def _algorithm(self, job_name: str, tuning: TuningRecord) -> str | None:
+        """None also of a job that the list does not have yet: `TuningTracker.complete` writes it down later."""
+        definitions = tuning.request.get("TrainingJobDefinitions", ())
+        if len(definitions) < 2:
+            return next((str(each["DefinitionName"]) for each in definitions), None)
+        listed = self.tuning.tuned_jobs(tuning.name)
+        return next((job.definition for job in listed if job.name == job_name), None)
 
 
 def tuned_trial(job: JobDescription, experiment: ExperimentRecord, now: datetime) -> TrialRecord:
@@ -103,6 +116,7 @@ def _job(job: JobDescription, trial: TrialRecord, experiment: ExperimentRecord, 
         objective_direction=objective["direction"],
         log_metrics=() if _saves_tensors(experiment.document) else job.log_metrics,
         tuning_job=tuning_job,
+        algorithm=trial.algorithm,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -20,6 +20,14 @@ class TuningDescription:
     tags: Mapping[str, str] = field(default_factory=dict)  # in events only
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedJob:
+    """A training job of a tuning job; `definition` is the one of several that it is of."""
+
+    name: str
+    definition: str | None = None
+
+
 class TuningService(Protocol):
     """Every method raises gridwatch.failures errors, as those of `gridwatch.launch.ports` do."""
 
@@ -33,6 +41,6 @@ class TuningService(Protocol):
 
     def tuning_tags(self, arn: str) -> Mapping[str, str]: ...
 
-    def tuned_jobs(self, name: str) -> Sequence[str]:
-        """The names of all training jobs that it has launched."""
+    def tuned_jobs(self, name: str) -> Iterable[TunedJob]:
+        """All training jobs that it has launched, the youngest first; asked for as far as they are looked at."""
         ...

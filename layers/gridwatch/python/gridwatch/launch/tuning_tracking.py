@@ -16,7 +16,7 @@ from gridwatch.launch.request import EXPERIMENT_TAG
 from gridwatch.launch.tracking import MAX_CONFLICTS, Outcome, Tracker
 from gridwatch.launch.tuning import own_tuning_tags
 from gridwatch.launch.tuning_ports import TuningDescription, TuningService
-from gridwatch.state.records import TrialState, TuningRecord
+from gridwatch.state.records import JobRecord, TrialState, TuningRecord
 from gridwatch.state.store import ConflictError, StateStore
 
 OPEN = (TrialState.WAITING, TrialState.RUNNING, TrialState.STOPPING)
@@ -47,17 +47,32 @@ class TuningTracker:
         return outcome
 
     def complete(self, record: TuningRecord) -> int:
-        """Training jobs of it that no event told of become trials; how many."""
+        """Training jobs of it that no event told of become trials; how many. Of the others it is written down of which
+        algorithm they are, if that was not known yet.
+        """
         tags = own_tuning_tags(self.name_prefix, record.experiment, record.name)
         count = 0
-        for name in self.tuning.tuned_jobs(record.name):
-            if self.store.get_job(name) is None:
+        for listed in self.tuning.tuned_jobs(record.name):
+            job = self.store.get_job(listed.name)
+            if job is None:
                 try:
-                    news = replace(self.training.describe_job(name), tags=tags)
+                    news = replace(self.training.describe_job(listed.name), tags=tags)
                 except NotFoundError:
                     continue  # deleted since
                 count += self.tracker.track(news) is not Outcome.FOREIGN
+            elif job.algorithm is None and listed.definition is not None:
+                self._name_algorithm(job, listed.definition)
         return count
+
+    def _name_algorithm(self, job: JobRecord, algorithm: str) -> None:
+        """The trial first: what dies between the two comes here again."""
+        trial = self.store.get_trial(job.experiment, job.trial_id)
+        if trial is not None and trial.algorithm != algorithm:
+            try:
+                self.store.update_trial(replace(trial, algorithm=algorithm), expected=trial)
+            except ConflictError:
+                return  # somebody has news of it: the next sweep comes here again
+        self.store.put_job(replace(job, algorithm=algorithm))
 
     def _find(self, news: TuningDescription) -> TuningRecord | None:
         """By its tags; what has none (it was described) is looked for among those that are not over."""

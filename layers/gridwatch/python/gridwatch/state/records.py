@@ -169,6 +169,7 @@ class TrialRecord:
     repeat: int = 0  # of the same point
     former_seconds: float = 0.0  # that the jobs of its former attempts are billed
     rerun_of: str | None = None  # <experiment>/<trial> that this one is once more
+    algorithm: str | None = None  # of a tuning job with several, the one whose job this is, by its name in the spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +221,7 @@ class JobRecord:
     engine: str = "gridwatch"  # or debugger: SageMaker's own, with Gridwatch beside it for what Debugger does not have
     tuning_job: str | None = None  # that launched it: SageMaker then tries again by itself
     fingerprint: str | None = None  # the key of what it was made of (gridwatch.reproduce)
+    algorithm: str | None = None  # as of its trial
 
     @property
     def own_policies(self) -> tuple[RulePolicy, ...]:

@@ -39,6 +39,7 @@ SELECT
   objective_metric,
   objective_value,
   objective_best,
+  algorithm,
   hyperparameters,
   training_seconds,
   billable_seconds,

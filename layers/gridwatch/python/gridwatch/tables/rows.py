@@ -78,6 +78,7 @@ def trial_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
             "secondary_status": trial.secondary_status,
             "reason": trial.reason,
             "hyperparameters": _json(trial.hyperparameters),
+            "algorithm": trial.algorithm,
             "objective_metric": metric,
             "objective_direction": direction,
             "objective_value": trial.final_metrics.get(metric) if metric else None,

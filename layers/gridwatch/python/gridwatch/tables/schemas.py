@@ -113,6 +113,7 @@ TRIALS = Table(
         Column("secondary_status", _TEXT, "SageMaker's SecondaryStatus as last seen"),
         Column("reason", _TEXT, "Why it failed, was refused or was cancelled"),
         Column("hyperparameters", _TEXT, "The trial's hyperparameters as a JSON object with sorted keys"),
+        Column("algorithm", _TEXT, "Of a tuning job with several algorithms: the one that it is of, as in the spec"),
         Column("objective_metric", _TEXT, "Metric by which trials of this experiment are compared"),
         Column("objective_direction", _TEXT, "minimize or maximize"),
         Column("objective_value", _NUMBER, "Last value of the objective, as SageMaker read it from the job's log"),

@@ -55,8 +55,8 @@ class ExperimentFacts:
 
     @cached_property
     def hyperparameters(self) -> Sequence[Mapping[str, Any]]:
-        """Of each trial, in the order of the trials."""
-        return [json.loads(trial["hyperparameters"] or "{}") for trial in self.tables.trials]
+        """Of each trial, in the order of the trials; of a tuning job with several algorithms, which one it is, too."""
+        return [{**json.loads(trial["hyperparameters"] or "{}"), **_algorithm(trial)} for trial in self.tables.trials]
 
     @cached_property
     def order(self) -> Sequence[int]:
@@ -118,3 +118,8 @@ class ExperimentFacts:
 
 def _is_finite(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
+
+
+def _algorithm(trial: Row) -> Mapping[str, Any]:
+    algorithm = trial.get("algorithm")  # tables of earlier versions have no such column
+    return {"algorithm": algorithm} if algorithm is not None else {}
