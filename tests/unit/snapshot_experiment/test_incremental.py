@@ -71,6 +71,29 @@ def test_tables_of_two_snapshots_are_no_ground_to_carry_anything_over(world: Wor
     assert world.opened == [DONE.job_name, RUNNING.job_name]
 
 
+def test_an_empty_table_of_metrics_from_before_the_jobs_does_not_make_their_curves_vanish(world: World) -> None:
+    # A snapshot before any job, then one that died after it had put `trials`: found by `random 7104`.
+    curves, world.tensors[DONE.job_name].objects = world.tensors[DONE.job_name].objects, {}
+    world.tensors[RUNNING.job_name].objects = {}
+    world.writer.take("blobs", STAMP)
+    empty = world.bucket.objects["tables/metrics/blobs.parquet"]
+    world.tensors[DONE.job_name].objects = curves
+    world.bucket.objects.clear()
+    world.writer.take("blobs", LATER)
+    world.bucket.objects["tables/metrics/blobs.parquet"] = empty
+    world.writer.take("blobs", LATER)
+    assert world.rows("metrics", "step, value::FLOAT") == [(0, pytest.approx(0.5)), (2, pytest.approx(0.4))]
+
+
+def test_jobs_over_without_a_curve_are_not_looked_at_again_though_there_is_no_table_to_carry(world: World) -> None:
+    for trial in (DONE, RUNNING):
+        world.tensors[trial.job_name].objects = {}
+    world.writer.take("blobs", STAMP)
+    world.opened.clear()
+    world.writer.take("blobs", LATER)
+    assert world.opened == [RUNNING.job_name]
+
+
 def test_search_adds_figures_and_artifacts(world: World) -> None:
     world.search.add(DONE.job_name, NOON, validation_error=0.1, validation_logloss=0.7)
     world.search.add(RUNNING.job_name, NOON, status="InProgress")

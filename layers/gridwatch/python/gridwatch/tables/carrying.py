@@ -28,7 +28,9 @@ class Former:
 
     @cached_property
     def settled_jobs(self) -> frozenset[str]:
-        """Jobs that were over and whose curves were read to their end; none unless both files are of one snapshot."""
+        """Jobs that were over and whose curves were read to their end; none unless both files are of one snapshot
+        (of an empty table of metrics only those without a curve).
+        """
         import duckdb  # noqa: PLC0415  65 MB, which only a snapshot needs
 
         if self.trials is None or self.metrics is None:
@@ -40,9 +42,9 @@ class Former:
             ):
                 return frozenset()
             wrote = connection.execute(_SNAPSHOTS, [str(self.trials), str(self.metrics)]).fetchall()
-            if len(wrote) != 1:
+            if len(wrote) > 1:
                 return frozenset()
-            found = connection.execute(_SETTLED, [str(self.trials)]).fetchall()
+            found = connection.execute(_SETTLED, [str(self.metrics), str(self.trials)]).fetchall()
         return frozenset(name for (name,) in found)
 
     def carry(self, jobs: Collection[str], stamp: Stamp) -> Carried | None:
@@ -50,9 +52,12 @@ class Former:
         return Carried(self.metrics, sorted(jobs), stamp) if self.metrics is not None and jobs else None
 
 
-# Of an empty table of metrics nothing tells which snapshot it is of; then there is nothing to carry either.
+# Of an empty table of metrics nothing tells which snapshot it is of: it may be one from before the jobs, left there by a
+# snapshot that died after it had put `trials`. Then a job is settled only if no curves are missing from that table.
 _SNAPSHOTS = "SELECT snapshot_id FROM read_parquet(?) UNION SELECT snapshot_id FROM read_parquet(?)"
-_SETTLED = "SELECT job_name FROM read_parquet(?) WHERE metrics_complete"
+_SETTLED = """\
+WITH metrics AS (SELECT count(*) AS rows FROM read_parquet(?))
+SELECT job_name FROM read_parquet(?), metrics WHERE metrics_complete AND (metric_count = 0 OR metrics.rows > 0)"""
 
 
 def _is_current(connection: duckdb.DuckDBPyConnection, path: Path, table: schemas.Table) -> bool:
