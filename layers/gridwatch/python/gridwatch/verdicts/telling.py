@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gridwatch.clock import Clock
@@ -12,6 +12,8 @@ from gridwatch.events.rule_status import DETAIL_TYPE, EventBus, status_change_de
 from gridwatch.state.records import JobRecord, RuleEvaluationRecord, RulePolicy
 from gridwatch.state.store import StateStore
 from gridwatch.verdicts.status import RuleStatus
+
+_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,11 @@ class Teller:
         now = self.clock.now()
         known = {record.rule_name: record for record in self.store.list_rule_evaluations(job.job_name)}
         # In progress since the job began: whoever finds something meanwhile is later than that, and stays on record.
-        since = (trial.started_at or trial.created_at) if trial else now
+        # Later also by the wrong clock of a machine: what is on record was there before, and the trial before that.
+        began = [trial.created_at, trial.started_at or trial.created_at] if trial else [now]
+        since, verdict_at = began[-1], max(now, max(began) + _MOMENT)
         begun = [_in_progress(job, policy, since) for policy in job.own_policies if policy.name not in known]
-        changed = [_record(job, each, now) for each in news]
+        changed = [_record(job, each, _after(known.get(each.rule_name), verdict_at)) for each in news]
         latest = known | {record.rule_name: record for record in (*begun, *changed)}
         standing = [latest[policy.name] for policy in job.own_policies]
         if changed or begun:
@@ -52,6 +56,10 @@ class Teller:
         for record in standing:
             if known.get(record.rule_name) != record:
                 self.store.put_rule_evaluation(record)
+
+
+def _after(known: RuleEvaluationRecord | None, now: datetime) -> datetime:
+    return max(now, known.updated_at) if known else now
 
 
 def _record(job: JobRecord, news: News, now: datetime) -> RuleEvaluationRecord:
