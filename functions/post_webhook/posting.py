@@ -6,12 +6,13 @@ import ipaddress
 import json
 import math
 import re
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from gridwatch.clock import Clock
 from gridwatch.failures import PermanentError, TransientError
@@ -19,7 +20,12 @@ from gridwatch.launch.pacing import TokenBucket
 
 RESERVE = 15.0  # seconds of the invocation that one more request may take
 _LONGEST_WAIT = 24 * 3600.0  # seconds; SQS hides a message for less
+_SHORTEST_SECRET = 6  # letters of a word that is worth keeping secret
 _DEFAULT_WAIT = 30.0  # seconds, when a service says it was too fast but not for how long
+
+
+_METADATA = ipaddress.IPv6Address("fd00:ec2::254")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class RetryLaterError(TransientError):
@@ -67,11 +73,20 @@ class Webhook:
 
     def without_secrets(self, said: str) -> str:
         """What a service answered: a page that says no may repeat the address that it was asked for."""
-        path = self.url.partition("://")[2].partition("/")[2]
-        secrets = [self.url, path, self.routing_key or "", *self.headers.values()]
-        for secret in sorted(filter(None, secrets), key=len, reverse=True):
-            said = said.replace(secret, "…")
+        secrets = sorted(self._secrets(), key=len, reverse=True)
+        # An answer is cut somewhere, perhaps within a secret.
+        cut = max((_overlap(said.lower(), secret.lower()) for secret in secrets), default=0)
+        said = said[: len(said) - cut] + "…" if cut else said
+        for secret in secrets:
+            said = re.sub(re.escape(secret), "…", said, flags=re.IGNORECASE)
         return said
+
+    def _secrets(self) -> set[str]:
+        """All of it, and its words: a service may tell one alone, or write what stands between them in another way."""
+        beyond_host = self.url.partition("://")[2].partition("/")[2]
+        whole = [self.url, beyond_host, unquote(beyond_host), self.routing_key or "", *self.headers.values()]
+        words = (word for text in whole[1:] for word in re.findall(rf"[\w-]{{{_SHORTEST_SECRET},}}", text))
+        return {*filter(None, whole), *words}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +125,11 @@ class Poster:
         self.clock.sleep(seconds)
 
 
+def _overlap(said: str, secret: str) -> int:
+    """How many of the secret's first letters stand at the end; a few do by chance."""
+    return next((n for n in range(len(secret) - 1, _SHORTEST_SECRET - 3, -1) if said.endswith(secret[:n])), 0)
+
+
 def _body(webhook: Webhook, payload: str) -> bytes:
     if webhook.routing_key is None:
         return payload.encode()
@@ -140,7 +160,8 @@ def _wrong(webhook: Webhook) -> str | None:
         return "holds no address"
     if not webhook.url.startswith("https://"):
         return "has an address that does not begin with https://"
-    if not host or not re.fullmatch(r"[\x21-\x7e]+", webhook.url):
+    # RFC 3986's own characters: over others, such as a backslash, parsers differ on where the host ends.
+    if not host or not re.fullmatch(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+", webhook.url):
         return "holds no address: a host is missing, or there are characters that no address has"
     if credentials:
         return "has a user name in its address: put what the service wants to know into headers"
@@ -154,10 +175,24 @@ def _wrong(webhook: Webhook) -> str | None:
 
 def _is_link_local(host: str) -> bool:
     """Such as 169.254.169.254, which gives credentials to whoever asks."""
+    address = _address(host.rstrip("."))
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address.sixtofour or address
+    if isinstance(address, ipaddress.IPv6Address) and address in _NAT64:
+        address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address is not None and (address.is_link_local or address == _METADATA)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """None for a name. IPv4 also in the forms that C libraries know: `2852039166`, `0xa9.254.43518`."""
     try:
-        return ipaddress.ip_address(host).is_link_local or host == "fd00:ec2::254"
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
 
 
 def _is_header(value: object) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
+import tracemalloc
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -20,13 +22,14 @@ from tests.fakes.clock import FakeClock
 
 
 class Server(ThreadingHTTPServer):
-    """Answers by `script`, one entry a request: status and headers, "hang up" or "sleep"; then 200."""
+    """Answers by `script`, one entry a request: status and headers, or how it does without an answer; then 200."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.script: list[Any] = []
         self.got: list[dict[str, Any]] = []
         self.awake = threading.Event()
+        self.hung_up = threading.Event()
 
     @property
     def url(self) -> str:
@@ -46,6 +49,9 @@ class _Handler(BaseHTTPRequestHandler):
         if step == "sleep":
             self.server.awake.wait(5)
             return
+        if step in ("flood", "bomb", "drip"):
+            self._flood(step)
+            return
         status, headers = step
         self.send_response(status)
         for name, value in headers.items():
@@ -53,6 +59,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"ok")
+
+    def _flood(self, kind: str) -> None:
+        """An answer without an end: until the other side hangs up."""
+        self.send_response(400)
+        self.send_header("Content-Length", str(2**40))
+        if kind == "bomb":
+            self.send_header("Content-Encoding", "gzip")
+        self.end_headers()
+        part = {"flood": b"no " * 20_000, "bomb": gzip.compress(bytes(10_000_000)), "drip": b"."}[kind]
+        try:
+            while not self.server.awake.wait(0.05 if kind == "drip" else 0):
+                self.wfile.write(part)
+        except OSError:
+            self.server.hung_up.set()
 
     def log_message(self, *arguments: object) -> None:
         pass
@@ -69,10 +89,10 @@ def server() -> Iterator[Server]:
     made.server_close()
 
 
-def poster(clock: FakeClock, seconds: float = 60.0) -> Poster:
+def poster(clock: FakeClock, seconds: float = 60.0, reading: FakeClock | None = None) -> Poster:
     began = clock.now()
     return Poster(
-        http=Requests(urllib3.Timeout(connect=1.0, read=0.3)),
+        http=Requests(urllib3.Timeout(connect=1.0, read=0.3), reading or FakeClock()),
         clock=clock,
         bucket=TokenBucket(clock, 0.5),
         seconds_left=lambda: seconds - (clock.now() - began).total_seconds(),
@@ -136,6 +156,28 @@ def test_what_is_refused_for_good(server: Server, status: int) -> None:
     with pytest.raises(PermanentError, match=str(status)):
         poster(FakeClock()).post("slack", Webhook(server.url), "{}")
     assert len(server.got) == 1
+
+
+@pytest.mark.parametrize("endless", ["flood", "bomb", "drip"])
+def test_an_answer_without_an_end_is_listened_to_for_a_little(server: Server, endless: str) -> None:
+    server.script = [endless]
+    tracemalloc.start()
+    try:
+        with pytest.raises(PermanentError, match="400"):
+            poster(FakeClock(), reading=Hasty()).post("slack", Webhook(server.url), "{}")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000  # of both sides
+    finally:
+        tracemalloc.stop()
+    assert server.hung_up.wait(5)
+    poster(FakeClock()).post("slack", Webhook(server.url), "{}")
+
+
+class Hasty(FakeClock):
+    """A second goes by whenever somebody looks."""
+
+    def now(self) -> datetime:
+        self.advance(1)
+        return super().now()
 
 
 def test_nobody_listens(server: Server) -> None:

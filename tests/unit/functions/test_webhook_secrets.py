@@ -45,7 +45,12 @@ def test_what_services_give_is_an_address(secret: str) -> None:
         "HTTPS//verysecret",
         "https://user:verysecret@example.com/", "https://169.254.169.254/latest/verysecret",
         "https://[fe80::1]/verysecret",
-        "https://[fd00:ec2::254]/verysecret", "https://example.com:verysecret/", "https://example.com:99999/verysecret",
+        "https://[fd00:ec2::254]/verysecret", "https://2852039166/verysecret", "https://0xa9.0xfe.0xa9fe/verysecret",
+        "https://0251.0376.0251.0376/verysecret", "https://169.254.43518/verysecret", "https://169.254.169.254./verysecret",
+        "https://[::ffff:169.254.169.254]/verysecret", "https://[64:ff9b::a9fe:a9fe]/verysecret",
+        "https://[2002:a9fe:a9fe::1]/verysecret", "https://[fe80::1%25eth0]/verysecret",
+        "https://169.254.169.254\\.example.com/verysecret",  # urllib3 ends the host at the backslash, urlsplit does not
+ "https://example.com:verysecret/", "https://example.com:99999/verysecret",
         "https://exa\nmple.com/verysecret", "https://example.com/very secret", "https://example.com/verysecret\0",
         "https://ex\u00e4mple.com/verysecret", "https://[verysecret", "verysecret", "", "{", "[" * 9_000, "{" * 9_000,
         json.dumps({"url": URL, "headers": ["verysecret"]}), json.dumps({"url": URL, "headers": "verysecret"}),
@@ -71,6 +76,30 @@ def test_a_service_that_repeats_the_secret_does_not_bring_it_into_the_log() -> N
         poster(Answer(404, said)).post("slack", webhook, "{}")
     assert "verysecret" not in str(refused.value)
     assert "verysecret" not in repr(webhook)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "verysecret", "invalid token: VerySecret", r"https:\/\/hooks.slack.com\/services\/T0AAA\/B0BBB\/verysecret",
+        "no route /services/T0AAA/B0BBB/verysecret?x=1&amp;key=alsosecret", "Bearer tokensecret is expired",
+        "unknown key tokensecret", "percent%20secret", "percent secret",
+    ],
+)  # fmt: skip
+def test_neither_does_one_that_repeats_a_part_of_it_or_writes_it_otherwise(said: str) -> None:
+    url = f"{URL}?x=1&key=alsosecret&p=percent%20secret"
+    webhook = Webhook.from_secret(json.dumps({"url": url, "headers": {"Authorization": "Bearer tokensecret"}}))
+    with pytest.raises(PermanentError) as refused:
+        poster(Answer(403, said)).post("slack", webhook, "{}")
+    assert "secret" not in str(refused.value).lower()
+
+
+def test_an_answer_that_was_cut_within_the_secret_does_not_tell_its_beginning() -> None:
+    said = (f"{URL} " * 40)[: len(URL) * 3 - 4]
+    with pytest.raises(PermanentError) as refused:
+        poster(Answer(404, said)).post("slack", Webhook.from_secret(URL), "{}")
+    assert "hooks" not in str(refused.value)
+    assert "T0AAA" not in str(refused.value)
 
 
 def test_a_redirect_is_an_answer_and_not_followed() -> None:
