@@ -126,6 +126,8 @@ def test_the_schema_refuses_what_the_spec_refuses(change: dict[str, Any]) -> Non
         ("deadline: 2026-12-01T08:00:00", "has no time zone"),
         ("deadline: 2026", "is not a moment"),
         ("deadline: soon", "is not a moment"),
+        ("deadline: 9999-12-31T23:59:59-23:59", "is not a moment"),
+        ("deadline: 0001-01-01T00:00:00+23:59", "is not a moment"),
         ("budget: 0", "greater than 0"),
         ("max_failures: 0", "is too small"),
     ],

@@ -49,6 +49,12 @@ def changed(path: str, value: Any) -> Document:
         ("data.train.uri", "../status/x", "data.train.uri", "leaves data/"),
         ("data.train.uri", "https://x/y", "data.train.uri", "neither"),
         ("data.train.uri", "s3://", "data.train.uri", "is not an S3 address"),
+        (
+            "data",
+            {"train": {"uri": "a", "content_type": "csv"}, "..": {"uri": "a", "content_type": "csv"}},
+            "data...",
+            "leaves the folder",
+        ),
         ("data.train.content_typ", "x", "data.train.content_typ", "did you mean content_type?"),
         ("hyperparameters.max_dept", 3, "hyperparameters.max_dept", "did you mean max_depth?"),
         ("hyperparameters.skip_drop", 1.5, "hyperparameters.skip_drop", "numbers from 0 to 1"),

@@ -58,11 +58,11 @@ def _moment(value: Any) -> Any:
     allowed = {"allowed": "a date and time with its zone, such as 2026-12-01T08:00:00Z"}
     try:
         moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError) as error:
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC).isoformat()  # of the first and the last day there may be none in UTC
+    except (TypeError, ValueError, OverflowError) as error:
         raise PydanticCustomError("moment", "is not a moment", allowed) from error
-    if moment.tzinfo is None:
-        raise PydanticCustomError("moment", "has no time zone", allowed)
-    return moment.astimezone(UTC).isoformat()
+    raise PydanticCustomError("moment", "has no time zone", allowed)
 
 
 _SCALAR_SCHEMA: dict[str, Any] = {"type": ["number", "string", "boolean"]}

@@ -52,8 +52,8 @@ class Former:
         return Carried(self.metrics, sorted(jobs), stamp) if self.metrics is not None and jobs else None
 
 
-# Of an empty table of metrics nothing tells which snapshot it is of: it may be one from before the jobs, left there by a
-# snapshot that died after it had put `trials`. Then a job is settled only if no curves are missing from that table.
+# Of an empty table of metrics nothing tells which snapshot it is of: it may be one from before the jobs, left there by
+# a snapshot that died after it had put `trials`. Then a job is settled only if no curves are missing from that table.
 _SNAPSHOTS = "SELECT snapshot_id FROM read_parquet(?) UNION SELECT snapshot_id FROM read_parquet(?)"
 _SETTLED = """\
 WITH metrics AS (SELECT count(*) AS rows FROM read_parquet(?))

@@ -7,11 +7,20 @@ from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
+
+def _as_a_folder(name: str) -> str:
+    """A channel is a folder below input/data, which the pattern alone does not say."""
+    if name in (".", ".."):
+        raise ValueError("leaves the folder of its data")
+    return name
+
+
 # SageMaker's ExperimentEntityName; 64 characters leave room for the prefix and the trial's identity.
 ExperimentName = Annotated[
     str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", min_length=1, max_length=64)
 ]
-ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", min_length=1, max_length=64)]
+ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", min_length=1, max_length=64),
+                        AfterValidator(_as_a_folder)]  # fmt: skip
 CollectionName = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=256)]
 HyperparameterName = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=256)]
 RuleName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", min_length=1, max_length=64)]
