@@ -15,6 +15,7 @@ from gridwatch.spec.parts.debugger import Collection, Debugger, Engine, Evaluato
 from gridwatch.spec.parts.distribution import Distribution
 from gridwatch.spec.parts.incremental import StartFrom
 from gridwatch.spec.parts.preflight import Preflight
+from gridwatch.spec.parts.preprocessing import Preprocessing
 from gridwatch.spec.parts.repair import Repair
 from gridwatch.spec.parts.search import Search
 from gridwatch.spec.parts.section import (
@@ -138,6 +139,9 @@ class ExperimentSpec(Section):
         dict[ChannelName, Channel],
         Field(max_length=19, description="channels by name; a script that finds its data itself needs none"),
     ] = Field(default_factory=dict)
+    preprocessing: Annotated[
+        Preprocessing | None, Field(description="what was done to the data before, for SageMaker's experiments")
+    ] = None
     hyperparameters: Annotated[dict[HyperparameterName, StaticValue], Field(description="the same for every trial")] = (
         Field(default_factory=dict)
     )

@@ -14,6 +14,7 @@ from gridwatch.spec.checks.distribution import check_distribution
 from gridwatch.spec.checks.engine import check_engine, warn_of_engine
 from gridwatch.spec.checks.incremental import check_incremental
 from gridwatch.spec.checks.model_parallel import warn_of_model_parallel
+from gridwatch.spec.checks.preprocessing import check_preprocessing
 from gridwatch.spec.checks.repair import check_repair
 from gridwatch.spec.checks.search import check_search
 from gridwatch.spec.checks.tracking import check_tracking, warn_of_tracking
@@ -34,6 +35,7 @@ def check(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
     yield from _tags(spec)
     yield from check_incremental(spec)
     yield from once(check_tracking(spec))
+    yield from check_preprocessing(spec)
     yield from _hypothesis(spec)
 
 
