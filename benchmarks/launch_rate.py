@@ -92,7 +92,13 @@ def _ours() -> dict[str, Any]:
             limits=LaunchLimits(store=store, alerts=alerts, clock=clock),
             engines=Engines(store=store, alerts=alerts, clock=clock, artifacts_bucket="artifacts"),
             tracking=Tracking(
-                store=store, training=training, clock=clock, name_prefix="gridwatch", seconds_left=lambda: 900.0
+                store=store,
+                training=training,
+                clock=clock,
+                name_prefix="gridwatch",
+                experiments_bucket="experiments",
+                artifacts_bucket="artifacts",
+                seconds_left=lambda: 900.0,
             ),
             clock=clock,
             bucket=TokenBucket(clock, RATE, BURST),

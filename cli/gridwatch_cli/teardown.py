@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from gridwatch.clock import Clock
-from gridwatch.grid.names import experiment_entity
+from gridwatch.grid.names import PROCESSING_SUFFIX, experiment_entity
 from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.storage import layout
 from gridwatch_cli.context import Cloud, cloud_of
@@ -87,7 +87,8 @@ class Teardown:
     def plan(self, *entities: str) -> list[Step]:
         """What is left to do, as SageMaker shows it now; empty when nothing is. Components first, experiments last.
 
-        A component that a trial of another experiment has too is disassociated, and stays.
+        A component that a trial of another experiment has too is disassociated, and stays; so do those of processing
+        jobs, which were there before.
         """
         found = {name: [each["TrialName"] for each in self._listed("trials", ExperimentName=name)] for name in entities}
         trials = [trial for each in found.values() for trial in each]
@@ -98,7 +99,7 @@ class Teardown:
                 steps.append(Step(_DISASSOCIATE, name, trial))
                 others = [each["TrialName"] for each in self._listed("trials", TrialComponentName=name)]
                 is_last = [each for each in trials if each in others][-1:] == [trial]
-                if is_last and set(others) <= set(trials):
+                if is_last and set(others) <= set(trials) and not name.endswith(PROCESSING_SUFFIX):
                     steps.append(Step(_COMPONENT, name))
             steps.append(Step(_TRIAL, trial))
         return steps + [Step(_EXPERIMENT, name) for name, mine in found.items() if mine or self._exists(name)]

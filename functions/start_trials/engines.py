@@ -7,7 +7,7 @@ That request carries all that Gridwatch's own rules need, because it makes the j
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gridwatch.alerts.debugger_refused import debugger_refused
@@ -67,7 +67,8 @@ class Engines:
             return
         if (kept.engine == "debugger") is not job.debugger:
             found = experiment if job.debugger else without_debugger(experiment)
-            self.store.put_job(job_record(trial, found, self.artifacts_bucket))
+            known = job_record(trial, found, self.artifacts_bucket)
+            self.store.put_job(replace(known, components=kept.components))
 
     def learn(self, trial: TrialRecord, arn: str, error: PermanentError) -> None:
         """SageMaker took the job without Debugger, which it had refused with it."""

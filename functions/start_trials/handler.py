@@ -79,6 +79,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
             training=training,
             clock=clock,
             name_prefix=settings.name_prefix,
+            experiments_bucket=settings.experiments_bucket,
+            artifacts_bucket=settings.artifacts_bucket,
             seconds_left=seconds_left,
         ),
         clock=clock,
@@ -110,6 +112,8 @@ def _report(report: RoundReport, launcher: Launcher) -> None:
     )
     for job, reason in launcher.tracking.untracked.items():
         logger.warning("a job is in no SageMaker experiment", job=job, reason=reason)
+    for component, reason in launcher.tracking.undescribed.items():
+        logger.warning("what an experiment is made of is not told in SageMaker", component=component, reason=reason)
     metrics.add_metric("LaunchRound", MetricUnit.Count, 1)
     if launcher.tracking.untracked:
         metrics.add_metric("TrialUntracked", MetricUnit.Count, len(launcher.tracking.untracked))

@@ -121,14 +121,14 @@ class Launcher:
             return arn
 
     def _handed_over(self, trial: TrialRecord, variant: Variant, experiment: ExperimentRecord) -> str:
-        # Before the job is there, so that any event about it can be placed.
-        self.store.put_job(variant.job)
         request = training_request(
             variant.template, trial, name_prefix=self.name_prefix, artifacts_bucket=self.artifacts_bucket
         )
-        if "ExperimentConfig" in request:
-            tracked = self.tracking.tracked(trial, request.pop("ExperimentConfig"))
-            request |= {"ExperimentConfig": tracked} if tracked is not None else {}
+        tracked = self.tracking.tracked(trial, experiment, request.pop("ExperimentConfig", None))
+        if tracked.config is not None:
+            request["ExperimentConfig"] = tracked.config
+        # Before the job is there, so that any event about it can be placed.
+        self.store.put_job(replace(variant.job, components=tracked.components))
         share = Share(experiment.document.get("team"), trial.priority)
         return self._retried(lambda: self.training.create_job(request, share), paced=True)
 

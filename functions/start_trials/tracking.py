@@ -13,8 +13,9 @@ from typing import TypeVar
 from gridwatch.clock import Clock
 from gridwatch.failures import NotYetError, PermanentError, TransientError
 from gridwatch.grid.names import experiment_entity, further_entity, without_number
+from gridwatch.launch.metadata import components_of, metadata_of
 from gridwatch.launch.ports import TrainingService
-from gridwatch.state.records import TrackingRecord, TrialRecord
+from gridwatch.state.records import ExperimentRecord, TrackingRecord, TrialRecord
 from gridwatch.state.store import ConflictError, StateStore
 
 T = TypeVar("T")
@@ -24,35 +25,70 @@ _RESERVE = 5.0  # seconds of the invocation that are left for the job itself
 _MAX_FURTHER = 999
 
 
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """`config` is None when the job is to be created without one."""
+
+    config: Mapping[str, str] | None = None
+    components: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracking:
-    """`untracked`: jobs that SageMaker lists in no experiment, and why."""
+    """`untracked`: jobs that SageMaker lists in no experiment, and why. `undescribed`: components that tell what an
+    experiment is made of and could not be made, and why.
+    """
 
     store: StateStore
     training: TrainingService
     clock: Clock
     name_prefix: str
+    experiments_bucket: str
+    artifacts_bucket: str
     seconds_left: Callable[[], float]
     untracked: dict[str, str] = field(default_factory=dict)
+    undescribed: dict[str, str] = field(default_factory=dict)
     _refused: dict[str, str] = field(default_factory=dict)  # experiments that are not tried again, and why
     _records: dict[str, TrackingRecord] = field(default_factory=dict)
     _made: set[str] = field(default_factory=set)  # experiments that SageMaker is known to have
+    _components: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # by experiment and upload
 
-    def tracked(self, trial: TrialRecord, config: Mapping[str, str]) -> Mapping[str, str] | None:
-        """The job's ExperimentConfig with the experiment that its trial is in, both of which exist then.
-
-        None when SageMaker does not track it: the job is created without one.
+    def tracked(self, trial: TrialRecord, record: ExperimentRecord, config: Mapping[str, str] | None) -> Tracked:
+        """The job's ExperimentConfig with the experiment that its trial is in, both of which exist then, and the
+        components that the trial is to have. Neither when SageMaker does not track it, or its spec does without.
         """
+        if config is None:
+            return Tracked()
         reason = self._refused.get(trial.experiment)
         if reason is None:
             try:
-                return {**config, "ExperimentName": self._place(trial, config["TrialName"])}
+                name = self._place(trial, config["TrialName"])
+                return Tracked({**config, "ExperimentName": name}, self._described(record, name))
             except TransientError as error:
                 reason = str(error)  # of this trial alone: the next may fare better
             except (NotYetError, PermanentError, ConflictError) as error:
                 reason = self._refused[trial.experiment] = str(error)
         self.untracked[trial.job_name] = reason
-        return None
+        return Tracked()
+
+    def _described(self, record: ExperimentRecord, name: str) -> tuple[str, ...]:
+        """The components of its trials in that experiment. What describes them all exists then, unless that failed."""
+        known = self._components.get((name, record.spec_version))
+        if known is not None:
+            return known
+        metadata = metadata_of(
+            record, experiments_bucket=self.experiments_bucket, artifacts_bucket=self.artifacts_bucket
+        )
+        names = components_of(record, name, metadata)
+        try:
+            self._asked(lambda: self.training.ensure_component(names[0], metadata))
+        except TransientError as error:
+            self.undescribed[names[0]] = str(error)
+            return names  # the next trial tries again
+        except (NotYetError, PermanentError) as error:
+            self.undescribed[names[0]] = str(error)
+        self._components[name, record.spec_version] = names
+        return names
 
     def _place(self, trial: TrialRecord, entity: str) -> str:
         record = self._records.get(trial.experiment) or self._read(trial.experiment)

@@ -26,6 +26,7 @@ from gridwatch.events.batch_job import batch_job_change
 from gridwatch.events.messages import TrackJob
 from gridwatch.events.training_job import training_job_change
 from gridwatch.events.tuning_job import tuning_job_change
+from gridwatch.launch.linking import Linker
 from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Outcome, Tracker
@@ -73,6 +74,7 @@ def _track(event: Mapping[str, Any]) -> None:
     if event.get("type") == TrackJob.__name__:
         job_name = str(event["job_name"])
         outcome = _tracker().look(job_name)
+        _link(job_name, outcome)
         logger.info("looked at a job", job=job_name, outcome=outcome)
         metrics.add_metric(_METRICS[outcome], MetricUnit.Count, 1)
         return
@@ -81,11 +83,23 @@ def _track(event: Mapping[str, Any]) -> None:
         _track_tuning(event)
         return
     outcome = _tracker().track(news)
+    _link(news.job_name, outcome)
     logger.info("news of a job", job=news.job_name, status=news.status, outcome=outcome, event_id=event.get("id"))
     metrics.add_metric(_METRICS[outcome], MetricUnit.Count, 1)
     if outcome is Outcome.RECORDED and is_terminal(news.status) and news.started_at and news.ended_at:
         seconds = (news.ended_at - news.started_at).total_seconds() * (news.instance_count or 1)
         metrics.add_metric("InstanceSeconds", MetricUnit.Seconds, seconds)
+
+
+def _link(job_name: str, outcome: Outcome) -> None:
+    """After all else, since it comes again when it fails."""
+    if outcome is Outcome.FOREIGN:
+        return
+    found = _linker().link(job_name, begins=outcome is Outcome.BEGUN)
+    for component, reason in found.missing.items():
+        logger.warning("a trial component is not in its trial", job=job_name, component=component, reason=reason)
+    if found.missing:
+        metrics.add_metric("TrialComponentMissing", MetricUnit.Count, len(found.missing))
 
 
 def _track_tuning(event: Mapping[str, Any]) -> None:
@@ -108,6 +122,17 @@ def _tuning_tracker() -> TuningTracker:
         tracker=tracker,
         snapshot_queue=tracker.snapshot_queue,
         alerts=tracker.alerts,
+        clock=tracker.clock,
+        name_prefix=read_settings(Settings).name_prefix,
+    )
+
+
+@cache
+def _linker() -> Linker:
+    tracker = _tracker()
+    return Linker(
+        store=tracker.store,
+        training=tracker.training,
         clock=tracker.clock,
         name_prefix=read_settings(Settings).name_prefix,
     )

@@ -216,6 +216,7 @@ class Functions(Construct):
                 self._training_jobs(["sagemaker:DescribeTrainingJob"]),
                 may.watched_jobs(["sagemaker:DescribeTrainingJob"]),
                 may.tuning_jobs(["sagemaker:ListTrainingJobsForHyperParameterTuningJob"], self._prefix),
+                may.link_components(self._prefix),
                 may.read_objects(self._storage.experiments, "rule-sets/"),
                 *self._queued_jobs(),
                 *self._hands_checkpoints_on(),

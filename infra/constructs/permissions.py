@@ -144,7 +144,18 @@ def experiments(name_prefix: str) -> list[iam.PolicyStatement]:
         allow(["sagemaker:CreateExperiment"], [experiment]),
         allow(["sagemaker:CreateTrial"], [experiment, trial]),
         allow(["sagemaker:DescribeTrial"], [trial]),
+        allow(["sagemaker:CreateTrialComponent"], [sagemaker_arn("experiment-trial-component", f"{name_prefix}-*")]),
     ]
+
+
+def link_components(name_prefix: str) -> iam.PolicyStatement:
+    """Putting components into this deployment's trials: its own, and those of processing jobs, whoever ran them."""
+    own, processing = (
+        sagemaker_arn("experiment-trial-component", name) for name in (f"{name_prefix}-*", "*-aws-processing-job")
+    )
+    return allow(
+        ["sagemaker:AssociateTrialComponent"], [sagemaker_arn("experiment-trial", f"{name_prefix}-*"), own, processing]
+    )
 
 
 def tag_trials(name_prefix: str) -> iam.PolicyStatement:

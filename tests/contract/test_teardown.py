@@ -73,6 +73,21 @@ def test_a_component_of_another_experiment_stays(world: World) -> None:
     assert [each["TrialComponentName"] for each in left] == components[:1]
 
 
+def test_the_component_of_a_processing_job_is_taken_out_and_stays(world: World) -> None:
+    sagemaker = world.client("sagemaker")
+    name, components = experiment(world, trials=1, components=1)
+    prepared = f"{name}-prepare-aws-processing-job"
+    sagemaker.create_trial_component(TrialComponentName=prepared)
+    sagemaker.associate_trial_component(TrialName=f"{name}-0", TrialComponentName=prepared)
+    calls = teardown(sagemaker)
+    for step in calls.plan(name):
+        calls.take(step)
+    assert calls.plan(name) == []
+    assert sagemaker.describe_trial_component(TrialComponentName=prepared)
+    with pytest.raises(sagemaker.exceptions.ResourceNotFound):
+        sagemaker.describe_trial_component(TrialComponentName=components[0])
+
+
 def test_a_component_of_two_trials_goes_with_the_last_of_them(world: World) -> None:
     sagemaker = world.client("sagemaker")
     name, (component, _) = experiment(world, trials=2, components=1)

@@ -177,6 +177,41 @@ def test_a_trial_of_an_experiment_that_is_not_there_is_refused(subject: Subject)
         subject.service.ensure_trial("contract-none", "contract-none-1")
 
 
+def test_a_component_is_made_once_and_put_into_as_many_trials_as_one_likes(subject: Subject) -> None:
+    service = subject.service
+    service.ensure_experiment("contract-shared")
+    for _ in range(2):
+        service.ensure_component("contract-metadata", {"Parameters": {"eta": {"NumberValue": 0.5}}})
+        for trial in ("contract-shared-1", "contract-shared-2"):
+            service.ensure_trial("contract-shared", trial)
+            service.add_component(trial, "contract-metadata")
+
+
+def test_a_component_or_a_trial_that_is_not_there_is_not_found(subject: Subject) -> None:
+    subject.service.ensure_experiment("contract-shared")
+    subject.service.ensure_trial("contract-shared", "contract-shared-1")
+    subject.service.ensure_component("contract-metadata", {})
+    with pytest.raises(NotFoundError):
+        subject.service.add_component("contract-shared-1", "never-ran-aws-processing-job")
+    with pytest.raises(NotFoundError):
+        subject.service.add_component("contract-no-trial", "contract-metadata")
+
+
+def test_a_trial_takes_as_many_components_as_the_quota_says_beside_those_of_jobs(subject: Subject) -> None:
+    service = subject.service
+    service.ensure_experiment("contract-shared")
+    service.ensure_trial("contract-shared", "contract-crowded")
+    for number in range(50):
+        service.ensure_component(f"contract-part-{number}", {})
+        service.add_component("contract-crowded", f"contract-part-{number}")
+    service.ensure_component("contract-part-50", {})
+    service.ensure_component("contract-prepared-aws-processing-job", {})
+    with pytest.raises(NotYetError):
+        service.add_component("contract-crowded", "contract-part-50")
+    service.add_component("contract-crowded", "contract-prepared-aws-processing-job")
+    service.add_component("contract-crowded", "contract-part-0")
+
+
 @pytest.mark.parametrize("says_full_first", [True, False])
 def test_whichever_of_two_reasons_sagemaker_gives_the_trial_is_found(says_full_first: bool) -> None:
     """Of a trial that is there already and whose name is asked for in an experiment that is full."""

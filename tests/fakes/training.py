@@ -13,6 +13,7 @@ from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.ports import JobDescription, Share
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/"
+COMPONENT_LIMIT = 50
 TRIAL_ARN = "arn:aws:sagemaker:eu-west-1:123456789012:experiment-trial/"
 
 
@@ -23,7 +24,7 @@ class FakeTraining:
     the job was created. `stop_failures` are raised by the next calls of stop_job. `quota`: jobs that may run at one
     time. `debugger_refusal`: raised for every request that asks for Debugger. `stopped` are the stops that were
     accepted, `described` the calls of describe_job. `trial_failures` are raised by the next calls of ensure_trial,
-    `trial_calls` are all of them.
+    `trial_calls` are all of them; `component_failures` by ensure_component, `link_failures` by add_component.
     """
 
     def __init__(self, clock: Clock, *, quota: int | None = None) -> None:
@@ -43,6 +44,10 @@ class FakeTraining:
         self.trial_limit = 300
         self.trial_calls: list[tuple[str, str]] = []
         self.trial_failures: list[GridwatchError | None] = []
+        self.components: dict[str, Mapping[str, Any]] = {}
+        self.component_failures: list[GridwatchError | None] = []
+        self.links: dict[tuple[str, str], None] = {}  # which components are in which trial
+        self.link_failures: list[GridwatchError | None] = []
         self.stopped: list[str] = []
         self.stop_failures: list[GridwatchError] = []
         self.described: list[str] = []
@@ -138,3 +143,18 @@ class FakeTraining:
         self.trials[trial] = experiment
         self.tags.setdefault(TRIAL_ARN + trial, {})
         return experiment
+
+    def ensure_component(self, name: str, content: Mapping[str, Any]) -> None:
+        if self.component_failures and (failure := self.component_failures.pop(0)) is not None:
+            raise failure
+        self.components.setdefault(name, content)
+
+    def add_component(self, trial: str, component: str) -> None:
+        if self.link_failures and (failure := self.link_failures.pop(0)) is not None:
+            raise failure
+        if trial not in self.trials or component not in self.components:
+            raise NotFoundError(f"{trial} or {component} does not exist.", code="ResourceNotFound")
+        own = [name for owner, name in self.links if owner == trial and "-aws-" not in name]
+        if (trial, component) not in self.links and "-aws-" not in component and len(own) >= COMPONENT_LIMIT:
+            raise NotYetError(f"{COMPONENT_LIMIT} components per trial", code="ResourceLimitExceeded")
+        self.links[trial, component] = None

@@ -66,6 +66,8 @@ class SageMaker:
         self.jobs: dict[str, Job] = {}
         self.experiments: set[str] = set()
         self.trials: dict[str, str] = {}  # experiments by trial
+        self.components: set[str] = set()
+        self.links: set[tuple[str, str]] = set()  # which of them are in which trial
         self.created: list[str] = []  # every job that was ever created
         self.running = 0
         self._stage, self._course_of, self._write, self._announce = stage, course_of, write, announce
@@ -140,6 +142,16 @@ class SageMaker:
         if TrialName in self.trials:
             raise refused("ValidationException", f"{TrialName} already exists")
         self.trials[TrialName] = ExperimentName
+        return {}
+
+    def create_trial_component(self, *, TrialComponentName: str, **content: Any) -> dict[str, Any]:
+        del content
+        return self._once(self.components, TrialComponentName)
+
+    def associate_trial_component(self, *, TrialName: str, TrialComponentName: str) -> dict[str, Any]:
+        if TrialName not in self.trials or TrialComponentName not in self.components:
+            raise refused("ResourceNotFound", f"{TrialName} or {TrialComponentName} does not exist")
+        self.links.add((TrialName, TrialComponentName))
         return {}
 
     def describe_trial(self, *, TrialName: str) -> dict[str, Any]:

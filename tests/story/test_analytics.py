@@ -163,6 +163,7 @@ def test_data_frames(deployed: Deployed, jobs: list[dict[str, Any]]) -> None:
     assert events["happened_at"].max() <= datetime.now(UTC)
 
     components = analytics.experiment_analytics(EXPERIMENT)
+    components = components[components["DisplayName"] != "metadata"]
     assert len(components) == 3
     assert set(components["eta"]) == {0.1, 0.5, 0.9}
     by_job = {job["TrainingJobName"]: job for job in jobs}

@@ -26,6 +26,9 @@ EXPLAINED = {
     r"AwsSolutions-IAM5\[Resource::arn:.*:sagemaker:.*:(training-job|experiment|experiment-trial)/.*\]": (
         "Jobs and experiments are named by the deployment's prefix; their full names are not known before."
     ),
+    r"AwsSolutions-IAM5\[Resource::arn:.*:experiment-trial-component/(gridwatch-\*|\*-aws-processing-job)\]": (
+        "Components have the deployment's prefix; those of processing jobs, the names of whoever ran them."
+    ),
     r"AwsSolutions-IAM5\[Resource::arn:<AWS::Partition>:ecr:.*\]": (
         "AWS's images lie in accounts that differ by region; users' own images have names of theirs."
     ),

@@ -40,6 +40,7 @@ ACTIONS = {
         "sagemaker:CreateHyperParameterTuningJob",
         "sagemaker:CreateTrainingJob",
         "sagemaker:CreateTrial",
+        "sagemaker:CreateTrialComponent",
         "sagemaker:DescribeHyperParameterTuningJob",
         "sagemaker:DescribeTrainingJob",
         "sagemaker:DescribeTrial",
@@ -52,6 +53,7 @@ ACTIONS = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
+        "sagemaker:AssociateTrialComponent",
         "sagemaker:DescribeTrainingJob",
         "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
     }

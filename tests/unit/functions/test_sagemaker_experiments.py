@@ -1,11 +1,14 @@
-"""Stories of where SageMaker lists the trials: 300 in an experiment, and then in a further one."""
+"""Stories of where SageMaker lists the trials, 300 in an experiment and then in a further one, and what they share."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
 
+import pytest
+
 from gridwatch.failures import NotYetError, PermanentError, ThrottledError
+from gridwatch.launch.linking import Linked, Linker
 from gridwatch.state.records import TrackingRecord, TrialState
 from tests.unit.functions.world import World, example
 
@@ -140,3 +143,126 @@ def test_an_account_without_room_for_further_experiments_trains_all_the_same() -
     world.submit(grid(4))
     world.start()
     assert places(world) == [FIRST, FIRST, None, None]
+
+
+def prepared() -> str:
+    return example().replace("resources:\n", "preprocessing: {jobs: [prepare]}\nresources:\n")
+
+
+def begin(world: World) -> list[Linked]:
+    """The first news of every job that runs: what became of the components."""
+    return [linked(world, trial.job_name, begins=True) for trial in world.trials(TrialState.RUNNING)]
+
+
+def linked(world: World, job_name: str, *, begins: bool = False) -> Linked:
+    linker = Linker(store=world.store, training=world.training, clock=world.clock, name_prefix="gridwatch")
+    return linker.link(job_name, begins=begins)
+
+
+def metadata(world: World) -> list[str]:
+    return [name for name in world.training.components if "-metadata-" in name]
+
+
+def in_trials(world: World) -> list[list[str]]:
+    """The components of each trial of SageMaker's."""
+    return [[name for owner, name in world.training.links if owner == trial] for trial in world.training.trials]
+
+
+def test_the_trials_share_what_describes_them_and_the_jobs_that_prepared_their_data() -> None:
+    world = World()
+    world.training.components["prepare-aws-processing-job"] = {}
+    world.submit(prepared())
+    world.start()
+    begin(world)
+    (shared,) = metadata(world)
+    assert in_trials(world) == [[shared, "prepare-aws-processing-job"]] * 4
+    assert [trial.components for trial in world.trials(TrialState.RUNNING)] == [
+        (shared, "prepare-aws-processing-job")
+    ] * 4
+    assert begin(world) == [Linked()] * 4, "nothing is left to do"
+
+
+def test_each_further_experiment_has_its_own_description() -> None:
+    world = started(5, limit=2)
+    begin(world)
+    assert len(metadata(world)) == 3
+    assert Counter(name.partition("-metadata-")[0] for _, name in world.training.links) == {
+        FIRST: 2,
+        SECOND: 2,
+        THIRD: 1,
+    }
+
+
+def test_a_processing_job_that_sagemaker_does_not_have_is_told_and_nothing_fails() -> None:
+    world = World()
+    world.submit(prepared())
+    world.start()
+    (found, *_) = begin(world)
+    assert found.linked == (metadata(world)[0],)
+    assert list(found.missing) == ["prepare-aws-processing-job"]
+    world.training.components["prepare-aws-processing-job"] = {}
+    job = world.training.requests[0]["TrainingJobName"]
+    assert linked(world, job) == Linked(), "between its begin and its end nothing is asked"
+    world.finish(job)
+    assert linked(world, job).linked == ("prepare-aws-processing-job",)
+    assert linked(world, job) == Linked()
+
+
+def test_what_fails_in_passing_is_tried_again_at_the_end_until_it_is_done() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    job = world.training.requests[0]["TrainingJobName"]
+    world.training.link_failures = [ThrottledError("Rate exceeded")] * 2
+    assert list(linked(world, job, begins=True).missing.values()) == ["Rate exceeded"]
+    world.finish(job)
+    with pytest.raises(ThrottledError):
+        linked(world, job)
+    assert linked(world, job).linked == (metadata(world)[0],)
+
+
+def test_a_spec_that_says_something_else_is_described_anew_for_the_trials_to_come() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    begin(world)
+    (first,) = metadata(world)
+    world.clock.advance(10)
+    world.submit(example().replace("hypothesis: Shallow", "hypothesis: Surely shallow"))
+    for request in list(world.training.requests):
+        world.finish(request["TrainingJobName"])
+    world.start()
+    begin(world)
+    _, second = metadata(world)
+    assert in_trials(world) == [[first]] * 4 + [[second]] * 4
+
+
+def test_a_description_that_cannot_be_made_keeps_no_trial_from_training() -> None:
+    world = World(rate=1000.0)
+    world.training.component_failures = [ThrottledError("Rate exceeded")] * 3
+    world.submit(example())
+    launcher = world.launcher(world.store)
+    for trial in world.trials()[:2]:
+        launcher.start(trial, world.store.experiments["blobs"])
+    assert places(world) == [FIRST, FIRST]
+    assert list(launcher.tracking.undescribed.values()) == ["Rate exceeded"]
+    assert [len(found.linked) for found in begin(world)] == [1, 1], "the next launch has made it for both"
+
+    world = World()
+    world.training.component_failures = [PermanentError("not authorized", code="AccessDeniedException"), None]
+    world.submit(example())
+    world.start()
+    assert places(world) == [FIRST] * 4
+    assert metadata(world) == [], "a refusal is not asked for again in that round"
+    assert [list(found.missing) for found in begin(world)] == [
+        [world.store.jobs[world.trials()[0].job_name].components[0]]
+    ] * 4
+
+
+def test_jobs_that_sagemaker_does_not_track_have_no_components() -> None:
+    world = World()
+    world.training.trial_failures = [PermanentError("not authorized", code="AccessDeniedException")]
+    world.submit(example())
+    world.start()
+    assert begin(world) == [Linked()] * 4
+    assert world.training.components == {}

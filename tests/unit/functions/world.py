@@ -120,6 +120,8 @@ class World:
                 training=self.training,
                 clock=self.clock,
                 name_prefix=DEPLOYMENT.name_prefix,
+                experiments_bucket=DEPLOYMENT.experiments_bucket,
+                artifacts_bucket=DEPLOYMENT.artifacts_bucket,
                 seconds_left=seconds_left,
             ),
             seconds_left=seconds_left,

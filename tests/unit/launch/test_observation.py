@@ -107,6 +107,7 @@ def test_the_next_attempt_is_the_same_trial() -> None:
         "experiment", "trial_id", "index", "hyperparameters", "priority", "created_at", "instance_type",
         "instance_count", "reason", "settings", "repeat", "parent", "change", "repair", "rerun_of",
         "algorithm",
+        "components",
     }  # fmt: skip
     of_the_job = {
         "job_arn", "status", "secondary_status", "status_at", "started_at", "ended_at", "billable_seconds",
@@ -117,6 +118,7 @@ def test_the_next_attempt_is_the_same_trial() -> None:
     failed = replace(
         TRIAL, reason="no", settings={"resources.instance_type": "ml.c5.xlarge"}, repeat=2, priority=3,
         final_metrics={"error": 1.0}, started_at=START, ended_at=NOW, job_arn="arn", status="Failed",
+        rerun_of="blobs/0123456789", components=("gridwatch-blobs-metadata-01234567",),
     )  # fmt: skip
     after = next_attempt(failed, NOW)
     assert {name: getattr(after, name) for name in stays} == {name: getattr(failed, name) for name in stays}

@@ -131,6 +131,12 @@ class BatchTraining:
     def ensure_trial(self, experiment: str, trial: str) -> str:
         return self._sagemaker.ensure_trial(experiment, trial)
 
+    def ensure_component(self, name: str, content: Mapping[str, Any]) -> None:
+        self._sagemaker.ensure_component(name, content)
+
+    def add_component(self, trial: str, component: str) -> None:
+        self._sagemaker.add_component(trial, component)
+
     def _find(self, job_name: str) -> Mapping[str, Any] | None:
         """What Batch knows of it; None when it never had it."""
         named = [{"name": "JOB_NAME", "values": [job_name]}]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from gridwatch.aws.clients import client
@@ -87,12 +88,8 @@ class SageMakerTraining:
         return True
 
     def ensure_experiment(self, name: str) -> None:
-        try:
-            with translated():
-                self._sagemaker.create_experiment(ExperimentName=name)
-        except PermanentError as error:
-            if not _is_there_already(error):
-                raise
+        with _once():
+            self._sagemaker.create_experiment(ExperimentName=name)
 
     def ensure_trial(self, experiment: str, trial: str) -> str:
         try:
@@ -111,6 +108,14 @@ class SageMakerTraining:
             return self._experiment_of(trial)
         return experiment
 
+    def ensure_component(self, name: str, content: Mapping[str, Any]) -> None:
+        with _once():
+            self._sagemaker.create_trial_component(TrialComponentName=name, **content)
+
+    def add_component(self, trial: str, component: str) -> None:
+        with _once():
+            self._sagemaker.associate_trial_component(TrialName=trial, TrialComponentName=component)
+
     def _experiment_of(self, trial: str) -> str:
         with translated():
             return str(self._sagemaker.describe_trial(TrialName=trial)["ExperimentName"])
@@ -125,8 +130,19 @@ def _says(error: PermanentError, *phrases: str) -> bool:
     return any(phrase in message for phrase in phrases)
 
 
+@contextmanager
+def _once() -> Iterator[None]:
+    """That something is there already is as good as made."""
+    try:
+        with translated():
+            yield
+    except PermanentError as error:
+        if not _is_there_already(error):
+            raise
+
+
 def _is_there_already(error: PermanentError) -> bool:
-    """Whether a creation was refused because the experiment or trial exists."""
+    """Whether it was refused because it exists or was done."""
     return error.code == "ResourceInUse" or _says(error, _ALREADY)
 
 

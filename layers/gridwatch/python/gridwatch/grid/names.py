@@ -6,6 +6,7 @@ import re
 
 MAX_JOB_NAME = 63  # CreateTrainingJob, TrainingJobName
 MAX_ENTITY_NAME = 120  # ExperimentEntityName
+PROCESSING_SUFFIX = "-aws-processing-job"
 _PART = re.compile(r"(?P<first>.+)-[0-9]{3,}")
 
 
@@ -40,6 +41,16 @@ def experiment_entity(prefix: str, experiment: str) -> str:
 def further_entity(first: str, number: int) -> str:
     """The experiment of SageMaker that is opened when those before it are full; `number` is 2 or more."""
     return _entity(f"{first}-{number:03d}")
+
+
+def metadata_entity(experiment: str, digest: str) -> str:
+    """The trial component that all trials in one of SageMaker's experiments share."""
+    return _entity(f"{experiment}-metadata-{digest}")
+
+
+def processing_entity(job: str) -> str:
+    """The trial component that SageMaker makes for a processing job, named as the SDK's Tracker looks for it."""
+    return f"{job}{PROCESSING_SUFFIX}".lower()
 
 
 def without_number(name: str) -> str | None:

@@ -89,6 +89,8 @@ def next_attempt(trial: TrialRecord, now: datetime, waits_until: datetime | None
         change=trial.change,
         repair=trial.repair,
         algorithm=trial.algorithm,
+        rerun_of=trial.rerun_of,
+        components=trial.components,
     )
 
 

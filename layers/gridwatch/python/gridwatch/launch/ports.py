@@ -162,3 +162,14 @@ class TrainingService(Protocol):
         NotYetError when it is nowhere and the experiment is full.
         """
         ...
+
+    def ensure_component(self, name: str, content: Mapping[str, Any]) -> None:
+        """Create a trial component, of the rest of a CreateTrialComponent request, unless one of that name is there."""
+        ...
+
+    def add_component(self, trial: str, component: str) -> None:
+        """Put a trial component into SageMaker's trial, where it may be already.
+
+        NotFoundError when one of them is not there, NotYetError when the trial is full.
+        """
+        ...

@@ -170,6 +170,7 @@ class TrialRecord:
     former_seconds: float = 0.0  # that the jobs of its former attempts are billed
     rerun_of: str | None = None  # <experiment>/<trial> that this one is once more
     algorithm: str | None = None  # of a tuning job with several, the one whose job this is, by its name in the spec
+    components: tuple[str, ...] = ()  # of SageMaker's, that its trial there has beside those of its jobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +223,7 @@ class JobRecord:
     tuning_job: str | None = None  # that launched it: SageMaker then tries again by itself
     fingerprint: str | None = None  # the key of what it was made of (gridwatch.reproduce)
     algorithm: str | None = None  # as of its trial
+    components: tuple[str, ...] = ()  # of SageMaker's, that its trial there is to have beside the job's own
 
     @property
     def own_policies(self) -> tuple[RulePolicy, ...]:
