@@ -204,6 +204,9 @@ def test_switches_of_the_platform_and_a_registry_of_ones_own() -> None:
     ):  # fmt: skip
         document["algorithm"] = {**algorithm, "registry": registry}
         assert request(document)["AlgorithmSpecification"]["TrainingImageConfig"] == expected
+    with pytest.raises(SpecError) as refused:
+        planned(document, replace(DEPLOYMENT, allowed_in_specs=("registry.example.com/*", "subnet-*", "sg-*")))
+    assert [each.field for each in refused.value.problems] == ["algorithm.registry.credentials"]
     del document["resources"]["network"]
     assert told(document) == ["algorithm.registry: a registry of your own is reached through your network"]
 

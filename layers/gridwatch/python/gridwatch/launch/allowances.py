@@ -43,6 +43,9 @@ def _named(spec: ExperimentSpec) -> Iterator[tuple[Path, str]]:
     resources = spec.resources
     single: dict[Path, str | None] = {
         ("algorithm", "image"): spec.algorithm.image,
+        ("algorithm", "registry", "credentials"): spec.algorithm.registry.credentials
+        if spec.algorithm.registry
+        else None,
         ("resources", "role"): resources.role,
         ("resources", "volume_key"): resources.volume_key,
         ("resources", "output_key"): resources.output_key,
