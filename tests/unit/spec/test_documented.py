@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from gridwatch.spec.model import ExperimentSpec
 from tests.unit.functions.world import DEPLOYMENT
 from tests.unit.launch.service_model import faults
 from tests.unit.launch.test_requests import planned, requests
-from tests.unit.spec.specs import EXAMPLES, parsed
+from tests.unit.spec.specs import EXAMPLES, blobs, parsed
 
 TEXT = (EXAMPLES.parent / "docs" / "spec.md").read_text()
 SPECS = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
@@ -38,6 +39,29 @@ def test_every_documented_spec_can_be_planned(number: int, trials: int) -> None:
 
 def test_there_is_no_spec_that_is_not_tested() -> None:
     assert len(SPECS) == len(TRIALS)
+
+
+# The other pages show whole specs and sections of one; watching.md shows a rule set, which has a test of its own.
+ELSEWHERE = [
+    pytest.param(text, id=f"{page.stem}-{number}")
+    for page in sorted((EXAMPLES.parent / "docs").glob("*.md"))
+    if page.stem not in ("spec", "watching")
+    for number, text in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL))
+]
+
+
+@pytest.mark.parametrize("text", ELSEWHERE)
+def test_what_other_pages_show_of_a_spec_can_be_planned(text: str) -> None:
+    shown = yaml.safe_load(text)
+    # A section is laid over the tutorial's spec.
+    document = shown if "algorithm" in shown else {**blobs(), **shown}
+    plan = planned(document, replace(DEPLOYMENT, allowed_in_specs=("*",)))
+    for request in requests(plan):
+        assert faults("CreateTrainingJob", request) == []
+
+
+def test_there_are_specs_on_other_pages() -> None:
+    assert len(ELSEWHERE) > 4
 
 
 def sections(kind: type[BaseModel] = ExperimentSpec) -> set[type[BaseModel]]:
