@@ -38,7 +38,14 @@ def theirs() -> dict[str, dict[str, Any]]:
 
 def comparable(request: dict[str, Any]) -> dict[str, Any]:
     """All but the name, the tags, and of the definitions what the jobs are told of the hook and of metrics' regexes."""
-    told = {name: request[name] for name in request if name not in ("HyperParameterTuningJobName", "Tags")}
+    told = json.loads(json.dumps(request))
+    for name in ("HyperParameterTuningJobName", "Tags"):
+        told.pop(name, None)
+    # The SDK makes texts of a script's numbers, "\"32\"": for the script, which gets --batch-size 32, it is the same.
+    for category in (
+        told["HyperParameterTuningJobConfig"].get("ParameterRanges", {}).get("CategoricalParameterRanges", ())
+    ):
+        category["Values"] = [value.strip('"') for value in category["Values"]]
     if "TrainingJobDefinition" in told:
         told["TrainingJobDefinition"] = _definition(told["TrainingJobDefinition"])
     else:
@@ -59,7 +66,32 @@ def _definition(definition: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "AlgorithmSpecification": algorithm}
 
 
+# "Hyperparameter tuning with PyTorch": a script's ranges, on spot capacity.
+SCRIPT = """
+name: mnist
+objective: {metric: average test loss, direction: minimize}
+algorithm:
+  framework: pytorch
+  version: 1.13.1
+  source: s3://experiments-bucket/code/sources/0.tar.gz
+  entry_point: mnist.py
+  metrics: {average test loss: 'Test set: Average loss: ([0-9.]+)'}
+data:
+  training: {uri: mnist/}
+hyperparameters: {epochs: 6, backend: gloo}
+tune:
+  parameters:
+    lr: {continuous: [0.001, 0.1]}
+    batch-size: {categorical: [32, 64, 128, 256, 512]}
+  strategy: hyperband
+  hyperband: {min: 1, max: 6}
+  jobs: 9
+resources: {instance_type: ml.m5.xlarge, volume_gb: 10, max_runtime: 1h, spot: {max_wait: 2h}}
+checkpoints: {uri: s3://artifacts-bucket/tuning}
+limits: {parallel_jobs: 3}
+"""
 SPECS = {
+    "script": SCRIPT,
     "four ranges": (EXAMPLES / "tuning.yaml").read_text(),
     "warm start": documented("tuned") + _MACHINES,
     "several algorithms": documented("two-algorithms").replace("      resources: {instance_type: ml.m5.xlarge}\n", "")

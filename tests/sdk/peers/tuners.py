@@ -15,10 +15,19 @@ from sagemaker import Session, image_uris
 from sagemaker.estimator import Estimator
 from sagemaker.inputs import TrainingInput
 from sagemaker.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
-from sagemaker.tuner import HyperparameterTuner, TuningJobCompletionCriteriaConfig, WarmStartConfig, WarmStartTypes
+from sagemaker.pytorch import PyTorch
+from sagemaker.tuner import (
+    HyperbandStrategyConfig,
+    HyperparameterTuner,
+    StrategyConfig,
+    TuningJobCompletionCriteriaConfig,
+    WarmStartConfig,
+    WarmStartTypes,
+)
 from sagemaker.xgboost import XGBoost
 
 ROLE = "arn:aws:iam::123456789012:role/gridwatch-training"
+SOURCE = "s3://experiments-bucket/code/sources/0.tar.gz"  # of a script of one's own
 IMAGE = "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 METRICS = [{"Name": "validation-auc", "Regex": "auc:([0-9.]+)"}]
 
@@ -65,6 +74,22 @@ def requests(region: str, source: str) -> dict[str, Any]:
         "alpha": ContinuousParameter(0, 2), "max_depth": IntegerParameter(1, 10),
     }  # fmt: skip
     made = {}
+    spot = {"use_spot_instances": True, "max_wait": 7_200, "checkpoint_s3_uri": "s3://artifacts-bucket/tuning"}
+    made["script"] = sent(
+        HyperparameterTuner(
+            PyTorch(
+                entry_point="mnist.py", source_dir=SOURCE, code_location="s3://artifacts-bucket/code",
+                framework_version="1.13.1", py_version="py39", hyperparameters={"epochs": 6, "backend": "gloo"},
+                checkpoint_local_path="/opt/ml/checkpoints", **spot, **shared,
+            ),
+            "average test loss",
+            {"lr": ContinuousParameter(0.001, 0.1), "batch-size": CategoricalParameter([32, 64, 128, 256, 512])},
+            [{"Name": "average test loss", "Regex": "Test set: Average loss: ([0-9.]+)"}], objective_type="Minimize",
+            max_jobs=9, max_parallel_jobs=3, strategy="Hyperband",
+            strategy_config=StrategyConfig(HyperbandStrategyConfig(max_resource=6, min_resource=1)),
+        ),
+        {"training": "s3://experiments-bucket/data/mnist/"},
+    )  # fmt: skip
     made["four ranges"] = sent(
         HyperparameterTuner(
             xgboost(static), "validation-auc", ranges, METRICS, objective_type="Maximize", max_jobs=20,
