@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gridwatch.launch.request import MLFLOW
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.looking.options import CsvOption, JsonOption
@@ -46,6 +47,10 @@ def lineage_of(cloud: Cloud, found: Found) -> Sequence[Mapping[str, Any]]:
     if trial.status is not None:
         bucket = cloud.deployment.artifacts_bucket
         rows.append(_row("tensors", found.job_name, s3_uri(bucket, tensor_prefix(found.job_name).rstrip("/"))))
+        if MLFLOW in record.template:
+            told = record.template[MLFLOW]
+            run = f"{told['MlflowExperimentName']} / {found.job_name}"
+            rows.append(_row("MLflow run", run, told["MlflowResourceArn"]))
     if trial.model_uri and found.job_name == trial.job_name:
         rows.append(_row("model", trial.trial_id, trial.model_uri))
     return rows

@@ -230,6 +230,15 @@ def test_inspect_without_a_snapshot_says_so(run: Any, cloud: FakeCloud) -> None:
     assert "no files found" in out
 
 
+def test_lineage_names_the_run_in_mlflow(cloud: FakeCloud) -> None:
+    app = "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-app/app-0A1B"
+    found = find_trial(cloud.store, "blobs/1")  # type: ignore[arg-type]
+    told = {"MlflowConfig": {"MlflowResourceArn": app, "MlflowExperimentName": "team"}}
+    found = replace(found, experiment=replace(found.experiment, template={**found.experiment.template, **told}))
+    runs = [row for row in lineage.lineage_of(cloud, found) if row["what"] == "MLflow run"]  # type: ignore[arg-type]
+    assert runs == [{"what": "MLflow run", "name": f"team / {found.job_name}", "address": app}]
+
+
 def test_lineage_leads_back_from_an_address(run: Any, cloud: FakeCloud) -> None:
     assert [row["what"] for row in lineage.lineage_of(cloud, find_trial(cloud.store, "blobs/1"))] == [  # type: ignore[arg-type]
         "spec", "data", "image", "code", "training job", "tensors", "model",
