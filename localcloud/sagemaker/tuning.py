@@ -107,6 +107,10 @@ class Tuning:
             raise validation_error("Exactly one of TrainingJobDefinition and TrainingJobDefinitions must be given")
         if single and "HyperParameterTuningJobObjective" not in tuning.config:
             raise validation_error("HyperParameterTuningJobObjective is required with TrainingJobDefinition")
+        if "Autotune" in tuning.request:
+            raise validation_error(
+                "The local cloud cannot choose ranges and limits (Autotune): give ranges and the number of jobs"
+            )
         for parent in tuning.request.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", []):
             self._get(parent["HyperParameterTuningJobName"])
         for definition in tuning.definitions:

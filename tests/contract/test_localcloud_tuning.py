@@ -192,3 +192,9 @@ def test_the_list_says_of_which_definition_each_job_is(world: World) -> None:
     assert {job.definition for job in found} == {"small", "large"}
     for job in found:
         assert world.describe(job.name)["HyperParameters"]["kind"] == job.definition
+
+
+def test_what_only_sagemaker_can_choose_is_refused(world: World) -> None:
+    request = {**tuning_request(world), "Autotune": {"Mode": "Enabled"}}
+    with pytest.raises(ClientError, match="cannot choose ranges and limits"):
+        world.client("sagemaker").create_hyper_parameter_tuning_job(**request)

@@ -185,3 +185,29 @@ def test_what_an_algorithm_names_must_be_allowed_as_what_the_spec_names() -> Non
     told = caught.value.as_text("spec")
     assert "tune.algorithms.mine.algorithm.image: this deployment does not let specs use it" in told
     assert "tune.algorithms.mine.resources.role: this deployment does not let specs use it" in told
+
+
+def test_with_autotune_sagemaker_is_left_what_is_not_said() -> None:
+    ranges = {"eta": {"auto": 0.1}, "max_depth": {"integer": [2, 8]}, "grow_policy": {"auto": "depthwise"}}
+    plan = planned(tuned(autotune=True, parameters=ranges, jobs=None))
+    assert plan.tuning is not None
+    made = dict(plan.tuning)
+    assert faults("CreateHyperParameterTuningJob", made) == []
+    assert made["Autotune"] == {"Mode": "Enabled"}
+    config = made["HyperParameterTuningJobConfig"]
+    assert "TrainingJobEarlyStoppingType" not in config
+    assert config["ResourceLimits"] == {"MaxParallelTrainingJobs": 2}
+    assert config["ParameterRanges"]["AutoParameters"] == [
+        {"Name": "eta", "ValueHint": "0.1"}, {"Name": "grow_policy", "ValueHint": '"depthwise"'}
+    ]  # fmt: skip
+    assert [each["Name"] for each in config["ParameterRanges"]["IntegerParameterRanges"]] == ["max_depth"]
+    assert [point.hyperparameters["eta"] for point in plan.points] == [0.1, 0.1]
+    assert any("how many jobs" in warning.message for warning in plan.warnings)
+
+
+def test_without_autotune_nothing_of_it_is_asked_for() -> None:
+    made = request(tuned())
+    assert "Autotune" not in made
+    assert "AutoParameters" not in made["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    stopping = request(tuned(autotune=True, early_stopping=True))["HyperParameterTuningJobConfig"]
+    assert stopping["TrainingJobEarlyStoppingType"] == "Auto"

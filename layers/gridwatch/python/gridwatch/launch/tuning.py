@@ -63,6 +63,8 @@ def tuning_request(
             "HyperParameterTuningJobObjective": made[0]["TuningObjective"],
             "ParameterRanges": made[0]["HyperParameterRanges"],
         }
+    if tune.autotune:
+        request["Autotune"] = {"Mode": "Enabled"}
     if tune.warm_start is not None:
         parents = [{"HyperParameterTuningJobName": name} for name in tune.warm_start.from_]
         request["WarmStartConfig"] = {
@@ -112,8 +114,9 @@ def _config(spec: ExperimentSpec, tune: Tune) -> dict[str, Any]:
     config: dict[str, Any] = {
         "Strategy": _STRATEGIES[tune.strategy],
         "ResourceLimits": limits,
-        "TrainingJobEarlyStoppingType": "Auto" if tune.early_stopping else "Off",
     }
+    if tune.early_stopping or not tune.autotune:  # what is said is not chosen
+        config["TrainingJobEarlyStoppingType"] = "Auto" if tune.early_stopping else "Off"
     if tune.hyperband is not None:
         told = {"MinResource": tune.hyperband.min, "MaxResource": tune.hyperband.max}
         band = {name: value for name, value in told.items() if value is not None}
@@ -163,7 +166,9 @@ def _static(values: Mapping[str, Any], shared: Mapping[str, str], *, is_script: 
 
 
 def _ranges(ranges: Mapping[str, Range], *, as_json: bool) -> dict[str, list[dict[str, Any]]]:
-    """SageMaker's three lists. Categories are JSON where its toolkit runs a script, as other values are there."""
+    """SageMaker's three lists, and one of those that it chooses itself when there are any. Categories are JSON where
+    its toolkit runs a script, as other values are there.
+    """
     told: dict[str, list[dict[str, Any]]] = {
         "ContinuousParameterRanges": [], "IntegerParameterRanges": [], "CategoricalParameterRanges": []
     }  # fmt: skip
@@ -171,6 +176,10 @@ def _ranges(ranges: Mapping[str, Range], *, as_json: bool) -> dict[str, list[dic
         if given.categorical is not None:
             values = [json.dumps(value) if as_json else _text(value) for value in given.categorical]
             told["CategoricalParameterRanges"].append({"Name": name, "Values": values})
+            continue
+        if given.auto is not None:
+            hint = json.dumps(given.auto) if as_json else _text(given.auto)
+            told.setdefault("AutoParameters", []).append({"Name": name, "ValueHint": hint})
             continue
         low, high = given.ends
         scale = {"ScalingType": _SCALINGS[given.scaling or "auto"]}

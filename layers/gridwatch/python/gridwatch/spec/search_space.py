@@ -77,7 +77,9 @@ def varied(spec: ExperimentSpec) -> Iterator[tuple[Path, str, Scalar]]:
 
 def _tuned(spec: ExperimentSpec) -> Iterator[tuple[Path, str, Scalar]]:
     for name, tuned in (spec.tune.parameters if spec.tune else {}).items():
-        for kind in tuned.kinds:
+        if tuned.auto is not None:
+            yield ("tune", "parameters", name, "auto"), name, tuned.auto
+        for kind in (each for each in tuned.kinds if each != "auto"):
             place: Path = ("tune", "parameters", name, kind)
             yield from (((*place, index), name, value) for index, value in enumerate(getattr(tuned, kind)))
 

@@ -31,6 +31,9 @@ def advise(spec: ExperimentSpec) -> Iterator[Problem]:
         found = [*_batch(variant.spec), *_hosts(variant.spec), *_ranges(variant.spec)]
         yield from (variant.placed(problem) for problem in found)
     yield from _parallel(spec, spec.tune)
+    if spec.tune.autotune and spec.tune.jobs is None and spec.tune.strategy != "grid":
+        message = "with autotune SageMaker chooses how many jobs there are"
+        yield Problem(path=("tune", "autotune"), message=message, advice="say jobs, so that the cost is bounded")
 
 
 def _ranges(spec: ExperimentSpec) -> Iterator[Problem]:

@@ -94,7 +94,7 @@ def _jobs(tune: Tune) -> Iterator[Problem]:
             message, advice = "too many for one tuning job", "use the strategy random, or a grid of Gridwatch's"
             yield Problem(path=("tune", "parameters"), message=message, found=found, allowed=allowed, advice=advice)
         return
-    if tune.jobs is None and tune.max_runtime is None and tune.completion is None:
+    if not tune.autotune and tune.jobs is None and tune.max_runtime is None and tune.completion is None:
         yield Problem(path=path, message="nothing ends the tuning job", advice="say jobs, max_runtime or completion")
     if tune.jobs is not None and tune.jobs > FRESH_JOBS and tune.strategy != "random":
         message, advice = f"is over the limit of the strategy {tune.strategy}", "use random, or several tuning jobs"
@@ -139,9 +139,13 @@ def _parameters(spec: ExperimentSpec) -> Iterator[Problem]:
         if len(given.kinds) != 1:
             found = " and ".join(given.kinds) or "none"
             yield Problem(path=path, message="it is not clear what it is chosen from", found=found,
-                          allowed="one of continuous, integer, categorical")  # fmt: skip
+                          allowed="one of continuous, integer, categorical, auto")  # fmt: skip
             continue
         yield from _range(path, given)
+        if given.auto is not None and tune is not None and not tune.autotune:
+            message = "SageMaker chooses ranges only when it is asked to"
+            advice = "say tune.autotune, or give the range"
+            yield Problem(path=(*path, "auto"), message=message, advice=advice)
         if tune is not None and tune.strategy == "grid" and given.categorical is None:
             message = "the strategy grid walks categories alone"
             yield Problem(path=path, message=message, found=given.kinds[0], advice="write its values as categorical")
@@ -149,6 +153,11 @@ def _parameters(spec: ExperimentSpec) -> Iterator[Problem]:
 
 def _range(path: Path, given: Range) -> Iterator[Problem]:
     (kind,) = given.kinds
+    if kind == "auto":
+        if given.scaling is not None:
+            message = "SageMaker chooses the scale with the range"
+            yield Problem(path=(*path, "scaling"), message=message, advice="leave it out")
+        return
     if kind == "categorical":
         if given.scaling is not None:
             yield Problem(path=(*path, "scaling"), message="categories have no order to scale")

@@ -26,12 +26,15 @@ DefinitionName = Annotated[
 
 
 class Range(Section):
-    """What one hyperparameter is chosen from: exactly one of continuous, integer and categorical."""
+    """What one hyperparameter is chosen from: exactly one of continuous, integer, categorical and auto."""
 
     continuous: Annotated[Bounds | None, Field(description="any number between the two")] = None
     integer: Annotated[IntegerBounds | None, Field(description="a whole number, both ends included")] = None
     categorical: Annotated[
         list[GridValue] | None, Field(min_length=1, max_length=30, description="one of these, at most 30")
+    ] = None
+    auto: Annotated[
+        GridValue | None, Field(description="with autotune: an example value, around which SageMaker chooses the range")
     ] = None
     scaling: Annotated[
         Scaling | None, Field(description="of numbers: how the range is walked; SageMaker decides when it is left out")
@@ -39,13 +42,13 @@ class Range(Section):
 
     @property
     def kinds(self) -> list[str]:
-        """Which of the three it says; a sound one says one."""
-        return [kind for kind in ("continuous", "integer", "categorical") if getattr(self, kind) is not None]
+        """Which of the four it says; a sound one says one."""
+        return [kind for kind in ("continuous", "integer", "categorical", "auto") if getattr(self, kind) is not None]
 
     @property
     def ends(self) -> list[Any]:
-        """Both ends of numbers, or every category."""
-        return [value for kind in self.kinds for value in getattr(self, kind)]
+        """Both ends of numbers, every category, or the example."""
+        return [value for kind in self.kinds for value in ([self.auto] if kind == "auto" else getattr(self, kind))]
 
 
 Ranges = dict[HyperparameterName, Range]
@@ -100,6 +103,9 @@ class Tune(Section):
         dict[DefinitionName, TunedAlgorithm],
         Field(max_length=MAX_ALGORITHMS, description="several in one tuning job, each with ranges of its own"),
     ] = Field(default_factory=dict)
+    autotune: Annotated[
+        bool, Field(description="SageMaker chooses what is left out: ranges that are auto, jobs, early stopping")
+    ] = False
     strategy: Annotated[Strategy, Field(description="how the next point is chosen")] = "bayesian"
     hyperband: Annotated[Hyperband | None, Field(description="of the strategy hyperband")] = None
     jobs: Annotated[
