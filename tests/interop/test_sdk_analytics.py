@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 
 from gridwatch.clock import SystemClock
+from gridwatch.launch.metadata import metadata_of
 from gridwatch.state.memory import MemoryStore
+from gridwatch.state.records import ExperimentRecord
 from gridwatch_cli.analytics.frames import Analytics
 from gridwatch_cli.analytics.sdk_layouts import training_rows, tuning_rows, varied
 from gridwatch_cli.context import Cloud
@@ -22,6 +24,7 @@ from gridwatch_cli.local_state import RunningCloud
 from gridwatch_cli.session import Session
 from localcloud import LocalCloud
 from tests.interop.conftest import Peers
+from tests.unit.functions.world import World, example
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAME = "gridwatch-sdk"
@@ -55,7 +58,7 @@ def experiment(running: RunningCloud) -> str:
     for trial in ("shallow", "deep"):
         sagemaker.create_trial(ExperimentName=NAME, TrialName=f"{NAME}-{trial}")
     for number in range(COMPONENTS):
-        name = f"component-{number}"
+        name = f"component-{number}-aws-training-job"  # a trial takes 50 others
         sagemaker.create_trial_component(TrialComponentName=name, **_given(number))
         sagemaker.associate_trial_component(TrialName=f"{NAME}-shallow", TrialComponentName=name)
         if number % 10 == 0:
@@ -66,7 +69,18 @@ def experiment(running: RunningCloud) -> str:
                 for step in range(number % 5 + 1)
             ]
             assert not metrics.batch_put_metrics(TrialComponentName=name, MetricData=data).get("Errors")
+    described = metadata_of(_record(), experiments_bucket="specs", artifacts_bucket="artifacts")
+    sagemaker.create_trial_component(TrialComponentName=f"{NAME}-metadata", **described)
+    for trial in ("shallow", "deep"):
+        sagemaker.associate_trial_component(TrialName=f"{NAME}-{trial}", TrialComponentName=f"{NAME}-metadata")
     return NAME
+
+
+def _record() -> ExperimentRecord:
+    """An example, as launch_grid keeps it."""
+    world = World()
+    world.submit(example())
+    return world.store.experiments["blobs"]
 
 
 def _given(number: int) -> dict[str, Any]:
@@ -92,7 +106,8 @@ def test_an_experiment(sdk: Peers, running: RunningCloud, experiment: str, tmp_p
     cloud.__dict__["store"] = MemoryStore()  # nothing is recorded: the name is SageMaker's own
     Analytics(cloud).experiment_analytics(experiment).to_csv(tmp_path / "ours.csv")
     ours, theirs = (pd.read_csv(tmp_path / f"{name}.csv", index_col=0) for name in ("ours", "theirs"))
-    assert len(ours) == COMPONENTS
+    assert len(ours) == COMPONENTS + 1
+    assert list(ours["gridwatch.hypothesis"].dropna()) == [_record().document["hypothesis"]["text"]]
     # Which component was changed last can be a tie; in everything else the order is the same, that of columns too.
     pd.testing.assert_frame_equal(
         ours.sort_values("TrialComponentName", ignore_index=True)[sorted(ours.columns)],

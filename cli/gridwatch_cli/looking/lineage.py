@@ -42,7 +42,7 @@ def lineage_of(cloud: Cloud, found: Found) -> Sequence[Mapping[str, Any]]:
     """What the trial came from and what came of it, in this order."""
     record, trial = found.experiment, found.trial
     spec = f"{s3_uri(cloud.deployment.experiments_bucket, record.spec_key)} version {record.spec_version}"
-    rows = [_row("spec", record.name, spec), *_of_template(record.template)]
+    rows = [_row("spec", record.name, spec), *_of_preprocessing(record.document), *_of_template(record.template)]
     rows.append(_row("training job", found.job_name, trial.job_arn))
     if trial.status is not None:
         bucket = cloud.deployment.artifacts_bucket
@@ -54,6 +54,14 @@ def lineage_of(cloud: Cloud, found: Found) -> Sequence[Mapping[str, Any]]:
     if trial.model_uri and found.job_name == trial.job_name:
         rows.append(_row("model", trial.trial_id, trial.model_uri))
     return rows
+
+
+def _of_preprocessing(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """As the spec tells it; Gridwatch has seen neither the script nor the jobs."""
+    told = document.get("preprocessing") or {}
+    if told.get("script"):
+        yield _row("preprocessing", "script", told["script"])
+    yield from (_row("preprocessing", job, None) for job in told.get("jobs") or ())
 
 
 def _of_template(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -249,6 +249,19 @@ def test_lineage_leads_back_from_an_address(run: Any, cloud: FakeCloud) -> None:
     assert json.loads(run("lineage", "s3://data/blo", "--json")[1]) == [], "not the beginning of a name"
 
 
+def test_lineage_tells_what_prepared_the_data(run: Any, cloud: FakeCloud) -> None:
+    record = cloud.store.get_experiment("blobs")
+    assert record is not None
+    told = {"preprocessing": {"script": "s3://code/prepare.py", "jobs": ["prepare-1"]}}
+    cloud.store.put_experiment(replace(record, document={**record.document, **told}))
+    rows = json.loads(run("lineage", "blobs/1", "--json")[1])
+    assert [(row["name"], row["address"]) for row in rows if row["what"] == "preprocessing"] == [
+        ("script", "s3://code/prepare.py"),
+        ("prepare-1", None),
+    ]
+    assert {row["what"] for row in json.loads(run("lineage", "s3://code/", "--json")[1])} >= {"preprocessing"}
+
+
 def test_a_long_curve_is_drawn_from_end_to_end() -> None:
     line = JobCurve("a", range(1000), [float(n) for n in range(1000)]).line()
     assert (len(line), line[0], line[-1]) == (32, "▁", "█")
