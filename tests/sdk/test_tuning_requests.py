@@ -90,7 +90,25 @@ resources: {instance_type: ml.m5.xlarge, volume_gb: 10, max_runtime: 1h, spot: {
 checkpoints: {uri: s3://artifacts-bucket/tuning}
 limits: {parallel_jobs: 3}
 """
+AUTOTUNE = """
+name: autotuned
+objective: {metric: validation-auc, direction: maximize}
+algorithm: {name: xgboost, version: 3.2-0}
+data:
+  train: {uri: blobs/train.csv, content_type: text/csv}
+  validation: {uri: blobs/validation.csv, content_type: text/csv}
+hyperparameters: {objective: binary:logistic, eval_metric: auc, num_round: 50}
+tune:
+  autotune: true
+  parameters:
+    eta: {auto: 0.1}
+    max_depth: {integer: [2, 10]}
+  jobs: 30
+  early_stopping: true
+limits: {parallel_jobs: 3}
+"""
 SPECS = {
+    "autotune": AUTOTUNE + _MACHINES,
     "script": SCRIPT,
     "four ranges": (EXAMPLES / "tuning.yaml").read_text(),
     "warm start": documented("tuned") + _MACHINES,

@@ -29,6 +29,11 @@ from sagemaker.xgboost import XGBoost
 ROLE = "arn:aws:iam::123456789012:role/gridwatch-training"
 SOURCE = "s3://experiments-bucket/code/sources/0.tar.gz"  # of a script of one's own
 IMAGE = "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost:3.2-0"
+# Left out, the SDK would have SageMaker tune these as well.
+TOOLKIT = [
+    f"sagemaker_{name}" for name in ("submit_directory", "program", "container_log_level", "job_name", "region",
+                                     "estimator_class_name", "estimator_module")
+]  # fmt: skip
 METRICS = [{"Name": "validation-auc", "Regex": "auc:([0-9.]+)"}]
 
 
@@ -111,6 +116,15 @@ def requests(region: str, source: str) -> dict[str, Any]:
                 max_number_of_training_jobs_not_improving=10, complete_on_convergence=True,
                 target_objective_metric_value=0.97,
             ),
+        ),
+        inputs("blobs"),
+    )  # fmt: skip
+    made["autotune"] = sent(
+        HyperparameterTuner(
+            xgboost({"objective": "binary:logistic", "eval_metric": "auc", "num_round": 50, "eta": 0.1}),
+            "validation-auc", {"max_depth": IntegerParameter(2, 10)}, METRICS, objective_type="Maximize",
+            max_jobs=30, max_parallel_jobs=3, early_stopping_type="Auto", autotune=True,
+            hyperparameters_to_keep_static=["objective", "eval_metric", "num_round", *TOOLKIT],
         ),
         inputs("blobs"),
     )  # fmt: skip
