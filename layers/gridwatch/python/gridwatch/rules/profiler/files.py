@@ -8,6 +8,7 @@ of trace events in `framework/pevents/<hour>/<microsecond>_<process>-<node>_<kin
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -17,6 +18,9 @@ from gridwatch.tensors.errors import CorruptTensorError
 
 SYSTEM_PREFIX = "system/"
 FRAMEWORK_PREFIX = "framework/pevents/"
+
+# What a file can be beside what it should be: numbers without end, lists where an object belongs, and so on.
+_ODD = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 _SYSTEM = re.compile(r"system/.+/(\d{10})\.(algo-\d+)\.json$")
 _FRAMEWORK = re.compile(r"framework/pevents/\d+/(\d+)_([^_/]+)_(?:pythontimeline|model_timeline)\.json$")
@@ -58,7 +62,7 @@ def parse_samples(key: str, content: bytes, *, ended: bool) -> list[Sample] | No
             events.append(event)
     try:
         return samples(events)
-    except (KeyError, TypeError, ValueError) as error:
+    except _ODD as error:
         raise CorruptTensorError(key, f"not an event of system metrics: {error!r}") from error
 
 
@@ -73,7 +77,7 @@ def parse_spans(file: FileKey, content: bytes, *, ended: bool) -> list[Span] | N
         raise CorruptTensorError(file.key, "it is no array of trace events")
     try:
         return sorted(_spans(file.node, document), key=lambda each: each.time)
-    except (KeyError, TypeError, ValueError) as error:
+    except _ODD as error:
         raise CorruptTensorError(file.key, f"not a trace event: {error!r}") from error
 
 
@@ -89,13 +93,16 @@ def _spans(node: str, events: list[Mapping[str, Any]]) -> list[Span]:
                 phases[event["pid"]] = details["name"]
         elif event["ph"] == "X":
             step = details.get("step_num")
+            start, duration = (event["ts"] + began) / 1_000_000, event["dur"] / 1_000_000
+            if not math.isfinite(start + duration):
+                raise ValueError(f"a span from {start} for {duration} s")
             spans.append(
                 Span(
                     node=node,
                     phase=phases.get(event["pid"], "Unknown"),
                     name=event["name"],
-                    start=(event["ts"] + began) / 1_000_000,
-                    duration=event["dur"] / 1_000_000,
+                    start=start,
+                    duration=duration,
                     step=None if step is None else int(step),
                     details=details,
                 )
@@ -106,5 +113,5 @@ def _spans(node: str, events: list[Mapping[str, Any]]) -> list[Span]:
 def _json(text: bytes) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return None

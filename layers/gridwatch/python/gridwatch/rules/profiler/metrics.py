@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +58,9 @@ Measurement = Sample | Span
 def samples(events: Iterable[Mapping[str, Any]]) -> list[Sample]:
     """Debugger's events of system metrics, in the order of their file, as samples in the order of time."""
     groups: dict[str, list[list[Mapping[str, Any]]]] = {}
+    events = list(events)
+    if odd := next((event for event in events if not math.isfinite(float(event["Timestamp"]))), None):
+        raise ValueError(f"the time {odd['Timestamp']}")
     for event in sorted(events, key=lambda each: float(each["Timestamp"])):
         of_node = groups.setdefault(str(event["NodeId"]), [])
         if not of_node or float(event["Timestamp"]) - float(of_node[-1][0]["Timestamp"]) > SAMPLE_SECONDS:
