@@ -16,6 +16,7 @@ from gridwatch.rules.custom.runner import CustomRule, run_custom_rule
 from gridwatch.rules.evaluation import RuleEvaluation
 from gridwatch.spec.rule_source import is_allowed
 from gridwatch.storage.layout import s3_uri, tensor_prefix
+from run_custom_rule.orphans import none_left_behind
 
 _OPENER = f"{open_source.__module__}:{open_source.__name__}"
 
@@ -42,7 +43,8 @@ class CustomRuleRunner:
             except PermanentError as error:
                 return failed(f"{run.source} cannot be read: {error.code or error}")
             try:
-                return self._judged(file, run)
+                with none_left_behind():
+                    return self._judged(file, run)
             except TransientError as error:
                 return str(error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -288,6 +289,34 @@ def test_the_function_runs_allowed_code_only() -> None:
     assert isinstance(gone, RuleEvaluation)
     assert "NoSuchKey" in gone.details
     assert runner.run(RUN) == "S3 is unwell"
+
+
+LEAVES_ONE_BEHIND = """
+import os, pathlib, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        pathlib.Path(__file__).with_name("left").write_text(str(os.getpid()))
+        time.sleep(600)
+    os._exit(0)
+while not pathlib.Path(__file__).with_name("left").exists():
+    time.sleep(0.01)
+class Slow: ...
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as Lambda is")
+def test_no_process_of_a_rule_outlives_it_not_even_one_that_left_its_group(tmp_path: Path) -> None:
+    def fetch(_source: str, _folder: Path) -> Path:
+        file = tmp_path / "slow.py"
+        file.write_text(LEAVES_ONE_BEHIND)
+        return file
+
+    runner = CustomRuleRunner(
+        artifacts_bucket="artifacts", allowed=("s3://experiments/code/",), seconds=20, environment={}, fetch=fetch
+    )
+    runner.run(RUN)
+    assert not Path(f"/proc/{(tmp_path / 'left').read_text()}").exists()
 
 
 def test_a_rule_that_could_not_be_looked_at_to_the_last_is_told_as_failed_once() -> None:
