@@ -16,6 +16,7 @@ from gridwatch.tensors.wall_time import wall_time
 from gridwatch.tensors.wire import WireError, read_tensor
 
 _COLLECTIONS = ("metrics", "losses")
+_LONGEST_POINT = 4096  # bytes of the record of one number with its name; what is longer is no point of a curve
 _BATCH = 1024  # steps whose values are fetched together
 
 
@@ -56,9 +57,13 @@ class CurveReader:
             for step in steps
             for name in step.names
             if any(collections.has(collection, name) for collection in _COLLECTIONS)
-            if (place := step.place(name)) is not None
+            if (place := step.place(name)) is not None and (place.length or 0) <= _LONGEST_POINT
         ]
-        records = read_ranges(self._source, [place for _, _, place in places])
+        try:
+            records = read_ranges(self._source, [place for _, _, place in places])
+        except CorruptTensorError as error:
+            self._damage = self._damage or error
+            return
         for step, name, place in places:
             point = self._point(step, name, place, records.get(place))
             if point is not None:

@@ -10,8 +10,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from gridwatch.aws import tensor_source
 from gridwatch.aws.tensor_source import S3Source
 from gridwatch.failures import PermanentError
+from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import ByteRange, LocalSource, TensorSource
 from tests.tensor_folder import MemorySource, TensorFolder
@@ -55,6 +57,22 @@ def source(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         with mock_aws():
             yield in_s3(OBJECTS)
+
+
+def test_no_more_is_read_at_once_than_a_function_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many, whole or in parts, and whatever an index says of them: what S3 is about to send counts."""
+    monkeypatch.setattr(tensor_source, "_MOST", 18)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        source = in_s3(OBJECTS)
+        whole = [ByteRange(key) for key in OBJECTS]
+        assert len(source.read(whole[:3])) == 3
+        assert source.read([ByteRange(EVENTS, 0, 2**40)]) == [b"0123456789"]
+        for ranges in (whole, [ByteRange(EVENTS, 0, 10), ByteRange(EVENTS, 1, 9)], [ByteRange(EVENTS)] * 2):
+            with pytest.raises(CorruptTensorError, match="at once"):
+                source.read(ranges)
+        assert source.read(whole[3:]) == [b"second", b"third", b""]
 
 
 class TestTensorSource:

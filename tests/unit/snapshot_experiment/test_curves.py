@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.modes import Mode
-from gridwatch.tensors.source import LocalSource
+from gridwatch.tensors.source import ByteRange, LocalSource
 from snapshot_experiment.curves import CurveReader
-from tests.tensor_folder import TensorFolder
+from tests.tensor_folder import MemorySource, TensorFolder
 
 DATA = Path(__file__).parents[2] / "data" / "tensors"
 COLLECTIONS = {"metrics": ["error$", "auc$"], "losses": ["loss$"], "gradients": ["gradient"]}
@@ -68,6 +71,37 @@ def test_a_missing_events_file_leaves_the_other_points_and_is_told() -> None:
     reader = CurveReader(folder.source(), ended=True)
     assert [point.step for point in reader.points()] == [0, 2]
     assert not reader.complete
+
+
+def test_a_tensor_among_the_metrics_is_not_even_fetched() -> None:
+    folder = TensorFolder(COLLECTIONS)
+    folder.save(0, {"train-error": [0.5], "image-error": np.zeros(100_000)})
+    asked: list[ByteRange] = []
+
+    class Listening(MemorySource):
+        def read(self, ranges: Sequence[ByteRange]) -> Sequence[bytes | None]:
+            asked.extend(ranges)
+            return super().read(ranges)
+
+    reader = CurveReader(Listening(folder.objects), ended=True)
+    assert [point.name for point in reader.points()] == ["train-error"]
+    assert reader.complete
+    assert max(place.length or 0 for place in asked) < 4096
+
+
+def test_more_than_can_be_read_at_once_is_told_and_spoils_no_other_job() -> None:
+    folder = TensorFolder(COLLECTIONS)
+    folder.save(0, {"train-error": [0.5]})
+
+    class Refusing(MemorySource):
+        def read(self, ranges: Sequence[ByteRange]) -> Sequence[bytes | None]:
+            if any(place.length for place in ranges):
+                raise CorruptTensorError("events", "more than 1 byte would have to be read at once")
+            return super().read(ranges)
+
+    reader = CurveReader(Refusing(folder.objects), ended=True)
+    assert (list(reader.points()), reader.complete) == ([], False)
+    assert "more than 1 byte" in str(reader.damage)
 
 
 def test_a_damaged_record_is_named_and_spoils_no_other() -> None:

@@ -271,6 +271,18 @@ def test_collections_half_written_are_waited_for_and_damaged_ones_told() -> None
             list(TensorReader(source).new_steps(Cursor(), ended=ended))
 
 
+@pytest.mark.parametrize("patterns", [["(a+)+$"], [f"a{n}" for n in range(501)], [["a"]], [{}]])
+def test_patterns_of_a_collections_file_that_would_take_for_ever_are_damage(patterns: list[Any]) -> None:
+    folder = TensorFolder({"losses": ["loss"]})
+    folder.save(0, {"loss": [1.0]})
+    key = "collections/000000000/worker_0_collections.json"
+    document = json.loads(folder.objects[key])
+    document["collections"]["losses"]["include_regex"] = patterns
+    folder.objects[key] = json.dumps(document).encode()
+    with pytest.raises(CorruptTensorError, match=key):
+        TensorReader(folder.source()).read_collections()
+
+
 def test_the_end_marker_is_seen() -> None:
     folder = TensorFolder()
     assert not TensorReader(folder.source()).has_ended()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Lock
 from typing import Any
 
 from gridwatch.aws.absence import is_absent
@@ -11,16 +13,35 @@ from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.failures import PermanentError
 from gridwatch.storage.layout import tensor_prefix
+from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.source import ByteRange, TensorSource, open_folder
 
 _THREADS = 10  # botocore's connection pool holds as many
 _PAGE = 1000
+_MOST = 192 * 1024 * 1024  # bytes read at once: a function has 1,024 MB, and rules make copies of what they look at
+
+
+class _Budget:
+    """How many bytes one call may still read: what jobs write, and what their index says of it, is not trusted."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+        self._lock = Lock()
+
+    def take(self, size: int, key: str) -> None:
+        """Raises CorruptTensorError."""
+        with self._lock:
+            self._left -= size
+            if self._left < 0:
+                reason = f"more than {_MOST:,} bytes would have to be read at once; save reductions or fewer tensors"
+                raise CorruptTensorError(key, reason)
 
 
 class S3Source:
     """The objects under `s3://bucket/prefix/` as a gridwatch.tensors.source.TensorSource.
 
-    Raises gridwatch.failures errors for what cannot be reached.
+    Raises gridwatch.failures errors for what cannot be reached, and CorruptTensorError for more than a function can
+    hold.
     """
 
     def __init__(self, client: Any, bucket: str, prefix: str) -> None:
@@ -53,13 +74,14 @@ class S3Source:
             request["ContinuationToken"] = token
 
     def read(self, ranges: Sequence[ByteRange]) -> Sequence[bytes | None]:
+        budget = _Budget(_MOST)
         if len(ranges) <= 1:
-            return [self._get(each) for each in ranges]
+            return [self._get(each, budget) for each in ranges]
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="tensors")
-        return list(self._pool.map(self._get, ranges))
+        return list(self._pool.map(partial(self._get, budget=budget), ranges))
 
-    def _get(self, place: ByteRange) -> bytes | None:
+    def _get(self, place: ByteRange, budget: _Budget) -> bytes | None:
         request = {"Bucket": self._bucket, "Key": self._prefix + place.key}
         if place.length is not None:
             if place.length <= 0:
@@ -69,7 +91,9 @@ class S3Source:
             request["Range"] = f"bytes={place.start}-"
         try:
             with translated():
-                return bytes(self._client.get_object(**request)["Body"].read())
+                answer = self._client.get_object(**request)
+                budget.take(answer["ContentLength"], place.key)
+                return bytes(answer["Body"].read())
         except PermanentError as error:
             if error.code in ("InvalidRange", "416"):
                 return b""  # the object is shorter than the start of the range

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from gridwatch.patterns import found
+from gridwatch.patterns import compile_patterns, found
 from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.partial import ends_early
+
+_MAX_PATTERNS = 500  # in all of a job's collections
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,18 @@ def parse_collections(files: Iterable[tuple[str, bytes]]) -> Collections | None:
     """
     names: dict[str, set[str]] = {}
     patterns: dict[str, dict[str, re.Pattern[str]]] = {}
-    workers = 1
+    workers, left = 1, _MAX_PATTERNS
     for key, content in files:
         try:
             document = json.loads(content)
             workers = max(workers, int(document.get("_meta", {}).get("num_workers", 1)))
             for name, collection in document["collections"].items():
                 names.setdefault(name, set()).update(collection.get("tensor_names") or ())
-                patterns.setdefault(name, {}).update(_compiled(collection))
+                texts = list(dict.fromkeys(collection.get("include_regex") or ()))
+                left -= len(texts)
+                if left < 0:
+                    raise ValueError(f"more than {_MAX_PATTERNS} patterns")
+                patterns.setdefault(name, {}).update(zip(texts, compile_patterns(tuple(texts)), strict=True))
         except json.JSONDecodeError as error:
             if ends_early(error):
                 return None
@@ -63,7 +68,3 @@ def parse_collections(files: Iterable[tuple[str, bytes]]) -> Collections | None:
     return Collections(
         {name: Collection(frozenset(names[name]), tuple(patterns[name].values())) for name in names}, workers
     )
-
-
-def _compiled(collection: Mapping[str, Any]) -> dict[str, re.Pattern[str]]:
-    return {text: re.compile(text) for text in collection.get("include_regex") or ()}
