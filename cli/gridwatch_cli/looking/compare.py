@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from gridwatch.reports.experiment.importance import varied
+from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
@@ -72,7 +73,7 @@ def _trials(cloud: Cloud, found: Sequence[Found]) -> list[Row]:
         rows.append({**_row(name, names, values), "same": name not in differing})
     facts: Sequence[tuple[str, Callable[[TrialRecord], Any]]] = (
         ("state", lambda trial: trial.state.value),
-        ("instances", lambda trial: f"{trial.instance_count} x {trial.instance_type}" if trial.instance_type else None),
+        ("instances", lambda trial: trial.machines),
         ("training_seconds", _seconds),
         ("billable_seconds", lambda trial: trial.billable_seconds),
         ("cost", lambda trial: cost_of(cloud, trial, prices)),
@@ -99,7 +100,7 @@ def _experiments(cloud: Cloud, records: Sequence[ExperimentRecord]) -> list[Row]
     prices = prices_of(cloud)
     rows.append(_row("trials", names, [_states(its) for its in trials]))
     rows.append(_row("training_seconds", names, [sum(_seconds(trial) or 0.0 for trial in its) for its in trials]))
-    rows.append(_row("cost", names, [_total_cost(its, prices.per_hour, prices.currency) for its in trials]))
+    rows.append(_row("cost", names, [_total_cost(its, prices) for its in trials]))
     rows.append(_row("best trial", names, [trial.trial_id if trial else None for trial in best]))
     parameters = [trial.hyperparameters if trial else {} for trial in best]
     for name in varied(parameters):
@@ -138,13 +139,12 @@ def _states(trials: Sequence[TrialRecord]) -> str:
     return ", ".join(f"{count} {state}" for state, count in counts.most_common()) or "none"
 
 
-def _total_cost(trials: Sequence[TrialRecord], per_hour: Mapping[str, float], currency: str) -> str | None:
-    billed = [trial for trial in trials if trial.billable_seconds is not None]
-    if not billed or any((trial.instance_type or "") not in per_hour for trial in billed):
+def _total_cost(trials: Sequence[TrialRecord], prices: PriceTable) -> str | None:
+    billed = [(trial.billable_seconds, prices.hourly(trial)) for trial in trials if trial.billable_seconds is not None]
+    costs = [seconds / 3600 * hourly for seconds, hourly in billed if hourly is not None]
+    if not billed or len(costs) < len(billed):
         return None
-    hours = ((trial.billable_seconds or 0) * (trial.instance_count or 1) / 3600 for trial in billed)
-    total = sum(each * per_hour[trial.instance_type or ""] for each, trial in zip(hours, billed, strict=True))
-    return f"{total:.4f} {currency} (estimate)"
+    return f"{sum(costs):.4f} {prices.currency} (estimate)"
 
 
 def _best(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> TrialRecord | None:

@@ -46,7 +46,7 @@ def describe(cloud: Cloud, found: Found) -> Mapping[str, Any]:
             "state": trial.state.value,
             "status": " / ".join(filter(None, [trial.status, trial.secondary_status])) or None,
             "reason": trial.reason,
-            "instances": f"{trial.instance_count} x {trial.instance_type}" if trial.instance_type else None,
+            "instances": trial.machines,
             "started_at": trial.started_at,
             "ended_at": trial.ended_at,
             "billable_seconds": trial.billable_seconds,

@@ -19,10 +19,8 @@ def cost_of(cloud: Cloud, trial: TrialRecord, prices: PriceTable | None = None) 
     if trial.billable_seconds is None or trial.instance_type is None:
         return None
     known = prices or prices_of(cloud)
-    price = known.per_hour.get(trial.instance_type)
-    if price is None:
-        return None
-    return f"{trial.billable_seconds * (trial.instance_count or 1) / 3600 * price:.4f} {known.currency} (estimate)"
+    hourly = known.hourly(trial)
+    return None if hourly is None else f"{trial.billable_seconds / 3600 * hourly:.4f} {known.currency} (estimate)"
 
 
 def usage_of(cloud: Cloud, job_name: str) -> str | None:

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from gridwatch.launch.plan import waiting_trial
+from tests.fakes.clock import START
 from tests.unit.launch.service_model import faults
+from tests.unit.launch.test_requests import planned
 from tests.unit.launch.test_training_parts import request, script, told
 from tests.unit.spec.specs import parsed, problems
 
@@ -53,6 +56,15 @@ def test_all_instances_of_different_kinds_run_the_image_that_the_accelerators_ne
     document = on_groups()
     document["resources"]["groups"] = {"only": {"instance_type": "ml.c5.2xlarge", "instance_count": 2}}
     assert request(document)["AlgorithmSpecification"]["TrainingImage"].endswith("2.10.0-cpu-py313")
+
+
+def test_a_trial_has_the_machines_of_all_groups() -> None:
+    document = on_groups()
+    document["resources"]["groups"]["more"] = {"instance_type": "ml.c5.2xlarge", "instance_count": 99}
+    made = planned(document)
+    record = waiting_trial(made.trials[0], made.spec, START)
+    assert (record.instance_type, record.instance_count) == ("ml.c5.2xlarge", 101)
+    assert record.further_machines == {"ml.g5.2xlarge": 1}
 
 
 def test_the_group_that_trains_is_said_and_told() -> None:

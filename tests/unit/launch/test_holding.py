@@ -71,3 +71,18 @@ def test_what_former_attempts_took_is_spent_too() -> None:
     assert spending([failed], PRICES, START).spent == pytest.approx(0.1)
     assert spending([once_more], PRICES, START).spent == pytest.approx(0.12)
     assert at_most([once_more], PRICES, START, 1_000) == pytest.approx(1.12)
+
+
+def test_instances_of_several_kinds_cost_what_all_of_them_cost() -> None:
+    prices = replace(PRICES, per_hour={"ml.c5.large": 3.6, "ml.g5.xlarge": 36.0})
+    of_groups = {"instance_type": "ml.c5.large", "instance_count": 2, "further_machines": {"ml.g5.xlarge": 1}}
+    job = trial(TrialState.FAILED, started_at=START, ended_at=START, billable_seconds=100, **of_groups)
+    assert spending([job], prices, START).spent == pytest.approx(100 * (2 * 0.001 + 0.01))
+    assert prices.hourly(job) == pytest.approx(43.2)
+    assert job.machines == "2 x ml.c5.large + 1 x ml.g5.xlarge"
+    again = next_attempt(job, START)
+    assert (again.further_machines, at_most([again], prices, START, 1_000)) == (
+        {"ml.g5.xlarge": 1}, pytest.approx(1_100 * 0.012)
+    )  # fmt: skip
+    assert spending([job], PRICES, START).unpriced == ("ml.c5.large", "ml.g5.xlarge")
+    assert PRICES.hourly(job) is None

@@ -105,7 +105,7 @@ def test_the_next_attempt_is_the_same_trial() -> None:
     """What makes the request stays; a field that is new here must be thought about."""
     stays = {
         "experiment", "trial_id", "index", "hyperparameters", "priority", "created_at", "instance_type",
-        "instance_count", "reason", "settings", "repeat", "parent", "change", "repair", "rerun_of",
+        "instance_count", "further_machines", "reason", "settings", "repeat", "parent", "change", "repair", "rerun_of",
         "algorithm",
         "components",
     }  # fmt: skip

@@ -132,11 +132,7 @@ def _best_of(ended: Ended) -> tuple[float, TrialRecord] | None:
 def _spent(trials: Sequence[TrialRecord], prices: PriceTable) -> tuple[Fact, ...]:
     begun = [trial.started_at for trial in trials if trial.started_at]
     over = [trial.ended_at for trial in trials if trial.ended_at]
-    billed = [
-        (trial.billable_seconds * (trial.instance_count or 1), prices.per_hour.get(trial.instance_type or ""))
-        for trial in trials
-        if trial.billable_seconds
-    ]
+    billed = [(trial.billable_seconds, prices.hourly(trial)) for trial in trials if trial.billable_seconds]
     facts = []
     if begun and over:
         facts.append(Fact("Duration", f"{duration(max(over) - min(begun))} from the first start to the last end"))

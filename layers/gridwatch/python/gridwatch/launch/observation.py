@@ -80,6 +80,7 @@ def next_attempt(trial: TrialRecord, now: datetime, waits_until: datetime | None
         updated_at=now,
         instance_type=trial.instance_type,
         instance_count=trial.instance_count,
+        further_machines=trial.further_machines,
         reason=trial.reason,
         waits_until=waits_until,
         settings=trial.settings,

@@ -152,7 +152,7 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
 
 def waiting_trial(planned: PlannedTrial, spec: ExperimentSpec, now: datetime) -> TrialRecord:
     """The record of a trial that nobody has launched yet."""
-    machines = spec.resources.largest
+    instance_type, instance_count = spec.resources.largest
     return TrialRecord(
         experiment=spec.name,
         trial_id=planned.trial_id,
@@ -164,8 +164,9 @@ def waiting_trial(planned: PlannedTrial, spec: ExperimentSpec, now: datetime) ->
         priority=spec.priority,
         created_at=now,
         updated_at=now,
-        instance_type=planned.settings.get(INSTANCE_TYPE, machines.instance_type),
-        instance_count=planned.settings.get(INSTANCE_COUNT, machines.instance_count),
+        instance_type=planned.settings.get(INSTANCE_TYPE, instance_type),
+        instance_count=planned.settings.get(INSTANCE_COUNT, instance_count),
+        further_machines=spec.resources.further_machines,
         settings=planned.settings,
         repeat=planned.repeat,
     )

@@ -118,6 +118,7 @@ class Repairer:
             updated_at=now,
             instance_type=parent.instance_type,
             instance_count=parent.instance_count,
+            further_machines=parent.further_machines,
             settings=parent.settings,
             repeat=parent.repeat,
             parent=parent.trial_id,

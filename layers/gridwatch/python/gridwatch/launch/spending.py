@@ -39,14 +39,14 @@ def spending(trials: Sequence[TrialRecord], prices: PriceTable, now: datetime) -
     usual = _usual_seconds(trials)
     spent = running = waiting = 0.0
     for trial in trials:
-        rate = prices.per_hour.get(trial.instance_type or "", 0.0) * (trial.instance_count or 1) / 3600
+        rate = _rate(trial, prices)
         used = used_seconds(trial, now)
         spent += rate * (trial.former_seconds + used)
         if usual is not None and trial.state in (TrialState.STARTING, TrialState.RUNNING):
             running += rate * max(0.0, usual - used)
         elif usual is not None and trial.state is TrialState.WAITING:
             waiting += rate * usual
-    types = {trial.instance_type for trial in trials if trial.instance_type}
+    types = {kind for trial in trials if trial.instance_type for kind in (trial.instance_type, *trial.further_machines)}
     return Spending(
         currency=prices.currency,
         spent=spent,
@@ -60,10 +60,16 @@ def at_most(trials: Sequence[TrialRecord], prices: PriceTable, now: datetime, lo
     """What will have been spent when every job that is not over takes `longest_seconds`."""
     total = 0.0
     for trial in trials:
-        rate = prices.per_hour.get(trial.instance_type or "", 0.0) * (trial.instance_count or 1) / 3600
+        rate = _rate(trial, prices)
         used = used_seconds(trial, now)
         total += rate * (trial.former_seconds + (used if trial.state.is_finished else max(used, longest_seconds)))
     return total
+
+
+def _rate(trial: TrialRecord, prices: PriceTable) -> float:
+    """A second's cost; instances whose price is not known count as nothing."""
+    counts = {trial.instance_type or "": trial.instance_count or 1, **trial.further_machines}
+    return sum(prices.per_hour.get(kind, 0.0) * count for kind, count in counts.items()) / 3600
 
 
 def used_seconds(trial: TrialRecord, now: datetime) -> float:

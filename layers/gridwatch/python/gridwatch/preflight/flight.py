@@ -36,7 +36,7 @@ class Preflight:
         """Raises TransientError when the data's source is unwell. `further`: what else was found."""
         spec = plan.spec
         points = [trial.hyperparameters for trial in plan.points]
-        usual = spec.resources.largest.instance_type
+        usual, _ = spec.resources.largest
         kinds = dict.fromkeys(str(trial.settings.get(INSTANCE_TYPE, usual)) for trial in plan.points)
         notices = [*further, *check_spec(spec, Trials(points, tuple(kinds)), self.prices, self.now)]
         examined = examine(

@@ -168,6 +168,7 @@ class Rerunner:
             updated_at=now,
             instance_type=trial.instance_type,
             instance_count=trial.instance_count,
+            further_machines=trial.further_machines,
             settings=settings,
             repeat=trial.repeat,
             rerun_of=f"{trial.experiment}/{trial.trial_id}",

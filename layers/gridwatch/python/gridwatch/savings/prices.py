@@ -7,13 +7,26 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 _BUILT_IN = Path(__file__).with_name("prices.json")
 
 
 class PriceTableError(ValueError):
     """The document is no price table; the message says what is wrong."""
+
+
+class Machines(Protocol):
+    """A job's instances: `instance_count` of `instance_type`, and of groups of instances those of the other types."""
+
+    @property
+    def instance_type(self) -> str | None: ...
+
+    @property
+    def instance_count(self) -> int | None: ...
+
+    @property
+    def further_machines(self) -> Mapping[str, int]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +37,15 @@ class PriceTable:
     date: str
     currency: str
     per_hour: Mapping[str, float] = field(default_factory=dict)
+
+    def hourly(self, job: Machines) -> float | None:
+        """What an hour of all the job's instances costs; None where the price of one is not known."""
+        if job.instance_type is None:
+            return None
+        counts = {job.instance_type: job.instance_count or 1, **job.further_machines}
+        if not counts.keys() <= self.per_hour.keys():
+            return None
+        return sum(self.per_hour[kind] * count for kind, count in counts.items())
 
     @classmethod
     def built_in(cls) -> PriceTable:

@@ -137,6 +137,7 @@ class TrialRecord:
     status_at: datetime | None = None  # SageMaker's LastModifiedTime of that status: older news is ignored
     instance_type: str | None = None
     instance_count: int | None = None
+    further_machines: Mapping[str, int] = field(default_factory=dict)  # of groups: the other types, with their counts
     started_at: datetime | None = None  # training start
     ended_at: datetime | None = None  # training end
     billable_seconds: int | None = None
@@ -150,6 +151,14 @@ class TrialRecord:
         """The name by which SageMaker knows its job: for logs, metrics and Search. AWS Batch gives one of its own."""
         known = (self.job_arn or "").rpartition(":training-job/")
         return known[2] if known[1] else self.job_name
+
+    @property
+    def machines(self) -> str | None:
+        """Its job's instances, in words."""
+        if self.instance_type is None:
+            return None
+        counts = {self.instance_type: self.instance_count, **self.further_machines}
+        return " + ".join(f"{count} x {kind}" for kind, count in counts.items())
 
     @property
     def shown_state(self) -> str:

@@ -245,10 +245,8 @@ def _cost_after(trial: TrialRecord, reaction: ReactionRecord | None, after: floa
 
 
 def _cost(trial: TrialRecord, prices: PriceTable, now: datetime) -> float | None:
-    price = prices.per_hour.get(trial.instance_type or "")
-    if price is None or trial.status is None:
-        return None
-    return price * (trial.instance_count or 1) * used_seconds(trial, now) / 3600
+    hourly = prices.hourly(trial)
+    return None if hourly is None or trial.status is None else hourly * used_seconds(trial, now) / 3600
 
 
 def _best_objective(facts: ExperimentFacts) -> float | None:

@@ -80,19 +80,22 @@ class Resources(Section):
     training_plan: Annotated[PlanArn | None, Field(description="reserved capacity, by its ARN")] = None
 
     @property
-    def largest(self) -> InstanceGroup:
-        """The type and number of the instances; of groups, of the one with the most."""
-        if not self.groups:
-            return InstanceGroup(instance_type=self.instance_type, instance_count=self.instance_count)
-        return max(self.groups.values(), key=lambda group: group.instance_count)
+    def largest(self) -> tuple[str, int]:
+        """The type and number of the instances; of groups, of the type with the most."""
+        return max(self.machines.items(), key=lambda machine: machine[1])
 
     @property
     def machines(self) -> dict[str, int]:
         """Instance type to how many of it one job takes."""
         counts = Counter[str]()
-        for group in self.groups.values() or (self.largest,):
+        for group in self.groups.values():
             counts[group.instance_type] += group.instance_count
-        return dict(counts)
+        return dict(counts) or {self.instance_type: self.instance_count}
+
+    @property
+    def further_machines(self) -> dict[str, int]:
+        """Those of groups that `largest` does not say."""
+        return {kind: count for kind, count in self.machines.items() if kind != self.largest[0]}
 
     @property
     def image_type(self) -> str:
