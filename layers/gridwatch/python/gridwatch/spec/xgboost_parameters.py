@@ -188,7 +188,12 @@ IGNORED: Mapping[str, Kind] = {
     "use_dask_gpu_training": _TRUTH,
 }
 # XGBoost's other names, which SageMaker's algorithm does not know.
-ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha"}
+ALIASES = {
+    "learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha",
+    "n_estimators": "num_round", "num_boost_round": "num_round", "random_state": "seed", "n_jobs": "nthread",
+}  # fmt: skip
+# What older versions took, as tutorials still have it.
+FORMER = {"silent": "verbosity: 0 keeps it silent", "reg:linear": "reg:squarederror is its name now"}
 
 # What XGBoost reports when no eval_metric is asked for.
 DEFAULT_METRICS = {

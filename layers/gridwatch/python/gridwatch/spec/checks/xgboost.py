@@ -9,7 +9,15 @@ from gridwatch.spec.metrics import MAX_DEFINITIONS, evaluation_metrics, reported
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, did_you_mean, enumerated, shown
 from gridwatch.spec.search_space import is_hyperparameter, names_of, varied
-from gridwatch.spec.xgboost_parameters import ALIASES, CONTAINER_METRICS, IGNORED, METRICS, PARAMETERS, known_metric
+from gridwatch.spec.xgboost_parameters import (
+    ALIASES,
+    CONTAINER_METRICS,
+    FORMER,
+    IGNORED,
+    METRICS,
+    PARAMETERS,
+    known_metric,
+)
 
 
 def check_xgboost(spec: ExperimentSpec) -> Iterator[Problem]:
@@ -36,7 +44,7 @@ def _hyperparameters(spec: ExperimentSpec) -> Iterator[Problem]:
     for path, name in _all_names(spec):
         if name not in PARAMETERS and name not in IGNORED:
             alias = ALIASES.get(name)
-            advice = f"SageMaker calls it {alias}" if alias else did_you_mean(name, PARAMETERS)
+            advice = f"SageMaker calls it {alias}" if alias else FORMER.get(name) or did_you_mean(name, PARAMETERS)
             message = "is no hyperparameter of SageMaker's XGBoost"
             yield Problem(path=path, message=message, allowed=enumerated(PARAMETERS, 100), advice=advice)
     for path, name, value in _all_values(spec):
@@ -51,7 +59,7 @@ def _hyperparameters(spec: ExperimentSpec) -> Iterator[Problem]:
 def _value(path: Path, name: str, value: Any) -> Iterator[Problem]:
     kind = PARAMETERS.get(name) or IGNORED.get(name)
     if kind is not None and not kind.accepts(value):
-        advice = did_you_mean(str(value), kind.allowed.split(", "))
+        advice = FORMER.get(str(value)) or did_you_mean(str(value), kind.allowed.split(", "))
         yield Problem(
             path=path,
             message="XGBoost does not take this value",
