@@ -72,6 +72,7 @@ def broken(cloud: Cloud, scenario: Scenario) -> list[str]:
         *findings_are_true(cloud, records),
         *findings_are_told(cloud, records),
         *told_once(cloud, records),
+        *trials_have_what_they_share(cloud, records),
         *tables_are_true(cloud, records),
         *dead_letters_are_explained(cloud),
     ]
@@ -230,6 +231,19 @@ def told_once(cloud: Cloud, records: Records) -> Iterator[str]:
     sent = {mail.attributes["alert_id"] for mail in cloud.inbox}
     both = [name for name, alert in records.alerts.items() if alert.told_in and name in sent]
     yield from (f"alert {name} was told alone and in another" for name in both)
+
+
+def trials_have_what_they_share(cloud: Cloud, records: Records) -> Iterator[str]:
+    """The metadata is in every trial of SageMaker's that has a job; only three failures in a row leave it unmade."""
+    store, sagemaker = store_of(cloud), cloud.sagemaker
+    for trial in (trial for trials in records.trials.values() for trial in trials):
+        job, known = sagemaker.jobs.get(trial.job_name), store.get_job(trial.job_name)
+        if job is None or known is None or "ExperimentConfig" not in job.request:
+            continue
+        made = [name for name in known.components if name in sagemaker.components]
+        wanting = [name for name in made if (job.request["ExperimentConfig"]["TrialName"], name) not in sagemaker.links]
+        if wanting or not known.components:
+            yield f"the trial of {trial.job_name} in SageMaker lacks {wanting or 'what it shares with others'}"
 
 
 def tables_are_true(cloud: Cloud, records: Records) -> Iterator[str]:
