@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ import typer
 from gridwatch.clock import Clock
 from gridwatch.grid.names import PROCESSING_SUFFIX, experiment_entity
 from gridwatch.launch.entities import sagemaker_experiments
+from gridwatch.state.store import ConflictError
 from gridwatch.storage import layout
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
@@ -68,6 +70,7 @@ def teardown(  # noqa: PLR0917  options of the command line
         return
     for step in steps:
         calls.take(step)
+    forget_further(cloud, experiment)
     delete_objects(cloud, objects)
     if as_json:
         print_json({"done": [step.words for step in steps], "deleted": objects})
@@ -157,6 +160,15 @@ def entities_of(cloud: Cloud, experiment: str) -> tuple[str, ...]:
     record = cloud.store.get_experiment(experiment)
     known = sagemaker_experiments(cloud.store, record) if record else ()
     return known or (experiment_entity(cloud.deployment.name_prefix, experiment),)
+
+
+def forget_further(cloud: Cloud, experiment: str) -> None:
+    """All are gone: what is uploaded from now on begins in the first again, unless a launcher was faster."""
+    record = cloud.store.get_tracking(experiment)
+    if record is not None and len(record.entities) > 1:
+        first = replace(record, entities=record.entities[:1], updated_at=cloud.clock.now())
+        with suppress(ConflictError):
+            cloud.store.save_tracking(first)
 
 
 def _refuse_unfinished(cloud: Cloud, experiment: str) -> None:

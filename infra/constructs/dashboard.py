@@ -42,7 +42,9 @@ OWN_METRICS: Mapping[str, Sequence[tuple[str, str]]] = {
     ),
     "Errors that Gridwatch counts": (
         ("launch_grid", "SpecRejected"),
+        ("start_trials", "TrialUntracked"),
         ("track_job", "JobTrackingFailed"),
+        ("track_job", "TrialComponentMissing"),
         ("evaluate_rules", "EvaluationFailed"),
         ("evaluate_slow_rules", "SlowRuleFailed"),
         ("react_to_finding", "ReactionFailed"),

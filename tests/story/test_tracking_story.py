@@ -8,7 +8,7 @@ from typing import Any
 from gridwatch_cli.analytics.frames import Analytics
 from gridwatch_cli.context import Cloud
 from gridwatch_cli.local_state import RunningCloud
-from gridwatch_cli.teardown import Teardown, entities_of
+from gridwatch_cli.teardown import Teardown, entities_of, forget_further
 from tests.fakes.clock import FakeClock
 from tests.story.deployed import Deployed
 
@@ -95,4 +95,6 @@ def _is_torn_down(cloud: Cloud, sagemaker: Any) -> None:
     for step in calls.plan(*entities):
         calls.take(step)
     assert calls.plan(*entities) == []
+    forget_further(cloud, "tracked")
+    assert entities_of(cloud, "tracked") == (FIRST,)
     assert sagemaker.describe_trial_component(TrialComponentName=PREPARED), "it was there before"
