@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from tests.permissions.grants import Grant, policies, template_of
 
 # Name of the variable with a folder: each test writes there which permissions it needed.
 USED = "GRIDWATCH_PERMISSIONS_USED"
+_QUIET = 15.0  # seconds; a message may wait for five of them and a snapshot take as long
+_LOOKS = 12
 
 
 class RefusedError(AssertionError):
@@ -60,6 +63,8 @@ class Permissions:
 
     def settle(self, story: str, seconds: float) -> None:
         """The story is over, after so long: begin anew for the next one. Raises RefusedError."""
+        if os.environ.get(USED):
+            self._until_quiet()
         report = self._read("DELETE")
         if folder := os.environ.get(USED):
             needed = sorted(
@@ -73,6 +78,14 @@ class Permissions:
             (Path(folder) / f"{re.sub(r'[^A-Za-z0-9]+', '_', story)}.json").write_text(json.dumps(document))
         if report["refused"]:
             raise RefusedError("refused: " + "; ".join(self._line(each) for each in report["refused"]))
+
+    def _until_quiet(self) -> None:
+        """What a story has begun goes on when it is over, such as a snapshot, and would be taken for the next one's."""
+        for _ in range(_LOOKS):
+            before = self._read("GET")["granted"]
+            time.sleep(_QUIET)
+            if self._read("GET")["granted"] == before:
+                return
 
     def _line(self, refusal: Mapping[str, str]) -> str:
         who = self.roles.get(refusal["principal"], refusal["principal"])
