@@ -57,7 +57,9 @@ def verdicts(deployed: Deployed, job_name: str) -> dict[str, tuple[str, str]]:
     def look() -> dict[str, tuple[str, str]] | None:
         records = store.list_rule_evaluations(job_name)
         found = {record.rule_name: (record.status, record.details or "") for record in records}
-        return found if found and "InProgress" not in {status for status, _ in found.values()} else None
+        job = store.get_job(job_name)
+        there = job is not None and {policy.name for policy in job.policies} <= found.keys()  # put one after the other
+        return found if there and "InProgress" not in {status for status, _ in found.values()} else None
 
     return deployed.wait(look, "all verdicts", 60)
 
