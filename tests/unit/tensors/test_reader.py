@@ -271,6 +271,17 @@ def test_collections_half_written_are_waited_for_and_damaged_ones_told() -> None
             list(TensorReader(source).new_steps(Cursor(), ended=ended))
 
 
+def test_more_tensors_than_can_be_looked_at_are_damage() -> None:
+    folder = TensorFolder({"losses": ["loss"]})
+    folder.save(0, {"loss": [1.0]})
+    (key,) = (key for key in folder.objects if key.startswith("index/"))
+    document = json.loads(folder.objects[key])
+    document["tensor_payload"] *= 100_001
+    folder.objects[key] = json.dumps(document).encode()
+    with pytest.raises(CorruptTensorError, match="more than 100,000 tensors"):
+        list(TensorReader(folder.source()).new_steps(Cursor(), ended=True))
+
+
 @pytest.mark.parametrize("patterns", [["(a+)+$"], [f"a{n}" for n in range(501)], [["a"]], [{}]])
 def test_patterns_of_a_collections_file_that_would_take_for_ever_are_damage(patterns: list[Any]) -> None:
     folder = TensorFolder({"losses": ["loss"]})

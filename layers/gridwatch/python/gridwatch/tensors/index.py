@@ -13,6 +13,7 @@ from gridwatch.tensors.partial import ends_early
 from gridwatch.tensors.source import ByteRange
 
 _LARGEST = 2**31 - 1  # bytes of a protocol buffer
+_MOST_TENSORS = 100_000  # at a step: to look at each name takes time, of which an evaluation has a minute
 _FARTHEST = 2**53  # no store holds a larger file
 REDUCTIONS_PREFIX = "smdebug/reductions/"
 
@@ -61,6 +62,8 @@ def _worker_step(step: int, worker: str, document: Mapping[str, Any]) -> WorkerS
         raise ValueError(f"the events file {events!r} lies outside of the folder")
     tensors: dict[str, ByteRange] = {}
     reductions: dict[str, dict[ReductionName, ByteRange]] = {}
+    if len(document["tensor_payload"]) > _MOST_TENSORS:
+        raise ValueError(f"more than {_MOST_TENSORS:,} tensors at one step")
     for entry in document["tensor_payload"]:
         name, start, length = entry["tensorname"], entry["start_idx"], entry["length"]
         if type(start) is not int or type(length) is not int or not (0 <= start < _FARTHEST and 0 < length <= _LARGEST):
