@@ -17,6 +17,15 @@ def test_text_is_escaped() -> None:
     assert ("em", {}) in found.tags
 
 
+def test_nothing_runs_or_is_loaded_on_a_page_without_scripts() -> None:
+    document = page("a", "b", [])
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', document)
+    assert policy is not None
+    assert document.index(policy[0]) < document.index("<title>")
+    assert "default-src 'none'" in policy[1]
+    assert "script-src" not in policy[1]
+
+
 def luminance(colour: str) -> float:
     """Of WCAG 2.2."""
     channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]

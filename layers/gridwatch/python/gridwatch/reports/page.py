@@ -38,8 +38,18 @@ figure svg { max-width: 100%; height: auto; display: block; }
 """
 
 
-def page(title: str, subtitle: str, sections: Iterable[str], *, head: str = "", foot: str = "") -> str:
-    """The document. `title` and `subtitle` are text, `sections` HTML; `head` and `foot` are HTML for those places."""
+# Of a page without scripts: should a text of others be taken for markup after all, nothing of it runs or is loaded.
+_NO_SCRIPTS = (
+    '<meta http-equiv="Content-Security-Policy" '
+    "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
+)
+
+
+def page(title: str, subtitle: str, sections: Iterable[str], *, head: str = _NO_SCRIPTS, foot: str = "") -> str:
+    """The document. `title` and `subtitle` are text, `sections` HTML; `head` and `foot` are HTML for those places.
+
+    Without a `head`, with a policy of its own, no script runs.
+    """
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
