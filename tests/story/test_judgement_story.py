@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from gridwatch_cli.demo.dataset import Dataset
 from tests.story.deployed import Deployed, Mailbox
 
 GOOD, BAD = [0.3, 0.2, 0.25], [0.000001, 0.000002]
-SPEC = {
+SPEC: dict[str, Any] = {
     "name": "judged",
     "objective": {"metric": "validation-logloss", "direction": "minimize"},
     "algorithm": {"name": "xgboost", "version": "3.2-0"},
