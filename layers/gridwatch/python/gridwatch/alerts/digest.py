@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, duration, parameters, record
 from gridwatch.alerts.costs import cost_of_stops, in_shadow
 from gridwatch.alerts.links import Link, object_link
+from gridwatch.failure_cause import cause_of
 from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.codec import from_document
@@ -25,6 +26,7 @@ KIND = "experiment_ended"
 _STATES = (TrialState.COMPLETED, TrialState.STOPPED, TrialState.FAILED, TrialState.REFUSED, TrialState.CANCELLED)
 _DONE = {"stop": "stopped", "would stop": "would have stopped", "alert": "told", "record": "recorded"}
 _LISTED = 20
+_CAUSES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,7 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
     facts = (
         Fact("Experiment", name),
         Fact("Trials", outcome),
+        *_failures(trials),
         *_best(ended),
         *_spent(trials, prices),
         *_saved(ended.reactions),
@@ -89,7 +92,7 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
         kind=KIND,
         severity=Severity.INFO,
         title=f"{name} has ended: {outcome}",
-        summary=f"All {len(trials)} trials of {name} are over: {outcome}.",
+        summary=f"{_all_of(len(trials))} of {name} {'is' if len(trials) == 1 else 'are'} over: {outcome}.",
         facts=facts,
         details=_listed([from_document(Alert, held.content).title for held in ended.held]),
         links=_links(ended),
@@ -157,6 +160,13 @@ def _saved(reactions: Sequence[ReactionRecord]) -> tuple[Fact, ...]:
     return (Fact("Saved", f"{at_most} {duration(seconds)}{money} by {len(found)} {stops} (estimate)"),)
 
 
+def _failures(trials: Sequence[TrialRecord]) -> tuple[Fact, ...]:
+    """What trials failed with, the most frequent first."""
+    causes = Counter(cause_of(trial.reason) for trial in trials if trial.state is TrialState.FAILED)
+    lines = [f"{count} x {cause}" if len(causes) > 1 else cause for cause, count in causes.most_common()]
+    return tuple(Fact("Failed with", text) for text in _listed(lines, most=_CAUSES))
+
+
 def _repairs(trials: Sequence[TrialRecord]) -> tuple[Fact, ...]:
     """What was trained once more, and what that brought."""
     repaired = [trial for trial in trials if trial.parent is not None]
@@ -201,10 +211,14 @@ def _findings(reactions: Sequence[ReactionRecord]) -> str:
     return ", ".join(lines) or "none"
 
 
+def _all_of(trials: int) -> str:
+    return "The one trial" if trials == 1 else f"All {trials} trials"
+
+
 def _alerts(count: int) -> str:
     return "one alert" if count == 1 else f"{count} alerts"
 
 
-def _listed(lines: Sequence[str]) -> tuple[str, ...]:
-    more = len(lines) - _LISTED
-    return (*lines[:_LISTED], *([f"… and {more} more"] if more > 0 else []))
+def _listed(lines: Sequence[str], most: int = _LISTED) -> tuple[str, ...]:
+    more = len(lines) - most
+    return (*lines[:most], *([f"… and {more} more"] if more > 0 else []))

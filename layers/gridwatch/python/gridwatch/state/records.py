@@ -99,7 +99,9 @@ class LaunchHold:
     limit: str | None = None  # deadline, budget, max_failures; None: nothing holds
     reason: str | None = None  # for people
     failure_kind: str | None = None  # of the last failures
+    failure_cause: str | None = None  # of the last failure, in its own words
     failed_jobs: tuple[str, ...] = ()  # in a row, of that kind
+    succeeded: bool = False  # a job of this upload completed, or trained until it was stopped
     updated_at: datetime
     version: int = 0  # of the record, as read
 
