@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from gridwatch.failure_cause import cause_of
 from gridwatch.state.codec import to_document
-from gridwatch.state.records import ExperimentRecord, JobRecord, RuleEvaluationRecord, TrialRecord
+from gridwatch.state.records import ExperimentRecord, JobRecord, RuleEvaluationRecord, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
-from gridwatch_cli.output import console, print_json, print_rows, table
+from gridwatch_cli.output import console, print_json, print_rows, print_table, told
 from gridwatch_cli.progress import prices_of, watch
 from gridwatch_cli.queries import JsonOption
 from gridwatch_cli.refusals import refusal_of
@@ -46,10 +47,10 @@ def status(
     out.print(f"{document['experiment']}: {_counted(trial['state'] for trial in document['trials'])}")
     if document["held"]:
         out.print(f"nothing more is launched: {document['held']}", markup=False)
-    out.print(table(*_trial_lines(document["trials"])))
+    print_table(out, *told(*trial_lines(document)))
     rules = [rule for trial in document["trials"] for rule in trial["rules"]]
     if rules:
-        out.print(table(*rule_lines(document["trials"])))
+        print_table(out, *told(*rule_lines(document["trials"])))
     else:
         out.print("no rules watch this experiment")
     for line in savings_lines(document["trials"]):
@@ -137,6 +138,7 @@ def _rules(store: StateStore, job: JobRecord | None, trial: TrialRecord) -> Iter
             "status": evaluation.status if evaluation else WAITING_FOR_RULE,
             "step": _step(evaluation),
             "details": evaluation.details if evaluation else None,
+            "finding": evaluation.finding.get("sentence") if evaluation and evaluation.finding else None,
             "action": reaction.action if reaction else None,
             "outcome": reaction.outcome if reaction else None,
             "audited": reaction.audited if reaction else False,
@@ -149,19 +151,55 @@ def _step(evaluation: RuleEvaluationRecord | None) -> object:
     return evaluation.finding.get("step") if evaluation and evaluation.finding else None
 
 
-def _trial_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
-    columns = ("index", "job_name", "state", "secondary_status", "objective_value", "billable_seconds", "reason")
-    return columns, [[trial[column] for column in columns] for trial in trials]
+def trial_lines(document: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+    """A line for each trial: what it is, by the hyperparameters that differ, how it stands, and why it failed."""
+    trials = document["trials"]
+    metric = (document["objective"] or {}).get("metric") or "objective"
+    varied = _varied(trials)
+    columns = ("index", "trial", *varied, "state", metric, "seconds", "cause")
+    return columns, [
+        [
+            trial["index"],
+            trial["trial_id"],
+            *(trial["hyperparameters"].get(name) for name in varied),
+            _state(trial),
+            trial["objective_value"],
+            trial["billable_seconds"],
+            cause_of(trial["reason"]) if trial["state"] == TrialState.FAILED else trial["reason"],
+        ]
+        for trial in trials
+    ]
+
+
+def _varied(trials: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The hyperparameters that are not the same in all trials; of a single trial all of them."""
+    names = dict.fromkeys(name for trial in trials for name in trial["hyperparameters"])
+    values = {name: {str(trial["hyperparameters"].get(name)) for trial in trials} for name in names}
+    return [name for name in names if len(trials) == 1 or len(values[name]) > 1]
+
+
+def _state(trial: Mapping[str, Any]) -> str:
+    """The trial's state, and while its job runs what SageMaker does for it."""
+    state, phase = str(trial["state"]), trial["secondary_status"]
+    return f"{state} ({phase.lower()})" if state == TrialState.RUNNING and phase else state
 
 
 def rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
-    """Columns and lines of a table of all rules of these trials."""
-    columns = ["rule", "on_issue", "status", "step", "action", "outcome", "details"]
+    """Columns and lines of a table of all rules of these trials; `says` is the finding, or what else the rule says."""
+    columns = ["rule", "on_issue", "status", "step", "done"]
     if any(rule["evaluated_by"] == "debugger" for trial in trials for rule in trial["rules"]):
         columns.insert(1, "evaluated_by")
-    return ("job_name", *columns), [
-        [trial["job_name"], *(rule[column] for column in columns)] for trial in trials for rule in trial["rules"]
+    shown = [(trial["trial_id"], {**rule, "done": _done(rule)}) for trial in trials for rule in trial["rules"]]
+    return ("trial", *columns, "says"), [
+        [trial_id, *(rule[column] for column in columns), rule["finding"] or rule["details"]]
+        for trial_id, rule in shown
     ]
+
+
+def _done(rule: Mapping[str, Any]) -> str | None:
+    """What was done about the rule's status, and what came of it."""
+    parts = [str(part) for part in (rule["action"], rule["outcome"]) if part is not None]
+    return ": ".join(parts) or None
 
 
 def savings_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:

@@ -30,7 +30,8 @@ LEADERBOARD = NamedQuery(
     "Trials of every experiment, best objective first",
     f"""\
 SELECT
-  rank() OVER (PARTITION BY experiment ORDER BY {_COUNTED} ASC NULLS LAST) AS place,
+  CASE WHEN objective_value IS NOT NULL
+    THEN rank() OVER (PARTITION BY experiment ORDER BY {_COUNTED} ASC NULLS LAST) END AS place,
   experiment,
   grid_index,
   trial_id,
