@@ -265,7 +265,7 @@ def test_lineage_tells_what_prepared_the_data(run: Any, cloud: FakeCloud) -> Non
 def test_a_long_curve_is_drawn_from_end_to_end() -> None:
     line = JobCurve("a", range(1000), [float(n) for n in range(1000)]).line()
     assert (len(line), line[0], line[-1]) == (32, "▁", "█")
-    assert JobCurve("a", [0], [1.0]).words() == "▄ 1 to 1 in 1 steps"
+    assert JobCurve("a", [0], [1.0]).words() == "▄ 1 to 1 in 1 step"
 
 
 class Logs:

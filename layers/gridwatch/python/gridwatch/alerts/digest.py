@@ -18,6 +18,7 @@ from gridwatch.savings.prices import PriceTable
 from gridwatch.state.codec import from_document
 from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord, TrialState, TuningRecord
 from gridwatch.storage.layout import s3_uri
+from gridwatch.wording import counted
 
 if TYPE_CHECKING:
     from gridwatch.judgement.hindsight import Hindsight
@@ -86,7 +87,7 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
         Fact("Findings", _findings(ended.reactions)),
         *_repairs(trials),
         *([Fact("Report", s3_uri(ended.report.bucket, ended.report.key))] if ended.report else []),
-        *([Fact("Held back", f"{_alerts(len(ended.held))} not told yet, below")] if ended.held else []),
+        *([Fact("Held back", f"{counted(len(ended.held), 'alert')} not told yet, below")] if ended.held else []),
     )
     alert = Alert(
         kind=KIND,
@@ -155,9 +156,8 @@ def _saved(reactions: Sequence[ReactionRecord]) -> tuple[Fact, ...]:
     priced = [savings.cost for savings in found if savings.cost is not None]
     money = f" and {sum(priced):.2f} {found[0].currency}" if len(priced) == len(found) else ""
     seconds = timedelta(seconds=sum(savings.seconds for savings in found))
-    stops = "stop" if len(found) == 1 else "stops"
     at_most = "at most" if any(savings.method.startswith("limit") for savings in found) else "about"
-    return (Fact("Saved", f"{at_most} {duration(seconds)}{money} by {len(found)} {stops} (estimate)"),)
+    return (Fact("Saved", f"{at_most} {duration(seconds)}{money} by {counted(len(found), 'stop')} (estimate)"),)
 
 
 def _failures(trials: Sequence[TrialRecord]) -> tuple[Fact, ...]:
@@ -199,8 +199,8 @@ def _audited(ended: Ended) -> tuple[Fact, ...]:
     lost = (
         "the best trial is among them" if best is not None and best[1].job_name in first else "none was the best trial"
     )
-    count = "one trial" if len(first) == 1 else f"{len(first)} trials"
     seconds = timedelta(seconds=sum(max(each, 0.0) for each in took))
+    count = "one trial" if len(first) == 1 else f"{len(first)} trials"
     text = f"{count} would have been stopped and ran on for {duration(seconds)}, estimated were "
     return (Fact("Audited", f"{text}{duration(timedelta(seconds=estimated))}; {lost}"),)
 
@@ -213,10 +213,6 @@ def _findings(reactions: Sequence[ReactionRecord]) -> str:
 
 def _all_of(trials: int) -> str:
     return "The one trial" if trials == 1 else f"All {trials} trials"
-
-
-def _alerts(count: int) -> str:
-    return "one alert" if count == 1 else f"{count} alerts"
 
 
 def _listed(lines: Sequence[str], most: int = _LISTED) -> tuple[str, ...]:

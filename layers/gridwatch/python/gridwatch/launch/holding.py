@@ -16,6 +16,7 @@ from gridwatch.launch.spending import Spending, spending
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import ExperimentRecord, LaunchHold, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.wording import counted
 
 # A whole grid is read to see what it cost: not at every job's end.
 BUDGET_EVERY = timedelta(seconds=60)
@@ -44,7 +45,7 @@ def failed_in_a_row(hold: LaunchHold) -> str:
     """The failures that hold an experiment, in words."""
     count = len(hold.failed_jobs)
     if hold.succeeded:
-        return f"{count} failures in a row: {hold.failure_kind}"
+        return f"{counted(count, 'failure')} in a row: {hold.failure_kind}"
     failed = "the first trial failed" if count == 1 else f"all {count} failed"
     cause = hold.failure_cause or NO_REASON
     return f"{failed} with: {f'{hold.failure_kind}, {cause}' if hold.failure_kind in _REMEDIES else cause}"
