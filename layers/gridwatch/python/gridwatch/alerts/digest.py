@@ -119,7 +119,7 @@ def _best(ended: Ended) -> tuple[Fact, ...]:
     value, trial = best
     state = "" if trial.state is TrialState.COMPLETED else f", {trial.state.value}"
     hyperparameters = parameters(trial.hyperparameters)
-    return (Fact("Best trial", f"{trial.trial_id}, {metric} {value:.6g}{state} ({hyperparameters})"),)
+    return (Fact("Best trial", f"{trial.trial_id} by last value: {metric} {value:.6g}{state} ({hyperparameters})"),)
 
 
 def _best_of(ended: Ended) -> tuple[float, TrialRecord] | None:

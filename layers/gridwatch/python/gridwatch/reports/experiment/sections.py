@@ -8,7 +8,7 @@ from html import escape
 from gridwatch.reports.experiment.drawn import MOST_FINDINGS, metric_names
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.experiment.importance import METHOD
-from gridwatch.reports.experiment.overview import shown
+from gridwatch.reports.experiment.overview import seconds, shown
 from gridwatch.reports.interactive import checkbox, controls, plot, select
 from gridwatch.reports.page import paragraph, section, table
 
@@ -23,7 +23,7 @@ def leaderboard(found: ExperimentFacts) -> str:
     rest = [place for place in range(len(trials)) if place not in found.places]
     shown = [*found.order, *rest][:MOST_ROWS]
     names = list(found.varied[:_COLUMNS])
-    headings = ["place", "trial", *names, found.metric, "state", "trained, s", "cost"]
+    headings = ["place", "trial", found.metric, "state", *names, "trained, s", "cost"]
     head = "".join(f'<th scope="col"><button type="button">{escape(each)}</button></th>' for each in headings)
     rows = "\n".join(_trial_row(found, place, names) for place in shown)
     # The region can be scrolled with the keyboard, so it must take the focus, and so it must have a name.
@@ -35,7 +35,9 @@ def leaderboard(found: ExperimentFacts) -> str:
         "A trial's button shows it in every chart. In a chart the arrow keys go through the trials, the best first; "
         "a heading sorts the table."
     )
-    return section("Leaderboard", paragraph(hint, "muted"), board, *_left_out(len(trials), len(shown), "trials"))
+    ranked = f"Ranked by the last value of {found.metric}, {found.direction}d."
+    notes = paragraph(ranked, "muted"), paragraph(hint, "muted hint")
+    return section("Leaderboard", *notes, board, *_left_out(len(trials), len(shown), "trials"))
 
 
 def _trial_row(found: ExperimentFacts, place: int, names: Sequence[str]) -> str:
@@ -50,10 +52,10 @@ def _trial_row(found: ExperimentFacts, place: int, names: Sequence[str]) -> str:
     cells = [
         button,
         f'<span title="{escape(trial["job_name"] or "")}">{escape(trial["trial_id"])}</span>',
-        *(escape(shown(parameters.get(name))) for name in names),
         escape(shown(trial["objective_value"])),
         _state(trial["state"], trial["reason"]),
-        escape(shown(trial["training_seconds"])),
+        *(escape(shown(parameters.get(name))) for name in names),
+        seconds(trial["training_seconds"]),
         "" if cost is None else f"{cost:.4f}",
     ]
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
