@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gridwatch_cli.errors import CliError
-from gridwatch_cli.local_state import RunningCloud, remembered, state_file
+from gridwatch_cli.local_state import RunningCloud, forget, remembered, state_file
 from gridwatch_cli.output import console
 from gridwatch_cli.settings import project_root
 from gridwatch_cli.synthesis import synthesized
@@ -81,6 +81,17 @@ def up(
                 _announce(cloud, outputs)
                 said.print("ready; Ctrl-C ends it and everything in it")
                 _stay(local)
+
+
+@app.command("leave")
+def leave() -> None:
+    """Let commands go to AWS again, after they have talked to a local cloud."""
+    cloud = forget(state_file())
+    if cloud is None:
+        console(stderr=True).print("no local cloud is remembered here: commands go where the shell points, else to AWS")
+        return
+    runs = "which still runs: its own terminal ends it" if cloud.answers() else "which has ended"
+    console(stderr=True).print(f"commands talk to {cloud.endpoint_url} no more, {runs}")
 
 
 @contextmanager
