@@ -16,7 +16,7 @@ from gridwatch.rules.evaluation import RuleConfiguration, RuleEvaluation
 from gridwatch.rules.parameters import Parameter, declared
 from gridwatch.verdicts.status import RuleStatus
 from gridwatch_cli.context import Cloud, cloud_of
-from gridwatch_cli.local_state import recall, state_file
+from gridwatch_cli.local_state import recall, refuse_ended, state_file
 from gridwatch_cli.output import cell, console, print_json, print_rows
 from gridwatch_cli.rule_checks import Following, check_custom, check_profile, check_tensors, is_profiler_rule
 from gridwatch_cli.settings import Environment, child_environment
@@ -120,6 +120,8 @@ def _environment(path: str) -> dict[str, str]:
     if not path.startswith("s3://") or Environment.read().endpoint_url is not None:
         return child_environment()
     cloud = recall(state_file())
+    if cloud is None:
+        refuse_ended(state_file())
     return child_environment(**(cloud.environment() if cloud else {}))
 
 

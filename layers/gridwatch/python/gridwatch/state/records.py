@@ -182,6 +182,17 @@ class TrialRecord:
     rerun_of: str | None = None  # <experiment>/<trial> that this one is once more
     algorithm: str | None = None  # of a tuning job with several, the one whose job this is, by its name in the spec
     components: tuple[str, ...] = ()  # of SageMaker's, that its trial there has beside those of its jobs
+    former_jobs: tuple[str, ...] = ()  # names of the jobs of its former attempts, by which their artifacts are kept
+
+    @property
+    def job_names(self) -> tuple[str, ...]:
+        """Every recorded name of a job of this trial. AWS Batch gives a training job a name of its own beside ours.
+
+        What was never launched has none: its job's name may be that of somebody else's job, and refused for that.
+        """
+        never = self.state in (TrialState.CANCELLED, TrialState.REFUSED)
+        latest = () if never else (self.job_name, self.training_job)
+        return tuple(dict.fromkeys((*self.former_jobs, *latest)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
