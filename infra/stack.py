@@ -27,6 +27,8 @@ from infra.constructs.storage import Storage
 from infra.constructs.training import Training
 from infra.settings import DeploymentSettings
 
+LOOK_INTERVAL = "LookIntervalSeconds"
+
 
 class GridwatchStack(cdk.Stack):
     """Deployable to any account and region: both are resolved at deployment. `root` is the checkout with the assets."""
@@ -41,7 +43,11 @@ class GridwatchStack(cdk.Stack):
         )
         cdk.Tags.of(self).add("gridwatch:prefix", settings.name_prefix)
         # W3005: DependsOn lines that the CDK adds to every function although GetAtt implies them; harmless.
-        self.template_options.metadata = {"cfn-lint": {"config": {"ignore_checks": ["W3005"]}}}
+        self.template_options.metadata = {
+            "cfn-lint": {"config": {"ignore_checks": ["W3005"]}},
+            # Where looks cost nothing (localcloud.deploy).
+            "localcloud": {"parameters": {LOOK_INTERVAL: "2"}},
+        }
         key = encryption_key(self, settings)
         storage = Storage(self, "Storage", settings=settings, key=key)
         state = State(self, "State", settings=settings, key=key)
@@ -81,6 +87,7 @@ class GridwatchStack(cdk.Stack):
             chat=chat_topic(alerts, settings, key),
             bus=bus,
             factory=factory,
+            look_interval=self._look_interval(settings),
         )
         Routing(
             self,
@@ -112,6 +119,20 @@ class GridwatchStack(cdk.Stack):
                 "LaunchTarget": launch_queue_arn or "direct",
             }
         )
+
+    def _look_interval(self, settings: DeploymentSettings) -> cdk.CfnParameter:
+        """A parameter of the stack, because one template is deployed where looks cost money and where they do not."""
+        parameter = cdk.CfnParameter(
+            self,
+            LOOK_INTERVAL,
+            type="Number",
+            default=settings.look_interval_seconds,
+            min_value=1,
+            max_value=900,
+            description="Seconds between two looks at a running job whose news no event tells, such as its log",
+        )
+        parameter.override_logical_id(LOOK_INTERVAL)
+        return parameter
 
     def _outputs(self, values: dict[str, str]) -> None:
         """What the command line reads, under exactly these keys."""

@@ -22,6 +22,7 @@ from gridwatch.rules.evaluation import RuleConfiguration, RuleEvaluation, RuleSt
 from gridwatch.rules.finding import Finding
 from gridwatch.state.records import JobRecord, ReportsRecord, RulePolicy, TrialState
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.streams.source import MetricSource, source_of
 from gridwatch.verdicts.status import RuleStatus, condition_met
 
 MAX_CONFLICTS = 50
@@ -39,6 +40,7 @@ class Use:
     metric: str
     resource: str
     maximize: bool
+    source: MetricSource = MetricSource.HOOK
 
     @classmethod
     def of(cls, policy: RulePolicy, job: JobRecord) -> Use:
@@ -46,7 +48,8 @@ class Use:
         rule = create_judgement_rule(policy.rule, policy.parameters)
         metric = rule.parameters.metric or job.objective_metric
         objective = job.objective_direction if metric == job.objective_metric else None
-        return cls(rule, metric, rule.parameters.resource, rule.maximizes(metric, objective))
+        maximize = rule.maximizes(metric, objective)
+        return cls(rule, metric, rule.parameters.resource, maximize, source_of(job, metric))
 
     @property
     def reports(self) -> RuleConfiguration:
@@ -79,8 +82,9 @@ class Across:
         return cls(uses, statuses, judged)
 
     @property
-    def collectors(self) -> list[RuleConfiguration]:
-        return list({use.reports.name: use.reports for use in self.uses.values()}.values())
+    def collectors(self) -> Mapping[str, tuple[RuleConfiguration, MetricSource]]:
+        """By name what collects reports, and the one source that it looks at."""
+        return {use.reports.name: (use.reports, use.source) for use in self.uses.values()}
 
     def save(self) -> dict[str, Any]:
         return {
@@ -144,7 +148,7 @@ class Bench:
             reports = [
                 (float(each.step), resource, each.value)
                 for each in collected.fresh
-                if math.isfinite(resource := each.resource(use.resource))
+                if math.isfinite(resource := each.resource(use.resource, counted=use.source is MetricSource.LOG))
             ]
             told = Told(_trial(job), reports, collected.planned(use.resource, job.hyperparameters), ending)
             replica = self._replica(log, maximize=maximize)
@@ -258,6 +262,7 @@ def _finding(use: Use, verdict: Verdict, collected: MetricReports) -> Finding:
         observed=judgement.observed,
         threshold=judgement.threshold,
         evidence={**judgement.evidence, **judged_by},
+        source=use.source,
     )
 
 

@@ -21,7 +21,7 @@ from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.rule_state import RuleStateBucket
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_folder import S3MetricRecord
-from gridwatch.aws.tensor_source import job_source
+from gridwatch.aws.tensor_source import job_source, log_source
 from gridwatch.aws.training_log import CloudWatchLog
 from gridwatch.clock import SystemClock
 from gridwatch.events.sqs import partial_response, queued_bodies
@@ -98,5 +98,13 @@ def _evaluator() -> Evaluator:
         shelf=ReportBucket(bucket),
         bench=Bench(store),
         clock=clock,
-        recorder=LogRecorder(log=CloudWatchLog(), record=S3MetricRecord(bucket), clock=clock),
+        open_log=lambda job: log_source(bucket, job.job_name),
+        recorder=LogRecorder(
+            log=CloudWatchLog(),
+            record=S3MetricRecord(bucket),
+            queue=SqsQueue(settings.evaluate_queue_url),
+            snapshot_queue=SqsQueue(settings.snapshot_queue_url),
+            clock=clock,
+            interval=settings.look_interval_seconds,
+        ),
     )

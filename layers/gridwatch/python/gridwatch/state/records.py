@@ -61,6 +61,7 @@ class RulePolicy:
     audit_share: float = 0.0  # of the trials: they are let run on although the rule would stop them
     audit_seed: int = 0
     managed: bool = False  # SageMaker's own Debugger evaluates it, not Gridwatch
+    every: int = 1  # of the steps that a hook saves of metrics it looks at each so many-th
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,8 +226,8 @@ class LogMetric:
 class JobRecord:
     """Whose training job this is: written before the job is created, so that any event about it can be placed.
 
-    Rules look at the tensors at `tensors_uri` (None: where Gridwatch's own jobs write theirs), into which the values
-    of `log_metrics` are recorded from the job's log when it writes no tensors itself.
+    Rules look at the tensors at `tensors_uri` (None: where Gridwatch's own jobs write theirs), and at the values of
+    `log_metrics`, which are recorded from the job's log into a folder of their own (gridwatch.streams.source).
     """
 
     job_name: str
@@ -238,6 +239,8 @@ class JobRecord:
     objective_metric: str
     objective_direction: str  # "minimize" | "maximize"
     log_metrics: tuple[LogMetric, ...] = ()
+    log_apart: bool = False  # False in records of former versions: values from the log lie among the job's tensors
+    hook_has_each_round: bool = False  # the hook saves each round what the log says, as of Gridwatch's XGBoost script
     tensors_uri: str | None = None
     watched: bool = False  # not launched by Gridwatch: its owner asked for it by a tag
     managed_rules: bool = False  # rules of SageMaker's own Debugger look at it
@@ -251,6 +254,24 @@ class JobRecord:
     def own_policies(self) -> tuple[RulePolicy, ...]:
         """The rules that Gridwatch evaluates."""
         return tuple(policy for policy in self.policies if not policy.managed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentRecord:
+    """The objective of a trial so far: what people see while its job runs. A curve's other points are in its stream."""
+
+    experiment: str
+    trial_id: str
+    job_name: str  # of the attempt whose curve it is
+    metric: str
+    source: str  # gridwatch.streams.source.MetricSource
+    count: int  # values so far
+    step: int  # of the last, on the source's axis
+    value: float
+    best: float | None = None  # of the finite values
+    best_step: int | None = None
+    logged_at: datetime | None = None  # of the last value, by its container's clock
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
