@@ -44,7 +44,7 @@ class Settings:
         elif self._selects:
             yield from self._selected
         else:
-            yield from (static | point for point in _points(self._spec, names))
+            yield from ({**static, **point} for point in _points(self._spec, names))
 
     @property
     def _selects(self) -> bool:
@@ -54,7 +54,7 @@ class Settings:
     @cached_property
     def _selected(self) -> list[Mapping[str, Any]]:
         """Of all points, since conditions and constraints may speak of any hyperparameter."""
-        return [self._spec.hyperparameters | point for point in _points(self._spec, None)]
+        return [{**self._spec.hyperparameters, **point} for point in _points(self._spec, None)]
 
 
 def _points(spec: ExperimentSpec, names: Sequence[str] | None) -> Iterator[Mapping[str, Any]]:

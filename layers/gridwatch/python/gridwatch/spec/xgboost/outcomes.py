@@ -46,7 +46,7 @@ class Domain:
         words = ["whole numbers"] if self.whole else []
         if self.high < math.inf:
             words.append(f"{'above' if self.open_low else 'from'} {self.low:g}")
-            words.append(f"{'below' if self.open_high else 'to'} {self.high:g}")
+            words.append(f"{'and below' if self.open_high else 'to'} {self.high:g}")
         elif self.low > -math.inf:
             words.append(f"{'more than' if self.open_low else 'at least'} {self.low:g}")
         return " ".join(words) if self.zero else "anything but 0"
