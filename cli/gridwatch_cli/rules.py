@@ -14,6 +14,7 @@ from gridwatch.judgement.catalogue import judgement_rule_class, judgement_rule_n
 from gridwatch.rules.catalogue import rule_class, rule_names
 from gridwatch.rules.evaluation import RuleConfiguration, RuleEvaluation
 from gridwatch.rules.parameters import Parameter, declared
+from gridwatch.tensors.layout import STEP_PREFIXES
 from gridwatch.verdicts.status import RuleStatus
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.local_state import recall, refuse_ended, state_file
@@ -107,7 +108,7 @@ def _check(
 
 def _require_tensors(source: TensorSource, path: str) -> None:
     """Of a job that saved nothing its hook's collections are there all the same."""
-    if source.keys("index/", limit=1):
+    if any(source.keys(prefix, limit=1) for prefix in STEP_PREFIXES):
         return
     if source.keys("events/", limit=1):
         raise FileNotFoundError(f"{path} is damaged: it has events files but no index")
