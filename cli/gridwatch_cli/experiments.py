@@ -198,8 +198,10 @@ def rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequ
 
 def _done(rule: Mapping[str, Any]) -> str | None:
     """What was done about the rule's status, and what came of it."""
-    parts = [str(part) for part in (rule["action"], rule["outcome"]) if part is not None]
-    return ": ".join(parts) or None
+    action, outcome = rule["action"], rule["outcome"]
+    if action is None or outcome is None or outcome.startswith(action):
+        return outcome or action
+    return f"{action}: {outcome}"
 
 
 def savings_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
