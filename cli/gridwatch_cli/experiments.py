@@ -200,7 +200,7 @@ def _done(rule: Mapping[str, Any]) -> str | None:
     """What was done about the rule's status, and what came of it."""
     action, outcome = rule["action"], rule["outcome"]
     if action is None or outcome is None or outcome.startswith(action):
-        return outcome or action
+        return str(outcome or action) if outcome or action else None
     return f"{action}: {outcome}"
 
 
