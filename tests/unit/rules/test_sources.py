@@ -101,7 +101,9 @@ def test_time_has_run_out_only_when_it_has_in_all_sources() -> None:
 
 def test_damage_in_one_source_does_not_keep_a_rule_from_the_other() -> None:
     found = folders([1.0, 1.0], [0.1, 9.0, 9.0])
-    broken = {key: b"\xff" * 10 if key.startswith("index/") else content for key, content in found[HOOK].objects.items()}
+    broken = {
+        key: b"\xff" * 10 if key.startswith("index/") else content for key, content in found[HOOK].objects.items()
+    }
     opened = {HOOK: TensorReader(MemorySource(broken)), LOG: TensorReader(found[LOG].source())}
     evaluation = created(THRESHOLD)
     evaluation.advance(opened, now=NOON, ended=False)

@@ -167,7 +167,7 @@ def test_a_snapshot_holds_what_the_store_and_the_tensors_hold(world: World) -> N
     assert world.rows("findings", "step, observed, action, outcome") == [(2, 0.3, "stop", "stop requested")]
     assert world.rows("final_metrics", "count(*)") == [(4,)]
     assert world.rows("experiments", "trial_count, completed_count, stopped_count, metric_count, complete") == [
-        (2, 1, 1, 2, True)
+        (2, 1, 1, 6, True)
     ]
 
 
