@@ -74,6 +74,7 @@ class DeploymentSettings:
     route_table_ids: tuple[str, ...] = ()
     evaluate_window_seconds: int = 0
     look_interval_seconds: int = 60
+    table_interval_seconds: int = 0
     alert_topic_arn: str = ""
     alert_group_seconds: int = 300
     alert_quiet_hours: str = ""
@@ -197,6 +198,10 @@ def _problems(settings: DeploymentSettings) -> list[str]:
         "look_interval_seconds": (
             1 <= settings.look_interval_seconds <= 900,
             "1 to 900: SQS keeps nothing back longer",
+        ),
+        "table_interval_seconds": (
+            0 <= settings.table_interval_seconds <= 900,
+            "0 to 900: SQS keeps nothing back longer",
         ),
         "alert_group_seconds": (0 <= settings.alert_group_seconds <= 900, "0 to 900: SQS keeps nothing back longer"),
         "alert_quiet_hours": (_is_quiet(settings.alert_quiet_hours), "HH:MM-HH:MM, such as 22:00-07:00, or empty"),

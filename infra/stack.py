@@ -27,7 +27,7 @@ from infra.constructs.storage import Storage
 from infra.constructs.training import Training
 from infra.settings import DeploymentSettings
 
-LOOK_INTERVAL = "LookIntervalSeconds"
+LOOK_INTERVAL, TABLE_INTERVAL = "LookIntervalSeconds", "TableIntervalSeconds"
 
 
 class GridwatchStack(cdk.Stack):
@@ -46,7 +46,7 @@ class GridwatchStack(cdk.Stack):
         self.template_options.metadata = {
             "cfn-lint": {"config": {"ignore_checks": ["W3005"]}},
             # Where looks cost nothing (localcloud.deploy).
-            "localcloud": {"parameters": {LOOK_INTERVAL: "2"}},
+            "localcloud": {"parameters": {LOOK_INTERVAL: "2", TABLE_INTERVAL: "2"}},
         }
         key = encryption_key(self, settings)
         storage = Storage(self, "Storage", settings=settings, key=key)
@@ -87,7 +87,18 @@ class GridwatchStack(cdk.Stack):
             chat=chat_topic(alerts, settings, key),
             bus=bus,
             factory=factory,
-            look_interval=self._look_interval(settings),
+            look_interval=self._interval(
+                LOOK_INTERVAL,
+                settings.look_interval_seconds,
+                1,
+                "Seconds between two looks at a running job whose news no event tells, such as its log",
+            ),
+            table_interval=self._interval(
+                TABLE_INTERVAL,
+                settings.table_interval_seconds,
+                0,
+                "Seconds until what a running job says is in the tables; 0: they wait for ends and the schedule",
+            ),
         )
         Routing(
             self,
@@ -120,18 +131,12 @@ class GridwatchStack(cdk.Stack):
             }
         )
 
-    def _look_interval(self, settings: DeploymentSettings) -> cdk.CfnParameter:
+    def _interval(self, name: str, default: int, least: int, description: str) -> cdk.CfnParameter:
         """A parameter of the stack, because one template is deployed where looks cost money and where they do not."""
         parameter = cdk.CfnParameter(
-            self,
-            LOOK_INTERVAL,
-            type="Number",
-            default=settings.look_interval_seconds,
-            min_value=1,
-            max_value=900,
-            description="Seconds between two looks at a running job whose news no event tells, such as its log",
+            self, name, type="Number", default=default, min_value=least, max_value=900, description=description
         )
-        parameter.override_logical_id(LOOK_INTERVAL)
+        parameter.override_logical_id(name)
         return parameter
 
     def _outputs(self, values: dict[str, str]) -> None:

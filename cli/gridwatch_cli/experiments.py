@@ -10,9 +10,17 @@ import typer
 
 from gridwatch.failure_cause import cause_of
 from gridwatch.state.codec import to_document
-from gridwatch.state.records import ExperimentRecord, JobRecord, RuleEvaluationRecord, TrialRecord, TrialState
+from gridwatch.state.records import (
+    CurrentRecord,
+    ExperimentRecord,
+    JobRecord,
+    RuleEvaluationRecord,
+    TrialRecord,
+    TrialState,
+)
 from gridwatch.state.store import StateStore
 from gridwatch_cli.context import Cloud, cloud_of
+from gridwatch_cli.current import last_value
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import console, print_json, print_rows, print_table, told
 from gridwatch_cli.progress import prices_of, watch
@@ -64,13 +72,15 @@ def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
         refusal = refusal_of(cloud.session.s3, cloud.deployment.experiments_bucket, experiment)
         why = f": its spec was refused: {refusal}" if refusal else " (`gridwatch experiments` lists them)"
         raise CliError(f"there is no experiment {experiment!r}{why}")
+    current = {each.job_name: each for each in cloud.store.list_current(record.name)}
+    trials = cloud.store.list_trials(record.name)
     return {
         "experiment": record.name,
         "spec_key": record.spec_key,
         "uploaded_at": record.uploaded_at,
         "objective": record.document.get("objective"),
         "held": held_by(cloud.store, record),
-        "trials": [trial_status(cloud.store, record, trial) for trial in cloud.store.list_trials(record.name)],
+        "trials": [trial_status(cloud.store, record, trial, current.get(trial.job_name)) for trial in trials],
     }
 
 
@@ -100,8 +110,10 @@ def _summary(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> Mapping
     }
 
 
-def trial_status(store: StateStore, record: ExperimentRecord, trial: TrialRecord) -> Mapping[str, Any]:
-    """One trial with every rule of its job."""
+def trial_status(
+    store: StateStore, record: ExperimentRecord, trial: TrialRecord, current: CurrentRecord | None = None
+) -> Mapping[str, Any]:
+    """One trial with every rule of its job. `current`: the objective so far; SageMaker's last word is its value."""
     job = store.get_job(trial.job_name)
     metric = (record.document.get("objective") or {}).get("metric")
     return {
@@ -115,7 +127,11 @@ def trial_status(store: StateStore, record: ExperimentRecord, trial: TrialRecord
         "engine": job.engine if job else None,
         "algorithm": trial.algorithm,
         "hyperparameters": trial.hyperparameters,
-        "objective_value": trial.final_metrics.get(metric) if metric else None,
+        "objective_value": last_value(trial, metric, current),
+        "objective_best": current.best if current else None,
+        "objective_step": current.step if current else None,
+        "objective_source": current.source if current else None,
+        "objective_at": current.logged_at if current else None,
         "final_metrics": trial.final_metrics,
         "started_at": trial.started_at,
         "ended_at": trial.ended_at,

@@ -20,6 +20,7 @@ from typing import Any
 
 from evaluate_rules.across import Bench
 from evaluate_rules.recording import LogRecorder
+from evaluate_rules.refreshing import Refresher
 from evaluate_rules.watch import Watch
 from gridwatch.clock import Clock
 from gridwatch.events.evaluation_request import EvaluationRequest
@@ -75,6 +76,7 @@ class Evaluator:
     clock: Clock
     open_log: Callable[[JobRecord], TensorSource] | None = None  # what a job's log says of its metrics
     recorder: LogRecorder | None = None
+    refresher: Refresher | None = None
 
     def evaluate(self, request: EvaluationRequest) -> Evaluated:
         """Doing it again changes nothing. Raises GridwatchError, OSError or ConflictError: ask again later."""
@@ -140,6 +142,8 @@ class Evaluator:
             self.store.save_evaluation(job.job_name, document, version=saved.version)
         except ConflictError:
             return None
+        if self.refresher is not None:
+            self.refresher.news_of(job.experiment)
         outcome = Outcome.CHANGED if changes else Outcome.UNCHANGED
         return Evaluated(outcome, watch.tensors.last_step, changes, watch.restarted, asked)
 

@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator, Outcome
 from evaluate_rules.recording import LogRecorder
+from evaluate_rules.refreshing import Refresher
 from evaluate_rules.requests import JobRequest, read_batch
 from evaluate_rules.settings import Settings
 from gridwatch.aws.event_bus import EventBridgeBus
@@ -98,6 +99,9 @@ def _evaluator() -> Evaluator:
         shelf=ReportBucket(bucket),
         bench=Bench(store),
         clock=clock,
+        refresher=Refresher(
+            queue=SqsQueue(settings.snapshot_queue_url), clock=clock, interval=settings.table_interval_seconds
+        ),
         open_log=lambda job: log_source(bucket, job.job_name),
         recorder=LogRecorder(
             log=CloudWatchLog(),

@@ -15,4 +15,5 @@ class Settings:
     evaluate_queue_url: str
     snapshot_queue_url: str
     look_interval_seconds: float
+    table_interval_seconds: float
     custom_rule_interval_seconds: int

@@ -29,6 +29,7 @@ from gridwatch.tensors.source import TensorSource
 from snapshot_experiment.batch import BatchRunner
 from snapshot_experiment.curve_table import LogStreams
 from snapshot_experiment.history import History
+from snapshot_experiment.live import LiveTables
 from snapshot_experiment.publishing import ReportPublisher
 from snapshot_experiment.requests import parse_batch
 from snapshot_experiment.searching import SearchReader
@@ -50,6 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         clock=SystemClock(),
         request_id=context.aws_request_id,
         time_left=_seconds_left(context),
+        live=_live(),
     )
     return partial_response(runner.run(parse_batch(event)))
 
@@ -81,6 +83,11 @@ class LogJournal:
     def failed(self, subject: str, error: Exception) -> None:
         logger.error("snapshot failed", subject=subject, exc_info=error)
         metrics.add_metric("SnapshotFailed", MetricUnit.Count, 1)
+
+
+@cache
+def _live() -> LiveTables:
+    return LiveTables(SqsQueue(read_settings(Settings).snapshot_queue_url))
 
 
 @cache

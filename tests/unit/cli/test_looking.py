@@ -163,7 +163,15 @@ def test_own_columns_win_over_hyperparameters_of_the_same_name() -> None:
 
 def test_compare_shows_what_differs(run: Any, cloud: FakeCloud) -> None:
     cloud.answers = [
-        {"job_name": job, "name": "validation-error", "mode": "GLOBAL", "step": step, "value": value}
+        {
+            "job_name": job,
+            "name": "validation-error",
+            "mode": "GLOBAL",
+            "source": "hook",
+            "worker": "worker_0",
+            "step": step,
+            "value": value,
+        }
         for job, values in ((FIRST.job_name, (0.4, 0.2)), (SECOND.job_name, (0.5, 0.6)))
         for step, value in enumerate(values)
     ]

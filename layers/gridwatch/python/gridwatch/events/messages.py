@@ -48,9 +48,10 @@ class EvaluateSlowRule:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotExperiment:
-    """Queue `snapshot`: write this experiment's tables."""
+    """Queue `snapshot`: write this experiment's tables. `since`: while its jobs run, so that they are as of then."""
 
     experiment: str
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)

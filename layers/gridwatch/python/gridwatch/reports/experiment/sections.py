@@ -11,6 +11,7 @@ from gridwatch.reports.experiment.importance import METHOD
 from gridwatch.reports.experiment.overview import seconds, shown
 from gridwatch.reports.interactive import checkbox, controls, plot, select
 from gridwatch.reports.page import paragraph, section, table
+from gridwatch.tables.curves import MOST_POINTS as KEPT
 
 MOST_ROWS = 1000
 _COLUMNS = 8  # hyperparameters beside each other in the leaderboard
@@ -70,7 +71,10 @@ def _state(state: str, reason: str | None) -> str:
 def learning_curves(found: ExperimentFacts) -> str:
     names = metric_names(found)
     if not names:
-        why = "No curves: no training has saved a metric yet, or the tensors have expired before a snapshot was taken."
+        why = (
+            "No curves: no training has saved or printed a metric yet, or its tensors have expired before a snapshot "
+            "was taken."
+        )
         return section("Learning curves", paragraph(why, "muted"))
     finals = [found.tables.trials[place]["objective_value"] for place in found.order]
     lasts = f"; the objective ends between {shown(min(finals))} and {shown(max(finals))}" if finals else ""
@@ -97,7 +101,14 @@ def _thinned(found: ExperimentFacts) -> Iterator[str]:
     if found.tables.shown_points < found.tables.point_count:
         text = (
             f"Of {found.tables.point_count:,} points {found.tables.shown_points:,} are drawn, evenly along each curve "
-            "and with its ends; the table metrics has all."
+            "and with its ends; the table metrics has all that are kept."
+        )
+        yield paragraph(text, "muted")
+    thinned = sum(each.thinned for each in found.tables.series)
+    if thinned:
+        text = (
+            f"Thinned when they were stored: {thinned} curves had more than {KEPT:,} points, of which the table "
+            "metrics keeps about so many, evenly, with the first, the last, the least and the greatest."
         )
         yield paragraph(text, "muted")
 
