@@ -20,7 +20,7 @@ from environment import TrainingEnvironment, output_folder
 from failure import UserError, record_failure
 from hyperparameters import Hyperparameters, parse_hyperparameters
 
-from gridwatch_hook.metrics import RISING
+from gridwatch_hook.metrics import rises
 from gridwatch_hook.parameters import ConfigError
 from gridwatch_hook.profiler import Profiler
 from gridwatch_hook.profiler.xgboost import RoundTimer
@@ -138,7 +138,7 @@ def _early_stopping(hyperparameters: Hyperparameters, data: str) -> Any:
         rounds=hyperparameters.early_stopping_rounds,
         metric_name=metric,
         data_name=data,
-        maximize=metric.partition("@")[0] in RISING if metric else None,
+        maximize=rises(metric) if metric else None,
         save_best=hyperparameters.params.get("booster") != "gblinear",
     )
 
