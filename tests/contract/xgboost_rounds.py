@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import xgboost as xgb
+from boosting import boost
 from hyperparameters import parse_hyperparameters
-from train import boost
 
 ROWS, COLUMNS, ROUNDS = 60, 4, 3
 

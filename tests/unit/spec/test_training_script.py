@@ -24,7 +24,8 @@ SCRIPT = Path(__file__).resolve().parents[3] / "hook" / "xgboost_script"
 SAMPLES: list[Any] = [
     -(2**31), -1, 0, 1, 2, 3, 4, 256, 2**31 - 1, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, "0", "1", "0.5", "1e-3", "2.0", "x", "",
     True, False, "true", "True", "cpu", "cuda", "(1,-1)", "[[0,1],[2]]", "(1,", "error", "prune,refresh", "prune,x",
-    *OBJECTIVES, *METRICS, "error@0.7", "ndcg@10-", "ndcg-", "map-", "ams@0.15", "tweedie-nloglik@1.5", "auc@1", "error@x", "gbtree", "hist",
+    *OBJECTIVES, *METRICS, "error@0.7", "ndcg@10-", "ndcg-", "map-", "ams@0.15",
+    "tweedie-nloglik@1.5", "auc@1", "error@x", "gbtree", "hist",
     "one_output_per_tree", "gpu_hist",
     "depthwise", "uniform", "weighted", "tree", "forest", "row", "auto", "update", "default", "cyclic", "normal",
     "topk",

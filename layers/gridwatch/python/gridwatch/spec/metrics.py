@@ -5,10 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from gridwatch.spec.builtin_algorithms import BUILT_IN
 from gridwatch.spec.xgboost.clashes import metrics_of
 from gridwatch.spec.xgboost.metrics import canonical
+
+if TYPE_CHECKING:
+    from gridwatch.spec.model import ExperimentSpec
 
 MAX_DEFINITIONS = 40  # AlgorithmSpecification, MetricDefinitions
 CHANNELS = ("train", "validation")  # what the metrics are computed on
@@ -29,6 +33,14 @@ def reported_metrics(metrics: Sequence[str], channels: Sequence[str]) -> tuple[s
     """`train-<metric>`, and `validation-<metric>` when there is a validation channel."""
     sets = [name for name in CHANNELS if name in channels]
     return tuple(f"{name}-{metric}" for name in sets for metric in metrics)
+
+
+def reported_by(spec: ExperimentSpec) -> tuple[str, ...]:
+    """The metrics that the jobs of a spec are known to report: by its expressions, or as AWS documents them."""
+    if spec.algorithm.is_own_xgboost:
+        return reported_metrics(evaluation_metrics(spec.hyperparameters, spec.factors), list(spec.data))
+    built_in = BUILT_IN.get(spec.algorithm.name or "")
+    return built_in.metrics if built_in is not None else tuple(spec.algorithm.metrics)
 
 
 def metric_definitions(reported: Sequence[str]) -> list[dict[str, str]]:
