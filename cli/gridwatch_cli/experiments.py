@@ -11,6 +11,7 @@ import typer
 from gridwatch.state.codec import to_document
 from gridwatch.state.records import ExperimentRecord, JobRecord, RuleEvaluationRecord, TrialRecord
 from gridwatch.state.store import StateStore
+from gridwatch.verdicts.status import RuleStatus
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import console, print_json, print_rows, table
@@ -52,8 +53,8 @@ def status(
         out.print(table(*rule_lines(document["trials"])))
     else:
         out.print("no rules watch this experiment")
-    for line in savings_lines(document["trials"]):
-        out.print(line)
+    for line in [*blind_lines(document["trials"]), *savings_lines(document["trials"])]:
+        out.print(line, markup=False)
 
 
 def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
@@ -161,6 +162,17 @@ def rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequ
         columns.insert(1, "evaluated_by")
     return ("job_name", *columns), [
         [trial["job_name"], *(rule[column] for column in columns)] for trial in trials for rule in trial["rules"]
+    ]
+
+
+def blind_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Which rules saw nothing to judge by: their jobs may be well or not."""
+    rules = [rule for trial in trials for rule in trial["rules"]]
+    blind = Counter(rule["rule"] for rule in rules if rule["status"] == RuleStatus.SAW_NOTHING)
+    jobs = Counter(rule["rule"] for rule in rules)
+    return [
+        f"{rule} saw nothing to judge by in {count} of {jobs[rule]} jobs: it says nothing about them"
+        for rule, count in blind.items()
     ]
 
 
