@@ -19,6 +19,8 @@ from gridwatch.state.records import (
     TrialState,
 )
 from gridwatch.state.store import StateStore
+from gridwatch.verdicts.status import RuleStatus
+from gridwatch.wording import counted
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.current import last_value
 from gridwatch_cli.errors import CliError
@@ -61,8 +63,8 @@ def status(
         print_table(out, *told(*rule_lines(document["trials"])))
     else:
         out.print("no rules watch this experiment")
-    for line in savings_lines(document["trials"]):
-        out.print(line)
+    for line in [*blind_lines(document["trials"]), *savings_lines(document["trials"])]:
+        out.print(line, markup=False)
 
 
 def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
@@ -218,6 +220,17 @@ def _done(rule: Mapping[str, Any]) -> str | None:
     if action is None or outcome is None or outcome.startswith(action):
         return str(outcome or action) if outcome or action else None
     return f"{action}: {outcome}"
+
+
+def blind_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Which rules saw nothing to judge by: their jobs may be well or not."""
+    rules = [rule for trial in trials for rule in trial["rules"]]
+    blind = Counter(rule["rule"] for rule in rules if rule["status"] == RuleStatus.SAW_NOTHING)
+    jobs = Counter(rule["rule"] for rule in rules)
+    return [
+        f"{rule} saw nothing to judge by in {count} of {counted(jobs[rule], 'job')}: it says nothing about them"
+        for rule, count in blind.items()
+    ]
 
 
 def savings_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:

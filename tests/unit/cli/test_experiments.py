@@ -10,7 +10,7 @@ import pytest
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import JobRecord, ReactionRecord, RuleEvaluationRecord, TrialState
 from gridwatch_cli.demo.observation import observe
-from gridwatch_cli.experiments import summaries, trial_lines, trial_status
+from gridwatch_cli.experiments import blind_lines, summaries, trial_lines, trial_status
 from tests.unit.tables.facts_of import LOSS_RULE, NOON, a_trial, an_experiment
 
 RUNNING = a_trial(0, state=TrialState.RUNNING, status="InProgress", secondary_status="Training", final_metrics={})
@@ -46,6 +46,14 @@ def _evaluation(status: str, **changes: Any) -> RuleEvaluationRecord:
 def test_a_rule_of_which_nothing_is_recorded_is_shown_as_not_started(store: MemoryStore) -> None:
     (rule,) = trial_status(store, an_experiment(RUNNING), RUNNING)["rules"]
     assert (rule["rule"], rule["on_issue"], rule["status"]) == ("loss", "stop", "NotStarted")
+
+
+def test_rules_that_saw_nothing_are_counted_below_the_table(store: MemoryStore) -> None:
+    store.put_rule_evaluation(_evaluation("SawNothing", details="LossNotDecreasing looks for a loss"))
+    trial = trial_status(store, an_experiment(RUNNING), RUNNING)
+    assert blind_lines([trial]) == ["loss saw nothing to judge by in 1 of 1 jobs: it says nothing about them"]
+    store.put_rule_evaluation(_evaluation("NoIssuesFound"))
+    assert blind_lines([trial_status(store, an_experiment(RUNNING), RUNNING)]) == []
 
 
 @pytest.mark.parametrize("status", ["InProgress", "NoIssuesFound", "Error"])

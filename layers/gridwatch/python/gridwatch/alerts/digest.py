@@ -16,8 +16,17 @@ from gridwatch.failure_cause import cause_of
 from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.codec import from_document
-from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord, TrialState, TuningRecord
+from gridwatch.state.records import (
+    AlertRecord,
+    ExperimentRecord,
+    ReactionRecord,
+    RuleEvaluationRecord,
+    TrialRecord,
+    TrialState,
+    TuningRecord,
+)
 from gridwatch.storage.layout import s3_uri
+from gridwatch.verdicts.status import RuleStatus
 from gridwatch.wording import counted
 
 if TYPE_CHECKING:
@@ -33,7 +42,8 @@ _CAUSES = 3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """An experiment whose trials are all over. `held` are alerts about it that nobody was told of yet; `report` is None
-    when its page was not written; `shadows`: of each rule in shadow mode what its stops would have cost.
+    when its page was not written; `shadows`: of each rule in shadow mode what its stops would have cost; `evaluations`:
+    what the rules of all trials came to.
     """
 
     experiment: ExperimentRecord
@@ -42,6 +52,7 @@ class Ended:
     held: Sequence[AlertRecord] = ()
     report: ReportPlace | None = None
     shadows: Sequence[Hindsight] = ()
+    evaluations: Sequence[RuleEvaluationRecord] = ()
 
     @property
     def metric(self) -> str | None:
@@ -84,7 +95,8 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
         *in_shadow(ended.shadows, ended.metric),
         *([Fact("Replayed", ended.report.replayed)] if ended.report and ended.report.replayed else []),
         *_audited(ended),
-        Fact("Findings", _findings(ended.reactions)),
+        Fact("Findings", _findings(_of_findings(ended))),
+        *_saw_nothing(ended),
         *_repairs(trials),
         *([Fact("Report", s3_uri(ended.report.bucket, ended.report.key))] if ended.report else []),
         *([Fact("Held back", f"{counted(len(ended.held), 'alert')} not told yet, below")] if ended.held else []),
@@ -205,10 +217,32 @@ def _audited(ended: Ended) -> tuple[Fact, ...]:
     return (Fact("Audited", f"{text}{duration(timedelta(seconds=estimated))}; {lost}"),)
 
 
+def _of_findings(ended: Ended) -> Sequence[ReactionRecord]:
+    """The reactions but those to rules that saw nothing, which found nothing."""
+    blind = {(each.job_name, each.rule_name) for each in _blind(ended.evaluations)}
+    return [each for each in ended.reactions if (each.job_name, each.rule_name) not in blind]
+
+
+def _saw_nothing(ended: Ended) -> tuple[Fact, ...]:
+    """Each rule that saw nothing to judge by, with what the first of its jobs lacked."""
+    blind: dict[str, list[RuleEvaluationRecord]] = {}
+    for each in _blind(ended.evaluations):
+        blind.setdefault(each.rule_name, []).append(each)
+    jobs = Counter(each.rule_name for each in ended.evaluations)
+    lines = [
+        f"{rule} in {len(found)} of {jobs[rule]} jobs: {found[0].details}" for rule, found in sorted(blind.items())
+    ]
+    return tuple(Fact("Saw nothing", text) for text in _listed(lines))
+
+
 def _findings(reactions: Sequence[ReactionRecord]) -> str:
     counts = Counter((reaction.rule_name, reaction.action) for reaction in reactions)
     lines = [f"{rule} {count} x {_DONE.get(action, action)}" for (rule, action), count in sorted(counts.items())]
     return ", ".join(lines) or "none"
+
+
+def _blind(evaluations: Sequence[RuleEvaluationRecord]) -> Sequence[RuleEvaluationRecord]:
+    return [each for each in evaluations if each.status == RuleStatus.SAW_NOTHING]
 
 
 def _all_of(trials: int) -> str:

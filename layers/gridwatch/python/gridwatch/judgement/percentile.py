@@ -35,6 +35,10 @@ class PercentileStopping(JudgementRule):
     Parameters = PercentileStoppingParameters
     parameters: PercentileStoppingParameters
 
+    @property
+    def resource_needed(self) -> float:
+        return self.parameters.start
+
     def compare(self, curve: Curve, history: History) -> Judgement | None:
         chosen, at = self.parameters, curve.reached
         if history.completed < chosen.n_startup_trials or not is_due(curve, chosen.start, chosen.interval):
@@ -71,6 +75,10 @@ class TruncationStopping(JudgementRule):
     summary = "among the worst of all trials at the same resource (Azure's truncation selection)"
     Parameters = TruncationStoppingParameters
     parameters: TruncationStoppingParameters
+
+    @property
+    def resource_needed(self) -> float:
+        return self.parameters.delay_evaluation
 
     def compare(self, curve: Curve, history: History) -> Judgement | None:
         chosen = self.parameters

@@ -61,6 +61,7 @@ class LossNotDecreasing(Rule):
     collect = (Collect("losses", {"save_interval": "500"}),)
     Parameters = LossNotDecreasingParameters
     parameters: LossNotDecreasingParameters
+    judged = 0
 
     def __init__(self, parameters: LossNotDecreasingParameters) -> None:
         super().__init__(parameters)
@@ -70,6 +71,13 @@ class LossNotDecreasing(Rule):
     def requirement(self) -> Requirement:
         losses = ("losses",) if self.parameters.use_losses_collection else ()
         return Requirement((*losses, *self.parameters.collection_names), self.parameters.tensor_regex)
+
+    def looks_for(self) -> str:
+        steps = f"{self.parameters.num_steps} step{'s' if self.parameters.num_steps > 1 else ''}"
+        return (
+            f"a loss (a number that is better when lower) in {self.required.in_words}, finite at two steps of "
+            f"{self.parameters.mode or 'one mode'} that lie at least {steps} apart"
+        )
 
     def check(self, view: StepView) -> Finding | None:
         wanted = Mode.named(self.parameters.mode) if self.parameters.mode else None
@@ -103,7 +111,10 @@ class LossNotDecreasing(Rule):
         return self._judge(view, name, former, value, step - reference[0])
 
     def _judge(self, view: StepView, name: str, former: float, value: float, steps: int) -> Finding | None:
-        if not (math.isfinite(former) and math.isfinite(value)) or former == value == 0:
+        if not (math.isfinite(former) and math.isfinite(value)):
+            return None
+        self.judged += 1
+        if former == value == 0:
             return None
         drop = (former - value) / abs(former) * 100 if former else -math.inf
         limit = self.parameters.diff_percent

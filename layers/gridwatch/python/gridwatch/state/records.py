@@ -288,7 +288,7 @@ class RuleEvaluationRecord:
     @property
     def needs_reaction(self) -> bool:
         """Whether somebody must decide what to do about it."""
-        return self.status in ("IssuesFound", "Error")
+        return self.status in ("IssuesFound", "Error", "SawNothing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from gridwatch.tables.components import MetricSummary
 from gridwatch.tables.facts import CurveCount, ExperimentFacts, Point, SearchState, Stamp
 from gridwatch.tables.schemas import ARTIFACTS, EVENTS, FINDINGS, METRICS, PARAMETERS, RULE_EVALUATIONS, SCHEMA_VERSION
 from gridwatch.verdicts.decision import Response
+from gridwatch.verdicts.status import RuleStatus
 
 Row = Mapping[str, Any]
 
@@ -199,7 +200,8 @@ def finding_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
         reactions = {reaction.rule_name: reaction for reaction in each.reactions}
         evaluations = {evaluation.rule_name: evaluation for evaluation in each.evaluations if evaluation.finding}
         rules = {policy.name: policy.rule for policy in each.policies}
-        for name in sorted(evaluations.keys() | reactions.keys()):
+        blind = {found.rule_name for found in each.evaluations if found.status == RuleStatus.SAW_NOTHING}
+        for name in sorted((evaluations.keys() | reactions.keys()) - blind):
             yield {
                 **identity(each.trial),
                 "rule_name": name,

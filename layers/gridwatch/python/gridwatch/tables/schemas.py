@@ -212,7 +212,12 @@ RULE_EVALUATIONS = Table(
         Column("rule", _TEXT, "The rule's class in the catalogue"),
         Column("parameters", _TEXT, "The rule's parameters as a JSON object with sorted keys"),
         Column("on_issue", _TEXT, "What the spec asks for on an issue: stop, alert or record"),
-        Column("status", _TEXT, "Status of the evaluation; null while none was recorded"),
+        Column(
+            "status",
+            _TEXT,
+            "InProgress, NoIssuesFound, IssuesFound, Error, Stopping, Stopped, or SawNothing: the job is over and the "
+            "rule never saw what it judges by; null while none was recorded",
+        ),
         Column("details", _TEXT, "What the rule says about its status"),
         Column("updated_at", _TIME, "When the status was recorded"),
         *_PROVENANCE,

@@ -9,9 +9,11 @@ from gridwatch.reports.experiment.drawn import MOST_FINDINGS, metric_names
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.experiment.importance import METHOD
 from gridwatch.reports.experiment.overview import seconds, shown
+from gridwatch.reports.experiment.tables import Row
 from gridwatch.reports.interactive import checkbox, controls, plot, select
 from gridwatch.reports.page import paragraph, section, table
 from gridwatch.tables.curves import MOST_POINTS as KEPT
+from gridwatch.verdicts.status import RuleStatus
 
 MOST_ROWS = 1000
 _COLUMNS = 8  # hyperparameters beside each other in the leaderboard
@@ -202,16 +204,31 @@ def findings(found: ExperimentFacts) -> str:
         )
         for each in found.tables.findings[:MOST_FINDINGS]
     ]
+    unknowing = [paragraph(line, "muted") for line in _without_verdict(found.tables.evaluations)]
     if not rows:
-        watched = len(found.tables.evaluations)
-        why = (
-            f"Evaluations of rules: {watched}, none with an issue." if watched else "No rules watched this experiment."
-        )
-        return section("Findings", paragraph(why, "muted"))
+        return section("Findings", paragraph(_no_findings(found.tables.evaluations), "muted"), *unknowing)
     headings = ("rule", "trial", "step", "what was found", "observed / threshold", "done")
     listed = table(headings, rows, frozenset({2, 4}))
     region = f'<div class="tall" tabindex="0" role="region" aria-label="Findings">{listed}</div>'
-    return section("Findings", region, *_left_out(len(found.tables.findings), len(rows), "findings"))
+    return section("Findings", region, *_left_out(len(found.tables.findings), len(rows), "findings"), *unknowing)
+
+
+def _no_findings(evaluations: Sequence[Row]) -> str:
+    if not evaluations:
+        return "No rules watched this experiment."
+    sound = sum(each["status"] == RuleStatus.NO_ISSUES_FOUND for each in evaluations)
+    return f"Evaluations of rules: {len(evaluations)}, none with an issue; {sound} came to the verdict NoIssuesFound."
+
+
+def _without_verdict(evaluations: Sequence[Row]) -> Iterator[str]:
+    """Rules that say nothing of the training, and why: those that saw nothing to judge by, and those that failed."""
+    for status, words in ((RuleStatus.SAW_NOTHING, "saw nothing to judge by"), (RuleStatus.ERROR, "failed")):
+        of_status = [each for each in evaluations if each["status"] == status]
+        for rule in dict.fromkeys(each["rule_name"] for each in of_status):
+            jobs = sum(each["rule_name"] == rule for each in evaluations)
+            mine = [each for each in of_status if each["rule_name"] == rule]
+            details = mine[0]["details"] or "it gives no reason"
+            yield f"{rule} {words} in {len(mine)} of {jobs} trials: {details}"
 
 
 def resources(found: ExperimentFacts) -> str:
