@@ -14,6 +14,7 @@ from typing import Any
 import botocore.session
 import pytest
 
+from localcloud.batch.service import RegionalBatch
 from localcloud.sagemaker.errors import ServiceError
 from localcloud.sagemaker.images import ImageMap
 from localcloud.sagemaker.limits import Limits
@@ -56,17 +57,20 @@ class Read(Mapping[str, Any]):
         return name in self._members
 
 
-@pytest.fixture
-def sagemaker(tmp_path: Path) -> RegionalSageMaker:
+def a_platform(folder: Path) -> Platform:
     def none(*_: Any) -> Any:
         pytest.fail("nothing is started here")
 
-    platform = Platform(
-        account="000000000000", region="us-east-1", endpoint="http://127.0.0.1:1", scratch=tmp_path,
-        mlflow_stores=tmp_path, guard=none, settings=JobSettings(), client=none, client_as=none,
+    return Platform(
+        account="000000000000", region="us-east-1", endpoint="http://127.0.0.1:1", scratch=folder,
+        mlflow_stores=folder, guard=none, settings=JobSettings(), client=none, client_as=none,
         put_event=lambda _: None, has_role=lambda _: True, credentials=lambda _: {}, limits=Limits(debugger=True),
     )  # fmt: skip
-    made = RegionalSageMaker(ImageMap.load(None), platform)
+
+
+@pytest.fixture
+def sagemaker(tmp_path: Path) -> RegionalSageMaker:
+    made = RegionalSageMaker(ImageMap.load(None), a_platform(tmp_path))
     made.call("sagemaker", "CreateExperiment", {"ExperimentName": "e"})
     made.call("sagemaker", "CreateTrial", {"TrialName": "t", "ExperimentName": "e"})
     made.call("sagemaker", "CreateTrialComponent", {"TrialComponentName": "c"})
@@ -135,3 +139,22 @@ def test_what_is_not_obeyed_is_refused(operation: str, member: str) -> None:
     with pytest.raises(ServiceError, match=member) as refusal:
         refuse_unobeyed(operation, {member: given if given not in (None, [], {}) else {"x": 1}})
     assert refusal.value.code == "ValidationException"
+
+
+@pytest.mark.parametrize("member", ["quotaShareName", "preemptionConfiguration", "timeoutConfig"])
+def test_batch_refuses_what_it_does_not_obey(tmp_path: Path, member: str) -> None:
+    batch = RegionalBatch(a_platform(tmp_path))
+    batch.put_queue("q", (), None)
+    job = {"jobName": "j", "jobQueue": "q", "serviceRequestPayload": "{}", "serviceJobType": "SAGEMAKER_TRAINING"}
+    asked = {"quotaShareName": "x", "preemptionConfiguration": {"preemptionRetriesBeforeTermination": 1},
+             "timeoutConfig": {"attemptDurationSeconds": 60}}  # fmt: skip
+    with pytest.raises(ServiceError, match=member):
+        batch.call("SubmitServiceJob", {**job, member: asked[member]})
+
+
+def test_batch_lists_by_what_it_knows(tmp_path: Path) -> None:
+    batch = RegionalBatch(a_platform(tmp_path))
+    batch.put_queue("q", (), None)
+    wanted = [{"name": "AFTER_CREATED_AT", "values": ["0"]}]
+    with pytest.raises(ServiceError, match="AFTER_CREATED_AT"):
+        batch.call("ListServiceJobs", {"jobQueue": "q", "filters": wanted})
