@@ -11,6 +11,7 @@ from gridwatch.reports.experiment.importance import METHOD
 from gridwatch.reports.experiment.overview import shown
 from gridwatch.reports.interactive import checkbox, controls, plot, select
 from gridwatch.reports.page import paragraph, section, table
+from gridwatch.savings.money import money
 
 MOST_ROWS = 1000
 _COLUMNS = 8  # hyperparameters beside each other in the leaderboard
@@ -54,7 +55,7 @@ def _trial_row(found: ExperimentFacts, place: int, names: Sequence[str]) -> str:
         escape(shown(trial["objective_value"])),
         _state(trial["state"], trial["reason"]),
         escape(shown(trial["training_seconds"])),
-        "" if cost is None else f"{cost:.4f}",
+        "" if cost is None else escape(money(cost, trial["cost_currency"] or found.prices.currency)),
     ]
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
