@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -109,6 +110,35 @@ def test_a_job_that_began_anew_is_as_far_as_its_last_run() -> None:
     assert found.pace.usual == pytest.approx(2.0)
 
 
+def test_lines_of_a_log_say_nothing_of_steps() -> None:
+    """Some say so now and then; where a hook counts the steps as well, its steps are taken."""
+    made = folder()
+    for step in range(10):
+        made.save(step, {"validation:loss": [1.0]})
+    assert read(made, {"max_steps": 500}, "validation:loss", logged=("validation:loss",)) is None
+    for step in range(10, 100):
+        made.save(step, {"loss": [1.0]}, mode=Mode.TRAIN, mode_step=step - 10)
+    found = read(made, {"max_steps": 500}, "validation:loss", logged=("validation:loss",))
+    assert found is not None
+    assert (found.newest.done, found.assumed) == (90, None)
+
+
+def test_what_the_hook_does_when_it_closes_is_reckoned_where_it_has_left_something_out() -> None:
+    made = folder()
+    for step in range(0, 100, 2):
+        made.save(step, {"error": [1.0]})
+    found = read(made, {"num_round": 10_000})
+    assert found is not None
+    assert found.closing.high == 0
+    key = "index/000000000/000000000098_worker_0.json"
+    document = json.loads(made.objects[key])
+    made.objects[key] = json.dumps({**document, "earlier": [{"step": 96, **document}]}).encode()
+    found = read(made, {"num_round": 10_000})
+    assert found is not None
+    assert (found.saved_every, found.closing.usual) == (2, pytest.approx(5_000 / 250 - 48.5 / 250))
+    assert found.closing.high == pytest.approx(30 - 48.5 / 80)
+
+
 def test_of_several_workers_none_is_mixed_with_another() -> None:
     made = TensorFolder({"metrics": [".*"]}, workers=2)
     made.began, made.step_seconds = BEGAN, 2.0
@@ -140,8 +170,8 @@ def test_of_a_long_training_the_ends_and_some_between_are_read(count: int) -> No
     for step in range(0, 3 * count, 3):
         made.save(step, {"error": [1.0]})
     source = Counted(made.objects)
-    (steps,) = saved_steps(source).values()
-    numbers = [each.step for each in steps]
+    (timeline,) = saved_steps(source).values()
+    numbers = [each.step for each in timeline.steps]
     assert (numbers[0], numbers[-1]) == (0, 3 * (count - 1))
     assert numbers[-min(count, 60) :] == list(range(0, 3 * count, 3))[-min(count, 60) :]
     assert len(source.requests) < 220

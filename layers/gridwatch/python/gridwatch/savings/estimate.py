@@ -145,7 +145,11 @@ def _by_progress(job: RunningJob, now: datetime) -> Remaining | None:
     left = found.planned.length - found.newest.done
     method = _progress_words(found)
     early = may_end_early(job.hyperparameters)
-    each = [max(left * seconds - since, 0.0) for seconds in (pace.low, pace.usual, pace.high)]
+    ending = found.closing
+    each = [
+        max(left * seconds - since, 0.0) + closing
+        for seconds, closing in ((pace.low, ending.low), (pace.usual, ending.usual), (pace.high, ending.high))
+    ]
     own = Remaining(seconds=each[1], low=each[0], high=each[2], method=method)
     if early is None and found.assumed is None:
         return own

@@ -12,17 +12,19 @@ from itertools import pairwise
 from typing import Any
 
 from gridwatch.savings.averages import mean, median
-from gridwatch.savings.planned import EPOCHS, Planned, planned
+from gridwatch.savings.planned import EPOCHS, STEPS, Planned, planned
 from gridwatch.tensors.index import WorkerStep
 from gridwatch.tensors.modes import Mode
 from gridwatch.tensors.source import TensorSource
-from gridwatch.tensors.timeline import saved_steps, times
+from gridwatch.tensors.timeline import WorkerTimeline, saved_steps, times
 
 _SEGMENTS = 12
 _PAUSE = 5.0  # a segment that is so many times slower than the usual one is a pause: a restart, an upload
 _STILL = 600.0  # seconds without a new step after which a training counts as standing still, if it was quicker before
 _STILL_GAPS = 20.0
 _UNSEEN = 3.0  # reports so many times further apart than usual have others between them, which were not looked at
+_CLOSING, _CLOSING_STOPPED = 30.0, 5.0  # seconds that a hook closes at most: by itself, and when it is stopped
+_CLOSING_RATES = (80.0, 250.0, 800.0)  # objects a second, eight at once of 100, 32 and 10 ms
 _LEAST_SPREAD = 0.1  # no pace is known better than this
 
 
@@ -46,13 +48,15 @@ class Pace:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """The training's way so far: `marks` with at least one entry, increasing in both. `assumed`: in words, what was
-    taken for granted to count so; `restarted`: the steps began anew in between.
+    taken for granted to count so; `restarted`: the steps began anew in between; `saved_every`: steps between two that
+    Gridwatch's hook saves several of in one object, which it makes up for when it closes.
     """
 
     planned: Planned
     marks: tuple[Mark, ...]
     assumed: str | None = None
     restarted: bool = False
+    saved_every: float | None = None
 
     @property
     def newest(self) -> Mark:
@@ -71,6 +75,21 @@ class Progress:
         spread = max(_LEAST_SPREAD, 0.5 / len(kept))
         low, high = min(usual, before), max(usual, before, mean(rates))
         return Pace(usual=usual, low=low * (1 - spread), high=high * (1 + spread))
+
+    @property
+    def closing(self) -> Pace:
+        """Seconds that the hook closes longer after all steps than it does after a stop now: it then writes the index
+        objects that it has left out (gridwatch_hook.closing).
+        """
+        if self.saved_every is None or self.planned.unit == EPOCHS:
+            return Pace(usual=0.0, low=0.0, high=0.0)
+        whole, now = (count / self.saved_every for count in (self.planned.length, self.newest.done))
+
+        def longer(rate: float) -> float:
+            return max(min(whole / rate, _CLOSING) - min(now / rate, _CLOSING_STOPPED), 0.0)
+
+        slow, usual, quick = _CLOSING_RATES
+        return Pace(usual=longer(usual), low=longer(quick), high=longer(slow))
 
     def stands_still(self, at: float) -> bool:
         """Whether no step has come for so long that the training does not seem to go on."""
@@ -93,30 +112,41 @@ def read_progress(
         return None
     found = [
         progress
-        for steps in saved_steps(source).values()
-        if (progress := _of_worker(source, steps, length, objective, logged)) is not None
+        for timeline in saved_steps(source).values()
+        if (progress := _of_worker(source, timeline, length, objective, logged)) is not None
     ]
     # Of workers that train together the one that is furthest: what it has done need not be done again.
     return max(found, key=lambda each: (each.assumed is None, each.newest.done), default=None)
 
 
 def _of_worker(
-    source: TensorSource, steps: Sequence[WorkerStep], length: Planned, objective: str, logged: Collection[str]
+    source: TensorSource, timeline: WorkerTimeline, length: Planned, objective: str, logged: Collection[str]
 ) -> Progress | None:
-    lines = [step for step in steps if logged and set(step.names) <= set(logged)]
-    if length.unit == EPOCHS or lines:
-        counted = _reports(lines or steps, objective)
+    lines = [step for step in timeline.steps if logged and set(step.names) <= set(logged)]
+    hooked = [step for step in timeline.steps if step not in lines]
+    counted, assumed = _steps(hooked), None
+    if length.unit == EPOCHS or (length.unit != STEPS and not hooked):
+        # Of steps a log tells now and then, so that its lines say nothing of them.
+        counted = _reports(lines or hooked, objective)
         assumed = f"each report of {objective} counts as one of the {length.length:g} {length.unit}"
-    else:
-        counted, assumed = _steps(steps), None
     known = times(source, [step for _, step in counted])
     marks = [Mark(done, known[step.step]) for done, step in counted if step.step in known]
     straight = _since_restart(marks)
     if not straight or straight[-1].done > length.length:
         return None  # nothing was saved, or it counts otherwise than assumed
     return Progress(
-        planned=length, marks=tuple(straight), assumed=assumed, restarted=straight[-1].done < marks[-1].done
+        planned=length,
+        marks=tuple(straight),
+        assumed=assumed,
+        restarted=straight[-1].done < marks[-1].done,
+        saved_every=_saved_every(hooked) if timeline.together else None,
     )
+
+
+def _saved_every(steps: Sequence[WorkerStep]) -> float | None:
+    """How many steps lie between two that are saved."""
+    distances = [after.step - before.step for before, after in pairwise(steps)]
+    return median(distances) if distances else None
 
 
 def _steps(steps: Sequence[WorkerStep]) -> list[tuple[float, WorkerStep]]:

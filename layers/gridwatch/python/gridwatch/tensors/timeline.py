@@ -7,6 +7,7 @@ read; the last one is found by bisection, since the keys are in the order of the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gridwatch.tensors import layout
@@ -26,18 +27,34 @@ _TIMED = 512  # steps whose time is read
 _HEAD = 32  # bytes of a record in which its time lies
 
 
-def saved_steps(source: TensorSource) -> Mapping[str, Sequence[WorkerStep]]:
+@dataclass(slots=True)
+class WorkerTimeline:
+    """The steps of a worker that were looked at. `together`: some were told of by one object, as Gridwatch's hook does
+    it, which gives each an object of its own when it closes.
+    """
+
+    by_step: dict[int, WorkerStep] = field(default_factory=dict)
+    together: bool = False
+
+    @property
+    def steps(self) -> Sequence[WorkerStep]:
+        return [self.by_step[step] for step in sorted(self.by_step)]
+
+
+def saved_steps(source: TensorSource) -> Mapping[str, WorkerTimeline]:
     """Of each worker the steps that were looked at, increasing: those at both ends without a gap, some in between.
 
     Damaged and unfinished objects are passed over: whoever evaluates the job tells of them.
     """
-    found: dict[str, dict[int, WorkerStep]] = {}
+    found: dict[str, WorkerTimeline] = {}
     named = [(key, *parsed) for key in _keys(source) if (parsed := layout.parse_index_key(key)) is not None]
     contents = source.read([ByteRange(key) for key, _, _ in named])
     for (key, step, worker), content in zip(named, contents, strict=True):
-        for each in _parsed(key, step, worker, content):
-            found.setdefault(worker, {})[each.step] = each
-    return {worker: [steps[step] for step in sorted(steps)] for worker, steps in sorted(found.items())}
+        steps = _parsed(key, step, worker, content)
+        timeline = found.setdefault(worker, WorkerTimeline())
+        timeline.by_step |= {each.step: each for each in steps}
+        timeline.together |= len(steps) > 1
+    return {worker: timeline for worker, timeline in sorted(found.items()) if timeline.by_step}
 
 
 def times(source: TensorSource, steps: Sequence[WorkerStep]) -> Mapping[int, float]:
