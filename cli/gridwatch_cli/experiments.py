@@ -9,12 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from gridwatch.failure_cause import cause_of
-from gridwatch.state.codec import to_document
+from gridwatch.savings.words import amount, span, together
+from gridwatch.state.codec import from_document, to_document
 from gridwatch.state.records import (
     CurrentRecord,
     ExperimentRecord,
     JobRecord,
     RuleEvaluationRecord,
+    SavingsRecord,
     TrialRecord,
     TrialState,
 )
@@ -242,22 +244,25 @@ def savings_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
         ("would stop", True, "audited trials, which are let run on, would have saved"),
     ):
         found = [
-            rule["savings"]
+            from_document(SavingsRecord, rule["savings"])
             for trial in trials
             for rule in trial["rules"]
             if rule["savings"] and rule["action"] == action and rule["audited"] is audited
         ]
         if not found:
             continue
-        costs = Counter[str]()
-        for each in found:
-            costs[each["currency"]] += each["cost"] or 0
-        money = ", ".join(f"{cost:.2f} {currency}" for currency, cost in costs.items())
-        hours = sum(each["seconds"] for each in found) / 3600
-        unpriced = sum(each["cost"] is None for each in found)
-        without = f" ({unpriced} without a known price)" if unpriced else ""
-        lines.append(f"{words} about {hours:.2f} hours of training and {money}{without}: an estimate")
+        stops = "one stop" if len(found) == 1 else f"{len(found)} stops"
+        lines.append(f"{words} {amount(together(found))} of training by {stops}: an estimate{_measured(found)}")
     return lines
+
+
+def _measured(found: Sequence[SavingsRecord]) -> str:
+    """What the rests of the jobs really took that were let run on, as far as they are over."""
+    over = [each for each in found if each.measured_seconds is not None]
+    if not over:
+        return ""
+    took = sum(each.measured_seconds or 0.0 for each in over)
+    return f"; measured: {span(took)} of {len(over)} of them"
 
 
 def _counted(states: Iterable[str]) -> str:
