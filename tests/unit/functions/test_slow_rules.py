@@ -322,7 +322,12 @@ def test_no_process_of_a_rule_outlives_it_not_even_one_that_left_its_group(tmp_p
         return file
 
     runner = CustomRuleRunner(
-        artifacts_bucket="artifacts", allowed=("s3://experiments/code/",), seconds=20, environment={}, fetch=fetch
+        artifacts_bucket="artifacts",
+        allowed=("s3://experiments/code/",),
+        seconds=20,
+        environment={},
+        fetch=fetch,
+        locate=lambda bucket, job: f"s3://{bucket}/tensors/{job}/debug-output",
     )
     runner.run(RUN)
     assert not Path(f"/proc/{(tmp_path / 'left').read_text()}").exists()
