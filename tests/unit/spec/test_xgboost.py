@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gridwatch.rules.metrics import is_score
 from tests.unit.spec.specs import parsed, problems
 
 
@@ -24,7 +25,8 @@ def spec(**changes: Any) -> dict[str, Any]:
 
 
 def judged_by(metric: str, **hyperparameters: Any) -> dict[str, Any]:
-    return spec(objective={"metric": metric, "direction": "minimize"}, hyperparameters=hyperparameters)
+    direction = "maximize" if is_score(metric) else "minimize"
+    return spec(objective={"metric": metric, "direction": direction}, hyperparameters=hyperparameters)
 
 
 def told(document: dict[str, Any]) -> dict[str, str]:
