@@ -157,6 +157,7 @@ class Functions(Construct):
             FunctionShape(timeout_seconds=90),
             environment={
                 "state_table": self._state.table.table_name,
+                **self._watching,
                 "start_queue_url": self._queues["start"].queue_url,
                 "alert_queue_url": self._queues["alerts"].queue_url,
                 "snapshot_queue_url": self._queues["snapshot"].queue_url,
@@ -205,6 +206,7 @@ class Functions(Construct):
                 "experiments_bucket": self._storage.experiments.bucket_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "state_table": self._state.table.table_name,
+                **self._watching,
                 "start_queue_url": self._queues["start"].queue_url,
                 "evaluate_queue_url": self._queues["evaluate"].queue_url,
                 "snapshot_queue_url": self._queues["snapshot"].queue_url,
@@ -385,6 +387,7 @@ class Functions(Construct):
                 "experiments_bucket": self._storage.experiments.bucket_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "state_table": self._state.table.table_name,
+                **self._watching,
                 "start_queue_url": self._queues["start"].queue_url,
                 "track_queue_url": self._queues["track"].queue_url,
                 "evaluate_queue_url": self._queues["evaluate"].queue_url,
@@ -415,6 +418,17 @@ class Functions(Construct):
             ],
             invoked_directly=True,
         )
+
+    @property
+    def _watching(self) -> Mapping[str, str]:
+        """How often jobs are looked at; the account tells the embedded cloud, where looks are free."""
+        settings = self._settings
+        return {
+            "watch_share": f"{settings.watch_share:g}",
+            "watch_every_seconds": f"{settings.watch_every_seconds:g}",
+            "watch_pace": settings.watch_pace,
+            "account_id": cdk.Aws.ACCOUNT_ID,
+        }
 
     def _hands_checkpoints_on(self) -> list[iam.PolicyStatement]:
         """A repair begins with a checkpoint of the job that was stopped."""

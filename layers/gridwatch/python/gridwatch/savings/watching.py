@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gridwatch.pace import LookPrices
+
 FIGURES = Path(__file__).with_name("watching.json")
 LOG_BYTES = 1_500  # of an invocation: Powertools' one line, and Lambda's START, END and REPORT
+# One object, its event, and the message that EventBridge sends. No request of ours, and paid for all the same.
+WRITTEN = {"s3_write": 1.0, "eventbridge_event": 1.0, "sqs_request": 1.0}
 TENSOR_BYTES = 8_000  # of a look: an events and an index object with some scalars
 
 
@@ -51,6 +55,14 @@ class WatchingTable:
         return sum(count * self.prices[name] for name, count in share.units.items()) + logs
 
 
+def look_prices(table: WatchingTable) -> LookPrices:
+    """What a look costs with all that it takes: the hook's object, S3's event, the message, and the evaluation."""
+    written = table.price_of(Share.of(WRITTEN))
+    looked = table.price_of(table.shares["look"])
+    check = table.price_of(table.shares["job_minute"])
+    return LookPrices(look=looked + written, check=check, log=check + looked, beginning=written)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
     """Of one experiment: its cost, requests of AWS, Lambda's GB seconds and what its tensors take in S3, in GB."""
@@ -62,11 +74,10 @@ class Watching:
     tensor_gb: float
 
 
-def cost_of_watching(trials: int, looks: float, job_minutes: float, table: WatchingTable) -> Watching:
-    """`looks`: in all, at new tensors, each written as two objects by a job; `job_minutes`: of all jobs together."""
-    parts = (("experiment", 1.0), ("trial", float(trials)), ("look", looks), ("job_minute", job_minutes))
-    # The job's own writing is no request of ours, and is paid for all the same.
-    written = Share.of({"s3_write": 2 * looks, "eventbridge_event": 2 * looks})
+def cost_of_watching(trials: int, looks: float, checks: float, table: WatchingTable) -> Watching:
+    """`looks`: in all, at new tensors, each written as an object by a job; `checks`: without news, of all jobs."""
+    parts = (("experiment", 1.0), ("trial", float(trials)), ("look", looks), ("job_minute", checks))
+    written = Share.of({name: count * looks for name, count in WRITTEN.items()})
     shares = [(table.shares[name], count) for name, count in parts]
     gb = looks * TENSOR_BYTES / 1e9
     return Watching(
