@@ -86,7 +86,7 @@ class Evaluator:
             trial = self.store.get_trial(job.experiment, job.trial_id)
             self.recorder.catch_up(job, trial.training_job if trial else job.job_name, ended=request.ended)
         # What a former round has read stays read.
-        reader = TensorReader(self.open_tensors(job), self.open_other)
+        reader = TensorReader(self.open_tensors(job), self.open_other, arrived=request.arrived)
         for _ in range(MAX_CONFLICTS):
             try:
                 evaluated = self._round(job, request, reader)

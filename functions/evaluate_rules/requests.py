@@ -17,15 +17,20 @@ class JobRequest:
     ended: bool = False
     tensors: bool = False
     profile: bool = False
+    arrived: tuple[str, ...] | None = ()
 
     def add(self, message_id: str, request: EvaluationRequest) -> None:
         self.message_ids.append(message_id)
         self.ended |= request.ended
         self.tensors |= request.tensors
         self.profile |= request.profile
+        known = self.arrived is not None and request.arrived is not None
+        self.arrived = (*(self.arrived or ()), *(request.arrived or ())) if known else None
 
     def of(self, job_name: str) -> EvaluationRequest:
-        return EvaluationRequest(job_name, ended=self.ended, tensors=self.tensors, profile=self.profile)
+        return EvaluationRequest(
+            job_name, ended=self.ended, tensors=self.tensors, profile=self.profile, arrived=self.arrived
+        )
 
 
 @dataclass(frozen=True, slots=True)

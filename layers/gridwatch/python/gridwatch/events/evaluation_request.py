@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from gridwatch.events.messages import EvaluateJob
-from gridwatch.storage.layout import job_of_index_key, job_of_profile_key
+from gridwatch.storage.layout import job_of_index_key, job_of_profile_key, tensor_prefix
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRequest:
-    """Which job to look at, and at what of it: an event tells what is new, a message asks for everything."""
+    """Which job to look at, and at what of it: an event tells what is new, a message asks for everything. `arrived`:
+    the objects that events have told of, relative to the job's tensor folder; None: others may have come.
+    """
 
     job_name: str
     ended: bool = False
     tensors: bool = True
     profile: bool = True
+    arrived: tuple[str, ...] | None = None
 
 
 def evaluation_request(body: Mapping[str, Any]) -> EvaluationRequest | None:
@@ -34,7 +37,7 @@ def evaluation_request(body: Mapping[str, Any]) -> EvaluationRequest | None:
 
 def _of_object(key: str) -> EvaluationRequest | None:
     if job_name := job_of_index_key(key):
-        return EvaluationRequest(job_name, profile=False)
+        return EvaluationRequest(job_name, profile=False, arrived=(key.removeprefix(tensor_prefix(job_name)),))
     if job_name := job_of_profile_key(key):
-        return EvaluationRequest(job_name, tensors=False)
+        return EvaluationRequest(job_name, tensors=False, arrived=())
     return None
