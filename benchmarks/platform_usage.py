@@ -65,7 +65,7 @@ class Meter:
         units: Counter[str] = Counter()
         for each in document["requests"]:
             if each["caller"] != OTHERS_FAULT and not each["caller"].endswith(without or ("\0",)):
-                for name, count in _priced(each["operation"]):
+                for name, count in priced(each["operation"]):
                     units[name] += count * each["count"]
         found: dict[str, float] = dict(units)
         for function, each in document["invocations"].items():
@@ -78,7 +78,7 @@ class Meter:
         return Used(found)
 
 
-def _priced(operation: str) -> list[tuple[str, float]]:
+def priced(operation: str) -> list[tuple[str, float]]:
     """The prices that a request has, with how many units."""
     service, _, name = operation.partition(":")
     match service:

@@ -86,7 +86,9 @@ class Evaluator:
             trial = self.store.get_trial(job.experiment, job.trial_id)
             self.recorder.catch_up(job, trial.training_job if trial else job.job_name, ended=request.ended)
         # What a former round has read stays read.
-        reader = TensorReader(self.open_tensors(job), self.open_other, arrived=request.arrived)
+        reader = TensorReader(
+            self.open_tensors(job), self.open_other, arrived=None if request.late else request.arrived
+        )
         for _ in range(MAX_CONFLICTS):
             try:
                 evaluated = self._round(job, request, reader)
@@ -115,6 +117,9 @@ class Evaluator:
         watch = Watch.restore(job, saved.document, interval=self.slow_interval)
         if saved.version and watch.is_over:
             return Evaluated(Outcome.OVER, watch.tensors.last_step)
+        if saved.version and request.is_stale(watch.tensors.last_step):
+            # An earlier call that came late has judged it with all else that was there.
+            return Evaluated(Outcome.UNCHANGED, watch.tensors.last_step)
         changes = tuple(self._advance(job, watch, request, reader))
         news = [_news(change, reader) for change in changes]
         if not saved.version:

@@ -253,7 +253,9 @@ class Functions(Construct):
             ],
         )
         # Many index files of one job arrive together: what lies in the queue already is taken in one call.
-        self._reads(function, "evaluate", batch_size=10, window_seconds=self._settings.evaluate_window_seconds)
+        window = self._settings.evaluate_window_seconds
+        # Lambda takes more than ten messages at once only where it waits for them.
+        self._reads(function, "evaluate", batch_size=1_000 if window else 10, window_seconds=window)
 
     def _react_to_finding(self) -> None:
         function = self._factory.create(

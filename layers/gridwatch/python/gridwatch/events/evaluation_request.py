@@ -8,12 +8,14 @@ from typing import Any
 
 from gridwatch.events.messages import EvaluateJob
 from gridwatch.storage.layout import job_of_index_key, job_of_profile_key, tensor_prefix
+from gridwatch.tensors.layout import parse_step_key
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRequest:
     """Which job to look at, and at what of it: an event tells what is new, a message asks for everything. `arrived`:
-    the objects that events have told of, relative to the job's tensor folder; None: others may have come.
+    the objects that events have told of, relative to the job's tensor folder; None: others may have come. `late`: the
+    events waited, so that more has come since.
     """
 
     job_name: str
@@ -21,6 +23,14 @@ class EvaluationRequest:
     tensors: bool = True
     profile: bool = True
     arrived: tuple[str, ...] | None = None
+    late: bool = False
+
+    def is_stale(self, judged: int) -> bool:
+        """Whether it tells of nothing but steps up to the one that was judged last."""
+        if self.arrived is None or self.ended or self.profile or not self.tensors:
+            return False
+        steps = [parse_step_key(key) for key in self.arrived]
+        return all(step is not None and step[0] <= judged for step in steps)
 
 
 def evaluation_request(body: Mapping[str, Any]) -> EvaluationRequest | None:
