@@ -56,11 +56,25 @@ class WatchingTable:
 
 
 def look_prices(table: WatchingTable) -> LookPrices:
-    """What a look costs with all that it takes: the hook's object, S3's event, the message, and the evaluation."""
+    """What a look costs with all that it takes: the hook's object, S3's event, the message, and the evaluation; of a
+    job with which no other is looked at in one invocation.
+    """
     written = table.price_of(Share.of(WRITTEN))
-    looked = table.price_of(table.shares["look"])
-    check = table.price_of(table.shares["job_minute"])
+    looked = table.price_of(_alone(table.shares["look"]))
+    check = table.price_of(_alone(table.shares["job_minute"]))
     return LookPrices(look=looked + written, check=check, log=check + looked, beginning=written)
+
+
+def _alone(share: Share) -> Share:
+    """The share with an invocation of its own, which jobs that were counted together had a part of."""
+    part = share.units["lambda_request"]
+    return Share.of(
+        {name: count / min(part, 1.0) if name in _OF_INVOCATIONS else count for name, count in share.units.items()}
+    )
+
+
+_OF_JOBS = ("look", "job_minute")
+_OF_INVOCATIONS = ("lambda_request", "lambda_gb_second", "sqs_request")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +89,12 @@ class Watching:
 
 
 def cost_of_watching(trials: int, looks: float, checks: float, table: WatchingTable) -> Watching:
-    """`looks`: in all, at new tensors, each written as an object by a job; `checks`: without news, of all jobs."""
+    """`looks`: in all, at new tensors, each written as an object by a job; `checks`: without news, of all jobs. At
+    most: none is looked at together with another.
+    """
     parts = (("experiment", 1.0), ("trial", float(trials)), ("look", looks), ("job_minute", checks))
     written = Share.of({name: count * looks for name, count in WRITTEN.items()})
-    shares = [(table.shares[name], count) for name, count in parts]
+    shares = [(_alone(table.shares[name]) if name in _OF_JOBS else table.shares[name], count) for name, count in parts]
     gb = looks * TENSOR_BYTES / 1e9
     return Watching(
         cost=sum(table.price_of(share) * count for share, count in shares)
