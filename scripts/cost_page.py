@@ -75,8 +75,9 @@ the job has cost, those without news (each minute where the price allows it) amo
 minutes pay for are there from the beginning, so the first steps of a dear job are looked at sooner, and the hook
 spends what is left when a loss is not finite or begins to rise. `share` and the distance are settings, of a spec
 (`watching`) and of the deployment (`watch_share`, `watch_every_seconds`); one look is made however small the share.
-No distance is longer than {longest:.0f} s. Spot is reckoned at {spot:g} % of the on-demand price, instances without
-a price at {unknown} {currency} an hour: put the real ones into `settings/instance-prices.json`
+`gridwatch look EXPERIMENT --every 5` wishes for more looks at what runs, for a while and within the share. No
+distance is longer than {longest:.0f} s. Spot is reckoned at {spot:g} % of the on-demand price, instances without a
+price at {unknown} {currency} an hour: put the real ones into `settings/instance-prices.json`
 ([watching](watching.md#what-a-stop-saved)). In the embedded cloud looks are free and {quick:g} a second;
 `watch_pace` gives it AWS's pace.
 

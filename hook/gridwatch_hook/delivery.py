@@ -12,9 +12,11 @@ from gridwatch_hook.pace import Pace
 from gridwatch_hook.report import Report
 from gridwatch_hook.sinks import Sink
 from gridwatch_hook.skipped import SkippedEntries
+from gridwatch_hook.wish import WishBox
 
 _FEW_STEPS = 4  # a batch of so many gets an index object for each step
 _LARGEST_BATCH = 64 * 1024 * 1024  # bytes of tensors in one events file, about
+_SHORTEST = 0.05  # seconds of waiting
 _LONGEST_PAUSE = 30.0  # seconds between attempts
 
 
@@ -35,6 +37,7 @@ class Delivery:
         pace: Pace,
         memory_limit: float,
         together: bool = False,
+        wishes: WishBox | None = None,
         first_pause: float = 0.5,
     ) -> None:
         self.report = Report()
@@ -44,6 +47,7 @@ class Delivery:
         self.worker = worker
         self._clock = clock
         self._pace = pace
+        self._wishes = wishes
         self._memory_limit = memory_limit
         # What waits for its turn must not fill the memory that is there for writes that fail.
         self._full = min(_LARGEST_BATCH, memory_limit / 4)
@@ -96,7 +100,15 @@ class Delivery:
         """How long what waits must wait still; 0 or less when it may be written now."""
         if self._waiting_bytes >= self._full:
             return 0.0
-        return self._pace.delay(self._clock.monotonic(), urgent=self._urgent)
+        now = self._clock.monotonic()
+        delay = self._pace.delay(now, urgent=self._urgent)
+        # A wish may come meanwhile; it is looked for in this thread, where waiting harms nobody.
+        return min(delay, max(self._wishes.due_in(now), _SHORTEST)) if self._wishes is not None else delay
+
+    def _hear_wishes(self) -> None:
+        if self._wishes is not None:
+            wish = self._wishes.look(self._clock.monotonic())
+            self._pace.wish(wish.every if wish.until > self._clock.wall() else float("inf"))
 
     def write(self) -> None:
         """Write what waits. By the thread, or, where none was started, by whoever keeps the time."""
@@ -111,6 +123,7 @@ class Delivery:
             while not self._closing.is_set() and (delay := self.due_in()) > 0:
                 self._stirred.wait(delay)
                 self._stirred.clear()
+                self._hear_wishes()
             self.write()
         while self._waiting:
             self._flush()

@@ -60,9 +60,10 @@ def look_prices(table: WatchingTable) -> LookPrices:
     job with which no other is looked at in one invocation.
     """
     written = table.price_of(Share.of(WRITTEN))
+    wishes = table.price_of(Share.of({"s3_read": 2.0}))  # that the hook looks for between two looks
     looked = table.price_of(_alone(table.shares["look"]))
     check = table.price_of(_alone(table.shares["job_minute"]))
-    return LookPrices(look=looked + written, check=check, log=check + looked, beginning=written)
+    return LookPrices(look=looked + written + wishes, check=check, log=check + looked, beginning=written)
 
 
 def _alone(share: Share) -> Share:
