@@ -141,6 +141,16 @@ def _told(bounds: Preview) -> str:
     return f"{hours}, {money(bounds.cost, bounds.currency)}"
 
 
+def _looks(bounds: Preview) -> str:
+    """How often a job is looked at, what of the cost that is, and how late a stop comes."""
+    seconds = bounds.look_seconds
+    often = f"{seconds:,.0f} s" if seconds >= 2 else f"{seconds:.2g} s"
+    late = f"{seconds / 2:,.0f} s" if seconds >= 4 else "a few seconds"
+    share = f" ({100 * bounds.looks_cost / bounds.cost:.1f} % of the training)" if bounds.cost else ""
+    looks = money(bounds.looks_cost, bounds.watching.currency)
+    return f"looks of it {looks}{share}: one every {often}, so that a stop comes about {late} late"
+
+
 def _trial(trial: PlannedTrial) -> dict[str, Any]:
     told = {"name": trial.name, "hyperparameters": dict(trial.hyperparameters)}
     return told | ({"settings": dict(trial.settings)} if trial.settings else {})
@@ -206,9 +216,11 @@ def _print(made: Plan, report: Report, source: str, note: str) -> None:
     bounds = _preview(made)
     out.print(f"at most: {_told(bounds)}, over in {bounds.seconds / 3600:,.1f} h", markup=False, highlight=False)
     watching = bounds.watching
+    out.print(f"watching it: at most {money(watching.cost, watching.currency)}, {_looks(bounds)}",
+              markup=False, highlight=False)  # fmt: skip
     out.print(
-        f"watching it: at most {money(watching.cost, watching.currency)} ({watching.requests:,.0f} requests, "
-        f"{watching.lambda_gb_seconds:,.0f} GB s of Lambda, {watching.tensor_gb:,.3f} GB of tensors a month)",
+        f"  {watching.requests:,.0f} requests, {watching.lambda_gb_seconds:,.0f} GB s of Lambda, "
+        f"{watching.tensor_gb:,.3f} GB of tensors a month",
         markup=False, highlight=False,
     )  # fmt: skip
     err.print(f"assumed: {'; '.join(bounds.assumptions)}", markup=False)

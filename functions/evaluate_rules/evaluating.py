@@ -89,7 +89,13 @@ class Evaluator:
             # The end comes when the rest of the log is read.
             request = replace(request, ended=request.ended and not look.behind)
         # What a former round has read stays read.
-        readers = {source: TensorReader(self._open(job, source), self.open_other) for source in sources_of(job)}
+        arrived = None if request.late else request.arrived
+        readers = {
+            source: TensorReader(
+                self._open(job, source), self.open_other, arrived=arrived if source is MetricSource.HOOK else None
+            )
+            for source in sources_of(job)
+        }
         for _ in range(MAX_CONFLICTS):
             try:
                 evaluated = self._round(job, request, readers)
@@ -125,6 +131,9 @@ class Evaluator:
         watch = Watch.restore(job, saved.document, interval=self.slow_interval)
         if saved.version and watch.is_over:
             return Evaluated(Outcome.OVER, watch.tensors.last_step)
+        if saved.version and request.is_stale(watch.tensors.last_step_of(MetricSource.HOOK)):
+            # An earlier call that came late has judged it with all else that was there.
+            return Evaluated(Outcome.UNCHANGED, watch.tensors.last_step)
         changes = tuple(self._advance(job, watch, request, readers))
         self._keep_current(job, watch)
         news = [_news(change, readers) for change in changes]

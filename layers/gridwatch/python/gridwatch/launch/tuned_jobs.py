@@ -20,10 +20,12 @@ from gridwatch.clock import Clock
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.hook import has_each_round
 from gridwatch.launch.observation import state_of
+from gridwatch.launch.paces import Pacing
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG
 from gridwatch.launch.tuning import TUNING_TAG
 from gridwatch.launch.tuning_ports import TuningService
+from gridwatch.launch.watching import paced_records
 from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState, TuningRecord
 from gridwatch.state.store import StateStore
 
@@ -41,6 +43,7 @@ class TunedJobs:
     tuning: TuningService
     clock: Clock
     name_prefix: str
+    pacing: Pacing | None = None
 
     def enrol(self, news: JobDescription) -> JobRecord | None:
         tuning_job, name = news.tags.get(TUNING_TAG, ""), news.tags.get(EXPERIMENT_TAG, "")
@@ -57,8 +60,12 @@ class TunedJobs:
             return None  # deleted since
         algorithm = self._algorithm(news.job_name, tuning)
         trial = replace(tuned_trial(described, experiment, self.clock.now()), algorithm=algorithm)
-        self.store.add_trials([trial])
         job = _job(described, trial, experiment, tuning_job)
+        if self.pacing is not None:
+            watching = experiment.document.get("watching")
+            pace = self.pacing.of(trial, longest=described.max_runtime_seconds, watching=watching)
+            trial, job = paced_records(trial, job, pace)
+        self.store.add_trials([trial])
         self.store.put_job(job)
         return job
 

@@ -184,6 +184,7 @@ class TrialRecord:
     algorithm: str | None = None  # of a tuning job with several, the one whose job this is, by its name in the spec
     components: tuple[str, ...] = ()  # of SageMaker's, that its trial there has beside those of its jobs
     former_jobs: tuple[str, ...] = ()  # names of the jobs of its former attempts, by which their artifacts are kept
+    check_seconds: float = 60.0  # between two looks at its job without news (gridwatch.pace)
 
     @property
     def job_names(self) -> tuple[str, ...]:
@@ -249,6 +250,7 @@ class JobRecord:
     fingerprint: str | None = None  # the key of what it was made of (gridwatch.reproduce)
     algorithm: str | None = None  # as of its trial
     components: tuple[str, ...] = ()  # of SageMaker's, that its trial there is to have beside the job's own
+    look_seconds: float | None = None  # between two looks of which no event tells, as at its log; None: nobody has said
 
     @property
     def own_policies(self) -> tuple[RulePolicy, ...]:
