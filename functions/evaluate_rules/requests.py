@@ -20,6 +20,8 @@ class JobRequest:
     ended: bool = False
     tensors: bool = False
     profile: bool = False
+    log: bool = False
+    looks: tuple[str, ...] = ()
     arrived: tuple[str, ...] | None = ()
     late: bool = False
 
@@ -28,6 +30,8 @@ class JobRequest:
         self.ended |= request.ended
         self.tensors |= request.tensors
         self.profile |= request.profile
+        self.log |= request.log
+        self.looks += request.looks
         known = self.arrived is not None and request.arrived is not None
         self.arrived = (*(self.arrived or ()), *(request.arrived or ())) if known else None
 
@@ -37,6 +41,8 @@ class JobRequest:
             ended=self.ended,
             tensors=self.tensors,
             profile=self.profile,
+            log=self.log,
+            looks=self.looks,
             arrived=self.arrived,
             late=self.late,
         )

@@ -57,6 +57,11 @@ def tensor_prefix(job_name: str) -> str:
     return f"{TENSOR_PREFIX}{job_name}/debug-output/"
 
 
+def log_metric_prefix(job_name: str) -> str:
+    """The root of what a job's log says of its metrics, in the layout of tensors; no event comes of it."""
+    return f"{TENSOR_PREFIX}{job_name}/log-output/"
+
+
 SOURCE_METADATA = "gridwatch-source"  # of a spec: the key of the archive that was packed with it
 
 
