@@ -89,13 +89,7 @@ class Evaluator:
             # The end comes when the rest of the log is read.
             request = replace(request, ended=request.ended and not look.behind)
         # What a former round has read stays read.
-        arrived = None if request.late else request.arrived
-        readers = {
-            source: TensorReader(
-                self._open(job, source), self.open_other, arrived=arrived if source is MetricSource.HOOK else None
-            )
-            for source in sources_of(job)
-        }
+        readers = {source: self._reader(job, source, request) for source in sources_of(job)}
         for _ in range(MAX_CONFLICTS):
             try:
                 evaluated = self._round(job, request, readers)
@@ -106,6 +100,13 @@ class Evaluator:
             if evaluated is not None:
                 return evaluated
         raise ConflictError(f"the evaluation of {job.job_name} is written to all the time")
+
+    def _reader(self, job: JobRecord, source: MetricSource, request: EvaluationRequest) -> TensorReader:
+        """Events tell of what the hook has written; what the log says comes with looks at the log alone."""
+        arrived = None if request.late else request.arrived
+        if source is MetricSource.LOG:
+            arrived = None if request.log else ()
+        return TensorReader(self._open(job, source), self.open_other, arrived=arrived)
 
     def _open(self, job: JobRecord, source: MetricSource) -> TensorSource:
         if source is MetricSource.LOG and self.open_log is not None:
@@ -131,7 +132,7 @@ class Evaluator:
         watch = Watch.restore(job, saved.document, interval=self.slow_interval)
         if saved.version and watch.is_over:
             return Evaluated(Outcome.OVER, watch.tensors.last_step)
-        if saved.version and request.is_stale(watch.tensors.last_step_of(MetricSource.HOOK)):
+        if saved.version and request.is_stale(watch.tensors.parts[MetricSource.HOOK].last_step):
             # An earlier call that came late has judged it with all else that was there.
             return Evaluated(Outcome.UNCHANGED, watch.tensors.last_step)
         changes = tuple(self._advance(job, watch, request, readers))

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from gridwatch.clock import Clock
 from gridwatch.launch.paces import Pacing
 from gridwatch.pace import Pace
-from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
+from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 
 KNOWN_FOR = timedelta(minutes=10)
@@ -24,7 +24,8 @@ class Paces:
     pacing: Pacing
     known: dict[str, tuple[datetime, Sequence[float]]] = field(default_factory=dict)
 
-    def of(self, trial: TrialRecord, experiment: ExperimentRecord) -> Pace:
+    def of(self, trial: TrialRecord, experiment: ExperimentRecord, job: JobRecord | None = None) -> Pace:
+        """`job`: the record that is about to be written of it, when it is known."""
         template = experiment.template
         return self.pacing.of(
             trial,
@@ -32,6 +33,7 @@ class Paces:
             took=() if self.pacing.bounds.free else self._took(trial.experiment),
             spot=bool(template.get("EnableManagedSpotTraining")),
             watching=experiment.document.get("watching"),
+            reads_log=job is not None and bool(job.log_metrics) and not job.hook_has_each_round,
         )
 
     def _took(self, experiment: str) -> Sequence[float]:

@@ -127,7 +127,7 @@ class Launcher:
             return arn
 
     def _handed_over(self, trial: TrialRecord, variant: Variant, experiment: ExperimentRecord) -> str:
-        pace = self.paces.of(trial, experiment) if self.paces else None
+        pace = self.paces.of(trial, experiment, variant.job) if self.paces else None
         request = training_request(
             variant.template, trial, name_prefix=self.name_prefix, artifacts_bucket=self.artifacts_bucket, pace=pace
         )

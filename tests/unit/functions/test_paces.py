@@ -43,7 +43,7 @@ def told(request: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def test_a_launched_job_is_told_its_pace_and_its_records_have_it() -> None:
-    world = launched(resources={"instance_type": "ml.m5.large", "max_runtime": "1h"})
+    world = launched(resources={"instance_type": "ml.m5.large", "max_runtime": "1h"}, collect={})
     expected = pace_of(0.115, 3_600, LOOKS, Bounds())
     request = world.training.requests[0]
     assert told(request)["look_seconds"] == pytest.approx(expected.look_seconds, abs=0.001)
@@ -52,6 +52,20 @@ def test_a_launched_job_is_told_its_pace_and_its_records_have_it() -> None:
     assert job.look_seconds == expected.log_seconds
     (trial, *_) = world.trials(TrialState.RUNNING)
     assert trial.check_seconds == expected.check_seconds > 60
+
+
+def test_a_job_whose_log_is_read_too_has_half_of_the_looks_for_it() -> None:
+    world = launched(
+        resources={"instance_type": "ml.m5.large", "max_runtime": "1h"}, collect={"metrics": {"save_interval": 10}}
+    )
+    expected = pace_of(0.115, 3_600, LOOKS, Bounds(), reads_log=True)
+    whole = pace_of(0.115, 3_600, LOOKS, Bounds())
+    request = world.training.requests[0]
+    assert told(request)["least_seconds"] == pytest.approx(expected.least_seconds, abs=0.001)
+    assert expected.least_seconds == 2 * whole.least_seconds
+    job = world.store.get_job(request["TrainingJobName"])
+    assert job is not None
+    assert job.look_seconds == expected.log_seconds > whole.log_seconds
 
 
 def test_what_a_spec_says_counts() -> None:

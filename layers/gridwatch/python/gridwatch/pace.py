@@ -87,14 +87,18 @@ def best_distance(look: float, per_hour: float, hours: float) -> float:
     return 3600.0 * math.sqrt(2.0 * look * hours / per_hour)
 
 
-def pace_of(per_hour: float | None, seconds: float, prices: LookPrices, bounds: Bounds) -> Pace:
-    """The pace of a job that costs `per_hour` (None: not known) and is expected to take `seconds`."""
+def pace_of(
+    per_hour: float | None, seconds: float, prices: LookPrices, bounds: Bounds, *, reads_log: bool = False
+) -> Pace:
+    """The pace of a job that costs `per_hour` (None: not known) and is expected to take `seconds`. `reads_log`: its log
+    is looked at as well, for which half of the looks' part is kept.
+    """
     if bounds.free:
         return FREE
     hourly = per_hour or UNKNOWN_PRICE
     hours = max(seconds, SHORTEST_JOB) / 3600.0
     allowed = bounds.share * hourly / 3600.0  # to spend a second
-    for_looks = (1.0 - _CHECKS) * allowed
+    for_looks = (1.0 - _CHECKS) * allowed * (0.5 if reads_log else 1.0)
     least = prices.look / for_looks
     # Closing writes once more, whatever waits then.
     first = (for_looks * FIRST_SECONDS - prices.beginning) / prices.look - 1.0

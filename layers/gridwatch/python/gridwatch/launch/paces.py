@@ -45,16 +45,17 @@ class Pacing:
         took: Sequence[float] = (),
         spot: bool = False,
         watching: Mapping[str, Any] | None = None,
+        reads_log: bool = False,
     ) -> Pace:
         """`longest`: seconds that the job may take; `took`: those of completed trials like it; `watching`: what its
-        spec says of looks.
+        spec says of looks; `reads_log`: its log is looked at beside what a hook may write.
         """
         hourly = None if self.bounds.free else self.prices().hourly(machines)
         if hourly is not None and spot:
             hourly *= SPOT
         said = watching or {}
         bounds = as_said(self.bounds, said.get("share"), said.get("every"))
-        return pace_of(hourly, expected_seconds(longest or DAY, took), self.looks, bounds)
+        return pace_of(hourly, expected_seconds(longest or DAY, took), self.looks, bounds, reads_log=reads_log)
 
 
 @dataclass(frozen=True, slots=True)

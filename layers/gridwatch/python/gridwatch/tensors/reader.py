@@ -60,8 +60,8 @@ class TensorReader:
         *,
         arrived: Sequence[str] | None = None,
     ) -> None:
-        """`arrived`: the flush objects that events have told of; None: the folder is listed. What they tell is taken
-        where nothing lies between it and the cursor.
+        """`arrived`: the objects that events have told of; None: others may have come. What flush objects tell is taken
+        where nothing lies between it and the cursor; else the folder is listed.
         """
         self._arrived = arrived
         self._source = HeadedSource(source)
@@ -96,6 +96,8 @@ class TensorReader:
         "not yet": nothing from it on is given. Raises CorruptTensorError at a damaged one (and at one that ends early
         when the job is over) after the steps before it were given.
         """
+        if self._arrived is not None and not self._arrived and not ended:
+            return
         collections = self.read_collections(cursor.collections, ended=ended)
         if collections is None:
             return
@@ -224,7 +226,7 @@ class TensorReader:
         """The flush objects after the cursor that events told of, when they are all: each follows the one before, and
         the first what the cursor has. None when the folder must be listed.
         """
-        if self._arrived is None or cursor.flushed is False or not self._arrived:
+        if self._arrived is None or cursor.flushed is False:
             return None
         parsed = {key: layout.parse_step_key(key) for key in self._arrived if key.startswith(layout.FLUSH_PREFIX)}
         fresh = sorted(key for key, found in parsed.items() if found is not None and found[0] > cursor.step)
