@@ -11,6 +11,7 @@ import typer
 
 from gridwatch.clock import SystemClock
 from gridwatch.storage.layout import s3_uri
+from gridwatch.wording import counted
 from gridwatch_cli.context import cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.launch_site import Deployed, LaunchSite, Nowhere
@@ -226,7 +227,11 @@ def _print_tuning(made: Plan) -> None:
     out, tuning = console(), made.tuning or {}
     config = tuning["HyperParameterTuningJobConfig"]
     name = tuning["HyperParameterTuningJobName"]
-    out.print(f"one tuning job {name}: {config['Strategy']}, at most {made.count} jobs", markup=False, highlight=False)
+    out.print(
+        f"one tuning job {name}: {config['Strategy']}, at most {counted(made.count, 'job')}",
+        markup=False,
+        highlight=False,
+    )
     rows = [
         ([variant.name] if variant.name else []) + [name, given.kinds[0], json.dumps(given.ends), given.scaling or "-"]
         for variant in variants(made.spec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gridwatch.tensors.layout import STEP_PREFIXES
 from gridwatch.tensors.source import TensorSource, open_folder
 from gridwatch_cli.context import Cloud
 
@@ -27,5 +28,6 @@ def open_location(location: str, cloud: Cloud) -> TensorSource:
 def tensors_in(location: str, cloud: Cloud) -> str:
     """The location itself, or the `debug-output` in it when it is a job's whole output."""
     source = open_location(location, cloud)
-    is_whole_output = source.keys(f"{_OUTPUT}/", limit=1) and not source.keys("index/", limit=1)
+    holds_steps = any(source.keys(prefix, limit=1) for prefix in STEP_PREFIXES)
+    is_whole_output = source.keys(f"{_OUTPUT}/", limit=1) and not holds_steps
     return f"{location.rstrip('/')}/{_OUTPUT}" if is_whole_output else location

@@ -23,6 +23,7 @@ from gridwatch.rules.finding import Finding
 from gridwatch.rules.sightings import nothing_seen
 from gridwatch.state.records import JobRecord, ReportsRecord, RulePolicy, TrialState
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.streams.source import MetricSource, source_of
 from gridwatch.verdicts.status import RuleStatus, condition_met
 
 MAX_CONFLICTS = 50
@@ -40,6 +41,7 @@ class Use:
     metric: str
     resource: str
     maximize: bool
+    source: MetricSource = MetricSource.HOOK
 
     @classmethod
     def of(cls, policy: RulePolicy, job: JobRecord) -> Use:
@@ -47,7 +49,8 @@ class Use:
         rule = create_judgement_rule(policy.rule, policy.parameters)
         metric = rule.parameters.metric or job.objective_metric
         objective = job.objective_direction if metric == job.objective_metric else None
-        return cls(rule, metric, rule.parameters.resource, rule.maximizes(metric, objective))
+        maximize = rule.maximizes(metric, objective)
+        return cls(rule, metric, rule.parameters.resource, maximize, source_of(job, metric))
 
     @property
     def reports(self) -> RuleConfiguration:
@@ -80,8 +83,9 @@ class Across:
         return cls(uses, statuses, judged)
 
     @property
-    def collectors(self) -> list[RuleConfiguration]:
-        return list({use.reports.name: use.reports for use in self.uses.values()}.values())
+    def collectors(self) -> Mapping[str, tuple[RuleConfiguration, MetricSource]]:
+        """By name what collects reports, and the one source that it looks at."""
+        return {use.reports.name: (use.reports, use.source) for use in self.uses.values()}
 
     def save(self) -> dict[str, Any]:
         return {
@@ -135,7 +139,7 @@ class Bench:
 
     def advance(self, job: JobRecord, across: Across, *, ended: bool, there: str = "") -> Iterator[RuleStatusChange]:
         """The rules whose status becomes another by what was just collected, and with `ended` by the end of the job.
-        `there`: in words what the job saved, for rules whose metric was not among it.
+        `there`: in words what the job saved of a source, for rules whose metric was not among it.
 
         Raises GridwatchError, and ConflictError when others write all the time.
         """
@@ -146,7 +150,7 @@ class Bench:
             reports = [
                 (float(each.step), resource, each.value)
                 for each in collected.fresh
-                if math.isfinite(resource := each.resource(use.resource))
+                if math.isfinite(resource := each.resource(use.resource, counted=use.source is MetricSource.LOG))
             ]
             told = Told(_trial(job), reports, collected.planned(use.resource, job.hyperparameters), ending)
             replica = self._replica(log, maximize=maximize)
@@ -155,7 +159,7 @@ class Bench:
             if ended:
                 for name in across.active(names):
                     seen = _Seen(collected, told.planned, replica.reached(told.trial), replica.knows_others(told.trial))
-                    yield across.conclude(name, _without_issue(across.uses[name], seen, there))
+                    yield across.conclude(name, _without_issue(across.uses[name], seen, there(use.source)))
 
     def _record(self, replica: Replica, told: Told, job: JobRecord, use: Use) -> None:
         log = log_name(job.experiment, use.metric, use.resource)
@@ -288,6 +292,7 @@ def _finding(use: Use, verdict: Verdict, collected: MetricReports) -> Finding:
         observed=judgement.observed,
         threshold=judgement.threshold,
         evidence={**judgement.evidence, **judged_by},
+        source=use.source,
     )
 
 

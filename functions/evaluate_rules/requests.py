@@ -17,15 +17,21 @@ class JobRequest:
     ended: bool = False
     tensors: bool = False
     profile: bool = False
+    log: bool = False
+    looks: tuple[str, ...] = ()
 
     def add(self, message_id: str, request: EvaluationRequest) -> None:
         self.message_ids.append(message_id)
         self.ended |= request.ended
         self.tensors |= request.tensors
         self.profile |= request.profile
+        self.log |= request.log
+        self.looks += request.looks
 
     def of(self, job_name: str) -> EvaluationRequest:
-        return EvaluationRequest(job_name, ended=self.ended, tensors=self.tensors, profile=self.profile)
+        return EvaluationRequest(
+            job_name, ended=self.ended, tensors=self.tensors, profile=self.profile, log=self.log, looks=self.looks
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,12 @@ class Functions(Construct):
         bus: events.IEventBus,
         factory: FunctionFactory,
         launch_queue_arn: str | None,
+        look_interval: cdk.CfnParameter,
+        table_interval: cdk.CfnParameter,
     ) -> None:
         super().__init__(scope, name)
         self._launch_queue_arn = launch_queue_arn
+        self._look_interval, self._table_interval = look_interval, table_interval
         self._prefix = settings.name_prefix
         self._rate, self._burst = settings.launch_rate_per_second, settings.launch_burst
         self._processing_instances = settings.processing_instances
@@ -237,16 +240,20 @@ class Functions(Construct):
                 "name_prefix": self._prefix,
                 "slow_queue_url": self._queues["slow"].queue_url,
                 "custom_rule_interval_seconds": str(self._custom_rule_interval),
+                "evaluate_queue_url": self._queues["evaluate"].queue_url,
+                "snapshot_queue_url": self._queues["snapshot"].queue_url,
+                "look_interval_seconds": self._look_interval.value_as_string,
+                "table_interval_seconds": self._table_interval.value_as_string,
             },
             statements=[
                 may.read_objects(self._storage.artifacts, "tensors/", "rule-state/"),
-                # Metrics of jobs without tensors are read from their logs and recorded as tensors.
+                # What jobs' logs say of their metrics is recorded in the layout of tensors.
                 may.write_objects(self._storage.artifacts, "rule-state/", "tensors/", "reports/"),
                 may.list_objects(self._storage.artifacts, "tensors/", "rule-state/"),
                 may.read_training_logs(),
                 *self._tensors_elsewhere(),
                 *may.use_state(self._state.table),
-                may.send(self._queues["slow"]),
+                may.send(*(self._queues[name] for name in ("slow", "evaluate", "snapshot"))),
                 may.put_own_events(self._bus.event_bus_arn),
             ],
         )
@@ -341,6 +348,7 @@ class Functions(Construct):
                 "experiments_bucket": self._storage.experiments.bucket_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "alert_queue_url": self._queues["alerts"].queue_url,
+                "snapshot_queue_url": self._queues["snapshot"].queue_url,
                 "name_prefix": self._prefix,
             },
             statements=[
@@ -353,7 +361,7 @@ class Functions(Construct):
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
                 *self._tensors_elsewhere(),
                 *may.use_state(self._state.table),
-                may.send(self._queues["alerts"]),
+                may.send(self._queues["alerts"], self._queues["snapshot"]),
             ],
         )
         # Jobs that end within some seconds of each other make one snapshot.

@@ -91,6 +91,15 @@ class RegionalBatch:
         self._queues[arn] = Queue(name, arn, environments, policy)
         return arn
 
+    def has(self, kind: str, name: str) -> bool:
+        """Whether there is a ServiceEnvironment, SchedulingPolicy or JobQueue of that name."""
+        names = {
+            "ServiceEnvironment": [each.name for each in self._environments.values()],
+            "SchedulingPolicy": [each.name for each in self._policies.values()],
+            "JobQueue": [each.name for each in self._queues.values()],
+        }
+        return name in names[kind]
+
     def remove(self, arn: str) -> None:
         for kept in (self._environments, self._policies, self._queues):
             kept.pop(arn, None)

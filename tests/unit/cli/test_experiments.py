@@ -10,7 +10,7 @@ import pytest
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import JobRecord, ReactionRecord, RuleEvaluationRecord, TrialState
 from gridwatch_cli.demo.observation import observe
-from gridwatch_cli.experiments import blind_lines, summaries, trial_status
+from gridwatch_cli.experiments import blind_lines, summaries, trial_lines, trial_status
 from tests.unit.tables.facts_of import LOSS_RULE, NOON, a_trial, an_experiment
 
 RUNNING = a_trial(0, state=TrialState.RUNNING, status="InProgress", secondary_status="Training", final_metrics={})
@@ -100,3 +100,18 @@ def test_a_trial_is_over_for_the_demo_once_its_rules_are(store: MemoryStore) -> 
     assert not observe(store, "blobs")[0].finished
     store.put_rule_evaluation(_evaluation("NoIssuesFound"))
     assert observe(store, "blobs")[0].finished
+
+
+def test_people_see_what_sets_trials_apart_and_why_one_failed(store: MemoryStore) -> None:
+    reason = (
+        "AlgorithmError: ExecuteUserScriptError:\nTraceback (most recent call last):\nKeyError: 'x'\n, exit code: 1"
+    )
+    failed = replace(a_trial(1, state=TrialState.FAILED), reason=reason)
+    shown = [trial_status(store, an_experiment(RUNNING), trial) for trial in (RUNNING, failed)]
+    columns, lines = trial_lines({"objective": {"metric": "validation:error"}, "trials": shown})
+    running, other = (dict(zip(columns, line, strict=True)) for line in lines)
+    varied = {name for name, value in RUNNING.hyperparameters.items() if failed.hyperparameters[name] != value}
+    assert varied
+    assert set(columns) == {"index", "trial", "state", "validation:error", "seconds", "cause"} | varied
+    assert (running["state"], running["cause"]) == ("running (training)", None)
+    assert (other["state"], other["cause"]) == ("failed", "KeyError: 'x'")

@@ -68,7 +68,8 @@ def test_a_finding_is_put_on_the_bus_recorded_and_told_only_once() -> None:
     assert finding["curve"] == {"steps": list(range(7)), "values": STUCK}
     assert statuses(world) == {"loss": "IssuesFound"}
 
-    assert world.evaluate().outcome is Outcome.OVER
+    assert world.evaluate().outcome is Outcome.UNCHANGED  # the objective is followed to the end
+    assert world.evaluate(ended=True).outcome is Outcome.UNCHANGED
     assert world.evaluate(ended=True).outcome is Outcome.OVER
     assert len(world.bus.events) == 1
 
@@ -148,7 +149,7 @@ def test_each_rule_goes_on_by_itself_and_events_tell_all_of_them() -> None:
     assert findings["finite"]["curve"]["values"][-1] == "nan"
 
 
-def test_jobs_of_others_and_jobs_without_rules_cost_one_read() -> None:
+def test_jobs_of_others_cost_one_read() -> None:
     world = World()
 
     def refuse(job: JobRecord) -> MemorySource:
@@ -156,9 +157,20 @@ def test_jobs_of_others_and_jobs_without_rules_cost_one_read() -> None:
 
     evaluator = world.evaluator(open_tensors=refuse)
     assert evaluator.evaluate(EvaluationRequest("gridwatch-of-others-1")).outcome is Outcome.FOREIGN
-    world.store.put_job(replace(world.store.jobs[JOB], policies=()))
-    assert evaluator.evaluate(EvaluationRequest(JOB, ended=True)).outcome is Outcome.NO_RULES
     assert world.store.evaluations == {}
+
+
+def test_a_job_without_rules_has_its_objective_followed() -> None:
+    world = World()
+    world.store.put_job(replace(world.store.jobs[JOB], policies=(), objective_metric="loss"))
+    world.losses(*STUCK)
+    assert world.evaluate().outcome is Outcome.UNCHANGED
+    (current,) = world.store.list_current("blobs")
+    assert (current.value, current.best, current.best_step, current.count) == (1.0, 1.0, 3, 7)
+    assert (current.job_name, current.source, current.step) == (JOB, "hook", 6)
+    assert world.bus.events == []
+    assert world.evaluate(ended=True).outcome is Outcome.UNCHANGED
+    assert world.evaluate(ended=True).outcome is Outcome.OVER
 
 
 def test_a_rule_that_no_longer_exists_does_not_keep_the_others_from_looking() -> None:
@@ -169,6 +181,7 @@ def test_a_rule_that_no_longer_exists_does_not_keep_the_others_from_looking() ->
 
     assert statuses(world) == {"gone": "Error", "loss": "IssuesFound"}
     assert "NoSuchRule" in (world.store.rule_evaluations[(JOB, "gone")].details or "")
+    assert world.evaluate(ended=True).outcome is Outcome.UNCHANGED
     assert world.evaluate().outcome is Outcome.OVER
     assert len(world.bus.events) == 1
 
@@ -305,5 +318,6 @@ def test_rules_that_debugger_evaluates_are_left_to_it() -> None:
     assert told == {"loss"}
     alone = World(managed)
     alone.losses(*[1.0] * 6)
-    assert alone.evaluate().outcome is Outcome.NO_RULES
+    assert alone.evaluate().outcome is Outcome.UNCHANGED
+    assert alone.bus.events == []
     assert alone.bus.events == []

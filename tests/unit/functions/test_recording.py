@@ -24,7 +24,7 @@ class Logged(World):
 
     def __init__(self, *policies: RulePolicy) -> None:
         super().__init__(*policies)
-        self.store.put_job(replace(self.store.jobs[JOB], log_metrics=METRICS))
+        self.store.put_job(replace(self.store.jobs[JOB], log_metrics=METRICS, log_apart=True))
         self.log, self.record = FakeLog(), FakeMetricRecord()
 
     def say(self, *values: str) -> None:
@@ -33,8 +33,15 @@ class Logged(World):
 
     def look(self, *, ended: bool = False, fuse: Fuse = ALIVE) -> Evaluated:
         self.clock.advance(60)
-        recorder = LogRecorder(log=fuse.guard(self.log), record=fuse.guard(self.record), clock=self.clock)
-        evaluator = replace(self.evaluator(), open_tensors=lambda job: self.record.source(), recorder=recorder)
+        recorder = LogRecorder(
+            log=fuse.guard(self.log),
+            record=fuse.guard(self.record),
+            queue=fuse.guard(self.evaluate_queue),
+            snapshot_queue=fuse.guard(self.snapshot_queue),
+            clock=self.clock,
+            interval=20,
+        )
+        evaluator = replace(self.evaluator(), open_log=lambda job: self.record.source(), recorder=recorder)
         return evaluator.evaluate(EvaluationRequest(JOB, ended=ended))
 
     @property

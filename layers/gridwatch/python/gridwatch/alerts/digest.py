@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, duration, parameters, record
 from gridwatch.alerts.costs import cost_of_stops, in_shadow
 from gridwatch.alerts.links import Link, object_link
+from gridwatch.failure_cause import cause_of
 from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.codec import from_document
@@ -26,6 +27,7 @@ from gridwatch.state.records import (
 )
 from gridwatch.storage.layout import s3_uri
 from gridwatch.verdicts.status import RuleStatus
+from gridwatch.wording import counted
 
 if TYPE_CHECKING:
     from gridwatch.judgement.hindsight import Hindsight
@@ -34,6 +36,7 @@ KIND = "experiment_ended"
 _STATES = (TrialState.COMPLETED, TrialState.STOPPED, TrialState.FAILED, TrialState.REFUSED, TrialState.CANCELLED)
 _DONE = {"stop": "stopped", "would stop": "would have stopped", "alert": "told", "record": "recorded"}
 _LISTED = 20
+_CAUSES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,7 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
     facts = (
         Fact("Experiment", name),
         Fact("Trials", outcome),
+        *_failures(trials),
         *_best(ended),
         *_spent(trials, prices),
         *_saved(ended.reactions),
@@ -95,13 +99,13 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
         *_saw_nothing(ended),
         *_repairs(trials),
         *([Fact("Report", s3_uri(ended.report.bucket, ended.report.key))] if ended.report else []),
-        *([Fact("Held back", f"{_alerts(len(ended.held))} not told yet, below")] if ended.held else []),
+        *([Fact("Held back", f"{counted(len(ended.held), 'alert')} not told yet, below")] if ended.held else []),
     )
     alert = Alert(
         kind=KIND,
         severity=Severity.INFO,
         title=f"{name} has ended: {outcome}",
-        summary=f"All {len(trials)} trials of {name} are over: {outcome}.",
+        summary=f"{_all_of(len(trials))} of {name} {'is' if len(trials) == 1 else 'are'} over: {outcome}.",
         facts=facts,
         details=_listed([from_document(Alert, held.content).title for held in ended.held]),
         links=_links(ended),
@@ -127,7 +131,7 @@ def _best(ended: Ended) -> tuple[Fact, ...]:
     value, trial = best
     state = "" if trial.state is TrialState.COMPLETED else f", {trial.state.value}"
     hyperparameters = parameters(trial.hyperparameters)
-    return (Fact("Best trial", f"{trial.trial_id}, {metric} {value:.6g}{state} ({hyperparameters})"),)
+    return (Fact("Best trial", f"{trial.trial_id} by last value: {metric} {value:.6g}{state} ({hyperparameters})"),)
 
 
 def _best_of(ended: Ended) -> tuple[float, TrialRecord] | None:
@@ -164,9 +168,15 @@ def _saved(reactions: Sequence[ReactionRecord]) -> tuple[Fact, ...]:
     priced = [savings.cost for savings in found if savings.cost is not None]
     money = f" and {sum(priced):.2f} {found[0].currency}" if len(priced) == len(found) else ""
     seconds = timedelta(seconds=sum(savings.seconds for savings in found))
-    stops = "stop" if len(found) == 1 else "stops"
     at_most = "at most" if any(savings.method.startswith("limit") for savings in found) else "about"
-    return (Fact("Saved", f"{at_most} {duration(seconds)}{money} by {len(found)} {stops} (estimate)"),)
+    return (Fact("Saved", f"{at_most} {duration(seconds)}{money} by {counted(len(found), 'stop')} (estimate)"),)
+
+
+def _failures(trials: Sequence[TrialRecord]) -> tuple[Fact, ...]:
+    """What trials failed with, the most frequent first."""
+    causes = Counter(cause_of(trial.reason) for trial in trials if trial.state is TrialState.FAILED)
+    lines = [f"{count} x {cause}" if len(causes) > 1 else cause for cause, count in causes.most_common()]
+    return tuple(Fact("Failed with", text) for text in _listed(lines, most=_CAUSES))
 
 
 def _repairs(trials: Sequence[TrialRecord]) -> tuple[Fact, ...]:
@@ -201,8 +211,8 @@ def _audited(ended: Ended) -> tuple[Fact, ...]:
     lost = (
         "the best trial is among them" if best is not None and best[1].job_name in first else "none was the best trial"
     )
-    count = "one trial" if len(first) == 1 else f"{len(first)} trials"
     seconds = timedelta(seconds=sum(max(each, 0.0) for each in took))
+    count = "one trial" if len(first) == 1 else f"{len(first)} trials"
     text = f"{count} would have been stopped and ran on for {duration(seconds)}, estimated were "
     return (Fact("Audited", f"{text}{duration(timedelta(seconds=estimated))}; {lost}"),)
 
@@ -235,10 +245,10 @@ def _blind(evaluations: Sequence[RuleEvaluationRecord]) -> Sequence[RuleEvaluati
     return [each for each in evaluations if each.status == RuleStatus.SAW_NOTHING]
 
 
-def _alerts(count: int) -> str:
-    return "one alert" if count == 1 else f"{count} alerts"
+def _all_of(trials: int) -> str:
+    return "The one trial" if trials == 1 else f"All {trials} trials"
 
 
-def _listed(lines: Sequence[str]) -> tuple[str, ...]:
-    more = len(lines) - _LISTED
-    return (*lines[:_LISTED], *([f"… and {more} more"] if more > 0 else []))
+def _listed(lines: Sequence[str], most: int = _LISTED) -> tuple[str, ...]:
+    more = len(lines) - most
+    return (*lines[:most], *([f"… and {more} more"] if more > 0 else []))

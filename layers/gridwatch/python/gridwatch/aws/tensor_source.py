@@ -12,7 +12,7 @@ from gridwatch.aws.absence import is_absent
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.failures import PermanentError
-from gridwatch.storage.layout import tensor_prefix
+from gridwatch.storage.layout import log_metric_prefix, tensor_prefix
 from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.source import ByteRange, TensorSource, open_folder
 
@@ -107,6 +107,11 @@ def job_source(bucket: str, job_name: str, tensors_uri: str | None) -> S3Source:
     if tensors_uri is not None:
         return S3Source.at(client("s3"), tensors_uri)
     return S3Source(client("s3"), bucket, tensor_prefix(job_name))
+
+
+def log_source(bucket: str, job_name: str) -> S3Source:
+    """What the job's log says of its metrics."""
+    return S3Source(client("s3"), bucket, log_metric_prefix(job_name))
 
 
 def open_source(location: str) -> TensorSource:

@@ -12,19 +12,26 @@ from gridwatch.storage.layout import job_of_index_key, job_of_profile_key
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRequest:
-    """Which job to look at, and at what of it: an event tells what is new, a message asks for everything."""
+    """Which job to look at, and at what of it: an event tells what is new, a message asks for everything.
+
+    `looks`: the moments for which messages were planned that ask now.
+    """
 
     job_name: str
     ended: bool = False
     tensors: bool = True
     profile: bool = True
+    log: bool = True
+    looks: tuple[str, ...] = ()
 
 
 def evaluation_request(body: Mapping[str, Any]) -> EvaluationRequest | None:
     """None when the message asks for nothing of the kind. Raises ValueError for a broken one."""
     try:
         if body.get("type") == EvaluateJob.__name__:
-            return EvaluationRequest(str(body["job_name"]), ended=body.get("ended") is True)
+            look = str(body.get("look") or "")
+            ended = body.get("ended") is True
+            return EvaluationRequest(str(body["job_name"]), ended=ended, looks=(look,) if look else ())
         if body.get("source") == "aws.s3" and body.get("detail-type") == "Object Created":
             return _of_object(body["detail"]["object"]["key"])
     except (KeyError, TypeError) as error:
@@ -34,7 +41,7 @@ def evaluation_request(body: Mapping[str, Any]) -> EvaluationRequest | None:
 
 def _of_object(key: str) -> EvaluationRequest | None:
     if job_name := job_of_index_key(key):
-        return EvaluationRequest(job_name, profile=False)
+        return EvaluationRequest(job_name, profile=False, log=False)
     if job_name := job_of_profile_key(key):
-        return EvaluationRequest(job_name, tensors=False)
+        return EvaluationRequest(job_name, tensors=False, log=False)
     return None

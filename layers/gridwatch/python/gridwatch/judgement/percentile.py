@@ -9,6 +9,7 @@ from gridwatch.judgement.history import Curve, History, Statistic
 from gridwatch.judgement.ranks import quantile
 from gridwatch.judgement.rule import Judgement, JudgementParameters, JudgementRule
 from gridwatch.rules.parameters import integer, number
+from gridwatch.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class TruncationStopping(JudgementRule):
         kept = ranked[len(ranked) - worst - 1]
         if curve.values[-1] <= kept:
             return None
-        because = f"it is among the worst {worst} of {len(ranked)} trials"
+        because = f"it is among the worst {worst} of {counted(len(ranked), 'trial')}"
         return self.stop(curve, history, observed=curve.values[-1], threshold=kept, because=because, others=ranked)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from gridwatch.clock import Clock
 from gridwatch.failures import NotFoundError
+from gridwatch.launch.hook import has_each_round
 from gridwatch.launch.observation import state_of
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG
@@ -114,15 +115,9 @@ def _job(job: JobDescription, trial: TrialRecord, experiment: ExperimentRecord, 
         # Each of several algorithms may have an objective of its own.
         objective_metric=str(_value(job.hyperparameters.get(OBJECTIVE, objective["metric"]))),
         objective_direction=objective["direction"],
-        log_metrics=() if _saves_tensors(experiment.document) else job.log_metrics,
+        log_metrics=job.log_metrics,
+        log_apart=True,
+        hook_has_each_round=has_each_round(experiment.document, experiment.template),
         tuning_job=tuning_job,
         algorithm=trial.algorithm,
     )
-
-
-def _saves_tensors(document: Mapping[str, Any]) -> bool:
-    """As of the trials that Gridwatch launches: what the log has is looked at where no hook is known to write."""
-    several = (document.get("tune") or {}).get("algorithms") or {}
-    algorithms = [each.get("algorithm") or document["algorithm"] for each in several.values()]
-    built_in = all(each.get("name") is not None for each in algorithms or [document["algorithm"]])
-    return bool(document.get("collect")) or built_in

@@ -31,11 +31,12 @@ _BYTES_AT_ONCE = 2 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RuleConfiguration:
-    """One rule of a job: `name` is unique in the job, `rule` is in the catalogue."""
+    """One rule of a job: `name` is unique in the job, `rule` is in the catalogue. It looks at every so many-th step."""
 
     name: str
     rule: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    every: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Evaluation:
         self._statuses = dict(statuses)
         self._cursor = cursor
         self._sightings = Sightings()
+        self._every = {each.name: each.every for each in configurations}
         self._selectors: dict[Requirement, Selector] = {}
         self._last_view: StepView | None = None
 
@@ -145,19 +147,39 @@ class Evaluation:
         """
         former = dict(self._statuses)
         if self._active():
-            self._selectors = {}
-            try:
-                with _quiet():
-                    self._evaluate_new_steps(reader, ended=ended)
-            except CorruptTensorError as error:
-                for name in self._active():
-                    self._fail(name, error)
-            self._finish(reader) if ended else self._check_time(now)
+            self.look(reader, ended=ended)
+            self.finish(reader) if ended else self._check_time(now)
         return [
             RuleStatusChange(each.name, each.rule, found.status, found.details, found.finding)
             for each in self._configurations
             if (found := self._statuses[each.name]) != former[each.name]
         ]
+
+    def look(self, reader: TensorReader, *, ended: bool) -> None:
+        """Evaluates the steps that are new, without an end to it. Raises what `advance` raises."""
+        self._selectors = {}
+        try:
+            with _quiet():
+                self._evaluate_new_steps(reader, ended=ended)
+        except CorruptTensorError as error:
+            for name in self._active():
+                self._fail(name, error)
+
+    def finding_by_time(self, name: str, now: datetime) -> Finding | None:
+        """What the clock alone tells a rule that has no verdict yet."""
+        return self._rules[name].check_time(now, self._cursor.step)
+
+    def rule_of(self, name: str) -> str:
+        """The class of the rule in the catalogue."""
+        return next(each.rule for each in self._configurations if each.name == name)
+
+    def has_seen(self, name: str) -> bool:
+        """Whether any of the tensors that the rule looks at was saved so far."""
+        return self._sightings.has(name)
+
+    def conclude(self, name: str, evaluation: RuleEvaluation) -> None:
+        """Gives a rule the verdict that it came to elsewhere."""
+        self._statuses[name] = evaluation
 
     def _active(self) -> list[str]:
         return [name for name, found in self._statuses.items() if found.status is RuleStatus.IN_PROGRESS]
@@ -179,7 +201,8 @@ class Evaluation:
         size = 0
         try:
             for saved in reader.new_steps(self._cursor, ended=ended):
-                places = places_wanted(saved, self._requirements(), StepView(reader, saved, self._selectors))
+                wanted = self._requirements(saved)
+                places = places_wanted(saved, wanted, StepView(reader, saved, self._selectors))
                 chunk.append((saved, places))
                 size += sum(place.length or 0 for place in places)
                 if len(chunk) >= _STEPS_AT_ONCE or size >= _BYTES_AT_ONCE:
@@ -191,13 +214,18 @@ class Evaluation:
         if chunk:
             yield chunk
 
-    def _requirements(self) -> list[Requirement]:
-        return [self._rules[name].required for name in self._active()]
+    def _requirements(self, saved: SavedStep) -> list[Requirement]:
+        return [self._rules[name].required for name in self._active() if self._is_looked_at(name, saved.mode_step)]
+
+    def _is_looked_at(self, name: str, mode_step: int) -> bool:
+        return mode_step % self._every[name] == 0
 
     def _check_step(self, view: StepView) -> None:
         self._last_view = view
         self._sightings.note_step(view.saved_names)
         for name in self._active():
+            if not self._is_looked_at(name, view.mode_step):
+                continue
             self._note(name, view)
             try:
                 self._record(name, self._rules[name].check(view))
@@ -226,7 +254,8 @@ class Evaluation:
         for name in self._active():
             self._record(name, self._rules[name].check_time(now, self._cursor.step))
 
-    def _finish(self, reader: TensorReader) -> None:
+    def finish(self, reader: TensorReader) -> None:
+        """The job is over: every rule comes to its verdict."""
         saved = None if self._last_view or self._cursor.step < 0 else reader.step(self._cursor.step)
         view = StepView(reader, saved, self._selectors) if saved else self._last_view
         for name in self._active():

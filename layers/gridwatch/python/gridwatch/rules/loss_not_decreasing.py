@@ -14,6 +14,7 @@ from gridwatch.rules.parameters import flag, integer, names, number, patterns, t
 from gridwatch.rules.requirement import Collect, Requirement
 from gridwatch.rules.rule import Rule
 from gridwatch.tensors.modes import Mode
+from gridwatch.wording import counted
 
 if TYPE_CHECKING:
     from gridwatch.rules.view import StepView
@@ -138,11 +139,11 @@ class LossNotDecreasing(Rule):
 
 
 def _sentence(former: float, value: float, drop: float, limit: float, steps: int) -> str:
-    span = f"over {steps} steps, from {former:.6g} to {value:.6g}"
+    span = f"over {counted(steps, 'step')}, from {former:.6g} to {value:.6g}"
     wanted = f"a decrease of {limit:g} % is wanted"
     if drop < 0:
         allowed = f"an increase of {-limit:g} % is tolerated" if limit < 0 else wanted
         return f"rose by {-drop:.3g} % {span} ({allowed})"
     if drop == 0:
-        return f"did not change over {steps} steps, it stayed at {value:.6g} ({wanted})"
+        return f"did not change over {counted(steps, 'step')}, it stayed at {value:.6g} ({wanted})"
     return f"fell by only {drop:.3g} % {span} ({wanted})"

@@ -8,10 +8,11 @@ from html import escape
 from gridwatch.reports.experiment.drawn import MOST_FINDINGS, metric_names
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.experiment.importance import METHOD
-from gridwatch.reports.experiment.overview import shown
+from gridwatch.reports.experiment.overview import seconds, shown
 from gridwatch.reports.experiment.tables import Row
 from gridwatch.reports.interactive import checkbox, controls, plot, select
 from gridwatch.reports.page import paragraph, section, table
+from gridwatch.tables.curves import MOST_POINTS as KEPT
 from gridwatch.verdicts.status import RuleStatus
 
 MOST_ROWS = 1000
@@ -25,7 +26,7 @@ def leaderboard(found: ExperimentFacts) -> str:
     rest = [place for place in range(len(trials)) if place not in found.places]
     shown = [*found.order, *rest][:MOST_ROWS]
     names = list(found.varied[:_COLUMNS])
-    headings = ["place", "trial", *names, found.metric, "state", "trained, s", "cost"]
+    headings = ["place", "trial", found.metric, "state", *names, "trained, s", "cost"]
     head = "".join(f'<th scope="col"><button type="button">{escape(each)}</button></th>' for each in headings)
     rows = "\n".join(_trial_row(found, place, names) for place in shown)
     # The region can be scrolled with the keyboard, so it must take the focus, and so it must have a name.
@@ -37,7 +38,9 @@ def leaderboard(found: ExperimentFacts) -> str:
         "A trial's button shows it in every chart. In a chart the arrow keys go through the trials, the best first; "
         "a heading sorts the table."
     )
-    return section("Leaderboard", paragraph(hint, "muted"), board, *_left_out(len(trials), len(shown), "trials"))
+    ranked = f"Ranked by the last value of {found.metric}, {found.direction}d."
+    notes = paragraph(ranked, "muted"), paragraph(hint, "muted hint")
+    return section("Leaderboard", *notes, board, *_left_out(len(trials), len(shown), "trials"))
 
 
 def _trial_row(found: ExperimentFacts, place: int, names: Sequence[str]) -> str:
@@ -52,10 +55,10 @@ def _trial_row(found: ExperimentFacts, place: int, names: Sequence[str]) -> str:
     cells = [
         button,
         f'<span title="{escape(trial["job_name"] or "")}">{escape(trial["trial_id"])}</span>',
-        *(escape(shown(parameters.get(name))) for name in names),
         escape(shown(trial["objective_value"])),
         _state(trial["state"], trial["reason"]),
-        escape(shown(trial["training_seconds"])),
+        *(escape(shown(parameters.get(name))) for name in names),
+        seconds(trial["training_seconds"]),
         "" if cost is None else f"{cost:.4f}",
     ]
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
@@ -70,7 +73,10 @@ def _state(state: str, reason: str | None) -> str:
 def learning_curves(found: ExperimentFacts) -> str:
     names = metric_names(found)
     if not names:
-        why = "No curves: no training has saved a metric yet, or the tensors have expired before a snapshot was taken."
+        why = (
+            "No curves: no training has saved or printed a metric yet, or its tensors have expired before a snapshot "
+            "was taken."
+        )
         return section("Learning curves", paragraph(why, "muted"))
     finals = [found.tables.trials[place]["objective_value"] for place in found.order]
     lasts = f"; the objective ends between {shown(min(finals))} and {shown(max(finals))}" if finals else ""
@@ -97,7 +103,14 @@ def _thinned(found: ExperimentFacts) -> Iterator[str]:
     if found.tables.shown_points < found.tables.point_count:
         text = (
             f"Of {found.tables.point_count:,} points {found.tables.shown_points:,} are drawn, evenly along each curve "
-            "and with its ends; the table metrics has all."
+            "and with its ends; the table metrics has all that are kept."
+        )
+        yield paragraph(text, "muted")
+    thinned = sum(each.thinned for each in found.tables.series)
+    if thinned:
+        text = (
+            f"Thinned when they were stored: {thinned} curves had more than {KEPT:,} points, of which the table "
+            "metrics keeps about so many, evenly, with the first, the last, the least and the greatest."
         )
         yield paragraph(text, "muted")
 
