@@ -139,7 +139,7 @@ class Bench:
 
     def advance(self, job: JobRecord, across: Across, *, ended: bool, there: str = "") -> Iterator[RuleStatusChange]:
         """The rules whose status becomes another by what was just collected, and with `ended` by the end of the job.
-        `there`: in words what the job saved, for rules whose metric was not among it.
+        `there`: in words what the job saved of a source, for rules whose metric was not among it.
 
         Raises GridwatchError, and ConflictError when others write all the time.
         """
@@ -159,7 +159,7 @@ class Bench:
             if ended:
                 for name in across.active(names):
                     seen = _Seen(collected, told.planned, replica.reached(told.trial), replica.knows_others(told.trial))
-                    yield across.conclude(name, _without_issue(across.uses[name], seen, there))
+                    yield across.conclude(name, _without_issue(across.uses[name], seen, there(use.source)))
 
     def _record(self, replica: Replica, told: Told, job: JobRecord, use: Use) -> None:
         log = log_name(job.experiment, use.metric, use.resource)

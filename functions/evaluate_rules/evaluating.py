@@ -188,8 +188,7 @@ class Evaluator:
         if request.tensors:
             yield from watch.advance(readers, now=self.clock.now(), ended=request.ended)
             if watch.across.uses:
-                there = watch.tensors.there if request.ended else ""
-                yield from self.bench.advance(job, watch.across, ended=request.ended, there=there)
+                yield from self.bench.advance(job, watch.across, ended=request.ended, there=watch.tensors.there)
         if request.profile:
             for change in watch.profile.advance(ProfileReader(self.open_profile(job)), ended=request.ended):
                 yield self._with_page(job, watch, change)

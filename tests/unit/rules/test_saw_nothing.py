@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from gridwatch.rules.catalogue import rule_names
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
-from gridwatch.rules.merging import merged
+from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
 from gridwatch.rules.profiler.evaluation import is_profiler_rule
+from gridwatch.rules.sources import SourcesEvaluation
+from gridwatch.streams.source import MetricSource
 from gridwatch.tensors.modes import Mode
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.verdicts.status import RuleStatus, event_status, status_of_event
@@ -249,31 +250,34 @@ def test_a_state_of_an_earlier_version_is_gone_on_from(name: str, status: RuleSt
     assert restored.statuses["it"].status is status
 
 
-def _outcome(status: RuleStatus, details: str = "") -> RuleEvaluation:
-    return RuleEvaluation(status, details)
+HOOK, LOG = MetricSource.HOOK, MetricSource.LOG
+THRESHOLD = RuleConfiguration("it", "MetricThreshold", {"above": 9})
 
 
 @pytest.mark.parametrize(
     ("hook", "log", "expected"),
     [
-        (SAW_NOTHING, NO_ISSUES, NO_ISSUES),
-        (NO_ISSUES, SAW_NOTHING, NO_ISSUES),
-        (SAW_NOTHING, RuleStatus.IN_PROGRESS, RuleStatus.IN_PROGRESS),
-        (RuleStatus.ISSUES_FOUND, RuleStatus.IN_PROGRESS, RuleStatus.ISSUES_FOUND),
-        (RuleStatus.ERROR, NO_ISSUES, RuleStatus.ERROR),
-        (RuleStatus.ERROR, RuleStatus.ISSUES_FOUND, RuleStatus.ISSUES_FOUND),
-        (SAW_NOTHING, SAW_NOTHING, SAW_NOTHING),
+        ("loss", "loss", NO_ISSUES),
+        ("other", "loss", NO_ISSUES),
+        ("loss", "other", NO_ISSUES),
+        ("other", "other", SAW_NOTHING),
     ],
 )
-def test_a_rule_saw_nothing_only_if_no_source_let_it_judge(
-    hook: RuleStatus, log: RuleStatus, expected: RuleStatus
-) -> None:
-    assert merged({"hook": _outcome(hook), "log": _outcome(log)}).status is expected
-
-
-def test_of_several_sources_each_says_what_it_lacked() -> None:
-    found = merged({"the hook": _outcome(SAW_NOTHING, "no tensors"), "the log": _outcome(SAW_NOTHING, "no auc")})
-    assert found.details == "the hook: no tensors; the log: no auc"
+def test_a_rule_saw_nothing_only_if_no_source_let_it_judge(hook: str, log: str, expected: RuleStatus) -> None:
+    folders = {HOOK: TensorFolder(COLLECTIONS), LOG: TensorFolder(COLLECTIONS)}
+    for source, name in ((HOOK, hook), (LOG, log)):
+        folders[source].save(0, {name: [1.0]})
+    evaluation = SourcesEvaluation({source: Evaluation.create([THRESHOLD]) for source in folders})
+    readers = {source: TensorReader(folder.source()) for source, folder in folders.items()}
+    evaluation.advance(readers, now=NOW, ended=True)
+    found = evaluation.statuses["it"]
+    assert found.status is expected
+    if expected is SAW_NOTHING:
+        assert found.details == (
+            "hook: MetricThreshold looks for a number in the collections metrics, losses; none was there: in one step "
+            "the job saved other at one step; log: MetricThreshold looks for a number in the collections metrics, "
+            "losses; none was there: in one step the job saved other at one step"
+        )
 
 
 @pytest.mark.parametrize("status", RuleStatus)

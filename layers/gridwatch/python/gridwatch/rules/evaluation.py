@@ -73,8 +73,8 @@ class Evaluation:
         self._rules = dict(rules)
         self._statuses = dict(statuses)
         self._cursor = cursor
-        self._every = {each.name: each.every for each in configurations}
         self._sightings = Sightings()
+        self._every = {each.name: each.every for each in configurations}
         self._selectors: dict[Requirement, Selector] = {}
         self._last_view: StepView | None = None
 

@@ -13,7 +13,7 @@ from gridwatch.verdicts.status import LONGEST_DETAILS, RuleStatus
 _TOLD = 6
 _LONGEST_NAME = 80
 _LONGEST_LOOKED_FOR = 400
-_LONGEST = LONGEST_DETAILS - len(f"{RuleStatus.SAW_NOTHING}: ")
+LONGEST_NOTHING_SEEN = LONGEST_DETAILS - len(f"{RuleStatus.SAW_NOTHING}: ")
 
 
 class Sightings:
@@ -89,7 +89,7 @@ def nothing_seen(rule: str, looks_for: str, there: str) -> str:
     """The details of status SawNothing: what the rule looked for, and what was there, on one line."""
     wanted = looks_for if len(looks_for) <= _LONGEST_LOOKED_FOR else f"{looks_for[: _LONGEST_LOOKED_FOR - 1]}…"
     said = f"{rule} looks for {wanted}; {there}"
-    return "".join(letter if letter.isprintable() else " " for letter in said)[:_LONGEST]
+    return "".join(letter if letter.isprintable() else " " for letter in said)[:LONGEST_NOTHING_SEEN]
 
 
 def listed(names: Iterable[str]) -> str:

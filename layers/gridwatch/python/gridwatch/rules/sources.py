@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gridwatch.rules.evaluation import Evaluation, RuleEvaluation, RuleStatusChange
+from gridwatch.rules.sightings import LONGEST_NOTHING_SEEN
 from gridwatch.streams.source import MetricSource
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.verdicts.status import RuleStatus, condition_met
@@ -87,8 +88,19 @@ class SourcesEvaluation:
                 self._conclude(name, RuleEvaluation(RuleStatus.ISSUES_FOUND, details, latest))
 
     def _verdict(self, name: str) -> RuleEvaluation:
-        """An issue anywhere; else, as long as any source may still bring one, that; else what was seen most of."""
-        return min(self._parts_of(name).values(), key=lambda part: _weight(part, name)).statuses[name]
+        """An issue anywhere; else, as long as any source may still bring one, that; else what was seen most of. A rule
+        saw nothing only when no source let it judge; then each says what was there.
+        """
+        parts = self._parts_of(name)
+        found = min(parts.values(), key=lambda part: _weight(part, name)).statuses[name]
+        if found.status is not RuleStatus.SAW_NOTHING or len(parts) == 1:
+            return found
+        told = "; ".join(f"{source}: {part.statuses[name].details}" for source, part in parts.items())
+        return replace(found, details=told[:LONGEST_NOTHING_SEEN])
+
+    def there(self, source: MetricSource) -> str:
+        """What the job has saved of a source, in words."""
+        return self.parts[source].there
 
     def _parts_of(self, name: str) -> dict[MetricSource, Evaluation]:
         return {source: part for source, part in self.parts.items() if name in part.statuses}
@@ -108,7 +120,6 @@ def _weight(part: Evaluation, name: str) -> int:
         return 0
     if not status.is_final:
         return 1
-    if status is RuleStatus.SAW_NOTHING:
-        return 5 if seen else 6
-    failed = status is RuleStatus.ERROR
-    return (2 if failed else 3) if seen else 4
+    if status is RuleStatus.ERROR:
+        return 2 if seen else 4
+    return 5 if status is RuleStatus.SAW_NOTHING else 3
