@@ -29,7 +29,7 @@ class Engine(StrEnum):
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
-LEADERBOARD_COLUMNS = ("place", "job_name", "state", "objective_value", "training_seconds", "billable_seconds")
+LEADERBOARD_COLUMNS = ("place", "trial_id", "state", "objective_value", "billable_seconds")
 
 
 def query(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gridwatch.tensors.layout import STEP_PREFIXES
 from gridwatch.tensors.source import TensorSource, open_folder
 from gridwatch_cli.context import Cloud
 
@@ -27,7 +28,7 @@ def open_location(location: str, cloud: Cloud) -> TensorSource:
 def tensors_in(location: str, cloud: Cloud) -> str:
     """The location itself; of a job's whole output what its hook saved, else what was read from its log."""
     source = open_location(location, cloud)
-    if source.keys("index/", limit=1):
+    if any(source.keys(prefix, limit=1) for prefix in STEP_PREFIXES):
         return location
     found = next((name for name in _OUTPUTS if source.keys(f"{name}/", limit=1)), None)
     return f"{location.rstrip('/')}/{found}" if found else location

@@ -20,6 +20,7 @@ from gridwatch.judgement.rule import JudgementRule
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.evaluation import RuleConfiguration, RuleEvaluation, RuleStatusChange
 from gridwatch.rules.finding import Finding
+from gridwatch.rules.sightings import nothing_seen
 from gridwatch.state.records import JobRecord, ReportsRecord, RulePolicy, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.streams.source import MetricSource, source_of
@@ -136,8 +137,9 @@ class Bench:
     store: StateStore
     _replicas: dict[tuple[str, bool], Replica] = field(default_factory=dict)
 
-    def advance(self, job: JobRecord, across: Across, *, ended: bool) -> Iterator[RuleStatusChange]:
+    def advance(self, job: JobRecord, across: Across, *, ended: bool, there: str = "") -> Iterator[RuleStatusChange]:
         """The rules whose status becomes another by what was just collected, and with `ended` by the end of the job.
+        `there`: in words what the job saved, for rules whose metric was not among it.
 
         Raises GridwatchError, and ConflictError when others write all the time.
         """
@@ -154,11 +156,10 @@ class Bench:
             replica = self._replica(log, maximize=maximize)
             self._record(replica, told, job, use)
             yield from _judged(job, across, names, replica, collected)
-        if ended:
-            for name in across.active(list(across.uses)):
-                seen = across.collected[across.uses[name].reports.name].count
-                details = "" if seen else f"{across.uses[name].metric}, by which this rule judges, was not saved"
-                yield across.conclude(name, RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, details))
+            if ended:
+                for name in across.active(names):
+                    seen = _Seen(collected, told.planned, replica.reached(told.trial), replica.knows_others(told.trial))
+                    yield across.conclude(name, _without_issue(across.uses[name], seen, there))
 
     def _record(self, replica: Replica, told: Told, job: JobRecord, use: Use) -> None:
         log = log_name(job.experiment, use.metric, use.resource)
@@ -215,6 +216,35 @@ class Bench:
         if trial is None or trial.job_name != job.job_name:
             return Ending.STOPPED
         return _ENDINGS.get(trial.state, Ending.STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a rule had of a trial that is over. The report at the end of the planned training is not judged."""
+
+    collected: MetricReports
+    planned: float | None
+    reached: float
+    others: bool
+
+    @property
+    def reports(self) -> int:
+        is_through = self.planned is not None and self.reached >= self.planned
+        return self.collected.count - is_through
+
+
+def _without_issue(use: Use, seen: _Seen, there: str) -> RuleEvaluation:
+    """The first trial of all is compared with none; whether its metric was finite was judged all the same."""
+    rule, count = use.rule, seen.collected.count
+    if not count or seen.reports < rule.reports_needed or seen.reached < rule.resource_needed:
+        times = "once" if count == 1 else f"{count:,} times"
+        until = f", the last at {seen.reached:g} {use.resource}" if math.isfinite(seen.reached) else ""
+        saw = f"{use.metric} was reported {times}{until}" if count else f"it was never reported{there and f': {there}'}"
+        wanted = rule.looks_for().replace("the objective", use.metric)
+        return RuleEvaluation(RuleStatus.SAW_NOTHING, nothing_seen(rule.name, wanted, saw))
+    alone = rule.compares and not seen.others
+    details = f"no other trial had reported {use.metric} by then, so it was compared with none" if alone else ""
+    return RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, details)
 
 
 def _trial(job: JobRecord) -> str:

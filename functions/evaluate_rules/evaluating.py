@@ -178,14 +178,15 @@ class Evaluator:
         if request.tensors:
             yield from watch.advance(readers, now=self.clock.now(), ended=request.ended)
             if watch.across.uses:
-                yield from self.bench.advance(job, watch.across, ended=request.ended)
+                there = watch.tensors.there if request.ended else ""
+                yield from self.bench.advance(job, watch.across, ended=request.ended, there=there)
         if request.profile:
             for change in watch.profile.advance(ProfileReader(self.open_profile(job)), ended=request.ended):
                 yield self._with_page(job, watch, change)
 
     def _with_page(self, job: JobRecord, watch: Watch, change: RuleStatusChange) -> RuleStatusChange:
         """A rule that is a report leaves its page when it is through; told twice, it is written twice."""
-        if change.status is RuleStatus.ERROR:
+        if change.status in (RuleStatus.ERROR, RuleStatus.SAW_NOTHING):
             return change
         page = watch.profile.rules[change.name].page(f"{change.name} of {job.job_name}")
         if page is None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gridwatch_hook.arrays import Array
-from gridwatch_hook.layout import events_key
+from gridwatch_hook.layout import events_key, flush_key
 from gridwatch_hook.modes import Mode
-from gridwatch_hook.records import StepEncoder, frame
+from gridwatch_hook.records import StepEncoder, frame, index_event
 
 _OVERHEAD = 256  # bytes of a record and its index entry besides the content, about
 
@@ -60,17 +60,35 @@ class Batch:
 def encode(steps: Sequence[SavedStep], worker: str) -> Batch:
     """The batch of `steps` (at least one, increasing)."""
     key = events_key(steps[0].step, worker)
+    records = frame(_events(steps))
+    return Batch(key, b"".join(records), tuple(_entries(steps, key, records)))
+
+
+def encode_together(steps: Sequence[SavedStep], worker: str) -> Batch:
+    """The same with the index at the head of the events file, where places count from the end of the first record.
+
+    The entries of the batch count from the file's beginning, as other readers expect.
+    """
+    key = flush_key(steps[-1].step, worker)
+    records = frame(_events(steps))
+    *earlier, last = _entries(steps, key, records)
+    (head,) = frame([index_event(steps[-1].wall_time, last.to_json(earlier))])
+    entries = _entries(steps, key, records, offset=len(head))
+    return Batch(key, b"".join([head, *records]), tuple(entries))
+
+
+def _events(steps: Sequence[SavedStep]) -> list[bytes]:
     events: list[bytes] = []
     for saved in steps:
         encoder = StepEncoder(saved.step, saved.wall_time, saved.mode, saved.mode_step)
         events.extend(encoder.event(name, array) for name, array in saved.tensors.items())
-    records = frame(events)
-    return Batch(key, b"".join(records), tuple(_entries(steps, key, records)))
+    return events
 
 
-def _entries(steps: Sequence[SavedStep], key: str, records: Sequence[bytes]) -> Iterator[IndexEntry]:
+def _entries(
+    steps: Sequence[SavedStep], key: str, records: Sequence[bytes], *, offset: int = 0
+) -> Iterator[IndexEntry]:
     lengths = (len(record) for record in records)
-    offset = 0
     for saved in steps:
         payload: list[dict[str, Any]] = []
         for name in saved.tensors:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from gridwatch_hook.batch import Batch, SavedStep, encode
+from gridwatch_hook.batch import Batch, SavedStep, encode, encode_together
 from gridwatch_hook.clock import Clock
-from gridwatch_hook.layout import collections_key, index_key
+from gridwatch_hook.layout import collections_key, completed_index_key, index_key
 from gridwatch_hook.pace import Pace
 from gridwatch_hook.report import Report
 from gridwatch_hook.sinks import Sink
@@ -20,28 +20,41 @@ _LONGEST_PAUSE = 30.0  # seconds between attempts
 
 class Delivery:
     """Takes steps from the training's thread and puts them into a sink: the events file first, then index objects by
-    step.
+    step; or, `together`, one events file that carries its own index.
 
     A write that fails is repeated until it succeeds or closing runs out of time; what does not fit into `memory_limit`
     (bytes) meanwhile is dropped and counted. `first_pause`, in seconds, comes before the second attempt, and doubles.
     """
 
     def __init__(
-        self, sink: Sink, worker: str, *, clock: Clock, pace: Pace, memory_limit: float, first_pause: float = 0.5
+        self,
+        sink: Sink,
+        worker: str,
+        *,
+        clock: Clock,
+        pace: Pace,
+        memory_limit: float,
+        together: bool = False,
+        first_pause: float = 0.5,
     ) -> None:
         self.report = Report()
         self.skipped = SkippedEntries()
+        self.together = together
         self._sink = sink
         self.worker = worker
         self._clock = clock
         self._pace = pace
         self._memory_limit = memory_limit
+        # What waits for its turn must not fill the memory that is there for writes that fail.
+        self._full = min(_LARGEST_BATCH, memory_limit / 4)
         self._first_pause = first_pause
         self._waiting: deque[SavedStep] = deque()
         self._waiting_bytes = 0
         self._count = threading.Lock()
         self._collections: bytes | None = None
         self._arrived = threading.Event()
+        self._stirred = threading.Event()  # whoever waits for the next turn looks at it anew
+        self._urgent = False
         self._closing = threading.Event()
         self._give_up_at = float("inf")
         self._thread = threading.Thread(target=self._run, name="gridwatch-hook", daemon=True)
@@ -53,8 +66,8 @@ class Delivery:
         """The collections file to write before the next index object."""
         self._collections = document
 
-    def add(self, saved: SavedStep) -> None:
-        """Queue a step; never waits and never fails."""
+    def add(self, saved: SavedStep, *, urgent: bool = False) -> None:
+        """Queue a step, to be written sooner when it is `urgent`; never waits and never fails."""
         with self._count:
             fits = self._waiting_bytes + saved.size <= self._memory_limit or not self._waiting_bytes
             if fits:
@@ -63,6 +76,9 @@ class Delivery:
             self.report.steps_lost += 1
             return
         self._waiting.append(saved)
+        if urgent or self._waiting_bytes >= self._full:
+            self._urgent = self._urgent or urgent
+            self._stirred.set()
         if not self._arrived.is_set():
             self._arrived.set()
 
@@ -70,6 +86,7 @@ class Delivery:
         """Write what is waiting, trying for `seconds` at most; whether the thread came to its end."""
         self._give_up_at = self._clock.monotonic() + seconds
         self._closing.set()
+        self._stirred.set()
         self._arrived.set()
         self._thread.join(seconds + 1.0)
         return not self._thread.is_alive()
@@ -78,18 +95,26 @@ class Delivery:
         while not self._closing.is_set():
             self._arrived.wait()
             self._arrived.clear()
-            delay = self._pace.take(self._clock.monotonic())
-            if delay > 0:
-                self._closing.wait(delay)
+            self._await_turn()
             self._flush()
         while self._waiting:
             self._flush()
+
+    def _await_turn(self) -> None:
+        while not self._closing.is_set() and self._waiting_bytes < self._full:
+            delay = self._pace.delay(self._clock.monotonic(), urgent=self._urgent)
+            if delay <= 0:
+                break
+            self._stirred.wait(delay)
+            self._stirred.clear()
+        self._pace.taken(self._clock.monotonic())
+        self._urgent = False
 
     def _flush(self) -> None:
         steps, size = self._take()
         if not steps:
             return
-        batch = encode(steps, self.worker)
+        batch = encode_together(steps, self.worker) if self.together else encode(steps, self.worker)
         if self._deliver(batch):
             self.report.steps_written += len(steps)
         else:
@@ -137,6 +162,9 @@ class Delivery:
             if self._collections is document:
                 self._collections = None
         self._sink.put(batch.events_key, batch.events)
+        if self.together:
+            self.skipped.add(batch.entries)
+            return
         if self._sink.every_index_object or len(batch.entries) <= _FEW_STEPS:
             for entry in batch.entries:
                 self._sink.put(index_key(entry.step, self.worker), entry.to_json())
@@ -144,3 +172,7 @@ class Delivery:
         *earlier, last = batch.entries
         self._sink.put(index_key(last.step, self.worker), last.to_json(earlier))
         self.skipped.add(tuple(earlier))
+
+    def left_out_key(self, step: int, worker: str) -> str:
+        """Where closing puts the index object of a step that has none of its own."""
+        return completed_index_key(step, worker) if self.together else index_key(step, worker)

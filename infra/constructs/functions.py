@@ -277,6 +277,10 @@ class Functions(Construct):
                 may.watched_jobs(_REACTING),
                 may.tag_trials(self._prefix),  # where people look for the trial as well
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
+                # How far a job has come: what a stop saves follows from it.
+                may.read_objects(self._storage.artifacts, "tensors/"),
+                may.list_objects(self._storage.artifacts, "tensors/"),
+                *self._tensors_elsewhere(),
                 *self._queued_jobs(),
                 *([may.end_service_jobs(self._prefix)] if self._launch_queue_arn else []),
                 *may.use_state(self._state.table),

@@ -170,24 +170,35 @@ def status(rule: str = "loss", **changes: Any) -> RuleEvaluationRecord:
 
 class TestExperiments:
     def test_kept_as_it_was_put(self, store: StateStore) -> None:
-        assert store.put_experiment(experiment()) is True
+        assert store.put_experiment(experiment()) is None
         assert store.get_experiment("blobs") == experiment()
         assert store.get_experiment("other") is None
 
     def test_the_latest_upload_wins_whatever_comes_first(self, store: StateStore) -> None:
         late = experiment(uploaded_at=T0 + SECOND, spec_version="v2")
-        assert store.put_experiment(late) is True
-        assert store.put_experiment(experiment()) is False
+        assert store.put_experiment(late) is None
+        early = experiment()
+        assert store.put_experiment(early) is early
         assert store.get_experiment("blobs") == late
 
     def test_the_same_upload_again_is_taken(self, store: StateStore) -> None:
         store.put_experiment(experiment())
-        assert store.put_experiment(experiment(updated_at=T0 + SECOND)) is True
+        again = experiment(updated_at=T0 + SECOND)
+        assert store.put_experiment(again) == experiment()
+        assert store.get_experiment("blobs") == again
+
+    def test_the_one_that_is_replaced_is_returned(self, store: StateStore) -> None:
+        """Of two uploads in one second, which is all that S3 tells, the one that is put last counts."""
+        store.put_experiment(experiment())
+        other = experiment(spec_version="v2", spec_key="experiments/other.yaml")
+        assert store.put_experiment(other) == experiment()
+        assert store.put_experiment(experiment()) == other
 
     def test_an_upload_a_fraction_of_a_second_later_is_later(self, store: StateStore) -> None:
         later = experiment(uploaded_at=T0 + timedelta(microseconds=1), spec_version="v2")
         store.put_experiment(later)
-        assert store.put_experiment(experiment()) is False
+        early = experiment()
+        assert store.put_experiment(early) is early
 
     def test_listed_newest_first(self, store: StateStore) -> None:
         for number, name in enumerate(["one", "two", "three"]):
@@ -199,6 +210,7 @@ class TestExperiments:
             trial_ids=tuple(f"{number:010x}" for number in range(40_000)), document={"name": "ü" * 200_000}
         )
         store.put_experiment(large)
+        assert store.put_experiment(large) == large
         assert store.get_experiment("blobs") == large
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gridwatch.alerts.sparkline import LONGEST, sparkline
 from gridwatch.tables.curve_names import CurveKey, curve_labels, echoes
 from gridwatch.tables.queries import text_literal
+from gridwatch.wording import counted
 from gridwatch_cli.context import Cloud
 
 
@@ -27,7 +28,7 @@ class JobCurve:
 
     def words(self) -> str:
         first, last = f"{self.values[0]:.4g}", f"{self.values[-1]:.4g}"
-        return f"{self.line()} {first} to {last} in {len(self.steps)} steps"
+        return f"{self.line()} {first} to {last} in {counted(len(self.steps), 'step')}"
 
 
 def read_curves(cloud: Cloud, job_names: Sequence[str]) -> Mapping[str, Sequence[JobCurve]]:

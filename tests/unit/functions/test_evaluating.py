@@ -18,7 +18,7 @@ from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
 from gridwatch.failures import TransientError
 from gridwatch.state.records import JobRecord, RulePolicy
 from gridwatch.state.store import SavedEvaluation
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.verdicts.status import RuleStatus, event_status
 from tests.tensor_folder import MemorySource, TensorFolder
 from tests.unit.functions.watching import FINITE, JOB, LOSS, World, at_every_call
 
@@ -299,8 +299,8 @@ def test_an_event_that_was_not_queued_is_taken_too() -> None:
         QueuedBody("1", "[]").parsed()
 
 
-def test_statuses_are_debuggers() -> None:
-    assert {status.value for status in RuleStatus} == set(
+def test_statuses_of_events_are_debuggers() -> None:
+    assert {event_status(status, "")[0].value for status in RuleStatus} == set(
         SCHEMA["properties"]["DebugRuleEvaluationStatuses"]["items"]["properties"]["RuleEvaluationStatus"]["enum"]
     )
 

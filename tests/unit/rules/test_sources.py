@@ -110,7 +110,7 @@ def test_damage_in_one_source_does_not_keep_a_rule_from_the_other() -> None:
     assert finding(evaluation, "high").source == LOG
 
     evaluation = SourcesEvaluation({HOOK: Evaluation.create([THRESHOLD, TENSORS]), LOG: Evaluation.create([THRESHOLD])})
-    opened[LOG] = TensorReader(folders([], [0.1])[LOG].source())
+    opened[LOG] = TensorReader(folders([], [0.1] * 3)[LOG].source())
     (change,) = evaluation.advance(opened, now=NOON, ended=False)
     assert (change.name, change.status) == ("vanishing", RuleStatus.ERROR)  # nothing else can help it: told at once
     (change,) = evaluation.advance(opened, now=NOON, ended=True)
@@ -128,7 +128,7 @@ def test_a_rule_that_saw_nothing_in_one_source_is_judged_by_the_other() -> None:
 
 def test_a_rule_looks_at_the_interval_it_wants_where_more_is_saved() -> None:
     """Ten values in a row stand still; the rule looks at each fifth of them."""
-    for every, status in ((1, RuleStatus.ISSUES_FOUND), (5, RuleStatus.NO_ISSUES_FOUND)):
+    for every, status in ((1, RuleStatus.ISSUES_FOUND), (5, RuleStatus.SAW_NOTHING)):
         folder = TensorFolder({"metrics": ["loss"]})
         for step in range(12):
             folder.save(step, {"loss": [1.0]})

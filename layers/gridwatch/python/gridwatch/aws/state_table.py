@@ -76,7 +76,7 @@ class StateTable:
         self._table = DocumentTable(name, dynamodb)
         self._rule_states = rule_states
 
-    def put_experiment(self, record: ExperimentRecord) -> bool:
+    def put_experiment(self, record: ExperimentRecord) -> ExperimentRecord | None:
         uploaded = moment_text(record.uploaded_at)
         item = _item(
             _experiment(record.name),
@@ -85,7 +85,11 @@ class StateTable:
             index=("experiments", moment_text(record.created_at)),
             uploaded_at=uploaded,
         )
-        return self._table.put(item, condition=f"{_NEW} OR uploaded_at <= :new", values={":new": uploaded})
+        condition = f"{_NEW} OR uploaded_at <= :new"
+        was_kept, replaced = self._table.exchange(item, condition=condition, values={":new": uploaded})
+        if not was_kept:
+            return record
+        return from_json(ExperimentRecord, replaced.document) if replaced else None
 
     def get_experiment(self, name: str) -> ExperimentRecord | None:
         item = self._table.get(_experiment(name), "experiment")

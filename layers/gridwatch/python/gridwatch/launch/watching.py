@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gridwatch.alerts.outbox import AlertOutbox
-from gridwatch.alerts.watch_refused import watch_refused
+from gridwatch.alerts.watch_refused import watch_doubtful, watch_refused
 from gridwatch.clock import Clock
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.observation import state_of
@@ -29,7 +29,7 @@ EXPERIMENT_PREFIX = "watch."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRuleSet:
-    """A rule set as uploaded; `document` is the normalized one."""
+    """A rule set as uploaded; `document` is the normalized one, `warnings` are lines for people."""
 
     name: str
     key: str
@@ -37,6 +37,7 @@ class StoredRuleSet:
     uploaded_at: datetime
     policies: tuple[RulePolicy, ...]
     document: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
 
 
 class RuleSetError(Exception):
@@ -101,6 +102,9 @@ class Enroller:
         if kept is None or kept.spec_version != rule_set.version:
             created_at = kept.created_at if kept else now
             self.store.put_experiment(replace(records.experiment, created_at=created_at))
+            if rule_set.warnings:
+                self.alerts.ask(watch_doubtful(rule_set=rule_set.name, version=rule_set.version,
+                                               warnings=rule_set.warnings, now=now))  # fmt: skip
         self.store.add_trials([records.trial])
         self.store.put_job(records.job)
         return records.job

@@ -16,17 +16,17 @@ from gridwatch.rules.finding import Finding
 from gridwatch.rules.requirement import Requirement, Selector
 from gridwatch.rules.rule import Rule
 from gridwatch.rules.saved_state import decode, encode
+from gridwatch.rules.sightings import Sightings
 from gridwatch.rules.view import StepView
 from gridwatch.tensors.errors import CorruptTensorError, TensorUnavailableError
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import ByteRange
 from gridwatch.tensors.steps import SavedStep
-from gridwatch.verdicts.status import RuleStatus, condition_met
+from gridwatch.verdicts.status import LONGEST_DETAILS, RuleStatus, condition_met
 
 _VERSION = 1
 _STEPS_AT_ONCE = 128
 _BYTES_AT_ONCE = 2 * 1024 * 1024
-_LONGEST_DETAILS = 1024  # StatusDetails of the SageMaker API
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Evaluation:
         self._statuses = dict(statuses)
         self._cursor = cursor
         self._every = {each.name: each.every for each in configurations}
-        self._sighted: set[str] = set()  # rules of whose tensors any was saved so far
+        self._sightings = Sightings()
         self._selectors: dict[Requirement, Selector] = {}
         self._last_view: StepView | None = None
 
@@ -109,9 +109,11 @@ class Evaluation:
             if kept is not None and kept["rule"] == configuration.rule:
                 statuses[configuration.name] = _restore_status(kept)
                 if not statuses[configuration.name].status.is_final:
-                    rules[configuration.name].restore(decode(kept["state"]))
+                    _restore_rule(
+                        rules[configuration.name], kept, sighted=configuration.name in saved.get("sighted", ())
+                    )
         restored = cls(configurations, rules, statuses, Cursor.restore(saved["cursor"]))
-        restored._sighted.update(saved.get("sighted", ()))
+        restored._sightings = Sightings.restore(saved)
         return restored
 
     @property
@@ -123,12 +125,17 @@ class Evaluation:
         """The last global step evaluated, -1 before the first."""
         return self._cursor.step
 
+    @property
+    def there(self) -> str:
+        """What the job has saved, in words."""
+        return self._sightings.there
+
     def save(self) -> dict[str, Any]:
         """Everything to go on from, as JSON."""
         return {
             "version": _VERSION,
             "cursor": self._cursor.save(),
-            "sighted": sorted(self._sighted),
+            **self._sightings.save(),
             "rules": {each.name: self._save_rule(each) for each in self._configurations},
         }
 
@@ -168,7 +175,7 @@ class Evaluation:
 
     def has_seen(self, name: str) -> bool:
         """Whether any of the tensors that the rule looks at was saved so far."""
-        return name in self._sighted
+        return self._sightings.has(name)
 
     def conclude(self, name: str, evaluation: RuleEvaluation) -> None:
         """Gives a rule the verdict that it came to elsewhere."""
@@ -215,11 +222,11 @@ class Evaluation:
 
     def _check_step(self, view: StepView) -> None:
         self._last_view = view
+        self._sightings.note_step(view.saved_names)
         for name in self._active():
             if not self._is_looked_at(name, view.mode_step):
                 continue
-            if name not in self._sighted and view.names(self._rules[name].required):
-                self._sighted.add(name)
+            self._note(name, view)
             try:
                 self._record(name, self._rules[name].check(view))
             except TensorUnavailableError:
@@ -228,6 +235,20 @@ class Evaluation:
                 raise
             except Exception as error:  # noqa: BLE001 - a rule may raise anything; the others must go on
                 self._fail(name, error)
+
+    def _note(self, name: str, view: StepView) -> None:
+        """What a rule sees until it has judged; then it need not be told any more."""
+        rule = self._rules[name]
+        if rule.judged:
+            self._sightings.forget(name)
+        else:
+            self._sightings.note(name, view.names(rule.required))
+
+    def _has_judged(self, name: str) -> bool:
+        rule = self._rules[name]
+        if rule.judged is not None:
+            return rule.judged > 0
+        return self._sightings.has(name) if rule.required.names_any else self._sightings.steps > 0
 
     def _check_time(self, now: datetime) -> None:
         for name in self._active():
@@ -245,13 +266,15 @@ class Evaluation:
             except Exception as error:  # noqa: BLE001 - as above
                 self._fail(name, error)
         for name in self._active():
-            required = self._rules[name].required
-            blind = name not in self._sighted and required.names_any
-            if blind and required.collections and self._cursor.step >= 0 and reader.collections().missing:
+            rule = self._rules[name]
+            blind = not self._sightings.has(name)
+            if blind and rule.required.collections and self._cursor.step >= 0 and reader.collections().missing:
                 self._fail(name, CorruptTensorError("collections/", "steps were saved, but no collections file"))
-                continue
-            details = "none of the tensors that this rule looks at was saved" if blind else ""
-            self._statuses[name] = RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, details)
+            elif self._has_judged(name):
+                self._statuses[name] = RuleEvaluation(RuleStatus.NO_ISSUES_FOUND)
+            else:
+                details = self._sightings.told(name, rule.name, rule.looks_for())
+                self._statuses[name] = RuleEvaluation(RuleStatus.SAW_NOTHING, details)
 
     def _record(self, name: str, finding: Finding | None) -> None:
         if finding is not None:
@@ -261,8 +284,7 @@ class Evaluation:
     def _fail(self, name: str, error: Exception) -> None:
         # An error may name what a file of the job says: no line breaks and nothing that a terminal would obey.
         said = "".join(letter if letter.isprintable() else " " for letter in f"{type(error).__name__}: {error}")
-        details = said[:_LONGEST_DETAILS]
-        self._statuses[name] = RuleEvaluation(RuleStatus.ERROR, details)
+        self._statuses[name] = RuleEvaluation(RuleStatus.ERROR, said[:LONGEST_DETAILS])
 
     def _save_rule(self, configuration: RuleConfiguration) -> dict[str, Any]:
         found = self._statuses[configuration.name]
@@ -272,6 +294,7 @@ class Evaluation:
             "details": found.details,
             "finding": found.finding.as_json() if found.finding else None,
             "state": {} if found.status.is_final else encode(self._rules[configuration.name].save()),
+            "judged": self._rules[configuration.name].judged,
         }
 
 
@@ -291,6 +314,14 @@ def _create_rules(
             raise RuleConfigurationError(f"two rules are named {each.name!r}; names are unique within a job")
         rules[each.name] = make(each.rule, each.parameters)
     return rules
+
+
+def _restore_rule(rule: Rule, kept: Mapping[str, Any], *, sighted: bool) -> None:
+    """Of a state that an earlier version saved nobody knows whether the rule had judged: what it saw counts."""
+    rule.restore(decode(kept["state"]))
+    if rule.judged is not None:
+        judged = kept.get("judged")
+        rule.judged = int(sighted) if judged is None else int(judged)
 
 
 def _restore_status(kept: Mapping[str, Any]) -> RuleEvaluation:

@@ -32,6 +32,13 @@ class SourcesEvaluation:
         """The last step evaluated of the source that is furthest, -1 before the first."""
         return max(part.last_step for part in self.parts.values())
 
+    @property
+    def there(self) -> str:
+        """What the job has saved, in words, by source where there are several."""
+        if len(self.parts) == 1:
+            return next(iter(self.parts.values())).there
+        return "; ".join(f"{source}: {part.there}" for source, part in self.parts.items())
+
     def advance(
         self, readers: Mapping[MetricSource, TensorReader], *, now: datetime, ended: bool
     ) -> list[RuleStatusChange]:
@@ -101,5 +108,7 @@ def _weight(part: Evaluation, name: str) -> int:
         return 0
     if not status.is_final:
         return 1
+    if status is RuleStatus.SAW_NOTHING:
+        return 5 if seen else 6
     failed = status is RuleStatus.ERROR
-    return (2 if failed else 3) if seen else (4 if failed else 5)
+    return (2 if failed else 3) if seen else 4

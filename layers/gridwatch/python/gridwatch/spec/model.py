@@ -113,7 +113,13 @@ class Limits(Section):
         Field(gt=0, le=1e9, description="of all jobs, in the price table's currency; then no more are launched"),
     ] = None
     max_failures: Annotated[
-        int | None, Field(ge=1, le=1_000, description="after so many failures of one kind in a row the rest waits")
+        int | None,
+        Field(
+            ge=1,
+            le=1_000,
+            description="after so many failures of one kind in a row the rest waits; without it after 3, as long as no "
+            "trial has come through",
+        ),
     ] = None
 
 

@@ -54,12 +54,12 @@ class MemoryStore:
         self.stopping: StoppingRecord | None = None
         self.debugger_refusal: DebuggerRefusal | None = None
 
-    def put_experiment(self, record: ExperimentRecord) -> bool:
+    def put_experiment(self, record: ExperimentRecord) -> ExperimentRecord | None:
         kept = self.experiments.get(record.name)
         if kept is not None and kept.uploaded_at > record.uploaded_at:
-            return False
+            return record
         self.experiments[record.name] = record
-        return True
+        return kept
 
     def get_experiment(self, name: str) -> ExperimentRecord | None:
         return self.experiments.get(name)

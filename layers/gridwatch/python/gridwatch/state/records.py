@@ -100,7 +100,9 @@ class LaunchHold:
     limit: str | None = None  # deadline, budget, max_failures; None: nothing holds
     reason: str | None = None  # for people
     failure_kind: str | None = None  # of the last failures
+    failure_cause: str | None = None  # of the last failure, in its own words
     failed_jobs: tuple[str, ...] = ()  # in a row, of that kind
+    succeeded: bool = False  # a job of this upload completed, or trained until it was stopped
     updated_at: datetime
     version: int = 0  # of the record, as read
 
@@ -181,6 +183,17 @@ class TrialRecord:
     rerun_of: str | None = None  # <experiment>/<trial> that this one is once more
     algorithm: str | None = None  # of a tuning job with several, the one whose job this is, by its name in the spec
     components: tuple[str, ...] = ()  # of SageMaker's, that its trial there has beside those of its jobs
+    former_jobs: tuple[str, ...] = ()  # names of the jobs of its former attempts, by which their artifacts are kept
+
+    @property
+    def job_names(self) -> tuple[str, ...]:
+        """Every recorded name of a job of this trial. AWS Batch gives a training job a name of its own beside ours.
+
+        What was never launched has none: its job's name may be that of somebody else's job, and refused for that.
+        """
+        never = self.state in (TrialState.CANCELLED, TrialState.REFUSED)
+        latest = () if never else (self.job_name, self.training_job)
+        return tuple(dict.fromkeys((*self.former_jobs, *latest)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,7 +288,7 @@ class RuleEvaluationRecord:
     @property
     def needs_reaction(self) -> bool:
         """Whether somebody must decide what to do about it."""
-        return self.status in ("IssuesFound", "Error")
+        return self.status in ("IssuesFound", "Error", "SawNothing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,16 +343,58 @@ class RegionsRecord:
     version: int = 0  # of the record, as read
 
 
+class Certainty(StrEnum):
+    """How a saving is known."""
+
+    ESTIMATE = "estimate"  # as it was when the stop was decided
+    CORRECTED = "corrected"  # an estimate still, by how far the job had really come when it was over
+    MEASURED = "measured"  # the job was let run on: what its rest really took stands beside the estimate
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavingsRecord:
-    """What a stop spares, as estimated when it was decided (gridwatch.savings). `cost` is None without a price."""
+    """What a stop spares (gridwatch.savings). `cost` and the other amounts are None without a price.
+
+    The true figure is expected between the low and the high one. Under `at_most` `seconds` and `cost` are the most
+    that it can be.
+    """
 
     seconds: float  # of training, on each instance
     cost: float | None  # of all instances
     currency: str
     method: str  # how the remaining time was estimated, in words
-    price_per_hour: float | None
+    price_per_hour: float | None  # of one instance of the first type
     price_source: str
+    seconds_low: float | None = None
+    seconds_high: float | None = None
+    cost_low: float | None = None
+    cost_high: float | None = None
+    bound: str | None = None  # "about" or "at most"; None: written before this was kept
+    hourly: float | None = None  # of all instances together
+    hourly_low: float | None = None  # the least that it may be: of spot capacity nobody knows it beforehand
+    longest_seconds: int | None = None  # that the job may take in all: its MaxRuntimeInSeconds
+    certainty: Certainty = Certainty.ESTIMATE
+    decided_seconds: float | None = None  # of a corrected one: the estimate as it was when the stop was decided
+    measured_seconds: float | None = None  # of a job that was let run on: what its rest took
+    measured_cost: float | None = None
+
+    @property
+    def at_most(self) -> bool:
+        return self.bound == "at most" if self.bound is not None else self.method.startswith("limit")
+
+    @property
+    def seconds_range(self) -> tuple[float, float]:
+        """The low and the high figure; of an old record that has none, what it says."""
+        low = self.seconds_low if self.seconds_low is not None else 0.0 if self.at_most else self.seconds
+        return low, self.seconds if self.seconds_high is None else self.seconds_high
+
+    @property
+    def cost_range(self) -> tuple[float, float] | None:
+        """Likewise of money; None without a price."""
+        if self.cost is None:
+            return None
+        low = self.cost_low if self.cost_low is not None else 0.0 if self.at_most else self.cost
+        return low, self.cost if self.cost_high is None else self.cost_high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,8 +72,10 @@ class TrialPlace:
 
 
 class ExperimentStore(Protocol):
-    def put_experiment(self, record: ExperimentRecord) -> bool:
-        """Keep the record unless one of a later upload (`uploaded_at`) is there; False when it lost."""
+    def put_experiment(self, record: ExperimentRecord) -> ExperimentRecord | None:
+        """Keep the record unless one of a later upload (`uploaded_at`) is there. Returns the one that does not count
+        any more: the record that it replaced (None: there was none), or `record` itself when it lost.
+        """
         ...
 
     def get_experiment(self, name: str) -> ExperimentRecord | None: ...

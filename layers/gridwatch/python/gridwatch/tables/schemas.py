@@ -212,7 +212,12 @@ RULE_EVALUATIONS = Table(
         Column("rule", _TEXT, "The rule's class in the catalogue"),
         Column("parameters", _TEXT, "The rule's parameters as a JSON object with sorted keys"),
         Column("on_issue", _TEXT, "What the spec asks for on an issue: stop, alert or record"),
-        Column("status", _TEXT, "Status of the evaluation; null while none was recorded"),
+        Column(
+            "status",
+            _TEXT,
+            "InProgress, NoIssuesFound, IssuesFound, Error, Stopping, Stopped, or SawNothing: the job is over and the "
+            "rule never saw what it judges by; null while none was recorded",
+        ),
         Column("details", _TEXT, "What the rule says about its status"),
         Column("updated_at", _TIME, "When the status was recorded"),
         *_PROVENANCE,
@@ -245,6 +250,12 @@ FINDINGS = Table(
         Column("saved_cost", _NUMBER, "Estimate: what that would have cost; null without a price"),
         Column("saved_currency", _TEXT, "Currency of saved_cost"),
         Column("saved_method", _TEXT, "How the remaining time was estimated"),
+        Column("saved_bound", _TEXT, "about; at most, where saved_seconds and saved_cost are the most it can be"),
+        Column("saved_seconds_low", _NUMBER, "Estimate: the least that it may have been"),
+        Column("saved_seconds_high", _NUMBER, "Estimate: the most that it may have been"),
+        Column("saved_cost_low", _NUMBER, "Estimate: the least that it may have cost; null without a price"),
+        Column("saved_cost_high", _NUMBER, "Estimate: the most that it may have cost; null without a price"),
+        Column("saved_certainty", _TEXT, "estimate; corrected when the job was over; measured: it was let run on"),
         Column("job_status", _TEXT, "What became of the job: SageMaker's TrainingJobStatus as last seen"),
         Column("job_seconds_after", _NUMBER, "How long the job trained on after the decision; null while it runs"),
         Column(
