@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gridwatch.rules.evaluation import Evaluation, RuleEvaluation, RuleStatusChange
+from gridwatch.rules.merging import merged
 from gridwatch.streams.source import MetricSource
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.verdicts.status import RuleStatus, condition_met
@@ -87,8 +88,11 @@ class SourcesEvaluation:
                 self._conclude(name, RuleEvaluation(RuleStatus.ISSUES_FOUND, details, latest))
 
     def _verdict(self, name: str) -> RuleEvaluation:
-        """An issue anywhere; else, as long as any source may still bring one, that; else what was seen most of."""
-        return min(self._parts_of(name).values(), key=lambda part: _weight(part, name)).statuses[name]
+        """An issue anywhere; else, as long as any source may still bring one, that; else what they come to together."""
+        found = {source: part.statuses[name] for source, part in self._parts_of(name).items()}
+        still_open = [each for each in found.values() if not each.status.is_final]
+        issues = any(each.status is RuleStatus.ISSUES_FOUND for each in found.values())
+        return still_open[0] if still_open and not issues else merged(found)
 
     def _parts_of(self, name: str) -> dict[MetricSource, Evaluation]:
         return {source: part for source, part in self.parts.items() if name in part.statuses}
@@ -99,16 +103,3 @@ class SourcesEvaluation:
 
 def _active(part: Evaluation) -> list[str]:
     return [name for name, found in part.statuses.items() if not found.status.is_final]
-
-
-def _weight(part: Evaluation, name: str) -> int:
-    """The least counts. A source that had nothing for the rule says less than one that had."""
-    status, seen = part.statuses[name].status, part.has_seen(name)
-    if status is RuleStatus.ISSUES_FOUND:
-        return 0
-    if not status.is_final:
-        return 1
-    if status is RuleStatus.SAW_NOTHING:
-        return 5 if seen else 6
-    failed = status is RuleStatus.ERROR
-    return (2 if failed else 3) if seen else 4
