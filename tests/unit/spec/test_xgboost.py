@@ -138,6 +138,8 @@ def test_points_that_do_not_occur_are_not_complained_of() -> None:
     grid = {"booster": ["gbtree", "gblinear"], "updater": ["shotgun"]}
     assert accepted(spec(grid=grid, search=apart)) == []
     assert "is for the booster gblinear" in told(spec(grid=grid))["grid.updater[0]"]
+    other = spec(grid={"updater": ["shotgun"], "eta": [0.1, 0.3]}, search={"constraints": ["eta < 0.2"]})
+    assert "is for the booster gblinear" in told(other)["grid.updater[0]"]
     without = {"when": {"updater": 'booster == "gblinear"'}}
     assert accepted(spec(grid=grid, search=without)) == []
 
