@@ -137,10 +137,11 @@ def with_hook(world: Shared, uri: str) -> None:
     world.hear()
 
 
-def test_a_job_with_a_hook_has_its_log_left_alone() -> None:
+def test_a_job_with_a_hook_has_its_log_read_into_a_folder_of_its_own() -> None:
     world = Shared()
     with_hook(world, "s3://lake/elsewhere")
-    assert (world.store.jobs[OTHERS].tensors_uri, world.store.jobs[OTHERS].log_metrics) == ("s3://lake/elsewhere", ())
+    job = world.store.jobs[OTHERS]
+    assert (job.tensors_uri, job.log_metrics[0].name, job.log_apart) == ("s3://lake/elsewhere", "val:loss", True)
     world = Shared()
     with_hook(world, f"s3://artifacts/tensors/{OTHERS}/debug-output")
     assert world.store.jobs[OTHERS].tensors_uri is None
