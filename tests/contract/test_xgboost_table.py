@@ -386,3 +386,14 @@ def test_every_clash_says_what_it_looks_at() -> None:
     for setting, clash in itertools.product(settings, CLASHES):
         within = {name: value for name, value in setting.items() if name in clash.names}
         assert list(clash.look(within)) == list(clash.look(setting)), (clash.names, setting)
+
+
+def test_areas_need_rows_of_every_class() -> None:
+    """What preflight says of a class without rows."""
+    rows = [
+        Row(row("binary:logistic", eval_metric="auc").given, (1.0,) * ROWS),
+        Row(row("multi:softprob", eval_metric="auc").given, (0.0, 2.0) * (ROWS // 2)),
+        Row(row("multi:softprob", eval_metric="aucpr").given, (0.0, 2.0) * (ROWS // 2)),
+    ]
+    for each, answer in zip(rows, trained(rows), strict=True):
+        assert not any(math.isfinite(value) for values in answer["values"].values() for value in values), each.given
