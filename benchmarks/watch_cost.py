@@ -186,7 +186,8 @@ def added(cloud: HookedCloud, before: Mapping[str, int]) -> Counted:
     counted.units["lambda_request"] += invocations
     counted.evaluations = invocations
     look = WatchingTable.built_in().shares["look"].units
-    counted.units["lambda_gb_second"] += invocations * look["lambda_gb_second"] / look["lambda_request"]
+    memory = look["lambda_gb_second"] / look["lambda_request"]
+    counted.units["lambda_gb_second"] += invocations * memory  # type: ignore[assignment]  # a Counter of amounts
     return counted
 
 

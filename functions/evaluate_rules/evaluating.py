@@ -132,7 +132,7 @@ class Evaluator:
         watch = Watch.restore(job, saved.document, interval=self.slow_interval)
         if saved.version and watch.is_over:
             return Evaluated(Outcome.OVER, watch.tensors.last_step)
-        if saved.version and request.is_stale(watch.tensors.parts[MetricSource.HOOK].last_step):
+        if saved.version and request.is_stale(watch.tensors.last_step_of(MetricSource.HOOK)):
             # An earlier call that came late has judged it with all else that was there.
             return Evaluated(Outcome.UNCHANGED, watch.tensors.last_step)
         changes = tuple(self._advance(job, watch, request, readers))

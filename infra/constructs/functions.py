@@ -267,7 +267,7 @@ class Functions(Construct):
     def _react_to_finding(self) -> None:
         function = self._factory.create(
             "react_to_finding",
-            FunctionShape(timeout_seconds=60),
+            FunctionShape(timeout_seconds=60, layers=("numeric",)),
             environment={
                 "state_table": self._state.table.table_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,

@@ -329,7 +329,7 @@ def test_rules_that_debugger_evaluates_are_left_to_it() -> None:
 def arrived(*steps: int, **further: Any) -> EvaluationRequest:
     """What a batch of events asks for that tells of the index objects of these steps."""
     keys = tuple(f"index/000000000/{step:012d}_worker_0.json" for step in steps)
-    return EvaluationRequest(JOB, profile=False, arrived=keys, **further)
+    return EvaluationRequest(JOB, profile=False, log=False, arrived=keys, **further)
 
 
 def test_events_of_steps_that_are_judged_read_no_tensors() -> None:
@@ -354,7 +354,7 @@ def test_a_message_that_asks_for_all_is_never_stale() -> None:
     assert not arrived(2).is_stale(1)
     assert not arrived(1, ended=True).is_stale(1)
     assert not EvaluationRequest(JOB).is_stale(1)
-    assert not EvaluationRequest(JOB, arrived=("index/odd.json",)).is_stale(1)
+    assert not EvaluationRequest(JOB, profile=False, log=False, arrived=("index/odd.json",)).is_stale(1)
 
 
 def queued(step: int, job: str, waited: float, number: int) -> QueuedBody:

@@ -32,6 +32,10 @@ class SourcesEvaluation:
         """The last step evaluated of the source that is furthest, -1 before the first."""
         return max(part.last_step for part in self.parts.values())
 
+    def last_step_of(self, source: MetricSource) -> int:
+        """The last step evaluated of one source, -1 before the first."""
+        return self.parts[source].last_step if source in self.parts else -1
+
     @property
     def there(self) -> str:
         """What the job has saved, in words, by source where there are several."""

@@ -6,13 +6,12 @@ read; the last one is found by bisection, since the keys are in the order of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gridwatch.tensors import layout
 from gridwatch.tensors.errors import CorruptTensorError
-from gridwatch.tensors.flushes import HeadedSource, flushed_steps
 from gridwatch.tensors.index import WorkerStep, parse_index
 from gridwatch.tensors.ranges import read_ranges
 from gridwatch.tensors.source import ByteRange, TensorSource
@@ -49,19 +48,26 @@ def saved_steps(source: TensorSource) -> Mapping[str, WorkerTimeline]:
     Damaged and unfinished objects are passed over: whoever evaluates the job tells of them.
     """
     found: dict[str, WorkerTimeline] = {}
-    flushed = bool(source.keys(layout.FLUSH_PREFIX, limit=1))
-    keys = _keys(_Listing(source, layout.FLUSH_PREFIX if flushed else layout.INDEX_PREFIX))
+    read, parse, prefix = _format(source)
+    keys = _keys(_Listing(source, prefix))
     named = [(key, *parsed) for key in keys if (parsed := layout.parse_step_key(key)) is not None]
-    places = [key for key, _, _ in named]
-    contents = (
-        HeadedSource(source).heads(places).values() if flushed else source.read([ByteRange(key) for key in places])
-    )
+    contents = read([key for key, _, _ in named])
     for (key, step, worker), content in zip(named, contents, strict=True):
-        steps = _parsed(key, step, worker, content, flushed_steps if flushed else parse_index)
+        steps = _parsed(key, step, worker, content, parse)
         timeline = found.setdefault(worker, WorkerTimeline())
         timeline.by_step |= {each.step: each for each in steps}
         timeline.together |= len(steps) > 1
     return {worker: timeline for worker, timeline in sorted(found.items()) if timeline.by_step}
+
+
+def _format(source: TensorSource) -> tuple[Callable[[Sequence[str]], Iterable[bytes | None]], Parse, str]:
+    """How objects that tell of steps are read and parsed in this folder, and below which prefix they lie."""
+    if not source.keys(layout.FLUSH_PREFIX, limit=1):
+        return lambda keys: source.read([ByteRange(key) for key in keys]), parse_index, layout.INDEX_PREFIX
+    # Its checksums need numpy, which whoever decides on stops imports for this alone.
+    from gridwatch.tensors.flushes import HeadedSource, flushed_steps  # noqa: PLC0415
+
+    return lambda keys: HeadedSource(source).heads(keys).values(), flushed_steps, layout.FLUSH_PREFIX
 
 
 def times(source: TensorSource, steps: Sequence[WorkerStep]) -> Mapping[int, float]:
