@@ -178,7 +178,7 @@ def test_the_end_reads_the_log_to_its_last_line_and_asks_for_the_tables_once() -
 
 
 def test_lines_that_come_after_the_end_are_read_before_the_log_is_closed() -> None:
-    world = Logged()
+    world = Logged(RulePolicy(name="loss", rule="MetricNonFinite"))
     world.say("8")
     over = replace(world.trial, state=TrialState.COMPLETED, ended_at=world.clock.now() + timedelta(seconds=55))
     world.store.trials["blobs", world.trial.trial_id] = over
