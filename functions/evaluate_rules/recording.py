@@ -99,7 +99,7 @@ class LogRecorder:
 
     def _plan(self, job: JobRecord, reached: LogPosition, now: datetime, *, over: bool, behind: bool) -> LogPosition:
         """Ask for the next look before the position names it: a call that dies between is repeated by its message."""
-        if over or (job.hook_has_each_round and not behind):
+        if over or (job.log_repeats_hook and not behind):
             # The end has a message of its own; what the hook has already waits for the minute check.
             return replace(reached, due=None)
         delay = 1 if behind else max(1, math.ceil(next_look(job, interval=self.interval)))

@@ -199,9 +199,9 @@ def test_a_job_that_is_over_plans_no_look() -> None:
     assert world.planned == []
 
 
-def test_what_the_hook_has_each_round_waits_for_the_minute_check_and_the_end() -> None:
+def test_what_the_log_repeats_hook_waits_for_the_minute_check_and_the_end() -> None:
     world = Logged()
-    world.store.put_job(replace(world.store.jobs[JOB], hook_has_each_round=True))
+    world.store.put_job(replace(world.store.jobs[JOB], log_repeats_hook=True))
     world.say(*STUCK)
     world.look()
     assert (world.planned, world.record.kept.steps) == ([], len(STUCK))
