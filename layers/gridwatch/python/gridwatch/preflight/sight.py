@@ -93,7 +93,7 @@ def _xgboost(plan: Plan) -> Iterator[Trial]:
         seen.add(key)
         steps = rounds if isinstance(rounds, int) and not isinstance(rounds, bool) else MOST_STEPS
         sources = [hook_saves(given, channels, document, steps)]
-        if not log_repeats_hook(normalized(plan.spec), plan.template):
+        if not log_repeats_hook(normalized(plan.spec)):
             sources += _log(metrics, steps)
         yield Trial(sources, frozenset(metrics), steps)
 
