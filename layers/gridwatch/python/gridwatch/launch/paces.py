@@ -82,4 +82,4 @@ def log_of(job: JobRecord) -> Log:
     """When what the log of a job says is looked at (evaluate_rules.recording)."""
     if not job.log_metrics:
         return Log.NEVER
-    return Log.CHECKED if job.hook_has_each_round else Log.FOLLOWED
+    return Log.CHECKED if job.log_repeats_hook else Log.FOLLOWED
