@@ -12,6 +12,7 @@ from gridwatch.clock import SystemClock
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import console, print_json
 from gridwatch_cli.plan import AWS_REGION, planned, site_of
+from gridwatch_cli.sources import packed_source
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan
@@ -46,7 +47,8 @@ def preflight(  # noqa: PLR0917  options of the command line
     site = site_of(context, region)
     parsed, made = planned(spec, site, as_json=as_json)
     sources = site.data(parsed) if data is None else local_data(made.spec, data)
-    report = checked(made, sources, FULL, short_run(made, spec.parent, sources) if run else ())
+    further = short_run(made, spec.parent, sources) if run else ()
+    report = checked(made, sources, FULL, further, hook=hook_of(made.spec, spec.parent))
     if as_json:
         print_json({**report.as_document(), "warnings": [warning.as_document() for warning in made.warnings]})
     else:
@@ -58,13 +60,29 @@ def preflight(  # noqa: PLR0917  options of the command line
         raise CliError("the experiment would be refused: mend what is wrong, or say otherwise under preflight")
 
 
-def checked(made: Plan, sources: Mapping[str, DataSource], budget: Budget, further: tuple[Notice, ...] = ()) -> Report:
+def hook_of(spec: ExperimentSpec, folder: Path) -> bool | None:
+    """Whether the script beside the spec uses a hook; None: nobody knows."""
+    from gridwatch.preflight.hook_use import uses_hook
+
+    packed = packed_source(spec.algorithm, folder)
+    return uses_hook(packed.content) if packed is not None else None
+
+
+def checked(
+    made: Plan,
+    sources: Mapping[str, DataSource],
+    budget: Budget,
+    further: tuple[Notice, ...] = (),
+    *,
+    hook: bool | None = None,
+) -> Report:
     """The notices of the package's checks, with the prices that come with it, and `further` ones."""
     from gridwatch.preflight.flight import Preflight
     from gridwatch.savings.prices import PriceTable
 
     now = SystemClock().now()
-    return Preflight(sources=sources, budget=budget, prices=PriceTable.built_in(), now=now).check(made, further)
+    prices = PriceTable.built_in()
+    return Preflight(sources=sources, budget=budget, prices=prices, now=now, hook=hook).check(made, further)
 
 
 def local_data(spec: ExperimentSpec, folder: Path) -> Mapping[str, DataSource]:

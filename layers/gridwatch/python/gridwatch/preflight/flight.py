@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gridwatch.preflight.examination import ChannelData, Machine, examine
 from gridwatch.preflight.notices import Notice, Report
 from gridwatch.preflight.sampling import Budget, DataSource
+from gridwatch.preflight.sight import blind_rules
 from gridwatch.preflight.spec_checks import Trials, check_spec
 from gridwatch.preflight.targets import targets_of
 from gridwatch.savings.prices import PriceTable
@@ -31,6 +32,7 @@ class Preflight:
     budget: Budget
     prices: PriceTable
     now: datetime
+    hook: bool | None = None  # whether the spec's script uses a hook; None: nobody knows
 
     def check(self, plan: Plan, further: tuple[Notice, ...] = ()) -> Report:
         """Raises TransientError when the data's source is unwell. `further`: what else was found."""
@@ -39,6 +41,7 @@ class Preflight:
         usual, _ = spec.resources.largest
         kinds = dict.fromkeys(str(trial.settings.get(INSTANCE_TYPE, usual)) for trial in plan.points)
         notices = [*further, *check_spec(spec, Trials(points, tuple(kinds)), self.prices, self.now)]
+        notices += blind_rules(plan, hook=self.hook)
         examined = examine(
             [
                 ChannelData(name, channel.content_type or "", self.sources[name], weighted=_weighted(name, points[0]))
