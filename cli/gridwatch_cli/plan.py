@@ -107,7 +107,7 @@ def _glance(parsed: ParsedSpec, made: Plan, site: LaunchSite) -> Report:
     from gridwatch.preflight.sampling import CHEAP
     from gridwatch_cli.preflight import checked
 
-    return checked(made, site.data(parsed), CHEAP)
+    return checked(made, site.data(parsed), CHEAP, (), site.open_uri)
 
 
 def _document(made: Plan, report: Report, note: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gridwatch_cli.plan import AWS_REGION, planned, site_of
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan
+    from gridwatch.preflight.manifests import OpenUri
     from gridwatch.preflight.notices import Notice, Report
     from gridwatch.preflight.sampling import Budget, DataSource
     from gridwatch.spec.model import ExperimentSpec
@@ -46,7 +47,8 @@ def preflight(  # noqa: PLR0917  options of the command line
     site = site_of(context, region)
     parsed, made = planned(spec, site, as_json=as_json)
     sources = site.data(parsed) if data is None else local_data(made.spec, data)
-    report = checked(made, sources, FULL, short_run(made, spec.parent, sources) if run else ())
+    open_uri = site.open_uri if data is None else below(data)
+    report = checked(made, sources, FULL, short_run(made, spec.parent, sources) if run else (), open_uri)
     if as_json:
         print_json(report.as_document())
     else:
@@ -55,13 +57,34 @@ def preflight(  # noqa: PLR0917  options of the command line
         raise CliError("the experiment would be refused: mend what is wrong, or say otherwise under preflight")
 
 
-def checked(made: Plan, sources: Mapping[str, DataSource], budget: Budget, further: tuple[Notice, ...] = ()) -> Report:
+def checked(
+    made: Plan,
+    sources: Mapping[str, DataSource],
+    budget: Budget,
+    further: tuple[Notice, ...] = (),
+    open_uri: OpenUri | None = None,
+) -> Report:
     """The notices of the package's checks, with the prices that come with it, and `further` ones."""
     from gridwatch.preflight.flight import Preflight
     from gridwatch.savings.prices import PriceTable
 
     now = SystemClock().now()
-    return Preflight(sources=sources, budget=budget, prices=PriceTable.built_in(), now=now).check(made, further)
+    prices = PriceTable.built_in()
+    return Preflight(sources=sources, budget=budget, prices=prices, now=now, open_uri=open_uri).check(made, further)
+
+
+def below(folder: Path) -> OpenUri:
+    """What lies at an address in S3, as far as the folder has it: under the key, with or without bucket and data/."""
+    from gridwatch.preflight.sampling import LocalObjects
+    from gridwatch.storage.layout import DATA_PREFIX, split_s3_uri
+
+    def opened(uri: str) -> DataSource:
+        bucket, key = split_s3_uri(uri)
+        roots = (folder, folder / bucket)
+        found = [LocalObjects(root, left_out) for root in roots for left_out in ("", DATA_PREFIX)]
+        return next((each.under(key) for each in found if each.under(key).files()), found[0].under(key))
+
+    return opened
 
 
 def local_data(spec: ExperimentSpec, folder: Path) -> Mapping[str, DataSource]:

@@ -116,6 +116,7 @@ def _preflight(parsed: ParsedSpec, plan: Plan, uploaded_at: datetime, platform: 
         budget=CHEAP,
         prices=platform.prices(),
         now=platform.clock.now(),
+        open_uri=bucket.data,
     ).check(plan)
     if report.refusals:
         raise parsed.refuse(as_problem(notice) for notice in report.refusals)
