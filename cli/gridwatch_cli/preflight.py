@@ -12,6 +12,7 @@ from gridwatch.clock import SystemClock
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import console, print_json
 from gridwatch_cli.plan import AWS_REGION, planned, site_of
+from gridwatch_cli.sources import packed_source
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan
@@ -47,14 +48,26 @@ def preflight(  # noqa: PLR0917  options of the command line
     site = site_of(context, region)
     parsed, made = planned(spec, site, as_json=as_json)
     sources = site.data(parsed) if data is None else local_data(made.spec, data)
+    further = short_run(made, spec.parent, sources) if run else ()
     open_uri = site.open_uri if data is None else below(data)
-    report = checked(made, sources, FULL, short_run(made, spec.parent, sources) if run else (), open_uri)
+    report = checked(made, sources, FULL, further, hook=hook_of(made.spec, spec.parent), open_uri=open_uri)
     if as_json:
-        print_json(report.as_document())
+        print_json({**report.as_document(), "warnings": [warning.as_document() for warning in made.warnings]})
     else:
+        err = console(stderr=True)
+        for warning in made.warnings:
+            err.print(f"warning: {warning.as_text(str(spec))}", markup=False)
         _print(report, sources, made.spec)
     if report.refusals:
         raise CliError("the experiment would be refused: mend what is wrong, or say otherwise under preflight")
+
+
+def hook_of(spec: ExperimentSpec, folder: Path) -> bool | None:
+    """Whether the script beside the spec uses a hook; None: nobody knows."""
+    from gridwatch.preflight.hook_use import uses_hook
+
+    packed = packed_source(spec.algorithm, folder)
+    return uses_hook(packed.content) if packed is not None else None
 
 
 def checked(
@@ -62,6 +75,8 @@ def checked(
     sources: Mapping[str, DataSource],
     budget: Budget,
     further: tuple[Notice, ...] = (),
+    *,
+    hook: bool | None = None,
     open_uri: OpenUri | None = None,
 ) -> Report:
     """The notices of the package's checks, with the prices that come with it, and `further` ones."""
@@ -70,7 +85,8 @@ def checked(
 
     now = SystemClock().now()
     prices = PriceTable.built_in()
-    return Preflight(sources=sources, budget=budget, prices=prices, now=now, open_uri=open_uri).check(made, further)
+    flight = Preflight(sources=sources, budget=budget, prices=prices, now=now, hook=hook, open_uri=open_uri)
+    return flight.check(made, further)
 
 
 def below(folder: Path) -> OpenUri:

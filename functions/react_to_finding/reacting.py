@@ -16,6 +16,7 @@ from datetime import timedelta
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.rule_issue import Reacted, rule_issue
+from gridwatch.alerts.rule_saw_nothing import rule_saw_nothing
 from gridwatch.clock import Clock
 from gridwatch.events.rule_status import JobRuleStatuses
 from gridwatch.failures import NotFoundError, PermanentError
@@ -43,6 +44,7 @@ from react_to_finding.stopping import StopOutcome, Stopper
 PROTECT_TAG = "gridwatch:protect"  # on a training job: it is never stopped, unless the value is "false"
 LEASE = timedelta(seconds=90)  # longer than an invocation lasts, shorter than a message stays away
 IN_OTHER_HANDS = "in the hands of another invocation"
+_TOLD = (RuleStatus.ISSUES_FOUND, RuleStatus.ERROR, RuleStatus.SAW_NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +87,11 @@ class Reactor:
     jitter: Callable[[float], float]
     open_tensors: OpenTensors
     prices: Callable[[], PriceTable] = PriceTable.built_in
+    open_log: OpenTensors | None = None
 
     def react(self, statuses: JobRuleStatuses) -> Sequence[Reaction]:
         """Doing it again changes nothing. Raises GridwatchError or ConflictError: the event must come again."""
-        told = [report for report in statuses.reports if report.status in (RuleStatus.ISSUES_FOUND, RuleStatus.ERROR)]
+        told = [report for report in statuses.reports if report.status in _TOLD]
         if not told and not statuses.managed:
             return []
         job = self.store.get_job(statuses.job_name)
@@ -190,7 +193,7 @@ class Reactor:
         """What the stop spares from when it was decided on. Reckoned after the stop, which must not wait for it."""
         if claimed.action not in (Response.STOP, Response.WOULD_STOP) or description is None:
             return None
-        sparing = Sparing(self.store, self.open_tensors, self.prices())
+        sparing = Sparing(self.store, self.open_tensors, self.prices(), self.open_log)
         return sparing.of(job, description, step=report.step, at=claimed.decided_at)
 
     def _ask(
@@ -201,6 +204,12 @@ class Reactor:
         outcome: str,
         description: JobDescription | None,
     ) -> str:
+        if report.status is RuleStatus.SAW_NOTHING:
+            experiment = self.store.get_experiment(job.experiment)
+            upload = experiment.spec_version if experiment else ""
+            return self.alerts.ask(
+                rule_saw_nothing(job=job, upload=upload, report=report, now=self.clock.now())
+            ).alert_id
         alert = rule_issue(
             job=job,
             job_arn=description.arn if description else "",

@@ -23,6 +23,7 @@ from gridwatch_cli.looking.trials import Found, find_trial
 from gridwatch_cli.output import print_rows
 
 _MOST = 12
+_UNKNOWING = {"Error": "failed", "SawNothing": "saw nothing to judge by"}  # statuses that say nothing of the training
 Row = dict[str, Any]
 
 
@@ -131,8 +132,12 @@ def _seconds(trial: TrialRecord) -> float | None:
 
 
 def _findings(cloud: Cloud, found: Found) -> str | None:
-    issues = [each for each in cloud.store.list_rule_evaluations(found.job_name) if each.status == "IssuesFound"]
-    return ", ".join(f"{each.rule_name} at step {(each.finding or {}).get('step', '?')}" for each in issues) or None
+    """What its rules found, and which of them failed or saw nothing to judge by: of these nothing is known."""
+    evaluations = cloud.store.list_rule_evaluations(found.job_name)
+    issues = [each for each in evaluations if each.status == "IssuesFound"]
+    told = [f"{each.rule_name} at step {(each.finding or {}).get('step', '?')}" for each in issues]
+    told += [f"{each.rule_name} {_UNKNOWING[each.status]}" for each in evaluations if each.status in _UNKNOWING]
+    return ", ".join(told) or None
 
 
 def _states(trials: Sequence[TrialRecord]) -> str:

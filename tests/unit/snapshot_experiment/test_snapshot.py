@@ -159,9 +159,13 @@ def test_a_snapshot_holds_what_the_store_and_the_tensors_hold(world: World) -> N
         (0, "completed", 0.1, True),
         (1, "stopped", 0.11, True),
     ]
-    assert world.rows("metrics", "job_name, step, value") == [
-        (done.job_name, 0, 0.5),
-        (done.job_name, 2, pytest.approx(0.3)),
+    assert world.rows("metrics", "job_name, source, step, value, objective") == [
+        (done.job_name, "hook", 0, 0.5, False),
+        (done.job_name, "hook", 2, pytest.approx(0.3), False),
+        (done.job_name, "sagemaker", 0, 0.1, True),  # of the objective there is the last value alone
+        (done.job_name, "sagemaker", 0, 0.5, False),
+        (stopped.job_name, "sagemaker", 0, 0.11, True),
+        (stopped.job_name, "sagemaker", 0, 0.5, False),
     ]
     assert world.rows("rule_evaluations", "job_name, status") == [
         (done.job_name, None),
@@ -170,7 +174,7 @@ def test_a_snapshot_holds_what_the_store_and_the_tensors_hold(world: World) -> N
     assert world.rows("findings", "step, observed, action, outcome") == [(2, 0.3, "stop", "stop requested")]
     assert world.rows("final_metrics", "count(*)") == [(4,)]
     assert world.rows("experiments", "trial_count, completed_count, stopped_count, metric_count, complete") == [
-        (2, 1, 1, 2, True)
+        (2, 1, 1, 6, True)
     ]
 
 

@@ -42,7 +42,6 @@ def rule_issue(
     *, job: JobRecord, job_arn: str, report: RuleReport, reacted: Reacted, tensors_uri: str, now: datetime
 ) -> AlertRecord:
     """One alert per job and rule."""
-    logs = logs_command(job_arn)
     alert = Alert(
         kind=KIND,
         severity=_severity(job, report),
@@ -54,7 +53,7 @@ def rule_issue(
         action=f"{reacted.decision.response}, because {reacted.decision.reason}",
         outcome=reacted.outcome,
         links=(*job_links(job_arn), Link("Tensors", tensors_uri)),
-        commands=(f"gridwatch inspect {job.job_name}", *([logs] if logs else [])),
+        commands=(f"gridwatch inspect {job.job_name}", logs_command(job.job_name)),
     )
     return record(
         alert,

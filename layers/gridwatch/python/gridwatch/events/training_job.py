@@ -14,7 +14,7 @@ from gridwatch.launch.ports import JobDescription
 from gridwatch.launch.request import TENSORS_KEY
 from gridwatch.state.records import LogMetric
 from gridwatch.verdicts.report import RuleReport
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.verdicts.status import RuleStatus, status_of_event
 
 DETAIL_TYPE = "SageMaker Training Job State Change"
 JOB_TAG = "gridwatch:job"  # on training jobs that AWS Batch names: the name by which Gridwatch knows them
@@ -107,8 +107,7 @@ def rule_reports(detail: Mapping[str, Any]) -> tuple[RuleReport, ...]:
     return tuple(
         RuleReport(
             entry["RuleConfigurationName"],
-            RuleStatus(entry["RuleEvaluationStatus"]),
-            (entry.get("StatusDetails") or "").strip(),
+            *status_of_event(RuleStatus(entry["RuleEvaluationStatus"]), (entry.get("StatusDetails") or "").strip()),
             at=moment(entry.get("LastModifiedTime")),
         )
         for key in _RULE_STATUSES

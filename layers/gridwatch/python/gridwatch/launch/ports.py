@@ -6,7 +6,7 @@ TransientError, PermanentError.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -70,6 +70,12 @@ class ExperimentBucket(Protocol):
 
     def write_answer(self, key: str, document: Mapping[str, Any]) -> None:
         """Replace a JSON document under the status prefix."""
+        ...
+
+    def revise_answer(self, key: str, revised: Callable[[Mapping[str, Any] | None], Mapping[str, Any] | None]) -> None:
+        """Replace the document by what `revised` makes of it (None: it stays as it is). It is called again when
+        somebody else wrote meanwhile, so that no writer's word is lost. Raises TransientError when that never ends.
+        """
         ...
 
     def read_answer(self, key: str) -> Mapping[str, Any] | None:

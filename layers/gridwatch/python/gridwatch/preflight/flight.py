@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from gridwatch.preflight.examination import ChannelData, Machine, examine
-from gridwatch.preflight.labels import targets_of
 from gridwatch.preflight.manifests import LookedInto, OpenUri, look_into
 from gridwatch.preflight.notices import Notice, Report
 from gridwatch.preflight.sampling import Budget, DataSource
+from gridwatch.preflight.sight import blind_rules
 from gridwatch.preflight.spec_checks import Trials, check_spec
+from gridwatch.preflight.targets import targets_of
 from gridwatch.savings.prices import PriceTable
 from gridwatch.spec.problems import Problem
 from gridwatch.spec.search_space import INSTANCE_TYPE
@@ -35,6 +36,7 @@ class Preflight:
     prices: PriceTable
     now: datetime
     open_uri: OpenUri | None = None
+    hook: bool | None = None  # whether the spec's script uses a hook; None: nobody knows
 
     def check(self, plan: Plan, further: tuple[Notice, ...] = ()) -> Report:
         """Raises TransientError when the data's source is unwell. `further`: what else was found."""
@@ -47,6 +49,7 @@ class Preflight:
         notices += [notice for each in manifests.values() for notice in each.notices]
         sources = {**self.sources, **{name: each.source for name, each in manifests.items() if each.source is not None}}
         known = [name for name in spec.data if name in sources and _is_known(spec, name, manifests.get(name))]
+        notices += blind_rules(plan, hook=self.hook)
         examined = examine(
             [
                 ChannelData(
@@ -54,7 +57,7 @@ class Preflight:
                 )
                 for name in known
             ],
-            targets_of(points),
+            targets_of(points, spec.objective.metric),
             Machine(tuple(kinds), spec.resources.volume_gb),
             self.budget,
         )

@@ -61,6 +61,7 @@ class RulePolicy:
     audit_share: float = 0.0  # of the trials: they are let run on although the rule would stop them
     audit_seed: int = 0
     managed: bool = False  # SageMaker's own Debugger evaluates it, not Gridwatch
+    every: int = 1  # of the steps that a hook saves of metrics it looks at each so many-th
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,9 @@ class LaunchHold:
     limit: str | None = None  # deadline, budget, max_failures; None: nothing holds
     reason: str | None = None  # for people
     failure_kind: str | None = None  # of the last failures
+    failure_cause: str | None = None  # of the last failure, in its own words
     failed_jobs: tuple[str, ...] = ()  # in a row, of that kind
+    succeeded: bool = False  # a job of this upload completed, or trained until it was stopped
     updated_at: datetime
     version: int = 0  # of the record, as read
 
@@ -180,6 +183,18 @@ class TrialRecord:
     rerun_of: str | None = None  # <experiment>/<trial> that this one is once more
     algorithm: str | None = None  # of a tuning job with several, the one whose job this is, by its name in the spec
     components: tuple[str, ...] = ()  # of SageMaker's, that its trial there has beside those of its jobs
+    former_jobs: tuple[str, ...] = ()  # names of the jobs of its former attempts, by which their artifacts are kept
+    check_seconds: float = 60.0  # between two looks at its job without news (gridwatch.pace)
+
+    @property
+    def job_names(self) -> tuple[str, ...]:
+        """Every recorded name of a job of this trial. AWS Batch gives a training job a name of its own beside ours.
+
+        What was never launched has none: its job's name may be that of somebody else's job, and refused for that.
+        """
+        never = self.state in (TrialState.CANCELLED, TrialState.REFUSED)
+        latest = () if never else (self.job_name, self.training_job)
+        return tuple(dict.fromkeys((*self.former_jobs, *latest)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,8 +227,8 @@ class LogMetric:
 class JobRecord:
     """Whose training job this is: written before the job is created, so that any event about it can be placed.
 
-    Rules look at the tensors at `tensors_uri` (None: where Gridwatch's own jobs write theirs), into which the values
-    of `log_metrics` are recorded from the job's log when it writes no tensors itself.
+    Rules look at the tensors at `tensors_uri` (None: where Gridwatch's own jobs write theirs), and at the values of
+    `log_metrics`, which are recorded from the job's log into a folder of their own (gridwatch.streams.source).
     """
 
     job_name: str
@@ -225,6 +240,8 @@ class JobRecord:
     objective_metric: str
     objective_direction: str  # "minimize" | "maximize"
     log_metrics: tuple[LogMetric, ...] = ()
+    log_apart: bool = False  # False in records of former versions: values from the log lie among the job's tensors
+    hook_has_each_round: bool = False  # the hook saves each round what the log says, as of Gridwatch's XGBoost script
     tensors_uri: str | None = None
     watched: bool = False  # not launched by Gridwatch: its owner asked for it by a tag
     managed_rules: bool = False  # rules of SageMaker's own Debugger look at it
@@ -233,11 +250,30 @@ class JobRecord:
     fingerprint: str | None = None  # the key of what it was made of (gridwatch.reproduce)
     algorithm: str | None = None  # as of its trial
     components: tuple[str, ...] = ()  # of SageMaker's, that its trial there is to have beside the job's own
+    look_seconds: float | None = None  # between two looks of which no event tells, as at its log; None: nobody has said
 
     @property
     def own_policies(self) -> tuple[RulePolicy, ...]:
         """The rules that Gridwatch evaluates."""
         return tuple(policy for policy in self.policies if not policy.managed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentRecord:
+    """The objective of a trial so far: what people see while its job runs. A curve's other points are in its stream."""
+
+    experiment: str
+    trial_id: str
+    job_name: str  # of the attempt whose curve it is
+    metric: str
+    source: str  # gridwatch.streams.source.MetricSource
+    count: int  # values so far
+    step: int  # of the last, on the source's axis
+    value: float
+    best: float | None = None  # of the finite values
+    best_step: int | None = None
+    logged_at: datetime | None = None  # of the last value, by its container's clock
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +290,7 @@ class RuleEvaluationRecord:
     @property
     def needs_reaction(self) -> bool:
         """Whether somebody must decide what to do about it."""
-        return self.status in ("IssuesFound", "Error")
+        return self.status in ("IssuesFound", "Error", "SawNothing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

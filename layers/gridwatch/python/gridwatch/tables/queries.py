@@ -30,7 +30,8 @@ LEADERBOARD = NamedQuery(
     "Trials of every experiment, best objective first",
     f"""\
 SELECT
-  rank() OVER (PARTITION BY experiment ORDER BY {_COUNTED} ASC NULLS LAST) AS place,
+  CASE WHEN objective_value IS NOT NULL
+    THEN rank() OVER (PARTITION BY experiment ORDER BY {_COUNTED} ASC NULLS LAST) END AS place,
   experiment,
   grid_index,
   trial_id,
@@ -72,12 +73,14 @@ GROUP BY p.experiment, p.name, p.value_string""",
 
 LEARNING_CURVES = NamedQuery(
     "learning_curves",
-    "Every scalar of every trial by step",
+    "Every point of every trial's curves; each source counts steps of its own",
     """\
-SELECT m.experiment, t.grid_index, m.trial_id, m.name AS metric, m.mode, m.step, m.value
+SELECT m.experiment, t.grid_index, m.trial_id, m.name AS metric, m.mode, m.step, m.value,
+  COALESCE(m.source, 'hook') AS source, m.worker, COALESCE(m.step_axis, 'step') AS step_axis,
+  COALESCE(m.objective, false) AS objective
 FROM metrics m
 JOIN trials t ON t.experiment = m.experiment AND t.trial_id = m.trial_id""",
-    "experiment, grid_index, metric, mode, step",
+    "experiment, grid_index, metric, source, worker, mode, step",
 )
 
 RULE_FINDINGS = NamedQuery(

@@ -6,7 +6,7 @@ read; the last one is found by bisection, since the keys are in the order of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from gridwatch.tensors.source import ByteRange, TensorSource
 from gridwatch.tensors.wall_time import wall_time
 
 T = TypeVar("T")
+Parse = Callable[[str, int, str, bytes], list[WorkerStep] | None]
 
 _PAGE = 1000  # keys of one LIST
 _EDGE = 64  # index objects read at either end
@@ -47,14 +48,26 @@ def saved_steps(source: TensorSource) -> Mapping[str, WorkerTimeline]:
     Damaged and unfinished objects are passed over: whoever evaluates the job tells of them.
     """
     found: dict[str, WorkerTimeline] = {}
-    named = [(key, *parsed) for key in _keys(source) if (parsed := layout.parse_index_key(key)) is not None]
-    contents = source.read([ByteRange(key) for key, _, _ in named])
+    read, parse, prefix = _format(source)
+    keys = _keys(_Listing(source, prefix))
+    named = [(key, *parsed) for key in keys if (parsed := layout.parse_step_key(key)) is not None]
+    contents = read([key for key, _, _ in named])
     for (key, step, worker), content in zip(named, contents, strict=True):
-        steps = _parsed(key, step, worker, content)
+        steps = _parsed(key, step, worker, content, parse)
         timeline = found.setdefault(worker, WorkerTimeline())
         timeline.by_step |= {each.step: each for each in steps}
         timeline.together |= len(steps) > 1
     return {worker: timeline for worker, timeline in sorted(found.items()) if timeline.by_step}
+
+
+def _format(source: TensorSource) -> tuple[Callable[[Sequence[str]], Iterable[bytes | None]], Parse, str]:
+    """How objects that tell of steps are read and parsed in this folder, and below which prefix they lie."""
+    if not source.keys(layout.FLUSH_PREFIX, limit=1):
+        return lambda keys: source.read([ByteRange(key) for key in keys]), parse_index, layout.INDEX_PREFIX
+    # Its checksums need numpy, which whoever decides on stops imports for this alone.
+    from gridwatch.tensors.flushes import HeadedSource, flushed_steps  # noqa: PLC0415
+
+    return lambda keys: HeadedSource(source).heads(keys).values(), flushed_steps, layout.FLUSH_PREFIX
 
 
 def times(source: TensorSource, steps: Sequence[WorkerStep]) -> Mapping[int, float]:
@@ -68,9 +81,9 @@ def times(source: TensorSource, steps: Sequence[WorkerStep]) -> Mapping[int, flo
     return {step: at.timestamp() for step, at in known.items() if at is not None}
 
 
-def _parsed(key: str, step: int, worker: str, content: bytes | None) -> Sequence[WorkerStep]:
+def _parsed(key: str, step: int, worker: str, content: bytes | None, parse: Parse) -> Sequence[WorkerStep]:
     try:
-        return parse_index(key, step, worker, content or b"") or ()
+        return parse(key, step, worker, content or b"") or ()
     except (CorruptTensorError, OverflowError):
         return ()
 
@@ -84,14 +97,41 @@ def _first_place(step: WorkerStep) -> ByteRange | None:
     return ByteRange(place.key, place.start, min(place.length or _HEAD, _HEAD))
 
 
-def _keys(source: TensorSource) -> Sequence[str]:
-    first = list(source.keys(layout.INDEX_PREFIX, limit=_PAGE))
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """The objects below one prefix that tell of steps, in the order of the steps."""
+
+    source: TensorSource
+    prefix: str
+
+    def first(self, limit: int) -> list[str]:
+        return list(self.source.keys(self.prefix, limit=limit))
+
+    def at(self, step: int, limit: int) -> list[str]:
+        """From the first that tells of this step or a later one."""
+        return list(self.source.keys(self.prefix, layout.key_before(self.prefix, step), limit))
+
+    def next(self, step: int) -> int | None:
+        """The first step after this one that has an object."""
+        keys = self.source.keys(self.prefix, layout.key_after(self.prefix, step), 1)
+        return _step_of(keys[0]) if keys else None
+
+    def all_from(self, step: int) -> list[str]:
+        keys = page = self.at(step, _PAGE)
+        while len(page) == _PAGE:
+            page = list(self.source.keys(self.prefix, page[-1], _PAGE))
+            keys = [*keys, *page]
+        return keys
+
+
+def _keys(listing: _Listing) -> Sequence[str]:
+    first = listing.first(_PAGE)
     if len(first) < _PAGE:
         return _edges(first)
-    begin, newest = _step_of(first[0]), _newest(source, _step_of(first[-1]))
+    begin, newest = _step_of(first[0]), _newest(listing, _step_of(first[-1]))
     between = [begin + (newest - begin) * part // (_BETWEEN + 1) for part in range(1, _BETWEEN + 1)]
-    middle = [key for step in between for key in source.keys(layout.INDEX_PREFIX, layout.index_key_before(step), 1)]
-    return list(dict.fromkeys([*first[:_EDGE], *middle, *_last(source, begin, newest)]))
+    middle = [key for step in between for key in listing.at(step, 1)]
+    return list(dict.fromkeys([*first[:_EDGE], *middle, *_last(listing, begin, newest)]))
 
 
 def _edges(keys: Sequence[str]) -> Sequence[str]:
@@ -100,47 +140,31 @@ def _edges(keys: Sequence[str]) -> Sequence[str]:
     return [*keys[:_EDGE], *_spread(keys[_EDGE:-_EDGE], _BETWEEN), *keys[-_EDGE:]]
 
 
-def _newest(source: TensorSource, known: int) -> int:
-    """The last step that has an index object: doubling the distance as long as there is one, then halving it."""
+def _newest(listing: _Listing, known: int) -> int:
+    """The last step that has an object: doubling the distance as long as there is one, then halving it."""
     low, distance = known, 1
-    while low + distance < _FARTHEST and (beyond := _next(source, low + distance)) is not None:
+    while low + distance < _FARTHEST and (beyond := listing.next(low + distance)) is not None:
         low, distance = beyond, 2 * distance
     high = low + distance
     while low < high:
         middle = (low + high) // 2
-        beyond = _next(source, middle)
+        beyond = listing.next(middle)
         low, high = (low, middle) if beyond is None else (beyond, high)
     return low
 
 
-def _next(source: TensorSource, step: int) -> int | None:
-    """The first step after this one that has an index object."""
-    keys = source.keys(layout.INDEX_PREFIX, layout.index_key_after(step), 1)
-    return _step_of(keys[0]) if keys else None
-
-
-def _last(source: TensorSource, begin: int, newest: int) -> Sequence[str]:
-    """The last index objects, `newest` among them."""
+def _last(listing: _Listing, begin: int, newest: int) -> Sequence[str]:
+    """The last objects, that of `newest` among them."""
     distance = _EDGE
     while True:
-        keys = _from(source, max(newest - distance, begin))
+        keys = listing.all_from(max(newest - distance, begin))
         if len(keys) >= _EDGE or newest - distance <= begin:
             return keys[-_EDGE:]
         distance *= 2
 
 
-def _from(source: TensorSource, step: int) -> Sequence[str]:
-    """Every index object from this step on."""
-    keys = list(source.keys(layout.INDEX_PREFIX, layout.index_key_before(step), _PAGE))
-    page = keys
-    while len(page) == _PAGE:
-        page = list(source.keys(layout.INDEX_PREFIX, page[-1], _PAGE))
-        keys += page
-    return keys
-
-
 def _step_of(key: str) -> int:
-    parsed = layout.parse_index_key(key)
+    parsed = layout.parse_step_key(key)
     return parsed[0] if parsed is not None else 0
 
 

@@ -27,7 +27,8 @@ def summary(found: ExperimentFacts) -> str:
         pairs.append(("Verdict", said))
     pairs.append(("Trials", ", ".join(f"{count} {state}" for state, count in found.states) or "none"))
     pairs += [("Doomed region", escape(each)) for each in _regions(found)]
-    pairs.append(("Best trial", _best(found)))
+    pairs.append(("Best by last value", _best(found)))
+    pairs += [("Best by best value", each) for each in _best_reached(found)]
     pairs += [(name, escape(value)) for name, value in _totals(found)]
     whole = "everything is over and was read" if found.complete else f"not complete: {experiment['incomplete_reason']}"
     pairs.append(("As of", escape(f"{experiment['as_of']:%Y-%m-%d %H:%M:%S} UTC ({whole})")))
@@ -50,6 +51,21 @@ def _best(found: ExperimentFacts) -> str:
     return f"{escape(trial['trial_id'])}, {escape(found.metric)} {value} {escape(f'({named})' if named else '')}"
 
 
+def _best_reached(found: ExperimentFacts) -> Iterator[str]:
+    """The trial whose best value is the best of all; a training can get worse again after it."""
+    # Tables of earlier versions have no such column.
+    reached = [trial for trial in found.tables.trials if _finite(trial.get("objective_best"))]
+    if reached:
+        sign = -1 if found.direction == "maximize" else 1
+        best = min(reached, key=lambda trial: sign * trial["objective_best"])
+        value = f"<b>{escape(shown(best['objective_best']))}</b> at step {shown(best['objective_best_step'])}"
+        yield f"{escape(best['trial_id'])}, {escape(found.metric)} {value}"
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
 def _totals(found: ExperimentFacts) -> Iterator[tuple[str, str]]:
     trials = found.tables.trials
     begun = [each["started_at"] for each in trials if each["started_at"]]
@@ -65,6 +81,13 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{seconds:.3g} s"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds with four significant digits, and no fraction from 1,000 on."""
+    if value is None:
+        return ""
+    return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 def shown(value: Any) -> str:
