@@ -19,12 +19,14 @@ from typing import Any
 from gridwatch.clock import SystemClock
 from gridwatch.failures import TransientError
 from gridwatch.rules.custom.answer import as_answer
+from gridwatch.rules.custom.recorded import Reach, RecordedFolder
 from gridwatch.rules.custom.replay import replay
 from gridwatch.rules.custom.shim import install
-from gridwatch.rules.custom.trial import Trial
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
 from gridwatch.rules.rule import Rule
+from gridwatch.tensors.layout import COLLECTIONS_PREFIX
 from gridwatch.tensors.reader import TensorReader
+from gridwatch.tensors.source import TensorSource
 from gridwatch.verdicts.status import RuleStatus
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the tensors could not be reached
@@ -51,16 +53,25 @@ def judge(request: Mapping[str, Any]) -> RuleEvaluation:
     # for it comes before the user's folder is searched, where a file may have the name of any module.
     module, _, function = request["opener"].partition(":")
     open_source = getattr(importlib.import_module(module), function)
-    reader = TensorReader(open_source(request["location"]), open_source)
+    location, ended = request["location"], request["ended"]
+    source = open_source(location)
 
-    def create_trial(path: str, name: str | None = None, **_: Any) -> Trial:
-        return Trial(TensorReader(open_source(path), open_source), ended=True, name=name or path)
+    def trial_at(path: str) -> RecordedFolder:
+        """Of other jobs nobody knows whether they are over: what is there is what counts."""
+        is_the_job = path.rstrip("/") == location.rstrip("/")
+        return RecordedFolder(TensorReader(open_source(path), open_source), ended=ended if is_the_job else True)
 
-    install(create_trial)
+    install(Reach(trial_at, open_source))
     found = _load(Path(request["file"]), request["class"])
-    if isinstance(found, type) and issubclass(found, Rule):
-        return _judge_with_ours(found, reader, request)
-    return replay(found, reader, request["parameters"], ended=request["ended"])
+    if issubclass(found, Rule):
+        return _judge_with_ours(found, TensorReader(source, open_source), request)
+    return replay(found, location, request["parameters"], ended=ended, profile=_is_profile(source))
+
+
+def _is_profile(source: TensorSource) -> bool:
+    """Whether a folder holds a job's profile and no tensors."""
+    is_profile = any(source.keys(prefix, limit=1) for prefix in ("system/", "framework/"))
+    return is_profile and not source.keys(COLLECTIONS_PREFIX, limit=1)
 
 
 def _judge_with_ours(rule: type[Rule], reader: TensorReader, request: Mapping[str, Any]) -> RuleEvaluation:
