@@ -1,4 +1,4 @@
-"""The stand-in for smdebug has smdebug's modules, names, parameters and classes, but for what is left out on purpose."""
+"""The stand-in for smdebug has its modules, names, parameters and classes, but for what is left out on purpose."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ LEFT_OUT = {
         "core.index_reader: *.list_index_files", "core.index_reader: *.index_file_cache",
         "core.index_reader: *.bucket_name", "core.index_reader: *.prefix_name", "core.locations: EventFileLocation*",
         "core.locations: TensorFileLocation: bases", "core.locations: TensorboardFileLocation*",
-        "core.access_layer.s3handler: S3Handler.*", "core.access_layer.s3handler: MULTI*",
+        "core.access_layer.s3handler: S3Handler.*", "core.index_reader: IndexReader.list_event_files",
     ),
     "the machine that a training runs on": (
         "core.utils: check_*", "core.utils: get_*worker", "core.utils: get_node_id", "core.utils: get_region",
-        "core.utils: get_aws_region*", "core.utils: setup_profiler_report", "core.utils: is_framework_version_supported",
-        "core.utils: *Simulator*", "core.utils: error_handling_agent", "core.logger: _*",
+        "core.utils: get_aws_region*", "core.utils: setup_*", "core.utils: is_framework_version_supported",
+        "core.utils: *Simulator*", "core.utils: error_handling_agent",
         "core.locations: TraceFileLocation*",
     ),
     "profiling itself, and reports on what was profiled": (

@@ -23,7 +23,17 @@ _Entry = dict[str, TensorLocation | TensorShape]
 
 
 class OneNumber(np.ndarray[Any, Any]):
-    """A scalar, which smdebug saves with the shape (1,): rules write `float(value)`, as numpy allowed until 2.4."""
+    """A scalar, which smdebug saves with the shape (1,): rules write `float(value)`, as numpy allowed until 2.4. In all
+    else it is as other arrays are.
+    """
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        if return_scalar and array.ndim == 0:
+            return array[()]
+        return array.view(OneNumber if array.size == 1 else np.ndarray)
+
+    def __repr__(self) -> str:
+        return repr(self.view(np.ndarray))
 
     def __float__(self) -> float:
         return float(self.item())
@@ -50,9 +60,9 @@ class IndexReader:
     def recorded(self, recorded: Recorded) -> None:
         self._recorded = recorded
 
-    def list_event_files(self, start_after_prefix: str | None = None) -> list[str]:
+    def list_event_files(self, start_after_key: str | None = None) -> list[str]:
         """The addresses of the events files."""
-        after = self._key(start_after_prefix) if start_after_prefix else ""
+        after = self._key(start_after_key) if start_after_key else ""
         return [os.path.join(self.path, key) for key in self.recorded.events_after(after)]
 
     def load_tensor_data_from_index_files(
@@ -82,7 +92,7 @@ class IndexReader:
             found = self.recorded.value(place, at.tensorname).copy()
         except MissingEventsError:
             raise self._missing(at, place.key) from None
-        return found.view(OneNumber) if found.size == 1 else found
+        return found.view(OneNumber) if found.size == 1 and found.ndim else found
 
     def _missing(self, at: TensorLocation, key: str) -> BaseException:
         """Whether a missing events file is still to come: not of a job that is over, nor of a worker that went on."""

@@ -7,8 +7,6 @@ from collections import defaultdict
 
 from gridwatch.rules.custom.smdebug.core.config_constants import LOG_DUPLICATION_THRESHOLD
 
-_NAME = "smdebug"
-
 
 class MaxLevelFilter(logging.Filter):
     """Lets through what is below a level."""
@@ -33,8 +31,8 @@ class DuplicateLogFilter:
         return self.msgs[record.msg] <= self.repeat_threshold
 
 
-def get_logger(name: str = _NAME) -> logging.Logger:
-    logger = logging.getLogger(_NAME)
+def get_logger(name: str = "smdebug") -> logging.Logger:
+    logger = logging.getLogger("smdebug")
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
         logger.addFilter(DuplicateLogFilter())

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gridwatch.rules.custom.recorded import reach
+from gridwatch.rules.custom.smdebug.core.logger import get_logger
 from gridwatch.rules.custom.smdebug.core.utils import is_s3
 from gridwatch.rules.custom.smdebug.exceptions import SMDebugValueError
 from gridwatch.tensors.source import ByteRange
+
+logger = get_logger()
 
 __all__ = ["ListRequest", "ReadObjectRequest", "S3Handler", "is_s3"]
 

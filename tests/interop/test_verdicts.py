@@ -1,0 +1,90 @@
+"""Rule classes of the public kinds come to the same verdict under smdebug's own loop and in Gridwatch's process for
+rules of users: status, step, class of an error and its words, on trials of many kinds that smdebug wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.peer_environment import python_of
+from tests.interop.conftest import PEERS, Peers
+
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "tests" / "data" / "rules" / "public_classes.py"
+EVERY = re.findall(r"^class (\w+)\(Rule\)", RULES.read_text(), re.MULTILINE)
+TELLING = [name for name in EVERY if name.startswith("Tell")]
+# One kind of trial each; those that make smdebug wait are asked about little.
+BY_EVERY = ("global", "phases", "workers", "reductions", "shapes", "gap")
+BY_MANY = ("predicted", "workers_modes", "devices", "stuck", "many", "text", "cut", "hollow", "empty")
+MANY = [*TELLING, "CustomGradientRule", "LossNotDecreasing", "ExplodingTensor", "Patience", "Counts", "CallsSuper"]
+FEW = {
+    "unended": ["VanishingGradient", "Patience", "LooksAhead", "MissingTensor"],
+    "nothing": ["Counts"],
+    "lacking": ["Counts"],
+}
+
+
+def cases(folder: Path) -> list[Any]:
+    wanted = {**dict.fromkeys(BY_EVERY, EVERY), **dict.fromkeys(BY_MANY, MANY), **FEW}
+    given = {"CompareTrials": {"other_trials": str(folder / "other")}}
+    return [
+        [
+            str(folder / kind),
+            str(RULES),
+            name,
+            {"path": str(folder / kind)} if name == "OpensTrials" else given.get(name, {}),
+        ]
+        for kind, names in wanted.items()
+        for name in names
+    ]
+
+
+def answers(command: list[str], asked: list[Any]) -> list[Any]:
+    quiet = {**os.environ, "SMDEBUG_LOG_LEVEL": "error", "SMDEBUG_TRAINING_END_DELAY_REFRESH": "0"}
+    finished = subprocess.run(
+        [*command], input=json.dumps(asked), capture_output=True, text=True, cwd=ROOT, env=quiet, check=False
+    )
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    found: list[Any] = json.loads(finished.stdout.splitlines()[-1].removeprefix("ANSWER "))
+    return found
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory, local_peers: Peers) -> list[tuple[Any, Any, Any]]:
+    """Case, what smdebug says, what we say."""
+    folder = tmp_path_factory.mktemp("kinds")
+    local_peers.ask("write_kinds", folder)
+    asked = cases(folder)
+    theirs = answers([str(python_of("interop")), "-W", "ignore", str(PEERS / "verdicts.py")], asked)
+    ours = answers([sys.executable, "-W", "ignore", "-m", "tests.interop.judge_many"], asked)
+    return list(zip(asked, theirs, ours, strict=True))
+
+
+def test_verdict_step_and_words_are_smdebugs(verdicts: list[tuple[Any, Any, Any]]) -> None:
+    differ = [
+        f"{Path(folder).name} {name}: {theirs} {ours}"
+        for (folder, _, name, _), theirs, ours in verdicts
+        if theirs != ours
+    ]
+    assert differ == []
+
+
+def test_every_kind_of_verdict_is_among_them(verdicts: list[tuple[Any, Any, Any]]) -> None:
+    """The comparison says nothing of rules that never fire, or of trials on which nothing does."""
+    assert len(EVERY) >= 40
+    said = [theirs[0] for _, theirs, _ in verdicts]
+    assert {status: said.count(status) >= least for status, least in LEAST.items()} == dict.fromkeys(LEAST, True)
+    silent = set(EVERY) - {name for (_, _, name, _), theirs, _ in verdicts if theirs[0] != "NoIssuesFound"}
+    assert silent <= NEVER
+
+
+LEAST = {"IssuesFound": 100, "NoIssuesFound": 100, "Error": 60, "InProgress": 2}
+NEVER = {"EndsItself", "MissingTensor"}
