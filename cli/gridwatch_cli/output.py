@@ -26,11 +26,14 @@ _READABLE = 20  # characters to which a column may be folded
 
 def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    return _Console(file=stream, width=None if stream.isatty() else _ENDLESS, highlight=False, soft_wrap=False)
+    width = None if stream.isatty() else _ENDLESS
+    return _Console(file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False)
 
 
 class _Console(Console):
-    """Names and reasons come from users: what a terminal would obey in them is shown as its code."""
+    """Names and reasons come from users: they are no markup, `:fire:` is no emoji, and what a terminal would obey in
+    them is shown as its code.
+    """
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(visible_lines(text), **options)

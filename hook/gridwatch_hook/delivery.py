@@ -136,7 +136,8 @@ class Delivery:
             self._sink.put(collections_key(self.worker), document)
             if self._collections is document:
                 self._collections = None
-        self._sink.put(batch.events_key, batch.events)
+        if batch.events:  # of steps of which only shapes are saved there are none
+            self._sink.put(batch.events_key, batch.events)
         if self._sink.every_index_object or len(batch.entries) <= _FEW_STEPS:
             for entry in batch.entries:
                 self._sink.put(index_key(entry.step, self.worker), entry.to_json())

@@ -19,6 +19,7 @@ from typing import Any
 from gridwatch.clock import SystemClock
 from gridwatch.failures import TransientError
 from gridwatch.rules.custom.answer import as_answer
+from gridwatch.rules.custom.packages import THERE, as_deployed
 from gridwatch.rules.custom.recorded import Reach, RecordedFolder
 from gridwatch.rules.custom.replay import replay
 from gridwatch.rules.custom.shim import install
@@ -62,7 +63,10 @@ def judge(request: Mapping[str, Any]) -> RuleEvaluation:
         return RecordedFolder(TensorReader(open_source(path), open_source), ended=ended if is_the_job else True)
 
     install(Reach(trial_at, open_source))
-    found = _load(Path(request["file"]), request["class"])
+    file = Path(request["file"])
+    if request.get("as_deployed"):
+        as_deployed(file.parent)
+    found = _load(file, request["class"])
     if issubclass(found, Rule):
         return _judge_with_ours(found, TensorReader(source, open_source), request)
     return replay(found, location, request["parameters"], ended=ended, profile=_is_profile(source))
@@ -100,7 +104,8 @@ def _told(error: BaseException, file: str) -> str:
     """The error with the last line of the user's own file that it passed."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     where = f" ({Path(file).name}, line {lines[-1]})" if lines else ""
-    return f"{type(error).__name__}: {error}{where}"
+    lacks = isinstance(error, ModuleNotFoundError) and "rules of users" not in str(error)
+    return f"{type(error).__name__}: {error}{where}{f'; rules of users have {THERE}' if lacks else ''}"
 
 
 if __name__ == "__main__":
