@@ -4,6 +4,7 @@ rules of users: status, step, class of an error and its words, on trials of many
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -19,7 +20,9 @@ from tests.interop.conftest import PEERS, Peers
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "tests" / "data" / "rules" / "public_classes.py"
-EVERY = re.findall(r"^class (\w+)\(Rule\)", RULES.read_text(), re.MULTILINE)
+CLASSES = re.findall(r"^class (\w+)\((?:Rule|CPUBusy)\)", RULES.read_text(), re.MULTILINE)
+PROFILE = ["CPUBusy", "SlowStep", "TellProfile"]
+EVERY = [name for name in CLASSES if name not in PROFILE]
 TELLING = [name for name in EVERY if name.startswith("Tell")]
 # One kind of trial each; those that make smdebug wait are asked about little.
 BY_EVERY = ("global", "phases", "workers", "reductions", "shapes", "gap")
@@ -33,18 +36,17 @@ FEW = {
 
 
 def cases(folder: Path) -> list[Any]:
-    wanted = {**dict.fromkeys(BY_EVERY, EVERY), **dict.fromkeys(BY_MANY, MANY), **FEW}
-    given = {"CompareTrials": {"other_trials": str(folder / "other")}}
-    return [
-        [
-            str(folder / kind),
-            str(RULES),
-            name,
-            {"path": str(folder / kind)} if name == "OpensTrials" else given.get(name, {}),
-        ]
-        for kind, names in wanted.items()
-        for name in names
-    ]
+    """Of tensors every rule as it is; of profiles each with its threshold and with higher ones."""
+    others = {"CompareTrials": {"other_trials": str(folder / "other")}}
+    wanted = [(kind, EVERY) for kind in BY_EVERY] + [(kind, MANY) for kind in BY_MANY] + list(FEW.items())
+    found: list[Any] = []
+    for kind, names in wanted:
+        opens = {"OpensTrials": {"path": str(folder / kind)}}
+        found += [[str(folder / kind), str(RULES), name, {**others, **opens}.get(name, {})] for name in names]
+    for kind in ("profile", "profile_running"):
+        for name, threshold in itertools.product(PROFILE, ("50", "85", "500", "5000")):
+            found.append([str(folder / kind), str(RULES), name, {"threshold": threshold}])
+    return found
 
 
 def answers(command: list[str], asked: list[Any]) -> list[Any]:
@@ -82,9 +84,9 @@ def test_every_kind_of_verdict_is_among_them(verdicts: list[tuple[Any, Any, Any]
     assert len(EVERY) >= 40
     said = [theirs[0] for _, theirs, _ in verdicts]
     assert {status: said.count(status) >= least for status, least in LEAST.items()} == dict.fromkeys(LEAST, True)
-    silent = set(EVERY) - {name for (_, _, name, _), theirs, _ in verdicts if theirs[0] != "NoIssuesFound"}
+    silent = set(CLASSES) - {name for (_, _, name, _), theirs, _ in verdicts if theirs[0] != "NoIssuesFound"}
     assert silent <= NEVER
 
 
-LEAST = {"IssuesFound": 100, "NoIssuesFound": 100, "Error": 60, "InProgress": 2}
+LEAST = {"IssuesFound": 100, "NoIssuesFound": 100, "Error": 60, "InProgress": 6}
 NEVER = {"EndsItself", "MissingTensor"}

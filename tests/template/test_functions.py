@@ -23,7 +23,7 @@ FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/han
 LAYERS = {
     "evaluate_rules": {"numeric"},
     "evaluate_slow_rules": {"plots"},
-    "run_custom_rule": {"numeric"},
+    "run_custom_rule": {"plots"},
     "snapshot_experiment": {"numeric", "duckdb"},
 }
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}

@@ -12,6 +12,7 @@ from smdebug.core.tensor import StepState
 from smdebug.core.utils import match_inc
 from smdebug.exceptions import *
 from smdebug.exceptions import NoMoreData, RuleEvaluationConditionMet
+from smdebug.profiler.utils import TimeUnits
 from smdebug.rules import Rule
 from smdebug.rules.action import Actions
 from smdebug.rules.rule_invoker import invoke_rule
@@ -576,5 +577,67 @@ class PlainMean(Rule):
 class StepStates(Rule):
     def invoke_at_step(self, step):
         return self.base_trial.has_passed_step(step + 1) == StepState.UNAVAILABLE
+
+
+class CPUBusy(Rule):
+    """After AWS's rules on the profile: windows of time, one after the other."""
+    def __init__(self, base_trial, threshold=50, scan_interval_us=60 * 1000 * 1000):
+        super().__init__(base_trial)
+        self.threshold, self.scan_interval_us = float(threshold), int(scan_interval_us)
+        self.last_timestamp = self.base_trial.first_timestamp
+        self.report["RuleParameters"] = f"threshold:{self.threshold}"
+
+    def invoke_at_step(self, step):
+        pass
+
+    def invoke(self, step):
+        current_timestamp = self.last_timestamp + self.scan_interval_us
+        self.base_trial.wait_for_data(current_timestamp, self.last_timestamp)
+        rule_condition = self.invoke_for_timerange(self.last_timestamp, current_timestamp)
+        self.last_timestamp = current_timestamp
+        if rule_condition:
+            raise RuleEvaluationConditionMet(self.rule_name, step)
+
+    def invoke_for_timerange(self, timestamp_start, timestamp_end, sys_events=None, framework_events=None):
+        by_node = {}
+        for event in sys_events or self.base_trial.get_system_metrics(timestamp_start, timestamp_end):
+            if event.dimension == "CPUUtilization" and event.type == "cpu":
+                by_node.setdefault(event.node_id, {}).setdefault(event.name, []).append(event.value)
+        return any(
+            np.quantile(values, 0.95) > self.threshold for cores in by_node.values() for values in cores.values()
+        )
+
+
+class SlowStep(CPUBusy):
+    """Outliers of the steps' durations."""
+    def invoke_for_timerange(self, timestamp_start, timestamp_end, sys_events=None, framework_events=None):
+        durations = {}
+        for event in self.base_trial.get_framework_metrics(timestamp_start, timestamp_end):
+            if "Step:ModeKeys" in event.event_name:
+                durations[int(event.event_args["step_num"])] = (event.end_time - event.start_time) / 1000000.0
+        return bool(durations) and max(durations.values()) > self.threshold / 100
+
+
+class TellProfile(CPUBusy):
+    """All that the profile says."""
+    def invoke_for_timerange(self, start, end, sys_events=None, framework_events=None):
+        trial = self.base_trial
+        system = [
+            (e.type, e.name, e.dimension, e.value, e.node_id, e.timestamp) for e in trial.get_system_metrics(start, end)
+        ]
+        framework = [
+            (e.event_name, e.event_phase, e.start_time, e.end_time, e.duration, e.phase, e.node_id, e.event_args,
+             e.file_type, e.phase_pid, e.process_info.name if e.process_info else None)
+            for e in trial.get_framework_metrics(start, end)
+        ]
+        reader, machine = trial.framework_metrics_reader, trial.system_metrics_reader
+        said = [
+            trial.name, trial.first_timestamp, trial.get_latest_timestamp(), trial.job_finished(), sorted(system, key=str),
+            sorted(framework, key=str), [p.type if isinstance(p.type, str) else "" for p in reader.get_all_event_parsers()],
+            reader.get_timestamp_of_first_available_file(), machine.get_timestamp_of_latest_available_file(),
+            len(machine.get_events(start, end, event_type="memory")), len(reader.get_events_by_step(1, 3)),
+            len(machine.get_events(start / 10**6, end / 10**6, unit=TimeUnits.SECONDS)),
+        ]
+        raise ValueError(repr(said))
 
 # ruff: noqa - as users write their rules

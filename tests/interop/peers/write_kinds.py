@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -181,5 +182,54 @@ def text() -> None:
     end("text")
 
 
-for write in (plain, phases, workers, reductions, shapes, missing, text):
+def profile() -> None:
+    """Three minutes of a machine with two cores, and the steps of a training."""
+    begin = 1_600_000_000
+    for kind in ("profile", "profile_running"):
+        root = ROOT / kind
+        for minute in range(3):
+            folder = root / "system" / "incremental" / "2020091312"
+            folder.mkdir(parents=True, exist_ok=True)
+            events = [
+                {"Type": type_, "Name": name, "Dimension": dimension, "Value": 30.0 * minute + place + second / 10,
+                 "NodeId": "algo-1", "Timestamp": begin + 60 * minute + second}
+                for second in range(0, 60, 7)
+                for place, (type_, name, dimension) in enumerate((
+                    ("cpu", "cpu0", "CPUUtilization"), ("cpu", "cpu1", "CPUUtilization"),
+                    ("memory", None, "MemoryUsedPercent"), ("gpu", "gpu0", "GPUUtilization"),
+                ))
+            ]  # fmt: skip
+            lines = "".join(f"{json.dumps(each)}\n" for each in events)
+            (folder / f"{begin + 60 * minute}.algo-1.json").write_text(lines + '{"Type": "cp' * (minute == 2))
+            timeline(root, minute, begin)
+        if kind == "profile":
+            (root / "system" / "training_job_end.ts").write_text("")
+            (root / "training_job_end.ts").write_text("")
+
+
+def timeline(root: Path, minute: int, begin: int) -> None:
+    """As smdebug's hooks write it."""
+    folder = root / "framework" / "pevents" / "2020091312"
+    folder.mkdir(parents=True, exist_ok=True)
+    start = begin * 1_000_000
+    described: list[dict[str, Any]] = [
+        {"name": "process_name", "ph": "M", "pid": 0, "args": {"start_time_since_epoch_in_micros": start}},
+        {"name": "process_sort_index", "ph": "M", "pid": 0, "args": {"sort_index": 0}},
+        {"name": "process_name", "ph": "M", "pid": 7, "args": {"name": "Step:ModeKeys.TRAIN"}},
+        {"name": "thread_name", "ph": "M", "pid": 7, "tid": 9, "args": {"name": "main"}},
+    ]
+    for step in range(5):
+        at, number = 1_000_000 * (60 * minute + 10 * step), 5 * minute + step
+        name, long = "Step:ModeKeys.TRAIN", 9_000_000 if number == 12 else 1_000_000
+        described += [
+            {"name": name, "ph": "X", "pid": 7, "tid": 9, "ts": at, "dur": long, "args": {"step_num": str(number)}},
+            {"name": "load", "ph": "B", "pid": 7, "tid": 9, "ts": at + 5},
+            {"name": "load", "ph": "E", "pid": 7, "tid": 9, "ts": at + 500, "args": {"worker": 1}},
+            {"name": "now", "ph": "i", "pid": 7, "ts": at, "args": {"s": "t"}},
+        ]
+    at = start + 1_000_000 * (60 * minute + 55)
+    (folder / f"{at}_4711-algo-1_pythontimeline.json").write_text(json.dumps(described))
+
+
+for write in (profile, plain, phases, workers, reductions, shapes, missing, text):
     write()

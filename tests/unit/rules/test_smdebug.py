@@ -201,7 +201,7 @@ def test_a_rule_on_the_profile_asks_for_the_machines_metrics(tmp_path: Path) -> 
 
 def test_the_modules_of_the_functions_layers_are_those_that_are_locked() -> None:
     wanted: set[str] = set()
-    for layer in ("runtime", "numeric"):
+    for layer in ("runtime", "plots"):
         lock = (ROOT / "layers" / layer / "requirements.txt").read_text()
         for name in re.findall(r"^([a-z0-9_.-]+)==[^;\n]+$", lock, re.MULTILINE):
             files = importlib.metadata.files(name) or []

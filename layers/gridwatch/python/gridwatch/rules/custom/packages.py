@@ -9,9 +9,10 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
-# The top-level modules of the function's layers (layers/runtime, layers/numeric); a test compares them with the locks.
+# The top-level modules of the function's layers (layers/runtime, layers/plots); a test compares them with the locks.
 LAYER_MODULES = frozenset(
     [
+        "PIL",
         "_yaml",
         "annotated_doc",
         "annotated_types",
@@ -19,15 +20,24 @@ LAYER_MODULES = frozenset(
         "boto3",
         "botocore",
         "cel",
+        "contourpy",
+        "cycler",
         "dateutil",
+        "fontTools",
         "jmespath",
+        "kiwisolver",
         "markdown_it",
+        "matplotlib",
         "mdurl",
+        "mpl_toolkits",
         "numpy",
+        "packaging",
         "prompt_toolkit",
         "pydantic",
         "pydantic_core",
         "pygments",
+        "pylab",
+        "pyparsing",
         "rich",
         "s3transfer",
         "shellingham",
@@ -71,7 +81,7 @@ GONE_MODULES = frozenset(
     ]
 )
 _OURS = frozenset({"gridwatch", "smdebug"})
-THERE = "Python 3.13's standard library, numpy and boto3"
+THERE = "Python 3.13's standard library, numpy, matplotlib and boto3"
 
 
 class DeployedPackages(MetaPathFinder):
