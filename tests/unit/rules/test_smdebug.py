@@ -73,6 +73,13 @@ def test_the_last_events_file_of_a_running_job_may_still_come(folder: Path) -> N
     assert step_of(judged(asks, folder)) == 5
 
 
+def test_a_rule_that_hides_that_it_would_wait_is_asked_again_all_the_same(folder: Path) -> None:
+    body = "def invoke_at_step(self, step):\n    try:\n        self.base_trial.wait_for_steps([step + 1])\n"
+    assert judged(f"{body}    except:\n        return True", folder, ended=False).status == "InProgress"
+    assert judged(f"{body}    except:\n        raise ValueError", folder, ended=False).status == "InProgress"
+    assert step_of(judged(f"{body}    except NoMoreData:\n        return True", folder)) == 5
+
+
 @pytest.mark.parametrize(
     ("asks", "says"),
     [

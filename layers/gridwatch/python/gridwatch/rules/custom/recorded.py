@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gridwatch.tensors.errors import CorruptTensorError
@@ -69,6 +69,7 @@ class Reach:
 
     trial: Callable[[str], Recorded]
     folder: Callable[[str], TensorSource]
+    awaited: list[str] = field(default_factory=list)  # what the rule would have waited for; it may hide that it did
 
 
 def reach() -> Reach:
@@ -79,6 +80,12 @@ def reach() -> Reach:
 
 
 _reaches: list[Reach] = []  # smdebug's create_trial(path) has no other way to learn of it
+
+
+def wait_for(what: str) -> Waiting:
+    """To be raised where smdebug would wait. It is noted, for a rule may have an `except:` for everything."""
+    reach().awaited.append(what)
+    return Waiting(what)
 
 
 def use(given: Reach) -> None:
@@ -92,5 +99,5 @@ def forget() -> None:
 
 
 __all__ = [
-    "CorruptTensorError", "Reach", "Recorded", "RecordedFolder", "Waiting", "forget", "reach", "use",
+    "CorruptTensorError", "Reach", "Recorded", "RecordedFolder", "Waiting", "forget", "reach", "use", "wait_for",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gridwatch.rules.custom.recorded import Waiting
+from gridwatch.rules.custom.recorded import Waiting, reach
 from gridwatch.rules.custom.smdebug.core.modes import ModeKeys
 from gridwatch.rules.custom.smdebug.exceptions import NoMoreData, RuleEvaluationConditionMet, StepNotYetAvailable
 from gridwatch.rules.custom.smdebug.rules import Rule, invoke_rule
@@ -36,9 +36,11 @@ def replay(
     with tempfile.TemporaryDirectory(prefix="gridwatch-outputs-") as outputs:
         try:
             trial = create_trial(location, profiler=profile, output_dir=outputs)
-            return evaluate(rule_class, trial, _given(parameters), ended=ended)
-        except Waiting:
-            return RuleEvaluation(RuleStatus.IN_PROGRESS)
+            found = evaluate(rule_class, trial, _given(parameters), ended=ended)
+        except (Waiting, Exception):
+            if not reach().awaited:
+                raise
+        return RuleEvaluation(RuleStatus.IN_PROGRESS) if reach().awaited else found
 
 
 def evaluate(rule_class: Any, trial: Any, parameters: Mapping[str, Any], *, ended: bool) -> RuleEvaluation:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridwatch.rules.custom.recorded import Recorded, Waiting, reach
+from gridwatch.rules.custom.recorded import Recorded, reach, wait_for
 from gridwatch.rules.custom.smdebug.core.locations import IndexFileLocationUtils, TensorLocation, TensorShape
 from gridwatch.rules.custom.smdebug.core.logger import get_logger
 from gridwatch.rules.custom.smdebug.core.modes import ModeKeys
@@ -100,7 +100,7 @@ class IndexReader:
         later = self.recorded.events_after(key)
         if self.recorded.ended or any(parse_worker_name_from_file(each) == worker for each in later):
             return TensorUnavailableForStep(at.tensorname, at.mode_step, at.mode)
-        return Waiting(key)
+        return wait_for(key)
 
     def _key(self, address: str) -> str:
         return address.removeprefix(self.path).lstrip("/")

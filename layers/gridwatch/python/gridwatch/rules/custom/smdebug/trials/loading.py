@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from gridwatch.rules.custom.recorded import Recorded, Waiting
+from gridwatch.rules.custom.recorded import Recorded, wait_for
 from gridwatch.rules.custom.smdebug.core.collection_manager import CollectionManager
 from gridwatch.rules.custom.smdebug.core.config_constants import INCOMPLETE_STEP_WAIT_WINDOW_DEFAULT
 from gridwatch.rules.custom.smdebug.core.index_reader import IndexReader
@@ -85,7 +85,7 @@ class LoadedTrial:
             return
         if self._recorded.ended:
             raise MissingCollectionFiles
-        raise Waiting(f"{len(files)} of {wanted} collections files are there")
+        raise wait_for(f"{len(files)} of {wanted} collections files are there")
 
     def refresh_data(self) -> None:
         """Reads the index, once."""

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from gridwatch.rules.custom.recorded import Waiting, reach
+from gridwatch.rules.custom.recorded import reach, wait_for
 from gridwatch.rules.custom.smdebug.core.access_layer.utils import has_training_ended
 from gridwatch.rules.custom.smdebug.core.logger import get_logger
 from gridwatch.rules.custom.smdebug.exceptions import NoMoreProfilerData, SMDebugRuntimeError
@@ -55,7 +55,7 @@ class ProfilerTrial:
         if not self.first_timestamp:
             if self.job_finished():
                 raise SMDebugRuntimeError(f"there are no metrics of the machine in {self.path}")
-            raise Waiting("the profile's first file")
+            raise wait_for("the profile's first file")
 
     def get_latest_timestamp(self) -> int:
         self.system_metrics_reader.refresh_event_file_list()
@@ -71,7 +71,7 @@ class ProfilerTrial:
             return
         finished = self.job_finished()
         if end_time > latest and not finished:
-            raise Waiting(f"the profile until {end_time}")
+            raise wait_for(f"the profile until {end_time}")
         if finished and start_time >= latest:
             raise NoMoreProfilerData(end_time)
 

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import KeysView, Sequence
 from typing import Any
 
-from gridwatch.rules.custom.recorded import Waiting
+from gridwatch.rules.custom.recorded import wait_for
 from gridwatch.rules.custom.smdebug.analysis.utils import _tensor_name_sorter, refresh
 from gridwatch.rules.custom.smdebug.core.collection import Collection, CollectionKeys
 from gridwatch.rules.custom.smdebug.core.modes import ModeKeys
@@ -171,7 +171,7 @@ class Trial(LoadedTrial):
             for step in required_steps:
                 state = self.has_passed_step(step, mode)
                 if state is StepState.NOT_YET_AVAILABLE:
-                    raise Waiting(f"step {step} of mode {mode.name}")
+                    raise wait_for(f"step {step} of mode {mode.name}")
                 if state is StepState.UNAVAILABLE:
                     self._pass_over(step, mode)
 
