@@ -499,6 +499,43 @@ class TellRefresh(Rule):
         raise KeyError(str(self.said))
 
 
+class TellPrivate(Rule):
+    """What no documentation names."""
+    def invoke_at_step(self, step):
+        trial = self.base_trial
+        inside = {
+            name: {
+                mode.name: {
+                    number: {
+                        worker: [
+                            each.step_num, each.shape, each.value is None, sorted(each.reduction_locations()),
+                            each.location and [each.location.tensorname, each.location.mode_step, each.location.start_idx,
+                                               each.location.length, each.location.worker,
+                                               each.location.event_file_name.rpartition("/")[2], each.location.to_dict()],
+                        ]
+                        for worker, each in sorted(by_worker.items())
+                    }
+                    for number, by_worker in sorted(steps._steps.items())
+                }
+                for mode, steps in sorted(tensor._mode_steps.items(), key=lambda item: item[0].value)
+            }
+            for name, tensor in sorted(trial._tensors.items())
+        }
+        said = [
+            inside, sorted(trial.index_tensors_dict), {key: sorted(value) for key, value in trial.global_step_to_tensors_map.items()},
+            {str(key): sorted(value) for key, value in trial.mode_to_tensors_map.items()}, trial.parallel, trial.check,
+            trial.range_steps, trial.cache, trial.index_mode, trial.trial_dir == trial.path, trial.index_reader.path == trial.path,
+            [str(each) for each in trial.collections().values()], repr(trial.collection_manager),
+            trial.collection_manager.to_json_dict(), repr(trial.collection("losses")), trial.collection("losses").to_json(),
+            trial.collection("new").save_histogram, trial.collection_manager.get_num_workers(), repr(trial).partition(">")[2],
+            sorted(trial.worker_set), sorted(each.rpartition("/")[2] for each in trial.index_reader.list_event_files("")),
+            trial._global_step_currently(modes.TRAIN, 1), trial._mode_modestep_currently(2), trial._all_steps(mode=modes.EVAL),
+            sorted(trial._tensors_matching_regex(["o"])), sorted(trial._tensors_in_collection("losses")),
+            trial._parse_collection_name("x"), trial._tensors_for_step(step) != [], type(trial).__name__, type(trial).__mro__[1].__name__,
+        ]
+        raise ValueError(repr(said))
+
+
 class TellRequired(Rule):
     def set_required_tensors(self, step):
         mine = [step]
