@@ -23,6 +23,8 @@ def verdict(folder: str, file: str, name: str, parameters: dict[str, Any]) -> li
         return ["Error", None, type(error).__name__, str(error)]
     if found.status is RuleStatus.ISSUES_FOUND and found.finding:
         return [found.status.value, found.finding.step, "", found.details.removeprefix("RuleEvaluationConditionMet: ")]
+    if found.status is RuleStatus.SAW_NOTHING:  # which smdebug does not tell from having found nothing
+        return [RuleStatus.NO_ISSUES_FOUND.value, None, "", ""]
     return [found.status.value, None, "", found.details]
 
 

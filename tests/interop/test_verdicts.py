@@ -30,7 +30,6 @@ BY_MANY = ("predicted", "workers_modes", "devices", "stuck", "many", "text", "cu
 MANY = [*TELLING, "CustomGradientRule", "LossNotDecreasing", "ExplodingTensor", "Patience", "Counts", "CallsSuper"]
 FEW = {
     "unended": ["VanishingGradient", "Patience", "LooksAhead", "MissingTensor"],
-    "nothing": ["Counts"],
     "lacking": ["Counts"],
 }
 

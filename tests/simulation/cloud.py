@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,6 +51,7 @@ class Cloud:
     ) -> None:
         self.blueprint, self.stage, self.trouble = blueprint, stage, trouble
         self.inbox: list[Mail] = []
+        self.invocations: Counter[str] = Counter()  # by function
         self.busy = 0  # invocations that are not over, or will be tried again
         self.dynamodb, self.sqs = DynamoDB(stage), Sqs(stage)
         self.s3 = S3(stage, self._object_created)
@@ -235,6 +237,7 @@ class Cloud:
         self._count += 1
         self.busy += 1
         number = f"{function}#{self._count}"
+        self.invocations[function] += 1
         environment = self._environments.take(function)
         seconds = self.blueprint.functions[function].properties["Timeout"]
 

@@ -29,9 +29,12 @@ class Reported:
     seconds: float
     value: float
 
-    def resource(self, kind: str) -> float:
-        """In what rules across trials count in: rounds, epochs or seconds."""
-        return {"rounds": self.step + 1.0, "epochs": float(self.count), "seconds": self.seconds}[kind]
+    def resource(self, kind: str, *, counted: bool = False) -> float:
+        """In what rules across trials count in: rounds, epochs or seconds. `counted`: the steps are lines of a log, so
+        that each report is a round.
+        """
+        rounds = float(self.count) if counted else self.step + 1.0
+        return {"rounds": rounds, "epochs": float(self.count), "seconds": self.seconds}[kind]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -23,6 +23,7 @@ from gridwatch.launch.engine import (
     unmanaged,
     without_debugger,
 )
+from gridwatch.launch.hook import looks_at_every
 from gridwatch.launch.images import NoImageError, UnknownRegionError, image_address
 from gridwatch.launch.refusals import refusals, resolved
 from gridwatch.launch.request import IMAGE
@@ -30,7 +31,7 @@ from gridwatch.launch.template import Inputs, build_template
 from gridwatch.launch.tuning import MAX_ENVIRONMENT, environment_size, tuning_request
 from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.checks.tune import FRESH_JOBS, grid_size
-from gridwatch.spec.imported import placed
+from gridwatch.spec.imported import asked_collections, placed
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parse import ParsedSpec, policies_of
 from gridwatch.spec.parts.data import Channel
@@ -106,12 +107,20 @@ class Plan:
         )
 
 
+def _looking(spec: ExperimentSpec, policies: Sequence[RulePolicy]) -> tuple[RulePolicy, ...]:
+    """Each with the interval at which it looks at XGBoost's rounds."""
+    if spec.algorithm.trained_with != "xgboost":
+        return tuple(policies)
+    asked = {**asked_collections(spec), **spec.collect}
+    return tuple(replace(policy, every=looks_at_every(policy, asked)) for policy in policies)
+
+
 def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Plan:
     """Raises SpecError for what the deployment refuses, what its region has no image for, and when two points cannot
     be told apart.
     """
     spec = parsed.spec
-    policies = tuple(resolved(policy, deployment) for policy in policies_of(spec))
+    policies = _looking(spec, [resolved(policy, deployment) for policy in policies_of(spec)])
     named = once(each.placed(problem) for each in variants(spec) for problem in not_allowed(each.spec, deployment))
     away = tuple(elsewhere(spec, deployment))
     refused = [*refusals(policies, deployment), *named, *(away if deployment.is_known else ())]

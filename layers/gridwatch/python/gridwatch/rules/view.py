@@ -45,6 +45,11 @@ class StepView:
         """The job's tensors as a whole, for rules that look further."""
         return self._reader
 
+    @property
+    def saved_names(self) -> tuple[str, ...]:
+        """All tensors that were saved at this step."""
+        return self._saved.names
+
     def names(self, requirement: Requirement) -> tuple[str, ...]:
         """The tensors of the requirement that were saved at this step, whole or as reductions."""
         return self.selector(requirement).select(self._saved.names)

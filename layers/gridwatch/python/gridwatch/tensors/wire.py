@@ -102,6 +102,16 @@ def read_tensor(record: bytes | memoryview) -> StoredTensor:
         raise WireError(f"not an event: {error}") from error
 
 
+def event_field(event: memoryview, wanted: int) -> memoryview | None:
+    """The content of one of an Event's fields that hold bytes; None when it has none. Raises WireError."""
+    try:
+        return next(
+            (event[start:end] for number, start, end in _fields(event, 0, len(event)) if number == wanted), None
+        )
+    except (IndexError, struct.error) as error:
+        raise WireError(f"not an event: {error}") from error
+
+
 def _payload(data: memoryview) -> tuple[int, int]:
     length, checksum = _HEADER.unpack_from(data)
     if length + FRAME != len(data):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gridwatch.rules.custom.recorded import Waiting, reach
+from gridwatch.rules.custom.sightings import nothing_read, nothing_saved, saved_nothing
 from gridwatch.rules.custom.smdebug.core.modes import ModeKeys
 from gridwatch.rules.custom.smdebug.exceptions import NoMoreData, RuleEvaluationConditionMet, StepNotYetAvailable
 from gridwatch.rules.custom.smdebug.rules import Rule, invoke_rule
@@ -33,6 +34,8 @@ def replay(
     """
     if not issubclass(rule_class, Rule):
         raise TypeError(f"{rule_class.__name__} is a subclass of neither smdebug.rules.Rule nor Gridwatch's Rule")
+    if ended and not profile and saved_nothing(reach().trial(location)):
+        return RuleEvaluation(RuleStatus.SAW_NOTHING, nothing_saved(rule_class.__name__))
     with tempfile.TemporaryDirectory(prefix="gridwatch-outputs-") as outputs:
         try:
             trial = create_trial(location, profiler=profile, output_dir=outputs)
@@ -54,7 +57,10 @@ def evaluate(rule_class: Any, trial: Any, parameters: Mapping[str, Any], *, ende
             raise
     except RuleEvaluationConditionMet as met:
         return _met(rule_class.__name__, trial, met.step)
-    return RuleEvaluation(RuleStatus.NO_ISSUES_FOUND if ended else RuleStatus.IN_PROGRESS)
+    if not ended:
+        return RuleEvaluation(RuleStatus.IN_PROGRESS)
+    missed = "" if isinstance(trial, ProfilerTrial) else nothing_read(rule_class.__name__, trial)
+    return RuleEvaluation(RuleStatus.SAW_NOTHING if missed else RuleStatus.NO_ISSUES_FOUND, missed)
 
 
 def _end(trial: Any, *, ended: bool) -> int:

@@ -8,6 +8,7 @@ from datetime import date
 
 from gridwatch.patterns import PatternError, SlowPatternError, compile_pattern
 from gridwatch.spec.builtin_algorithms import BUILT_IN, BuiltIn
+from gridwatch.spec.checks.metric_expressions import warn_of_expressions
 from gridwatch.spec.checks.versions import check_version
 from gridwatch.spec.checks.xgboost import check_xgboost, warn_of_xgboost
 from gridwatch.spec.images import framework_image
@@ -49,6 +50,7 @@ def warn_of_algorithm(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
     built_in = BUILT_IN.get(spec.algorithm.name or "")
     if spec.algorithm.is_own_xgboost:
         yield from warn_of_xgboost(spec)
+    yield from warn_of_expressions(spec)
     if built_in is not None and spec.objective.metric not in built_in.metrics:
         yield Problem(
             path=("objective", "metric"),

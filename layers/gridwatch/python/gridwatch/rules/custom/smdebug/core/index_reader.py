@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridwatch.rules.custom.recorded import Recorded, reach, wait_for
+from gridwatch.rules.custom.sightings import Lookups
 from gridwatch.rules.custom.smdebug.core.locations import IndexFileLocationUtils, TensorLocation, TensorShape
 from gridwatch.rules.custom.smdebug.core.logger import get_logger
 from gridwatch.rules.custom.smdebug.core.modes import ModeKeys
@@ -48,6 +49,7 @@ class IndexReader:
     def __init__(self, path: str) -> None:
         self.path = path
         self.logger = get_logger()
+        self.lookups = Lookups()
         self._recorded: Recorded | None = None
 
     @property
@@ -92,6 +94,7 @@ class IndexReader:
             found = self.recorded.value(place, at.tensorname).copy()
         except MissingEventsError:
             raise self._missing(at, place.key) from None
+        self.lookups.read += 1
         return found.view(OneNumber) if found.size == 1 and found.ndim else found
 
     def _missing(self, at: TensorLocation, key: str) -> BaseException:

@@ -196,6 +196,7 @@ class Tensor:
     def shape(self, step_num: int, mode: ModeKeys = ModeKeys.GLOBAL, worker: str | None = None) -> tuple[int, ...]:
         found = self._step(step_num=step_num, mode=mode, worker=worker)
         if found.shape is not None:
+            self.trial.index_reader.lookups.read += 1
             return found.shape
         try:
             shape: tuple[int, ...] = self.value(step_num, mode, worker).shape

@@ -33,6 +33,7 @@ def invoke_rule(
             rule_obj.invoke(step)
         except (TensorUnavailableForStep, StepUnavailable, TensorUnavailable) as reason:
             logger.debug(str(reason))
+            _note(rule_obj, getattr(reason, "tname", None))
         except RuleEvaluationConditionMet as met:
             if raise_eval_cond:
                 raise
@@ -42,6 +43,13 @@ def invoke_rule(
             logger.info("No more profiler data for rule %s at timestamp %s", type(rule_obj).__name__, reason.timestamp)
             return
         step += 1
+
+
+def _note(rule: Any, missed: str | None) -> None:
+    """So that a rule that got nothing can say what it asked for."""
+    reader = getattr(rule.base_trial, "index_reader", None)
+    if missed is not None and reader is not None:
+        reader.lookups.miss(missed)
 
 
 def _worth_invoking(rule: Any, step: int) -> int:

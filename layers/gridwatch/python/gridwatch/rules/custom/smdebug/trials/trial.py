@@ -44,6 +44,8 @@ class Trial(LoadedTrial):
     def has_tensor(self, tname: str) -> bool:
         if tname not in self._tensors:
             self.maybe_refresh(tname)
+        if tname not in self._tensors:
+            self.index_reader.lookups.miss(tname)
         return tname in self._tensors
 
     def _tensors_matching_regex(self, regex_list: Any) -> set[str]:
@@ -80,6 +82,8 @@ class Trial(LoadedTrial):
             names &= self._tensors_in_collection(collection) & set(self._tensors)
         elif regex is not None:
             names &= self._tensors_matching_regex(regex)
+        if not names:
+            self.index_reader.lookups.miss(_told(regex, collection))
         return sorted(names)
 
     def _names_at(self, step: int | None, mode: ModeKeys) -> set[str]:
@@ -192,3 +196,10 @@ class Trial(LoadedTrial):
             passed = self.last_complete_step >= at
             return StepState.UNAVAILABLE if passed else StepState.NOT_YET_AVAILABLE
         return StepState.AVAILABLE if self._is_complete(at) else StepState.NOT_YET_AVAILABLE
+
+
+def _told(regex: Any, collection: Any) -> str:
+    """Which tensors were asked for."""
+    if collection is not None:
+        return f"tensors of collection={getattr(collection, 'name', collection)}"
+    return "any tensor" if regex is None else f"tensors of regex={regex}"

@@ -1,0 +1,46 @@
+"""What a user's rule reads of its trial, and asks for in vain: a rule that got nothing has judged nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gridwatch.rules.sightings import listed, nothing_seen
+
+if TYPE_CHECKING:
+    from gridwatch.rules.custom.recorded import Recorded
+    from gridwatch.rules.custom.smdebug.trials import Trial
+
+_MOST_ASKED = 12
+
+
+class Lookups:
+    """How many values and shapes of a trial were read, and what was asked for and not there."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.missed: dict[str, None] = {}
+
+    def miss(self, what: str) -> None:
+        if len(self.missed) < _MOST_ASKED:
+            self.missed[what] = None
+
+
+def saved_nothing(recorded: Recorded) -> bool:
+    """Whether a job that is over has not even collections; where smdebug raises MissingCollectionFiles."""
+    return not recorded.collection_files() and next(iter(recorded.worker_steps()), None) is None
+
+
+def nothing_saved(rule: str) -> str:
+    """The details of a rule on such a job."""
+    return nothing_seen(rule, "the job's tensors", "none was there: the job saved no tensors")
+
+
+def nothing_read(rule: str, trial: Trial) -> str:
+    """The details of a rule that read nothing of its trial, although it asked or there were no steps; else nothing."""
+    lookups = trial.index_reader.lookups
+    steps = len(trial.steps())
+    if lookups.read or not (lookups.missed or not steps):
+        return ""
+    there = listed(trial.tensor_names())
+    held = f"in {steps:,} steps the job saved {there}" if steps else "the job saved no tensors"
+    return nothing_seen(rule, listed(lookups.missed) or "the job's tensors", f"none was there: {held}")
