@@ -92,6 +92,19 @@ class HookedCloud(Cloud):
     counted: Counted
     hook: Hook | None = None
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.lines: list[tuple[float, str]] = []  # of the job's log
+
+    def describe_log_streams(self, *, logGroupName: str, logStreamNamePrefix: str) -> dict[str, Any]:  # noqa: N803
+        del logGroupName
+        return {"logStreams": [{"logStreamName": f"{logStreamNamePrefix}1"}] if self.lines else []}
+
+    def get_log_events(self, *, nextToken: str = "0", **_: Any) -> dict[str, Any]:  # noqa: N803  boto3's spelling
+        first = int(nextToken)
+        page = [{"timestamp": round(at * 1000), "message": line} for at, line in self.lines[first : first + 10_000]]
+        return {"events": page, "nextForwardToken": str(first + len(page))}
+
     def _tensors(self, job_name: str, step: int, value: float | None) -> None:
         if value is None:
             self.counted = Counted()
@@ -102,6 +115,7 @@ class HookedCloud(Cloud):
             self.hook = started(sink, environment, StageClock(self.stage))
             return
         assert self.hook is not None
+        self.lines.append((self.stage.now, f"[{step}]#011validation-error:{value:.5f}"))
         for number in range(SCALARS):
             self.hook.save_scalar(f"metric-{number}" if number else "validation-error", value, collection="metrics")
         self.hook.next_step()

@@ -137,7 +137,9 @@ class Bench:
     store: StateStore
     _replicas: dict[tuple[str, bool], Replica] = field(default_factory=dict)
 
-    def advance(self, job: JobRecord, across: Across, *, ended: bool, there: str = "") -> Iterator[RuleStatusChange]:
+    def advance(
+        self, job: JobRecord, across: Across, *, ended: bool, there: Callable[[MetricSource], str] = lambda _: ""
+    ) -> Iterator[RuleStatusChange]:
         """The rules whose status becomes another by what was just collected, and with `ended` by the end of the job.
         `there`: in words what the job saved of a source, for rules whose metric was not among it.
 

@@ -87,6 +87,7 @@ class Reactor:
     jitter: Callable[[float], float]
     open_tensors: OpenTensors
     prices: Callable[[], PriceTable] = PriceTable.built_in
+    open_log: OpenTensors | None = None
 
     def react(self, statuses: JobRuleStatuses) -> Sequence[Reaction]:
         """Doing it again changes nothing. Raises GridwatchError or ConflictError: the event must come again."""
@@ -192,7 +193,7 @@ class Reactor:
         """What the stop spares from when it was decided on. Reckoned after the stop, which must not wait for it."""
         if claimed.action not in (Response.STOP, Response.WOULD_STOP) or description is None:
             return None
-        sparing = Sparing(self.store, self.open_tensors, self.prices())
+        sparing = Sparing(self.store, self.open_tensors, self.prices(), self.open_log)
         return sparing.of(job, description, step=report.step, at=claimed.decided_at)
 
     def _ask(

@@ -10,21 +10,31 @@ from gridwatch.savings.sparing import progress_of
 from gridwatch.state.records import ReactionRecord
 from gridwatch.state.store import StateStore
 from gridwatch.tables.facts import TrialFacts
-from snapshot_experiment.curve_table import OpenTensors
+from snapshot_experiment.curve_table import LogStreams, OpenTensors
 
 
-def settle(store: StateStore, trials: Sequence[TrialFacts], open_tensors: OpenTensors) -> tuple[TrialFacts, ...]:
+def settle(
+    store: StateStore,
+    trials: Sequence[TrialFacts],
+    open_tensors: OpenTensors,
+    logs: LogStreams | None = None,
+) -> tuple[TrialFacts, ...]:
     """The trials, with what is on record of their stops now. Doing it again changes nothing."""
-    return tuple(_settled(store, each, trials, open_tensors) for each in trials)
+    return tuple(_settled(store, each, trials, open_tensors, logs) for each in trials)
 
 
 def _settled(
-    store: StateStore, facts: TrialFacts, trials: Sequence[TrialFacts], open_tensors: OpenTensors
+    store: StateStore,
+    facts: TrialFacts,
+    trials: Sequence[TrialFacts],
+    open_tensors: OpenTensors,
+    logs: LogStreams | None,
 ) -> TrialFacts:
     job = facts.job
     if job is None or not any(needs_settling(facts.trial, reaction) for reaction in facts.reactions):
         return facts
-    progress = progress_of(job, lambda job: open_tensors(job.job_name))
+    open_log = (lambda job: logs.open(job.job_name)) if logs is not None else None
+    progress = progress_of(job, lambda job: open_tensors(job.job_name), open_log)
 
     def now(reaction: ReactionRecord) -> ReactionRecord:
         if not needs_settling(facts.trial, reaction):

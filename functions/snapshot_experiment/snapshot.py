@@ -121,7 +121,7 @@ class SnapshotWriter:
     def _take(
         self, record: ExperimentRecord, recorded: Sequence[TrialRecord], stamp: Stamp, folder: Path
     ) -> SnapshotReport:
-        trials = settle(self._store, [self._trial_facts(trial) for trial in recorded], self._open_tensors)
+        trials = settle(self._store, [self._trial_facts(trial) for trial in recorded], self._open_tensors, self._logs)
         over = self._is_over(record, recorded)
         names = sagemaker_experiments(self._store, record)
         answer = self._search.read(record.name, names, trials, stamp, folder)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gridwatch.clock import Clock
-from gridwatch.launch.paces import Pacing
+from gridwatch.launch.paces import Pacing, log_of
 from gridwatch.pace import Pace
 from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
@@ -24,8 +24,8 @@ class Paces:
     pacing: Pacing
     known: dict[str, tuple[datetime, Sequence[float]]] = field(default_factory=dict)
 
-    def of(self, trial: TrialRecord, experiment: ExperimentRecord, job: JobRecord | None = None) -> Pace:
-        """`job`: the record that is about to be written of it, when it is known."""
+    def of(self, trial: TrialRecord, experiment: ExperimentRecord, job: JobRecord) -> Pace:
+        """`job`: the record that is about to be written of it."""
         template = experiment.template
         return self.pacing.of(
             trial,
@@ -33,7 +33,7 @@ class Paces:
             took=() if self.pacing.bounds.free else self._took(trial.experiment),
             spot=bool(template.get("EnableManagedSpotTraining")),
             watching=experiment.document.get("watching"),
-            reads_log=job is not None and bool(job.log_metrics) and not job.hook_has_each_round,
+            log=log_of(job),
         )
 
     def _took(self, experiment: str) -> Sequence[float]:

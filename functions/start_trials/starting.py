@@ -71,7 +71,8 @@ class Launcher:
     paces: Paces | None = None
 
     def start(self, trial: TrialRecord, experiment: ExperimentRecord) -> Outcome:
-        checks = self.paces.of(trial, experiment).check_seconds if self.paces else CHECK_SECONDS
+        job = self.engines.first(trial, experiment).job
+        checks = self.paces.of(trial, experiment, job).check_seconds if self.paces else CHECK_SECONDS
         claimed = replace(trial, state=TrialState.STARTING, updated_at=self.clock.now(), check_seconds=checks)
         try:
             self.store.update_trial(claimed, expected=trial)

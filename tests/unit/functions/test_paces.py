@@ -13,7 +13,7 @@ import yaml
 from gridwatch.events.messages import EvaluateJob
 from gridwatch.launch.paces import EMBEDDED_ACCOUNT, Pacing, RequestedMachines
 from gridwatch.launch.tuning import paced
-from gridwatch.pace import FREE, PACE_KEY, Bounds, pace_of
+from gridwatch.pace import FREE, PACE_KEY, Bounds, Log, pace_of
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.watching import WatchingTable, look_prices
 from gridwatch.state.records import TrialState
@@ -44,7 +44,7 @@ def told(request: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def test_a_launched_job_is_told_its_pace_and_its_records_have_it() -> None:
     world = launched(resources={"instance_type": "ml.m5.large", "max_runtime": "1h"}, collect={})
-    expected = pace_of(0.115, 3_600, LOOKS, Bounds())
+    expected = pace_of(0.115, 3_600, LOOKS, Bounds(), log=Log.CHECKED)
     request = world.training.requests[0]
     assert told(request)["look_seconds"] == pytest.approx(expected.look_seconds, abs=0.001)
     job = world.store.get_job(request["TrainingJobName"])
@@ -58,7 +58,7 @@ def test_a_job_whose_log_is_read_too_has_half_of_the_looks_for_it() -> None:
     world = launched(
         resources={"instance_type": "ml.m5.large", "max_runtime": "1h"}, collect={"metrics": {"save_interval": 10}}
     )
-    expected = pace_of(0.115, 3_600, LOOKS, Bounds(), reads_log=True)
+    expected = pace_of(0.115, 3_600, LOOKS, Bounds(), log=Log.FOLLOWED)
     whole = pace_of(0.115, 3_600, LOOKS, Bounds())
     request = world.training.requests[0]
     assert told(request)["least_seconds"] == pytest.approx(expected.least_seconds, abs=0.001)

@@ -106,6 +106,14 @@ def test_one_class_has_no_area(tmp_path: Path) -> None:
     assert notice.level is Level.WARN
 
 
+def test_a_class_without_rows_has_no_area(tmp_path: Path) -> None:
+    rows = [[label, *row[1:]] for label, row in zip(itertools.cycle((0, 2)), clean(120), strict=False)]
+    targets = targets_of([{**MULTI, "eval_metric": "auc"}], "train-auc")
+    (notice,) = notices(tmp_path, {"train": text(rows)}, targets=targets)
+    assert (notice.check, notice.level) == ("label-balance", Level.REFUSE)
+    assert "no row has the class 1 of 3, and auc is no number" in notice.message
+
+
 @pytest.mark.parametrize(
     ("given", "level", "allowed"),
     [

@@ -62,6 +62,14 @@ def test_what_is_cut_missed_or_read_wrongly_is_found(expression: str, expected: 
         r"'eval_loss': ([-+0-9.eEnaif]+)",
         r"\{\"loss\": ([^,}]+)[,}]",
         r"(?P<value>[-+0-9.e]+) is the loss",
+        # Of AWS's notebooks and documentation.
+        r".*\[[0-9]+\].*#011validation-rmse:([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?).*",
+        r"G Loss: (.*?),",
+        r"#quality_metric: host=\S+, epoch=\S+, validation mIOU <score>=\((\S+)\)",
+        r"#progress_metric: host=\S+, completed (\S+) %",
+        r"^Training>.*Total reward=(.*?),",
+        r"episode_reward_mean: ([-+]?[0-9]*[.]?[0-9]+([eE][-+]?[0-9]+)?)",
+        r"eval_accuracy\s*=\s*(.+)$",
     ],
 )
 def test_good_expressions_lose_no_finite_number(expression: str) -> None:
@@ -127,6 +135,7 @@ def test_the_plan_says_what_is_lost_with_the_example() -> None:
     document = script({"loss": r"loss=([0-9.]+)", "f1": r"F1=(.*?)", "kind": r"(a|b)=([0-9.e+-]+)"})
     found = told(document)
     assert found["loss"].startswith('some values would be lost: it reads 1.5 from "loss=1.5e-06"')
+    assert found["loss"].endswith("and misses nan and inf")
     assert found["f1"].startswith('no value is ever read: it takes nothing for the value in "F1=12"')
     assert "the number is in group 2" in found["kind"]
     good = rf"loss=({FLOAT})"
@@ -137,6 +146,8 @@ def test_what_a_metric_cannot_be_is_not_missed() -> None:
     """An accuracy is never negative, and an epoch is no fraction."""
     metrics = {"loss": r"loss=(\S+)", "accuracy": r"acc=([0-9.e-]+)", "epoch": r"epoch (\d+)"}
     assert told(script(metrics)) == {}
+    fractions = {"loss": r"loss=(\S+)", "epoch": r"'epoch': (\d+\.\d+)", "learning_rate": r"lr=([0-9.e+-]+)"}
+    assert told(script(fractions)) == {}
     assert set(told(script({"loss": r"loss=(\S+)", "reward": r"reward=([0-9.e]+)"}))) == {"reward"}
 
 

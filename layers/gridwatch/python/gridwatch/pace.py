@@ -15,6 +15,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 
 SHARE = 0.01  # of the job's price, unless a spec or the deployment says another
 UNKNOWN_PRICE = 0.115  # an hour, of instances without a price: the ml.m5.large's, so that looks are rather few
@@ -34,13 +35,22 @@ PACE_KEY = "GRIDWATCH_PACE"  # of a training job's environment; gridwatch_hook.s
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookPrices:
     """What one of each costs, in the price table's currency: a `look` at what a hook has written, with the writing; a
-    `check` without news; a look at a job's `log`; what a hook writes at its `beginning` besides.
+    `check` without news; a look at a job's `log`, with recording what it says; what a hook writes at its `beginning`
+    besides.
     """
 
     look: float
     check: float
     log: float
     beginning: float
+
+
+class Log(StrEnum):
+    """When what a job's log says is looked at."""
+
+    NEVER = "never"
+    CHECKED = "checked"  # by checks alone: the hook has it
+    FOLLOWED = "followed"  # by looks of its own, beside what a hook may write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,27 +98,28 @@ def best_distance(look: float, per_hour: float, hours: float) -> float:
 
 
 def pace_of(
-    per_hour: float | None, seconds: float, prices: LookPrices, bounds: Bounds, *, reads_log: bool = False
+    per_hour: float | None, seconds: float, prices: LookPrices, bounds: Bounds, *, log: Log = Log.NEVER
 ) -> Pace:
-    """The pace of a job that costs `per_hour` (None: not known) and is expected to take `seconds`. `reads_log`: its log
-    is looked at as well, for which half of the looks' part is kept.
+    """The pace of a job that costs `per_hour` (None: not known) and is expected to take `seconds`. A log that is
+    followed has half of the looks' part.
     """
     if bounds.free:
         return FREE
     hourly = per_hour or UNKNOWN_PRICE
     hours = max(seconds, SHORTEST_JOB) / 3600.0
     allowed = bounds.share * hourly / 3600.0  # to spend a second
-    for_looks = (1.0 - _CHECKS) * allowed * (0.5 if reads_log else 1.0)
+    for_looks = (1.0 - _CHECKS) * allowed * (0.5 if log is Log.FOLLOWED else 1.0)
     least = prices.look / for_looks
     # Closing writes once more, whatever waits then.
     first = (for_looks * FIRST_SECONDS - prices.beginning) / prices.look - 1.0
     wanted = bounds.every or best_distance(prices.look, hourly, hours)
+    check = prices.check if log is Log.NEVER else prices.log
     wanted_log = bounds.every or best_distance(prices.log, hourly, hours)
     return Pace(
         look_seconds=max(min(wanted, LONGEST), least / (1.0 - _URGENT), QUICKEST),
         least_seconds=least,
         first_looks=max(1, math.floor(first)),
-        check_seconds=max(CHECK_SECONDS, prices.check / (_CHECKS * allowed)),
+        check_seconds=max(CHECK_SECONDS, check / (_CHECKS * allowed)),
         log_seconds=max(min(wanted_log, LONGEST), prices.log / for_looks, FREE_LOG_SECONDS),
     )
 

@@ -16,8 +16,8 @@ class EvaluationRequest:
     """Which job to look at, and at what of it: an event tells what is new, a message asks for everything.
 
     `looks`: the moments for which messages were planned that ask now. `arrived`: the objects that events have told of,
-    relative to the job's tensor folder; None: others may have come. `late`: the events waited, so that more has come
-    since.
+    relative to the folder of the job's hook; None: others may have come. `late`: the events waited, so that more has
+    come since.
     """
 
     job_name: str
@@ -53,8 +53,8 @@ def evaluation_request(body: Mapping[str, Any]) -> EvaluationRequest | None:
 
 def _of_object(key: str) -> EvaluationRequest | None:
     if job_name := job_of_index_key(key):
-        key_in_folder = key.removeprefix(tensor_prefix(job_name))
-        return EvaluationRequest(job_name, profile=False, log=False, arrived=(key_in_folder,))
+        arrived = (key.removeprefix(tensor_prefix(job_name)),)
+        return EvaluationRequest(job_name, profile=False, log=False, arrived=arrived)
     if job_name := job_of_profile_key(key):
         return EvaluationRequest(job_name, tensors=False, log=False, arrived=())
     return None

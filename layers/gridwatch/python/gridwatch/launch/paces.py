@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gridwatch.pace import SPOT, Bounds, LookPrices, Pace, as_said, expected_seconds, pace_of
+from gridwatch.pace import SPOT, Bounds, Log, LookPrices, Pace, as_said, expected_seconds, pace_of
 from gridwatch.savings.prices import Machines, PriceTable
+from gridwatch.state.records import JobRecord
 
 EMBEDDED_ACCOUNT = "000000000000"  # of the embedded cloud; AWS has no such account
 BY_PRICE, FREELY, AUTO = "price", "free", "auto"  # the setting watch_pace
@@ -45,17 +46,17 @@ class Pacing:
         took: Sequence[float] = (),
         spot: bool = False,
         watching: Mapping[str, Any] | None = None,
-        reads_log: bool = False,
+        log: Log = Log.NEVER,
     ) -> Pace:
         """`longest`: seconds that the job may take; `took`: those of completed trials like it; `watching`: what its
-        spec says of looks; `reads_log`: its log is looked at beside what a hook may write.
+        spec says of looks; `log`: when what its log says is looked at.
         """
         hourly = None if self.bounds.free else self.prices().hourly(machines)
         if hourly is not None and spot:
             hourly *= SPOT
         said = watching or {}
         bounds = as_said(self.bounds, said.get("share"), said.get("every"))
-        return pace_of(hourly, expected_seconds(longest or DAY, took), self.looks, bounds, reads_log=reads_log)
+        return pace_of(hourly, expected_seconds(longest or DAY, took), self.looks, bounds, log=log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +76,10 @@ class RequestedMachines:
             return cls(config.get("InstanceType"), config.get("InstanceCount"))
         (first, count), *others = counts.items()
         return cls(first, count, dict(others))
+
+
+def log_of(job: JobRecord) -> Log:
+    """When what the log of a job says is looked at (evaluate_rules.recording)."""
+    if not job.log_metrics:
+        return Log.NEVER
+    return Log.CHECKED if job.hook_has_each_round else Log.FOLLOWED

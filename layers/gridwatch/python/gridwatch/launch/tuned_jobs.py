@@ -20,7 +20,7 @@ from gridwatch.clock import Clock
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.hook import has_each_round
 from gridwatch.launch.observation import state_of
-from gridwatch.launch.paces import Pacing
+from gridwatch.launch.paces import Pacing, log_of
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG
 from gridwatch.launch.tuning import TUNING_TAG
@@ -63,7 +63,8 @@ class TunedJobs:
         job = _job(described, trial, experiment, tuning_job)
         if self.pacing is not None:
             watching = experiment.document.get("watching")
-            pace = self.pacing.of(trial, longest=described.max_runtime_seconds, watching=watching)
+            longest, log = described.max_runtime_seconds, log_of(job)
+            pace = self.pacing.of(trial, longest=longest, watching=watching, log=log)
             trial, job = paced_records(trial, job, pace)
         self.store.add_trials([trial])
         self.store.put_job(job)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gridwatch.launch.paces import Pacing, RequestedMachines
 from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG, PROGRAM_KEY, TENSORS_KEY
-from gridwatch.pace import PACE_KEY
+from gridwatch.pace import PACE_KEY, Log
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 
 if TYPE_CHECKING:  # pydantic takes a while to import, and most who need this page's names plan nothing
@@ -115,6 +115,7 @@ def paced(request: Mapping[str, Any], pacing: Pacing, watching: Mapping[str, Any
             longest=definition.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
             spot=bool(definition.get("EnableManagedSpotTraining")),
             watching=watching,
+            log=Log.FOLLOWED if definition.get("AlgorithmSpecification", {}).get("MetricDefinitions") else Log.NEVER,
         )
         return {**definition, "Environment": {**definition["Environment"], PACE_KEY: pace.for_hook()}}
 

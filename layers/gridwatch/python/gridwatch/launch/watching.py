@@ -17,7 +17,7 @@ from gridwatch.alerts.watch_refused import watch_doubtful, watch_refused
 from gridwatch.clock import Clock
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.observation import state_of
-from gridwatch.launch.paces import Pacing
+from gridwatch.launch.paces import Pacing, log_of
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.pace import Pace
 from gridwatch.state.records import ExperimentRecord, JobRecord, RulePolicy, TrialRecord, TrialState
@@ -102,7 +102,8 @@ class Enroller:
             return None
         records = enrolment(described, rule_set, artifacts_bucket=self.artifacts_bucket, now=now)
         if self.pacing is not None:
-            pace = self.pacing.of(records.trial, longest=described.max_runtime_seconds)
+            longest, log = described.max_runtime_seconds, log_of(records.job)
+            pace = self.pacing.of(records.trial, longest=longest, log=log)
             trial, job = paced_records(records.trial, records.job, pace)
             records = replace(records, trial=trial, job=job)
         kept = self.store.get_experiment(records.experiment.name)

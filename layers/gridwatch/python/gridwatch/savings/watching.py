@@ -60,10 +60,11 @@ def look_prices(table: WatchingTable) -> LookPrices:
     job with which no other is looked at in one invocation.
     """
     written = table.price_of(Share.of(WRITTEN))
+    recorded = table.price_of(Share.of({"s3_write": 1.0, "eventbridge_event": 1.0}))  # steps, index, position
     wishes = table.price_of(Share.of({"s3_read": 2.0}))  # that the hook looks for between two looks
     looked = table.price_of(_alone(table.shares["look"]))
     check = table.price_of(_alone(table.shares["job_minute"]))
-    return LookPrices(look=looked + written + wishes, check=check, log=check + looked, beginning=written)
+    return LookPrices(look=looked + written + wishes, check=check, log=check + 3 * recorded, beginning=written)
 
 
 def _alone(share: Share) -> Share:

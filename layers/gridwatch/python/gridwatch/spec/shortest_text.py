@@ -94,7 +94,7 @@ def _inner(kind: Any, value: Any) -> list[Any]:
     return [value[1]] if kind is kinds.ASSERT else []
 
 
-_LETTERS = " =:,;.-_/'\"|ax0Ae#[](){}<>+*%&!?~^$@\\`\t"
+_LETTERS = "0 =:,;.-_/'\"|axAe#[](){}<>+*%&!?~^$@\\`\t"
 _CATEGORIES: Mapping[Any, Callable[[str], bool]] = {
     kinds.CATEGORY_DIGIT: str.isdigit, kinds.CATEGORY_SPACE: str.isspace,
     kinds.CATEGORY_WORD: lambda letter: letter.isalnum() or letter == "_",

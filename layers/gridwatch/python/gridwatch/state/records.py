@@ -183,8 +183,8 @@ class TrialRecord:
     rerun_of: str | None = None  # <experiment>/<trial> that this one is once more
     algorithm: str | None = None  # of a tuning job with several, the one whose job this is, by its name in the spec
     components: tuple[str, ...] = ()  # of SageMaker's, that its trial there has beside those of its jobs
-    check_seconds: float = 60.0  # between two looks at its job without news (gridwatch.pace)
     former_jobs: tuple[str, ...] = ()  # names of the jobs of its former attempts, by which their artifacts are kept
+    check_seconds: float = 60.0  # between two looks at its job without news (gridwatch.pace)
 
     @property
     def job_names(self) -> tuple[str, ...]:

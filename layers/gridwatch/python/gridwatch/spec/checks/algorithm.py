@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from gridwatch.patterns import PatternError, SlowPatternError, compile_pattern
-from gridwatch.spec.builtin_algorithms import BUILT_IN, BuiltIn
+from gridwatch.spec.builtin_algorithms import BUILT_IN, CHANNELS, BuiltIn
 from gridwatch.spec.checks.metric_expressions import warn_of_expressions
 from gridwatch.spec.checks.versions import check_version
 from gridwatch.spec.checks.xgboost import check_xgboost, warn_of_xgboost
@@ -16,6 +16,7 @@ from gridwatch.spec.instance_types import processor
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, did_you_mean, enumerated, shown
 from gridwatch.spec.search_space import INSTANCE_TYPE, is_hyperparameter, names_of, varied
+from gridwatch.suggestions import closest
 
 _OWN = ("xgboost", *sorted(BUILT_IN))
 _RESERVED = ("sagemaker_", "mp_parameters")
@@ -58,9 +59,19 @@ def warn_of_algorithm(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
             found=shown(spec.objective.metric), allowed=enumerated(built_in.metrics),
             advice=did_you_mean(spec.objective.metric, built_in.metrics),
         )  # fmt: skip
+    if built_in is not None:
+        yield from _odd_channels(spec, spec.algorithm.title)
     if spec.algorithm.name == "forecasting-deepar":
         message = "AWS has not patched its image since August 2024"
         yield Problem(path=("algorithm", "name"), message=message, advice="train a model of your own framework")
+
+
+def _odd_channels(spec: ExperimentSpec, title: str) -> Iterator[Problem]:
+    for name in spec.data:
+        meant = closest(name, CHANNELS) if name not in CHANNELS else None
+        if meant is not None:
+            message, advice = f"is no channel that {title} is known to read", f"did you mean {meant}?"
+            yield Problem(path=("data", name), message=message, advice=advice)
 
 
 def _only_for(spec: ExperimentSpec, fields: tuple[str, ...], whom: str) -> Iterator[Problem]:

@@ -20,9 +20,12 @@ def warn_of_expressions(spec: ExperimentSpec) -> Iterator[Problem]:
     lines = {name: _line(expression) for name, expression in usable.items()}
     for name, expression in usable.items():
         path: Path = ("algorithm", "metrics", name)
-        lost = losses(expression, samples_for(name))
+        samples = samples_for(name)
+        lost = losses(expression, samples)
+        if lost and is_count(name) and not losses(expression, ("12.0",)):
+            continue  # printed as a fraction
         if lost:
-            yield _lossy(path, expression, lost, all_lost=len(lost) == len(samples_for(name)))
+            yield _lossy(path, expression, lost, all_lost=len(lost) == len(samples))
         elif _looks_for_not_finite(spec) and (unseen := losses(expression, NOT_FINITE)):
             message = f"a rule looks for what is not finite, and this expression {_listed(unseen)}"
             yield Problem(path=path, message=message, found=shown(expression), advice=f"write the group as {BETTER}")
@@ -44,8 +47,10 @@ def _lossy(path: Path, expression: str, lost: tuple[Loss, ...], *, all_lost: boo
         advice = "write (?:...) for the groups before it"
         return Problem(path=path, message=message, found=shown(expression), advice=advice)
     message = "no value is ever read: it" if all_lost else "some values would be lost: it"
+    missed = [loss.number for loss in losses(expression, NOT_FINITE)]
+    beside = f", and misses {' and '.join(missed)}" if missed else ""
     advice = f"write the group as {BETTER}"
-    return Problem(path=path, message=f"{message} {_listed(lost)}", found=shown(expression), advice=advice)
+    return Problem(path=path, message=f"{message} {_listed(lost)}{beside}", found=shown(expression), advice=advice)
 
 
 def _listed(lost: tuple[Loss, ...]) -> str:
