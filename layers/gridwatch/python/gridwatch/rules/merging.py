@@ -27,4 +27,4 @@ def merged(by_source: Mapping[str, RuleEvaluation]) -> RuleEvaluation:
     if status is not RuleStatus.SAW_NOTHING or len(agreeing) == 1:
         return first
     told = "; ".join(f"{source}: {found.details}" for source, found in agreeing.items())
-    return RuleEvaluation(status, told[: LONGEST_NOTHING_SEEN])
+    return RuleEvaluation(status, told[:LONGEST_NOTHING_SEEN])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.index import WorkerStep
 from gridwatch.tensors.source import ByteRange, TensorSource
 
@@ -96,8 +95,3 @@ def use(given: Reach) -> None:
 def forget() -> None:
     """Undoes the last `use`."""
     _reaches.pop()
-
-
-__all__ = [
-    "CorruptTensorError", "Reach", "Recorded", "RecordedFolder", "Waiting", "forget", "reach", "use", "wait_for",
-]  # fmt: skip

@@ -115,9 +115,9 @@ class IndexReader:
             for (kind, absolute), place in kinds.items():
                 places[get_reduction_tensor_name(name, kind, absolute, remove_colon_index=False)] = place
         found: list[tuple[str, _Entry]] = []
+        addresses = {key: os.path.join(self.path, key) for key in {place.key for place in places.values()}}
         for name, (key, start, length) in places.items():
-            address = os.path.join(self.path, key)
-            location = TensorLocation(name, mode, mode_step, address, start, length or 0, worker)
+            location = TensorLocation(name, mode, mode_step, addresses[key], start, length or 0, worker)
             found.append((name, {"tensor_location": location}))
         for name, shape in saved.shapes.items():
             described = TensorShape(name, mode, mode_step, shape.shape, shape.original_name)

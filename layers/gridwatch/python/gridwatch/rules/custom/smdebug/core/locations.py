@@ -19,6 +19,8 @@ STEP_NUMBER_FORMATTING_LENGTH = "012"
 class TensorLocation:
     """The bytes of an events file in which a worker's tensor of a step is."""
 
+    __slots__ = ("event_file_name", "length", "mode", "mode_step", "start_idx", "tensorname", "worker")
+
     def __init__(
         self, tname: str, mode: ModeKeys, mode_step: int, event_file_name: str, start_idx: int, length: int, worker: str
     ) -> None:
@@ -36,6 +38,8 @@ class TensorLocation:
 
 class TensorShape:
     """A tensor's shape at a step, and what the framework calls the tensor."""
+
+    __slots__ = ("mode", "mode_step", "name", "original_name", "shape")
 
     def __init__(
         self, name: str, mode: ModeKeys, mode_step: int, shape: Sequence[int], original_name: str | None = None

@@ -32,6 +32,8 @@ class StepState(Enum):
 class Step:
     """What one worker saved of a tensor at a step: value or where it is, shape, reductions by (name, of absolute)."""
 
+    __slots__ = ("_reduction_locations", "_reduction_values", "location", "shape", "step_num", "value")
+
     def __init__(
         self,
         step_num: int,

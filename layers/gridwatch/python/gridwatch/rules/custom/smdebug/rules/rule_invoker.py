@@ -14,6 +14,7 @@ from gridwatch.rules.custom.smdebug.exceptions import (
     TensorUnavailableForStep,
 )
 from gridwatch.rules.custom.smdebug.rules.rule import Rule
+from gridwatch.rules.custom.smdebug.trials.trial import Trial
 
 logger = get_logger()
 
@@ -56,7 +57,8 @@ def _worth_invoking(rule: Any, step: int) -> int:
     """The next step that was saved: of one that was not, Rule.invoke says so before it does anything else. A rule with
     an `invoke` of its own is asked about every number.
     """
-    if getattr(type(rule), "invoke", None) is not Rule.invoke or "invoke" in vars(rule):
+    own = getattr(type(rule), "invoke", None) is not Rule.invoke or "invoke" in vars(rule)
+    if own or not isinstance(rule.base_trial, Trial):
         return step
     saved: list[int] = rule.base_trial.steps(show_incomplete_steps=True)
     place = bisect_left(saved, step)

@@ -15,6 +15,7 @@ from gridwatch.rules.custom.smdebug.core.reductions import REDUCTIONS_PREFIX, re
 from gridwatch.rules.custom.smdebug.core.tensor import Tensor
 from gridwatch.rules.custom.smdebug.core.utils import get_worker_name_from_collection_file
 from gridwatch.rules.custom.smdebug.exceptions import MissingCollectionFiles
+from gridwatch.tensors.errors import CorruptTensorError
 
 if TYPE_CHECKING:
     from gridwatch.rules.custom.smdebug.trials.trial import Trial
@@ -53,7 +54,6 @@ class LoadedTrial:
         self.last_complete_step = -1
         self.last_index_token: str | None = None
         self.last_event_token: str | None = None
-        self.index_tensors_dict: dict[str, Any] = {}
         self.global_step_to_tensors_map: dict[int, set[str]] = {}
         self.mode_to_tensors_map: dict[ModeKeys, set[str]] = {}
         self._tensors: dict[str, Tensor] = {}
@@ -71,14 +71,26 @@ class LoadedTrial:
     def _recorded(self) -> Recorded:
         return self.index_reader.recorded
 
+    @property
+    def index_tensors_dict(self) -> dict[str, Any]:
+        """What the index says, read again: of a long job it takes as much memory as all the rest."""
+        return self.index_reader.load_tensor_data_from_index_files(None, self.range_steps)[0]
+
     def _load_collections(self) -> None:
         files = self._recorded.collection_files()
         self._require_collections(files, 1)
-        first = next(iter(files.values()))
-        self.collection_manager = CollectionManager.load_from_string(first.decode()) or CollectionManager()
+        self.collection_manager = self._parsed(*next(iter(files.items())))
         self.num_workers = self.collection_manager.get_num_workers()
         self._require_collections(files, self.num_workers)
         self.worker_set.update(get_worker_name_from_collection_file(f"/{key}") for key in files)
+
+    def _parsed(self, key: str, content: bytes) -> CollectionManager:
+        try:
+            return CollectionManager.load_from_string(content.decode()) or CollectionManager()
+        except ValueError as error:
+            if self._recorded.ended:
+                raise CorruptTensorError(key, f"not JSON ({error})") from error
+            raise wait_for(key) from None  # it may still be being written
 
     def _require_collections(self, files: Any, wanted: int) -> None:
         if len(files) >= wanted:
@@ -92,10 +104,9 @@ class LoadedTrial:
         if not self.index_mode:
             return
         found, last = self.index_reader.load_tensor_data_from_index_files(self.last_index_token, self.range_steps)
-        self.index_tensors_dict.update(found)
         self._in_order = {}
-        for by_step in found.values():
-            for step, by_worker in by_step.items():
+        for name in list(found):  # tensor by tensor, as smdebug does; what was taken over is let go
+            for step, by_worker in found.pop(name).items():
                 for worker, entry in by_worker.items():
                     self._add_tensor(step, worker, entry.get("tensor_location"), entry.get("tensor_shape"))
         self._give_up_waiting()
