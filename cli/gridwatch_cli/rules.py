@@ -109,20 +109,22 @@ def _check(
     following = Following(clock) if follow else None
     path = tensors_in(path, cloud)
     source = open_location(path, cloud)
-    profiler = ":" not in rule and is_profiler_rule(rule, parameters)
-    if not (follow or profiler):
-        _require_tensors(source, path)
     if ":" in rule:
+        from gridwatch.rules.custom.recorded import holds_profile  # noqa: PLC0415  as above
         from gridwatch.rules.custom.runner import CustomRule  # noqa: PLC0415  as above
 
+        if not (follow or holds_profile(source)):
+            _require_tensors(source, path)
         custom = CustomRule.parse(rule, parameters)
         location = str(Path(path).resolve()) if "://" not in path else path
         return check_custom(
             custom, location, source, _environment(path), seconds=seconds, following=following, as_deployed=as_deployed
         )
     configuration = RuleConfiguration(rule, rule, parameters)
-    if profiler:
+    if is_profiler_rule(rule, parameters):
         return check_profile(source, configuration)
+    if not follow:
+        _require_tensors(source, path)
     return check_tensors(source, opener(cloud), configuration, clock, following)
 
 

@@ -94,6 +94,19 @@ def test_a_rule_imports_what_the_deployed_function_has(gridwatch: Any, tmp_path:
         assert gridwatch("rules", "check", BOOSTING, *rule, "--any-package")[0] == 3
 
 
+def test_a_rule_of_ones_own_on_a_profile(gridwatch: Any, tmp_path: Path) -> None:
+    machine = tmp_path / "profiler-output" / "system" / "incremental" / "2020091312"
+    machine.mkdir(parents=True)
+    event = {"Type": "cpu", "Name": "cpu0", "Dimension": "CPUUtilization", "NodeId": "algo-1"}
+    lines = [json.dumps({**event, "Value": 90.0, "Timestamp": 1_600_000_000 + second}) for second in range(60)]
+    (machine / "1600000000.algo-1.json").write_text("\n".join(lines))
+    rule = ["--rule", f"{DATA / 'rules' / 'public_classes.py'}:CPUBusy", "-p"]
+    profile = str(tmp_path / "profiler-output")
+    assert gridwatch("rules", "check", profile, *rule, "threshold=95", "--json")[0] == 0
+    (machine / "1600000060.algo-1.json").write_text("")
+    assert gridwatch("rules", "check", profile, *rule, "threshold=80")[0] == 3
+
+
 FIRES = """
 from smdebug.rules import Rule
 class Fires(Rule):

@@ -20,14 +20,12 @@ from gridwatch.clock import SystemClock
 from gridwatch.failures import TransientError
 from gridwatch.rules.custom.answer import as_answer
 from gridwatch.rules.custom.packages import THERE, as_deployed
-from gridwatch.rules.custom.recorded import Reach, RecordedFolder
+from gridwatch.rules.custom.recorded import Reach, RecordedFolder, holds_profile
 from gridwatch.rules.custom.replay import replay
 from gridwatch.rules.custom.shim import install
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
 from gridwatch.rules.rule import Rule
-from gridwatch.tensors.layout import COLLECTIONS_PREFIX
 from gridwatch.tensors.reader import TensorReader
-from gridwatch.tensors.source import TensorSource
 from gridwatch.verdicts.status import RuleStatus
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the tensors could not be reached
@@ -69,13 +67,7 @@ def judge(request: Mapping[str, Any]) -> RuleEvaluation:
     found = _load(file, request["class"])
     if issubclass(found, Rule):
         return _judge_with_ours(found, TensorReader(source, open_source), request)
-    return replay(found, location, request["parameters"], ended=ended, profile=_is_profile(source))
-
-
-def _is_profile(source: TensorSource) -> bool:
-    """Whether a folder holds a job's profile and no tensors."""
-    is_profile = any(source.keys(prefix, limit=1) for prefix in ("system/", "framework/"))
-    return is_profile and not source.keys(COLLECTIONS_PREFIX, limit=1)
+    return replay(found, location, request["parameters"], ended=ended, profile=holds_profile(source))
 
 
 def _judge_with_ours(rule: type[Rule], reader: TensorReader, request: Mapping[str, Any]) -> RuleEvaluation:

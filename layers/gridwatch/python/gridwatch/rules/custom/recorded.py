@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gridwatch.rules.profiler.files import FRAMEWORK_PREFIX, SYSTEM_PREFIX
 from gridwatch.tensors.index import WorkerStep
+from gridwatch.tensors.layout import COLLECTIONS_PREFIX
 from gridwatch.tensors.source import ByteRange, TensorSource
 
 if TYPE_CHECKING:
@@ -60,6 +62,12 @@ class RecordedFolder:
 
     def events_after(self, key: str) -> Sequence[str]:
         return self.reader.events_after(key)
+
+
+def holds_profile(source: TensorSource) -> bool:
+    """Whether a folder holds a job's profile and no tensors."""
+    is_profile = any(source.keys(prefix, limit=1) for prefix in (SYSTEM_PREFIX, FRAMEWORK_PREFIX))
+    return is_profile and not source.keys(COLLECTIONS_PREFIX, limit=1)
 
 
 @dataclass(frozen=True, slots=True)
