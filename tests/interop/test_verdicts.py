@@ -13,8 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from gridwatch_hook.collection import ANY_LOOP
+from gridwatch_hook.config import HookConfig
+from gridwatch_hook.hook import Hook
+from gridwatch_hook.modes import Mode
 from scripts.peer_environment import python_of
 from tests.interop.conftest import PEERS, Peers
 
@@ -25,6 +30,8 @@ PROFILE = ["CPUBusy", "SlowStep", "TellProfile"]
 EVERY = [name for name in CLASSES if name not in PROFILE]
 TELLING = [name for name in EVERY if name.startswith("Tell")]
 # One kind of trial each; those that make smdebug wait are asked about little.
+ANYTHING = RULES.with_name("asking_anything.py")
+SEEDS = 6
 BY_EVERY = ("global", "phases", "workers", "reductions", "shapes", "gap")
 BY_MANY = ("predicted", "workers_modes", "devices", "stuck", "many", "text", "cut", "hollow", "empty")
 MANY = [*TELLING, "CustomGradientRule", "LossNotDecreasing", "ExplodingTensor", "Patience", "Counts", "CallsSuper"]
@@ -45,7 +52,26 @@ def cases(folder: Path) -> list[Any]:
     for kind in ("profile", "profile_running"):
         for name, threshold in itertools.product(PROFILE, ("50", "85", "500", "5000")):
             found.append([str(folder / kind), str(RULES), name, {"threshold": threshold}])
+    found += [
+        [str(folder / kind), str(ANYTHING), "AsksAnything", {"seed": str(seed)}]
+        for kind in ("ours", *BY_EVERY, *BY_MANY)
+        for seed in range(SEEDS)
+    ]
     return found
+
+
+def write_ours(folder: Path) -> None:
+    """What Gridwatch's hook writes."""
+    reduced = {"include_regex": "weight$", "reductions": "mean,abs_max", "save_shape": "True"}
+    listed = [{"CollectionName": "weights", "CollectionParameters": reduced}]
+    hook = Hook.create(str(folder), HookConfig.parse({"CollectionConfigurations": listed}, ANY_LOOP))
+    for step in range(12):
+        hook.set_mode(Mode.EVAL if step % 4 == 3 else Mode.TRAIN)
+        hook.save_scalar("loss", 1 / (1 + step), collection="losses")
+        hook.save_tensor("fc.weight", np.ones((3, step + 1)))
+        hook.save_tensor("gradient/fc.weight", np.full((2, 2), step / 10))
+        hook.next_step()
+    assert hook.close().clean
 
 
 def answers(command: list[str], asked: list[Any]) -> list[Any]:
@@ -63,6 +89,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory, local_peers: Peers) -> li
     """Case, what smdebug says, what we say."""
     folder = tmp_path_factory.mktemp("kinds")
     local_peers.ask("write_kinds", folder)
+    write_ours(folder / "ours")
     asked = cases(folder)
     theirs = answers([str(python_of("interop")), "-W", "ignore", str(PEERS / "verdicts.py")], asked)
     ours = answers([sys.executable, "-W", "ignore", "-m", "tests.interop.judge_many"], asked)
