@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +11,7 @@ import typer
 from gridwatch.state.codec import to_document
 from gridwatch.state.records import ExperimentRecord, JobRecord, RuleEvaluationRecord, TrialRecord
 from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import console, print_json, print_rows, table
@@ -23,7 +24,8 @@ WAITING_FOR_RULE = "NotStarted"  # a rule that the job runs under, of which noth
 
 def experiments(context: typer.Context, as_json: JsonOption = False) -> None:
     """List all experiments, newest first."""
-    rows = summaries(cloud_of(context).store)
+    cloud = cloud_of(context)
+    rows = [*summaries(cloud.store), *_unreadable_experiments(cloud)]
     columns = ("experiment", "owner", "trials", "finished", "failed", "stopped", "objective", "uploaded_at")
     print_rows(columns, rows, as_json=as_json, empty="no experiments yet: upload a spec with `gridwatch submit`")
 
@@ -46,7 +48,7 @@ def status(
     out.print(f"{document['experiment']}: {_counted(trial['state'] for trial in document['trials'])}")
     if document["held"]:
         out.print(f"nothing more is launched: {document['held']}", markup=False)
-    out.print(table(*_trial_lines(document["trials"])))
+    out.print(table(*_trial_lines([*document["trials"], *document["unreadable"]])))
     rules = [rule for trial in document["trials"] for rule in trial["rules"]]
     if rules:
         out.print(table(*rule_lines(document["trials"])))
@@ -63,19 +65,42 @@ def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
         refusal = refusal_of(cloud.session.s3, cloud.deployment.experiments_bucket, experiment)
         why = f": its spec was refused: {refusal}" if refusal else " (`gridwatch experiments` lists them)"
         raise CliError(f"there is no experiment {experiment!r}{why}")
+    trials = [trial_status(cloud.store, record, trial) for trial in cloud.store.list_trials(record.name)]
     return {
         "experiment": record.name,
         "spec_key": record.spec_key,
         "uploaded_at": record.uploaded_at,
         "objective": record.document.get("objective"),
         "held": held_by(cloud.store, record),
-        "trials": [trial_status(cloud.store, record, trial) for trial in cloud.store.list_trials(record.name)],
+        "trials": trials,
+        "unreadable": list(_unreadable_trials(cloud, record.name)),
     }
+
+
+UNREADABLE = "unreadable"
+
+
+def _unreadable_trials(cloud: Cloud, experiment: str) -> Iterator[Mapping[str, Any]]:
+    """Trials that are recorded and left out, because this version cannot read their records."""
+    for place, reason in cloud.unreadable.items():
+        name, _, trial = place.partition(" trial#")
+        if name == f"experiment#{experiment}" and trial:
+            yield {"trial_id": trial, "state": UNREADABLE, "reason": reason}
+
+
+def _unreadable_experiments(cloud: Cloud) -> Iterator[Mapping[str, Any]]:
+    for place in cloud.unreadable:
+        name, _, kind = place.removeprefix("experiment#").rpartition(" ")
+        if kind == "experiment":
+            yield {"experiment": name, "owner": UNREADABLE}
 
 
 def held_by(store: StateStore, record: ExperimentRecord) -> str | None:
     """Why nothing more of it is launched; None when nothing holds it."""
-    hold = store.get_hold(record.name)
+    try:
+        hold = store.get_hold(record.name)
+    except UnreadableRecordError:
+        return "what holds it cannot be read"
     return hold.reason if hold and hold.limit and hold.spec_version == record.spec_version else None
 
 
@@ -101,7 +126,7 @@ def _summary(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> Mapping
 
 def trial_status(store: StateStore, record: ExperimentRecord, trial: TrialRecord) -> Mapping[str, Any]:
     """One trial with every rule of its job."""
-    job = store.get_job(trial.job_name)
+    job = if_readable(lambda: store.get_job(trial.job_name))
     metric = (record.document.get("objective") or {}).get("metric")
     return {
         "index": trial.index,
@@ -151,7 +176,12 @@ def _step(evaluation: RuleEvaluationRecord | None) -> object:
 
 def _trial_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
     columns = ("index", "job_name", "state", "secondary_status", "objective_value", "billable_seconds", "reason")
-    return columns, [[trial[column] for column in columns] for trial in trials]
+    return columns, [[trial.get(column, _instead(trial, column)) for column in columns] for trial in trials]
+
+
+def _instead(trial: Mapping[str, Any], column: str) -> object:
+    """Of a trial whose record cannot be read nothing is known but its identity."""
+    return trial["trial_id"] if column == "job_name" else None
 
 
 def rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:

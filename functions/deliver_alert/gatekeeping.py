@@ -10,9 +10,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from gridwatch.alerts.collected import HELD_BACK, Concerned, follow_up, held_back
-from gridwatch.alerts.content import Severity
+from gridwatch.alerts.content import Severity, content_of
 from gridwatch.alerts.gates import HOUR, QUIET, Admission, Opening, admit, cause_gate, follow_up_id, is_of_cause
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import QuietHours
@@ -21,6 +22,7 @@ from gridwatch.events.messages import CloseGate
 from gridwatch.events.queue import MessageQueue
 from gridwatch.state.records import AlertGate, AlertRecord
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import if_readable
 
 MAX_CONFLICTS = 10
 LONGEST_DELAY = 900  # seconds that SQS keeps a message back
@@ -80,7 +82,7 @@ class Gatekeeper:
         now, wishes = self.clock.now(), self.wishes
         if alert.cause and wishes.together:
             yield Opening(gate_id=cause_gate(alert.cause), until=now + wishes.together, capacity=1)
-        critical = alert.content["severity"] == Severity.CRITICAL
+        critical = content_of(alert).severity is Severity.CRITICAL
         if alert.kind == HELD_BACK or (critical and wishes.critical_passes):
             return
         quiet_until = wishes.quiet.until(now) if wishes.quiet else None
@@ -105,9 +107,11 @@ class Gatekeeper:
                 continue
         raise ConflictError(f"the gate {opening.gate_id} is written to all the time")
 
-    def _tell(self, gate: AlertGate) -> AlertRecord:
-        """The gate is closed: nobody joins any more."""
+    def _tell(self, gate: AlertGate) -> AlertRecord | None:
+        """The gate is closed: nobody joins any more. None when none of its alerts can be read: it waits for that."""
         collected = self._alerts(gate.collected)
+        if not collected:
+            return None
         now = self.clock.now()
         if is_of_cause(gate):
             before = self._alerts((*gate.earlier, *gate.passed))
@@ -124,7 +128,7 @@ class Gatekeeper:
         return asked
 
     def _alerts(self, alert_ids: Sequence[str]) -> list[AlertRecord]:
-        found = (self.store.get_alert(alert_id) for alert_id in alert_ids)
+        found = (if_readable(partial(self.store.get_alert, alert_id)) for alert_id in alert_ids)
         return [alert for alert in found if alert is not None]
 
     def _close_later(self, gate: AlertGate) -> None:

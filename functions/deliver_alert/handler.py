@@ -31,6 +31,7 @@ from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from gridwatch.state.store import ConflictError
+from gridwatch.state.unreadable import telling
 
 logger = Logger(service="deliver_alert")
 metrics = Metrics(namespace="Gridwatch", service="deliver_alert")
@@ -149,7 +150,7 @@ def _queue() -> SqsQueue:
 
 @cache
 def _store() -> StateTable:
-    return StateTable(_settings().state_table)
+    return StateTable(_settings().state_table, noted=telling(logger.error, metrics))
 
 
 @cache

@@ -22,6 +22,7 @@ from gridwatch.rules.evaluation import RuleConfiguration, RuleEvaluation, RuleSt
 from gridwatch.rules.finding import Finding
 from gridwatch.state.records import JobRecord, ReportsRecord, RulePolicy, TrialState
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import if_readable
 from gridwatch.verdicts.status import RuleStatus, condition_met
 
 MAX_CONFLICTS = 50
@@ -178,7 +179,7 @@ class Bench:
 
     def _beginning(self, log: str, job: JobRecord, use: Use) -> Iterator[ReportsRecord]:
         """What an experiment that starts from another knows of it when its own first trial reports."""
-        experiment = self.store.get_experiment(job.experiment)
+        experiment = if_readable(lambda: self.store.get_experiment(job.experiment))
         start = (experiment.document.get("start_from") or {}) if experiment else {}
         if earlier := start.get("experiment"):
             earlier_log = log_name(earlier, use.metric, use.resource)
@@ -207,7 +208,7 @@ class Bench:
 
     def _ending(self, job: JobRecord) -> Ending:
         """Of an attempt that the trial has left behind nobody knows it: it did not complete."""
-        trial = self.store.get_trial(job.experiment, job.trial_id)
+        trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
         if trial is None or trial.job_name != job.job_name:
             return Ending.STOPPED
         return _ENDINGS.get(trial.state, Ending.STOPPED)

@@ -33,6 +33,7 @@ from gridwatch.rules.profiler.evaluation import is_profiler_rule
 from gridwatch.rules.profiler.reader import ProfileReader
 from gridwatch.state.records import JobRecord
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import if_readable
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.tensors.source import TensorSource
 from gridwatch.verdicts.status import RuleStatus
@@ -83,7 +84,7 @@ class Evaluator:
         if not job.own_policies:
             return Evaluated(Outcome.NO_RULES)
         if request.tensors and job.log_metrics and self.recorder is not None:
-            trial = self.store.get_trial(job.experiment, job.trial_id)
+            trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
             self.recorder.catch_up(job, trial.training_job if trial else job.job_name, ended=request.ended)
         # What a former round has read stays read.
         reader = TensorReader(self.open_tensors(job), self.open_other)

@@ -26,6 +26,7 @@ from gridwatch.aws.training_log import CloudWatchLog
 from gridwatch.clock import SystemClock
 from gridwatch.events.sqs import partial_response, queued_bodies
 from gridwatch.settings import read_settings
+from gridwatch.state.unreadable import telling
 from gridwatch.verdicts.telling import Teller
 
 logger = Logger(service="evaluate_rules")
@@ -86,7 +87,7 @@ def _evaluator() -> Evaluator:
     settings = read_settings(Settings)
     bucket = settings.artifacts_bucket
     clock = SystemClock()
-    store = StateTable(settings.state_table, RuleStateBucket(bucket))
+    store = StateTable(settings.state_table, RuleStateBucket(bucket), noted=telling(logger.error, metrics))
     return Evaluator(
         store=store,
         teller=Teller(store=store, bus=EventBridgeBus(settings.event_bus_name), clock=clock),

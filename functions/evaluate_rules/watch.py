@@ -16,6 +16,7 @@ from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation, RuleStatusChange
 from gridwatch.rules.profiler.evaluation import ProfileEvaluation, is_profiler_rule
 from gridwatch.state.records import JobRecord, RulePolicy
+from gridwatch.state.unreadable import DAMAGE
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.verdicts.status import RuleStatus
 
@@ -39,12 +40,12 @@ class Watch:
         slow = [policy for policy in job.own_policies if is_slow(policy)]
         broken = dict(_broken(job, (policy for policy in job.own_policies if not is_slow(policy))))
         sound = [policy for policy in job.own_policies if not is_slow(policy) and policy.name not in broken]
-        asked = SlowRules.restore(slow, interval, (saved or {}).get("slow", {}))
         try:
+            asked = SlowRules.restore(slow, interval, (saved or {}).get("slow", {}))
             return cls._of(sound, job, saved, asked, broken)
-        except (ValueError, KeyError):
-            # Saved by another version of the engine. The data are still there, and lead to the same verdicts.
-            watch = cls._of(sound, job, None, asked, broken)
+        except DAMAGE:
+            # Of another version of the engine, or damaged. The data are still there, and lead to the same verdicts.
+            watch = cls._of(sound, job, None, SlowRules.restore(slow, interval, {}), broken)
             watch.restarted = True
             return watch
 

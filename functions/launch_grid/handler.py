@@ -29,6 +29,7 @@ from gridwatch.failures import PermanentError
 from gridwatch.launch.deployment import Deployment
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
+from gridwatch.state.unreadable import telling
 from launch_grid.accept import Accepted, Outcome, Platform, accept
 from launch_grid.missed import PATIENCE, missed_uploads
 from launch_grid.settings import Settings
@@ -137,7 +138,7 @@ def _persistence() -> DynamoDBPersistenceLayer:
 @cache
 def _platform() -> Platform:
     settings = _settings()
-    store = StateTable(settings.state_table)
+    store = StateTable(settings.state_table, noted=telling(logger.error, metrics))
     return Platform(
         deployment=Deployment(
             region=region(),

@@ -22,6 +22,7 @@ from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
 from gridwatch.failures import PermanentError
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
+from gridwatch.state.unreadable import telling
 from gridwatch.verdicts.decision import Response
 from react_to_finding.reacting import Reactor
 from react_to_finding.settings import Settings
@@ -117,4 +118,4 @@ def _settings() -> Settings:
 
 @cache
 def _store() -> StateTable:
-    return StateTable(_settings().state_table, dynamodb=client("dynamodb"))
+    return StateTable(_settings().state_table, dynamodb=client("dynamodb"), noted=telling(logger.error, metrics))

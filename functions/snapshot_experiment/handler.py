@@ -24,6 +24,7 @@ from gridwatch.events.sqs import partial_response
 from gridwatch.failures import PermanentError
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
+from gridwatch.state.unreadable import telling
 from gridwatch.tensors.source import TensorSource
 from snapshot_experiment.batch import BatchRunner
 from snapshot_experiment.history import History
@@ -85,7 +86,7 @@ class LogJournal:
 def _writer() -> SnapshotWriter:
     settings = read_settings(Settings)
     bucket = settings.artifacts_bucket
-    store = StateTable(settings.state_table)
+    store = StateTable(settings.state_table, noted=telling(logger.error, metrics))
 
     def open_tensors(job_name: str) -> TensorSource:
         job = store.get_job(job_name)

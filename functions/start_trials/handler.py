@@ -24,6 +24,7 @@ from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.spending import Spending
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
+from gridwatch.state.unreadable import Isolation, report_broken, telling
 from start_trials.engines import Engines
 from start_trials.round import Round, RoundReport
 from start_trials.settings import Settings
@@ -49,7 +50,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """What the messages say does not matter: what waits is in the table."""
     del event
     settings, clock = _settings(), SystemClock()
-    store = StateTable(settings.state_table)
+    store = StateTable(settings.state_table, noted=telling(logger.error, metrics))
     alerts = AlertOutbox(store, SqsQueue(settings.alert_queue_url))
     training = training_service(
         settings.batch_job_queue,
@@ -89,6 +90,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         artifacts_bucket=settings.artifacts_bucket,
         seconds_left=seconds_left,
     )
+    isolation = Isolation()
     tunings = TuningLauncher(
         store=store,
         tuning=SageMakerTuning(single_try_client("sagemaker")),
@@ -96,11 +98,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         snapshot_queue=launcher.snapshot_queue,
         clock=clock,
         name_prefix=settings.name_prefix,
+        isolation=isolation,
     ).start_waiting()
     if tunings:
         logger.info("tuning jobs", outcomes=dict(tunings))
     queue = SqsQueue(settings.start_queue_url)
-    _report(Round(launcher=launcher, queue=queue, round_id=context.aws_request_id).run(), launcher)
+    _report(Round(launcher=launcher, queue=queue, round_id=context.aws_request_id, isolation=isolation).run(), launcher)
+    report_broken(isolation, logger.error, metrics)
 
 
 def _report(report: RoundReport, launcher: Launcher) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.tuning import tuning_refused
@@ -15,6 +15,7 @@ from gridwatch.launch.tuning import own_tuning_tags
 from gridwatch.launch.tuning_ports import TuningService
 from gridwatch.state.records import TrialState, TuningRecord
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import Isolation
 from start_trials.starting import Outcome
 
 
@@ -26,12 +27,15 @@ class TuningLauncher:
     snapshot_queue: MessageQueue
     clock: Clock
     name_prefix: str
+    isolation: Isolation = field(default_factory=Isolation)
 
     def start_waiting(self) -> Counter[str]:
         """How many came out how. What could not be created yet waits for the next round."""
         outcomes: Counter[str] = Counter()
         for record in self.store.tunings_in(TrialState.WAITING):
-            outcome = self._start(record)
+            outcome = Outcome.UNREADABLE
+            with self.isolation.each(record.name):
+                outcome = self._start(record)
             outcomes[outcome] += 1
             if outcome is Outcome.UNWELL:
                 break

@@ -24,6 +24,7 @@ from gridwatch.launch.tuned_jobs import TunedJobs
 from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.launch.watching import Enroller
 from gridwatch.settings import read_settings
+from gridwatch.state.unreadable import Isolation, report_broken, telling
 from sweep.settings import Settings
 from sweep.sweeping import Sweeper, SweepReport
 from sweep.tuning import TuningSweeper
@@ -43,6 +44,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         logger.info("woke evaluations", evaluated=sweeper.wake_evaluations())
         return
     _report(sweeper.sweep())
+    report_broken(sweeper.isolation, logger.error, metrics)
 
 
 def _report(report: SweepReport) -> None:
@@ -65,7 +67,7 @@ def _report(report: SweepReport) -> None:
 
 
 def _sweeper(context: LambdaContext) -> Sweeper:
-    settings, store = _settings(), _store()
+    settings, store, isolation = _settings(), _store(), Isolation()
     clock = SystemClock()
     training = training_service(settings.batch_job_queue)
     start_queue, evaluate_queue = SqsQueue(settings.start_queue_url), SqsQueue(settings.evaluate_queue_url)
@@ -110,7 +112,8 @@ def _sweeper(context: LambdaContext) -> Sweeper:
         name_prefix=settings.name_prefix,
     )
     return Sweeper(
-        tunings=TuningSweeper(store=store, tuning=tuning, tracker=tunings, clock=clock),
+        tunings=TuningSweeper(store=store, tuning=tuning, tracker=tunings, clock=clock, isolation=isolation),
+        isolation=isolation,
         store=store,
         training=training,
         listing=training,
@@ -133,4 +136,4 @@ def _settings() -> Settings:
 
 @cache
 def _store() -> StateTable:
-    return StateTable(_settings().state_table)
+    return StateTable(_settings().state_table, noted=telling(logger.error, metrics))

@@ -34,6 +34,7 @@ from gridwatch.launch.tuned_jobs import TunedJobs
 from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.launch.watching import Enroller
 from gridwatch.settings import read_settings
+from gridwatch.state.unreadable import telling
 from track_job.settings import Settings
 
 logger = Logger(service="track_job")
@@ -141,7 +142,7 @@ def _linker() -> Linker:
 @cache
 def _tracker() -> Tracker:
     settings = read_settings(Settings)
-    store, clock = StateTable(settings.state_table), SystemClock()
+    store, clock = StateTable(settings.state_table, noted=telling(logger.error, metrics)), SystemClock()
     training = training_service(settings.batch_job_queue)
     alerts = AlertOutbox(store, SqsQueue(settings.alert_queue_url))
     return Tracker(

@@ -20,6 +20,11 @@ from infra.settings import DeploymentSettings
 _FIVE_MINUTES = cdk.Duration.minutes(5)
 # A message that is older than this waits for something that does not come. Webhooks are tried for two hours.
 _OLDEST = {"webhooks": cdk.Duration.hours(3)}
+# The functions that read the state table, as they call themselves in their metrics.
+READERS = (
+    "deliver_alert", "evaluate_rules", "evaluate_slow_rules", "launch_grid", "react_to_finding", "snapshot_experiment",
+    "start_trials", "sweep", "track_job",
+)  # fmt: skip
 _OLDEST_ELSEWHERE = cdk.Duration.minutes(30)
 
 
@@ -45,6 +50,7 @@ class Alarms(Construct):
             self._stuck(queue_name, queue)
         for function_name, function in functions.items():
             self._failing(function_name, function)
+        self._unreadable()
 
     def _topic(self, settings: DeploymentSettings, key: kms.IKey | None) -> sns.ITopic:
         """A topic of its own: CloudWatch's messages are JSON, and it may not use the key that AWS manages for SNS."""
@@ -98,7 +104,31 @@ class Alarms(Construct):
             periods=3,
         )
 
-    def _alarm(self, name: str, meaning: str, metric: cloudwatch.Metric, *, threshold: float, periods: int) -> None:
+    def _unreadable(self) -> None:
+        """Each function counts what it comes across; as long as a record cannot be read, somebody does."""
+        counted = {
+            f"m{place}": cloudwatch.Metric(
+                namespace="Gridwatch",
+                metric_name="RecordUnreadable",
+                dimensions_map={"service": service},
+                statistic="Sum",
+                period=_FIVE_MINUTES,
+            )
+            for place, service in enumerate(READERS)
+        }
+        self._alarm(
+            "records-unreadable",
+            "A record of the state table, a table or an object cannot be read, and is left out.",
+            cloudwatch.MathExpression(
+                expression=" + ".join(f"FILL({name}, 0)" for name in counted),
+                using_metrics=counted,
+                period=_FIVE_MINUTES,
+            ),
+            threshold=0,
+            periods=1,
+        )
+
+    def _alarm(self, name: str, meaning: str, metric: cloudwatch.IMetric, *, threshold: float, periods: int) -> None:
         alarm = cloudwatch.Alarm(
             self,
             "".join(word.capitalize() for word in name.replace("_", "-").split("-")),

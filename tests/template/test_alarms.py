@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from gridwatch.state.unreadable import METRIC
+from infra.constructs.alarms import READERS
 from infra.settings import DeploymentSettings, DeploymentSettingsError
 from tests.template.conftest import Synthesize
 from tests.template.synthesized import Synthesized
@@ -32,11 +34,31 @@ def test_every_dead_letter_every_late_queue_and_every_failing_function_has_its_a
         *(f"{name}-not-empty" for name in dead),
         *(f"{name}-late" for name in queue_names(synthesized) - dead),
         *(f"{name}-{what}" for name in functions for what in ("failing", "throttled")),
+        "records-unreadable",
     }
+
+
+def test_the_alarm_of_unreadable_records_hears_every_function_that_reads_the_state_table(
+    synthesized: Synthesized,
+) -> None:
+    readers = {
+        path.parent.name
+        for path in (Path(__file__).resolve().parents[2] / "functions").glob("*/handler.py")
+        if "StateTable(" in path.read_text()
+    }
+    assert set(READERS) == readers
+    metrics = alarms(synthesized)["records-unreadable"]["Metrics"]
+    stats = [each["MetricStat"]["Metric"] for each in metrics if "MetricStat" in each]
+    assert {each["Dimensions"][0]["Value"] for each in stats} == readers
+    assert {(each["Namespace"], each["MetricName"]) for each in stats} == {("Gridwatch", METRIC)}
+    (sum_of_all,) = [each["Expression"] for each in metrics if "Expression" in each]
+    assert sum_of_all == " + ".join(f"FILL(m{place}, 0)" for place in range(len(readers)))
 
 
 def test_alarms_watch_what_they_are_named_after(synthesized: Synthesized) -> None:
     for name, alarm in alarms(synthesized).items():
+        if name == "records-unreadable":
+            continue  # the test above
         (dimension,) = alarm["Dimensions"]
         subject = name.rpartition("-late")[0] or re.sub("-(not-empty|failing|throttled)$", "", name)
         named = dimension["Value"].lower().replace("_", "-")

@@ -20,6 +20,11 @@ class RuleStatus(StrEnum):
         return self not in (RuleStatus.IN_PROGRESS, RuleStatus.STOPPING)
 
 
+def is_final(status: str) -> bool:
+    """Whether a recorded status is final. One that this version does not know is not."""
+    return status in RuleStatus.__members__.values() and RuleStatus(status).is_final
+
+
 def condition_met(rule: str, step: int) -> str:
     """The StatusDetails of a rule that fired, as Debugger words them."""
     sentence = f"Evaluation of the rule {rule} at step {step} resulted in the condition being met"
