@@ -87,7 +87,7 @@ class Evaluator:
             trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
             self.recorder.catch_up(job, trial.training_job if trial else job.job_name, ended=request.ended)
         # What a former round has read stays read.
-        reader = TensorReader(self.open_tensors(job), self.open_other)
+        reader = TensorReader(self.open_tensors(job), self.open_other, passes_over=True)
         for _ in range(MAX_CONFLICTS):
             try:
                 evaluated = self._round(job, request, reader)

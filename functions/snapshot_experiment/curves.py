@@ -13,7 +13,7 @@ from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import ByteRange, TensorSource
 from gridwatch.tensors.steps import SavedStep
 from gridwatch.tensors.wall_time import wall_time
-from gridwatch.tensors.wire import WireError, read_tensor
+from gridwatch.tensors.wire import WireError, read_tensor, unsound
 
 _COLLECTIONS = ("metrics", "losses")
 _LONGEST_POINT = 4096  # bytes of the record of one number with its name; what is longer is no point of a curve
@@ -40,10 +40,11 @@ class CurveReader:
 
     def points(self) -> Iterator[Point]:
         """By step, then as the job wrote them. Damaged or missing values are left out, which `complete` tells."""
-        reader = TensorReader(self._source)
+        reader = TensorReader(self._source, passes_over=True)
         steps = self._steps(reader)
         while batch := list(islice(steps, _BATCH)):
             yield from self._points_of(batch, reader.collections())
+        self._damage = self._damage or next(iter(reader.damage.values()), None)
 
     def _steps(self, reader: TensorReader) -> Iterator[SavedStep]:
         try:
@@ -64,20 +65,27 @@ class CurveReader:
         except CorruptTensorError as error:
             self._damage = self._damage or error
             return
+        damaged = unsound(records)
         for step, name, place in places:
-            point = self._point(step, name, place, records.get(place))
+            point = self._point(step, name, place, records.get(place), verified=place not in damaged)
             if point is not None:
                 yield point
 
-    def _point(self, step: SavedStep, name: str, place: ByteRange, record: bytes | memoryview | None) -> Point | None:
+    def _point(
+        self, step: SavedStep, name: str, place: ByteRange, record: bytes | memoryview | None, *, verified: bool
+    ) -> Point | None:
         if record is None:
             self._missing += 1
             return None
         try:
-            value = read_tensor(record).value
+            stored = read_tensor(record, verified=verified)
+            if stored.name != name:
+                raise WireError(f"{stored.name!r:.100} where the index says {name!r:.100}")
+            value = stored.value
         except WireError as error:
             self._damage = self._damage or CorruptTensorError(place.key, f"at byte {place.start}: {error}")
             return None
-        if value.size != 1:  # a tensor that merely stands in one of these collections is no point of a curve
+        # A tensor that merely stands in one of these collections is no point of a curve.
+        if value.size != 1 or value.dtype.kind not in "biuf":
             return None
         return Point(name, step.mode.name, step.step, float(value.reshape(-1)[0]), wall_time(record))

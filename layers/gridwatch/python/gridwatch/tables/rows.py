@@ -280,7 +280,9 @@ def _hypothesis(hypothesis: str | Mapping[str, Any] | None) -> str | None:
 
 def _number(value: object) -> float | None:
     # True is an int to Python, not to a reader of a column of numbers.
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if isinstance(value, float) or abs(value) < 2**1023 else None
 
 
 def _measured(value: float | str | None) -> float | None:

@@ -11,6 +11,7 @@ INDEX_PREFIX = "index/"
 COLLECTIONS_PREFIX = "collections/"
 STEPS_PER_FOLDER = 1000
 
+_DIGITS = 18  # of a step: 64 bits hold them
 _COLLECTIONS_SUFFIX = "_collections.json"
 
 
@@ -34,7 +35,7 @@ def parse_index_key(key: str) -> tuple[int, str] | None:
     digits, underscore, worker = stem.partition("_")
     if not dot or suffix != "json" or not underscore or not worker or not digits.isascii() or not digits.isdigit():
         return None
-    return int(digits), worker
+    return (int(digits), worker) if len(digits) <= _DIGITS else None
 
 
 def is_collections_key(key: str) -> bool:

@@ -19,10 +19,11 @@ from gridwatch.tensors.reductions import reduce_tensor
 from gridwatch.tensors.source import ByteRange, TensorSource
 from gridwatch.tensors.steps import Gathering, SavedStep
 from gridwatch.tensors.wall_time import wall_time
-from gridwatch.tensors.wire import TensorDecoder, WireError
+from gridwatch.tensors.wire import TensorDecoder, WireError, unsound
 
 _PAGE = 1000  # keys listed at once, as many as S3 gives
 _BATCH = 256  # index objects read at once
+_WEIGHT = 256 * 1024  # tensors of steps that are held back until those before them are known; an object counts too
 _HISTORY = 20_000  # tensor places remembered of former steps, each step counting as ten more
 _VALUES = 8 * 1024 * 1024  # bytes of decoded tensors remembered
 _ARRAY_OVERHEAD = 512
@@ -46,9 +47,21 @@ class Cursor:
 
 
 class TensorReader:
-    """One job's tensors. Holds no position: `new_steps` says what came after a cursor."""
+    """One job's tensors. Holds no position: `new_steps` says what came after a cursor.
 
-    def __init__(self, source: TensorSource, open_other: Callable[[str], TensorSource] | None = None) -> None:
+    With `passes_over` a damaged index object costs its own steps and no others: `damage` has it, and what lies behind
+    it is read.
+    """
+
+    def __init__(
+        self,
+        source: TensorSource,
+        open_other: Callable[[str], TensorSource] | None = None,
+        *,
+        passes_over: bool = False,
+    ) -> None:
+        self.damage: dict[str, CorruptTensorError] = {}  # by key
+        self._passes_over = passes_over
         self._source = source
         self._open_other = open_other
         self._others: dict[str, TensorReader] = {}
@@ -57,6 +70,7 @@ class TensorReader:
         self._history: Bounded[int, SavedStep] = Bounded(_HISTORY)
         self._values: Bounded[ByteRange, NDArray[Any]] = Bounded(_VALUES)
         self._fetched: dict[ByteRange, memoryview] = {}
+        self._unsound: frozenset[ByteRange] = frozenset()  # of what was fetched, by its checksum
         self._decoder = TensorDecoder()
 
     def has_ended(self) -> bool:
@@ -77,7 +91,7 @@ class TensorReader:
 
         A step is final when every worker has reached it, or the job has `ended`. An index object that ends early is
         "not yet": nothing from it on is given. Raises CorruptTensorError at a damaged one (and at one that ends early
-        when the job is over) after the steps before it were given.
+        when the job is over) after the steps before it were given, unless the reader passes over it.
         """
         collections = self.read_collections(cursor.collections, ended=ended)
         if collections is None:
@@ -85,13 +99,15 @@ class TensorReader:
         gathering = Gathering(cursor.step, collections.workers)
         settled = -1
         try:
-            for count, worker_steps in enumerate(self._index_objects(cursor.step, ended=ended)):
-                if count % _BATCH == 0:
+            weight = _WEIGHT
+            for worker_steps in self._index_objects(cursor.step, ended=ended):
+                if weight >= _WEIGHT:
                     # One batch behind: an object filled in late, whose steps lie before its neighbours', is still in
                     # time.
                     yield from self._remembered(gathering.take(settled))
-                    settled = gathering.settled()
+                    settled, weight = gathering.settled(), 0
                 gathering.add(worker_steps)
+                weight += _WEIGHT // _BATCH + sum(len(each.names) for each in worker_steps)
         except CorruptTensorError:
             yield from self._remembered(gathering.take(gathering.settled()))
             raise
@@ -136,6 +152,7 @@ class TensorReader:
         """
         wanted = {place for place in places if self._values.get(place) is None}
         self._fetched = read_ranges(self._source, wanted)
+        self._unsound = unsound(self._fetched)
         return frozenset(wanted - self._fetched.keys())
 
     def value_at(self, place: ByteRange, name: str) -> NDArray[Any]:
@@ -143,13 +160,15 @@ class TensorReader:
         value = self._values.get(place)
         if value is not None:
             return value
-        record = self._fetched.pop(place, None) or read_ranges(self._source, [place]).get(place)
+        record = self._fetched.pop(place, None)
+        verified = record is not None and place not in self._unsound
+        record = record or read_ranges(self._source, [place]).get(place)
         if record is None:
             raise CorruptTensorError(
                 place.key, f"it ends before byte {place.start + (place.length or 0)}, or is missing"
             )
         try:
-            stored = self._decoder.read(record, name)
+            stored = self._decoder.read(record, name, verified=verified)
         except WireError as error:
             raise CorruptTensorError(place.key, f"at byte {place.start}: {error}") from error
         if stored.name != name:
@@ -211,12 +230,35 @@ class TensorReader:
 
     def _read_index(self, named: Sequence[tuple[str, int, str]], *, ended: bool) -> Iterator[list[WorkerStep] | None]:
         """What each of these objects says, None for one that may still be on its way."""
-        contents = self._source.read([ByteRange(key) for key, _, _ in named])
-        for (key, step, worker), content in zip(named, contents, strict=True):
-            steps = parse_index(key, step, worker, content or b"")
-            if steps is None and ended:
-                raise CorruptTensorError(key, "it ends early, and the job is over")
+        last = {worker: key for key, _, worker in named}
+        for (key, step, worker), content in self._contents(named):
+            try:
+                steps = parse_index(key, step, worker, content or b"")
+                # A worker writes one after the other: what ends early before a later one stays as it is.
+                if steps is None and (ended or (self._passes_over and last[worker] != key)):
+                    raise CorruptTensorError(key, "it ends early, and nothing more comes of it")
+            except CorruptTensorError as error:
+                if not self._passes_over:
+                    raise
+                self.damage.setdefault(key, error)
+                continue
             yield steps
+
+    def _contents(self, named: Sequence[tuple[str, int, str]]) -> Iterator[tuple[tuple[str, int, str], bytes | None]]:
+        """The objects' bytes, in as many requests as it takes for what a call may read at once to hold them."""
+        try:
+            contents = self._source.read([ByteRange(key) for key, _, _ in named])
+        except CorruptTensorError as error:
+            if len(named) > 1:
+                half = len(named) // 2
+                yield from self._contents(named[:half])
+                yield from self._contents(named[half:])
+                return
+            if not self._passes_over:
+                raise
+            self.damage.setdefault(error.key, error)
+            return
+        yield from zip(named, contents, strict=True)
 
     def _remembered(self, steps: Iterable[SavedStep]) -> Iterator[SavedStep]:
         for each in steps:
