@@ -16,12 +16,12 @@ from gridwatch.aws.event_bus import EventBridgeBus
 from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_source import job_source
+from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.messages import EvaluateSlowRule
 from gridwatch.events.slow_rule import slow_rule_request
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
 from gridwatch.settings import read_settings
-from gridwatch.state.unreadable import telling
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.tensors.source import TensorSource
 from gridwatch.verdicts.telling import Teller
@@ -89,7 +89,7 @@ def _settings() -> Settings:
 @cache
 def _evaluator() -> SlowEvaluator:
     settings = _settings()
-    store = StateTable(settings.state_table, noted=telling(logger.error, metrics))
+    store = StateTable(settings.state_table, noted=telling(logger.error))
     function = settings.custom_rule_function
     return SlowEvaluator(
         store=store,

@@ -16,13 +16,13 @@ from gridwatch.aws.clients import client
 from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
+from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.rule_status import rule_statuses
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
 from gridwatch.failures import PermanentError
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
-from gridwatch.state.unreadable import telling
 from gridwatch.verdicts.decision import Response
 from react_to_finding.reacting import Reactor
 from react_to_finding.settings import Settings
@@ -118,4 +118,4 @@ def _settings() -> Settings:
 
 @cache
 def _store() -> StateTable:
-    return StateTable(_settings().state_table, dynamodb=client("dynamodb"), noted=telling(logger.error, metrics))
+    return StateTable(_settings().state_table, dynamodb=client("dynamodb"), noted=telling(logger.error))

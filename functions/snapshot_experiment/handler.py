@@ -19,12 +19,12 @@ from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.table_bucket import S3TableBucket
 from gridwatch.aws.tensor_source import job_source
+from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.sqs import partial_response
 from gridwatch.failures import PermanentError
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
-from gridwatch.state.unreadable import telling
 from gridwatch.tensors.source import TensorSource
 from snapshot_experiment.batch import BatchRunner
 from snapshot_experiment.history import History
@@ -86,7 +86,7 @@ class LogJournal:
 def _writer() -> SnapshotWriter:
     settings = read_settings(Settings)
     bucket = settings.artifacts_bucket
-    store = StateTable(settings.state_table, noted=telling(logger.error, metrics))
+    store = StateTable(settings.state_table, noted=telling(logger.error))
 
     def open_tensors(job_name: str) -> TensorSource:
         job = store.get_job(job_name)

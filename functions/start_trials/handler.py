@@ -17,6 +17,7 @@ from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tuning_service import SageMakerTuning
+from gridwatch.aws.unreadable_records import report_broken, telling
 from gridwatch.clock import SystemClock
 from gridwatch.failures import PermanentError
 from gridwatch.launch.holding import LaunchLimits
@@ -24,7 +25,7 @@ from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.spending import Spending
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
-from gridwatch.state.unreadable import Isolation, report_broken, telling
+from gridwatch.state.unreadable import Isolation
 from start_trials.engines import Engines
 from start_trials.round import Round, RoundReport
 from start_trials.settings import Settings
@@ -50,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """What the messages say does not matter: what waits is in the table."""
     del event
     settings, clock = _settings(), SystemClock()
-    store = StateTable(settings.state_table, noted=telling(logger.error, metrics))
+    store = StateTable(settings.state_table, noted=telling(logger.error))
     alerts = AlertOutbox(store, SqsQueue(settings.alert_queue_url))
     training = training_service(
         settings.batch_job_queue,
@@ -104,7 +105,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         logger.info("tuning jobs", outcomes=dict(tunings))
     queue = SqsQueue(settings.start_queue_url)
     _report(Round(launcher=launcher, queue=queue, round_id=context.aws_request_id, isolation=isolation).run(), launcher)
-    report_broken(isolation, logger.error, metrics)
+    report_broken(isolation, logger.error)
 
 
 def _report(report: RoundReport, launcher: Launcher) -> None:

@@ -17,6 +17,7 @@ from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tuning_service import SageMakerTuning
+from gridwatch.aws.unreadable_records import report_broken, telling
 from gridwatch.clock import SystemClock
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
@@ -24,7 +25,7 @@ from gridwatch.launch.tuned_jobs import TunedJobs
 from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.launch.watching import Enroller
 from gridwatch.settings import read_settings
-from gridwatch.state.unreadable import Isolation, report_broken, telling
+from gridwatch.state.unreadable import Isolation
 from sweep.settings import Settings
 from sweep.sweeping import Sweeper, SweepReport
 from sweep.tuning import TuningSweeper
@@ -44,7 +45,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         logger.info("woke evaluations", evaluated=sweeper.wake_evaluations())
         return
     _report(sweeper.sweep())
-    report_broken(sweeper.isolation, logger.error, metrics)
+    report_broken(sweeper.isolation, logger.error)
 
 
 def _report(report: SweepReport) -> None:
@@ -136,4 +137,4 @@ def _settings() -> Settings:
 
 @cache
 def _store() -> StateTable:
-    return StateTable(_settings().state_table, noted=telling(logger.error, metrics))
+    return StateTable(_settings().state_table, noted=telling(logger.error))

@@ -20,11 +20,6 @@ from infra.settings import DeploymentSettings
 _FIVE_MINUTES = cdk.Duration.minutes(5)
 # A message that is older than this waits for something that does not come. Webhooks are tried for two hours.
 _OLDEST = {"webhooks": cdk.Duration.hours(3)}
-# The functions that read the state table, as they call themselves in their metrics.
-READERS = (
-    "deliver_alert", "evaluate_rules", "evaluate_slow_rules", "launch_grid", "react_to_finding", "snapshot_experiment",
-    "start_trials", "sweep", "track_job",
-)  # fmt: skip
 _OLDEST_ELSEWHERE = cdk.Duration.minutes(30)
 
 
@@ -105,30 +100,22 @@ class Alarms(Construct):
         )
 
     def _unreadable(self) -> None:
-        """Each function counts what it comes across; as long as a record cannot be read, somebody does."""
-        counted = {
-            f"m{place}": cloudwatch.Metric(
-                namespace="Gridwatch",
-                metric_name="RecordUnreadable",
-                dimensions_map={"service": service},
-                statistic="Sum",
-                period=_FIVE_MINUTES,
-            )
-            for place, service in enumerate(READERS)
-        }
+        """Of all functions together: as long as a record cannot be read, one of them comes across it."""
         self._alarm(
             "records-unreadable",
-            "A record of the state table, a table or an object cannot be read, and is left out.",
-            cloudwatch.MathExpression(
-                expression=" + ".join(f"FILL({name}, 0)" for name in counted),
-                using_metrics=counted,
+            "A record of the state table is damaged or of a newer version, and is left out.",
+            cloudwatch.Metric(
+                namespace="Gridwatch",
+                metric_name="RecordUnreadable",
+                dimensions_map={"service": "records"},
+                statistic="Sum",
                 period=_FIVE_MINUTES,
             ),
             threshold=0,
             periods=1,
         )
 
-    def _alarm(self, name: str, meaning: str, metric: cloudwatch.IMetric, *, threshold: float, periods: int) -> None:
+    def _alarm(self, name: str, meaning: str, metric: cloudwatch.Metric, *, threshold: float, periods: int) -> None:
         alarm = cloudwatch.Alarm(
             self,
             "".join(word.capitalize() for word in name.replace("_", "-").split("-")),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gridwatch.state.unreadable import METRIC
-from infra.constructs.alarms import READERS
+from gridwatch.aws.unreadable_records import telling
+from gridwatch.state.unreadable import UnreadableRecordError
 from infra.settings import DeploymentSettings, DeploymentSettingsError
 from tests.template.conftest import Synthesize
 from tests.template.synthesized import Synthesized
@@ -38,21 +39,26 @@ def test_every_dead_letter_every_late_queue_and_every_failing_function_has_its_a
     }
 
 
-def test_the_alarm_of_unreadable_records_hears_every_function_that_reads_the_state_table(
-    synthesized: Synthesized,
+def test_the_alarm_of_unreadable_records_hears_what_the_functions_count(
+    synthesized: Synthesized, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    readers = {
-        path.parent.name
-        for path in (Path(__file__).resolve().parents[2] / "functions").glob("*/handler.py")
-        if "StateTable(" in path.read_text()
-    }
-    assert set(READERS) == readers
-    metrics = alarms(synthesized)["records-unreadable"]["Metrics"]
-    stats = [each["MetricStat"]["Metric"] for each in metrics if "MetricStat" in each]
-    assert {each["Dimensions"][0]["Value"] for each in stats} == readers
-    assert {(each["Namespace"], each["MetricName"]) for each in stats} == {("Gridwatch", METRIC)}
-    (sum_of_all,) = [each["Expression"] for each in metrics if "Expression" in each]
-    assert sum_of_all == " + ".join(f"FILL(m{place}, 0)" for place in range(len(readers)))
+    told: list[object] = []
+    telling(lambda message, **fields: told.append((message, fields)))(UnreadableRecordError("job#a job", "no JSON"))
+    assert told == [("record cannot be read", {"record": "job#a job", "reason": "no JSON"})]
+    counted = json.loads(capsys.readouterr().out)
+    (directive,) = counted["_aws"]["CloudWatchMetrics"]
+    alarm = alarms(synthesized)["records-unreadable"]
+    (dimension,) = alarm["Dimensions"]
+    assert (directive["Namespace"], directive["Metrics"][0]["Name"]) == (alarm["Namespace"], alarm["MetricName"])
+    assert directive["Dimensions"] == [[dimension["Name"]]]
+    assert counted[dimension["Name"]] == dimension["Value"]
+    assert counted[alarm["MetricName"]] == [1]
+
+
+def test_every_function_that_reads_the_state_table_tells_of_unreadable_records() -> None:
+    for handler in (Path(__file__).resolve().parents[2] / "functions").glob("*/handler.py"):
+        source = handler.read_text()
+        assert source.count("StateTable(") == source.count("noted=telling(logger.error))"), handler
 
 
 def test_alarms_watch_what_they_are_named_after(synthesized: Synthesized) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from gridwatch.failures import GridwatchError
 
 T = TypeVar("T")
-
-METRIC = "RecordUnreadable"  # infra/constructs/alarms.py watches it
 
 
 class UnreadableRecordError(GridwatchError):
@@ -29,26 +27,11 @@ class UnreadableRecordError(GridwatchError):
         self.reason = reason
 
 
-LogError = Callable[..., None]  # a message and fields
 Noted = Callable[[UnreadableRecordError], None]
 
 
 def unnoted(error: UnreadableRecordError) -> None:
     """For whoever has nobody to tell."""
-
-
-class Counter(Protocol):
-    def add_metric(self, name: str, unit: Any, value: float) -> None: ...
-
-
-def telling(log_error: LogError, counter: Counter) -> Noted:
-    """Tells of each record in a function's log and counts it in its metrics."""
-
-    def noted(error: UnreadableRecordError) -> None:
-        log_error("record cannot be read", record=error.place, reason=error.reason)
-        counter.add_metric(METRIC, "Count", 1)
-
-    return noted
 
 
 def if_readable(read: Callable[[], T | None]) -> T | None:
@@ -82,11 +65,3 @@ class Isolation:
 
 
 _LONGEST = 1_000
-
-
-def report_broken(isolation: Isolation, log_error: LogError, counter: Counter) -> None:
-    """Each in a function's log, and all of them in its metrics."""
-    for subject, reason in isolation.broken.items():
-        log_error("passed over: a record is damaged", subject=subject, reason=reason)
-    if isolation.broken:
-        counter.add_metric(METRIC, "Count", len(isolation.broken))
