@@ -45,10 +45,11 @@ def status(
         print_json(document)
         return
     out = console()
-    out.print(f"{document['experiment']}: {_counted(trial['state'] for trial in document['trials'])}")
+    all_trials = [*document["trials"], *document["unreadable"]]
+    out.print(f"{document['experiment']}: {_counted(each['state'] for each in all_trials)}")
     if document["held"]:
         out.print(f"nothing more is launched: {document['held']}", markup=False)
-    out.print(table(*_trial_lines([*document["trials"], *document["unreadable"]])))
+    out.print(table(*_trial_lines(all_trials)))
     rules = [rule for trial in document["trials"] for rule in trial["rules"]]
     if rules:
         out.print(table(*rule_lines(document["trials"])))

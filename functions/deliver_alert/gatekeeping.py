@@ -20,11 +20,12 @@ from gridwatch.alerts.quiet_hours import QuietHours
 from gridwatch.clock import Clock
 from gridwatch.events.messages import CloseGate
 from gridwatch.events.queue import MessageQueue
+from gridwatch.state.patience import Patience
 from gridwatch.state.records import AlertGate, AlertRecord
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
 
-MAX_CONFLICTS = 10
+PATIENCE = 10.0  # seconds for one write: many alerts of one cause may come at one instant
 LONGEST_DELAY = 900  # seconds that SQS keeps a message back
 EARLY = timedelta(minutes=1)  # a message that was kept back until the gate closes may come so much too early
 
@@ -62,7 +63,7 @@ class Gatekeeper:
 
     def close(self, gate_id: str) -> AlertRecord | None:
         """Tell what the gate has collected, once, if its time has come; returns the alert that tells it."""
-        for _ in range(MAX_CONFLICTS):
+        for _ in Patience(self.clock, seconds=PATIENCE).tries():
             gate = self.store.get_gate(gate_id)
             if gate is None or gate.told or not gate.collected:
                 return None
@@ -93,7 +94,7 @@ class Gatekeeper:
             yield Opening(gate_id=HOUR, until=hour, capacity=wishes.most_per_hour)
 
     def _admit(self, opening: Opening, asking: str) -> tuple[AlertGate, Admission]:
-        for _ in range(MAX_CONFLICTS):
+        for _ in Patience(self.clock, seconds=PATIENCE).tries():
             kept = self.store.get_gate(opening.gate_id)
             gate, admission = admit(kept, opening, asking, self.clock.now())
             if admission is Admission.CLOSE_FIRST:

@@ -22,6 +22,7 @@ from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import ByteRange
 from gridwatch.tensors.steps import SavedStep
 from gridwatch.verdicts.status import RuleStatus, condition_met
+from gridwatch.visible import visible_line
 
 _VERSION = 1
 _STEPS_AT_ONCE = 128
@@ -259,8 +260,7 @@ class Evaluation:
 
 def _said(error: Exception) -> str:
     """An error may name what a file of the job says: no line breaks and nothing that a terminal would obey."""
-    said = "".join(letter if letter.isprintable() else " " for letter in f"{type(error).__name__}: {error}")
-    return said[:_LONGEST_DETAILS]
+    return visible_line(f"{type(error).__name__}: {error}")[:_LONGEST_DETAILS]
 
 
 def _quiet() -> AbstractContextManager[Any]:
