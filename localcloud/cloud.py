@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -99,7 +100,11 @@ def _ready_line(process: subprocess.Popen[bytes], timeout: float) -> dict[str, A
                 ready: dict[str, Any] = json.loads(line)
                 return ready
             if not line:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=5)
                 break
+    ended = process.poll() is not None
     process.kill()
-    said = process.communicate()[1].decode(errors="replace").strip()
-    raise LocalCloudError(f"the local cloud did not start within {timeout:.0f} s: {said or 'it said nothing'}")
+    said = process.communicate()[1].decode(errors="replace").strip().removeprefix("localcloud: ")
+    within = "" if ended else f" within {timeout:.0f} s"
+    raise LocalCloudError(f"the local cloud did not start{within}: {said or 'it said nothing'}")

@@ -108,7 +108,10 @@ def _apply(
     timeout: float,
 ) -> dict[str, str]:
     """Create or update one stack, wait for it, and return its outputs."""
-    known = json.loads(stack.template.read_text()).get("Parameters", {})
+    document = json.loads(stack.template.read_text())
+    known = document.get("Parameters", {})
+    # What the template itself wants here in place of its defaults.
+    parameters = {**document.get("Metadata", {}).get("localcloud", {}).get("parameters", {}), **parameters}
     request = {
         "StackName": stack.name,
         **template,
@@ -152,6 +155,12 @@ def _wait(cloudformation: Any, name: str, timeout: float) -> dict[str, str]:
 def _reasons(cloudformation: Any, name: str) -> str:
     events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
     failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
-    return "; ".join(
-        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '?')}" for event in reversed(failed)
-    )
+    told = [f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '?')}" for event in reversed(failed)]
+    # What was found before anything was created, such as a bucket that exists, is told by this operation alone.
+    found = cloudformation.describe_events(StackName=name).get("OperationEvents", [])
+    told += [
+        f"{event['LogicalResourceId']}: {event['ValidationStatusReason']}"
+        for event in found
+        if event.get("ValidationStatusReason")
+    ]
+    return "; ".join(dict.fromkeys(told))

@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localcloud.adapter import athena, gateway, lambdas
+from localcloud.adapter import athena, gateway, lambdas, taken_names
 from localcloud.adapter.authorization import StrictProfile
 from localcloud.adapter.batch import add_batch
 from localcloud.adapter.faults import FaultyDoor
@@ -79,6 +79,7 @@ class RunningCloud:
         add_batch(batch)
         gateway.complete_s3_events()
         athena.improve_athena()
+        taken_names.refuse_taken_names()
         lambdas.deliver_asynchronously()
         lambdas.poll_queues_at_once()
         cache = CodeCache((self._settings.state_dir or self._scratch) / "lambda-code")

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import socket
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from localcloud.adapter.environment import prepare_environment
 from localcloud.guard import Guard
+from localcloud.ports import listening
 from localcloud.sagemaker.images import ImageMap
 from localcloud.sagemaker.limits import Limits
 from localcloud.sagemaker.platform import JobSettings
@@ -26,7 +26,7 @@ class ServerSettings:
     images: Path | None = None
     templates: tuple[Path, ...] = ()
     follow_stdin: bool = False
-    workers_per_function: int = 2
+    workers_per_function: int = 4
     strict: bool = False
     jobs: JobSettings = field(default_factory=JobSettings)
     limits: Limits = field(default_factory=Limits)
@@ -35,7 +35,7 @@ class ServerSettings:
 def run(settings: ServerSettings) -> int:
     """Serve until SIGTERM, SIGINT or, with ``follow_stdin``, the end of standard input. Prints one line when ready."""
     images = ImageMap.load(settings.images)
-    listener = _listen(settings.host, settings.port)
+    listener = listening(settings.host, settings.port)
     port = listener.getsockname()[1]
     scratch = Path(tempfile.mkdtemp(prefix="localcloud-", dir=settings.state_dir))
     log = (settings.state_dir or scratch) / "localcloud.log"
@@ -52,14 +52,6 @@ def run(settings: ServerSettings) -> int:
     finally:
         guard.close()
     return 0
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.listen(512)
-    return listener
 
 
 def _log_to(path: Path) -> None:

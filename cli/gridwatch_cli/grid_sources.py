@@ -16,7 +16,10 @@ SELECT trial_id, grid_index, state, objective_metric, objective_direction, train
   instance_count
 FROM trials WHERE experiment = {}
 ORDER BY grid_index"""
-POINTS_OF = "SELECT trial_id, name, mode, step, value FROM metrics WHERE experiment = {} ORDER BY trial_id, name, step"
+POINTS_OF = """\
+SELECT trial_id, name, mode, source, worker, objective, step, value
+FROM metrics WHERE experiment = {}
+ORDER BY trial_id, name, step"""
 
 
 def from_file(path: Path, metric: str | None, direction: str | None, price: float | None) -> Grid:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gridwatch_cli.errors import CliError
-from gridwatch_cli.local_state import RunningCloud, remembered, state_file
+from gridwatch_cli.local_state import RunningCloud, forget, recall, remembered, state_file
 from gridwatch_cli.output import console
 from gridwatch_cli.settings import project_root
 from gridwatch_cli.synthesis import synthesized
@@ -70,6 +70,7 @@ def up(
     limits += ["--debugger"] if debugger else []
     limits += ["--strict"] if strict else []
     said = console(stderr=True)
+    _refuse_taken(port)
     with interrupted_by_termination():
         said.print("synthesizing the template …")
         assembly, _ = synthesized(project_root())
@@ -81,6 +82,30 @@ def up(
                 _announce(cloud, outputs)
                 said.print("ready; Ctrl-C ends it and everything in it")
                 _stay(local)
+
+
+def _refuse_taken(port: int) -> None:
+    """At once, before the template is synthesized."""
+    from localcloud.ports import PortError, refuse_taken  # noqa: PLC0415  only this command needs it
+
+    try:
+        refuse_taken("127.0.0.1", port)
+    except PortError as error:
+        mine = recall(state_file())
+        by = ", where a local cloud runs already" if mine and mine.endpoint_url.endswith(f":{port}") else ""
+        told, _, advice = str(error).partition("; ")
+        raise CliError(f"{told}{by}; {advice}") from error
+
+
+@app.command("leave")
+def leave() -> None:
+    """Let commands go to AWS again, after they have talked to a local cloud."""
+    cloud = forget(state_file())
+    if cloud is None:
+        console(stderr=True).print("no local cloud is remembered here: commands go where the shell points, else to AWS")
+        return
+    runs = "which still runs: its own terminal ends it" if cloud.answers() else "which has ended"
+    console(stderr=True).print(f"commands talk to {cloud.endpoint_url} no more, {runs}")
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""Remembers where the local cloud runs, so that a command in another shell finds it."""
+"""Remembers where the local cloud runs, so that a command in another shell finds it.
+
+It is remembered also when the cloud has ended, whatever way: a command that talked to it a moment ago must not turn to
+AWS by itself, with whatever credentials the shell has, only because nobody answers any more.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gridwatch_cli.errors import CliError
 from gridwatch_cli.settings import kept_files
 
+LOCAL_SECRET = "local"  # noqa: S105  what a local cloud's clients say, which checks nothing
 _CONNECT_SECONDS = 1.0
 
 
@@ -36,12 +42,23 @@ class RunningCloud:
 
     def answers(self) -> bool:
         """Whether somebody listens there."""
-        address = urlsplit(self.endpoint_url)
-        try:
-            with socket.create_connection((address.hostname or "", address.port or 80), timeout=_CONNECT_SECONDS):
-                return True
-        except OSError:
-            return False
+        return listens(self.endpoint_url)
+
+
+def listens(url: str) -> bool:
+    """Whether somebody takes connections at an endpoint's address."""
+    address = urlsplit(url)
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 80), timeout=_CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Whether an endpoint's address is one of this machine alone, as a local cloud's is."""
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
 def state_file() -> Path:
@@ -50,21 +67,54 @@ def state_file() -> Path:
 
 @contextmanager
 def remembered(cloud: RunningCloud, file: Path) -> Iterator[None]:
-    """The cloud stands in the file while the block runs. A file that another cloud wrote meanwhile is left alone."""
-    content = json.dumps(asdict(cloud), indent=2) + "\n"
+    """The cloud stands in the file, while the block runs as one that runs, and then as one that has ended. A file that
+    another cloud wrote meanwhile is left alone.
+    """
+    content = _content(cloud)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(content)
     try:
         yield
     finally:
         if file.exists() and file.read_text() == content:
-            file.unlink()
+            file.write_text(_content(cloud, ended=True))
 
 
 def recall(file: Path, answers: Callable[[RunningCloud], bool] = RunningCloud.answers) -> RunningCloud | None:
     """The cloud in the file if it still answers."""
-    try:
-        cloud = RunningCloud(**json.loads(file.read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+    kept = _read(file)
+    if kept is None:
         return None
-    return cloud if answers(cloud) else None
+    cloud, has_ended = kept
+    return cloud if not has_ended and answers(cloud) else None
+
+
+def refuse_ended(file: Path) -> None:
+    """Raises CliError when commands talked to a local cloud until it ended, and nobody said that they may go to AWS."""
+    kept = _read(file)
+    if kept is not None:
+        raise CliError(
+            f"the local cloud at {kept[0].endpoint_url}, which commands here talked to, has ended; nothing was sent to "
+            "AWS. Start one again with `gridwatch local up`, or let commands go to AWS with `gridwatch local leave`"
+        )
+
+
+def forget(file: Path) -> RunningCloud | None:
+    """Let commands go to AWS again; the cloud that they would have talked to."""
+    kept = _read(file)
+    file.unlink(missing_ok=True)
+    return kept[0] if kept is not None else None
+
+
+def _content(cloud: RunningCloud, *, ended: bool = False) -> str:
+    return json.dumps({**asdict(cloud), **({"ended": True} if ended else {})}, indent=2) + "\n"
+
+
+def _read(file: Path) -> tuple[RunningCloud, bool] | None:
+    """The cloud, and whether it is known to have ended."""
+    try:
+        document = json.loads(file.read_text())
+        ended = bool(document.pop("ended", False))
+        return RunningCloud(**document), ended
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return None

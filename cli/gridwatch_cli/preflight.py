@@ -48,8 +48,11 @@ def preflight(  # noqa: PLR0917  options of the command line
     sources = site.data(parsed) if data is None else local_data(made.spec, data)
     report = checked(made, sources, FULL, short_run(made, spec.parent, sources) if run else ())
     if as_json:
-        print_json(report.as_document())
+        print_json({**report.as_document(), "warnings": [warning.as_document() for warning in made.warnings]})
     else:
+        err = console(stderr=True)
+        for warning in made.warnings:
+            err.print(f"warning: {warning.as_text(str(spec))}", markup=False)
         _print(report, sources, made.spec)
     if report.refusals:
         raise CliError("the experiment would be refused: mend what is wrong, or say otherwise under preflight")

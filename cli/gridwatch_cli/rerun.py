@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gridwatch.storage.layout import PACKAGES, s3_uri, tensor_prefix
+from gridwatch.wording import counted
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.looking.options import JsonOption
@@ -144,7 +145,9 @@ def rows_of(made: Fingerprint, found: Found, packages: Mapping[str, Any] | None)
         rows.append(_row("code", made.code.uri, made.code_digest))
     rows += [_row("image", image.address, image.digest or f"not known: {image.note}") for image in made.images]
     for channel in made.data:
-        rows.append(_row(f"data {channel.name}", channel.uri, f"{channel.count} objects, listing {channel.digest}"))
+        rows.append(
+            _row(f"data {channel.name}", channel.uri, f"{counted(channel.count, 'object')}, listing {channel.digest}")
+        )
         rows += [
             _row("object", each.key, f"etag {each.etag}" + (f", version {each.version}" if each.version else ""))
             for each in channel.objects

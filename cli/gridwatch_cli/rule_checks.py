@@ -65,6 +65,9 @@ def _judge_unfinished(
     step = saved["cursor"]["step"]
     is_damaged = found.status is RuleStatus.ERROR and found.details.startswith("CorruptTensorError")
     if is_damaged and step >= 0 and reader.saved_after(step) == 1:
+        if saved["rules"][configuration.name]["judged"] == 0:
+            details = f"nothing to judge by up to step {step}; after it: {found.details}"
+            return RuleEvaluation(RuleStatus.SAW_NOTHING, details)
         return RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, f"judged up to step {step}; after it: {found.details}")
     return found
 

@@ -14,9 +14,10 @@ from gridwatch.judgement.catalogue import judgement_rule_class, judgement_rule_n
 from gridwatch.rules.catalogue import rule_class, rule_names
 from gridwatch.rules.evaluation import RuleConfiguration, RuleEvaluation
 from gridwatch.rules.parameters import Parameter, declared
+from gridwatch.tensors.layout import STEP_PREFIXES
 from gridwatch.verdicts.status import RuleStatus
 from gridwatch_cli.context import Cloud, cloud_of
-from gridwatch_cli.local_state import recall, state_file
+from gridwatch_cli.local_state import recall, refuse_ended, state_file
 from gridwatch_cli.output import cell, console, print_json, print_rows
 from gridwatch_cli.rule_checks import Following, check_custom, check_profile, check_tensors, is_profiler_rule
 from gridwatch_cli.settings import Environment, child_environment
@@ -30,7 +31,12 @@ app = typer.Typer(no_args_is_help=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
-_EXIT = {RuleStatus.NO_ISSUES_FOUND: 0, RuleStatus.ISSUES_FOUND: 3, RuleStatus.ERROR: 2}
+_EXIT = {
+    RuleStatus.NO_ISSUES_FOUND: 0,
+    RuleStatus.ISSUES_FOUND: 3,
+    RuleStatus.ERROR: 2,
+    RuleStatus.SAW_NOTHING: 4,
+}
 _COLUMNS = ("name", "scope", "parameters", "collections", "summary")
 
 
@@ -71,7 +77,9 @@ def check(
     time_limit: Annotated[float, typer.Option(help="Seconds that a rule of your own may take.", min=0.1)] = 300.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Evaluate one rule over tensors. Exit code 0: no issues found, 3: issues found, 2: error."""
+    """Evaluate one rule over tensors. Exit code 0: no issues found, 3: issues found, 2: error, 4: it saw nothing that
+    it could judge by.
+    """
     cloud = cloud_of(context)
     try:
         found = _check(cloud, path, rule, _parsed(parameter or []), time_limit, follow=follow)
@@ -107,7 +115,7 @@ def _check(
 
 def _require_tensors(source: TensorSource, path: str) -> None:
     """Of a job that saved nothing its hook's collections are there all the same."""
-    if source.keys("index/", limit=1):
+    if any(source.keys(prefix, limit=1) for prefix in STEP_PREFIXES):
         return
     if source.keys("events/", limit=1):
         raise FileNotFoundError(f"{path} is damaged: it has events files but no index")
@@ -120,6 +128,8 @@ def _environment(path: str) -> dict[str, str]:
     if not path.startswith("s3://") or Environment.read().endpoint_url is not None:
         return child_environment()
     cloud = recall(state_file())
+    if cloud is None:
+        refuse_ended(state_file())
     return child_environment(**(cloud.environment() if cloud else {}))
 
 

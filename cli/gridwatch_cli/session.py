@@ -8,9 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+)
 
-from gridwatch_cli.local_state import RunningCloud, recall, state_file
+from gridwatch_cli.errors import CliError
+from gridwatch_cli.local_state import (
+    LOCAL_SECRET,
+    RunningCloud,
+    is_on_this_machine,
+    listens,
+    recall,
+    refuse_ended,
+    state_file,
+)
 from gridwatch_cli.settings import Environment
 
 if TYPE_CHECKING:
@@ -46,7 +61,10 @@ class Session:
 
     @classmethod
     def discover(cls, environment: Environment) -> Session:
-        """Where the shell points, else the local cloud that is running (which is said on stderr), else AWS."""
+        """Where the shell points, else the local cloud that is running (which is said on stderr), else AWS.
+
+        Raises CliError where the shell was a local cloud's and that cloud has ended: nothing turns to AWS by itself.
+        """
         if environment.endpoint_url is None:
             cloud = recall(state_file())
             if cloud is not None:
@@ -55,7 +73,13 @@ class Session:
                     file=sys.stderr,
                 )
                 return cls.of(cloud)
-        return cls(boto3.Session(), environment.endpoint_url)
+            refuse_ended(state_file())
+        elif is_on_this_machine(environment.endpoint_url) and not listens(environment.endpoint_url):
+            raise CliError(_nobody_at(environment.endpoint_url))
+        session = boto3.Session()
+        if environment.endpoint_url is None:
+            _refuse_local_shell(session, environment)
+        return cls(session, environment.endpoint_url)
 
     @property
     def region(self) -> str:
@@ -98,11 +122,43 @@ class Session:
         return self.client("sqs")  # type: ignore[no-any-return]
 
 
+def _refuse_local_shell(session: boto3.Session, environment: Environment) -> None:
+    """Raises CliError when what AWS would be asked with is a local cloud's, so that the shell is one of those.
+
+    A profile may name the local cloud's endpoint: then its credentials go there.
+    """
+    keys = session.get_credentials()
+    if keys is not None and keys.secret_key == LOCAL_SECRET:
+        mark = "AWS_SECRET_ACCESS_KEY"
+    elif environment.of_local_cloud is not None:
+        mark = environment.of_local_cloud
+    else:
+        return
+    if session.region_name is None or _is_of_aws(str(session.client("sts").meta.endpoint_url)):
+        raise CliError(
+            f"{mark} is a local cloud's, and there is no AWS_ENDPOINT_URL: nothing was sent to AWS. "
+            f"Set what `gridwatch local up` printed, or unset it all ({mark} too) to go to AWS"
+        )
+
+
+def _is_of_aws(endpoint: str) -> bool:
+    return endpoint.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
+def _nobody_at(endpoint: str) -> str:
+    return (
+        f"no local cloud answers at {endpoint}: it has ended, and nothing was sent to AWS. Start one again with "
+        "`gridwatch local up`, or unset AWS_ENDPOINT_URL and what was set with it to go to AWS"
+    )
+
+
 def explain(error: Exception) -> str:
     """One line about an error of AWS or of the way to it."""
     if isinstance(error, ClientError):
         told = error.response.get("Error", {})
         return f"{error.operation_name} was refused: {told.get('Code')}: {told.get('Message')}"
+    if isinstance(error, EndpointConnectionError) and is_on_this_machine(str(error.kwargs.get("endpoint_url"))):
+        return _nobody_at(str(error.kwargs["endpoint_url"]))
     if isinstance(error, NoRegionError | NoCredentialsError):
         return f"{str(error).rstrip('.')}; for a cloud on this machine run `gridwatch local up`"
     return str(error)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_STACK = "gridwatch"
+LOCAL_ACCOUNT = "000000000000"  # of every local cloud
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +17,16 @@ class Environment:
 
     endpoint_url: str | None
     stack: str | None
+    of_local_cloud: str | None = None  # a variable that only a local cloud's `local up` sets so
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> Environment:
         source = os.environ if environment is None else environment
+        buckets = ("GRIDWATCH_EXPERIMENTS_BUCKET", "GRIDWATCH_ARTIFACTS_BUCKET")
         return cls(
             endpoint_url=source.get("AWS_ENDPOINT_URL") or None,
             stack=source.get("GRIDWATCH_STACK") or None,
+            of_local_cloud=next((name for name in buckets if LOCAL_ACCOUNT in source.get(name, "")), None),
         )
 
 

@@ -13,8 +13,10 @@ import typer
 from gridwatch.clock import Clock
 from gridwatch.grid.names import PROCESSING_SUFFIX, experiment_entity
 from gridwatch.launch.entities import sagemaker_experiments
+from gridwatch.launch.tuning_tracking import OPEN
+from gridwatch.launch.watching import EXPERIMENT_PREFIX
 from gridwatch.state.store import ConflictError
-from gridwatch.storage import layout
+from gridwatch_cli.artifacts import artifact_keys, delete_objects
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.looking.options import JsonOption
@@ -49,7 +51,7 @@ def teardown(  # noqa: PLR0917  options of the command line
     experiment: Annotated[str, typer.Argument(help="Name of the experiment.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do it. Without, it is only said what would be done.")] = False,
     artifacts: Annotated[
-        bool, typer.Option("--artifacts", help="Also delete its jobs' tensors, models, profiles and reports in S3.")
+        bool, typer.Option("--artifacts", help="Also delete its jobs' tensors, models, checkpoints and reports.")
     ] = False,
     rate: Annotated[float, typer.Option(min=0.1, max=20, help="Calls a second to SageMaker at most.")] = 4.0,
     as_json: JsonOption = False,
@@ -60,8 +62,7 @@ def teardown(  # noqa: PLR0917  options of the command line
     sagemaker = cloud.session.client("sagemaker")
     calls = Teardown(sagemaker, cloud.clock, rate)
     steps = calls.plan(*entities_of(cloud, experiment))
-    prefixes = artifact_prefixes(cloud, experiment) if artifacts else []
-    objects = [key for prefix in prefixes for key in keys_below(cloud, prefix)]
+    objects = artifact_keys(cloud, experiment) if artifacts else []
     if as_json and not yes:
         print_json({"steps": [step.words for step in steps], "objects": objects})
         return
@@ -156,7 +157,9 @@ class Teardown:
 
 
 def entities_of(cloud: Cloud, experiment: str) -> tuple[str, ...]:
-    """The experiments that SageMaker has its trials in, also of one that was never accepted."""
+    """The experiments that SageMaker has its trials in, also of one that was never accepted. None of watched jobs."""
+    if experiment.startswith(EXPERIMENT_PREFIX):
+        return ()
     record = cloud.store.get_experiment(experiment)
     known = sagemaker_experiments(cloud.store, record) if record else ()
     return known or (experiment_entity(cloud.deployment.name_prefix, experiment),)
@@ -179,35 +182,11 @@ def _refuse_unfinished(cloud: Cloud, experiment: str) -> None:
         raise CliError(
             f"{len(active)} trials of {experiment} are not over: wait for them, or `gridwatch stop {experiment}` first"
         )
-
-
-def artifact_prefixes(cloud: Cloud, experiment: str) -> list[str]:
-    """Of every attempt of every trial. The tables stay: they are the experiment's record."""
-    jobs = [
-        f"{trial.job_name.rpartition('-')[0]}-{attempt}"
-        for trial in cloud.store.list_trials(experiment)
-        for attempt in range(1, trial.attempt + 1)
-    ]
-    roots = (layout.TENSOR_PREFIX, layout.MODEL_PREFIX, layout.RULE_STATE_PREFIX, layout.REPORT_PREFIX)
-    return [f"{root}{job}/" for job in jobs for root in roots]
-
-
-def keys_below(cloud: Cloud, prefix: str) -> Iterator[str]:
-    pages = cloud.session.s3.get_paginator("list_objects_v2").paginate(
-        Bucket=cloud.deployment.artifacts_bucket, Prefix=prefix
-    )
-    for page in pages:
-        yield from (each["Key"] for each in page.get("Contents", ()))
-
-
-def delete_objects(cloud: Cloud, keys: Sequence[str]) -> None:
-    for start in range(0, len(keys), 1000):  # as many as one call takes
-        answer = cloud.session.s3.delete_objects(
-            Bucket=cloud.deployment.artifacts_bucket,
-            Delete={"Objects": [{"Key": key} for key in keys[start : start + 1000]], "Quiet": True},
+    if open_jobs := [tuning.name for tuning in cloud.store.list_tunings(experiment) if tuning.state in OPEN]:
+        raise CliError(
+            f"the tuning job {open_jobs[0]} is not over and may launch more: wait for it, or "
+            f"`gridwatch stop {experiment}` first"
         )
-        if errors := answer.get("Errors"):
-            raise CliError(f"{errors[0].get('Key')} could not be deleted: {errors[0].get('Message')}")
 
 
 def _show(steps: Sequence[Step], objects: Sequence[str]) -> None:

@@ -60,6 +60,7 @@ class Digester:
             held=list(self._held(name)),
             report=self.find_report(name),
             shadows=self._shadows(experiment, trials, reactions),
+            evaluations=[each for trial in trials for each in self.store.list_rule_evaluations(trial.job_name)],
         )
         return self.alerts.ask(digest(ended, self.prices(), self.clock.now()))
 

@@ -13,8 +13,9 @@ from datetime import timedelta
 from functools import partial
 
 from gridwatch.alerts.collected import HELD_BACK, Concerned, follow_up, held_back
-from gridwatch.alerts.content import Severity, content_of
+from gridwatch.alerts.content import TRIAL_FAILED, Severity, content_of
 from gridwatch.alerts.gates import HOUR, QUIET, Admission, Opening, admit, cause_gate, follow_up_id, is_of_cause
+from gridwatch.alerts.launch_limit import told_of_failure
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import QuietHours
 from gridwatch.clock import Clock
@@ -53,6 +54,8 @@ class Gatekeeper:
 
         Raises ConflictError when too many others come at the same time: ask again.
         """
+        if (limit := self._told_by_limit(alert)) is not None:
+            return limit
         for opening in self._openings(alert):
             gate, admission = self._admit(opening, alert.alert_id)
             if admission is Admission.COLLECTED:
@@ -108,10 +111,29 @@ class Gatekeeper:
                 continue
         raise ConflictError(f"the gate {opening.gate_id} is written to all the time")
 
+    def _told_by_limit(self, alert: AlertRecord) -> str | None:
+        """The alert that failures like this one hold the experiment, if they do: they are told there once, together."""
+        if alert.kind != TRIAL_FAILED or alert.experiment is None:
+            return None
+        hold = if_readable(partial(self.store.get_hold, alert.experiment))
+        return told_of_failure(hold, alert) if hold is not None else None
+
     def _tell(self, gate: AlertGate) -> AlertRecord | None:
-        """The gate is closed: nobody joins any more. None when none of its alerts can be read: it waits for that."""
-        collected = self._alerts(gate.collected)
+        """The gate is closed: nobody joins any more. None when another alert tells all that it has collected, and when
+        none of its alerts can be read: it waits for that.
+        """
+        if not self._alerts(gate.collected):
+            return None
+        elsewhere = {
+            alert.alert_id: limit
+            for alert in self._alerts(gate.collected)
+            if (limit := self._told_by_limit(alert)) is not None
+        }
+        for alert in self._alerts(tuple(elsewhere)):
+            self.store.mark_sent(replace(alert, told_in=elsewhere[alert.alert_id]))
+        collected = [alert for alert in self._alerts(gate.collected) if alert.alert_id not in elsewhere]
         if not collected:
+            self.store.save_gate(replace(gate, told=True))
             return None
         now = self.clock.now()
         if is_of_cause(gate):

@@ -12,8 +12,10 @@ from enum import StrEnum
 
 from gridwatch.events.messages import EvaluateSlowRule
 from gridwatch.reports.shelf import ReportShelf, told_where
+from gridwatch.rules.catalogue import create_rule
 from gridwatch.rules.custom.run import CustomRules, CustomRun
 from gridwatch.rules.evaluation import RuleEvaluation
+from gridwatch.rules.sightings import Sightings
 from gridwatch.state.records import JobRecord, RulePolicy
 from gridwatch.state.store import StateStore
 from gridwatch.tensors.errors import CorruptTensorError
@@ -95,9 +97,13 @@ class SlowEvaluator:
         )
 
     def _report(self, job: JobRecord, policy: RulePolicy) -> RuleEvaluation:
-        """A report never fires: it is written, or cannot be."""
+        """A report never fires: it is written, or cannot be, or there is nothing to be shown."""
+        tensors = self.open_tensors(job)
+        if not tensors.keys("index/", limit=1):
+            wanted = create_rule(policy.rule, policy.parameters).looks_for()
+            return RuleEvaluation(RuleStatus.SAW_NOTHING, Sightings().told(policy.name, policy.rule, wanted))
         try:
-            page = self.render(self.open_tensors(job), f"{policy.name} of {job.job_name}")
+            page = self.render(tensors, f"{policy.name} of {job.job_name}")
         except CorruptTensorError as error:
             return RuleEvaluation(RuleStatus.ERROR, f"CorruptTensorError: {error}")
         address = self.shelf.put(job.job_name, policy.name, page)

@@ -34,7 +34,8 @@ from gridwatch.spec.windows import channel_uris
 from gridwatch.state.records import ExperimentRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import UnreadableRecordError, if_readable
-from gridwatch.storage.layout import spec_error_key, spec_status_key, split_s3_uri
+from gridwatch.storage.layout import is_spec_key, spec_error_key, split_s3_uri
+from launch_grid.answers import SUPERSEDED, UploadedSpec, tell_superseded, write_answer
 from launch_grid.inputs import find_inputs
 from launch_grid.tuning import record_tuning
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 class Outcome(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
-    SUPERSEDED = "superseded"  # a later upload of the same experiment, or of the same key, is there
+    SUPERSEDED = SUPERSEDED  # a later upload of the same experiment, or of the same key, is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,11 @@ def accept(upload: SpecUpload, platform: Platform) -> Accepted:
         stored = platform.bucket.read_spec(upload.key, upload.version_id, max_bytes=MAX_BYTES)
     except NotFoundError:
         return Accepted(Outcome.SUPERSEDED)  # deleted meanwhile
-    if upload.version_id and platform.bucket.current_version(upload.key) not in (upload.version_id, None):
-        return Accepted(Outcome.SUPERSEDED)  # the newer version has an event of its own
+    current = platform.bucket.current_version(upload.key) if upload.version_id else None
+    if current not in (upload.version_id, None):
+        # The newer version has an event of its own.
+        tell_superseded(platform.bucket, _spec(upload), UploadedSpec(upload.key, str(current)))
+        return Accepted(Outcome.SUPERSEDED)
     try:
         parsed, plan, inputs = _plan(stored, platform)
         report = _preflight(parsed, plan, stored.uploaded_at, platform)
@@ -164,8 +168,13 @@ def _record(  # noqa: PLR0917  what was found of one upload
 ) -> Accepted:
     now = platform.clock.now()
     experiment = replace(_experiment(upload, stored, plan, platform, now), fingerprint=fingerprint)
-    if not platform.store.put_experiment(experiment):
+    overtaken = platform.store.put_experiment(experiment)
+    if overtaken is experiment:
+        if (winner := platform.store.get_experiment(plan.experiment)) is not None:
+            tell_superseded(platform.bucket, _spec(upload), UploadedSpec.of(winner), plan.experiment)
         return Accepted(Outcome.SUPERSEDED, plan.experiment)
+    if overtaken is not None:
+        tell_superseded(platform.bucket, UploadedSpec.of(overtaken), _spec(upload), plan.experiment)
     before = {trial.trial_id: trial for trial in platform.store.list_trials(plan.experiment)}
     fresh = (waiting_trial(trial, plan.spec, now) for trial in plan.trials if trial.trial_id not in before)
     recorded = platform.store.add_trials(fresh)
@@ -175,11 +184,37 @@ def _record(  # noqa: PLR0917  what was found of one upload
     cancelled = sum(_revise(platform.store, trial) for trial in _removed(plan, before, now))
     record_tuning(plan, platform.store, stored.uploaded_at, now)
     accepted = Accepted(Outcome.ACCEPTED, plan.experiment, plan.count, recorded, cancelled)
-    _answer(upload, plan, accepted, platform, report)
+    _answer(upload, plan, accepted, platform, report, UploadedSpec.of(overtaken) if overtaken else None)
+    if (winner_meanwhile := _overtaking(upload, plan.experiment, platform)) is not None:
+        return _superseded(upload, plan.experiment, winner_meanwhile, platform)
     # The tables know the trials from now on, and how the experiment ended, if nothing of this spec is left to train.
     platform.snapshot_queue.send(SnapshotExperiment(plan.experiment))
     platform.start_queue.send(StartTrials(f"spec {upload.key}"), deduplication_id=f"{upload.key} {upload.version}")
     return accepted
+
+
+def _overtaking(upload: SpecUpload, experiment: str, platform: Platform) -> UploadedSpec | None:
+    """The upload that counts in place of this one: a newer version of its key, or the one that has the experiment."""
+    current = platform.bucket.current_version(upload.key) if upload.version_id else None
+    if current not in (upload.version_id, None):
+        return UploadedSpec(upload.key, str(current))
+    kept = platform.store.get_experiment(experiment)
+    return None if kept is None or UploadedSpec.of(kept) == _spec(upload) else UploadedSpec.of(kept)
+
+
+def _superseded(upload: SpecUpload, experiment: str, by: UploadedSpec, platform: Platform) -> Accepted:
+    """Say so in the upload's answer. Trials may have been recorded and cancelled meanwhile that are the other upload's
+    business, so that one is accepted once more, which puts right what is not as it has it.
+    """
+    tell_superseded(platform.bucket, _spec(upload), by, experiment)
+    if is_spec_key(by.key):
+        versioned = platform.bucket.current_version(by.key) is not None
+        accept(SpecUpload(upload.bucket, by.key, by.version, by.version if versioned else None), platform)
+    return Accepted(Outcome.SUPERSEDED, experiment)
+
+
+def _spec(upload: SpecUpload) -> UploadedSpec:
+    return UploadedSpec(upload.key, upload.version)
 
 
 def _experiment(
@@ -253,7 +288,14 @@ def _revise(store: StateStore, change: Change) -> bool:
     return True
 
 
-def _answer(upload: SpecUpload, plan: Plan, accepted: Accepted, platform: Platform, report: Report) -> None:
+def _answer(  # noqa: PLR0917  what was made of one upload
+    upload: SpecUpload,
+    plan: Plan,
+    accepted: Accepted,
+    platform: Platform,
+    report: Report,
+    overtaken: UploadedSpec | None,
+) -> None:
     document = {
         "outcome": accepted.outcome,
         "experiment": plan.experiment,
@@ -265,7 +307,7 @@ def _answer(upload: SpecUpload, plan: Plan, accepted: Accepted, platform: Platfo
         "warnings": [warning.as_document() for warning in plan.warnings],
         "preflight": report.as_document(),
     }
-    platform.bucket.write_answer(spec_status_key(upload.key), document)
+    write_answer(platform.bucket, _spec(upload), document, overtaken)
     platform.bucket.delete_answer(spec_error_key(upload.key))
 
 

@@ -14,10 +14,7 @@ PATIENCE = timedelta(hours=24)  # as long as is remembered which uploads were ac
 
 
 def missed_uploads(bucket: ExperimentBucket, now: datetime) -> Iterator[SpecUpload]:
-    """The versions that specs have now, where neither answer is about that version.
-
-    One that another upload of the same experiment has overtaken has no answer either; accepting it again does nothing.
-    """
+    """The versions that specs have now, where neither answer is about that version."""
     for key, uploaded_at in sorted(bucket.specs().items()):
         if not is_spec_key(key) or not GRACE <= now - uploaded_at <= PATIENCE:
             continue

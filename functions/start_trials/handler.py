@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -21,12 +22,15 @@ from gridwatch.aws.unreadable_records import report_broken, telling
 from gridwatch.clock import SystemClock
 from gridwatch.failures import PermanentError
 from gridwatch.launch.holding import LaunchLimits
+from gridwatch.launch.paces import Pacing
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.spending import Spending
 from gridwatch.savings.prices import PriceTable, PriceTableError
+from gridwatch.savings.watching import WatchingTable, look_prices
 from gridwatch.settings import read_settings
 from gridwatch.state.unreadable import Isolation
 from start_trials.engines import Engines
+from start_trials.paces import Paces
 from start_trials.round import Round, RoundReport
 from start_trials.settings import Settings
 from start_trials.starting import Launcher, Outcome
@@ -90,6 +94,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         name_prefix=settings.name_prefix,
         artifacts_bucket=settings.artifacts_bucket,
         seconds_left=seconds_left,
+        paces=Paces(store=store, clock=clock, pacing=_pacing(), known=_took),
     )
     isolation = Isolation()
     tunings = TuningLauncher(
@@ -100,6 +105,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         clock=clock,
         name_prefix=settings.name_prefix,
         isolation=isolation,
+        pacing=_pacing(),
     ).start_waiting()
     if tunings:
         logger.info("tuning jobs", outcomes=dict(tunings))
@@ -128,6 +134,20 @@ def _report(report: RoundReport, launcher: Launcher) -> None:
 
 
 _spent: dict[str, tuple[datetime, Spending]] = {}  # kept between invocations
+_took: dict[str, tuple[datetime, Sequence[float]]] = {}  # likewise
+
+
+@cache
+def _pacing() -> Pacing:
+    settings = _settings()
+    return Pacing.of_deployment(
+        prices=_prices,
+        looks=look_prices(WatchingTable.built_in()),
+        share=settings.watch_share,
+        every_seconds=settings.watch_every_seconds,
+        pace=settings.watch_pace,
+        account=settings.account_id,
+    )
 
 
 @cache

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gridwatch_hook.arrays import Array
-from gridwatch_hook.layout import events_key
+from gridwatch_hook.layout import events_key, flush_key
 from gridwatch_hook.modes import Mode
-from gridwatch_hook.records import StepEncoder, frame
+from gridwatch_hook.records import StepEncoder, frame, index_event
 
 _OVERHEAD = 256  # bytes of a record and its index entry besides the content, about
 
@@ -40,9 +40,11 @@ class IndexEntry:
     step: int
     content: Mapping[str, Any]
 
-    def to_json(self, earlier: Sequence[IndexEntry] = ()) -> bytes:
-        """The object; steps before this one that have no object of their own yet go along under `earlier`."""
-        document = dict(self.content)
+    def to_json(self, earlier: Sequence[IndexEntry] = (), **further: Any) -> bytes:
+        """The object; steps before this one that have no object of their own yet go along under `earlier`, and what
+        else only Gridwatch's reader knows as it is.
+        """
+        document = {**self.content, **further}
         if earlier:
             document["earlier"] = [{"step": entry.step, **entry.content} for entry in earlier]
         return json.dumps(document, separators=(",", ":")).encode()
@@ -60,17 +62,37 @@ class Batch:
 def encode(steps: Sequence[SavedStep], worker: str) -> Batch:
     """The batch of `steps` (at least one, increasing)."""
     key = events_key(steps[0].step, worker)
+    records = frame(_events(steps))
+    return Batch(key, b"".join(records), tuple(_entries(steps, key, records)))
+
+
+def encode_together(steps: Sequence[SavedStep], worker: str, follows: int | None = None) -> Batch:
+    """The same with the index at the head of the events file, where places count from the end of the first record.
+
+    The entries of the batch count from the file's beginning, as other readers expect. `follows`: the last step of the
+    file that this process wrote before; -1 when this is its first.
+    """
+    key = flush_key(steps[-1].step, worker)
+    records = frame(_events(steps))
+    *earlier, last = _entries(steps, key, records)
+    told = {} if follows is None else {"follows": follows}
+    (head,) = frame([index_event(steps[-1].wall_time, last.to_json(earlier, **told))])
+    entries = _entries(steps, key, records, offset=len(head))
+    return Batch(key, b"".join([head, *records]), tuple(entries))
+
+
+def _events(steps: Sequence[SavedStep]) -> list[bytes]:
     events: list[bytes] = []
     for saved in steps:
         encoder = StepEncoder(saved.step, saved.wall_time, saved.mode, saved.mode_step)
         events.extend(encoder.event(name, array) for name, array in saved.tensors.items())
-    records = frame(events)
-    return Batch(key, b"".join(records), tuple(_entries(steps, key, records)))
+    return events
 
 
-def _entries(steps: Sequence[SavedStep], key: str, records: Sequence[bytes]) -> Iterator[IndexEntry]:
+def _entries(
+    steps: Sequence[SavedStep], key: str, records: Sequence[bytes], *, offset: int = 0
+) -> Iterator[IndexEntry]:
     lengths = (len(record) for record in records)
-    offset = 0
     for saved in steps:
         payload: list[dict[str, Any]] = []
         for name in saved.tensors:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gridwatch_hook.alarm import Alarm
 from gridwatch_hook.arrays import Array, to_array
 from gridwatch_hook.batch import SavedStep
 from gridwatch_hook.clock import Clock, SystemClock
@@ -28,12 +29,14 @@ from gridwatch_hook.delivery import Delivery
 from gridwatch_hook.layout import END_MARKER, PACKAGES, REPORT
 from gridwatch_hook.membership import Membership
 from gridwatch_hook.modes import Mode
-from gridwatch_hook.pace import Pace
+from gridwatch_hook.pace import FixedPace, Pace, PricedPace
 from gridwatch_hook.packages import installed_packages
 from gridwatch_hook.report import Report
 from gridwatch_hook.settings import Environment
 from gridwatch_hook.sinks import Sink, open_sink
+from gridwatch_hook.wish import WishBox
 
+_LOSSES = "losses"
 _CLOSING_SECONDS = 30.0  # for what is still waiting when training ends
 
 
@@ -68,6 +71,8 @@ class Hook:
         self._report_folder = report_folder
         self._membership = Membership.create(config.collections)
         self._current: SavedStep | None = None
+        self._alarm = Alarm()
+        self._urgent = False  # the step begun should be looked at soon
         self._closed = False
         self._begun = False
         self._process = os.getpid()
@@ -99,10 +104,21 @@ class Hook:
             config = HookConfig.parse({} if config is None else config, framework)
         clock = clock or SystemClock()
         target = sink or open_sink(os.fspath(uri) if uri else config.local_path, environment.region)
-        pace = Pace(config.flushes_per_second or target.flushes_per_second)
         memory_limit = config.memory_limit_mb * 1024 * 1024
-        delivery = Delivery(target, f"worker_{rank}", clock=clock, pace=pace, memory_limit=memory_limit)
         saving_workers = workers if config.all_workers else 1
+        terms = environment.pace if config.flushes_per_second is None and not target.every_index_object else None
+        pace: Pace = FixedPace(config.flushes_per_second or target.flushes_per_second)
+        if terms is not None:
+            pace = PricedPace(terms.for_workers(saving_workers), clock.monotonic())
+        delivery = Delivery(
+            target,
+            f"worker_{rank}",
+            clock=clock,
+            pace=pace,
+            memory_limit=memory_limit,
+            together=environment.pace is not None and not target.every_index_object,
+            wishes=WishBox(target.read, terms) if terms is not None and terms.least_seconds else None,
+        )
         hook = cls(
             sink=target,
             config=config,
@@ -255,11 +271,14 @@ class Hook:
             self._current.add(reduction.tensor_name(name), to_array(reduction.of(array)).reshape(-1))
         if not holders or any(item.save_raw_tensor for item in holders):
             self._current.add(name, array)
+        if array.size == 1 and array.dtype.kind in "fiu":
+            is_loss = any(item.name == _LOSSES for item in holders)
+            self._urgent |= self._alarm.rings(name, float(array.reshape(-1)[0]), is_loss=is_loss)
 
     def _hand_over(self) -> None:
         if self._current is not None and self._current.tensors:
-            self._delivery.add(self._current)
-        self._current = None
+            self._delivery.add(self._current, urgent=self._urgent)
+        self._current, self._urgent = None, False
 
     def _describe_collections(self) -> None:
         document = {"collections": self._membership.to_json(), "_meta": {"num_workers": self._workers}}
@@ -267,7 +286,8 @@ class Hook:
 
     def _finish_files(self, give_up_at: float) -> None:
         worker = self._delivery.worker
-        Backfill(self._sink, worker, self._clock, give_up_at).run(self._delivery.skipped, self.report)
+        key_of = self._delivery.left_out_key
+        Backfill(self._sink, worker, self._clock, give_up_at, key_of).run(self._delivery.skipped, self.report)
         try:
             self._sink.put(REPORT if worker == "worker_0" else f"{worker}_{REPORT}", self.report.to_json())
             if worker == "worker_0":

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from gridwatch_hook.config import TOP_KEYS
-from gridwatch_hook.parameters import ConfigError
+from gridwatch_hook.pace import Terms
+from gridwatch_hook.parameters import ConfigError, Parameters
 
 SAGEMAKER_CONFIG_FILE = "input/config/debughookconfig.json"  # below /opt/ml, wherever that lies
 
 _CONFIG = "GRIDWATCH_HOOK_CONFIG"
 _CONFIG_FILE = "SMDEBUG_CONFIG_FILE_PATH"
+_PACE = "GRIDWATCH_PACE"
+_PACE_KEYS = ("look_seconds", "least_seconds", "first_looks")
 _TENSORS = "GRIDWATCH_TENSORS_URI"
 _JOB_NAME = "TRAINING_JOB_NAME"  # SageMaker sets it in every training container
 _JOB_PLACEHOLDER = f"{{{_JOB_NAME}}}"
@@ -32,6 +35,7 @@ class Environment:
     tensors_uri: str | None  # s3://bucket/prefix or a folder; None: the configuration's LocalPath
     output_data_folder: str | None  # where files go that SageMaker keeps beside the model
     region: str | None  # SageMaker sets AWS_REGION, which boto3 does not read
+    pace: Terms | None = None  # how often Gridwatch looks at what is written; None: nobody has said
 
     @classmethod
     def read(cls, variables: Mapping[str, str] | None = None) -> Environment:
@@ -42,6 +46,7 @@ class Environment:
             tensors_uri(source),
             source.get(_OUTPUT_DATA) or None,
             source.get(_REGION) or None,
+            _pace(source.get(_PACE)),
         )
 
 
@@ -54,6 +59,21 @@ def tensors_uri(variables: Mapping[str, str]) -> str | None:
     if not name:
         raise ConfigError(f"{_TENSORS} is {told}, and {_JOB_NAME} does not say which job this is")
     return told.replace(_JOB_PLACEHOLDER, name)
+
+
+def _pace(text: str | None) -> Terms | None:
+    """What a newer Gridwatch says beyond what is known here is passed over."""
+    if not text:
+        return None
+    where = f"the environment variable {_PACE}"
+    said = _parse(text, where)
+    known = {key: value for key, value in said.items() if key in _PACE_KEYS} if isinstance(said, dict) else said
+    terms = Parameters.create(where, known, _PACE_KEYS)
+    look = terms.number("look_seconds", None, above=0.0)
+    if look is None:
+        raise ConfigError(f"{where} does not say look_seconds")
+    least, first = terms.number("least_seconds", 0.0), terms.integer("first_looks", 1, at_least=1)
+    return Terms(look, least or 0.0, first or 1)
 
 
 def _document(variables: Mapping[str, str]) -> Any:

@@ -58,7 +58,10 @@ class Routing(Construct):
         self._rule("SpecUploaded", "A spec was uploaded", pattern).add_target(self._invoke(launch_grid))
 
     def _tensors(self, storage: Storage) -> None:
-        keys = [{"wildcard": "tensors/*/debug-output/index/*.json"}]
+        # What a hook adds at the end for other readers (index/completed/) wakes nobody: other folders of index objects
+        # are numbers, which begin with a zero up to step 10^11.
+        patterns = ("index/0*.json", "events/flushes/*.tfevents")
+        keys = [{"wildcard": f"tensors/*/debug-output/{pattern}"} for pattern in patterns]
         pattern = _object_created(storage.artifacts.bucket_name, keys)
         self._rule("TensorsLanded", "New tensors of a job are complete", pattern).add_target(self._queue("evaluate"))
         # Framework metrics of the same time are written before, so they wake nobody.

@@ -1,13 +1,16 @@
 """Our Batch in MiniStack's place: its requests, and what CloudFormation creates of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ministack import app
 from ministack.core import responses
 from ministack.services.cloudformation import provisioners
 
+from localcloud.adapter.taken_names import Create, NameTakenError
 from localcloud.batch.service import Batch, RegionalBatch
+
+_NAMES = ("ServiceEnvironmentName", "JobQueueName", "Name")
 
 
 def add_batch(batch: Batch) -> None:
@@ -20,6 +23,10 @@ def add_batch(batch: Batch) -> None:
 
     app.SERVICE_HANDLERS["batch"] = handler
 
+    _create_resources_of(batch)
+
+
+def _create_resources_of(batch: Batch) -> None:
     def here() -> RegionalBatch:
         return batch.part(responses.get_account_id(), responses.get_region())
 
@@ -51,4 +58,28 @@ def add_batch(batch: Batch) -> None:
         "AWS::Batch::SchedulingPolicy": policy,
         "AWS::Batch::JobQueue": queue,
     }.items():
-        provisioners._RESOURCE_HANDLERS[kind] = {"create": create, "delete": remove}
+        provisioners._RESOURCE_HANDLERS[kind] = {
+            "create": _once(kind, create, here),
+            "update": _again(create),
+            "update_with_logical_id": True,
+            "delete": remove,
+        }
+
+
+def _once(kind: str, create: Create, here: Callable[[], RegionalBatch]) -> Create:
+    def refuse_or_create(logical_id: str, props: Mapping[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
+        name = next((props[key] for key in _NAMES if key in props), f"{stack}-{logical_id}")
+        if here().has(kind.rpartition(":")[2], name):
+            raise NameTakenError(kind, name)
+        return create(logical_id, props, stack)
+
+    return refuse_or_create
+
+
+def _again(create: Create) -> Callable[..., tuple[str, dict[str, Any]]]:
+    def update(
+        _physical_id: str, _old: Mapping[str, Any], props: Mapping[str, Any], stack: str, logical_id: str
+    ) -> tuple[str, dict[str, Any]]:
+        return create(logical_id, props, stack)
+
+    return update

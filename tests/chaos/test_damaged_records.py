@@ -188,7 +188,7 @@ KINDS = {
 }  # fmt: skip
 
 # What is made from the tensors once more, and tells the same: the state of a job's rules, and where each one stands.
-MENDED = ("job evaluation", "job rule")
+MENDED = ("job evaluation", "job rule", "experiment current")
 
 
 def test_a_switch_that_cannot_be_read_keeps_jobs_running_and_people_are_told(deployed: Deployed) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -69,6 +70,15 @@ def test_the_cloud_ends_with_its_parent() -> None:
     assert ended.returncode == -signal.SIGKILL
     pid = int(ended.stdout)
     wait_for(lambda: True if not _alive(pid) else None, timeout=10)
+
+
+def test_a_port_that_is_taken_is_said_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        port, begun = somebody.getsockname()[1], time.monotonic()
+        with pytest.raises(LocalCloudError) as refusal:
+            LocalCloud.start(port=port)
+    assert str(refusal.value) == f"the local cloud did not start: port {port} is taken; --port 0 takes a free one"
+    assert time.monotonic() - begun < 30
 
 
 def test_only_loopback_is_bound(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from gridwatch.state.records import (
     Action,
     AlertGate,
     AlertRecord,
+    CurrentRecord,
     DebuggerRefusal,
     DoomedRegionRecord,
     ExperimentRecord,
@@ -168,24 +170,35 @@ def status(rule: str = "loss", **changes: Any) -> RuleEvaluationRecord:
 
 class TestExperiments:
     def test_kept_as_it_was_put(self, store: StateStore) -> None:
-        assert store.put_experiment(experiment()) is True
+        assert store.put_experiment(experiment()) is None
         assert store.get_experiment("blobs") == experiment()
         assert store.get_experiment("other") is None
 
     def test_the_latest_upload_wins_whatever_comes_first(self, store: StateStore) -> None:
         late = experiment(uploaded_at=T0 + SECOND, spec_version="v2")
-        assert store.put_experiment(late) is True
-        assert store.put_experiment(experiment()) is False
+        assert store.put_experiment(late) is None
+        early = experiment()
+        assert store.put_experiment(early) is early
         assert store.get_experiment("blobs") == late
 
     def test_the_same_upload_again_is_taken(self, store: StateStore) -> None:
         store.put_experiment(experiment())
-        assert store.put_experiment(experiment(updated_at=T0 + SECOND)) is True
+        again = experiment(updated_at=T0 + SECOND)
+        assert store.put_experiment(again) == experiment()
+        assert store.get_experiment("blobs") == again
+
+    def test_the_one_that_is_replaced_is_returned(self, store: StateStore) -> None:
+        """Of two uploads in one second, which is all that S3 tells, the one that is put last counts."""
+        store.put_experiment(experiment())
+        other = experiment(spec_version="v2", spec_key="experiments/other.yaml")
+        assert store.put_experiment(other) == experiment()
+        assert store.put_experiment(experiment()) == other
 
     def test_an_upload_a_fraction_of_a_second_later_is_later(self, store: StateStore) -> None:
         later = experiment(uploaded_at=T0 + timedelta(microseconds=1), spec_version="v2")
         store.put_experiment(later)
-        assert store.put_experiment(experiment()) is False
+        early = experiment()
+        assert store.put_experiment(early) is early
 
     def test_listed_newest_first(self, store: StateStore) -> None:
         for number, name in enumerate(["one", "two", "three"]):
@@ -197,6 +210,7 @@ class TestExperiments:
             trial_ids=tuple(f"{number:010x}" for number in range(40_000)), document={"name": "ü" * 200_000}
         )
         store.put_experiment(large)
+        assert store.put_experiment(large) == large
         assert store.get_experiment("blobs") == large
 
 
@@ -522,6 +536,22 @@ class TestGates:
 def test_a_large_evaluation_without_a_bucket_is_refused() -> None:
     with pytest.raises(PermanentError, match="no bucket"):
         StateTable(TABLE, dynamodb=object()).save_evaluation("job", {"text": "x" * 200_000}, version=0)
+
+
+def test_the_objective_so_far_of_each_trial_is_read_at_once_and_never_goes_back(store: StateStore) -> None:
+    def current(trial: str, count: int, job_name: str = "job-1") -> CurrentRecord:
+        return CurrentRecord(
+            experiment="blobs", trial_id=trial, job_name=job_name, metric="loss", source="log", count=count, step=count,
+            value=math.inf, best=0.1 + 0.2, best_step=2, logged_at=T0, updated_at=T0,
+        )  # fmt: skip
+
+    assert store.list_current("blobs") == []
+    for record in (current("b", 9), current("a", 10), current("a", 9), current("b", 9)):
+        store.put_current(record)
+    assert store.list_current("blobs") == [current("a", 10), current("b", 9)]
+    assert store.list_current("others") == []
+    store.put_current(current("a", 1, "job-2"))  # another attempt begins anew
+    assert store.list_current("blobs")[0] == current("a", 1, "job-2")
 
 
 def test_the_log_of_reports_takes_each_number_once_and_gives_what_is_new(store: StateStore) -> None:

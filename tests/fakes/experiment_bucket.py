@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -88,6 +88,11 @@ class FakeExperimentBucket:
     def write_answer(self, key: str, document: Mapping[str, Any]) -> None:
         self.writes.append(key)
         self.answers[key] = json.loads(json.dumps(document))
+
+    def revise_answer(self, key: str, revised: Callable[[Any], Any]) -> None:
+        document = revised(self.answers.get(key))
+        if document is not None:
+            self.write_answer(key, document)
 
     def read_answer(self, key: str) -> Mapping[str, Any] | None:
         return self.answers.get(key)

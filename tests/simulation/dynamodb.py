@@ -103,8 +103,9 @@ class DynamoDB:
 
     def put_item(self, *, TableName: str, Item: Item, **request: Any) -> dict[str, Any]:
         self._check(TableName, _key(Item), request)
+        former = self._table(TableName).get(_key(Item))
         self._write(TableName, _key(Item), dict(Item))
-        return {}
+        return {"Attributes": dict(former)} if former and request.get("ReturnValues") == "ALL_OLD" else {}
 
     def delete_item(self, *, TableName: str, Key: Item) -> dict[str, Any]:
         self._table(TableName).pop(_key(Key), None)

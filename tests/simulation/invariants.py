@@ -223,7 +223,7 @@ def told_once(cloud: Cloud, records: Records) -> Iterator[str]:
     for alert in records.alerts.values():
         if alert.kind in (RULE_ISSUE, "trial_failed"):
             content = from_document(Alert, alert.content)
-            job = next((fact.value for fact in content.facts if fact.label in ("Job", "Training job")), content.title)
+            job = next((fact.value for fact in content.facts if fact.label == "Trial"), content.title)
             told[f"{alert.kind} {alert.cause} {alert.trial_id} {job}"].append(alert.alert_id)
     yield from (f"{about} is told under {ids}" for about, ids in told.items() if len(ids) > 1)
     twice = [name for name, alert in records.alerts.items() if alert.told_in and alert.told_in == name]

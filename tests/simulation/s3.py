@@ -34,6 +34,10 @@ class S3:
         self._count = 0
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, **request: Any) -> dict[str, Any]:
+        kept = self.objects.get((Bucket, Key))
+        expected = request.get("IfMatch")
+        if (kept and "IfNoneMatch" in request) or (expected and not (kept and f'"{kept[-1].etag}"' == expected)):
+            raise refused("PreconditionFailed", "At least one of the preconditions did not hold", status=412)
         self._count += 1
         etag = hashlib.md5(Body, usedforsecurity=False).hexdigest()
         # S3 tells the second at which an object was stored.

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -37,9 +38,10 @@ class Shell:
             finally:
                 signal.signal(signal.SIGINT, former)
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {**self._environment, **variables}
         return subprocess.run(
-            [*COMMAND, *arguments], env=self._environment, capture_output=True, text=True, timeout=60, check=False
+            [*COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
         )
 
     def wait_for(self, pattern: str, process: subprocess.Popen[bytes], seconds: float = 90) -> str:
@@ -99,6 +101,34 @@ def test_local_up_is_found_by_other_commands_and_leaves_nothing_behind(shell: Sh
     up.send_signal(signal.SIGINT)
     assert up.wait(20) == 130
     assert left_of(members) == []
+    _nothing_goes_to_aws(shell)
+
+
+def test_when_the_cloud_is_killed_other_shells_do_not_turn_to_aws(shell: Shell) -> None:
+    up = shell.start("local", "up", "--port", "0")
+    shell.wait_for("^ready", up)
+    (cloud,) = [each for each in family(up) if "-m\0localcloud" in (each / "cmdline").read_text()]
+    os.kill(int(cloud.name), signal.SIGKILL)
+    assert up.wait(20) == 1
+    up = shell.start("local", "up", "--port", "0")
+    shell.wait_for("^ready", up)
+    os.kill(up.pid, signal.SIGKILL)
+    up.wait(20)
+    _nothing_goes_to_aws(shell)
+
+
+def _nothing_goes_to_aws(shell: Shell) -> None:
+    """Whatever credentials a shell has, what was asked of the local cloud is not asked of an account."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        keys = {"AWS_ACCESS_KEY_ID": "AKIAPRODUCTION", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1"}
+        for command in (["teardown", "blobs", "--artifacts", "--yes"], ["experiments"], ["stop", "blobs"]):
+            asked = shell.run(*command, HTTPS_PROXY=address, HTTP_PROXY=address, **keys)
+            assert asked.returncode == 1
+            assert "has ended; nothing was sent to AWS" in asked.stderr
+        proxy.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

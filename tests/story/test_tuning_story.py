@@ -6,8 +6,11 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from gridwatch_cli.demo.dataset import Dataset
 from tests.story.deployed import Deployed, Mailbox
+from tests.story.tearing import torn_down
 
 # Two jobs: one that ends by itself, and one that would go on for long and is stopped by its rule.
 SPEC: dict[str, Any] = {
@@ -25,7 +28,9 @@ SPEC: dict[str, Any] = {
 }
 
 
-def test_a_tuning_job_is_watched_to_its_end(deployed: Deployed, mailbox: Mailbox, blobs: Dataset) -> None:
+def test_a_tuning_job_is_watched_to_its_end(
+    deployed: Deployed, mailbox: Mailbox, blobs: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, points in blobs.channels.items():
         deployed.put(f"data/tuned/{name}.csv", "".join(f"{label},{a!r},{b!r}\n" for label, a, b in points))
     deployed.put("experiments/tuned.json", json.dumps(SPEC))
@@ -53,6 +58,13 @@ def test_a_tuning_job_is_watched_to_its_end(deployed: Deployed, mailbox: Mailbox
     assert [float(row["value_double"] or 0) for row in chosen] == [10, 20000]
     curves = deployed.query("SELECT count(*) AS points FROM metrics WHERE experiment = 'tuned'")
     assert int(curves[0]["points"] or 0) > 20
+
+    gone = torn_down(deployed, "tuned", monkeypatch)
+    names = {job["TrainingJobName"] for job in jobs}
+    assert {(key.split("/")[0], key.split("/")[1]) for key in gone} >= {
+        (root, name) for root in ("tensors", "models") for name in names
+    }
+    assert {key.split("/")[1] for key in gone} == names, "nobody else's"
 
 
 def test_of_several_algorithms_it_is_told_which_each_trial_is_of(

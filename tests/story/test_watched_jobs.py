@@ -7,7 +7,10 @@ import json
 import tarfile
 from typing import Any
 
+import pytest
+
 from tests.story.deployed import Deployed, Mailbox
+from tests.story.tearing import torn_down
 
 RULES = """
 objective: {metric: "validation:error", direction: minimize}
@@ -56,7 +59,9 @@ def request(deployed: Deployed, name: str, source: str, tags: dict[str, str]) ->
     }
 
 
-def test_a_tagged_job_of_others_is_watched_by_its_log(deployed: Deployed, mailbox: Mailbox) -> None:
+def test_a_tagged_job_of_others_is_watched_by_its_log(
+    deployed: Deployed, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sagemaker = deployed.client("sagemaker")
     source = upload(deployed)
     deployed.put("rule-sets/careful.yaml", RULES)
@@ -88,3 +93,11 @@ def test_a_tagged_job_of_others_is_watched_by_its_log(deployed: Deployed, mailbo
     assert float(findings[0]["saved_cost"] or 0) > 0
     curves = deployed.query("SELECT count(*) AS points FROM metrics WHERE experiment = 'watch.careful'")
     assert int(curves[0]["points"] or 0) > 3
+
+    # The next number is not its next attempt but somebody else's job.
+    artifacts, s3 = deployed.outputs["ArtifactsBucket"], deployed.client("s3")
+    for key in ("models/sentiment-1/output/model.tar.gz", "tensors/sentiment-8/debug-output/index/1.json"):
+        s3.put_object(Bucket=artifacts, Key=key, Body=b"precious")
+    gone = torn_down(deployed, "watch.careful", monkeypatch)
+    assert any(key.startswith("tensors/sentiment-7/") for key in gone)
+    assert {key.split("/")[1] for key in gone} == {"sentiment-7"}

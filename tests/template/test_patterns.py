@@ -10,6 +10,7 @@ import pytest
 from ministack.services import eventbridge
 
 from gridwatch.storage import layout
+from gridwatch_hook.layout import completed_index_key, flush_key
 from tests.template.synthesized import Synthesized
 
 EVENTS = Path(__file__).resolve().parents[1] / "events"
@@ -20,6 +21,7 @@ JOB = "gridwatch-blobs-0a1b2c3d4e-1"
 EXPECTED = {
     "s3_spec_created.json": {"SpecUploaded"},
     "s3_index_created.json": {"TensorsLanded"},
+    "s3_flush_created.json": {"TensorsLanded"},
     "s3_profile_created.json": {"ProfileLanded"},
     "sagemaker_training_job_state_change.json": {"TrainingJobChanged"},
     "sagemaker_training_job_rule_statuses.json": {"TrainingJobChanged", "DebuggerRuleStatus"},
@@ -93,6 +95,7 @@ def own_keys() -> dict[str, list[str]]:
             f"{layout.MODEL_PREFIX}{JOB}/output/model.tar.gz",
             f"{tensors}collections/000000000/worker_0_collections.json",
             f"{tensors}events/000000000002/000000000002_worker_0.tfevents",
+            f"{tensors}index/completed/000000000/000000000002_worker_0.json",
             f"{tensors}training_job_end.ts",
             layout.report_key(JOB, "ProfilerReport"),
             f"{layout.profile_prefix(JOB)}framework/pevents/2026112011/1795172400000000_17-algo-1_pythontimeline.json",
@@ -109,6 +112,19 @@ def test_index_files_are_those_that_the_layout_knows(synthesized: Synthesized) -
     key = f"{layout.tensor_prefix(JOB)}index/000000000/000000000002_worker_0.json"
     assert layout.job_of_index_key(key) == JOB
     assert woken_by(synthesized, created(ARTIFACTS, key)) == {"TensorsLanded"}
+
+
+def test_flush_objects_are_those_that_the_layout_knows(synthesized: Synthesized) -> None:
+    key = f"{layout.tensor_prefix(JOB)}{flush_key(2_001, 'worker_3')}"
+    assert layout.job_of_index_key(key) == JOB
+    assert woken_by(synthesized, created(ARTIFACTS, key)) == {"TensorsLanded"}
+
+
+def test_index_objects_that_closing_adds_wake_nothing(synthesized: Synthesized) -> None:
+    for step in (0, 2_001, 10**9, 10**12 - 1):
+        key = f"{layout.tensor_prefix(JOB)}{completed_index_key(step, 'worker_0')}"
+        assert layout.job_of_index_key(key) is None
+        assert woken_by(synthesized, created(ARTIFACTS, key)) == set()
 
 
 def test_profile_files_are_those_that_the_layout_knows(synthesized: Synthesized) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from gridwatch.tables import queries, schemas
 from gridwatch.visible import visible
+from gridwatch.wording import counted
 from gridwatch_cli.analytics.local_tables import LocalTables
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
@@ -34,7 +35,7 @@ def sql(
     fetched = refreshed(tables)
     interactive = sys.stdin.isatty()
     if interactive:
-        console(stderr=True).print(f"{fetched} files fetched. {_HELP}")
+        console(stderr=True).print(f"{counted(fetched, 'file')} fetched. {_HELP}")
     lines = _typed_lines() if interactive else iter(sys.stdin)
     failed = False
     for statement in statements(lines):
@@ -85,7 +86,7 @@ def _run(tables: LocalTables, statement: str, *, as_json: bool) -> None:
         found += [{"name": query.name, "what": query.description} for query in queries.NAMED_QUERIES]
         print_rows(["name", "what"], found, as_json=as_json, empty="")
     elif statement == ".refresh":
-        print(f"{refreshed(tables)} files fetched")
+        print(f"{counted(refreshed(tables), 'file')} fetched")
     elif statement.startswith("."):
         raise CliError(f"there is no {statement}: {_HELP}")
     else:

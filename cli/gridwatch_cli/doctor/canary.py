@@ -8,9 +8,10 @@ from typing import Any
 
 from gridwatch.state.records import TrialRecord, TrialState
 from gridwatch.storage import layout
+from gridwatch_cli.artifacts import artifact_keys, delete_objects
 from gridwatch_cli.context import Cloud
 from gridwatch_cli.doctor.checks import Check, Result, looked
-from gridwatch_cli.teardown import Teardown, artifact_prefixes, delete_objects, entities_of, keys_below
+from gridwatch_cli.teardown import Teardown, entities_of
 
 _POLL_SECONDS = 1.0
 _CALLS_PER_SECOND = 4.0  # to SageMaker, while it is cleaned up
@@ -80,7 +81,7 @@ class Canary:
         steps = calls.plan(*entities_of(self.cloud, self.name))
         for step in steps:
             calls.take(step)
-        objects = [key for prefix in artifact_prefixes(self.cloud, self.name) for key in keys_below(self.cloud, prefix)]
+        objects = artifact_keys(self.cloud, self.name)
         delete_objects(self.cloud, objects)
         for key in self._uploaded:
             self.cloud.session.s3.delete_object(Bucket=self.cloud.deployment.experiments_bucket, Key=key)

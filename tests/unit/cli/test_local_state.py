@@ -7,16 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch_cli.local_state import RunningCloud, recall, remembered
+from gridwatch_cli.errors import CliError
+from gridwatch_cli.local_state import RunningCloud, forget, recall, refuse_ended, remembered
 
 CLOUD = RunningCloud("http://127.0.0.1:9", "0" * 12, "local", "us-east-1")
 
 
-def test_what_is_remembered_while_it_runs_is_gone_afterwards(tmp_path: Path) -> None:
+def test_what_is_remembered_while_it_runs_is_known_to_have_ended_afterwards(tmp_path: Path) -> None:
     file = tmp_path / "state" / "local.json"
     with remembered(CLOUD, file):
         assert "127.0.0.1:9" in file.read_text()
+        assert recall(file, lambda _: True) == CLOUD
+    assert recall(file, lambda _: True) is None, "whoever listens there now is another"
+    with pytest.raises(CliError, match=r"127.0.0.1:9.*has ended"):
+        refuse_ended(file)
+
+
+def test_what_is_forgotten_refuses_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "local.json"
+    assert forget(file) is None
+    with remembered(CLOUD, file):
+        assert forget(file) == CLOUD
     assert not file.exists()
+    refuse_ended(file)
 
 
 def test_another_clouds_file_is_left_alone(tmp_path: Path) -> None:

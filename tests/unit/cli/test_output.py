@@ -6,12 +6,12 @@ import csv
 import io
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from rich.console import Console
 
-from gridwatch_cli.output import console, print_json, print_rows
+from gridwatch_cli.output import console, print_json, print_rows, print_table
 
 LONG = "gridwatch-blobs-0123456789-1" * 10
 
@@ -82,3 +82,37 @@ def test_what_a_terminal_would_obey_is_shown_as_its_code(capsys: pytest.CaptureF
 def test_a_text_is_no_formula_to_whoever_opens_the_csv(formula: str, capsys: pytest.CaptureFixture[str]) -> None:
     print_rows(("why", "value"), [{"why": formula, "value": -1.5}], as_json=False, as_csv=True, empty="")
     assert list(csv.reader(io.StringIO(capsys.readouterr().out, newline="")))[1] == [f"'{formula}", "-1.5"]
+
+
+NAME = "gridwatch-an-experiment-with-quite-a-long-name-0123456789-1"
+PROSE = "the data ended in the middle of a row and nobody knows why " * 20
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 120, 100_000])
+@pytest.mark.parametrize("columns", [2, 5, 9])
+def test_no_name_is_broken_and_no_cell_is_endless_however_wide_the_terminal(width: int, columns: int) -> None:
+    file = io.StringIO()
+    names = [f"column-{place}" for place in range(columns)]
+    row = [NAME, PROSE, "s3://bucket/a/long/key/of/an/object.csv", 0.5, None, "completed", True, 3, "x" * 30][:columns]
+    print_table(Console(width=width, file=file, highlight=False), names, [row, row])
+    printed = file.getvalue()
+    for value in row:
+        if isinstance(value, str) and " " not in value:
+            assert printed.count(value) == 2, value
+    said = " ".join(printed.split())
+    assert PROSE[:30] in said
+    assert len(max(printed.splitlines(), key=len)) <= max(width, 2 * 300)
+    assert printed.count("nobody knows why") <= 2 * 300 // len("nobody knows why ")
+    if all(len(str(value)) < width - 20 for value in row if value != PROSE):
+        assert max(map(len, printed.splitlines())) <= width
+
+
+def test_a_time_says_its_zone_for_people_and_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        {"at": datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=2)))},
+        {"at": datetime(2026, 3, 1, 10)},  # noqa: DTZ001  as the analytic tables have it
+    ]
+    print_rows(("at",), rows, as_json=False, empty="")
+    assert capsys.readouterr().out.count("2026-03-01 10:00:00 UTC") == 2
+    print_rows(("at",), rows, as_json=False, as_csv=True, empty="")
+    assert capsys.readouterr().out.count("2026-03-01T10:00:00+00:00") == 2

@@ -16,6 +16,7 @@ from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator
 from gridwatch.aws.state_table import StateTable
 from gridwatch.events.evaluation_request import EvaluationRequest
+from gridwatch.judgement.catalogue import judgement_rule_names
 from gridwatch.judgement.history import Ending, History
 from gridwatch.judgement.live import Pending, Replica, Told, beginning, log_name
 from gridwatch.judgement.median import KatibMedianStopping
@@ -208,8 +209,51 @@ def test_without_parameters_a_rule_judges_by_the_objective_and_says_when_it_was_
     world.evaluate()
     world.evaluate(ended=True)
     (record,) = world.store.list_rule_evaluations(JOB)
-    assert record.status == "NoIssuesFound"
-    assert record.details == "validation-error, by which this rule judges, was not saved"
+    assert record.status == "SawNothing"
+    assert record.details == (
+        "GridDefault looks for 4 reports of validation-error; it was never reported: in 4 steps the job saved loss "
+        "at 4 steps"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "parameters", "reports"),
+    [
+        ("Patience", {"patience": 2}, 3),
+        ("CurveExtrapolation", {"min_reports": 5}, 5),
+        ("GridDefault", {"min_reports": 3}, 3),
+        ("BanditStopping", {"delay_evaluation": 3}, 3),
+        ("TruncationStopping", {"delay_evaluation": 3}, 3),
+        ("PercentileStopping", {"start": 3}, 3),
+        ("MedianStopping", {"start": 3}, 3),
+        ("KatibMedianStopping", {"start_step": 3}, 3),
+        ("ASHA", {"grace": 3}, 3),
+        ("Hyperband", {"min_resource": 3}, 3),
+    ],
+)
+def test_a_rule_needs_as_many_reports_as_it_judges_by(rule: str, parameters: dict[str, Any], reports: int) -> None:
+    for count, status in ((reports, "NoIssuesFound"), (reports - 1, "SawNothing"), (0, "SawNothing")):
+        world = World(replace(MEDIAN, rule=rule, parameters=parameters | {"metric": "loss"}))
+        world.losses(*[1 / (place + 1) for place in range(count)])
+        world.evaluate(ended=True)
+        (record,) = world.store.list_rule_evaluations(JOB)
+        assert record.status == status, count
+
+
+def test_every_rule_across_trials_has_its_case() -> None:
+    (cases,) = (mark.args[1] for mark in test_a_rule_needs_as_many_reports_as_it_judges_by.pytestmark)
+    assert {rule for rule, *_ in cases} == set(judgement_rule_names())
+
+
+def test_the_first_trial_of_all_is_said_to_have_been_compared_with_none() -> None:
+    world = World(MEDIAN)
+    world.losses(*BAD)
+    world.evaluate(ended=True)
+    (record,) = world.store.list_rule_evaluations(JOB)
+    assert (record.status, record.details) == (
+        "NoIssuesFound",
+        "no other trial had reported loss by then, so it was compared with none",
+    )
 
 
 def test_a_replica_judges_as_a_history_told_in_the_same_order() -> None:

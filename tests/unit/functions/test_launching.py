@@ -723,7 +723,58 @@ def test_a_held_grid_waits_and_the_alert_names_the_jobs_once() -> None:
     assert len(world.trials(TrialState.WAITING)) == 5
     (alert,) = [alert for alert in world.store.alerts.values() if alert.kind == "limit_reached"]
     assert list(alert.content["details"]) == failed
-    assert "3 failures in a row: out of memory" in alert.content["summary"]
+    assert alert.content["summary"].startswith("All 3 failed with: out of memory, ")
+
+
+MISSING = """AlgorithmError: ExecuteUserScriptError:
+ExitCode 1
+ErrorMessage "ModuleNotFoundError: No module named 'lightgbm'
+"
+Command "/opt/conda/bin/python3.10 train.py --eta 0.1", exit code: 1"""
+
+
+def first_failures(world: World, count: int, reason: str = MISSING) -> None:
+    """So many jobs of a grid that is just beginning fail, one after the other."""
+    for trial in world.trials(TrialState.RUNNING)[:count]:
+        world.finish(trial.job_name, "Failed", failure_reason=reason)
+
+
+def test_a_script_that_fails_at_once_costs_its_first_trials_and_not_the_grid() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    first_failures(world, 3)
+    world.start()
+
+    assert len(world.training.requests) == 4, "one more was running already"
+    assert len(world.trials(TrialState.WAITING)) == 4
+    (alert,) = [alert for alert in world.store.alerts.values() if alert.kind == "limit_reached"]
+    assert alert.content["title"] == "blobs: all 3 failed with: ModuleNotFoundError: No module named 'lightgbm'"
+    assert "gridwatch retry blobs --failed" in alert.content["commands"]
+
+
+def test_a_first_success_ends_the_care_of_the_beginning() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    first_failures(world, 2)
+    world.finish(world.trials(TrialState.RUNNING)[0].job_name)
+    first_failures(world, 4)
+    world.start()
+    first_failures(world, 4)
+    world.start()
+    assert len(world.training.requests) == 8
+
+
+def test_first_failures_of_several_causes_hold_nothing() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    for number, name in enumerate(("KeyError: 'a'", "ValueError: b", "KeyError: 'c'", "OSError: d")):
+        first_failures(world, 1, MISSING.replace("ModuleNotFoundError: No module named 'lightgbm'", name))
+        assert len(world.trials(TrialState.FAILED)) == number + 1
+    world.start()
+    assert len(world.training.requests) == 8
 
 
 def test_refusals_count_as_failures_and_spare_the_rest_of_the_grid() -> None:

@@ -107,13 +107,13 @@ def test_the_next_attempt_is_the_same_trial() -> None:
         "experiment", "trial_id", "index", "hyperparameters", "priority", "created_at", "instance_type",
         "instance_count", "further_machines", "reason", "settings", "repeat", "parent", "change", "repair", "rerun_of",
         "algorithm",
-        "components",
+        "components", "check_seconds",
     }  # fmt: skip
     of_the_job = {
         "job_arn", "status", "secondary_status", "status_at", "started_at", "ended_at", "billable_seconds",
         "final_metrics", "model_uri", "proof",
     }  # fmt: skip
-    changes = {"attempt", "state", "job_name", "updated_at", "waits_until", "former_seconds"}
+    changes = {"attempt", "state", "job_name", "updated_at", "waits_until", "former_seconds", "former_jobs"}
     assert {each.name for each in fields(TRIAL)} == stays | of_the_job | changes
     failed = replace(
         TRIAL, reason="no", settings={"resources.instance_type": "ml.c5.xlarge"}, repeat=2, priority=3,
@@ -123,4 +123,5 @@ def test_the_next_attempt_is_the_same_trial() -> None:
     after = next_attempt(failed, NOW)
     assert {name: getattr(after, name) for name in stays} == {name: getattr(failed, name) for name in stays}
     assert not any(getattr(after, name) for name in of_the_job)
+    assert after.former_jobs == (failed.job_name,)
     assert (after.attempt, after.state, after.former_seconds) == (failed.attempt + 1, TrialState.WAITING, 3_600.0)

@@ -12,9 +12,9 @@ from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
 from gridwatch.preflight.examination import Machine
-from gridwatch.preflight.labels import targets_of
 from gridwatch.preflight.notices import Level
 from gridwatch.preflight.sampling import CHEAP
+from gridwatch.preflight.targets import targets_of
 from gridwatch_cli.demo.dataset import generate, write_csv
 from tests.unit.preflight.planting import Rows, clean, notices, text, told
 

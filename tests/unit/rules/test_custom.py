@@ -64,6 +64,40 @@ def test_other_trials(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("AsksForANameThatIsNotThere", "nothing"),
+        ("AsksForACollectionThatIsEmpty", "tensors of collection=gradients"),
+        ("AsksForAPatternThatMatchesNothing", "tensors of regex=relu.*"),
+        ("RequiresWhatIsNotThere", "nothing"),
+        ("LooksBeforeItReads", "nothing"),
+    ],
+)
+def test_a_rule_that_got_nothing_of_what_it_asked_for_saw_nothing(tmp_path: Path, name: str, asked: str) -> None:
+    """As smdebug, which raises MissingCollectionFiles where a job saved nothing."""
+    folder = TensorFolder({"metrics": ["loss"], "gradients": ["^gradient"]})
+    folder.save(0, {"loss": [1.0]})
+    write(folder, tmp_path)
+    found = run(name, "asking_rules.py", folder=tmp_path)
+    assert (found.status, found.details) == (
+        "SawNothing",
+        f"{name} looks for {asked}; none was there: in 1 steps the job saved loss",
+    )
+    (tmp_path / "empty").mkdir()
+    empty = run(name, "asking_rules.py", folder=tmp_path / "empty")
+    assert empty.details == f"{name} looks for the job's tensors; none was there: the job saved no tensors"
+    assert empty.status == "SawNothing"
+
+
+@pytest.mark.parametrize("name", ["ReadsWhatIsThere", "CountsSteps", "ReadsWhatItCan"])
+def test_a_rule_that_got_something_has_judged(tmp_path: Path, name: str) -> None:
+    folder = TensorFolder({"metrics": ["loss"]})
+    folder.save(0, {"loss": [1.0]})
+    write(folder, tmp_path)
+    assert run(name, "asking_rules.py", folder=tmp_path).status == "NoIssuesFound"
+
+
+@pytest.mark.parametrize(
     ("name", "details"),
     [
         ("Raises", r"KeyError: 'nothing at 0' (smdebug_rules.py, line 56)"),

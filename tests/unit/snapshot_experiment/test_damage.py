@@ -108,9 +108,9 @@ def test_a_damaged_index_object_costs_its_steps_and_no_other_trial_anything(tmp_
     world.tensors[bad.job_name].source = lambda: source  # type: ignore[method-assign]
     report = world.writer.take("blobs", STAMP)
     assert any(key in damage for damage in report.damaged)
-    steps = world.rows("metrics", "job_name, step")
-    assert [step for name, step in steps if name == bad.job_name] == [0, 1, 3]
-    assert [step for name, step in steps if name == good.job_name] == [0, 1, 2, 3]
+    steps = world.rows("metrics", "job_name, step, source")
+    assert [step for name, step, source in steps if (name, source) == (bad.job_name, "hook")] == [0, 1, 3]
+    assert [step for name, step, source in steps if (name, source) == (good.job_name, "hook")] == [0, 1, 2, 3]
     assert "blobs" in world.pages.pages
 
 
@@ -121,7 +121,8 @@ def test_whatever_one_trials_tensors_raise_the_others_are_in_the_tables(tmp_path
     del world.tensors[a_trial(0).job_name]  # asking for them is a KeyError
     report = world.writer.take("blobs", STAMP)
     assert len(report.damaged) == 1
-    assert [name for (name,) in world.rows("metrics", "job_name")] == [a_trial(1).job_name]
+    found = world.rows("metrics", "job_name, source")
+    assert [name for name, source in found if source == "hook"] == [a_trial(1).job_name]
     assert len(world.rows("trials")) == 2
 
 

@@ -17,7 +17,7 @@ from gridwatch.tensors.checksum import crc32c, registers_after
 from gridwatch.tensors.collections import parse_collections
 from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.index import LARGEST_INDEX, WorkerStep, parse_index
-from gridwatch.tensors.layout import parse_index_key
+from gridwatch.tensors.layout import parse_step_key
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
 from gridwatch.tensors.source import ByteRange, LocalSource
@@ -100,8 +100,8 @@ def test_an_earlier_step_is_earlier(step: int) -> None:
 
 
 def test_a_key_with_a_step_that_64_bits_do_not_hold_is_no_index_object() -> None:
-    assert parse_index_key(f"index/0/{'9' * 18}_worker_0.json") == (10**18 - 1, "worker_0")
-    assert parse_index_key(f"index/0/{'9' * 40}_worker_0.json") is None
+    assert parse_step_key(f"index/0/{'9' * 18}_worker_0.json") == (10**18 - 1, "worker_0")
+    assert parse_step_key(f"index/0/{'9' * 40}_worker_0.json") is None
 
 
 def test_whatever_stands_in_a_collections_file_it_is_read_or_damaged() -> None:

@@ -13,6 +13,7 @@ from gridwatch.alerts.gates import HOUR, follow_up_id
 from gridwatch.alerts.shared_values import SIGNIFICANT, SharedValue, shared_values
 from gridwatch.state.codec import to_document
 from gridwatch.state.records import AlertGate, AlertRecord, TrialRecord
+from gridwatch.wording import counted
 
 FOLLOW_UP = "follow_up"
 HELD_BACK = "held_back"
@@ -104,7 +105,7 @@ def _in_common(affected: set[str | None], trials: Sequence[TrialRecord]) -> tupl
 def _sentence(shared: SharedValue) -> str:
     others = f"{shared.elsewhere or 'none'} of {shared.without} without"
     return (
-        f"{shared.affected} of {shared.with_value} trials with {shared.name} {_text(shared.value)} "
+        f"{shared.affected} of {counted(shared.with_value, 'trial')} with {shared.name} {_text(shared.value)} "
         f"({others}, p = {shared.probability:.2g})"
     )
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from gridwatch.aws.clients import client
 from gridwatch.aws.data_source import S3Data
 from gridwatch.aws.errors import translated
-from gridwatch.failures import NotFoundError, PermanentError
+from gridwatch.failures import NotFoundError, PermanentError, TransientError
 from gridwatch.launch.ports import StoredSpec
 from gridwatch.preflight.sampling import DataSource
 from gridwatch.storage.layout import SOURCE_METADATA, SPEC_PREFIX, split_s3_uri
+
+_REVISIONS = 10
+# What S3 says to a conditional write that came too late: another object is there, another write is going on, and the
+# object is gone.
+_WRITTEN_MEANWHILE = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
 
 
 class S3ExperimentBucket:
@@ -88,18 +93,44 @@ class S3ExperimentBucket:
         with translated():
             self._s3.put_object(Bucket=self.name, Key=key, Body=body, ContentType="application/json")
 
+    def revise_answer(self, key: str, revised: Callable[[Mapping[str, Any] | None], Mapping[str, Any] | None]) -> None:
+        for _ in range(_REVISIONS):
+            former, etag = self._read_answer(key)
+            document = revised(former)
+            if document is None:
+                return
+            body = json.dumps(document, indent=2, ensure_ascii=False).encode()
+            unchanged = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+            try:
+                with translated():
+                    self._s3.put_object(
+                        Bucket=self.name, Key=key, Body=body, ContentType="application/json", **unchanged
+                    )
+            except PermanentError as error:
+                if error.code not in _WRITTEN_MEANWHILE:
+                    raise
+            else:
+                return
+        raise TransientError(f"{key} is written to all the time")
+
     def read_answer(self, key: str) -> Mapping[str, Any] | None:
+        return self._read_answer(key)[0]
+
+    def _read_answer(self, key: str) -> tuple[Mapping[str, Any] | None, str]:
+        """The document and its etag."""
         try:
             with translated():
-                document: Mapping[str, Any] = json.loads(self._s3.get_object(Bucket=self.name, Key=key)["Body"].read())
+                answer = self._s3.get_object(Bucket=self.name, Key=key)
+                with answer["Body"] as body:
+                    document: Mapping[str, Any] = json.loads(body.read())
         except NotFoundError:
-            return None
+            return None, ""
         except PermanentError as error:
             # Who may list a part of the bucket only is told 403 for a key that is not there.
             if error.code in ("403", "AccessDenied"):
-                return None
+                return None, ""
             raise
-        return document
+        return document, str(answer["ETag"])
 
     def delete_answer(self, key: str) -> None:
         with translated():

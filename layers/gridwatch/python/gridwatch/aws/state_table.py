@@ -7,6 +7,7 @@
 | RegionsRecord | `experiment#<name>` | `regions` | | |
 | TrackingRecord | `experiment#<name>` | `tracking` | | |
 | TrialRecord | `experiment#<name>` | `trial#<trial id>` | `trials#<state>` | priority, created_at, experiment, index |
+| CurrentRecord | `experiment#<name>` | `current#<trial id>` | | |
 | TuningRecord | `experiment#<name>` | `tuning#<tuning job>` | `tunings#<state>` | created_at, tuning job |
 | JobRecord | `job#<job>` | `job` | `jobs#managed` while Debugger's rules look at it | job |
 | saved evaluation | `job#<job>` | `evaluation` | | |
@@ -20,6 +21,7 @@
 | AlertGate | `gate#<id>` | `gate` | `gates#untold` while it holds alerts back | closes_at |
 
 Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials, tuning jobs and rule evaluations,
+`job_name` and `points` (ten digits) of current values,
 `version` of gates and of saved evaluations, `stored_at`, the key in S3 of evaluations over 100 kB, `rule` of stops,
 `leased_until` of alerts and of reactions.
 All keys and attributes are strings; every item also has its record as JSON and `schema`, the version of this layout
@@ -43,6 +45,7 @@ from gridwatch.state.codec import moment_text, to_json
 from gridwatch.state.records import (
     AlertGate,
     AlertRecord,
+    CurrentRecord,
     DebuggerRefusal,
     ExperimentRecord,
     JobRecord,
@@ -84,7 +87,7 @@ class StateTable:
         self._records = RecordReader(noted)
         self._rule_states = rule_states
 
-    def put_experiment(self, record: ExperimentRecord) -> bool:
+    def put_experiment(self, record: ExperimentRecord) -> ExperimentRecord | None:
         uploaded = moment_text(record.uploaded_at)
         item = _item(
             _experiment(record.name),
@@ -93,7 +96,11 @@ class StateTable:
             index=("experiments", moment_text(record.created_at)),
             uploaded_at=uploaded,
         )
-        return self._table.put(item, condition=f"{_NEW} OR uploaded_at <= :new", values={":new": uploaded})
+        condition = f"{_NEW} OR uploaded_at <= :new"
+        was_kept, replaced = self._table.exchange(item, condition=condition, values={":new": uploaded})
+        if not was_kept:
+            return record
+        return next(self._records.all(ExperimentRecord, [replaced] if replaced else []), None)
 
     def get_experiment(self, name: str) -> ExperimentRecord | None:
         item = self._table.get(_experiment(name), "experiment")
@@ -219,6 +226,22 @@ class StateTable:
 
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]:
         return list(self._records.all(RuleEvaluationRecord, self._table.below(_job(job_name), "rule#")))
+
+    def put_current(self, record: CurrentRecord) -> None:
+        item = _item(
+            _experiment(record.experiment),
+            f"current#{record.trial_id}",
+            record,
+            job_name=record.job_name,
+            points=_number(record.count),
+        )
+        condition = f"{_NEW} OR job_name <> :job OR points <= :points"
+        values = {":job": record.job_name, ":points": _number(record.count)}
+        self._table.put(item, condition=condition, values=values)
+
+    def list_current(self, experiment: str) -> Sequence[CurrentRecord]:
+        found = self._table.below(_experiment(experiment), "current#")
+        return list(self._records.all(CurrentRecord, found))
 
     def get_regions(self, experiment: str) -> RegionsRecord | None:
         item = self._table.get(_experiment(experiment), "regions")

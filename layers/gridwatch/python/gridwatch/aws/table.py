@@ -57,19 +57,30 @@ class DocumentTable:
 
     def put(self, item: Item, *, condition: str = "", values: Mapping[str, str] | None = None) -> bool:
         """False when the stored item does not meet the condition; nothing is written then."""
-        request: dict[str, Any] = {"TableName": self._name, "Item": _written(item)}
+        return self._put(item, condition, values or {}) is not None
+
+    def exchange(self, item: Item, *, condition: str, values: Mapping[str, str]) -> tuple[bool, Item | None]:
+        """As `put`, and the item that was replaced; None where there was none."""
+        answer = self._put(item, condition, values, ReturnValues="ALL_OLD")
+        if answer is None:
+            return False, None
+        return True, _read(answer["Attributes"]) if answer.get("Attributes") else None
+
+    def _put(self, item: Item, condition: str, values: Mapping[str, str], **further: str) -> Mapping[str, Any] | None:
+        """DynamoDB's answer; None when the condition is not met."""
+        request: dict[str, Any] = {"TableName": self._name, "Item": _written(item), **further}
         if condition:
             request["ConditionExpression"] = condition
         if values:
             request["ExpressionAttributeValues"] = {name: {"S": value} for name, value in values.items()}
         try:
             with translated():
-                self._client.put_item(**request)
+                answer: Mapping[str, Any] = self._client.put_item(**request)
         except PermanentError as error:
             if error.code == "ConditionalCheckFailedException":
-                return False
+                return None
             raise
-        return True
+        return answer
 
     def unindex(self, pk: str, sk: str) -> None:
         """Take the item out of the index; without such an item nothing happens."""

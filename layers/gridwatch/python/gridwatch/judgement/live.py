@@ -100,6 +100,10 @@ class Replica:
         """The resource of the trial's last report in the log, -inf before the first."""
         return self._reached.get(trial, -math.inf)
 
+    def knows_others(self, trial: str) -> bool:
+        """Whether any other trial has reported."""
+        return any(each != trial for each in self._reached) or any(record.reports for record in self._earlier or ())
+
     def has_ended(self, trial: str) -> bool:
         return trial in self._ended
 

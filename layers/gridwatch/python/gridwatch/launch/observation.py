@@ -92,6 +92,7 @@ def next_attempt(trial: TrialRecord, now: datetime, waits_until: datetime | None
         algorithm=trial.algorithm,
         rerun_of=trial.rerun_of,
         components=trial.components,
+        former_jobs=trial.job_names,
     )
 
 

@@ -6,7 +6,7 @@ TransientError, PermanentError.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -72,6 +72,12 @@ class ExperimentBucket(Protocol):
         """Replace a JSON document under the status prefix."""
         ...
 
+    def revise_answer(self, key: str, revised: Callable[[Mapping[str, Any] | None], Mapping[str, Any] | None]) -> None:
+        """Replace the document by what `revised` makes of it (None: it stays as it is). It is called again when
+        somebody else wrote meanwhile, so that no writer's word is lost. Raises TransientError when that never ends.
+        """
+        ...
+
     def read_answer(self, key: str) -> Mapping[str, Any] | None:
         """The document there; None when there is none."""
         ...
@@ -92,6 +98,7 @@ class JobDescription:
     modified_at: datetime
     instance_type: str | None = None
     instance_count: int | None = None
+    further_machines: Mapping[str, int] = field(default_factory=dict)  # of groups: the other types, with their counts
     started_at: datetime | None = None
     ended_at: datetime | None = None
     billable_seconds: int | None = None
@@ -106,6 +113,7 @@ class JobDescription:
     tags: Mapping[str, str] = field(default_factory=dict)  # in events only
     rule_reports: tuple[RuleReport, ...] = ()  # what the rules of SageMaker's own Debugger say
     debugger: bool = False  # SageMaker's own Debugger was asked for when it was created
+    spot: bool = False  # on spare capacity: an hour costs less than its price, and the job may begin anew
 
 
 @dataclass(frozen=True, slots=True)

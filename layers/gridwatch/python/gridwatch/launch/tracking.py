@@ -77,8 +77,6 @@ class Tracker:
         elif trial is not None and is_terminal(news.status):
             # Of a former attempt: whoever recorded that it found no machine may have died before.
             self._wake(job, news)
-        elif outcome is Outcome.RECORDED and job.log_metrics:
-            self.evaluate_queue.send(EvaluateJob(job.job_name))  # no event tells of what a log says
         return outcome
 
     def look(self, job_name: str) -> Outcome:

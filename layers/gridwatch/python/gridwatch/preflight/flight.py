@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from gridwatch.preflight.examination import ChannelData, Machine, examine
-from gridwatch.preflight.labels import targets_of
 from gridwatch.preflight.notices import Notice, Report
 from gridwatch.preflight.sampling import Budget, DataSource
 from gridwatch.preflight.spec_checks import Trials, check_spec
+from gridwatch.preflight.targets import targets_of
 from gridwatch.savings.prices import PriceTable
 from gridwatch.spec.problems import Problem
 from gridwatch.spec.search_space import INSTANCE_TYPE
@@ -44,7 +44,7 @@ class Preflight:
                 ChannelData(name, channel.content_type or "", self.sources[name], weighted=_weighted(name, points[0]))
                 for name, channel in self._known(spec)
             ],
-            targets_of(points),
+            targets_of(points, spec.objective.metric),
             Machine(tuple(kinds), spec.resources.volume_gb),
             self.budget,
         )

@@ -24,6 +24,7 @@ CHECKS: Mapping[str, Level] = {
     "header": Level.REFUSE,
     "label": Level.REFUSE,
     "columns": Level.REFUSE,
+    "constraints": Level.REFUSE,
     "volume": Level.REFUSE,
     "label-place": Level.WARN,
     "label-balance": Level.WARN,

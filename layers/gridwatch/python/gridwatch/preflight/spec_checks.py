@@ -12,6 +12,7 @@ from gridwatch.launch.hook import hook_document
 from gridwatch.launch.parts.managed import collection_parameters
 from gridwatch.preflight.notices import Level, Notice
 from gridwatch.rules.catalogue import create_rule
+from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
 from gridwatch.spec.imported import asked_collections
 from gridwatch.spec.parse import policies_of
@@ -104,7 +105,7 @@ def _money(spec: ExperimentSpec, machines: Mapping[str, int], prices: PriceTable
     if cost > budget:
         yield Notice(
             check="price", field="limits.budget",
-            message=f"one trial that takes all its time costs {cost:.2f} {prices.currency}, more than the "
+            message=f"one trial that takes all its time costs {money(cost, prices.currency)}, more than the "
             f"whole budget of {budget:g}",
             advice="lower resources.max_runtime to what a trial needs, or raise the budget",
         )  # fmt: skip

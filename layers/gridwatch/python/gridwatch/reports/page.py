@@ -36,7 +36,8 @@ figure svg { max-width: 100%; height: auto; display: block; }
 .key { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: .5rem 0; padding: 0; list-style: none; }
 .key i { display: inline-block; width: .75rem; height: .75rem; border-radius: 2px; margin-right: .4rem; }
 .alarm { color: var(--alarm); font-weight: 600; } .calm { color: var(--calm); font-weight: 600; }
-@media print { :root { color-scheme: light; } main { max-width: none; } }
+@media print { :root { color-scheme: light; } main { max-width: none; padding: 0; } .scroll { overflow: visible; }
+  figure, tr { break-inside: avoid; } th { white-space: normal; } h2, h3 { break-after: avoid; } }
 """
 
 

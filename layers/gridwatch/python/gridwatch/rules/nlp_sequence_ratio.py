@@ -36,6 +36,7 @@ class NLPSequenceRatio(Rule):
     collect = (Collect("input_sequence", {"include_regex": ".*embedding0_input_0", "save_interval": "500"}),)
     Parameters = NLPSequenceRatioParameters
     parameters: NLPSequenceRatioParameters
+    judged = 0
 
     def requirement(self) -> Requirement:
         tokens, limits = self.parameters.token_values, self.parameters.token_thresholds_percent
@@ -51,6 +52,7 @@ class NLPSequenceRatio(Rule):
         limits = tuple(zip(self.parameters.token_values, self.parameters.token_thresholds_percent, strict=True))
         for name in view.names(self.required):
             values = numbers_of(view, name)
+            self.judged += values is not None
             for token, limit in limits if values is not None else ():
                 percent = 100.0 * float(np.count_nonzero(values == token)) / (values.size if values is not None else 1)
                 if percent > limit:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from gridwatch.rules.metrics import is_score
 from gridwatch.spec.checks.tracking import VARIABLES
 from gridwatch.spec.described import (
     HOOK,
@@ -33,7 +34,6 @@ _TOOLKIT = "sagemaker_"
 _MODEL_TYPE = "application/x-sagemaker-model"
 _OURS = "GRIDWATCH_"
 _DEBUGGER = ("DebugHookConfig", "DebugRuleConfigurations", "ProfilerRuleConfigurations", "TensorBoardOutputConfig")
-_RISING = ("auc", "accuracy", "f1", "map", "ndcg", "precision", "recall", "r2", "score")
 _NOT_CARRIED = (
     "ExperimentConfig", "ModelPackageConfig", "ServerlessJobConfig", "TuningJobArn", "LabelingJobArn", "AutoMLJobArn",
 )  # fmt: skip
@@ -165,7 +165,7 @@ class _Job:
         names = list(self._metrics) or [each["MetricName"] for each in self.described.get("FinalMetricDataList") or ()]
         chosen = next((name for name in names if name.lower().startswith(("validation", "val", "test"))), None)
         metric = chosen or (names[0] if names else self._default_metric())
-        rising = any(word in metric.lower() for word in _RISING)
+        rising = is_score(metric)
         self.draft.note("objective", "A job has no objective: this metric, and its direction, are a guess.")
         return {"metric": metric, "direction": "maximize" if rising else "minimize"}
 

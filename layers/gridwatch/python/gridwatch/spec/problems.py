@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gridwatch.suggestions import closest
 from gridwatch.visible import visible
 
 Path = tuple[str | int, ...]
@@ -96,11 +96,9 @@ def shown(value: object) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """The advice that names the closest of the known names, if any is close."""
-    names = list(known)
-    begun = [candidate for candidate in names if len(name) >= 3 and candidate.startswith(name)]
-    close = begun if len(begun) == 1 else difflib.get_close_matches(name[:100], names, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else None
+    """The advice that names what was probably meant, if any of the known names is."""
+    meant = closest(name, known)
+    return f"did you mean {meant}?" if meant else None
 
 
 def enumerated(names: Iterable[str], limit: int = 40) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from gridwatch.state.records import (
     AlertGate,
     AlertRecord,
+    CurrentRecord,
     DebuggerRefusal,
     ExperimentRecord,
     JobRecord,
@@ -71,8 +72,10 @@ class TrialPlace:
 
 
 class ExperimentStore(Protocol):
-    def put_experiment(self, record: ExperimentRecord) -> bool:
-        """Keep the record unless one of a later upload (`uploaded_at`) is there; False when it lost."""
+    def put_experiment(self, record: ExperimentRecord) -> ExperimentRecord | None:
+        """Keep the record unless one of a later upload (`uploaded_at`) is there. Returns the one that does not count
+        any more: the record that it replaced (None: there was none), or `record` itself when it lost.
+        """
         ...
 
     def get_experiment(self, name: str) -> ExperimentRecord | None: ...
@@ -205,6 +208,18 @@ class EvaluationStore(Protocol):
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]: ...
 
 
+class CurrentStore(Protocol):
+    def put_current(self, record: CurrentRecord) -> None:
+        """Replace what was known of the trial's objective; one with fewer values of the same job never replaces one
+        with more.
+        """
+        ...
+
+    def list_current(self, experiment: str) -> Sequence[CurrentRecord]:
+        """Of all trials of an experiment that have a value, in one query."""
+        ...
+
+
 class ReportStore(Protocol):
     def add_reports(self, record: ReportsRecord) -> None:
         """Keep the entry of the log; ConflictError when there is one of that number."""
@@ -305,6 +320,7 @@ class StateStore(
     TuningStore,
     JobStore,
     EvaluationStore,
+    CurrentStore,
     ReportStore,
     ReactionStore,
     StoppingStore,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,9 +38,15 @@ class Carried:
     stamp: Stamp
 
 
-def write_parquet(table: Table, rows: Iterable[Row], path: Path, carried: Carried | None = None) -> int:
+def write_parquet(
+    table: Table,
+    rows: Iterable[Row],
+    path: Path,
+    carried: Carried | None = None,
+    finish: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
+) -> int:
     """Write `rows` to `path`, zstd compressed, in the order given and behind what is `carried`; returns how many rows
-    there were, which may be none.
+    there were, which may be none. `finish` may change the table `rows` before it is stored.
 
     Memory stays flat however many rows come: beyond a limit DuckDB spills beside `path`. Raises ValueError when a row
     has other columns than the table, duckdb.Error when a value does not fit its column, and DamagedTableError when what
@@ -50,6 +56,8 @@ def write_parquet(table: Table, rows: Iterable[Row], path: Path, carried: Carrie
         if carried is not None:
             _carry(connection, table, carried)
         _insert(connection, table, rows)
+        if finish is not None:
+            finish(connection)
         return store_table(connection, path)
 
 
@@ -105,7 +113,10 @@ def first_line(error: Exception) -> str:
 def _carry(connection: duckdb.DuckDBPyConnection, table: Table, carried: Carried) -> None:
     import duckdb  # noqa: PLC0415  it is there already
 
-    anew = {"snapshot_id": "?", "as_of": "?::TIMESTAMP"}
+    described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(carried.path)]).fetchall()
+    present = {name for name, *_ in described}
+    anew = {column.name: str(column.former) for column in table.columns if column.name not in present}
+    anew |= {"snapshot_id": "?", "as_of": "?::TIMESTAMP"}
     columns = ", ".join(anew.get(name, f'"{name}"') for name in table.column_names)
     chosen = "job_name IN (SELECT unnest(?::VARCHAR[]))"
     statement = f"INSERT INTO rows SELECT {columns} FROM read_parquet(?) WHERE {chosen}"  # noqa: S608

@@ -127,6 +127,16 @@ def read_tensor(record: bytes | memoryview, *, verified: bool = False) -> Stored
         raise WireError(f"not an event: {error}") from error
 
 
+def event_field(event: memoryview, wanted: int) -> memoryview | None:
+    """The content of one of an Event's fields that hold bytes; None when it has none. Raises WireError."""
+    try:
+        return next(
+            (event[start:end] for number, start, end in _fields(event, 0, len(event)) if number == wanted), None
+        )
+    except (IndexError, struct.error, ValueError) as error:
+        raise WireError(f"not an event: {error}") from error
+
+
 def _payload(data: memoryview, *, verified: bool) -> tuple[int, int]:
     length, checksum = _HEADER.unpack_from(data)
     if length + FRAME != len(data):

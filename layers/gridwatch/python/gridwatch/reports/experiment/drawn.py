@@ -43,18 +43,14 @@ def drawn(facts: ExperimentFacts) -> Mapping[str, Any]:
 
 
 def metric_names(facts: ExperimentFacts) -> list[str]:
-    """The names of curves, the objective's first; a mode stands behind a name that has several."""
+    """The names of curves, the objective's first; what tells them apart stands behind a name that several have."""
     return [name for name, _ in _by_metric(facts)]
 
 
 def _by_metric(facts: ExperimentFacts) -> list[tuple[str, list[Series]]]:
-    modes: dict[str, set[str]] = {}
-    for each in facts.tables.series:
-        modes.setdefault(each.name, set()).add(each.mode)
     found: dict[str, list[Series]] = {}
     for each in facts.tables.series:
-        label = f"{each.name} ({each.mode})" if len(modes[each.name]) > 1 else each.name
-        found.setdefault(label, []).append(each)
+        found.setdefault(facts.tables.label(each), []).append(each)
     return sorted(found.items(), key=lambda pair: (pair[0] != facts.metric, pair[0]))
 
 

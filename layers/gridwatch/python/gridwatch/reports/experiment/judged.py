@@ -9,7 +9,7 @@ from html import escape
 
 from gridwatch.judgement.backtest import Outcome, RuleAcross, measure
 from gridwatch.judgement.catalogue import judgement_rule_names
-from gridwatch.judgement.finished import Curves, grid_of
+from gridwatch.judgement.finished import Curves, curves_of, grid_of
 from gridwatch.judgement.grids import Grid, GridError, Trained
 from gridwatch.judgement.scores import pareto
 from gridwatch.reports.experiment.tables import ExperimentTables
@@ -61,11 +61,20 @@ def _objective(tables: ExperimentTables) -> Mapping[str, object]:
 
 
 def _curves(tables: ExperimentTables) -> Curves:
-    curves: dict[str, dict[tuple[str, str], list[tuple[int, float]]]] = {}
-    for each in tables.series:
-        steps = list(zip(each.steps, each.values, strict=True))
-        curves.setdefault(each.trial_id, {})[each.name, each.mode] = steps
-    return curves
+    return curves_of(
+        {
+            "trial_id": each.trial_id,
+            "name": each.name,
+            "mode": each.mode,
+            "source": each.source,
+            "worker": each.worker,
+            "objective": each.objective,
+            "step": step,
+            "value": value,
+        }
+        for each in tables.series
+        for step, value in zip(each.steps, each.values, strict=True)
+    )
 
 
 def _drawn(grid: Grid, seed: int) -> tuple[Grid, int]:

@@ -14,6 +14,7 @@ from gridwatch.rules.custom.shim import (
     TensorUnavailable,
     TensorUnavailableForStep,
 )
+from gridwatch.rules.custom.sightings import WatchedTrial
 from gridwatch.rules.custom.trial import Trial
 from gridwatch.rules.evaluation import RuleEvaluation
 from gridwatch.rules.finding import Finding
@@ -30,7 +31,7 @@ def replay(rule_class: Any, reader: TensorReader, parameters: Mapping[str, Any],
     if not issubclass(rule_class, Rule):
         raise TypeError(f"{rule_class.__name__} is a subclass of neither smdebug.rules.Rule nor Gridwatch's Rule")
     given = {name: value for name, value in parameters.items() if name not in ("other_trials", "rule_to_invoke")}
-    trial = Trial(reader, ended=ended)
+    trial = WatchedTrial(reader, ended=ended)
     if others := parameters.get("other_trials"):
         locations = [part.strip() for part in others.split(",")] if isinstance(others, str) else list(others)
         given["other_trials"] = [Trial(reader.other(location), ended=True, name=location) for location in locations]
@@ -38,13 +39,19 @@ def replay(rule_class: Any, reader: TensorReader, parameters: Mapping[str, Any],
     for step in trial.steps():
         try:
             rule.invoke(step)
-        except SKIPPED:
+        except SKIPPED as error:
+            if missing := getattr(error, "tname", None):
+                trial.note_missing(str(missing))
             continue
         except NoMoreData:
             break
         except RuleEvaluationConditionMet as met:
             return _met(rule_class.__name__, trial, step if met.step is None else met.step)
-    return RuleEvaluation(RuleStatus.NO_ISSUES_FOUND if ended else RuleStatus.IN_PROGRESS)
+    if not ended:
+        return RuleEvaluation(RuleStatus.IN_PROGRESS)
+    if trial.saw_nothing:
+        return RuleEvaluation(RuleStatus.SAW_NOTHING, trial.told(rule_class.__name__))
+    return RuleEvaluation(RuleStatus.NO_ISSUES_FOUND)
 
 
 def _met(name: str, trial: Trial, step: int) -> RuleEvaluation:

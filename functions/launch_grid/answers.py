@@ -1,0 +1,86 @@
+"""What is answered to an upload that was accepted, and to one whose place another upload took.
+
+Two people may upload the same experiment at one moment, under one key or under two, and the calls that accept their
+uploads may be interleaved in any way. Answers are therefore revised, never written blindly: whichever call comes last,
+the answer of the upload that lost says "superseded" and by which; where both have one key, and so one answer, the
+answer of the one that won names those that it took the place of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gridwatch.launch.ports import ExperimentBucket
+from gridwatch.state.records import ExperimentRecord
+from gridwatch.storage.layout import is_spec_key, spec_status_key
+
+SUPERSEDED = "superseded"
+_TOLD = 20  # uploads that an answer names
+
+Answer = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedSpec:
+    """One version of a spec's object."""
+
+    key: str
+    version: str
+
+    @classmethod
+    def of(cls, record: ExperimentRecord) -> UploadedSpec:
+        """The upload that the experiment is of."""
+        return cls(record.spec_key, record.spec_version)
+
+    def as_document(self) -> dict[str, str]:
+        return {"key": self.key, "version": self.version}
+
+
+def write_answer(
+    bucket: ExperimentBucket, spec: UploadedSpec, document: Answer, overtaken: UploadedSpec | None
+) -> None:
+    """Answer the upload; the former upload of the same experiment, and those of the same key that had not been
+    accepted, are named in it.
+    """
+
+    def revised(former: Answer | None) -> Answer:
+        named = [] if overtaken in (None, spec) else [overtaken.as_document()]
+        if former is not None and former.get("spec") == spec.as_document():
+            named += former.get("supersedes", ())
+        elif former is not None and former.get("outcome") == SUPERSEDED:
+            named += [former["spec"], *former.get("supersedes", ())]
+        told = [each for number, each in enumerate(named) if each not in named[:number]]
+        return {**document, **({"supersedes": told[:_TOLD]} if told else {})}
+
+    bucket.revise_answer(spec_status_key(spec.key), revised)
+
+
+def tell_superseded(
+    bucket: ExperimentBucket, lost: UploadedSpec, by: UploadedSpec, experiment: str | None = None
+) -> None:
+    """Say in the answer of the upload that lost which one took its place. Doing it again changes nothing."""
+    if lost == by or not is_spec_key(lost.key):
+        return
+    current = bucket.current_version(lost.key)
+    document = {
+        "outcome": SUPERSEDED,
+        **({"experiment": experiment} if experiment else {}),
+        "spec": lost.as_document(),
+        "superseded_by": by.as_document(),
+        "text": f"superseded by {by.key}, version {by.version}: nothing more of this upload is launched",
+    }
+
+    def revised(former: Answer | None) -> Answer | None:
+        told = (former or {}).get("spec") or {}
+        if former is None or current in (None, lost.version) or told.get("version") not in (current, lost.version):
+            return None if former == document else document
+        if told.get("version") == lost.version:
+            return document
+        named = former.get("supersedes", [])
+        if lost.as_document() in named:
+            return None
+        return {**former, "supersedes": [lost.as_document(), *named][:_TOLD]}
+
+    bucket.revise_answer(spec_status_key(lost.key), revised)
