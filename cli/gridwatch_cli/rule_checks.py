@@ -40,7 +40,7 @@ def check_tensors(
     """
     from gridwatch.tensors.reader import TensorReader
 
-    reader = TensorReader(source, open_other)
+    reader = TensorReader(source, open_other, passes_over=True)
     evaluation = Evaluation.create([configuration])
     while True:
         ended = reader.has_ended()
