@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
+import numpy as np
 from botocore.config import Config
 
 from gridwatch.aws.state_table import StateTable
 from gridwatch.storage.layout import tensor_prefix
-from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
+from gridwatch.tensors.scalars import collections_file
+from gridwatch_hook.batch import SavedStep, encode_together
+from gridwatch_hook.modes import Mode
 from localcloud import LocalCloud
 from localcloud.deploy import deploy
 
@@ -39,6 +42,7 @@ class Waiting:
     endpoint: str
     jobs: Sequence[str] = ()
     _clients: dict[str, Any] = field(default_factory=dict)
+    _written: dict[str, int] = field(default_factory=dict)  # the last step of each job
 
     def client(self, service: str) -> Any:
         if service not in self._clients:
@@ -72,11 +76,13 @@ class Waiting:
         self._put(job, *collections_file({"metrics": [METRIC]}))
 
     def write(self, job: str, step: int, value: float) -> float:
-        """One step's tensors, as the hook writes them; returns when its PutObject began that makes the step visible."""
-        (events_key, events), (index_key, index) = scalar_files([ScalarStep(step, time.time(), {METRIC: value})])
-        self._put(job, events_key, events)
+        """One step's tensors, as the hook writes them; returns when the PutObject began that makes the step visible."""
+        saved = SavedStep(step, Mode.GLOBAL, step, time.time())
+        saved.add(METRIC, np.array([value]))
+        batch = encode_together([saved], "worker_0", self._written.get(job, -1))
+        self._written[job] = step
         began = time.time()
-        self._put(job, index_key, index)
+        self._put(job, batch.events_key, batch.events)
         return began
 
     def _put(self, job: str, key: str, content: bytes) -> None:

@@ -26,7 +26,7 @@ class ServerSettings:
     images: Path | None = None
     templates: tuple[Path, ...] = ()
     follow_stdin: bool = False
-    workers_per_function: int = 2
+    workers_per_function: int = 4
     strict: bool = False
     jobs: JobSettings = field(default_factory=JobSettings)
     limits: Limits = field(default_factory=Limits)

@@ -9,17 +9,20 @@ from typing import Annotated, Any
 import typer
 
 from gridwatch.failure_cause import cause_of
-from gridwatch.state.codec import to_document
+from gridwatch.savings.words import amount, span, together
+from gridwatch.state.codec import from_document, to_document
 from gridwatch.state.records import (
     CurrentRecord,
     ExperimentRecord,
     JobRecord,
     RuleEvaluationRecord,
+    SavingsRecord,
     TrialRecord,
     TrialState,
 )
 from gridwatch.state.store import StateStore
 from gridwatch.verdicts.status import RuleStatus
+from gridwatch.wording import counted
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.current import last_value
 from gridwatch_cli.errors import CliError
@@ -213,23 +216,23 @@ def rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequ
     ]
 
 
-def blind_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    """Which rules saw nothing to judge by: their jobs may be well or not."""
-    rules = [rule for trial in trials for rule in trial["rules"]]
-    blind = Counter(rule["rule"] for rule in rules if rule["status"] == RuleStatus.SAW_NOTHING)
-    jobs = Counter(rule["rule"] for rule in rules)
-    return [
-        f"{rule} saw nothing to judge by in {count} of {jobs[rule]} jobs: it says nothing about them"
-        for rule, count in blind.items()
-    ]
-
-
 def _done(rule: Mapping[str, Any]) -> str | None:
     """What was done about the rule's status, and what came of it."""
     action, outcome = rule["action"], rule["outcome"]
     if action is None or outcome is None or outcome.startswith(action):
         return str(outcome or action) if outcome or action else None
     return f"{action}: {outcome}"
+
+
+def blind_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Which rules saw nothing to judge by: their jobs may be well or not."""
+    rules = [rule for trial in trials for rule in trial["rules"]]
+    blind = Counter(rule["rule"] for rule in rules if rule["status"] == RuleStatus.SAW_NOTHING)
+    jobs = Counter(rule["rule"] for rule in rules)
+    return [
+        f"{rule} saw nothing to judge by in {count} of {counted(jobs[rule], 'job')}: it says nothing about them"
+        for rule, count in blind.items()
+    ]
 
 
 def savings_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
@@ -241,22 +244,25 @@ def savings_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
         ("would stop", True, "audited trials, which are let run on, would have saved"),
     ):
         found = [
-            rule["savings"]
+            from_document(SavingsRecord, rule["savings"])
             for trial in trials
             for rule in trial["rules"]
             if rule["savings"] and rule["action"] == action and rule["audited"] is audited
         ]
         if not found:
             continue
-        costs = Counter[str]()
-        for each in found:
-            costs[each["currency"]] += each["cost"] or 0
-        money = ", ".join(f"{cost:.2f} {currency}" for currency, cost in costs.items())
-        hours = sum(each["seconds"] for each in found) / 3600
-        unpriced = sum(each["cost"] is None for each in found)
-        without = f" ({unpriced} without a known price)" if unpriced else ""
-        lines.append(f"{words} about {hours:.2f} hours of training and {money}{without}: an estimate")
+        stops = "one stop" if len(found) == 1 else f"{len(found)} stops"
+        lines.append(f"{words} {amount(together(found))} of training by {stops}: an estimate{_measured(found)}")
     return lines
+
+
+def _measured(found: Sequence[SavingsRecord]) -> str:
+    """What the rests of the jobs really took that were let run on, as far as they are over."""
+    over = [each for each in found if each.measured_seconds is not None]
+    if not over:
+        return ""
+    took = sum(each.measured_seconds or 0.0 for each in over)
+    return f"; measured: {span(took)} of {len(over)} of them"
 
 
 def _counted(states: Iterable[str]) -> str:

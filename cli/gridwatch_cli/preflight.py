@@ -50,8 +50,11 @@ def preflight(  # noqa: PLR0917  options of the command line
     further = short_run(made, spec.parent, sources) if run else ()
     report = checked(made, sources, FULL, further, hook=hook_of(made.spec, spec.parent))
     if as_json:
-        print_json(report.as_document())
+        print_json({**report.as_document(), "warnings": [warning.as_document() for warning in made.warnings]})
     else:
+        err = console(stderr=True)
+        for warning in made.warnings:
+            err.print(f"warning: {warning.as_text(str(spec))}", markup=False)
         _print(report, sources, made.spec)
     if report.refusals:
         raise CliError("the experiment would be refused: mend what is wrong, or say otherwise under preflight")

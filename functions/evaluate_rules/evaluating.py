@@ -42,6 +42,7 @@ from gridwatch.verdicts.status import RuleStatus
 from gridwatch.verdicts.telling import News, Teller
 
 MAX_CONFLICTS = 20
+RUN_IN_LOOKS = 5  # what a run of a custom rule costs, about: two functions for some seconds
 
 
 class Outcome(StrEnum):
@@ -89,7 +90,7 @@ class Evaluator:
             # The end comes when the rest of the log is read.
             request = replace(request, ended=request.ended and not look.behind)
         # What a former round has read stays read.
-        readers = {source: TensorReader(self._open(job, source), self.open_other) for source in sources_of(job)}
+        readers = {source: self._reader(job, source, request) for source in sources_of(job)}
         for _ in range(MAX_CONFLICTS):
             try:
                 evaluated = self._round(job, request, readers)
@@ -100,6 +101,17 @@ class Evaluator:
             if evaluated is not None:
                 return evaluated
         raise ConflictError(f"the evaluation of {job.job_name} is written to all the time")
+
+    def _slow_interval(self, job: JobRecord) -> float:
+        """A run of a user's own code costs as much as some looks, so it keeps to the pace as well."""
+        return max(self.slow_interval, RUN_IN_LOOKS * (job.look_seconds or 0.0))
+
+    def _reader(self, job: JobRecord, source: MetricSource, request: EvaluationRequest) -> TensorReader:
+        """Events tell of what the hook has written; what the log says comes with looks at the log alone."""
+        arrived = None if request.late else request.arrived
+        if source is MetricSource.LOG:
+            arrived = None if request.log else ()
+        return TensorReader(self._open(job, source), self.open_other, arrived=arrived)
 
     def _open(self, job: JobRecord, source: MetricSource) -> TensorSource:
         if source is MetricSource.LOG and self.open_log is not None:
@@ -122,9 +134,12 @@ class Evaluator:
     ) -> Evaluated | None:
         """None when another call saved meanwhile."""
         saved = self.store.load_evaluation(job.job_name)
-        watch = Watch.restore(job, saved.document, interval=self.slow_interval)
+        watch = Watch.restore(job, saved.document, interval=self._slow_interval(job))
         if saved.version and watch.is_over:
             return Evaluated(Outcome.OVER, watch.tensors.last_step)
+        if saved.version and request.is_stale(watch.tensors.parts[MetricSource.HOOK].last_step):
+            # An earlier call that came late has judged it with all else that was there.
+            return Evaluated(Outcome.UNCHANGED, watch.tensors.last_step)
         changes = tuple(self._advance(job, watch, request, readers))
         self._keep_current(job, watch)
         news = [_news(change, readers) for change in changes]

@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     del context
     bodies = queued_bodies(event)
     metrics.add_metric("EvaluationRequests", MetricUnit.Count, len(bodies))
-    batch = read_batch(bodies)
+    batch = read_batch(bodies, SystemClock().now())
     if batch.ignored:
         logger.info("nothing to evaluate", message_ids=batch.ignored)
     for message_id, reason in batch.unreadable.items():

@@ -22,8 +22,8 @@ from gridwatch.events.rule_status import JobRuleStatuses
 from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.launch.watching import WATCH_TAG
-from gridwatch.savings.estimate import RunningJob, estimate
 from gridwatch.savings.prices import PriceTable
+from gridwatch.savings.sparing import OpenTensors, Sparing
 from gridwatch.state.records import (
     Action,
     JobRecord,
@@ -85,7 +85,9 @@ class Reactor:
     artifacts_bucket: str
     seconds_left: Callable[[], float]
     jitter: Callable[[float], float]
+    open_tensors: OpenTensors
     prices: Callable[[], PriceTable] = PriceTable.built_in
+    open_log: OpenTensors | None = None
 
     def react(self, statuses: JobRuleStatuses) -> Sequence[Reaction]:
         """Doing it again changes nothing. Raises GridwatchError or ConflictError: the event must come again."""
@@ -123,6 +125,7 @@ class Reactor:
             outcome = self._stopper.stop(job, report, description)
         elif response in (Response.ALERT, Response.WOULD_STOP):
             outcome = "not stopped"
+        claimed = replace(claimed, savings=self._savings(job, report, claimed, description))
         alert_id = self._ask(job, report, claimed, outcome, description) if response.tells_people else None
         if isinstance(outcome, StopOutcome) and outcome.is_ours:
             RegionKeeper(store=self.store, alerts=self.alerts, clock=self.clock).look(job.experiment)
@@ -156,7 +159,6 @@ class Reactor:
             first = self.store.claim_stop(job.job_name, report.rule_name)
             if first != report.rule_name:
                 decision = Decision(Response.ALERT, f"the rule {first} stops the training job already")
-        spares = decision.response in (Response.STOP, Response.WOULD_STOP)
         return ReactionRecord(
             job_name=job.job_name,
             rule_name=report.rule_name,
@@ -168,7 +170,6 @@ class Reactor:
             alert_id=None,
             finding=report.finding,
             decided_at=self.clock.now(),
-            savings=self._savings(job, report, seen.description) if spares else None,
             audited=decision.response is Response.WOULD_STOP and restraint.audited and not restraint.shadow,
         )
 
@@ -186,19 +187,14 @@ class Reactor:
             paused=self._stopper.paused(),
         )
 
-    def _savings(self, job: JobRecord, report: RuleReport, description: JobDescription | None) -> SavingsRecord | None:
-        if description is None:
+    def _savings(
+        self, job: JobRecord, report: RuleReport, claimed: ReactionRecord, description: JobDescription | None
+    ) -> SavingsRecord | None:
+        """What the stop spares from when it was decided on. Reckoned after the stop, which must not wait for it."""
+        if claimed.action not in (Response.STOP, Response.WOULD_STOP) or description is None:
             return None
-        running = RunningJob(
-            started_at=description.started_at,
-            step=report.step,
-            hyperparameters=job.hyperparameters,
-            max_runtime_seconds=description.max_runtime_seconds,
-            instance_type=description.instance_type,
-            instance_count=description.instance_count,
-            siblings=lambda: self.store.list_trials(job.experiment),
-        )
-        return estimate(running, self.prices(), self.clock.now())
+        sparing = Sparing(self.store, self.open_tensors, self.prices(), self.open_log)
+        return sparing.of(job, description, step=report.step, at=claimed.decided_at)
 
     def _ask(
         self,

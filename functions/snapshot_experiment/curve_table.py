@@ -15,7 +15,7 @@ from gridwatch.streams.objective import spellings
 from gridwatch.streams.source import MetricSource, reads_log_apart, source_of, sources_of
 from gridwatch.tables import rows, schemas
 from gridwatch.tables.carrying import Former, curve_counts
-from gridwatch.tables.curves import Objective, mark_objectives, thin
+from gridwatch.tables.curves import Objective, drop_echoes, mark_objectives, thin
 from gridwatch.tables.facts import CurveCount, Point, Stamp, TrialFacts
 from gridwatch.tables.parquet import write_parquet
 from gridwatch.tensors.source import TensorSource
@@ -56,6 +56,7 @@ class CurveTable:
         self._facts = [each for each in facts if each.trial.status is not None]
         self._stamp = stamp
         self._objectives = [_objective(each, objective) for each in self._facts]
+        self._repeating = [each.job.job_name for each in self._facts if each.job and each.job.log_repeats_hook]
         self._complete: dict[str, bool] = {}
         self.counts: Mapping[str, CurveCount] = {}
         self.damaged: list[str] = []
@@ -78,6 +79,7 @@ class CurveTable:
         return count
 
     def _finish(self, connection: duckdb.DuckDBPyConnection) -> None:
+        drop_echoes(connection, self._repeating)
         mark_objectives(connection, self._objectives)
         thin(connection)
 

@@ -24,6 +24,7 @@ from gridwatch.tables.parquet import write_parquet
 from snapshot_experiment.curve_table import CurveTable, LogStreams, OpenTensors
 from snapshot_experiment.proving import prove
 from snapshot_experiment.searching import SearchReader
+from snapshot_experiment.settling import settle
 
 # A snapshot reads before it writes, at most as long as a Lambda function may run: a change within that time before an
 # object was written may have come too late for it.
@@ -120,7 +121,7 @@ class SnapshotWriter:
     def _take(
         self, record: ExperimentRecord, recorded: Sequence[TrialRecord], stamp: Stamp, folder: Path
     ) -> SnapshotReport:
-        trials = tuple(self._trial_facts(trial) for trial in recorded)
+        trials = settle(self._store, [self._trial_facts(trial) for trial in recorded], self._open_tensors, self._logs)
         over = self._is_over(record, recorded)
         names = sagemaker_experiments(self._store, record)
         answer = self._search.read(record.name, names, trials, stamp, folder)

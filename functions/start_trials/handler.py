@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -20,11 +21,14 @@ from gridwatch.aws.tuning_service import SageMakerTuning
 from gridwatch.clock import SystemClock
 from gridwatch.failures import PermanentError
 from gridwatch.launch.holding import LaunchLimits
+from gridwatch.launch.paces import Pacing
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.spending import Spending
 from gridwatch.savings.prices import PriceTable, PriceTableError
+from gridwatch.savings.watching import WatchingTable, look_prices
 from gridwatch.settings import read_settings
 from start_trials.engines import Engines
+from start_trials.paces import Paces
 from start_trials.round import Round, RoundReport
 from start_trials.settings import Settings
 from start_trials.starting import Launcher, Outcome
@@ -88,6 +92,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         name_prefix=settings.name_prefix,
         artifacts_bucket=settings.artifacts_bucket,
         seconds_left=seconds_left,
+        paces=Paces(store=store, clock=clock, pacing=_pacing(), known=_took),
     )
     tunings = TuningLauncher(
         store=store,
@@ -96,6 +101,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         snapshot_queue=launcher.snapshot_queue,
         clock=clock,
         name_prefix=settings.name_prefix,
+        pacing=_pacing(),
     ).start_waiting()
     if tunings:
         logger.info("tuning jobs", outcomes=dict(tunings))
@@ -123,6 +129,20 @@ def _report(report: RoundReport, launcher: Launcher) -> None:
 
 
 _spent: dict[str, tuple[datetime, Spending]] = {}  # kept between invocations
+_took: dict[str, tuple[datetime, Sequence[float]]] = {}  # likewise
+
+
+@cache
+def _pacing() -> Pacing:
+    settings = _settings()
+    return Pacing.of_deployment(
+        prices=_prices,
+        looks=look_prices(WatchingTable.built_in()),
+        share=settings.watch_share,
+        every_seconds=settings.watch_every_seconds,
+        pace=settings.watch_pace,
+        account=settings.account_id,
+    )
 
 
 @cache

@@ -18,11 +18,14 @@ from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tuning_service import SageMakerTuning
 from gridwatch.clock import SystemClock
+from gridwatch.launch.paces import Pacing
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
 from gridwatch.launch.tuned_jobs import TunedJobs
 from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.launch.watching import Enroller
+from gridwatch.savings.prices import PriceTable
+from gridwatch.savings.watching import WatchingTable, look_prices
 from gridwatch.settings import read_settings
 from sweep.settings import Settings
 from sweep.sweeping import Sweeper, SweepReport
@@ -87,6 +90,7 @@ def _sweeper(context: LambdaContext) -> Sweeper:
                 tuning=SageMakerTuning(),
                 clock=clock,
                 name_prefix=settings.name_prefix,
+                pacing=_pacing(),
             ),
             Enroller(
                 store=store,
@@ -95,6 +99,7 @@ def _sweeper(context: LambdaContext) -> Sweeper:
                 alerts=alerts,
                 clock=clock,
                 artifacts_bucket=settings.artifacts_bucket,
+                pacing=_pacing(),
             ),
         ),
     )
@@ -134,3 +139,17 @@ def _settings() -> Settings:
 @cache
 def _store() -> StateTable:
     return StateTable(_settings().state_table)
+
+
+@cache
+def _pacing() -> Pacing:
+    """By the package's prices: the deployment's are read where jobs are launched."""
+    settings = _settings()
+    return Pacing.of_deployment(
+        prices=PriceTable.built_in,
+        looks=look_prices(WatchingTable.built_in()),
+        share=settings.watch_share,
+        every_seconds=settings.watch_every_seconds,
+        pace=settings.watch_pace,
+        account=settings.account_id,
+    )

@@ -21,6 +21,7 @@ from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import JobDescription, JobListing, TrainingService
 from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.launch.watching import WATCH_TAG
+from gridwatch.pace import CHECK_SECONDS, is_due
 from gridwatch.state.records import JobRecord, RuleEvaluationRecord, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 from sweep.tuning import TuningSweeper
@@ -69,7 +70,8 @@ class Sweeper:
         findings = self._publish_open_findings()
         waiting = self._wake_launcher()
         trials = list(self._active_trials())
-        evaluated = self._wake_evaluations(trials)
+        # The schedule of each minute wakes the others when they are due.
+        evaluated = self._wake_evaluations([trial for trial in trials if trial.check_seconds <= CHECK_SECONDS])
         enrolled = self._enrol() + self.tunings.sweep()
         bucket = TokenBucket(self.clock, DESCRIBE_RATE)
         managed = self._ask_managed_rules(bucket)
@@ -77,10 +79,17 @@ class Sweeper:
         return SweepReport(recorded, tuple(vanished), evaluated, findings, alerts, waiting, complete, enrolled, managed)
 
     def wake_evaluations(self) -> int:
-        """Every running job is looked at: for rules about time, logs that no event tells of, and tensors whose event
-        was lost. Returns how many jobs run.
+        """Each running job is looked at as often as its price allows: for rules about time, for logs that no event
+        tells of, and for tensors whose event was lost. Returns how many jobs are looked at.
         """
-        return self._wake_evaluations(list(self._active_trials()))
+        now = self.clock.now()
+        return self._wake_evaluations(
+            [
+                trial
+                for trial in self._active_trials()
+                if is_due(trial.check_seconds, (now - (trial.started_at or trial.created_at)).total_seconds())
+            ]
+        )
 
     def _enrol(self) -> int:
         """Jobs of others that carry the tag and that nothing is recorded of."""

@@ -40,9 +40,11 @@ class IndexEntry:
     step: int
     content: Mapping[str, Any]
 
-    def to_json(self, earlier: Sequence[IndexEntry] = ()) -> bytes:
-        """The object; steps before this one that have no object of their own yet go along under `earlier`."""
-        document = dict(self.content)
+    def to_json(self, earlier: Sequence[IndexEntry] = (), **further: Any) -> bytes:
+        """The object; steps before this one that have no object of their own yet go along under `earlier`, and what
+        else only Gridwatch's reader knows as it is.
+        """
+        document = {**self.content, **further}
         if earlier:
             document["earlier"] = [{"step": entry.step, **entry.content} for entry in earlier]
         return json.dumps(document, separators=(",", ":")).encode()
@@ -64,15 +66,17 @@ def encode(steps: Sequence[SavedStep], worker: str) -> Batch:
     return Batch(key, b"".join(records), tuple(_entries(steps, key, records)))
 
 
-def encode_together(steps: Sequence[SavedStep], worker: str) -> Batch:
+def encode_together(steps: Sequence[SavedStep], worker: str, follows: int | None = None) -> Batch:
     """The same with the index at the head of the events file, where places count from the end of the first record.
 
-    The entries of the batch count from the file's beginning, as other readers expect.
+    The entries of the batch count from the file's beginning, as other readers expect. `follows`: the last step of the
+    file that this process wrote before; -1 when this is its first.
     """
     key = flush_key(steps[-1].step, worker)
     records = frame(_events(steps))
     *earlier, last = _entries(steps, key, records)
-    (head,) = frame([index_event(steps[-1].wall_time, last.to_json(earlier))])
+    told = {} if follows is None else {"follows": follows}
+    (head,) = frame([index_event(steps[-1].wall_time, last.to_json(earlier, **told))])
     entries = _entries(steps, key, records, offset=len(head))
     return Batch(key, b"".join([head, *records]), tuple(entries))
 

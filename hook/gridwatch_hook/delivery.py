@@ -12,9 +12,11 @@ from gridwatch_hook.pace import Pace
 from gridwatch_hook.report import Report
 from gridwatch_hook.sinks import Sink
 from gridwatch_hook.skipped import SkippedEntries
+from gridwatch_hook.wish import WishBox
 
 _FEW_STEPS = 4  # a batch of so many gets an index object for each step
 _LARGEST_BATCH = 64 * 1024 * 1024  # bytes of tensors in one events file, about
+_SHORTEST = 0.05  # seconds of waiting
 _LONGEST_PAUSE = 30.0  # seconds between attempts
 
 
@@ -35,6 +37,7 @@ class Delivery:
         pace: Pace,
         memory_limit: float,
         together: bool = False,
+        wishes: WishBox | None = None,
         first_pause: float = 0.5,
     ) -> None:
         self.report = Report()
@@ -44,10 +47,12 @@ class Delivery:
         self.worker = worker
         self._clock = clock
         self._pace = pace
+        self._wishes = wishes
         self._memory_limit = memory_limit
         # What waits for its turn must not fill the memory that is there for writes that fail.
         self._full = min(_LARGEST_BATCH, memory_limit / 4)
         self._first_pause = first_pause
+        self._follows = -1  # the last step that was written
         self._waiting: deque[SavedStep] = deque()
         self._waiting_bytes = 0
         self._count = threading.Lock()
@@ -91,32 +96,46 @@ class Delivery:
         self._thread.join(seconds + 1.0)
         return not self._thread.is_alive()
 
+    def due_in(self) -> float:
+        """How long what waits must wait still; 0 or less when it may be written now."""
+        if self._waiting_bytes >= self._full:
+            return 0.0
+        now = self._clock.monotonic()
+        delay = self._pace.delay(now, urgent=self._urgent)
+        # A wish may come meanwhile; it is looked for in this thread, where waiting harms nobody.
+        return min(delay, max(self._wishes.due_in(now), _SHORTEST)) if self._wishes is not None else delay
+
+    def _hear_wishes(self) -> None:
+        if self._wishes is not None:
+            wish = self._wishes.look(self._clock.monotonic())
+            self._pace.wish(wish.every if wish.until > self._clock.wall() else float("inf"))
+
+    def write(self) -> None:
+        """Write what waits. By the thread, or, where none was started, by whoever keeps the time."""
+        self._pace.taken(self._clock.monotonic())
+        self._urgent = False
+        self._flush()
+
     def _run(self) -> None:
         while not self._closing.is_set():
             self._arrived.wait()
             self._arrived.clear()
-            self._await_turn()
-            self._flush()
+            while not self._closing.is_set() and (delay := self.due_in()) > 0:
+                self._stirred.wait(delay)
+                self._stirred.clear()
+                self._hear_wishes()
+            self.write()
         while self._waiting:
             self._flush()
-
-    def _await_turn(self) -> None:
-        while not self._closing.is_set() and self._waiting_bytes < self._full:
-            delay = self._pace.delay(self._clock.monotonic(), urgent=self._urgent)
-            if delay <= 0:
-                break
-            self._stirred.wait(delay)
-            self._stirred.clear()
-        self._pace.taken(self._clock.monotonic())
-        self._urgent = False
 
     def _flush(self) -> None:
         steps, size = self._take()
         if not steps:
             return
-        batch = encode_together(steps, self.worker) if self.together else encode(steps, self.worker)
+        batch = encode_together(steps, self.worker, self._follows) if self.together else encode(steps, self.worker)
         if self._deliver(batch):
             self.report.steps_written += len(steps)
+            self._follows = steps[-1].step
         else:
             self.report.steps_lost += len(steps)
         with self._count:

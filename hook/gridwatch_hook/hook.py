@@ -34,6 +34,7 @@ from gridwatch_hook.packages import installed_packages
 from gridwatch_hook.report import Report
 from gridwatch_hook.settings import Environment
 from gridwatch_hook.sinks import Sink, open_sink
+from gridwatch_hook.wish import WishBox
 
 _LOSSES = "losses"
 _CLOSING_SECONDS = 30.0  # for what is still waiting when training ends
@@ -114,6 +115,7 @@ class Hook:
             pace=pace,
             memory_limit=memory_limit,
             together=environment.pace is not None and not target.every_index_object,
+            wishes=WishBox(target.read, terms) if terms is not None and terms.least_seconds else None,
         )
         hook = cls(
             sink=target,

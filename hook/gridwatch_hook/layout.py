@@ -4,6 +4,7 @@ from __future__ import annotations
 
 END_MARKER = "training_job_end.ts"
 REPORT = "gridwatch_hook.json"
+WISH = "wish.json"  # that a job is looked at sooner; written by `gridwatch look`
 PACKAGES = "packages.json"
 STEPS_PER_INDEX_FOLDER = 1000
 

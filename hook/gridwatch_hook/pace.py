@@ -26,6 +26,10 @@ class Pace(Protocol):
         """A write is made now."""
         ...
 
+    def wish(self, every: float) -> None:
+        """From now on somebody wishes a write every so many seconds; infinity: nobody does."""
+        ...
+
 
 class FixedPace:
     """Allows `per_second` writes a second, and `burst` of them in a row after a rest: a token bucket that starts full,
@@ -43,6 +47,9 @@ class FixedPace:
 
     def taken(self, now: float) -> None:
         self._full_at = max(self._full_at, now) + self._interval
+
+    def wish(self, every: float) -> None:
+        del every
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,7 @@ class PricedPace:
         self._began = began
         self._last = float("-inf")
         self._looks = 0
+        self._wished = float("inf")
 
     def delay(self, now: float, *, urgent: bool) -> float:
         return max(self._affordable_at(), self._last + self._gap(urgent=urgent)) - now
@@ -82,6 +90,9 @@ class PricedPace:
         self._last = now
         self._looks += 1
 
+    def wish(self, every: float) -> None:
+        self._wished = every
+
     def _affordable_at(self) -> float:
         beyond = self._looks + 1 - self._terms.first_looks
         if beyond <= 0 or not self._terms.least_seconds:
@@ -89,7 +100,7 @@ class PricedPace:
         return self._began + FIRST_SECONDS + beyond * self._terms.least_seconds
 
     def _gap(self, *, urgent: bool) -> float:
-        usual = self._terms.look_seconds
+        usual = min(self._terms.look_seconds, self._wished)
         if urgent:
             return min(_URGENT_GAP, usual)
         if self._terms.first_looks >= _PLENTY and self._looks <= _EASED:

@@ -160,6 +160,7 @@ class Functions(Construct):
             FunctionShape(timeout_seconds=90),
             environment={
                 "state_table": self._state.table.table_name,
+                **self._watching,
                 "start_queue_url": self._queues["start"].queue_url,
                 "alert_queue_url": self._queues["alerts"].queue_url,
                 "snapshot_queue_url": self._queues["snapshot"].queue_url,
@@ -208,6 +209,7 @@ class Functions(Construct):
                 "experiments_bucket": self._storage.experiments.bucket_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "state_table": self._state.table.table_name,
+                **self._watching,
                 "start_queue_url": self._queues["start"].queue_url,
                 "evaluate_queue_url": self._queues["evaluate"].queue_url,
                 "snapshot_queue_url": self._queues["snapshot"].queue_url,
@@ -258,12 +260,14 @@ class Functions(Construct):
             ],
         )
         # Many index files of one job arrive together: what lies in the queue already is taken in one call.
-        self._reads(function, "evaluate", batch_size=10, window_seconds=self._settings.evaluate_window_seconds)
+        window = self._settings.evaluate_window_seconds
+        # Lambda takes more than ten messages at once only where it waits for them.
+        self._reads(function, "evaluate", batch_size=1_000 if window else 10, window_seconds=window)
 
     def _react_to_finding(self) -> None:
         function = self._factory.create(
             "react_to_finding",
-            FunctionShape(timeout_seconds=60),
+            FunctionShape(timeout_seconds=60, layers=("numeric",)),
             environment={
                 "state_table": self._state.table.table_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
@@ -277,6 +281,10 @@ class Functions(Construct):
                 may.watched_jobs(_REACTING),
                 may.tag_trials(self._prefix),  # where people look for the trial as well
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
+                # How far a job has come: what a stop saves follows from it.
+                may.read_objects(self._storage.artifacts, "tensors/"),
+                may.list_objects(self._storage.artifacts, "tensors/"),
+                *self._tensors_elsewhere(),
                 *self._queued_jobs(),
                 *([may.end_service_jobs(self._prefix)] if self._launch_queue_arn else []),
                 *may.use_state(self._state.table),
@@ -393,6 +401,7 @@ class Functions(Construct):
                 "experiments_bucket": self._storage.experiments.bucket_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "state_table": self._state.table.table_name,
+                **self._watching,
                 "start_queue_url": self._queues["start"].queue_url,
                 "track_queue_url": self._queues["track"].queue_url,
                 "evaluate_queue_url": self._queues["evaluate"].queue_url,
@@ -423,6 +432,17 @@ class Functions(Construct):
             ],
             invoked_directly=True,
         )
+
+    @property
+    def _watching(self) -> Mapping[str, str]:
+        """How often jobs are looked at; the account tells the embedded cloud, where looks are free."""
+        settings = self._settings
+        return {
+            "watch_share": f"{settings.watch_share:g}",
+            "watch_every_seconds": f"{settings.watch_every_seconds:g}",
+            "watch_pace": settings.watch_pace,
+            "account_id": cdk.Aws.ACCOUNT_ID,
+        }
 
     def _hands_checkpoints_on(self) -> list[iam.PolicyStatement]:
         """A repair begins with a checkpoint of the job that was stopped."""

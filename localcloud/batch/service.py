@@ -30,6 +30,8 @@ from localcloud.sagemaker.validation import validate
 _LOG = logging.getLogger(__name__)
 _LOOK = 0.2  # seconds
 _PAGE = 100
+# What is not obeyed is refused, as in localcloud/sagemaker/unobeyed.py.
+_UNOBEYED = {"SubmitServiceJob": ("quotaShareName", "preemptionConfiguration", "timeoutConfig")}
 _SAGEMAKER_SAYS = {"Starting": "STARTING", "Pending": "SCHEDULED", "Downloading": "STARTING"}
 Response = tuple[int, dict[str, str], bytes]
 
@@ -59,6 +61,9 @@ class RegionalBatch:
         handler = self._operations.get(operation)
         if handler is None:
             raise ServiceError("ClientException", f"The local cloud does not have the Batch operation {operation}")
+        for member in _UNOBEYED.get(operation, ()):
+            if request.get(member):
+                raise ServiceError("ClientException", f"The local cloud does not obey {member} of {operation}")
         with self._lock:
             return handler(request)
 
@@ -133,6 +138,8 @@ class RegionalBatch:
     def _list(self, request: Mapping[str, Any]) -> dict[str, Any]:
         queue = self._queue(request["jobQueue"]).arn
         filters = {each["name"]: each["values"] for each in request.get("filters", ())}
+        if unknown := sorted(filters.keys() - {"JOB_NAME"}):
+            raise ServiceError("ClientException", f"The local cloud lists by JOB_NAME alone, not by {unknown[0]}")
         found = sorted(
             (job for job in self._jobs.values() if job.request["jobQueue"] == queue), key=lambda job: job.created_at
         )

@@ -49,7 +49,7 @@ class ModelRegistry:
 
     def list_groups(self, request: Request) -> dict[str, Any]:
         shown = [self.describe_group({"ModelPackageGroupName": group.name}) for group in self.groups.all()]
-        wanted = [each for each in shown if request.get("NameContains", "") in each["ModelPackageGroupName"]]
+        wanted = [each for each in shown if _is_listed(each, "ModelPackageGroupName", request)]
         key = "ModelPackageGroupName" if request.get("SortBy") == "Name" else "CreationTime"
         down = request.get("SortOrder", "Descending") == "Descending"
         found, token = page(ordered(wanted, lambda each: each[key], down), request, default=10)
@@ -106,11 +106,20 @@ class ModelRegistry:
         if group is not None:
             group = self._group(group.rpartition("/")[2]).name
         every = (self.describe({"ModelPackageName": package.arn}) for package in self.packages.all())
-        shown = [each for each in every if group in (None, each["ModelPackageGroupName"])]
+        status, kind = request.get("ModelApprovalStatus"), request.get("ModelPackageType")
+        shown = [
+            each
+            for each in every
+            if group in (None, each["ModelPackageGroupName"])
+            and status in (None, each["ModelApprovalStatus"])
+            and kind != "Unversioned"  # there are none
+            and _is_listed(each, "ModelPackageName", request)
+        ]
         down = request.get("SortOrder", "Descending") == "Descending"
+        key = "ModelPackageName" if request.get("SortBy") == "Name" else "CreationTime"
         # Of one second, by their versions.
         found, token = page(
-            ordered(shown, lambda each: (each["CreationTime"], each["ModelPackageVersion"]), down), request, default=10
+            ordered(shown, lambda each: (each[key], each["ModelPackageVersion"]), down), request, default=10
         )
         names = ("ModelPackageName", "ModelPackageGroupName", "ModelPackageVersion", "ModelPackageArn",
                  "ModelPackageDescription", "CreationTime", "ModelPackageStatus", "ModelApprovalStatus")  # fmt: skip
@@ -142,3 +151,9 @@ class ModelRegistry:
         if found is None:
             raise validation_error(f"ModelPackage {arn} does not exist.")
         return found
+
+
+def _is_listed(shown: Mapping[str, Any], name: str, request: Request) -> bool:
+    """As the request's part of a name and times of creation ask for."""
+    begin, end = request.get("CreationTimeAfter", 0), request.get("CreationTimeBefore", shown["CreationTime"])
+    return request.get("NameContains", "") in shown[name] and bool(begin <= shown["CreationTime"] <= end)

@@ -39,8 +39,7 @@ ECHOED = (
     "VpcConfig", "StoppingCondition", "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption",
     "EnableManagedSpotTraining", "CheckpointConfig", "DebugHookConfig", "ExperimentConfig", "DebugRuleConfigurations",
     "TensorBoardOutputConfig", "ProfilerConfig", "ProfilerRuleConfigurations", "Environment", "RetryStrategy",
-    "RemoteDebugConfig", "InfraCheckConfig", "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig",
-    "TuningJobArn",
+    "RemoteDebugConfig", "InfraCheckConfig", "MlflowConfig", "TuningJobArn",
 )  # fmt: skip
 
 

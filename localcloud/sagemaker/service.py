@@ -26,6 +26,7 @@ from localcloud.sagemaker.tags import Tags, as_list
 from localcloud.sagemaker.timeseries import TimeSeries
 from localcloud.sagemaker.training import Training
 from localcloud.sagemaker.tuning import Tuning
+from localcloud.sagemaker.unobeyed import refuse_unobeyed
 from localcloud.sagemaker.validation import validate
 
 _LOG = logging.getLogger(__name__)
@@ -97,6 +98,7 @@ class RegionalSageMaker:
         """Validate and perform one call. Raises ServiceError."""
         self._throttle.check(operation)
         validate(service, operation, request)
+        refuse_unobeyed(operation, request)
         handler = self._operations.get(operation)
         if handler is None:
             raise ServiceError(
@@ -134,7 +136,7 @@ class RegionalSageMaker:
         records = sources.get(resource)
         if records is None:
             raise validation_error(f"The local cloud cannot search for {resource}")
-        found, token = search(records(), request)
+        found, token = search(resource, records(), request)
         member = resource.removeprefix("Experiment") or "Experiment"
         return {"Results": [{member: record} for record in found], **token}
 

@@ -23,6 +23,7 @@ FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/han
 LAYERS = {
     "evaluate_rules": {"numeric"},
     "evaluate_slow_rules": {"plots"},
+    "react_to_finding": {"numeric"},  # reads how far a job has come
     "run_custom_rule": {"numeric"},
     "snapshot_experiment": {"numeric", "duckdb"},
 }

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from gridwatch.reports.experiment.importance import varied
+from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch_cli.context import Cloud, cloud_of
@@ -149,7 +150,7 @@ def _total_cost(trials: Sequence[TrialRecord], prices: PriceTable) -> str | None
     costs = [seconds / 3600 * hourly for seconds, hourly in billed if hourly is not None]
     if not billed or len(costs) < len(billed):
         return None
-    return f"{sum(costs):.4f} {prices.currency} (estimate)"
+    return f"{money(sum(costs), prices.currency)} (estimate)"
 
 
 def _best(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> TrialRecord | None:

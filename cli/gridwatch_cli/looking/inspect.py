@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from gridwatch.failure_cause import cause_of
+from gridwatch.savings.words import saved_fields
 from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, TrialState
 from gridwatch.state.store import StateStore
 from gridwatch_cli.context import Cloud, cloud_of
@@ -97,8 +98,7 @@ def _rule(name: str, found: RuleEvaluationRecord | None, reaction: ReactionRecor
         "action": reaction.action if reaction else None,
         "action_reason": reaction.reason if reaction else None,
         "outcome": reaction.outcome if reaction else None,
-        "saved_seconds": reaction.savings.seconds if reaction and reaction.savings else None,
-        "saved_cost": reaction.savings.cost if reaction and reaction.savings else None,
+        **saved_fields(reaction.savings if reaction else None),
     }
 
 
@@ -140,9 +140,8 @@ def _rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
     yield from _evidence(finding)
     if rule["action"]:
         yield f"  {rule['action']} ({rule['action_reason']}): {rule['outcome'] or 'not carried out yet'}"
-    if rule["saved_seconds"] is not None:
-        cost = "" if rule["saved_cost"] is None else f", {rule['saved_cost']:.4f}"
-        yield f"  saved about {rule['saved_seconds']:.0f} s{cost} (estimate)"
+    if rule["saved"] is not None:
+        yield f"  {'saved' if rule['action'] == 'stop' else 'would have saved'} {rule['saved']}"
 
 
 def _evidence(finding: Mapping[str, Any]) -> Iterator[str]:

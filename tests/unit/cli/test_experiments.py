@@ -51,7 +51,7 @@ def test_a_rule_of_which_nothing_is_recorded_is_shown_as_not_started(store: Memo
 def test_rules_that_saw_nothing_are_counted_below_the_table(store: MemoryStore) -> None:
     store.put_rule_evaluation(_evaluation("SawNothing", details="LossNotDecreasing looks for a loss"))
     trial = trial_status(store, an_experiment(RUNNING), RUNNING)
-    assert blind_lines([trial]) == ["loss saw nothing to judge by in 1 of 1 jobs: it says nothing about them"]
+    assert blind_lines([trial]) == ["loss saw nothing to judge by in 1 of 1 job: it says nothing about them"]
     store.put_rule_evaluation(_evaluation("NoIssuesFound"))
     assert blind_lines([trial_status(store, an_experiment(RUNNING), RUNNING)]) == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import time
 
 import pytest
 
@@ -15,6 +16,7 @@ from gridwatch_hook.config import HookConfig
 from gridwatch_hook.pace import FIRST_SECONDS, FixedPace, Pace, PricedPace, Terms
 from gridwatch_hook.parameters import ConfigError
 from gridwatch_hook.settings import Environment
+from gridwatch_hook.wish import NONE, Wish, WishBox
 from tests.unit.hook.memory_sink import FixedClock, MemorySink
 
 
@@ -211,3 +213,56 @@ def test_steps_that_fill_the_memory_go_before_their_turn() -> None:
     assert len(flushes(sink)) >= 1
     assert hook.close().steps_lost == 0
     assert len(flushes(sink)) >= 3
+
+
+def wished(every: float, until: float) -> bytes:
+    return json.dumps({"every_seconds": every, "until": until}).encode()
+
+
+def test_a_wish_is_kept_to_while_it_holds_and_within_the_share() -> None:
+    pace = PricedPace(Terms(300.0, 55.0, 5), 0.0)
+    pace.taken(0.0)
+    pace.wish(20.0)
+    assert pace.delay(10.0, urgent=False) == 10.0
+    pace.wish(math.inf)
+    assert pace.delay(10.0, urgent=False) == 290.0
+    pace.wish(1.0)
+    for _ in range(4):
+        pace.taken(10.0)
+    assert pace.delay(20.0, urgent=False) == pytest.approx(FIRST_SECONDS + 55.0 - 20.0)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"every_seconds": "soon"}', b'{"until": 1}', None])
+def test_a_wish_that_nobody_can_read_is_none(content: bytes | None) -> None:
+    box = WishBox(lambda _: content, Terms(10.0))
+    assert box.look(0.0) == NONE
+
+
+def test_the_wish_is_read_twice_in_a_distance_at_most() -> None:
+    reads: list[str] = []
+
+    def read(key: str) -> bytes:
+        reads.append(key)
+        return wished(7.0, 1e12)
+
+    box = WishBox(read, Terms(60.0))
+    assert {box.look(float(second)) for second in range(120)} == {Wish(7.0, 1e12)}
+    assert reads == ["wish.json"] * 4
+
+
+def test_a_wish_shortens_the_wait_of_a_running_hook() -> None:
+    sink = MemorySink(every_index_object=False)
+    terms = json.dumps({"look_seconds": 2.0, "least_seconds": 0.001, "first_looks": 5})
+    hook = Hook.create(sink=sink, environment=Environment.read({"GRIDWATCH_PACE": terms}))
+    sink.objects["wish.json"] = wished(1.0, 4e9)
+    hook.save_scalar("loss", 1.0)
+    hook.next_step()
+    while not flushes(sink):
+        pass
+    began = time.monotonic()
+    hook.save_scalar("loss", 0.5)
+    hook.next_step()
+    while len(flushes(sink)) < 2:
+        assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 1.9
+    hook.close()

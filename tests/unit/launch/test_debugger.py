@@ -26,7 +26,7 @@ ON_TWO_HOSTS: dict[str, Any] = {
     "objective": {"metric": "loss", "direction": "minimize"},
     "algorithm": {
         "framework": "pytorch", "version": "2.10", "source": "pytorch", "entry_point": "train.py",
-        "metrics": {"loss": "loss: ([0-9.]+)"},
+        "metrics": {"loss": "loss: ([0-9.eE+-]+)"},
     },
     "hyperparameters": {}, "grid": None, "collect": {"losses": {"save_interval": 10}}, "checkpoints": {},
     "distribution": {"torchrun": {}}, "resources": {"instance_type": "ml.g5.12xlarge", "instance_count": 2},

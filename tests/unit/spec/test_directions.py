@@ -71,6 +71,21 @@ def test_a_rule_against_the_objective_of_unknown_sense() -> None:
     assert "the objective says maximize" in found["rules[0].parameters.direction"]
 
 
+def test_an_objective_of_unknown_sense_is_no_loss_to_rules_that_cannot_know() -> None:
+    rules: list[dict[str, Any]] = [
+        {"rule": "LossNotDecreasing"},
+        {"rule": "MetricPlateau"},
+        {"rule": "Divergence", "parameters": {"tensor_regex": "loss"}},
+        {"rule": "MetricPlateau", "name": "told", "parameters": {"direction": "max"}},
+    ]
+    found = told(script("quux", "maximize", *rules))
+    assert "takes quux for a loss" in found["rules[0]"]
+    assert "say direction: max" in found["rules[1]"]
+    assert not [field for field in found if field.startswith(("rules[2]", "rules[3]"))]
+    assert not [field for field in told(script("quux", "minimize", *rules[:2])) if field.startswith("rules")]
+    assert not [field for field in told(script("mIoU", "maximize", *rules[:2])) if "takes" in field]
+
+
 def test_a_tuning_job_of_several_algorithms() -> None:
     channel = {"uri": "t/data", "content_type": "text/csv"}
     algorithms = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gridwatch.rules.metrics import is_score
 from tests.unit.spec.specs import parsed, problems
 
 
@@ -24,7 +25,14 @@ def spec(**changes: Any) -> dict[str, Any]:
 
 
 def judged_by(metric: str, **hyperparameters: Any) -> dict[str, Any]:
-    return spec(objective={"metric": metric, "direction": "minimize"}, hyperparameters=hyperparameters)
+    direction = "maximize" if is_score(metric) else "minimize"
+    return spec(objective={"metric": metric, "direction": direction}, hyperparameters=hyperparameters)
+
+
+def ranked(metric: str, **hyperparameters: Any) -> dict[str, Any]:
+    """By queries, which libsvm has."""
+    channel = {"uri": "t/data", "content_type": "text/libsvm"}
+    return judged_by(metric, **hyperparameters) | {"data": {"train": channel, "validation": channel}}
 
 
 def told(document: dict[str, Any]) -> dict[str, str]:
@@ -104,9 +112,9 @@ def test_what_would_fail_is_refused_where_it_stands(document: dict[str, Any], fi
 @pytest.mark.parametrize(
     "document",
     [
-        judged_by("validation-ndcg-", objective="rank:ndcg", eval_metric="ndcg-,map-"),
-        judged_by("validation-ndcg@10-", objective="rank:ndcg", eval_metric="ndcg@10-"),
-        judged_by("validation-ndcg@32", objective="rank:ndcg", eval_metric=""),
+        ranked("validation-ndcg-", objective="rank:ndcg", eval_metric="ndcg-,map-"),
+        ranked("validation-ndcg@10-", objective="rank:ndcg", eval_metric="ndcg@10-"),
+        ranked("validation-ndcg@32", objective="rank:ndcg", eval_metric=""),
         judged_by("validation-tweedie-nloglik@1.5", objective="reg:tweedie", eval_metric="tweedie-nloglik@1.5"),
         judged_by("train-ams@0.15", eval_metric="ams@0.15"),
         judged_by("validation-auc", objective="multi:softprob", num_class=3, eval_metric="auc,merror,f1_macro"),
@@ -130,6 +138,8 @@ def test_points_that_do_not_occur_are_not_complained_of() -> None:
     grid = {"booster": ["gbtree", "gblinear"], "updater": ["shotgun"]}
     assert accepted(spec(grid=grid, search=apart)) == []
     assert "is for the booster gblinear" in told(spec(grid=grid))["grid.updater[0]"]
+    other = spec(grid={"updater": ["shotgun"], "eta": [0.1, 0.3]}, search={"constraints": ["eta < 0.2"]})
+    assert "is for the booster gblinear" in told(other)["grid.updater[0]"]
     without = {"when": {"updater": 'booster == "gblinear"'}}
     assert accepted(spec(grid=grid, search=without)) == []
 
@@ -190,6 +200,24 @@ def test_a_misspelt_channel_is_told_by_name(name: str) -> None:
     assert "did you mean validation?" in found[f"data.{name}"]
     assert "did you mean train" not in found["objective.metric"]
     assert f"the channels are train, {name}" in found["objective.metric"]
+
+
+def test_a_ranking_without_queries_is_told_of() -> None:
+    warnings = accepted(judged_by("validation-ndcg@5", objective="rank:pairwise", eval_metric="ndcg@5"))
+    assert [warning.partition(": ")[2].partition(":")[0] for warning in warnings] == [
+        "data.train.content_type", "data.validation.content_type",
+    ]  # fmt: skip
+    assert "as one query" in warnings[0]
+
+
+def test_channels_of_other_algorithms_are_told_by_name() -> None:
+    channel = {"uri": "t/data", "content_type": "text/csv"}
+    document = {
+        "name": "lines", "objective": {"metric": "validation:objective_loss", "direction": "minimize"},
+        "algorithm": {"name": "linear-learner"}, "data": {"train": channel, "vaildation": channel},
+        "hyperparameters": {"predictor_type": "regressor"},
+    }  # fmt: skip
+    assert [warning for warning in accepted(document) if "data.vaildation" in warning and "validation?" in warning]
 
 
 def test_an_unused_channel_is_told_by_name() -> None:

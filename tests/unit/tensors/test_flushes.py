@@ -73,6 +73,54 @@ def test_the_cursor_remembers_how_the_folder_lists_its_steps() -> None:
     assert Cursor.restore({"step": -1, "collections": []}).flushed is None
 
 
+def chain(*flushed: tuple[int, ...], first: int | None = -1) -> dict[str, bytes]:
+    """Flush objects of which each says which one it follows."""
+    objects, before = dict(TensorFolder({"metrics": ["loss"]}).objects), first
+    for steps in flushed:
+        batch = encode_together([saved(step, loss=step / 2) for step in steps], "worker_0", before)
+        objects[batch.events_key] = batch.events
+        before = steps[-1]
+    return objects
+
+
+def told(objects: Mapping[str, bytes], cursor: Cursor, *names: int) -> tuple[list[int], list[str]]:
+    """The steps that are given when events have told of the objects of these last steps, and what was asked for."""
+    source = MemorySource(objects)
+    arrived = [f"events/flushes/000000000/{name:012d}_worker_0.tfevents" for name in names]
+    found = [each.step for each in TensorReader(source, arrived=arrived).new_steps(cursor)]
+    return found, [request.split()[0] for request in source.requests if "collections" not in request]
+
+
+def test_what_events_told_of_needs_no_list_where_nothing_lies_between() -> None:
+    objects = chain((0, 1), (2, 3), (4,))
+    assert told(objects, Cursor(), 1) == ([0, 1], ["GET"])
+    assert told(objects, Cursor(1, flushed=True), 3) == ([2, 3], ["GET"])
+    assert told(objects, Cursor(1, flushed=True), 4, 3) == ([2, 3, 4], ["GET", "GET"])
+    assert told(objects, Cursor(3, flushed=True), 3, 1) == ([], [])  # an event that comes twice
+
+
+def test_an_event_that_was_lost_or_comes_late_is_made_up_for_by_the_list() -> None:
+    objects = chain((0, 1), (2, 3), (4,))
+    found, asked = told(objects, Cursor(1, flushed=True), 4)
+    assert found == [2, 3, 4]
+    assert "LIST" in asked
+    assert told(objects, Cursor(), 3)[0] == [0, 1, 2, 3, 4]
+
+
+def test_a_process_that_began_anew_is_listed() -> None:
+    objects = chain((0, 1)) | chain((5, 6))
+    assert told(objects, Cursor(1, flushed=True), 6)[0] == [5, 6]
+    assert "LIST" in told(objects, Cursor(1, flushed=True), 6)[1]
+    unsaid = chain((0, 1), first=None)
+    assert "LIST" in told(unsaid, Cursor(), 1)[1]
+
+
+def test_of_several_workers_the_folder_is_listed() -> None:
+    objects = dict(TensorFolder({"metrics": ["loss"]}, workers=2).objects)
+    objects |= {key: data for key, data in chain((0, 1)).items() if key.startswith("events/")}
+    assert told(objects, Cursor(), 1) == ([], ["LIST", "LIST", "GET"])
+
+
 def test_a_former_step_is_found_again() -> None:
     reader = TensorReader(MemorySource(folder((0,), (1, 2, 3), (4,))))
     step = reader.step(2)

@@ -14,7 +14,9 @@ from gridwatch.alerts.costs import cost_of_stops, in_shadow
 from gridwatch.alerts.links import Link, object_link
 from gridwatch.failure_cause import cause_of
 from gridwatch.reports.shelf import ReportPlace
+from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
+from gridwatch.savings.words import amount, lasting, span, together
 from gridwatch.state.codec import from_document
 from gridwatch.state.records import (
     AlertRecord,
@@ -154,22 +156,18 @@ def _spent(trials: Sequence[TrialRecord], prices: PriceTable) -> tuple[Fact, ...
         facts.append(Fact("Duration", f"{duration(max(over) - min(begun))} from the first start to the last end"))
     if billed:
         spent = [seconds / 3600 * price for seconds, price in billed if price is not None]
-        money = f", about {sum(spent):.2f} {prices.currency} (estimate)" if len(spent) == len(billed) else ""
+        about = f", about {money(sum(spent), prices.currency)} (estimate)" if len(spent) == len(billed) else ""
         total = timedelta(seconds=sum(seconds for seconds, _ in billed))
-        facts.append(Fact("Billed", f"{duration(total)} of instances{money}"))
+        facts.append(Fact("Billed", f"{duration(total)} of instances{about}"))
     return tuple(facts)
 
 
 def _saved(reactions: Sequence[ReactionRecord]) -> tuple[Fact, ...]:
-    """What the stops spared, each as estimated when it was decided."""
-    found = [each.savings for each in reactions if each.savings is not None and each.action == "stop"]
+    """What the stops spared, each as estimated when it was decided or corrected when its job was over."""
+    found = lasting(each.savings for each in reactions if each.action == "stop")
     if not found:
         return ()
-    priced = [savings.cost for savings in found if savings.cost is not None]
-    money = f" and {sum(priced):.2f} {found[0].currency}" if len(priced) == len(found) else ""
-    seconds = timedelta(seconds=sum(savings.seconds for savings in found))
-    at_most = "at most" if any(savings.method.startswith("limit") for savings in found) else "about"
-    return (Fact("Saved", f"{at_most} {duration(seconds)}{money} by {counted(len(found), 'stop')} (estimate)"),)
+    return (Fact("Saved", f"{amount(together(found))} by {counted(len(found), 'stop')} (estimate)"),)
 
 
 def _failures(trials: Sequence[TrialRecord]) -> tuple[Fact, ...]:
@@ -206,15 +204,16 @@ def _audited(ended: Ended) -> tuple[Fact, ...]:
         for name, reaction in first.items()
         if (over := trials[name].ended_at) is not None
     ]
-    estimated = sum(each.savings.seconds for each in first.values() if each.savings)
+    estimated = together(lasting(each.savings for each in first.values()))
     best = _best_of(ended)
     lost = (
         "the best trial is among them" if best is not None and best[1].job_name in first else "none was the best trial"
     )
-    seconds = timedelta(seconds=sum(max(each, 0.0) for each in took))
     count = "one trial" if len(first) == 1 else f"{len(first)} trials"
-    text = f"{count} would have been stopped and ran on for {duration(seconds)}, estimated were "
-    return (Fact("Audited", f"{text}{duration(timedelta(seconds=estimated))}; {lost}"),)
+    ran_on = span(sum(max(each, 0.0) for each in took))
+    text = f"{count} would have been stopped and ran on for {ran_on}, estimated were "
+    bound = "at most " if estimated.at_most else ""
+    return (Fact("Audited", f"{text}{bound}{span(estimated.seconds)}; {lost}"),)
 
 
 def _of_findings(ended: Ended) -> Sequence[ReactionRecord]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gridwatch.alerts.content import Alert, Curve, Fact, Severity, alert_id, parameters, record
 from gridwatch.alerts.links import Link, job_links, logs_command
-from gridwatch.savings.estimate import in_words
+from gridwatch.savings.words import in_words
 from gridwatch.state.records import Action, AlertRecord, JobRecord, SavingsRecord
 from gridwatch.verdicts.decision import Decision, Response
 from gridwatch.verdicts.report import RuleReport

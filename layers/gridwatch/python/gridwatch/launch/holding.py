@@ -13,6 +13,7 @@ from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.clock import Clock
 from gridwatch.failure_cause import NO_REASON, cause_of
 from gridwatch.launch.spending import Spending, spending
+from gridwatch.savings.money import figure, money
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import ExperimentRecord, LaunchHold, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
@@ -157,7 +158,7 @@ class LaunchLimits:
         if budget is not None:
             found = self._spending(experiment.name)
             if found.committed >= budget:
-                spent = f"{found.committed:,.2f} {found.currency} of {budget:,.2f} are spent"
+                spent = f"{money(found.committed, found.currency)} of {figure(budget)} are spent"
                 return "budget", f"{spent}, with what the running jobs are likely to cost"
         return None
 

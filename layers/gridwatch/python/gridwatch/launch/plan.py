@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -25,8 +25,9 @@ from gridwatch.launch.engine import (
 )
 from gridwatch.launch.hook import looks_at_every
 from gridwatch.launch.images import NoImageError, UnknownRegionError, image_address
+from gridwatch.launch.over_limits import refused_by_training, refused_by_tuning
 from gridwatch.launch.refusals import refusals, resolved
-from gridwatch.launch.request import IMAGE
+from gridwatch.launch.request import IMAGE, training_request
 from gridwatch.launch.template import Inputs, build_template
 from gridwatch.launch.tuning import MAX_ENVIRONMENT, environment_size, tuning_request
 from gridwatch.spec.channels import channel_uri
@@ -40,6 +41,8 @@ from gridwatch.spec.problems import Problem
 from gridwatch.spec.search_space import INSTANCE_COUNT, INSTANCE_TYPE, SETTINGS, search_of
 from gridwatch.spec.variants import once, variants
 from gridwatch.state.records import RulePolicy, TrialRecord, TrialState
+
+_NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)  # of a record that nobody keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,8 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
     if len({trial.trial_id for trial in trials}) < len(trials):
         message = "two points of the grid have the same identity by chance"
         raise parsed.refuse([Problem(path=("grid",), message=message, advice="raise revision by one")])
+    if too_large := list(_over_limits(spec, deployment, template, trials, tuning)):
+        raise parsed.refuse(too_large)
     beside = told_of_debugger(spec, policies) if engine != "gridwatch" else ()
     return Plan(
         spec=spec,
@@ -158,6 +163,24 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
         tuning=tuning,
         examples=tuple(_examples(spec)) if tuning is not None else (),
     )
+
+
+def _over_limits(
+    spec: ExperimentSpec,
+    deployment: Deployment,
+    template: Mapping[str, Any],
+    trials: tuple[PlannedTrial, ...],
+    tuning: Mapping[str, Any] | None,
+) -> Iterator[Problem]:
+    """Of the first request, whole: trials differ in hyperparameters, whose lengths are checked one by one."""
+    if tuning is not None:
+        yield from refused_by_tuning(spec, tuning)
+        return
+    prefix, bucket = deployment.name_prefix, deployment.artifacts_bucket
+    for trial in trials[:1]:
+        record = waiting_trial(trial, spec, _NO_MOMENT)
+        request = training_request(template, record, name_prefix=prefix, artifacts_bucket=bucket)
+        yield from once(refused_by_training(spec, request))
 
 
 def waiting_trial(planned: PlannedTrial, spec: ExperimentSpec, now: datetime) -> TrialRecord:

@@ -17,7 +17,9 @@ from gridwatch.alerts.watch_refused import watch_doubtful, watch_refused
 from gridwatch.clock import Clock
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.observation import state_of
+from gridwatch.launch.paces import Pacing, log_of
 from gridwatch.launch.ports import JobDescription, TrainingService
+from gridwatch.pace import Pace
 from gridwatch.state.records import ExperimentRecord, JobRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 from gridwatch.storage.layout import split_s3_uri, tensor_prefix
@@ -75,6 +77,7 @@ class Enroller:
     alerts: AlertOutbox
     clock: Clock
     artifacts_bucket: str
+    pacing: Pacing | None = None
 
     def enrol(self, news: JobDescription) -> JobRecord | None:
         """The record of a job whose tags ask for it; None when they do not, or it cannot be watched as they ask.
@@ -98,6 +101,11 @@ class Enroller:
             )
             return None
         records = enrolment(described, rule_set, artifacts_bucket=self.artifacts_bucket, now=now)
+        if self.pacing is not None:
+            longest, log = described.max_runtime_seconds, log_of(records.job)
+            pace = self.pacing.of(records.trial, longest=longest, log=log)
+            trial, job = paced_records(records.trial, records.job, pace)
+            records = replace(records, trial=trial, job=job)
         kept = self.store.get_experiment(records.experiment.name)
         if kept is None or kept.spec_version != rule_set.version:
             created_at = kept.created_at if kept else now
@@ -108,6 +116,11 @@ class Enroller:
         self.store.add_trials([records.trial])
         self.store.put_job(records.job)
         return records.job
+
+
+def paced_records(trial: TrialRecord, job: JobRecord, pace: Pace) -> tuple[TrialRecord, JobRecord]:
+    """The records with how often the job is looked at; what its hook writes keeps to no pace of ours."""
+    return replace(trial, check_seconds=pace.check_seconds), replace(job, look_seconds=pace.log_seconds)
 
 
 def enrolment(job: JobDescription, rule_set: StoredRuleSet, *, artifacts_bucket: str, now: datetime) -> Enrolment:

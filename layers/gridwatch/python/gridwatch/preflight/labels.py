@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gridwatch.preflight.columns import is_numbered
@@ -42,7 +43,7 @@ def check_label(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
     if len(values) == 1:
         yield from _one_value(table, targets)
     elif targets[0].classes is not None:
-        yield from _balance(table, values, targets[0])
+        yield from _balance(table, values, targets)
 
 
 def _once(notices: Iterator[Notice]) -> Iterator[Notice]:
@@ -90,12 +91,18 @@ def _first_beyond(table: Table, domain: Domain) -> int | None:
 
 def _one_value(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
     message = f"every label is {table.label[0]:g}: there is nothing to learn"
+    yield _no_area(table, targets, Notice(check="label", message=message, channel=table.channel, column=1))
+
+
+def _no_area(table: Table, targets: Sequence[Target], notice: Notice) -> Notice:
+    """The notice of a class without rows, as a warning; where an area under a curve needs them, it says so, and refuses
+    when trials are ranked by it.
+    """
     areas = [judge.name for target in targets for judge in target.judges if judge.needs_two_classes]
     ranked = any(target.ranked_by in {f"{table.channel}-{name}" for name in areas} for target in targets)
-    if areas:
-        message = f"{message}, and {areas[0]} is no number"
-    level = None if ranked and table.is_whole else Level.WARN
-    yield Notice(check="label", message=message, channel=table.channel, column=1, level=level)
+    beside = f", and {areas[0]} is no number" if areas else ""
+    level = Level.REFUSE if ranked and table.is_whole else Level.WARN
+    return replace(notice, message=f"{notice.message}{beside}", level=level)
 
 
 def _unfit(table: Table, target: Target, at: int, allowed: str) -> Notice:
@@ -123,13 +130,14 @@ def _advice(table: Table, target: Target) -> str:
     return "the label must be the first column"
 
 
-def _balance(table: Table, values: Counter[float], target: Target) -> Iterator[Notice]:
-    classes = target.classes or len(values)
+def _balance(table: Table, values: Counter[float], targets: Sequence[Target]) -> Iterator[Notice]:
+    classes = targets[0].classes or len(values)
     absent = [number for number in range(classes) if float(number) not in values]
     if absent and table.is_whole:
         names = ", ".join(map(str, absent[:8]))
         message = f"no row has the class {names}{' …' if len(absent) > 8 else ''} of {classes}"
-        yield Notice(check="label-balance", message=message, channel=table.channel, column=1)
+        notice = Notice(check="label-balance", message=message, channel=table.channel, column=1)
+        yield _no_area(table, targets, notice)
     rarest, count = min(values.items(), key=lambda each: each[1])
     share = count / table.count
     if share < _BALANCE / classes:

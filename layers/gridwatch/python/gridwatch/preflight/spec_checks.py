@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.preflight.notices import Level, Notice
+from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _money(spec: ExperimentSpec, machines: Mapping[str, int], prices: PriceTable
     if cost > budget:
         yield Notice(
             check="price", field="limits.budget",
-            message=f"one trial that takes all its time costs {cost:.2f} {prices.currency}, more than the "
+            message=f"one trial that takes all its time costs {money(cost, prices.currency)}, more than the "
             f"whole budget of {budget:g}",
             advice="lower resources.max_runtime to what a trial needs, or raise the budget",
         )  # fmt: skip

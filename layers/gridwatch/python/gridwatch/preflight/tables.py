@@ -36,6 +36,8 @@ class Table:
     is_whole: bool = True
     is_sparse: bool = False  # what is missing was not written, and stands for nothing in particular
     weight_columns: int = 0
+    queryless: int = 0  # rows of libsvm that belong to no query
+    query_again: int | None = None  # the first row of a query that had ended before
 
     @property
     def count(self) -> int:

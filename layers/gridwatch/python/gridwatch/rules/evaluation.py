@@ -173,10 +173,6 @@ class Evaluation:
         """The class of the rule in the catalogue."""
         return next(each.rule for each in self._configurations if each.name == name)
 
-    def has_seen(self, name: str) -> bool:
-        """Whether any of the tensors that the rule looks at was saved so far."""
-        return self._sightings.has(name)
-
     def conclude(self, name: str, evaluation: RuleEvaluation) -> None:
         """Gives a rule the verdict that it came to elsewhere."""
         self._statuses[name] = evaluation

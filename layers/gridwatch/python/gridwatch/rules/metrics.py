@@ -47,6 +47,8 @@ _ERRORS = _words_of(
 _LOSSES = _words_of(
     """bce ce cost crossentropy deviance divergence hinge huber kl kld kldiv loss losses nll nlloss nloglik xent"""
 )
+_COUNTS = _words_of("batch epoch epochs iter iteration round seconds step steps runtime time")
+_SIZES = _words_of("latency learning lr memory throughput")
 # What means something only at a name's end: `map_size` is no mean average precision.
 _AT_THE_END = _words_of("ap ar ce der em hit hits map mar pq pre quantile return ter")
 # Compound words without separators, told by how they end: `meanIoU`, `rocauc`, `trainloss`.
@@ -96,8 +98,13 @@ def sense(name: str) -> Sense | None:
 def is_never_negative(name: str) -> bool:
     """Whether the metric is known to be at least 0, whatever it is of."""
     words = set(_words(name)) | set(_stems(name))
-    known = words & (_SHARES | _ERRORS)
-    return bool(known) and not (words & (_NEGATIVE | _SCORES | _LOSSES))
+    known = words & (_SHARES | _ERRORS | _COUNTS | _SIZES)
+    return bool(known) and not (words & (_NEGATIVE | _LOSSES | (_SCORES - _SIZES)))
+
+
+def is_count(name: str) -> bool:
+    """Whether the metric counts: epochs, steps, rounds."""
+    return bool(set(_words(name)) & _COUNTS) and sense(name) is None
 
 
 def _told(name: str, words: list[str]) -> Sense | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gridwatch.rules.evaluation import Evaluation, RuleEvaluation, RuleStatusChange
-from gridwatch.rules.sightings import LONGEST_NOTHING_SEEN
+from gridwatch.rules.merging import merged
 from gridwatch.streams.source import MetricSource
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.verdicts.status import RuleStatus, condition_met
@@ -81,15 +81,11 @@ class SourcesEvaluation:
                 self._conclude(name, RuleEvaluation(RuleStatus.ISSUES_FOUND, details, latest))
 
     def _verdict(self, name: str) -> RuleEvaluation:
-        """An issue anywhere; else, as long as any source may still bring one, that; else what was seen most of. A rule
-        saw nothing only when no source let it judge; then each says what was there.
-        """
-        parts = self._parts_of(name)
-        found = min(parts.values(), key=lambda part: _weight(part, name)).statuses[name]
-        if found.status is not RuleStatus.SAW_NOTHING or len(parts) == 1:
-            return found
-        told = "; ".join(f"{source}: {part.statuses[name].details}" for source, part in parts.items())
-        return replace(found, details=told[:LONGEST_NOTHING_SEEN])
+        """An issue anywhere; else, as long as any source may still bring one, that; else what they come to together."""
+        found = {source.value: part.statuses[name] for source, part in self._parts_of(name).items()}
+        still_open = [each for each in found.values() if not each.status.is_final]
+        issues = any(each.status is RuleStatus.ISSUES_FOUND for each in found.values())
+        return still_open[0] if still_open and not issues else merged(found)
 
     def there(self, source: MetricSource) -> str:
         """What the job has saved of a source, in words."""
@@ -104,15 +100,3 @@ class SourcesEvaluation:
 
 def _active(part: Evaluation) -> list[str]:
     return [name for name, found in part.statuses.items() if not found.status.is_final]
-
-
-def _weight(part: Evaluation, name: str) -> int:
-    """The least counts. A source that had nothing for the rule says less than one that had."""
-    status, seen = part.statuses[name].status, part.has_seen(name)
-    if status is RuleStatus.ISSUES_FOUND:
-        return 0
-    if not status.is_final:
-        return 1
-    if status is RuleStatus.ERROR:
-        return 2 if seen else 4
-    return 5 if status is RuleStatus.SAW_NOTHING else 3

@@ -64,6 +64,10 @@ class StepView:
         """Whether the tensor was saved whole at this step."""
         return self._saved.place(name) is not None
 
+    def worker_of(self, name: str) -> str | None:
+        """The first worker that saved the tensor whole at this step: the one whose value `scalar` is."""
+        return next(iter(self._saved.places(name)), None)
+
     def value(self, name: str, step: int | None = None, worker: str | None = None) -> NDArray[Any]:
         """The tensor as a read-only array, of the first worker that saved it unless one is named.
 

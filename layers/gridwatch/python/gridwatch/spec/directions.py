@@ -12,6 +12,9 @@ from gridwatch.spec.model import Objective, RuleUse
 from gridwatch.spec.problems import Path, Problem
 
 _WAYS = {"min": Sense.FALLS, "max": Sense.RISES, "minimize": Sense.FALLS, "maximize": Sense.RISES}
+# Rules on one job's curves that tell by its name whether a metric should fall.
+_WITH_DIRECTION = "MetricPlateau"
+_OF_LOSSES = frozenset({_WITH_DIRECTION, "LossNotDecreasing", "Divergence", "Overfit", "Overtraining"})
 _BETTER = {Sense.RISES: "higher", Sense.FALLS: "lower"}
 
 
@@ -34,6 +37,19 @@ def warn_of_rules(
         way = use.parameters.get("direction")
         if use.source is None and way in ("min", "max"):
             yield from _rule(("rules", index, "parameters", "direction"), use, str(way), objective, reported)
+        elif use.rule in _OF_LOSSES and objective is not None:
+            yield from _taken_for_a_loss(("rules", index), use, objective, reported)
+
+
+def _taken_for_a_loss(path: Path, use: RuleUse, objective: Objective, reported: Sequence[str]) -> Iterator[Problem]:
+    """An objective that rises, which a rule cannot know by its name and watches as what should fall."""
+    metric = objective.metric
+    if objective.direction == "minimize" or sense(metric) is not None or metric not in reported:
+        return
+    if metric in _inspected(use, objective, reported):
+        message = f"takes {metric} for a loss, whose name does not say that it is better when it is higher"
+        advice = "say direction: max" if use.rule == _WITH_DIRECTION else "name the losses with tensor_regex"
+        yield Problem(path=path, message=message, advice=advice)
 
 
 def _rule(

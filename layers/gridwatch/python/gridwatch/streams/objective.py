@@ -29,7 +29,7 @@ class ObjectiveSoFarParameters:
 
 
 class ObjectiveSoFar(Rule):
-    """Finds nothing: follows one curve, that of the name and the mode in which the objective was saved first."""
+    """Finds nothing: follows one curve, that of the name, mode and worker in which the objective was saved first."""
 
     name = "ObjectiveSoFar"
     summary = "follows the objective"
@@ -45,7 +45,7 @@ class ObjectiveSoFar(Rule):
         self.best: float | None = None  # of the finite values
         self.best_step: int | None = None
         self.at: float | None = None  # Unix time of the last value, by its container's clock
-        self._curve: tuple[str, str] | None = None  # name and mode
+        self._curve: tuple[str, str, str] | None = None  # name, mode and worker
 
     def requirement(self) -> Requirement:
         names = "|".join(re.escape(name) for name in spellings(self.parameters.metric or ""))
@@ -53,7 +53,7 @@ class ObjectiveSoFar(Rule):
 
     def check(self, view: StepView) -> Finding | None:
         for name in view.names(self.required):
-            curve = (name, view.mode.name)
+            curve = (name, view.mode.name, view.worker_of(name) or "")
             value = view.scalar(name) if self._curve in (None, curve) else None
             if value is None:
                 continue
@@ -82,4 +82,5 @@ class ObjectiveSoFar(Rule):
     def restore(self, saved: Mapping[str, Any]) -> None:
         self.count, self.step, self.value = int(saved["count"]), int(saved["step"]), float(saved["value"])
         self.best, self.best_step, self.at = saved["best"], saved["best_step"], saved["at"]
-        self._curve = (saved["curve"][0], saved["curve"][1]) if saved["curve"] else None
+        name, mode, worker = saved["curve"] or ("", "", "")
+        self._curve = (name, mode, worker) if name else None

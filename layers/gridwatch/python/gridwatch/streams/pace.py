@@ -8,6 +8,8 @@ LONGEST = 900.0  # seconds: SQS keeps no message back longer
 
 
 def next_look(job: JobRecord, *, interval: float) -> float:
-    """Seconds from this look at the job to the next. `interval` is the deployment's setting."""
-    del job
-    return min(max(interval, 0.0), LONGEST)
+    """Seconds from this look at the job to the next: as its price allows (gridwatch.pace), or, of a job whose record
+    does not say, the deployment's setting `interval`.
+    """
+    seconds = interval if job.look_seconds is None else job.look_seconds
+    return min(max(seconds, 0.0), LONGEST)

@@ -26,6 +26,13 @@ class Objective:
     maximize: bool
 
 
+def drop_echoes(connection: duckdb.DuckDBPyConnection, jobs: Sequence[str]) -> None:
+    """Of these jobs, whose hook saves what they print, removes metrics from the log of which the hook saved
+    all: they are there once, with all their digits.
+    """
+    connection.execute(_ECHOES, [list(jobs)])
+
+
 def mark_objectives(connection: duckdb.DuckDBPyConnection, objectives: Sequence[Objective]) -> None:
     """Sets `objective` in one curve of each job: of its source where that has the metric, else of the next that has;
     of several workers the first, of several modes the one saved first; the metric's own name before the hook's
@@ -53,6 +60,12 @@ def thin(connection: duckdb.DuckDBPyConnection, most: int = MOST_POINTS) -> None
 
 _SAME = """rows.job_name = {0}.job_name AND rows.source = {0}.source AND rows.worker IS NOT DISTINCT FROM {0}.worker
   AND rows.mode = {0}.mode AND rows.name = {0}.name"""
+
+_ECHOES = """\
+DELETE FROM rows WHERE source = 'log' AND (job_name, name) IN (
+  SELECT (job_name, name) FROM rows WHERE job_name IN (SELECT unnest(?::VARCHAR[])) GROUP BY job_name, name
+  HAVING count(DISTINCT step) FILTER (source = 'hook') >= count(*) FILTER (source = 'log')
+)"""
 
 _CHOSEN = """\
 CREATE OR REPLACE TEMP TABLE chosen AS

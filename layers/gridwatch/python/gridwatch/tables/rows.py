@@ -11,6 +11,7 @@ from typing import Any
 
 from gridwatch.launch.spending import used_seconds
 from gridwatch.savings.prices import PriceTable
+from gridwatch.savings.words import saved_fields
 from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, SavingsRecord, TrialRecord, TrialState
 from gridwatch.tables.components import MetricSummary
 from gridwatch.tables.facts import CurveCount, ExperimentFacts, Point, SearchState, Stamp
@@ -242,11 +243,18 @@ def _reaction(reaction: ReactionRecord | None) -> Row:
 
 
 def _savings(savings: SavingsRecord | None) -> Row:
+    told = saved_fields(savings)
     return {
-        "saved_seconds": savings.seconds if savings else None,
-        "saved_cost": savings.cost if savings else None,
-        "saved_currency": savings.currency if savings else None,
+        "saved_seconds": told["saved_seconds"],
+        "saved_cost": told["saved_cost"],
+        "saved_currency": told["saved_currency"],
         "saved_method": savings.method if savings else None,
+        "saved_bound": told["saved_bound"],
+        "saved_seconds_low": told["saved_seconds_low"],
+        "saved_seconds_high": told["saved_seconds_high"],
+        "saved_cost_low": told["saved_cost_low"],
+        "saved_cost_high": told["saved_cost_high"],
+        "saved_certainty": told["saved_certainty"],
     }
 
 
@@ -265,8 +273,13 @@ def _afterwards(trial: TrialRecord, reaction: ReactionRecord | None, facts: Expe
 
 
 def _cost_after(trial: TrialRecord, reaction: ReactionRecord | None, after: float | None) -> float | None:
-    price = reaction.savings.price_per_hour if reaction and reaction.savings else None
-    return None if price is None or after is None else max(after, 0.0) / 3600 * (trial.instance_count or 1) * price
+    savings = reaction.savings if reaction else None
+    if savings is None or after is None:
+        return None
+    hourly, price = savings.hourly, savings.price_per_hour
+    if hourly is None and price is not None:  # written before what all instances cost was kept
+        hourly = (trial.instance_count or 1) * price
+    return None if hourly is None else max(after, 0.0) / 3600 * hourly
 
 
 def _cost(trial: TrialRecord, prices: PriceTable, now: datetime) -> float | None:

@@ -250,6 +250,12 @@ FINDINGS = Table(
         Column("saved_cost", _NUMBER, "Estimate: what that would have cost; null without a price"),
         Column("saved_currency", _TEXT, "Currency of saved_cost"),
         Column("saved_method", _TEXT, "How the remaining time was estimated"),
+        Column("saved_bound", _TEXT, "about; at most, where saved_seconds and saved_cost are the most it can be"),
+        Column("saved_seconds_low", _NUMBER, "Estimate: the least that it may have been"),
+        Column("saved_seconds_high", _NUMBER, "Estimate: the most that it may have been"),
+        Column("saved_cost_low", _NUMBER, "Estimate: the least that it may have cost; null without a price"),
+        Column("saved_cost_high", _NUMBER, "Estimate: the most that it may have cost; null without a price"),
+        Column("saved_certainty", _TEXT, "estimate; corrected when the job was over; measured: it was let run on"),
         Column("job_status", _TEXT, "What became of the job: SageMaker's TrainingJobStatus as last seen"),
         Column("job_seconds_after", _NUMBER, "How long the job trained on after the decision; null while it runs"),
         Column(

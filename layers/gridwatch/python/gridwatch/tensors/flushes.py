@@ -6,6 +6,7 @@ an Event that holds the index in field 14, in the form of an index object; place
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -41,6 +42,30 @@ def flushed_steps(key: str, step: int, worker: str, head: bytes) -> list[WorkerS
 
     Raises CorruptTensorError when it can never be read.
     """
+    found = _index(key, head)
+    if found is None:
+        return None
+    index, length = found
+    steps = parse_index(key, step, worker, index)
+    if steps is None:
+        raise CorruptTensorError(key, "its index ends early")
+    return [_in_object(each, key, length) for each in steps]
+
+
+def follows(key: str, head: bytes) -> int | None:
+    """The last step of the flush object that the same process wrote before, -1 for its first; None when it does not
+    say. Raises CorruptTensorError.
+    """
+    found = _index(key, head)
+    try:
+        said = json.loads(found[0]).get("follows") if found else None
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise CorruptTensorError(key, f"not an index ({error})") from error
+    return said if type(said) is int else None
+
+
+def _index(key: str, head: bytes) -> tuple[bytes, int] | None:
+    """The index in an object's first record, and where the record ends; None when it is not wholly there."""
     length = index_record_length(key, head)
     if length is None or len(head) < length:
         return None
@@ -54,10 +79,7 @@ def flushed_steps(key: str, step: int, worker: str, head: bytes) -> list[WorkerS
         raise CorruptTensorError(key, str(error)) from error
     if index is None:
         raise CorruptTensorError(key, "its first record holds no index")
-    steps = parse_index(key, step, worker, bytes(index))
-    if steps is None:
-        raise CorruptTensorError(key, "its index ends early")
-    return [_in_object(each, key, length) for each in steps]
+    return bytes(index), length
 
 
 def _in_object(step: WorkerStep, key: str, begins_at: int) -> WorkerStep:
@@ -71,6 +93,12 @@ def _in_object(step: WorkerStep, key: str, begins_at: int) -> WorkerStep:
         for name, places in step.reductions.items()
     }
     return replace(step, tensors={name: moved(place) for name, place in step.tensors.items()}, reductions=reductions)
+
+
+def _is_whole(key: str, head: bytes) -> bool:
+    """Whether all of the index is there."""
+    length = index_record_length(key, head)
+    return length is not None and len(head) >= length
 
 
 class HeadedSource:
@@ -91,8 +119,11 @@ class HeadedSource:
 
     def heads(self, keys: Sequence[str]) -> Mapping[str, bytes]:
         """The beginning of each flush object, with all of its index as far as it is there."""
-        first = dict(zip(keys, self._source.read([ByteRange(key, 0, HEAD) for key in keys]), strict=True))
-        found = {key: head or b"" for key, head in first.items()}
+        held = {key: head for key in keys if (head := self._heads.get(key)) is not None and _is_whole(key, head)}
+        rest = [key for key in keys if key not in held]
+        read = self._source.read([ByteRange(key, 0, HEAD) for key in rest]) if rest else ()
+        fresh = dict(zip(rest, read, strict=True))
+        found = {key: held[key] if key in held else fresh[key] or b"" for key in keys}
         long = {
             key: needed
             for key, head in found.items()

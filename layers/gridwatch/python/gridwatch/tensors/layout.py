@@ -13,6 +13,7 @@ from __future__ import annotations
 END_MARKER = "training_job_end.ts"
 INDEX_PREFIX = "index/"
 FLUSH_PREFIX = "events/flushes/"
+WISH = "wish.json"  # an owner's, that a running job is looked at sooner; its hook reads it
 STEP_PREFIXES = (INDEX_PREFIX, FLUSH_PREFIX)  # a folder with steps has objects below one of these
 COLLECTIONS_PREFIX = "collections/"
 STEPS_PER_FOLDER = 1000

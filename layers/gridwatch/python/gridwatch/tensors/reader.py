@@ -13,7 +13,7 @@ from gridwatch.tensors import layout
 from gridwatch.tensors.cache import Bounded
 from gridwatch.tensors.collections import Collections, parse_collections
 from gridwatch.tensors.errors import CorruptTensorError, TensorUnavailableError
-from gridwatch.tensors.flushes import HeadedSource, flushed_steps
+from gridwatch.tensors.flushes import HeadedSource, flushed_steps, follows
 from gridwatch.tensors.index import WorkerStep, parse_index
 from gridwatch.tensors.ranges import read_ranges
 from gridwatch.tensors.reductions import reduce_tensor
@@ -53,7 +53,17 @@ class Cursor:
 class TensorReader:
     """One job's tensors. Holds no position: `new_steps` says what came after a cursor."""
 
-    def __init__(self, source: TensorSource, open_other: Callable[[str], TensorSource] | None = None) -> None:
+    def __init__(
+        self,
+        source: TensorSource,
+        open_other: Callable[[str], TensorSource] | None = None,
+        *,
+        arrived: Sequence[str] | None = None,
+    ) -> None:
+        """`arrived`: the objects that events have told of; None: others may have come. What flush objects tell is taken
+        where nothing lies between it and the cursor; else the folder is listed.
+        """
+        self._arrived = arrived
         self._source = HeadedSource(source)
         self._flushed: bool | None = None
         self._open_other = open_other
@@ -86,6 +96,8 @@ class TensorReader:
         "not yet": nothing from it on is given. Raises CorruptTensorError at a damaged one (and at one that ends early
         when the job is over) after the steps before it were given.
         """
+        if self._arrived is not None and not self._arrived and not ended:
+            return
         collections = self.read_collections(cursor.collections, ended=ended)
         if collections is None:
             return
@@ -93,8 +105,9 @@ class TensorReader:
             self._flushed = cursor.flushed
         gathering = Gathering(cursor.step, collections.workers)
         settled = -1
+        told = None if ended or collections.workers > 1 else self._told(cursor)
         try:
-            for count, worker_steps in enumerate(self._index_objects(cursor.step, ended=ended)):
+            for count, worker_steps in enumerate(self._index_objects(cursor.step, ended=ended, told=told)):
                 if count % _BATCH == 0:
                     # One batch behind: an object filled in late, whose steps lie before its neighbours', is still in
                     # time.
@@ -209,8 +222,38 @@ class TensorReader:
             self._flushed = True
         return layout.FLUSH_PREFIX if self._flushed else layout.INDEX_PREFIX
 
-    def _index_objects(self, after: int, *, ended: bool) -> Iterator[list[WorkerStep]]:
-        """What each index or flush object after a step says, up to the first that ends early."""
+    def _told(self, cursor: Cursor) -> list[str] | None:
+        """The flush objects after the cursor that events told of, when they are all: each follows the one before, and
+        the first what the cursor has. None when the folder must be listed.
+        """
+        if self._arrived is None or cursor.flushed is False:
+            return None
+        parsed = {key: layout.parse_step_key(key) for key in self._arrived if key.startswith(layout.FLUSH_PREFIX)}
+        fresh = sorted(key for key, found in parsed.items() if found is not None and found[0] > cursor.step)
+        if len(parsed) < len(self._arrived) or None in parsed.values():
+            return None
+        reached = cursor.step
+        for key, head in self._source.heads(fresh).items():
+            said, found = follows(key, head), parsed[key]
+            if said is None or said > reached or found is None or (said == -1 and reached >= 0):
+                return None
+            reached = found[0]
+        self._flushed = True
+        return fresh
+
+    def _index_objects(
+        self, after: int, *, ended: bool, told: Sequence[str] | None = None
+    ) -> Iterator[list[WorkerStep]]:
+        """What each index or flush object after a step says, up to the first that ends early; of those that events have
+        `told` of, or else that are listed.
+        """
+        if told is not None:
+            named = [(key, *parsed) for key in told if (parsed := layout.parse_step_key(key)) is not None]
+            for steps in self._read_index(named, ended=ended):
+                if steps is None:
+                    return
+                yield steps
+            return
         prefix = self._prefix()
         last = layout.key_after(prefix, after) if after >= 0 else ""
         while True:  # page by page: a long job's keys need not all be in memory

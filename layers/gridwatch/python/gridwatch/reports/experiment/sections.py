@@ -12,6 +12,7 @@ from gridwatch.reports.experiment.overview import seconds, shown
 from gridwatch.reports.experiment.tables import Row
 from gridwatch.reports.interactive import checkbox, controls, plot, select
 from gridwatch.reports.page import paragraph, section, table
+from gridwatch.savings.money import money
 from gridwatch.tables.curves import MOST_POINTS as KEPT
 from gridwatch.verdicts.status import RuleStatus
 
@@ -59,7 +60,7 @@ def _trial_row(found: ExperimentFacts, place: int, names: Sequence[str]) -> str:
         _state(trial["state"], trial["reason"]),
         *(escape(shown(parameters.get(name))) for name in names),
         seconds(trial["training_seconds"]),
-        "" if cost is None else f"{cost:.4f}",
+        "" if cost is None else escape(money(cost, trial["cost_currency"] or found.prices.currency)),
     ]
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from gridwatch.patterns import PatternError, SlowPatternError, compile_pattern
-from gridwatch.spec.builtin_algorithms import BUILT_IN, BuiltIn
+from gridwatch.spec.builtin_algorithms import BUILT_IN, CHANNELS, BuiltIn
+from gridwatch.spec.checks.metric_expressions import warn_of_expressions
 from gridwatch.spec.checks.versions import check_version
 from gridwatch.spec.checks.xgboost import check_xgboost, warn_of_xgboost
 from gridwatch.spec.images import framework_image
@@ -15,6 +16,7 @@ from gridwatch.spec.instance_types import processor
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, did_you_mean, enumerated, shown
 from gridwatch.spec.search_space import INSTANCE_TYPE, is_hyperparameter, names_of, varied
+from gridwatch.suggestions import closest
 
 _OWN = ("xgboost", *sorted(BUILT_IN))
 _RESERVED = ("sagemaker_", "mp_parameters")
@@ -49,6 +51,7 @@ def warn_of_algorithm(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
     built_in = BUILT_IN.get(spec.algorithm.name or "")
     if spec.algorithm.is_own_xgboost:
         yield from warn_of_xgboost(spec)
+    yield from warn_of_expressions(spec)
     if built_in is not None and spec.objective.metric not in built_in.metrics:
         yield Problem(
             path=("objective", "metric"),
@@ -56,9 +59,19 @@ def warn_of_algorithm(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
             found=shown(spec.objective.metric), allowed=enumerated(built_in.metrics),
             advice=did_you_mean(spec.objective.metric, built_in.metrics),
         )  # fmt: skip
+    if built_in is not None:
+        yield from _odd_channels(spec, spec.algorithm.title)
     if spec.algorithm.name == "forecasting-deepar":
         message = "AWS has not patched its image since August 2024"
         yield Problem(path=("algorithm", "name"), message=message, advice="train a model of your own framework")
+
+
+def _odd_channels(spec: ExperimentSpec, title: str) -> Iterator[Problem]:
+    for name in spec.data:
+        meant = closest(name, CHANNELS) if name not in CHANNELS else None
+        if meant is not None:
+            message, advice = f"is no channel that {title} is known to read", f"did you mean {meant}?"
+            yield Problem(path=("data", name), message=message, advice=advice)
 
 
 def _only_for(spec: ExperimentSpec, fields: tuple[str, ...], whom: str) -> Iterator[Problem]:

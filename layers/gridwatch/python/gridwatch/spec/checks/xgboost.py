@@ -42,6 +42,7 @@ def warn_of_xgboost(spec: ExperimentSpec) -> Iterator[Problem]:
         if name not in CHANNELS and meant_by(name) is None:
             message = "is copied to the instance, and neither trained on nor reported: no metric of it is known"
             yield Problem(path=("data", name), message=message, allowed=", ".join(CHANNELS), advice="leave it out")
+    yield from _queries(spec)
     yield from (problem for problem, found in _clashes(spec) if not found.outcome.is_refused)
     yield from warn_of_metrics(spec)
 
@@ -51,6 +52,17 @@ def meant_by(channel: str) -> str | None:
     if channel in CHANNELS:
         return None
     return "validation" if channel.casefold() in _OF_VALIDATION else closest(channel, CHANNELS)
+
+
+def _queries(spec: ExperimentSpec) -> Iterator[Problem]:
+    """Of rankings over data that cannot say which rows belong to one query."""
+    ranking = next((value for value in _given(spec, "objective") if str(value).startswith("rank:")), None)
+    for name, channel in spec.data.items():
+        kind = (channel.content_type or "libsvm").split(";", 1)[0]
+        if ranking is not None and name in CHANNELS and "libsvm" not in kind:
+            message = f"has no queries, so that {ranking} ranks all rows of the channel as one query"
+            advice = "use libsvm with qid, where the rows of a query stand together"
+            yield Problem(path=("data", name, "content_type"), message=message, found=shown(kind), advice=advice)
 
 
 def _hyperparameters(spec: ExperimentSpec) -> Iterator[Problem]:

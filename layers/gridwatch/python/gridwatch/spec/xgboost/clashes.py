@@ -215,6 +215,13 @@ def _sampling(setting: Setting) -> Iterator[Found]:
         yield Found("sampling_method", message, Outcome.FAILS, allowed="uniform", advice=advice)
 
 
+def _columns(setting: Setting) -> Iterator[Found]:
+    share = finite(setting.get("colsample_bynode", 1))
+    if _is_exact(setting) and share is not None and share < 1:
+        message, advice = "the exact algorithm does not choose columns by node", "use tree_method: hist"
+        yield Found("colsample_bynode", message, Outcome.FAILS, allowed="1", advice=advice)
+
+
 def _vector_leaves(setting: Setting) -> Iterator[Found]:
     """Trees whose leaves have a value for each class."""
     if _text(setting, "multi_strategy") != "multi_output_tree" or _is_linear(setting):
@@ -253,6 +260,7 @@ CLASHES = (
     Clash(("process_type", "booster"), _update),
     Clash(("max_depth", "tree_method", "updater", "booster"), _depth),
     Clash(("sampling_method", "subsample", "tree_method", "updater", "booster"), _sampling),
+    Clash(("colsample_bynode", "tree_method", "updater", "booster"), _columns),
     Clash(
         ("multi_strategy", "booster", "tree_method", "updater", "objective", "monotone_constraints",
          "interaction_constraints"),

@@ -77,10 +77,7 @@ METRICS: Mapping[str, Metric] = {
         fits=_CLASSIFYING, otherwise=dict.fromkeys(_REGRESSIONS, Outcome.CONTAINER), labels=_SHARE,
         outside=Outcome.NO_NUMBER, rises=True,
     ),
-    "aucpr": Metric(
-        fits=_CLASSIFYING, otherwise=dict.fromkeys(_REGRESSIONS, Outcome.NO_NUMBER), labels=_SHARE,
-        outside=Outcome.NO_NUMBER, rises=True,
-    ),
+    "aucpr": Metric(fits=_SCALAR | _CLASSES, labels=_SHARE, outside=Outcome.NO_NUMBER, rises=True),
     "cox-nloglik": Metric(
         fits=_POSITIVE_ONLY - {Predicts.CLASS}, otherwise=_NOT_OF_MARGINS | _OF_CLASSES | _NOT_OF_A_CLASS
     ),
@@ -122,6 +119,7 @@ METRICS: Mapping[str, Metric] = {
     "recall_micro": _ANY_CLASS,
 }  # fmt: skip
 
+RISING = tuple(sorted(name for name, metric in METRICS.items() if metric.rises))
 _RANKED = re.compile(r"(?:@(?P<rank>[0-9]+))?(?P<minus>-?)")
 _LARGEST_RANK = 2**32 - 1
 

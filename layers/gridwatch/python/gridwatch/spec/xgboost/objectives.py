@@ -92,7 +92,10 @@ OBJECTIVES: Mapping[str, Objective] = {
     "reg:pseudohubererror": Objective(predicts=Predicts.NUMBER, metric="mphe"),
     "reg:quantileerror": Objective(predicts=Predicts.NUMBER, metric="quantile"),
     "reg:squarederror": Objective(predicts=Predicts.NUMBER, metric="rmse"),
-    "reg:squaredlogerror": Objective(predicts=Predicts.NUMBER, metric="rmsle", labels=Domain(-1, open_low=True)),
+    "reg:squaredlogerror": Objective(
+        predicts=Predicts.NUMBER, metric="rmsle", labels=Domain(-1, open_low=True), base_score=Domain(-1),
+        off_base=Outcome.NO_NUMBER,
+    ),
     "reg:tweedie": Objective(
         predicts=Predicts.POSITIVE, metric="tweedie-nloglik", labels=_NOT_NEGATIVE, base_score=_POSITIVE,
         off_base=Outcome.NO_NUMBER,

@@ -11,7 +11,7 @@ class Outcome(StrEnum):
     """What happens when it is tried all the same. All but DOUBTFUL are refused."""
 
     FAILS = "the training fails in its first round"
-    NO_NUMBER = "the value is no number, in any round"
+    NO_NUMBER = "the value is no number"
     MISREAD = "XGBoost takes labels and predictions of different rows together, and gives a number without meaning"
     CONSTANT = "no tree has a split: nothing is learned"
     UNFIT = "it is trained on as if it were something else, and what is reported means nothing"
