@@ -29,6 +29,7 @@ CHECKS: Mapping[str, Level] = {
     "volume": Level.REFUSE,
     "label-place": Level.WARN,
     "label-balance": Level.WARN,
+    "queries": Level.WARN,
     "non-finite": Level.WARN,
     "constant": Level.WARN,
     "duplicate-columns": Level.WARN,

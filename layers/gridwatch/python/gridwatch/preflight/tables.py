@@ -37,6 +37,8 @@ class Table:
     is_whole: bool = True
     is_sparse: bool = False  # what is missing was not written, and stands for nothing in particular
     weight_columns: int = 0
+    queryless: int = 0  # rows of libsvm that belong to no query
+    query_again: int | None = None  # the first row of a query that had ended before
     names: tuple[str, ...] = ()  # of all columns, the label's first, where the files have names
 
     @property

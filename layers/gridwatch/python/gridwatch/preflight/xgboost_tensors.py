@@ -12,19 +12,15 @@ from typing import Any
 
 from gridwatch.preflight.foreseen import Foreseen, Kind, Saving
 from gridwatch.spec.metrics import evaluation_metrics, reported_metrics
+from gridwatch.spec.xgboost.metrics import RISING
 from gridwatch.tensors.collections import Collection
 
 INTERVAL = 10  # rounds between two that are saved, of a collection that does not say
-_RISING = (
-    "ams", "auc", "aucpr", "pre", "ndcg", "map", "accuracy", "balanced_accuracy", "interval-regression-accuracy", "f1",
-    "f1_binary", "f1_macro", "precision", "precision_macro", "precision_micro", "recall", "recall_macro",
-    "recall_micro", "r2",
-)  # fmt: skip
 PATTERNS: Mapping[str, tuple[str, ...]] = {
     "all": (),
     "default": (),
     "metrics": (r"^[^/]+-[^/]+$",),
-    "losses": (rf"^(?!.*-(?:{'|'.join(_RISING)})(?:@[^-/]*)?-?$)[^/]+-[^/]+$",),
+    "losses": (rf"^(?!.*-(?:{'|'.join(RISING)})(?:@[^-/]*)?-?$)[^/]+-[^/]+$",),
     "hyperparameters": (r"^hyperparameters/.*$",),
     "predictions": (r"^predictions$",),
     "labels": (r"^labels$",),
