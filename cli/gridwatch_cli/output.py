@@ -28,11 +28,14 @@ _LONGEST = 300  # characters of a cell: what is longer is whole in JSON and CSV
 
 def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    return _Console(file=stream, width=None if stream.isatty() else _ENDLESS, highlight=False, soft_wrap=False)
+    width = None if stream.isatty() else _ENDLESS
+    return _Console(file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False)
 
 
 class _Console(Console):
-    """Names and reasons come from users: what a terminal would obey in them is shown as its code."""
+    """Names and reasons come from users: they are no markup, `:fire:` is no emoji, and what a terminal would obey in
+    them is shown as its code.
+    """
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(visible_lines(text), **options)

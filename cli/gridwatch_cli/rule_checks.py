@@ -97,6 +97,7 @@ def check_custom(
     *,
     seconds: float,
     following: Following | None,
+    as_deployed: bool = True,
 ) -> RuleEvaluation:
     """A custom rule's verdict, in a process of its own. Followed, it is replayed from the first step each time."""
     from gridwatch.rules.custom.runner import run_custom_rule
@@ -105,7 +106,15 @@ def check_custom(
     opener = "gridwatch.aws.tensor_source:open_source"
     while True:
         ended = following is None or TensorReader(source).has_ended()
-        found = run_custom_rule(rule, location, ended=ended, seconds=seconds, environment=environment, opener=opener)
+        found = run_custom_rule(
+            rule,
+            location,
+            ended=ended,
+            seconds=seconds,
+            environment=environment,
+            opener=opener,
+            as_deployed=as_deployed,
+        )
         if following is None or found.status.is_final:
             return found
         following.clock.sleep(following.seconds)

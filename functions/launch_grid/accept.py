@@ -121,6 +121,7 @@ def _preflight(parsed: ParsedSpec, plan: Plan, inputs: Inputs, uploaded_at: date
         budget=CHEAP,
         prices=platform.prices(),
         now=platform.clock.now(),
+        open_uri=bucket.data,
         hook=_uses_hook(bucket.data(inputs.source_uri)) if inputs.source_uri and plan.policies else None,
     ).check(plan)
     if report.refusals:

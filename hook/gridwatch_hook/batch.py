@@ -24,6 +24,7 @@ class SavedStep:
     mode_step: int
     wall_time: float  # Unix seconds
     tensors: dict[str, Array] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of tensors that are not saved whole
     size: int = 0  # bytes in memory, about
 
     def add(self, name: str, array: Array) -> None:
@@ -100,4 +101,9 @@ def _entries(
             payload.append({"tensorname": name, "start_idx": offset, "length": length})
             offset += length
         meta = {"mode": saved.mode.name, "mode_step": saved.mode_step, "event_file_name": key}
-        yield IndexEntry(saved.step, {"meta": meta, "tensor_payload": payload})
+        content: dict[str, Any] = {"meta": meta, "tensor_payload": payload}
+        if saved.shapes:
+            content["shape_payload"] = [
+                {"tensorname": name, "originalname": name, "shape": shape} for name, shape in saved.shapes.items()
+            ]
+        yield IndexEntry(saved.step, content)

@@ -180,7 +180,8 @@ class Delivery:
             self._sink.put(collections_key(self.worker), document)
             if self._collections is document:
                 self._collections = None
-        self._sink.put(batch.events_key, batch.events)
+        if batch.events:  # of steps of which only shapes are saved there are none
+            self._sink.put(batch.events_key, batch.events)
         if self.together:
             self.skipped.add(batch.entries)
             return

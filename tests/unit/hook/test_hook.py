@@ -83,6 +83,53 @@ def test_reductions_are_saved_in_place_of_the_tensor() -> None:
     assert reader.reduction(saved, "w", "l2") == 5.0
 
 
+def test_a_shape_is_saved_in_place_of_the_tensor_and_beside_its_reductions() -> None:
+    sink = MemorySink()
+    asked = {"include_regex": "^w", "save_shape": "True", "save_raw_tensor": "False"}
+    hook = make_hook(sink, collections={"mine": asked, "both": {**asked, "include_regex": "^v", "reductions": "max"}})
+    for size in (2, 3):
+        hook.save_tensor("w", np.ones((size, 4)))
+        hook.save_tensor("v", np.ones((5, size)), collection="both")
+        hook.next_step()
+    hook.close()
+    first, second = sink.steps()
+    assert [saved.shapes()["w"].shape for saved in (first, second)] == [(2, 4), (3, 4)]
+    assert second.shapes()["v"].shape == (5, 3)
+    assert second.names == ("v",), "of v its maximum, of w no value"
+    assert sink.index(1)["shape_payload"][0] == {"tensorname": "w", "originalname": "w", "shape": [3, 4]}
+
+
+def test_steps_of_shapes_alone_need_no_events_file() -> None:
+    sink = MemorySink()
+    hook = make_hook(sink, collections={"mine": {"include_regex": "w", "save_shape": True, "save_raw_tensor": False}})
+    hook.save_tensor("w", np.zeros((0, 4)))
+    hook.close()
+    assert [saved.shapes()["w"].shape for saved in sink.steps()] == [(0, 4)]
+    assert not [key for key in sink.puts if key.startswith("events/")]
+
+
+def test_the_index_tells_no_shape_of_a_tensor_that_is_saved_whole() -> None:
+    """Smdebug's reader keeps the last that the index tells of a tensor: with its shape, it finds the tensor no more."""
+    sink = MemorySink()
+    hook = make_hook(sink, collections={"mine": {"include_regex": "w", "save_shape": "True"}})
+    hook.save_tensor("w", np.ones((2, 4)))
+    hook.close()
+    assert "shape_payload" not in sink.index(0)
+    assert sink.values("w") == {0: [[1.0] * 4] * 2}
+
+
+def test_a_tensor_without_a_collection_is_saved_as_those_that_hold_its_name_say() -> None:
+    sink = MemorySink()
+    hook = make_hook(sink, collections={"mine": {"include_regex": "^w", "reductions": "mean"}})
+    for name in ("w", "other"):
+        hook.save_tensor(name, np.array([1.0, 3.0]))
+    hook.close()
+    (saved,) = sink.steps()
+    assert saved.place("w") is None
+    assert sink.reader().reduction(saved, "w", "mean") == 2.0
+    assert saved.place("other") is not None
+
+
 def test_many_steps_share_a_file_and_the_last_index_object_tells_of_all() -> None:
     sink = MemorySink(every_index_object=False)
     hook = make_hook(sink)

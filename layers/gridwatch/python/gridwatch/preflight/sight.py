@@ -8,7 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.judgement.catalogue import create_judgement_rule, is_judgement_rule
-from gridwatch.launch.hook import has_each_round, told_document
+from gridwatch.launch.hook import log_repeats_hook, told_document
 from gridwatch.preflight.foreseen import MOST_STEPS, Foreseen, Sight, foresee, log_of
 from gridwatch.preflight.foreseen_profile import foresee_profile
 from gridwatch.preflight.notices import Notice
@@ -93,7 +93,7 @@ def _xgboost(plan: Plan) -> Iterator[Trial]:
         seen.add(key)
         steps = rounds if isinstance(rounds, int) and not isinstance(rounds, bool) else MOST_STEPS
         sources = [hook_saves(given, channels, document, steps)]
-        if not has_each_round(normalized(plan.spec), plan.template):
+        if not log_repeats_hook(normalized(plan.spec)):
             sources += _log(metrics, steps)
         yield Trial(sources, frozenset(metrics), steps)
 

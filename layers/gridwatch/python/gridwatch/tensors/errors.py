@@ -16,6 +16,13 @@ class CorruptTensorError(Exception):
         self.reason = reason
 
 
+class MissingEventsError(CorruptTensorError):
+    """The index names an events file that is not there. smdebug takes the step's tensors for not saved."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key, "the index names it, and it is missing")
+
+
 class TensorUnavailableError(LookupError):
     """The tensor (or this reduction of it) was not saved at the step asked for."""
 

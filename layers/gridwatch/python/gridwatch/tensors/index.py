@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from gridwatch.tensors.errors import CorruptTensorError
@@ -15,9 +15,18 @@ from gridwatch.tensors.source import ByteRange
 _LARGEST = 2**31 - 1  # bytes of a protocol buffer
 _MOST_TENSORS = 100_000  # at a step: to look at each name takes time, of which an evaluation has a minute
 _FARTHEST = 2**53  # no store holds a larger file
+_MOST_AXES = 64  # of an array in numpy
 REDUCTIONS_PREFIX = "smdebug/reductions/"
 
 ReductionName: TypeAlias = tuple[str, bool]  # ("mean", True) is the mean of the absolute values
+
+
+@dataclass(frozen=True, slots=True)
+class SavedShape:
+    """The shape of a tensor as the index has it. `original_name`: what the framework calls the tensor."""
+
+    shape: tuple[int, ...]
+    original_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,7 @@ class WorkerStep:
     tensors: Mapping[str, ByteRange]
     reductions: Mapping[str, Mapping[ReductionName, ByteRange]]
     names: tuple[str, ...]  # of tensors saved whole or as reductions, in the order written
+    shapes: Mapping[str, SavedShape] = field(default_factory=dict)  # of tensors whose shape was asked for
 
 
 def parse_index(key: str, step: int, worker: str, data: bytes) -> list[WorkerStep] | None:
@@ -62,9 +72,8 @@ def _worker_step(step: int, worker: str, document: Mapping[str, Any]) -> WorkerS
         raise ValueError(f"the events file {events!r} lies outside of the folder")
     tensors: dict[str, ByteRange] = {}
     reductions: dict[str, dict[ReductionName, ByteRange]] = {}
-    if len(document["tensor_payload"]) > _MOST_TENSORS:
-        raise ValueError(f"more than {_MOST_TENSORS:,} tensors at one step")
-    for entry in document["tensor_payload"]:
+    payload, shaped = _payloads(document)
+    for entry in payload:
         name, start, length = entry["tensorname"], entry["start_idx"], entry["length"]
         if type(start) is not int or type(length) is not int or not (0 <= start < _FARTHEST and 0 < length <= _LARGEST):
             raise ValueError(f"{name!r} lies at {start!r}, {length!r} bytes long")
@@ -75,7 +84,28 @@ def _worker_step(step: int, worker: str, document: Mapping[str, Any]) -> WorkerS
         else:
             tensors[name] = place
     names = (*tensors, *(name for name in reductions if name not in tensors)) if reductions else tuple(tensors)
-    return WorkerStep(step, worker, Mode[meta["mode"].strip()], int(meta["mode_step"]), tensors, reductions, names)
+    mode, mode_step = Mode[meta["mode"].strip()], int(meta["mode_step"])
+    return WorkerStep(step, worker, mode, mode_step, tensors, reductions, names, _shapes(shaped))
+
+
+def _payloads(document: Mapping[str, Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+    """The entries of tensors and those of shapes; an index object has either, or both."""
+    if "tensor_payload" not in document and "shape_payload" not in document:
+        raise ValueError("neither tensor_payload nor shape_payload")
+    payload, shaped = document.get("tensor_payload") or (), document.get("shape_payload") or ()
+    if len(payload) + len(shaped) > _MOST_TENSORS:
+        raise ValueError(f"more than {_MOST_TENSORS:,} tensors at one step")
+    return payload, shaped
+
+
+def _shapes(payload: Sequence[Any]) -> dict[str, SavedShape]:
+    found: dict[str, SavedShape] = {}
+    for entry in payload:
+        name, shape, original = entry["tensorname"], tuple(entry["shape"]), entry.get("originalname")
+        if len(shape) > _MOST_AXES or not all(type(size) is int and 0 <= size < _FARTHEST for size in shape):
+            raise ValueError(f"{name!r} has the shape {entry['shape']!r}")
+        found[name] = SavedShape(shape, name if original is None else original)
+    return found
 
 
 def _parse_reduction(name: str) -> tuple[str, ReductionName]:

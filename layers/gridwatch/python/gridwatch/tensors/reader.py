@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gridwatch.tensors import layout
 from gridwatch.tensors.cache import Bounded
 from gridwatch.tensors.collections import Collections, parse_collections
-from gridwatch.tensors.errors import CorruptTensorError, TensorUnavailableError
+from gridwatch.tensors.errors import CorruptTensorError, MissingEventsError, TensorUnavailableError
 from gridwatch.tensors.flushes import HeadedSource, flushed_steps, follows
 from gridwatch.tensors.index import WorkerStep, parse_index
 from gridwatch.tensors.ranges import read_ranges
@@ -119,6 +119,24 @@ class TensorReader:
             raise
         yield from self._remembered(gathering.take(None if ended else gathering.settled()))
 
+    def worker_steps(self, *, ended: bool = False) -> Iterator[WorkerStep]:
+        """What each worker saved at each step, in the order of the index objects, final or not; a step may come twice.
+
+        Raises CorruptTensorError as `new_steps` does.
+        """
+        for steps in self._index_objects(-1, ended=ended):
+            yield from steps
+
+    def collection_files(self) -> dict[str, bytes]:
+        """Key to content of the workers' collections files."""
+        keys = list(filter(layout.is_collections_key, self._source.keys(layout.COLLECTIONS_PREFIX)))
+        contents = self._source.read([ByteRange(key) for key in keys])
+        return {key: content for key, content in zip(keys, contents, strict=True) if content is not None}
+
+    def events_after(self, key: str) -> Sequence[str]:
+        """The keys of the events files that sort after `key`."""
+        return self._source.keys("events/", key)
+
     def cursor_at(self, step: int) -> Cursor:
         """The cursor after `step` was dealt with."""
         return Cursor(step, self._collection_keys, bool(self._flushed) if step >= 0 else None)
@@ -167,9 +185,7 @@ class TensorReader:
             return value
         record = self._fetched.pop(place, None) or read_ranges(self._source, [place]).get(place)
         if record is None:
-            raise CorruptTensorError(
-                place.key, f"it ends before byte {place.start + (place.length or 0)}, or is missing"
-            )
+            raise self._absent(place)
         try:
             stored = self._decoder.read(record, name)
         except WireError as error:
@@ -178,6 +194,11 @@ class TensorReader:
             raise CorruptTensorError(place.key, f"at byte {place.start}: {stored.name!r} where the index says {name!r}")
         self._values.put(place, stored.value, stored.value.nbytes + _ARRAY_OVERHEAD)
         return stored.value
+
+    def _absent(self, place: ByteRange) -> CorruptTensorError:
+        if self._source.read([place])[0] is None:
+            return MissingEventsError(place.key)
+        return CorruptTensorError(place.key, f"it ends before byte {place.start + (place.length or 0)}")
 
     def logged_at(self, saved: SavedStep, name: str) -> datetime | None:
         """When the tensor of a step was written, by its container's clock; None when nobody knows."""
