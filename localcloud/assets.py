@@ -60,18 +60,24 @@ def for_this_machine(folder: Path, host_layers: Path = _HOST_LAYERS) -> Path:
     """The folder itself, or for a dependency layer built for another platform its twin built for this machine."""
     if not (folder / LAYER_MANIFEST).exists():
         return folder
-    wanted = _manifest(folder)
+    return twin_for_this_machine(_manifest(folder), str(folder), host_layers) or folder
+
+
+def twin_for_this_machine(wanted: Mapping[str, Any], where: str, host_layers: Path = _HOST_LAYERS) -> Path | None:
+    """The folder that stands here for a dependency layer with that manifest, which lies ``where``; None where the
+    layer was built for this machine. Raises AssetError when nothing fits.
+    """
     if wanted["platform"] == _HOST:
-        _check_python(wanted, folder)
-        return folder
+        _check_python(wanted, where)
+        return None
     twin = host_layers / str(wanted["layer"])
     advice = f"layer {wanted['layer']}: run `make layers`"
     if not (twin / LAYER_MANIFEST).exists():
         raise AssetError(f"{advice}, {twin} is missing")
     found = _manifest(twin)
     if found["requirements_sha256"] != wanted["requirements_sha256"]:
-        raise AssetError(f"{advice} and synthesize again, its packages differ between {folder} and {twin}")
-    _check_python(found, twin)
+        raise AssetError(f"{advice} and synthesize again, its packages differ between {where} and {twin}")
+    _check_python(found, str(twin))
     return twin
 
 
@@ -80,10 +86,10 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _check_python(manifest: Mapping[str, Any], folder: Path) -> None:
+def _check_python(manifest: Mapping[str, Any], where: str) -> None:
     here = ".".join(platform.python_version_tuple()[:2])
     if manifest["python"] != here:
-        raise AssetError(f"{folder} was built for Python {manifest['python']}, this is {here}: run `make layers`")
+        raise AssetError(f"{where} was built for Python {manifest['python']}, this is {here}: run `make layers`")
 
 
 def _archive(folder: Path) -> bytes:

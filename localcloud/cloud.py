@@ -6,7 +6,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +62,12 @@ class LocalCloud:
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    def complaints(self) -> Iterator[str]:
+        """What it says on standard error while it runs, until it ends: what must not be seen in a log alone."""
+        with suppress(OSError, ValueError):  # it was stopped while somebody listened
+            for line in self._process.stderr or ():
+                yield line.decode(errors="replace").rstrip().removeprefix("localcloud: ")
 
     def wait(self) -> int:
         """Block until it has ended, whoever ended it; returns its exit code."""

@@ -21,7 +21,9 @@ from localcloud.adapter.authorization import StrictProfile
 from localcloud.adapter.batch import add_batch
 from localcloud.adapter.faults import FaultyDoor
 from localcloud.adapter.interruptions import InterruptingDoor
+from localcloud.adapter.mailbox import MAILS, Mailbox
 from localcloud.adapter.sessions import role_session
+from localcloud.adapter.showing import TROUBLES, ShowingDoor
 from localcloud.adapter.usage import CountingDoor, Usage
 from localcloud.assets import AssetError
 from localcloud.batch.service import Batch, RegionalBatch
@@ -32,6 +34,7 @@ from localcloud.sagemaker.images import ImageMap
 from localcloud.sagemaker.platform import Platform
 from localcloud.sagemaker.service import RegionalSageMaker, SageMaker
 from localcloud.server import ServerSettings
+from localcloud.troubles import Troubles
 
 _FORCED_EXIT_AFTER = 8.0
 
@@ -56,6 +59,7 @@ class RunningCloud:
         self._guard = guard
         self._endpoint = f"http://{settings.host}:{listener.getsockname()[1]}"
         self._log = log
+        self._troubles = Troubles(os.dup(sys.stderr.fileno()))
         self._sagemaker = SageMaker(self._regional)
 
     async def serve(self) -> None:
@@ -84,10 +88,18 @@ class RunningCloud:
         lambdas.poll_queues_at_once()
         cache = CodeCache((self._settings.state_dir or self._scratch) / "lambda-code")
         usage = Usage()
-        lambdas.improve_workers(cache, self._guard, self._settings.workers_per_function, usage.invocation)
+        lambdas.improve_workers(
+            cache, self._guard, self._settings.workers_per_function, usage.invocation, self._troubles
+        )
         InterruptingDoor(self._sagemaker.interrupt).install()
         FaultyDoor(lambdas.kill_worker).install()
         CountingDoor(usage, lambdas.function_of).install()
+        mailbox = Mailbox()
+        mailbox.install()
+        ShowingDoor(MAILS, mailbox.as_json).install()
+        ShowingDoor(TROUBLES, lambda _: self._troubles.as_json()).install()
+        gateway.on_reset(mailbox.forget)
+        gateway.on_reset(self._troubles.forget)
         if self._settings.strict:
             StrictProfile({"batch": batch.tags_of, "sagemaker": self._sagemaker.tags_of}).install()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import typer
 
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.local_state import RunningCloud, forget, recall, remembered, state_file
-from gridwatch_cli.output import console
+from gridwatch_cli.output import console, visible_lines
 from gridwatch_cli.settings import project_root
 from gridwatch_cli.synthesis import synthesized
 
@@ -171,6 +172,12 @@ def _announce(cloud: RunningCloud, outputs: Mapping[str, str]) -> None:
     sys.stdout.flush()
 
 
+def _relay(local: LocalCloud) -> None:
+    for line in local.complaints():
+        print(f"gridwatch: {visible_lines(line)}", file=sys.stderr, flush=True)
+
+
 def _stay(local: LocalCloud) -> None:
+    threading.Thread(target=_relay, args=(local,), daemon=True).start()
     code = local.wait()
     raise CliError(f"the embedded cloud ended by itself (exit code {code})")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -53,6 +54,16 @@ def listens(url: str) -> bool:
             return True
     except OSError:
         return False
+
+
+def troubles_of(url: str) -> list[str]:
+    """What the local cloud at that address has to say; nothing where it is another emulator, or says nothing."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url.rstrip('/')}/_localcloud/troubles", timeout=_CONNECT_SECONDS) as answer:
+            return [str(text) for text in json.load(answer)["troubles"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def is_on_this_machine(url: str) -> bool:

@@ -22,6 +22,7 @@ from gridwatch_cli import (
     submit,
     tensors,
 )
+from gridwatch_cli.alerts import alerts
 from gridwatch_cli.analytics import command, shell
 from gridwatch_cli.backtest import backtest
 from gridwatch_cli.calibrate import calibrate
@@ -93,6 +94,7 @@ app.command("leaderboard")(leaderboard)
 app.command("compare")(compare)
 app.command("inspect")(inspect)
 app.command("logs")(logs)
+app.command("alerts")(alerts)
 app.command("search")(search)
 app.command("lineage")(lineage)
 app.command("query")(queries.query)

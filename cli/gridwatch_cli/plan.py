@@ -59,9 +59,9 @@ def plan(
     if request is not None:
         print_json(_request(made, request, site.deployment))
     elif as_json:
-        print_json(_document(made, _glance(parsed, made, site), site.note))
+        print_json(_document(made, _glance(parsed, made, site, spec.parent), site.note))
     else:
-        _print(made, _glance(parsed, made, site), str(spec), site.note)
+        _print(made, _glance(parsed, made, site, spec.parent), str(spec), site.note)
 
 
 def site_of(context: typer.Context, region: str) -> LaunchSite:
@@ -103,12 +103,12 @@ def planned_inputs(parsed: ParsedSpec, folder: Path, site: LaunchSite) -> Inputs
     )
 
 
-def _glance(parsed: ParsedSpec, made: Plan, site: LaunchSite) -> Report:
+def _glance(parsed: ParsedSpec, made: Plan, site: LaunchSite, folder: Path) -> Report:
     """What an upload of the spec would be told; `gridwatch preflight` looks at more of the data."""
     from gridwatch.preflight.sampling import CHEAP
-    from gridwatch_cli.preflight import checked
+    from gridwatch_cli.preflight import checked, hook_of
 
-    return checked(made, site.data(parsed), CHEAP)
+    return checked(made, site.data(parsed), CHEAP, hook=hook_of(made.spec, folder), open_uri=site.open_uri)
 
 
 def _document(made: Plan, report: Report, note: str) -> dict[str, Any]:

@@ -25,7 +25,9 @@ from gridwatch_cli.local_state import (
     recall,
     refuse_ended,
     state_file,
+    troubles_of,
 )
+from gridwatch_cli.output import visible_lines
 from gridwatch_cli.settings import Environment
 
 if TYPE_CHECKING:
@@ -72,14 +74,22 @@ class Session:
                     f"gridwatch: using the local cloud at {cloud.endpoint_url} (set AWS_ENDPOINT_URL to go elsewhere)",
                     file=sys.stderr,
                 )
+                _tell_troubles(cloud.endpoint_url)
                 return cls.of(cloud)
             refuse_ended(state_file())
         elif is_on_this_machine(environment.endpoint_url) and not listens(environment.endpoint_url):
             raise CliError(_nobody_at(environment.endpoint_url))
+        elif is_on_this_machine(environment.endpoint_url):
+            _tell_troubles(environment.endpoint_url)
         session = boto3.Session()
         if environment.endpoint_url is None:
             _refuse_local_shell(session, environment)
         return cls(session, environment.endpoint_url)
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """Of a local cloud; None for AWS itself."""
+        return self._endpoint_url
 
     @property
     def region(self) -> str:
@@ -120,6 +130,11 @@ class Session:
     @cached_property
     def sqs(self) -> SQSClient:
         return self.client("sqs")  # type: ignore[no-any-return]
+
+
+def _tell_troubles(endpoint: str) -> None:
+    for text in troubles_of(endpoint):
+        print(f"gridwatch: warning: {visible_lines(text)}", file=sys.stderr)
 
 
 def _refuse_local_shell(session: boto3.Session, environment: Environment) -> None:

@@ -138,7 +138,7 @@ class Bench:
     _replicas: dict[tuple[str, bool], Replica] = field(default_factory=dict)
 
     def advance(
-        self, job: JobRecord, across: Across, *, ended: bool, there: Callable[[MetricSource], str] = lambda _: ""
+        self, job: JobRecord, across: Across, *, ended: bool, there: Callable[[MetricSource], str]
     ) -> Iterator[RuleStatusChange]:
         """The rules whose status becomes another by what was just collected, and with `ended` by the end of the job.
         `there`: in words what the job saved of a source, for rules whose metric was not among it.

@@ -42,6 +42,7 @@ from gridwatch.verdicts.status import RuleStatus
 from gridwatch.verdicts.telling import News, Teller
 
 MAX_CONFLICTS = 20
+RUN_IN_LOOKS = 5  # what a run of a custom rule costs, about: two functions for some seconds
 
 
 class Outcome(StrEnum):
@@ -101,6 +102,10 @@ class Evaluator:
                 return evaluated
         raise ConflictError(f"the evaluation of {job.job_name} is written to all the time")
 
+    def _slow_interval(self, job: JobRecord) -> float:
+        """A run of a user's own code costs as much as some looks, so it keeps to the pace as well."""
+        return max(self.slow_interval, RUN_IN_LOOKS * (job.look_seconds or 0.0))
+
     def _reader(self, job: JobRecord, source: MetricSource, request: EvaluationRequest) -> TensorReader:
         """Events tell of what the hook has written; what the log says comes with looks at the log alone."""
         arrived = None if request.late else request.arrived
@@ -129,7 +134,7 @@ class Evaluator:
     ) -> Evaluated | None:
         """None when another call saved meanwhile."""
         saved = self.store.load_evaluation(job.job_name)
-        watch = Watch.restore(job, saved.document, interval=self.slow_interval)
+        watch = Watch.restore(job, saved.document, interval=self._slow_interval(job))
         if saved.version and watch.is_over:
             return Evaluated(Outcome.OVER, watch.tensors.last_step)
         if saved.version and request.is_stale(watch.tensors.parts[MetricSource.HOOK].last_step):

@@ -31,6 +31,9 @@ from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
 STEPS_IN_FILE = 500
 PAGES_AT_ONCE = 20  # of up to 10,000 lines each; what is left is for the next call, which is asked for at once
 LOST = timedelta(seconds=30)  # a planned look that is so late is not coming
+# CloudWatch may bring the last lines so long after the job's end. Where looks are closer together than that, as in the
+# embedded cloud, lines are there as they are written.
+SETTLING = timedelta(seconds=15)
 
 
 class MetricRecord(Protocol):
@@ -72,26 +75,34 @@ class LogRecorder:
             reached, behind = self._read_on(job, training_job, replace(start, read_at=now))
         except PositionExpiredError:
             reached, behind = self._read_on(job, training_job, LogPosition(read_at=now))
-        reached = self._plan(job, reached, now, ended=request.ended, over=_is_over(job, trial), behind=behind)
+        if request.ended:
+            reached = self._close(job, reached, self._settles(trial, now), behind=behind)
+        else:
+            reached = self._plan(job, reached, now, over=_is_over(job, trial), behind=behind)
         self.record.move(job.job_name, reached)
         if reached.closed:
             # The tables were asked for when the job ended, and may have been written before its last lines were read.
             self.snapshot_queue.send(SnapshotExperiment(job.experiment))
         return Look(max(reached.steps - start.steps, 0), behind)
 
-    def _plan(
-        self, job: JobRecord, reached: LogPosition, now: datetime, *, ended: bool, over: bool, behind: bool
-    ) -> LogPosition:
+    def _close(self, job: JobRecord, reached: LogPosition, settles: float, *, behind: bool) -> LogPosition:
+        """The log of a job that is over is closed when it was read to its end after nothing more can come."""
+        if behind or settles > 0:
+            self.queue.send(EvaluateJob(job.job_name, ended=True), delay_seconds=0 if behind else math.ceil(settles))
+        return replace(reached, closed=not behind and settles <= 0, due=None)
+
+    def _settles(self, trial: TrialRecord | None, now: datetime) -> float:
+        """Seconds during which lines may still come."""
+        if trial is None or trial.ended_at is None or self.interval < SETTLING.total_seconds():
+            return 0.0
+        return (trial.ended_at + SETTLING - now).total_seconds()
+
+    def _plan(self, job: JobRecord, reached: LogPosition, now: datetime, *, over: bool, behind: bool) -> LogPosition:
         """Ask for the next look before the position names it: a call that dies between is repeated by its message."""
-        if ended and not behind:
-            return replace(reached, closed=True, due=None)
-        if ended:
-            self.queue.send(EvaluateJob(job.job_name, ended=True))
-            return replace(reached, due=None)
-        if over or (job.hook_has_each_round and not behind):
+        if over or (job.log_repeats_hook and not behind):
             # The end has a message of its own; what the hook has already waits for the minute check.
             return replace(reached, due=None)
-        delay = 1 if behind else math.ceil(next_look(job, interval=self.interval))
+        delay = 1 if behind else max(1, math.ceil(next_look(job, interval=self.interval)))
         due = now + timedelta(seconds=delay)
         self.queue.send(EvaluateJob(job.job_name, look=moment_text(due)), delay_seconds=delay)
         return replace(reached, due=due)

@@ -140,7 +140,7 @@ def _looking_at(
     for policy in policies:
         if source is MetricSource.HOOK:
             yield _configuration(policy)
-        elif not job.hook_has_each_round and _could_see_a_log(policy):
+        elif not job.log_repeats_hook and _could_see_a_log(policy):
             yield RuleConfiguration(policy.name, policy.rule, policy.parameters)
     yield from (reports for reports, its in across.collectors.values() if its is source)
     if job.objective_metric and source_of(job, job.objective_metric) is source:

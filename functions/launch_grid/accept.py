@@ -14,7 +14,7 @@ from gridwatch.clock import Clock
 from gridwatch.events.messages import SnapshotExperiment, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.events.spec_upload import SpecUpload
-from gridwatch.failures import NotFoundError
+from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.engine import as_known
 from gridwatch.launch.observation import REMOVED
@@ -40,6 +40,7 @@ from launch_grid.tuning import record_tuning
 
 if TYPE_CHECKING:
     from gridwatch.preflight.notices import Report
+    from gridwatch.preflight.sampling import DataSource
 
 
 class Outcome(StrEnum):
@@ -89,7 +90,7 @@ def accept(upload: SpecUpload, platform: Platform) -> Accepted:
         return Accepted(Outcome.SUPERSEDED)
     try:
         parsed, plan, inputs = _plan(stored, platform)
-        report = _preflight(parsed, plan, stored.uploaded_at, platform)
+        report = _preflight(parsed, plan, inputs, stored.uploaded_at, platform)
     except SpecError as error:
         return _reject(upload, error, platform)
     fingerprint = take_fingerprint(
@@ -104,7 +105,7 @@ def accept(upload: SpecUpload, platform: Platform) -> Accepted:
     return _record(upload, stored, plan, platform, report, fingerprint.key)
 
 
-def _preflight(parsed: ParsedSpec, plan: Plan, uploaded_at: datetime, platform: Platform) -> Report:
+def _preflight(parsed: ParsedSpec, plan: Plan, inputs: Inputs, uploaded_at: datetime, platform: Platform) -> Report:
     """What a glance at the data and the spec shows; the command line looks at more. Raises SpecError for refusals."""
     # Imported when a spec has come so far: a function that starts has its first answer sooner.
     from gridwatch.preflight.flight import Preflight, as_problem  # noqa: PLC0415
@@ -120,10 +121,24 @@ def _preflight(parsed: ParsedSpec, plan: Plan, uploaded_at: datetime, platform: 
         budget=CHEAP,
         prices=platform.prices(),
         now=platform.clock.now(),
+        open_uri=bucket.data,
+        hook=_uses_hook(bucket.data(inputs.source_uri)) if inputs.source_uri and plan.policies else None,
     ).check(plan)
     if report.refusals:
         raise parsed.refuse(as_problem(notice) for notice in report.refusals)
     return report
+
+
+def _uses_hook(source: DataSource) -> bool | None:
+    """None for a script that may not be read, or is too large to be looked into."""
+    from gridwatch.preflight.hook_use import MOST_BYTES, uses_hook  # noqa: PLC0415  as above
+
+    try:
+        files = source.files()
+        small = len(files) == 1 and files[0].size <= MOST_BYTES
+        return uses_hook(source.read(files[0].key, 0, files[0].size)) if small else None
+    except PermanentError:
+        return None
 
 
 def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan, Inputs]:

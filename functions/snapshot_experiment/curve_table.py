@@ -56,7 +56,7 @@ class CurveTable:
         self._facts = [each for each in facts if each.trial.status is not None]
         self._stamp = stamp
         self._objectives = [_objective(each, objective) for each in self._facts]
-        self._each_round = [each.job.job_name for each in self._facts if each.job and each.job.hook_has_each_round]
+        self._repeating = [each.job.job_name for each in self._facts if each.job and each.job.log_repeats_hook]
         self._complete: dict[str, bool] = {}
         self.counts: Mapping[str, CurveCount] = {}
         self.damaged: list[str] = []
@@ -79,7 +79,7 @@ class CurveTable:
         return count
 
     def _finish(self, connection: duckdb.DuckDBPyConnection) -> None:
-        drop_echoes(connection, self._each_round)
+        drop_echoes(connection, self._repeating)
         mark_objectives(connection, self._objectives)
         thin(connection)
 

@@ -15,7 +15,7 @@ from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.clock import Clock
 from gridwatch.failures import NameTakenError, PermanentError
 from gridwatch.launch.debugger_access import refused_now, without_debugger
-from gridwatch.launch.hook import has_each_round
+from gridwatch.launch.hook import log_repeats_hook
 from gridwatch.launch.ports import JobDescription
 from gridwatch.launch.request import managed_rules
 from gridwatch.state.records import DebuggerRefusal, ExperimentRecord, JobRecord, LogMetric, TrialRecord
@@ -108,7 +108,7 @@ def job_record(trial: TrialRecord, experiment: ExperimentRecord, artifacts_bucke
         objective_direction=objective["direction"],
         log_metrics=_log_metrics(template),
         log_apart=True,
-        hook_has_each_round=has_each_round(experiment.document, template),
+        log_repeats_hook=log_repeats_hook(experiment.document),
         tensors_uri=_tensors_elsewhere(template, trial.job_name, artifacts_bucket),
         managed_rules=managed_rules(template) > 0,
         engine="gridwatch" if experiment.engine == "gridwatch" else "debugger",

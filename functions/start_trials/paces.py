@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from gridwatch.clock import Clock
 from gridwatch.launch.paces import Pacing, log_of
+from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
 from gridwatch.pace import Pace
 from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
@@ -34,6 +35,7 @@ class Paces:
             spot=bool(template.get("EnableManagedSpotTraining")),
             watching=experiment.document.get("watching"),
             log=log_of(job),
+            profiled=PROFILER_KEY in template.get("Environment", {}),
         )
 
     def _took(self, experiment: str) -> Sequence[float]:

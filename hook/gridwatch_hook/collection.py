@@ -91,6 +91,15 @@ ANY_LOOP = FrameworkCollections(
 )
 
 
+# Collections that any hook takes, also where its framework has nothing for them: smdebug's, and those of our hooks.
+# What else is asked for needs a pattern, so that a name that is misspelt is told.
+KNOWN = frozenset(
+    {"inputs", "outputs", "layers", "sm_metrics", "optimizer_variables", "tensorflow_summaries"}.union(
+        *(each.patterns for each in (XGBOOST, PYTORCH, KERAS, ANY_LOOP))
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     """One collection as configured: what belongs to it (patterns are searched anywhere in a name), when and how it is

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gridwatch_hook.collection import KERAS, SCALAR_COLLECTIONS, Collection, FrameworkCollections
+from gridwatch_hook.collection import KERAS, KNOWN, SCALAR_COLLECTIONS, Collection, FrameworkCollections
 from gridwatch_hook.modes import Mode
 from gridwatch_hook.parameters import ConfigError, Parameters
 from gridwatch_hook.reductions import Reduction
@@ -127,8 +127,8 @@ def _collection(name: str, own: Parameters, hook: Parameters, framework: Framewo
     if name == "default":
         patterns = (*patterns, *hook.patterns("include_regex"))
     names = frozenset(own.listed("tensor_names"))
-    if name not in framework.patterns and not patterns and not names:
-        known = ", ".join(sorted(framework.patterns))
+    if name not in KNOWN and not patterns and not names:
+        known = ", ".join(sorted(KNOWN))
         raise ConfigError(f"collection {name!r} is none of {known}, so it needs include_regex or tensor_names")
     reductions = own.listed("reductions") if own.get("reductions") is not None else hook.listed("reductions")
     raw = own.boolean("save_raw_tensor", hook.boolean("save_raw_tensor", not reductions))

@@ -5,9 +5,9 @@ from __future__ import annotations
 # XGBoost's ranking and classification metrics that rise (doc/parameter.rst, eval_metric), and those that SageMaker's
 # container adds.
 RISING = (
-    "ams", "auc", "aucpr", "pre", "ndcg", "map", "accuracy", "balanced_accuracy", "interval-regression-accuracy", "f1",
-    "f1_binary", "f1_macro", "precision", "precision_macro", "precision_micro", "recall", "recall_macro",
-    "recall_micro", "r2",
+    "accuracy", "ams", "auc", "aucpr", "balanced_accuracy", "f1", "f1_binary", "f1_macro",
+    "interval-regression-accuracy", "map", "ndcg", "pre", "precision", "precision_macro", "precision_micro", "r2",
+    "recall", "recall_macro", "recall_micro",
 )  # fmt: skip
 
 # Names are `<evaluation set>-<metric>`; a metric may carry a threshold (`error@0.7`) and XGBoost's minus (`ndcg@10-`).

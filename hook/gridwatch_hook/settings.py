@@ -46,7 +46,7 @@ class Environment:
             tensors_uri(source),
             source.get(_OUTPUT_DATA) or None,
             source.get(_REGION) or None,
-            _pace(source.get(_PACE)),
+            pace_terms(source),
         )
 
 
@@ -61,8 +61,11 @@ def tensors_uri(variables: Mapping[str, str]) -> str | None:
     return told.replace(_JOB_PLACEHOLDER, name)
 
 
-def _pace(text: str | None) -> Terms | None:
-    """What a newer Gridwatch says beyond what is known here is passed over."""
+def pace_terms(variables: Mapping[str, str]) -> Terms | None:
+    """How often Gridwatch looks; None when nobody has said. What a newer Gridwatch says beyond what is known here is
+    passed over. Raises ConfigError.
+    """
+    text = variables.get(_PACE)
     if not text:
         return None
     where = f"the environment variable {_PACE}"

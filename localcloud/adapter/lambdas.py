@@ -1,10 +1,12 @@
 """MiniStack's Lambda: quick workers that end with the cloud, few of them, and asynchronous delivery from the bus."""
 
+import io
 import json
 import os
 import subprocess
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,10 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import eventbridge, lambda_svc
 
+from localcloud.assets import LAYER_MANIFEST, AssetError, twin_for_this_machine
 from localcloud.guard import Guard
 from localcloud.lambda_code import CodeCache
+from localcloud.troubles import Troubles
 
 _WORKERS: dict[str, Any] = {}  # processes by the name that their requests carry
 _FUNCTIONS: dict[str, str] = {}  # the functions that these are of; kept when they have ended
@@ -43,16 +47,27 @@ def poll_queues_at_once() -> None:
     lambda_svc._ESM_IDLE_WAKE_GAP_SECONDS = 0.005
 
 
-def improve_workers(cache: CodeCache, guard: Guard, per_function: int, used: Callable[[str, float], None]) -> None:
+def improve_workers(
+    cache: CodeCache, guard: Guard, per_function: int, used: Callable[[str, float], None], troubles: Troubles
+) -> None:
     """Lambda workers that start quickly, end with the cloud, and number at most ``per_function`` for each function.
-    ``used`` is told each invocation's function and seconds.
+    ``used`` is told each invocation's function and seconds, ``troubles`` which function cannot be imported.
     """
 
     class Worker(lambda_runtime.Worker):  # type: ignore[misc]
         """A worker whose code lies unpacked in the cache, so that only the first one compiles it."""
 
         def _spawn(self) -> None:
-            layers = [cache.folder(archive) for archive in _layer_archives(self.config)]
+            what = f"function {self.config.get('FunctionName', '')} cannot start, so nothing that it does will happen"
+            try:
+                self._start()
+            except (LambdaInitError, AssetError) as error:
+                troubles.tell(what, str(error))
+                raise LambdaInitError(str(error)) from error
+            troubles.over(what)
+
+        def _start(self) -> None:
+            layers = [_layer_folder(archive, cache) for archive in _layer_archives(self.config)]
             name = os.urandom(8).hex()
             self._proc = _start_worker(self.config, cache.folder(self.code_zip), layers, name)
             _WORKERS[name] = self._proc
@@ -121,6 +136,17 @@ def _bound_workers(per_function: int) -> None:
 def _layer_archives(config: Mapping[str, Any]) -> list[bytes]:
     archives = [lambda_svc._resolve_layer_zip(layer) for layer in config.get("Layers", [])]
     return [archive for archive in archives if archive]
+
+
+def _layer_folder(archive: bytes, cache: CodeCache) -> Path:
+    """The layer's content; of a dependency layer for another platform its twin for this machine, whoever uploaded it.
+    Raises AssetError when there is none that fits.
+    """
+    with zipfile.ZipFile(io.BytesIO(archive)) as bundle:
+        if LAYER_MANIFEST not in bundle.namelist():
+            return cache.folder(archive)
+        manifest = json.loads(bundle.read(LAYER_MANIFEST))
+    return twin_for_this_machine(manifest, str(manifest["layer"])) or cache.folder(archive)
 
 
 def function_of(name: str) -> str | None:

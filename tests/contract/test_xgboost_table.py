@@ -397,3 +397,37 @@ def test_areas_need_rows_of_every_class() -> None:
     ]
     for each, answer in zip(rows, trained(rows), strict=True):
         assert not any(math.isfinite(value) for values in answer["values"].values() for value in values), each.given
+
+
+def ends(kind: Any) -> Iterable[Any]:
+    """The least and the most that a hyperparameter may be, and every choice."""
+    match kind:
+        case Choice() | Names():
+            return kind.names
+        case Number():
+            inside = 1 if kind.whole else 0.001
+            least = kind.low + inside if kind.open_low else kind.low
+            most = kind.high - inside if kind.open_high else kind.high
+            return [value for value in (least, most, 1, 50) if math.isfinite(value) and kind.accepts(value)]
+    return ("(1,-1)",) if isinstance(kind, Directions) else ("[[0,1],[2]]",)
+
+
+def test_each_value_that_is_taken_by_itself_trains() -> None:
+    """Memory and time bound the largest counts, which is no matter of what is accepted."""
+    counts = {"max_bin", "num_parallel_tree", "num_class", "max_depth", "max_leaves", "lambdarank_num_pair_per_sample"}
+    rows = []
+    for name, kind in PARAMETERS.items():
+        if name in (*FIXED, "objective", "eval_metric"):
+            continue
+        rows += [
+            row("binary:logistic", **{name: value})
+            for value in ends(kind)
+            if not (name in counts and isinstance(value, int) and value > 50)
+        ]
+    wrong = [
+        (each.given, answer)
+        for each, answer in zip(rows, trained(rows), strict=True)
+        if ("error" in answer) != bool(each.expected & {Outcome.FAILS, Outcome.CONTAINER})
+        and each.expected != {Outcome.CONTAINER}
+    ]
+    assert wrong == []

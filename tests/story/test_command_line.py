@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import boto3
 import pytest
 
 COMMAND = [sys.executable, "-m", "gridwatch_cli.main"]
@@ -97,11 +98,23 @@ def test_local_up_is_found_by_other_commands_and_leaves_nothing_behind(shell: Sh
     assert "there is no experiment 'nothing'" in unknown.stderr
     members = family(up)
     assert len(members) >= 3, "the command, the cloud and its guard at least"
+    _its_mailbox_has_what_was_told(shell, endpoint)
 
     up.send_signal(signal.SIGINT)
     assert up.wait(20) == 130
     assert left_of(members) == []
     _nothing_goes_to_aws(shell)
+
+
+def _its_mailbox_has_what_was_told(shell: Shell, endpoint: str) -> None:
+    keys = {"aws_access_key_id": "0" * 12, "aws_secret_access_key": "local", "region_name": "us-east-1"}
+    bucket = f"gridwatch-experiments-{'0' * 12}-us-east-1"
+    boto3.client("s3", endpoint_url=endpoint, **keys).put_object(Bucket=bucket, Key="experiments/x.yaml", Body=b"a: [")
+    deadline = time.monotonic() + 30
+    while not (mails := json.loads(shell.run("alerts", "--json").stdout)):
+        assert time.monotonic() < deadline, "no mail about a spec that cannot be read"
+    assert "x.yaml" in mails[0]["text"]
+    assert "x.yaml" in shell.run("alerts").stdout, "reading takes nothing out"
 
 
 def test_when_the_cloud_is_killed_other_shells_do_not_turn_to_aws(shell: Shell) -> None:

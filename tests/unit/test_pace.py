@@ -12,6 +12,7 @@ from gridwatch.pace import (
     SHARE,
     UNKNOWN_PRICE,
     Bounds,
+    Log,
     LookPrices,
     as_said,
     best_distance,
@@ -82,6 +83,16 @@ def test_dear_jobs_are_looked_at_sooner_and_long_ones_later() -> None:
 def test_a_price_that_is_not_known_is_a_cheap_instances() -> None:
     assert pace_of(None, 3_600, PRICES, Bounds()) == pace_of(UNKNOWN_PRICE, 3_600, PRICES, Bounds())
     assert pace_of(0.0, 3_600, PRICES, Bounds()) == pace_of(UNKNOWN_PRICE, 3_600, PRICES, Bounds())
+
+
+def test_what_is_looked_at_beside_the_hook_shares_with_it() -> None:
+    alone = pace_of(0.115, 3_600, PRICES, Bounds())
+    logged = pace_of(0.115, 3_600, PRICES, Bounds(), log=Log.FOLLOWED)
+    both = pace_of(0.115, 3_600, PRICES, Bounds(), log=Log.FOLLOWED, profiled=True)
+    assert logged.least_seconds == pytest.approx(2 * alone.least_seconds)
+    assert both.least_seconds == pytest.approx(3 * alone.least_seconds)
+    assert pace_of(0.115, 3_600, PRICES, Bounds(), log=Log.CHECKED).least_seconds == alone.least_seconds
+    assert logged.check_seconds > alone.check_seconds
 
 
 def test_a_wish_counts_within_the_share() -> None:

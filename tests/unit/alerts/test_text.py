@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gridwatch.alerts.content import Alert, Fact, Severity, spec_rejected, trial_failed, trial_refused
-from gridwatch.alerts.links import job_links, logs_command
+from gridwatch.alerts.links import job_links, logs_command, object_link
 from gridwatch.alerts.rule_issue import Reacted, rule_issue, rule_issue_id
 from gridwatch.alerts.sparkline import sparkline
 from gridwatch.alerts.text import LONGEST_BODY, RenderedAlert, render
@@ -208,3 +208,9 @@ def test_links_follow_the_partition() -> None:
     for other in ("", "arn:aws-iso:sagemaker:us-iso-east-1:123456789012:training-job/x", "arn:aws:s3:::bucket"):
         assert job_links(other) == ()
     assert logs_command("x") == "gridwatch logs x"
+
+
+def test_the_embedded_clouds_jobs_have_no_links_that_lead_nowhere() -> None:
+    arn = "arn:aws:sagemaker:us-east-1:000000000000:training-job/x"
+    assert job_links(arn) == ()
+    assert object_link("Report", "artifacts", "reports/x.html", arn) is None

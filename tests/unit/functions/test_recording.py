@@ -177,6 +177,21 @@ def test_the_end_reads_the_log_to_its_last_line_and_asks_for_the_tables_once() -
     assert world.log.pages == pages
 
 
+def test_lines_that_come_after_the_end_are_read_before_the_log_is_closed() -> None:
+    world = Logged(RulePolicy(name="loss", rule="MetricNonFinite"))
+    world.say("8")
+    over = replace(world.trial, state=TrialState.COMPLETED, ended_at=world.clock.now() + timedelta(seconds=55))
+    world.store.trials["blobs", world.trial.trial_id] = over
+    world.look(ended=True)  # five seconds after the end
+    assert world.store.rule_evaluations[(JOB, "loss")].status == "NoIssuesFound"  # rules need not wait
+    assert (world.evaluate_queue.messages[-1], world.evaluate_queue.delays[-1]) == (EvaluateJob(JOB, ended=True), 10)
+    assert (world.record.kept.closed, world.snapshot_queue.messages) == (False, [])
+    world.say("4")
+    world.look(ended=True)
+    assert (world.record.kept.steps, world.record.kept.closed) == (2, True)
+    assert world.snapshot_queue.messages == [SnapshotExperiment("blobs")]
+
+
 def test_a_job_that_is_over_plans_no_look() -> None:
     world = Logged()
     world.store.trials["blobs", world.trial.trial_id] = replace(world.trial, state=TrialState.COMPLETED)
@@ -184,9 +199,9 @@ def test_a_job_that_is_over_plans_no_look() -> None:
     assert world.planned == []
 
 
-def test_what_the_hook_has_each_round_waits_for_the_minute_check_and_the_end() -> None:
+def test_what_the_log_repeats_hook_waits_for_the_minute_check_and_the_end() -> None:
     world = Logged()
-    world.store.put_job(replace(world.store.jobs[JOB], hook_has_each_round=True))
+    world.store.put_job(replace(world.store.jobs[JOB], log_repeats_hook=True))
     world.say(*STUCK)
     world.look()
     assert (world.planned, world.record.kept.steps) == ([], len(STUCK))

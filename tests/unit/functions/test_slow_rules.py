@@ -105,6 +105,19 @@ def test_custom_rules_are_asked_for_at_once_then_once_a_minute_and_at_the_end() 
     assert world.evaluate(ended=True).outcome is Outcome.OVER
 
 
+def test_of_a_cheap_job_custom_rules_are_asked_for_more_seldom() -> None:
+    world = World(OWN)
+    job = world.store.get_job(JOB)
+    assert job is not None
+    world.store.put_job(replace(job, look_seconds=58.0))
+    world.losses(3.0, 2.0)
+    asked = [world.evaluate().asked]
+    for _ in range(5):
+        world.clock.advance(60)
+        asked.append(world.evaluate().asked)
+    assert asked == [("own",), (), (), (), (), ("own",)]
+
+
 def test_other_rules_go_on_beside_them() -> None:
     world = World(OWN, LOSS)
     world.losses(8.0, 4.0, 2.0, 1.0, 1.0, 1.0, 1.0)

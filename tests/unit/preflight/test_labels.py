@@ -12,6 +12,7 @@ from gridwatch.preflight.notices import Level, Notice
 from gridwatch.preflight.targets import targets_of
 from tests.unit.preflight.planting import clean, notices, text
 
+NUMBERS = targets_of([{"objective": "reg:squarederror"}])
 MULTI = {"objective": "multi:softprob", "num_class": 3}
 
 
@@ -112,6 +113,29 @@ def test_a_class_without_rows_has_no_area(tmp_path: Path) -> None:
     (notice,) = notices(tmp_path, {"train": text(rows)}, targets=targets)
     assert (notice.check, notice.level) == ("label-balance", Level.REFUSE)
     assert "no row has the class 1 of 3, and auc is no number" in notice.message
+
+
+@pytest.mark.parametrize(
+    ("queries", "says"),
+    [
+        ([1] * 60 + [2] * 60, None),
+        ([2] * 60 + [1] * 60, None),
+        ([1, 2] * 60, "a query goes on after another one"),
+        ([None] * 120, "no row has qid"),
+        ([1] * 119 + [None], "1 of 120 rows have no qid"),
+    ],
+)
+def test_the_queries_of_a_ranking(queries: list[int | None], says: str | None, tmp_path: Path) -> None:
+    lines = [
+        f"{place % 3}{'' if query is None else f' qid:{query}'} 0:{row[1]} 1:{row[2]}\n"
+        for place, (query, row) in enumerate(zip(queries, clean(120), strict=True))
+    ]
+    targets = targets_of([{"objective": "rank:ndcg"}])
+    found = notices(tmp_path, {"train": "".join(lines)}, targets=targets, content_type="text/libsvm")
+    assert [notice.check for notice in found] == (["queries"] if says else [])
+    assert not says or says in found[0].message
+    other = notices(tmp_path, {"train": "".join(lines)}, targets=NUMBERS, content_type="text/libsvm")
+    assert "queries" not in [notice.check for notice in other]
 
 
 @pytest.mark.parametrize(

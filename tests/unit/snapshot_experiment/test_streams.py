@@ -174,11 +174,11 @@ def test_the_pages_come_from_the_same_tables(world: Streams) -> None:
 
 
 @pytest.mark.parametrize(("saved", "sources"), [(3, {"hook"}), (2, {"hook", "log"})])
-def test_what_the_hook_has_each_round_is_there_once_unless_it_lacks_some(
+def test_what_the_log_repeats_hook_is_there_once_unless_it_lacks_some(
     world: Streams, saved: int, sources: set[str]
 ) -> None:
     job = world.add_job()
-    world.store.put_job(replace(world.store.jobs[job], hook_has_each_round=True))
+    world.store.put_job(replace(world.store.jobs[job], log_repeats_hook=True))
     for step in range(3):
         if step < saved:
             world.tensors[job].save(step, {"validation:error": [0.512345 - step / 10]})

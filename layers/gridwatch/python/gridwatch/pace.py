@@ -98,17 +98,23 @@ def best_distance(look: float, per_hour: float, hours: float) -> float:
 
 
 def pace_of(
-    per_hour: float | None, seconds: float, prices: LookPrices, bounds: Bounds, *, log: Log = Log.NEVER
+    per_hour: float | None,
+    seconds: float,
+    prices: LookPrices,
+    bounds: Bounds,
+    *,
+    log: Log = Log.NEVER,
+    profiled: bool = False,
 ) -> Pace:
-    """The pace of a job that costs `per_hour` (None: not known) and is expected to take `seconds`. A log that is
-    followed has half of the looks' part.
+    """The pace of a job that costs `per_hour` (None: not known) and is expected to take `seconds`. What
+    the hook writes, a log that is followed and a profile have equal parts of the looks' part.
     """
     if bounds.free:
         return FREE
     hourly = per_hour or UNKNOWN_PRICE
     hours = max(seconds, SHORTEST_JOB) / 3600.0
     allowed = bounds.share * hourly / 3600.0  # to spend a second
-    for_looks = (1.0 - _CHECKS) * allowed * (0.5 if log is Log.FOLLOWED else 1.0)
+    for_looks = (1.0 - _CHECKS) * allowed / (1 + (log is Log.FOLLOWED) + profiled)
     least = prices.look / for_looks
     # Closing writes once more, whatever waits then.
     first = (for_looks * FIRST_SECONDS - prices.beginning) / prices.look - 1.0

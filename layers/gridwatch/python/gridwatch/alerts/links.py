@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ _CONSOLES = {
     "aws-cn": "console.amazonaws.cn",
     "aws-us-gov": "console.amazonaws-us-gov.com",
 }
+_EMBEDDED = "000000000000"  # the embedded cloud's account, which no console shows
 _LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 
@@ -22,7 +24,7 @@ class Link:
 def job_links(job_arn: str) -> tuple[Link, ...]:
     """The job's page and its logs; none when the ARN is not one of a training job in a partition with a console."""
     parts = job_arn.split(":", 5)
-    if len(parts) != 6 or parts[1] not in _CONSOLES or not parts[5].startswith("training-job/"):
+    if not _has_console(parts) or not parts[5].startswith("training-job/"):
         return ()
     region, job_name = parts[3], parts[5].removeprefix("training-job/")
     console = f"https://{region}.{_CONSOLES[parts[1]]}"
@@ -36,12 +38,16 @@ def job_links(job_arn: str) -> tuple[Link, ...]:
 
 
 def object_link(label: str, bucket: str, key: str, job_arn: str) -> Link | None:
-    """An object's page in S3's console, in the partition and region of a job; None for a partition without one."""
+    """An object's page in S3's console, in the partition and region of a job; None where there is none."""
     parts = job_arn.split(":", 5)
-    if len(parts) != 6 or parts[1] not in _CONSOLES:
+    if not _has_console(parts):
         return None
     address = f"https://{parts[3]}.{_CONSOLES[parts[1]]}/s3/object/{bucket}?region={parts[3]}&prefix={quote(key)}"
     return Link(label, address)
+
+
+def _has_console(parts: Sequence[str]) -> bool:
+    return len(parts) == 6 and parts[1] in _CONSOLES and parts[4] != _EMBEDDED
 
 
 def logs_command(job_name: str) -> str:

@@ -22,6 +22,14 @@ MAX_VALUE = 512  # CreateTrainingJob, Environment
 CONFIG_KEY = "GRIDWATCH_HOOK_CONFIG"
 _CURVES = {"metrics": {"save_interval": "1"}}  # a few numbers a round: the curves in the tables are whole
 _SCALARS = frozenset({"metrics", "losses"})
+# Debugger's own collections and Gridwatch's. A hook refuses another one without a pattern, and fails the job by it: a
+# rule that names it waits for what a script puts there.
+KNOWN = frozenset(
+    {"all", "default", "inputs", "outputs", "weights", "biases", "gradients", "losses", "layers", "metrics", "scalars",
+     "sm_metrics", "optimizer_variables", "tensorflow_summaries", "hyperparameters", "predictions", "labels",
+     "feature_importance", "average_shap", "full_shap", "trees", "relu_input", "relu_output", "tanh_input",
+     "sigmoid_input"}
+)  # fmt: skip
 _SCHEDULE = ("save_interval", "save_steps", "start_step", "end_step")
 
 
@@ -51,7 +59,8 @@ def hook_document(
             continue
         rule = create_rule(policy.rule, policy.parameters)
         for need in _needs(policy, rule):
-            _merge(collections, asked, need)
+            if need.collection in KNOWN or "include_regex" in need.parameters:
+                _merge(collections, asked, need)
         if rule.required.everything:
             hook["save_all"] = "true"
     configurations = [
@@ -79,21 +88,21 @@ def looks_at_every(policy: RulePolicy, asked: Collection[str]) -> int:
     return _interval(rule) if named and _SCALARS.issuperset(rule.required.collections) else 1
 
 
-def has_each_round(document: Mapping[str, Any], template: Mapping[str, Any]) -> bool:
-    """Whether the hook of a spec's jobs saves each round what their log says: that of Gridwatch's XGBoost script does,
-    unless it is told otherwise.
+def log_repeats_hook(document: Mapping[str, Any]) -> bool:
+    """Whether the hook of a spec's jobs saves the metrics that they print: that of Gridwatch's XGBoost script does,
+    each round or as the spec asks.
     """
     several = (document.get("tune") or {}).get("algorithms")
-    if several or (document.get("algorithm") or {}).get("name") != "xgboost":
-        return False
-    told = template.get("DebugHookConfig") or _told(template.get("Environment") or {})
-    saved = {each["CollectionName"]: each for each in told.get("CollectionConfigurations", ())}
-    parameters = saved.get("metrics", {}).get("CollectionParameters", {})
-    return {key: value for key, value in parameters.items() if key.endswith(_SCHEDULE)} == _CURVES["metrics"]
+    return not several and (document.get("algorithm") or {}).get("name") == "xgboost"
 
 
-def _told(environment: Mapping[str, str]) -> Mapping[str, Any]:
-    """The document that `environment` made variables of."""
+def told_document(template: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the hook of jobs with this template is told: by Debugger's configuration, or by the variables that
+    `environment` made.
+    """
+    if hook := template.get("DebugHookConfig"):
+        return dict(hook)
+    environment = template.get("Environment") or {}
     parts = [environment.get(CONFIG_KEY, "")]
     while part := environment.get(f"{CONFIG_KEY}_{len(parts)}"):
         parts.append(part)

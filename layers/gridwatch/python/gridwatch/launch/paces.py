@@ -47,16 +47,18 @@ class Pacing:
         spot: bool = False,
         watching: Mapping[str, Any] | None = None,
         log: Log = Log.NEVER,
+        profiled: bool = False,
     ) -> Pace:
         """`longest`: seconds that the job may take; `took`: those of completed trials like it; `watching`: what its
-        spec says of looks; `log`: when what its log says is looked at.
+        spec says of looks; `log`: when what its log says is looked at;
+        `profiled`: a profile is as well.
         """
         hourly = None if self.bounds.free else self.prices().hourly(machines)
         if hourly is not None and spot:
             hourly *= SPOT
         said = watching or {}
         bounds = as_said(self.bounds, said.get("share"), said.get("every"))
-        return pace_of(hourly, expected_seconds(longest or DAY, took), self.looks, bounds, log=log)
+        return pace_of(hourly, expected_seconds(longest or DAY, took), self.looks, bounds, log=log, profiled=profiled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +84,4 @@ def log_of(job: JobRecord) -> Log:
     """When what the log of a job says is looked at (evaluate_rules.recording)."""
     if not job.log_metrics:
         return Log.NEVER
-    return Log.CHECKED if job.hook_has_each_round else Log.FOLLOWED
+    return Log.CHECKED if job.log_repeats_hook else Log.FOLLOWED

@@ -18,7 +18,7 @@ from typing import Any
 
 from gridwatch.clock import Clock
 from gridwatch.failures import NotFoundError
-from gridwatch.launch.hook import has_each_round
+from gridwatch.launch.hook import log_repeats_hook
 from gridwatch.launch.observation import state_of
 from gridwatch.launch.paces import Pacing, log_of
 from gridwatch.launch.ports import JobDescription, TrainingService
@@ -125,7 +125,7 @@ def _job(job: JobDescription, trial: TrialRecord, experiment: ExperimentRecord, 
         objective_direction=objective["direction"],
         log_metrics=job.log_metrics,
         log_apart=True,
-        hook_has_each_round=has_each_round(experiment.document, experiment.template),
+        log_repeats_hook=log_repeats_hook(experiment.document),
         tuning_job=tuning_job,
         algorithm=trial.algorithm,
     )

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.launch.paces import Pacing, RequestedMachines
+from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
 from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG, PROGRAM_KEY, TENSORS_KEY
 from gridwatch.pace import PACE_KEY, Log
 from gridwatch.storage.layout import s3_uri, tensor_prefix
@@ -116,6 +117,7 @@ def paced(request: Mapping[str, Any], pacing: Pacing, watching: Mapping[str, Any
             spot=bool(definition.get("EnableManagedSpotTraining")),
             watching=watching,
             log=Log.FOLLOWED if definition.get("AlgorithmSpecification", {}).get("MetricDefinitions") else Log.NEVER,
+            profiled=PROFILER_KEY in definition["Environment"],
         )
         return {**definition, "Environment": {**definition["Environment"], PACE_KEY: pace.for_hook()}}
 

@@ -13,6 +13,7 @@ from gridwatch.preflight.labels import check_label
 from gridwatch.preflight.libsvm import read_libsvm
 from gridwatch.preflight.notices import Level, Notice
 from gridwatch.preflight.parquet import MissingLibraryError, read_parquet
+from gridwatch.preflight.queries import check_queries
 from gridwatch.preflight.sampling import BLOCK, Budget, DataSource, Sample
 from gridwatch.preflight.sizes import check_sizes
 from gridwatch.preflight.tables import Table, foreign, read_csv
@@ -78,6 +79,7 @@ def examine(channels: Sequence[ChannelData], targets: Sequence[Target], machine:
             tables[channel.name] = table
             notices += check_label(table, targets)
             notices += check_constraints(table, targets)
+            notices += check_queries(table, targets)
             notices += check_columns(table)
             notices += check_rows(table)
     train = tables.get("train")

@@ -20,6 +20,7 @@ class Level(StrEnum):
 CHECKS: Mapping[str, Level] = {
     "empty": Level.REFUSE,
     "format": Level.REFUSE,
+    "manifest": Level.REFUSE,
     "ragged": Level.REFUSE,
     "header": Level.REFUSE,
     "label": Level.REFUSE,
@@ -28,6 +29,7 @@ CHECKS: Mapping[str, Level] = {
     "volume": Level.REFUSE,
     "label-place": Level.WARN,
     "label-balance": Level.WARN,
+    "queries": Level.WARN,
     "non-finite": Level.WARN,
     "constant": Level.WARN,
     "duplicate-columns": Level.WARN,

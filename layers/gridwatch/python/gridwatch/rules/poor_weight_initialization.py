@@ -98,12 +98,12 @@ class PoorWeightInitialization(Rule):
         )  # fmt: skip
 
     def _check_spread(self, view: StepView) -> Finding | None:
-        import numpy as np
-
         spreads = {}
         for name in view.names(self._gradients):
             values = numbers_of(view, name)
             if values is not None:
+                import numpy as np
+
                 low, high = np.percentile(values, (5, 95))
                 spreads[name] = float(high - low)
         if not spreads:

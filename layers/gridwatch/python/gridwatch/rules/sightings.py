@@ -68,12 +68,21 @@ class Sightings:
 
     def told(self, rule: str, title: str, looks_for: str) -> str:
         """The details of a rule that judged nothing."""
-        seen = self._of_rules.get(rule)
+        seen = self.seen_by(rule)
         if seen:
-            there = f"there was only {_listed(seen)}"
+            there = f"there was only {seen}"
         else:
             there = f"none was there: {self.there}" if self.steps and self._whole else self.there
         return nothing_seen(title, looks_for, there)
+
+    def seen_by(self, rule: str) -> str:
+        """The tensors of its requirement, in words; empty when there were none."""
+        return _listed(self._of_rules.get(rule, {}))
+
+    @property
+    def saved(self) -> str:
+        """All tensors, in words."""
+        return _listed(self._names)
 
     @property
     def there(self) -> str:

@@ -241,7 +241,7 @@ class JobRecord:
     objective_direction: str  # "minimize" | "maximize"
     log_metrics: tuple[LogMetric, ...] = ()
     log_apart: bool = False  # False in records of former versions: values from the log lie among the job's tensors
-    hook_has_each_round: bool = False  # the hook saves each round what the log says, as of Gridwatch's XGBoost script
+    log_repeats_hook: bool = False  # its hook saves the metrics that it prints, as Gridwatch's XGBoost script does
     tensors_uri: str | None = None
     watched: bool = False  # not launched by Gridwatch: its owner asked for it by a tag
     managed_rules: bool = False  # rules of SageMaker's own Debugger look at it

@@ -38,9 +38,9 @@ def source_of(job: JobRecord, metric: str) -> MetricSource:
     """The one source from which this metric of the job is taken.
 
     The log, where the job's MetricDefinitions name it, as SageMaker takes its own values from there; else the hook.
-    Of Gridwatch's XGBoost script, whose hook saves each round what the log says, the hook.
+    Of Gridwatch's XGBoost script, whose hook saves what it prints, the hook: it is sooner and has all digits.
     """
-    if not reads_log_apart(job) or job.hook_has_each_round:
+    if not reads_log_apart(job) or job.log_repeats_hook:
         return MetricSource.HOOK
     named = any(each.name == metric for each in job.log_metrics)
     return MetricSource.LOG if named else MetricSource.HOOK

@@ -27,7 +27,7 @@ class Objective:
 
 
 def drop_echoes(connection: duckdb.DuckDBPyConnection, jobs: Sequence[str]) -> None:
-    """Of these jobs, whose hook saves each round what they print, removes metrics from the log of which the hook saved
+    """Of these jobs, whose hook saves what they print, removes metrics from the log of which the hook saved
     all: they are there once, with all their digits.
     """
     connection.execute(_ECHOES, [list(jobs)])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import date
 
 from gridwatch.patterns import PatternError, SlowPatternError, compile_pattern
+from gridwatch.spec.addresses import is_archive
 from gridwatch.spec.builtin_algorithms import BUILT_IN, CHANNELS, BuiltIn
 from gridwatch.spec.checks.metric_expressions import warn_of_expressions
 from gridwatch.spec.checks.versions import check_version
@@ -23,7 +23,6 @@ _RESERVED = ("sagemaker_", "mp_parameters")
 # What only a script, only an image or only those two may say.
 _OF_SCRIPTS = ("entry_point", "source", "dependencies")
 _OF_IMAGES = ("command", "arguments", "registry")
-_SOURCE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+\.tar\.gz")
 
 
 def check_algorithm(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
@@ -165,7 +164,7 @@ def _script(spec: ExperimentSpec) -> Iterator[Problem]:
 def _source(spec: ExperimentSpec) -> Iterator[Problem]:
     source = spec.algorithm.source or "."
     if source.startswith("s3://"):
-        if not _SOURCE.fullmatch(source):
+        if not is_archive(source):
             allowed = "s3://bucket/path/name.tar.gz, or a folder beside the spec"
             message = "is no address of an archive"
             yield Problem(path=("algorithm", "source"), message=message, found=shown(source), allowed=allowed)

@@ -119,6 +119,7 @@ METRICS: Mapping[str, Metric] = {
     "recall_micro": _ANY_CLASS,
 }  # fmt: skip
 
+RISING = tuple(sorted(name for name, metric in METRICS.items() if metric.rises))
 _RANKED = re.compile(r"(?:@(?P<rank>[0-9]+))?(?P<minus>-?)")
 _LARGEST_RANK = 2**32 - 1
 
