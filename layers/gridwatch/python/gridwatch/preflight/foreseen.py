@@ -7,7 +7,6 @@ that asks for an array where there is none has come further than this can tell, 
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -105,8 +104,9 @@ def _enough(rule: Rule, job: Foreseen) -> int:
     """So many steps that what a rule has not seen by then it never sees: beyond all numbers that its parameters and the
     collections' intervals name.
     """
-    given = dataclasses.asdict(rule.parameters) if dataclasses.is_dataclass(rule.parameters) else {}
-    named = [int(number) for number in re.findall(r"\d+", str(given))[:_MOST_NUMBERS] if len(number) <= _DIGITS]
+    named = [
+        int(number) for number in re.findall(r"\d+", str(rule.parameters))[:_MOST_NUMBERS] if len(number) <= _DIGITS
+    ]
     savings = [saves for _, saves in job.collections.values() if isinstance(saves, Saving)]
     starts = [step for each in savings for step in (each.start, *each.steps)]
     interval = max((each.interval for each in savings), default=1)

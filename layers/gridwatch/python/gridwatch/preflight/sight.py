@@ -104,10 +104,9 @@ def _xgboost(plan: Plan) -> Iterator[Sequence[Trial]]:
         steps = rounds if isinstance(rounds, int) and not isinstance(rounds, bool) else MOST_STEPS
         kinds.setdefault(kind, Counter())[steps] += 1
     for (metrics, booster), counts in kinds.items():
-        given = points[metrics, booster]
         yield [
             Trial(
-                [hook_saves(given, channels, document, steps), *([] if repeats else _log(metrics, steps))],
+                [hook_saves(points[metrics, booster], channels, document, steps), *([] if repeats else _log(metrics, steps))],
                 frozenset(metrics), steps, count=counts[steps],
             )
             for steps in sorted(counts)
