@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,8 +68,9 @@ class TensorFolder:
         mode: Mode = Mode.GLOBAL,
         mode_step: int | None = None,
         reductions: Mapping[str, Mapping[str, float]] | None = None,
+        shapes: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
-        """`reductions`: tensor to reduction ("mean", "abs_mean") to value."""
+        """`reductions`: tensor to reduction ("mean", "abs_mean") to value. `shapes`: as the index tells them."""
         named = {name: np.asarray(value) for name, value in tensors.items()}
         for name, values in (reductions or {}).items():
             named |= {f"smdebug/reductions/{kind}/{name}": np.array([value]) for kind, value in values.items()}
@@ -82,7 +84,16 @@ class TensorFolder:
         meta = {"mode": mode.name, "mode_step": step if mode_step is None else mode_step, "event_file_name": events}
         index = f"index/{step // 1000:09d}/{step:012d}_{worker}.json"
         self._put(events, data, step)
-        self._put(index, json.dumps({"meta": meta, "tensor_payload": payload, "shape_payload": []}).encode(), step)
+        told = [
+            {"tensorname": name, "originalname": f"{name}:0", "shape": shape} for name, shape in (shapes or {}).items()
+        ]
+        self._put(index, json.dumps({"meta": meta, "tensor_payload": payload, "shape_payload": told}).encode(), step)
+
+    def write(self, path: Path) -> None:
+        """The objects as files below a folder."""
+        for key, data in self.objects.items():
+            (path / key).parent.mkdir(parents=True, exist_ok=True)
+            (path / key).write_bytes(data)
 
     def end(self) -> None:
         self.objects["training_job_end.ts"] = b""

@@ -15,7 +15,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from gridwatch.spec.problems import visible
+from gridwatch.visible import visible, visible_json
 
 # A pipe or a file has no width: rows must not be cut for a reader that is a program.
 _ENDLESS = 100_000
@@ -28,11 +28,14 @@ _LONGEST = 300  # characters of a cell: what is longer is whole in JSON and CSV
 
 def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    return _Console(file=stream, width=None if stream.isatty() else _ENDLESS, highlight=False, soft_wrap=False)
+    width = None if stream.isatty() else _ENDLESS
+    return _Console(file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False)
 
 
 class _Console(Console):
-    """Names and reasons come from users: what a terminal would obey in them is shown as its code."""
+    """Names and reasons come from users: they are no markup, `:fire:` is no emoji, and what a terminal would obey in
+    them is shown as its code.
+    """
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(visible_lines(text), **options)
@@ -44,7 +47,7 @@ def visible_lines(text: str) -> str:
 
 def print_json(document: object) -> None:
     """Plain JSON, one document. JSON knows no NaN and no infinity: they are told as strings."""
-    print(json.dumps(_plain(document), indent=2, ensure_ascii=False))
+    print(visible_json(json.dumps(_plain(document), indent=2, ensure_ascii=False)))
 
 
 def print_rows(

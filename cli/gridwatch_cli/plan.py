@@ -108,7 +108,7 @@ def _glance(parsed: ParsedSpec, made: Plan, site: LaunchSite, folder: Path) -> R
     from gridwatch.preflight.sampling import CHEAP
     from gridwatch_cli.preflight import checked, hook_of
 
-    return checked(made, site.data(parsed), CHEAP, hook=hook_of(made.spec, folder))
+    return checked(made, site.data(parsed), CHEAP, hook=hook_of(made.spec, folder), open_uri=site.open_uri)
 
 
 def _document(made: Plan, report: Report, note: str) -> dict[str, Any]:

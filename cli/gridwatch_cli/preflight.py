@@ -16,6 +16,7 @@ from gridwatch_cli.sources import packed_source
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan
+    from gridwatch.preflight.manifests import OpenUri
     from gridwatch.preflight.notices import Notice, Report
     from gridwatch.preflight.sampling import Budget, DataSource
     from gridwatch.spec.model import ExperimentSpec
@@ -48,7 +49,8 @@ def preflight(  # noqa: PLR0917  options of the command line
     parsed, made = planned(spec, site, as_json=as_json)
     sources = site.data(parsed) if data is None else local_data(made.spec, data)
     further = short_run(made, spec.parent, sources) if run else ()
-    report = checked(made, sources, FULL, further, hook=hook_of(made.spec, spec.parent))
+    open_uri = site.open_uri if data is None else below(data)
+    report = checked(made, sources, FULL, further, hook=hook_of(made.spec, spec.parent), open_uri=open_uri)
     if as_json:
         print_json({**report.as_document(), "warnings": [warning.as_document() for warning in made.warnings]})
     else:
@@ -75,6 +77,7 @@ def checked(
     further: tuple[Notice, ...] = (),
     *,
     hook: bool | None = None,
+    open_uri: OpenUri | None = None,
 ) -> Report:
     """The notices of the package's checks, with the prices that come with it, and `further` ones."""
     from gridwatch.preflight.flight import Preflight
@@ -82,7 +85,22 @@ def checked(
 
     now = SystemClock().now()
     prices = PriceTable.built_in()
-    return Preflight(sources=sources, budget=budget, prices=prices, now=now, hook=hook).check(made, further)
+    flight = Preflight(sources=sources, budget=budget, prices=prices, now=now, hook=hook, open_uri=open_uri)
+    return flight.check(made, further)
+
+
+def below(folder: Path) -> OpenUri:
+    """What lies at an address in S3, as far as the folder has it: under the key, with or without bucket and data/."""
+    from gridwatch.preflight.sampling import LocalObjects
+    from gridwatch.storage.layout import DATA_PREFIX, split_s3_uri
+
+    def opened(uri: str) -> DataSource:
+        bucket, key = split_s3_uri(uri)
+        roots = (folder, folder / bucket)
+        found = [LocalObjects(root, left_out) for root in roots for left_out in ("", DATA_PREFIX)]
+        return next((each.under(key) for each in found if each.under(key).files()), found[0].under(key))
+
+    return opened
 
 
 def local_data(spec: ExperimentSpec, folder: Path) -> Mapping[str, DataSource]:

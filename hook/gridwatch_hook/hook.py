@@ -14,7 +14,7 @@ import atexit
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,8 @@ class Hook:
     @classmethod
     def create(
         cls,
-        uri: str | None = None,
-        config: HookConfig | None = None,
+        uri: str | os.PathLike[str] | None = None,
+        config: HookConfig | Mapping[str, Any] | None = None,
         *,
         framework: FrameworkCollections = ANY_LOOP,
         rank: int = 0,
@@ -94,14 +94,16 @@ class Hook:
         sink: Sink | None = None,
     ) -> Hook:
         """A hook that writes to `uri` (s3://bucket/prefix or a folder; the configuration's LocalPath when None).
+        `config` is also taken as the document that SageMaker hands to Debugger's hook.
 
         Raises ConfigError for a configuration that is wrong. Of several workers, those beyond the first save nothing
         unless the configuration asks for all.
         """
         environment = environment or Environment.read({})
-        config = config or HookConfig.parse({}, framework)
+        if not isinstance(config, HookConfig):
+            config = HookConfig.parse({} if config is None else config, framework)
         clock = clock or SystemClock()
-        target = sink or open_sink(uri or config.local_path, environment.region)
+        target = sink or open_sink(os.fspath(uri) if uri else config.local_path, environment.region)
         memory_limit = config.memory_limit_mb * 1024 * 1024
         saving_workers = workers if config.all_workers else 1
         terms = environment.pace if config.flushes_per_second is None and not target.every_index_object else None
@@ -201,14 +203,16 @@ class Hook:
             array = to_array(value).reshape(-1)
             if array.size != 1:
                 raise ValueError(f"{array.size} values are no scalar")
-            self._save_in(tensor, array, collection)
+            self._save_in(tensor, array, collection, [])
         except Exception as error:  # noqa: BLE001  (what cannot be saved is reported and must not stop the training)
             self.problem(tensor, error)
 
     def save_tensor(self, name: str, value: Any, collection: str | None = None) -> None:
-        """Save an array (or what numpy makes one of) at this step: always, or in a collection when that is due."""
+        """Save an array (or what numpy makes one of) at this step: in a collection when that is due, else always, as
+        the collections that hold its name have it saved.
+        """
         try:
-            self._save_in(name, to_array(value), collection)
+            self._save_in(name, to_array(value), collection, list(self._membership.of(name)))
         except Exception as error:  # noqa: BLE001  (as above)
             self.problem(name, error)
 
@@ -247,34 +251,39 @@ class Hook:
         self._tell()
         return self.report
 
-    def _save_in(self, name: str, array: Array, collection: str | None) -> None:
+    def _save_in(self, name: str, array: Array, collection: str | None, holders: list[Collection]) -> None:
         if self._closed:
             return
         if collection is None:
-            self._write(name, array, [])
+            self._write(name, array, holders)
             return
         item = self._membership.add(collection, name)
         if item.saves(self.mode, self.mode_steps[self.mode]):
             self._write(name, array, [item])
 
     def _write(self, name: str, array: Array, holders: list[Collection]) -> None:
-        if self._closed or not array.size:
+        whole = not holders or any(item.save_raw_tensor for item in holders)
+        # Readers know a whole tensor's shape; smdebug's would no longer find the tensor if the index told its shape.
+        shaped = not whole and any(item.save_shape for item in holders)
+        if self._closed or not (array.size or shaped):
             return
         if self._current is None:
             self._current = SavedStep(self.step, self.mode, self.mode_steps[self.mode], self._clock.wall())
         if self._membership.note(name, holders):
             self._describe_collections()
+        if shaped:
+            self._current.shapes[name] = array.shape
         reductions = {reduction for item in holders for reduction in item.reductions}
-        for reduction in sorted(reductions) if array.dtype.kind != "U" else ():
+        for reduction in sorted(reductions) if array.dtype.kind != "U" and array.size else ():
             self._current.add(reduction.tensor_name(name), to_array(reduction.of(array)).reshape(-1))
-        if not holders or any(item.save_raw_tensor for item in holders):
+        if whole:
             self._current.add(name, array)
         if array.size == 1 and array.dtype.kind in "fiu":
             is_loss = any(item.name == _LOSSES for item in holders)
             self._urgent |= self._alarm.rings(name, float(array.reshape(-1)[0]), is_loss=is_loss)
 
     def _hand_over(self) -> None:
-        if self._current is not None and self._current.tensors:
+        if self._current is not None and (self._current.tensors or self._current.shapes):
             self._delivery.add(self._current, urgent=self._urgent)
         self._current, self._urgent = None, False
 

@@ -15,7 +15,7 @@ from typing import Any
 import callbacks as after_round
 import xgboost as xgb
 from boosting import boost
-from data import load_channel
+from data import check_columns, load_channel
 from environment import TrainingEnvironment, output_folder
 from failure import UserError, record_failure
 from hyperparameters import Hyperparameters, parse_hyperparameters
@@ -87,6 +87,7 @@ def _load(environment: TrainingEnvironment, hyperparameters: Hyperparameters) ->
     """The training data first, then the validation data when there is such a channel."""
     if "train" not in environment.channels:
         raise UserError("the job has no channel 'train'")
+    check_columns(environment.channels)
     evals: Evals = []
     for name, channel in environment.channels.items():
         matrix = load_channel(

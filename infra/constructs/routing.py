@@ -53,7 +53,12 @@ class Routing(Construct):
         self._schedules(functions.sweep, functions.launch_grid)
 
     def _specs(self, storage: Storage, launch_grid: lambda_.Function) -> None:
-        keys = [{"wildcard": f"experiments/*{suffix}"} for suffix in (".yaml", ".yml", ".json")]
+        # No pattern has a prefix and a suffix in any case: these are the ways in which people write it. A spec with
+        # another (.yAML) is found by the schedule that looks for uploads without an answer.
+        suffixes = [
+            f".{write(kind)}" for kind in ("yaml", "yml", "json") for write in (str.lower, str.upper, str.title)
+        ]
+        keys = [{"wildcard": f"experiments/*{suffix}"} for suffix in suffixes]
         pattern = _object_created(storage.experiments.bucket_name, keys)
         self._rule("SpecUploaded", "A spec was uploaded", pattern).add_target(self._invoke(launch_grid))
 

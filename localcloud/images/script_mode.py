@@ -134,12 +134,12 @@ def _torchrun() -> list[str]:
 def fetch_code(source: str, code: Path) -> None:
     """Bring the submitted source (an S3 or local archive, or a folder) into ``code``."""
     code.mkdir(parents=True, exist_ok=True)
-    place = urlparse(source)
-    if place.scheme == "s3":
+    if source.startswith("s3://"):
         archive = code.parent / "sourcedir.tar.gz"
-        _download(place.netloc, place.path.lstrip("/"), archive)
+        bucket, _, key = source.removeprefix("s3://").partition("/")
+        _download(bucket, key, archive)
     else:
-        archive = Path(place.path)
+        archive = Path(urlparse(source).path)
     if archive.is_dir():
         code.rmdir()
         code.symlink_to(archive, target_is_directory=True)

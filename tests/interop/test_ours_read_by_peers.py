@@ -67,6 +67,26 @@ def write_all_kinds(uri: str, *, paced: bool = False, sink: Sink | None = None) 
     assert hook.close().clean
 
 
+def test_smdebugs_trial_reads_our_shapes(tmp_path: Path, local_peers: Peers) -> None:
+    """Of tensors saved as shapes, beside their reductions, and whole (of which no index may tell the shape)."""
+    shape = {"save_shape": "True", "save_raw_tensor": "False"}
+    listed = [
+        {"CollectionName": "a", "CollectionParameters": {"include_regex": "^a", **shape}},
+        {"CollectionName": "b", "CollectionParameters": {"include_regex": "^b", **shape, "reductions": "max"}},
+        {"CollectionName": "c", "CollectionParameters": {"include_regex": "^c", "save_shape": "True"}},
+    ]
+    hook = Hook.create(str(tmp_path), HookConfig.parse({"CollectionConfigurations": listed}, ANY_LOOP))
+    for step in range(3):
+        for name in "abc":
+            hook.save_tensor(name, np.ones((step + 1, 2)))
+        hook.next_step()
+    assert hook.close().clean
+    answer = local_peers.ask("read_trial", tmp_path)
+    assert answer["shapes"] == {name: {str(step): [step + 1, 2] for step in range(3)} for name in "abc"}
+    assert list(answer["tensors"]) == ["c"]
+    assert answer["reductions"] == {"b": {str(step): {"max": 1.0} for step in range(3)}}
+
+
 def check(answer: dict[str, Any]) -> None:
     tensors = answer["tensors"]
     assert answer["steps"] == list(range(10))

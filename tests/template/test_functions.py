@@ -24,7 +24,7 @@ LAYERS = {
     "evaluate_rules": {"numeric"},
     "evaluate_slow_rules": {"plots"},
     "react_to_finding": {"numeric"},  # reads how far a job has come
-    "run_custom_rule": {"numeric"},
+    "run_custom_rule": {"plots"},
     "snapshot_experiment": {"numeric", "duckdb"},
 }
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}

@@ -73,7 +73,8 @@ def test_every_rule_is_woken_by_some_golden_event(synthesized: Synthesized) -> N
 
 @pytest.mark.parametrize("suffix", layout.SPEC_SUFFIXES)
 def test_every_kind_of_spec_is_taken_at_any_depth(synthesized: Synthesized, suffix: str) -> None:
-    for key in (f"experiments/blobs{suffix}", f"experiments/team a/2026/blobs{suffix}"):
+    written = (suffix, suffix.upper(), f".{suffix[1:].title()}")
+    for key in (f"experiments/{name}{each}" for name in ("blobs", "team a/2026/blobs") for each in written):
         assert layout.is_spec_key(key)
         assert woken_by(synthesized, created(EXPERIMENTS, key)) == {"SpecUploaded"}
 

@@ -6,11 +6,15 @@ import csv
 import io
 import json
 import math
+import re
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.panel import Panel
 
+import gridwatch_cli
 from gridwatch_cli.output import console, print_json, print_rows, print_table
 
 LONG = "gridwatch-blobs-0123456789-1" * 10
@@ -37,6 +41,30 @@ def test_a_table_in_a_pipe_cuts_nothing_and_takes_no_text_for_markup(capsys: pyt
     assert "[red]not markup[/red]" in printed
     assert "0.123457" in printed
     assert "yes" in printed
+
+
+def test_no_text_is_taken_for_an_emoji_or_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "my.py:fire: [bold]:M:[/bold]"
+    console().print(text)
+    console(stderr=True).print(f"{text}", style="bold")
+    console().print(Panel(text))
+    print_rows((":fire:",), [{":fire:": text}], as_json=False, empty=":fire:")
+    print_rows((":fire:",), [], as_json=False, empty=":fire:")
+    printed = capsys.readouterr()
+    assert printed.out.count(text) == 3
+    assert printed.err.splitlines() == [text, ":fire:"]
+    assert printed.out.count(":fire:") == 4
+
+
+def test_everything_that_is_printed_goes_through_this_console() -> None:
+    """A console of rich's own takes `:fire:` in a name for an emoji."""
+    cli = Path(gridwatch_cli.__file__ or "").parent
+    own = [
+        file.name
+        for file in cli.rglob("*.py")
+        if re.search(r"(?<!_)\bConsole\(|rich\.print|from_markup", file.read_text())
+    ]
+    assert own == []
 
 
 def test_nested_values_stay_json(capsys: pytest.CaptureFixture[str]) -> None:

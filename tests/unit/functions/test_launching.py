@@ -823,6 +823,45 @@ def test_data_that_cannot_be_learned_from_is_refused_before_anything_is_launched
     assert world.trials() == []
 
 
+MANIFEST = "s3://experiments-bucket/data/lists/train.manifest"
+
+
+def with_manifest(world: World, content: str) -> str:
+    """The example with its training data listed in a manifest of that content."""
+    world.bucket.objects[MANIFEST] = "etag"
+    world.bucket.contents[MANIFEST] = content.encode()
+    return example().replace("uri: blobs/train.csv", "uri: lists/train.manifest\n    kind: manifest", 1)
+
+
+def test_the_files_of_a_manifest_are_looked_at_like_any_others() -> None:
+    world = World()
+    listed = '[{"prefix": "s3://experiments-bucket/data/blobs/"}, "train.csv"]'
+    assert world.submit(with_manifest(world, listed)).outcome is Outcome.ACCEPTED
+    looked_at = world.bucket.answers["status/experiments/blobs.yaml.json"]["preflight"]["looked_at"]
+    assert looked_at[0] == "train: a manifest of 1 object, 1 of which were looked for: 0 are not there"
+    assert looked_at[1].startswith("train: read all of ")
+    world.bucket.contents["s3://experiments-bucket/data/blobs/train.csv"] = b"label,a,b\n" + b"1,2,3\n" * 30
+    assert world.submit(with_manifest(world, listed) + "\n").outcome is Outcome.REJECTED
+    (problem,) = world.bucket.answers["status/experiments/blobs.yaml.error.json"]["problems"]
+    assert "preflight, header" in problem["message"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('[{"prefix": "s3://experiments-bucket/data/blobs/"}, "train.csv",]', "it is no JSON"),
+        ('[{"prefix": "s3://experiments-bucket/data/blobs/"}, "gone.csv"]', "data/blobs/gone.csv, which is not there"),
+        ("[]", "an empty array"),
+    ],
+)
+def test_an_upload_with_a_manifest_that_cannot_be_read_is_refused(content: str, told: str) -> None:
+    world = World()
+    assert world.submit(with_manifest(world, content)).outcome is Outcome.REJECTED
+    (problem,) = world.bucket.answers["status/experiments/blobs.yaml.error.json"]["problems"]
+    assert (problem["field"], told in problem["message"]) == ("data.train", True), problem
+    assert world.trials() == []
+
+
 def test_what_preflight_only_warns_of_stands_in_the_answer() -> None:
     world = World()
     address = f"s3://{world.bucket.name}/data/blobs/train.csv"

@@ -165,6 +165,12 @@ def test_a_rule_that_is_blind_in_some_trials_says_in_how_many() -> None:
     assert "in 1 of 2 trials" in notice.message
 
 
+def test_rules_look_at_what_the_hook_was_told_to_save_and_not_at_the_log_that_repeats_it() -> None:
+    assert told(watched(LOSS, rounds=2_000, interval=500)) == []
+    (notice,) = told(watched({"rule": "MetricPlateau", "parameters": {"patience": 9}}, interval=10))
+    assert "in 1 of 2 trials" in notice.message
+
+
 def test_a_stride_finer_than_the_saving_is_no_blindness() -> None:
     """It compares what lies further apart."""
     assert told(watched(LOSS, rounds=2_000, interval=500)) == []

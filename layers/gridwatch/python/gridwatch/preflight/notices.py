@@ -20,6 +20,7 @@ class Level(StrEnum):
 CHECKS: Mapping[str, Level] = {
     "empty": Level.REFUSE,
     "format": Level.REFUSE,
+    "manifest": Level.REFUSE,
     "ragged": Level.REFUSE,
     "header": Level.REFUSE,
     "label": Level.REFUSE,

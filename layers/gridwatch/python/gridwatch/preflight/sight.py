@@ -103,10 +103,12 @@ def _xgboost(plan: Plan) -> Iterator[Sequence[Trial]]:
         points.setdefault(kind, given)
         steps = rounds if isinstance(rounds, int) and not isinstance(rounds, bool) else MOST_STEPS
         kinds.setdefault(kind, Counter())[steps] += 1
-    for (metrics, booster), counts in kinds.items():
+    for kind, counts in kinds.items():
+        metrics, given = kind[0], points[kind]
+        log = [] if repeats else [metrics]
         yield [
             Trial(
-                [hook_saves(points[metrics, booster], channels, document, steps), *([] if repeats else _log(metrics, steps))],
+                [hook_saves(given, channels, document, steps), *(each for names in log for each in _log(names, steps))],
                 frozenset(metrics), steps, count=counts[steps],
             )
             for steps in sorted(counts)

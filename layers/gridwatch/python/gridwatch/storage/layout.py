@@ -34,7 +34,8 @@ _PROFILE_KEY = re.compile(rf"tensors/{_JOB}/profiler-output/system/.+\.json")
 
 
 def is_spec_key(key: str) -> bool:
-    return key.startswith(SPEC_PREFIX) and key.endswith(SPEC_SUFFIXES)
+    """Whether it is a spec by its name, however its suffix is written: some systems write UP.YAML."""
+    return key.startswith(SPEC_PREFIX) and key.lower().endswith(SPEC_SUFFIXES)
 
 
 def spec_error_key(spec_key: str) -> str:
@@ -143,7 +144,7 @@ def s3_uri(bucket: str, key: str) -> str:
 
 def split_s3_uri(uri: str) -> tuple[str, str]:
     """Bucket and key of `s3://bucket/key`; ValueError when it is not one."""
-    match = re.fullmatch(r"s3://([^/]+)/?(.*)", uri)
+    match = re.fullmatch(r"s3://([^/]+)/?(.*)", uri, re.DOTALL)
     if not match:
         raise ValueError(f"{uri!r} is not an S3 address (s3://bucket/key)")
     return match[1], match[2]

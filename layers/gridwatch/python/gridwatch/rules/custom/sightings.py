@@ -2,80 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from gridwatch.rules.custom.trial import Tensor, Trial
 from gridwatch.rules.sightings import listed, nothing_seen
+
+if TYPE_CHECKING:
+    from gridwatch.rules.custom.recorded import Recorded
+    from gridwatch.rules.custom.smdebug.trials import Trial
 
 _MOST_ASKED = 12
 
 
-class _Counting:
-    """A reader that counts the values that were read through it."""
+class Lookups:
+    """How many values and shapes of a trial were read, and what was asked for and not there."""
 
-    def __init__(self, reader: Any) -> None:
-        self._reader = reader
+    def __init__(self) -> None:
         self.read = 0
+        self.missed: dict[str, None] = {}
 
-    def value(self, *given: Any, **named: Any) -> Any:
-        found = self._reader.value(*given, **named)
-        self.read += 1
-        return found
-
-    def reduction(self, *given: Any, **named: Any) -> Any:
-        found = self._reader.reduction(*given, **named)
-        self.read += 1
-        return found
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reader, name)
+    def miss(self, what: str) -> None:
+        if len(self.missed) < _MOST_ASKED:
+            self.missed[what] = None
 
 
-class WatchedTrial(Trial):
-    """A trial that notes what it was asked for and did not have."""
-
-    def __init__(self, reader: Any, *, ended: bool, name: str = "trial") -> None:
-        self._counting = _Counting(reader)
-        self._asked: dict[str, None] = {}  # in vain
-        super().__init__(self._counting, ended=ended, name=name)
-        self._counting.read = 0
-
-    @property
-    def saw_nothing(self) -> bool:
-        """Whether no value of it was read, although some were asked for or none could be: there were no steps."""
-        return not self._counting.read and (bool(self._asked) or not self.steps())
-
-    def told(self, rule: str) -> str:
-        """The details of a rule that saw nothing."""
-        there = listed(self.tensors())
-        steps = len(self.steps())
-        held = f"in {steps:,} steps the job saved {there}" if steps else "the job saved no tensors"
-        return nothing_seen(rule, listed(self._asked) or "the job's tensors", f"none was there: {held}")
-
-    def note_missing(self, what: str) -> None:
-        if len(self._asked) < _MOST_ASKED:
-            self._asked[what] = None
-
-    def tensor_names(self, *given: Any, **named: Any) -> list[str]:
-        found = super().tensor_names(*given, **named)
-        if not found:
-            asked = ", ".join(f"{name}={_plain(value)}" for name, value in named.items() if name in _SELECTING)
-            self.note_missing(f"tensors of {asked}" if asked else "any tensor")
-        return found
-
-    def has_tensor(self, tname: str) -> bool:
-        found = super().has_tensor(tname)
-        if not found:
-            self.note_missing(tname)
-        return found
-
-    def tensor(self, tname: str) -> Tensor:
-        self.has_tensor(tname)
-        return super().tensor(tname)
+def saved_nothing(recorded: Recorded) -> bool:
+    """Whether a job that is over has not even collections; where smdebug raises MissingCollectionFiles."""
+    return not recorded.collection_files() and next(iter(recorded.worker_steps()), None) is None
 
 
-_SELECTING = ("regex", "collection")
+def nothing_saved(rule: str) -> str:
+    """The details of a rule on such a job."""
+    return nothing_seen(rule, "the job's tensors", "none was there: the job saved no tensors")
 
 
-def _plain(value: Any) -> str:
-    return str(getattr(value, "name", value))
+def nothing_read(rule: str, trial: Trial, others: Sequence[Trial] = ()) -> str:
+    """The details of a rule that read nothing of its trials, although it asked or there were no steps; else nothing."""
+    missed = [*trial.index_reader.lookups.missed]
+    missed += [f"{what} in {other.name}" for other in others for what in other.index_reader.lookups.missed]
+    steps = len(trial.steps())
+    if any(each.index_reader.lookups.read for each in (trial, *others)) or (steps and not missed):
+        return ""
+    there = listed(trial.tensor_names())
+    held = f"in {steps:,} steps the job saved {there}" if steps else "the job saved no tensors"
+    return nothing_seen(rule, listed(missed) or "the job's tensors", f"none was there: {held}")
