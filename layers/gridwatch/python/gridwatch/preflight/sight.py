@@ -104,11 +104,11 @@ def _xgboost(plan: Plan) -> Iterator[Sequence[Trial]]:
         steps = rounds if isinstance(rounds, int) and not isinstance(rounds, bool) else MOST_STEPS
         kinds.setdefault(kind, Counter())[steps] += 1
     for kind, counts in kinds.items():
-        metrics, given = kind[0], points[kind]
+        metrics = kind[0]
         log = [] if repeats else [metrics]
         yield [
             Trial(
-                [hook_saves(given, channels, document, steps), *(each for names in log for each in _log(names, steps))],
+                [hook_saves(points[kind], channels, document, steps), *(each for names in log for each in _log(names, steps))],
                 frozenset(metrics), steps, count=counts[steps],
             )
             for steps in sorted(counts)
