@@ -108,7 +108,10 @@ def _xgboost(plan: Plan) -> Iterator[Sequence[Trial]]:
         log = [] if repeats else [metrics]
         yield [
             Trial(
-                [hook_saves(points[kind], channels, document, steps), *(each for names in log for each in _log(names, steps))],
+                [
+                    hook_saves(points[kind], channels, document, steps),
+                    *(each for names in log for each in _log(names, steps)),
+                ],
                 frozenset(metrics), steps, count=counts[steps],
             )
             for steps in sorted(counts)
