@@ -107,9 +107,16 @@ def read_fingerprint(cloud: Cloud, found: Found) -> Fingerprint:
 
 
 def read_packages(cloud: Cloud, job_name: str) -> Mapping[str, Any] | None:
-    """What the hook wrote when training ended; None where no hook of Gridwatch's was there or came so far."""
+    """What the hook wrote when training ended; None where no hook of Gridwatch's was there or came so far, or where
+    something else lies in its place.
+    """
     content = _read(cloud, cloud.deployment.artifacts_bucket, f"{tensor_prefix(job_name)}{PACKAGES}")
-    return json.loads(content) if content is not None else None
+    try:
+        found = json.loads(content or b"null")
+    except (ValueError, RecursionError):
+        return None
+    is_ours = isinstance(found, dict) and {"python", "platform"} <= found.keys()
+    return found if is_ours and isinstance(found.get("packages"), dict) else None
 
 
 def look(cloud: Cloud, found: Found, made: Fingerprint) -> Findings:

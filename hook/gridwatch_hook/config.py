@@ -51,8 +51,9 @@ class HookConfig:
     @classmethod
     def parse(cls, document: Any, framework: FrameworkCollections) -> HookConfig:
         """Raises ConfigError naming what is wrong and what is allowed."""
-        top = Parameters.create("the hook configuration", document or {}, TOP_KEYS)
-        hook = Parameters.create("HookParameters", top.get("HookParameters") or {}, _HOOK_KEYS)
+        top = Parameters.create("the hook configuration", {} if document is None else document, TOP_KEYS)
+        given = top.get("HookParameters")
+        hook = Parameters.create("HookParameters", {} if given is None else given, _HOOK_KEYS)
         configured = _configurations(top.get("CollectionConfigurations"))
         _refuse_what_has_no_effect(hook, configured, framework)
         return cls(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -68,19 +69,25 @@ def _metrics(facts: ExperimentFacts, pool: StepPool) -> list[dict[str, Any]]:
 
 
 def _findings(facts: ExperimentFacts, metrics: Sequence[str]) -> list[dict[str, Any]]:
-    """A finding stands on the curve of its tensor; where that is no curve, on the objective's."""
+    """A finding stands on the curve of its tensor and source; where that is no curve, on the objective's."""
+    labels = {(each.name, each.source): facts.tables.label(each) for each in facts.tables.series}
     return [
         {
             "trial": facts.trial_places[finding["trial_id"]],
             "rule": finding["rule_name"],
             "step": finding["step"],
-            "metric": finding["tensor"] if finding["tensor"] in metrics else facts.metric,
+            "metric": _curve_of(finding, labels, metrics) or facts.metric,
             "text": finding["details"] or "",
             "action": ": ".join(filter(None, [finding["action"], finding["outcome"]])),
         }
         for finding in facts.tables.findings[:MOST_FINDINGS]
         if finding["trial_id"] in facts.trial_places
     ]
+
+
+def _curve_of(finding: Mapping[str, Any], labels: Mapping[tuple[str, str], str], metrics: Sequence[str]) -> str | None:
+    tensor, source = finding["tensor"], json.loads(finding["finding"] or "{}").get("source", "hook")
+    return labels.get((tensor, source)) or (tensor if tensor in metrics else None)
 
 
 def _finals(facts: ExperimentFacts) -> list[dict[str, Any]]:
