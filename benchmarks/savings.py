@@ -30,7 +30,7 @@ from gridwatch.aws.tensor_source import S3Source
 from gridwatch.savings.sparing import progress_of
 from gridwatch.spec.parse import parse_spec
 from gridwatch.state.records import Certainty, ReactionRecord, TrialRecord
-from gridwatch.storage.layout import SOURCE_METADATA, tensor_prefix
+from gridwatch.storage.layout import SOURCE_METADATA, log_metric_prefix, tensor_prefix
 from gridwatch_cli.demo import dataset
 from gridwatch_cli.sources import packed_source
 from localcloud import LocalCloud
@@ -89,8 +89,11 @@ class Bench:
         """Seconds from the last step that the job saved to its end."""
         job = self.store.get_job(trial.job_name)
         assert job is not None
-        source = S3Source(self.client("s3"), self.outputs["ArtifactsBucket"], tensor_prefix(trial.job_name))
-        found = progress_of(job, lambda job: source)
+        opened = [
+            S3Source(self.client("s3"), self.outputs["ArtifactsBucket"], prefix)
+            for prefix in (tensor_prefix(trial.job_name), log_metric_prefix(trial.job_name))
+        ]
+        found = progress_of(job, lambda job: opened[0], lambda job: opened[1])
         return trial.ended_at.timestamp() - found.newest.at if found and trial.ended_at else math.nan
 
     def wake(self) -> None:

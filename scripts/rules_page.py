@@ -43,7 +43,9 @@ are plausible.
 
 How the steps are split into evaluations never changes a verdict: between two calls a rule keeps a few numbers, and
 reads the tensors of former steps again when it needs them. A step at which a tensor was not saved is passed over.
-An index or events file that ends early is waited for; a damaged one is an error that names it.
+An index or events file that ends early is waited for. A damaged one costs the steps that it is of: the others are
+judged, the rule's details name the file, and a rule that finds nothing ends as Error, because nobody knows what there
+was to see. What Gridwatch's hook writes is verified by its checksum, so that no bit that flipped stops a job.
 
 Parameters are given as typed values or as Debugger's strings: lists separated by commas, `True` and `False`. A
 wrong name or value is refused with what is allowed, before anything is launched.

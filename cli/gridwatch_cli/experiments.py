@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +21,7 @@ from gridwatch.state.records import (
     TrialState,
 )
 from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 from gridwatch.verdicts.status import RuleStatus
 from gridwatch.wording import counted
 from gridwatch_cli.context import Cloud, cloud_of
@@ -36,7 +37,8 @@ WAITING_FOR_RULE = "NotStarted"  # a rule that the job runs under, of which noth
 
 def experiments(context: typer.Context, as_json: JsonOption = False) -> None:
     """List all experiments, newest first."""
-    rows = summaries(cloud_of(context).store)
+    cloud = cloud_of(context)
+    rows = [*summaries(cloud.store), *_unreadable_experiments(cloud)]
     columns = ("experiment", "owner", "trials", "finished", "failed", "stopped", "objective", "uploaded_at")
     print_rows(columns, rows, as_json=as_json, empty="no experiments yet: upload a spec with `gridwatch submit`")
 
@@ -56,7 +58,8 @@ def status(
         print_json(document)
         return
     out = console()
-    out.print(f"{document['experiment']}: {_counted(trial['state'] for trial in document['trials'])}")
+    all_trials = [*document["trials"], *document["unreadable"]]
+    out.print(f"{document['experiment']}: {_counted(each['state'] for each in all_trials)}")
     if document["held"]:
         out.print(f"nothing more is launched: {document['held']}", markup=False)
     print_table(out, *told(*trial_lines(document)))
@@ -85,12 +88,34 @@ def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
         "objective": record.document.get("objective"),
         "held": held_by(cloud.store, record),
         "trials": [trial_status(cloud.store, record, trial, current.get(trial.job_name)) for trial in trials],
+        "unreadable": list(_unreadable_trials(cloud, record.name)),
     }
+
+
+UNREADABLE = "unreadable"
+
+
+def _unreadable_trials(cloud: Cloud, experiment: str) -> Iterator[Mapping[str, Any]]:
+    """Trials that are recorded and left out, because this version cannot read their records."""
+    for place, reason in cloud.unreadable.items():
+        name, _, trial = place.partition(" trial#")
+        if name == f"experiment#{experiment}" and trial:
+            yield {"trial_id": trial, "state": UNREADABLE, "reason": reason}
+
+
+def _unreadable_experiments(cloud: Cloud) -> Iterator[Mapping[str, Any]]:
+    for place in cloud.unreadable:
+        name, _, kind = place.removeprefix("experiment#").rpartition(" ")
+        if kind == "experiment":
+            yield {"experiment": name, "owner": UNREADABLE}
 
 
 def held_by(store: StateStore, record: ExperimentRecord) -> str | None:
     """Why nothing more of it is launched; None when nothing holds it."""
-    hold = store.get_hold(record.name)
+    try:
+        hold = store.get_hold(record.name)
+    except UnreadableRecordError:
+        return "what holds it cannot be read"
     return hold.reason if hold and hold.limit and hold.spec_version == record.spec_version else None
 
 
@@ -118,7 +143,7 @@ def trial_status(
     store: StateStore, record: ExperimentRecord, trial: TrialRecord, current: CurrentRecord | None = None
 ) -> Mapping[str, Any]:
     """One trial with every rule of its job. `current`: the objective so far; SageMaker's last word is its value."""
-    job = store.get_job(trial.job_name)
+    job = if_readable(lambda: store.get_job(trial.job_name))
     metric = (record.document.get("objective") or {}).get("metric")
     return {
         "index": trial.index,
@@ -188,6 +213,9 @@ def trial_lines(document: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[Se
             cause_of(trial["reason"]) if trial["state"] == TrialState.FAILED else trial["reason"],
         ]
         for trial in trials
+    ] + [
+        [None, each["trial_id"], *(None for _ in varied), UNREADABLE, None, None, each["reason"]]
+        for each in document.get("unreadable", ())
     ]
 
 

@@ -15,7 +15,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from gridwatch.spec.problems import visible
+from gridwatch.visible import visible, visible_json
 
 # A pipe or a file has no width: rows must not be cut for a reader that is a program.
 _ENDLESS = 100_000
@@ -47,7 +47,7 @@ def visible_lines(text: str) -> str:
 
 def print_json(document: object) -> None:
     """Plain JSON, one document. JSON knows no NaN and no infinity: they are told as strings."""
-    print(json.dumps(_plain(document), indent=2, ensure_ascii=False))
+    print(visible_json(json.dumps(_plain(document), indent=2, ensure_ascii=False)))
 
 
 def print_rows(

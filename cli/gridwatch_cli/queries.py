@@ -70,10 +70,10 @@ def sql_of(question: str, experiment: str | None) -> str:
 
 
 def _ask_here(cloud: Cloud, sql: str) -> Answer:
-    from gridwatch_cli.analytics.shell import open_tables  # noqa: PLC0415  DuckDB's 65 MB
+    from gridwatch_cli.analytics.shell import open_tables, refreshed  # noqa: PLC0415  DuckDB's 65 MB
 
     tables = open_tables(cloud)
-    tables.refresh()
+    refreshed(tables)
     return tables.ask(sql)
 
 

@@ -103,13 +103,24 @@ def read_fingerprint(cloud: Cloud, found: Found) -> Fingerprint:
         raise CliError(
             f"the fingerprint of {found.job_name} is gone: {s3_uri(cloud.deployment.experiments_bucket, key)}"
         )
-    return Fingerprint.from_bytes(content)
+    try:
+        return Fingerprint.from_bytes(content)
+    except ValueError as error:
+        address = s3_uri(cloud.deployment.experiments_bucket, key)
+        raise CliError(f"the fingerprint of {found.job_name} at {address} cannot be read: {error}") from error
 
 
 def read_packages(cloud: Cloud, job_name: str) -> Mapping[str, Any] | None:
-    """What the hook wrote when training ended; None where no hook of Gridwatch's was there or came so far."""
+    """What the hook wrote when training ended; None where no hook of Gridwatch's was there or came so far, or where
+    something else lies in its place.
+    """
     content = _read(cloud, cloud.deployment.artifacts_bucket, f"{tensor_prefix(job_name)}{PACKAGES}")
-    return json.loads(content) if content is not None else None
+    try:
+        found = json.loads(content or b"null")
+    except (ValueError, RecursionError):
+        return None
+    is_ours = isinstance(found, dict) and {"python", "platform"} <= found.keys()
+    return found if is_ours and isinstance(found.get("packages"), dict) else None
 
 
 def look(cloud: Cloud, found: Found, made: Fingerprint) -> Findings:

@@ -1,8 +1,9 @@
 """The rules of one job that look across the trials of its experiment.
 
-Its reports go to the experiment's log, whose entries nobody changes; a call whose entry's number is taken reads on and
-tries the next. Then the rules judge, by what the log says up to each report: a call that comes twice, late, or after
-one that died comes to the same verdicts, because how far each rule has judged is saved with the job's evaluation.
+Its reports go to the experiment's log, whose entries nobody changes; a call whose entry's number is taken waits at
+random, reads on and tries the next. Then the rules judge, by what the log says up to each report: a call that comes
+twice, late, or after one that died comes to the same verdicts, because how far each rule has judged is saved with the
+job's evaluation.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.evaluation import RuleConfiguration, RuleEvaluation, RuleStatusChange
 from gridwatch.rules.finding import Finding
 from gridwatch.rules.sightings import nothing_seen
+from gridwatch.state.patience import Patience
 from gridwatch.state.records import JobRecord, ReportsRecord, RulePolicy, TrialState
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import if_readable
 from gridwatch.streams.source import MetricSource, source_of
 from gridwatch.verdicts.status import RuleStatus, condition_met
 
-MAX_CONFLICTS = 50
 _LOGS = 16  # that one process remembers, as long as they have no more reports than these, 250 MB
 _REPORTS = 1_000_000
 _LONGEST_DETAILS = 1024
@@ -135,6 +137,7 @@ class Bench:
     """Judges jobs across trials. It remembers the logs it has read; of one that it has read it reads what is new."""
 
     store: StateStore
+    patience: Patience = field(default_factory=Patience)
     _replicas: dict[tuple[str, bool], Replica] = field(default_factory=dict)
 
     def advance(
@@ -165,7 +168,7 @@ class Bench:
 
     def _record(self, replica: Replica, told: Told, job: JobRecord, use: Use) -> None:
         log = log_name(job.experiment, use.metric, use.resource)
-        for _ in range(MAX_CONFLICTS):
+        for _ in self.patience.tries():
             replica.extend(self.store.reports_after(log, replica.number))
             try:
                 if not replica.number:
@@ -185,7 +188,7 @@ class Bench:
 
     def _beginning(self, log: str, job: JobRecord, use: Use) -> Iterator[ReportsRecord]:
         """What an experiment that starts from another knows of it when its own first trial reports."""
-        experiment = self.store.get_experiment(job.experiment)
+        experiment = if_readable(lambda: self.store.get_experiment(job.experiment))
         start = (experiment.document.get("start_from") or {}) if experiment else {}
         if earlier := start.get("experiment"):
             earlier_log = log_name(earlier, use.metric, use.resource)
@@ -214,7 +217,7 @@ class Bench:
 
     def _ending(self, job: JobRecord) -> Ending:
         """Of an attempt that the trial has left behind nobody knows it: it did not complete."""
-        trial = self.store.get_trial(job.experiment, job.trial_id)
+        trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
         if trial is None or trial.job_name != job.job_name:
             return Ending.STOPPED
         return _ENDINGS.get(trial.state, Ending.STOPPED)

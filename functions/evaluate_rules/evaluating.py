@@ -35,6 +35,7 @@ from gridwatch.rules.profiler.evaluation import is_profiler_rule
 from gridwatch.rules.profiler.reader import ProfileReader
 from gridwatch.state.records import CurrentRecord, JobRecord
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import if_readable
 from gridwatch.streams.source import MetricSource, source_of, sources_of
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.tensors.source import TensorSource
@@ -86,7 +87,8 @@ class Evaluator:
             # Records are written before jobs are created, so this is no job of ours that is merely new.
             return Evaluated(Outcome.FOREIGN)
         if request.log and job.log_metrics and self.recorder is not None:
-            look = self.recorder.look(job, self.store.get_trial(job.experiment, job.trial_id), request)
+            trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
+            look = self.recorder.look(job, trial, request)
             # The end comes when the rest of the log is read.
             request = replace(request, ended=request.ended and not look.behind)
         # What a former round has read stays read.
@@ -111,7 +113,7 @@ class Evaluator:
         arrived = None if request.late else request.arrived
         if source is MetricSource.LOG:
             arrived = None if request.log else ()
-        return TensorReader(self._open(job, source), self.open_other, arrived=arrived)
+        return TensorReader(self._open(job, source), self.open_other, arrived=arrived, passes_over=True)
 
     def _open(self, job: JobRecord, source: MetricSource) -> TensorSource:
         if source is MetricSource.LOG and self.open_log is not None:

@@ -24,6 +24,7 @@ from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_folder import S3MetricRecord
 from gridwatch.aws.tensor_source import job_source, log_source
 from gridwatch.aws.training_log import CloudWatchLog
+from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.sqs import partial_response, queued_bodies
 from gridwatch.settings import read_settings
@@ -87,7 +88,7 @@ def _evaluator() -> Evaluator:
     settings = read_settings(Settings)
     bucket = settings.artifacts_bucket
     clock = SystemClock()
-    store = StateTable(settings.state_table, RuleStateBucket(bucket))
+    store = StateTable(settings.state_table, RuleStateBucket(bucket), noted=telling(logger.error))
     return Evaluator(
         store=store,
         teller=Teller(store=store, bus=EventBridgeBus(settings.event_bus_name), clock=clock),

@@ -17,6 +17,7 @@ from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvalua
 from gridwatch.rules.profiler.evaluation import ProfileEvaluation, is_profiler_rule
 from gridwatch.rules.sources import SourcesEvaluation
 from gridwatch.state.records import JobRecord, RulePolicy
+from gridwatch.state.unreadable import DAMAGE
 from gridwatch.streams.objective import ObjectiveSoFar
 from gridwatch.streams.source import MetricSource, source_of, sources_of
 from gridwatch.tensors.reader import TensorReader
@@ -46,12 +47,12 @@ class Watch:
         slow = [policy for policy in job.own_policies if is_slow(policy)]
         broken = dict(_broken(job, (policy for policy in job.own_policies if not is_slow(policy))))
         sound = [policy for policy in job.own_policies if not is_slow(policy) and policy.name not in broken]
-        asked = SlowRules.restore(slow, interval, (saved or {}).get("slow", {}))
         try:
+            asked = SlowRules.restore(slow, interval, (saved or {}).get("slow", {}))
             return cls._of(sound, job, saved, asked, broken)
-        except (ValueError, KeyError):
-            # Saved by another version of the engine. The data are still there, and lead to the same verdicts.
-            watch = cls._of(sound, job, None, asked, broken)
+        except DAMAGE:
+            # Of another version of the engine, or damaged. The data are still there, and lead to the same verdicts.
+            watch = cls._of(sound, job, None, SlowRules.restore(slow, interval, {}), broken)
             watch.restarted = True
             return watch
 

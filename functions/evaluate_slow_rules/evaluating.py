@@ -20,7 +20,7 @@ from gridwatch.state.records import JobRecord, RulePolicy
 from gridwatch.state.store import StateStore
 from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.source import TensorSource
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.verdicts.status import RuleStatus, is_final
 from gridwatch.verdicts.telling import News, Teller
 
 # From a job's tensors and a title to a page; raises CorruptTensorError.
@@ -79,7 +79,7 @@ class SlowEvaluator:
 
     def _has_verdict(self, job: JobRecord, policy: RulePolicy) -> bool:
         records = self.store.list_rule_evaluations(job.job_name)
-        return any(each.rule_name == policy.name and RuleStatus(each.status).is_final for each in records)
+        return any(each.rule_name == policy.name and is_final(each.status) for each in records)
 
     def _found(self, job: JobRecord, policy: RulePolicy, *, ended: bool) -> RuleEvaluation:
         if policy.source is None:

@@ -33,6 +33,7 @@ from gridwatch.spec.reading import MAX_BYTES
 from gridwatch.spec.windows import channel_uris
 from gridwatch.state.records import ExperimentRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 from gridwatch.storage.layout import is_spec_key, spec_error_key, split_s3_uri
 from launch_grid.answers import SUPERSEDED, UploadedSpec, tell_superseded, write_answer
 from launch_grid.inputs import find_inputs
@@ -91,6 +92,7 @@ def accept(upload: SpecUpload, platform: Platform) -> Accepted:
     try:
         parsed, plan, inputs = _plan(stored, platform)
         report = _preflight(parsed, plan, inputs, stored.uploaded_at, platform)
+        _check_record(parsed, plan, platform.store)
     except SpecError as error:
         return _reject(upload, error, platform)
     fingerprint = take_fingerprint(
@@ -146,12 +148,23 @@ def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan, Inp
     inputs = find_inputs(parsed, stored, platform.bucket, platform.store)
     planned = make_plan(parsed, platform.deployment, inputs)
     if planned.engine == "auto":
-        planned = as_known(planned, platform.store.get_debugger_refusal(), platform.clock.now())
+        planned = as_known(planned, if_readable(platform.store.get_debugger_refusal), platform.clock.now())
     plan = within_processing_quota(parsed, planned, platform.processing_instances)
     absent = [index for index, policy in enumerate(plan.policies) if policy.source and not _is_there(policy, platform)]
     if absent:
         raise parsed.refuse(placed(plan.spec, _no_file(index, plan.policies[index])) for index in absent)
     return parsed, plan, inputs
+
+
+def _check_record(parsed: ParsedSpec, plan: Plan, store: StateStore) -> None:
+    """Raises SpecError when what is recorded under the experiment's name cannot be read: it is not written over."""
+    try:
+        store.get_experiment(plan.experiment)
+    except UnreadableRecordError as error:
+        advice = "give the experiment another name, or have the record mended first"
+        raise parsed.refuse(
+            [Problem(path=("name",), message=str(error), found=plan.experiment, advice=advice)]
+        ) from error
 
 
 def _is_there(policy: RulePolicy, platform: Platform) -> bool:

@@ -17,6 +17,7 @@ from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_source import job_source, log_source
+from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.rule_status import rule_statuses
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
@@ -120,4 +121,4 @@ def _settings() -> Settings:
 
 @cache
 def _store() -> StateTable:
-    return StateTable(_settings().state_table, dynamodb=client("dynamodb"))
+    return StateTable(_settings().state_table, dynamodb=client("dynamodb"), noted=telling(logger.error))

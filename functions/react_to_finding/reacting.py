@@ -33,6 +33,7 @@ from gridwatch.state.records import (
     SavingsRecord,
 )
 from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 from gridwatch.verdicts.audit import is_audited
 from gridwatch.verdicts.decision import FREE, WITHDRAWN, Decision, Response, Restraint, decide
@@ -128,7 +129,7 @@ class Reactor:
         claimed = replace(claimed, savings=self._savings(job, report, claimed, description))
         alert_id = self._ask(job, report, claimed, outcome, description) if response.tells_people else None
         if isinstance(outcome, StopOutcome) and outcome.is_ours:
-            RegionKeeper(store=self.store, alerts=self.alerts, clock=self.clock).look(job.experiment)
+            self._look_at_regions(job)
         now = self.clock.now()
         spared = response is Response.WOULD_STOP or (isinstance(outcome, StopOutcome) and outcome.is_ours)
         done = replace(claimed, outcome=outcome, alert_id=alert_id, carried_out_at=now)
@@ -136,6 +137,11 @@ class Reactor:
         self.store.close_finding(job.job_name, report.rule_name)
         savings = claimed.savings if spared and response is Response.STOP else None
         return Reaction(report.rule_name, response, outcome, savings=savings)
+
+    def _look_at_regions(self, job: JobRecord) -> None:
+        """What other trials could be spared is no condition of this reaction: damaged records may keep it unknown."""
+        keeper = RegionKeeper(store=self.store, alerts=self.alerts, clock=self.clock)
+        if_readable(lambda: keeper.look(job.experiment))
 
     def _record(self, job: JobRecord, reports: Sequence[RuleReport]) -> None:
         for report in reports:
@@ -205,7 +211,7 @@ class Reactor:
         description: JobDescription | None,
     ) -> str:
         if report.status is RuleStatus.SAW_NOTHING:
-            experiment = self.store.get_experiment(job.experiment)
+            experiment = if_readable(lambda: self.store.get_experiment(job.experiment))
             upload = experiment.spec_version if experiment else ""
             return self.alerts.ask(
                 rule_saw_nothing(job=job, upload=upload, report=report, now=self.clock.now())

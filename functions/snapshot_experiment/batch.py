@@ -25,6 +25,11 @@ class KeepsHistory(Protocol):
         """Keep what yesterday left, unless that is done; returns how many rows."""
         ...
 
+    @property
+    def damaged(self) -> Sequence[str]:
+        """The keys of tables that could not be read."""
+        ...
+
 
 class Journal(Protocol):
     """Where the outcome of each snapshot is told."""
@@ -88,6 +93,8 @@ class BatchRunner:
         except Exception as error:  # noqa: BLE001  the edge: the next tick tries again
             self.journal.failed("history", error)
             return
+        for key in self.history.damaged:
+            self.journal.refused(key, "it cannot be read, and is left out of the history of yesterday")
         if rows:
             self.journal.day_closed(rows)
 

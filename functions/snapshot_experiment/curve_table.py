@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from gridwatch.failures import PermanentError
 from gridwatch.state.records import JobRecord, TrialRecord
+from gridwatch.state.unreadable import DAMAGE
 from gridwatch.streams.objective import spellings
 from gridwatch.streams.source import MetricSource, reads_log_apart, source_of, sources_of
 from gridwatch.tables import rows, schemas
 from gridwatch.tables.carrying import Former, curve_counts
 from gridwatch.tables.curves import Objective, drop_echoes, mark_objectives, thin
 from gridwatch.tables.facts import CurveCount, Point, Stamp, TrialFacts
-from gridwatch.tables.parquet import write_parquet
+from gridwatch.tables.parquet import DamagedTableError, write_parquet
 from gridwatch.tensors.source import TensorSource
 from snapshot_experiment.curves import CurveReader
 
@@ -63,12 +64,11 @@ class CurveTable:
 
     def write(self, path: Path, former: Former) -> int:
         """Returns the number of rows. A transient failure while reading is raised: the snapshot is tried again."""
-        finished = {each.trial.job_name for each in self._facts if each.trial.state.is_finished}
-        settled = former.settled_jobs & finished
-        self._complete = dict.fromkeys(settled, True)
-        unsettled = [each for each in self._facts if each.trial.job_name not in settled]
-        carried = former.carry(settled, self._stamp)
-        count = write_parquet(schemas.METRICS, self._rows(unsettled), path, carried, self._finish)
+        try:
+            count = self._write(path, former)
+        except DamagedTableError as error:  # it counts as absent, and everything is read again
+            self.damaged.append(str(error))
+            count = self._write(path, Former())
         found = curve_counts(path, maximizing={each.job_name for each in self._objectives if each.maximize})
         nothing = CurveCount(points=0, complete=False)
         trials = [each.trial for each in self._facts]
@@ -77,6 +77,14 @@ class CurveTable:
             for trial in trials
         }
         return count
+
+    def _write(self, path: Path, former: Former) -> int:
+        finished = {each.trial.job_name for each in self._facts if each.trial.state.is_finished}
+        settled = former.settled_jobs & finished
+        self._complete = dict.fromkeys(settled, True)
+        unsettled = [each for each in self._facts if each.trial.job_name not in settled]
+        carried = former.carry(settled, self._stamp)
+        return write_parquet(schemas.METRICS, self._rows(unsettled), path, carried, self._finish)
 
     def _finish(self, connection: duckdb.DuckDBPyConnection) -> None:
         drop_echoes(connection, self._repeating)
@@ -102,14 +110,16 @@ class CurveTable:
         if source is MetricSource.LOG and self._logs is None:
             return
         opened = self._logs.open if source is MetricSource.LOG and self._logs else self._open_tensors
-        reader = CurveReader(opened(trial.job_name), ended=trial.state.is_finished, of=source)
-        complete = False
+        reader, complete = None, False
         try:
+            reader = CurveReader(opened(trial.job_name), ended=trial.state.is_finished, of=source)
             yield from reader.points()
             complete = reader.complete
-        except PermanentError as error:  # a watched job's tensors may lie where Gridwatch may not read
+        except (PermanentError, *DAMAGE) as error:
+            # A watched job's tensors may lie where Gridwatch may not read. And whatever else is wrong with one trial
+            # must not keep the others from the tables.
             self.damaged.append(f"{trial.job_name}: {error}")
-        if reader.damage:
+        if reader is not None and reader.damage:
             self.damaged.append(str(reader.damage))
         self._complete[trial.job_name] &= complete
 

@@ -14,7 +14,7 @@ from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import ByteRange, TensorSource
 from gridwatch.tensors.steps import SavedStep
 from gridwatch.tensors.wall_time import wall_time
-from gridwatch.tensors.wire import WireError, read_tensor
+from gridwatch.tensors.wire import WireError, read_tensor, unsound
 
 _COLLECTIONS = ("metrics", "losses")
 _LONGEST_POINT = 4096  # bytes of the record of one number with its name; what is longer is no point of a curve
@@ -42,10 +42,11 @@ class CurveReader:
 
     def points(self) -> Iterator[Point]:
         """By step, then as the job wrote them. Damaged or missing values are left out, which `complete` tells."""
-        reader = TensorReader(self._source)
+        reader = TensorReader(self._source, passes_over=True)
         steps = self._steps(reader)
         while batch := list(islice(steps, _BATCH)):
             yield from self._points_of(batch, reader.collections())
+        self._damage = self._damage or next(iter(reader.damage.values()), None)
 
     def _steps(self, reader: TensorReader) -> Iterator[SavedStep]:
         try:
@@ -67,8 +68,9 @@ class CurveReader:
         except CorruptTensorError as error:
             self._damage = self._damage or error
             return
+        damaged = unsound(records)
         for step, name, worker, place in places:
-            value = self._value(place, records.get(place))
+            value = self._value(name, place, records.get(place), verified=place not in damaged)
             if value is not None:
                 number, record = value
                 yield Point(
@@ -81,15 +83,21 @@ class CurveReader:
                     worker=worker,
                 )
 
-    def _value(self, place: ByteRange, record: bytes | memoryview | None) -> tuple[float, bytes | memoryview] | None:
+    def _value(
+        self, name: str, place: ByteRange, record: bytes | memoryview | None, *, verified: bool
+    ) -> tuple[float, bytes | memoryview] | None:
         if record is None:
             self._missing += 1
             return None
         try:
-            value = read_tensor(record).value
+            stored = read_tensor(record, verified=verified)
+            if stored.name != name:
+                raise WireError(f"{stored.name!r:.100} where the index says {name!r:.100}")
+            value = stored.value
         except WireError as error:
             self._damage = self._damage or CorruptTensorError(place.key, f"at byte {place.start}: {error}")
             return None
-        if value.size != 1:  # a tensor that merely stands in one of these collections is no point of a curve
+        # A tensor that merely stands in one of these collections is no point of a curve.
+        if value.size != 1 or value.dtype.kind not in "biuf":
             return None
         return float(value.reshape(-1)[0]), record

@@ -20,6 +20,7 @@ from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.table_bucket import S3TableBucket
 from gridwatch.aws.tensor_folder import S3MetricRecord
 from gridwatch.aws.tensor_source import job_source, log_source
+from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.sqs import partial_response
 from gridwatch.failures import PermanentError
@@ -94,7 +95,7 @@ def _live() -> LiveTables:
 def _writer() -> SnapshotWriter:
     settings = read_settings(Settings)
     bucket = settings.artifacts_bucket
-    store = StateTable(settings.state_table)
+    store = StateTable(settings.state_table, noted=telling(logger.error))
 
     def open_tensors(job_name: str) -> TensorSource:
         job = store.get_job(job_name)

@@ -10,6 +10,7 @@ from gridwatch.savings.sparing import progress_of
 from gridwatch.state.records import ReactionRecord
 from gridwatch.state.store import StateStore
 from gridwatch.tables.facts import TrialFacts
+from gridwatch.verdicts.decision import Response
 from snapshot_experiment.curve_table import LogStreams, OpenTensors
 
 
@@ -34,7 +35,8 @@ def _settled(
     if job is None or not any(needs_settling(facts.trial, reaction) for reaction in facts.reactions):
         return facts
     open_log = (lambda job: logs.open(job.job_name)) if logs is not None else None
-    progress = progress_of(job, lambda job: open_tensors(job.job_name), open_log)
+    stopped = any(each.action == Response.STOP for each in facts.reactions if needs_settling(facts.trial, each))
+    progress = progress_of(job, lambda job: open_tensors(job.job_name), open_log) if stopped else None
 
     def now(reaction: ReactionRecord) -> ReactionRecord:
         if not needs_settling(facts.trial, reaction):

@@ -16,6 +16,7 @@ from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import if_readable
 from gridwatch.storage import layout
 from gridwatch.tables import history_rows, rows, schemas
 from gridwatch.tables.carrying import Former
@@ -164,7 +165,7 @@ class SnapshotWriter:
         return Former(**files)
 
     def _trial_facts(self, trial: TrialRecord) -> TrialFacts:
-        job = self._store.get_job(trial.job_name)
+        job = if_readable(lambda: self._store.get_job(trial.job_name))
         return TrialFacts(
             trial=trial,
             job=job,

@@ -20,6 +20,7 @@ from gridwatch.launch.ports import JobDescription
 from gridwatch.launch.request import managed_rules
 from gridwatch.state.records import DebuggerRefusal, ExperimentRecord, JobRecord, LogMetric, TrialRecord
 from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.layout import TENSOR_PREFIX, s3_uri
 
 _OUR_OWN = "ParamValidation"  # what never reached SageMaker says nothing about the account
@@ -90,7 +91,7 @@ class Engines:
     def _refused(self) -> bool:
         """Read once in a round, and only when a spec asks for it."""
         if not self._known:
-            self._known.append(self.store.get_debugger_refusal())
+            self._known.append(if_readable(self.store.get_debugger_refusal))
         return refused_now(self._known[0], self.clock.now())
 
 

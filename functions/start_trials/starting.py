@@ -32,6 +32,7 @@ from gridwatch.launch.request import own_tags, training_request
 from gridwatch.pace import CHECK_SECONDS
 from gridwatch.state.records import QUEUED, ExperimentRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import DAMAGE
 from start_trials.engines import Engines, Variant
 from start_trials.paces import Paces
 from start_trials.tracking import Tracking
@@ -48,6 +49,7 @@ class Outcome(StrEnum):
     NOT_YET = "not yet"  # quota or capacity
     UNWELL = "unwell"  # throttled or failing all the time
     REFUSED = "refused"
+    UNREADABLE = "unreadable"  # a record that it needs is damaged: it waits until that is mended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,10 @@ class Launcher:
         except PermanentError as error:
             self._refuse(claimed, experiment, error)
             return Outcome.REFUSED
+        except DAMAGE:
+            # If its job was created nevertheless, the next try finds it under its name.
+            self._settle(claimed, TrialState.WAITING, reason="a record that its launch needs is damaged")
+            raise
 
     def recover(self, trial: TrialRecord) -> Outcome:
         """A trial that was claimed by a launcher which is no more: its job is there, or it waits again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gridwatch.alerts.outbox import AlertOutbox
@@ -18,6 +18,7 @@ from gridwatch.launch.tuning import own_tuning_tags, paced
 from gridwatch.launch.tuning_ports import TuningService
 from gridwatch.state.records import TrialState, TuningRecord
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import Isolation
 from start_trials.starting import Outcome
 
 
@@ -30,12 +31,15 @@ class TuningLauncher:
     clock: Clock
     name_prefix: str
     pacing: Pacing | None = None
+    isolation: Isolation = field(default_factory=Isolation)
 
     def start_waiting(self) -> Counter[str]:
         """How many came out how. What could not be created yet waits for the next round."""
         outcomes: Counter[str] = Counter()
         for record in self.store.tunings_in(TrialState.WAITING):
-            outcome = self._start(record)
+            outcome = Outcome.UNREADABLE
+            with self.isolation.each(record.name):
+                outcome = self._start(record)
             outcomes[outcome] += 1
             if outcome is Outcome.UNWELL:
                 break

@@ -21,6 +21,7 @@ from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tuning_service import SageMakerTuning
+from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.batch_job import batch_job_change
 from gridwatch.events.messages import TrackJob
@@ -144,7 +145,7 @@ def _linker() -> Linker:
 @cache
 def _tracker() -> Tracker:
     settings = read_settings(Settings)
-    store, clock = StateTable(settings.state_table), SystemClock()
+    store, clock = StateTable(settings.state_table, noted=telling(logger.error)), SystemClock()
     training = training_service(settings.batch_job_queue)
     alerts = AlertOutbox(store, SqsQueue(settings.alert_queue_url))
     return Tracker(

@@ -12,7 +12,7 @@ from gridwatch_hook.layout import events_key, flush_key
 from gridwatch_hook.modes import Mode
 from gridwatch_hook.records import StepEncoder, frame, index_event
 
-_OVERHEAD = 256  # bytes of a record and its index entry besides the content, about
+_OVERHEAD = 256  # bytes of a step, or of a record and its index entry besides content and name, about
 
 
 @dataclass(slots=True)
@@ -25,13 +25,13 @@ class SavedStep:
     wall_time: float  # Unix seconds
     tensors: dict[str, Array] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of tensors that are not saved whole
-    size: int = 0  # bytes in memory, about
+    size: int = _OVERHEAD  # bytes in memory, about, and more than its index entries take
 
     def add(self, name: str, array: Array) -> None:
         """Of a tensor that is saved again at the same step, the last value counts."""
         former = self.tensors.get(name)
         self.tensors[name] = array
-        self.size += array.nbytes + _OVERHEAD if former is None else array.nbytes - former.nbytes
+        self.size += array.nbytes + _OVERHEAD + 2 * len(name) if former is None else array.nbytes - former.nbytes
 
 
 @dataclass(frozen=True, slots=True)

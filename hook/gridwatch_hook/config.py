@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gridwatch_hook.collection import KNOWN, SCALAR_COLLECTIONS, Collection, FrameworkCollections
+from gridwatch_hook.collection import KERAS, KNOWN, SCALAR_COLLECTIONS, Collection, FrameworkCollections
 from gridwatch_hook.modes import Mode
 from gridwatch_hook.parameters import ConfigError, Parameters
 from gridwatch_hook.reductions import Reduction
@@ -51,8 +51,9 @@ class HookConfig:
     @classmethod
     def parse(cls, document: Any, framework: FrameworkCollections) -> HookConfig:
         """Raises ConfigError naming what is wrong and what is allowed."""
-        top = Parameters.create("the hook configuration", document or {}, TOP_KEYS)
-        hook = Parameters.create("HookParameters", top.get("HookParameters") or {}, _HOOK_KEYS)
+        top = Parameters.create("the hook configuration", {} if document is None else document, TOP_KEYS)
+        given = top.get("HookParameters")
+        hook = Parameters.create("HookParameters", {} if given is None else given, _HOOK_KEYS)
         configured = _configurations(top.get("CollectionConfigurations"))
         _refuse_what_has_no_effect(hook, configured, framework)
         return cls(
@@ -99,6 +100,8 @@ def _refuse_what_has_no_effect(
         raise hook.without_effect("tensorboard_dir", "the hook writes nothing for TensorBoard; leave it out")
     if hook.get("shap_sample_rows") is not None and "full_shap" not in framework.patterns:
         raise hook.without_effect("shap_sample_rows", "only XGBoost's hook computes SHAP values; leave it out")
+    if hook.get("include_workers") == "all" and framework is KERAS:
+        raise hook.without_effect("include_workers", "Keras's hook knows of one worker alone; leave it out")
     for name in SCALAR_COLLECTIONS.intersection(configured):
         own = configured[name]
         if own.listed("reductions") or not own.boolean("save_raw_tensor", True):

@@ -15,7 +15,7 @@ from gridwatch_hook.skipped import SkippedEntries
 from gridwatch_hook.wish import WishBox
 
 _FEW_STEPS = 4  # a batch of so many gets an index object for each step
-_LARGEST_BATCH = 64 * 1024 * 1024  # bytes of tensors in one events file, about
+LARGEST_BATCH = 16 * 1024 * 1024  # bytes in one events file, about; readers take no index that is larger
 _SHORTEST = 0.05  # seconds of waiting
 _LONGEST_PAUSE = 30.0  # seconds between attempts
 
@@ -50,7 +50,7 @@ class Delivery:
         self._wishes = wishes
         self._memory_limit = memory_limit
         # What waits for its turn must not fill the memory that is there for writes that fail.
-        self._full = min(_LARGEST_BATCH, memory_limit / 4)
+        self._full = min(LARGEST_BATCH, memory_limit / 4)
         self._first_pause = first_pause
         self._follows = -1  # the last step that was written
         self._waiting: deque[SavedStep] = deque()
@@ -144,7 +144,7 @@ class Delivery:
     def _take(self) -> tuple[list[SavedStep], int]:
         steps: list[SavedStep] = []
         size = 0
-        while self._waiting and size < _LARGEST_BATCH:
+        while self._waiting and size < LARGEST_BATCH:
             steps.append(self._waiting.popleft())
             size += steps[-1].size
         return steps, size

@@ -14,7 +14,7 @@ import atexit
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,8 @@ class Hook:
     @classmethod
     def create(
         cls,
-        uri: str | None = None,
-        config: HookConfig | None = None,
+        uri: str | os.PathLike[str] | None = None,
+        config: HookConfig | Mapping[str, Any] | None = None,
         *,
         framework: FrameworkCollections = ANY_LOOP,
         rank: int = 0,
@@ -94,14 +94,16 @@ class Hook:
         sink: Sink | None = None,
     ) -> Hook:
         """A hook that writes to `uri` (s3://bucket/prefix or a folder; the configuration's LocalPath when None).
+        `config` is also taken as the document that SageMaker hands to Debugger's hook.
 
         Raises ConfigError for a configuration that is wrong. Of several workers, those beyond the first save nothing
         unless the configuration asks for all.
         """
         environment = environment or Environment.read({})
-        config = config or HookConfig.parse({}, framework)
+        if not isinstance(config, HookConfig):
+            config = HookConfig.parse({} if config is None else config, framework)
         clock = clock or SystemClock()
-        target = sink or open_sink(uri or config.local_path, environment.region)
+        target = sink or open_sink(os.fspath(uri) if uri else config.local_path, environment.region)
         memory_limit = config.memory_limit_mb * 1024 * 1024
         saving_workers = workers if config.all_workers else 1
         terms = environment.pace if config.flushes_per_second is None and not target.every_index_object else None

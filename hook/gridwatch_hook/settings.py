@@ -85,9 +85,11 @@ def _document(variables: Mapping[str, str]) -> Any:
     named = variables.get(_CONFIG_FILE)
     path = Path(named) if named else Path(variables.get(_BASE) or "/opt/ml", SAGEMAKER_CONFIG_FILE)
     if path.is_file():
-        document = _parse(path.read_text(), str(path))
+        document = _parse(path.read_text(errors="replace"), str(path))
+        if named is not None or not isinstance(document, dict):
+            return document
         # SageMaker's file may hold more than the hook's part.
-        return {key: value for key, value in document.items() if key in TOP_KEYS} if named is None else document
+        return {key: value for key, value in document.items() if key in TOP_KEYS}
     if named:
         raise ConfigError(f"{_CONFIG_FILE} names {named}, which does not exist")
     return {} if variables.get(_TENSORS) else None
@@ -104,5 +106,5 @@ def _continued(variables: Mapping[str, str]) -> str:
 def _parse(text: str, where: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where} is not JSON: {error}") from error

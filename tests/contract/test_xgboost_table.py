@@ -19,12 +19,14 @@ from typing import Any
 
 import pytest
 
-from gridwatch.spec.xgboost.clashes import CLASHES, GROWING, LINEAR_UPDATERS, clashes, metrics_of
+from gridwatch.spec.xgboost.clashes import CLASHES, clashes
+from gridwatch.spec.xgboost.growing import GROWING, LINEAR_UPDATERS
 from gridwatch.spec.xgboost.kinds import Choice, Directions, Groups, Names, Number
 from gridwatch.spec.xgboost.metrics import METRICS, Suffix, canonical, metric_of
 from gridwatch.spec.xgboost.objectives import OBJECTIVES, Predicts
 from gridwatch.spec.xgboost.outcomes import Outcome
 from gridwatch.spec.xgboost.parameters import PARAMETERS
+from gridwatch.spec.xgboost.settings import metrics_of
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venvs" / "xgboost" / "bin" / "python"

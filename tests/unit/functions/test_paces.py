@@ -16,7 +16,7 @@ from gridwatch.launch.tuning import paced
 from gridwatch.pace import FREE, PACE_KEY, Bounds, Log, pace_of
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.watching import WatchingTable, look_prices
-from gridwatch.state.records import TrialState
+from gridwatch.state.records import LogMetric, TrialState
 from start_trials.tuning import TuningLauncher
 from tests.unit.functions.test_tuning import Tuned
 from tests.unit.functions.watching import JOB
@@ -54,20 +54,17 @@ def test_a_launched_job_is_told_its_pace_and_its_records_have_it() -> None:
     assert trial.check_seconds == expected.check_seconds > 60
 
 
-def test_a_job_whose_log_is_read_too_has_half_of_the_looks_for_it() -> None:
-    world = launched(resources={"instance_type": "ml.m5.large", "max_runtime": "1h"})
-    expected = pace_of(0.115, 3_600, LOOKS, Bounds(), log=Log.FOLLOWED)
-    whole = pace_of(0.115, 3_600, LOOKS, Bounds())
-    request = world.training.requests[0]
-    job = world.store.get_job(request["TrainingJobName"])
+def test_a_job_whose_log_is_followed_has_half_of_the_looks_for_it() -> None:
+    job = launched().store.get_job(launched().training.requests[0]["TrainingJobName"])
     assert job is not None
-    assert log_of(job) is Log.CHECKED  # Gridwatch's own script: its log repeats its hook
-    assert told(request)["least_seconds"] == pytest.approx(
-        pace_of(0.115, 3_600, LOOKS, Bounds(), log=Log.CHECKED).least_seconds, abs=0.001
-    )
-    assert log_of(replace(job, log_repeats_hook=False)) is Log.FOLLOWED
-    assert expected.least_seconds == 2 * whole.least_seconds
-    assert expected.log_seconds > whole.log_seconds
+    followed = replace(job, log_metrics=(LogMetric(name="loss", regex="(.*)"),), log_repeats_hook=False)
+    assert log_of(followed) is Log.FOLLOWED
+    assert log_of(replace(followed, log_repeats_hook=True)) is Log.CHECKED
+    assert log_of(replace(followed, log_metrics=())) is Log.NEVER
+    machine = RequestedMachines("ml.m5.large", 1)
+    half, whole = (pacing().of(machine, longest=3_600, log=each) for each in (Log.FOLLOWED, Log.NEVER))
+    assert half.least_seconds == pytest.approx(2 * whole.least_seconds)
+    assert half.log_seconds > whole.log_seconds
 
 
 def test_what_a_spec_says_counts() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gridwatch_hook.collection import PYTORCH, XGBOOST, Collection
+from gridwatch_hook.collection import KERAS, PYTORCH, XGBOOST, Collection
 from gridwatch_hook.config import ConfigError, HookConfig
 from gridwatch_hook.modes import Mode
 from gridwatch_hook.settings import Environment
@@ -161,6 +161,12 @@ def test_the_hook_refuses_what_is_for_tensorboard(given: dict[str, Any]) -> None
 def test_only_xgboosts_hook_samples_rows() -> None:
     with pytest.raises(ConfigError, match="shap_sample_rows is '5', but only XGBoost's hook"):
         HookConfig.parse({"HookParameters": {"shap_sample_rows": "5"}}, PYTORCH)
+
+
+def test_kerass_hook_knows_one_worker() -> None:
+    with pytest.raises(ConfigError, match="include_workers is 'all', but Keras's hook knows of one worker"):
+        HookConfig.parse({"HookParameters": {"include_workers": "all"}}, KERAS)
+    assert HookConfig.parse({"HookParameters": {"include_workers": "all"}}, PYTORCH).all_workers
 
 
 def test_the_environment_continues_a_long_configuration() -> None:

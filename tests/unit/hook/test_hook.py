@@ -17,6 +17,7 @@ from gridwatch_hook.collection import ANY_LOOP
 from gridwatch_hook.config import HookConfig
 from gridwatch_hook.hook import Hook
 from gridwatch_hook.modes import Mode
+from gridwatch_hook.parameters import ConfigError
 from gridwatch_hook.settings import Environment
 from tests.unit.hook.memory_sink import FixedClock, MemorySink
 
@@ -307,3 +308,30 @@ assert not os.path.exists(sys.argv[1] + "/training_job_end.ts")
     command = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path)]
     subprocess.run(command, check=True, env={"PYTHONPATH": str(Path(__file__).parents[3] / "hook")})
     assert (tmp_path / "training_job_end.ts").exists()
+
+
+def test_the_configuration_may_be_the_document_and_the_place_a_path(tmp_path: Path) -> None:
+    document = {"HookParameters": {"save_interval": "2"}, "CollectionConfigurations": [{"CollectionName": "losses"}]}
+    hook = Hook.create(tmp_path, document, clock=FixedClock())
+    assert hook.config == HookConfig.parse(document, ANY_LOOP)
+    hook.save_scalar("loss", 1.0)
+    hook.close()
+    assert list(tmp_path.glob("index/*/*.json"))
+    assert Hook.create(str(tmp_path / "empty"), {}).config == HookConfig.parse({}, ANY_LOOP)
+
+
+@pytest.mark.parametrize("wrong", [[], "text", 5, {"HookParameters": []}, {"Unknown": 1}])
+def test_a_configuration_of_another_kind_is_refused(tmp_path: Path, wrong: Any) -> None:
+    with pytest.raises(ConfigError):
+        Hook.create(str(tmp_path), wrong)
+
+
+@pytest.mark.parametrize("content", [b"[]", b"5", b"{", b"\xff\xfe", b"[" * 100_000])
+def test_a_configuration_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
+    for base in (tmp_path, tmp_path / "input" / "config"):
+        base.mkdir(parents=True, exist_ok=True)
+        file = base / "debughookconfig.json"
+        file.write_bytes(content)
+        named = {"SMDEBUG_CONFIG_FILE_PATH": str(file)} if base == tmp_path else {"SAGEMAKER_BASE_DIR": str(tmp_path)}
+        with pytest.raises(ConfigError):
+            HookConfig.parse(Environment.read(named).document, ANY_LOOP)

@@ -94,3 +94,16 @@ def boosted(*, rounds: int, interval: int) -> dict[str, Any]:
     document["resources"]["max_runtime"] = "1h"
     document["collect"] = {"metrics": {"save_interval": interval}}
     return document
+
+
+def test_a_script_whose_log_is_read_too_is_looked_at_half_as_often() -> None:
+    resources = {"instance_type": "ml.m5.large", "max_runtime": "1h"}
+    plan = planned(script(resources=resources))
+    assert plan.template["AlgorithmSpecification"]["MetricDefinitions"]
+    followed = preview(plan, BUILT_IN)
+    boosting = boosted(rounds=10_000_000, interval=1)
+    alone = preview(planned(boosting), BUILT_IN)
+    assert followed.look_seconds == pytest.approx(2 * alone.look_seconds)
+    for each in (followed, alone):
+        assert each.cost is not None
+        assert each.looks_cost <= 0.01 * each.cost

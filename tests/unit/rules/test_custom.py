@@ -89,6 +89,15 @@ def test_a_rule_that_got_nothing_of_what_it_asked_for_saw_nothing(tmp_path: Path
     assert empty.status == "SawNothing"
 
 
+def test_what_another_trial_does_not_have_is_told_of_that_trial(tmp_path: Path) -> None:
+    for job, tensor in (("mine", "fc.weight"), ("theirs", "other.weight")):
+        folder = TensorFolder()
+        folder.save(0, {tensor: [1.0]})
+        folder.write(tmp_path / job)
+    found = run("CompareTrials", "public_classes.py", folder=tmp_path / "mine", other_trials=str(tmp_path / "theirs"))
+    assert found.details.startswith("CompareTrials looks for fc.weight in theirs; none was there"), found
+
+
 @pytest.mark.parametrize("name", ["ReadsWhatIsThere", "CountsSteps", "ReadsWhatItCan"])
 def test_a_rule_that_got_something_has_judged(tmp_path: Path, name: str) -> None:
     folder = TensorFolder({"metrics": ["loss"]})

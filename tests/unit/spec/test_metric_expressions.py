@@ -114,6 +114,12 @@ def test_the_shortest_text_is_found(expression: str) -> None:
     assert found[0] == text
 
 
+def test_a_text_is_never_long() -> None:
+    text = shortest_text(re.compile("(?:(?:(?:a{900}){900}){900}){900}(b)"), 1, "0.5")
+    assert text is not None
+    assert len(text) <= 10_000
+
+
 def test_lines() -> None:
     assert line_of(r"val_loss: ([0-9.]+)") == "val_loss: 0.5"
     assert line_of(r"epoch (\d+)") is None

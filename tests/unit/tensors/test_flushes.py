@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import struct
 from collections.abc import Mapping
 
@@ -178,3 +179,42 @@ def test_a_flush_object_tells_of_nothing_outside_itself() -> None:
     assert steps is not None
     assert {place.key for step in steps for place in step.tensors.values()} == {KEY}
     assert dataclasses.asdict(steps[0])["mode_step"] == 1
+
+
+def test_every_bit_that_flips_in_a_flush_object_is_noticed_or_changes_nothing() -> None:
+    objects = folder((0, 1), (2, 3), (4, 5))
+    sound, chance, noticed = losses(objects), random.Random(3), 0
+    keys = sorted(key for key in objects if key.startswith("events/"))
+    for _ in range(200):
+        key = chance.choice(keys)
+        content = bytearray(objects[key])
+        bit = chance.randrange(len(content) * 8)
+        content[bit // 8] ^= 1 << bit % 8
+        found = _tolerantly(objects | {key: bytes(content)})
+        assert all(found[step] in (sound[step], None) for step in found), f"bit {bit} of {key}"
+        noticed += found != sound
+        others = [step for step in sound if key != keys[step // 2]]
+        assert all(found[step] == sound[step] for step in others), "damage costs its own object's steps"
+    assert noticed > 180
+
+
+def _tolerantly(objects: Mapping[str, bytes]) -> dict[int, float | None]:
+    """None for a value that is damaged; steps of a damaged index are not there."""
+    reader = TensorReader(MemorySource(objects), passes_over=True)
+    found: dict[int, float | None] = {}
+    for each in list(reader.new_steps(Cursor(), ended=True)):
+        try:
+            found[each.step] = reader.value(each, "loss").item()
+        except CorruptTensorError:
+            found[each.step] = None
+    return found
+
+
+def test_a_damaged_flush_object_that_events_told_of_is_passed_over() -> None:
+    objects = folder((0, 1), (2, 3), (4, 5))
+    keys = sorted(key for key in objects if key.startswith("events/"))
+    objects[keys[1]] = objects[keys[1]][:8] + b"\x00\x00\x00\x00" + objects[keys[1]][12:]
+    cursor = Cursor(1, tuple(key for key in objects if key.startswith("collections/")), flushed=True)
+    reader = TensorReader(MemorySource(objects), arrived=keys[1:], passes_over=True)
+    assert [each.step for each in reader.new_steps(cursor)] == [4, 5]
+    assert list(reader.damage) == [keys[1]]

@@ -15,7 +15,7 @@ from typing import Any
 
 from gridwatch.alerts.links import Link, job_links, logs_command
 from gridwatch.failure_cause import cause_of
-from gridwatch.state.codec import to_document
+from gridwatch.state.codec import from_document, to_document
 from gridwatch.state.records import AlertRecord, TrialRecord
 
 TRIAL_FAILED = "trial_failed"
@@ -63,6 +63,17 @@ class Alert:
     outcome: str | None = None
     links: tuple[Link, ...] = ()
     commands: tuple[str, ...] = ()
+
+
+def content_of(alert: AlertRecord) -> Alert:
+    """What it tells. One whose content cannot be read, as of a newer version, is told by what else is known of it."""
+    try:
+        return from_document(Alert, alert.content)
+    except ValueError as error:
+        about = f" of {alert.experiment}" if alert.experiment else ""
+        title = f"An alert{about} cannot be read"
+        summary = f"Gridwatch has an alert of the kind {alert.kind}{about}, and cannot read what it says: {error}."
+        return Alert(kind=alert.kind, severity=Severity.WARNING, title=title, summary=summary)
 
 
 def spec_rejected(

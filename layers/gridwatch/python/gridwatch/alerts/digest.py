@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, duration, parameters, record
+from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, content_of, duration, parameters, record
 from gridwatch.alerts.costs import cost_of_stops, in_shadow
 from gridwatch.alerts.links import Link, object_link
 from gridwatch.failure_cause import cause_of
@@ -17,7 +17,6 @@ from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.words import amount, lasting, span, together
-from gridwatch.state.codec import from_document
 from gridwatch.state.records import (
     AlertRecord,
     ExperimentRecord,
@@ -109,7 +108,7 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
         title=f"{name} has ended: {outcome}",
         summary=f"{_all_of(len(trials))} of {name} {'is' if len(trials) == 1 else 'are'} over: {outcome}.",
         facts=facts,
-        details=_listed([from_document(Alert, held.content).title for held in ended.held]),
+        details=_listed([content_of(held).title for held in ended.held]),
         links=_links(ended),
         commands=(f"gridwatch report {name}", f"gridwatch leaderboard {name}", f"gridwatch status {name}"),
     )

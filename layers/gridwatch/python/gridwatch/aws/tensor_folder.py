@@ -26,7 +26,7 @@ class S3MetricRecord:
             with translated():
                 answer = self._client.get_object(Bucket=self._bucket, Key=log_position_key(job_name))
                 return from_json(LogPosition, answer["Body"].read().decode())
-        except NotFoundError:
+        except (NotFoundError, ValueError):  # a damaged one too: read again, the log leads to the same steps
             return LogPosition()
         except PermanentError as error:
             # Who may list a part of the bucket only is told 403 for a key that is not there.

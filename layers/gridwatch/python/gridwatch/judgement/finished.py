@@ -34,9 +34,11 @@ def grid_of(
     told = next((row["objective_direction"] for row in trials if row["objective_direction"]), None)
     way = direction or (("max" if told == "maximize" else "min") if told and metric in (None, chosen) else None)
     maximize = is_score(chosen) if way is None else way == "max"
-    prices = PriceTable.built_in().per_hour
+    table = PriceTable.built_in()
     completed = [row for row in trials if row["state"] == "completed" and row["training_seconds"] is not None]
-    made = [_trained(row, curves.get(row["trial_id"], {}), chosen, prices, maximize=maximize) for row in completed]
+    made = [
+        _trained(row, curves.get(row["trial_id"], {}), chosen, table.per_hour, maximize=maximize) for row in completed
+    ]
     trained = [trial for trial in made if trial is not None]
     if not trained:
         there = (
@@ -44,7 +46,7 @@ def grid_of(
             or "none"
         )
         raise GridError(f"{experiment}: no completed trial has a curve of {chosen!r}; curves there are: {there}")
-    return Grid(experiment, chosen, maximize, trained, len(trials) - len(trained))
+    return Grid(experiment, chosen, maximize, trained, len(trials) - len(trained), table.currency)
 
 
 def curves_of(points: Iterable[Mapping[str, Any]]) -> Curves:

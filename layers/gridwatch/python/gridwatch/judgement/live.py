@@ -136,7 +136,7 @@ class Replica:
 
     def _apply(self, place: int, pending: Mapping[str, Pending], found: dict[str, Verdict]) -> None:
         record = self._records[place]
-        if record.earlier_log:
+        if record.earlier_log or not record.trial:  # the log's beginning, or an entry that nobody can read
             return
         self._history.start(record.trial, record.planned)
         for step, resource, value in record.reports:

@@ -15,13 +15,14 @@ from gridwatch.failure_cause import NO_REASON, cause_of
 from gridwatch.launch.spending import Spending, spending
 from gridwatch.savings.money import figure, money
 from gridwatch.savings.prices import PriceTable
+from gridwatch.state.patience import Patience
 from gridwatch.state.records import ExperimentRecord, LaunchHold, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.wording import counted
 
 # A whole grid is read to see what it cost: not at every job's end.
 BUDGET_EVERY = timedelta(seconds=60)
-_MAX_CONFLICTS = 5
+_PATIENCE = 5.0  # seconds for one write: many jobs of one experiment may fail at one instant
 _KINDS = (
     ("out of memory", r"out of memory|outofmemory|memoryerror|bad_alloc|cannot allocate|exit code: 137|\boom\b"),
     ("access denied", r"access ?denied|not authorized|unauthorized|could not assume role|forbidden"),
@@ -65,7 +66,7 @@ class LaunchLimits:
     def hold(self, experiment: ExperimentRecord) -> LaunchHold | None:
         """What holds the experiment now; None when its trials may be launched. A limit just reached is told."""
         limits = _limits(experiment)
-        for _ in range(_MAX_CONFLICTS):
+        for _ in Patience(self.clock, seconds=_PATIENCE).tries():
             kept = self._current(experiment)
             if kept.limit is not None:
                 # Also for one that was told: whoever recorded it may have died before.
@@ -135,7 +136,7 @@ class LaunchLimits:
         )
 
     def _change(self, experiment: ExperimentRecord, change: Callable[[LaunchHold], LaunchHold]) -> None:
-        for _ in range(_MAX_CONFLICTS):
+        for _ in Patience(self.clock, seconds=_PATIENCE).tries():
             kept = self._current(experiment)
             after = change(kept)
             if after == kept:

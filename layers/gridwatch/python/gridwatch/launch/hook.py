@@ -30,6 +30,7 @@ KNOWN = frozenset(
      "feature_importance", "average_shap", "full_shap", "trees", "relu_input", "relu_output", "tanh_input",
      "sigmoid_input"}
 )  # fmt: skip
+_LONGEST_NAME = 248  # of a rule, so that a collection may be called after it (CreateTrainingJob: 256)
 _SCHEDULE = ("save_interval", "save_steps", "start_step", "end_step")
 
 
@@ -124,7 +125,7 @@ def _needs(policy: RulePolicy, rule: Rule) -> Iterator[_Need]:
         yield _Need(name, {**declared.get(name, {}), "save_interval": interval})
     if rule.required.patterns:
         pattern = "|".join(f"(?:{pattern})" for pattern in rule.required.patterns)
-        yield _Need(f"{policy.name}_tensors", {"include_regex": pattern, "save_interval": interval})
+        yield _Need(f"{policy.name[:_LONGEST_NAME]}_tensors", {"include_regex": pattern, "save_interval": interval})
 
 
 def _interval(rule: Rule) -> int:

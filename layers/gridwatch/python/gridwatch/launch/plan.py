@@ -31,6 +31,7 @@ from gridwatch.launch.request import IMAGE, training_request
 from gridwatch.launch.template import Inputs, build_template
 from gridwatch.launch.tuning import MAX_ENVIRONMENT, environment_size, tuning_request
 from gridwatch.spec.channels import channel_uri
+from gridwatch.spec.checks.not_done import not_done
 from gridwatch.spec.checks.tune import FRESH_JOBS, grid_size
 from gridwatch.spec.imported import asked_collections, placed
 from gridwatch.spec.model import ExperimentSpec
@@ -106,7 +107,7 @@ class Plan:
             template=without_debugger(self.template, self.own_fields),
             policies=unmanaged(self.policies),
             own_fields={},
-            warnings=(*self.warnings, warning),
+            warnings=(*self.warnings, warning, *not_done(self.spec)),
         )
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from gridwatch.launch.hook import CONFIG_KEY
+from gridwatch.launch.hook import CONFIG_KEY, log_repeats_hook
 from gridwatch.launch.paces import Pacing, RequestedMachines
-from gridwatch.pace import Pace, looks_at_most
+from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
+from gridwatch.pace import Log, LookPrices, Pace, looks_at_most
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.watching import Watching, WatchingTable, cost_of_watching, look_prices
+from gridwatch.spec.parse import normalized
 from gridwatch.spec.variants import variants
 
 if TYPE_CHECKING:
@@ -103,29 +105,51 @@ def preview(plan: Plan, prices: PriceTable) -> Preview:
 
 @dataclass(frozen=True, slots=True)
 class _Looks:
-    """Of one job, at most: at new tensors, and without news."""
+    """Of one job, at most: at new tensors, without news, and at its log; `cost` of all together."""
 
     pace: Pace
     looks: float
     checks: float
+    log: float
+    cost: float
 
 
 def _paced(plan: Plan, prices: PriceTable, table: WatchingTable) -> list[_Looks]:
     """Of each trial; of a tuning job, whose points nobody knows, of its examples."""
     resources = plan.spec.resources
     longest = float(resources.max_runtime)
-    pacing = Pacing(prices=lambda: prices, looks=look_prices(table))
+    pacing, log = Pacing(prices=lambda: prices, looks=look_prices(table)), _log(plan)
+    profiled = PROFILER_KEY in plan.template.get("Environment", {})
     interval = _save_interval(plan.template.get("Environment", {}))
     said = plan.spec.watching.model_dump() if plan.spec.watching else None
-    return [
-        _looks_of(pacing.of(machines, longest=longest, spot=resources.spot is not None, watching=said), rounds, longest)
-        for machines, rounds in ((_requested(plan, trial), _saved_steps(trial, interval)) for trial in plan.points)
+    paces = [
+        pacing.of(
+            _requested(plan, trial),
+            longest=longest,
+            spot=resources.spot is not None,
+            watching=said,
+            log=log,
+            profiled=profiled,
+        )
+        for trial in plan.points
     ]
+    steps = [_saved_steps(trial, interval) for trial in plan.points]
+    return [_looks_of(*each, longest, log, look_prices(table)) for each in zip(paces, steps, strict=True)]
 
 
-def _looks_of(pace: Pace, steps: float | None, longest: float) -> _Looks:
+def _log(plan: Plan) -> Log:
+    """When what the jobs' log says is looked at, as their records will say."""
+    if not plan.template.get("AlgorithmSpecification", {}).get("MetricDefinitions"):
+        return Log.NEVER
+    return Log.CHECKED if log_repeats_hook(normalized(plan.spec)) else Log.FOLLOWED
+
+
+def _looks_of(pace: Pace, steps: float | None, longest: float, log: Log, prices: LookPrices) -> _Looks:
     at_most = looks_at_most(pace, longest)
-    return _Looks(pace, at_most if steps is None else min(at_most, steps), longest / pace.check_seconds)
+    looks, checks = at_most if steps is None else min(at_most, steps), longest / pace.check_seconds
+    followed = longest / pace.log_seconds if log is Log.FOLLOWED else 0.0
+    each_check = prices.check if log is Log.NEVER else prices.log
+    return _Looks(pace, looks, checks, followed, looks * prices.look + checks * each_check + followed * prices.log)
 
 
 def _saved_steps(trial: PlannedTrial, interval: int | None) -> float | None:
@@ -143,12 +167,12 @@ def _requested(plan: Plan, trial: PlannedTrial) -> RequestedMachines:
 
 def _watching(plan: Plan, paced: list[_Looks], table: WatchingTable) -> tuple[Watching, float]:
     """What watching costs at most, and the part of it that looks at running jobs take."""
-    looks, checks = [one.looks for one in paced], [one.checks for one in paced]
     if plan.tuning is not None:
         # Its examples are few: each time the one that is looked at most.
-        looks, checks = plan.count * [max(looks)], plan.count * [max(checks)]
-    whole = cost_of_watching(plan.count, sum(looks), sum(checks), table)
-    return whole, whole.cost - cost_of_watching(plan.count, 0.0, 0.0, table).cost
+        paced = plan.count * [max(paced, key=lambda one: one.cost)]
+    looks, checks = sum(one.looks for one in paced), sum(one.checks + one.log for one in paced)
+    whole, cost = cost_of_watching(plan.count, looks, checks, table), sum(one.cost for one in paced)
+    return replace(whole, cost=cost_of_watching(plan.count, 0.0, 0.0, table).cost + cost), cost
 
 
 def _save_interval(environment: Mapping[str, str]) -> int | None:

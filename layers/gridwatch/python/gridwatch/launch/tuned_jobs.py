@@ -106,7 +106,9 @@ def chosen(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
+        return text
+    if isinstance(value, int) and abs(value) >= 2**63:
         return text
     return value if isinstance(value, (int, float, bool, str)) else text
 

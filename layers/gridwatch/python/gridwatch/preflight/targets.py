@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gridwatch.spec.xgboost.clashes import metrics_of
 from gridwatch.spec.xgboost.kinds import Directions, Groups
 from gridwatch.spec.xgboost.metrics import canonical, family, metric_of
 from gridwatch.spec.xgboost.objectives import Predicts, objective_of
 from gridwatch.spec.xgboost.outcomes import ANY, Domain, Outcome
+from gridwatch.spec.xgboost.settings import metrics_of
 
 _AREAS = ("auc", "aucpr")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from gridwatch.visible import visible_document
+
 # Contrast on the surface, light and dark (a test computes it): text 15.3 and 14.6 to 1, muted text 5.9 and 7.8, series
 # at least 4.4 and 7.2.
 _STYLE = """
@@ -51,7 +53,7 @@ def page(title: str, subtitle: str, sections: Iterable[str], *, head: str = _NO_
 
     Without a `head`, with a policy of its own, no script runs.
     """
-    return (
+    return visible_document(
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"{head}<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,10 +23,13 @@ from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import ByteRange
 from gridwatch.tensors.steps import SavedStep
 from gridwatch.verdicts.status import LONGEST_DETAILS, RuleStatus, condition_met
+from gridwatch.visible import visible_line
 
 _VERSION = 1
 _STEPS_AT_ONCE = 128
 _BYTES_AT_ONCE = 2 * 1024 * 1024
+_STEPS_AHEAD = 20  # SageMaker's own copies of a hook's files come in any order, but not so far apart
+_NAMES_AT_ONCE = 200_000  # of tensors in these steps, which memory must hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,8 @@ class Evaluation:
         except CorruptTensorError as error:
             for name in self._active():
                 self._fail(name, error)
+        for name in self._active() if reader.damage else ():
+            self._note_damage(name, next(iter(reader.damage.values())))
 
     def finding_by_time(self, name: str, now: datetime) -> Finding | None:
         """What the clock alone tells a rule that has no verdict yet."""
@@ -183,8 +188,13 @@ class Evaluation:
     def _evaluate_new_steps(self, reader: TensorReader, *, ended: bool) -> None:
         for chunk in self._chunks(reader, ended=ended):
             missing = reader.prefetch(place for _, places in chunk for place in places)
-            for saved, places in chunk:
-                if missing and not ended and not missing.isdisjoint(places):
+            for place, (saved, places) in enumerate(chunk):
+                if (
+                    missing
+                    and not ended
+                    and not missing.isdisjoint(places)
+                    and not _is_left_behind(chunk[place:], missing)
+                ):
                     return  # not yet: the events file is still on its way
                 self._check_step(StepView(reader, saved, self._selectors))
                 self._cursor = reader.cursor_at(saved.step)
@@ -194,16 +204,17 @@ class Evaluation:
     def _chunks(self, reader: TensorReader, *, ended: bool) -> Iterator[list[tuple[SavedStep, list[ByteRange]]]]:
         """New steps with the places their rules want, as many together as memory and requests make sensible."""
         chunk: list[tuple[SavedStep, list[ByteRange]]] = []
-        size = 0
+        size = names = 0
         try:
             for saved in reader.new_steps(self._cursor, ended=ended):
                 wanted = self._requirements(saved)
                 places = places_wanted(saved, wanted, StepView(reader, saved, self._selectors))
                 chunk.append((saved, places))
                 size += sum(place.length or 0 for place in places)
-                if len(chunk) >= _STEPS_AT_ONCE or size >= _BYTES_AT_ONCE:
+                names += len(saved.names)
+                if len(chunk) >= _STEPS_AT_ONCE or size >= _BYTES_AT_ONCE or names >= _NAMES_AT_ONCE:
                     yield chunk
-                    chunk, size = [], 0
+                    chunk, size, names = [], 0, 0
         except CorruptTensorError:
             yield chunk
             raise
@@ -227,6 +238,8 @@ class Evaluation:
                 self._record(name, self._rules[name].check(view))
             except TensorUnavailableError:
                 continue  # as in Debugger, a step at which something was not saved is passed over
+            except CorruptTensorError as error:
+                self._note_damage(name, error)  # of this step; the others are judged
             except (GridwatchError, OSError):
                 raise
             except Exception as error:  # noqa: BLE001 - a rule may raise anything; the others must go on
@@ -266,6 +279,8 @@ class Evaluation:
             blind = not self._sightings.has(name)
             if blind and rule.required.collections and self._cursor.step >= 0 and reader.collections().missing:
                 self._fail(name, CorruptTensorError("collections/", "steps were saved, but no collections file"))
+            elif self._statuses[name].details:  # damage, at which nobody knows what there was to see
+                self._statuses[name] = replace(self._statuses[name], status=RuleStatus.ERROR)
             elif self._has_judged(name):
                 self._statuses[name] = RuleEvaluation(RuleStatus.NO_ISSUES_FOUND)
             else:
@@ -278,9 +293,12 @@ class Evaluation:
             self._statuses[name] = RuleEvaluation(RuleStatus.ISSUES_FOUND, details, finding)
 
     def _fail(self, name: str, error: Exception) -> None:
-        # An error may name what a file of the job says: no line breaks and nothing that a terminal would obey.
-        said = "".join(letter if letter.isprintable() else " " for letter in f"{type(error).__name__}: {error}")
-        self._statuses[name] = RuleEvaluation(RuleStatus.ERROR, said[:LONGEST_DETAILS])
+        self._statuses[name] = RuleEvaluation(RuleStatus.ERROR, _said(error))
+
+    def _note_damage(self, name: str, error: CorruptTensorError) -> None:
+        """It costs the step that it is of: the rule goes on, says so, and ends as Error unless it finds something."""
+        if not self._statuses[name].details:
+            self._statuses[name] = RuleEvaluation(RuleStatus.IN_PROGRESS, _said(error))
 
     def _save_rule(self, configuration: RuleConfiguration) -> dict[str, Any]:
         found = self._statuses[configuration.name]
@@ -292,6 +310,17 @@ class Evaluation:
             "state": {} if found.status.is_final else encode(self._rules[configuration.name].save()),
             "judged": self._rules[configuration.name].judged,
         }
+
+
+def _is_left_behind(chunk: Sequence[tuple[SavedStep, list[ByteRange]]], missing: Collection[ByteRange]) -> bool:
+    """Whether so many steps after this one are whole that what it lacks does not come any more: it is damaged."""
+    gone = frozenset(missing)
+    return sum(bool(places) and gone.isdisjoint(places) for _, places in chunk[1:]) >= _STEPS_AHEAD
+
+
+def _said(error: Exception) -> str:
+    """An error may name what a file of the job says: no line breaks and nothing that a terminal would obey."""
+    return visible_line(f"{type(error).__name__}: {error}")[:LONGEST_DETAILS]
 
 
 def _quiet() -> AbstractContextManager[Any]:

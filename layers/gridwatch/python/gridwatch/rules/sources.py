@@ -85,7 +85,10 @@ class SourcesEvaluation:
         found = {source.value: part.statuses[name] for source, part in self._parts_of(name).items()}
         still_open = [each for each in found.values() if not each.status.is_final]
         issues = any(each.status is RuleStatus.ISSUES_FOUND for each in found.values())
-        return still_open[0] if still_open and not issues else merged(found)
+        if still_open and not issues:
+            # Damage in one source is told, whatever the others say.
+            return next((each for each in still_open if each.details), still_open[0])
+        return merged(found)
 
     def there(self, source: MetricSource) -> str:
         """What the job has saved of a source, in words."""

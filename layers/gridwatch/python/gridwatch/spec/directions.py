@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gridwatch.judgement.catalogue import is_judgement_rule
+from gridwatch.patterns import PatternError, compile_pattern, found
 from gridwatch.rules.metrics import Sense, sense
 from gridwatch.spec.model import Objective, RuleUse
 from gridwatch.spec.problems import Path, Problem
@@ -81,13 +82,13 @@ def _inspected(use: RuleUse, objective: Objective | None, reported: Sequence[str
         return known
     texts = [patterns] if isinstance(patterns, str) else [str(pattern) for pattern in patterns]
     texts = [part for text in texts for part in text.split(",")]
-    found = [name for name in known if any(_finds(text, name) for text in texts)]
-    return found or [re.sub(r"[^A-Za-z0-9_@/:-]+", " ", text).strip() for text in texts]
+    matching = [name for name in known if any(_finds(text, name) for text in texts)]
+    return matching or [re.sub(r"[^A-Za-z0-9_@/:-]+", " ", text).strip() for text in texts]
 
 
 def _finds(pattern: str, name: str) -> bool:
-    """Whether a pattern, which the rules' own checks have bounded, finds the name."""
+    """Whether a pattern finds the name; one that is none, or takes too long, is told by the rules' own checks."""
     try:
-        return re.search(pattern, name) is not None
-    except (re.error, RecursionError):
+        return found(compile_pattern(pattern), name)
+    except PatternError:
         return False

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.spec.builtin_algorithms import BUILT_IN
-from gridwatch.spec.xgboost.clashes import metrics_of
 from gridwatch.spec.xgboost.metrics import canonical
+from gridwatch.spec.xgboost.settings import metrics_of
 
 if TYPE_CHECKING:
     from gridwatch.spec.model import ExperimentSpec

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gridwatch.suggestions import closest
+from gridwatch.visible import visible
 
 Path = tuple[str | int, ...]
 
@@ -92,13 +93,6 @@ def shown(value: object) -> str:
         return f"a list of {len(value)}"
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _MAX_FOUND else f"{text[: _MAX_FOUND - 1]}…"
-
-
-def visible(text: str) -> str:
-    """What a terminal or a chat would obey instead of showing it, as its code: colours, links, turned directions."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
-    )
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

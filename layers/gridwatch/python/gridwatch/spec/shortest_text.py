@@ -68,7 +68,8 @@ class _Maker:
 
     def _repeat(self, value: Any) -> str:
         least = int(max(value[0], 1) if self._holds(value[2]) else value[0])
-        return self.sequence(value[2]) * min(least, _LONGEST)
+        text = self.sequence(value[2])
+        return text * min(least, _LONGEST // max(1, len(text)) + 1)  # longer ones are cut anyway
 
     def _branch(self, value: Any) -> str:
         branches = value[1]

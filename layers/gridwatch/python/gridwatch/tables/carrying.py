@@ -26,9 +26,17 @@ class Former:
     @cached_property
     def settled_jobs(self) -> frozenset[str]:
         """Jobs that were over and whose curves were read to their end; none unless both files are of one snapshot
-        (of an empty table of metrics only those without a curve).
+        (of an empty table of metrics only those without a curve). A file that cannot be read counts as absent.
         """
         import duckdb  # noqa: PLC0415  65 MB, which only a snapshot needs
+
+        try:
+            return self._settled_jobs()
+        except duckdb.Error:
+            return frozenset()
+
+    def _settled_jobs(self) -> frozenset[str]:
+        import duckdb  # noqa: PLC0415  it is there already
 
         if self.trials is None or self.metrics is None:
             return frozenset()

@@ -19,7 +19,7 @@ from gridwatch.state.records import (
 )
 from gridwatch.streams.source import MetricSource
 from gridwatch.tables.components import Component
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.verdicts.status import is_final
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class TrialFacts:
     @property
     def open_rules(self) -> int:
         """How many of the rules on record have not said their last word."""
-        return sum(not RuleStatus(evaluation.status).is_final for evaluation in self.evaluations)
+        return sum(not is_final(evaluation.status) for evaluation in self.evaluations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

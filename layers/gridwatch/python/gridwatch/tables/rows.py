@@ -218,11 +218,11 @@ def _finding(evaluation: RuleEvaluationRecord | None, reaction: ReactionRecord |
     # A managed rule's status comes without a finding of ours; what was done about it is still worth its row.
     document = (evaluation and evaluation.finding) or (reaction and reaction.finding) or {}
     return {
-        "step": document.get("step"),
-        "tensor": document.get("tensor"),
+        "step": _whole(document.get("step")),
+        "tensor": _text(document.get("tensor")),
         "observed": _measured(document.get("observed")),
         "threshold": _measured(document.get("threshold")),
-        "details": document.get("sentence") or (evaluation.details if evaluation else None),
+        "details": _text(document.get("sentence")) or (evaluation.details if evaluation else None),
         "finding": _json(document) if document else None,
         "found_at": evaluation.updated_at if evaluation else None,
     }
@@ -318,12 +318,26 @@ def _hypothesis(hypothesis: str | Mapping[str, Any] | None) -> str | None:
 
 def _number(value: object) -> float | None:
     # True is an int to Python, not to a reader of a column of numbers.
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if isinstance(value, float) or abs(value) < 2**1023 else None
 
 
 def _measured(value: float | str | None) -> float | None:
     # A finding's JSON holds what is not finite as text: "nan", "inf".
-    return None if value is None else float(value)
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _whole(value: object) -> int | None:
+    """What is no whole number of 64 bits has no place in its column; the finding's JSON has it as it is."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63 else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:

@@ -14,13 +14,12 @@ from dataclasses import replace
 from gridwatch.tensors.cache import Bounded
 from gridwatch.tensors.checksum import masked_crc32c
 from gridwatch.tensors.errors import CorruptTensorError
-from gridwatch.tensors.index import WorkerStep, parse_index
+from gridwatch.tensors.index import LARGEST_INDEX, WorkerStep, parse_index
 from gridwatch.tensors.source import ByteRange, TensorSource
 from gridwatch.tensors.wire import FRAME, WireError, event_field
 
 HEAD = 256 * 1024  # bytes that are read of a flush object at first: mostly all of it
 INDEX_FIELD = 14
-_LARGEST_INDEX = 64 * 1024 * 1024
 _REMEMBERED = 32 * 1024 * 1024  # bytes of heads
 _LENGTH = struct.Struct("<QI")
 
@@ -32,8 +31,8 @@ def index_record_length(key: str, head: bytes) -> int | None:
     length, checksum = _LENGTH.unpack_from(head)
     if masked_crc32c(head[:8]) != checksum:
         raise CorruptTensorError(key, "checksum of the length of its index")
-    if length > _LARGEST_INDEX:
-        raise CorruptTensorError(key, f"an index of {length:,} bytes, where at most {_LARGEST_INDEX:,} are read")
+    if length > LARGEST_INDEX:
+        raise CorruptTensorError(key, f"an index of {length:,} bytes, where at most {LARGEST_INDEX:,} are read")
     return int(length) + FRAME
 
 
@@ -96,9 +95,17 @@ def _in_object(step: WorkerStep, key: str, begins_at: int) -> WorkerStep:
 
 
 def _is_whole(key: str, head: bytes) -> bool:
-    """Whether all of the index is there."""
-    length = index_record_length(key, head)
-    return length is not None and len(head) >= length
+    """Whether all of the index is there, or will never be: whoever reads it says so."""
+    needed = _needed(key, head)
+    return needed is not None and len(head) >= needed
+
+
+def _needed(key: str, head: bytes) -> int | None:
+    """How many bytes hold the index; of a damaged object none more than there are, so that it harms no other."""
+    try:
+        return index_record_length(key, head)
+    except CorruptTensorError:
+        return 0
 
 
 class HeadedSource:
@@ -127,7 +134,7 @@ class HeadedSource:
         long = {
             key: needed
             for key, head in found.items()
-            if len(head) == HEAD and (needed := index_record_length(key, head) or 0) > HEAD
+            if len(head) == HEAD and (needed := _needed(key, head) or 0) > HEAD
         }
         longer = self._source.read([ByteRange(key, 0, needed) for key, needed in long.items()]) if long else ()
         found |= {key: head or b"" for key, head in zip(long, longer, strict=True)}

@@ -18,6 +18,7 @@ STEP_PREFIXES = (INDEX_PREFIX, FLUSH_PREFIX)  # a folder with steps has objects 
 COLLECTIONS_PREFIX = "collections/"
 STEPS_PER_FOLDER = 1000
 
+_DIGITS = 18  # of a step: 64 bits hold them
 _COLLECTIONS_SUFFIX = "_collections.json"
 
 
@@ -40,7 +41,7 @@ def parse_step_key(key: str) -> tuple[int, str] | None:
     wanted = "tfevents" if key.startswith(FLUSH_PREFIX) else "json"
     if not dot or suffix != wanted or not underscore or not worker or not digits.isascii() or not digits.isdigit():
         return None
-    return int(digits), worker
+    return (int(digits), worker) if len(digits) <= _DIGITS else None
 
 
 def is_collections_key(key: str) -> bool:

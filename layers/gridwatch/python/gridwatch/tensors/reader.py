@@ -20,10 +20,11 @@ from gridwatch.tensors.reductions import reduce_tensor
 from gridwatch.tensors.source import ByteRange, TensorSource
 from gridwatch.tensors.steps import Gathering, SavedStep
 from gridwatch.tensors.wall_time import wall_time
-from gridwatch.tensors.wire import TensorDecoder, WireError
+from gridwatch.tensors.wire import TensorDecoder, WireError, unsound
 
 _PAGE = 1000  # keys listed at once, as many as S3 gives
 _BATCH = 256  # index objects read at once
+_WEIGHT = 256 * 1024  # tensors of steps that are held back until those before them are known; an object counts too
 _HISTORY = 20_000  # tensor places remembered of former steps, each step counting as ten more
 _VALUES = 8 * 1024 * 1024  # bytes of decoded tensors remembered
 _ARRAY_OVERHEAD = 512
@@ -51,7 +52,11 @@ class Cursor:
 
 
 class TensorReader:
-    """One job's tensors. Holds no position: `new_steps` says what came after a cursor."""
+    """One job's tensors. Holds no position: `new_steps` says what came after a cursor.
+
+    With `passes_over` a damaged index object costs its own steps and no others: `damage` has it, and what lies behind
+    it is read.
+    """
 
     def __init__(
         self,
@@ -59,10 +64,13 @@ class TensorReader:
         open_other: Callable[[str], TensorSource] | None = None,
         *,
         arrived: Sequence[str] | None = None,
+        passes_over: bool = False,
     ) -> None:
         """`arrived`: the objects that events have told of; None: others may have come. What flush objects tell is taken
         where nothing lies between it and the cursor; else the folder is listed.
         """
+        self.damage: dict[str, CorruptTensorError] = {}  # by key
+        self._passes_over = passes_over
         self._arrived = arrived
         self._source = HeadedSource(source)
         self._flushed: bool | None = None
@@ -73,6 +81,7 @@ class TensorReader:
         self._history: Bounded[int, SavedStep] = Bounded(_HISTORY)
         self._values: Bounded[ByteRange, NDArray[Any]] = Bounded(_VALUES)
         self._fetched: dict[ByteRange, memoryview] = {}
+        self._unsound: frozenset[ByteRange] = frozenset()  # of what was fetched, by its checksum
         self._decoder = TensorDecoder()
 
     def has_ended(self) -> bool:
@@ -94,7 +103,7 @@ class TensorReader:
 
         A step is final when every worker has reached it, or the job has `ended`. An index object that ends early is
         "not yet": nothing from it on is given. Raises CorruptTensorError at a damaged one (and at one that ends early
-        when the job is over) after the steps before it were given.
+        when the job is over) after the steps before it were given, unless the reader passes over it.
         """
         if self._arrived is not None and not self._arrived and not ended:
             return
@@ -107,13 +116,15 @@ class TensorReader:
         settled = -1
         told = None if ended or collections.workers > 1 else self._told(cursor)
         try:
-            for count, worker_steps in enumerate(self._index_objects(cursor.step, ended=ended, told=told)):
-                if count % _BATCH == 0:
+            weight = _WEIGHT
+            for worker_steps in self._index_objects(cursor.step, ended=ended, told=told):
+                if weight >= _WEIGHT:
                     # One batch behind: an object filled in late, whose steps lie before its neighbours', is still in
                     # time.
                     yield from self._remembered(gathering.take(settled))
-                    settled = gathering.settled()
+                    settled, weight = gathering.settled(), 0
                 gathering.add(worker_steps)
+                weight += _WEIGHT // _BATCH + sum(len(each.names) for each in worker_steps)
         except CorruptTensorError:
             yield from self._remembered(gathering.take(gathering.settled()))
             raise
@@ -176,6 +187,7 @@ class TensorReader:
         """
         wanted = {place for place in places if self._values.get(place) is None}
         self._fetched = read_ranges(self._source, wanted)
+        self._unsound = unsound(self._fetched)
         return frozenset(wanted - self._fetched.keys())
 
     def value_at(self, place: ByteRange, name: str) -> NDArray[Any]:
@@ -183,11 +195,13 @@ class TensorReader:
         value = self._values.get(place)
         if value is not None:
             return value
-        record = self._fetched.pop(place, None) or read_ranges(self._source, [place]).get(place)
+        record = self._fetched.pop(place, None)
+        verified = record is not None and place not in self._unsound
+        record = record or read_ranges(self._source, [place]).get(place)
         if record is None:
             raise self._absent(place)
         try:
-            stored = self._decoder.read(record, name)
+            stored = self._decoder.read(record, name, verified=verified)
         except WireError as error:
             raise CorruptTensorError(place.key, f"at byte {place.start}: {error}") from error
         if stored.name != name:
@@ -255,7 +269,12 @@ class TensorReader:
             return None
         reached = cursor.step
         for key, head in self._source.heads(fresh).items():
-            said, found = follows(key, head), parsed[key]
+            try:
+                said, found = follows(key, head), parsed[key]
+            except CorruptTensorError:
+                if not self._passes_over:
+                    raise
+                return None  # the folder is listed, and the damage is met there
             if said is None or said > reached or found is None or (said == -1 and reached >= 0):
                 return None
             reached = found[0]
@@ -291,15 +310,41 @@ class TensorReader:
 
     def _read_index(self, named: Sequence[tuple[str, int, str]], *, ended: bool) -> Iterator[list[WorkerStep] | None]:
         """What each of these objects says, None for one that may still be on its way."""
-        flushed = bool(self._flushed)
-        keys = [key for key, _, _ in named]
-        contents = self._source.heads(keys).values() if flushed else self._source.read([ByteRange(key) for key in keys])
-        parse = flushed_steps if flushed else parse_index
-        for (key, step, worker), content in zip(named, contents, strict=True):
-            steps = parse(key, step, worker, content or b"")
-            if steps is None and ended:
-                raise CorruptTensorError(key, "it ends early, and the job is over")
+        parse = flushed_steps if self._flushed else parse_index
+        last = {worker: key for key, _, worker in named}
+        for (key, step, worker), content in self._contents(named):
+            try:
+                steps = parse(key, step, worker, content or b"")
+                # A worker writes one after the other: what ends early before a later one stays as it is.
+                if steps is None and (ended or (self._passes_over and last[worker] != key)):
+                    raise CorruptTensorError(key, "it ends early, and nothing more comes of it")
+            except CorruptTensorError as error:
+                if not self._passes_over:
+                    raise
+                self.damage.setdefault(key, error)
+                continue
             yield steps
+
+    def _contents(self, named: Sequence[tuple[str, int, str]]) -> Iterator[tuple[tuple[str, int, str], bytes | None]]:
+        """The objects' bytes, in as many requests as it takes for what a call may read at once to hold them."""
+        try:
+            keys = [key for key, _, _ in named]
+            contents = list(
+                self._source.heads(keys).values()
+                if self._flushed
+                else self._source.read([ByteRange(key) for key in keys])
+            )
+        except CorruptTensorError as error:
+            if len(named) > 1:
+                half = len(named) // 2
+                yield from self._contents(named[:half])
+                yield from self._contents(named[half:])
+                return
+            if not self._passes_over:
+                raise
+            self.damage.setdefault(error.key, error)
+            return
+        yield from zip(named, contents, strict=True)
 
     def _remembered(self, steps: Iterable[SavedStep]) -> Iterator[SavedStep]:
         for each in steps:

@@ -23,6 +23,11 @@ class RuleStatus(StrEnum):
         return self not in (RuleStatus.IN_PROGRESS, RuleStatus.STOPPING)
 
 
+def is_final(status: str) -> bool:
+    """Whether a recorded status is final. One that this version does not know is not."""
+    return status in RuleStatus.__members__.values() and RuleStatus(status).is_final
+
+
 LONGEST_DETAILS = 1024  # StatusDetails of the SageMaker API
 _SAW_NOTHING = f"{RuleStatus.SAW_NOTHING}: "
 # Of Debugger's own rules, where a job saved no tensors (aws/sagemaker-python-sdk#1907, tensorflow/tensorflow#51414).

@@ -15,6 +15,7 @@ from gridwatch.judgement.scores import pareto
 from gridwatch.reports.experiment.tables import ExperimentTables
 from gridwatch.reports.interactive import plot
 from gridwatch.reports.page import paragraph, section, table
+from gridwatch.savings.money import money
 
 FEWEST_TRIALS = 4  # below, the best 5 % are one trial of which the rules have seen next to nothing to compare with
 WORKERS = 8
@@ -104,7 +105,7 @@ def judgement(found: Replayed) -> str:
             _share(each, "saved"),
             _share(each, "top_killed"),
             _number(each, "regret", ".4g"),
-            _number(each, "saved_cost", ".2f"),
+            _amount(each),
             "yes" if each.rule in front else "",
         )
         for each in best
@@ -159,6 +160,11 @@ def _share(outcome: Outcome, score: str) -> str:
 def _number(outcome: Outcome, score: str, form: str) -> str:
     mean = outcome.means[score]
     return "" if mean is None else format(mean.mean, form)
+
+
+def _amount(outcome: Outcome) -> str:
+    mean = outcome.means["saved_cost"]
+    return "" if mean is None else escape(money(mean.mean, outcome.currency))
 
 
 def _plain(outcome: Outcome) -> str:

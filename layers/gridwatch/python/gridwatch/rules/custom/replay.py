@@ -59,7 +59,11 @@ def evaluate(rule_class: Any, trial: Any, parameters: Mapping[str, Any], *, ende
         return _met(rule_class.__name__, trial, met.step)
     if not ended:
         return RuleEvaluation(RuleStatus.IN_PROGRESS)
-    missed = "" if isinstance(trial, ProfilerTrial) else nothing_read(rule_class.__name__, trial)
+    missed = (
+        ""
+        if isinstance(trial, ProfilerTrial)
+        else nothing_read(rule_class.__name__, trial, parameters.get("other_trials", ()))
+    )
     return RuleEvaluation(RuleStatus.SAW_NOTHING if missed else RuleStatus.NO_ISSUES_FOUND, missed)
 
 

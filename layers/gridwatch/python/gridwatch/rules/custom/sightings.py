@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gridwatch.rules.sightings import listed, nothing_seen
@@ -35,12 +36,13 @@ def nothing_saved(rule: str) -> str:
     return nothing_seen(rule, "the job's tensors", "none was there: the job saved no tensors")
 
 
-def nothing_read(rule: str, trial: Trial) -> str:
-    """The details of a rule that read nothing of its trial, although it asked or there were no steps; else nothing."""
-    lookups = trial.index_reader.lookups
+def nothing_read(rule: str, trial: Trial, others: Sequence[Trial] = ()) -> str:
+    """The details of a rule that read nothing of its trials, although it asked or there were no steps; else nothing."""
+    missed = [*trial.index_reader.lookups.missed]
+    missed += [f"{what} in {other.name}" for other in others for what in other.index_reader.lookups.missed]
     steps = len(trial.steps())
-    if lookups.read or not (lookups.missed or not steps):
+    if any(each.index_reader.lookups.read for each in (trial, *others)) or (steps and not missed):
         return ""
     there = listed(trial.tensor_names())
     held = f"in {steps:,} steps the job saved {there}" if steps else "the job saved no tensors"
-    return nothing_seen(rule, listed(lookups.missed) or "the job's tensors", f"none was there: {held}")
+    return nothing_seen(rule, listed(missed) or "the job's tensors", f"none was there: {held}")

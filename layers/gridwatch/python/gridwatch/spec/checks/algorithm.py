@@ -17,6 +17,7 @@ from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, did_you_mean, enumerated, shown
 from gridwatch.spec.search_space import INSTANCE_TYPE, is_hyperparameter, names_of, varied
 from gridwatch.suggestions import closest
+from gridwatch.visible import is_seen
 
 _OWN = ("xgboost", *sorted(BUILT_IN))
 _RESERVED = ("sagemaker_", "mp_parameters")
@@ -229,6 +230,13 @@ def _reserved(spec: ExperimentSpec) -> Iterator[Problem]:
         if name.startswith(_RESERVED):
             message = "SageMaker's containers take this for themselves"
             yield Problem(path=path, message=message, advice="distribution and algorithm say it")
+        elif not name or any(letter == "=" or not is_seen(letter) for letter in name):
+            # Containers hand each over as --NAME VALUE and in the variable SM_HP_NAME.
+            yield Problem(
+                path=path, message="this name can be neither an argument nor a variable of the training process",
+                found=shown(name), allowed="names without = and without letters that are not seen",
+                advice="rename it in the spec and the script",
+            )  # fmt: skip
 
 
 def _environment(spec: ExperimentSpec) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gridwatch.spec.checks.debugger import check_collections
+from gridwatch.spec.checks.not_done import not_done
 from gridwatch.spec.debugger_rules import COLLECTION_PARAMETERS, HOOK_PARAMETERS, without_effect
 from gridwatch.spec.imported import asked_collections, asked_hook_parameters, placed, rule_uses
 from gridwatch.spec.model import ExperimentSpec
@@ -53,7 +54,10 @@ def warn_of_engine(spec: ExperimentSpec) -> Iterator[Problem]:
     if spec.engine == "auto":
         for problem in debugger_conflicts(spec):
             yield replace(problem, path=("engine",), message=f"Gridwatch evaluates the rules: {problem.message}")
+        if any(True for _ in debugger_conflicts(spec)):
+            yield from not_done(spec)
     if spec.engine == "gridwatch":
+        yield from not_done(spec)
         for field in ("path", "profiler"):
             if getattr(spec.debugger, field) is not None:
                 message = "nobody reads it: Gridwatch evaluates the rules"

@@ -11,8 +11,9 @@ from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, enumerated, shown
 from gridwatch.spec.search_space import is_hyperparameter, names_of, varied
 from gridwatch.spec.settings import Setting, Settings
-from gridwatch.spec.xgboost.clashes import CLASHES, Found
+from gridwatch.spec.xgboost.clashes import CLASHES
 from gridwatch.spec.xgboost.parameters import ALIASES, FORMER, IGNORED, PARAMETERS
+from gridwatch.spec.xgboost.settings import Found
 from gridwatch.suggestions import closest
 
 # What other libraries call the data that is not trained on.

@@ -8,8 +8,8 @@ from gridwatch.spec.metrics import CHANNELS, MAX_DEFINITIONS, evaluation_metrics
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, enumerated, shown
 from gridwatch.spec.settings import Settings
-from gridwatch.spec.xgboost.clashes import metrics_of
 from gridwatch.spec.xgboost.metrics import METRICS, canonical, metric_of
+from gridwatch.spec.xgboost.settings import metrics_of
 from gridwatch.suggestions import closest
 
 _NAMING = (

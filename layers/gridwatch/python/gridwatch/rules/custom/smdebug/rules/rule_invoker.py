@@ -34,7 +34,7 @@ def invoke_rule(
             rule_obj.invoke(step)
         except (TensorUnavailableForStep, StepUnavailable, TensorUnavailable) as reason:
             logger.debug(str(reason))
-            _note(rule_obj, getattr(reason, "tname", None))
+            _note(rule_obj, reason)
         except RuleEvaluationConditionMet as met:
             if raise_eval_cond:
                 raise
@@ -46,11 +46,11 @@ def invoke_rule(
         step += 1
 
 
-def _note(rule: Any, missed: str | None) -> None:
-    """So that a rule that got nothing can say what it asked for."""
+def _note(rule: Any, reason: Exception) -> None:
+    """So that a rule that got nothing can say what it asked for; trials note tensors that they do not have at all."""
     reader = getattr(rule.base_trial, "index_reader", None)
-    if missed is not None and reader is not None:
-        reader.lookups.miss(missed)
+    if isinstance(reason, TensorUnavailableForStep) and reader is not None:
+        reader.lookups.miss(reason.tname)
 
 
 def _worth_invoking(rule: Any, step: int) -> int:
