@@ -22,8 +22,8 @@ class Refresher:
     _due: dict[str, datetime] = field(default_factory=dict)
 
     def news_of(self, experiment: str) -> None:
-        """Ask once for all news up to the moment when the tables are read. The first news waits twice as long: where all
-        shares one machine, the first seconds of a job are for its rules.
+        """Ask once for all news up to the moment when the tables are read. The first news waits twice as long: where
+        all shares one machine, the first seconds of a job are for its rules.
         """
         now = self.clock.now()
         if self.interval <= 0 or now < self._due.get(experiment, now):
