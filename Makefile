@@ -113,6 +113,11 @@ test-sagemaker: setup .venvs/sagemaker.stamp ## requests and image addresses aga
 test-oracles: setup .venvs/oracles.stamp ## the rules across trials against Optuna's and Syne Tune's
 	$(BIN)/python -m pytest -q -rs tests/oracles
 
+.PHONY: test-pythons
+
+test-pythons: setup ## set-up, unit tests and demo on every other Python 3.11 to 3.13 of this machine, two minutes each
+	$(BIN)/python -m scripts.other_pythons
+
 .PHONY: test-aws test-chaos chaos-nightly chaos-one
 
 SIMULATION = PYTHONPATH=functions:layers/gridwatch/python:hook:cli:. $(BIN)/python -m tests.simulation

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
+import numpy as np
 from botocore.config import Config
 
 from gridwatch.aws.state_table import StateTable
 from gridwatch.storage.layout import tensor_prefix
-from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
+from gridwatch.tensors.scalars import collections_file
+from gridwatch_hook.batch import SavedStep, encode_together
+from gridwatch_hook.modes import Mode
 from localcloud import LocalCloud
 from localcloud.deploy import deploy
 
@@ -26,6 +29,8 @@ T = TypeVar("T")
 EXPERIMENT = "stop-latency"
 METRIC = "train-error"
 LIMIT = 0.9
+# What the embedded cloud does oftener, because it costs nothing there, would be counted as if it cost.
+_AS_ON_AWS = {"LookIntervalSeconds": "60", "TableIntervalSeconds": "0"}
 # In the place of XGBoost's container: a process that waits, and ends when it is asked to.
 _IMAGE = {"image": "*/sagemaker-xgboost:*", "kind": "training", "command": ["/bin/sleep", "3600"]}
 
@@ -39,6 +44,7 @@ class Waiting:
     endpoint: str
     jobs: Sequence[str] = ()
     _clients: dict[str, Any] = field(default_factory=dict)
+    _written: dict[str, int] = field(default_factory=dict)  # the last step of each job
 
     def client(self, service: str) -> Any:
         if service not in self._clients:
@@ -72,11 +78,13 @@ class Waiting:
         self._put(job, *collections_file({"metrics": [METRIC]}))
 
     def write(self, job: str, step: int, value: float) -> float:
-        """One step's tensors, as the hook writes them; returns when its PutObject began that makes the step visible."""
-        (events_key, events), (index_key, index) = scalar_files([ScalarStep(step, time.time(), {METRIC: value})])
-        self._put(job, events_key, events)
+        """One step's tensors, as the hook writes them; returns when the PutObject began that makes the step visible."""
+        saved = SavedStep(step, Mode.GLOBAL, step, time.time())
+        saved.add(METRIC, np.array([value]))
+        batch = encode_together([saved], "worker_0", self._written.get(job, -1))
+        self._written[job] = step
         began = time.time()
-        self._put(job, index_key, index)
+        self._put(job, batch.events_key, batch.events)
         return began
 
     def _put(self, job: str, key: str, content: bytes) -> None:
@@ -146,7 +154,7 @@ def deployed(*options: str) -> Iterator[Waiting]:
         images.write_text(json.dumps({"images": [_IMAGE]}))
         create_app({"launch_rate_per_second": 100}, outdir=f"{folder}/cdk.out").synth()
         with LocalCloud.start(images=images, options=("--stop-grace", "1", *options)) as cloud:
-            outputs = deploy(Path(folder) / "cdk.out", cloud.endpoint, region=cloud.region)
+            outputs = deploy(Path(folder) / "cdk.out", cloud.endpoint, _AS_ON_AWS, region=cloud.region)
             session = boto3.Session(cloud.account, "local", region_name=cloud.region)
             yield Waiting(outputs, session, cloud.endpoint)
 

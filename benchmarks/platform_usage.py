@@ -16,6 +16,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks._stops import Waiting, deployed
 from benchmarks.result import Result, report
@@ -30,6 +31,12 @@ OTHERS_FAULT = "other"
 _NOT_BY_QUEUE = ("launch_grid", "sweep", "run_custom_rule")
 _S3_CLASSES = {"PUT": "s3_write", "LIST": "s3_write", "POST": "s3_write", "GET": "s3_read", "HEAD": "s3_read"}
 _DYNAMODB_READS = ("GetItem", "Query", "BatchGetItem", "Scan")
+
+
+@dataclass(frozen=True)
+class Invocations:
+    count: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -57,15 +64,25 @@ class Meter:
         pages = cloud.client("lambda").get_paginator("list_functions").paginate()
         self._memory = {each["FunctionName"]: each["MemorySize"] / 1024 for page in pages for each in page["Functions"]}
 
-    def take(self, *, without: tuple[str, ...] = ()) -> Used:
-        """What was used since the last time, but for functions whose names end with one of `without`."""
+    def invocations(self, function: str) -> Invocations:
+        """Of the functions whose names end so, since the last time; it begins anew."""
+        document = self._read()
+        found = [each for name, each in document["invocations"].items() if name.endswith(function)]
+        return Invocations(sum(each["count"] for each in found), sum(each["seconds"] for each in found))
+
+    def _read(self) -> Mapping[str, Any]:
         request = urllib.request.Request(self._url, method="DELETE")  # noqa: S310  our own cloud's
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  as above
-            document = json.load(answer)
+            document: Mapping[str, Any] = json.load(answer)
+        return document
+
+    def take(self, *, without: tuple[str, ...] = ()) -> Used:
+        """What was used since the last time, but for functions whose names end with one of `without`."""
+        document = self._read()
         units: Counter[str] = Counter()
         for each in document["requests"]:
             if each["caller"] != OTHERS_FAULT and not each["caller"].endswith(without or ("\0",)):
-                for name, count in _priced(each["operation"]):
+                for name, count in priced(each["operation"]):
                     units[name] += count * each["count"]
         found: dict[str, float] = dict(units)
         for function, each in document["invocations"].items():
@@ -78,7 +95,7 @@ class Meter:
         return Used(found)
 
 
-def _priced(operation: str) -> list[tuple[str, float]]:
+def priced(operation: str) -> list[tuple[str, float]]:
     """The prices that a request has, with how many units."""
     service, _, name = operation.partition(":")
     match service:

@@ -72,7 +72,12 @@ class DeploymentSettings:
     security_group_ids: tuple[str, ...] = ()
     vpc_endpoints_in: str = ""
     route_table_ids: tuple[str, ...] = ()
+    look_interval_seconds: int = 60
+    table_interval_seconds: int = 0
     evaluate_window_seconds: int = 0
+    watch_share: float = 0.01
+    watch_every_seconds: float = 0.0
+    watch_pace: str = "auto"
     alert_topic_arn: str = ""
     alert_group_seconds: int = 300
     alert_quiet_hours: str = ""
@@ -193,6 +198,17 @@ def _problems(settings: DeploymentSettings) -> list[str]:
             "the network's id, such as vpc-0a1b2c3d",
         ),
         "evaluate_window_seconds": (0 <= settings.evaluate_window_seconds <= 300, "0 to 300: Lambda waits no longer"),
+        "look_interval_seconds": (
+            1 <= settings.look_interval_seconds <= 900,
+            "1 to 900: SQS keeps nothing back longer",
+        ),
+        "table_interval_seconds": (
+            0 <= settings.table_interval_seconds <= 900,
+            "0 to 900: SQS keeps nothing back longer",
+        ),
+        "watch_share": (0 < settings.watch_share <= 1, "over 0 and at most 1: a share of a job's price"),
+        "watch_every_seconds": (0 <= settings.watch_every_seconds <= 600, "0 for the best distance, or up to 600"),
+        "watch_pace": (settings.watch_pace in ("auto", "price", "free"), "auto, price or free"),
         "alert_group_seconds": (0 <= settings.alert_group_seconds <= 900, "0 to 900: SQS keeps nothing back longer"),
         "alert_quiet_hours": (_is_quiet(settings.alert_quiet_hours), "HH:MM-HH:MM, such as 22:00-07:00, or empty"),
         "alert_time_zone": (_is_zone(settings.alert_time_zone), "a time zone's name, such as Europe/Berlin"),

@@ -27,6 +27,8 @@ from infra.constructs.storage import Storage
 from infra.constructs.training import Training
 from infra.settings import DeploymentSettings
 
+LOOK_INTERVAL, TABLE_INTERVAL = "LookIntervalSeconds", "TableIntervalSeconds"
+
 
 class GridwatchStack(cdk.Stack):
     """Deployable to any account and region: both are resolved at deployment. `root` is the checkout with the assets."""
@@ -41,7 +43,11 @@ class GridwatchStack(cdk.Stack):
         )
         cdk.Tags.of(self).add("gridwatch:prefix", settings.name_prefix)
         # W3005: DependsOn lines that the CDK adds to every function although GetAtt implies them; harmless.
-        self.template_options.metadata = {"cfn-lint": {"config": {"ignore_checks": ["W3005"]}}}
+        self.template_options.metadata = {
+            "cfn-lint": {"config": {"ignore_checks": ["W3005"]}},
+            # Where looks cost nothing (localcloud.deploy).
+            "localcloud": {"parameters": {LOOK_INTERVAL: "2", TABLE_INTERVAL: "2"}},
+        }
         key = encryption_key(self, settings)
         storage = Storage(self, "Storage", settings=settings, key=key)
         state = State(self, "State", settings=settings, key=key)
@@ -81,6 +87,18 @@ class GridwatchStack(cdk.Stack):
             chat=chat_topic(alerts, settings, key),
             bus=bus,
             factory=factory,
+            look_interval=self._interval(
+                LOOK_INTERVAL,
+                settings.look_interval_seconds,
+                1,
+                "Seconds between two looks at a running job whose news no event tells, such as its log",
+            ),
+            table_interval=self._interval(
+                TABLE_INTERVAL,
+                settings.table_interval_seconds,
+                0,
+                "Seconds until what a running job says is in the tables; 0: they wait for ends and the schedule",
+            ),
         )
         Routing(
             self,
@@ -112,6 +130,14 @@ class GridwatchStack(cdk.Stack):
                 "LaunchTarget": launch_queue_arn or "direct",
             }
         )
+
+    def _interval(self, name: str, default: int, least: int, description: str) -> cdk.CfnParameter:
+        """A parameter of the stack, because one template is deployed where looks cost money and where they do not."""
+        parameter = cdk.CfnParameter(
+            self, name, type="Number", default=default, min_value=least, max_value=900, description=description
+        )
+        parameter.override_logical_id(name)
+        return parameter
 
     def _outputs(self, values: dict[str, str]) -> None:
         """What the command line reads, under exactly these keys."""

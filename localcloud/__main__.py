@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         "--template", type=Path, action="append", default=[], help="a synthesized cdk.out to deploy first"
     )
     parser.add_argument("--follow-stdin", action="store_true", help="end when standard input ends")
-    parser.add_argument("--workers-per-function", type=int, default=2)
+    parser.add_argument("--workers-per-function", type=int, default=4)
     parser.add_argument("--strict", action="store_true", help="check signatures, and enforce IAM on every call")
     parser.add_argument("--threads-per-job", type=int, default=defaults.threads_per_job)
     parser.add_argument(

@@ -108,7 +108,10 @@ def _apply(
     timeout: float,
 ) -> dict[str, str]:
     """Create or update one stack, wait for it, and return its outputs."""
-    known = json.loads(stack.template.read_text()).get("Parameters", {})
+    document = json.loads(stack.template.read_text())
+    known = document.get("Parameters", {})
+    # What the template itself wants here in place of its defaults.
+    parameters = {**document.get("Metadata", {}).get("localcloud", {}).get("parameters", {}), **parameters}
     request = {
         "StackName": stack.name,
         **template,

@@ -28,7 +28,7 @@ class ServerSettings:
     persist: bool = False
     """Keep everything in ``state_dir``, and go on from what is there."""
     follow_stdin: bool = False
-    workers_per_function: int = 2
+    workers_per_function: int = 4
     strict: bool = False
     jobs: JobSettings = field(default_factory=JobSettings)
     limits: Limits = field(default_factory=Limits)

@@ -16,7 +16,26 @@ PAGE = ROOT / "docs" / "cost.md"
 TEMPLATE = ROOT / "cdk.out" / "Gridwatch.template.json"
 sys.path.insert(0, str(ROOT / "layers" / "gridwatch" / "python"))
 
-from gridwatch.savings.watching import LOG_BYTES, Share, WatchingTable, cost_of_watching  # noqa: E402 - found by the line above
+from gridwatch.pace import (  # noqa: E402 - found by the line above
+    FIRST_SECONDS,
+    LONGEST,
+    QUICKEST,
+    SHARE,
+    SPOT,
+    UNKNOWN_PRICE,
+    Bounds,
+    Pace,
+    pace_of,
+    usual_looks,
+)
+from gridwatch.savings.prices import PriceTable  # noqa: E402 - likewise
+from gridwatch.savings.watching import (  # noqa: E402 - likewise
+    LOG_BYTES,
+    Share,
+    WatchingTable,
+    cost_of_watching,
+    look_prices,
+)
 
 MINUTES = 43_800  # of a month
 # Lambda's pollers of an idle queue: five at first, each waiting 20 s at a time (Lambda Developer Guide, "Using Lambda
@@ -39,12 +58,35 @@ deployment are next to nothing. Not in it, where settings ask for them: a custom
 (0.40 each), a dashboard beyond an account's third (3.00), interface endpoints of a network without a way out (about
 7.30 each, in each zone).
 """
-TRIALS_NOTE = """Ten experiments of 100 trials. A look is an evaluation of new tensors, of which a job's hook writes
-at most 4 a second.
+TRIALS_NOTE = """Ten experiments of 100 trials, each on the machine named, all of its time and at its pace. Training
+itself is not in it, nor what data, models and logs of jobs take. `gridwatch plan` says for a spec what it is at most.
 """
-LOOKS_NOTE = """
-The looks cost most: what a job saves seldom is watched cheaply (`save_interval`). `gridwatch plan` says for a spec what
-it is at most. Training itself is not in it, nor what data, models and logs of jobs take.
+PACE_NOTE = """
+## How often a job is looked at
+
+As often as costs least. With c the price of a look, p the job's price an hour and T the hours that it is expected
+to take (`max_runtime`, or a quarter more than earlier trials of the experiment took in the median), looks at the
+distance d cost c·T/d, and a stop that comes d/2 late in the mean costs p·d/2 once; the sum is least at d =
+√(2·c·T/p). A look costs {look:.7f} {currency} with all that it takes: the object that the hook writes, S3's event,
+the message, the evaluation.
+
+The share wins: at any moment after a job's first {first:.0f} seconds, looks have cost at most {share:g} % of what
+the job has cost, those without news (each minute where the price allows it) among them. As many looks as five
+minutes pay for are there from the beginning, so the first steps of a dear job are looked at sooner, and the hook
+spends what is left when a loss is not finite or begins to rise. `share` and the distance are settings, of a spec
+(`watching`) and of the deployment (`watch_share`, `watch_every_seconds`); one look is made however small the share.
+`gridwatch look EXPERIMENT --every 5` wishes for more looks at what runs, for a while and within the share. No
+distance is longer than {longest:.0f} s. Spot is reckoned at {spot:g} % of the on-demand price, instances without a
+price at {unknown} {currency} an hour: put the real ones into `settings/instance-prices.json`
+([watching](watching.md#what-a-stop-saved)). In the embedded cloud looks are free and {quick:g} a second;
+`watch_pace` gives it AWS's pace.
+
+| machine | {currency} an hour | 5 minutes: a look every | 1 hour | 24 hours | looks of an hour, at most |
+| --- | ---: | ---: | ---: | ---: | ---: |
+"""
+PACE_FOOT = """
+A stop comes half the distance late in the mean. `python -m benchmarks.watch_cost` counts what it comes to with the real
+hook and functions in simulated hours ([benchmarks](benchmarks.md)).
 """
 ASSUMED_NOTE = """
 Assumed: a write into the state table is one unit for the item and one for its index, a read one unit; an invocation
@@ -78,7 +120,8 @@ def main() -> None:
 
 def render(deployment: Deployment) -> str:
     table = WatchingTable.built_in()
-    return "\n".join([HEAD, *_idle(deployment, table), *_per_trials(table), *_shares(table), *_prices(table)]) + "\n"
+    parts = (_idle(deployment, table), _paces(table), _per_trials(table), _shares(table), _prices(table))
+    return "\n".join([HEAD, *(line for part in parts for line in part)]) + "\n"
 
 
 def _idle(deployment: Deployment, table: WatchingTable) -> Iterable[str]:
@@ -102,23 +145,59 @@ def _idle(deployment: Deployment, table: WatchingTable) -> Iterable[str]:
     yield IDLE_NOTE
 
 
+MACHINES = ("ml.m5.large", "ml.m5.4xlarge", "ml.g5.xlarge", "ml.g5.12xlarge", "ml.p4d.24xlarge", "ml.p5.48xlarge")
+
+
+def _pace(machine: str, seconds: float, table: WatchingTable) -> Pace:
+    return pace_of(PriceTable.built_in().per_hour[machine], seconds, look_prices(table), Bounds())
+
+
+def _paces(table: WatchingTable) -> Iterable[str]:
+    prices = look_prices(table)
+    yield PACE_NOTE.format(
+        look=prices.look,
+        currency=table.currency,
+        first=FIRST_SECONDS,
+        share=100 * SHARE,
+        longest=LONGEST,
+        spot=100 * SPOT,
+        unknown=UNKNOWN_PRICE,
+        quick=1 / QUICKEST,
+    ).rstrip("\n")
+    for machine in MACHINES:
+        hourly = PriceTable.built_in().per_hour[machine]
+        paces = [_pace(machine, seconds, table) for seconds in (300, 3_600, 86_400)]
+        often = " | ".join(f"{each.look_seconds:,.2g} s" if each.look_seconds < 10 else f"{each.look_seconds:,.0f} s"
+                           for each in paces)  # fmt: skip
+        spent = prices.look * usual_looks(paces[1], 3_600) / hourly
+        yield f"| {machine} | {hourly:.2f} | {often} | {100 * spent:.2f} % |"
+    yield PACE_FOOT
+
+
 def _per_trials(table: WatchingTable) -> Iterable[str]:
     yield "## 1,000 trials\n"
     yield TRIALS_NOTE
-    yield f"| each trial | looks each | watching, {table.currency} | of it a trial | Lambda, GB s | requests |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
-    for name, minutes, looks in (
-        ("5 minutes, a look every 10 s", 5, 30),
-        ("1 hour, a look every 10 s", 60, 360),
-        ("1 hour, a look every second", 60, 3_600),
-        ("8 hours, a look a minute", 480, 480),
-        ("8 hours, a look every 10 s", 480, 2_880),
+    columns = f"looks each | watching, {table.currency} | of it a trial | of the training | Lambda, GB s | requests"
+    yield f"| each trial | {columns} |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for machine, name, minutes in (
+        ("ml.m5.large", "5 minutes", 5),
+        ("ml.m5.large", "1 hour", 60),
+        ("ml.m5.large", "8 hours", 480),
+        ("ml.g5.xlarge", "1 hour", 60),
+        ("ml.p4d.24xlarge", "8 hours", 480),
     ):
-        found = [cost_of_watching(100, 100 * looks, 100 * minutes, table) for _ in range(10)]
+        pace = _pace(machine, minutes * 60, table)
+        looks, checks = usual_looks(pace, minutes * 60), minutes * 60 / pace.check_seconds
+        found = [cost_of_watching(100, 100 * looks, 100 * checks, table) for _ in range(10)]
         cost, seconds = sum(each.cost for each in found), sum(each.lambda_gb_seconds for each in found)
         requests = sum(each.requests for each in found)
-        yield f"| {name} | {looks:,} | {cost:,.2f} | {cost / 1000:.4f} | {seconds:,.0f} | {requests:,.0f} |"
-    yield LOOKS_NOTE
+        training = 1000 * PriceTable.built_in().per_hour[machine] * minutes / 60
+        yield (
+            f"| {name} on {machine} | {looks:,.0f} | {cost:,.2f} | {cost / 1000:.4f} | {100 * cost / training:.2f} % | "
+            f"{seconds:,.0f} | {requests:,.0f} |"
+        )
+    yield ""
 
 
 def _shares(table: WatchingTable) -> Iterable[str]:

@@ -23,10 +23,11 @@ def main() -> None:
 
 def find(version: str) -> Path | None:
     """The first interpreter of `version` (major.minor) that runs."""
-    return next((path for path in _candidates(version) if _version_of(path) == version), None)
+    return next((path for path in candidates(version) if _version_of(path) == version), None)
 
 
-def _candidates(version: str) -> Iterator[Path]:
+def candidates(version: str) -> Iterator[Path]:
+    """Where an interpreter of that version may lie; not every path exists."""
     yield Path(sys.executable)
     for folder in os.get_exec_path():
         yield Path(folder) / f"python{version}"
@@ -36,9 +37,15 @@ def _candidates(version: str) -> Iterator[Path]:
 
 
 def _version_of(path: Path) -> str | None:
+    full = full_version(path)
+    return full.rpartition(".")[0] if full else None
+
+
+def full_version(path: Path) -> str | None:
+    """The interpreter's version with its patch release; None when it does not run."""
     if not path.is_file():
         return None
-    question = "import sys; print('%d.%d' % sys.version_info[:2])"
+    question = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
     answer = subprocess.run([str(path), "-c", question], capture_output=True, text=True, check=False)
     return answer.stdout.strip() if answer.returncode == 0 else None
 

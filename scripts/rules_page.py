@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT / "layers" / "gridwatch" / "python"))
 from gridwatch.judgement.catalogue import judgement_rule_class, judgement_rule_names  # noqa: E402 - found by the line above
 from gridwatch.judgement.rule import JudgementRule  # noqa: E402
 from gridwatch.rules.catalogue import rule_class, rule_names  # noqa: E402
+from gridwatch.rules.errors import RuleConfigurationError  # noqa: E402
 from gridwatch.rules.parameters import Parameter, declared  # noqa: E402
 from gridwatch.rules.profiler.rule import ProfilerRule  # noqa: E402
 from gridwatch.rules.rule import Rule  # noqa: E402
@@ -32,14 +33,19 @@ HEAD = """# Rules
 
 A rule judges one training job. It is handed every global step that the job saved, once, in increasing order, and
 ends with its first finding: status `IssuesFound`, with the step, the tensor, the observed value, the threshold and
-a sentence. A rule that finds nothing until the job is over ends as `NoIssuesFound`; one that fails ends as `Error`
-with the reason, and the others go on. Names, parameters, defaults and statuses are SageMaker Debugger's. Where
-AWS's description leaves a choice, the reading taken is stated with the rule, and a parameter switches it where two
-readings are plausible.
+a sentence. A rule that finds nothing until the job is over ends as `NoIssuesFound`, and as `SawNothing` when it never
+had what it judges by: its tensors were not saved, only metrics that are better when higher, one step where it
+compares two. The details then say what it looked for and what was there; nobody can take that for health. One that
+fails ends as `Error` with the reason, and the others go on. Names, parameters and defaults are SageMaker Debugger's,
+and so are the other statuses ([events](events.md) carry `SawNothing` as `Error`, as Debugger has it). Where AWS's
+description leaves a choice, the reading taken is stated with the rule, and a parameter switches it where two readings
+are plausible.
 
 How the steps are split into evaluations never changes a verdict: between two calls a rule keeps a few numbers, and
 reads the tensors of former steps again when it needs them. A step at which a tensor was not saved is passed over.
-An index or events file that ends early is waited for; a damaged one is an error that names it.
+An index or events file that ends early is waited for. A damaged one costs the steps that it is of: the others are
+judged, the rule's details name the file, and a rule that finds nothing ends as Error, because nobody knows what there
+was to see. What Gridwatch's hook writes is verified by its checksum, so that no bit that flipped stops a job.
 
 Parameters are given as typed values or as Debugger's strings: lists separated by commas, `True` and `False`. A
 wrong name or value is refused with what is allowed, before anything is launched.
@@ -59,7 +65,8 @@ rules:
 ```
 
 - `gridwatch rules list` shows them all, `gridwatch rules check PATH --rule NAME -p key=value` evaluates one over a
-  folder of tensors on disk or in S3, also of a job long finished (exit code 0: no issues, 3: issues, 2: error).
+  folder of tensors on disk or in S3, also of a job long finished (exit code 0: no issues, 3: issues, 2: error, 4: it
+  saw nothing to judge by).
 - `--rule FILE.py:ClassName` runs a rule of your own: a subclass of `smdebug.rules.Rule` as it is, without smdebug,
   or of `gridwatch.rules.rule.Rule`. It runs in a process of its own with a time limit, from the job's first step;
   what it raises is its status `Error`.
@@ -80,6 +87,10 @@ rules:
               if view.scalar(loss) < 0.15:
                   return self.finding(view, loss, view.scalar(loss), 0.15, f"{loss} is below 0.15")
   ```
+
+  It has judged once any tensor of its `requirement` was saved. A rule that needs more says so itself: `judged = 0` in
+  the class, `self.judged += 1` wherever it had all that a verdict takes, and `looks_for` in words. Of a rule of smdebug
+  it counts whether it read any value.
 - Metrics that are better when higher (auc, aucpr, ndcg, map, accuracy, f1, r2 and the like, by the words of their
   name) are never taken as losses.
 """
@@ -103,9 +114,20 @@ def render() -> str:
     return "\n".join(parts)
 
 
+def _looks_for(rule: type[Rule] | type[JudgementRule]) -> str:
+    """In words, with the defaults; empty for rules that cannot do without parameters."""
+    try:
+        made = rule.create({})
+    except RuleConfigurationError:
+        return ""
+    return made.looks_for()
+
+
 def _section(rule: type[Rule] | type[JudgementRule]) -> str:
     lines = [f"### {rule.name}\n", f"{rule.summary[0].upper()}{rule.summary[1:]}.\n"]
     lines.append(f"{inspect.cleandoc(rule.__doc__ or '')}\n")
+    if looks_for := _looks_for(rule):
+        lines.append(f"Without this it ends as `SawNothing`: {looks_for}.\n")
     if rule.collect:
         lines.append(f"Debugger's own configuration saves: {', '.join(map(_collection, rule.collect))}.\n")
     parameters = declared(rule.Parameters)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,8 @@ class TensorFolder:
 
     def __init__(self, collections: Mapping[str, Sequence[str]] | None = None, workers: int = 1) -> None:
         self.workers = workers
+        self.began = 1.6e9  # Unix seconds at which step 0 is saved
+        self.step_seconds = 1.0
         self.objects: dict[str, bytes] = {}
         self._steps: dict[str, int] = {}
         content = {name: {"name": name, "include_regex": list(regex)} for name, regex in (collections or {}).items()}
@@ -65,21 +68,32 @@ class TensorFolder:
         mode: Mode = Mode.GLOBAL,
         mode_step: int | None = None,
         reductions: Mapping[str, Mapping[str, float]] | None = None,
+        shapes: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
-        """`reductions`: tensor to reduction ("mean", "abs_mean") to value."""
+        """`reductions`: tensor to reduction ("mean", "abs_mean") to value. `shapes`: as the index tells them."""
         named = {name: np.asarray(value) for name, value in tensors.items()}
         for name, values in (reductions or {}).items():
             named |= {f"smdebug/reductions/{kind}/{name}": np.array([value]) for kind, value in values.items()}
         events, payload = f"events/{step:012d}/{step:012d}_{worker}.tfevents", []
         data = b""
         for name, value in named.items():
-            record = encode(step, name, value, mode, step if mode_step is None else mode_step)
+            at = self.began + step * self.step_seconds
+            record = encode(step, name, value, mode, step if mode_step is None else mode_step, at=at)
             payload.append({"tensorname": name, "start_idx": len(data), "length": len(record)})
             data += record
         meta = {"mode": mode.name, "mode_step": step if mode_step is None else mode_step, "event_file_name": events}
         index = f"index/{step // 1000:09d}/{step:012d}_{worker}.json"
         self._put(events, data, step)
-        self._put(index, json.dumps({"meta": meta, "tensor_payload": payload, "shape_payload": []}).encode(), step)
+        told = [
+            {"tensorname": name, "originalname": f"{name}:0", "shape": shape} for name, shape in (shapes or {}).items()
+        ]
+        self._put(index, json.dumps({"meta": meta, "tensor_payload": payload, "shape_payload": told}).encode(), step)
+
+    def write(self, path: Path) -> None:
+        """The objects as files below a folder."""
+        for key, data in self.objects.items():
+            (path / key).parent.mkdir(parents=True, exist_ok=True)
+            (path / key).write_bytes(data)
 
     def end(self) -> None:
         self.objects["training_job_end.ts"] = b""
@@ -98,7 +112,9 @@ class TensorFolder:
         self._steps[key] = step
 
 
-def encode(step: int, name: str, value: np.ndarray[Any, Any], mode: Mode, mode_step: int) -> bytes:
+def encode(
+    step: int, name: str, value: np.ndarray[Any, Any], mode: Mode, mode_step: int, *, at: float | None = None
+) -> bytes:
     """One framed record as smdebug writes it, payload unchecked."""
     shape = b"".join(_bytes(2, _varint_field(1, size) + _bytes(2, f"{name}_{size}".encode())) for size in value.shape)
     if value.dtype.kind == "U":
@@ -107,7 +123,8 @@ def encode(step: int, name: str, value: np.ndarray[Any, Any], mode: Mode, mode_s
         tensor = _varint_field(1, _TYPES[value.dtype.str[1:]]) + _bytes(2, shape) + _bytes(4, value.tobytes())
     plugins = _plugin("mode_step", str(mode_step)) + _plugin("mode", str(mode.value))
     summary = _bytes(1, _bytes(1, name.encode()) + _bytes(8, tensor) + _bytes(9, plugins))
-    event = b"\x09" + struct.pack("<d", 1.6e9 + step) + (_varint_field(2, step) if step else b"") + _bytes(5, summary)
+    moment = struct.pack("<d", 1.6e9 + step if at is None else at)
+    event = b"\x09" + moment + (_varint_field(2, step) if step else b"") + _bytes(5, summary)
     return frame(event, b"0x12345678")
 
 

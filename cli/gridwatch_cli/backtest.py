@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gridwatch.savings.money import between, money
 from gridwatch_cli.context import cloud_of
 from gridwatch_cli.output import console, print_json, table
 
@@ -53,6 +54,7 @@ def backtest(
     metric: Annotated[str | None, typer.Option(help="What is judged, when it is not the objective.")] = None,
     direction: Annotated[str | None, typer.Option(help="min or max, when the metric's name does not say.")] = None,
     price: Annotated[float | None, typer.Option(help="Price of an hour, for files of curves.", min=0)] = None,
+    currency: Annotated[str, typer.Option(help="Of --price.")] = "USD",
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw saved against killed.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -66,7 +68,7 @@ def backtest(
     if direction not in (None, "min", "max"):
         raise typer.BadParameter(f"{direction!r}: allowed are min and max", param_hint="--direction")
     chosen = choices(rule or [], parameter or [])
-    grids = [from_file(path, metric, direction, price) for path in curves or []]
+    grids = [from_file(path, metric, direction, price, currency) for path in curves or []]
     grids += [from_tables(cloud_of(context), name, metric, direction) for name in experiments or []]
     for grid in grids:
         _remark(grid, hopeless)
@@ -103,7 +105,7 @@ def _print(results: Sequence[Outcome], replays: int) -> None:
     rows = []
     for place, result in enumerate(results):
         shares = [_cell(result.means[name], 100) for name in _SCORES[:3]]
-        others = [_cell(result.means["accuracy_regret_pp"], 1), _cell(result.means["saved_cost"], 1)]
+        others = [_cell(result.means["accuracy_regret_pp"], 1), _amount(result.means["saved_cost"], result.currency)]
         rows.append([result.grid, _label(result), *shares, *others, "*" if (result.grid, place) in front else ""])
     console().print(table(_TITLES, rows))
     console().print(f"means of {replays} replays with their 95 % intervals; * no other saves more and kills less")
@@ -111,6 +113,13 @@ def _print(results: Sequence[Outcome], replays: int) -> None:
 
 def _label(result: Outcome) -> str:
     return " ".join([result.rule, *(f"{key}={value}" for key, value in result.parameters.items())])
+
+
+def _amount(mean: Mean | None, currency: str) -> str:
+    if mean is None:
+        return ""
+    shown, low, high = money(mean.mean, currency), money(mean.low, currency), money(mean.high, currency)
+    return shown if low == high else f"{shown} ({between(mean.low, mean.high, currency)})"
 
 
 def _cell(mean: Mean | None, factor: float) -> str:

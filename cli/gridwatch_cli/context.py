@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from gridwatch_cli.settings import DEFAULT_STACK, Environment
 
 if TYPE_CHECKING:
     from gridwatch.state.store import StateStore
+    from gridwatch.state.unreadable import UnreadableRecordError
     from gridwatch_cli.athena import Answer
     from gridwatch_cli.deployment import Deployment
     from gridwatch_cli.session import Session
@@ -31,6 +33,7 @@ class Cloud:
     stack: str
     clock: Clock
     is_named: bool  # something says where it is: the command line, the shell, or a local cloud that is running
+    unreadable: dict[str, str] = field(default_factory=dict)  # records that could not be read, and why
 
     @classmethod
     def at(cls, running: RunningCloud) -> Cloud:
@@ -51,7 +54,7 @@ class Cloud:
     def store(self) -> StateStore:
         from gridwatch.aws.state_table import StateTable
 
-        return StateTable(self.deployment.state_table, dynamodb=self.session.dynamodb)
+        return StateTable(self.deployment.state_table, dynamodb=self.session.dynamodb, noted=self.note_unreadable)
 
     def stores(self) -> Mapping[str, StateStore]:
         """The memory of every deployment of the account in this region, by its stack's name."""
@@ -60,9 +63,18 @@ class Cloud:
 
         found = Deployment.find_all(self.session.cloudformation)
         return {
-            stack: StateTable(deployment.state_table, dynamodb=self.session.dynamodb)
+            stack: StateTable(deployment.state_table, dynamodb=self.session.dynamodb, noted=self.note_unreadable)
             for stack, deployment in found.items()
         }
+
+    def note_unreadable(self, error: UnreadableRecordError) -> None:
+        """Say once for each record that a command goes on without it."""
+        from gridwatch_cli.output import visible_lines
+
+        if error.place not in self.unreadable:
+            self.unreadable[error.place] = error.reason
+            line = f"gridwatch: left out, because it cannot be read: the record {error.place} ({error.reason})"
+            print(visible_lines(line), file=sys.stderr)
 
     def ask(self, sql: str) -> Answer:
         """The answer to a query in SQL, through Athena."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Protocol
 
 from gridwatch_cli.errors import CliError
@@ -33,6 +33,7 @@ class Deployment:
     job_role: str
     xgboost_source: str
     launch_target: str  # "direct", or the ARN of the AWS Batch queue through which jobs go
+    evaluate_queue: str = ""  # for `gridwatch look`
 
     @property
     def batch_job_queue(self) -> str:
@@ -68,7 +69,8 @@ class Deployment:
 
     @classmethod
     def _of(cls, outputs: Mapping[str, str]) -> Deployment:
-        return cls(**{field.name: outputs[_output_key(field.name)] for field in fields(cls)})
+        known = {field.name: _output_key(field.name) for field in fields(cls)}
+        return cls(**{name: outputs[key] for name, key in known.items() if key in outputs})
 
 
 def _outputs(stack: Mapping[str, Any]) -> Mapping[str, str]:
@@ -76,7 +78,8 @@ def _outputs(stack: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _missing(outputs: Mapping[str, str]) -> list[str]:
-    return [key for key in (_output_key(field.name) for field in fields(Deployment)) if key not in outputs]
+    needed = [_output_key(field.name) for field in fields(Deployment) if field.default is MISSING]
+    return [key for key in needed if key not in outputs]
 
 
 def _output_key(field: str) -> str:

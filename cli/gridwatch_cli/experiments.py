@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from gridwatch.state.codec import to_document
-from gridwatch.state.records import ExperimentRecord, JobRecord, RuleEvaluationRecord, TrialRecord
+from gridwatch.failure_cause import cause_of
+from gridwatch.savings.words import amount, span, together
+from gridwatch.state.codec import from_document, to_document
+from gridwatch.state.records import (
+    CurrentRecord,
+    ExperimentRecord,
+    JobRecord,
+    RuleEvaluationRecord,
+    SavingsRecord,
+    TrialRecord,
+    TrialState,
+)
 from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import UnreadableRecordError, if_readable
+from gridwatch.verdicts.status import RuleStatus
+from gridwatch.wording import counted
 from gridwatch_cli.context import Cloud, cloud_of
+from gridwatch_cli.current import last_value
 from gridwatch_cli.errors import CliError
-from gridwatch_cli.output import console, print_json, print_rows, table
+from gridwatch_cli.output import console, print_json, print_rows, print_table, told
 from gridwatch_cli.progress import prices_of, watch
 from gridwatch_cli.queries import JsonOption
 from gridwatch_cli.refusals import refusal_of
@@ -23,7 +37,8 @@ WAITING_FOR_RULE = "NotStarted"  # a rule that the job runs under, of which noth
 
 def experiments(context: typer.Context, as_json: JsonOption = False) -> None:
     """List all experiments, newest first."""
-    rows = summaries(cloud_of(context).store)
+    cloud = cloud_of(context)
+    rows = [*summaries(cloud.store), *_unreadable_experiments(cloud)]
     columns = ("experiment", "owner", "trials", "finished", "failed", "stopped", "objective", "uploaded_at")
     print_rows(columns, rows, as_json=as_json, empty="no experiments yet: upload a spec with `gridwatch submit`")
 
@@ -43,17 +58,18 @@ def status(
         print_json(document)
         return
     out = console()
-    out.print(f"{document['experiment']}: {_counted(trial['state'] for trial in document['trials'])}")
+    all_trials = [*document["trials"], *document["unreadable"]]
+    out.print(f"{document['experiment']}: {_counted(each['state'] for each in all_trials)}")
     if document["held"]:
         out.print(f"nothing more is launched: {document['held']}", markup=False)
-    out.print(table(*_trial_lines(document["trials"])))
+    print_table(out, *told(*trial_lines(document)))
     rules = [rule for trial in document["trials"] for rule in trial["rules"]]
     if rules:
-        out.print(table(*rule_lines(document["trials"])))
+        print_table(out, *told(*rule_lines(document["trials"])))
     else:
         out.print("no rules watch this experiment")
-    for line in savings_lines(document["trials"]):
-        out.print(line)
+    for line in [*blind_lines(document["trials"]), *savings_lines(document["trials"])]:
+        out.print(line, markup=False)
 
 
 def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
@@ -63,19 +79,43 @@ def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
         refusal = refusal_of(cloud.session.s3, cloud.deployment.experiments_bucket, experiment)
         why = f": its spec was refused: {refusal}" if refusal else " (`gridwatch experiments` lists them)"
         raise CliError(f"there is no experiment {experiment!r}{why}")
+    current = {each.job_name: each for each in cloud.store.list_current(record.name)}
+    trials = cloud.store.list_trials(record.name)
     return {
         "experiment": record.name,
         "spec_key": record.spec_key,
         "uploaded_at": record.uploaded_at,
         "objective": record.document.get("objective"),
         "held": held_by(cloud.store, record),
-        "trials": [trial_status(cloud.store, record, trial) for trial in cloud.store.list_trials(record.name)],
+        "trials": [trial_status(cloud.store, record, trial, current.get(trial.job_name)) for trial in trials],
+        "unreadable": list(_unreadable_trials(cloud, record.name)),
     }
+
+
+UNREADABLE = "unreadable"
+
+
+def _unreadable_trials(cloud: Cloud, experiment: str) -> Iterator[Mapping[str, Any]]:
+    """Trials that are recorded and left out, because this version cannot read their records."""
+    for place, reason in cloud.unreadable.items():
+        name, _, trial = place.partition(" trial#")
+        if name == f"experiment#{experiment}" and trial:
+            yield {"trial_id": trial, "state": UNREADABLE, "reason": reason}
+
+
+def _unreadable_experiments(cloud: Cloud) -> Iterator[Mapping[str, Any]]:
+    for place in cloud.unreadable:
+        name, _, kind = place.removeprefix("experiment#").rpartition(" ")
+        if kind == "experiment":
+            yield {"experiment": name, "owner": UNREADABLE}
 
 
 def held_by(store: StateStore, record: ExperimentRecord) -> str | None:
     """Why nothing more of it is launched; None when nothing holds it."""
-    hold = store.get_hold(record.name)
+    try:
+        hold = store.get_hold(record.name)
+    except UnreadableRecordError:
+        return "what holds it cannot be read"
     return hold.reason if hold and hold.limit and hold.spec_version == record.spec_version else None
 
 
@@ -99,9 +139,11 @@ def _summary(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> Mapping
     }
 
 
-def trial_status(store: StateStore, record: ExperimentRecord, trial: TrialRecord) -> Mapping[str, Any]:
-    """One trial with every rule of its job."""
-    job = store.get_job(trial.job_name)
+def trial_status(
+    store: StateStore, record: ExperimentRecord, trial: TrialRecord, current: CurrentRecord | None = None
+) -> Mapping[str, Any]:
+    """One trial with every rule of its job. `current`: the objective so far; SageMaker's last word is its value."""
+    job = if_readable(lambda: store.get_job(trial.job_name))
     metric = (record.document.get("objective") or {}).get("metric")
     return {
         "index": trial.index,
@@ -114,7 +156,11 @@ def trial_status(store: StateStore, record: ExperimentRecord, trial: TrialRecord
         "engine": job.engine if job else None,
         "algorithm": trial.algorithm,
         "hyperparameters": trial.hyperparameters,
-        "objective_value": trial.final_metrics.get(metric) if metric else None,
+        "objective_value": last_value(trial, metric, current),
+        "objective_best": current.best if current else None,
+        "objective_step": current.step if current else None,
+        "objective_source": current.source if current else None,
+        "objective_at": current.logged_at if current else None,
         "final_metrics": trial.final_metrics,
         "started_at": trial.started_at,
         "ended_at": trial.ended_at,
@@ -137,6 +183,7 @@ def _rules(store: StateStore, job: JobRecord | None, trial: TrialRecord) -> Iter
             "status": evaluation.status if evaluation else WAITING_FOR_RULE,
             "step": _step(evaluation),
             "details": evaluation.details if evaluation else None,
+            "finding": evaluation.finding.get("sentence") if evaluation and evaluation.finding else None,
             "action": reaction.action if reaction else None,
             "outcome": reaction.outcome if reaction else None,
             "audited": reaction.audited if reaction else False,
@@ -149,18 +196,70 @@ def _step(evaluation: RuleEvaluationRecord | None) -> object:
     return evaluation.finding.get("step") if evaluation and evaluation.finding else None
 
 
-def _trial_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
-    columns = ("index", "job_name", "state", "secondary_status", "objective_value", "billable_seconds", "reason")
-    return columns, [[trial[column] for column in columns] for trial in trials]
+def trial_lines(document: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+    """A line for each trial: what it is, by the hyperparameters that differ, how it stands, and why it failed."""
+    trials = document["trials"]
+    metric = (document["objective"] or {}).get("metric") or "objective"
+    varied = _varied(trials)
+    columns = ("index", "trial", *varied, "state", metric, "seconds", "cause")
+    return columns, [
+        [
+            trial["index"],
+            trial["trial_id"],
+            *(trial["hyperparameters"].get(name) for name in varied),
+            _state(trial),
+            trial["objective_value"],
+            trial["billable_seconds"],
+            cause_of(trial["reason"]) if trial["state"] == TrialState.FAILED else trial["reason"],
+        ]
+        for trial in trials
+    ] + [
+        [None, each["trial_id"], *(None for _ in varied), UNREADABLE, None, None, each["reason"]]
+        for each in document.get("unreadable", ())
+    ]
+
+
+def _varied(trials: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The hyperparameters that are not the same in all trials; of a single trial all of them."""
+    names = dict.fromkeys(name for trial in trials for name in trial["hyperparameters"])
+    values = {name: {str(trial["hyperparameters"].get(name)) for trial in trials} for name in names}
+    return [name for name in names if len(trials) == 1 or len(values[name]) > 1]
+
+
+def _state(trial: Mapping[str, Any]) -> str:
+    """The trial's state, and while its job runs what SageMaker does for it."""
+    state, phase = str(trial["state"]), trial["secondary_status"]
+    return f"{state} ({phase.lower()})" if state == TrialState.RUNNING and phase else state
 
 
 def rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
-    """Columns and lines of a table of all rules of these trials."""
-    columns = ["rule", "on_issue", "status", "step", "action", "outcome", "details"]
+    """Columns and lines of a table of all rules of these trials; `says` is the finding, or what else the rule says."""
+    columns = ["rule", "on_issue", "status", "step", "done"]
     if any(rule["evaluated_by"] == "debugger" for trial in trials for rule in trial["rules"]):
         columns.insert(1, "evaluated_by")
-    return ("job_name", *columns), [
-        [trial["job_name"], *(rule[column] for column in columns)] for trial in trials for rule in trial["rules"]
+    shown = [(trial["trial_id"], {**rule, "done": _done(rule)}) for trial in trials for rule in trial["rules"]]
+    return ("trial", *columns, "says"), [
+        [trial_id, *(rule[column] for column in columns), rule["finding"] or rule["details"]]
+        for trial_id, rule in shown
+    ]
+
+
+def _done(rule: Mapping[str, Any]) -> str | None:
+    """What was done about the rule's status, and what came of it."""
+    action, outcome = rule["action"], rule["outcome"]
+    if action is None or outcome is None or outcome.startswith(action):
+        return str(outcome or action) if outcome or action else None
+    return f"{action}: {outcome}"
+
+
+def blind_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Which rules saw nothing to judge by: their jobs may be well or not."""
+    rules = [rule for trial in trials for rule in trial["rules"]]
+    blind = Counter(rule["rule"] for rule in rules if rule["status"] == RuleStatus.SAW_NOTHING)
+    jobs = Counter(rule["rule"] for rule in rules)
+    return [
+        f"{rule} saw nothing to judge by in {count} of {counted(jobs[rule], 'job')}: it says nothing about them"
+        for rule, count in blind.items()
     ]
 
 
@@ -173,22 +272,25 @@ def savings_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
         ("would stop", True, "audited trials, which are let run on, would have saved"),
     ):
         found = [
-            rule["savings"]
+            from_document(SavingsRecord, rule["savings"])
             for trial in trials
             for rule in trial["rules"]
             if rule["savings"] and rule["action"] == action and rule["audited"] is audited
         ]
         if not found:
             continue
-        costs = Counter[str]()
-        for each in found:
-            costs[each["currency"]] += each["cost"] or 0
-        money = ", ".join(f"{cost:.2f} {currency}" for currency, cost in costs.items())
-        hours = sum(each["seconds"] for each in found) / 3600
-        unpriced = sum(each["cost"] is None for each in found)
-        without = f" ({unpriced} without a known price)" if unpriced else ""
-        lines.append(f"{words} about {hours:.2f} hours of training and {money}{without}: an estimate")
+        stops = "one stop" if len(found) == 1 else f"{len(found)} stops"
+        lines.append(f"{words} {amount(together(found))} of training by {stops}: an estimate{_measured(found)}")
     return lines
+
+
+def _measured(found: Sequence[SavingsRecord]) -> str:
+    """What the rests of the jobs really took that were let run on, as far as they are over."""
+    over = [each for each in found if each.measured_seconds is not None]
+    if not over:
+        return ""
+    took = sum(each.measured_seconds or 0.0 for each in over)
+    return f"; measured: {span(took)} of {len(over)} of them"
 
 
 def _counted(states: Iterable[str]) -> str:

@@ -16,10 +16,15 @@ SELECT trial_id, grid_index, state, objective_metric, objective_direction, train
   instance_count
 FROM trials WHERE experiment = {}
 ORDER BY grid_index"""
-POINTS_OF = "SELECT trial_id, name, mode, step, value FROM metrics WHERE experiment = {} ORDER BY trial_id, name, step"
+POINTS_OF = """\
+SELECT trial_id, name, mode, source, worker, objective, step, value
+FROM metrics WHERE experiment = {}
+ORDER BY trial_id, name, step"""
 
 
-def from_file(path: Path, metric: str | None, direction: str | None, price: float | None) -> Grid:
+def from_file(
+    path: Path, metric: str | None, direction: str | None, price: float | None, currency: str = "USD"
+) -> Grid:
     """The grid in a file. Raises CliError when it cannot be read, GridError when it is none."""
     try:
         content = path.read_bytes()
@@ -27,7 +32,8 @@ def from_file(path: Path, metric: str | None, direction: str | None, price: floa
         raise CliError(f"{path} cannot be read: {error.strerror}") from error
     name = path.name.removesuffix(".gz").removesuffix(".json")
     grid = parse_grid(content, name, metric=metric, direction=direction)
-    return replace(grid, trials=[replace(trial, price_per_hour=price) for trial in grid.trials])
+    trials = [replace(trial, price_per_hour=price) for trial in grid.trials]
+    return replace(grid, trials=trials, currency=currency)
 
 
 def from_tables(cloud: Cloud, experiment: str, metric: str | None, direction: str | None) -> Grid:

@@ -12,6 +12,7 @@ from gridwatch_cli.local_state import is_on_this_machine
 if TYPE_CHECKING:
     from gridwatch.launch.deployment import Deployment
     from gridwatch.launch.ports import ExperimentBucket
+    from gridwatch.preflight.manifests import OpenUri
     from gridwatch.preflight.sampling import DataSource
     from gridwatch.spec.parse import ParsedSpec
     from gridwatch_cli.context import Cloud
@@ -50,6 +51,11 @@ class LaunchSite(Protocol):
         """Where the channels' data can be looked into; those that are out of reach are not there."""
         ...
 
+    @property
+    def open_uri(self) -> OpenUri | None:
+        """How to look into what lies at another address, as manifests name them; None where nothing is in reach."""
+        ...
+
     def processing_instances(self) -> int | None:
         """What the account may have at one time; None: not known."""
         ...
@@ -85,6 +91,10 @@ class Nowhere:
     def data(self, parsed: ParsedSpec) -> Mapping[str, DataSource]:
         del parsed
         return {}
+
+    @property
+    def open_uri(self) -> OpenUri | None:
+        return None
 
     def processing_instances(self) -> int | None:
         return None
@@ -153,6 +163,12 @@ class Deployed:
         if not self._with_data:
             self.etags(parsed)
         return {channel: S3Data(*uris, s3=self._cloud.session.s3) for channel, uris in self._with_data.items()}
+
+    @property
+    def open_uri(self) -> OpenUri | None:
+        from gridwatch.aws.data_source import S3Data
+
+        return lambda uri: S3Data(uri, s3=self._cloud.session.s3)
 
     def processing_instances(self) -> int | None:
         from gridwatch.aws.service_quotas import processing_instances

@@ -30,6 +30,7 @@ from gridwatch_cli.context import connect
 from gridwatch_cli.demo.command import demo
 from gridwatch_cli.doctor.command import doctor
 from gridwatch_cli.errors import CliError
+from gridwatch_cli.look import look
 from gridwatch_cli.looking.compare import compare
 from gridwatch_cli.looking.inspect import inspect
 from gridwatch_cli.looking.leaderboard import leaderboard
@@ -79,6 +80,7 @@ app.command("preflight")(preflight)
 app.command("submit")(submit.submit)
 app.command("experiments")(experiments.experiments)
 app.command("status")(experiments.status)
+app.command("look")(look)
 app.command("stop")(steering.stop)
 app.command("retry")(steering.retry)
 app.command("register")(register)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gridwatch.clock import SystemClock
+from gridwatch.savings.money import money
 from gridwatch.storage.layout import s3_uri
+from gridwatch.wording import counted
 from gridwatch_cli.context import cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.launch_site import Deployed, LaunchSite, Nowhere
@@ -58,9 +60,10 @@ def plan(
     if request is not None:
         print_json(_request(made, request, site.deployment))
     elif as_json:
-        print_json({**_document(made, _glance(parsed, made, site), site.note), "packages": packages})
+        report = _glance(parsed, made, site, spec.parent)
+        print_json({**_document(made, report, site.note), "packages": packages})
     else:
-        _print(made, _glance(parsed, made, site), str(spec), site.note)
+        _print(made, _glance(parsed, made, site, spec.parent), str(spec), site.note)
         for line in packages:
             console(stderr=True).print(f"warning: {line}", markup=False)
 
@@ -116,12 +119,12 @@ def planned_inputs(parsed: ParsedSpec, folder: Path, site: LaunchSite) -> Inputs
     )
 
 
-def _glance(parsed: ParsedSpec, made: Plan, site: LaunchSite) -> Report:
+def _glance(parsed: ParsedSpec, made: Plan, site: LaunchSite, folder: Path) -> Report:
     """What an upload of the spec would be told; `gridwatch preflight` looks at more of the data."""
     from gridwatch.preflight.sampling import CHEAP
-    from gridwatch_cli.preflight import checked
+    from gridwatch_cli.preflight import checked, hook_of
 
-    return checked(made, site.data(parsed), CHEAP)
+    return checked(made, site.data(parsed), CHEAP, hook=hook_of(made.spec, folder), open_uri=site.open_uri)
 
 
 def _document(made: Plan, report: Report, note: str) -> dict[str, Any]:
@@ -151,7 +154,17 @@ def _told(bounds: Preview) -> str:
     hours = f"{bounds.instance_hours:,.1f} instance hours"
     if bounds.cost is None:
         return f"{hours}, whose cost is not known: no price of {', '.join(bounds.unpriced)}"
-    return f"{hours}, {bounds.cost:,.2f} {bounds.currency}"
+    return f"{hours}, {money(bounds.cost, bounds.currency)}"
+
+
+def _looks(bounds: Preview) -> str:
+    """How often a job is looked at, what of the cost that is, and how late a stop comes."""
+    seconds = bounds.look_seconds
+    often = f"{seconds:,.0f} s" if seconds >= 2 else f"{seconds:.2g} s"
+    late = f"{seconds / 2:,.0f} s" if seconds >= 4 else "a few seconds"
+    share = f" ({100 * bounds.looks_cost / bounds.cost:.1f} % of the training)" if bounds.cost else ""
+    looks = money(bounds.looks_cost, bounds.watching.currency)
+    return f"looks of it {looks}{share}: one every {often}, so that a stop comes about {late} late"
 
 
 def _trial(trial: PlannedTrial) -> dict[str, Any]:
@@ -219,9 +232,11 @@ def _print(made: Plan, report: Report, source: str, note: str) -> None:
     bounds = _preview(made)
     out.print(f"at most: {_told(bounds)}, over in {bounds.seconds / 3600:,.1f} h", markup=False, highlight=False)
     watching = bounds.watching
+    out.print(f"watching it: at most {money(watching.cost, watching.currency)}, {_looks(bounds)}",
+              markup=False, highlight=False)  # fmt: skip
     out.print(
-        f"watching it: at most {watching.cost:,.2f} {watching.currency} ({watching.requests:,.0f} requests, "
-        f"{watching.lambda_gb_seconds:,.0f} GB s of Lambda, {watching.tensor_gb:,.3f} GB of tensors a month)",
+        f"  {watching.requests:,.0f} requests, {watching.lambda_gb_seconds:,.0f} GB s of Lambda, "
+        f"{watching.tensor_gb:,.3f} GB of tensors a month",
         markup=False, highlight=False,
     )  # fmt: skip
     err.print(f"assumed: {'; '.join(bounds.assumptions)}", markup=False)
@@ -241,7 +256,11 @@ def _print_tuning(made: Plan) -> None:
     out, tuning = console(), made.tuning or {}
     config = tuning["HyperParameterTuningJobConfig"]
     name = tuning["HyperParameterTuningJobName"]
-    out.print(f"one tuning job {name}: {config['Strategy']}, at most {made.count} jobs", markup=False, highlight=False)
+    out.print(
+        f"one tuning job {name}: {config['Strategy']}, at most {counted(made.count, 'job')}",
+        markup=False,
+        highlight=False,
+    )
     rows = [
         ([variant.name] if variant.name else []) + [name, given.kinds[0], json.dumps(given.ends), given.scaling or "-"]
         for variant in variants(made.spec)

@@ -12,9 +12,11 @@ from gridwatch.clock import SystemClock
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import console, print_json
 from gridwatch_cli.plan import AWS_REGION, planned, site_of
+from gridwatch_cli.sources import packed_source
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan
+    from gridwatch.preflight.manifests import OpenUri
     from gridwatch.preflight.notices import Notice, Report
     from gridwatch.preflight.sampling import Budget, DataSource
     from gridwatch.spec.model import ExperimentSpec
@@ -46,22 +48,59 @@ def preflight(  # noqa: PLR0917  options of the command line
     site = site_of(context, region)
     parsed, made = planned(spec, site, as_json=as_json)
     sources = site.data(parsed) if data is None else local_data(made.spec, data)
-    report = checked(made, sources, FULL, short_run(made, spec.parent, sources) if run else ())
+    further = short_run(made, spec.parent, sources) if run else ()
+    open_uri = site.open_uri if data is None else below(data)
+    report = checked(made, sources, FULL, further, hook=hook_of(made.spec, spec.parent), open_uri=open_uri)
     if as_json:
-        print_json(report.as_document())
+        print_json({**report.as_document(), "warnings": [warning.as_document() for warning in made.warnings]})
     else:
+        err = console(stderr=True)
+        for warning in made.warnings:
+            err.print(f"warning: {warning.as_text(str(spec))}", markup=False)
         _print(report, sources, made.spec)
     if report.refusals:
         raise CliError("the experiment would be refused: mend what is wrong, or say otherwise under preflight")
 
 
-def checked(made: Plan, sources: Mapping[str, DataSource], budget: Budget, further: tuple[Notice, ...] = ()) -> Report:
+def hook_of(spec: ExperimentSpec, folder: Path) -> bool | None:
+    """Whether the script beside the spec uses a hook; None: nobody knows."""
+    from gridwatch.preflight.hook_use import uses_hook
+
+    packed = packed_source(spec.algorithm, folder)
+    return uses_hook(packed.content) if packed is not None else None
+
+
+def checked(
+    made: Plan,
+    sources: Mapping[str, DataSource],
+    budget: Budget,
+    further: tuple[Notice, ...] = (),
+    *,
+    hook: bool | None = None,
+    open_uri: OpenUri | None = None,
+) -> Report:
     """The notices of the package's checks, with the prices that come with it, and `further` ones."""
     from gridwatch.preflight.flight import Preflight
     from gridwatch.savings.prices import PriceTable
 
     now = SystemClock().now()
-    return Preflight(sources=sources, budget=budget, prices=PriceTable.built_in(), now=now).check(made, further)
+    prices = PriceTable.built_in()
+    flight = Preflight(sources=sources, budget=budget, prices=prices, now=now, hook=hook, open_uri=open_uri)
+    return flight.check(made, further)
+
+
+def below(folder: Path) -> OpenUri:
+    """What lies at an address in S3, as far as the folder has it: under the key, with or without bucket and data/."""
+    from gridwatch.preflight.sampling import LocalObjects
+    from gridwatch.storage.layout import DATA_PREFIX, split_s3_uri
+
+    def opened(uri: str) -> DataSource:
+        bucket, key = split_s3_uri(uri)
+        roots = (folder, folder / bucket)
+        found = [LocalObjects(root, left_out) for root in roots for left_out in ("", DATA_PREFIX)]
+        return next((each.under(key) for each in found if each.under(key).files()), found[0].under(key))
+
+    return opened
 
 
 def local_data(spec: ExperimentSpec, folder: Path) -> Mapping[str, DataSource]:

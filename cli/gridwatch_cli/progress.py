@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from gridwatch.launch.spending import at_most, spending
+from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import ExperimentRecord, LaunchHold, TrialRecord
 from gridwatch_cli.context import Cloud
@@ -127,10 +128,10 @@ def _pace(document: Mapping[str, Any]) -> str:
 
 
 def _money(document: Mapping[str, Any]) -> str:
-    projected = ""
+    projected, currency = "", document["currency"]
     if document["projected"] is not None:
-        projected = f", about {document['projected']:.2f} in the end"
+        projected = f", about {money(document['projected'], currency)} in the end"
     elif document["at_most"] is not None:
-        projected = f", {document['at_most']:.2f} in the end if each job takes all of its time"
+        projected = f", {money(document['at_most'], currency)} in the end if each job takes all of its time"
     unpriced = f" (no price of {', '.join(document['unpriced'])})" if document["unpriced"] else ""
-    return f"{document['spent']:.2f} {document['currency']} spent{projected}{unpriced}: an estimate"
+    return f"{money(document['spent'], currency)} spent{projected}{unpriced}: an estimate"

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gridwatch.state.records import TrialState
 from gridwatch.tables import queries, schemas
 from gridwatch_cli.context import Cloud, cloud_of
+from gridwatch_cli.current import with_current
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import print_rows
 
@@ -27,7 +29,7 @@ class Engine(StrEnum):
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
-LEADERBOARD_COLUMNS = ("place", "job_name", "state", "objective_value", "training_seconds", "billable_seconds")
+LEADERBOARD_COLUMNS = ("place", "trial_id", "state", "objective_value", "billable_seconds")
 
 
 def query(
@@ -68,22 +70,25 @@ def sql_of(question: str, experiment: str | None) -> str:
 
 
 def _ask_here(cloud: Cloud, sql: str) -> Answer:
-    from gridwatch_cli.analytics.shell import open_tables  # noqa: PLC0415  DuckDB's 65 MB
+    from gridwatch_cli.analytics.shell import open_tables, refreshed  # noqa: PLC0415  DuckDB's 65 MB
 
     tables = open_tables(cloud)
-    tables.refresh()
+    refreshed(tables)
     return tables.ask(sql)
 
 
 def read_leaderboard(cloud: Cloud, experiment: str) -> Sequence[Mapping[str, Any]]:
-    """The rows of the leaderboard query, hyperparameters decoded; `algorithm` in those that have one.
+    """The rows of the leaderboard query, hyperparameters decoded; `algorithm` in those that have one. Trials that were
+    not over at the last snapshot are shown as they stand now.
 
-    Raises CliError when there is no snapshot.
+    Raises CliError when there is no such experiment.
     """
     answer = cloud.ask(queries.leaderboard_of(experiment))
-    if not answer.rows:
-        raise CliError(f"no snapshot of an experiment {experiment!r} is there yet (`gridwatch experiments` lists them)")
     rows = [{**row, "hyperparameters": json.loads(row["hyperparameters"])} for row in answer.rows]
+    if not all(TrialState(row["state"]).is_finished for row in rows) or not rows:
+        rows = with_current(cloud, experiment, rows)
+    if not rows:
+        raise CliError(f"there are no trials of an experiment {experiment!r} (`gridwatch experiments` lists them)")
     # A hyperparameter may have that name.
     return [{name: value for name, value in row.items() if name != "algorithm" or value is not None} for row in rows]
 

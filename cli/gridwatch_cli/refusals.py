@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def refusal_of(s3: S3Client, bucket: str, experiment: str) -> str | None:
     """The problems found in a spec uploaded as `experiments/<experiment>.<suffix>`, on one line; None without any."""
-    for suffix in layout.SPEC_SUFFIXES:
+    for suffix in (*layout.SPEC_SUFFIXES, *(suffix.upper() for suffix in layout.SPEC_SUFFIXES)):
         key = layout.spec_error_key(f"{layout.SPEC_PREFIX}{experiment}{suffix}")
         try:
             document = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())

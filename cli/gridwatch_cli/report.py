@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gridwatch.tensors.layout import STEP_PREFIXES
 from gridwatch_cli.context import cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import console
@@ -74,7 +75,7 @@ def _tensors(context: typer.Context, subject: str, title: str | None) -> str:
         job_name = find_trial(cloud.store, subject).job_name
         location = s3_uri(cloud.deployment.artifacts_bucket, tensor_prefix(job_name).rstrip("/"))
     source = open_location(location, cloud)
-    if not _holds(source, "index/", "collections/"):
+    if not _holds(source, *STEP_PREFIXES, "collections/"):
         raise CliError(f"{location} holds no tensors: none were saved, or they have expired")
     return create_tensor_report(TensorReader(source), title or subject)
 
@@ -94,9 +95,9 @@ def _page(context: typer.Context, path: str, title: str) -> str:
     if _holds(source, "system/", "framework/"):
         return _profile(source, title)
     tensors = open_location(tensors_in(path, cloud), cloud)
-    if not _holds(tensors, "index/") and _holds(source, f"{_PROFILE}/"):
+    if not _holds(tensors, *STEP_PREFIXES) and _holds(source, f"{_PROFILE}/"):
         return _profile(open_location(f"{path.rstrip('/')}/{_PROFILE}", cloud), title)
-    if not _holds(tensors, "index/", "collections/"):
+    if not _holds(tensors, *STEP_PREFIXES, "collections/"):
         raise CliError(f"{path} holds neither tensors nor a profile")
     from gridwatch.reports.xgboost_report import create_report
     from gridwatch.tensors.reader import TensorReader

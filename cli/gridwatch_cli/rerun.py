@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gridwatch.storage.layout import PACKAGES, s3_uri, tensor_prefix
+from gridwatch.wording import counted
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.looking.options import JsonOption
@@ -102,13 +103,24 @@ def read_fingerprint(cloud: Cloud, found: Found) -> Fingerprint:
         raise CliError(
             f"the fingerprint of {found.job_name} is gone: {s3_uri(cloud.deployment.experiments_bucket, key)}"
         )
-    return Fingerprint.from_bytes(content)
+    try:
+        return Fingerprint.from_bytes(content)
+    except ValueError as error:
+        address = s3_uri(cloud.deployment.experiments_bucket, key)
+        raise CliError(f"the fingerprint of {found.job_name} at {address} cannot be read: {error}") from error
 
 
 def read_packages(cloud: Cloud, job_name: str) -> Mapping[str, Any] | None:
-    """What the hook wrote when training ended; None where no hook of Gridwatch's was there or came so far."""
+    """What the hook wrote when training ended; None where no hook of Gridwatch's was there or came so far, or where
+    something else lies in its place.
+    """
     content = _read(cloud, cloud.deployment.artifacts_bucket, f"{tensor_prefix(job_name)}{PACKAGES}")
-    return json.loads(content) if content is not None else None
+    try:
+        found = json.loads(content or b"null")
+    except (ValueError, RecursionError):
+        return None
+    is_ours = isinstance(found, dict) and {"python", "platform"} <= found.keys()
+    return found if is_ours and isinstance(found.get("packages"), dict) else None
 
 
 def look(cloud: Cloud, found: Found, made: Fingerprint) -> Findings:
@@ -137,7 +149,9 @@ def rows_of(made: Fingerprint, found: Found, packages: Mapping[str, Any] | None)
         rows.append(_row("code", made.code.uri, made.code_digest))
     rows += [_row("image", image.address, image.digest or f"not known: {image.note}") for image in made.images]
     for channel in made.data:
-        rows.append(_row(f"data {channel.name}", channel.uri, f"{channel.count} objects, listing {channel.digest}"))
+        rows.append(
+            _row(f"data {channel.name}", channel.uri, f"{counted(channel.count, 'object')}, listing {channel.digest}")
+        )
         rows += [
             _row("object", each.key, f"etag {each.etag}" + (f", version {each.version}" if each.version else ""))
             for each in channel.objects

@@ -40,7 +40,7 @@ def check_tensors(
     """
     from gridwatch.tensors.reader import TensorReader
 
-    reader = TensorReader(source, open_other)
+    reader = TensorReader(source, open_other, passes_over=True)
     evaluation = Evaluation.create([configuration])
     while True:
         ended = reader.has_ended()
@@ -60,11 +60,15 @@ def _judge_unfinished(
     is only half there, which is no damage while a job runs. A former step that is not whole is damage.
     """
     evaluation = Evaluation.restore([configuration], saved)
+    met_damage = bool(reader.damage)  # while the job ran, so it is no step that is only half there
     evaluation.advance(reader, now=clock.now(), ended=True)
     found = evaluation.statuses[configuration.name]
     step = saved["cursor"]["step"]
     is_damaged = found.status is RuleStatus.ERROR and found.details.startswith("CorruptTensorError")
-    if is_damaged and step >= 0 and reader.saved_after(step) == 1:
+    if is_damaged and not met_damage and step >= 0 and reader.saved_after(step) == 1:
+        if saved["rules"][configuration.name]["judged"] == 0:
+            details = f"nothing to judge by up to step {step}; after it: {found.details}"
+            return RuleEvaluation(RuleStatus.SAW_NOTHING, details)
         return RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, f"judged up to step {step}; after it: {found.details}")
     return found
 
@@ -94,15 +98,24 @@ def check_custom(
     *,
     seconds: float,
     following: Following | None,
+    as_deployed: bool = True,
 ) -> RuleEvaluation:
     """A custom rule's verdict, in a process of its own. Followed, it is replayed from the first step each time."""
+    from gridwatch.rules.custom.recorded import has_ended
     from gridwatch.rules.custom.runner import run_custom_rule
-    from gridwatch.tensors.reader import TensorReader
 
     opener = "gridwatch.aws.tensor_source:open_source"
     while True:
-        ended = following is None or TensorReader(source).has_ended()
-        found = run_custom_rule(rule, location, ended=ended, seconds=seconds, environment=environment, opener=opener)
+        ended = following is None or has_ended(source)
+        found = run_custom_rule(
+            rule,
+            location,
+            ended=ended,
+            seconds=seconds,
+            environment=environment,
+            opener=opener,
+            as_deployed=as_deployed,
+        )
         if following is None or found.status.is_final:
             return found
         following.clock.sleep(following.seconds)

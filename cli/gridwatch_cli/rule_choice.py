@@ -17,8 +17,9 @@ from gridwatch.judgement.replay import AcrossTrials, Judge
 from gridwatch.judgement.smdebug_rules import smdebug_stops
 from gridwatch.judgement.trial_rules import stops_of
 from gridwatch.rules.catalogue import rule_class, rule_names
-from gridwatch.rules.custom.shim import Rule as SmdebugRule
+from gridwatch.rules.custom.recorded import Reach
 from gridwatch.rules.custom.shim import installed
+from gridwatch.rules.custom.smdebug.rules import Rule as SmdebugRule
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.rule import Rule
 from gridwatch_cli.errors import CliError
@@ -102,7 +103,7 @@ def _own_rule(text: str) -> type[Rule | SmdebugRule]:
         raise CliError(f"{file} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
-    with installed(_no_trials):
+    with installed(Reach(_no_trials, _no_trials)):
         spec.loader.exec_module(module)
     found: Any = getattr(module, class_name, None)
     if not (isinstance(found, type) and issubclass(found, Rule | SmdebugRule)):

@@ -14,6 +14,7 @@ from gridwatch.judgement.catalogue import judgement_rule_class, judgement_rule_n
 from gridwatch.rules.catalogue import rule_class, rule_names
 from gridwatch.rules.evaluation import RuleConfiguration, RuleEvaluation
 from gridwatch.rules.parameters import Parameter, declared
+from gridwatch.tensors.layout import STEP_PREFIXES
 from gridwatch.verdicts.status import RuleStatus
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.local_state import recall, refuse_ended, state_file
@@ -30,7 +31,12 @@ app = typer.Typer(no_args_is_help=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
-_EXIT = {RuleStatus.NO_ISSUES_FOUND: 0, RuleStatus.ISSUES_FOUND: 3, RuleStatus.ERROR: 2}
+_EXIT = {
+    RuleStatus.NO_ISSUES_FOUND: 0,
+    RuleStatus.ISSUES_FOUND: 3,
+    RuleStatus.ERROR: 2,
+    RuleStatus.SAW_NOTHING: 4,
+}
 _COLUMNS = ("name", "scope", "parameters", "collections", "summary")
 
 
@@ -69,12 +75,18 @@ def check(
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on until the job has ended or the rule fired.")] = False,
     time_limit: Annotated[float, typer.Option(help="Seconds that a rule of your own may take.", min=0.1)] = 300.0,
+    any_package: Annotated[
+        bool, typer.Option("--any-package", help="A rule of your own may import what the deployed function lacks.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Evaluate one rule over tensors. Exit code 0: no issues found, 3: issues found, 2: error."""
+    """Evaluate one rule over tensors. Exit code 0: no issues found, 3: issues found, 2: error, 4: it saw nothing that
+    it could judge by.
+    """
     cloud = cloud_of(context)
     try:
-        found = _check(cloud, path, rule, _parsed(parameter or []), time_limit, follow=follow)
+        asked = _parsed(parameter or [])
+        found = _check(cloud, path, rule, asked, time_limit, follow=follow, as_deployed=not any_package)
     except (GridwatchError, OSError, LookupError, ValueError) as error:
         found = RuleEvaluation(RuleStatus.ERROR, str(error))
     _tell(rule, found, as_json=as_json)
@@ -82,7 +94,14 @@ def check(
 
 
 def _check(
-    cloud: Cloud, path: str, rule: str, parameters: Mapping[str, str], seconds: float, *, follow: bool
+    cloud: Cloud,
+    path: str,
+    rule: str,
+    parameters: Mapping[str, str],
+    seconds: float,
+    *,
+    follow: bool,
+    as_deployed: bool,
 ) -> RuleEvaluation:
     from gridwatch_cli.tensor_paths import open_location, opener, tensors_in  # noqa: PLC0415  numpy is slow to import
 
@@ -90,24 +109,28 @@ def _check(
     following = Following(clock) if follow else None
     path = tensors_in(path, cloud)
     source = open_location(path, cloud)
-    profiler = ":" not in rule and is_profiler_rule(rule, parameters)
-    if not (follow or profiler):
-        _require_tensors(source, path)
     if ":" in rule:
+        from gridwatch.rules.custom.recorded import holds_profile  # noqa: PLC0415  as above
         from gridwatch.rules.custom.runner import CustomRule  # noqa: PLC0415  as above
 
+        if not (follow or holds_profile(source)):
+            _require_tensors(source, path)
         custom = CustomRule.parse(rule, parameters)
         location = str(Path(path).resolve()) if "://" not in path else path
-        return check_custom(custom, location, source, _environment(path), seconds=seconds, following=following)
+        return check_custom(
+            custom, location, source, _environment(path), seconds=seconds, following=following, as_deployed=as_deployed
+        )
     configuration = RuleConfiguration(rule, rule, parameters)
-    if profiler:
+    if is_profiler_rule(rule, parameters):
         return check_profile(source, configuration)
+    if not follow:
+        _require_tensors(source, path)
     return check_tensors(source, opener(cloud), configuration, clock, following)
 
 
 def _require_tensors(source: TensorSource, path: str) -> None:
     """Of a job that saved nothing its hook's collections are there all the same."""
-    if source.keys("index/", limit=1):
+    if any(source.keys(prefix, limit=1) for prefix in STEP_PREFIXES):
         return
     if source.keys("events/", limit=1):
         raise FileNotFoundError(f"{path} is damaged: it has events files but no index")
@@ -144,11 +167,11 @@ def _tell(rule: str, found: RuleEvaluation, *, as_json: bool) -> None:
         }
         print_json(document)
         return
-    console().print(f"{rule}: {found.status.value}" + (f" at step {finding.step}" if finding else ""), markup=False)
+    console().print(f"{rule}: {found.status.value}" + (f" at step {finding.step}" if finding else ""))
     if finding:
-        console().print(finding.sentence, markup=False)
+        console().print(finding.sentence)
     elif found.details:
-        console().print(found.details, markup=False)
+        console().print(found.details)
 
 
 def _described(rule: type[Rule] | type[JudgementRule]) -> dict[str, Any]:

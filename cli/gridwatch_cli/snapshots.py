@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,16 +41,25 @@ def take_snapshot(cloud: Cloud, experiment: str, *, timeout: float) -> str:
     # Now: the queue's own delay is for the many ends of a grid's jobs.
     cloud.session.sqs.send_message(QueueUrl=cloud.deployment.snapshot_queue, MessageBody=body, DelaySeconds=0)
     key = layout.table_key(schemas.EXPERIMENTS.name, experiment)
-    seen = None
+    before = _object(cloud.session.s3, cloud.deployment.artifacts_bucket, key)
+    seen, hindered = None, ""
     while cloud.clock.now() < asked_at + timedelta(seconds=timeout):
-        etag = _etag(cloud.session.s3, cloud.deployment.artifacts_bucket, key)
-        if etag != seen:
-            seen = etag
-            as_of = _as_of(cloud, experiment)
-            if datetime.fromisoformat(as_of).replace(tzinfo=UTC) >= asked_at:
-                return as_of
+        found = _object(cloud.session.s3, cloud.deployment.artifacts_bucket, key)
+        if found is not None and found != seen:
+            seen = found
+            try:
+                as_of = _as_of(cloud, experiment)
+            except CliError as error:
+                # A table is damaged: this experiment's, which is being written again, or another one's.
+                hindered = f"; the tables cannot be asked: {error}"
+                if found != before and found.at >= asked_at.replace(microsecond=0):
+                    return f"{found.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+            else:
+                hindered = ""
+                if datetime.fromisoformat(as_of).replace(tzinfo=UTC) >= asked_at:
+                    return as_of
         cloud.clock.sleep(_POLL_SECONDS)
-    raise CliError(f"no snapshot of {experiment} was written within {timeout:.0f} seconds")
+    raise CliError(f"no snapshot of {experiment} was seen within {timeout:.0f} seconds{hindered}")
 
 
 def _as_of(cloud: Cloud, experiment: str) -> str:
@@ -58,7 +68,15 @@ def _as_of(cloud: Cloud, experiment: str) -> str:
     return str(answer.rows[0]["as_of"])
 
 
-def _etag(s3: S3Client, bucket: str, key: str) -> str | None:
-    """Which object lies there; None while there is none. Listed, because not all who may query may read the object."""
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """Which object lies there, and since when."""
+
+    etag: str
+    at: datetime
+
+
+def _object(s3: S3Client, bucket: str, key: str) -> _Object | None:
+    """None while there is none. Listed, because not all who may query may read the object."""
     found = s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents", [])
-    return next((each["ETag"] for each in found if each["Key"] == key), None)
+    return next((_Object(each["ETag"], each["LastModified"]) for each in found if each["Key"] == key), None)

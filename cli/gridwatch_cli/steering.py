@@ -11,6 +11,7 @@ from gridwatch.expressions import Condition, ExpressionError
 from gridwatch.launch.steering import Steering
 from gridwatch.launch.tuning_steering import stop_tunings
 from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
+from gridwatch.wording import counted
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import console
@@ -56,14 +57,14 @@ def retry(
             count = _steering(cloud).retry_region(_experiment(cloud, experiment), region)
         except LookupError as error:
             raise CliError(str(error)) from error
-        console(stderr=True).print(f"{count} trials of the region wait again")
+        console(stderr=True).print(f"{counted(count, 'trial')} of the region wait again")
     if not chosen:
         return
     record = _experiment(cloud, experiment)
     if record.document.get("tune"):
         raise CliError("SageMaker launches the jobs of a tuning job: submit the spec again with revision raised by one")
     count = _steering(cloud).retry(record, chosen)
-    console(stderr=True).print(f"{count} trials wait again")
+    console(stderr=True).print(f"{counted(count, 'trial')} wait again")
 
 
 def condition(where: str | None) -> Callable[[TrialRecord], bool]:

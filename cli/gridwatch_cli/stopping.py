@@ -17,6 +17,7 @@ from gridwatch_cli.queries import JsonOption
 
 if TYPE_CHECKING:
     from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import UnreadableRecordError
 
 app = typer.Typer(no_args_is_help=True)
 ReasonOption = Annotated[str, typer.Option(help="Why; told with every finding that would have stopped a job.")]
@@ -49,9 +50,7 @@ def resume(context: typer.Context, reason: ReasonOption = "", account: AccountOp
 @app.command("status")
 def status(context: typer.Context, as_json: JsonOption = False, account: AccountOption = False) -> None:
     """Say whether stopping is paused, since when, by whom and why."""
-    documents = {
-        stack: describe(store.get_stopping()) for stack, store in _stores(cloud_of(context), account=account).items()
-    }
+    documents = {stack: _described(store) for stack, store in _stores(cloud_of(context), account=account).items()}
     if as_json:
         print_json(documents if account else next(iter(documents.values())))
         return
@@ -60,6 +59,14 @@ def status(context: typer.Context, as_json: JsonOption = False, account: Account
         since = f" since {document['at']:%Y-%m-%d %H:%M:%S} UTC, by {document['by']}" if document["at"] else ""
         why = f": {document['reason']}" if document["reason"] else ""
         console().print(f"{stack}: stopping is {state}{since}{why}", markup=False)
+
+
+def _described(store: StateStore) -> Mapping[str, Any]:
+    """A switch that cannot be read counts as paused, as it does for whoever stops jobs."""
+    try:
+        return describe(store.get_stopping())
+    except UnreadableRecordError as error:
+        return {"paused": True, "by": None, "reason": f"the switch cannot be read: {error.reason}", "at": None}
 
 
 def describe(record: StoppingRecord | None) -> Mapping[str, Any]:

@@ -31,7 +31,7 @@ def submit(
     name = checked.name
     for path in own_files(checked, spec.parent):
         upload_rule(cloud, spec.parent / path, f"{layout.CODE_PREFIX}{path}")
-    key = f"{layout.SPEC_PREFIX}{name}{spec.suffix}"
+    key = f"{layout.SPEC_PREFIX}{name}{spec.suffix.lower()}"
     packed = packed_source(checked.algorithm, spec.parent)
     told = {}
     if packed is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gridwatch.tensors.layout import STEP_PREFIXES
 from gridwatch.tensors.source import TensorSource, open_folder
 from gridwatch_cli.context import Cloud
 
-_OUTPUT = "debug-output"
+_OUTPUTS = ("debug-output", "log-output")  # what the hook saved, and what was read from the log
 
 
 def opener(cloud: Cloud) -> Callable[[str], TensorSource]:
@@ -25,7 +26,9 @@ def open_location(location: str, cloud: Cloud) -> TensorSource:
 
 
 def tensors_in(location: str, cloud: Cloud) -> str:
-    """The location itself, or the `debug-output` in it when it is a job's whole output."""
+    """The location itself; of a job's whole output what its hook saved, else what was read from its log."""
     source = open_location(location, cloud)
-    is_whole_output = source.keys(f"{_OUTPUT}/", limit=1) and not source.keys("index/", limit=1)
-    return f"{location.rstrip('/')}/{_OUTPUT}" if is_whole_output else location
+    if any(source.keys(prefix, limit=1) for prefix in STEP_PREFIXES):
+        return location
+    found = next((name for name in _OUTPUTS if source.keys(f"{name}/", limit=1)), None)
+    return f"{location.rstrip('/')}/{found}" if found else location

@@ -52,9 +52,9 @@ def ls(context: typer.Context, path: PathArgument, as_json: JsonOption = False) 
     """List the tensors by collection: how often they were saved, and their shape and type."""
     reader, steps = _read(context, path)
     rows = []
-    for name in sorted({name for saved in steps for name in saved.names}):
-        saved_at = [saved for saved in steps if name in saved.names]
-        value = reader.value(saved_at[0], name) if saved_at[0].place(name) else None
+    for name in sorted({name for saved in steps for name in (*saved.names, *saved.shapes())}):
+        saved_at = [saved for saved in steps if name in saved.names or name in saved.shapes()]
+        kind, shape = _kind(reader, saved_at, name)
         rows.append(
             {
                 "collections": " ".join(_collections_of(reader, name)),
@@ -63,8 +63,8 @@ def ls(context: typer.Context, path: PathArgument, as_json: JsonOption = False) 
                 "first": saved_at[0].step,
                 "last": saved_at[-1].step,
                 "modes": " ".join(sorted({saved.mode.name for saved in saved_at})),
-                "type": str(value.dtype) if value is not None else "reductions",
-                "shape": "x".join(map(str, value.shape)) if value is not None else "",
+                "type": kind,
+                "shape": "x".join(map(str, shape or ())),
             }
         )
     rows.sort(key=lambda row: (str(row["collections"]), str(row["tensor"])))
@@ -111,6 +111,16 @@ def _read(context: typer.Context, path: str) -> tuple[TensorReader, list[SavedSt
     cloud = cloud_of(context)
     reader = TensorReader(open_location(tensors_in(path, cloud), cloud))
     return reader, list(reader.new_steps(Cursor(), ended=reader.has_ended()))
+
+
+def _kind(reader: TensorReader, saved_at: list[SavedStep], name: str) -> tuple[str, tuple[int, ...] | None]:
+    """The tensor's type, or in which other form alone it was saved; its shape where it is known."""
+    first = next((saved for saved in saved_at if saved.place(name)), None)
+    if first is not None:
+        value = reader.value(first, name)
+        return str(value.dtype), value.shape
+    shape = next((saved.shapes()[name].shape for saved in saved_at if name in saved.shapes()), None)
+    return "reductions" if any(name in saved.names for saved in saved_at) else "shape", shape
 
 
 def _collections_of(reader: TensorReader, name: str) -> list[str]:

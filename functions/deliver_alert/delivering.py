@@ -13,10 +13,9 @@ from enum import StrEnum
 
 from deliver_alert.channels import Channel, Outgoing
 from deliver_alert.gatekeeping import Gatekeeper
-from gridwatch.alerts.content import Alert
+from gridwatch.alerts.content import Alert, content_of
 from gridwatch.clock import Clock
 from gridwatch.failures import TransientError
-from gridwatch.state.codec import from_document
 from gridwatch.state.records import AlertRecord
 from gridwatch.state.store import AlertStore
 
@@ -56,7 +55,7 @@ class Courier:
         return Outcome.SENT
 
     def _send(self, alert: AlertRecord) -> None:
-        content = from_document(Alert, alert.content)
+        content = content_of(alert)
         outgoing = Outgoing(record=alert, alert=content, attributes=self._attributes(alert, content))
         left = [channel for channel in self.channels if channel.name not in alert.sent_to]
         for channel in left:

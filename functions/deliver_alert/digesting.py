@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gridwatch.alerts.digest import Ended, digest, digest_id, is_over
@@ -14,7 +15,8 @@ from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord
 from gridwatch.state.store import StateStore
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.state.unreadable import if_readable
+from gridwatch.verdicts.status import is_final
 
 if TYPE_CHECKING:
     from gridwatch.judgement.hindsight import Hindsight
@@ -58,6 +60,7 @@ class Digester:
             held=list(self._held(name)),
             report=self.find_report(name),
             shadows=self._shadows(experiment, trials, reactions),
+            evaluations=[each for trial in trials for each in self.store.list_rule_evaluations(trial.job_name)],
         )
         return self.alerts.ask(digest(ended, self.prices(), self.clock.now()))
 
@@ -71,12 +74,12 @@ class Digester:
         if trial.status is None:
             return True  # it never had a job
         records = self.store.list_rule_evaluations(trial.job_name)
-        job = self.store.get_job(trial.job_name)
+        job = if_readable(lambda: self.store.get_job(trial.job_name))
         known = {record.rule_name for record in records}
         if job is not None and any(policy.name not in known for policy in job.policies):
             return False
         return all(
-            RuleStatus(each.status).is_final and (not each.needs_reaction or (each.job_name, each.rule_name) in done)
+            is_final(each.status) and (not each.needs_reaction or (each.job_name, each.rule_name) in done)
             for each in records
         )
 
@@ -93,6 +96,6 @@ class Digester:
         """Alerts about the experiment that wait in a gate."""
         for gate in self.store.untold_gates():
             for alert_id in gate.collected:
-                alert = self.store.get_alert(alert_id)
+                alert = if_readable(partial(self.store.get_alert, alert_id))
                 if alert is not None and alert.experiment == name:
                     yield alert

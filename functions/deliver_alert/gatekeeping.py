@@ -10,19 +10,23 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from gridwatch.alerts.collected import HELD_BACK, Concerned, follow_up, held_back
-from gridwatch.alerts.content import Severity
+from gridwatch.alerts.content import TRIAL_FAILED, Severity, content_of
 from gridwatch.alerts.gates import HOUR, QUIET, Admission, Opening, admit, cause_gate, follow_up_id, is_of_cause
+from gridwatch.alerts.launch_limit import told_of_failure
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import QuietHours
 from gridwatch.clock import Clock
 from gridwatch.events.messages import CloseGate
 from gridwatch.events.queue import MessageQueue
+from gridwatch.state.patience import Patience
 from gridwatch.state.records import AlertGate, AlertRecord
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import if_readable
 
-MAX_CONFLICTS = 10
+PATIENCE = 10.0  # seconds for one write: many alerts of one cause may come at one instant
 LONGEST_DELAY = 900  # seconds that SQS keeps a message back
 EARLY = timedelta(minutes=1)  # a message that was kept back until the gate closes may come so much too early
 
@@ -50,6 +54,8 @@ class Gatekeeper:
 
         Raises ConflictError when too many others come at the same time: ask again.
         """
+        if (limit := self._told_by_limit(alert)) is not None:
+            return limit
         for opening in self._openings(alert):
             gate, admission = self._admit(opening, alert.alert_id)
             if admission is Admission.COLLECTED:
@@ -60,7 +66,7 @@ class Gatekeeper:
 
     def close(self, gate_id: str) -> AlertRecord | None:
         """Tell what the gate has collected, once, if its time has come; returns the alert that tells it."""
-        for _ in range(MAX_CONFLICTS):
+        for _ in Patience(self.clock, seconds=PATIENCE).tries():
             gate = self.store.get_gate(gate_id)
             if gate is None or gate.told or not gate.collected:
                 return None
@@ -80,7 +86,7 @@ class Gatekeeper:
         now, wishes = self.clock.now(), self.wishes
         if alert.cause and wishes.together:
             yield Opening(gate_id=cause_gate(alert.cause), until=now + wishes.together, capacity=1)
-        critical = alert.content["severity"] == Severity.CRITICAL
+        critical = content_of(alert).severity is Severity.CRITICAL
         if alert.kind == HELD_BACK or (critical and wishes.critical_passes):
             return
         quiet_until = wishes.quiet.until(now) if wishes.quiet else None
@@ -91,7 +97,7 @@ class Gatekeeper:
             yield Opening(gate_id=HOUR, until=hour, capacity=wishes.most_per_hour)
 
     def _admit(self, opening: Opening, asking: str) -> tuple[AlertGate, Admission]:
-        for _ in range(MAX_CONFLICTS):
+        for _ in Patience(self.clock, seconds=PATIENCE).tries():
             kept = self.store.get_gate(opening.gate_id)
             gate, admission = admit(kept, opening, asking, self.clock.now())
             if admission is Admission.CLOSE_FIRST:
@@ -105,9 +111,30 @@ class Gatekeeper:
                 continue
         raise ConflictError(f"the gate {opening.gate_id} is written to all the time")
 
-    def _tell(self, gate: AlertGate) -> AlertRecord:
-        """The gate is closed: nobody joins any more."""
-        collected = self._alerts(gate.collected)
+    def _told_by_limit(self, alert: AlertRecord) -> str | None:
+        """The alert that failures like this one hold the experiment, if they do: they are told there once, together."""
+        if alert.kind != TRIAL_FAILED or alert.experiment is None:
+            return None
+        hold = if_readable(partial(self.store.get_hold, alert.experiment))
+        return told_of_failure(hold, alert) if hold is not None else None
+
+    def _tell(self, gate: AlertGate) -> AlertRecord | None:
+        """The gate is closed: nobody joins any more. None when another alert tells all that it has collected, and when
+        none of its alerts can be read: it waits for that.
+        """
+        if not self._alerts(gate.collected):
+            return None
+        elsewhere = {
+            alert.alert_id: limit
+            for alert in self._alerts(gate.collected)
+            if (limit := self._told_by_limit(alert)) is not None
+        }
+        for alert in self._alerts(tuple(elsewhere)):
+            self.store.mark_sent(replace(alert, told_in=elsewhere[alert.alert_id]))
+        collected = [alert for alert in self._alerts(gate.collected) if alert.alert_id not in elsewhere]
+        if not collected:
+            self.store.save_gate(replace(gate, told=True))
+            return None
         now = self.clock.now()
         if is_of_cause(gate):
             before = self._alerts((*gate.earlier, *gate.passed))
@@ -124,7 +151,7 @@ class Gatekeeper:
         return asked
 
     def _alerts(self, alert_ids: Sequence[str]) -> list[AlertRecord]:
-        found = (self.store.get_alert(alert_id) for alert_id in alert_ids)
+        found = (if_readable(partial(self.store.get_alert, alert_id)) for alert_id in alert_ids)
         return [alert for alert in found if alert is not None]
 
     def _close_later(self, gate: AlertGate) -> None:

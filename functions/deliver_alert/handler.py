@@ -23,6 +23,7 @@ from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.topic import SnsTopic
+from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
@@ -149,7 +150,7 @@ def _queue() -> SqsQueue:
 
 @cache
 def _store() -> StateTable:
-    return StateTable(_settings().state_table)
+    return StateTable(_settings().state_table, noted=telling(logger.error))
 
 
 @cache

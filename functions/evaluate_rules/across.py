@@ -1,8 +1,9 @@
 """The rules of one job that look across the trials of its experiment.
 
-Its reports go to the experiment's log, whose entries nobody changes; a call whose entry's number is taken reads on and
-tries the next. Then the rules judge, by what the log says up to each report: a call that comes twice, late, or after
-one that died comes to the same verdicts, because how far each rule has judged is saved with the job's evaluation.
+Its reports go to the experiment's log, whose entries nobody changes; a call whose entry's number is taken waits at
+random, reads on and tries the next. Then the rules judge, by what the log says up to each report: a call that comes
+twice, late, or after one that died comes to the same verdicts, because how far each rule has judged is saved with the
+job's evaluation.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from gridwatch.judgement.rule import JudgementRule
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.evaluation import RuleConfiguration, RuleEvaluation, RuleStatusChange
 from gridwatch.rules.finding import Finding
+from gridwatch.rules.sightings import nothing_seen
+from gridwatch.state.patience import Patience
 from gridwatch.state.records import JobRecord, ReportsRecord, RulePolicy, TrialState
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import if_readable
+from gridwatch.streams.source import MetricSource, source_of
 from gridwatch.verdicts.status import RuleStatus, condition_met
 
-MAX_CONFLICTS = 50
 _LOGS = 16  # that one process remembers, as long as they have no more reports than these, 250 MB
 _REPORTS = 1_000_000
 _LONGEST_DETAILS = 1024
@@ -39,6 +43,7 @@ class Use:
     metric: str
     resource: str
     maximize: bool
+    source: MetricSource = MetricSource.HOOK
 
     @classmethod
     def of(cls, policy: RulePolicy, job: JobRecord) -> Use:
@@ -46,7 +51,8 @@ class Use:
         rule = create_judgement_rule(policy.rule, policy.parameters)
         metric = rule.parameters.metric or job.objective_metric
         objective = job.objective_direction if metric == job.objective_metric else None
-        return cls(rule, metric, rule.parameters.resource, rule.maximizes(metric, objective))
+        maximize = rule.maximizes(metric, objective)
+        return cls(rule, metric, rule.parameters.resource, maximize, source_of(job, metric))
 
     @property
     def reports(self) -> RuleConfiguration:
@@ -79,8 +85,9 @@ class Across:
         return cls(uses, statuses, judged)
 
     @property
-    def collectors(self) -> list[RuleConfiguration]:
-        return list({use.reports.name: use.reports for use in self.uses.values()}.values())
+    def collectors(self) -> Mapping[str, tuple[RuleConfiguration, MetricSource]]:
+        """By name what collects reports, and the one source that it looks at."""
+        return {use.reports.name: (use.reports, use.source) for use in self.uses.values()}
 
     def save(self) -> dict[str, Any]:
         return {
@@ -130,10 +137,14 @@ class Bench:
     """Judges jobs across trials. It remembers the logs it has read; of one that it has read it reads what is new."""
 
     store: StateStore
+    patience: Patience = field(default_factory=Patience)
     _replicas: dict[tuple[str, bool], Replica] = field(default_factory=dict)
 
-    def advance(self, job: JobRecord, across: Across, *, ended: bool) -> Iterator[RuleStatusChange]:
+    def advance(
+        self, job: JobRecord, across: Across, *, ended: bool, there: Callable[[MetricSource], str]
+    ) -> Iterator[RuleStatusChange]:
         """The rules whose status becomes another by what was just collected, and with `ended` by the end of the job.
+        `there`: in words what the job saved of a source, for rules whose metric was not among it.
 
         Raises GridwatchError, and ConflictError when others write all the time.
         """
@@ -144,21 +155,20 @@ class Bench:
             reports = [
                 (float(each.step), resource, each.value)
                 for each in collected.fresh
-                if math.isfinite(resource := each.resource(use.resource))
+                if math.isfinite(resource := each.resource(use.resource, counted=use.source is MetricSource.LOG))
             ]
             told = Told(_trial(job), reports, collected.planned(use.resource, job.hyperparameters), ending)
             replica = self._replica(log, maximize=maximize)
             self._record(replica, told, job, use)
             yield from _judged(job, across, names, replica, collected)
-        if ended:
-            for name in across.active(list(across.uses)):
-                seen = across.collected[across.uses[name].reports.name].count
-                details = "" if seen else f"{across.uses[name].metric}, by which this rule judges, was not saved"
-                yield across.conclude(name, RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, details))
+            if ended:
+                for name in across.active(names):
+                    seen = _Seen(collected, told.planned, replica.reached(told.trial), replica.knows_others(told.trial))
+                    yield across.conclude(name, _without_issue(across.uses[name], seen, there(use.source)))
 
     def _record(self, replica: Replica, told: Told, job: JobRecord, use: Use) -> None:
         log = log_name(job.experiment, use.metric, use.resource)
-        for _ in range(MAX_CONFLICTS):
+        for _ in self.patience.tries():
             replica.extend(self.store.reports_after(log, replica.number))
             try:
                 if not replica.number:
@@ -178,7 +188,7 @@ class Bench:
 
     def _beginning(self, log: str, job: JobRecord, use: Use) -> Iterator[ReportsRecord]:
         """What an experiment that starts from another knows of it when its own first trial reports."""
-        experiment = self.store.get_experiment(job.experiment)
+        experiment = if_readable(lambda: self.store.get_experiment(job.experiment))
         start = (experiment.document.get("start_from") or {}) if experiment else {}
         if earlier := start.get("experiment"):
             earlier_log = log_name(earlier, use.metric, use.resource)
@@ -207,10 +217,39 @@ class Bench:
 
     def _ending(self, job: JobRecord) -> Ending:
         """Of an attempt that the trial has left behind nobody knows it: it did not complete."""
-        trial = self.store.get_trial(job.experiment, job.trial_id)
+        trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
         if trial is None or trial.job_name != job.job_name:
             return Ending.STOPPED
         return _ENDINGS.get(trial.state, Ending.STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a rule had of a trial that is over. The report at the end of the planned training is not judged."""
+
+    collected: MetricReports
+    planned: float | None
+    reached: float
+    others: bool
+
+    @property
+    def reports(self) -> int:
+        is_through = self.planned is not None and self.reached >= self.planned
+        return self.collected.count - is_through
+
+
+def _without_issue(use: Use, seen: _Seen, there: str) -> RuleEvaluation:
+    """The first trial of all is compared with none; whether its metric was finite was judged all the same."""
+    rule, count = use.rule, seen.collected.count
+    if not count or seen.reports < rule.reports_needed or seen.reached < rule.resource_needed:
+        times = "once" if count == 1 else f"{count:,} times"
+        until = f", the last at {seen.reached:g} {use.resource}" if math.isfinite(seen.reached) else ""
+        saw = f"{use.metric} was reported {times}{until}" if count else f"it was never reported{there and f': {there}'}"
+        wanted = rule.looks_for().replace("the objective", use.metric)
+        return RuleEvaluation(RuleStatus.SAW_NOTHING, nothing_seen(rule.name, wanted, saw))
+    alone = rule.compares and not seen.others
+    details = f"no other trial had reported {use.metric} by then, so it was compared with none" if alone else ""
+    return RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, details)
 
 
 def _trial(job: JobRecord) -> str:
@@ -258,6 +297,7 @@ def _finding(use: Use, verdict: Verdict, collected: MetricReports) -> Finding:
         observed=judgement.observed,
         threshold=judgement.threshold,
         evidence={**judgement.evidence, **judged_by},
+        source=use.source,
     )
 
 

@@ -14,11 +14,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from evaluate_rules.across import Bench
 from evaluate_rules.recording import LogRecorder
+from evaluate_rules.refreshing import Refresher
 from evaluate_rules.watch import Watch
 from gridwatch.clock import Clock
 from gridwatch.events.evaluation_request import EvaluationRequest
@@ -31,19 +33,21 @@ from gridwatch.rules.evaluation import RuleStatusChange
 from gridwatch.rules.finding import Finding
 from gridwatch.rules.profiler.evaluation import is_profiler_rule
 from gridwatch.rules.profiler.reader import ProfileReader
-from gridwatch.state.records import JobRecord
+from gridwatch.state.records import CurrentRecord, JobRecord
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import if_readable
+from gridwatch.streams.source import MetricSource, source_of, sources_of
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.tensors.source import TensorSource
 from gridwatch.verdicts.status import RuleStatus
 from gridwatch.verdicts.telling import News, Teller
 
 MAX_CONFLICTS = 20
+RUN_IN_LOOKS = 5  # what a run of a custom rule costs, about: two functions for some seconds
 
 
 class Outcome(StrEnum):
     FOREIGN = "foreign"  # not a job of ours
-    NO_RULES = "no rules"
     OVER = "over"  # every rule has its verdict
     UNCHANGED = "unchanged"
     CHANGED = "changed"
@@ -72,7 +76,9 @@ class Evaluator:
     shelf: ReportShelf
     bench: Bench
     clock: Clock
-    recorder: LogRecorder | None = None  # of jobs whose metrics are only in their log
+    open_log: Callable[[JobRecord], TensorSource] | None = None  # what a job's log says of its metrics
+    recorder: LogRecorder | None = None
+    refresher: Refresher | None = None
 
     def evaluate(self, request: EvaluationRequest) -> Evaluated:
         """Doing it again changes nothing. Raises GridwatchError, OSError or ConflictError: ask again later."""
@@ -80,16 +86,16 @@ class Evaluator:
         if job is None:
             # Records are written before jobs are created, so this is no job of ours that is merely new.
             return Evaluated(Outcome.FOREIGN)
-        if not job.own_policies:
-            return Evaluated(Outcome.NO_RULES)
-        if request.tensors and job.log_metrics and self.recorder is not None:
-            trial = self.store.get_trial(job.experiment, job.trial_id)
-            self.recorder.catch_up(job, trial.training_job if trial else job.job_name, ended=request.ended)
+        if request.log and job.log_metrics and self.recorder is not None:
+            trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
+            look = self.recorder.look(job, trial, request)
+            # The end comes when the rest of the log is read.
+            request = replace(request, ended=request.ended and not look.behind)
         # What a former round has read stays read.
-        reader = TensorReader(self.open_tensors(job), self.open_other)
+        readers = {source: self._reader(job, source, request) for source in sources_of(job)}
         for _ in range(MAX_CONFLICTS):
             try:
-                evaluated = self._round(job, request, reader)
+                evaluated = self._round(job, request, readers)
             except PermanentError as error:
                 if job.tensors_uri is None:
                     raise
@@ -97,6 +103,22 @@ class Evaluator:
             if evaluated is not None:
                 return evaluated
         raise ConflictError(f"the evaluation of {job.job_name} is written to all the time")
+
+    def _slow_interval(self, job: JobRecord) -> float:
+        """A run of a user's own code costs as much as some looks, so it keeps to the pace as well."""
+        return max(self.slow_interval, RUN_IN_LOOKS * (job.look_seconds or 0.0))
+
+    def _reader(self, job: JobRecord, source: MetricSource, request: EvaluationRequest) -> TensorReader:
+        """Events tell of what the hook has written; what the log says comes with looks at the log alone."""
+        arrived = None if request.late else request.arrived
+        if source is MetricSource.LOG:
+            arrived = None if request.log else ()
+        return TensorReader(self._open(job, source), self.open_other, arrived=arrived, passes_over=True)
+
+    def _open(self, job: JobRecord, source: MetricSource) -> TensorSource:
+        if source is MetricSource.LOG and self.open_log is not None:
+            return self.open_log(job)
+        return self.open_tensors(job)
 
     def _unreadable(self, job: JobRecord, error: PermanentError) -> Evaluated:
         """A watched job's tensors lie where Gridwatch may not read. Its rules fail, which is told once, until they are
@@ -109,14 +131,20 @@ class Evaluator:
         self.teller.tell(job, [News(policy.name, RuleStatus.ERROR, reason) for policy in job.own_policies])
         return Evaluated(Outcome.CHANGED)
 
-    def _round(self, job: JobRecord, request: EvaluationRequest, reader: TensorReader) -> Evaluated | None:
+    def _round(
+        self, job: JobRecord, request: EvaluationRequest, readers: Mapping[MetricSource, TensorReader]
+    ) -> Evaluated | None:
         """None when another call saved meanwhile."""
         saved = self.store.load_evaluation(job.job_name)
-        watch = Watch.restore(job, saved.document, interval=self.slow_interval)
+        watch = Watch.restore(job, saved.document, interval=self._slow_interval(job))
         if saved.version and watch.is_over:
             return Evaluated(Outcome.OVER, watch.tensors.last_step)
-        changes = tuple(self._advance(job, watch, request, reader))
-        news = [_news(change, reader) for change in changes]
+        if saved.version and request.is_stale(watch.tensors.parts[MetricSource.HOOK].last_step):
+            # An earlier call that came late has judged it with all else that was there.
+            return Evaluated(Outcome.UNCHANGED, watch.tensors.last_step)
+        changes = tuple(self._advance(job, watch, request, readers))
+        self._keep_current(job, watch)
+        news = [_news(change, readers) for change in changes]
         if not saved.version:
             news += [News(name, RuleStatus.ERROR, reason) for name, reason in watch.broken.items()]
         if news or not saved.version:
@@ -131,23 +159,50 @@ class Evaluator:
             self.store.save_evaluation(job.job_name, document, version=saved.version)
         except ConflictError:
             return None
+        if self.refresher is not None:
+            self.refresher.news_of(job.experiment)
         outcome = Outcome.CHANGED if changes else Outcome.UNCHANGED
         return Evaluated(outcome, watch.tensors.last_step, changes, watch.restarted, asked)
 
+    def _keep_current(self, job: JobRecord, watch: Watch) -> None:
+        """Before the state is saved: a call that dies in between is repeated, and keeps the same."""
+        found = watch.objective
+        if found is None or not found.fresh:
+            return
+        record = CurrentRecord(
+            experiment=job.experiment,
+            trial_id=job.trial_id,
+            job_name=job.job_name,
+            metric=job.objective_metric,
+            source=source_of(job, job.objective_metric),
+            count=found.count,
+            step=found.step,
+            value=found.value,
+            best=found.best,
+            best_step=found.best_step,
+            logged_at=datetime.fromtimestamp(found.at, UTC) if found.at is not None else None,
+            updated_at=self.clock.now(),
+        )
+        self.store.put_current(record)
+
     def _advance(
-        self, job: JobRecord, watch: Watch, request: EvaluationRequest, reader: TensorReader
+        self,
+        job: JobRecord,
+        watch: Watch,
+        request: EvaluationRequest,
+        readers: Mapping[MetricSource, TensorReader],
     ) -> Iterator[RuleStatusChange]:
         if request.tensors:
-            yield from watch.advance(reader, now=self.clock.now(), ended=request.ended)
+            yield from watch.advance(readers, now=self.clock.now(), ended=request.ended)
             if watch.across.uses:
-                yield from self.bench.advance(job, watch.across, ended=request.ended)
+                yield from self.bench.advance(job, watch.across, ended=request.ended, there=watch.tensors.there)
         if request.profile:
             for change in watch.profile.advance(ProfileReader(self.open_profile(job)), ended=request.ended):
                 yield self._with_page(job, watch, change)
 
     def _with_page(self, job: JobRecord, watch: Watch, change: RuleStatusChange) -> RuleStatusChange:
         """A rule that is a report leaves its page when it is through; told twice, it is written twice."""
-        if change.status is RuleStatus.ERROR:
+        if change.status in (RuleStatus.ERROR, RuleStatus.SAW_NOTHING):
             return change
         page = watch.profile.rules[change.name].page(f"{change.name} of {job.job_name}")
         if page is None:
@@ -161,12 +216,13 @@ def _as_text(document: Mapping[str, Any] | None) -> str:
     return json.dumps(document, sort_keys=True)
 
 
-def _news(change: RuleStatusChange, reader: TensorReader) -> News:
-    finding = _finding(change.finding, reader) if change.finding else None
+def _news(change: RuleStatusChange, readers: Mapping[MetricSource, TensorReader]) -> News:
+    finding = _finding(change.finding, readers) if change.finding else None
     return News(change.name, change.status, change.details, finding)
 
 
-def _finding(finding: Finding, reader: TensorReader) -> Mapping[str, Any]:
+def _finding(finding: Finding, readers: Mapping[MetricSource, TensorReader]) -> Mapping[str, Any]:
     # What a profiler rule found is in no tensor.
-    curve = None if is_profiler_rule(finding.rule) else curve_to(finding, reader)
+    reader = None if is_profiler_rule(finding.rule) else readers.get(MetricSource(finding.source))
+    curve = curve_to(finding, reader) if reader is not None else None
     return {**finding.as_json(), **({"curve": curve} if curve else {})}

@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator, Outcome
 from evaluate_rules.recording import LogRecorder
+from evaluate_rules.refreshing import Refresher
 from evaluate_rules.requests import JobRequest, read_batch
 from evaluate_rules.settings import Settings
 from gridwatch.aws.event_bus import EventBridgeBus
@@ -21,8 +22,9 @@ from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.rule_state import RuleStateBucket
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_folder import S3MetricRecord
-from gridwatch.aws.tensor_source import job_source
+from gridwatch.aws.tensor_source import job_source, log_source
 from gridwatch.aws.training_log import CloudWatchLog
+from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.sqs import partial_response, queued_bodies
 from gridwatch.settings import read_settings
@@ -39,7 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     del context
     bodies = queued_bodies(event)
     metrics.add_metric("EvaluationRequests", MetricUnit.Count, len(bodies))
-    batch = read_batch(bodies)
+    batch = read_batch(bodies, SystemClock().now())
     if batch.ignored:
         logger.info("nothing to evaluate", message_ids=batch.ignored)
     for message_id, reason in batch.unreadable.items():
@@ -86,7 +88,7 @@ def _evaluator() -> Evaluator:
     settings = read_settings(Settings)
     bucket = settings.artifacts_bucket
     clock = SystemClock()
-    store = StateTable(settings.state_table, RuleStateBucket(bucket))
+    store = StateTable(settings.state_table, RuleStateBucket(bucket), noted=telling(logger.error))
     return Evaluator(
         store=store,
         teller=Teller(store=store, bus=EventBridgeBus(settings.event_bus_name), clock=clock),
@@ -98,5 +100,16 @@ def _evaluator() -> Evaluator:
         shelf=ReportBucket(bucket),
         bench=Bench(store),
         clock=clock,
-        recorder=LogRecorder(log=CloudWatchLog(), record=S3MetricRecord(bucket), clock=clock),
+        refresher=Refresher(
+            queue=SqsQueue(settings.snapshot_queue_url), clock=clock, interval=settings.table_interval_seconds
+        ),
+        open_log=lambda job: log_source(bucket, job.job_name),
+        recorder=LogRecorder(
+            log=CloudWatchLog(),
+            record=S3MetricRecord(bucket),
+            queue=SqsQueue(settings.evaluate_queue_url),
+            snapshot_queue=SqsQueue(settings.snapshot_queue_url),
+            clock=clock,
+            interval=settings.look_interval_seconds,
+        ),
     )

@@ -1,78 +1,140 @@
-"""Record what a job's log says of its metrics as tensors, for rules, curves and tables to read as they read any others.
+"""Record what a job's log says of its metrics as a stream of its own, in the layout of tensors.
 
 Numbers follow from the position that was read, so two calls at once write the same steps, and a call that dies after
 writing leaves files that the next one writes again. The position is moved last.
+
+No event tells of a log. So each look at a running job plans the next one by a delayed message, and the position says
+which message that is: whoever finds another one planned, or asks without a plan, reads nothing and plans nothing. So a
+job has one chain of looks however many messages come, and the sweep's minute check begins another when it broke off.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Protocol
 
 from gridwatch.clock import Clock
+from gridwatch.events.evaluation_request import EvaluationRequest
+from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
+from gridwatch.events.queue import MessageQueue
 from gridwatch.rules.metrics import is_score
-from gridwatch.state.records import JobRecord
+from gridwatch.state.codec import moment_text
+from gridwatch.state.records import JobRecord, TrialRecord
+from gridwatch.streams.pace import next_look
 from gridwatch.tensors.log_metrics import LogPosition, MetricFinder, PositionExpiredError, TrainingLog
 from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
 
-# The files that are written here wake the evaluation again: without a pause it would read the log for ever.
-PAUSE = timedelta(seconds=10)
 STEPS_IN_FILE = 500
-PAGES_AT_ONCE = 20  # of up to 10,000 lines each; what is left is for the next call
+PAGES_AT_ONCE = 20  # of up to 10,000 lines each; what is left is for the next call, which is asked for at once
+LOST = timedelta(seconds=30)  # a planned look that is so late is not coming
+# CloudWatch may bring the last lines so long after the job's end. Where looks are closer together than that, as in the
+# embedded cloud, lines are there as they are written.
+SETTLING = timedelta(seconds=15)
 
 
 class MetricRecord(Protocol):
-    """A job's tensor folder, and how far its log was read."""
+    """The folders of what jobs' logs say, and how far each log was read."""
 
     def position(self, job_name: str) -> LogPosition: ...
 
-    def write(self, job_name: str, key: str, content: bytes) -> None: ...
+    def write(self, job: JobRecord, key: str, content: bytes) -> None: ...
 
     def move(self, job_name: str, position: LogPosition) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`steps`: how many were new. `behind`: the log goes on, and the rest was asked for."""
+
+    steps: int = 0
+    behind: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRecorder:
     log: TrainingLog
     record: MetricRecord
+    queue: MessageQueue  # for the next look
+    snapshot_queue: MessageQueue
     clock: Clock
+    interval: float  # seconds between two looks at a running job, as the deployment has it
 
-    def catch_up(self, job: JobRecord, training_job: str, *, ended: bool) -> int:
-        """Record the steps that are new, and return how many; none when the log was read a moment ago.
-
-        `training_job`: SageMaker's name, after which the log is called.
-        """
-        start = self.record.position(job.job_name)
-        now = self.clock.now()
-        if start.read_at is not None and now < start.read_at + PAUSE and not ended:
-            return 0
+    def look(self, job: JobRecord, trial: TrialRecord | None, request: EvaluationRequest) -> Look:
+        """Record the steps that are new and plan the next look. Of a log that was read to its end nothing is read."""
+        start, now = self.record.position(job.job_name), self.clock.now()
+        if start.closed or not (request.ended or _is_turn(start, request, now)):
+            return Look()
         if start.read_at is None:
-            self.record.write(job.job_name, *collections_file(_collections(job)))
+            self.record.write(job, *collections_file(_collections(job)))
+        training_job = trial.training_job if trial else job.job_name
         try:
-            reached = self._read_on(job, training_job, replace(start, read_at=now))
+            reached, behind = self._read_on(job, training_job, replace(start, read_at=now))
         except PositionExpiredError:
-            reached = self._read_on(job, training_job, LogPosition(read_at=now))
+            reached, behind = self._read_on(job, training_job, LogPosition(read_at=now))
+        if request.ended:
+            reached = self._close(job, reached, self._settles(trial, now), behind=behind)
+        else:
+            reached = self._plan(job, reached, now, over=_is_over(job, trial), behind=behind)
         self.record.move(job.job_name, reached)
-        return max(reached.steps - start.steps, 0)
+        if reached.closed:
+            # The tables were asked for when the job ended, and may have been written before its last lines were read.
+            self.snapshot_queue.send(SnapshotExperiment(job.experiment))
+        return Look(max(reached.steps - start.steps, 0), behind)
 
-    def _read_on(self, job: JobRecord, training_job: str, position: LogPosition) -> LogPosition:
+    def _close(self, job: JobRecord, reached: LogPosition, settles: float, *, behind: bool) -> LogPosition:
+        """The log of a job that is over is closed when it was read to its end after nothing more can come."""
+        if behind or settles > 0:
+            self.queue.send(EvaluateJob(job.job_name, ended=True), delay_seconds=0 if behind else math.ceil(settles))
+        return replace(reached, closed=not behind and settles <= 0, due=None)
+
+    def _settles(self, trial: TrialRecord | None, now: datetime) -> float:
+        """Seconds during which lines may still come."""
+        if trial is None or trial.ended_at is None or self.interval < SETTLING.total_seconds():
+            return 0.0
+        return (trial.ended_at + SETTLING - now).total_seconds()
+
+    def _plan(self, job: JobRecord, reached: LogPosition, now: datetime, *, over: bool, behind: bool) -> LogPosition:
+        """Ask for the next look before the position names it: a call that dies between is repeated by its message."""
+        if over or (job.log_repeats_hook and not behind):
+            # The end has a message of its own; what the hook has already waits for the minute check.
+            return replace(reached, due=None)
+        delay = 1 if behind else max(1, math.ceil(next_look(job, interval=self.interval)))
+        due = now + timedelta(seconds=delay)
+        self.queue.send(EvaluateJob(job.job_name, look=moment_text(due)), delay_seconds=delay)
+        return replace(reached, due=due)
+
+    def _read_on(self, job: JobRecord, training_job: str, position: LogPosition) -> tuple[LogPosition, bool]:
+        """How far the log was read, and whether there is more of it."""
         finder = MetricFinder(job.log_metrics)
         for _ in range(PAGES_AT_ONCE):
             page = self.log.page(training_job, position.stream, position.token)
             steps = list(finder.steps(page.lines, position.steps))
-            self._write(job.job_name, steps)
+            self._write(job, steps)
             position = replace(position, stream=page.stream, token=page.token, steps=position.steps + len(steps))
             if not page.more:
-                break
-        return position
+                return position, False
+        return position, True
 
-    def _write(self, job_name: str, steps: Sequence[ScalarStep]) -> None:
+    def _write(self, job: JobRecord, steps: Sequence[ScalarStep]) -> None:
         for part in _parts(steps):
             for key, content in scalar_files(part):
-                self.record.write(job_name, key, content)
+                self.record.write(job, key, content)
+
+
+def _is_turn(position: LogPosition, request: EvaluationRequest, now: datetime) -> bool:
+    """Whether this is the look that was planned, or none is, or the planned one is lost."""
+    if not request.log:
+        return False
+    return position.due is None or moment_text(position.due) in request.looks or now > position.due + LOST
+
+
+def _is_over(job: JobRecord, trial: TrialRecord | None) -> bool:
+    """Also of a former attempt."""
+    return trial is None or trial.job_name != job.job_name or trial.state.is_finished
 
 
 def _collections(job: JobRecord) -> dict[str, list[str]]:

@@ -12,4 +12,8 @@ class Settings:
     event_bus_name: str
     name_prefix: str
     slow_queue_url: str
+    evaluate_queue_url: str
+    snapshot_queue_url: str
+    look_interval_seconds: float
+    table_interval_seconds: float
     custom_rule_interval_seconds: int

@@ -15,9 +15,16 @@ from gridwatch.rules.catalogue import create_rule
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation, RuleStatusChange
 from gridwatch.rules.profiler.evaluation import ProfileEvaluation, is_profiler_rule
+from gridwatch.rules.sources import SourcesEvaluation
 from gridwatch.state.records import JobRecord, RulePolicy
+from gridwatch.state.unreadable import DAMAGE
+from gridwatch.streams.objective import ObjectiveSoFar
+from gridwatch.streams.source import MetricSource, source_of, sources_of
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.verdicts.status import RuleStatus
+
+_OBJECTIVE = "objective so far"  # what follows it, in the terms of the engine; no rule of a spec has such a name
+_IN_LOGS = frozenset({"metrics", "losses"})  # the collections of what a log says
 
 
 @dataclass(slots=True)
@@ -26,11 +33,12 @@ class Watch:
     catalogue; one of them must not keep the others from looking.
     """
 
-    tensors: Evaluation
+    tensors: SourcesEvaluation
     profile: ProfileEvaluation
     across: Across
     slow: SlowRules
     broken: Mapping[str, str]
+    objective: ObjectiveSoFar | None = None
     restarted: bool = False  # the saved state was of another version of Gridwatch: judged from the first step again
 
     @classmethod
@@ -39,12 +47,12 @@ class Watch:
         slow = [policy for policy in job.own_policies if is_slow(policy)]
         broken = dict(_broken(job, (policy for policy in job.own_policies if not is_slow(policy))))
         sound = [policy for policy in job.own_policies if not is_slow(policy) and policy.name not in broken]
-        asked = SlowRules.restore(slow, interval, (saved or {}).get("slow", {}))
         try:
+            asked = SlowRules.restore(slow, interval, (saved or {}).get("slow", {}))
             return cls._of(sound, job, saved, asked, broken)
-        except (ValueError, KeyError):
-            # Saved by another version of the engine. The data are still there, and lead to the same verdicts.
-            watch = cls._of(sound, job, None, asked, broken)
+        except DAMAGE:
+            # Of another version of the engine, or damaged. The data are still there, and lead to the same verdicts.
+            watch = cls._of(sound, job, None, SlowRules.restore(slow, interval, {}), broken)
             watch.restarted = True
             return watch
 
@@ -60,16 +68,25 @@ class Watch:
         kept = saved or {}
         across = Across.restore([policy for policy in policies if is_across(policy)], job, kept.get("across"))
         alone = [policy for policy in policies if not is_across(policy)]
-        on_tensors = [_configuration(policy) for policy in alone if not is_profiler_rule(policy.rule)]
+        on_tensors = [policy for policy in alone if not is_profiler_rule(policy.rule)]
         on_profile = [_configuration(policy) for policy in alone if is_profiler_rule(policy.rule)]
-        tensors = _tensors([*on_tensors, *across.collectors], saved, making(create_rule, across.collected))
-        return cls(tensors, _profile(on_profile, saved), across, slow, broken)
+        followed: list[ObjectiveSoFar] = []
+        make = _following(making(create_rule, across.collected), followed)
+        parts = {
+            source: _tensors(list(_looking_at(source, job, on_tensors, across)), _saved_part(source, kept), make)
+            for source in sources_of(job)
+        }
+        watch = cls(SourcesEvaluation(parts), _profile(on_profile, saved), across, slow, broken)
+        watch.objective = next(iter(followed), None)
+        return watch
 
-    def advance(self, reader: TensorReader, *, now: datetime, ended: bool) -> Iterator[RuleStatusChange]:
+    def advance(
+        self, readers: Mapping[MetricSource, TensorReader], *, now: datetime, ended: bool
+    ) -> Iterator[RuleStatusChange]:
         """Evaluates the steps that are new by the rules that look at this job alone, and collects its reports."""
-        collectors = {collector.name for collector in self.across.collectors}
-        for change in self.tensors.advance(reader, now=now, ended=ended):
-            if change.name not in collectors:
+        collectors = self.across.collectors
+        for change in self.tensors.advance(readers, now=now, ended=ended):
+            if change.name not in collectors and change.name != _OBJECTIVE:
                 yield change
             elif change.status is RuleStatus.ERROR:
                 yield from self.across.fail(change.name, change.details)
@@ -88,7 +105,10 @@ class Watch:
         return self.slow.ask(now, ended=ended)
 
     def save(self) -> dict[str, Any]:
-        document = self.tensors.save()
+        document: dict[str, Any] = {}
+        for source, part in self.tensors.parts.items():
+            # The hook's as it was kept when there was no other.
+            document |= part.save() if source == MetricSource.HOOK else {source: part.save()}
         if self.profile.statuses:
             document["profile"] = self.profile.save()
         if self.across.uses:
@@ -104,6 +124,50 @@ def _tensors(
     if saved is None:
         return Evaluation.create(configurations, make)
     return Evaluation.restore(configurations, saved, make)
+
+
+def _saved_part(source: MetricSource, kept: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What was saved of a source; None: nothing, so that it is evaluated from its first step."""
+    part = kept if source is MetricSource.HOOK else kept.get(source)
+    return part or None
+
+
+def _looking_at(
+    source: MetricSource, job: JobRecord, policies: Sequence[RulePolicy], across: Across
+) -> Iterator[RuleConfiguration]:
+    """What of all looks at a source: rules that could see what it has, and what follows a metric that is taken from
+    it.
+    """
+    for policy in policies:
+        if source is MetricSource.HOOK:
+            yield _configuration(policy)
+        elif not job.log_repeats_hook and _could_see_a_log(policy):
+            yield RuleConfiguration(policy.name, policy.rule, policy.parameters)
+    yield from (reports for reports, its in across.collectors.values() if its is source)
+    if job.objective_metric and source_of(job, job.objective_metric) is source:
+        parameters = {"metric": job.objective_metric, "maximize": job.objective_direction == "maximize"}
+        yield RuleConfiguration(_OBJECTIVE, ObjectiveSoFar.name, parameters)
+
+
+def _could_see_a_log(policy: RulePolicy) -> bool:
+    """Rules about tensors see none in a log; those that look at no tensor look at the time."""
+    required = create_rule(policy.rule, policy.parameters).required
+    named = required.everything or required.patterns or _IN_LOGS.intersection(required.collections)
+    return bool(named) or not required.names_any
+
+
+def _following(make: MakeRule, followed: list[ObjectiveSoFar]) -> MakeRule:
+    """What makes the engine's rules, and what follows the objective, which is put into `followed`."""
+
+    def made(rule: str, parameters: Mapping[str, Any]) -> Any:
+        if rule != ObjectiveSoFar.name:
+            return make(rule, parameters)
+        created = ObjectiveSoFar.create(parameters)
+        assert isinstance(created, ObjectiveSoFar)
+        followed.append(created)
+        return created
+
+    return made
 
 
 def _profile(configurations: Sequence[RuleConfiguration], saved: Mapping[str, Any] | None) -> ProfileEvaluation:
@@ -127,4 +191,5 @@ def _broken(job: JobRecord, policies: Iterator[RulePolicy]) -> Iterator[tuple[st
 
 
 def _configuration(policy: RulePolicy) -> RuleConfiguration:
-    return RuleConfiguration(policy.name, policy.rule, policy.parameters)
+    """On what the hook saves; a log has no intervals."""
+    return RuleConfiguration(policy.name, policy.rule, policy.parameters, policy.every)

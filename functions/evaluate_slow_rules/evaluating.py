@@ -12,13 +12,15 @@ from enum import StrEnum
 
 from gridwatch.events.messages import EvaluateSlowRule
 from gridwatch.reports.shelf import ReportShelf, told_where
+from gridwatch.rules.catalogue import create_rule
 from gridwatch.rules.custom.run import CustomRules, CustomRun
 from gridwatch.rules.evaluation import RuleEvaluation
+from gridwatch.rules.sightings import Sightings
 from gridwatch.state.records import JobRecord, RulePolicy
 from gridwatch.state.store import StateStore
 from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.source import TensorSource
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.verdicts.status import RuleStatus, is_final
 from gridwatch.verdicts.telling import News, Teller
 
 # From a job's tensors and a title to a page; raises CorruptTensorError.
@@ -77,7 +79,7 @@ class SlowEvaluator:
 
     def _has_verdict(self, job: JobRecord, policy: RulePolicy) -> bool:
         records = self.store.list_rule_evaluations(job.job_name)
-        return any(each.rule_name == policy.name and RuleStatus(each.status).is_final for each in records)
+        return any(each.rule_name == policy.name and is_final(each.status) for each in records)
 
     def _found(self, job: JobRecord, policy: RulePolicy, *, ended: bool) -> RuleEvaluation:
         if policy.source is None:
@@ -95,9 +97,13 @@ class SlowEvaluator:
         )
 
     def _report(self, job: JobRecord, policy: RulePolicy) -> RuleEvaluation:
-        """A report never fires: it is written, or cannot be."""
+        """A report never fires: it is written, or cannot be, or there is nothing to be shown."""
+        tensors = self.open_tensors(job)
+        if not tensors.keys("index/", limit=1):
+            wanted = create_rule(policy.rule, policy.parameters).looks_for()
+            return RuleEvaluation(RuleStatus.SAW_NOTHING, Sightings().told(policy.name, policy.rule, wanted))
         try:
-            page = self.render(self.open_tensors(job), f"{policy.name} of {job.job_name}")
+            page = self.render(tensors, f"{policy.name} of {job.job_name}")
         except CorruptTensorError as error:
             return RuleEvaluation(RuleStatus.ERROR, f"CorruptTensorError: {error}")
         address = self.shelf.put(job.job_name, policy.name, page)

@@ -16,6 +16,7 @@ from gridwatch.aws.event_bus import EventBridgeBus
 from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_source import job_source
+from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.messages import EvaluateSlowRule
 from gridwatch.events.slow_rule import slow_rule_request
@@ -88,7 +89,7 @@ def _settings() -> Settings:
 @cache
 def _evaluator() -> SlowEvaluator:
     settings = _settings()
-    store = StateTable(settings.state_table)
+    store = StateTable(settings.state_table, noted=telling(logger.error))
     function = settings.custom_rule_function
     return SlowEvaluator(
         store=store,

@@ -14,7 +14,7 @@ from gridwatch.clock import Clock
 from gridwatch.events.messages import SnapshotExperiment, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.events.spec_upload import SpecUpload
-from gridwatch.failures import NotFoundError
+from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.engine import as_known
 from gridwatch.launch.observation import REMOVED
@@ -33,6 +33,7 @@ from gridwatch.spec.reading import MAX_BYTES
 from gridwatch.spec.windows import channel_uris
 from gridwatch.state.records import ExperimentRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 from gridwatch.storage.layout import is_spec_key, spec_error_key, split_s3_uri
 from launch_grid.answers import SUPERSEDED, UploadedSpec, tell_superseded, write_answer
 from launch_grid.inputs import find_inputs
@@ -40,6 +41,7 @@ from launch_grid.tuning import record_tuning
 
 if TYPE_CHECKING:
     from gridwatch.preflight.notices import Report
+    from gridwatch.preflight.sampling import DataSource
 
 
 class Outcome(StrEnum):
@@ -89,7 +91,8 @@ def accept(upload: SpecUpload, platform: Platform) -> Accepted:
         return Accepted(Outcome.SUPERSEDED)
     try:
         parsed, plan, inputs = _plan(stored, platform)
-        report = _preflight(parsed, plan, stored.uploaded_at, platform)
+        report = _preflight(parsed, plan, inputs, stored.uploaded_at, platform)
+        _check_record(parsed, plan, platform.store)
     except SpecError as error:
         return _reject(upload, error, platform)
     fingerprint = take_fingerprint(
@@ -104,7 +107,7 @@ def accept(upload: SpecUpload, platform: Platform) -> Accepted:
     return _record(upload, stored, plan, platform, report, fingerprint.key)
 
 
-def _preflight(parsed: ParsedSpec, plan: Plan, uploaded_at: datetime, platform: Platform) -> Report:
+def _preflight(parsed: ParsedSpec, plan: Plan, inputs: Inputs, uploaded_at: datetime, platform: Platform) -> Report:
     """What a glance at the data and the spec shows; the command line looks at more. Raises SpecError for refusals."""
     # Imported when a spec has come so far: a function that starts has its first answer sooner.
     from gridwatch.preflight.flight import Preflight, as_problem  # noqa: PLC0415
@@ -120,10 +123,24 @@ def _preflight(parsed: ParsedSpec, plan: Plan, uploaded_at: datetime, platform: 
         budget=CHEAP,
         prices=platform.prices(),
         now=platform.clock.now(),
+        open_uri=bucket.data,
+        hook=_uses_hook(bucket.data(inputs.source_uri)) if inputs.source_uri and plan.policies else None,
     ).check(plan)
     if report.refusals:
         raise parsed.refuse(as_problem(notice) for notice in report.refusals)
     return report
+
+
+def _uses_hook(source: DataSource) -> bool | None:
+    """None for a script that may not be read, or is too large to be looked into."""
+    from gridwatch.preflight.hook_use import MOST_BYTES, uses_hook  # noqa: PLC0415  as above
+
+    try:
+        files = source.files()
+        small = len(files) == 1 and files[0].size <= MOST_BYTES
+        return uses_hook(source.read(files[0].key, 0, files[0].size)) if small else None
+    except PermanentError:
+        return None
 
 
 def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan, Inputs]:
@@ -131,12 +148,23 @@ def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan, Inp
     inputs = find_inputs(parsed, stored, platform.bucket, platform.store)
     planned = make_plan(parsed, platform.deployment, inputs)
     if planned.engine == "auto":
-        planned = as_known(planned, platform.store.get_debugger_refusal(), platform.clock.now())
+        planned = as_known(planned, if_readable(platform.store.get_debugger_refusal), platform.clock.now())
     plan = within_processing_quota(parsed, planned, platform.processing_instances)
     absent = [index for index, policy in enumerate(plan.policies) if policy.source and not _is_there(policy, platform)]
     if absent:
         raise parsed.refuse(placed(plan.spec, _no_file(index, plan.policies[index])) for index in absent)
     return parsed, plan, inputs
+
+
+def _check_record(parsed: ParsedSpec, plan: Plan, store: StateStore) -> None:
+    """Raises SpecError when what is recorded under the experiment's name cannot be read: it is not written over."""
+    try:
+        store.get_experiment(plan.experiment)
+    except UnreadableRecordError as error:
+        advice = "give the experiment another name, or have the record mended first"
+        raise parsed.refuse(
+            [Problem(path=("name",), message=str(error), found=plan.experiment, advice=advice)]
+        ) from error
 
 
 def _is_there(policy: RulePolicy, platform: Platform) -> bool:

@@ -23,6 +23,7 @@ from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.service_quotas import processing_instances
 from gridwatch.aws.state_table import StateTable
+from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.spec_upload import SpecUpload, spec_upload, unwrapped
 from gridwatch.failures import PermanentError
@@ -137,7 +138,7 @@ def _persistence() -> DynamoDBPersistenceLayer:
 @cache
 def _platform() -> Platform:
     settings = _settings()
-    store = StateTable(settings.state_table)
+    store = StateTable(settings.state_table, noted=telling(logger.error))
     return Platform(
         deployment=Deployment(
             region=region(),

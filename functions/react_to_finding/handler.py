@@ -16,6 +16,8 @@ from gridwatch.aws.clients import client
 from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
+from gridwatch.aws.tensor_source import job_source, log_source
+from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.rule_status import rule_statuses
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
@@ -95,7 +97,9 @@ def _reactor(context: LambdaContext) -> Reactor:
         artifacts_bucket=settings.artifacts_bucket,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
         jitter=lambda longest: random.uniform(0, longest),  # noqa: S311 - spreads calls, guards nothing
+        open_tensors=lambda job: job_source(settings.artifacts_bucket, job.job_name, job.tensors_uri),
         prices=_prices,
+        open_log=lambda job: log_source(settings.artifacts_bucket, job.job_name),
     )
 
 
@@ -117,4 +121,4 @@ def _settings() -> Settings:
 
 @cache
 def _store() -> StateTable:
-    return StateTable(_settings().state_table, dynamodb=client("dynamodb"))
+    return StateTable(_settings().state_table, dynamodb=client("dynamodb"), noted=telling(logger.error))

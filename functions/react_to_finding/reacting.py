@@ -16,13 +16,14 @@ from datetime import timedelta
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.rule_issue import Reacted, rule_issue
+from gridwatch.alerts.rule_saw_nothing import rule_saw_nothing
 from gridwatch.clock import Clock
 from gridwatch.events.rule_status import JobRuleStatuses
 from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.launch.watching import WATCH_TAG
-from gridwatch.savings.estimate import RunningJob, estimate
 from gridwatch.savings.prices import PriceTable
+from gridwatch.savings.sparing import OpenTensors, Sparing
 from gridwatch.state.records import (
     Action,
     JobRecord,
@@ -32,6 +33,7 @@ from gridwatch.state.records import (
     SavingsRecord,
 )
 from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 from gridwatch.verdicts.audit import is_audited
 from gridwatch.verdicts.decision import FREE, WITHDRAWN, Decision, Response, Restraint, decide
@@ -43,6 +45,7 @@ from react_to_finding.stopping import StopOutcome, Stopper
 PROTECT_TAG = "gridwatch:protect"  # on a training job: it is never stopped, unless the value is "false"
 LEASE = timedelta(seconds=90)  # longer than an invocation lasts, shorter than a message stays away
 IN_OTHER_HANDS = "in the hands of another invocation"
+_TOLD = (RuleStatus.ISSUES_FOUND, RuleStatus.ERROR, RuleStatus.SAW_NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,13 @@ class Reactor:
     artifacts_bucket: str
     seconds_left: Callable[[], float]
     jitter: Callable[[float], float]
+    open_tensors: OpenTensors
     prices: Callable[[], PriceTable] = PriceTable.built_in
+    open_log: OpenTensors | None = None
 
     def react(self, statuses: JobRuleStatuses) -> Sequence[Reaction]:
         """Doing it again changes nothing. Raises GridwatchError or ConflictError: the event must come again."""
-        told = [report for report in statuses.reports if report.status in (RuleStatus.ISSUES_FOUND, RuleStatus.ERROR)]
+        told = [report for report in statuses.reports if report.status in _TOLD]
         if not told and not statuses.managed:
             return []
         job = self.store.get_job(statuses.job_name)
@@ -121,9 +126,10 @@ class Reactor:
             outcome = self._stopper.stop(job, report, description)
         elif response in (Response.ALERT, Response.WOULD_STOP):
             outcome = "not stopped"
+        claimed = replace(claimed, savings=self._savings(job, report, claimed, description))
         alert_id = self._ask(job, report, claimed, outcome, description) if response.tells_people else None
         if isinstance(outcome, StopOutcome) and outcome.is_ours:
-            RegionKeeper(store=self.store, alerts=self.alerts, clock=self.clock).look(job.experiment)
+            self._look_at_regions(job)
         now = self.clock.now()
         spared = response is Response.WOULD_STOP or (isinstance(outcome, StopOutcome) and outcome.is_ours)
         done = replace(claimed, outcome=outcome, alert_id=alert_id, carried_out_at=now)
@@ -131,6 +137,11 @@ class Reactor:
         self.store.close_finding(job.job_name, report.rule_name)
         savings = claimed.savings if spared and response is Response.STOP else None
         return Reaction(report.rule_name, response, outcome, savings=savings)
+
+    def _look_at_regions(self, job: JobRecord) -> None:
+        """What other trials could be spared is no condition of this reaction: damaged records may keep it unknown."""
+        keeper = RegionKeeper(store=self.store, alerts=self.alerts, clock=self.clock)
+        if_readable(lambda: keeper.look(job.experiment))
 
     def _record(self, job: JobRecord, reports: Sequence[RuleReport]) -> None:
         for report in reports:
@@ -154,7 +165,6 @@ class Reactor:
             first = self.store.claim_stop(job.job_name, report.rule_name)
             if first != report.rule_name:
                 decision = Decision(Response.ALERT, f"the rule {first} stops the training job already")
-        spares = decision.response in (Response.STOP, Response.WOULD_STOP)
         return ReactionRecord(
             job_name=job.job_name,
             rule_name=report.rule_name,
@@ -166,7 +176,6 @@ class Reactor:
             alert_id=None,
             finding=report.finding,
             decided_at=self.clock.now(),
-            savings=self._savings(job, report, seen.description) if spares else None,
             audited=decision.response is Response.WOULD_STOP and restraint.audited and not restraint.shadow,
         )
 
@@ -184,19 +193,14 @@ class Reactor:
             paused=self._stopper.paused(),
         )
 
-    def _savings(self, job: JobRecord, report: RuleReport, description: JobDescription | None) -> SavingsRecord | None:
-        if description is None:
+    def _savings(
+        self, job: JobRecord, report: RuleReport, claimed: ReactionRecord, description: JobDescription | None
+    ) -> SavingsRecord | None:
+        """What the stop spares from when it was decided on. Reckoned after the stop, which must not wait for it."""
+        if claimed.action not in (Response.STOP, Response.WOULD_STOP) or description is None:
             return None
-        running = RunningJob(
-            started_at=description.started_at,
-            step=report.step,
-            hyperparameters=job.hyperparameters,
-            max_runtime_seconds=description.max_runtime_seconds,
-            instance_type=description.instance_type,
-            instance_count=description.instance_count,
-            siblings=lambda: self.store.list_trials(job.experiment),
-        )
-        return estimate(running, self.prices(), self.clock.now())
+        sparing = Sparing(self.store, self.open_tensors, self.prices(), self.open_log)
+        return sparing.of(job, description, step=report.step, at=claimed.decided_at)
 
     def _ask(
         self,
@@ -206,6 +210,12 @@ class Reactor:
         outcome: str,
         description: JobDescription | None,
     ) -> str:
+        if report.status is RuleStatus.SAW_NOTHING:
+            experiment = if_readable(lambda: self.store.get_experiment(job.experiment))
+            upload = experiment.spec_version if experiment else ""
+            return self.alerts.ask(
+                rule_saw_nothing(job=job, upload=upload, report=report, now=self.clock.now())
+            ).alert_id
         alert = rule_issue(
             job=job,
             job_arn=description.arn if description else "",

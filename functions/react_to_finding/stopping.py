@@ -12,6 +12,7 @@ from gridwatch.grid.names import trial_entity
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.state.records import JobRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 from gridwatch.verdicts.decision import NOT_STOPPED_PAUSED
 from gridwatch.verdicts.report import RuleReport
 
@@ -69,8 +70,14 @@ class Stopper:
         return outcome
 
     def paused(self) -> str | None:
-        """By whom and why all stopping is paused; None when it is not."""
-        switch = self.store.get_stopping()
+        """By whom and why all stopping is paused; None when it is not.
+
+        A switch that cannot be read counts as paused: a stop cannot be taken back, and findings are told all the same.
+        """
+        try:
+            switch = self.store.get_stopping()
+        except UnreadableRecordError as error:
+            return f"because the switch cannot be read ({error.reason})"
         return f"by {switch.by}: {switch.reason}" if switch is not None and switch.paused else None
 
     def _stop_running(self, job_name: str, description: JobDescription | None) -> StopOutcome:
@@ -97,7 +104,7 @@ class Stopper:
 
     def _mark_trial(self, job: JobRecord, reason: str) -> None:
         for _ in range(MAX_CONFLICTS):
-            trial = self.store.get_trial(job.experiment, job.trial_id)
+            trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
             if trial is None or trial.job_name != job.job_name or trial.state not in _STOPS or trial.reason == reason:
                 return
             marked = replace(trial, state=_STOPS[trial.state], reason=reason, updated_at=self.clock.now())

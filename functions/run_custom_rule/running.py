@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gridwatch.aws.rule_code import fetch_code
-from gridwatch.aws.tensor_source import open_source
+from gridwatch.aws.tensor_source import custom_rule_location, open_source
 from gridwatch.failures import PermanentError, TransientError
 from gridwatch.rules.custom.answer import failed
 from gridwatch.rules.custom.run import CustomRun
 from gridwatch.rules.custom.runner import CustomRule, run_custom_rule
 from gridwatch.rules.evaluation import RuleEvaluation
 from gridwatch.spec.rule_source import is_allowed
-from gridwatch.storage.layout import s3_uri, tensor_prefix
 from run_custom_rule.orphans import none_left_behind
 
 _OPENER = f"{open_source.__module__}:{open_source.__name__}"
@@ -30,6 +29,7 @@ class CustomRuleRunner:
     seconds: float
     environment: Mapping[str, str]
     fetch: Callable[[str, Path], Path] = fetch_code
+    locate: Callable[[str, str], str] = custom_rule_location
 
     def run(self, run: CustomRun) -> RuleEvaluation | str:
         """What the rule says, replayed from the job's first step; a text: it could not be run now, and why."""
@@ -51,7 +51,7 @@ class CustomRuleRunner:
     def _judged(self, file: Path, run: CustomRun) -> RuleEvaluation:
         return run_custom_rule(
             CustomRule(file, run.class_name, run.parameters),
-            s3_uri(self.artifacts_bucket, tensor_prefix(run.job_name).rstrip("/")),
+            self.locate(self.artifacts_bucket, run.job_name),
             ended=run.ended,
             seconds=self.seconds,
             environment=self.environment,

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from gridwatch.clock import Clock
 from gridwatch.tables.facts import Stamp
+from snapshot_experiment.live import LiveTables
 from snapshot_experiment.requests import Batch
 from snapshot_experiment.snapshot import SnapshotReport, UnknownExperimentError
 
@@ -22,6 +23,11 @@ class Snapshots(Protocol):
 class KeepsHistory(Protocol):
     def close_yesterday(self, now: datetime) -> int:
         """Keep what yesterday left, unless that is done; returns how many rows."""
+        ...
+
+    @property
+    def damaged(self) -> Sequence[str]:
+        """The keys of tables that could not be read."""
         ...
 
 
@@ -51,6 +57,7 @@ class BatchRunner:
     clock: Clock
     request_id: str
     time_left: Callable[[], float]
+    live: LiveTables | None = None
     reserve: float = 60.0  # a schedule's tick begins no snapshot with less time left: the next tick goes on
 
     def run(self, batch: Batch) -> Sequence[str]:
@@ -60,13 +67,16 @@ class BatchRunner:
         failed = [
             message_id
             for experiment, message_ids in batch.experiments.items()
-            if not self._take(experiment)
+            if self._is_due(experiment, batch.live.get(experiment)) and not self._take(experiment)
             for message_id in message_ids
         ]
         if batch.everything:
             self._close_yesterday()
             self._take_changed(taken=batch.experiments.keys())
         return failed
+
+    def _is_due(self, experiment: str, since: str | None) -> bool:
+        return since is None or self.live is None or self.live.is_due(experiment, since, self.clock.now())
 
     def _take_changed(self, taken: Iterable[str]) -> None:
         # A tick is not asked for again: the next one finds whatever this one could not do.
@@ -83,6 +93,8 @@ class BatchRunner:
         except Exception as error:  # noqa: BLE001  the edge: the next tick tries again
             self.journal.failed("history", error)
             return
+        for key in self.history.damaged:
+            self.journal.refused(key, "it cannot be read, and is left out of the history of yesterday")
         if rows:
             self.journal.day_closed(rows)
 
@@ -96,4 +108,6 @@ class BatchRunner:
         except Exception as error:  # noqa: BLE001  the edge: one experiment's failure is not the others'
             self.journal.failed(experiment, error)
             return False
+        if self.live is not None:
+            self.live.took(experiment, now, self.clock.now())
         return True

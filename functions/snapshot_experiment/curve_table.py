@@ -1,21 +1,39 @@
-"""The table `metrics`: carried over from the last snapshot where nothing can have changed, else read from tensors."""
+"""The table `metrics`: carried over from the last snapshot where nothing can have changed, else read from the jobs'
+streams.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gridwatch.failures import PermanentError
-from gridwatch.state.records import TrialRecord
+from gridwatch.state.records import JobRecord, TrialRecord
+from gridwatch.state.unreadable import DAMAGE
+from gridwatch.streams.objective import spellings
+from gridwatch.streams.source import MetricSource, reads_log_apart, source_of, sources_of
 from gridwatch.tables import rows, schemas
 from gridwatch.tables.carrying import Former, curve_counts
-from gridwatch.tables.facts import CurveCount, Point, Stamp
-from gridwatch.tables.parquet import write_parquet
+from gridwatch.tables.curves import Objective, drop_echoes, mark_objectives, thin
+from gridwatch.tables.facts import CurveCount, Point, Stamp, TrialFacts
+from gridwatch.tables.parquet import DamagedTableError, write_parquet
 from gridwatch.tensors.source import TensorSource
 from snapshot_experiment.curves import CurveReader
 
+if TYPE_CHECKING:
+    import duckdb
+
 OpenTensors = Callable[[str], TensorSource]  # from a job's name
+
+
+@dataclass(frozen=True, slots=True)
+class LogStreams:
+    """What jobs' logs say of their metrics, and whether a log was read to its end when its job was over."""
+
+    open: OpenTensors
+    is_closed: Callable[[str], bool]
 
 
 class CurveTable:
@@ -25,40 +43,98 @@ class CurveTable:
     `former` table. So the curves stay when the tensors expire.
     """
 
-    def __init__(self, open_tensors: OpenTensors, trials: Sequence[TrialRecord], stamp: Stamp) -> None:
+    def __init__(
+        self,
+        open_tensors: OpenTensors,
+        facts: Sequence[TrialFacts],
+        stamp: Stamp,
+        objective: Mapping[str, Any],
+        logs: LogStreams | None = None,
+    ) -> None:
         self._open_tensors = open_tensors
+        self._logs = logs
         # Without a status SageMaker never had the job, so that there are no tensors.
-        self._trials = [trial for trial in trials if trial.status is not None]
+        self._facts = [each for each in facts if each.trial.status is not None]
         self._stamp = stamp
+        self._objectives = [_objective(each, objective) for each in self._facts]
+        self._repeating = [each.job.job_name for each in self._facts if each.job and each.job.log_repeats_hook]
         self._complete: dict[str, bool] = {}
         self.counts: Mapping[str, CurveCount] = {}
         self.damaged: list[str] = []
 
-    def write(self, path: Path, former: Former, objective: str | None, direction: str | None) -> int:
+    def write(self, path: Path, former: Former) -> int:
         """Returns the number of rows. A transient failure while reading is raised: the snapshot is tried again."""
-        settled = former.settled_jobs & {trial.job_name for trial in self._trials if trial.state.is_finished}
-        self._complete = dict.fromkeys(settled, True)
-        unsettled = [trial for trial in self._trials if trial.job_name not in settled]
-        count = write_parquet(schemas.METRICS, self._rows(unsettled), path, former.carry(settled, self._stamp))
-        found = curve_counts(path, objective, maximize=direction == "maximize")
+        try:
+            count = self._write(path, former)
+        except DamagedTableError as error:  # it counts as absent, and everything is read again
+            self.damaged.append(str(error))
+            count = self._write(path, Former())
+        found = curve_counts(path, maximizing={each.job_name for each in self._objectives if each.maximize})
         nothing = CurveCount(points=0, complete=False)
+        trials = [each.trial for each in self._facts]
         self.counts = {
             trial.trial_id: replace(found.get(trial.job_name, nothing), complete=self._complete[trial.job_name])
-            for trial in self._trials
+            for trial in trials
         }
         return count
 
-    def _rows(self, trials: Sequence[TrialRecord]) -> Iterator[rows.Row]:
-        for trial in trials:
-            yield from rows.metric_rows(trial, self._points(trial), self._stamp)
+    def _write(self, path: Path, former: Former) -> int:
+        finished = {each.trial.job_name for each in self._facts if each.trial.state.is_finished}
+        settled = former.settled_jobs & finished
+        self._complete = dict.fromkeys(settled, True)
+        unsettled = [each for each in self._facts if each.trial.job_name not in settled]
+        carried = former.carry(settled, self._stamp)
+        return write_parquet(schemas.METRICS, self._rows(unsettled), path, carried, self._finish)
 
-    def _points(self, trial: TrialRecord) -> Iterator[Point]:
-        reader = CurveReader(self._open_tensors(trial.job_name), ended=trial.state.is_finished)
-        self._complete[trial.job_name] = False
+    def _finish(self, connection: duckdb.DuckDBPyConnection) -> None:
+        drop_echoes(connection, self._repeating)
+        mark_objectives(connection, self._objectives)
+        thin(connection)
+
+    def _rows(self, facts: Sequence[TrialFacts]) -> Iterator[rows.Row]:
+        for each in facts:
+            yield from rows.metric_rows(each.trial, self._points(each.trial, each.job), self._stamp)
+
+    def _points(self, trial: TrialRecord, job: JobRecord | None) -> Iterator[Point]:
+        names: set[str] = set()
+        self._complete[trial.job_name] = True
+        for source in sources_of(job) if job is not None else (MetricSource.HOOK,):
+            for point in self._points_of(trial, source):
+                names.add(point.name)
+                yield point
+        if job is not None and self._logs is not None and reads_log_apart(job):
+            self._complete[trial.job_name] &= not trial.state.is_finished or self._logs.is_closed(trial.job_name)
+        yield from _final_points(trial, names)
+
+    def _points_of(self, trial: TrialRecord, source: MetricSource) -> Iterator[Point]:
+        if source is MetricSource.LOG and self._logs is None:
+            return
+        opened = self._logs.open if source is MetricSource.LOG and self._logs else self._open_tensors
+        reader, complete = None, False
         try:
+            reader = CurveReader(opened(trial.job_name), ended=trial.state.is_finished, of=source)
             yield from reader.points()
-            self._complete[trial.job_name] = reader.complete
-        except PermanentError as error:  # a watched job's tensors may lie where Gridwatch may not read
+            complete = reader.complete
+        except (PermanentError, *DAMAGE) as error:
+            # A watched job's tensors may lie where Gridwatch may not read. And whatever else is wrong with one trial
+            # must not keep the others from the tables.
             self.damaged.append(f"{trial.job_name}: {error}")
-        if reader.damage:
+        if reader is not None and reader.damage:
             self.damaged.append(str(reader.damage))
+        self._complete[trial.job_name] &= complete
+
+
+def _final_points(trial: TrialRecord, names: set[str]) -> Iterator[Point]:
+    """Metrics of which there is the last value alone, such as those of built-in algorithms."""
+    for name, value in sorted(trial.final_metrics.items()):
+        if names.isdisjoint(spellings(name)):
+            yield Point(name, "GLOBAL", 0, float(value), trial.ended_at, source=MetricSource.SAGEMAKER)
+
+
+def _objective(facts: TrialFacts, objective: Mapping[str, Any]) -> Objective:
+    """Of a job of one of several algorithms, which may each have an objective of its own, the job's."""
+    job, metric = facts.job, str(objective.get("metric") or "")
+    if job is not None and job.algorithm is not None:
+        metric = job.objective_metric
+    source = source_of(job, metric) if job is not None else MetricSource.HOOK
+    return Objective(facts.trial.job_name, metric, source, objective.get("direction") == "maximize")

@@ -1,10 +1,11 @@
-"""The curves of one job: every scalar of its metrics and losses, read from its tensors in few requests."""
+"""The curves of one source of a job: every scalar of its metrics and losses, of every worker, in few requests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from gridwatch.streams.source import MetricSource
 from gridwatch.tables.facts import Point
 from gridwatch.tensors.collections import Collections
 from gridwatch.tensors.errors import CorruptTensorError
@@ -13,7 +14,7 @@ from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import ByteRange, TensorSource
 from gridwatch.tensors.steps import SavedStep
 from gridwatch.tensors.wall_time import wall_time
-from gridwatch.tensors.wire import WireError, read_tensor
+from gridwatch.tensors.wire import WireError, read_tensor, unsound
 
 _COLLECTIONS = ("metrics", "losses")
 _LONGEST_POINT = 4096  # bytes of the record of one number with its name; what is longer is no point of a curve
@@ -21,10 +22,11 @@ _BATCH = 1024  # steps whose values are fetched together
 
 
 class CurveReader:
-    """Reads one job's curves once, as they lie when `points` is called; then `complete` says if none are missing."""
+    """Reads one source's curves once, as they lie when `points` is called; then `complete` says if none are missing."""
 
-    def __init__(self, source: TensorSource, *, ended: bool) -> None:
+    def __init__(self, source: TensorSource, *, ended: bool, of: MetricSource = MetricSource.HOOK) -> None:
         self._source = source
+        self._of = of
         self._ended = ended
         self._missing = 0
         self._damage: CorruptTensorError | None = None
@@ -40,10 +42,11 @@ class CurveReader:
 
     def points(self) -> Iterator[Point]:
         """By step, then as the job wrote them. Damaged or missing values are left out, which `complete` tells."""
-        reader = TensorReader(self._source)
+        reader = TensorReader(self._source, passes_over=True)
         steps = self._steps(reader)
         while batch := list(islice(steps, _BATCH)):
             yield from self._points_of(batch, reader.collections())
+        self._damage = self._damage or next(iter(reader.damage.values()), None)
 
     def _steps(self, reader: TensorReader) -> Iterator[SavedStep]:
         try:
@@ -53,31 +56,48 @@ class CurveReader:
 
     def _points_of(self, steps: Sequence[SavedStep], collections: Collections) -> Iterator[Point]:
         places = [
-            (step, name, place)
+            (step, name, worker, place)
             for step in steps
             for name in step.names
             if any(collections.has(collection, name) for collection in _COLLECTIONS)
-            if (place := step.place(name)) is not None and (place.length or 0) <= _LONGEST_POINT
+            for worker, place in step.places(name).items()
+            if (place.length or 0) <= _LONGEST_POINT
         ]
         try:
-            records = read_ranges(self._source, [place for _, _, place in places])
+            records = read_ranges(self._source, [place for *_, place in places])
         except CorruptTensorError as error:
             self._damage = self._damage or error
             return
-        for step, name, place in places:
-            point = self._point(step, name, place, records.get(place))
-            if point is not None:
-                yield point
+        damaged = unsound(records)
+        for step, name, worker, place in places:
+            value = self._value(name, place, records.get(place), verified=place not in damaged)
+            if value is not None:
+                number, record = value
+                yield Point(
+                    name=name,
+                    mode=step.mode.name,
+                    step=step.step,
+                    value=number,
+                    logged_at=wall_time(record),
+                    source=self._of,
+                    worker=worker,
+                )
 
-    def _point(self, step: SavedStep, name: str, place: ByteRange, record: bytes | memoryview | None) -> Point | None:
+    def _value(
+        self, name: str, place: ByteRange, record: bytes | memoryview | None, *, verified: bool
+    ) -> tuple[float, bytes | memoryview] | None:
         if record is None:
             self._missing += 1
             return None
         try:
-            value = read_tensor(record).value
+            stored = read_tensor(record, verified=verified)
+            if stored.name != name:
+                raise WireError(f"{stored.name!r:.100} where the index says {name!r:.100}")
+            value = stored.value
         except WireError as error:
             self._damage = self._damage or CorruptTensorError(place.key, f"at byte {place.start}: {error}")
             return None
-        if value.size != 1:  # a tensor that merely stands in one of these collections is no point of a curve
+        # A tensor that merely stands in one of these collections is no point of a curve.
+        if value.size != 1 or value.dtype.kind not in "biuf":
             return None
-        return Point(name, step.mode.name, step.step, float(value.reshape(-1)[0]), wall_time(record))
+        return float(value.reshape(-1)[0]), record

@@ -18,7 +18,9 @@ from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.table_bucket import S3TableBucket
-from gridwatch.aws.tensor_source import job_source
+from gridwatch.aws.tensor_folder import S3MetricRecord
+from gridwatch.aws.tensor_source import job_source, log_source
+from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.sqs import partial_response
 from gridwatch.failures import PermanentError
@@ -26,7 +28,9 @@ from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from gridwatch.tensors.source import TensorSource
 from snapshot_experiment.batch import BatchRunner
+from snapshot_experiment.curve_table import LogStreams
 from snapshot_experiment.history import History
+from snapshot_experiment.live import LiveTables
 from snapshot_experiment.publishing import ReportPublisher
 from snapshot_experiment.requests import parse_batch
 from snapshot_experiment.searching import SearchReader
@@ -48,6 +52,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         clock=SystemClock(),
         request_id=context.aws_request_id,
         time_left=_seconds_left(context),
+        live=_live(),
     )
     return partial_response(runner.run(parse_batch(event)))
 
@@ -82,10 +87,15 @@ class LogJournal:
 
 
 @cache
+def _live() -> LiveTables:
+    return LiveTables(SqsQueue(read_settings(Settings).snapshot_queue_url))
+
+
+@cache
 def _writer() -> SnapshotWriter:
     settings = read_settings(Settings)
     bucket = settings.artifacts_bucket
-    store = StateTable(settings.state_table)
+    store = StateTable(settings.state_table, noted=telling(logger.error))
 
     def open_tensors(job_name: str) -> TensorSource:
         job = store.get_job(job_name)
@@ -96,9 +106,13 @@ def _writer() -> SnapshotWriter:
         return profile_source(bucket, job_name, job.tensors_uri if job else None)
 
     tables = S3TableBucket(bucket)
+    positions = S3MetricRecord(bucket)
     return SnapshotWriter(
         store=store,
         open_tensors=open_tensors,
+        logs=LogStreams(
+            lambda job_name: log_source(bucket, job_name), lambda job_name: positions.position(job_name).closed
+        ),
         search=SearchReader(ComponentSearch(), tables),
         bucket=tables,
         prices=lambda: _prices(settings.experiments_bucket),

@@ -12,6 +12,7 @@ from typing import Protocol
 from gridwatch.storage import layout
 from gridwatch.tables import schemas
 from gridwatch.tables.compacting import compact
+from gridwatch.tables.parquet import DamagedTableError
 
 
 class HistoryBucket(Protocol):
@@ -29,6 +30,7 @@ class History:
 
     def __init__(self, bucket: HistoryBucket) -> None:
         self._bucket = bucket
+        self.damaged: list[str] = []  # keys of the files that could not be read
 
     def close_yesterday(self, now: datetime) -> int:
         """Keep the rows that snapshots wrote since yesterday began (UTC); returns how many, 0 when it was done before.
@@ -45,17 +47,25 @@ class History:
     def _close(self, table: schemas.Table, day: date) -> int:
         since = datetime.combine(day, clock_time(), UTC)
         with tempfile.TemporaryDirectory(prefix="history-") as folder:
-            files = list(self._fetch(table, since, Path(folder)))
+            files = dict(self._fetch(table, since, Path(folder)))
             target = Path(folder) / "whole"
-            count = compact(table, files, target, since)
+            count = self._compact(table, files, target, since)
             # Also without a row: it says that the day was looked at.
             if count or table is schemas.EXPERIMENTS:
                 self._bucket.put(layout.history_key(table.name, day), target)
         return count
 
-    def _fetch(self, table: schemas.Table, since: datetime, folder: Path) -> Iterator[Path]:
+    def _compact(self, table: schemas.Table, files: dict[Path, str], target: Path, since: datetime) -> int:
+        """Without the files that are damaged: the next snapshot of their experiments writes them again."""
+        while True:
+            try:
+                return compact(table, list(files), target, since)
+            except DamagedTableError as error:
+                self.damaged.append(files.pop(error.path))
+
+    def _fetch(self, table: schemas.Table, since: datetime, folder: Path) -> Iterator[tuple[Path, str]]:
         written = self._bucket.written_at(f"{layout.TABLE_PREFIX}{table.name}/")
         for number, key in enumerate(sorted(key for key, at in written.items() if at >= since)):
             path = folder / f"{number}.parquet"
             if self._bucket.get(key, path):
-                yield path
+                yield path, key

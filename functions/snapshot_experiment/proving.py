@@ -15,7 +15,7 @@ from gridwatch.state.store import ConflictError, StateStore
 # Of each trial the last value up to the last step that both have reached.
 _QUERY = """
     WITH curve AS (SELECT trial_id, step, value FROM read_parquet($path)
-                   WHERE name = $metric AND trial_id IN ($parent, $child)),
+                   WHERE objective AND trial_id IN ($parent, $child)),
          reached AS (SELECT trial_id, max(step) AS step FROM curve GROUP BY trial_id),
          common AS (SELECT min(step) AS step FROM reached)
     SELECT (SELECT step FROM common),
@@ -51,14 +51,14 @@ def compared(metrics: Path, parent: str, child: str, objective: Mapping[str, Any
     """In words, at the last step that both have reached; None when one of the two has no value."""
     import duckdb  # noqa: PLC0415  65 MB, which only snapshots with repairs need again
 
-    values = {"path": str(metrics), "metric": objective.get("metric"), "parent": parent, "child": child}
+    values = {"path": str(metrics), "parent": parent, "child": child}
     with duckdb.connect() as connection:
         row = connection.execute(_QUERY, values).fetchone()
     if row is None or row[1] is None or row[2] is None:
         return None
     step, theirs, ours = row
     verdict = _verdict(ours, theirs, maximize=objective.get("direction") == "maximize")
-    return f"{verdict}: {values['metric']} {ours:.6g} at step {step}, where its parent had {theirs:.6g}"
+    return f"{verdict}: {objective.get('metric')} {ours:.6g} at step {step}, where its parent had {theirs:.6g}"
 
 
 def _verdict(ours: float, theirs: float, *, maximize: bool) -> str:

@@ -11,9 +11,13 @@ from gridwatch.events.sqs import queued_bodies
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Ids of messages, by what they ask for; `unreadable` are those that ask for nothing we know, with the reason."""
+    """Ids of messages, by what they ask for; `unreadable` are those that ask for nothing we know, with the reason.
+
+    `live`: of experiments that only such messages name as want fresh tables, since when.
+    """
 
     experiments: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    live: Mapping[str, str] = field(default_factory=dict)
     everything: Sequence[str] = ()  # a schedule's tick: all experiments that changed since their last snapshot
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
@@ -23,9 +27,11 @@ def parse_batch(event: Mapping[str, Any]) -> Batch:
     experiments: dict[str, list[str]] = {}
     everything: list[str] = []
     unreadable: dict[str, str] = {}
+    since: dict[str, list[str]] = {}
     for body in queued_bodies(event):
         try:
-            experiment = _experiment_of(body.parsed())
+            message = body.parsed()
+            experiment = _experiment_of(message)
         except (ValueError, KeyError) as error:
             unreadable[body.message_id] = f"{type(error).__name__}: {error}"
             continue
@@ -33,7 +39,9 @@ def parse_batch(event: Mapping[str, Any]) -> Batch:
             everything.append(body.message_id)
         else:
             experiments.setdefault(experiment, []).append(body.message_id)
-    return Batch(experiments, everything, unreadable)
+            since.setdefault(experiment, []).append(str(message.get("since") or ""))
+    live = {experiment: max(moments) for experiment, moments in since.items() if all(moments)}
+    return Batch(experiments, live, everything, unreadable)
 
 
 def _experiment_of(body: Mapping[str, Any]) -> str | None:

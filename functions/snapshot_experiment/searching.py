@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gridwatch.failures import PermanentError, TransientError
+from gridwatch.state.unreadable import DAMAGE
 from gridwatch.storage import layout
 from gridwatch.tables.components import Component
 from gridwatch.tables.facts import Stamp, TrialFacts
@@ -112,6 +114,14 @@ def _by_job(components: Mapping[str, Component]) -> Mapping[str, Component]:
 
 
 def _load(file: Path) -> _Kept | None:
+    """What was kept; None for what is of another format, or damaged: then everything is read again."""
+    try:
+        return _loaded(file)
+    except (OSError, EOFError, zlib.error, StopIteration, *DAMAGE):
+        return None
+
+
+def _loaded(file: Path) -> _Kept | None:
     with gzip.open(file, "rt", encoding="utf-8") as lines:
         head = json.loads(next(lines))
         if head["format"] != _FORMAT:

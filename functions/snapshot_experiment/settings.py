@@ -11,4 +11,5 @@ class Settings:
     artifacts_bucket: str
     experiments_bucket: str
     alert_queue_url: str
+    snapshot_queue_url: str
     name_prefix: str

@@ -16,14 +16,16 @@ from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import if_readable
 from gridwatch.storage import layout
 from gridwatch.tables import history_rows, rows, schemas
 from gridwatch.tables.carrying import Former
 from gridwatch.tables.facts import ExperimentFacts, Stamp, TrialFacts
 from gridwatch.tables.parquet import write_parquet
-from snapshot_experiment.curve_table import CurveTable, OpenTensors
+from snapshot_experiment.curve_table import CurveTable, LogStreams, OpenTensors
 from snapshot_experiment.proving import prove
 from snapshot_experiment.searching import SearchReader
+from snapshot_experiment.settling import settle
 
 # A snapshot reads before it writes, at most as long as a Lambda function may run: a change within that time before an
 # object was written may have come too late for it.
@@ -79,11 +81,13 @@ class SnapshotWriter:
         alerts: AlertOutbox,
         reports: Reports,
         prices: Callable[[], PriceTable] = PriceTable.built_in,
+        logs: LogStreams | None = None,
     ) -> None:
         self._store = store
         self._search = search
         self._prices = prices
         self._open_tensors = open_tensors
+        self._logs = logs
         self._bucket = bucket
         self._alerts = alerts
         self._reports = reports
@@ -118,18 +122,13 @@ class SnapshotWriter:
     def _take(
         self, record: ExperimentRecord, recorded: Sequence[TrialRecord], stamp: Stamp, folder: Path
     ) -> SnapshotReport:
-        trials = tuple(self._trial_facts(trial) for trial in recorded)
+        trials = settle(self._store, [self._trial_facts(trial) for trial in recorded], self._open_tensors, self._logs)
         over = self._is_over(record, recorded)
         names = sagemaker_experiments(self._store, record)
         answer = self._search.read(record.name, names, trials, stamp, folder)
-        curves = CurveTable(self._open_tensors, recorded, stamp)
         objective = record.document.get("objective") or {}
-        metrics = curves.write(
-            folder / schemas.METRICS.name,
-            self._former(record.name, folder),
-            objective.get("metric"),
-            objective.get("direction"),
-        )
+        curves = CurveTable(self._open_tensors, trials, stamp, objective, self._logs)
+        metrics = curves.write(folder / schemas.METRICS.name, self._former(record.name, folder))
         if over:
             proven = prove(self._store, recorded, folder / schemas.METRICS.name, objective, stamp.as_of)
             trials = tuple(replace(each, trial=trial) for each, trial in zip(trials, proven, strict=True))
@@ -166,7 +165,7 @@ class SnapshotWriter:
         return Former(**files)
 
     def _trial_facts(self, trial: TrialRecord) -> TrialFacts:
-        job = self._store.get_job(trial.job_name)
+        job = if_readable(lambda: self._store.get_job(trial.job_name))
         return TrialFacts(
             trial=trial,
             job=job,

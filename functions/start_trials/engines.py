@@ -15,10 +15,12 @@ from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.clock import Clock
 from gridwatch.failures import NameTakenError, PermanentError
 from gridwatch.launch.debugger_access import refused_now, without_debugger
+from gridwatch.launch.hook import log_repeats_hook
 from gridwatch.launch.ports import JobDescription
 from gridwatch.launch.request import managed_rules
 from gridwatch.state.records import DebuggerRefusal, ExperimentRecord, JobRecord, LogMetric, TrialRecord
 from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.layout import TENSOR_PREFIX, s3_uri
 
 _OUR_OWN = "ParamValidation"  # what never reached SageMaker says nothing about the account
@@ -89,7 +91,7 @@ class Engines:
     def _refused(self) -> bool:
         """Read once in a round, and only when a spec asks for it."""
         if not self._known:
-            self._known.append(self.store.get_debugger_refusal())
+            self._known.append(if_readable(self.store.get_debugger_refusal))
         return refused_now(self._known[0], self.clock.now())
 
 
@@ -105,7 +107,9 @@ def job_record(trial: TrialRecord, experiment: ExperimentRecord, artifacts_bucke
         hyperparameters=trial.hyperparameters,
         objective_metric=objective["metric"],
         objective_direction=objective["direction"],
-        log_metrics=_log_metrics(experiment),
+        log_metrics=_log_metrics(template),
+        log_apart=True,
+        log_repeats_hook=log_repeats_hook(experiment.document),
         tensors_uri=_tensors_elsewhere(template, trial.job_name, artifacts_bucket),
         managed_rules=managed_rules(template) > 0,
         engine="gridwatch" if experiment.engine == "gridwatch" else "debugger",
@@ -119,11 +123,7 @@ def _tensors_elsewhere(template: Mapping[str, Any], job_name: str, artifacts_buc
     return None if place in (None, usual) else f"{place}/{job_name}/debug-output"
 
 
-def _log_metrics(experiment: ExperimentRecord) -> tuple[LogMetric, ...]:
-    """The metrics that rules see of a script or an image that saves no tensors: those that the log has."""
-    document = experiment.document
-    asked = document.get("collect") or (document.get("debugger") or {}).get("configuration")
-    if document.get("algorithm", {}).get("name") is not None or asked:
-        return ()
-    definitions = experiment.template["AlgorithmSpecification"].get("MetricDefinitions", ())
+def _log_metrics(template: Mapping[str, Any]) -> tuple[LogMetric, ...]:
+    """What its log says; None of a built-in algorithm, whose expressions SageMaker alone knows."""
+    definitions = template["AlgorithmSpecification"].get("MetricDefinitions", ())
     return tuple(LogMetric(name=definition["Name"], regex=definition["Regex"]) for definition in definitions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -17,14 +18,19 @@ from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tuning_service import SageMakerTuning
+from gridwatch.aws.unreadable_records import report_broken, telling
 from gridwatch.clock import SystemClock
 from gridwatch.failures import PermanentError
 from gridwatch.launch.holding import LaunchLimits
+from gridwatch.launch.paces import Pacing
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.spending import Spending
 from gridwatch.savings.prices import PriceTable, PriceTableError
+from gridwatch.savings.watching import WatchingTable, look_prices
 from gridwatch.settings import read_settings
+from gridwatch.state.unreadable import Isolation
 from start_trials.engines import Engines
+from start_trials.paces import Paces
 from start_trials.round import Round, RoundReport
 from start_trials.settings import Settings
 from start_trials.starting import Launcher, Outcome
@@ -49,7 +55,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """What the messages say does not matter: what waits is in the table."""
     del event
     settings, clock = _settings(), SystemClock()
-    store = StateTable(settings.state_table)
+    store = StateTable(settings.state_table, noted=telling(logger.error))
     alerts = AlertOutbox(store, SqsQueue(settings.alert_queue_url))
     training = training_service(
         settings.batch_job_queue,
@@ -88,7 +94,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         name_prefix=settings.name_prefix,
         artifacts_bucket=settings.artifacts_bucket,
         seconds_left=seconds_left,
+        paces=Paces(store=store, clock=clock, pacing=_pacing(), known=_took),
     )
+    isolation = Isolation()
     tunings = TuningLauncher(
         store=store,
         tuning=SageMakerTuning(single_try_client("sagemaker")),
@@ -96,11 +104,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         snapshot_queue=launcher.snapshot_queue,
         clock=clock,
         name_prefix=settings.name_prefix,
+        isolation=isolation,
+        pacing=_pacing(),
     ).start_waiting()
     if tunings:
         logger.info("tuning jobs", outcomes=dict(tunings))
     queue = SqsQueue(settings.start_queue_url)
-    _report(Round(launcher=launcher, queue=queue, round_id=context.aws_request_id).run(), launcher)
+    _report(Round(launcher=launcher, queue=queue, round_id=context.aws_request_id, isolation=isolation).run(), launcher)
+    report_broken(isolation, logger.error)
 
 
 def _report(report: RoundReport, launcher: Launcher) -> None:
@@ -123,6 +134,20 @@ def _report(report: RoundReport, launcher: Launcher) -> None:
 
 
 _spent: dict[str, tuple[datetime, Spending]] = {}  # kept between invocations
+_took: dict[str, tuple[datetime, Sequence[float]]] = {}  # likewise
+
+
+@cache
+def _pacing() -> Pacing:
+    settings = _settings()
+    return Pacing.of_deployment(
+        prices=_prices,
+        looks=look_prices(WatchingTable.built_in()),
+        share=settings.watch_share,
+        every_seconds=settings.watch_every_seconds,
+        pace=settings.watch_pace,
+        account=settings.account_id,
+    )
 
 
 @cache

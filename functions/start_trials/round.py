@@ -14,6 +14,7 @@ from gridwatch.launch.order import FairOrder
 from gridwatch.launch.request import INSTANCE_TYPE, managed_rules
 from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError
+from gridwatch.state.unreadable import Isolation
 from start_trials.starting import Launcher, Outcome
 from start_trials.waiting import WaitingTrials
 
@@ -36,6 +37,7 @@ class Round:
     launcher: Launcher
     queue: MessageQueue
     round_id: str  # unique to the invocation: names the message that hands over
+    isolation: Isolation = field(default_factory=Isolation)
 
     def run(self) -> RoundReport:
         outcomes: Counter[str] = Counter()
@@ -61,8 +63,12 @@ class Round:
             if trial.instance_type in full:
                 self._pass_over(trial, order)
                 continue
-            outcome = self.launcher.start(trial, experiments[trial.experiment])
+            outcome = self._started(trial, experiments[trial.experiment])
             outcomes[outcome] += 1
+            if outcome is Outcome.UNREADABLE:
+                order.give_back(trial)
+                order.close(trial.experiment)
+                continue
             if outcome is Outcome.UNWELL:
                 return RoundReport(outcomes, stopped_by="SageMaker answers with throttling or errors")
             if outcome is Outcome.NOT_YET:
@@ -76,6 +82,11 @@ class Round:
                 if self._is_held(experiments[trial.experiment], outcomes):
                     order.close(trial.experiment)
         return RoundReport(outcomes, stopped_by=f"no room for {', '.join(sorted(full))}" if full else None)
+
+    def _started(self, trial: TrialRecord, experiment: ExperimentRecord) -> Outcome:
+        with self.isolation.each(trial.job_name):
+            return self.launcher.start(trial, experiment)
+        return Outcome.UNREADABLE
 
     def _pass_over(self, trial: TrialRecord, order: FairOrder) -> None:
         """There is no machine of its type. Others of its grid may want another type, where the grid has several."""
@@ -97,7 +108,8 @@ class Round:
             if self._time_is_up():
                 return
             if now - trial.updated_at >= CLAIM_LASTS:
-                outcomes[f"recovered, {self.launcher.recover(trial)}"] += 1
+                with self.isolation.each(trial.job_name):
+                    outcomes[f"recovered, {self.launcher.recover(trial)}"] += 1
 
     def _saw_claims_out(self, outcomes: Counter[str]) -> bool:
         """Whether claims were left that this round did not make and had the time to wait for: until their launcher,
@@ -125,14 +137,21 @@ class Round:
         return Counter(trial.experiment for state in states for trial in self.launcher.store.trials_in(state))
 
     def _experiments(self, names: Iterable[str]) -> dict[str, ExperimentRecord]:
-        found = {name: self.launcher.store.get_experiment(name) for name in names}
-        return {name: record for name, record in found.items() if record is not None}
+        found: dict[str, ExperimentRecord] = {}
+        for name in names:
+            with self.isolation.each(name):
+                if (record := self.launcher.store.get_experiment(name)) is not None:
+                    found[name] = record
+        return found
 
     def _is_held(self, experiment: ExperimentRecord, outcomes: Counter[str]) -> bool:
-        hold = self.launcher.limits.hold(experiment)
-        if hold is not None:
-            outcomes[f"held by {hold.limit}"] += 1
-        return hold is not None
+        """Also when nobody can read what holds it: nothing more is launched until somebody can."""
+        with self.isolation.each(f"the limits of {experiment.name}"):
+            hold = self.launcher.limits.hold(experiment)
+            if hold is not None:
+                outcomes[f"held by {hold.limit}"] += 1
+            return hold is not None
+        return True
 
     def _ready(
         self, waiting: Iterator[TrialRecord], experiment: ExperimentRecord, outcomes: Counter[str]

@@ -29,9 +29,12 @@ from gridwatch.launch.observation import is_terminal, observed
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import Share, TrainingService
 from gridwatch.launch.request import own_tags, training_request
+from gridwatch.pace import CHECK_SECONDS
 from gridwatch.state.records import QUEUED, ExperimentRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import DAMAGE
 from start_trials.engines import Engines, Variant
+from start_trials.paces import Paces
 from start_trials.tracking import Tracking
 
 T = TypeVar("T")
@@ -46,11 +49,14 @@ class Outcome(StrEnum):
     NOT_YET = "not yet"  # quota or capacity
     UNWELL = "unwell"  # throttled or failing all the time
     REFUSED = "refused"
+    UNREADABLE = "unreadable"  # a record that it needs is damaged: it waits until that is mended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launcher:
-    """`seconds_left`: how long this invocation may still take."""
+    """`seconds_left`: how long this invocation may still take. `paces`: how often its jobs are looked at; None: nobody
+    says.
+    """
 
     store: StateStore
     training: TrainingService
@@ -64,9 +70,12 @@ class Launcher:
     engines: Engines
     tracking: Tracking
     seconds_left: Callable[[], float]
+    paces: Paces | None = None
 
     def start(self, trial: TrialRecord, experiment: ExperimentRecord) -> Outcome:
-        claimed = replace(trial, state=TrialState.STARTING, updated_at=self.clock.now())
+        job = self.engines.first(trial, experiment).job
+        checks = self.paces.of(trial, experiment, job).check_seconds if self.paces else CHECK_SECONDS
+        claimed = replace(trial, state=TrialState.STARTING, updated_at=self.clock.now(), check_seconds=checks)
         try:
             self.store.update_trial(claimed, expected=trial)
         except ConflictError:
@@ -82,6 +91,10 @@ class Launcher:
         except PermanentError as error:
             self._refuse(claimed, experiment, error)
             return Outcome.REFUSED
+        except DAMAGE:
+            # If its job was created nevertheless, the next try finds it under its name.
+            self._settle(claimed, TrialState.WAITING, reason="a record that its launch needs is damaged")
+            raise
 
     def recover(self, trial: TrialRecord) -> Outcome:
         """A trial that was claimed by a launcher which is no more: its job is there, or it waits again."""
@@ -121,14 +134,16 @@ class Launcher:
             return arn
 
     def _handed_over(self, trial: TrialRecord, variant: Variant, experiment: ExperimentRecord) -> str:
+        pace = self.paces.of(trial, experiment, variant.job) if self.paces else None
         request = training_request(
-            variant.template, trial, name_prefix=self.name_prefix, artifacts_bucket=self.artifacts_bucket
+            variant.template, trial, name_prefix=self.name_prefix, artifacts_bucket=self.artifacts_bucket, pace=pace
         )
         tracked = self.tracking.tracked(trial, experiment, request.pop("ExperimentConfig", None))
         if tracked.config is not None:
             request["ExperimentConfig"] = tracked.config
         # Before the job is there, so that any event about it can be placed.
-        self.store.put_job(replace(variant.job, components=tracked.components))
+        looks = pace.log_seconds if pace else None
+        self.store.put_job(replace(variant.job, components=tracked.components, look_seconds=looks))
         share = Share(experiment.document.get("team"), trial.priority)
         return self._retried(lambda: self.training.create_job(request, share), paced=True)
 

@@ -17,6 +17,7 @@ from gridwatch.launch.metadata import components_of, metadata_of
 from gridwatch.launch.ports import TrainingService
 from gridwatch.state.records import ExperimentRecord, TrackingRecord, TrialRecord
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import UnreadableRecordError
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ class Tracking:
                 return Tracked({**config, "ExperimentName": name}, self._described(record, name))
             except TransientError as error:
                 reason = str(error)  # of this trial alone: the next may fare better
-            except (NotYetError, PermanentError, ConflictError) as error:
+            except (NotYetError, PermanentError, ConflictError, UnreadableRecordError) as error:
                 reason = self._refused[trial.experiment] = str(error)
         self.untracked[trial.job_name] = reason
         return Tracked()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.tuning import tuning_refused
@@ -11,10 +13,12 @@ from gridwatch.clock import Clock
 from gridwatch.events.messages import SnapshotExperiment
 from gridwatch.events.queue import MessageQueue
 from gridwatch.failures import NameTakenError, NotYetError, PermanentError, TransientError
-from gridwatch.launch.tuning import own_tuning_tags
+from gridwatch.launch.paces import Pacing
+from gridwatch.launch.tuning import own_tuning_tags, paced
 from gridwatch.launch.tuning_ports import TuningService
 from gridwatch.state.records import TrialState, TuningRecord
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import Isolation
 from start_trials.starting import Outcome
 
 
@@ -26,12 +30,16 @@ class TuningLauncher:
     snapshot_queue: MessageQueue
     clock: Clock
     name_prefix: str
+    pacing: Pacing | None = None
+    isolation: Isolation = field(default_factory=Isolation)
 
     def start_waiting(self) -> Counter[str]:
         """How many came out how. What could not be created yet waits for the next round."""
         outcomes: Counter[str] = Counter()
         for record in self.store.tunings_in(TrialState.WAITING):
-            outcome = self._start(record)
+            outcome = Outcome.UNREADABLE
+            with self.isolation.each(record.name):
+                outcome = self._start(record)
             outcomes[outcome] += 1
             if outcome is Outcome.UNWELL:
                 break
@@ -39,7 +47,8 @@ class TuningLauncher:
 
     def _start(self, record: TuningRecord) -> Outcome:
         try:
-            arn = self.tuning.create_tuning(record.request)
+            request = paced(record.request, self.pacing, self._watching(record)) if self.pacing else record.request
+            arn = self.tuning.create_tuning(request)
         except NameTakenError as error:
             return self._adopt(record, error)
         except NotYetError:
@@ -50,6 +59,11 @@ class TuningLauncher:
             return self._refuse(record, error)
         self._settle(record, TrialState.RUNNING, arn=arn)
         return Outcome.STARTED
+
+    def _watching(self, record: TuningRecord) -> Mapping[str, Any] | None:
+        """What its spec says of looks."""
+        experiment = self.store.get_experiment(record.experiment)
+        return experiment.document.get("watching") if experiment else None
 
     def _adopt(self, record: TuningRecord, taken: NameTakenError) -> Outcome:
         """A former call created it and died, or another one is creating it now; unless it is not ours."""

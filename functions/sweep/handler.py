@@ -17,13 +17,18 @@ from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tuning_service import SageMakerTuning
+from gridwatch.aws.unreadable_records import report_broken, telling
 from gridwatch.clock import SystemClock
+from gridwatch.launch.paces import Pacing
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
 from gridwatch.launch.tuned_jobs import TunedJobs
 from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.launch.watching import Enroller
+from gridwatch.savings.prices import PriceTable
+from gridwatch.savings.watching import WatchingTable, look_prices
 from gridwatch.settings import read_settings
+from gridwatch.state.unreadable import Isolation
 from sweep.settings import Settings
 from sweep.sweeping import Sweeper, SweepReport
 from sweep.tuning import TuningSweeper
@@ -43,6 +48,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         logger.info("woke evaluations", evaluated=sweeper.wake_evaluations())
         return
     _report(sweeper.sweep())
+    report_broken(sweeper.isolation, logger.error)
 
 
 def _report(report: SweepReport) -> None:
@@ -65,7 +71,7 @@ def _report(report: SweepReport) -> None:
 
 
 def _sweeper(context: LambdaContext) -> Sweeper:
-    settings, store = _settings(), _store()
+    settings, store, isolation = _settings(), _store(), Isolation()
     clock = SystemClock()
     training = training_service(settings.batch_job_queue)
     start_queue, evaluate_queue = SqsQueue(settings.start_queue_url), SqsQueue(settings.evaluate_queue_url)
@@ -87,6 +93,7 @@ def _sweeper(context: LambdaContext) -> Sweeper:
                 tuning=SageMakerTuning(),
                 clock=clock,
                 name_prefix=settings.name_prefix,
+                pacing=_pacing(),
             ),
             Enroller(
                 store=store,
@@ -95,6 +102,7 @@ def _sweeper(context: LambdaContext) -> Sweeper:
                 alerts=alerts,
                 clock=clock,
                 artifacts_bucket=settings.artifacts_bucket,
+                pacing=_pacing(),
             ),
         ),
     )
@@ -110,7 +118,8 @@ def _sweeper(context: LambdaContext) -> Sweeper:
         name_prefix=settings.name_prefix,
     )
     return Sweeper(
-        tunings=TuningSweeper(store=store, tuning=tuning, tracker=tunings, clock=clock),
+        tunings=TuningSweeper(store=store, tuning=tuning, tracker=tunings, clock=clock, isolation=isolation),
+        isolation=isolation,
         store=store,
         training=training,
         listing=training,
@@ -133,4 +142,18 @@ def _settings() -> Settings:
 
 @cache
 def _store() -> StateTable:
-    return StateTable(_settings().state_table)
+    return StateTable(_settings().state_table, noted=telling(logger.error))
+
+
+@cache
+def _pacing() -> Pacing:
+    """By the package's prices: the deployment's are read where jobs are launched."""
+    settings = _settings()
+    return Pacing.of_deployment(
+        prices=PriceTable.built_in,
+        looks=look_prices(WatchingTable.built_in()),
+        share=settings.watch_share,
+        every_seconds=settings.watch_every_seconds,
+        pace=settings.watch_pace,
+        account=settings.account_id,
+    )

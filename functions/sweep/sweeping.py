@@ -7,7 +7,7 @@ of. Each repair does what the lost event would have done, by the same path, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import groupby
 
@@ -21,8 +21,10 @@ from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import JobDescription, JobListing, TrainingService
 from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.launch.watching import WATCH_TAG
+from gridwatch.pace import CHECK_SECONDS, is_due
 from gridwatch.state.records import JobRecord, RuleEvaluationRecord, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import Isolation, if_readable
 from sweep.tuning import TuningSweeper
 
 # What is younger is on its way: an event, a message or an invocation may still bring it to its end.
@@ -61,6 +63,7 @@ class Sweeper:
     name_prefix: str
     seconds_left: Callable[[], float]
     tunings: TuningSweeper
+    isolation: Isolation = field(default_factory=Isolation)
 
     def sweep(self) -> SweepReport:
         """Raises GridwatchError when AWS is unwell; what was done until then is done."""
@@ -69,7 +72,8 @@ class Sweeper:
         findings = self._publish_open_findings()
         waiting = self._wake_launcher()
         trials = list(self._active_trials())
-        evaluated = self._wake_evaluations(trials)
+        # The schedule of each minute wakes the others when they are due.
+        evaluated = self._wake_evaluations([trial for trial in trials if trial.check_seconds <= CHECK_SECONDS])
         enrolled = self._enrol() + self.tunings.sweep()
         bucket = TokenBucket(self.clock, DESCRIBE_RATE)
         managed = self._ask_managed_rules(bucket)
@@ -77,19 +81,27 @@ class Sweeper:
         return SweepReport(recorded, tuple(vanished), evaluated, findings, alerts, waiting, complete, enrolled, managed)
 
     def wake_evaluations(self) -> int:
-        """Every running job is looked at: for rules about time, logs that no event tells of, and tensors whose event
-        was lost. Returns how many jobs run.
+        """Each running job is looked at as often as its price allows: for rules about time, for logs that no event
+        tells of, and for tensors whose event was lost. Returns how many jobs are looked at.
         """
-        return self._wake_evaluations(list(self._active_trials()))
+        now = self.clock.now()
+        return self._wake_evaluations(
+            [
+                trial
+                for trial in self._active_trials()
+                if is_due(trial.check_seconds, (now - (trial.started_at or trial.created_at)).total_seconds())
+            ]
+        )
 
     def _enrol(self) -> int:
         """Jobs of others that carry the tag and that nothing is recorded of."""
-        tagged = (name for name in self.listing.jobs_with_tag(WATCH_TAG) if self.store.get_job(name) is None)
         enrolled = 0
-        for name in tagged:
-            news = self.training.describe_job(name)
-            tags = self.training.job_tags(news.arn)
-            enrolled += self.tracker.track(replace(news, tags=tags)) is not Outcome.FOREIGN
+        for name in self.listing.jobs_with_tag(WATCH_TAG):
+            with self.isolation.each(name):
+                if self.store.get_job(name) is None:
+                    news = self.training.describe_job(name)
+                    tags = self.training.job_tags(news.arn)
+                    enrolled += self.tracker.track(replace(news, tags=tags)) is not Outcome.FOREIGN
         return enrolled
 
     def _queue_unsent_alerts(self) -> int:
@@ -108,14 +120,15 @@ class Sweeper:
         found = [record for record in self.store.open_findings() if record.updated_at <= before]
         found.sort(key=lambda record: record.job_name)
         for job_name, records in groupby(found, key=lambda record: record.job_name):
-            self._publish(job_name, list(records))
+            with self.isolation.each(job_name):
+                self._publish(job_name, list(records))
         return len(found)
 
     def _publish(self, job_name: str, records: list[RuleEvaluationRecord]) -> None:
         job = self.store.get_job(job_name)
         if job is None:
             return
-        trial = self.store.get_trial(job.experiment, job.trial_id)
+        trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
         arn = trial.job_arn if trial else None
         self.bus.publish(DETAIL_TYPE, status_change_detail(job_name, arn, job.experiment, job.trial_id, records))
 
@@ -151,7 +164,8 @@ class Sweeper:
             except NotFoundError:
                 self.store.close_managed_job(job.job_name)
                 continue
-            changed += self._tell_managed(job, news)
+            with self.isolation.each(job.job_name):
+                changed += self._tell_managed(job, news)
             if is_terminal(news.status) and all(report.status.is_final for report in news.rule_reports):
                 self.store.close_managed_job(job.job_name)
         return changed
@@ -192,7 +206,8 @@ class Sweeper:
             except NotFoundError:
                 vanished += [job_name] if must_exist else []
                 continue
-            recorded += self._record(news)
+            with self.isolation.each(job_name):
+                recorded += self._record(news)
         return recorded, vanished, True
 
     def _record(self, news: JobDescription) -> bool:
@@ -213,5 +228,5 @@ class Sweeper:
                 yield trial.job_name, trial.state is not TrialState.STARTING
         # Ours and running, although their trials wait or are over: a launcher died, or an answer never came.
         for job_name in sorted(active.keys() - {trial.job_name for trial in trials}):
-            if self.store.get_job(job_name) is not None:
+            if if_readable(lambda name=job_name: self.store.get_job(name)) is not None:  # type: ignore[misc]
                 yield job_name, False

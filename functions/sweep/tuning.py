@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from gridwatch.clock import Clock
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.tuning_ports import TuningService
 from gridwatch.launch.tuning_tracking import TuningTracker
-from gridwatch.state.records import TrialState
+from gridwatch.state.records import TrialState, TuningRecord
 from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import Isolation
 
 GRACE = timedelta(minutes=1)  # what is younger is on its way
 
@@ -21,6 +22,7 @@ class TuningSweeper:
     tuning: TuningService
     tracker: TuningTracker
     clock: Clock
+    isolation: Isolation = field(default_factory=Isolation)
 
     def sweep(self) -> int:
         """How many training jobs were found that no event had told of. Raises GridwatchError when AWS is unwell."""
@@ -30,9 +32,14 @@ class TuningSweeper:
             for record in self.store.tunings_in(state):
                 if record.updated_at > before:
                     continue
-                found += self.tracker.complete(record)
-                try:
-                    self.tracker.track(self.tuning.describe_tuning(record.name))
-                except NotFoundError:
-                    continue  # deleted since: nobody knows how it ended
+                with self.isolation.each(record.name):
+                    found += self._look(record)
+        return found
+
+    def _look(self, record: TuningRecord) -> int:
+        found = self.tracker.complete(record)
+        try:
+            self.tracker.track(self.tuning.describe_tuning(record.name))
+        except NotFoundError:
+            return found  # deleted since: nobody knows how it ended
         return found

@@ -21,6 +21,7 @@ from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tuning_service import SageMakerTuning
+from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.batch_job import batch_job_change
 from gridwatch.events.messages import TrackJob
@@ -28,11 +29,14 @@ from gridwatch.events.training_job import training_job_change
 from gridwatch.events.tuning_job import tuning_job_change
 from gridwatch.launch.linking import Linker
 from gridwatch.launch.observation import is_terminal
+from gridwatch.launch.paces import Pacing
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.launch.tuned_jobs import TunedJobs
 from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.launch.watching import Enroller
+from gridwatch.savings.prices import PriceTable
+from gridwatch.savings.watching import WatchingTable, look_prices
 from gridwatch.settings import read_settings
 from track_job.settings import Settings
 
@@ -141,7 +145,7 @@ def _linker() -> Linker:
 @cache
 def _tracker() -> Tracker:
     settings = read_settings(Settings)
-    store, clock = StateTable(settings.state_table), SystemClock()
+    store, clock = StateTable(settings.state_table, noted=telling(logger.error)), SystemClock()
     training = training_service(settings.batch_job_queue)
     alerts = AlertOutbox(store, SqsQueue(settings.alert_queue_url))
     return Tracker(
@@ -160,6 +164,7 @@ def _tracker() -> Tracker:
                 tuning=SageMakerTuning(),
                 clock=clock,
                 name_prefix=settings.name_prefix,
+                pacing=_pacing(),
             ),
             Enroller(
                 store=store,
@@ -168,6 +173,21 @@ def _tracker() -> Tracker:
                 alerts=alerts,
                 clock=clock,
                 artifacts_bucket=settings.artifacts_bucket,
+                pacing=_pacing(),
             ),
         ),
+    )
+
+
+@cache
+def _pacing() -> Pacing:
+    """By the package's prices: the deployment's are read where jobs are launched."""
+    settings = read_settings(Settings)
+    return Pacing.of_deployment(
+        prices=PriceTable.built_in,
+        looks=look_prices(WatchingTable.built_in()),
+        share=settings.watch_share,
+        every_seconds=settings.watch_every_seconds,
+        pace=settings.watch_pace,
+        account=settings.account_id,
     )

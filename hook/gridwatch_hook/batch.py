@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gridwatch_hook.arrays import Array
-from gridwatch_hook.layout import events_key
+from gridwatch_hook.layout import events_key, flush_key
 from gridwatch_hook.modes import Mode
-from gridwatch_hook.records import StepEncoder, frame
+from gridwatch_hook.records import StepEncoder, frame, index_event
 
-_OVERHEAD = 256  # bytes of a record and its index entry besides the content, about
+_OVERHEAD = 256  # bytes of a step, or of a record and its index entry besides content and name, about
 
 
 @dataclass(slots=True)
@@ -24,13 +24,14 @@ class SavedStep:
     mode_step: int
     wall_time: float  # Unix seconds
     tensors: dict[str, Array] = field(default_factory=dict)
-    size: int = 0  # bytes in memory, about
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of tensors that are not saved whole
+    size: int = _OVERHEAD  # bytes in memory, about, and more than its index entries take
 
     def add(self, name: str, array: Array) -> None:
         """Of a tensor that is saved again at the same step, the last value counts."""
         former = self.tensors.get(name)
         self.tensors[name] = array
-        self.size += array.nbytes + _OVERHEAD if former is None else array.nbytes - former.nbytes
+        self.size += array.nbytes + _OVERHEAD + 2 * len(name) if former is None else array.nbytes - former.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,11 @@ class IndexEntry:
     step: int
     content: Mapping[str, Any]
 
-    def to_json(self, earlier: Sequence[IndexEntry] = ()) -> bytes:
-        """The object; steps before this one that have no object of their own yet go along under `earlier`."""
-        document = dict(self.content)
+    def to_json(self, earlier: Sequence[IndexEntry] = (), **further: Any) -> bytes:
+        """The object; steps before this one that have no object of their own yet go along under `earlier`, and what
+        else only Gridwatch's reader knows as it is.
+        """
+        document = {**self.content, **further}
         if earlier:
             document["earlier"] = [{"step": entry.step, **entry.content} for entry in earlier]
         return json.dumps(document, separators=(",", ":")).encode()
@@ -60,17 +63,37 @@ class Batch:
 def encode(steps: Sequence[SavedStep], worker: str) -> Batch:
     """The batch of `steps` (at least one, increasing)."""
     key = events_key(steps[0].step, worker)
+    records = frame(_events(steps))
+    return Batch(key, b"".join(records), tuple(_entries(steps, key, records)))
+
+
+def encode_together(steps: Sequence[SavedStep], worker: str, follows: int | None = None) -> Batch:
+    """The same with the index at the head of the events file, where places count from the end of the first record.
+
+    The entries of the batch count from the file's beginning, as other readers expect. `follows`: the last step of the
+    file that this process wrote before; -1 when this is its first.
+    """
+    key = flush_key(steps[-1].step, worker)
+    records = frame(_events(steps))
+    *earlier, last = _entries(steps, key, records)
+    told = {} if follows is None else {"follows": follows}
+    (head,) = frame([index_event(steps[-1].wall_time, last.to_json(earlier, **told))])
+    entries = _entries(steps, key, records, offset=len(head))
+    return Batch(key, b"".join([head, *records]), tuple(entries))
+
+
+def _events(steps: Sequence[SavedStep]) -> list[bytes]:
     events: list[bytes] = []
     for saved in steps:
         encoder = StepEncoder(saved.step, saved.wall_time, saved.mode, saved.mode_step)
         events.extend(encoder.event(name, array) for name, array in saved.tensors.items())
-    records = frame(events)
-    return Batch(key, b"".join(records), tuple(_entries(steps, key, records)))
+    return events
 
 
-def _entries(steps: Sequence[SavedStep], key: str, records: Sequence[bytes]) -> Iterator[IndexEntry]:
+def _entries(
+    steps: Sequence[SavedStep], key: str, records: Sequence[bytes], *, offset: int = 0
+) -> Iterator[IndexEntry]:
     lengths = (len(record) for record in records)
-    offset = 0
     for saved in steps:
         payload: list[dict[str, Any]] = []
         for name in saved.tensors:
@@ -78,4 +101,9 @@ def _entries(steps: Sequence[SavedStep], key: str, records: Sequence[bytes]) -> 
             payload.append({"tensorname": name, "start_idx": offset, "length": length})
             offset += length
         meta = {"mode": saved.mode.name, "mode_step": saved.mode_step, "event_file_name": key}
-        yield IndexEntry(saved.step, {"meta": meta, "tensor_payload": payload})
+        content: dict[str, Any] = {"meta": meta, "tensor_payload": payload}
+        if saved.shapes:
+            content["shape_payload"] = [
+                {"tensorname": name, "originalname": name, "shape": shape} for name, shape in saved.shapes.items()
+            ]
+        yield IndexEntry(saved.step, content)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from gridwatch_hook.batch import IndexEntry
 from gridwatch_hook.clock import Clock
-from gridwatch_hook.layout import index_key
 from gridwatch_hook.report import Report
 from gridwatch_hook.sinks import Sink
 from gridwatch_hook.skipped import SkippedEntries
@@ -18,7 +17,10 @@ _PARALLEL = 8
 class Backfill:
     """Gives skipped steps an index object of their own, several at a time, until `give_up_at` (monotonic seconds)."""
 
-    def __init__(self, sink: Sink, worker: str, clock: Clock, give_up_at: float) -> None:
+    def __init__(
+        self, sink: Sink, worker: str, clock: Clock, give_up_at: float, key_of: Callable[[int, str], str]
+    ) -> None:
+        self._key_of = key_of
         self._sink = sink
         self._worker = worker
         self._clock = clock
@@ -52,7 +54,7 @@ class Backfill:
             if entry is None:
                 return
             try:
-                self._sink.put(index_key(entry.step, self._worker), entry.to_json())
+                self._sink.put(self._key_of(entry.step, self._worker), entry.to_json())
             except Exception as error:  # noqa: BLE001  (the step can be read under a later one's `earlier`; it is counted)
                 self._error = f"{type(error).__name__}: {error}"
                 continue

@@ -91,6 +91,15 @@ ANY_LOOP = FrameworkCollections(
 )
 
 
+# Collections that any hook takes, also where its framework has nothing for them: smdebug's, and those of our hooks.
+# What else is asked for needs a pattern, so that a name that is misspelt is told.
+KNOWN = frozenset(
+    {"inputs", "outputs", "layers", "sm_metrics", "optimizer_variables", "tensorflow_summaries"}.union(
+        *(each.patterns for each in (XGBOOST, PYTORCH, KERAS, ANY_LOOP))
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     """One collection as configured: what belongs to it (patterns are searched anywhere in a name), when and how it is
@@ -103,7 +112,7 @@ class Collection:
     schedules: Mapping[Mode, SaveSchedule]
     reductions: tuple[Reduction, ...] = ()
     save_raw_tensor: bool = True
-    save_histogram: bool = True
+    save_shape: bool = False
     _patterns: tuple[re.Pattern[str], ...] = field(default=(), repr=False, compare=False)
 
     @classmethod
@@ -116,13 +125,13 @@ class Collection:
         schedules: Mapping[Mode, SaveSchedule],
         reductions: tuple[Reduction, ...],
         save_raw_tensor: bool,
-        save_histogram: bool,
+        save_shape: bool = False,
     ) -> Collection:
         """Raises re.error for a pattern that is none."""
         if name in SCALAR_COLLECTIONS:
-            reductions, save_raw_tensor, save_histogram = (), True, False
+            reductions, save_raw_tensor = (), True
         patterns = tuple(re.compile(pattern) for pattern in include_regex)
-        return cls(name, include_regex, tensor_names, schedules, reductions, save_raw_tensor, save_histogram, patterns)
+        return cls(name, include_regex, tensor_names, schedules, reductions, save_raw_tensor, save_shape, patterns)
 
     def holds(self, tensor: str) -> bool:
         return tensor in self.tensor_names or any(pattern.search(tensor) for pattern in self._patterns)
@@ -141,8 +150,8 @@ class Collection:
             "reduction_config": {
                 "save_raw_tensor": self.save_raw_tensor,
                 "reductions": ",".join(reduction.spelling for reduction in self.reductions),
-                "save_shape": False,
+                "save_shape": self.save_shape,
             },
             "save_config": {mode.name: schedule.to_json() for mode, schedule in self.schedules.items()},
-            "save_histogram": self.save_histogram,
+            "save_histogram": False,  # TensorBoard's; the hook saves none
         }

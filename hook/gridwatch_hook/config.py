@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gridwatch_hook.collection import Collection, FrameworkCollections
+from gridwatch_hook.collection import KERAS, KNOWN, SCALAR_COLLECTIONS, Collection, FrameworkCollections
 from gridwatch_hook.modes import Mode
 from gridwatch_hook.parameters import ConfigError, Parameters
 from gridwatch_hook.reductions import Reduction
@@ -32,6 +32,7 @@ _HOOK_KEYS = (
     "flushes_per_second", "backfill_seconds", "memory_limit_mb", "shap_sample_rows",
 )  # fmt: skip
 _COLLECTION_KEYS = (*_SHARED_KEYS, "tensor_names")
+_FOR_TENSORBOARD = ("save_histogram", "export_tensorboard")
 TOP_KEYS = ("LocalPath", "S3Path", "S3OutputPath", "HookParameters", "CollectionConfigurations")
 
 
@@ -50,9 +51,11 @@ class HookConfig:
     @classmethod
     def parse(cls, document: Any, framework: FrameworkCollections) -> HookConfig:
         """Raises ConfigError naming what is wrong and what is allowed."""
-        top = Parameters.create("the hook configuration", document or {}, TOP_KEYS)
-        hook = Parameters.create("HookParameters", top.get("HookParameters") or {}, _HOOK_KEYS)
+        top = Parameters.create("the hook configuration", {} if document is None else document, TOP_KEYS)
+        given = top.get("HookParameters")
+        hook = Parameters.create("HookParameters", {} if given is None else given, _HOOK_KEYS)
         configured = _configurations(top.get("CollectionConfigurations"))
+        _refuse_what_has_no_effect(hook, configured, framework)
         return cls(
             local_path=top.text("LocalPath", DEFAULT_LOCAL_PATH),
             collections=_collections(hook, configured, framework),
@@ -85,6 +88,27 @@ def _configurations(listed: Any) -> dict[str, Parameters]:
     return configured
 
 
+def _refuse_what_has_no_effect(
+    hook: Parameters, configured: Mapping[str, Parameters], framework: FrameworkCollections
+) -> None:
+    """Raises ConfigError for what Debugger's hook would do and this one does not, or does not here."""
+    for given in (hook, *configured.values()):
+        for key in _FOR_TENSORBOARD:
+            if given.boolean(key, False):
+                raise given.without_effect(key, "the hook writes nothing for TensorBoard; leave it out, or say False")
+    if hook.get("tensorboard_dir") is not None:
+        raise hook.without_effect("tensorboard_dir", "the hook writes nothing for TensorBoard; leave it out")
+    if hook.get("shap_sample_rows") is not None and "full_shap" not in framework.patterns:
+        raise hook.without_effect("shap_sample_rows", "only XGBoost's hook computes SHAP values; leave it out")
+    if hook.get("include_workers") == "all" and framework is KERAS:
+        raise hook.without_effect("include_workers", "Keras's hook knows of one worker alone; leave it out")
+    for name in SCALAR_COLLECTIONS.intersection(configured):
+        own = configured[name]
+        if own.listed("reductions") or not own.boolean("save_raw_tensor", True):
+            key = "reductions" if own.listed("reductions") else "save_raw_tensor"
+            raise own.without_effect(key, "it holds single numbers, which are saved as they are; leave it out")
+
+
 def _collections(
     hook: Parameters, configured: Mapping[str, Parameters], framework: FrameworkCollections
 ) -> tuple[Collection, ...]:
@@ -104,8 +128,8 @@ def _collection(name: str, own: Parameters, hook: Parameters, framework: Framewo
     if name == "default":
         patterns = (*patterns, *hook.patterns("include_regex"))
     names = frozenset(own.listed("tensor_names"))
-    if name not in framework.patterns and not patterns and not names:
-        known = ", ".join(sorted(framework.patterns))
+    if name not in KNOWN and not patterns and not names:
+        known = ", ".join(sorted(KNOWN))
         raise ConfigError(f"collection {name!r} is none of {known}, so it needs include_regex or tensor_names")
     reductions = own.listed("reductions") if own.get("reductions") is not None else hook.listed("reductions")
     raw = own.boolean("save_raw_tensor", hook.boolean("save_raw_tensor", not reductions))
@@ -117,7 +141,7 @@ def _collection(name: str, own: Parameters, hook: Parameters, framework: Framewo
             schedules={mode: _schedule(mode, own, hook, framework.save_interval) for mode in Mode},
             reductions=tuple(Reduction.parse(text) for text in reductions),
             save_raw_tensor=raw,
-            save_histogram=own.boolean("save_histogram", hook.boolean("save_histogram", True)),
+            save_shape=own.boolean("save_shape", hook.boolean("save_shape", False)),
         )
     except re.error as error:
         raise ConfigError(

@@ -5,43 +5,61 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from gridwatch_hook.batch import Batch, SavedStep, encode
+from gridwatch_hook.batch import Batch, SavedStep, encode, encode_together
 from gridwatch_hook.clock import Clock
-from gridwatch_hook.layout import collections_key, index_key
+from gridwatch_hook.layout import collections_key, completed_index_key, index_key
 from gridwatch_hook.pace import Pace
 from gridwatch_hook.report import Report
 from gridwatch_hook.sinks import Sink
 from gridwatch_hook.skipped import SkippedEntries
+from gridwatch_hook.wish import WishBox
 
 _FEW_STEPS = 4  # a batch of so many gets an index object for each step
-_LARGEST_BATCH = 64 * 1024 * 1024  # bytes of tensors in one events file, about
+LARGEST_BATCH = 16 * 1024 * 1024  # bytes in one events file, about; readers take no index that is larger
+_SHORTEST = 0.05  # seconds of waiting
 _LONGEST_PAUSE = 30.0  # seconds between attempts
 
 
 class Delivery:
     """Takes steps from the training's thread and puts them into a sink: the events file first, then index objects by
-    step.
+    step; or, `together`, one events file that carries its own index.
 
     A write that fails is repeated until it succeeds or closing runs out of time; what does not fit into `memory_limit`
     (bytes) meanwhile is dropped and counted. `first_pause`, in seconds, comes before the second attempt, and doubles.
     """
 
     def __init__(
-        self, sink: Sink, worker: str, *, clock: Clock, pace: Pace, memory_limit: float, first_pause: float = 0.5
+        self,
+        sink: Sink,
+        worker: str,
+        *,
+        clock: Clock,
+        pace: Pace,
+        memory_limit: float,
+        together: bool = False,
+        wishes: WishBox | None = None,
+        first_pause: float = 0.5,
     ) -> None:
         self.report = Report()
         self.skipped = SkippedEntries()
+        self.together = together
         self._sink = sink
         self.worker = worker
         self._clock = clock
         self._pace = pace
+        self._wishes = wishes
         self._memory_limit = memory_limit
+        # What waits for its turn must not fill the memory that is there for writes that fail.
+        self._full = min(LARGEST_BATCH, memory_limit / 4)
         self._first_pause = first_pause
+        self._follows = -1  # the last step that was written
         self._waiting: deque[SavedStep] = deque()
         self._waiting_bytes = 0
         self._count = threading.Lock()
         self._collections: bytes | None = None
         self._arrived = threading.Event()
+        self._stirred = threading.Event()  # whoever waits for the next turn looks at it anew
+        self._urgent = False
         self._closing = threading.Event()
         self._give_up_at = float("inf")
         self._thread = threading.Thread(target=self._run, name="gridwatch-hook", daemon=True)
@@ -53,8 +71,8 @@ class Delivery:
         """The collections file to write before the next index object."""
         self._collections = document
 
-    def add(self, saved: SavedStep) -> None:
-        """Queue a step; never waits and never fails."""
+    def add(self, saved: SavedStep, *, urgent: bool = False) -> None:
+        """Queue a step, to be written sooner when it is `urgent`; never waits and never fails."""
         with self._count:
             fits = self._waiting_bytes + saved.size <= self._memory_limit or not self._waiting_bytes
             if fits:
@@ -63,6 +81,9 @@ class Delivery:
             self.report.steps_lost += 1
             return
         self._waiting.append(saved)
+        if urgent or self._waiting_bytes >= self._full:
+            self._urgent = self._urgent or urgent
+            self._stirred.set()
         if not self._arrived.is_set():
             self._arrived.set()
 
@@ -70,18 +91,40 @@ class Delivery:
         """Write what is waiting, trying for `seconds` at most; whether the thread came to its end."""
         self._give_up_at = self._clock.monotonic() + seconds
         self._closing.set()
+        self._stirred.set()
         self._arrived.set()
         self._thread.join(seconds + 1.0)
         return not self._thread.is_alive()
+
+    def due_in(self) -> float:
+        """How long what waits must wait still; 0 or less when it may be written now."""
+        if self._waiting_bytes >= self._full:
+            return 0.0
+        now = self._clock.monotonic()
+        delay = self._pace.delay(now, urgent=self._urgent)
+        # A wish may come meanwhile; it is looked for in this thread, where waiting harms nobody.
+        return min(delay, max(self._wishes.due_in(now), _SHORTEST)) if self._wishes is not None else delay
+
+    def _hear_wishes(self) -> None:
+        if self._wishes is not None:
+            wish = self._wishes.look(self._clock.monotonic())
+            self._pace.wish(wish.every if wish.until > self._clock.wall() else float("inf"))
+
+    def write(self) -> None:
+        """Write what waits. By the thread, or, where none was started, by whoever keeps the time."""
+        self._pace.taken(self._clock.monotonic())
+        self._urgent = False
+        self._flush()
 
     def _run(self) -> None:
         while not self._closing.is_set():
             self._arrived.wait()
             self._arrived.clear()
-            delay = self._pace.take(self._clock.monotonic())
-            if delay > 0:
-                self._closing.wait(delay)
-            self._flush()
+            while not self._closing.is_set() and (delay := self.due_in()) > 0:
+                self._stirred.wait(delay)
+                self._stirred.clear()
+                self._hear_wishes()
+            self.write()
         while self._waiting:
             self._flush()
 
@@ -89,9 +132,10 @@ class Delivery:
         steps, size = self._take()
         if not steps:
             return
-        batch = encode(steps, self.worker)
+        batch = encode_together(steps, self.worker, self._follows) if self.together else encode(steps, self.worker)
         if self._deliver(batch):
             self.report.steps_written += len(steps)
+            self._follows = steps[-1].step
         else:
             self.report.steps_lost += len(steps)
         with self._count:
@@ -100,7 +144,7 @@ class Delivery:
     def _take(self) -> tuple[list[SavedStep], int]:
         steps: list[SavedStep] = []
         size = 0
-        while self._waiting and size < _LARGEST_BATCH:
+        while self._waiting and size < LARGEST_BATCH:
             steps.append(self._waiting.popleft())
             size += steps[-1].size
         return steps, size
@@ -136,7 +180,11 @@ class Delivery:
             self._sink.put(collections_key(self.worker), document)
             if self._collections is document:
                 self._collections = None
-        self._sink.put(batch.events_key, batch.events)
+        if batch.events:  # of steps of which only shapes are saved there are none
+            self._sink.put(batch.events_key, batch.events)
+        if self.together:
+            self.skipped.add(batch.entries)
+            return
         if self._sink.every_index_object or len(batch.entries) <= _FEW_STEPS:
             for entry in batch.entries:
                 self._sink.put(index_key(entry.step, self.worker), entry.to_json())
@@ -144,3 +192,7 @@ class Delivery:
         *earlier, last = batch.entries
         self._sink.put(index_key(last.step, self.worker), last.to_json(earlier))
         self.skipped.add(tuple(earlier))
+
+    def left_out_key(self, step: int, worker: str) -> str:
+        """Where closing puts the index object of a step that has none of its own."""
+        return completed_index_key(step, worker) if self.together else index_key(step, worker)

@@ -14,10 +14,11 @@ import atexit
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gridwatch_hook.alarm import Alarm
 from gridwatch_hook.arrays import Array, to_array
 from gridwatch_hook.batch import SavedStep
 from gridwatch_hook.clock import Clock, SystemClock
@@ -28,12 +29,14 @@ from gridwatch_hook.delivery import Delivery
 from gridwatch_hook.layout import END_MARKER, PACKAGES, REPORT
 from gridwatch_hook.membership import Membership
 from gridwatch_hook.modes import Mode
-from gridwatch_hook.pace import Pace
+from gridwatch_hook.pace import FixedPace, Pace, PricedPace
 from gridwatch_hook.packages import installed_packages
 from gridwatch_hook.report import Report
 from gridwatch_hook.settings import Environment
 from gridwatch_hook.sinks import Sink, open_sink
+from gridwatch_hook.wish import WishBox
 
+_LOSSES = "losses"
 _CLOSING_SECONDS = 30.0  # for what is still waiting when training ends
 
 
@@ -68,6 +71,8 @@ class Hook:
         self._report_folder = report_folder
         self._membership = Membership.create(config.collections)
         self._current: SavedStep | None = None
+        self._alarm = Alarm()
+        self._urgent = False  # the step begun should be looked at soon
         self._closed = False
         self._begun = False
         self._process = os.getpid()
@@ -78,8 +83,8 @@ class Hook:
     @classmethod
     def create(
         cls,
-        uri: str | None = None,
-        config: HookConfig | None = None,
+        uri: str | os.PathLike[str] | None = None,
+        config: HookConfig | Mapping[str, Any] | None = None,
         *,
         framework: FrameworkCollections = ANY_LOOP,
         rank: int = 0,
@@ -89,18 +94,31 @@ class Hook:
         sink: Sink | None = None,
     ) -> Hook:
         """A hook that writes to `uri` (s3://bucket/prefix or a folder; the configuration's LocalPath when None).
+        `config` is also taken as the document that SageMaker hands to Debugger's hook.
 
         Raises ConfigError for a configuration that is wrong. Of several workers, those beyond the first save nothing
         unless the configuration asks for all.
         """
         environment = environment or Environment.read({})
-        config = config or HookConfig.parse({}, framework)
+        if not isinstance(config, HookConfig):
+            config = HookConfig.parse({} if config is None else config, framework)
         clock = clock or SystemClock()
-        target = sink or open_sink(uri or config.local_path, environment.region)
-        pace = Pace(config.flushes_per_second or target.flushes_per_second)
+        target = sink or open_sink(os.fspath(uri) if uri else config.local_path, environment.region)
         memory_limit = config.memory_limit_mb * 1024 * 1024
-        delivery = Delivery(target, f"worker_{rank}", clock=clock, pace=pace, memory_limit=memory_limit)
         saving_workers = workers if config.all_workers else 1
+        terms = environment.pace if config.flushes_per_second is None and not target.every_index_object else None
+        pace: Pace = FixedPace(config.flushes_per_second or target.flushes_per_second)
+        if terms is not None:
+            pace = PricedPace(terms.for_workers(saving_workers), clock.monotonic())
+        delivery = Delivery(
+            target,
+            f"worker_{rank}",
+            clock=clock,
+            pace=pace,
+            memory_limit=memory_limit,
+            together=environment.pace is not None and not target.every_index_object,
+            wishes=WishBox(target.read, terms) if terms is not None and terms.least_seconds else None,
+        )
         hook = cls(
             sink=target,
             config=config,
@@ -185,14 +203,16 @@ class Hook:
             array = to_array(value).reshape(-1)
             if array.size != 1:
                 raise ValueError(f"{array.size} values are no scalar")
-            self._save_in(tensor, array, collection)
+            self._save_in(tensor, array, collection, [])
         except Exception as error:  # noqa: BLE001  (what cannot be saved is reported and must not stop the training)
             self.problem(tensor, error)
 
     def save_tensor(self, name: str, value: Any, collection: str | None = None) -> None:
-        """Save an array (or what numpy makes one of) at this step: always, or in a collection when that is due."""
+        """Save an array (or what numpy makes one of) at this step: in a collection when that is due, else always, as
+        the collections that hold its name have it saved.
+        """
         try:
-            self._save_in(name, to_array(value), collection)
+            self._save_in(name, to_array(value), collection, list(self._membership.of(name)))
         except Exception as error:  # noqa: BLE001  (as above)
             self.problem(name, error)
 
@@ -231,33 +251,41 @@ class Hook:
         self._tell()
         return self.report
 
-    def _save_in(self, name: str, array: Array, collection: str | None) -> None:
+    def _save_in(self, name: str, array: Array, collection: str | None, holders: list[Collection]) -> None:
         if self._closed:
             return
         if collection is None:
-            self._write(name, array, [])
+            self._write(name, array, holders)
             return
         item = self._membership.add(collection, name)
         if item.saves(self.mode, self.mode_steps[self.mode]):
             self._write(name, array, [item])
 
     def _write(self, name: str, array: Array, holders: list[Collection]) -> None:
-        if self._closed or not array.size:
+        whole = not holders or any(item.save_raw_tensor for item in holders)
+        # Readers know a whole tensor's shape; smdebug's would no longer find the tensor if the index told its shape.
+        shaped = not whole and any(item.save_shape for item in holders)
+        if self._closed or not (array.size or shaped):
             return
         if self._current is None:
             self._current = SavedStep(self.step, self.mode, self.mode_steps[self.mode], self._clock.wall())
         if self._membership.note(name, holders):
             self._describe_collections()
+        if shaped:
+            self._current.shapes[name] = array.shape
         reductions = {reduction for item in holders for reduction in item.reductions}
-        for reduction in sorted(reductions) if array.dtype.kind != "U" else ():
+        for reduction in sorted(reductions) if array.dtype.kind != "U" and array.size else ():
             self._current.add(reduction.tensor_name(name), to_array(reduction.of(array)).reshape(-1))
-        if not holders or any(item.save_raw_tensor for item in holders):
+        if whole:
             self._current.add(name, array)
+        if array.size == 1 and array.dtype.kind in "fiu":
+            is_loss = any(item.name == _LOSSES for item in holders)
+            self._urgent |= self._alarm.rings(name, float(array.reshape(-1)[0]), is_loss=is_loss)
 
     def _hand_over(self) -> None:
-        if self._current is not None and self._current.tensors:
-            self._delivery.add(self._current)
-        self._current = None
+        if self._current is not None and (self._current.tensors or self._current.shapes):
+            self._delivery.add(self._current, urgent=self._urgent)
+        self._current, self._urgent = None, False
 
     def _describe_collections(self) -> None:
         document = {"collections": self._membership.to_json(), "_meta": {"num_workers": self._workers}}
@@ -265,7 +293,8 @@ class Hook:
 
     def _finish_files(self, give_up_at: float) -> None:
         worker = self._delivery.worker
-        Backfill(self._sink, worker, self._clock, give_up_at).run(self._delivery.skipped, self.report)
+        key_of = self._delivery.left_out_key
+        Backfill(self._sink, worker, self._clock, give_up_at, key_of).run(self._delivery.skipped, self.report)
         try:
             self._sink.put(REPORT if worker == "worker_0" else f"{worker}_{REPORT}", self.report.to_json())
             if worker == "worker_0":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 END_MARKER = "training_job_end.ts"
 REPORT = "gridwatch_hook.json"
+WISH = "wish.json"  # that a job is looked at sooner; written by `gridwatch look`
 PACKAGES = "packages.json"
 STEPS_PER_INDEX_FOLDER = 1000
 
@@ -14,6 +15,18 @@ def collections_key(worker: str) -> str:
 
 def index_key(step: int, worker: str) -> str:
     return f"index/{step // STEPS_PER_INDEX_FOLDER:09d}/{step:012d}_{worker}.json"
+
+
+def flush_key(last_step: int, worker: str) -> str:
+    """One object of everything that is written at once, named after its last step: an events file whose first record
+    tells where in it the tensors of each step lie.
+    """
+    return f"events/flushes/{last_step // STEPS_PER_INDEX_FOLDER:09d}/{last_step:012d}_{worker}.tfevents"
+
+
+def completed_index_key(step: int, worker: str) -> str:
+    """The index object that closing adds for other readers. Nobody is woken by a key of this kind."""
+    return f"index/completed/{step // STEPS_PER_INDEX_FOLDER:09d}/{step:012d}_{worker}.json"
 
 
 def events_key(first_step: int, worker: str) -> str:

@@ -37,7 +37,7 @@ class Membership:
             every_step = {mode: SaveSchedule(interval=1) for mode in Mode}
             item = Collection.create(
                 collection, include_regex=(), tensor_names=frozenset(), schedules=every_step, reductions=(),
-                save_raw_tensor=True, save_histogram=True,
+                save_raw_tensor=True,
             )  # fmt: skip
             self._collections[collection] = item
             self._saved[collection] = set()

@@ -93,6 +93,10 @@ class Parameters:
         items = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
         return tuple(self._integer(key, item) for item in items if str(item).strip())
 
+    def without_effect(self, key: str, why: str) -> ConfigError:
+        """What is said of a parameter that would do nothing."""
+        return ConfigError(f"{self.where}: {key} is {self.values[key]!r}, but {why}")
+
     def _integer(self, key: str, value: Any) -> int:
         try:
             number = int(str(value).strip())

@@ -22,6 +22,7 @@ from gridwatch_hook.modes import Mode
 _MAGIC = b"0x12345678"
 _MAGIC_REGISTER = register_after(_MAGIC)
 _FOOTER = struct.pack("<I", masked(_MAGIC))
+_INDEX_TAG = b"\x72"  # field 14, bytes: the index of the file, which other readers skip
 _BALANCE_TAG = b"\x7d"  # field 15, four bytes; Event ends at field 10, and parsers skip what they do not know
 
 
@@ -55,8 +56,13 @@ class StepEncoder:
         return b"".join((self._head, lengths, fixed, content, self._metadata, _BALANCE_TAG))
 
 
+def index_event(wall_time: float, index: bytes) -> bytes:
+    """The Event that carries a file's index and no tensor, but for its last four bytes."""
+    return b"".join((b"\x09", struct.pack("<d", wall_time), _INDEX_TAG, varint(len(index)), index, _BALANCE_TAG))
+
+
 def frame(events: Sequence[bytes]) -> list[bytes]:
-    """Events from `StepEncoder.event` as complete records."""
+    """Events from `StepEncoder.event` and `index_event` as complete records."""
     registers = registers_after(events)
     return [
         b"".join((_header(len(event) + 4), event, bytes_towards(register, _MAGIC_REGISTER), _FOOTER))

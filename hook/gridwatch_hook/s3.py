@@ -42,5 +42,9 @@ class S3Sink:
     def put(self, key: str, body: bytes) -> None:
         self._client.put_object(Bucket=self._bucket, Key=f"{self._prefix}{key}", Body=body)
 
+    def read(self, key: str) -> bytes | None:
+        """Raises whatever S3 says of a key that is not there."""
+        return bytes(self._client.get_object(Bucket=self._bucket, Key=f"{self._prefix}{key}")["Body"].read(10_000))
+
     def remove(self, key: str) -> None:
         self._client.delete_object(Bucket=self._bucket, Key=f"{self._prefix}{key}")

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from gridwatch_hook.config import TOP_KEYS
-from gridwatch_hook.parameters import ConfigError
+from gridwatch_hook.pace import Terms
+from gridwatch_hook.parameters import ConfigError, Parameters
 
 SAGEMAKER_CONFIG_FILE = "input/config/debughookconfig.json"  # below /opt/ml, wherever that lies
 
 _CONFIG = "GRIDWATCH_HOOK_CONFIG"
 _CONFIG_FILE = "SMDEBUG_CONFIG_FILE_PATH"
+_PACE = "GRIDWATCH_PACE"
+_PACE_KEYS = ("look_seconds", "least_seconds", "first_looks")
 _TENSORS = "GRIDWATCH_TENSORS_URI"
 _JOB_NAME = "TRAINING_JOB_NAME"  # SageMaker sets it in every training container
 _JOB_PLACEHOLDER = f"{{{_JOB_NAME}}}"
@@ -32,6 +35,7 @@ class Environment:
     tensors_uri: str | None  # s3://bucket/prefix or a folder; None: the configuration's LocalPath
     output_data_folder: str | None  # where files go that SageMaker keeps beside the model
     region: str | None  # SageMaker sets AWS_REGION, which boto3 does not read
+    pace: Terms | None = None  # how often Gridwatch looks at what is written; None: nobody has said
 
     @classmethod
     def read(cls, variables: Mapping[str, str] | None = None) -> Environment:
@@ -42,6 +46,7 @@ class Environment:
             tensors_uri(source),
             source.get(_OUTPUT_DATA) or None,
             source.get(_REGION) or None,
+            pace_terms(source),
         )
 
 
@@ -56,15 +61,35 @@ def tensors_uri(variables: Mapping[str, str]) -> str | None:
     return told.replace(_JOB_PLACEHOLDER, name)
 
 
+def pace_terms(variables: Mapping[str, str]) -> Terms | None:
+    """How often Gridwatch looks; None when nobody has said. What a newer Gridwatch says beyond what is known here is
+    passed over. Raises ConfigError.
+    """
+    text = variables.get(_PACE)
+    if not text:
+        return None
+    where = f"the environment variable {_PACE}"
+    said = _parse(text, where)
+    known = {key: value for key, value in said.items() if key in _PACE_KEYS} if isinstance(said, dict) else said
+    terms = Parameters.create(where, known, _PACE_KEYS)
+    look = terms.number("look_seconds", None, above=0.0)
+    if look is None:
+        raise ConfigError(f"{where} does not say look_seconds")
+    least, first = terms.number("least_seconds", 0.0), terms.integer("first_looks", 1, at_least=1)
+    return Terms(look, least or 0.0, first or 1)
+
+
 def _document(variables: Mapping[str, str]) -> Any:
     if _CONFIG in variables:
         return _parse(_continued(variables), f"the environment variable {_CONFIG}")
     named = variables.get(_CONFIG_FILE)
     path = Path(named) if named else Path(variables.get(_BASE) or "/opt/ml", SAGEMAKER_CONFIG_FILE)
     if path.is_file():
-        document = _parse(path.read_text(), str(path))
+        document = _parse(path.read_text(errors="replace"), str(path))
+        if named is not None or not isinstance(document, dict):
+            return document
         # SageMaker's file may hold more than the hook's part.
-        return {key: value for key, value in document.items() if key in TOP_KEYS} if named is None else document
+        return {key: value for key, value in document.items() if key in TOP_KEYS}
     if named:
         raise ConfigError(f"{_CONFIG_FILE} names {named}, which does not exist")
     return {} if variables.get(_TENSORS) else None
@@ -81,5 +106,5 @@ def _continued(variables: Mapping[str, str]) -> str:
 def _parse(text: str, where: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where} is not JSON: {error}") from error

@@ -26,6 +26,10 @@ class Sink(Protocol):
 
     def put(self, key: str, body: bytes) -> None: ...
 
+    def read(self, key: str) -> bytes | None:
+        """A small file. Raises or gives None where it cannot be read."""
+        ...
+
     def remove(self, key: str) -> None: ...
 
 
@@ -52,6 +56,10 @@ class FolderSink:
         finally:
             os.close(descriptor)
         os.replace(waiting, path)  # noqa: PTH105  (as above)
+
+    def read(self, key: str) -> bytes | None:
+        path = Path(self._root, key)
+        return path.read_bytes() if path.is_file() else None
 
     def remove(self, key: str) -> None:
         Path(self._root, key).unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 import xgboost as xgb
 from xgboost.callback import TrainingCallback
 
-from gridwatch_hook.metrics import RISING
+from gridwatch_hook.metrics import rises
 
 _FLUSH_SECONDS = 0.2
 _CHECKPOINT = re.compile(r"xgboost-checkpoint\.(\d+)")
@@ -108,7 +108,7 @@ class Checkpoints(TrainingCallback):
         name = next(reversed(metrics), None)
         if name is None:
             return None
-        value = float(metrics[name][-1]) * (-1 if name.partition("@")[0] in RISING else 1)
+        value = float(metrics[name][-1]) * (-1 if rises(name) else 1)
         former = self._best
         if math.isnan(value) or (former is not None and value >= former[0]):
             return None

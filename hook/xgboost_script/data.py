@@ -5,9 +5,12 @@ them.
 from __future__ import annotations
 
 import re
+import tempfile
 import warnings
+from collections.abc import Mapping, Sequence
 from email.message import Message
 from pathlib import Path
+from typing import Any
 
 import xgboost as xgb
 from environment import Channel
@@ -18,6 +21,9 @@ _TYPES = {
     "libsvm": "libsvm", "text/libsvm": "libsvm", "text/x-libsvm": "libsvm",
     "parquet": "parquet", "application/x-parquet": "parquet",
 }  # fmt: skip
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_PLAIN = re.compile(r"[A-Za-z0-9_./-]+")  # what XGBoost opens under its own name
 
 # label[:weight], then qid:n or index:value; a comment may follow.
 _LIBSVM_LINE = re.compile(r"[^\s:,]+(:[^\s:,]+)?(\s+[A-Za-z0-9]+:[^\s:,]+)*\s*(#.*)?$")
@@ -38,6 +44,30 @@ def load_channel(name: str, channel: Channel, *, csv_weights: bool, nthread: int
     if not matrix.num_row() or not matrix.get_label().size:
         raise UserError(f"channel {name!r} holds no labelled rows")
     return matrix
+
+
+def check_columns(channels: Mapping[str, Channel]) -> None:
+    """Raises UserError when two channels of Parquet files do not have the same columns in the same order: their rows
+    are taken by position, as the built-in algorithm takes them.
+    """
+    known: dict[str, list[str]] = {}
+    for name, channel in channels.items():
+        if content_kind(name, channel.content_type) == "parquet" and (files := _data_files(channel.folder)):
+            try:
+                known[name] = _parquet_names(name, files)
+            except (OSError, ValueError):  # whoever loads the channel says what is wrong with it
+                continue
+    for name, names in known.items():
+        first = next(iter(known))
+        if names != known[first]:
+            raise UserError(
+                f"channel {name!r} has the columns {_listed(names)}, channel {first!r} has {_listed(known[first])}: "
+                "save both with the same columns in the same order, the label first"
+            )
+
+
+def _data_files(folder: Path) -> list[Path]:
+    return [path for path in _files(folder) if path.stat().st_size]
 
 
 def _what_was_said(error: Exception) -> str:
@@ -80,13 +110,24 @@ def _load_libsvm(name: str, files: list[Path], weighted: bool, nthread: int | No
 
 
 def _load_text(files: list[Path], options: str, nthread: int | None) -> xgb.DMatrix:
-    for path in files:
-        if any(character in str(path) for character in "?#;"):
-            raise UserError(f"the file name {path.name!r} holds one of ? # ; which XGBoost cannot open")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="channel-") as folder:
         # The built-in algorithm's own parser, deprecated since XGBoost 3.1 and still the one that reads what it reads.
         warnings.simplefilter("ignore", UserWarning)
-        return xgb.DMatrix(f"{';'.join(map(str, files))}?{options}", nthread=nthread)
+        return xgb.DMatrix(f"{';'.join(map(str, _plainly_named(files, Path(folder))))}?{options}", nthread=nthread)
+
+
+def _plainly_named(files: list[Path], folder: Path) -> list[Path]:
+    """The files, where it must be so as links in `folder`: XGBoost takes a name for a pattern in an address, in which
+    ? # ; and many other characters mean something, and letters beyond ASCII are not found.
+    """
+    if all(_PLAIN.fullmatch(str(path)) for path in files):
+        return files
+    links = []
+    for place, path in enumerate(files):
+        link = folder / f"{place:08d}"
+        link.symlink_to(path.resolve())
+        links.append(link)
+    return links
 
 
 def _check_first_line(name: str, path: Path) -> str:
@@ -98,11 +139,23 @@ def _check_first_line(name: str, path: Path) -> str:
         try:
             float(cell.strip() or "0")
         except ValueError:
-            reason = "CSV must have no header, and numbers in every column, the label first"
+            reason = _wrong_number(cell.strip(), first)
             raise UserError(f"channel {name!r}, file {path.name}: {cell.strip()!r} is no number; {reason}") from None
     if first and not first.split(delimiter)[0].strip():
         raise UserError(f"channel {name!r}, file {path.name}: the label, the first column, is empty in the first line")
     return delimiter
+
+
+def _wrong_number(cell: str, line: str) -> str:
+    """What is wrong with it, and what to do, where it is a number written otherwise; else what CSV must be."""
+    if cell.startswith("\ufeff"):
+        return "the file begins with a byte order mark; save it as UTF-8 without one"
+    if cell[:1] in "\"'" and _NUMBER.fullmatch(cell.strip("\"' ")):
+        return "numbers are in quotes; save them without (to_csv(quoting=csv.QUOTE_MINIMAL))"
+    cells = line.split(";")
+    if len(cells) > 1 and all(_NUMBER.fullmatch(each.strip().replace(",", ".", 1)) for each in cells):
+        return "numbers are written with a decimal comma; save them with a point (to_csv(decimal='.'))"
+    return "CSV must have no header, and numbers in every column, the label first"
 
 
 def _check_libsvm(name: str, path: Path) -> None:
@@ -115,16 +168,64 @@ def _check_libsvm(name: str, path: Path) -> None:
 
 
 def _load_parquet(name: str, files: list[Path], weighted: bool, nthread: int | None) -> xgb.DMatrix:
+    import numpy as np  # noqa: PLC0415  (parquet alone needs it here)
+
+    with_rows = [path for path in files if path.stat().st_size]
+    names = _parquet_names(name, with_rows)
+    # By name within a channel, as the built-in algorithm has it: the order is the first file's.
+    tables = [_parquet(name).ParquetFile(path).read(columns=names) for path in with_rows]
+    parts = [np.column_stack([_as_numbers(name, table, column) for column in names]) for table in tables]
+    rows = np.concatenate(parts).astype(np.float32)
+    return xgb.DMatrix(rows[:, 1:], label=rows[:, 0], nthread=nthread)
+
+
+def _parquet(name: str) -> Any:
     try:
         from pyarrow import parquet  # noqa: PLC0415  (not in every image; only parquet needs it)
     except ImportError:
         raise UserError(f"channel {name!r} is parquet, which needs pyarrow, and this image has none") from None
-    import numpy as np  # noqa: PLC0415
+    return parquet
 
-    tables = [parquet.read_table(path) for path in files]
-    rows = np.concatenate([np.column_stack([column.to_numpy() for column in table.columns]) for table in tables])
-    rows = rows.astype(np.float32)
-    return xgb.DMatrix(rows[:, 1:], label=rows[:, 0], nthread=nthread)
+
+def _parquet_names(name: str, files: Sequence[Path]) -> list[str]:
+    """The columns of the channel in the order of its first file. Raises UserError where a file has others."""
+    names: list[str] = []
+    for path in files:
+        found = _columns(_parquet(name).ParquetFile(path).schema_arrow)
+        if len(set(found)) < len(found):
+            raise UserError(f"channel {name!r}, file {path.name}: two of its columns have one name")
+        names = names or found
+        if set(found) != set(names):
+            differ = sorted(set(found) ^ set(names))
+            raise UserError(
+                f"channel {name!r}, file {path.name}: its columns are not those of {files[0].name}; only one of the "
+                f"two has {_listed(differ)}: every file of a channel needs the same columns"
+            )
+    return names
+
+
+def _columns(schema: Any) -> list[str]:
+    """Without what pandas has kept its index in, which is no column to it, nor to the built-in algorithm."""
+    kept = schema.pandas_metadata or {}
+    index = {column for column in kept.get("index_columns", ()) if isinstance(column, str)}
+    return [str(column) for column in schema.names if column not in index]
+
+
+def _as_numbers(name: str, table: Any, column: str) -> Any:
+    """The column as doubles, what is missing as NaN. Raises UserError for one that holds no numbers."""
+    import pyarrow as pa  # noqa: PLC0415  (it is there: the table is one of its)
+
+    kind = table.schema.field(column).type
+    if pa.types.is_boolean(kind):
+        return table[column].cast(pa.int8()).cast(pa.float64()).to_numpy()
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        raise UserError(f"channel {name!r}: the column {column!r} holds {kind}, and no numbers")
+    return table[column].cast(pa.float64(), safe=False).to_numpy()
+
+
+def _listed(names: Sequence[str]) -> str:
+    told = ", ".join(map(repr, names[:6]))
+    return f"{told} and {len(names) - 6} more" if len(names) > 6 else told
 
 
 _LOADERS = {"csv": _load_csv, "libsvm": _load_libsvm, "parquet": _load_parquet}

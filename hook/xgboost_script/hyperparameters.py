@@ -159,6 +159,8 @@ def _metrics(name: str, text: str) -> tuple[str, ...]:
         base, at, threshold = metric.partition("@")
         if at and base in _THRESHOLD_METRICS and _is_threshold(threshold):
             continue
+        if metric.removesuffix("-") in _RANKING_METRICS:
+            continue
         if at or metric not in (*_METRICS, *_THRESHOLD_METRICS, *CUSTOM_METRICS):
             known = ", ".join((*_METRICS, *CUSTOM_METRICS))
             raise _wrong(
@@ -193,7 +195,8 @@ _METRICS = (
     "interval-regression-accuracy", "logloss", "mae", "map", "mape", "merror", "mlogloss", "mphe", "ndcg",
     "poisson-nloglik", "pre", "quantile", "rmse", "rmsle", "tweedie-nloglik",
 )  # fmt: skip
-_THRESHOLD_METRICS = ("error", "ndcg", "map", "pre", "tweedie-nloglik")
+_THRESHOLD_METRICS = ("error", "ndcg", "map", "pre", "tweedie-nloglik", "ams")
+_RANKING_METRICS = ("ndcg", "map", "pre")  # with a minus behind: queries without a relevant row count 0
 # Not XGBoost's: SageMaker's container computes them, and so does custom_metrics.
 CUSTOM_METRICS = (
     "accuracy", "balanced_accuracy", "f1", "f1_binary", "f1_macro", "mse", "precision", "precision_macro",

@@ -1,7 +1,9 @@
-"""A short training on a sample, measured for `gridwatch preflight --run`: `python short_run.py FOLDER`.
+"""A short training on a sample, measured for `gridwatch preflight --run`: `python short_run.py FOLDER [losses]`.
 
-Reads FOLDER/train.csv and FOLDER/hyperparameters.json as `train.py` reads its own, prints one line of JSON; exit code 1
-and the reason on stderr where the training does not run. What the numbers mean is judged elsewhere.
+Reads FOLDER/train.csv and FOLDER/points.json, the hyperparameters of some trials, as `train.py` reads its own. Prints
+one line of JSON: `rounds`, what the first round of each trial says by its own metrics, on its own rows and on rows held
+out, or how it fails; and with `losses` what the first trial's losses are, `measured`. Exit code 1 and the reason on
+stderr where the data cannot be read. What the numbers mean is judged elsewhere.
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xgboost as xgb
+from boosting import boost
 from data import load_channel
 from environment import Channel
 from failure import UserError
@@ -29,27 +33,65 @@ _FREE = {
 }  # fmt: skip
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, *, losses: bool) -> int:
+    points: list[dict[str, Any]] = json.loads((folder / "points.json").read_text())
     try:
-        given = parse_hyperparameters(json.loads((folder / "hyperparameters.json").read_text()))
         matrix = load_channel("train", Channel(folder / "train.csv", "text/csv"), csv_weights=False, nthread=None)
-        sys.stdout.write(json.dumps(measured(given, matrix)) + "\n")
-    except (UserError, xgb.core.XGBoostError) as error:
-        sys.stderr.write(f"{_reason(error)}\n")
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
         return 1
+    said: dict[str, Any] = {"rounds": [first_round(point, matrix) for point in points], "measured": None}
+    if losses and "error" not in said["rounds"][0]:
+        said["measured"] = measured(parse_hyperparameters(points[0]), matrix)
+    sys.stdout.write(json.dumps(said) + "\n")
     return 0
+
+
+class _Values(xgb.callback.TrainingCallback):
+    """The last value of each metric, by the data's name and its own; None for what is not finite."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[str, float | None] = {}
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        for data, metrics in evals_log.items():
+            for name, values in metrics.items():
+                value = float(values[-1])
+                self.values[f"{data}-{name}"] = value if np.isfinite(value) else None
+        return False
+
+
+def first_round(point: dict[str, Any], matrix: xgb.DMatrix) -> dict[str, Any]:
+    """The values of one round as a job with these hyperparameters prints them, or `error`, why there are none."""
+    train, rest = _apart(matrix)
+    kept = _Values()
+    try:
+        given = replace(parse_hyperparameters(point), num_round=1)
+        evals = [(train, "train"), (rest, "validation")] if rest.num_row() else [(train, "train")]
+        boost(given, evals, [kept], None, 0)
+    except (UserError, ValueError) as error:
+        return {"error": _reason(error)}
+    return {"values": kept.values}
+
+
+def _apart(matrix: xgb.DMatrix) -> tuple[xgb.DMatrix, xgb.DMatrix]:
+    """The rows to train on, and those held out."""
+    rows = np.arange(matrix.num_row())
+    held = rows % _HELD_OUT == _HELD_OUT - 1
+    return matrix.slice(rows[~held]), matrix.slice(rows[held])
 
 
 def _reason(error: Exception) -> str:
     """XGBoost's sentence, without the place in its sources before it and the stack trace behind."""
-    return re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", str(error).partition("Stack trace")[0].strip())
+    said = str(error).partition("Stack trace")[0].strip().removeprefix("XGBoost refused the training: ")
+    return re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", said)
 
 
 def measured(given: Hyperparameters, matrix: xgb.DMatrix) -> dict[str, Any]:
     """Losses: before and after the first round, on one small batch, on rows that were held out (in nats or squares)."""
     rows = np.arange(matrix.num_row())
-    held = rows % _HELD_OUT == _HELD_OUT - 1
-    train, rest = matrix.slice(rows[~held]), matrix.slice(rows[held])
+    train, rest = _apart(matrix)
     batch = matrix.slice(np.unique(np.linspace(0, len(rows) - 1, _BATCH).astype(int)))
     rounds = min(max(given.num_round, _LEAST_ROUNDS), _MOST_ROUNDS)
     # A long training with a small eta goes as far in fewer rounds with a larger one.
@@ -96,4 +138,4 @@ def _loss(model: xgb.Booster, matrix: xgb.DMatrix, rounds: int = 0) -> float | N
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), losses="losses" in sys.argv[2:]))

@@ -14,13 +14,13 @@ from typing import Any
 
 import callbacks as after_round
 import xgboost as xgb
-from custom_metrics import evaluation
-from data import load_channel
+from boosting import boost
+from data import check_columns, load_channel
 from environment import TrainingEnvironment, output_folder
 from failure import UserError, record_failure
-from hyperparameters import CUSTOM_METRICS, Hyperparameters, parse_hyperparameters
+from hyperparameters import Hyperparameters, parse_hyperparameters
 
-from gridwatch_hook.metrics import RISING
+from gridwatch_hook.metrics import rises
 from gridwatch_hook.parameters import ConfigError
 from gridwatch_hook.profiler import Profiler
 from gridwatch_hook.profiler.xgboost import RoundTimer
@@ -87,6 +87,7 @@ def _load(environment: TrainingEnvironment, hyperparameters: Hyperparameters) ->
     """The training data first, then the validation data when there is such a channel."""
     if "train" not in environment.channels:
         raise UserError("the job has no channel 'train'")
+    check_columns(environment.channels)
     evals: Evals = []
     for name, channel in environment.channels.items():
         matrix = load_channel(
@@ -138,43 +139,9 @@ def _early_stopping(hyperparameters: Hyperparameters, data: str) -> Any:
         rounds=hyperparameters.early_stopping_rounds,
         metric_name=metric,
         data_name=data,
-        maximize=metric.partition("@")[0] in RISING if metric else None,
+        maximize=rises(metric) if metric else None,
         save_best=hyperparameters.params.get("booster") != "gblinear",
     )
-
-
-def boost(
-    hyperparameters: Hyperparameters,
-    evals: Evals,
-    callbacks: list[Any],
-    checkpoint: xgb.Booster | None,
-    rounds_done: int,
-) -> xgb.Booster:
-    """The trained model. Raises UserError with XGBoost's reason when it refuses."""
-    own = tuple(name for name in hyperparameters.eval_metrics if name in CUSTOM_METRICS)
-    native = [name for name in hyperparameters.eval_metrics if name not in CUSTOM_METRICS]
-    params = dict(hyperparameters.params)
-    if native or own:
-        # With metrics of our own alone, XGBoost must not add its default one.
-        params |= {"eval_metric": native} if native else {"disable_default_eval_metric": True}
-    try:
-        return xgb.train(
-            params,
-            evals[0][0],
-            num_boost_round=hyperparameters.num_round - rounds_done,
-            evals=evals,
-            custom_metric=evaluation(own, str(params.get("objective", ""))) if own else None,
-            callbacks=callbacks,
-            xgb_model=checkpoint,
-            verbose_eval=False,
-        )
-    except xgb.core.XGBoostError as error:
-        raise UserError(f"XGBoost refused the training: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    """The sentence of an XGBoost error, without its stack trace."""
-    return str(error).split("Stack trace")[0].strip()
 
 
 if __name__ == "__main__":

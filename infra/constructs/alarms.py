@@ -45,6 +45,7 @@ class Alarms(Construct):
             self._stuck(queue_name, queue)
         for function_name, function in functions.items():
             self._failing(function_name, function)
+        self._unreadable()
 
     def _topic(self, settings: DeploymentSettings, key: kms.IKey | None) -> sns.ITopic:
         """A topic of its own: CloudWatch's messages are JSON, and it may not use the key that AWS manages for SNS."""
@@ -96,6 +97,22 @@ class Alarms(Construct):
             function.metric_throttles(period=_FIVE_MINUTES),
             threshold=0,
             periods=3,
+        )
+
+    def _unreadable(self) -> None:
+        """Of all functions together: as long as a record cannot be read, one of them comes across it."""
+        self._alarm(
+            "records-unreadable",
+            "A record of the state table is damaged or of a newer version, and is left out.",
+            cloudwatch.Metric(
+                namespace="Gridwatch",
+                metric_name="RecordUnreadable",
+                dimensions_map={"service": "records"},
+                statistic="Sum",
+                period=_FIVE_MINUTES,
+            ),
+            threshold=0,
+            periods=1,
         )
 
     def _alarm(self, name: str, meaning: str, metric: cloudwatch.Metric, *, threshold: float, periods: int) -> None:

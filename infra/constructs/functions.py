@@ -50,9 +50,12 @@ class Functions(Construct):
         bus: events.IEventBus,
         factory: FunctionFactory,
         launch_queue_arn: str | None,
+        look_interval: cdk.CfnParameter,
+        table_interval: cdk.CfnParameter,
     ) -> None:
         super().__init__(scope, name)
         self._launch_queue_arn = launch_queue_arn
+        self._look_interval, self._table_interval = look_interval, table_interval
         self._prefix = settings.name_prefix
         self._rate, self._burst = settings.launch_rate_per_second, settings.launch_burst
         self._processing_instances = settings.processing_instances
@@ -157,6 +160,7 @@ class Functions(Construct):
             FunctionShape(timeout_seconds=90),
             environment={
                 "state_table": self._state.table.table_name,
+                **self._watching,
                 "start_queue_url": self._queues["start"].queue_url,
                 "alert_queue_url": self._queues["alerts"].queue_url,
                 "snapshot_queue_url": self._queues["snapshot"].queue_url,
@@ -205,6 +209,7 @@ class Functions(Construct):
                 "experiments_bucket": self._storage.experiments.bucket_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "state_table": self._state.table.table_name,
+                **self._watching,
                 "start_queue_url": self._queues["start"].queue_url,
                 "evaluate_queue_url": self._queues["evaluate"].queue_url,
                 "snapshot_queue_url": self._queues["snapshot"].queue_url,
@@ -237,26 +242,32 @@ class Functions(Construct):
                 "name_prefix": self._prefix,
                 "slow_queue_url": self._queues["slow"].queue_url,
                 "custom_rule_interval_seconds": str(self._custom_rule_interval),
+                "evaluate_queue_url": self._queues["evaluate"].queue_url,
+                "snapshot_queue_url": self._queues["snapshot"].queue_url,
+                "look_interval_seconds": self._look_interval.value_as_string,
+                "table_interval_seconds": self._table_interval.value_as_string,
             },
             statements=[
                 may.read_objects(self._storage.artifacts, "tensors/", "rule-state/"),
-                # Metrics of jobs without tensors are read from their logs and recorded as tensors.
+                # What jobs' logs say of their metrics is recorded in the layout of tensors.
                 may.write_objects(self._storage.artifacts, "rule-state/", "tensors/", "reports/"),
                 may.list_objects(self._storage.artifacts, "tensors/", "rule-state/"),
                 may.read_training_logs(),
                 *self._tensors_elsewhere(),
                 *may.use_state(self._state.table),
-                may.send(self._queues["slow"]),
+                may.send(*(self._queues[name] for name in ("slow", "evaluate", "snapshot"))),
                 may.put_own_events(self._bus.event_bus_arn),
             ],
         )
         # Many index files of one job arrive together: what lies in the queue already is taken in one call.
-        self._reads(function, "evaluate", batch_size=10, window_seconds=self._settings.evaluate_window_seconds)
+        window = self._settings.evaluate_window_seconds
+        # Lambda takes more than ten messages at once only where it waits for them.
+        self._reads(function, "evaluate", batch_size=1_000 if window else 10, window_seconds=window)
 
     def _react_to_finding(self) -> None:
         function = self._factory.create(
             "react_to_finding",
-            FunctionShape(timeout_seconds=60),
+            FunctionShape(timeout_seconds=60, layers=("numeric",)),
             environment={
                 "state_table": self._state.table.table_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
@@ -270,6 +281,10 @@ class Functions(Construct):
                 may.watched_jobs(_REACTING),
                 may.tag_trials(self._prefix),  # where people look for the trial as well
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
+                # How far a job has come: what a stop saves follows from it.
+                may.read_objects(self._storage.artifacts, "tensors/"),
+                may.list_objects(self._storage.artifacts, "tensors/"),
+                *self._tensors_elsewhere(),
                 *self._queued_jobs(),
                 *([may.end_service_jobs(self._prefix)] if self._launch_queue_arn else []),
                 *may.use_state(self._state.table),
@@ -341,6 +356,7 @@ class Functions(Construct):
                 "experiments_bucket": self._storage.experiments.bucket_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "alert_queue_url": self._queues["alerts"].queue_url,
+                "snapshot_queue_url": self._queues["snapshot"].queue_url,
                 "name_prefix": self._prefix,
             },
             statements=[
@@ -353,7 +369,7 @@ class Functions(Construct):
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
                 *self._tensors_elsewhere(),
                 *may.use_state(self._state.table),
-                may.send(self._queues["alerts"]),
+                may.send(self._queues["alerts"], self._queues["snapshot"]),
             ],
         )
         # Jobs that end within some seconds of each other make one snapshot.
@@ -385,6 +401,7 @@ class Functions(Construct):
                 "experiments_bucket": self._storage.experiments.bucket_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "state_table": self._state.table.table_name,
+                **self._watching,
                 "start_queue_url": self._queues["start"].queue_url,
                 "track_queue_url": self._queues["track"].queue_url,
                 "evaluate_queue_url": self._queues["evaluate"].queue_url,
@@ -415,6 +432,17 @@ class Functions(Construct):
             ],
             invoked_directly=True,
         )
+
+    @property
+    def _watching(self) -> Mapping[str, str]:
+        """How often jobs are looked at; the account tells the embedded cloud, where looks are free."""
+        settings = self._settings
+        return {
+            "watch_share": f"{settings.watch_share:g}",
+            "watch_every_seconds": f"{settings.watch_every_seconds:g}",
+            "watch_pace": settings.watch_pace,
+            "account_id": cdk.Aws.ACCOUNT_ID,
+        }
 
     def _hands_checkpoints_on(self) -> list[iam.PolicyStatement]:
         """A repair begins with a checkpoint of the job that was stopped."""

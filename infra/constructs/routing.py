@@ -53,12 +53,20 @@ class Routing(Construct):
         self._schedules(functions.sweep, functions.launch_grid)
 
     def _specs(self, storage: Storage, launch_grid: lambda_.Function) -> None:
-        keys = [{"wildcard": f"experiments/*{suffix}"} for suffix in (".yaml", ".yml", ".json")]
+        # No pattern has a prefix and a suffix in any case: these are the ways in which people write it. A spec with
+        # another (.yAML) is found by the schedule that looks for uploads without an answer.
+        suffixes = [
+            f".{write(kind)}" for kind in ("yaml", "yml", "json") for write in (str.lower, str.upper, str.title)
+        ]
+        keys = [{"wildcard": f"experiments/*{suffix}"} for suffix in suffixes]
         pattern = _object_created(storage.experiments.bucket_name, keys)
         self._rule("SpecUploaded", "A spec was uploaded", pattern).add_target(self._invoke(launch_grid))
 
     def _tensors(self, storage: Storage) -> None:
-        keys = [{"wildcard": "tensors/*/debug-output/index/*.json"}]
+        # What a hook adds at the end for other readers (index/completed/) wakes nobody: other folders of index objects
+        # are numbers, which begin with a zero up to step 10^11.
+        patterns = ("index/0*.json", "events/flushes/*.tfevents")
+        keys = [{"wildcard": f"tensors/*/debug-output/{pattern}"} for pattern in patterns]
         pattern = _object_created(storage.artifacts.bucket_name, keys)
         self._rule("TensorsLanded", "New tensors of a job are complete", pattern).add_target(self._queue("evaluate"))
         # Framework metrics of the same time are written before, so they wake nobody.

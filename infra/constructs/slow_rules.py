@@ -92,7 +92,7 @@ class SlowRules(Construct):
             FunctionShape(
                 timeout_seconds=self._settings.custom_rule_seconds + 30,
                 memory_mb=1024,
-                layers=("numeric",),
+                layers=("plots",),  # AWS's own rules on the profile import matplotlib
                 runs_foreign_code=True,
             ),
             environment={

@@ -134,20 +134,57 @@ def _torchrun() -> list[str]:
 def fetch_code(source: str, code: Path) -> None:
     """Bring the submitted source (an S3 or local archive, or a folder) into ``code``."""
     code.mkdir(parents=True, exist_ok=True)
-    place = urlparse(source)
-    if place.scheme == "s3":
+    if source.startswith("s3://"):
         archive = code.parent / "sourcedir.tar.gz"
-        _download(place.netloc, place.path.lstrip("/"), archive)
+        bucket, _, key = source.removeprefix("s3://").partition("/")
+        _download(bucket, key, archive)
     else:
-        archive = Path(place.path)
+        archive = Path(urlparse(source).path)
     if archive.is_dir():
         code.rmdir()
         code.symlink_to(archive, target_is_directory=True)
         return
     if not tarfile.is_tarfile(archive):
         raise UserCodeError(f"sagemaker_submit_directory {source} is not a tar archive")
-    with tarfile.open(archive) as bundle:
-        bundle.extractall(code, filter="data")
+    try:
+        with tarfile.open(archive) as bundle:
+            unpack(bundle, code)
+    except tarfile.TarError as error:
+        raise UserCodeError(f"sagemaker_submit_directory {source} cannot be unpacked: {error}") from error
+
+
+def unpack(bundle: tarfile.TarFile, folder: Path) -> None:
+    """Extract the archive into ``folder`` and nowhere else. Raises tarfile.TarError for a member that would leave it.
+
+    Python has a filter for this since 3.11.4; before, each member is looked at here when its turn comes.
+    """
+    if hasattr(tarfile, "data_filter"):
+        bundle.extractall(folder, filter="data")
+    else:
+        unpack_by_member(bundle, folder)
+
+
+def unpack_by_member(bundle: tarfile.TarFile, folder: Path) -> None:
+    """What ``unpack`` does where Python has no filter, after its documentation of ``data_filter``."""
+    root = folder.resolve()
+    for member in bundle:
+        place = (root / member.name.lstrip("/")).resolve()
+        leads = _link_target(member, place, root)
+        if not place.is_relative_to(root) or not leads.is_relative_to(root):
+            raise tarfile.ExtractError(f"{member.name!r} would lie outside of the archive's folder")
+        if not (member.isfile() or member.isdir() or member.islnk() or member.issym()):
+            raise tarfile.ExtractError(f"{member.name!r} is neither a file nor a folder nor a link")
+        member.name = member.name.lstrip("/")
+        member.mode &= 0o755  # nothing that others may write, nothing that runs as somebody else
+        member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""
+        bundle.extract(member, root)
+
+
+def _link_target(member: tarfile.TarInfo, place: Path, root: Path) -> Path:
+    """Where a link leads; of any other member its own place. A hard link names a member from the archive's root."""
+    if member.issym():
+        return (place.parent / member.linkname).resolve()
+    return (root / member.linkname).resolve() if member.islnk() else place
 
 
 def _download(bucket: str, key: str, target: Path) -> None:

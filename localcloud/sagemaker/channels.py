@@ -109,11 +109,46 @@ def _objects(s3: Any, channel: Mapping[str, Any]) -> list[_Object]:
 
 
 def _of_manifest(s3: Any, uri: str) -> Iterator[_Object]:
+    """Raises InputError, as the fault of who wrote it, for what is no manifest, and for one that lists nothing or what
+    is not there.
+
+    The form is that of API_S3DataSource: a prefix, then what follows it in the address of each object.
+    """
     bucket, key = split_uri(uri)
-    manifest = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    target, root = split_uri(manifest[0]["prefix"])
-    for name in manifest[1:]:
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        manifest = json.loads(body)
+    except ValueError as error:
+        raise _wrong(uri, f"it is not JSON: {error}") from error
+    if not isinstance(manifest, list) or not manifest:
+        raise _wrong(uri, "it is no JSON array with a prefix as its first element")
+    first, names = manifest[0], manifest[1:]
+    prefix = first.get("prefix") if isinstance(first, dict) else None
+    if not isinstance(prefix, str) or not prefix.startswith("s3://"):
+        raise _wrong(uri, 'its first element is not {"prefix": "s3://bucket/path/"}')
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise _wrong(
+            uri, "after its prefix it lists no objects" if not names else "it lists what is no name of an object"
+        )
+    target, root = split_uri(prefix)
+    for name in names:
+        if not _is_there(s3, target, f"{root}{name}"):
+            raise _wrong(uri, f"it lists s3://{target}/{root}{name}, which is not there")
         yield _Object(target, f"{root}{name}", name)
+
+
+def _wrong(uri: str, why: str) -> InputError:
+    return InputError(f"ClientError: Data download failed:the manifest {uri} cannot be used: {why}")
+
+
+def _is_there(s3: Any, bucket: str, key: str) -> bool:
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+            raise
+        return False
+    return True
 
 
 def _shared(found: list[Any], channel: Mapping[str, Any], share: Share, epoch: int) -> list[Any]:
@@ -161,6 +196,8 @@ def _augmented(s3: Any, channel: Mapping[str, Any], share: Share, epoch: int) ->
             if name not in line:
                 raise InputError(f"ClientError: Data download failed:a line of {source['S3Uri']} has no {name!r}")
             if name.endswith("-ref"):
+                if not isinstance(line[name], str) or not line[name].startswith("s3://"):
+                    raise _wrong(source["S3Uri"], f"{name!r} of a line is no s3:// address")
                 bucket, key = split_uri(line[name])
                 yield _content(s3, channel, _Object(bucket, key, key))
             else:
@@ -175,8 +212,9 @@ def _lines(s3: Any, channel: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for number, line in enumerate(body.iter_lines(), 1):
         if line.strip():
             try:
-                yield json.loads(line)
+                found = json.loads(line)
             except ValueError as error:
-                raise InputError(
-                    f"ClientError: Data download failed:line {number} of {source['S3Uri']} is no JSON: {error}"
-                ) from error
+                raise _wrong(source["S3Uri"], f"line {number} is no JSON: {error}") from error
+            if not isinstance(found, dict):
+                raise _wrong(source["S3Uri"], f"line {number} is no JSON object")
+            yield found

@@ -22,6 +22,8 @@ from localcloud.sagemaker.state import JobStore
 _LOG = logging.getLogger(__name__)
 _FINAL = frozenset({"IssuesFound", "NoIssuesFound", "Error", "Stopped"})
 _DETAILS_LIMIT = 1024
+# As SageMaker words it (tensorflow/tensorflow#51414).
+_SAW_NOTHING = "ClientError: No debugging data was saved by the training job"
 GROUP = "/aws/sagemaker/ProcessingJobs"
 
 
@@ -49,7 +51,7 @@ class RuleRunner:
         """No more tensors will come: mark the end for the evaluator, or close the rule that never began."""
         self._ended.set()
         if self._thread is None:
-            self._set("NoIssuesFound", "The training job ended before the rule was evaluated")
+            self._set("Error", f"{_SAW_NOTHING}. The training job ended before the rule was evaluated")
 
     @property
     def _name(self) -> str:
@@ -107,7 +109,9 @@ class RuleRunner:
         except ValueError:
             return
         self._open = []
-        if isinstance(said, dict) and said.get("status") in _FINAL | {"InProgress"}:
+        if isinstance(said, dict) and said.get("status") == "SawNothing":  # which the API does not know
+            self._set("Error", f"{_SAW_NOTHING}. {said.get('details', '')}")
+        elif isinstance(said, dict) and said.get("status") in _FINAL | {"InProgress"}:
             self._set(said["status"], str(said.get("details", "")))
 
     def _set(self, status: str, details: str) -> None:

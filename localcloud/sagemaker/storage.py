@@ -8,16 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 # Half-written files: the hook's, and what SageMaker's sync of checkpoints passes over.
 _PASSED = (".tmp", ".sagemaker-ignore")
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """``s3://bucket/key`` as (bucket, key)."""
-    place = urlparse(uri)
-    return place.netloc, place.path.lstrip("/")
+    """``s3://bucket/key`` as (bucket, key); a key may hold any character, also those that mean something in URLs."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
 
 
 def under_prefix(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, str, str]]:

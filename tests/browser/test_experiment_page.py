@@ -83,8 +83,8 @@ def test_trials_are_chosen_with_the_keyboard_alone(page: Page, tmp_path: Path) -
 
 def test_the_leaderboard_is_sorted_by_its_headings(page: Page, tmp_path: Path) -> None:
     page.open(written("half-failed", tmp_path))
-    column = "[...document.querySelectorAll('#leaderboard tbody tr')].map((row) => row.children[4].textContent)"
-    heading = "document.querySelectorAll('#leaderboard th button')[4]"
+    column = "[...document.querySelectorAll('#leaderboard tbody tr')].map((row) => row.children[6].textContent)"
+    heading = "document.querySelectorAll('#leaderboard th button')[6]"
     assert page.evaluate(f"{heading}.textContent") == "subsample"
     page.evaluate(f"{heading}.focus()")
     page.press("Enter")
@@ -102,6 +102,53 @@ def test_the_page_is_never_wider_than_the_window(width: int, page: Page, tmp_pat
     page.evaluate("gw.drawAll()")
     page.screenshot(screenshots / f"half-failed-{width}.png")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_objective_is_in_sight_on_a_phone(page: Page, tmp_path: Path) -> None:
+    page.open(written("half-failed", tmp_path), width=390)
+    heading = (
+        "[...document.querySelectorAll('#leaderboard th')].find((each) => each.textContent === "
+        "gw.data.objective.metric)"
+    )
+    assert page.evaluate(f"{heading}.getBoundingClientRect().right") <= 390
+
+
+PAPER = 680  # CSS pixels of text on A4 and Letter, with a browser's usual margins
+WIDEST = (
+    "Math.max(...[...document.querySelectorAll('.plot svg, .plot canvas')]"
+    ".map((each) => each.getBoundingClientRect().right))"
+)
+
+
+def test_charts_are_printed_whole_and_then_fill_the_window_again(page: Page, tmp_path: Path) -> None:
+    page.open(written("half-failed", tmp_path), width=1280)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    plots = page.evaluate("[...document.querySelectorAll('.plot')].map(({ id }) => id)")
+    assert page.evaluate(DRAWN) == plots, "those that nobody has scrolled to, too"
+    assert page.evaluate("document.querySelector('main').getBoundingClientRect().width") <= PAPER
+    left = page.evaluate("document.querySelector('main').getBoundingClientRect().left")
+    assert page.evaluate(WIDEST) <= left + PAPER
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(WIDEST) > left + PAPER
+    assert page.errors == []
+
+
+def test_names_of_rules_that_save_alike_do_not_cover_each_other(page: Page, tmp_path: Path) -> None:
+    page.open(written("half-failed", tmp_path))
+    page.evaluate("gw.drawAll()")
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('#judged text')].filter((each) => /[A-Za-z]{4}/.test(each.textContent))"
+        ".map((each) => [each.textContent, each.getBoundingClientRect()])"
+        ".map(([text, box]) => [text, box.left, box.top, box.right, box.bottom])"
+    )
+    covered = [
+        (one[0], other[0])
+        for at, one in enumerate(boxes)
+        for other in boxes[at + 1 :]
+        if one[1] < other[3] and other[1] < one[3] and one[2] + 3 < other[4] and other[2] + 3 < one[4]
+    ]
+    assert boxes
+    assert covered == []
 
 
 def test_every_control_has_a_name(page: Page, tmp_path: Path) -> None:

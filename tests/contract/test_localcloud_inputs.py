@@ -211,3 +211,45 @@ def test_commands_for_containers_are_refused(world: World) -> None:
     request["AlgorithmSpecification"]["ContainerEntrypoint"] = ["/bin/train"]
     with pytest.raises(ClientError, match="ContainerEntrypoint cannot be obeyed"):
         world.client("sagemaker").create_training_job(**request)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b'[{"prefix": "s3://%b/parts/"}, "part-0",]', "it is not JSON"),
+        (b"[]", "it is no JSON array with a prefix"),
+        (b'["part-0"]', "its first element is not"),
+        (b'[{"prefix": "s3://%b/parts/"}]', "after its prefix it lists no objects"),
+        (b'[{"prefix": "s3://%b/parts/"}, "part-0", 5]', "it lists what is no name of an object"),
+        (b'[{"prefix": "s3://%b/parts/"}, "gone"]', "parts/gone, which is not there"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_is_its_writers_fault(
+    world: World, parts: str, content: bytes, told: str
+) -> None:
+    assert parts
+    world.client("s3").put_object(
+        Bucket=BUCKET, Key="manifests/bad.manifest", Body=content.replace(b"%b", BUCKET.encode())
+    )
+    given = channel("train", f"s3://{BUCKET}/manifests/bad.manifest")
+    given["DataSource"]["S3DataSource"]["S3DataType"] = "ManifestFile"
+    job = world.ended(create(world, given, 0))
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: Data download failed:the manifest s3://")
+    assert told in job["FailureReason"]
+
+
+def test_keys_may_hold_what_means_something_in_addresses(world: World) -> None:
+    names = ["a#b.csv", "c?d=1.csv", "50%.csv", "my rows/é.csv", "e;f.csv"]
+    for name in names:
+        world.client("s3").put_object(Bucket=BUCKET, Key=f"my odd#names/{name}", Body=name.encode())
+    (found,) = read(world, channel("train", f"s3://{BUCKET}/my odd#names/"), 0)
+    assert {name: bytes.fromhex(content).decode() for name, content in found["found"].items()} == {
+        name: name for name in names
+    }
+    manifest = json.dumps([{"prefix": f"s3://{BUCKET}/my odd#names/"}, *names])
+    world.client("s3").put_object(Bucket=BUCKET, Key="manifests/odd #1.manifest", Body=manifest.encode())
+    listed = channel("train", f"s3://{BUCKET}/manifests/odd #1.manifest")
+    listed["DataSource"]["S3DataSource"]["S3DataType"] = "ManifestFile"
+    (found,) = read(world, listed, 0)
+    assert set(found["found"]) == set(names)

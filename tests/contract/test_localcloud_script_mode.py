@@ -189,3 +189,60 @@ def test_the_runner_needs_the_standard_library_alone() -> None:
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+def _bundle(*members: tuple[tarfile.TarInfo, bytes]) -> tarfile.TarFile:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as bundle:
+        for member, content in members:
+            member.size = len(content)
+            bundle.addfile(member, io.BytesIO(content))
+    buffer.seek(0)
+    return tarfile.open(fileobj=buffer)
+
+
+def _member(name: str, *, kind: bytes = tarfile.REGTYPE, leads: str = "", mode: int = 0o644) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname, member.mode = kind, leads, mode
+    return member
+
+
+# Python 3.11.0 to 3.11.3 have no filter for archives.
+both_ways = pytest.mark.parametrize("unpack", [script_mode.unpack, script_mode.unpack_by_member])
+
+
+@both_ways
+def test_an_archive_is_unpacked_with_its_links_and_without_others_rights(tmp_path: Path, unpack: Any) -> None:
+    with _bundle(
+        (_member("src", kind=tarfile.DIRTYPE, mode=0o755), b""),
+        (_member("src/train.py", mode=0o4777), b"pass"),
+        (_member("/absolute.py"), b"one"),
+        (_member("main.py", kind=tarfile.SYMTYPE, leads="src/train.py"), b""),
+        (_member("same.py", kind=tarfile.LNKTYPE, leads="src/train.py"), b""),
+    ) as bundle:
+        unpack(bundle, tmp_path)
+    found = {path.relative_to(tmp_path).as_posix(): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == {"src/train.py": "pass", "absolute.py": "one", "main.py": "pass", "same.py": "pass"}
+    assert (tmp_path / "src/train.py").stat().st_mode & 0o7022 == 0
+
+
+@both_ways
+@pytest.mark.parametrize(
+    "members",
+    [
+        [_member("../out.py")],
+        [_member("src/../../out.py")],
+        [_member("link", kind=tarfile.SYMTYPE, leads="/")],
+        [_member("link", kind=tarfile.SYMTYPE, leads="..")],
+        [_member("src/link", kind=tarfile.SYMTYPE, leads="../../out")],
+        [_member("link", kind=tarfile.LNKTYPE, leads="../out.py")],
+        [_member("here", kind=tarfile.SYMTYPE, leads="."), _member("up", kind=tarfile.SYMTYPE, leads="here/..")],
+        [_member("device", kind=tarfile.CHRTYPE)],
+    ],
+)
+def test_no_member_of_an_archive_leaves_its_folder(tmp_path: Path, unpack: Any, members: list[tarfile.TarInfo]) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    with _bundle(*((member, b"") for member in members)) as bundle, pytest.raises(tarfile.TarError):
+        unpack(bundle, inner)
+    assert [path.name for path in tmp_path.iterdir()] == ["inner"]

@@ -84,9 +84,39 @@ def test_a_base_score_far_from_the_labels_is_an_initial_loss_that_is_not_expecte
 
 def test_what_xgboost_refuses_is_told_with_its_words(tmp_path: Path) -> None:
     (message,) = run(tmp_path, labels_of_three)["short-run"]
-    assert message.endswith("failed: label must be in (0, 1) for logistic regression")
+    assert message.endswith("): label must be in (0, 1) for logistic regression")
 
 
-def test_what_cannot_be_run_here_is_a_note_and_no_refusal(tmp_path: Path) -> None:
+def test_of_other_objectives_the_first_round_is_run_by_the_metrics_of_the_spec(tmp_path: Path) -> None:
     (message,) = run(tmp_path, objective="rank:pairwise")["short-run"]
-    assert message.startswith("not run: what the loss of rank:pairwise should be")
+    assert message.startswith("only the first round was run: what the loss of rank:pairwise should be")
+
+
+def of_real_labels(rows: Rows) -> None:
+    for place, row in enumerate(rows):
+        row[0] = str(place % 7 / 2 + 30)
+
+
+def test_the_metrics_of_the_spec_are_evaluated(tmp_path: Path) -> None:
+    """Labels beyond 31 are told by another check before; this one has XGBoost's own word for it."""
+    messages = run(tmp_path, of_real_labels, objective="reg:squarederror", eval_metric=["ndcg@5", "error"])["short-run"]
+    assert "When using relevance degree as target, label must be either 0 or positive integer" in messages[0]
+
+
+def test_each_trial_is_run(tmp_path: Path) -> None:
+    """Labels that fit one objective of the grid and not the other."""
+    train = write_csv(generate(), tmp_path)["train"]
+    train.write_text("".join(f"{0.5 + place % 3},{line.partition(',')[2]}\n"
+                             for place, line in enumerate(train.read_text().split())))  # fmt: skip
+    document = yaml.safe_load((ROOT / "examples" / "blobs.yaml").read_text())
+    document["objective"] = {"metric": "train-rmsle", "direction": "minimize"}
+    document["data"] = {"train": document["data"]["train"]}
+    document["hyperparameters"] = {"eval_metric": "rmsle,mape", "num_round": 3}
+    document["grid"] = {"objective": ["reg:squarederror", "reg:logistic"]}
+    document["preflight"] = {"warn": ["label"]}
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(document))
+    command = ["preflight", str(tmp_path / "spec.yaml"), "--data", str(tmp_path), "--run", "--json"]
+    said = json.loads(CliRunner().invoke(app, command).stdout)
+    (message,) = [each["message"] for each in said["notices"] if "failed" in each["message"]]
+    assert "a trial with objective reg:logistic" in message
+    assert "must be in (0,1) for the logistic loss" in message

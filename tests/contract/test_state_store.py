@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from gridwatch.state.records import (
     Action,
     AlertGate,
     AlertRecord,
+    CurrentRecord,
     DebuggerRefusal,
     DoomedRegionRecord,
     ExperimentRecord,
@@ -534,6 +536,22 @@ class TestGates:
 def test_a_large_evaluation_without_a_bucket_is_refused() -> None:
     with pytest.raises(PermanentError, match="no bucket"):
         StateTable(TABLE, dynamodb=object()).save_evaluation("job", {"text": "x" * 200_000}, version=0)
+
+
+def test_the_objective_so_far_of_each_trial_is_read_at_once_and_never_goes_back(store: StateStore) -> None:
+    def current(trial: str, count: int, job_name: str = "job-1") -> CurrentRecord:
+        return CurrentRecord(
+            experiment="blobs", trial_id=trial, job_name=job_name, metric="loss", source="log", count=count, step=count,
+            value=math.inf, best=0.1 + 0.2, best_step=2, logged_at=T0, updated_at=T0,
+        )  # fmt: skip
+
+    assert store.list_current("blobs") == []
+    for record in (current("b", 9), current("a", 10), current("a", 9), current("b", 9)):
+        store.put_current(record)
+    assert store.list_current("blobs") == [current("a", 10), current("b", 9)]
+    assert store.list_current("others") == []
+    store.put_current(current("a", 1, "job-2"))  # another attempt begins anew
+    assert store.list_current("blobs")[0] == current("a", 1, "job-2")
 
 
 def test_the_log_of_reports_takes_each_number_once_and_gives_what_is_new(store: StateStore) -> None:

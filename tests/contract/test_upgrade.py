@@ -98,7 +98,9 @@ def test_a_job_whose_rules_were_half_through_is_evaluated_on(store: StateTable) 
             RuleConfiguration(each.name, each.rule, each.parameters) for each in job.policies if not is_across(each)
         ]
         collected: dict[str, MetricReports] = {}
-        restored = Evaluation.restore([*alone, *across.collectors], saved, making(create_rule, collected))
+        restored = Evaluation.restore(
+            [*alone, *(reports for reports, _ in across.collectors.values())], saved, making(create_rule, collected)
+        )
         assert all(restored.statuses[each.name].status.is_final for each in alone)
         assert collected
 

@@ -55,9 +55,9 @@ class Container:
         (config / "inputdataconfig.json").write_text(json.dumps({"train": channel, "validation": channel}))
 
     def put(self, channel: str, name: str, text: str) -> None:
-        folder = self.base / "input" / "data" / channel
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+        path = self.base / "input" / "data" / channel / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
     def start(
         self, collections: Mapping[str, Mapping[str, str]] | None = None, **variables: str
@@ -312,6 +312,168 @@ def test_data_that_cannot_be_trained_on_is_told_in_one_line(
     reason = (container.base / "output" / "failure").read_text()
     assert words in reason
     assert len(reason.splitlines()) == 1
+
+
+NAMES = [
+    "x#y.csv",
+    "x?y.csv",
+    "a;b.csv",
+    "my rows (1).csv",
+    "50%.csv",
+    "a+b[1]*.csv",
+    "été.csv",
+    "日本.csv",
+    "&=.csv",
+    "it's.csv",
+]
+
+
+@pytest.mark.parametrize("content_type", ["text/csv", "text/libsvm"])
+def test_files_are_read_whatever_s3_lets_them_be_called(container: Container, content_type: str) -> None:
+    """XGBoost takes a name for an address with a query, and for a pattern: each file must still arrive, and once."""
+    folder = container.base / "input" / "data"
+    for channel, count in (("train", 40), ("validation", 20)):
+        (folder / channel / f"{channel}.csv").unlink()
+        for place, name in enumerate(NAMES):
+            rows = blobs(count)
+            rows[:, 1] += place
+            text = csv(rows) if content_type == "text/csv" else libsvm(rows)
+            container.put(channel, name, text)
+    container.put("train", "sub folder/é.csv", csv(blobs(7)) if content_type == "text/csv" else libsvm(blobs(7)))
+    container.configure({"num_round": 2, "objective": "binary:logistic"}, content_type=content_type)
+    code, out, err = container.run()
+    assert code == 0, err
+    assert f"train: {40 * len(NAMES) + 7} rows, 2 columns" in out.replace("3 columns", "2 columns")
+    assert f"validation: {20 * len(NAMES)} rows" in out
+
+
+def libsvm(rows: Any) -> str:
+    return "".join(f"{row[0]:.0f} 0:{row[1]!r} 1:{row[2]!r}\n" for row in rows.tolist())
+
+
+@pytest.mark.parametrize(
+    ("first_line", "told"),
+    [
+        ('"1","2.5","3"', "numbers are in quotes; save them without"),
+        ("1;2,5;3,5", "numbers are written with a decimal comma"),
+        ("\ufeff1,2,3", "begins with a byte order mark"),
+        ("label,a,b", "CSV must have no header"),
+    ],
+)
+def test_what_is_wrong_with_the_first_line_is_called_what_it_is(
+    container: Container, first_line: str, told: str
+) -> None:
+    container.put("train", "train.csv", f"{first_line}\n" + csv(blobs(10)))
+    container.configure({"num_round": 2, "objective": "binary:logistic"})
+    code, _, err = container.run()
+    assert (code, told in err) == (1, True), err
+
+
+MAKES_PARQUET = """
+import json, sys
+import pyarrow as pa, pyarrow.parquet as pq
+for path, columns, metadata in json.loads(sys.stdin.read()):
+    table = pa.table({name: values for name, values in columns})
+    if metadata:
+        table = table.replace_schema_metadata({"pandas": json.dumps(metadata)})
+    pq.write_table(table, path)
+"""
+
+
+def has_pyarrow() -> bool:
+    return (
+        PYTHON.exists()
+        and not subprocess.run([str(PYTHON), "-c", "import pyarrow"], check=False, capture_output=True).returncode
+    )
+
+
+Columns = list[tuple[str, list[Any]]]
+
+
+class Parquet:
+    """Channels of Parquet files; each file is its columns in order."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        for channel in ("train", "validation"):
+            (container.base / "input" / "data" / channel / f"{channel}.csv").unlink()
+
+    def put(self, channel: str, name: str, columns: Columns, metadata: object = None) -> None:
+        path = self._container.base / "input" / "data" / channel / name
+        given = json.dumps([[str(path), columns, metadata]])
+        subprocess.run([str(PYTHON), "-c", MAKES_PARQUET], input=given, text=True, check=True)
+
+    def train(self) -> tuple[int, str, str]:
+        parameters = {"num_round": 8, "objective": "reg:squarederror", "eta": 1.0, "lambda": 0, "base_score": 0.0}
+        self._container.configure(parameters, content_type="application/x-parquet")
+        return self._container.run()
+
+
+@pytest.fixture
+def parquet(container: Container) -> Parquet:
+    if not has_pyarrow():
+        pytest.skip("the training environment has no pyarrow; run: make setup")
+    return Parquet(container)
+
+
+LABEL, LEFT, RIGHT = [1.0, 2.0, 3.0, 4.0] * 5, [10.0, 20.0, 30.0, 40.0] * 5, [7.0, 7.0, 7.0, 7.0] * 5
+
+
+def test_columns_of_a_channel_are_put_together_by_name(parquet: Parquet) -> None:
+    """By position the second file's label would follow what is constant in the first, and nothing could be learned."""
+    parquet.put("train", "1.parquet", [("y", LABEL), ("left", LEFT), ("right", RIGHT)])
+    parquet.put("train", "2.parquet", [("right", RIGHT), ("left", LEFT), ("y", LABEL)])
+    parquet.put("validation", "1.parquet", [("y", LABEL), ("left", LEFT), ("right", RIGHT)])
+    code, out, err = parquet.train()
+    assert code == 0, err
+    assert "train: 40 rows, 2 columns" in out
+    losses = [float(loss) for loss in re.findall(r"validation-rmse:([0-9.]+)", out)]
+    assert losses[-1] < 0.05
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [("y", LABEL), ("right", RIGHT), ("left", LEFT)],
+        [("y", LABEL), ("left", LEFT)],
+        [("label", LABEL), ("left", LEFT), ("right", RIGHT)],
+    ],
+)
+def test_channels_with_other_columns_are_refused(parquet: Parquet, columns: Columns) -> None:
+    parquet.put("train", "1.parquet", [("y", LABEL), ("left", LEFT), ("right", RIGHT)])
+    parquet.put("validation", "1.parquet", columns)
+    code, _, err = parquet.train()
+    assert code == 1
+    assert "save both with the same columns in the same order" in err
+
+
+def test_a_file_with_other_columns_is_refused(parquet: Parquet) -> None:
+    parquet.put("train", "1.parquet", [("y", LABEL), ("left", LEFT), ("right", RIGHT)])
+    parquet.put("train", "2.parquet", [("y", LABEL), ("left", LEFT), ("other", RIGHT)])
+    parquet.put("validation", "1.parquet", [("y", LABEL), ("left", LEFT), ("right", RIGHT)])
+    code, _, err = parquet.train()
+    assert code == 1
+    assert "only one of the two has 'other', 'right'" in err
+
+
+def test_the_index_of_pandas_is_no_column_and_what_is_missing_is(parquet: Parquet) -> None:
+    kept = {"index_columns": ["__index_level_0__"], "columns": []}
+    whole = list(range(20))
+    for channel in ("train", "validation"):
+        flags = [None, True, False, True] * 5
+        columns: Columns = [("y", LABEL), ("left", LEFT), ("flag", flags), ("__index_level_0__", whole)]
+        parquet.put(channel, "1.parquet", columns, kept)
+    code, out, err = parquet.train()
+    assert code == 0, err
+    assert "train: 20 rows, 2 columns" in out
+
+
+def test_text_in_parquet_is_told(parquet: Parquet) -> None:
+    for channel in ("train", "validation"):
+        parquet.put(channel, "1.parquet", [("y", LABEL), ("colour", ["red", "blue"] * 10)])
+    code, _, err = parquet.train()
+    assert code == 1
+    assert "the column 'colour' holds string, and no numbers" in err
 
 
 def test_a_header_in_a_later_file_is_told_too(container: Container) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gridwatch.state.records import JobRecord
 from gridwatch.tensors.log_metrics import LogLine, LogPage, LogPosition, PositionExpiredError
 from tests.tensor_folder import MemorySource
 
@@ -36,7 +37,7 @@ class FakeMetricRecord:
     def position(self, job_name: str) -> LogPosition:
         return self.kept
 
-    def write(self, job_name: str, key: str, content: bytes) -> None:
+    def write(self, job: JobRecord, key: str, content: bytes) -> None:
         self.files[key] = content
 
     def move(self, job_name: str, position: LogPosition) -> None:

@@ -15,6 +15,8 @@ from gridwatch_hook.collection import ANY_LOOP
 from gridwatch_hook.config import HookConfig
 from gridwatch_hook.hook import Hook
 from gridwatch_hook.modes import Mode
+from gridwatch_hook.settings import Environment
+from gridwatch_hook.sinks import FolderSink, Sink
 from localcloud import LocalCloud
 from tests.interop.conftest import BUCKET, Peers
 
@@ -35,13 +37,24 @@ ARRAYS: dict[str, Any] = {
 WIDENED = {"int8": np.array([-5, 7], dtype=np.int8), "uint16": np.array([65535], dtype=np.uint16)}
 
 
-def write_all_kinds(uri: str) -> None:
+PACE = Environment.read(
+    {"GRIDWATCH_PACE": json.dumps({"look_seconds": 0.05, "least_seconds": 0.01, "first_looks": 100})}
+)
+
+
+class Together(FolderSink):
+    """A folder that is written as S3 is: one object for all that is written at once."""
+
+    every_index_object = False
+
+
+def write_all_kinds(uri: str, *, paced: bool = False, sink: Sink | None = None) -> None:
     """Ten steps in two modes: a falling loss, a growing tensor, reductions, and arrays of every type at the first."""
     listed = [
         {"CollectionName": "big", "CollectionParameters": {"include_regex": "^big", "reductions": "mean,abs_max,l2"}}
     ]
     config = HookConfig.parse({"CollectionConfigurations": listed}, ANY_LOOP)
-    hook = Hook.create(uri, config)
+    hook = Hook.create(uri, config, environment=PACE if paced else None, sink=sink)
     for step in range(10):
         hook.set_mode(Mode.EVAL if step % 5 == 4 else Mode.TRAIN)
         hook.save_scalar("loss", 1 / (step + 1), collection="losses")
@@ -52,6 +65,26 @@ def write_all_kinds(uri: str) -> None:
                 hook.save_tensor(f"array/{name}", array)
         hook.next_step()
     assert hook.close().clean
+
+
+def test_smdebugs_trial_reads_our_shapes(tmp_path: Path, local_peers: Peers) -> None:
+    """Of tensors saved as shapes, beside their reductions, and whole (of which no index may tell the shape)."""
+    shape = {"save_shape": "True", "save_raw_tensor": "False"}
+    listed = [
+        {"CollectionName": "a", "CollectionParameters": {"include_regex": "^a", **shape}},
+        {"CollectionName": "b", "CollectionParameters": {"include_regex": "^b", **shape, "reductions": "max"}},
+        {"CollectionName": "c", "CollectionParameters": {"include_regex": "^c", "save_shape": "True"}},
+    ]
+    hook = Hook.create(str(tmp_path), HookConfig.parse({"CollectionConfigurations": listed}, ANY_LOOP))
+    for step in range(3):
+        for name in "abc":
+            hook.save_tensor(name, np.ones((step + 1, 2)))
+        hook.next_step()
+    assert hook.close().clean
+    answer = local_peers.ask("read_trial", tmp_path)
+    assert answer["shapes"] == {name: {str(step): [step + 1, 2] for step in range(3)} for name in "abc"}
+    assert list(answer["tensors"]) == ["c"]
+    assert answer["reductions"] == {"b": {str(step): {"max": 1.0} for step in range(3)}}
 
 
 def check(answer: dict[str, Any]) -> None:
@@ -105,6 +138,28 @@ def test_smdebug_sees_every_step_of_a_job_whose_steps_shared_index_objects(
     answer = cloud_peers.ask("read_trial", uri)
     assert answer["steps"] == list(range(300))
     assert answer["tensors"]["scalar/loss"]["299"]["value"] == [299.0]
+
+
+def test_peers_read_the_folder_of_a_job_that_kept_to_its_pace(tmp_path: Path, local_peers: Peers) -> None:
+    write_all_kinds(str(tmp_path / "out"), paced=True, sink=Together(tmp_path / "out"))
+    assert list((tmp_path / "out" / "events" / "flushes").rglob("*.tfevents"))
+    check(local_peers.ask("read_trial", tmp_path / "out"))
+    found = local_peers.ask("read_tensorboard", tmp_path / "out")
+    assert {int(step): entry["value"] for step, entry in found["loss"].items()} == {
+        step: [1 / (step + 1)] for step in range(10)
+    }
+
+
+def test_smdebug_reads_from_s3_what_a_job_wrote_at_its_pace(
+    cloud: LocalCloud, cloud_peers: Peers, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in cloud.environment().items():
+        monkeypatch.setenv(name, value)
+    uri = f"s3://{BUCKET}/paced/debug-output"
+    write_all_kinds(uri, paced=True)
+    listed = s3.list_objects_v2(Bucket=BUCKET, Prefix="paced/debug-output/index/")["Contents"]
+    assert {each["Key"].split("/")[3] for each in listed} == {"completed"}
+    check(cloud_peers.ask("read_trial", uri))
 
 
 def test_smdebugs_rules_fire_at_the_right_step(tmp_path: Path, local_peers: Peers) -> None:

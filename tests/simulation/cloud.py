@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,13 +51,14 @@ class Cloud:
     ) -> None:
         self.blueprint, self.stage, self.trouble = blueprint, stage, trouble
         self.inbox: list[Mail] = []
+        self.invocations: Counter[str] = Counter()  # by function
         self.busy = 0  # invocations that are not over, or will be tried again
         self.dynamodb, self.sqs = DynamoDB(stage), Sqs(stage)
         self.s3 = S3(stage, self._object_created)
         self.sagemaker = SageMaker(stage, course_of, self._tensors, self._job_changed, quota=quota)
         self.services: Mapping[str, Any] = {
             "dynamodb": self.dynamodb, "sqs": self.sqs, "s3": self.s3, "sagemaker": self.sagemaker,
-            "sns": self, "events": self, "lambda": self, "ecr": self,
+            "sns": self, "events": self, "lambda": self, "ecr": self, "logs": self,
         }  # fmt: skip
         self._environments = Environments(stage, trouble)
         self._running: dict[str, int] = {}  # by queue
@@ -80,6 +82,11 @@ class Cloud:
     ) -> dict[str, Any]:
         digest = hashlib.sha256(f"{registryId}/{repositoryName}".encode()).hexdigest()
         return {"images": [{"imageId": {**imageIds[0], "imageDigest": f"sha256:{digest}"}}], "failures": []}
+
+    def describe_log_streams(self, *, logGroupName: str, logStreamNamePrefix: str) -> dict[str, Any]:
+        """A job's container has written nothing, unless a story's cloud says otherwise."""
+        del logGroupName, logStreamNamePrefix
+        return {"logStreams": []}
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:
         for entry in Entries:
@@ -235,6 +242,7 @@ class Cloud:
         self._count += 1
         self.busy += 1
         number = f"{function}#{self._count}"
+        self.invocations[function] += 1
         environment = self._environments.take(function)
         seconds = self.blueprint.functions[function].properties["Timeout"]
 

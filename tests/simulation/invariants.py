@@ -143,6 +143,12 @@ def expected_findings(job: Job) -> set[str]:
     return {name for name, meets in _CONDITIONS.items() if any(meets(value) for value in job.written)}
 
 
+def blind_rules(job: Job) -> set[str]:
+    """The rules that had nothing to judge by: the job wrote no value, or none that can be compared with a limit."""
+    comparable = any(not math.isnan(value) for value in job.written)
+    return {name for name in _CONDITIONS if not (job.written if name == "finite" else comparable)}
+
+
 def no_stop_without_finding(cloud: Cloud, records: Records) -> Iterator[str]:
     """Stopped is what a stopping rule found something in, and that at most once; what ran on after it was not."""
     for job in cloud.sagemaker.jobs.values():
@@ -165,13 +171,15 @@ def findings_are_true(cloud: Cloud, records: Records) -> Iterator[str]:
         statuses = {each.rule_name: each for each in store.list_rule_evaluations(job.name)}
         expected = expected_findings(job)
         for rule in _CONDITIONS:
-            wanted = "IssuesFound" if rule in expected else "NoIssuesFound"
+            quiet = "SawNothing" if rule in blind_rules(job) else "NoIssuesFound"
+            wanted = "IssuesFound" if rule in expected else quiet
             found = statuses[rule].status if rule in statuses else None
             if found != wanted:
                 yield f"rule {rule} of {job.name}: {found} on record, {wanted} in truth ({job.written})"
         reacted = {rule for name, rule in records.reactions if name == job.name}
-        if reacted != expected:
-            yield f"{job.name}: reactions to {sorted(reacted)}, issues in truth {sorted(expected)}"
+        answered = expected | (blind_rules(job) - expected)
+        if reacted != answered:
+            yield f"{job.name}: reactions to {sorted(reacted)}, issues or nothing to see in truth {sorted(answered)}"
         undone = [rule for rule in reacted if records.reactions[job.name, rule].carried_out_at is None]
         yield from (f"the reaction to {rule} of {job.name} was never carried out" for rule in undone)
 
@@ -185,13 +193,22 @@ def findings_are_told(cloud: Cloud, records: Records) -> Iterator[str]:
     for (job, rule), reaction in records.reactions.items():
         if reaction.action == "record":
             continue
+        if rule in _blind_in(cloud, job):
+            if reaction.alert_id not in records.alerts:
+                yield f"nobody was told that {rule} saw nothing in {job}"
+            continue
         alert = records.alerts.get(rule_issue_id(job, rule))
         if alert is None or reaction.alert_id != alert.alert_id:
             yield f"nobody was told what {rule} found in {job}"
-    yield from digests_are_true(records)
+    yield from digests_are_true(cloud, records)
 
 
-def digests_are_true(records: Records) -> Iterator[str]:
+def _blind_in(cloud: Cloud, job_name: str) -> set[str]:
+    job = cloud.sagemaker.jobs.get(job_name)
+    return blind_rules(job) - expected_findings(job) if job is not None else set()
+
+
+def digests_are_true(cloud: Cloud, records: Records) -> Iterator[str]:
     """The last digest of each experiment counts the findings of each rule in the trials' last jobs."""
     for name in records.experiments:
         digests = [each for each in records.alerts.values() if each.kind == DIGEST and each.experiment == name]
@@ -205,7 +222,7 @@ def digests_are_true(records: Records) -> Iterator[str]:
             if line != "none":
                 told[line.split()[0]] += int(line.split()[1])
         latest = {trial.job_name for trial in records.trials[name]}
-        wanted = Counter(rule for job, rule in records.reactions if job in latest)
+        wanted = Counter(rule for job, rule in records.reactions if job in latest and rule not in _blind_in(cloud, job))
         if told != wanted:
             yield f"the digest of {name} tells {dict(told)}, found were {dict(wanted)}"
 
@@ -223,7 +240,7 @@ def told_once(cloud: Cloud, records: Records) -> Iterator[str]:
     for alert in records.alerts.values():
         if alert.kind in (RULE_ISSUE, "trial_failed"):
             content = from_document(Alert, alert.content)
-            job = next((fact.value for fact in content.facts if fact.label in ("Job", "Training job")), content.title)
+            job = next((fact.value for fact in content.facts if fact.label == "Trial"), content.title)
             told[f"{alert.kind} {alert.cause} {alert.trial_id} {job}"].append(alert.alert_id)
     yield from (f"{about} is told under {ids}" for about, ids in told.items() if len(ids) > 1)
     twice = [name for name, alert in records.alerts.items() if alert.told_in and alert.told_in == name]

@@ -37,6 +37,7 @@ class Queue:
     most_receives: int | None = None
     dead_letters: Queue | None = None
     messages: list[Message] = field(default_factory=list)
+    sent: int = 0  # in all
     seen: dict[str, float] = field(default_factory=dict)
     poll: Callable[[], None] = lambda: None
 
@@ -63,6 +64,7 @@ class Sqs:
                 return number
             queue.seen[token] = self._stage.now
         wait = delay or queue.delay
+        queue.sent += 1
         queue.messages.append(Message(number, body, attributes or {}, self._stage.now + wait, group, poison))
         self._stage.after(wait, queue.poll)
         return number

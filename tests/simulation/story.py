@@ -199,6 +199,7 @@ def spec(name: str, seeds: Sequence[int]) -> dict[str, Any]:
         "data": {name: {"uri": f"{name}.csv", "content_type": "text/csv"} for name in ("train", "validation")},
         "hyperparameters": {"objective": "binary:logistic", "eval_metric": "error", "num_round": 1000},
         "grid": {"seed": list(seeds)},
+        "collect": {"metrics": {"save_interval": 1}},  # so that rules look at each round
         "rules": RULES,
         "limits": {"parallel_jobs": 3},
     }

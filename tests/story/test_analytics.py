@@ -59,18 +59,24 @@ def test_metrics_row_for_row_as_the_jobs_logged_them(deployed: Deployed, jobs: l
         name = job["TrainingJobName"]
         logged = _logged(deployed.log(name))
         assert len(logged) == 2 * ROUNDS
-        rows = deployed.query(f"SELECT name, step, value FROM metrics WHERE job_name = '{name}'")
-        found = {(row["name"] or "", int(row["step"] or -1)): float(row["value"] or "nan") for row in rows}
+        found = _points(deployed, name, "hook")
         # The log has five decimals, the tensors all of them; every second round is saved, and the last.
         assert {key: round(value, 5) for key, value in found.items()} == {key: logged[key] for key in found}
         assert {step for _, step in found} == {0, 2, 4, 6, ROUNDS - 1} or {step for _, step in found} == set(
             range(ROUNDS)
         )
+        assert _points(deployed, name, "log") == logged  # each round, beside what the hook was asked to save
         best = min(value for (metric, _), value in found.items() if metric == "validation-rmse")
         (trial,) = deployed.query(f"SELECT * FROM trials WHERE job_name = '{name}'")
-        assert float(trial["objective_best"] or "nan") == best
+        assert float(trial["objective_best"] or "nan") == min(best, logged["validation-rmse", ROUNDS - 1])
         assert float(trial["objective_value"] or "nan") == logged["validation-rmse", ROUNDS - 1]
         assert trial["search_state"] == "current"
+
+
+def _points(deployed: Deployed, job_name: str, source: str) -> dict[tuple[str, int], float]:
+    sql = f"SELECT name, step, value FROM metrics WHERE job_name = '{job_name}' AND source = '{source}'"
+    rows = deployed.query(sql)
+    return {(row["name"] or "", int(row["step"] or -1)): float(row["value"] or "nan") for row in rows}
 
 
 def _logged(lines: list[str]) -> Mapping[tuple[str, int], float]:

@@ -86,6 +86,7 @@ def _the_leaderboard_is_what_the_jobs_logged(deployed: Deployed, jobs: list[dict
     assert values == sorted(values)
     curves = deployed.query(
         "SELECT job_name, step, value FROM metrics WHERE experiment = 'blobs' AND name = 'validation-error'"
+        " AND source = 'hook'"
     )
     by_job = {(row["job_name"], int(row["step"] or -1)): float(row["value"] or "nan") for row in curves}
     assert len(by_job) == sum(len(_rounds(deployed, job)) // 2 for job in jobs), "saved every second round"

@@ -22,6 +22,24 @@ def test_the_scikit_learn_examples_train(deployed: Deployed, tmp_path: Path) -> 
     for point, accuracy in of_pipes.items():
         # The channel is one object, so the pipe carries the same rows in the same order.
         assert accuracy == of_files[point]
+    every_point_is_in_the_tables(deployed)
+
+
+def every_point_is_in_the_tables(deployed: Deployed) -> None:
+    """The log of each job was read to its last line, although no rule watches these experiments."""
+    deployed.snapshot("scikit-learn")
+    rows = deployed.query(
+        "SELECT m.source, m.step_axis, m.objective, m.thinned, count(*) AS points, max(m.step) AS last,"
+        " max(m.value) AS best, max(t.objective_best) AS told, max(t.objective_value) AS value"
+        " FROM metrics m JOIN trials t ON t.experiment = m.experiment AND t.job_name = m.job_name"
+        " WHERE m.experiment = 'scikit-learn' AND t.metrics_complete"
+        " GROUP BY m.job_name, m.source, m.step_axis, m.objective, m.thinned"
+    )
+    assert [(row["source"], row["step_axis"], row["points"], row["last"]) for row in rows] == [
+        ("log", "line", "5", "4")
+    ] * 4
+    assert {(row["objective"], row["thinned"]) for row in rows} == {("true", "false")}
+    assert all(row["best"] == row["told"] and float(row["value"] or 9) <= float(row["best"] or 0) for row in rows)
 
 
 def accuracies(deployed: Deployed, experiment: str, count: int) -> dict[tuple[str, str], float]:

@@ -10,6 +10,7 @@ import pytest
 
 from gridwatch.aws.state_table import StateTable
 from gridwatch_cli.demo.dataset import Dataset
+from gridwatch_cli.experiments import blind_lines, trial_status
 from tests.story.deployed import Deployed, Mailbox
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,6 +81,7 @@ def test_every_kind_of_rule_comes_to_its_verdict(deployed: Deployed, mailbox: Ma
         {"rule": "CreateXgboostReport"},
         {**OWN, "name": "own", "parameters": {"metric": "train-logloss", "limit": 0.01}},
         {"source": "story/crashes.py", "class": "Crashes"},
+        {"rule": "DeadRelu", "on_issue": "stop"},
     )
     deployed.put("experiments/all-rules.json", rules)
     (job,) = deployed.wait_for_jobs("all-rules", 1, 60)
@@ -90,6 +92,7 @@ def test_every_kind_of_rule_comes_to_its_verdict(deployed: Deployed, mailbox: Ma
     assert {name: status for name, (status, _) in found.items()} == {
         "fell": "IssuesFound", "MaxInitializationTime": "IssuesFound", "ProfilerReport": found["ProfilerReport"][0],
         "CreateXgboostReport": "NoIssuesFound", "own": "IssuesFound", "Crashes": "Error",
+        "DeadRelu": "SawNothing",
     }  # fmt: skip
     assert found["ProfilerReport"][0] in ("IssuesFound", "NoIssuesFound")
     assert found["own"][1].endswith("Evaluation of the rule LossAbove at step 2 resulted in the condition being met")
@@ -106,6 +109,8 @@ def test_every_kind_of_rule_comes_to_its_verdict(deployed: Deployed, mailbox: Ma
     assert "ZeroDivisionError: at step 0" in mail["Message"]
     assert deployed.wait(lambda: mailbox.about("LossAbove fired at step 2"), "the alert of the own rule", 20)
 
+    _the_blind_rule_is_shown_as_such(deployed, mailbox)
+
     # The same training once more, compared with the first one.
     other = {"rule": "SimilarAcrossRuns", "parameters": {"other_trials": job_name, "collection_names": "metrics"}}
     same = {**other, "name": "same", "parameters": {**other["parameters"], "fires_when": "similar"}}
@@ -113,6 +118,35 @@ def test_every_kind_of_rule_comes_to_its_verdict(deployed: Deployed, mailbox: Ma
     (job,) = deployed.wait_for_jobs("again", 1, 60)
     again = {name: status for name, (status, _) in verdicts(deployed, job["TrainingJobName"]).items()}
     assert again == {"SimilarAcrossRuns": "NoIssuesFound", "same": "IssuesFound"}
+
+
+def _the_blind_rule_is_shown_as_such(deployed: Deployed, mailbox: Mailbox) -> None:
+    """In the upload's answer before the launch; then in the alert, the status, the tables and the digest."""
+    answer = deployed.get_json("status/experiments/all-rules.json.json")
+    (warning,) = (each for each in answer["preflight"]["notices"] if each["check"] == "intervals")
+    assert (warning["field"], warning["level"]) == ("rules[6]", "warn")
+    (mail,) = deployed.wait(
+        lambda: mailbox.about("DeadRelu saw nothing to judge by"), "the alert of the blind rule", 20
+    )
+    assert "DeadRelu looks for batches saved whole in the collection relu_output" in mail["Message"]
+
+    store = StateTable(deployed.outputs["StateTable"], dynamodb=deployed.client("dynamodb"))
+    experiment = store.get_experiment("all-rules")
+    assert experiment is not None
+    (trial,) = store.list_trials("all-rules")
+    assert blind_lines([trial_status(store, experiment, trial)]) == [
+        "DeadRelu saw nothing to judge by in 1 of 1 jobs: it says nothing about them"
+    ]
+    deployed.snapshot("all-rules")
+    (row,) = deployed.query(
+        "SELECT status, details FROM rule_evaluations WHERE experiment = 'all-rules' AND rule_name = 'DeadRelu'"
+    )
+    assert row["status"] == "SawNothing"
+    assert str(row["details"]).startswith("DeadRelu looks for ")
+    found = deployed.query("SELECT rule_name FROM findings WHERE experiment = 'all-rules'")
+    assert "DeadRelu" not in {each["rule_name"] for each in found}
+    (ended,) = deployed.wait(lambda: mailbox.about("all-rules has ended"), "the digest", 90)
+    assert "DeadRelu in 1 of 1 jobs: DeadRelu looks for" in " ".join(ended["Message"].split())
 
 
 @pytest.mark.usefixtures("data")

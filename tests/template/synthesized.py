@@ -96,7 +96,10 @@ class Synthesized:
         return {key: self.resolve(item) for key, item in value.items()}
 
     def _reference(self, logical_id: str) -> str:
-        """What Ref gives: the bucket's name where there is one, else the logical id."""
+        """What Ref gives: a parameter's default, the bucket's name where there is one, else the logical id."""
+        parameter = self.raw.get("Parameters", {}).get(logical_id, {})
+        if "Default" in parameter:
+            return str(parameter["Default"])
         properties = self.raw["Resources"].get(logical_id, {}).get("Properties", {})
         for key in ("BucketName", "TableName", "TopicName"):
             if key in properties:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gridwatch.aws.unreadable_records import telling
+from gridwatch.state.unreadable import UnreadableRecordError
 from infra.settings import DeploymentSettings, DeploymentSettingsError
 from tests.template.conftest import Synthesize
 from tests.template.synthesized import Synthesized
@@ -32,11 +35,36 @@ def test_every_dead_letter_every_late_queue_and_every_failing_function_has_its_a
         *(f"{name}-not-empty" for name in dead),
         *(f"{name}-late" for name in queue_names(synthesized) - dead),
         *(f"{name}-{what}" for name in functions for what in ("failing", "throttled")),
+        "records-unreadable",
     }
+
+
+def test_the_alarm_of_unreadable_records_hears_what_the_functions_count(
+    synthesized: Synthesized, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[object] = []
+    telling(lambda message, **fields: told.append((message, fields)))(UnreadableRecordError("job#a job", "no JSON"))
+    assert told == [("record cannot be read", {"record": "job#a job", "reason": "no JSON"})]
+    counted = json.loads(capsys.readouterr().out)
+    (directive,) = counted["_aws"]["CloudWatchMetrics"]
+    alarm = alarms(synthesized)["records-unreadable"]
+    (dimension,) = alarm["Dimensions"]
+    assert (directive["Namespace"], directive["Metrics"][0]["Name"]) == (alarm["Namespace"], alarm["MetricName"])
+    assert directive["Dimensions"] == [[dimension["Name"]]]
+    assert counted[dimension["Name"]] == dimension["Value"]
+    assert counted[alarm["MetricName"]] == [1]
+
+
+def test_every_function_that_reads_the_state_table_tells_of_unreadable_records() -> None:
+    for handler in (Path(__file__).resolve().parents[2] / "functions").glob("*/handler.py"):
+        source = handler.read_text()
+        assert source.count("StateTable(") == source.count("noted=telling(logger.error))"), handler
 
 
 def test_alarms_watch_what_they_are_named_after(synthesized: Synthesized) -> None:
     for name, alarm in alarms(synthesized).items():
+        if name == "records-unreadable":
+            continue  # the test above
         (dimension,) = alarm["Dimensions"]
         subject = name.rpartition("-late")[0] or re.sub("-(not-empty|failing|throttled)$", "", name)
         named = dimension["Value"].lower().replace("_", "-")

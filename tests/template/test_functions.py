@@ -23,7 +23,8 @@ FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/han
 LAYERS = {
     "evaluate_rules": {"numeric"},
     "evaluate_slow_rules": {"plots"},
-    "run_custom_rule": {"numeric"},
+    "react_to_finding": {"numeric"},  # reads how far a job has come
+    "run_custom_rule": {"plots"},
     "snapshot_experiment": {"numeric", "duckdb"},
 }
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}

@@ -10,6 +10,7 @@ import pytest
 from ministack.services import eventbridge
 
 from gridwatch.storage import layout
+from gridwatch_hook.layout import completed_index_key, flush_key
 from tests.template.synthesized import Synthesized
 
 EVENTS = Path(__file__).resolve().parents[1] / "events"
@@ -20,6 +21,7 @@ JOB = "gridwatch-blobs-0a1b2c3d4e-1"
 EXPECTED = {
     "s3_spec_created.json": {"SpecUploaded"},
     "s3_index_created.json": {"TensorsLanded"},
+    "s3_flush_created.json": {"TensorsLanded"},
     "s3_profile_created.json": {"ProfileLanded"},
     "sagemaker_training_job_state_change.json": {"TrainingJobChanged"},
     "sagemaker_training_job_rule_statuses.json": {"TrainingJobChanged", "DebuggerRuleStatus"},
@@ -71,7 +73,8 @@ def test_every_rule_is_woken_by_some_golden_event(synthesized: Synthesized) -> N
 
 @pytest.mark.parametrize("suffix", layout.SPEC_SUFFIXES)
 def test_every_kind_of_spec_is_taken_at_any_depth(synthesized: Synthesized, suffix: str) -> None:
-    for key in (f"experiments/blobs{suffix}", f"experiments/team a/2026/blobs{suffix}"):
+    written = (suffix, suffix.upper(), f".{suffix[1:].title()}")
+    for key in (f"experiments/{name}{each}" for name in ("blobs", "team a/2026/blobs") for each in written):
         assert layout.is_spec_key(key)
         assert woken_by(synthesized, created(EXPERIMENTS, key)) == {"SpecUploaded"}
 
@@ -93,6 +96,7 @@ def own_keys() -> dict[str, list[str]]:
             f"{layout.MODEL_PREFIX}{JOB}/output/model.tar.gz",
             f"{tensors}collections/000000000/worker_0_collections.json",
             f"{tensors}events/000000000002/000000000002_worker_0.tfevents",
+            f"{tensors}index/completed/000000000/000000000002_worker_0.json",
             f"{tensors}training_job_end.ts",
             layout.report_key(JOB, "ProfilerReport"),
             f"{layout.profile_prefix(JOB)}framework/pevents/2026112011/1795172400000000_17-algo-1_pythontimeline.json",
@@ -109,6 +113,19 @@ def test_index_files_are_those_that_the_layout_knows(synthesized: Synthesized) -
     key = f"{layout.tensor_prefix(JOB)}index/000000000/000000000002_worker_0.json"
     assert layout.job_of_index_key(key) == JOB
     assert woken_by(synthesized, created(ARTIFACTS, key)) == {"TensorsLanded"}
+
+
+def test_flush_objects_are_those_that_the_layout_knows(synthesized: Synthesized) -> None:
+    key = f"{layout.tensor_prefix(JOB)}{flush_key(2_001, 'worker_3')}"
+    assert layout.job_of_index_key(key) == JOB
+    assert woken_by(synthesized, created(ARTIFACTS, key)) == {"TensorsLanded"}
+
+
+def test_index_objects_that_closing_adds_wake_nothing(synthesized: Synthesized) -> None:
+    for step in (0, 2_001, 10**9, 10**12 - 1):
+        key = f"{layout.tensor_prefix(JOB)}{completed_index_key(step, 'worker_0')}"
+        assert layout.job_of_index_key(key) is None
+        assert woken_by(synthesized, created(ARTIFACTS, key)) == set()
 
 
 def test_profile_files_are_those_that_the_layout_knows(synthesized: Synthesized) -> None:

@@ -84,6 +84,7 @@ ACTIONS = {
     "react_to_finding": {
         "dynamodb:UpdateItem",
         "s3:GetObject",
+        "s3:ListBucket",
         "sagemaker:AddTags",
         "sagemaker:DescribeTrainingJob",
         "sagemaker:ListTags",

@@ -98,8 +98,11 @@ class Analytics:
         import pandas as pd  # noqa: PLC0415  a third of a second that only frames need
 
         answer = self._cloud.ask(
-            "SELECT name, logged_at, value FROM metrics WHERE logged_at IS NOT NULL "  # noqa: S608  a literal
-            f"AND job_name = {queries.text_literal(job_name)}"
+            # From the log, as SageMaker has its metrics from there; what the log does not say, from the hook.
+            "SELECT name, logged_at, value FROM (SELECT *, "  # noqa: S608  a literal
+            "max(CASE WHEN source = 'log' THEN 1 ELSE 0 END) OVER (PARTITION BY name) AS in_log FROM metrics "
+            f"WHERE logged_at IS NOT NULL AND job_name = {queries.text_literal(job_name)}) of_job "
+            "WHERE in_log = 0 OR source = 'log'"
         )
         rows = _typed(answer)
         if not rows:

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from gridwatch.storage import layout
 from gridwatch.tables import queries, schemas
+from gridwatch.tables.parquet import damage_of
 from gridwatch_cli.athena import Answer
 from gridwatch_cli.errors import CliError
 
 if TYPE_CHECKING:
     import duckdb
     from mypy_boto3_s3 import S3Client
+
+_BROKEN = ".damaged"
 
 
 class LocalTables:
@@ -25,6 +28,7 @@ class LocalTables:
     def __init__(self, s3: S3Client, bucket: str, folder: Path) -> None:
         self._s3 = s3
         self._bucket = bucket
+        self.damaged: dict[str, str] = {}  # files that were left out by the last refresh, and why
         self._folder = folder / hashlib.sha256(bucket.encode()).hexdigest()[:12]
 
     @cached_property
@@ -34,18 +38,27 @@ class LocalTables:
         return duckdb.connect()
 
     def refresh(self) -> int:
-        """Fetch what is new and declare tables and views anew; returns how many files were fetched."""
+        """Fetch what is new and declare tables and views anew; returns how many files were fetched. A damaged file is
+        left out, and told of.
+        """
         fetched = 0
+        self.damaged = {}
         for table in schemas.TABLES:
-            files = []
+            files: list[Path] = []
+            damaged: list[Path] = []
             for key, etag in self._listed(f"{layout.TABLE_PREFIX}{table.name}/"):
                 # A changed object has another name here, so that a half-fetched file is never taken for one.
                 path = self._folder / table.name / f"{Path(key).stem}.{etag}.parquet"
-                if not path.exists():
+                broken = path.with_suffix(_BROKEN)
+                if not path.exists() and not broken.exists():
                     self._fetch(key, path)
                     fetched += 1
-                files.append(path)
-            self._remove_others(self._folder / table.name, files)
+                    if damage_of(path, table):
+                        path.replace(broken)
+                if broken.exists():
+                    self.damaged[f"s3://{self._bucket}/{key}"] = damage_of(broken, table) or "it was damaged"
+                (damaged if broken.exists() else files).append(broken if broken.exists() else path)
+            self._remove_others(self._folder / table.name, [*files, *damaged])
             self._declare(table, files)
         for query in queries.NAMED_QUERIES:
             self._connection.execute(f"CREATE OR REPLACE VIEW {query.name} AS {query.select}")
@@ -75,7 +88,7 @@ class LocalTables:
         partial.replace(path)
 
     def _remove_others(self, folder: Path, files: list[Path]) -> None:
-        for path in set(folder.glob("*.parquet")) - set(files):
+        for path in {*folder.glob("*.parquet"), *folder.glob(f"*{_BROKEN}")} - set(files):
             path.unlink()
 
     def _declare(self, table: schemas.Table, files: list[Path]) -> None:

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from gridwatch.tables import queries, schemas
+from gridwatch.visible import visible
+from gridwatch.wording import counted
 from gridwatch_cli.analytics.local_tables import LocalTables
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
@@ -30,10 +32,10 @@ def sql(
     """A shell over the tables of all experiments, in DuckDB on this machine: history, completion; or SQL on stdin."""
     cloud = cloud_of(context)
     tables = open_tables(cloud)
-    fetched = tables.refresh()
+    fetched = refreshed(tables)
     interactive = sys.stdin.isatty()
     if interactive:
-        console(stderr=True).print(f"{fetched} files fetched. {_HELP}")
+        console(stderr=True).print(f"{counted(fetched, 'file')} fetched. {_HELP}")
     lines = _typed_lines() if interactive else iter(sys.stdin)
     failed = False
     for statement in statements(lines):
@@ -49,6 +51,15 @@ def sql(
 def open_tables(cloud: Cloud) -> LocalTables:
     """The deployment's tables on this machine; `refresh` fetches them."""
     return LocalTables(cloud.session.s3, cloud.deployment.artifacts_bucket, kept_files() / "tables")
+
+
+def refreshed(tables: LocalTables) -> int:
+    """How many files were fetched; those that are damaged are told of on stderr, and left out."""
+    fetched = tables.refresh()
+    for address, reason in tables.damaged.items():
+        line = f"gridwatch: left out, because it is damaged: {address} ({reason}); `gridwatch snapshot` writes it again"
+        print(visible(line), file=sys.stderr)
+    return fetched
 
 
 def statements(lines: Iterable[str]) -> Iterator[str]:
@@ -75,7 +86,7 @@ def _run(tables: LocalTables, statement: str, *, as_json: bool) -> None:
         found += [{"name": query.name, "what": query.description} for query in queries.NAMED_QUERIES]
         print_rows(["name", "what"], found, as_json=as_json, empty="")
     elif statement == ".refresh":
-        print(f"{tables.refresh()} files fetched")
+        print(f"{counted(refreshed(tables), 'file')} fetched")
     elif statement.startswith("."):
         raise CliError(f"there is no {statement}: {_HELP}")
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gridwatch.state.records import TrialRecord
 from gridwatch.state.store import StateStore
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.verdicts.status import is_final
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def _view(store: StateStore, trial: TrialRecord, *, watched: bool) -> TrialView:
     return TrialView(
         name=f"{trial.experiment} {trial.index + 1}",
         state=trial.state.value if trial.state.is_finished else (trial.secondary_status or trial.state.value).lower(),
-        finished=trial.state.is_finished and all(RuleStatus(each.status).is_final for each in evaluations),
+        finished=trial.state.is_finished and all(is_final(each.status) for each in evaluations),
         metrics=trial.final_metrics,
         rules={each.rule_name: each.status for each in evaluations},
         done=[f"-> {reaction.action}: {reaction.outcome or 'under way'}" for reaction in reactions],

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from gridwatch.reports.experiment.importance import varied
+from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch_cli.context import Cloud, cloud_of
@@ -22,6 +23,7 @@ from gridwatch_cli.looking.trials import Found, find_trial
 from gridwatch_cli.output import print_rows
 
 _MOST = 12
+_UNKNOWING = {"Error": "failed", "SawNothing": "saw nothing to judge by"}  # statuses that say nothing of the training
 Row = dict[str, Any]
 
 
@@ -130,8 +132,12 @@ def _seconds(trial: TrialRecord) -> float | None:
 
 
 def _findings(cloud: Cloud, found: Found) -> str | None:
-    issues = [each for each in cloud.store.list_rule_evaluations(found.job_name) if each.status == "IssuesFound"]
-    return ", ".join(f"{each.rule_name} at step {(each.finding or {}).get('step', '?')}" for each in issues) or None
+    """What its rules found, and which of them failed or saw nothing to judge by: of these nothing is known."""
+    evaluations = cloud.store.list_rule_evaluations(found.job_name)
+    issues = [each for each in evaluations if each.status == "IssuesFound"]
+    told = [f"{each.rule_name} at step {(each.finding or {}).get('step', '?')}" for each in issues]
+    told += [f"{each.rule_name} {_UNKNOWING[each.status]}" for each in evaluations if each.status in _UNKNOWING]
+    return ", ".join(told) or None
 
 
 def _states(trials: Sequence[TrialRecord]) -> str:
@@ -144,7 +150,7 @@ def _total_cost(trials: Sequence[TrialRecord], prices: PriceTable) -> str | None
     costs = [seconds / 3600 * hourly for seconds, hourly in billed if hourly is not None]
     if not billed or len(costs) < len(billed):
         return None
-    return f"{sum(costs):.4f} {prices.currency} (estimate)"
+    return f"{money(sum(costs), prices.currency)} (estimate)"
 
 
 def _best(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> TrialRecord | None:

@@ -7,9 +7,9 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
+from gridwatch.suggestions import closest
 from gridwatch_cli.errors import CliError
 
 _CONDITION = re.compile(r"\s*(?P<name>[^=!<>~]+?)\s*(?P<operator>!=|>=|<=|=|>|<|~)\s*(?P<value>.*?)\s*")
@@ -55,8 +55,8 @@ def matching(rows: Iterable[Mapping[str, Any]], conditions: Iterable[str]) -> li
     known = {name for row in kept for name in row}
     for condition in parsed:
         if kept and condition.name not in known:
-            close = get_close_matches(condition.name, known, 1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
+            meant = closest(condition.name, sorted(known))
+            hint = f"did you mean {meant}?" if meant else f"there are {', '.join(sorted(known))}"
             raise CliError(f"nothing is called {condition.name!r} here; {hint}")
     return [row for row in kept if all(condition.holds(row) for condition in parsed)]
 

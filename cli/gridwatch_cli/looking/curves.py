@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gridwatch.alerts.sparkline import LONGEST, sparkline
+from gridwatch.tables.curve_names import CurveKey, curve_labels, echoes
 from gridwatch.tables.queries import text_literal
+from gridwatch.wording import counted
 from gridwatch_cli.context import Cloud
 
 
@@ -26,21 +28,26 @@ class JobCurve:
 
     def words(self) -> str:
         first, last = f"{self.values[0]:.4g}", f"{self.values[-1]:.4g}"
-        return f"{self.line()} {first} to {last} in {len(self.steps)} steps"
+        return f"{self.line()} {first} to {last} in {counted(len(self.steps), 'step')}"
 
 
 def read_curves(cloud: Cloud, job_names: Sequence[str]) -> Mapping[str, Sequence[JobCurve]]:
     """By job; a job that no snapshot knows has none. Raises CliError."""
     listed = ", ".join(text_literal(name) for name in job_names)
     answer = cloud.ask(
-        f"SELECT job_name, name, mode, step, value FROM metrics WHERE job_name IN ({listed}) "  # noqa: S608
-        "ORDER BY job_name, name, mode, step"
+        "SELECT job_name, name, mode, coalesce(source, 'hook') AS source, worker, step, value "  # noqa: S608  literals
+        f"FROM metrics WHERE job_name IN ({listed}) ORDER BY job_name, name, mode, source, worker, step"
     )
-    points: dict[str, dict[str, tuple[list[int], list[float]]]] = {name: {} for name in job_names}
+    points: dict[str, dict[CurveKey, tuple[list[int], list[float]]]] = {name: {} for name in job_names}
     for row in answer.rows:
         if row["value"] is None:
             continue
-        steps, values = points[row["job_name"]].setdefault(row["name"], ([], []))
+        key = CurveKey(row["name"], row["mode"], row["source"], row["worker"])
+        steps, values = points[row["job_name"]].setdefault(key, ([], []))
         steps.append(row["step"])
         values.append(row["value"])
-    return {job: [JobCurve(name, *found) for name, found in curves.items()] for job, curves in points.items()}
+    for curves in points.values():
+        for key in echoes({key: len(steps) for key, (steps, _) in curves.items()}):
+            del curves[key]
+    labels = curve_labels(key for curves in points.values() for key in curves)
+    return {job: [JobCurve(labels[key], *found) for key, found in curves.items()] for job, curves in points.items()}

@@ -7,7 +7,9 @@ from typing import Any
 
 import typer
 
-from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord
+from gridwatch.failure_cause import cause_of
+from gridwatch.savings.words import saved_fields
+from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, TrialState
 from gridwatch.state.store import StateStore
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
@@ -16,7 +18,7 @@ from gridwatch_cli.looking.lineage import lineage_of
 from gridwatch_cli.looking.options import JsonOption, TrialArgument
 from gridwatch_cli.looking.spending import cost_of, usage_of
 from gridwatch_cli.looking.trials import Found, find_trial
-from gridwatch_cli.output import cell, console, print_json, table
+from gridwatch_cli.output import cell, console, print_json, print_table
 
 _VALUES = 12  # of what led to a finding
 
@@ -45,6 +47,7 @@ def describe(cloud: Cloud, found: Found) -> Mapping[str, Any]:
             "algorithm": trial.algorithm,
             "state": trial.state.value,
             "status": " / ".join(filter(None, [trial.status, trial.secondary_status])) or None,
+            "cause": cause_of(trial.reason) if trial.state is TrialState.FAILED else None,
             "reason": trial.reason,
             "instances": trial.machines,
             "started_at": trial.started_at,
@@ -95,8 +98,7 @@ def _rule(name: str, found: RuleEvaluationRecord | None, reaction: ReactionRecor
         "action": reaction.action if reaction else None,
         "action_reason": reaction.reason if reaction else None,
         "outcome": reaction.outcome if reaction else None,
-        "saved_seconds": reaction.savings.seconds if reaction and reaction.savings else None,
-        "saved_cost": reaction.savings.cost if reaction and reaction.savings else None,
+        **saved_fields(reaction.savings if reaction else None),
     }
 
 
@@ -107,7 +109,10 @@ def _print(document: Mapping[str, Any]) -> None:
         shown = [(name, value) for name, value in values.items() if value is not None]
         out.print(heading, style="bold")
         for name, value in shown:
-            out.print(f"  {name}  {cell(value)}".rstrip(), markup=False)
+            lines = value.splitlines() if isinstance(value, str) else [cell(value)]
+            # Not folded: a name or an address stays whole for whoever copies it.
+            for text in (f"  {name}  {lines[0]}" if lines else f"  {name}", *(f"    {line}" for line in lines[1:])):
+                out.print(text, markup=False, soft_wrap=True)
 
     pairs("trial", document["trial"])
     pairs("hyperparameters", document["hyperparameters"])
@@ -117,10 +122,10 @@ def _print(document: Mapping[str, Any]) -> None:
         out.print(f"  {document['curves_missing']}", markup=False)
     out.print("rules", style="bold")
     for line in [line for rule in document["rules"] for line in _rule_lines(rule)] or ["none watches it"]:
-        out.print(f"  {line}", markup=False)
+        out.print(f"  {line}", markup=False, soft_wrap=True)
     out.print("lineage and artifacts", style="bold")
     rows = [[row["what"], row["name"], row["address"]] for row in document["lineage"]]
-    out.print(table(("what", "name", "address"), rows))
+    print_table(out, ("what", "name", "address"), rows)
 
 
 def _rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
@@ -135,9 +140,8 @@ def _rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
     yield from _evidence(finding)
     if rule["action"]:
         yield f"  {rule['action']} ({rule['action_reason']}): {rule['outcome'] or 'not carried out yet'}"
-    if rule["saved_seconds"] is not None:
-        cost = "" if rule["saved_cost"] is None else f", {rule['saved_cost']:.4f}"
-        yield f"  saved about {rule['saved_seconds']:.0f} s{cost} (estimate)"
+    if rule["saved"] is not None:
+        yield f"  {'saved' if rule['action'] == 'stop' else 'would have saved'} {rule['saved']}"
 
 
 def _evidence(finding: Mapping[str, Any]) -> Iterator[str]:

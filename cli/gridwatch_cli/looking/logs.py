@@ -34,7 +34,7 @@ class Line:
     message: str
 
     def text(self) -> str:
-        return f"{self.at:%H:%M:%S} {self.source}  {_CONTROL.sub('', self.message)}"
+        return f"{self.at:%H:%M:%S}Z {self.source}  {_CONTROL.sub('', self.message)}"
 
 
 def logs(  # noqa: PLR0917  options of the command line

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import TrialRecord
 from gridwatch.storage import layout
@@ -20,7 +21,9 @@ def cost_of(cloud: Cloud, trial: TrialRecord, prices: PriceTable | None = None) 
         return None
     known = prices or prices_of(cloud)
     hourly = known.hourly(trial)
-    return None if hourly is None else f"{trial.billable_seconds / 3600 * hourly:.4f} {known.currency} (estimate)"
+    if hourly is None:
+        return None
+    return f"{money(trial.billable_seconds / 3600 * hourly, known.currency)} (estimate)"
 
 
 def usage_of(cloud: Cloud, job_name: str) -> str | None:

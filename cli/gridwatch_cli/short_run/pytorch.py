@@ -77,7 +77,7 @@ class _Script:
 
     @classmethod
     def laid_out(cls, plan: Plan, folder: Path, sources: Mapping[str, DataSource], base: Path) -> _Script:
-        from localcloud.images.script_mode import arguments, environment  # noqa: PLC0415  only this command needs it
+        from localcloud.images.script_mode import arguments, environment, unpack  # noqa: PLC0415  only this command needs it
         from localcloud.sagemaker.layout import lay_out  # noqa: PLC0415
 
         layout = lay_out(plan.template, base)
@@ -86,7 +86,7 @@ class _Script:
         packed = packed_source(plan.spec.algorithm, folder)
         assert packed is not None, "only scripts beside the spec are run"
         with tarfile.open(fileobj=io.BytesIO(packed.content)) as archive:
-            archive.extractall(layout.code, filter="data")
+            unpack(archive, layout.code)
         entry = str(plan.spec.algorithm.entry_point)
         module = entry.removesuffix(".py").replace("/", ".")
         point = {"sagemaker_program": entry, **plan.points[0].hyperparameters}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from gridwatch_hook.parameters import ConfigError, Parameters
 from gridwatch_hook.profiler.layout import PROFILE_FOLDER, TENSORS_FOLDER
 from gridwatch_hook.profiler.ranges import ProfileRange
-from gridwatch_hook.settings import tensors_uri
+from gridwatch_hook.settings import pace_terms, tensors_uri
 
 INTERVALS_MS = (100, 200, 500, 1000, 5000, 60000)  # what SageMaker's ProfilingIntervalInMilliseconds allows
 SAGEMAKER_CONFIG_FILE = "/opt/ml/input/config/profilerconfig.json"
@@ -78,6 +78,10 @@ class Environment:
         source = os.environ if variables is None else variables
         document = _document(source)
         settings = None if document is None else ProfilerSettings.parse(document)
+        terms = pace_terms(source)
+        if settings is not None and terms is not None:
+            # Each file is looked at: it is filled for as long as the job's price says.
+            settings = replace(settings, file_seconds=max(settings.file_seconds, terms.look_seconds))
         local = settings.local_path if settings else DEFAULT_LOCAL_PATH
         return cls(settings, _uri(source) or local, _node(source), source.get("AWS_REGION") or None)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import Any
 
 from smdebug.core.modes import ModeKeys
+from smdebug.exceptions import ShapeUnavailableForStep
 from smdebug.trials import create_trial
 
 
@@ -36,6 +38,16 @@ def reductions(trial: Any) -> dict[str, Any]:
     return found
 
 
+def shapes(trial: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in trial.tensor_names():
+        tensor = trial.tensor(name)
+        for step in tensor.steps():
+            with contextlib.suppress(ShapeUnavailableForStep):
+                found.setdefault(name, {})[step] = tensor.shape(step)
+    return found
+
+
 def main() -> None:
     trial = create_trial(sys.argv[1])
     trial.maybe_refresh()
@@ -45,6 +57,7 @@ def main() -> None:
         "collections": {name: sorted(trial.tensor_names(collection=name)) for name in trial.collections()},
         "tensors": tensors(trial),
         "reductions": reductions(trial),
+        "shapes": shapes(trial),
         "ended": trial.loaded_all_steps,
     }
     sys.stdout.write("ANSWER " + json.dumps(answer) + "\n")

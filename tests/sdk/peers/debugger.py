@@ -80,7 +80,7 @@ class Maker:
             instance_type="ml.m5.xlarge",
             instance_count=1, volume_size=30, max_run=1_800, output_path="s3://artifacts-bucket/models",
             enable_sagemaker_metrics=True,
-            metric_definitions=[{"Name": "validation:rmse", "Regex": "validation-rmse:([0-9.]+)"}],
+            metric_definitions=[{"Name": "validation:rmse", "Regex": "validation-rmse:([0-9.eE+-]+)"}],
             hyperparameters={
                 "objective": "reg:squarederror", "max_depth": 5, "eta": 0.2, "gamma": 4, "min_child_weight": 6,
                 "subsample": 0.7, "num_round": 51,

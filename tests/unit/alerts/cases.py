@@ -8,6 +8,7 @@ from gridwatch.alerts.collected import Concerned, follow_up, held_back
 from gridwatch.alerts.content import spec_rejected, trial_failed
 from gridwatch.alerts.debugger_refused import debugger_refused
 from gridwatch.alerts.digest import Ended, digest
+from gridwatch.alerts.rule_saw_nothing import rule_saw_nothing
 from gridwatch.judgement.hindsight import Hindsight
 from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable
@@ -23,7 +24,9 @@ from gridwatch.state.records import (
     TrialRecord,
     TrialState,
 )
-from tests.unit.alerts.test_text import NOW, TRIAL, issue
+from gridwatch.verdicts.report import RuleReport
+from gridwatch.verdicts.status import RuleStatus
+from tests.unit.alerts.test_text import JOB, NOW, TRIAL, issue
 
 PRICES = PriceTable(source="test", date="2026-11-01", currency="USD", per_hour={"ml.m5.large": 0.12})
 
@@ -104,6 +107,16 @@ def cases() -> dict[str, AlertRecord]:
                 job_name="gridwatch-blobs-0a1b2c3d4e-1",
                 experiment="blobs",
             )
+        ),
+        "rule_saw_nothing": rule_saw_nothing(
+            job=JOB,
+            upload="v1",
+            report=RuleReport(
+                "loss",
+                RuleStatus.SAW_NOTHING,
+                "LossNotDecreasing looks for a loss; there was only validation-auc at 5 steps",
+            ),
+            now=NOW,
         ),
         "trial_failed": trial_failed(trial=TRIAL, now=NOW),
         "spec_rejected": rejected,

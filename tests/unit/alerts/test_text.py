@@ -85,8 +85,7 @@ def test_a_stopped_job_as_it_is_read_at_night() -> None:
         "\n"
         "Look closer:\n"
         "  gridwatch inspect gridwatch-blobs-debugger-0a1b2c3d4e-1\n"
-        "  aws logs tail /aws/sagemaker/TrainingJobs --log-stream-name-prefix"
-        f" {JOB_NAME}/ --since 1d --region eu-west-1\n"
+        f"  gridwatch logs {JOB_NAME}\n"
         "\n"
         f"Job: https://eu-west-1.console.aws.amazon.com/sagemaker/home?region=eu-west-1#/jobs/{JOB_NAME}\n"
         "Logs: https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group/"
@@ -161,7 +160,7 @@ def test_refused_and_failed_trials() -> None:
     assert rendered(refused).subject == "[Gridwatch] SageMaker refuses training jobs of blobs"
     assert "no such role" in rendered(refused).body
     failed = rendered(trial_failed(trial=TRIAL, now=NOW))
-    assert failed.subject == f"[Gridwatch] Training job {JOB_NAME} failed"
+    assert failed.subject == "[Gridwatch] blobs/0a1b2c3d4e failed: AlgorithmError: out of memory"
     assert "AlgorithmError: out of memory" in failed.body
     assert "Trial       0a1b2c3d4e (attempt 2)" in failed.body
 
@@ -208,7 +207,7 @@ def test_links_follow_the_partition() -> None:
     assert american[0].address.startswith("https://us-gov-west-1.console.amazonaws-us-gov.com/")
     for other in ("", "arn:aws-iso:sagemaker:us-iso-east-1:123456789012:training-job/x", "arn:aws:s3:::bucket"):
         assert job_links(other) == ()
-    assert logs_command("") is None
+    assert logs_command("x") == "gridwatch logs x"
 
 
 def test_the_embedded_clouds_jobs_have_no_links_that_lead_nowhere() -> None:

@@ -80,7 +80,6 @@ def test_a_token_that_is_no_longer_known_is_told_apart() -> None:
     logs = boto3.client("logs", REGION, aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(logs) as stubbed:
         for token in ("f/old", ""):
-            stubbed.add_response("describe_log_streams", {"logStreams": [{"logStreamName": f"{JOB}/algo-1-1"}]})
             stubbed.add_client_error(
                 "get_log_events", "InvalidParameterException", "The specified nextToken is invalid."
             )

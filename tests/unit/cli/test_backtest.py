@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,10 @@ def test_money_is_the_price_of_the_spared_seconds(gridwatch: Run, curves: Path) 
     )
     found = json.loads(out)
     assert found["saved_cost"] == pytest.approx(found["saved"] * 2400)
+    assert found["currency"] == "USD"
+    arguments = ("backtest", "--curves", curves, "--rule", "Patience", "--price", 0.01, "--currency", "EUR")
+    _, out, _ = gridwatch(*arguments, "--orders", 1)
+    assert re.search(r" 0\.00\d+ EUR", out), out
 
 
 def test_a_rule_of_ones_own(gridwatch: Run, curves: Path, tmp_path: Path) -> None:

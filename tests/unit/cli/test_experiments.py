@@ -10,7 +10,7 @@ import pytest
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import JobRecord, ReactionRecord, RuleEvaluationRecord, TrialState
 from gridwatch_cli.demo.observation import observe
-from gridwatch_cli.experiments import summaries, trial_status
+from gridwatch_cli.experiments import blind_lines, summaries, trial_lines, trial_status
 from tests.unit.tables.facts_of import LOSS_RULE, NOON, a_trial, an_experiment
 
 RUNNING = a_trial(0, state=TrialState.RUNNING, status="InProgress", secondary_status="Training", final_metrics={})
@@ -46,6 +46,14 @@ def _evaluation(status: str, **changes: Any) -> RuleEvaluationRecord:
 def test_a_rule_of_which_nothing_is_recorded_is_shown_as_not_started(store: MemoryStore) -> None:
     (rule,) = trial_status(store, an_experiment(RUNNING), RUNNING)["rules"]
     assert (rule["rule"], rule["on_issue"], rule["status"]) == ("loss", "stop", "NotStarted")
+
+
+def test_rules_that_saw_nothing_are_counted_below_the_table(store: MemoryStore) -> None:
+    store.put_rule_evaluation(_evaluation("SawNothing", details="LossNotDecreasing looks for a loss"))
+    trial = trial_status(store, an_experiment(RUNNING), RUNNING)
+    assert blind_lines([trial]) == ["loss saw nothing to judge by in 1 of 1 job: it says nothing about them"]
+    store.put_rule_evaluation(_evaluation("NoIssuesFound"))
+    assert blind_lines([trial_status(store, an_experiment(RUNNING), RUNNING)]) == []
 
 
 @pytest.mark.parametrize("status", ["InProgress", "NoIssuesFound", "Error"])
@@ -92,3 +100,18 @@ def test_a_trial_is_over_for_the_demo_once_its_rules_are(store: MemoryStore) -> 
     assert not observe(store, "blobs")[0].finished
     store.put_rule_evaluation(_evaluation("NoIssuesFound"))
     assert observe(store, "blobs")[0].finished
+
+
+def test_people_see_what_sets_trials_apart_and_why_one_failed(store: MemoryStore) -> None:
+    reason = (
+        "AlgorithmError: ExecuteUserScriptError:\nTraceback (most recent call last):\nKeyError: 'x'\n, exit code: 1"
+    )
+    failed = replace(a_trial(1, state=TrialState.FAILED), reason=reason)
+    shown = [trial_status(store, an_experiment(RUNNING), trial) for trial in (RUNNING, failed)]
+    columns, lines = trial_lines({"objective": {"metric": "validation:error"}, "trials": shown})
+    running, other = (dict(zip(columns, line, strict=True)) for line in lines)
+    varied = {name for name, value in RUNNING.hyperparameters.items() if failed.hyperparameters[name] != value}
+    assert varied
+    assert set(columns) == {"index", "trial", "state", "validation:error", "seconds", "cause"} | varied
+    assert (running["state"], running["cause"]) == ("running (training)", None)
+    assert (other["state"], other["cause"]) == ("failed", "KeyError: 'x'")

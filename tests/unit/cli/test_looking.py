@@ -163,7 +163,15 @@ def test_own_columns_win_over_hyperparameters_of_the_same_name() -> None:
 
 def test_compare_shows_what_differs(run: Any, cloud: FakeCloud) -> None:
     cloud.answers = [
-        {"job_name": job, "name": "validation-error", "mode": "GLOBAL", "step": step, "value": value}
+        {
+            "job_name": job,
+            "name": "validation-error",
+            "mode": "GLOBAL",
+            "source": "hook",
+            "worker": "worker_0",
+            "step": step,
+            "value": value,
+        }
         for job, values in ((FIRST.job_name, (0.4, 0.2)), (SECOND.job_name, (0.5, 0.6)))
         for step, value in enumerate(values)
     ]
@@ -265,7 +273,7 @@ def test_lineage_tells_what_prepared_the_data(run: Any, cloud: FakeCloud) -> Non
 def test_a_long_curve_is_drawn_from_end_to_end() -> None:
     line = JobCurve("a", range(1000), [float(n) for n in range(1000)]).line()
     assert (len(line), line[0], line[-1]) == (32, "▁", "█")
-    assert JobCurve("a", [0], [1.0]).words() == "▄ 1 to 1 in 1 steps"
+    assert JobCurve("a", [0], [1.0]).words() == "▄ 1 to 1 in 1 step"
 
 
 class Logs:
@@ -295,7 +303,7 @@ def test_logs_come_from_all_streams_by_time_and_steer_no_terminal(run: Any, clou
     cloud.session.client = lambda name: service
     code, out, _ = run("logs", "blobs/0")
     assert code == 0
-    assert out.splitlines() == ["00:00:01 algo1  a", "00:00:01 algo2  b", "00:00:02 algo1  [31mred"]
+    assert out.splitlines() == ["00:00:01Z algo1  a", "00:00:01Z algo2  b", "00:00:02Z algo1  [31mred"]
     assert len(run("logs", "blobs/0", "-n", "1")[1].splitlines()) == 1
 
 
@@ -321,7 +329,7 @@ def test_logs_of_rules_are_their_words(run: Any, cloud: FakeCloud) -> None:
             updated_at=at,
         )
     )  # fmt: skip
-    assert run("logs", "blobs/0", "--rules")[1] == "12:30:00 loss  NoIssuesFound: all well\n"
+    assert run("logs", "blobs/0", "--rules")[1] == "12:30:00Z loss  NoIssuesFound: all well\n"
     code, _, err = run("logs", "blobs/1", "--rules")
     assert (code, err) == (1, "gridwatch: no rule has said anything yet\n")
 

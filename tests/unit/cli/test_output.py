@@ -6,12 +6,16 @@ import csv
 import io
 import json
 import math
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.panel import Panel
 
-from gridwatch_cli.output import console, print_json, print_rows
+import gridwatch_cli
+from gridwatch_cli.output import console, print_json, print_rows, print_table
 
 LONG = "gridwatch-blobs-0123456789-1" * 10
 
@@ -37,6 +41,30 @@ def test_a_table_in_a_pipe_cuts_nothing_and_takes_no_text_for_markup(capsys: pyt
     assert "[red]not markup[/red]" in printed
     assert "0.123457" in printed
     assert "yes" in printed
+
+
+def test_no_text_is_taken_for_an_emoji_or_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "my.py:fire: [bold]:M:[/bold]"
+    console().print(text)
+    console(stderr=True).print(f"{text}", style="bold")
+    console().print(Panel(text))
+    print_rows((":fire:",), [{":fire:": text}], as_json=False, empty=":fire:")
+    print_rows((":fire:",), [], as_json=False, empty=":fire:")
+    printed = capsys.readouterr()
+    assert printed.out.count(text) == 3
+    assert printed.err.splitlines() == [text, ":fire:"]
+    assert printed.out.count(":fire:") == 4
+
+
+def test_everything_that_is_printed_goes_through_this_console() -> None:
+    """A console of rich's own takes `:fire:` in a name for an emoji."""
+    cli = Path(gridwatch_cli.__file__ or "").parent
+    own = [
+        file.name
+        for file in cli.rglob("*.py")
+        if re.search(r"(?<!_)\bConsole\(|rich\.print|from_markup", file.read_text())
+    ]
+    assert own == []
 
 
 def test_nested_values_stay_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,3 +110,37 @@ def test_what_a_terminal_would_obey_is_shown_as_its_code(capsys: pytest.CaptureF
 def test_a_text_is_no_formula_to_whoever_opens_the_csv(formula: str, capsys: pytest.CaptureFixture[str]) -> None:
     print_rows(("why", "value"), [{"why": formula, "value": -1.5}], as_json=False, as_csv=True, empty="")
     assert list(csv.reader(io.StringIO(capsys.readouterr().out, newline="")))[1] == [f"'{formula}", "-1.5"]
+
+
+NAME = "gridwatch-an-experiment-with-quite-a-long-name-0123456789-1"
+PROSE = "the data ended in the middle of a row and nobody knows why " * 20
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 120, 100_000])
+@pytest.mark.parametrize("columns", [2, 5, 9])
+def test_no_name_is_broken_and_no_cell_is_endless_however_wide_the_terminal(width: int, columns: int) -> None:
+    file = io.StringIO()
+    names = [f"column-{place}" for place in range(columns)]
+    row = [NAME, PROSE, "s3://bucket/a/long/key/of/an/object.csv", 0.5, None, "completed", True, 3, "x" * 30][:columns]
+    print_table(Console(width=width, file=file, highlight=False), names, [row, row])
+    printed = file.getvalue()
+    for value in row:
+        if isinstance(value, str) and " " not in value:
+            assert printed.count(value) == 2, value
+    said = " ".join(printed.split())
+    assert PROSE[:30] in said
+    assert len(max(printed.splitlines(), key=len)) <= max(width, 2 * 300)
+    assert printed.count("nobody knows why") <= 2 * 300 // len("nobody knows why ")
+    if all(len(str(value)) < width - 20 for value in row if value != PROSE):
+        assert max(map(len, printed.splitlines())) <= width
+
+
+def test_a_time_says_its_zone_for_people_and_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        {"at": datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=2)))},
+        {"at": datetime(2026, 3, 1, 10)},  # noqa: DTZ001  as the analytic tables have it
+    ]
+    print_rows(("at",), rows, as_json=False, empty="")
+    assert capsys.readouterr().out.count("2026-03-01 10:00:00 UTC") == 2
+    print_rows(("at",), rows, as_json=False, as_csv=True, empty="")
+    assert capsys.readouterr().out.count("2026-03-01T10:00:00+00:00") == 2

@@ -45,7 +45,7 @@ def test_counts_pace_time_left_and_money() -> None:
     assert told[1:] == [
         "3 waiting, 1 completed",
         f"1.0 trials an hour, over at about {NOON + 3 * HOUR:%Y-%m-%d %H:%M} UTC",
-        "1.00 USD spent, about 4.00 in the end: an estimate",
+        "1.00 USD spent, about 4.00 USD in the end: an estimate",
         "nothing more is launched: All is spent",
     ]
 
@@ -56,7 +56,7 @@ def test_from_the_first_second_it_says_what_it_comes_to_at_most() -> None:
         f"blobs {'░' * 40} 0/5",
         "5 waiting",
         f"no pace yet: over at {NOON + 4 * HOUR:%Y-%m-%d %H:%M} UTC if each job takes all of its time",
-        "0.00 USD spent, 10.00 in the end if each job takes all of its time: an estimate",
+        "0.00 USD spent, 10.00 USD in the end if each job takes all of its time: an estimate",
     ]
 
 
@@ -133,7 +133,7 @@ def test_in_a_narrow_terminal_no_line_is_wrapped() -> None:
     assert "2/2" in written
     assert "\x1b[2K" in written, "one picture, drawn again"
     told = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "\n", written).splitlines()
-    assert "0.00 USD spent, 4.00 in the e…" in told
+    assert "0.00 USD spent, 4.00 USD in t…" in told
     assert max(map(len, told)) == 30
 
 

@@ -12,6 +12,7 @@ import pytest
 from gridwatch.judgement.catalogue import judgement_rule_names
 from gridwatch.rules.catalogue import rule_names
 from gridwatch_cli.main import main
+from tests.tensor_folder import TensorFolder
 
 DATA = Path(__file__).parents[2] / "data"
 BOOSTING = str(DATA / "tensors" / "boosting")
@@ -49,6 +50,21 @@ def test_no_issue_exits_with_0(gridwatch: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("rule", "details"),
+    [
+        ("DeadRelu", "DeadRelu looks for batches saved whole in the collection relu_output"),
+        (f"{DATA / 'rules' / 'asking_rules.py'}:AsksForACollectionThatIsEmpty", "tensors of collection=gradients"),
+    ],
+)
+def test_a_rule_that_saw_nothing_exits_with_4(gridwatch: Any, rule: str, details: str) -> None:
+    code, printed = gridwatch("rules", "check", BOOSTING, "--rule", rule, "--json")
+    document = json.loads(printed)
+    assert (code, document["status"], document["finding"]) == (4, "SawNothing", None)
+    assert details in document["details"]
+    assert gridwatch("rules", "check", BOOSTING, "--rule", rule)[1].splitlines()[0].endswith(": SawNothing")
+
+
+@pytest.mark.parametrize(
     ("path", "arguments", "details"),
     [
         (BOOSTING, ["--rule", "Nonsense"], "there is no rule 'Nonsense'"),
@@ -75,6 +91,45 @@ def test_a_rule_of_ones_own(gridwatch: Any) -> None:
     phases = str(DATA / "tensors" / "phases")
     code, printed = gridwatch("rules", "check", phases, "--rule", rule, "-p", "threshold=1.5", "--json")
     assert (code, json.loads(printed)["step"]) == (3, 6)
+
+
+def test_a_name_that_reads_like_an_emoji_is_a_name(gridwatch: Any, tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_text(FIRES.replace("Fires", "fire"))
+    rule = f"{tmp_path / 'my.py'}:fire"
+    assert gridwatch("rules", "check", BOOSTING, "--rule", rule)[1].startswith(f"{rule}: IssuesFound at step 0\n")
+
+
+def test_a_rule_imports_what_the_deployed_function_has(gridwatch: Any, tmp_path: Path) -> None:
+    (tmp_path / "of_mine.py").write_text("")
+    for module, why in (("pytest", "it has Python 3.13's"), ("of_mine", "of_mine.py lies beside the rule")):
+        (tmp_path / "my.py").write_text(f"import numpy, boto3, yaml\nimport {module}\n{FIRES}")
+        rule = ["--rule", f"{tmp_path / 'my.py'}:Fires"]
+        code, printed = gridwatch("rules", "check", BOOSTING, *rule)
+        assert (code, f"has no module {module!r}: {why}" in printed) == (2, True)
+        assert gridwatch("rules", "check", BOOSTING, *rule, "--any-package")[0] == 3
+
+
+def test_a_rule_of_ones_own_on_a_profile(gridwatch: Any, tmp_path: Path) -> None:
+    machine = tmp_path / "profiler-output" / "system" / "incremental" / "2020091312"
+    machine.mkdir(parents=True)
+    event = {"Type": "cpu", "Name": "cpu0", "Dimension": "CPUUtilization", "NodeId": "algo-1"}
+    lines = [json.dumps({**event, "Value": 90.0, "Timestamp": 1_600_000_000 + second}) for second in range(60)]
+    (machine / "1600000000.algo-1.json").write_text("\n".join(lines))
+    rule = ["--rule", f"{DATA / 'rules' / 'public_classes.py'}:CPUBusy", "-p"]
+    profile = str(tmp_path / "profiler-output")
+    assert gridwatch("rules", "check", profile, *rule, "threshold=95", "--json")[0] == 0
+    (machine / "1600000060.algo-1.json").write_text("")
+    assert gridwatch("rules", "check", profile, *rule, "threshold=80")[0] == 3
+    (tmp_path / "profiler-output" / "system" / "training_job_end.ts").write_text("")
+    assert gridwatch("rules", "check", profile, *rule, "threshold=95", "--follow")[0] == 0
+
+
+FIRES = """
+from smdebug.rules import Rule
+class Fires(Rule):
+    def invoke_at_step(self, step):
+        return True
+"""
 
 
 def test_a_job_still_being_written_is_judged_as_far_as_it_is_there(gridwatch: Any, tmp_path: Path) -> None:
@@ -138,6 +193,16 @@ def test_rules_are_listed_with_their_parameters(gridwatch: Any) -> None:
     assert (loss["num_steps"], loss["use_losses_collection"], loss["diff_percent"]) == (10, True, 0.1)
     assert listed["LossNotDecreasing"]["collections"] == [{"name": "losses", "parameters": {"save_interval": "500"}}]
     assert "use_losses_collection=True num_steps=10" in gridwatch("rules", "list")[1]
+
+
+def test_a_tensor_of_which_the_shape_alone_was_saved_is_listed(gridwatch: Any, tmp_path: Path) -> None:
+    folder = TensorFolder({"losses": ["loss"]})
+    folder.save(0, {"loss": [1.0]}, shapes={"w": [2, 3]}, reductions={"v": {"max": 1.0}})
+    folder.write(tmp_path)
+    rows = json.loads(gridwatch("tensors", "ls", str(tmp_path), "--json")[1])
+    assert {row["tensor"]: (row["type"], row["shape"]) for row in rows} == {
+        "loss": ("float64", "1"), "v": ("reductions", ""), "w": ("shape", "2x3"),
+    }  # fmt: skip
 
 
 def test_tensors_are_listed_shown_and_drawn(gridwatch: Any, tmp_path: Path) -> None:

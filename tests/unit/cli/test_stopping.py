@@ -101,7 +101,9 @@ def test_who_still_runs_because_of_the_pause_is_listed_with_the_command_that_sto
     assert JOB not in run(cloud, "resume")
 
 
-SAVINGS = {"seconds": 5400.0, "cost": 1.5, "currency": "USD"}
+SAVINGS = {
+    "seconds": 5400.0, "cost": 1.5, "currency": "USD", "method": "progress", "price_per_hour": 1.0, "price_source": "a",
+}  # fmt: skip
 
 
 def test_the_ledger_keeps_what_was_saved_apart_from_what_would_have_been() -> None:
@@ -109,11 +111,23 @@ def test_the_ledger_keeps_what_was_saved_apart_from_what_would_have_been() -> No
         {"action": "stop", "audited": False, "savings": SAVINGS},
         {"action": "stop", "audited": False, "savings": {**SAVINGS, "cost": None}},
         {"action": "would stop", "audited": False, "savings": SAVINGS},
-        {"action": "would stop", "audited": True, "savings": SAVINGS},
+        {"action": "would stop", "audited": True, "savings": {**SAVINGS, "measured_seconds": 5000.0}},
         {"action": "alert", "audited": False, "savings": None},
     ]
     saved, shadow, audited = savings_lines([{"rules": rules}])
-    assert saved == "saved about 3.00 hours of training and 1.50 USD (1 without a known price): an estimate"
-    assert shadow.startswith("would have saved, were it not for shadow mode, about 1.50 hours")
-    assert audited.startswith("audited trials, which are let run on, would have saved about 1.50 hours")
+    assert saved == "saved about 3 h 0 min and 1.50 USD (1 without a known price) of training by 2 stops: an estimate"
+    assert shadow.startswith("would have saved, were it not for shadow mode, about 1 h 30 min and 1.50 USD")
+    assert audited.startswith("audited trials, which are let run on, would have saved about 1 h 30 min and 1.50 USD")
+    assert audited.endswith("by one stop: an estimate; measured: 1 h 23 min of 1 of them")
     assert savings_lines([{"rules": []}]) == []
+
+
+@pytest.mark.parametrize("bound", [{"bound": "at most"}, {"method": "limit: at most, as it might have run 3600 s"}])
+def test_at_most_stays_with_what_is_one_of_several(bound: dict[str, str]) -> None:
+    """An old record has its bound in its method alone."""
+    limited = {**SAVINGS, "cost": 0.0026, **bound}
+    rules = [{"action": "stop", "audited": False, "savings": each} for each in (SAVINGS, limited)]
+    (saved,) = savings_lines([{"rules": rules}])
+    assert saved.startswith("saved at most 3 h 0 min and 1.50 USD")
+    (alone,) = savings_lines([{"rules": rules[1:]}])
+    assert alone.startswith("saved at most 1 h 30 min and 0.0026 USD")

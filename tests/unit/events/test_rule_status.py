@@ -65,6 +65,21 @@ def test_what_we_send_is_the_golden_event() -> None:
     jsonschema.validate(json.loads(json.dumps(without_arn)), SCHEMA)
 
 
+def test_a_rule_that_saw_nothing_travels_as_debuggers_error_and_arrives_as_what_it_is() -> None:
+    details = "LossNotDecreasing looks for a loss; there was only validation-auc at 5 steps"
+    blind = RuleEvaluationRecord(
+        job_name="gridwatch-blobs-0a1b2c3d4e-1", rule_name="loss", status=RuleStatus.SAW_NOTHING, details=details,
+        finding=None, updated_at=datetime(2026, 11, 20, 10, 3, 29, tzinfo=UTC),
+    )  # fmt: skip
+    sent = json.loads(json.dumps(status_change_detail(blind.job_name, None, "blobs", "0a1b2c3d4e", [blind])))
+    jsonschema.validate(sent, SCHEMA)
+    (told,) = sent["DebugRuleEvaluationStatuses"]
+    assert (told["RuleEvaluationStatus"], told["StatusDetails"]) == ("Error", f"SawNothing: {details}")
+    found = rule_statuses(OURS | {"detail": sent})
+    assert found is not None
+    assert (found.reports[0].status, found.reports[0].details) == (RuleStatus.SAW_NOTHING, details)
+
+
 def test_ours_is_read_with_its_findings() -> None:
     found = rule_statuses(OURS)
     assert found is not None

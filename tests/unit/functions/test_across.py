@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -13,12 +14,19 @@ import pytest
 
 from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator
+from gridwatch.aws.state_table import StateTable
 from gridwatch.events.evaluation_request import EvaluationRequest
+from gridwatch.judgement.catalogue import judgement_rule_names
 from gridwatch.judgement.history import Ending, History
-from gridwatch.judgement.live import Pending, Replica, beginning, log_name
+from gridwatch.judgement.live import Pending, Replica, Told, beginning, log_name
 from gridwatch.judgement.median import KatibMedianStopping
 from gridwatch.state.memory import MemoryStore
+from gridwatch.state.patience import Patience
 from gridwatch.state.records import Action, ExperimentRecord, ReportsRecord, RulePolicy, TrialState
+from gridwatch.state.store import ConflictError
+from tests.fakes.clock import FakeClock
+from tests.simulation.dynamodb import DynamoDB
+from tests.simulation.stage import Stage
 from tests.unit.functions.test_evaluating import SCHEMA, finding_of, found
 from tests.unit.functions.watching import JOB, World, at_every_call
 
@@ -201,8 +209,51 @@ def test_without_parameters_a_rule_judges_by_the_objective_and_says_when_it_was_
     world.evaluate()
     world.evaluate(ended=True)
     (record,) = world.store.list_rule_evaluations(JOB)
-    assert record.status == "NoIssuesFound"
-    assert record.details == "validation-error, by which this rule judges, was not saved"
+    assert record.status == "SawNothing"
+    assert record.details == (
+        "GridDefault looks for 4 reports of validation-error; it was never reported: in 4 steps the job saved loss "
+        "at 4 steps"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "parameters", "reports"),
+    [
+        ("Patience", {"patience": 2}, 3),
+        ("CurveExtrapolation", {"min_reports": 5}, 5),
+        ("GridDefault", {"min_reports": 3}, 3),
+        ("BanditStopping", {"delay_evaluation": 3}, 3),
+        ("TruncationStopping", {"delay_evaluation": 3}, 3),
+        ("PercentileStopping", {"start": 3}, 3),
+        ("MedianStopping", {"start": 3}, 3),
+        ("KatibMedianStopping", {"start_step": 3}, 3),
+        ("ASHA", {"grace": 3}, 3),
+        ("Hyperband", {"min_resource": 3}, 3),
+    ],
+)
+def test_a_rule_needs_as_many_reports_as_it_judges_by(rule: str, parameters: dict[str, Any], reports: int) -> None:
+    for count, status in ((reports, "NoIssuesFound"), (reports - 1, "SawNothing"), (0, "SawNothing")):
+        world = World(replace(MEDIAN, rule=rule, parameters=parameters | {"metric": "loss"}))
+        world.losses(*[1 / (place + 1) for place in range(count)])
+        world.evaluate(ended=True)
+        (record,) = world.store.list_rule_evaluations(JOB)
+        assert record.status == status, count
+
+
+def test_every_rule_across_trials_has_its_case() -> None:
+    (cases,) = (mark.args[1] for mark in test_a_rule_needs_as_many_reports_as_it_judges_by.pytestmark)
+    assert {rule for rule, *_ in cases} == set(judgement_rule_names())
+
+
+def test_the_first_trial_of_all_is_said_to_have_been_compared_with_none() -> None:
+    world = World(MEDIAN)
+    world.losses(*BAD)
+    world.evaluate(ended=True)
+    (record,) = world.store.list_rule_evaluations(JOB)
+    assert (record.status, record.details) == (
+        "NoIssuesFound",
+        "no other trial had reported loss by then, so it was compared with none",
+    )
 
 
 def test_a_replica_judges_as_a_history_told_in_the_same_order() -> None:
@@ -336,3 +387,47 @@ def test_an_experiment_without_reports_of_this_metric_is_none_to_start_from() ->
     world.losses(*BAD)
     world.evaluate()
     assert [record.trial for record in world.store.reports[LOG]] == ["0a1b2c3d4e-1"]
+
+
+class Crowd(MemoryStore):
+    """Somebody else's report is always there first, so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def add_reports(self, record: ReportsRecord) -> None:
+        if self.times:
+            self.times -= 1
+            super().add_reports(replace(record, trial=f"other{self.times}-1"))
+        super().add_reports(record)
+
+
+def test_a_report_that_others_are_faster_with_waits_its_turn_and_does_not_give_up() -> None:
+    clock, store = FakeClock(), Crowd(times=70)  # of which 50 tries at once were too many
+    job: Any = SimpleNamespace(experiment="e")
+    use: Any = SimpleNamespace(metric="loss", resource="epochs")
+    replica = Replica()
+    bench = Bench(store, Patience(clock, jitter=lambda longest: longest / 2))
+    bench._record(replica, Told("mine-1", [(0.0, 1.0, 0.5)]), job, use)
+    log = store.reports[log_name("e", "loss", "epochs")]
+    assert [record.number for record in log] == list(range(1, 72))
+    assert (log[-1].trial, replica.number) == ("mine-1", 71)
+    assert 0 < sum(clock.slept) < 25
+    crowded = Crowd(times=10_000)
+    with pytest.raises(ConflictError, match="all the time"):
+        Bench(crowded, Patience(FakeClock()))._record(Replica(), Told("mine-1", [(0.0, 1.0, 0.5)]), job, use)
+
+
+def test_an_entry_that_cannot_be_read_keeps_its_number_and_says_nothing() -> None:
+    dynamodb = DynamoDB(Stage(0), index_lag=0)
+    store = StateTable("state", dynamodb=dynamodb)
+    for number in (1, 2, 3):
+        store.add_reports(ReportsRecord(log=LOG, number=number, trial=f"t{number}-1", reports=((0.0, 1.0, 0.5),)))
+    key = (f"reports#{LOG}", "0000000002")
+    dynamodb.tables["state"][key] = {"pk": {"S": key[0]}, "sk": {"S": key[1]}, "document": {"S": "garbage"}}
+    replica = Replica()
+    replica.extend(store.reports_after(LOG, 0))
+    assert (replica.number, replica.reports) == (3, 2)
+    assert replica.judge("t3-1", {}) == {}
+    assert Told("t2-1", [(0.0, 1.0, 0.5)]).entries(replica, LOG)[0].number == 4

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from deliver_alert.digesting import LOOK_AGAIN_SECONDS, PATIENCE
 from gridwatch.events.messages import DigestExperiment
-from gridwatch.state.records import Action, TrialState
-from tests.unit.functions.watching import LOSS, World
+from gridwatch.state.records import Action, RulePolicy, TrialState
+from tests.unit.functions.watching import JOB, LOSS, World
 from tests.unit.tables.facts_of import an_experiment
 
+RELU = RulePolicy(name="relu", rule="DeadRelu", on_issue=Action.ALERT)
 STUCK = [8.0, 4.0, 2.0, 1.0, 1.0, 1.0, 1.0]
 
 
@@ -41,6 +42,23 @@ def test_a_finding_that_is_only_recorded_has_its_line_however_late_it_is_reacted
     assert world.alert_queue.delays[-1] == LOOK_AGAIN_SECONDS
     world.react()
     assert findings(world) == "loss 1 x recorded"
+
+
+def test_rules_that_saw_nothing_have_their_own_line() -> None:
+    world = ended(Action.STOP)
+    job = world.store.get_job(JOB)
+    assert job is not None
+    world.store.put_job(replace(job, policies=(*job.policies, RELU)))
+    world.evaluate(ended=True)
+    world.react()
+    digest = world.digest("blobs")
+    assert digest is not None
+    facts = {fact["label"]: fact["value"] for fact in digest.content["facts"]}
+    assert facts["Findings"] == "loss 1 x stopped"
+    assert facts["Saw nothing"] == (
+        "relu in 1 of 1 jobs: DeadRelu looks for batches saved whole in the collection relu_output or tensors named "
+        "like .*relu_output; none was there: in 7 steps the job saved loss at 7 steps"
+    )
 
 
 def test_a_verdict_that_never_comes_does_not_keep_the_digest_for_ever() -> None:

@@ -19,6 +19,7 @@ from gridwatch.verdicts.report import RuleReport
 from gridwatch.verdicts.status import RuleStatus
 from react_to_finding.reacting import Reactor
 from tests.fakes.mortal_store import KilledError, MortalStore
+from tests.tensor_folder import MemorySource
 from tests.unit.functions.world import World, example
 
 CLOSED = PermanentError("This account has no access to SageMaker Debugger.", code="ValidationException")
@@ -225,6 +226,7 @@ def test_findings_of_debuggers_rules_are_decided_by_the_specs_policy() -> None:
     reactor = Reactor(
         store=world.store, training=world.training, alerts=world.alerts, clock=world.clock, name_prefix="gridwatch",
         artifacts_bucket="artifacts-bucket", seconds_left=lambda: 60.0, jitter=lambda longest: longest / 2,
+        open_tensors=lambda job: MemorySource({}),
     )  # fmt: skip
     reactor.react(JobRuleStatuses(name, (found,), managed=True))
 

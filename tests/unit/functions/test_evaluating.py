@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
 from gridwatch.failures import TransientError
 from gridwatch.state.records import JobRecord, RulePolicy
 from gridwatch.state.store import SavedEvaluation
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.storage.layout import tensor_prefix
+from gridwatch.verdicts.status import RuleStatus, event_status
+from tests.fakes.clock import START
 from tests.tensor_folder import MemorySource, TensorFolder
 from tests.unit.functions.watching import FINITE, JOB, LOSS, World, at_every_call
 
@@ -68,7 +71,8 @@ def test_a_finding_is_put_on_the_bus_recorded_and_told_only_once() -> None:
     assert finding["curve"] == {"steps": list(range(7)), "values": STUCK}
     assert statuses(world) == {"loss": "IssuesFound"}
 
-    assert world.evaluate().outcome is Outcome.OVER
+    assert world.evaluate().outcome is Outcome.UNCHANGED  # the objective is followed to the end
+    assert world.evaluate(ended=True).outcome is Outcome.UNCHANGED
     assert world.evaluate(ended=True).outcome is Outcome.OVER
     assert len(world.bus.events) == 1
 
@@ -148,7 +152,7 @@ def test_each_rule_goes_on_by_itself_and_events_tell_all_of_them() -> None:
     assert findings["finite"]["curve"]["values"][-1] == "nan"
 
 
-def test_jobs_of_others_and_jobs_without_rules_cost_one_read() -> None:
+def test_jobs_of_others_cost_one_read() -> None:
     world = World()
 
     def refuse(job: JobRecord) -> MemorySource:
@@ -156,9 +160,20 @@ def test_jobs_of_others_and_jobs_without_rules_cost_one_read() -> None:
 
     evaluator = world.evaluator(open_tensors=refuse)
     assert evaluator.evaluate(EvaluationRequest("gridwatch-of-others-1")).outcome is Outcome.FOREIGN
-    world.store.put_job(replace(world.store.jobs[JOB], policies=()))
-    assert evaluator.evaluate(EvaluationRequest(JOB, ended=True)).outcome is Outcome.NO_RULES
     assert world.store.evaluations == {}
+
+
+def test_a_job_without_rules_has_its_objective_followed() -> None:
+    world = World()
+    world.store.put_job(replace(world.store.jobs[JOB], policies=(), objective_metric="loss"))
+    world.losses(*STUCK)
+    assert world.evaluate().outcome is Outcome.UNCHANGED
+    (current,) = world.store.list_current("blobs")
+    assert (current.value, current.best, current.best_step, current.count) == (1.0, 1.0, 3, 7)
+    assert (current.job_name, current.source, current.step) == (JOB, "hook", 6)
+    assert world.bus.events == []
+    assert world.evaluate(ended=True).outcome is Outcome.UNCHANGED
+    assert world.evaluate(ended=True).outcome is Outcome.OVER
 
 
 def test_a_rule_that_no_longer_exists_does_not_keep_the_others_from_looking() -> None:
@@ -169,6 +184,7 @@ def test_a_rule_that_no_longer_exists_does_not_keep_the_others_from_looking() ->
 
     assert statuses(world) == {"gone": "Error", "loss": "IssuesFound"}
     assert "NoSuchRule" in (world.store.rule_evaluations[(JOB, "gone")].details or "")
+    assert world.evaluate(ended=True).outcome is Outcome.UNCHANGED
     assert world.evaluate().outcome is Outcome.OVER
     assert len(world.bus.events) == 1
 
@@ -286,8 +302,8 @@ def test_an_event_that_was_not_queued_is_taken_too() -> None:
         QueuedBody("1", "[]").parsed()
 
 
-def test_statuses_are_debuggers() -> None:
-    assert {status.value for status in RuleStatus} == set(
+def test_statuses_of_events_are_debuggers() -> None:
+    assert {event_status(status, "")[0].value for status in RuleStatus} == set(
         SCHEMA["properties"]["DebugRuleEvaluationStatuses"]["items"]["properties"]["RuleEvaluationStatus"]["enum"]
     )
 
@@ -305,5 +321,67 @@ def test_rules_that_debugger_evaluates_are_left_to_it() -> None:
     assert told == {"loss"}
     alone = World(managed)
     alone.losses(*[1.0] * 6)
-    assert alone.evaluate().outcome is Outcome.NO_RULES
+    assert alone.evaluate().outcome is Outcome.UNCHANGED
     assert alone.bus.events == []
+    assert alone.bus.events == []
+
+
+def arrived(*steps: int, **further: Any) -> EvaluationRequest:
+    """What a batch of events asks for that tells of the index objects of these steps."""
+    keys = tuple(f"index/000000000/{step:012d}_worker_0.json" for step in steps)
+    return EvaluationRequest(JOB, profile=False, log=False, arrived=keys, **further)
+
+
+def test_events_of_steps_that_are_judged_read_no_tensors() -> None:
+    world = World()
+    world.losses(*FALLING)
+    world.evaluate()
+    sources: list[MemorySource] = []
+
+    def opened(job: JobRecord) -> MemorySource:
+        sources.append(world.tensors[job.job_name].source())
+        return sources[-1]
+
+    evaluated = world.evaluator(open_tensors=opened).evaluate(arrived(1, 3))
+    assert (evaluated.outcome, evaluated.last_step) == (Outcome.UNCHANGED, 3)
+    assert [request for source in sources for request in source.requests] == []
+    world.losses(*STUCK)
+    assert world.evaluator(open_tensors=opened).evaluate(arrived(3, 6)).outcome is Outcome.CHANGED
+
+
+def test_a_message_that_asks_for_all_is_never_stale() -> None:
+    assert arrived(1).is_stale(1)
+    assert not arrived(2).is_stale(1)
+    assert not arrived(1, ended=True).is_stale(1)
+    assert not EvaluationRequest(JOB).is_stale(1)
+    assert not EvaluationRequest(JOB, profile=False, log=False, arrived=("index/odd.json",)).is_stale(1)
+
+
+def queued(step: int, job: str, waited: float, number: int) -> QueuedBody:
+    created = json.loads((ROOT / "tests/events/s3_flush_created.json").read_text())
+    created["detail"]["object"]["key"] = f"{tensor_prefix(job)}events/flushes/000000000/{step:012d}_worker_0.tfevents"
+    return QueuedBody(str(number), json.dumps(created), sent_at=START - timedelta(seconds=waited))
+
+
+def test_messages_that_have_waited_are_looked_at_with_all_that_has_come_since() -> None:
+    batch = read_batch([queued(1, "a", 0.5, 1), queued(2, "a", 0.1, 2), queued(1, "b", 30.0, 3)], START)
+    fresh, late = batch.jobs["a"].of("a"), batch.jobs["b"].of("b")
+    assert fresh.arrived == tuple(f"events/flushes/000000000/{step:012d}_worker_0.tfevents" for step in (1, 2))
+    assert (fresh.late, late.late) == (False, True)
+    assert read_batch([QueuedBody("1", to_body(EvaluateJob("a"))), queued(1, "a", 0, 2)]).jobs["a"].arrived is None
+
+
+def test_a_backlog_of_one_job_is_one_reading_of_its_tensors() -> None:
+    """3,000 messages in batches of ten, as they lie in the queue after a while without evaluations."""
+    world = World()
+    world.losses(*[8.0 / (step + 1) for step in range(300)])
+    opened: list[MemorySource] = []
+
+    def open_tensors(job: JobRecord) -> MemorySource:
+        opened.append(world.tensors[job.job_name].source())
+        return opened[-1]
+
+    evaluator = world.evaluator(open_tensors=open_tensors)
+    for first in range(0, 300, 10):
+        evaluator.evaluate(arrived(*range(first, first + 10), late=True))
+    assert sum(bool(source.requests) for source in opened) == 1

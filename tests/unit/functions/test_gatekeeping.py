@@ -14,11 +14,12 @@ import pytest
 from deliver_alert.delivering import LEASE, Outcome
 from deliver_alert.gatekeeping import Wishes
 from gridwatch.alerts.content import Alert, Severity, record, trial_failed
+from gridwatch.alerts.launch_limit import limit_reached
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import QuietHours
 from gridwatch.events.messages import CloseGate, DeliverAlert
 from gridwatch.state.codec import from_document
-from gridwatch.state.records import AlertRecord, TrialRecord, TrialState
+from gridwatch.state.records import AlertRecord, LaunchHold, TrialRecord, TrialState
 from tests.fakes.clock import START
 from tests.fakes.fuse import Fuse
 from tests.fakes.mortal_store import KilledError
@@ -212,6 +213,44 @@ def test_failed_jobs_are_one_cause() -> None:
     world.deliver_all()
     world.deliver_all()
     assert told(world)[1:] == ["Failed training jobs: 3 more trials of blobs"]
+
+
+def held_by_failures(world: World, count: int) -> LaunchHold:
+    """The first trials failed alike, and the rest waits."""
+    jobs = tuple(trial.job_name for trial in world.store.list_trials("blobs")[:count])
+    hold = LaunchHold(
+        experiment="blobs", spec_version="v1", limit="max_failures", reason=f"all {count} failed with: KeyError: 'a'",
+        failed_jobs=jobs, updated_at=world.clock.now(),
+    )  # fmt: skip
+    world.store.save_hold(hold)
+    AlertOutbox(world.store, world.alert_queue).ask(limit_reached(hold, now=world.clock.now()))
+    return hold
+
+
+def ask_failures(world: World, count: int) -> None:
+    for trial in world.store.list_trials("blobs")[:count]:
+        failed = trial_failed(trial=replace(trial, reason="KeyError: 'a'"), now=world.clock.now())
+        AlertOutbox(world.store, world.alert_queue).ask(failed)
+
+
+@pytest.mark.parametrize("hold_first", [True, False])
+def test_failures_that_hold_an_experiment_are_told_with_the_hold_and_no_more(hold_first: bool) -> None:
+    world = grid()
+    if not hold_first:
+        ask_failures(world, 4)
+        world.deliver_all()
+    held_by_failures(world, 3)
+    if hold_first:
+        ask_failures(world, 4)
+    world.clock.advance(301)
+    world.deliver_all()
+    world.deliver_all()
+    hold = "blobs: all 3 failed with: KeyError: 'a'"
+    if hold_first:
+        assert told(world) == [hold, "blobs/0000000003 failed: KeyError: 'a'"], "the fourth did not lead to the hold"
+    else:
+        alone, of_others = "blobs/0000000000 failed: KeyError: 'a'", "Failed training jobs: 1 more trial of blobs"
+        assert told(world) == [alone, hold, of_others]
 
 
 class TestQuietHours:

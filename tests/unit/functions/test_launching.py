@@ -723,7 +723,58 @@ def test_a_held_grid_waits_and_the_alert_names_the_jobs_once() -> None:
     assert len(world.trials(TrialState.WAITING)) == 5
     (alert,) = [alert for alert in world.store.alerts.values() if alert.kind == "limit_reached"]
     assert list(alert.content["details"]) == failed
-    assert "3 failures in a row: out of memory" in alert.content["summary"]
+    assert alert.content["summary"].startswith("All 3 failed with: out of memory, ")
+
+
+MISSING = """AlgorithmError: ExecuteUserScriptError:
+ExitCode 1
+ErrorMessage "ModuleNotFoundError: No module named 'lightgbm'
+"
+Command "/opt/conda/bin/python3.10 train.py --eta 0.1", exit code: 1"""
+
+
+def first_failures(world: World, count: int, reason: str = MISSING) -> None:
+    """So many jobs of a grid that is just beginning fail, one after the other."""
+    for trial in world.trials(TrialState.RUNNING)[:count]:
+        world.finish(trial.job_name, "Failed", failure_reason=reason)
+
+
+def test_a_script_that_fails_at_once_costs_its_first_trials_and_not_the_grid() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    first_failures(world, 3)
+    world.start()
+
+    assert len(world.training.requests) == 4, "one more was running already"
+    assert len(world.trials(TrialState.WAITING)) == 4
+    (alert,) = [alert for alert in world.store.alerts.values() if alert.kind == "limit_reached"]
+    assert alert.content["title"] == "blobs: all 3 failed with: ModuleNotFoundError: No module named 'lightgbm'"
+    assert "gridwatch retry blobs --failed" in alert.content["commands"]
+
+
+def test_a_first_success_ends_the_care_of_the_beginning() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    first_failures(world, 2)
+    world.finish(world.trials(TrialState.RUNNING)[0].job_name)
+    first_failures(world, 4)
+    world.start()
+    first_failures(world, 4)
+    world.start()
+    assert len(world.training.requests) == 8
+
+
+def test_first_failures_of_several_causes_hold_nothing() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    for number, name in enumerate(("KeyError: 'a'", "ValueError: b", "KeyError: 'c'", "OSError: d")):
+        first_failures(world, 1, MISSING.replace("ModuleNotFoundError: No module named 'lightgbm'", name))
+        assert len(world.trials(TrialState.FAILED)) == number + 1
+    world.start()
+    assert len(world.training.requests) == 8
 
 
 def test_refusals_count_as_failures_and_spare_the_rest_of_the_grid() -> None:
@@ -769,6 +820,45 @@ def test_data_that_cannot_be_learned_from_is_refused_before_anything_is_launched
     assert "the first row is a header" in answer["text"]
     assert answer["problems"][0]["field"] == "data.train"
     assert answer["problems"][0]["line"]
+    assert world.trials() == []
+
+
+MANIFEST = "s3://experiments-bucket/data/lists/train.manifest"
+
+
+def with_manifest(world: World, content: str) -> str:
+    """The example with its training data listed in a manifest of that content."""
+    world.bucket.objects[MANIFEST] = "etag"
+    world.bucket.contents[MANIFEST] = content.encode()
+    return example().replace("uri: blobs/train.csv", "uri: lists/train.manifest\n    kind: manifest", 1)
+
+
+def test_the_files_of_a_manifest_are_looked_at_like_any_others() -> None:
+    world = World()
+    listed = '[{"prefix": "s3://experiments-bucket/data/blobs/"}, "train.csv"]'
+    assert world.submit(with_manifest(world, listed)).outcome is Outcome.ACCEPTED
+    looked_at = world.bucket.answers["status/experiments/blobs.yaml.json"]["preflight"]["looked_at"]
+    assert looked_at[0] == "train: a manifest of 1 object, 1 of which were looked for: 0 are not there"
+    assert looked_at[1].startswith("train: read all of ")
+    world.bucket.contents["s3://experiments-bucket/data/blobs/train.csv"] = b"label,a,b\n" + b"1,2,3\n" * 30
+    assert world.submit(with_manifest(world, listed) + "\n").outcome is Outcome.REJECTED
+    (problem,) = world.bucket.answers["status/experiments/blobs.yaml.error.json"]["problems"]
+    assert "preflight, header" in problem["message"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('[{"prefix": "s3://experiments-bucket/data/blobs/"}, "train.csv",]', "it is no JSON"),
+        ('[{"prefix": "s3://experiments-bucket/data/blobs/"}, "gone.csv"]', "data/blobs/gone.csv, which is not there"),
+        ("[]", "an empty array"),
+    ],
+)
+def test_an_upload_with_a_manifest_that_cannot_be_read_is_refused(content: str, told: str) -> None:
+    world = World()
+    assert world.submit(with_manifest(world, content)).outcome is Outcome.REJECTED
+    (problem,) = world.bucket.answers["status/experiments/blobs.yaml.error.json"]["problems"]
+    assert (problem["field"], told in problem["message"]) == ("data.train", True), problem
     assert world.trials() == []
 
 

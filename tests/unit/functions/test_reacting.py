@@ -20,6 +20,7 @@ from react_to_finding.stopping import STOPPED_BY
 from tests.fakes.fuse import Fuse
 from tests.fakes.training import ARN, TRIAL_ARN
 from tests.unit.functions.watching import FINITE, JOB, LOSS, World, at_every_call
+from tests.unit.tables.facts_of import an_experiment
 
 FINDING = {"rule": "LossNotDecreasing", "step": 24, "mode": "GLOBAL", "tensor": "loss", "observed": 0.0,
            "threshold": 5.0, "sentence": "loss did not change"}  # fmt: skip
@@ -211,6 +212,56 @@ def test_a_rule_that_failed_is_told_and_stops_nothing() -> None:
     world.deliver_all()
     assert world.topic.messages[0][0] == "[Gridwatch] Rule loss failed: it does not watch blobs/0a1b2c3d4e"
     assert world.topic.messages[0][2]["severity"] == "critical"
+
+
+NOTHING = {
+    "RuleConfigurationName": "loss",
+    "RuleEvaluationStatus": "Error",
+    "StatusDetails": "SawNothing: LossNotDecreasing looks for a loss; there was only validation-auc at 5 steps",
+    "LastModifiedTime": 1795169009000,
+}
+
+
+def test_a_rule_that_saw_nothing_is_no_failure_and_is_told_once_for_all_jobs_of_an_upload() -> None:
+    world = World()
+    world.store.put_experiment(an_experiment(name="blobs", trial_ids=("0a1b2c3d4e",)))
+    another = f"{JOB}0"
+    world.add_job(another, "1a1b2c3d4e", LOSS)
+
+    (reaction,) = world.react(event(NOTHING))
+    (other,) = world.react(event(NOTHING, job=another))
+
+    assert (reaction.response, other.response) == (Response.ALERT, Response.ALERT)
+    assert world.training.stopped == []
+    world.deliver_all()
+    ((subject, body, attributes),) = world.topic.messages
+    assert subject == "[Gridwatch] Rule loss saw nothing to judge by in blobs/0a1b2c3d4e"
+    assert "there was only validation-auc at 5 steps" in body
+    assert (attributes["kind"], attributes["severity"]) == ("rule_saw_nothing", "warning")
+
+
+def test_the_next_upload_is_told_anew() -> None:
+    world = World()
+    record = an_experiment(name="blobs", trial_ids=("0a1b2c3d4e",))
+    world.store.put_experiment(record)
+    world.react(event(NOTHING))
+    world.store.put_experiment(replace(record, spec_version="another"))
+    world.add_job(f"{JOB}0", "1a1b2c3d4e", LOSS)
+    world.react(event(NOTHING, job=f"{JOB}0"))
+    world.deliver_all()
+    assert len(world.topic.messages) == 2
+
+
+def test_debuggers_rule_over_a_job_that_saved_nothing_is_recorded_as_such() -> None:
+    world = World()
+    details = (
+        "ClientError: No debugging data was saved by the training job. Check that the debugger hook was configured"
+    )
+    world.react(managed(NOTHING | {"StatusDetails": details}))
+    (record,) = world.store.list_rule_evaluations(JOB)
+    assert (record.status, record.details) == ("SawNothing", details)
+    world.deliver_all()
+    assert [message[2]["kind"] for message in world.topic.messages] == ["rule_saw_nothing"]
 
 
 def test_statuses_without_an_issue_ask_nobody_anything() -> None:

@@ -1,19 +1,22 @@
-"""Stories of jobs that write no tensors: their rules look at what the log says."""
+"""Stories of jobs' logs: what they say of metrics is recorded, looked at by rules and followed."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from evaluate_rules.evaluating import Evaluated
 from evaluate_rules.recording import LogRecorder
 from gridwatch.events.evaluation_request import EvaluationRequest
-from gridwatch.state.records import LogMetric, RulePolicy
+from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
+from gridwatch.state.codec import moment_text
+from gridwatch.state.records import LogMetric, RulePolicy, TrialState
 from tests.fakes.fuse import Fuse
 from tests.fakes.logs import FakeLog, FakeMetricRecord
 from tests.fakes.mortal_store import KilledError
-from tests.unit.functions.watching import ALIVE, JOB, LOSS, World
+from tests.unit.functions.watching import ALIVE, JOB, World
 
 METRICS = (LogMetric(name="loss", regex=r"loss=(\S+)"), LogMetric(name="acc", regex=r"acc=(\S+)"))
 STUCK = ["8", "4", "2", "1", "1", "1", "1", "1"]
@@ -24,18 +27,31 @@ class Logged(World):
 
     def __init__(self, *policies: RulePolicy) -> None:
         super().__init__(*policies)
-        self.store.put_job(replace(self.store.jobs[JOB], log_metrics=METRICS))
+        self.store.put_job(replace(self.store.jobs[JOB], log_metrics=METRICS, log_apart=True))
         self.log, self.record = FakeLog(), FakeMetricRecord()
 
     def say(self, *values: str) -> None:
         for value in values:
             self.log.lines += ["a line of no interest", f"epoch loss={value} acc=0.5"]
 
-    def look(self, *, ended: bool = False, fuse: Fuse = ALIVE) -> Evaluated:
+    @property
+    def planned(self) -> list[EvaluateJob]:
+        """The looks that were planned, each once."""
+        return [each for each in self.evaluate_queue.messages if isinstance(each, EvaluateJob) and each.look]
+
+    def look(self, planned: str = "", *, ended: bool = False, log: bool = True, fuse: Fuse = ALIVE) -> Evaluated:
         self.clock.advance(60)
-        recorder = LogRecorder(log=fuse.guard(self.log), record=fuse.guard(self.record), clock=self.clock)
-        evaluator = replace(self.evaluator(), open_tensors=lambda job: self.record.source(), recorder=recorder)
-        return evaluator.evaluate(EvaluationRequest(JOB, ended=ended))
+        recorder = LogRecorder(
+            log=fuse.guard(self.log),
+            record=fuse.guard(self.record),
+            queue=fuse.guard(self.evaluate_queue),
+            snapshot_queue=fuse.guard(self.snapshot_queue),
+            clock=self.clock,
+            interval=20,
+        )
+        evaluator = replace(self.evaluator(), open_log=lambda job: self.record.source(), recorder=recorder)
+        looks = (planned,) if planned else ()
+        return evaluator.evaluate(EvaluationRequest(JOB, ended=ended, log=log, looks=looks))
 
     @property
     def found_at(self) -> int | None:
@@ -94,17 +110,128 @@ def test_a_threshold_of_one_metric() -> None:
     assert world.found_at == 2
 
 
-def test_the_log_is_not_read_again_at_once_but_at_the_end_it_is() -> None:
+def test_a_look_plans_the_next_one_and_only_that_one_reads() -> None:
     world = Logged()
     world.say("8")
     world.look()
+    (planned,) = world.planned
+    assert (planned.look, world.evaluate_queue.delays[-1]) == (
+        moment_text(world.clock.now() + timedelta(seconds=20)),
+        20,
+    )
     pages = world.log.pages
-    world.clock.advance(-57)  # three seconds later: the files that were just written wake the evaluation
+    for waited in (1, 10, 5):  # the sweep, news of the job, a message that came twice
+        world.clock.advance(waited - 60)
+        world.look()
+    assert (world.log.pages, world.planned) == (pages, [planned])
+    world.clock.advance(4 - 60)
+    world.look(planned.look)
+    assert world.log.pages > pages
+    first, second = world.planned
+    assert second.look > first.look
+
+
+def test_the_same_planned_look_twice_leaves_one_chain() -> None:
+    world = Logged()
+    world.look()
+    (planned,) = world.planned
+    for _ in range(2):
+        world.clock.advance(20 - 60)
+        world.look(planned.look)
+    assert len(world.planned) == 2  # the second found another one planned
+    pages = world.log.pages
+    world.clock.advance(19 - 60)
+    world.look(world.planned[0].look)
+    assert world.log.pages == pages
+
+
+def test_a_chain_that_broke_off_is_begun_again_by_the_minute_check() -> None:
+    world = Logged()
+    world.look()
+    pages = world.log.pages
+    world.clock.advance(49 - 60)
     world.look()
     assert world.log.pages == pages
-    world.clock.advance(-57)
-    world.look(ended=True)
+    world.look()  # a minute later: its message is lost
     assert world.log.pages > pages
+    assert len(world.planned) == 2
+
+
+def test_the_end_reads_the_log_to_its_last_line_and_asks_for_the_tables_once() -> None:
+    world = Logged(RulePolicy(name="loss", rule="MetricNonFinite"))
+    world.log.page_size = 1
+    world.say(*map(str, range(100, 70, -1)))  # more pages than are read at once
+    world.look(ended=True)
+    assert world.store.rule_evaluations[(JOB, "loss")].status == "InProgress"
+    assert not world.record.kept.closed
+    rounds = 0
+    while world.evaluate_queue.messages[-1] == EvaluateJob(JOB, ended=True) and not world.record.kept.closed:
+        world.look(ended=True)
+        rounds += 1
+    assert rounds == 3
+    assert (world.record.kept.steps, world.record.kept.due) == (30, None)
+    assert world.store.rule_evaluations[(JOB, "loss")].status == "NoIssuesFound"
+    assert world.snapshot_queue.messages == [SnapshotExperiment("blobs")]
+    pages = world.log.pages
+    world.look(ended=True)
+    assert world.log.pages == pages
+
+
+def test_lines_that_come_after_the_end_are_read_before_the_log_is_closed() -> None:
+    world = Logged(RulePolicy(name="loss", rule="MetricNonFinite"))
+    world.say("8")
+    over = replace(world.trial, state=TrialState.COMPLETED, ended_at=world.clock.now() + timedelta(seconds=55))
+    world.store.trials["blobs", world.trial.trial_id] = over
+    world.look(ended=True)  # five seconds after the end
+    assert world.store.rule_evaluations[(JOB, "loss")].status == "NoIssuesFound"  # rules need not wait
+    assert (world.evaluate_queue.messages[-1], world.evaluate_queue.delays[-1]) == (EvaluateJob(JOB, ended=True), 10)
+    assert (world.record.kept.closed, world.snapshot_queue.messages) == (False, [])
+    world.say("4")
+    world.look(ended=True)
+    assert (world.record.kept.steps, world.record.kept.closed) == (2, True)
+    assert world.snapshot_queue.messages == [SnapshotExperiment("blobs")]
+
+
+def test_a_job_that_is_over_plans_no_look() -> None:
+    world = Logged()
+    world.store.trials["blobs", world.trial.trial_id] = replace(world.trial, state=TrialState.COMPLETED)
+    world.look()
+    assert world.planned == []
+
+
+def test_what_the_log_repeats_hook_waits_for_the_minute_check_and_the_end() -> None:
+    world = Logged()
+    world.store.put_job(replace(world.store.jobs[JOB], log_repeats_hook=True))
+    world.say(*STUCK)
+    world.look()
+    assert (world.planned, world.record.kept.steps) == ([], len(STUCK))
+    assert world.store.rule_evaluations[(JOB, "loss")].status == "InProgress"  # rules look at the hook's
+
+
+def test_an_event_of_tensors_does_not_read_the_log() -> None:
+    world = Logged()
+    world.look(log=False)
+    assert world.log.pages == 0
+
+
+def test_a_job_of_a_former_version_has_its_log_among_its_tensors() -> None:
+    world = Logged()
+    world.store.put_job(replace(world.store.jobs[JOB], log_apart=False))
+    world.say(*STUCK)
+    world.look()
+    assert world.found_at is None  # of the folder of the log it knows nothing
+    assert world.record.kept.steps == len(STUCK)
+
+
+def test_without_rules_the_log_is_read_and_its_objective_followed() -> None:
+    world = Logged()
+    job = replace(world.store.jobs[JOB], policies=(), objective_metric="acc", objective_direction="maximize")
+    world.store.put_job(job)
+    world.log.lines = [f"epoch loss={loss} acc={acc}" for loss, acc in ((3, 0.1), (2, 0.9), (1, 0.7))]
+    world.look()
+    (current,) = world.store.list_current("blobs")
+    assert (current.value, current.best, current.best_step, current.source) == (0.7, 0.9, 1, "log")
+    assert world.bus.events == []
 
 
 def test_a_position_that_the_log_forgot_leads_to_the_same_steps() -> None:
@@ -131,10 +258,3 @@ def test_death_at_any_call_loses_no_step() -> None:
                 world.look()
             assert world.found_at == 6
             assert world.record.kept.steps == len(STUCK)
-
-
-def test_a_job_with_tensors_has_its_log_left_alone() -> None:
-    world = Logged(LOSS)
-    world.store.put_job(replace(world.store.jobs[JOB], log_metrics=()))
-    world.look()
-    assert world.log.pages == 0

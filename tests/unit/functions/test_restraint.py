@@ -124,16 +124,21 @@ def test_a_rule_in_shadow_does_not_keep_another_from_stopping() -> None:
 
 
 def test_a_stop_is_entered_in_the_ledger_and_told() -> None:
-    """7 of 70 rounds in about a minute and a half, at the package's price."""
-    world = found(instance_type="ml.m5.large", instance_count=1)
+    """7 of 70 rounds, ten seconds each, the last of them just now; at the package's price."""
+    world = World(LOSS)
+    world.training.jobs[JOB] = replace(world.training.jobs[JOB], instance_type="ml.m5.large", instance_count=1)
+    tensors = world.tensors[JOB]
+    tensors.step_seconds, tensors.began = 10.0, world.clock.now().timestamp() + 121 - 60
+    world.losses(*STUCK)
+    world.evaluate()
     world.store.put_job(replace(world.store.jobs[JOB], hyperparameters={"num_round": 70}))
     world.training.jobs[JOB] = replace(world.training.jobs[JOB], started_at=world.clock.now() - timedelta(seconds=20))
     (told_of,) = world.react() or ()  # two minutes later
     (reaction,) = world.reactions
     assert told_of.savings == reaction.savings, "the dashboard counts what the ledger has"
     assert reaction.savings is not None
-    assert reaction.savings.seconds == pytest.approx(140 * 9)
-    assert reaction.savings.cost == pytest.approx(140 * 9 / 3600 * 0.115, abs=1e-4)
+    assert reaction.savings.seconds == pytest.approx(630)
+    assert reaction.savings.cost == pytest.approx(630 / 3600 * 0.115)
     assert "Saved" in told(world)
     assert "estimate" in told_again(world)
 

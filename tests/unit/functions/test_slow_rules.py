@@ -105,6 +105,19 @@ def test_custom_rules_are_asked_for_at_once_then_once_a_minute_and_at_the_end() 
     assert world.evaluate(ended=True).outcome is Outcome.OVER
 
 
+def test_of_a_cheap_job_custom_rules_are_asked_for_more_seldom() -> None:
+    world = World(OWN)
+    job = world.store.get_job(JOB)
+    assert job is not None
+    world.store.put_job(replace(job, look_seconds=58.0))
+    world.losses(3.0, 2.0)
+    asked = [world.evaluate().asked]
+    for _ in range(5):
+        world.clock.advance(60)
+        asked.append(world.evaluate().asked)
+    assert asked == [("own",), (), (), (), (), ("own",)]
+
+
 def test_other_rules_go_on_beside_them() -> None:
     world = World(OWN, LOSS)
     world.losses(8.0, 4.0, 2.0, 1.0, 1.0, 1.0, 1.0)
@@ -154,7 +167,16 @@ def test_a_report_on_damaged_tensors_is_an_error() -> None:
         raise CorruptTensorError("events/1", "it is damaged")
 
     world = World(REPORT)
+    world.losses(3.0)
     assert slow(world, render=fail).evaluate(EvaluateSlowRule(JOB, "report")).status is RuleStatus.ERROR
+
+
+def test_a_report_on_a_job_that_saved_nothing_says_so() -> None:
+    world = World(REPORT)
+    evaluated = slow(world).evaluate(EvaluateSlowRule(JOB, "report", ended=True))
+    assert (evaluated.status, statuses(world)) == (RuleStatus.SAW_NOTHING, {"report": "SawNothing"})
+    assert evaluated.details.endswith("the job saved no tensors and reported no metrics")
+    assert not world.shelf.pages
 
 
 def test_jobs_and_rules_that_are_not_there_are_passed_over() -> None:
@@ -170,7 +192,7 @@ def test_the_profile_is_evaluated_when_it_is_new_and_at_the_end() -> None:
     assert world.evaluator().evaluate(EvaluationRequest(JOB, profile=False)).changes == ()
     world.evaluate(ended=True)
     records = {record.rule_name: record for record in world.store.list_rule_evaluations(JOB)}
-    assert records["loss"].status == "NoIssuesFound"
+    assert records["loss"].status == "SawNothing"  # two steps, and it compares over two
     assert records["machine"].details is not None
     assert records["machine"].details.endswith(f"he report is at s3://artifacts/reports/{JOB}/machine.html")
     assert "Where the time went" in world.shelf.pages[(JOB, "machine")]
@@ -313,7 +335,12 @@ def test_no_process_of_a_rule_outlives_it_not_even_one_that_left_its_group(tmp_p
         return file
 
     runner = CustomRuleRunner(
-        artifacts_bucket="artifacts", allowed=("s3://experiments/code/",), seconds=20, environment={}, fetch=fetch
+        artifacts_bucket="artifacts",
+        allowed=("s3://experiments/code/",),
+        seconds=20,
+        environment={},
+        fetch=fetch,
+        locate=lambda bucket, job: f"s3://{bucket}/tensors/{job}/debug-output",
     )
     runner.run(RUN)
     assert not Path(f"/proc/{(tmp_path / 'left').read_text()}").exists()

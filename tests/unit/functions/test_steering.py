@@ -109,6 +109,23 @@ def test_failed_trials_are_tried_again_as_new_jobs_and_the_limit_lets_go() -> No
     assert len(world.training.requests) == 4
 
 
+def test_a_grid_held_by_its_first_failures_goes_on_when_they_are_tried_again() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    for _ in range(4):
+        fail(world, "AlgorithmError: no such column")
+    world.start()
+    assert world.trials(TrialState.RUNNING) == []
+    experiment = world.store.get_experiment("blobs")
+    assert experiment is not None
+
+    assert steering(world).retry(experiment, {TrialState.FAILED}) == 4
+
+    world.start()
+    assert len(world.trials(TrialState.RUNNING)) == 4
+
+
 def test_points_that_are_gone_are_not_tried_again() -> None:
     world = World()
     world.submit(example())

@@ -69,7 +69,9 @@ def test_a_sweep_that_dies_over_an_end_loses_nothing_of_what_follows() -> None:
         assert EvaluateJob(JOB, ended=True) in world.evaluate_queue.messages
         assert SnapshotExperiment("blobs") in world.snapshot_queue.messages
         world.deliver_all()
-        assert [message[0] for message in world.topic.messages] == [f"[Gridwatch] Training job {JOB} failed"]
+        assert [message[0] for message in world.topic.messages] == [
+            "[Gridwatch] blobs/0a1b2c3d4e failed: out of memory"
+        ]
 
 
 def test_a_failure_that_no_event_told_is_told_once() -> None:
@@ -79,7 +81,7 @@ def test_a_failure_that_no_event_told_is_told_once() -> None:
     world.sweep()
     world.sweep()
     world.deliver_all()
-    assert [message[0] for message in world.topic.messages] == [f"[Gridwatch] Training job {JOB} failed"]
+    assert [message[0] for message in world.topic.messages] == ["[Gridwatch] blobs/0a1b2c3d4e failed: out of memory"]
 
 
 def test_a_stop_that_no_event_told() -> None:

@@ -101,6 +101,19 @@ def test_a_rule_set_that_is_not_there_is_told_once_and_nothing_is_watched() -> N
     assert "there is no rule-sets/carefull.yaml" in world.topic.messages[0][1]
 
 
+def test_a_rule_set_that_is_hardly_meant_so_is_told_once_and_used() -> None:
+    world = Shared()
+    doubt = "rule-sets/careful.yaml:2:1: val:loss is better when it is lower"
+    world.rule_sets.known["careful"] = replace(world.rule_sets.known["careful"], warnings=(doubt,))
+    world.hear()
+    world.hear()
+    assert OTHERS in world.store.jobs
+    (alert,) = world.store.alerts.values()
+    assert alert.kind == "watch_doubtful"
+    world.deliver_all()
+    assert doubt in world.topic.messages[0][1]
+
+
 def test_a_job_that_no_event_told_of_is_found_by_the_sweep() -> None:
     world = Shared()
     world.clock.advance(300)
@@ -124,10 +137,11 @@ def with_hook(world: Shared, uri: str) -> None:
     world.hear()
 
 
-def test_a_job_with_a_hook_has_its_log_left_alone() -> None:
+def test_a_job_with_a_hook_has_its_log_read_into_a_folder_of_its_own() -> None:
     world = Shared()
     with_hook(world, "s3://lake/elsewhere")
-    assert (world.store.jobs[OTHERS].tensors_uri, world.store.jobs[OTHERS].log_metrics) == ("s3://lake/elsewhere", ())
+    job = world.store.jobs[OTHERS]
+    assert (job.tensors_uri, job.log_metrics[0].name, job.log_apart) == ("s3://lake/elsewhere", "val:loss", True)
     world = Shared()
     with_hook(world, f"s3://artifacts/tensors/{OTHERS}/debug-output")
     assert world.store.jobs[OTHERS].tensors_uri is None

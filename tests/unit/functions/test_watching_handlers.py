@@ -26,6 +26,8 @@ ARTIFACTS = "artifacts-bucket"
 _SLOW = {
     "CUSTOM_RULE_INTERVAL_SECONDS": "60",
     "SLOW_QUEUE_URL": "https://sqs.example/slow",
+    "LOOK_INTERVAL_SECONDS": "60",
+    "TABLE_INTERVAL_SECONDS": "0",
     "CUSTOM_RULE_FUNCTION": "",
     "MAX_DELIVERIES": "5",
 }

@@ -137,6 +137,7 @@ class World:
             artifacts_bucket="artifacts",
             seconds_left=lambda: self.invocation_seconds - (self.clock.now() - began).total_seconds(),
             jitter=lambda longest: longest / 2,
+            open_tensors=lambda job: self.tensors[job.job_name].source(self.until),
         )
 
     def deliver(self, alert_id: str, fuse: Fuse = ALIVE) -> delivering.Outcome:

@@ -9,6 +9,7 @@ from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.events.spec_upload import SpecUpload
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.holding import LaunchLimits
+from gridwatch.launch.paces import Pacing
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Outcome, Tracker
@@ -19,6 +20,7 @@ from gridwatch.state.records import TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 from launch_grid.accept import Accepted, Platform, accept
 from start_trials.engines import Engines
+from start_trials.paces import Paces
 from start_trials.round import Round, RoundReport
 from start_trials.starting import Launcher
 from start_trials.tracking import Tracking
@@ -63,6 +65,7 @@ class World:
         self.rounds = 0
         self.processing_instances: int | None = 4  # as on a fresh account
         self.tries_debugger = True
+        self.pacing: Pacing | None = None
 
     def upload(self, content: str | bytes, key: str = "experiments/blobs.yaml") -> SpecUpload:
         return self.bucket.upload(key, content, self.clock.now())
@@ -125,6 +128,7 @@ class World:
                 seconds_left=seconds_left,
             ),
             seconds_left=seconds_left,
+            paces=Paces(store=store, clock=self.clock, pacing=self.pacing) if self.pacing else None,
         )
 
     def tracker(self) -> Tracker:

@@ -36,6 +36,9 @@ class MemorySink:
         self.objects[key] = body
         self.puts.append(key)
 
+    def read(self, key: str) -> bytes | None:
+        return self.objects.get(key)
+
     def remove(self, key: str) -> None:
         self.objects.pop(key, None)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gridwatch_hook.collection import XGBOOST, Collection
+from gridwatch_hook.collection import KERAS, PYTORCH, XGBOOST, Collection
 from gridwatch_hook.config import ConfigError, HookConfig
 from gridwatch_hook.modes import Mode
 from gridwatch_hook.settings import Environment
@@ -134,6 +134,39 @@ def test_errors_say_what_is_wrong_and_what_is_allowed(document: Any, words: str)
 def test_errors_in_a_collection_name_it(given: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError, match=f"collection 'labels'.*{words}"):
         parse(labels=given)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("labels", {"save_histogram": "True"}, "save_histogram is 'True', but the hook writes nothing for TensorBoard"),
+        ("metrics", {"reductions": "mean"}, "reductions is 'mean', but it holds single numbers"),
+        ("losses", {"save_raw_tensor": "False"}, "save_raw_tensor is 'False', but it holds single numbers"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(name: str, given: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=f"collection '{name}': {words}"):
+        parse(**{name: given})
+
+
+@pytest.mark.parametrize(
+    "given", [{"export_tensorboard": "True"}, {"tensorboard_dir": "board"}, {"save_histogram": True}], ids=str
+)
+def test_the_hook_refuses_what_is_for_tensorboard(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"HookParameters: {next(iter(given))} is .*nothing for TensorBoard"):
+        parse(given)
+    assert parse({"export_tensorboard": "False", "save_histogram": False})
+
+
+def test_only_xgboosts_hook_samples_rows() -> None:
+    with pytest.raises(ConfigError, match="shap_sample_rows is '5', but only XGBoost's hook"):
+        HookConfig.parse({"HookParameters": {"shap_sample_rows": "5"}}, PYTORCH)
+
+
+def test_kerass_hook_knows_one_worker() -> None:
+    with pytest.raises(ConfigError, match="include_workers is 'all', but Keras's hook knows of one worker"):
+        HookConfig.parse({"HookParameters": {"include_workers": "all"}}, KERAS)
+    assert HookConfig.parse({"HookParameters": {"include_workers": "all"}}, PYTORCH).all_workers
 
 
 def test_the_environment_continues_a_long_configuration() -> None:

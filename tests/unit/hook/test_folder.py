@@ -9,7 +9,6 @@ import pytest
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import LocalSource
 from gridwatch_hook.hook import Hook
-from gridwatch_hook.pace import Pace
 from gridwatch_hook.sinks import FolderSink, open_sink
 
 
@@ -42,15 +41,3 @@ def test_paths_and_file_addresses_are_folders(tmp_path: Path, uri: str) -> None:
     assert isinstance(sink, FolderSink)
     sink.put("a/b", b"x" * 3_000_000)
     assert (tmp_path / "a" / "b").stat().st_size == 3_000_000
-
-
-def test_the_first_flushes_go_at_once_and_then_at_the_rate() -> None:
-    pace = Pace(per_second=4.0, burst=4)
-    assert [pace.take(100.0) for _ in range(6)] == [0.0, 0.0, 0.0, 0.0, 0.25, 0.5]
-    assert pace.take(110.0) == 0.0
-
-
-def test_after_a_rest_the_burst_is_no_larger_than_at_first() -> None:
-    pace = Pace(per_second=2.0, burst=2)
-    assert pace.take(0.0) == 0.0
-    assert [pace.take(1_000.0) for _ in range(3)] == [0.0, 0.0, 0.5]

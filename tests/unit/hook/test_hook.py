@@ -17,6 +17,7 @@ from gridwatch_hook.collection import ANY_LOOP
 from gridwatch_hook.config import HookConfig
 from gridwatch_hook.hook import Hook
 from gridwatch_hook.modes import Mode
+from gridwatch_hook.parameters import ConfigError
 from gridwatch_hook.settings import Environment
 from tests.unit.hook.memory_sink import FixedClock, MemorySink
 
@@ -81,6 +82,53 @@ def test_reductions_are_saved_in_place_of_the_tensor() -> None:
     assert reader.reduction(saved, "w", "mean") == -0.5
     assert reader.reduction(saved, "w", "max", absolute=True) == 4.0
     assert reader.reduction(saved, "w", "l2") == 5.0
+
+
+def test_a_shape_is_saved_in_place_of_the_tensor_and_beside_its_reductions() -> None:
+    sink = MemorySink()
+    asked = {"include_regex": "^w", "save_shape": "True", "save_raw_tensor": "False"}
+    hook = make_hook(sink, collections={"mine": asked, "both": {**asked, "include_regex": "^v", "reductions": "max"}})
+    for size in (2, 3):
+        hook.save_tensor("w", np.ones((size, 4)))
+        hook.save_tensor("v", np.ones((5, size)), collection="both")
+        hook.next_step()
+    hook.close()
+    first, second = sink.steps()
+    assert [saved.shapes()["w"].shape for saved in (first, second)] == [(2, 4), (3, 4)]
+    assert second.shapes()["v"].shape == (5, 3)
+    assert second.names == ("v",), "of v its maximum, of w no value"
+    assert sink.index(1)["shape_payload"][0] == {"tensorname": "w", "originalname": "w", "shape": [3, 4]}
+
+
+def test_steps_of_shapes_alone_need_no_events_file() -> None:
+    sink = MemorySink()
+    hook = make_hook(sink, collections={"mine": {"include_regex": "w", "save_shape": True, "save_raw_tensor": False}})
+    hook.save_tensor("w", np.zeros((0, 4)))
+    hook.close()
+    assert [saved.shapes()["w"].shape for saved in sink.steps()] == [(0, 4)]
+    assert not [key for key in sink.puts if key.startswith("events/")]
+
+
+def test_the_index_tells_no_shape_of_a_tensor_that_is_saved_whole() -> None:
+    """Smdebug's reader keeps the last that the index tells of a tensor: with its shape, it finds the tensor no more."""
+    sink = MemorySink()
+    hook = make_hook(sink, collections={"mine": {"include_regex": "w", "save_shape": "True"}})
+    hook.save_tensor("w", np.ones((2, 4)))
+    hook.close()
+    assert "shape_payload" not in sink.index(0)
+    assert sink.values("w") == {0: [[1.0] * 4] * 2}
+
+
+def test_a_tensor_without_a_collection_is_saved_as_those_that_hold_its_name_say() -> None:
+    sink = MemorySink()
+    hook = make_hook(sink, collections={"mine": {"include_regex": "^w", "reductions": "mean"}})
+    for name in ("w", "other"):
+        hook.save_tensor(name, np.array([1.0, 3.0]))
+    hook.close()
+    (saved,) = sink.steps()
+    assert saved.place("w") is None
+    assert sink.reader().reduction(saved, "w", "mean") == 2.0
+    assert saved.place("other") is not None
 
 
 def test_many_steps_share_a_file_and_the_last_index_object_tells_of_all() -> None:
@@ -260,3 +308,30 @@ assert not os.path.exists(sys.argv[1] + "/training_job_end.ts")
     command = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path)]
     subprocess.run(command, check=True, env={"PYTHONPATH": str(Path(__file__).parents[3] / "hook")})
     assert (tmp_path / "training_job_end.ts").exists()
+
+
+def test_the_configuration_may_be_the_document_and_the_place_a_path(tmp_path: Path) -> None:
+    document = {"HookParameters": {"save_interval": "2"}, "CollectionConfigurations": [{"CollectionName": "losses"}]}
+    hook = Hook.create(tmp_path, document, clock=FixedClock())
+    assert hook.config == HookConfig.parse(document, ANY_LOOP)
+    hook.save_scalar("loss", 1.0)
+    hook.close()
+    assert list(tmp_path.glob("index/*/*.json"))
+    assert Hook.create(str(tmp_path / "empty"), {}).config == HookConfig.parse({}, ANY_LOOP)
+
+
+@pytest.mark.parametrize("wrong", [[], "text", 5, {"HookParameters": []}, {"Unknown": 1}])
+def test_a_configuration_of_another_kind_is_refused(tmp_path: Path, wrong: Any) -> None:
+    with pytest.raises(ConfigError):
+        Hook.create(str(tmp_path), wrong)
+
+
+@pytest.mark.parametrize("content", [b"[]", b"5", b"{", b"\xff\xfe", b"[" * 100_000])
+def test_a_configuration_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
+    for base in (tmp_path, tmp_path / "input" / "config"):
+        base.mkdir(parents=True, exist_ok=True)
+        file = base / "debughookconfig.json"
+        file.write_bytes(content)
+        named = {"SMDEBUG_CONFIG_FILE_PATH": str(file)} if base == tmp_path else {"SAGEMAKER_BASE_DIR": str(tmp_path)}
+        with pytest.raises(ConfigError):
+            HookConfig.parse(Environment.read(named).document, ANY_LOOP)

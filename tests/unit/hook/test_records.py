@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 from gridwatch.tensors.checksum import masked_crc32c
+from gridwatch.tensors.flushes import index_record_length
+from gridwatch.tensors.index import LARGEST_INDEX
 from gridwatch.tensors.wire import read_tensor
 from gridwatch_hook.arrays import UnsupportedValueError, to_array
+from gridwatch_hook.batch import SavedStep, encode_together
+from gridwatch_hook.delivery import LARGEST_BATCH
 from gridwatch_hook.modes import Mode
 from gridwatch_hook.records import StepEncoder, frame, varint
 
@@ -85,3 +89,22 @@ def test_later_changes_do_not_reach_what_was_saved() -> None:
 @pytest.mark.parametrize(("value", "expected"), [(0, b"\x00"), (127, b"\x7f"), (128, b"\x80\x01"), (300, b"\xac\x02")])
 def test_varint(value: int, expected: bytes) -> None:
     assert varint(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "names"), [(70_000, ["loss"]), (300, [f"{place}-{'layer' * 30}" for place in range(200)])]
+)
+def test_what_a_batch_holds_at_most_has_an_index_that_readers_take(steps: int, names: list[str]) -> None:
+    """Each look at a job may find hundreds of thousands of values: a batch is cut before its index is too large."""
+    saved, size = [], 0
+    while size < LARGEST_BATCH and len(saved) < steps:
+        step = SavedStep(len(saved), Mode.TRAIN, len(saved), 1.0)
+        for name in names:
+            step.add(name, to_array(0.5))
+        saved.append(step)
+        size += step.size
+    assert size >= LARGEST_BATCH or len(saved) == steps
+    batch = encode_together(saved, "worker_0", -1)
+    length = index_record_length(batch.events_key, batch.events[:16])
+    assert length is not None
+    assert length < LARGEST_INDEX

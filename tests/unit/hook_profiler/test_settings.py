@@ -109,3 +109,11 @@ def test_environment(tmp_path: Path) -> None:
 def test_the_profile_lies_beside_the_tensors() -> None:
     assert profile_uri("s3://bucket/tensors/job/debug-output/") == "s3://bucket/tensors/job/profiler-output"
     assert profile_uri("out") == "out/profiler-output"
+
+
+@pytest.mark.parametrize(("look_seconds", "expected"), [(0.25, 10.0), (60.0, 60.0)])
+def test_a_file_is_filled_for_as_long_as_the_job_is_not_looked_at(look_seconds: float, expected: float) -> None:
+    variables = {"GRIDWATCH_PROFILER_CONFIG": "{}", "GRIDWATCH_PACE": json.dumps({"look_seconds": look_seconds})}
+    settings = Environment.read(variables).settings
+    assert settings is not None
+    assert settings.file_seconds == expected

@@ -26,7 +26,7 @@ ON_TWO_HOSTS: dict[str, Any] = {
     "objective": {"metric": "loss", "direction": "minimize"},
     "algorithm": {
         "framework": "pytorch", "version": "2.10", "source": "pytorch", "entry_point": "train.py",
-        "metrics": {"loss": "loss: ([0-9.]+)"},
+        "metrics": {"loss": "loss: ([0-9.eE+-]+)"},
     },
     "hyperparameters": {}, "grid": None, "collect": {"losses": {"save_interval": 10}}, "checkpoints": {},
     "distribution": {"torchrun": {}}, "resources": {"instance_type": "ml.g5.12xlarge", "instance_count": 2},
@@ -402,3 +402,12 @@ def test_what_gridwatchs_hook_does_not_know_is_debuggers_alone(engine: str) -> N
         "debugger.configuration: Gridwatch's hook knows no parameter save_intervall of the collection metrics",
     ]
     assert request(watched(debugger=debugger))["DebugHookConfig"]["HookParameters"] == {"new_in_smdebug": "1"}
+
+
+def test_what_is_for_tensorboard_is_debuggers_alone() -> None:
+    given = {"export_tensorboard": "true", "save_histogram": "False", "tensorboard_dir": "board"}
+    (first, second) = problems(watched(engine="gridwatch", debugger={"hook_parameters": given}))
+    assert first.message.endswith("hook writes nothing for TensorBoard, for which export_tensorboard of the hook is")
+    assert (first.found, first.advice) == ('"true"', "leave it out, or engine: debugger")
+    assert second.field == "debugger.hook_parameters"
+    assert request(watched(debugger={"hook_parameters": given}))["DebugHookConfig"]["HookParameters"] == given

@@ -36,10 +36,10 @@ def test_every_hook_takes_what_every_launch_asks_for(framework: FrameworkCollect
     assert "metrics" in named
 
 
-def test_what_a_rule_looks_at_is_saved_as_often_as_it_looks() -> None:
+def test_what_a_rule_looks_at_is_saved_as_often_as_it_looks_and_metrics_each_round() -> None:
     rule = policy("LossNotDecreasing", collection_names="metrics", num_steps=2)
     saved = collections(hook_document({}, [rule]))
-    assert saved["metrics"]["save_interval"] == "2"
+    assert saved["metrics"]["save_interval"] == "1"
     assert saved["losses"]["save_interval"] == "2"
 
 

@@ -107,7 +107,7 @@ def test_the_next_attempt_is_the_same_trial() -> None:
         "experiment", "trial_id", "index", "hyperparameters", "priority", "created_at", "instance_type",
         "instance_count", "further_machines", "reason", "settings", "repeat", "parent", "change", "repair", "rerun_of",
         "algorithm",
-        "components",
+        "components", "check_seconds",
     }  # fmt: skip
     of_the_job = {
         "job_arn", "status", "secondary_status", "status_at", "started_at", "ended_at", "billable_seconds",

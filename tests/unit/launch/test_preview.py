@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from gridwatch.launch.preview import preview
 from gridwatch.savings.prices import PriceTable
-from gridwatch.savings.watching import WatchingTable, cost_of_watching
 from tests.unit.functions.world import DEPLOYMENT
 from tests.unit.launch.test_requests import planned
 from tests.unit.launch.test_training_parts import script
@@ -16,6 +17,8 @@ from tests.unit.spec.specs import blobs
 PRICES = PriceTable(
     source="a test", date="2026-11-21", currency="USD", per_hour={"ml.c5.xlarge": 0.2, "ml.g5.xlarge": 1.5}
 )
+
+BUILT_IN = PriceTable.built_in()
 
 
 def made(**sections: Any) -> Any:
@@ -55,15 +58,26 @@ def test_quotas_that_bind_are_named() -> None:
     assert told.seconds == 7 * 86_400  # waiting for capacity included
 
 
-def test_watching_is_bounded_by_what_is_saved_and_by_how_often_the_hook_writes() -> None:
-    few = preview(planned(boosted(rounds=100, interval=10)), PRICES).watching
-    many = preview(planned(boosted(rounds=10_000, interval=10)), PRICES).watching
-    endless = preview(planned(boosted(rounds=10_000_000, interval=1)), PRICES).watching
-    assert few.cost < many.cost < endless.cost
-    # Two objects a look and, for each, an event: 4 looks a second for an hour are the most.
-    table = WatchingTable.built_in()
-    assert endless == cost_of_watching(1, 4 * 3600, 60, table)
-    assert many == cost_of_watching(1, 1000, 60, table)
+def test_watching_is_bounded_by_what_is_saved_and_by_what_the_job_costs() -> None:
+    few = preview(planned(boosted(rounds=100, interval=10)), BUILT_IN)
+    many = preview(planned(boosted(rounds=10_000, interval=10)), BUILT_IN)
+    endless = preview(planned(boosted(rounds=10_000_000, interval=1)), BUILT_IN)
+    assert few.watching.cost < many.watching.cost == endless.watching.cost
+    assert endless.cost is not None
+    assert 0.005 * endless.cost < endless.looks_cost <= 0.01 * endless.cost
+    assert 40 < endless.look_seconds < 120
+
+
+def test_a_dear_job_is_looked_at_often_and_a_spec_may_say_how_often() -> None:
+    document = boosted(rounds=10_000_000, interval=1)
+    document["resources"]["instance_type"] = "ml.p5.48xlarge"
+    dear = preview(planned(document), BUILT_IN)
+    assert dear.look_seconds < 3
+    assert preview(planned({**document, "watching": {"every": "30s"}}), BUILT_IN).look_seconds == 30
+    cheap = boosted(rounds=10_000_000, interval=1)
+    generous = preview(planned({**cheap, "watching": "10 %"}), BUILT_IN)
+    assert generous.look_seconds == pytest.approx(preview(planned(cheap), BUILT_IN).look_seconds, rel=0.4)
+    assert preview(planned({**cheap, "watching": "0.1 %"}), BUILT_IN).look_seconds > 500
 
 
 def test_of_a_script_that_writes_no_tensors_only_its_minutes_are_watched() -> None:
@@ -80,3 +94,16 @@ def boosted(*, rounds: int, interval: int) -> dict[str, Any]:
     document["resources"]["max_runtime"] = "1h"
     document["collect"] = {"metrics": {"save_interval": interval}}
     return document
+
+
+def test_a_script_whose_log_is_read_too_is_looked_at_half_as_often() -> None:
+    resources = {"instance_type": "ml.m5.large", "max_runtime": "1h"}
+    plan = planned(script(resources=resources))
+    assert plan.template["AlgorithmSpecification"]["MetricDefinitions"]
+    followed = preview(plan, BUILT_IN)
+    boosting = boosted(rounds=10_000_000, interval=1)
+    alone = preview(planned(boosting), BUILT_IN)
+    assert followed.look_seconds == pytest.approx(2 * alone.look_seconds)
+    for each in (followed, alone):
+        assert each.cost is not None
+        assert each.looks_cost <= 0.01 * each.cost

@@ -16,7 +16,7 @@ from tests.unit.launch.service_model import faults
 from tests.unit.launch.test_requests import planned, requests
 from tests.unit.spec.specs import parsed, problems
 
-LOSS = "validation loss: ([0-9.]+)"
+LOSS = "validation loss: ([0-9.eE+-]+)"
 
 
 def script(**sections: Any) -> dict[str, Any]:

@@ -176,7 +176,7 @@ def test_too_many_variables_are_told() -> None:
 def test_what_an_algorithm_names_must_be_allowed_as_what_the_spec_names() -> None:
     document = tuned()
     del document["collect"]
-    image = {"image": "999999999999.dkr.ecr.eu-west-1.amazonaws.com/mine:1", "metrics": {"loss": "loss ([0-9.]+)"}}
+    image = {"image": "999999999999.dkr.ecr.eu-west-1.amazonaws.com/mine:1", "metrics": {"loss": "loss ([0-9.eE+-]+)"}}
     mine = {"parameters": {"lr": {"continuous": [0.1, 0.5]}}, "algorithm": image, "metric": "loss"}
     role = {"role": "arn:aws:iam::123456789012:role/mine"}
     document["tune"] = {"jobs": 10, "algorithms": {"mine": {**mine, "resources": role}}}

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gridwatch.preflight.examination import ChannelData, Machine, examine
-from gridwatch.preflight.labels import Target, targets_of
 from gridwatch.preflight.notices import Level, Notice, Weights
 from gridwatch.preflight.sampling import FULL, Budget, LocalData
+from gridwatch.preflight.targets import Target, targets_of
 
 Rows = list[list[float]]
 BINARY = targets_of([{"objective": "binary:logistic"}])

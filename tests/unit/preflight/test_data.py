@@ -11,12 +11,12 @@ import pytest
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
-from gridwatch.preflight.examination import Machine
-from gridwatch.preflight.labels import targets_of
+from gridwatch.preflight.examination import ChannelData, Machine, examine
 from gridwatch.preflight.notices import Level
-from gridwatch.preflight.sampling import CHEAP
+from gridwatch.preflight.sampling import CHEAP, FULL, LocalData
+from gridwatch.preflight.targets import targets_of
 from gridwatch_cli.demo.dataset import generate, write_csv
-from tests.unit.preflight.planting import Rows, clean, notices, text, told
+from tests.unit.preflight.planting import BINARY, SMALL, Rows, clean, notices, text, told
 
 FOUR = targets_of([{"objective": "multi:softprob", "num_class": 4}])
 NUMBER = targets_of([{"objective": "reg:squarederror"}])
@@ -191,6 +191,64 @@ def test_parquet_is_read_as_such(tmp_path: Path) -> None:
     assert told(found) == ["constant"]
     broken = target.read_bytes()[:200]
     assert told(notices(tmp_path, {"train": broken}, content_type="parquet")) == ["format"]
+
+
+def as_parquet(folder: Path, select: str) -> bytes:
+    import duckdb
+
+    target = folder / "made.parquet"
+    duckdb.sql(f"COPY ({select}) TO '{target}'")
+    return target.read_bytes()
+
+
+_ROWS = (
+    "FROM (SELECT range AS i, hash(range, 7) % 997 / 997.0 AS f1, hash(range, 8) % 991 / 991.0 AS f2 FROM range(200))"
+)
+
+
+@pytest.mark.parametrize(
+    ("columns", "told_of"),
+    [
+        ("i % 2 AS y, f2, f1", "the columns of channel train in another order: 'f2' where that one has 'f1'"),
+        ("i % 2 AS y, f1, f2 AS f3", "the columns of channel train with other names: 'f3' where that one has 'f2'"),
+    ],
+)
+def test_channels_of_parquet_have_the_same_columns(tmp_path: Path, columns: str, told_of: str) -> None:
+    contents = {
+        "train": as_parquet(tmp_path, f"SELECT i % 2 AS y, f1, f2 {_ROWS}"),
+        "validation": as_parquet(tmp_path, f"SELECT {columns} {_ROWS}"),
+    }
+    found = [notice for notice in notices(tmp_path, contents, content_type="parquet") if notice.check == "columns"]
+    (notice,) = found
+    assert notice.channel == "validation"
+    assert notice.message.startswith(told_of)
+
+
+def test_files_of_a_channel_are_put_together_by_name(tmp_path: Path) -> None:
+    """The second file has the rows of the first with their columns in another order: each is there twice."""
+    folder = tmp_path / "train"
+    folder.mkdir()
+    (folder / "1.parquet").write_bytes(as_parquet(tmp_path, f"SELECT i % 2 AS y, f1 * 9 AS f1, f2 {_ROWS}"))
+    (folder / "2.parquet").write_bytes(as_parquet(tmp_path, f"SELECT f2, f1 * 9 AS f1, i % 2 AS y {_ROWS}"))
+    data = ChannelData("train", "parquet", LocalData(folder))
+    (notice,) = examine([data], BINARY, SMALL, FULL).notices
+    assert (notice.check, notice.message[:17]) == ("duplicate-rows", "200 of 400 rows a")
+    (folder / "3.parquet").write_bytes(as_parquet(tmp_path, f"SELECT i % 2 AS y, f1 AS g1, f2 {_ROWS}"))
+    notice = next(each for each in examine([data], BINARY, SMALL, FULL).notices if each.check == "ragged")
+    assert notice.file == "3.parquet"
+    assert notice.message.endswith("only one of the two has 'f1', 'g1'")
+
+
+def test_the_index_of_pandas_is_no_column(tmp_path: Path) -> None:
+    import duckdb
+
+    metadata = '{"index_columns": ["__index_level_0__"]}'
+    target = tmp_path / "made.parquet"
+    duckdb.sql(
+        f"COPY (SELECT i % 2 AS y, f1, f2, i AS __index_level_0__ {_ROWS}) TO '{target}' "
+        f"(FORMAT parquet, KV_METADATA {{pandas: '{metadata}'}})"
+    )
+    assert notices(tmp_path, {"train": target.read_bytes()}, content_type="parquet") == ()
 
 
 def test_data_that_finds_no_room_is_told(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch.preflight.labels import targets_of
 from gridwatch.preflight.notices import Level
 from gridwatch.preflight.sampling import BLOCK, FULL, MAX_LINE, Budget, LocalData, Sample
+from gridwatch.preflight.targets import targets_of
 from tests.unit.preflight.planting import clean, notices, text
 
 PIECES = (b"1", b"0", b",", b"\n", b"\r\n", b" ", b"nan", b"inf", b"-", b"e", b"\x00", b"\xff", b"\t", b";", b"1:2",

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from gridwatch.preflight.notices import Notice
-from gridwatch.preflight.short_run import Measured, expected_loss, judge
+from gridwatch.preflight.notices import Level, Notice
+from gridwatch.preflight.short_run import Measured, expected_loss, judge, judge_rounds
 
 HALVES = [0.0, 1.0] * 500
 SOUND = Measured(
@@ -73,3 +73,19 @@ def test_a_batch_that_is_not_learned_says_why_nothing_holds_for_other_rows() -> 
     assert [notice.check for notice in told(replace(SOUND, batch_after=0.6, held_out_best=0.69))] == [
         "short-run-overfits"
     ]
+
+
+def test_the_first_rounds_are_judged_by_the_metrics_of_the_spec() -> None:
+    points = [{"eta": 0.1, "seed": 1}, {"eta": 0.2, "seed": 1}, {"eta": 0.3, "seed": 1}]
+    rounds = [
+        {"values": {"train-auc": None, "validation-auc": None, "train-logloss": 0.6}},
+        {"error": "label must be positive"},
+        {"error": "label must be positive"},
+    ]
+    found = list(judge_rounds(rounds, points, "validation-auc", 100))
+    assert [(notice.level, notice.message) for notice in found] == [
+        (Level.WARN, "the first round's train-auc is no number (a trial with eta 0.1)"),
+        (None, "the first round's validation-auc is no number (a trial with eta 0.1)"),
+        (None, "the training of 100 rows failed (a trial with eta 0.2): label must be positive"),
+    ]
+    assert list(judge_rounds([{"values": {"train-auc": 0.5}}], points[:1], "train-auc", 100)) == []

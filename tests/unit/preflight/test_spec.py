@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-
-import pytest
-import yaml
 
 from gridwatch.preflight.notices import CHECKS, Level, Notice
 from gridwatch.preflight.sizes import check_sizes, instance_memory
-from gridwatch.preflight.spec_checks import Saving, Trials, check_spec
+from gridwatch.preflight.spec_checks import Trials, check_spec
 from gridwatch.savings.prices import PriceTable
 from gridwatch.spec.instance_types import INSTANCE_TYPES
 from tests.unit.spec.specs import EXAMPLES, blobs, only_problem, parsed
@@ -26,63 +22,6 @@ def told(document: dict[str, Any]) -> list[Notice]:
     points = points if "num_round" in spec.factors else [dict(spec.hyperparameters)]
     found = check_spec(spec, Trials(points, (spec.resources.instance_type,)), PriceTable.built_in(), NOW)
     return [notice for notice in found if notice.level is not Level.NOTE]
-
-
-def watched(rule: dict[str, Any], *, rounds: int = 100, interval: int | None = None) -> dict[str, Any]:
-    document = blobs()
-    document["grid"] = {"num_round": [rounds // 2, rounds]}
-    document["collect"] = {"metrics": {"save_interval": interval}} if interval else {}
-    document["rules"] = [rule]
-    return document
-
-
-LOSS = {"rule": "LossNotDecreasing", "parameters": {"collection_names": "metrics", "num_steps": 10}}
-
-
-@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_examples_ask_for_nothing_in_vain(example: Path) -> None:
-    assert told(yaml.safe_load(example.read_text())) == []
-
-
-@pytest.mark.parametrize(
-    ("rule", "rounds", "interval", "word"),
-    [
-        (LOSS, 2_000, 500, "looks every 10 steps (num_steps) at metrics, which is saved every 500"),
-        (LOSS, 10, None, "no trial has more than 10 rounds"),
-        (LOSS, 100, 99, "looks every 10 steps"),
-        ({"rule": "MetricPlateau", "parameters": {"patience": 50}}, 40, None, "needs more than 50 saved values"),
-        ({"rule": "MetricPlateau", "parameters": {"patience": 20}}, 100, 10, "needs more than 20 saved values"),
-        ({"rule": "VanishingGradient"}, 100, None, "of which XGBoost saves nothing"),
-    ],
-)
-def test_a_rule_that_can_see_nothing_is_told(rule: dict[str, Any], rounds: int, interval: int, word: str) -> None:
-    found = told(watched(rule, rounds=rounds, interval=interval))
-    assert [notice.check for notice in found] == ["intervals"]
-    assert word in found[0].message
-    assert found[0].advice
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        LOSS,
-        {"rule": "MetricPlateau", "parameters": {"patience": 9}},
-        {"rule": "MetricNonFinite"},
-        {"rule": "CPUBottleneck"},
-        {"rule": "TreeDepth"},
-        {"rule": "ExplodingTensor", "parameters": {"collection_names": "metrics"}},
-        {"when": "value > 1.0", "name": "high", "parameters": {"collection_names": "metrics"}},
-    ],
-)
-def test_a_rule_that_sees_enough_is_left_in_peace(rule: dict[str, Any]) -> None:
-    assert told(watched(rule)) == []
-
-
-def test_collections_are_saved_at_the_steps_that_the_hook_saves() -> None:
-    assert Saving(interval=10).count(100) == 10
-    assert Saving(interval=10, start=15).count(100) == 8
-    assert Saving(interval=10, end=50).count(100) == 5
-    assert Saving(interval=0, steps=(1, 5, 200)).count(100) == 2
 
 
 def test_money_and_time() -> None:

@@ -60,6 +60,24 @@ def test_the_summary_says_what_was_asked_and_answered(half_failed: ExperimentFac
     assert "by 3 stops (estimate)" in text
 
 
+def test_rules_that_saw_nothing_or_failed_are_told_beside_the_findings(half_failed: ExperimentFacts) -> None:
+    blind = {"rule_name": "relu", "status": "SawNothing", "details": "DeadRelu looks for <batches>", "job_name": "a"}
+    evaluations = [blind, {**blind, "job_name": "b", "status": "NoIssuesFound"}, {**blind, "rule_name": "own"} | FAILED]
+    told = [
+        "relu saw nothing to judge by in 1 of 2 trials: DeadRelu looks for <batches>",
+        "own failed in 1 of 1 trials: KeyError: 'loss'",
+    ]
+    with_findings = replace(half_failed.tables, evaluations=evaluations)
+    without = replace(with_findings, findings=())
+    for tables in (with_findings, without):
+        text = Markup(create_report(replace(half_failed, tables=tables))).text
+        assert all(line in text for line in told)
+    assert "Evaluations of rules: 3, none with an issue; 1 came to the verdict NoIssuesFound." in text
+
+
+FAILED = {"status": "Error", "details": "KeyError: 'loss'"}
+
+
 def test_money_is_billed_seconds_by_the_price(half_failed: ExperimentFacts) -> None:
     # 25 s of one instance at 3.6 an hour: 0.025 each.
     assert {trial["cost"] for trial in half_failed.tables.trials} == {0.025}

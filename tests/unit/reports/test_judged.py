@@ -9,7 +9,7 @@ import pytest
 
 from gridwatch.judgement.backtest import RuleAcross, measure
 from gridwatch.judgement.catalogue import judgement_rule_names
-from gridwatch.reports.experiment import judged, overview
+from gridwatch.reports.experiment import costs, judged, overview
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.experiment.tables import read_tables
 from tests.experiment_tables import PRICES, MadeUp
@@ -63,7 +63,7 @@ def test_audited_stops_stand_beside_what_their_rest_really_took(tmp_path: Path) 
         {**each, "audited": True, "action": "would_stop", "job_seconds_after": 450.0, "job_cost_after": 0.015}
         for each in facts.tables.findings
     ]
-    page = Markup(overview.money(replace(facts, tables=replace(facts.tables, findings=audited))))
+    page = Markup(costs.money(replace(facts, tables=replace(facts.tables, findings=audited))))
     assert "audited stops, estimated to save" in page.text
     assert "audited stops, really trained on" in page.text
     assert "15 min" in page.text  # two of 450 seconds

@@ -47,7 +47,7 @@ def test_required_tensors_former_steps_and_modes(tmp_path: Path) -> None:
 
     for step in range(6):
         folder.save(step, {"loss": [1.0 if step < 5 else 2.0 - step]}, mode=Mode.TRAIN)
-    write(folder, tmp_path)
+    folder.write(tmp_path)
     found = run("LossNeverFalls", folder=tmp_path, back="4")
     assert found.finding is not None, found
     assert found.finding.step == 3
@@ -57,10 +57,53 @@ def test_other_trials(tmp_path: Path) -> None:
     folder = TensorFolder()
     for step, loss in ((0, 1.0), (2, 1 / 3), (4, 9.0)):
         folder.save(step, {"loss": [loss]})
-    write(folder, tmp_path)
+    folder.write(tmp_path)
     found = run("Differs", other_trials=str(tmp_path))
     assert found.finding is not None
     assert found.finding.step == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("AsksForANameThatIsNotThere", "nothing"),
+        ("AsksForACollectionThatIsEmpty", "tensors of collection=gradients"),
+        ("AsksForAPatternThatMatchesNothing", "tensors of regex=relu.*"),
+        ("RequiresWhatIsNotThere", "nothing"),
+        ("LooksBeforeItReads", "nothing"),
+    ],
+)
+def test_a_rule_that_got_nothing_of_what_it_asked_for_saw_nothing(tmp_path: Path, name: str, asked: str) -> None:
+    """As smdebug, which raises MissingCollectionFiles where a job saved nothing."""
+    folder = TensorFolder({"metrics": ["loss"], "gradients": ["^gradient"]})
+    folder.save(0, {"loss": [1.0]})
+    folder.write(tmp_path)
+    found = run(name, "asking_rules.py", folder=tmp_path)
+    assert (found.status, found.details) == (
+        "SawNothing",
+        f"{name} looks for {asked}; none was there: in 1 steps the job saved loss",
+    )
+    (tmp_path / "empty").mkdir()
+    empty = run(name, "asking_rules.py", folder=tmp_path / "empty")
+    assert empty.details == f"{name} looks for the job's tensors; none was there: the job saved no tensors"
+    assert empty.status == "SawNothing"
+
+
+def test_what_another_trial_does_not_have_is_told_of_that_trial(tmp_path: Path) -> None:
+    for job, tensor in (("mine", "fc.weight"), ("theirs", "other.weight")):
+        folder = TensorFolder()
+        folder.save(0, {tensor: [1.0]})
+        folder.write(tmp_path / job)
+    found = run("CompareTrials", "public_classes.py", folder=tmp_path / "mine", other_trials=str(tmp_path / "theirs"))
+    assert found.details.startswith("CompareTrials looks for fc.weight in theirs; none was there"), found
+
+
+@pytest.mark.parametrize("name", ["ReadsWhatIsThere", "CountsSteps", "ReadsWhatItCan"])
+def test_a_rule_that_got_something_has_judged(tmp_path: Path, name: str) -> None:
+    folder = TensorFolder({"metrics": ["loss"]})
+    folder.save(0, {"loss": [1.0]})
+    folder.write(tmp_path)
+    assert run(name, "asking_rules.py", folder=tmp_path).status == "NoIssuesFound"
 
 
 @pytest.mark.parametrize(
@@ -128,9 +171,3 @@ def test_what_names_no_custom_rule_is_refused(text: str) -> None:
 
 def test_the_shim_is_not_left_in_this_process() -> None:
     assert "smdebug" not in sys.modules
-
-
-def write(folder: TensorFolder, path: Path) -> None:
-    for key, data in folder.objects.items():
-        (path / key).parent.mkdir(parents=True, exist_ok=True)
-        (path / key).write_bytes(data)

@@ -159,8 +159,11 @@ def test_a_rule_that_saw_nothing_to_look_at_says_so() -> None:
     )
     restored.advance(TensorReader(folder.source()), now=NOW, ended=True)
     assert restored.statuses["finite"].details == ""
-    assert restored.statuses["gradients"].status is RuleStatus.NO_ISSUES_FOUND
-    assert restored.statuses["gradients"].details == "none of the tensors that this rule looks at was saved"
+    assert restored.statuses["gradients"].status is RuleStatus.SAW_NOTHING
+    assert restored.statuses["gradients"].details == (
+        "VanishingGradient looks for the collection gradients; none was there: in one step the job saved metric at one "
+        "step"
+    )
 
 
 def test_a_state_that_holds_nan_is_strict_json() -> None:

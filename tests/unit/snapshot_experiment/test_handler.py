@@ -46,6 +46,7 @@ def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         boto3.client("s3").create_bucket(Bucket="artifacts")
         alerts = boto3.client("sqs").create_queue(QueueName="alerts")
         monkeypatch.setenv("ALERT_QUEUE_URL", alerts["QueueUrl"])
+        monkeypatch.setenv("SNAPSHOT_QUEUE_URL", "https://sqs.example/snapshot")
         boto3.client("dynamodb").create_table(
             TableName="state",
             BillingMode="PAY_PER_REQUEST",

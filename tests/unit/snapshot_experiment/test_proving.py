@@ -21,7 +21,8 @@ def metrics(folder: Path, curves: dict[str, list[float]]) -> Path:
         for step, value in enumerate(values)
     ]
     duckdb.sql(
-        f"COPY (SELECT * FROM (VALUES {', '.join(rows)}) t(trial_id, name, step, value)) TO '{path}' (FORMAT parquet)"
+        f"COPY (SELECT *, true AS objective FROM (VALUES {', '.join(rows)}) t(trial_id, name, step, value)) "
+        f"TO '{path}' (FORMAT parquet)"
     )
     return path
 

@@ -16,7 +16,14 @@ from gridwatch.events.messages import DigestExperiment
 from gridwatch.failures import TransientError
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import JobRecord, ReactionRecord, RuleEvaluationRecord, TrialRecord, TrialState
+from gridwatch.state.records import (
+    JobRecord,
+    ReactionRecord,
+    RuleEvaluationRecord,
+    SavingsRecord,
+    TrialRecord,
+    TrialState,
+)
 from gridwatch.tables import schemas
 from gridwatch.tensors.source import ByteRange
 from snapshot_experiment.batch import BatchRunner
@@ -152,9 +159,13 @@ def test_a_snapshot_holds_what_the_store_and_the_tensors_hold(world: World) -> N
         (0, "completed", 0.1, True),
         (1, "stopped", 0.11, True),
     ]
-    assert world.rows("metrics", "job_name, step, value") == [
-        (done.job_name, 0, 0.5),
-        (done.job_name, 2, pytest.approx(0.3)),
+    assert world.rows("metrics", "job_name, source, step, value, objective") == [
+        (done.job_name, "hook", 0, 0.5, False),
+        (done.job_name, "hook", 2, pytest.approx(0.3), False),
+        (done.job_name, "sagemaker", 0, 0.1, True),  # of the objective there is the last value alone
+        (done.job_name, "sagemaker", 0, 0.5, False),
+        (stopped.job_name, "sagemaker", 0, 0.11, True),
+        (stopped.job_name, "sagemaker", 0, 0.5, False),
     ]
     assert world.rows("rule_evaluations", "job_name, status") == [
         (done.job_name, None),
@@ -163,7 +174,7 @@ def test_a_snapshot_holds_what_the_store_and_the_tensors_hold(world: World) -> N
     assert world.rows("findings", "step, observed, action, outcome") == [(2, 0.3, "stop", "stop requested")]
     assert world.rows("final_metrics", "count(*)") == [(4,)]
     assert world.rows("experiments", "trial_count, completed_count, stopped_count, metric_count, complete") == [
-        (2, 1, 1, 2, True)
+        (2, 1, 1, 6, True)
     ]
 
 
@@ -286,6 +297,39 @@ def test_how_an_experiment_ended_is_told_once_its_tables_are_there(world: World)
     with pytest.raises(TransientError):
         world.writer.take("blobs", STAMP)
     assert world.alert_queue.messages == [DigestExperiment("blobs")] * 2
+
+
+def test_what_a_stop_saved_is_corrected_when_its_job_is_over(world: World) -> None:
+    """Ten rounds of a second were done when the stop was decided, thirty when the job heard of it, of a hundred."""
+    start = NOON.timestamp()
+    stopped = a_trial(
+        0, state=TrialState.STOPPED, status="Stopped", hyperparameters={"num_round": 100}, started_at=NOON,
+        ended_at=NOON + timedelta(seconds=45), instance_type="ml.m5.large", instance_count=1,
+    )  # fmt: skip
+    world.add(stopped)
+    world.store.put_job(replace(_job(stopped), hyperparameters={"num_round": 100}))
+    tensors = world.tensors[stopped.job_name]
+    tensors.began = start + 10
+    for step in range(30):
+        tensors.save(step, {"error": [0.5]})
+    savings = SavingsRecord(
+        seconds=90.0, cost=0.09, currency="USD", method="progress: 10 of 100 rounds were done", price_per_hour=3.6,
+        price_source="a test", hourly=3.6, bound="about", longest_seconds=3_600,
+    )  # fmt: skip
+    reaction = ReactionRecord(
+        job_name=stopped.job_name, rule_name="loss", experiment="blobs", trial_id=stopped.trial_id, action="stop",
+        reason="", outcome="stop requested", alert_id=None, finding=None, decided_at=NOON + timedelta(seconds=20),
+        carried_out_at=NOON + timedelta(seconds=21), savings=savings,
+    )  # fmt: skip
+    world.store.claim_reaction(reaction, until=NOON)
+    world.writer.take("blobs", STAMP)
+    (kept,) = world.store.list_reactions(stopped.job_name)
+    assert kept.savings is not None
+    assert (kept.savings.seconds, kept.savings.cost) == (70.0, pytest.approx(0.07))
+    columns = "saved_seconds, saved_certainty, saved_bound, saved_method"
+    assert world.rows("findings", columns) == [(70.0, "corrected", "about", "progress: 30 of 100 rounds were done")]
+    world.writer.take("blobs", STAMP)
+    assert world.store.list_reactions(stopped.job_name) == [kept]
 
 
 def test_the_page_about_an_experiment_comes_when_it_has_ended(world: World) -> None:

@@ -26,4 +26,4 @@ def test_the_documented_prices_can_be_used() -> None:
 def test_the_documented_columns_are_there() -> None:
     named = set(re.findall(r"`((?:saved|job)_[a-z_]+|shadow)`", TEXT)) - {"job_name"}
     assert named <= set(schemas.FINDINGS.column_names)
-    assert len(named) == 10
+    assert len(named) == 16

@@ -157,13 +157,104 @@ def test_xgboost_in_algorithm_mode_becomes_gridwatchs_own_xgboost_and_says_so() 
     assert parsed(draft.as_yaml()).spec.objective.metric == "validation-auc"
 
 
-def test_a_rules_name_that_a_spec_cannot_have_is_changed_and_told() -> None:
-    rule = {
-        "RuleConfigurationName": "Loss not decreasing!", "RuleEvaluatorImage": "DEFAULT_RULE_EVALUATOR_IMAGE",
-        "RuleParameters": {"rule_to_invoke": "LossNotDecreasing", "collection_names": "metrics"},
-    }  # fmt: skip
-    hook = {"S3OutputPath": "s3://mine/tensors", "HookParameters": {}, "CollectionConfigurations": []}
-    draft = spec_of_job(job(DebugHookConfig=hook, DebugRuleConfigurations=[rule]))
-    assert "The rule Loss not decreasing! is called Loss-not-decreasing here." in draft.notes["debugger"]
+@pytest.mark.parametrize("name", ["check_accuracy", "Loss not decreasing!", "a.b/c:d", "_x", "é" * 200])
+def test_a_rules_name_goes_as_it_is(name: str) -> None:
+    """RuleConfigurationName is `.*` in botocore."""
+    image = "759209512951.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-debugger-rules:latest"
+    parameters = {"rule_to_invoke": "AllZero", "tensor_regex": ".*"}
+    rule = {"RuleConfigurationName": name, "RuleEvaluatorImage": image, "RuleParameters": parameters}
+    draft = spec_of_job(job(DebugRuleConfigurations=[rule], DebugHookConfig={"S3OutputPath": "s3://there/debug"}))
+    draft.document["debugger"]["on_issue"] = {name: "stop"}
+    (sent,) = again(draft)["DebugRuleConfigurations"]
+    assert sent["RuleConfigurationName"] == name
     (policy,) = planned(draft.as_yaml(), DEPLOYED).policies
-    assert (policy.name, policy.managed) == ("Loss-not-decreasing", True)
+    assert (policy.name, policy.on_issue) == (name, "stop")
+    draft.document["engine"] = "gridwatch"
+    assert planned(draft.as_yaml(), DEPLOYED).policies[0].name == name
+
+
+XGBOOST = "246618743249.dkr.ecr.us-west-2.amazonaws.com/sagemaker-xgboost:"
+
+
+def boosted(image: str, hyperparameters: dict[str, str], *, script: bool = False) -> dict[str, Any]:
+    program = {"sagemaker_program": '"own.py"', "sagemaker_submit_directory": '"s3://there/source.tar.gz"'}
+    place = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://there/data/"}}
+    names = ("train", "validation")
+    return job(
+        AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"},
+        HyperParameters={**hyperparameters, **(program if script else {})},
+        InputDataConfig=[{"ChannelName": name, "DataSource": place, "ContentType": "text/csv"} for name in names],
+    )
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "metric"),
+    [
+        ({"objective": "binary:logistic"}, "validation-logloss"),
+        ({"objective": "binary:hinge"}, "validation-error"),
+        ({"objective": "binary:logitraw"}, "validation-logloss"),
+        ({"objective": "multi:softmax", "num_class": "3"}, "validation-mlogloss"),
+        ({"objective": "multi:softprob", "num_class": "3"}, "validation-mlogloss"),
+        ({"objective": "count:poisson"}, "validation-poisson-nloglik"),
+        ({"objective": "rank:pairwise"}, "validation-ndcg@32"),
+        ({"objective": "rank:ndcg", "lambdarank_pair_method": "mean"}, "validation-ndcg"),
+        ({"objective": "rank:map"}, "validation-map@32"),
+        ({"objective": "reg:tweedie", "tweedie_variance_power": "1.2"}, "validation-tweedie-nloglik@1.2"),
+        ({"objective": "reg:gamma"}, "validation-gamma-deviance"),
+        ({"objective": "reg:squaredlogerror"}, "validation-rmsle"),
+        ({"objective": "reg:absoluteerror"}, "validation-mae"),
+        ({"objective": "reg:pseudohubererror"}, "validation-mphe"),
+        ({"objective": "reg:logistic"}, "validation-rmse"),
+        ({"objective": "survival:cox"}, "validation-cox-nloglik"),
+        ({"objective": "reg:linear"}, "validation-rmse"),
+        ({}, "validation-rmse"),
+        ({"objective": "binary:logistic", "eval_metric": "auc,logloss"}, "validation-auc"),
+        ({"objective": "binary:logistic", "eval_metric": '["auc", "error"]'}, "validation-auc"),
+        ({"objective": "binary:logistic", "eval_metric": '"error@0.70"'}, "validation-error@0.7"),
+    ],
+)
+@pytest.mark.parametrize("version", ["3.2-0", "1.7-1", "1.2-1", "0.90-2-cpu-py3"])
+def test_a_job_of_xgboost_without_a_metric_has_that_of_its_objective(
+    version: str, hyperparameters: dict[str, str], metric: str
+) -> None:
+    """Gridwatch trains with its own script in 3.2-0, whatever trained before."""
+    draft = spec_of_job(boosted(XGBOOST + version, {"num_round": "10", **hyperparameters}))
+    assert draft.document["objective"]["metric"] == metric
+    assert again(draft)["AlgorithmSpecification"]["TrainingImage"].endswith("sagemaker-xgboost:3.2-0")
+
+
+def test_the_metrics_that_sagemaker_defines_for_the_algorithm_do_not_hide_the_jobs_own() -> None:
+    names = ["train:mae", "validation:aucpr", "validation:auc", "train:auc", "train:logloss", "validation:logloss"]
+    given = {"objective": "binary:logistic", "num_round": "5", "eval_metric": "logloss,auc"}
+    described = boosted(XGBOOST + "1.7-1", given)
+    described["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": name, "Regex": "(.)"} for name in names]
+    assert spec_of_job(described).document["objective"]["metric"] == "validation-logloss"
+    described["FinalMetricDataList"] = [{"MetricName": "validation:auc", "Value": 0.9}]
+    told = spec_of_job(described).document["objective"]
+    assert told == {"metric": "validation-auc", "direction": "maximize"}
+
+
+@pytest.mark.parametrize(
+    ("version", "objective", "metric"),
+    [
+        ("1.7-1", "binary:logistic", "logloss"),
+        ("1.2-1", "binary:logistic", "error"),
+        ("0.90-2-cpu-py3", "multi:softmax", "merror"),
+        ("1.7-1", "rank:ndcg", "map"),
+        ("1.2-1", "binary:logitraw", "auc"),
+        ("1.5-1", "reg:squarederror", "rmse"),
+    ],
+)
+def test_a_script_in_an_older_image_reports_what_that_version_does(version: str, objective: str, metric: str) -> None:
+    described = boosted(XGBOOST + version, {"objective": json.dumps(objective)}, script=True)
+    draft = spec_of_job(described)
+    assert draft.document["objective"]["metric"] == f"validation-{metric}"
+    assert f"validation-{metric}" in draft.document["algorithm"]["metrics"]
+    planned(draft.as_yaml(), DEPLOYED)
+
+
+def test_the_oldest_image_of_xgboost_stays_an_image_with_the_metrics_it_prints() -> None:
+    image = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:1"
+    draft = spec_of_job(boosted(image, {"objective": "binary:logistic"}))
+    assert draft.document["objective"]["metric"] == "validation-error"
+    planned(draft.as_yaml(), DEPLOYED)

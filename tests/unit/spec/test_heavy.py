@@ -57,6 +57,18 @@ def test_work_without_measure_is_refused_before_it_is_done(content: bytes, told:
     assert time.process_time() - began < 1
 
 
+def test_a_slow_pattern_of_a_rule_with_a_direction_is_not_tried() -> None:
+    name = "a" * 200
+    rule = {"rule": "MetricPlateau", "parameters": {"tensor_regex": "(a+)+b$", "direction": "max"}}
+    algorithm = {**SCRIPT, "metrics": {name: rf"{name}=([0-9.]+)"}}
+    began = time.process_time()
+    with pytest.raises(SpecError, match="problem"):
+        parse_spec(
+            spec(algorithm=algorithm, objective={"metric": name, "direction": "maximize"}, rules=[rule]), today=TODAY
+        )
+    assert time.process_time() - began < 2
+
+
 def test_thousands_of_points_written_out_are_compared_quickly() -> None:
     began = time.process_time()
     parse_spec(spec(search={"list": [{"gamma": number} for number in range(6_600)]}), today=TODAY)

@@ -16,7 +16,8 @@ from gridwatch.spec.metrics import evaluation_metrics, reported_metrics
 from gridwatch.spec.parse import normalized, policies_of
 from gridwatch.spec.problems import SpecError
 from gridwatch.spec.schema import experiment_schema
-from gridwatch.spec.xgboost_parameters import DEFAULT_METRICS, METRICS, OBJECTIVES, known_metric
+from gridwatch.spec.xgboost.metrics import METRICS, canonical
+from gridwatch.spec.xgboost.objectives import OBJECTIVES, default_metric
 from gridwatch.state.records import Action
 from tests.unit.spec.specs import EXAMPLES, blobs, parsed
 
@@ -82,9 +83,39 @@ def test_the_reported_metrics_follow_eval_metric_or_the_objective() -> None:
 
 
 def test_every_objective_has_a_metric_that_is_known() -> None:
-    assert set(DEFAULT_METRICS) == set(OBJECTIVES)
-    assert all(known_metric(name) for name in DEFAULT_METRICS.values())
-    assert all(known_metric(name) for name in METRICS)
+    defaults = {name: default_metric({"objective": name}) for name in OBJECTIVES}
+    assert all(name == canonical(name) for name in defaults.values() if name)
+    assert defaults["reg:gamma"] == "gamma-deviance"
+    assert defaults["rank:ndcg"] == "ndcg@32"
+    assert default_metric({"objective": "reg:none"}) is None
+    assert {row.partition("@")[0] for row in filter(None, defaults.values())} <= set(METRICS)
+
+
+def test_the_default_metric_follows_what_its_name_depends_on() -> None:
+    tweedie = {"objective": "reg:tweedie"}
+    assert evaluation_metrics(tweedie, {"tweedie_variance_power": [1.1, 1.9]}) == (
+        "tweedie-nloglik@1.1", "tweedie-nloglik@1.9",
+    )  # fmt: skip
+    assert evaluation_metrics({"objective": "rank:map", "lambdarank_pair_method": "mean"}, {}) == ("map",)
+
+
+@pytest.mark.parametrize(
+    ("given", "printed"),
+    [
+        ("error@0.5", "error"), ("error@5e-1", "error"), ("error@0.70", "error@0.7"), ("error@1.0", "error@1"),
+        ("error@1e-5", "error@1e-05"), ("error@0.333333333333", "error@0.333333"), ("error@-1", "error@-1"),
+        ("ndcg", "ndcg"), ("ndcg-", "ndcg-"), ("ndcg@10", "ndcg@10"), ("map@5-", "map@5-"), ("pre@03", "pre@3"),
+        ("tweedie-nloglik@1.50", "tweedie-nloglik@1.5"), ("ams@0.150", "ams@0.15"), ("f1_macro", "f1_macro"),
+        ("aft-nloglik", "aft-nloglik"), ("interval-regression-accuracy", "interval-regression-accuracy"),
+        ("tweedie-nloglik", None), ("tweedie-nloglik@2", None), ("tweedie-nloglik@1", None), ("ams", None),
+        ("error@", None), ("error@nan", None), ("error@1e999", None), ("error@0.5000001", None), ("auc@1", None),
+        ("ndcg@0", None), ("ndcg@2.5", None), ("ndcg@5--", None), ("rmse-", None), ("", None), ("@", None), ("-", None),
+        ("ndcg@99999999999999999999", None), ("AUC", None),
+    ],
+)  # fmt: skip
+def test_metrics_are_spelt_as_xgboost_prints_them(given: str, printed: str | None) -> None:
+    assert canonical(given) == printed
+    assert printed is None or canonical(printed) == printed
 
 
 def test_the_instance_types_are_those_of_sagemaker() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gridwatch.spec.problems import SpecError
-from tests.unit.spec.specs import blobs, only_problem, parsed, problems
+from tests.unit.spec.specs import blobs, only_problem, parsed, problems, yaml_of
 
 Document = dict[str, Any]
 
@@ -218,3 +218,20 @@ def test_thousands_of_problems_are_cut() -> None:
 @pytest.mark.parametrize("text", ["[1, 2]", "just words", "3", "null"])
 def test_a_document_that_is_no_spec_is_one_problem(text: str) -> None:
     assert only_problem(text).message == "a spec is keys with values"
+
+
+@pytest.mark.parametrize("name", ["a=b", "=", "a\u202eb", "a\u200bb"])
+@pytest.mark.parametrize("place", ["hyperparameters", "grid"])
+def test_a_hyperparameter_has_a_name_that_a_process_can_be_given(name: str, place: str) -> None:
+    document = yaml_of("scikit-learn")
+    document.setdefault(place, {})[name] = 1 if place == "hyperparameters" else [1, 2]
+    (problem,) = [each for each in problems(document) if "argument" in each.message]
+    assert problem.path[-1] == name
+    assert "\u202e" not in str(problem)
+
+
+@pytest.mark.parametrize("name", ["a-b", "a.b", "learning_rate", "名前"])
+def test_other_names_of_hyperparameters_are_taken(name: str) -> None:
+    document = yaml_of("scikit-learn")
+    document.setdefault("hyperparameters", {})[name] = 1
+    parsed(document)

@@ -48,6 +48,31 @@ def test_plain_values_are_read_as_yaml_1_2_does(text: str, expected: object) -> 
     assert type(found["a"]) is type(expected)  # type: ignore[index]
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("name: x\nobjective:\n\tmetric: a\n", 3),
+        ("grid:\n  a: [1, 2]\n\tb: [1]\n", 3),
+        ("\tname: x\n", 1),
+        ("grid:\n  a: 1\n  \tb: 2\n", 3),
+        ("rules:\n\t- rule: x\n", 2),
+    ],
+)
+def test_a_tab_is_called_a_tab(text: str, line: int) -> None:
+    assert refusal(text) == ("this is not YAML or JSON: a tab indents this line", line)
+
+
+@pytest.mark.parametrize("sign", "@`%")
+def test_a_sign_that_must_stand_in_quotes_is_named(sign: str) -> None:
+    assert refusal(f"a: 1\nb: {sign}x\n") == (f"this is not YAML or JSON: a value cannot begin with {sign}", 2)
+
+
+def test_what_is_usually_behind_a_fault_is_said() -> None:
+    with pytest.raises(SpecError) as caught:
+        read_document(b"name: a: b\n")
+    assert "goes into quotes" in str(caught.value.problems[0].advice)
+
+
 def test_json_is_read_as_json() -> None:
     document = {"name": "x", "text": 'a\t"b" \\ / \u00e4 \U0001f600', "list": [1, 2.5, True, None], "tab": {"k": "v"}}
     assert value(json.dumps(document)) == document

@@ -39,7 +39,6 @@ def test_a_rule_of_ones_own() -> None:
         ({"source": "../a.py", "class": "A"}, "rules[0].source", "is not the address"),
         ({"source": "https://example.org/a.py", "class": "A"}, "rules[0].source", "is not the address"),
         ({"source": "a.py", "class": "not a class"}, "rules[0].class", "characters"),
-        ({"source": "a.py", "class": "My_Rule"}, "rules[0]", "give it a name"),
         ({"when": "value >"}, "rules[0].when", "Expression"),
         ({"when": "valeu > 1.0"}, "rules[0].when", "valeu"),
         ({"when": "value > 1.0", "parameters": {"expression": "true"}}, "rules[0].parameters.expression", "when"),

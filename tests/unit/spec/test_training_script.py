@@ -14,23 +14,18 @@ from typing import Any
 import pytest
 
 from gridwatch.spec.checks.data import CONTENT_TYPES
-from gridwatch.spec.xgboost_parameters import (
-    CONTAINER_METRICS,
-    IGNORED,
-    METRICS,
-    OBJECTIVES,
-    PARAMETERS,
-    Kind,
-    Names,
-    known_metric,
-)
+from gridwatch.spec.xgboost.kinds import Kind, Names
+from gridwatch.spec.xgboost.metrics import METRICS, canonical
+from gridwatch.spec.xgboost.objectives import OBJECTIVES
+from gridwatch.spec.xgboost.parameters import IGNORED, PARAMETERS
 
 SCRIPT = Path(__file__).resolve().parents[3] / "hook" / "xgboost_script"
 # Values at the edges of what any of the parameters takes.
 SAMPLES: list[Any] = [
     -(2**31), -1, 0, 1, 2, 3, 4, 256, 2**31 - 1, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, "0", "1", "0.5", "1e-3", "2.0", "x", "",
     True, False, "true", "True", "cpu", "cuda", "(1,-1)", "[[0,1],[2]]", "(1,", "error", "prune,refresh", "prune,x",
-    *OBJECTIVES, *METRICS, *CONTAINER_METRICS, "error@0.7", "ndcg@10-", "auc@1", "error@x", "gbtree", "hist",
+    *OBJECTIVES, *METRICS, "error@0.7", "ndcg@10-", "ndcg-", "map-", "ams@0.15",
+    "tweedie-nloglik@1.5", "auc@1", "error@x", "gbtree", "hist",
     "one_output_per_tree", "gpu_hist",
     "depthwise", "uniform", "weighted", "tree", "forest", "row", "auto", "update", "default", "cyclic", "normal",
     "topk",
@@ -65,9 +60,10 @@ def test_no_value_that_a_spec_may_have_is_refused_by_the_script(script: ModuleTy
     kind: Kind = PARAMETERS.get(name) or IGNORED[name]
     taken = [value for value in SAMPLES if kind.accepts(value)]
     if name == "eval_metric":
-        taken = [value for value in taken if known_metric(value)]
+        taken = [value for value in taken if canonical(value)]
         assert "error@0.7" in taken
         assert "auc@1" not in taken
+        assert set(METRICS) - set(taken) == {"ams", "tweedie-nloglik"}
     assert taken, "no sample is of use here"
     for value in taken:
         # As it travels: JSON in the request, JSON again in the container.

@@ -117,7 +117,7 @@ def script(**changes: Any) -> dict[str, Any]:
     document = tuned(parameters={"lr": RANGE})
     document["algorithm"] = {
         "framework": "pytorch", "version": "2.10", "source": "s3://code/train.tar.gz", "entry_point": "train.py",
-        "metrics": {"loss": "loss ([0-9.]+)"},
+        "metrics": {"loss": "loss ([0-9.eE+-]+)"},
     }  # fmt: skip
     document["objective"] = {"metric": "loss", "direction": "minimize"}
     document["collect"] = {}

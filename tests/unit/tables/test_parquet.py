@@ -89,7 +89,7 @@ def test_the_leaderboard_has_the_best_first_and_the_unknown_last(tables: duckdb.
         (1, "0000000000", 0.1),
         (2, "0000000001", 0.11),
         (3, "0000000003", 0.13),
-        (4, "0000000002", None),
+        (None, "0000000002", None),
     ]
 
 

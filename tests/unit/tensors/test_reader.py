@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gridwatch.tensors.errors import CorruptTensorError, TensorUnavailableError
+from gridwatch.tensors.errors import CorruptTensorError, MissingEventsError, TensorUnavailableError
+from gridwatch.tensors.index import SavedShape
 from gridwatch.tensors.modes import Mode
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import ByteRange, LocalSource
@@ -227,6 +228,49 @@ def test_bytes_that_are_missing_or_damaged_are_told_from_each_other() -> None:
     assert reader.prefetch([place]) == frozenset()
     with pytest.raises(CorruptTensorError, match=events):
         reader.value(saved, "other")
+
+
+def test_an_events_file_that_is_missing_is_told_from_one_that_is_short() -> None:
+    folder = TensorFolder()
+    folder.save(0, {"loss": [1.0]})
+    source = folder.source()
+    reader = TensorReader(source)
+    (saved,) = reader.new_steps(Cursor(), ended=True)
+    events = "events/000000000000/000000000000_worker_0.tfevents"
+    whole = source.objects.pop(events)
+    with pytest.raises(MissingEventsError, match="the index names it, and it is missing"):
+        reader.value(saved, "loss")
+    source.objects[events] = whole[:-1]
+    with pytest.raises(CorruptTensorError, match="it ends before byte") as short:
+        reader.value(saved, "loss")
+    assert not isinstance(short.value, MissingEventsError)
+
+
+def test_shapes_are_read_beside_tensors_and_without_them() -> None:
+    folder = TensorFolder()
+    folder.save(0, {"loss": [1.0]}, shapes={"w": [2, 3]})
+    folder.save(1, {}, shapes={"w": [4], "none": []})
+    source = folder.source()
+    (key,) = (key for key in source.objects if key.endswith("000000000001_worker_0.json"))
+    document = json.loads(source.objects[key])
+    del document["tensor_payload"], document["meta"]["event_file_name"]
+    source.objects[key] = json.dumps(document).encode()
+    first, second = TensorReader(source).new_steps(Cursor(), ended=True)
+    assert (first.names, first.shapes()["w"]) == (("loss",), SavedShape((2, 3), "w:0"))
+    assert (second.names, second.shapes()["w"].shape, second.shapes()["none"].shape) == ((), (4,), ())
+
+
+@pytest.mark.parametrize("shape", [[-1], [2**60], ["3"], [1] * 65, 3, None])
+def test_a_shape_that_is_none_is_damage(shape: Any) -> None:
+    folder = TensorFolder()
+    folder.save(0, {"loss": [1.0]})
+    source = folder.source()
+    key = "index/000000000/000000000000_worker_0.json"
+    document = json.loads(source.objects[key])
+    document["shape_payload"] = [{"tensorname": "w", "shape": shape}]
+    source.objects[key] = json.dumps(document).encode()
+    with pytest.raises(CorruptTensorError, match=key):
+        list(TensorReader(source).new_steps(Cursor(), ended=True))
 
 
 def test_a_folder_where_a_file_should_be_is_told_by_its_name(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from gridwatch.verdicts.status import RuleStatus
 
 JOB_STATUSES = ["InProgress", "Completed", "Failed", "Stopping", "Stopped", "Deleting", "SomethingNew", None]
 POLICIES = [*Action, None]
-ISSUE, ERROR = RuleStatus.ISSUES_FOUND, RuleStatus.ERROR
+ISSUE, ERROR, SAW_NOTHING = RuleStatus.ISSUES_FOUND, RuleStatus.ERROR, RuleStatus.SAW_NOTHING
 
 
-@pytest.mark.parametrize("status", [status for status in RuleStatus if status not in (ISSUE, ERROR)])
+@pytest.mark.parametrize("status", [status for status in RuleStatus if status not in (ISSUE, ERROR, SAW_NOTHING)])
 @pytest.mark.parametrize("on_issue", POLICIES)
 @pytest.mark.parametrize("job", JOB_STATUSES)
 def test_without_an_issue_nothing_is_done(job: str | None, on_issue: Action | None, status: RuleStatus) -> None:
@@ -54,6 +54,15 @@ def test_a_rule_that_failed_is_told_as_such_and_stops_nothing(job: str | None) -
         assert decision.response == response
         assert decision.reason.startswith("the rule failed")
     assert decide(job, ERROR, None).response is Response.RECORD
+
+
+@pytest.mark.parametrize("job", JOB_STATUSES)
+def test_a_rule_that_saw_nothing_is_told_as_such_and_stops_nothing(job: str | None) -> None:
+    for action, response in ((Action.STOP, "alert"), (Action.ALERT, "alert"), (Action.RECORD, "record")):
+        decision = decide(job, SAW_NOTHING, action)
+        assert decision.response == response
+        assert "saw nothing that it could judge by" in decision.reason
+    assert decide(job, SAW_NOTHING, None).response is Response.RECORD
 
 
 def test_only_one_case_of_all_stops() -> None:

@@ -9,6 +9,7 @@ is left takes time in proportion to the values that it looks at.
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +59,19 @@ class Condition:
         except BaseException as error:  # noqa: BLE001 - see _ordinary
             raise ExpressionError(f"is no CEL expression: {_first_line(error)}") from _ordinary(error)
 
+    def keys(self, name: str) -> frozenset[str]:
+        """The keys of the map `name` that the text writes out: `name['key']` and `'key' in name`."""
+        tokens = list(_tokens(self.text))
+        indexed = (key for (_, one), (_, bracket), key in _triples(tokens) if (one, bracket) == (name, "["))
+        asked = (key for key, (_, word), (_, one) in _triples(tokens) if (word, one) == ("in", name))
+        return frozenset(_plain(text) for kind, text in (*indexed, *asked) if kind == "string")
+
+    @property
+    def numbers(self) -> frozenset[float]:
+        """The numbers that the text writes out."""
+        written = (text.rstrip("u") for kind, text in _tokens(self.text) if kind == "number")
+        return frozenset(float(int(text, 16)) if text.startswith("0x") else float(text) for text in written)
+
     def holds(self, values: Mapping[str, Any]) -> bool:
         """`values` may hold more than the expression looks at. Raises ExpressionError, and KeyError for a key of a map
         that is not there.
@@ -99,6 +113,18 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
         if token[0] != "space":
             yield token
         before, position = token, found.end()
+
+
+def _triples(tokens: list[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], tuple[str, str], tuple[str, str]]]:
+    return zip(tokens, tokens[1:], tokens[2:], strict=False)
+
+
+def _plain(text: str) -> str:
+    """What a string literal stands for: CEL's escapes are Python's."""
+    try:
+        return str(literal_eval(text))
+    except (ValueError, SyntaxError):
+        return text[1:-1]
 
 
 def _check_calls(tokens: list[tuple[str, str]]) -> None:

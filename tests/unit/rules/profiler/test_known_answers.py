@@ -294,7 +294,10 @@ class TestDataloader:
 class TestEvaluation:
     def test_a_job_without_a_profile(self) -> None:
         found = judge(Profile(), "LowGPUUtilization")
-        assert (found.status, found.details) == ("NoIssuesFound", "the job wrote no profile")
+        assert (found.status, found.details) == (
+            "SawNothing",
+            "LowGPUUtilization looks for samples of a GPU, more than 1,000; the job wrote no profile",
+        )
 
     def test_a_rule_on_tensors_is_refused(self) -> None:
         with pytest.raises(RuleConfigurationError, match="LossNotDecreasing looks at tensors"):

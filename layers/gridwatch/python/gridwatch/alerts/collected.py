@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gridwatch.alerts.content import Alert, Fact, Severity
+from gridwatch.alerts.content import Alert, Fact, Severity, content_of
 from gridwatch.alerts.gates import HOUR, follow_up_id
 from gridwatch.alerts.shared_values import SIGNIFICANT, SharedValue, shared_values
-from gridwatch.state.codec import from_document, to_document
+from gridwatch.state.codec import to_document
 from gridwatch.state.records import AlertGate, AlertRecord, TrialRecord
+from gridwatch.wording import counted
 
 FOLLOW_UP = "follow_up"
 HELD_BACK = "held_back"
@@ -34,7 +35,7 @@ def follow_up(gate: AlertGate, concerned: Concerned, now: datetime) -> AlertReco
     first = concerned.collected[0]
     affected = {alert.trial_id for alert in (*concerned.before, *concerned.collected)}
     count = len(concerned.collected)
-    titles = [from_document(Alert, alert.content).title for alert in concerned.collected]
+    titles = [content_of(alert).title for alert in concerned.collected]
     cause = _named(first)
     alert = Alert(
         kind=FOLLOW_UP,
@@ -53,7 +54,7 @@ def held_back(gate: AlertGate, collected: Sequence[AlertRecord], now: datetime) 
     """What came in the quiet hours, or beyond the limit of an hour."""
     count = len(collected)
     reason = "beyond the limit of an hour" if gate.gate_id == HOUR else "in the quiet hours"
-    contents = [(alert, from_document(Alert, alert.content)) for alert in collected]
+    contents = [(alert, content_of(alert)) for alert in collected]
     experiments = sorted({alert.experiment for alert in collected if alert.experiment})
     alerts = "One alert" if count == 1 else f"{count} alerts"
     alert = Alert(
@@ -104,7 +105,7 @@ def _in_common(affected: set[str | None], trials: Sequence[TrialRecord]) -> tupl
 def _sentence(shared: SharedValue) -> str:
     others = f"{shared.elsewhere or 'none'} of {shared.without} without"
     return (
-        f"{shared.affected} of {shared.with_value} trials with {shared.name} {_text(shared.value)} "
+        f"{shared.affected} of {counted(shared.with_value, 'trial')} with {shared.name} {_text(shared.value)} "
         f"({others}, p = {shared.probability:.2g})"
     )
 
@@ -119,8 +120,7 @@ def _listed(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def _greatest(alerts: Sequence[AlertRecord]) -> Severity:
-    severities: list[Mapping[str, Any]] = [alert.content for alert in alerts]
-    return max((Severity(content["severity"]) for content in severities), key=_ORDER.index)
+    return max((content_of(alert).severity for alert in alerts), key=_ORDER.index)
 
 
 def _trials(count: int) -> str:

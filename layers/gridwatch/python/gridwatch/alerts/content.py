@@ -14,8 +14,12 @@ from enum import StrEnum
 from typing import Any
 
 from gridwatch.alerts.links import Link, job_links, logs_command
-from gridwatch.state.codec import to_document
+from gridwatch.failure_cause import cause_of
+from gridwatch.state.codec import from_document, to_document
 from gridwatch.state.records import AlertRecord, TrialRecord
+
+TRIAL_FAILED = "trial_failed"
+_LAST_WORDS = 8  # lines
 
 
 class Severity(StrEnum):
@@ -61,6 +65,17 @@ class Alert:
     commands: tuple[str, ...] = ()
 
 
+def content_of(alert: AlertRecord) -> Alert:
+    """What it tells. One whose content cannot be read, as of a newer version, is told by what else is known of it."""
+    try:
+        return from_document(Alert, alert.content)
+    except ValueError as error:
+        about = f" of {alert.experiment}" if alert.experiment else ""
+        title = f"An alert{about} cannot be read"
+        summary = f"Gridwatch has an alert of the kind {alert.kind}{about}, and cannot read what it says: {error}."
+        return Alert(kind=alert.kind, severity=Severity.WARNING, title=title, summary=summary)
+
+
 def spec_rejected(
     *, spec_key: str, spec_version: str, problems: Sequence[str], total: int, answer_key: str, now: datetime
 ) -> AlertRecord:
@@ -94,16 +109,16 @@ def trial_refused(*, trial: TrialRecord, code: str, reason: str, spec_version: s
 
 def trial_failed(*, trial: TrialRecord, now: datetime) -> AlertRecord:
     """A training job failed."""
-    arn = trial.job_arn or ""
-    logs = logs_command(arn)
+    cause = cause_of(trial.reason)
     alert = Alert(
-        kind="trial_failed",
+        kind=TRIAL_FAILED,
         severity=Severity.CRITICAL,
-        title=f"Training job {trial.job_name} failed",
-        summary=f"The training job {trial.job_name} failed: {trial.reason or 'SageMaker gives no reason'}",
+        title=f"{trial.experiment}/{trial.trial_id} failed: {cause}",
+        summary=f"The training job {trial.job_name} failed: {cause}",
         facts=trial_facts(trial),
-        links=job_links(arn),
-        commands=(f"gridwatch status {trial.experiment}", *([logs] if logs else [])),
+        details=_last_words(trial.reason or "", cause),
+        links=job_links(trial.job_arn or ""),
+        commands=(logs_command(trial.job_name), f"gridwatch status {trial.experiment}"),
     )
     return record(
         alert,
@@ -113,6 +128,12 @@ def trial_failed(*, trial: TrialRecord, now: datetime) -> AlertRecord:
         trial_id=trial.trial_id,
         cause=f"failed {trial.experiment}",
     )
+
+
+def _last_words(reason: str, cause: str) -> tuple[str, ...]:
+    """The end of a reason that says more than its cause."""
+    lines = [line.rstrip() for line in reason.splitlines() if line.strip()]
+    return tuple(lines[-_LAST_WORDS:]) if reason.strip() != cause else ()
 
 
 def record(
@@ -155,6 +176,11 @@ def trial_facts(trial: TrialRecord) -> tuple[Fact, ...]:
 
 def parameters(hyperparameters: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(hyperparameters.items())) or "none"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?", "…")) else ".")
 
 
 def duration(time: timedelta) -> str:

@@ -9,14 +9,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, duration, parameters, record
+from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, content_of, duration, parameters, record
 from gridwatch.alerts.costs import cost_of_stops, in_shadow
 from gridwatch.alerts.links import Link, object_link
+from gridwatch.failure_cause import cause_of
 from gridwatch.reports.shelf import ReportPlace
+from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.codec import from_document
-from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord, TrialState, TuningRecord
+from gridwatch.savings.words import amount, lasting, span, together
+from gridwatch.state.records import (
+    AlertRecord,
+    ExperimentRecord,
+    ReactionRecord,
+    RuleEvaluationRecord,
+    TrialRecord,
+    TrialState,
+    TuningRecord,
+)
 from gridwatch.storage.layout import s3_uri
+from gridwatch.verdicts.status import RuleStatus
+from gridwatch.wording import counted
 
 if TYPE_CHECKING:
     from gridwatch.judgement.hindsight import Hindsight
@@ -25,12 +37,14 @@ KIND = "experiment_ended"
 _STATES = (TrialState.COMPLETED, TrialState.STOPPED, TrialState.FAILED, TrialState.REFUSED, TrialState.CANCELLED)
 _DONE = {"stop": "stopped", "would stop": "would have stopped", "alert": "told", "record": "recorded"}
 _LISTED = 20
+_CAUSES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """An experiment whose trials are all over. `held` are alerts about it that nobody was told of yet; `report` is None
-    when its page was not written; `shadows`: of each rule in shadow mode what its stops would have cost.
+    when its page was not written; `shadows`: of each rule in shadow mode what its stops would have cost; `evaluations`:
+    what the rules of all trials came to.
     """
 
     experiment: ExperimentRecord
@@ -39,6 +53,7 @@ class Ended:
     held: Sequence[AlertRecord] = ()
     report: ReportPlace | None = None
     shadows: Sequence[Hindsight] = ()
+    evaluations: Sequence[RuleEvaluationRecord] = ()
 
     @property
     def metric(self) -> str | None:
@@ -73,6 +88,7 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
     facts = (
         Fact("Experiment", name),
         Fact("Trials", outcome),
+        *_failures(trials),
         *_best(ended),
         *_spent(trials, prices),
         *_saved(ended.reactions),
@@ -80,18 +96,19 @@ def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
         *in_shadow(ended.shadows, ended.metric),
         *([Fact("Replayed", ended.report.replayed)] if ended.report and ended.report.replayed else []),
         *_audited(ended),
-        Fact("Findings", _findings(ended.reactions)),
+        Fact("Findings", _findings(_of_findings(ended))),
+        *_saw_nothing(ended),
         *_repairs(trials),
         *([Fact("Report", s3_uri(ended.report.bucket, ended.report.key))] if ended.report else []),
-        *([Fact("Held back", f"{_alerts(len(ended.held))} not told yet, below")] if ended.held else []),
+        *([Fact("Held back", f"{counted(len(ended.held), 'alert')} not told yet, below")] if ended.held else []),
     )
     alert = Alert(
         kind=KIND,
         severity=Severity.INFO,
         title=f"{name} has ended: {outcome}",
-        summary=f"All {len(trials)} trials of {name} are over: {outcome}.",
+        summary=f"{_all_of(len(trials))} of {name} {'is' if len(trials) == 1 else 'are'} over: {outcome}.",
         facts=facts,
-        details=_listed([from_document(Alert, held.content).title for held in ended.held]),
+        details=_listed([content_of(held).title for held in ended.held]),
         links=_links(ended),
         commands=(f"gridwatch report {name}", f"gridwatch leaderboard {name}", f"gridwatch status {name}"),
     )
@@ -115,7 +132,7 @@ def _best(ended: Ended) -> tuple[Fact, ...]:
     value, trial = best
     state = "" if trial.state is TrialState.COMPLETED else f", {trial.state.value}"
     hyperparameters = parameters(trial.hyperparameters)
-    return (Fact("Best trial", f"{trial.trial_id}, {metric} {value:.6g}{state} ({hyperparameters})"),)
+    return (Fact("Best trial", f"{trial.trial_id} by last value: {metric} {value:.6g}{state} ({hyperparameters})"),)
 
 
 def _best_of(ended: Ended) -> tuple[float, TrialRecord] | None:
@@ -138,23 +155,25 @@ def _spent(trials: Sequence[TrialRecord], prices: PriceTable) -> tuple[Fact, ...
         facts.append(Fact("Duration", f"{duration(max(over) - min(begun))} from the first start to the last end"))
     if billed:
         spent = [seconds / 3600 * price for seconds, price in billed if price is not None]
-        money = f", about {sum(spent):.2f} {prices.currency} (estimate)" if len(spent) == len(billed) else ""
+        about = f", about {money(sum(spent), prices.currency)} (estimate)" if len(spent) == len(billed) else ""
         total = timedelta(seconds=sum(seconds for seconds, _ in billed))
-        facts.append(Fact("Billed", f"{duration(total)} of instances{money}"))
+        facts.append(Fact("Billed", f"{duration(total)} of instances{about}"))
     return tuple(facts)
 
 
 def _saved(reactions: Sequence[ReactionRecord]) -> tuple[Fact, ...]:
-    """What the stops spared, each as estimated when it was decided."""
-    found = [each.savings for each in reactions if each.savings is not None and each.action == "stop"]
+    """What the stops spared, each as estimated when it was decided or corrected when its job was over."""
+    found = lasting(each.savings for each in reactions if each.action == "stop")
     if not found:
         return ()
-    priced = [savings.cost for savings in found if savings.cost is not None]
-    money = f" and {sum(priced):.2f} {found[0].currency}" if len(priced) == len(found) else ""
-    seconds = timedelta(seconds=sum(savings.seconds for savings in found))
-    stops = "stop" if len(found) == 1 else "stops"
-    at_most = "at most" if any(savings.method.startswith("limit") for savings in found) else "about"
-    return (Fact("Saved", f"{at_most} {duration(seconds)}{money} by {len(found)} {stops} (estimate)"),)
+    return (Fact("Saved", f"{amount(together(found))} by {counted(len(found), 'stop')} (estimate)"),)
+
+
+def _failures(trials: Sequence[TrialRecord]) -> tuple[Fact, ...]:
+    """What trials failed with, the most frequent first."""
+    causes = Counter(cause_of(trial.reason) for trial in trials if trial.state is TrialState.FAILED)
+    lines = [f"{count} x {cause}" if len(causes) > 1 else cause for cause, count in causes.most_common()]
+    return tuple(Fact("Failed with", text) for text in _listed(lines, most=_CAUSES))
 
 
 def _repairs(trials: Sequence[TrialRecord]) -> tuple[Fact, ...]:
@@ -184,15 +203,34 @@ def _audited(ended: Ended) -> tuple[Fact, ...]:
         for name, reaction in first.items()
         if (over := trials[name].ended_at) is not None
     ]
-    estimated = sum(each.savings.seconds for each in first.values() if each.savings)
+    estimated = together(lasting(each.savings for each in first.values()))
     best = _best_of(ended)
     lost = (
         "the best trial is among them" if best is not None and best[1].job_name in first else "none was the best trial"
     )
     count = "one trial" if len(first) == 1 else f"{len(first)} trials"
-    seconds = timedelta(seconds=sum(max(each, 0.0) for each in took))
-    text = f"{count} would have been stopped and ran on for {duration(seconds)}, estimated were "
-    return (Fact("Audited", f"{text}{duration(timedelta(seconds=estimated))}; {lost}"),)
+    ran_on = span(sum(max(each, 0.0) for each in took))
+    text = f"{count} would have been stopped and ran on for {ran_on}, estimated were "
+    bound = "at most " if estimated.at_most else ""
+    return (Fact("Audited", f"{text}{bound}{span(estimated.seconds)}; {lost}"),)
+
+
+def _of_findings(ended: Ended) -> Sequence[ReactionRecord]:
+    """The reactions but those to rules that saw nothing, which found nothing."""
+    blind = {(each.job_name, each.rule_name) for each in _blind(ended.evaluations)}
+    return [each for each in ended.reactions if (each.job_name, each.rule_name) not in blind]
+
+
+def _saw_nothing(ended: Ended) -> tuple[Fact, ...]:
+    """Each rule that saw nothing to judge by, with what the first of its jobs lacked."""
+    blind: dict[str, list[RuleEvaluationRecord]] = {}
+    for each in _blind(ended.evaluations):
+        blind.setdefault(each.rule_name, []).append(each)
+    jobs = Counter(each.rule_name for each in ended.evaluations)
+    lines = [
+        f"{rule} in {len(found)} of {jobs[rule]} jobs: {found[0].details}" for rule, found in sorted(blind.items())
+    ]
+    return tuple(Fact("Saw nothing", text) for text in _listed(lines))
 
 
 def _findings(reactions: Sequence[ReactionRecord]) -> str:
@@ -201,10 +239,14 @@ def _findings(reactions: Sequence[ReactionRecord]) -> str:
     return ", ".join(lines) or "none"
 
 
-def _alerts(count: int) -> str:
-    return "one alert" if count == 1 else f"{count} alerts"
+def _blind(evaluations: Sequence[RuleEvaluationRecord]) -> Sequence[RuleEvaluationRecord]:
+    return [each for each in evaluations if each.status == RuleStatus.SAW_NOTHING]
 
 
-def _listed(lines: Sequence[str]) -> tuple[str, ...]:
-    more = len(lines) - _LISTED
-    return (*lines[:_LISTED], *([f"… and {more} more"] if more > 0 else []))
+def _all_of(trials: int) -> str:
+    return "The one trial" if trials == 1 else f"All {trials} trials"
+
+
+def _listed(lines: Sequence[str], most: int = _LISTED) -> tuple[str, ...]:
+    more = len(lines) - most
+    return (*lines[:most], *([f"… and {more} more"] if more > 0 else []))

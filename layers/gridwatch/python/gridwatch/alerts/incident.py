@@ -35,7 +35,7 @@ def incident_event(alert: Alert, alert_id: str, experiment: str | None, *, sourc
         "custom_details": details,
     }
     if experiment:
-        payload["group"] = experiment
+        payload["group"] = printable(experiment)
     return {
         "event_action": "trigger",
         "dedup_key": alert_id,

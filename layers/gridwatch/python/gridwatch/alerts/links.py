@@ -50,10 +50,6 @@ def _has_console(parts: Sequence[str]) -> bool:
     return len(parts) == 6 and parts[1] in _CONSOLES and parts[4] != _EMBEDDED
 
 
-def logs_command(job_arn: str) -> str | None:
-    """The command that prints the job's log."""
-    parts = job_arn.split(":", 5)
-    if len(parts) != 6:
-        return None
-    job_name = parts[5].rpartition("/")[2]
-    return f"aws logs tail {_LOG_GROUP} --log-stream-name-prefix {job_name}/ --since 1d --region {parts[3]}"
+def logs_command(job_name: str) -> str:
+    """The command that prints the job's log. `aws logs tail` would need version 2 of the AWS command line."""
+    return f"gridwatch logs {job_name}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from gridwatch.alerts.content import Alert, Curve, Fact, Severity, alert_id, parameters, record
 from gridwatch.alerts.links import Link, job_links, logs_command
-from gridwatch.savings.estimate import in_words
+from gridwatch.savings.words import in_words
 from gridwatch.state.records import Action, AlertRecord, JobRecord, SavingsRecord
 from gridwatch.verdicts.decision import Decision, Response
 from gridwatch.verdicts.report import RuleReport
@@ -42,7 +42,6 @@ def rule_issue(
     *, job: JobRecord, job_arn: str, report: RuleReport, reacted: Reacted, tensors_uri: str, now: datetime
 ) -> AlertRecord:
     """One alert per job and rule."""
-    logs = logs_command(job_arn)
     alert = Alert(
         kind=KIND,
         severity=_severity(job, report),
@@ -54,7 +53,7 @@ def rule_issue(
         action=f"{reacted.decision.response}, because {reacted.decision.reason}",
         outcome=reacted.outcome,
         links=(*job_links(job_arn), Link("Tensors", tensors_uri)),
-        commands=(f"gridwatch inspect {job.job_name}", *([logs] if logs else [])),
+        commands=(f"gridwatch inspect {job.job_name}", logs_command(job.job_name)),
     )
     return record(
         alert,

@@ -9,6 +9,7 @@ from typing import Any
 
 from gridwatch.alerts.content import Alert, Severity
 from gridwatch.alerts.markup import block, cut, escaped, evidence, table, web_links
+from gridwatch.visible import visible_line
 
 LONGEST_HEADER = 150
 LONGEST_SECTION = 3000
@@ -40,4 +41,4 @@ def _section(text: str) -> dict[str, Any]:
 
 
 def _line(text: str) -> str:
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split()) or "Gridwatch"
+    return " ".join(visible_line(text).split()) or "Gridwatch"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gridwatch.alerts.content import Alert, Curve
 from gridwatch.alerts.sparkline import LONGEST, sparkline
+from gridwatch.visible import visible_line
 
 # SNS: a subject is ASCII without line breaks or control characters, at most 100 long, and begins with a letter, number
 # or punctuation mark; a message has at most 256 kB.
@@ -38,8 +39,8 @@ def render(alert: Alert, alert_id: str) -> RenderedAlert:
 
 
 def _subject(title: str) -> str:
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in plain).split())
+    plain = unicodedata.normalize("NFKD", visible_line(title)).encode("ascii", "ignore").decode()
+    line = " ".join(visible_line(plain).split())
     subject = f"[Gridwatch] {line}"
     return subject if len(subject) <= LONGEST_SUBJECT else f"{subject[: LONGEST_SUBJECT - 3]}..."
 
@@ -63,8 +64,8 @@ def curve_lines(curve: Curve) -> tuple[str, str]:
 
 
 def printable(text: str) -> str:
-    """Names and reasons come from users: no control characters, so that nothing can forge lines."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    """Names and reasons come from users: nothing in them forges lines, turns letters around or hides."""
+    return visible_line(text)
 
 
 def _table(alert: Alert) -> Iterator[str]:

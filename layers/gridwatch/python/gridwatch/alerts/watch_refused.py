@@ -1,4 +1,4 @@
-"""The alert about a job whose owner asks for a rule set that cannot be used."""
+"""The alerts about rule sets: one that cannot be used, and one that is used and hardly meant so."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from gridwatch.alerts.content import Alert, Fact, Severity, record
 from gridwatch.state.records import AlertRecord
 
 KIND = "watch_refused"
+DOUBTFUL = "watch_doubtful"
 
 
 def watch_refused(*, job_name: str, rule_set: str, version: str, problems: Sequence[str], now: datetime) -> AlertRecord:
@@ -25,3 +26,16 @@ def watch_refused(*, job_name: str, rule_set: str, version: str, problems: Seque
         details=tuple(problems),
     )
     return record(alert, about=(rule_set, version), experiment=None, now=now)
+
+
+def watch_doubtful(*, rule_set: str, version: str, warnings: Sequence[str], now: datetime) -> AlertRecord:
+    """One alert per rule set and version. `warnings` are lines for people."""
+    alert = Alert(
+        kind=DOUBTFUL,
+        severity=Severity.WARNING,
+        title=f"Rule set {rule_set} is used, and hardly meant so",
+        summary=f"Jobs that ask for the rule set {rule_set} are watched under it as it is.",
+        facts=(Fact("Rule set", rule_set), Fact("Version", version or "none")),
+        details=tuple(warnings),
+    )
+    return record(alert, about=(rule_set, version, DOUBTFUL), experiment=None, now=now)

@@ -10,7 +10,7 @@ from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.storage.layout import checkpoint_prefix
 
-_NAME = re.compile(r"xgboost-checkpoint\.(\d+)")
+_NAME = re.compile(r"xgboost-checkpoint\.(\d{1,9})")
 
 
 class S3Checkpoints:

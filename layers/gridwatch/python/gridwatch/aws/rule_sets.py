@@ -67,4 +67,5 @@ def _parsed(name: str, key: str, answer: Any) -> StoredRuleSet:
         uploaded_at=answer["LastModified"],
         policies=parsed.policies,
         document={"name": name, **parsed.document},
+        warnings=tuple(warning.as_text(key) for warning in parsed.warnings),
     )

@@ -7,6 +7,7 @@
 | RegionsRecord | `experiment#<name>` | `regions` | | |
 | TrackingRecord | `experiment#<name>` | `tracking` | | |
 | TrialRecord | `experiment#<name>` | `trial#<trial id>` | `trials#<state>` | priority, created_at, experiment, index |
+| CurrentRecord | `experiment#<name>` | `current#<trial id>` | | |
 | TuningRecord | `experiment#<name>` | `tuning#<tuning job>` | `tunings#<state>` | created_at, tuning job |
 | JobRecord | `job#<job>` | `job` | `jobs#managed` while Debugger's rules look at it | job |
 | saved evaluation | `job#<job>` | `evaluation` | | |
@@ -20,6 +21,7 @@
 | AlertGate | `gate#<id>` | `gate` | `gates#untold` while it holds alerts back | closes_at |
 
 Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials, tuning jobs and rule evaluations,
+`job_name` and `points` (ten digits) of current values,
 `version` of gates and of saved evaluations, `stored_at`, the key in S3 of evaluations over 100 kB, `rule` of stops,
 `leased_until` of alerts and of reactions.
 All keys and attributes are strings; every item also has its record as JSON and `schema`, the version of this layout
@@ -35,13 +37,15 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from gridwatch.aws.record_reader import RecordReader, place_of
 from gridwatch.aws.rule_state import RuleStateBucket
 from gridwatch.aws.table import DocumentTable, Item
-from gridwatch.failures import PermanentError
-from gridwatch.state.codec import from_json, moment_text, to_json
+from gridwatch.failures import NotFoundError, PermanentError
+from gridwatch.state.codec import moment_text, to_json
 from gridwatch.state.records import (
     AlertGate,
     AlertRecord,
+    CurrentRecord,
     DebuggerRefusal,
     ExperimentRecord,
     JobRecord,
@@ -57,6 +61,7 @@ from gridwatch.state.records import (
     TuningRecord,
 )
 from gridwatch.state.store import ConflictError, SavedEvaluation, TrialPlace
+from gridwatch.state.unreadable import Noted, UnreadableRecordError, unnoted
 
 SCHEMA = "1"
 LARGEST_EVALUATION = 100 * 1024
@@ -66,11 +71,20 @@ _NEW = "attribute_not_exists(pk)"
 class StateTable:
     """Implements `gridwatch.state.store.StateStore`. Raises gridwatch.failures errors besides the contract's own.
 
-    `rule_states` is the bucket for large evaluations; only who evaluates needs it.
+    `rule_states` is the bucket for large evaluations; only who evaluates needs it. `noted` hears of records that cannot
+    be read: lists leave them out, and who asks for one gets an UnreadableRecordError. They are never written over.
     """
 
-    def __init__(self, name: str, rule_states: RuleStateBucket | None = None, dynamodb: Any = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        rule_states: RuleStateBucket | None = None,
+        dynamodb: Any = None,
+        noted: Noted = unnoted,
+    ) -> None:
         self._table = DocumentTable(name, dynamodb)
+        self._noted = noted
+        self._records = RecordReader(noted)
         self._rule_states = rule_states
 
     def put_experiment(self, record: ExperimentRecord) -> ExperimentRecord | None:
@@ -86,19 +100,19 @@ class StateTable:
         was_kept, replaced = self._table.exchange(item, condition=condition, values={":new": uploaded})
         if not was_kept:
             return record
-        return from_json(ExperimentRecord, replaced.document) if replaced else None
+        return next(self._records.all(ExperimentRecord, [replaced] if replaced else []), None)
 
     def get_experiment(self, name: str) -> ExperimentRecord | None:
         item = self._table.get(_experiment(name), "experiment")
-        return from_json(ExperimentRecord, item.document) if item else None
+        return self._records.one(ExperimentRecord, item) if item else None
 
     def list_experiments(self) -> Sequence[ExperimentRecord]:
         found = self._table.indexed("experiments", newest_first=True)
-        return [from_json(ExperimentRecord, item.document) for item in found]
+        return list(self._records.all(ExperimentRecord, found))
 
     def get_hold(self, experiment: str) -> LaunchHold | None:
         item = self._table.get(_experiment(experiment), "hold")
-        return from_json(LaunchHold, item.document) if item else None
+        return self._records.one(LaunchHold, item) if item else None
 
     def save_hold(self, hold: LaunchHold) -> LaunchHold:
         kept = replace(hold, version=hold.version + 1)
@@ -110,7 +124,7 @@ class StateTable:
 
     def get_tracking(self, experiment: str) -> TrackingRecord | None:
         item = self._table.get(_experiment(experiment), "tracking")
-        return from_json(TrackingRecord, item.document) if item else None
+        return self._records.one(TrackingRecord, item) if item else None
 
     def save_tracking(self, record: TrackingRecord) -> TrackingRecord:
         kept = replace(record, version=record.version + 1)
@@ -125,11 +139,11 @@ class StateTable:
 
     def get_trial(self, experiment: str, trial_id: str) -> TrialRecord | None:
         item = self._table.get(_experiment(experiment), f"trial#{trial_id}")
-        return from_json(TrialRecord, item.document) if item else None
+        return self._records.one(TrialRecord, item) if item else None
 
     def list_trials(self, experiment: str) -> Sequence[TrialRecord]:
-        found = (from_json(TrialRecord, item.document) for item in self._table.below(_experiment(experiment), "trial#"))
-        return sorted(found, key=lambda trial: trial.index)
+        found = self._table.below(_experiment(experiment), "trial#")
+        return sorted(self._records.all(TrialRecord, found), key=lambda trial: trial.index)
 
     def update_trial(self, trial: TrialRecord, *, expected: TrialRecord) -> None:
         values = {":expected": moment_text(expected.updated_at)}
@@ -140,19 +154,18 @@ class StateTable:
         self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None
     ) -> Sequence[TrialRecord]:
         found = self._table.indexed(_trials_in(state), limit=limit, after=_place(after) if after else None)
-        return [from_json(TrialRecord, item.document) for item in islice(found, limit)]
+        return list(islice(self._records.all(TrialRecord, found), limit))
 
     def add_tuning(self, record: TuningRecord) -> bool:
         return self._table.put(_tuning_item(record), condition=_NEW)
 
     def get_tuning(self, experiment: str, name: str) -> TuningRecord | None:
         item = self._table.get(_experiment(experiment), f"tuning#{name}")
-        return from_json(TuningRecord, item.document) if item else None
+        return self._records.one(TuningRecord, item) if item else None
 
     def list_tunings(self, experiment: str) -> Sequence[TuningRecord]:
         found = self._table.below(_experiment(experiment), "tuning#")
-        records = (from_json(TuningRecord, item.document) for item in found)
-        return sorted(records, key=lambda record: (record.created_at, record.name))
+        return sorted(self._records.all(TuningRecord, found), key=lambda record: (record.created_at, record.name))
 
     def update_tuning(self, record: TuningRecord, *, expected: TuningRecord) -> None:
         values = {":expected": moment_text(expected.updated_at)}
@@ -160,7 +173,7 @@ class StateTable:
             raise ConflictError(f"tuning job {record.name} was changed meanwhile")
 
     def tunings_in(self, state: TrialState) -> Sequence[TuningRecord]:
-        return [from_json(TuningRecord, item.document) for item in self._table.indexed(f"tunings#{state.value}")]
+        return list(self._records.all(TuningRecord, self._table.indexed(f"tunings#{state.value}")))
 
     def put_job(self, job: JobRecord) -> None:
         index = ("jobs#managed", job.job_name) if job.managed_rules else None
@@ -168,10 +181,10 @@ class StateTable:
 
     def get_job(self, job_name: str) -> JobRecord | None:
         item = self._table.get(_job(job_name), "job")
-        return from_json(JobRecord, item.document) if item else None
+        return self._records.one(JobRecord, item) if item else None
 
     def managed_jobs(self) -> Sequence[JobRecord]:
-        return [from_json(JobRecord, item.document) for item in self._table.indexed("jobs#managed")]
+        return list(self._records.all(JobRecord, self._table.indexed("jobs#managed")))
 
     def close_managed_job(self, job_name: str) -> None:
         self._table.unindex(_job(job_name), "job")
@@ -180,9 +193,13 @@ class StateTable:
         item = self._table.get(_job(job_name), "evaluation")
         if item is None:
             return SavedEvaluation(None, 0)
-        stored_at = item.attributes.get("stored_at")
-        document = self._large_states().get(stored_at) if stored_at else item.document
-        return SavedEvaluation(json.loads(document), int(item.attributes["version"]))
+        version = self._records.number(item, "version")
+        try:
+            return SavedEvaluation(self._evaluation(item), version)
+        except UnreadableRecordError as error:
+            # A job is judged by its tensors alone: without what was saved it is judged from its first step again.
+            self._noted(error)
+            return SavedEvaluation({}, version)
 
     def save_evaluation(self, job_name: str, document: Mapping[str, Any], *, version: int) -> None:
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
@@ -202,17 +219,33 @@ class StateTable:
         self._table.put(item, condition=f"{_NEW} OR updated_at <= :new", values={":new": updated})
 
     def open_findings(self) -> Sequence[RuleEvaluationRecord]:
-        return [from_json(RuleEvaluationRecord, item.document) for item in self._table.indexed("findings#open")]
+        return list(self._records.all(RuleEvaluationRecord, self._table.indexed("findings#open")))
 
     def close_finding(self, job_name: str, rule_name: str) -> None:
         self._table.unindex(_job(job_name), f"rule#{rule_name}")
 
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]:
-        return [from_json(RuleEvaluationRecord, item.document) for item in self._table.below(_job(job_name), "rule#")]
+        return list(self._records.all(RuleEvaluationRecord, self._table.below(_job(job_name), "rule#")))
+
+    def put_current(self, record: CurrentRecord) -> None:
+        item = _item(
+            _experiment(record.experiment),
+            f"current#{record.trial_id}",
+            record,
+            job_name=record.job_name,
+            points=_number(record.count),
+        )
+        condition = f"{_NEW} OR job_name <> :job OR points <= :points"
+        values = {":job": record.job_name, ":points": _number(record.count)}
+        self._table.put(item, condition=condition, values=values)
+
+    def list_current(self, experiment: str) -> Sequence[CurrentRecord]:
+        found = self._table.below(_experiment(experiment), "current#")
+        return list(self._records.all(CurrentRecord, found))
 
     def get_regions(self, experiment: str) -> RegionsRecord | None:
         item = self._table.get(_experiment(experiment), "regions")
-        return from_json(RegionsRecord, item.document) if item else None
+        return self._records.one(RegionsRecord, item) if item else None
 
     def save_regions(self, record: RegionsRecord) -> None:
         kept = replace(record, version=record.version + 1)
@@ -227,21 +260,23 @@ class StateTable:
 
     def reports_after(self, log: str, number: int) -> Sequence[ReportsRecord]:
         found = self._table.after(_reports(log), _number(number))
-        return [from_json(ReportsRecord, item.document) for item in found]
+        return [self._entry(log, item) for item in found]
 
     def claim_stop(self, job_name: str, rule_name: str) -> str:
         attributes = {"rule": rule_name, "schema": SCHEMA}
         item = Item(pk=_job(job_name), sk="stop", document="{}", attributes=attributes)
-        return rule_name if self._table.put(item, condition=_NEW) else self._existing(item).attributes["rule"]
+        if self._table.put(item, condition=_NEW):
+            return rule_name
+        return self._records.attribute(self._existing(item), "rule")
 
     def claim_reaction(self, record: ReactionRecord, *, until: datetime) -> ReactionRecord:
         item = _reaction_item(record, leased_until=moment_text(until))
         if self._table.put(item, condition=_NEW):
             return record
-        return from_json(ReactionRecord, self._existing(item).document)
+        return self._records.one(ReactionRecord, self._existing(item))
 
     def lease_reaction(self, record: ReactionRecord, *, now: datetime, until: datetime) -> bool:
-        seen = self._existing(_reaction_item(record)).attributes["leased_until"]
+        seen = self._records.attribute(self._existing(_reaction_item(record)), "leased_until")
         if seen > moment_text(now):
             return False
         leased = _reaction_item(record, leased_until=moment_text(until))
@@ -252,18 +287,18 @@ class StateTable:
         self._table.put(_reaction_item(record))
 
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]:
-        return [from_json(ReactionRecord, item.document) for item in self._table.below(_job(job_name), "reaction#")]
+        return list(self._records.all(ReactionRecord, self._table.below(_job(job_name), "reaction#")))
 
     def get_stopping(self) -> StoppingRecord | None:
         item = self._table.get("stopping", "stopping")
-        return from_json(StoppingRecord, item.document) if item else None
+        return self._records.one(StoppingRecord, item) if item else None
 
     def put_stopping(self, record: StoppingRecord) -> None:
         self._table.put(_item("stopping", "stopping", record))
 
     def get_debugger_refusal(self) -> DebuggerRefusal | None:
         item = self._table.get("debugger", "refusal")
-        return from_json(DebuggerRefusal, item.document) if item else None
+        return self._records.one(DebuggerRefusal, item) if item else None
 
     def put_debugger_refusal(self, record: DebuggerRefusal) -> None:
         self._table.put(_item("debugger", "refusal", record))
@@ -272,17 +307,17 @@ class StateTable:
         item = _alert_item(alert)
         if self._table.put(item, condition=_NEW):
             return alert
-        return from_json(AlertRecord, self._existing(item).document)
+        return self._records.one(AlertRecord, self._existing(item))
 
     def get_alert(self, alert_id: str) -> AlertRecord | None:
         item = self._table.get(f"alert#{alert_id}", "alert")
-        return from_json(AlertRecord, item.document) if item else None
+        return self._records.one(AlertRecord, item) if item else None
 
     def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
         item = self._table.get(f"alert#{alert_id}", "alert")
         if item is None:
             return None
-        alert, seen = from_json(AlertRecord, item.document), item.attributes["leased_until"]
+        alert, seen = self._records.one(AlertRecord, item), self._records.attribute(item, "leased_until")
         if alert.is_settled or seen > moment_text(now):
             return None
         leased = _alert_item(alert, leased_until=moment_text(until))
@@ -296,11 +331,11 @@ class StateTable:
         self._table.put(_alert_item(alert))
 
     def unsent_alerts(self) -> Sequence[AlertRecord]:
-        return [from_json(AlertRecord, item.document) for item in self._table.indexed("alerts#unsent")]
+        return list(self._records.all(AlertRecord, self._table.indexed("alerts#unsent")))
 
     def get_gate(self, gate_id: str) -> AlertGate | None:
         item = self._table.get(f"gate#{gate_id}", "gate")
-        return from_json(AlertGate, item.document) if item else None
+        return self._records.one(AlertGate, item) if item else None
 
     def save_gate(self, gate: AlertGate) -> AlertGate:
         kept = replace(gate, version=gate.version + 1)
@@ -313,13 +348,31 @@ class StateTable:
         return kept
 
     def untold_gates(self) -> Sequence[AlertGate]:
-        return [from_json(AlertGate, item.document) for item in self._table.indexed("gates#untold")]
+        return list(self._records.all(AlertGate, self._table.indexed("gates#untold")))
 
     def _existing(self, item: Item) -> Item:
         kept = self._table.get(item.pk, item.sk)
         if kept is None:  # only expiry or a person's hand removes items
             raise ConflictError(f"{item.pk} {item.sk} was removed meanwhile")
         return kept
+
+    def _entry(self, log: str, item: Item) -> ReportsRecord:
+        """An entry of a log. One that cannot be read says nothing, but keeps its number, as those behind it do."""
+        try:
+            return self._records.one(ReportsRecord, item)
+        except UnreadableRecordError:
+            return ReportsRecord(log=log, number=int(item.sk), trial="")
+
+    def _evaluation(self, item: Item) -> Mapping[str, Any]:
+        """What was saved. Raises UnreadableRecordError when it is no JSON object or no longer there."""
+        stored_at = item.attributes.get("stored_at")
+        try:
+            found = json.loads(self._large_states().get(stored_at) if stored_at else item.document)
+        except (ValueError, RecursionError, NotFoundError) as error:
+            raise UnreadableRecordError(place_of(item), item.flaw or str(error)) from error
+        if not isinstance(found, dict):
+            raise UnreadableRecordError(place_of(item), "it is no JSON object")
+        return found
 
     def _large_states(self) -> RuleStateBucket:
         if self._rule_states is None:

@@ -23,18 +23,23 @@ PACKED_OVER = 64 * 1024
 # TransactWriteItems: 100 items and 4 MB; the request's own characters count too.
 _ITEMS_AT_ONCE = 100
 _BYTES_AT_ONCE = 3 * 1024 * 1024
+_LARGEST_DOCUMENT = 64 * 1024 * 1024  # unpacked: a function has 1,024 MB
 _REFUSED = "ConditionalCheckFailed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One item. `attributes` are strings that conditions look at; `index` is its place in the index, if it has one."""
+    """One item. `attributes` are strings that conditions look at; `index` is its place in the index, if it has one.
+
+    `flaw` says why a stored item has no document that can be read.
+    """
 
     pk: str
     sk: str
     document: str
     attributes: Mapping[str, str] = field(default_factory=dict)
     index: tuple[str, str] | None = None
+    flaw: str | None = None
 
 
 class DocumentTable:
@@ -203,12 +208,29 @@ _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "document", "packed"})
 
 
 def _read(stored: Mapping[str, Any]) -> Item:
-    packed = stored.get("packed")
-    document = zlib.decompress(packed["B"]).decode() if packed else stored["document"]["S"]
+    """Never fails: an item that is not as we write it must not keep the others of its query from being read."""
+    document, flaw = _document(stored)
+    texts = {name: value["S"] for name, value in stored.items() if "S" in value}
     return Item(
         pk=stored["pk"]["S"],
         sk=stored["sk"]["S"],
         document=document,
-        attributes={name: value["S"] for name, value in stored.items() if name not in _KEYS and "S" in value},
-        index=(stored["gsi1pk"]["S"], stored["gsi1sk"]["S"]) if "gsi1pk" in stored else None,
+        attributes={name: text for name, text in texts.items() if name not in _KEYS},
+        index=(texts["gsi1pk"], texts["gsi1sk"]) if {"gsi1pk", "gsi1sk"} <= texts.keys() else None,
+        flaw=flaw,
     )
+
+
+def _document(stored: Mapping[str, Any]) -> tuple[str, str | None]:
+    """The document and, when there is none that can be read, why."""
+    if "packed" not in stored:
+        document = stored.get("document", {}).get("S")
+        return (document, None) if document is not None else ("", "it has no document")
+    unpacking = zlib.decompressobj()
+    try:
+        document = unpacking.decompress(stored["packed"]["B"], _LARGEST_DOCUMENT).decode()
+    except (zlib.error, UnicodeDecodeError, KeyError, TypeError) as error:
+        return "", f"its packed document is damaged ({error})"
+    if not unpacking.eof:
+        return "", f"its packed document ends early, or is longer than {_LARGEST_DOCUMENT:,} bytes"
+    return document, None

@@ -1,4 +1,4 @@
-"""Where metrics from a job's log are recorded as tensors, in the artifacts bucket."""
+"""Where metrics from a job's log are recorded, in the artifacts bucket."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.state.codec import from_json, to_json
-from gridwatch.storage.layout import log_position_key, tensor_prefix
+from gridwatch.state.records import JobRecord
+from gridwatch.storage.layout import log_metric_prefix, log_position_key, tensor_prefix
+from gridwatch.streams.source import reads_log_apart
 from gridwatch.tensors.log_metrics import LogPosition
 
 
@@ -24,7 +26,7 @@ class S3MetricRecord:
             with translated():
                 answer = self._client.get_object(Bucket=self._bucket, Key=log_position_key(job_name))
                 return from_json(LogPosition, answer["Body"].read().decode())
-        except NotFoundError:
+        except (NotFoundError, ValueError):  # a damaged one too: read again, the log leads to the same steps
             return LogPosition()
         except PermanentError as error:
             # Who may list a part of the bucket only is told 403 for a key that is not there.
@@ -32,9 +34,9 @@ class S3MetricRecord:
                 return LogPosition()
             raise
 
-    def write(self, job_name: str, key: str, content: bytes) -> None:
+    def write(self, job: JobRecord, key: str, content: bytes) -> None:
         with translated():
-            self._client.put_object(Bucket=self._bucket, Key=tensor_prefix(job_name) + key, Body=content)
+            self._client.put_object(Bucket=self._bucket, Key=_folder(job) + key, Body=content)
 
     def move(self, job_name: str, position: LogPosition) -> None:
         with translated():
@@ -45,3 +47,7 @@ class S3MetricRecord:
     @property
     def _client(self) -> Any:
         return self._s3 or client("s3")
+
+
+def _folder(job: JobRecord) -> str:
+    return log_metric_prefix(job.job_name) if reads_log_apart(job) else tensor_prefix(job.job_name)

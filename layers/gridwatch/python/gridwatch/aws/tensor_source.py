@@ -12,8 +12,9 @@ from gridwatch.aws.absence import is_absent
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.failures import PermanentError
-from gridwatch.storage.layout import tensor_prefix
+from gridwatch.storage.layout import log_metric_prefix, s3_uri, tensor_prefix
 from gridwatch.tensors.errors import CorruptTensorError
+from gridwatch.tensors.layout import COLLECTIONS_PREFIX, INDEX_PREFIX
 from gridwatch.tensors.source import ByteRange, TensorSource, open_folder
 
 _THREADS = 10  # botocore's connection pool holds as many
@@ -107,6 +108,20 @@ def job_source(bucket: str, job_name: str, tensors_uri: str | None) -> S3Source:
     if tensors_uri is not None:
         return S3Source.at(client("s3"), tensors_uri)
     return S3Source(client("s3"), bucket, tensor_prefix(job_name))
+
+
+def log_source(bucket: str, job_name: str) -> S3Source:
+    """What the job's log says of its metrics."""
+    return S3Source(client("s3"), bucket, log_metric_prefix(job_name))
+
+
+def custom_rule_location(bucket: str, job_name: str) -> str:
+    """What a custom rule looks at: the job's tensors, and of a job that has none what its log says."""
+    log = log_metric_prefix(job_name)
+    logged_alone = not S3Source(client("s3"), bucket, tensor_prefix(job_name)).keys(COLLECTIONS_PREFIX, limit=1) and (
+        S3Source(client("s3"), bucket, log).keys(INDEX_PREFIX, limit=1)
+    )
+    return s3_uri(bucket, (log if logged_alone else tensor_prefix(job_name)).rstrip("/"))
 
 
 def open_source(location: str) -> TensorSource:

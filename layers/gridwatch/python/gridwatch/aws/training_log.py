@@ -23,10 +23,9 @@ class CloudWatchLog:
         self._logs = logs
 
     def page(self, job_name: str, stream: str, token: str) -> LogPage:
-        streams = self._streams(job_name)
-        if not streams:
+        current = stream or next(iter(self._streams(job_name)), "")
+        if not current:
             return LogPage((), stream, token, more=False)
-        current = stream or streams[0]
         place = {"nextToken": token} if token else {}
         answer = self._events(current, place)
         lines = [
@@ -35,9 +34,9 @@ class CloudWatchLog:
             for text in event["message"].splitlines()
         ]
         after = str(answer["nextForwardToken"])
-        if lines:
+        if after != token:  # the same token twice is the end; a page before it may be empty
             return LogPage(lines, current, after, more=True)
-        later = [name for name in streams if name > current]
+        later = [name for name in self._streams(job_name) if name > current]
         # The end of a stream is known only once the next one has begun.
         return LogPage((), later[0], "", more=True) if later else LogPage((), current, after, more=False)
 

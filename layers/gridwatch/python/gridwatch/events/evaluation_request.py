@@ -7,24 +7,43 @@ from dataclasses import dataclass
 from typing import Any
 
 from gridwatch.events.messages import EvaluateJob
-from gridwatch.storage.layout import job_of_index_key, job_of_profile_key
+from gridwatch.storage.layout import job_of_index_key, job_of_profile_key, tensor_prefix
+from gridwatch.tensors.layout import parse_step_key
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRequest:
-    """Which job to look at, and at what of it: an event tells what is new, a message asks for everything."""
+    """Which job to look at, and at what of it: an event tells what is new, a message asks for everything.
+
+    `looks`: the moments for which messages were planned that ask now. `arrived`: the objects that events have told of,
+    relative to the folder of the job's hook; None: others may have come. `late`: the events waited, so that more has
+    come since.
+    """
 
     job_name: str
     ended: bool = False
     tensors: bool = True
     profile: bool = True
+    log: bool = True
+    looks: tuple[str, ...] = ()
+    arrived: tuple[str, ...] | None = None
+    late: bool = False
+
+    def is_stale(self, judged: int) -> bool:
+        """Whether it tells of nothing but steps of the hook up to the one that was judged last."""
+        if self.arrived is None or self.ended or self.profile or self.log or not self.tensors:
+            return False
+        steps = [parse_step_key(key) for key in self.arrived]
+        return all(step is not None and step[0] <= judged for step in steps)
 
 
 def evaluation_request(body: Mapping[str, Any]) -> EvaluationRequest | None:
     """None when the message asks for nothing of the kind. Raises ValueError for a broken one."""
     try:
         if body.get("type") == EvaluateJob.__name__:
-            return EvaluationRequest(str(body["job_name"]), ended=body.get("ended") is True)
+            look = str(body.get("look") or "")
+            ended = body.get("ended") is True
+            return EvaluationRequest(str(body["job_name"]), ended=ended, looks=(look,) if look else ())
         if body.get("source") == "aws.s3" and body.get("detail-type") == "Object Created":
             return _of_object(body["detail"]["object"]["key"])
     except (KeyError, TypeError) as error:
@@ -34,7 +53,8 @@ def evaluation_request(body: Mapping[str, Any]) -> EvaluationRequest | None:
 
 def _of_object(key: str) -> EvaluationRequest | None:
     if job_name := job_of_index_key(key):
-        return EvaluationRequest(job_name, profile=False)
+        arrived = (key.removeprefix(tensor_prefix(job_name)),)
+        return EvaluationRequest(job_name, profile=False, log=False, arrived=arrived)
     if job_name := job_of_profile_key(key):
-        return EvaluationRequest(job_name, tensors=False)
+        return EvaluationRequest(job_name, tensors=False, log=False, arrived=())
     return None

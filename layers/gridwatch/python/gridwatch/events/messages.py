@@ -25,10 +25,13 @@ class TrackJob:
 
 @dataclass(frozen=True, slots=True)
 class EvaluateJob:
-    """Queue `evaluate`: look at this job's tensors. `ended`: the job is over, finish its rules."""
+    """Queue `evaluate`: look at this job's streams of metrics. `ended`: the job is over, finish its rules. `look`: the
+    moment for which this look was planned, of a job whose log is read.
+    """
 
     job_name: str
     ended: bool = False
+    look: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,10 @@ class EvaluateSlowRule:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotExperiment:
-    """Queue `snapshot`: write this experiment's tables."""
+    """Queue `snapshot`: write this experiment's tables. `since`: while its jobs run, so that they are as of then."""
 
     experiment: str
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,5 +98,6 @@ Message = (
 
 
 def to_body(message: Message) -> str:
-    """The message as an SQS body."""
-    return json.dumps({"type": type(message).__name__, **asdict(message)})
+    """The message as an SQS body; what is empty in it stays away."""
+    said = {name: value for name, value in asdict(message).items() if value != ""}
+    return json.dumps({"type": type(message).__name__, **said})

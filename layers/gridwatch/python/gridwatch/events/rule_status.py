@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from gridwatch.events import training_job
 from gridwatch.state.records import RuleEvaluationRecord
 from gridwatch.verdicts.report import RuleReport
+from gridwatch.verdicts.status import RuleStatus, event_status
 
 SOURCE = "gridwatch"
 DETAIL_TYPE = "Gridwatch Rule Status Change"
@@ -75,10 +76,11 @@ def status_change_detail(
 
 
 def _status(record: RuleEvaluationRecord) -> dict[str, Any]:
+    status, details = event_status(RuleStatus(record.status), record.details or "")
     return {
         "RuleConfigurationName": record.rule_name,
-        "RuleEvaluationStatus": record.status,
-        **({"StatusDetails": record.details} if record.details else {}),
+        "RuleEvaluationStatus": status.value,
+        **({"StatusDetails": details} if details else {}),
         "LastModifiedTime": _milliseconds(record.updated_at),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -16,6 +17,7 @@ class QueuedBody:
     text: str
     receipt: str = ""  # by which this delivery of it can be hidden for longer
     deliveries: int = 1  # how often it was delivered, this time included
+    sent_at: datetime | None = None
 
     def parsed(self) -> Mapping[str, Any]:
         """Raises ValueError when it is no JSON object."""
@@ -38,9 +40,14 @@ def queued_bodies(event: Mapping[str, Any]) -> list[QueuedBody]:
             record["body"],
             record.get("receiptHandle", ""),
             int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
+            _moment(record.get("attributes", {}).get("SentTimestamp")),
         )
         for record in event["Records"]
     ]
+
+
+def _moment(milliseconds: str | None) -> datetime | None:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
 
 
 def partial_response(failed: Iterable[str]) -> dict[str, Any]:

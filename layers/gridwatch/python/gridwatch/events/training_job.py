@@ -14,7 +14,7 @@ from gridwatch.launch.ports import JobDescription
 from gridwatch.launch.request import TENSORS_KEY
 from gridwatch.state.records import LogMetric
 from gridwatch.verdicts.report import RuleReport
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.verdicts.status import RuleStatus, status_of_event
 
 DETAIL_TYPE = "SageMaker Training Job State Change"
 JOB_TAG = "gridwatch:job"  # on training jobs that AWS Batch names: the name by which Gridwatch knows them
@@ -38,15 +38,16 @@ def job_description(detail: Mapping[str, Any], *, fallback_time: object = None) 
     modified = moment(detail.get("LastModifiedTime")) or moment(fallback_time) or moment(detail.get("CreationTime"))
     if modified is None:
         raise ValueError(f"the state of {name} has no time")
-    resources = detail.get("ResourceConfig") or {}
+    kind, count, further = _machines(detail.get("ResourceConfig") or {})
     return JobDescription(
         job_name=known_name(detail),
         arn=arn,
         status=status,
         secondary_status=detail.get("SecondaryStatus", ""),
         modified_at=modified,
-        instance_type=resources.get("InstanceType"),
-        instance_count=resources.get("InstanceCount"),
+        instance_type=kind,
+        instance_count=count,
+        further_machines=further,
         started_at=moment(detail.get("TrainingStartTime")),
         ended_at=moment(detail.get("TrainingEndTime")),
         billable_seconds=detail.get("BillableTimeInSeconds"),
@@ -61,7 +62,19 @@ def job_description(detail: Mapping[str, Any], *, fallback_time: object = None) 
         tags=dict(detail.get("Tags") or {}),
         rule_reports=rule_reports(detail),
         debugger="DebugHookConfig" in detail,
+        spot=detail.get("EnableManagedSpotTraining") is True,
     )
+
+
+def _machines(resources: Mapping[str, Any]) -> tuple[str | None, int | None, dict[str, int]]:
+    """The first type with how many instances there are of it, and of groups the other types with theirs."""
+    counts: dict[str, int] = {}
+    for group in resources.get("InstanceGroups") or ():
+        counts[group["InstanceType"]] = counts.get(group["InstanceType"], 0) + int(group["InstanceCount"])
+    if not counts:
+        return resources.get("InstanceType"), resources.get("InstanceCount"), {}
+    kind = next(iter(counts))
+    return kind, counts.pop(kind), counts
 
 
 def known_name(detail: Mapping[str, Any]) -> str:
@@ -94,8 +107,7 @@ def rule_reports(detail: Mapping[str, Any]) -> tuple[RuleReport, ...]:
     return tuple(
         RuleReport(
             entry["RuleConfigurationName"],
-            RuleStatus(entry["RuleEvaluationStatus"]),
-            (entry.get("StatusDetails") or "").strip(),
+            *status_of_event(RuleStatus(entry["RuleEvaluationStatus"]), (entry.get("StatusDetails") or "").strip()),
             at=moment(entry.get("LastModifiedTime")),
         )
         for key in _RULE_STATUSES

@@ -57,6 +57,7 @@ class Outcome:
     parameters: Mapping[str, str]
     means: Mapping[str, Mean | None]
     seconds: float  # of the whole grid
+    currency: str = "USD"  # of `saved_cost`
 
     @property
     def saved_and_killed(self) -> tuple[float, float]:
@@ -72,7 +73,7 @@ class Outcome:
         ranges = {name: None if mean is None else [mean.least, mean.most] for name, mean in self.means.items()}
         return {
             "grid": self.grid, "rule": self.rule, "parameters": dict(self.parameters), **values,
-            "intervals": intervals, "ranges": ranges, "grid_seconds": self.seconds,
+            "intervals": intervals, "ranges": ranges, "grid_seconds": self.seconds, "currency": self.currency,
         }  # fmt: skip
 
 
@@ -87,4 +88,4 @@ def measure(grid: Grid, contender: Contender, orders: int, workers: Sequence[int
     for name in (each.name for each in fields(Scores)):
         values = [value for score in scores if (value := getattr(score, name)) is not None]
         means[name] = mean_of(values, least=0.0, most=_MOST.get(name, math.inf)) if values else None
-    return Outcome(grid.name, contender.text, contender.given, means, grid.seconds)
+    return Outcome(grid.name, contender.text, contender.given, means, grid.seconds, grid.currency)

@@ -38,6 +38,10 @@ class BanditStopping(JudgementRule):
             raise RuleConfigurationError(f"{self.name}: give slack_factor or slack_amount, not both")
         super().__init__(parameters)
 
+    @property
+    def resource_needed(self) -> float:
+        return self.parameters.delay_evaluation
+
     def compare(self, curve: Curve, history: History) -> Judgement | None:
         chosen = self.parameters
         if not is_due(curve, chosen.delay_evaluation, chosen.evaluation_interval):

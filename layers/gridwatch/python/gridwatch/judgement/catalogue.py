@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from gridwatch.rules.errors import RuleConfigurationError
+from gridwatch.suggestions import closest
 
 if TYPE_CHECKING:  # names are asked for by who has no rule across trials
     from gridwatch.judgement.rule import JudgementRule
@@ -41,8 +41,8 @@ def judgement_rule_class(name: str) -> type[JudgementRule]:
     """The class of a rule. Raises RuleConfigurationError naming the rules there are."""
     module = _MODULES.get(name)
     if module is None:
-        close = difflib.get_close_matches(name, _MODULES, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
+        meant = closest(name, _MODULES)
+        hint = f"did you mean {meant}? " if meant else ""
         known = ", ".join(judgement_rule_names())
         raise RuleConfigurationError(f"there is no rule across trials {name!r}: {hint}they are {known}")
     return cast("type[JudgementRule]", getattr(import_module(f"gridwatch.judgement.{module}"), name))

@@ -53,6 +53,10 @@ class CurveExtrapolation(JudgementRule):
     Parameters = CurveExtrapolationParameters
     parameters: CurveExtrapolationParameters
 
+    @property
+    def reports_needed(self) -> int:
+        return self.parameters.min_reports
+
     def compare(self, curve: Curve, history: History) -> Judgement | None:
         chosen, known = self.parameters, history.known
         whole = chosen.max_resource or curve.planned or history.furthest

@@ -12,6 +12,8 @@ from gridwatch.savings.prices import PriceTable
 # Of one name, the values of which mode are judged.
 _MODES = ("EVAL", "GLOBAL", "PREDICT", "TRAIN")
 
+_OBJECTIVE = "objective"  # in place of a mode: the curve by which the trial is compared
+
 # By trial, then by name and mode: steps and values.
 Curves = Mapping[str, Mapping[tuple[str, str], Sequence[tuple[int, float]]]]
 
@@ -32,23 +34,43 @@ def grid_of(
     told = next((row["objective_direction"] for row in trials if row["objective_direction"]), None)
     way = direction or (("max" if told == "maximize" else "min") if told and metric in (None, chosen) else None)
     maximize = is_score(chosen) if way is None else way == "max"
-    prices = PriceTable.built_in().per_hour
+    table = PriceTable.built_in()
     completed = [row for row in trials if row["state"] == "completed" and row["training_seconds"] is not None]
-    made = [_trained(row, curves.get(row["trial_id"], {}), chosen, prices, maximize=maximize) for row in completed]
+    made = [
+        _trained(row, curves.get(row["trial_id"], {}), chosen, table.per_hour, maximize=maximize) for row in completed
+    ]
     trained = [trial for trial in made if trial is not None]
     if not trained:
-        there = ", ".join(sorted({name for curve in curves.values() for name, _ in curve})) or "none"
+        there = (
+            ", ".join(sorted({name for curve in curves.values() for name, mode in curve if mode != _OBJECTIVE}))
+            or "none"
+        )
         raise GridError(f"{experiment}: no completed trial has a curve of {chosen!r}; curves there are: {there}")
-    return Grid(experiment, chosen, maximize, trained, len(trials) - len(trained))
+    return Grid(experiment, chosen, maximize, trained, len(trials) - len(trained), table.currency)
 
 
 def curves_of(points: Iterable[Mapping[str, Any]]) -> Curves:
-    """Of rows of the table `metrics`, in the order of their steps."""
-    curves: dict[str, dict[tuple[str, str], list[tuple[int, float]]]] = {}
+    """Of rows of the table `metrics`, in the order of their steps. Of one name and mode one source's and one worker's
+    values count, the objective's first, then the log's, then those of the first worker.
+    """
+    found: dict[str, dict[tuple[str, str], dict[tuple[bool, bool, str], list[tuple[int, float]]]]] = {}
     for row in points:
         value = float("nan") if row["value"] is None else float(row["value"])
-        curves.setdefault(row["trial_id"], {}).setdefault((row["name"], row["mode"]), []).append((row["step"], value))
+        order = (not _is_true(row.get("objective")), row.get("source") != "log", str(row.get("worker") or ""))
+        several = found.setdefault(row["trial_id"], {}).setdefault((row["name"], row["mode"]), {})
+        several.setdefault(order, []).append((row["step"], value))
+    curves: dict[str, dict[tuple[str, str], list[tuple[int, float]]]] = {}
+    for trial, its in found.items():
+        curves[trial] = {key: several[min(several)] for key, several in its.items()}
+        marked = [several[min(several)] for several in its.values() if not min(several)[0]]
+        if marked:
+            curves[trial][_OBJECTIVE, _OBJECTIVE] = marked[0]
     return curves
+
+
+def _is_true(value: object) -> bool:
+    """Athena answers in text."""
+    return value is True or value == "true"
 
 
 def _trained(
@@ -59,7 +81,9 @@ def _trained(
     *,
     maximize: bool,
 ) -> Trained | None:
-    judged = next((curves[metric, mode] for mode in _MODES if (metric, mode) in curves), None)
+    own = [(_OBJECTIVE, _OBJECTIVE)] if metric == row["objective_metric"] else []
+    keys = [*own, *((metric, mode) for mode in _MODES)]
+    judged = next((curves[key] for key in keys if key in curves), None)
     if not judged:
         return None
     price = prices.get(row["instance_type"] or "")
@@ -69,7 +93,11 @@ def _trained(
         resources=range(1, len(judged) + 1),
         losses=[sign * value if abs(value) < float("inf") else float("inf") for _, value in judged],
         seconds=float(row["training_seconds"]),
-        series={name: [value for _, value in values] for (name, mode), values in curves.items() if mode != "TRAIN"},
+        series={
+            name: [value for _, value in values]
+            for (name, mode), values in curves.items()
+            if mode not in ("TRAIN", _OBJECTIVE)
+        },
         price_per_hour=price * (row["instance_count"] or 1) if price is not None else None,
         steps=[step for step, _ in judged],
     )

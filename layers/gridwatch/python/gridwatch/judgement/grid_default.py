@@ -67,6 +67,10 @@ class GridDefault(JudgementRule):
     Parameters = GridDefaultParameters
     parameters: GridDefaultParameters
 
+    @property
+    def reports_needed(self) -> int:
+        return self.parameters.min_reports
+
     def compare(self, curve: Curve, history: History) -> Judgement | None:
         chosen, at = self.parameters, curve.reached
         whole = curve.planned or history.furthest

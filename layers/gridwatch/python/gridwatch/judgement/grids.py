@@ -52,6 +52,7 @@ class Grid:
     maximize: bool
     trials: Sequence[Trained]
     incomplete: int = 0
+    currency: str = "USD"  # of the trials' prices
 
     @property
     def seconds(self) -> float:

@@ -33,6 +33,10 @@ class ASHA(JudgementRule):
     Parameters = ASHAParameters
     parameters: ASHAParameters
 
+    @property
+    def resource_needed(self) -> float:
+        return self.parameters.grace
+
     def compare(self, curve: Curve, history: History) -> Judgement | None:
         at = rung_reached(curve, self.parameters.grace, self.parameters.reduction_factor)
         if at is None:
@@ -78,6 +82,10 @@ class Hyperband(JudgementRule):
     summary = "asynchronous successive halving in brackets of different patience"
     Parameters = HyperbandParameters
     parameters: HyperbandParameters
+
+    @property
+    def resource_needed(self) -> float:
+        return self.parameters.min_resource
 
     def compare(self, curve: Curve, history: History) -> Judgement | None:
         chosen = self.parameters

@@ -100,6 +100,10 @@ class Replica:
         """The resource of the trial's last report in the log, -inf before the first."""
         return self._reached.get(trial, -math.inf)
 
+    def knows_others(self, trial: str) -> bool:
+        """Whether any other trial has reported."""
+        return any(each != trial for each in self._reached) or any(record.reports for record in self._earlier or ())
+
     def has_ended(self, trial: str) -> bool:
         return trial in self._ended
 
@@ -132,7 +136,7 @@ class Replica:
 
     def _apply(self, place: int, pending: Mapping[str, Pending], found: dict[str, Verdict]) -> None:
         record = self._records[place]
-        if record.earlier_log:
+        if record.earlier_log or not record.trial:  # the log's beginning, or an entry that nobody can read
             return
         self._history.start(record.trial, record.planned)
         for step, resource, value in record.reports:

@@ -35,6 +35,10 @@ class MedianStopping(JudgementRule):
     Parameters = MedianStoppingParameters
     parameters: MedianStoppingParameters
 
+    @property
+    def resource_needed(self) -> float:
+        return self.parameters.start
+
     def compare(self, curve: Curve, history: History) -> Judgement | None:
         at = curve.reached
         if at < self.parameters.start:
@@ -80,6 +84,10 @@ class KatibMedianStopping(JudgementRule):
     summary = "its best is worse than the median of completed trials' running averages (Katib's medianstop)"
     Parameters = KatibMedianStoppingParameters
     parameters: KatibMedianStoppingParameters
+
+    @property
+    def reports_needed(self) -> int:
+        return self.parameters.start_step
 
     def compare(self, curve: Curve, history: History) -> Judgement | None:
         first = self.parameters.start_step

@@ -27,6 +27,11 @@ class Patience(JudgementRule):
     summary = "no new best for long (Keras' EarlyStopping)"
     Parameters = PatienceParameters
     parameters: PatienceParameters
+    compares = False
+
+    @property
+    def reports_needed(self) -> int:
+        return self.parameters.patience + 1
 
     def compare(self, curve: Curve, history: History) -> Judgement | None:
         patience = self.parameters.patience

@@ -9,6 +9,7 @@ from gridwatch.judgement.history import Curve, History, Statistic
 from gridwatch.judgement.ranks import quantile
 from gridwatch.judgement.rule import Judgement, JudgementParameters, JudgementRule
 from gridwatch.rules.parameters import integer, number
+from gridwatch.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,10 @@ class PercentileStopping(JudgementRule):
     summary = "its best is below a percentile of the completed trials (Optuna's percentile and median pruner)"
     Parameters = PercentileStoppingParameters
     parameters: PercentileStoppingParameters
+
+    @property
+    def resource_needed(self) -> float:
+        return self.parameters.start
 
     def compare(self, curve: Curve, history: History) -> Judgement | None:
         chosen, at = self.parameters, curve.reached
@@ -71,6 +76,10 @@ class TruncationStopping(JudgementRule):
     Parameters = TruncationStoppingParameters
     parameters: TruncationStoppingParameters
 
+    @property
+    def resource_needed(self) -> float:
+        return self.parameters.delay_evaluation
+
     def compare(self, curve: Curve, history: History) -> Judgement | None:
         chosen = self.parameters
         if not is_due(curve, chosen.delay_evaluation, chosen.evaluation_interval):
@@ -82,7 +91,7 @@ class TruncationStopping(JudgementRule):
         kept = ranked[len(ranked) - worst - 1]
         if curve.values[-1] <= kept:
             return None
-        because = f"it is among the worst {worst} of {len(ranked)} trials"
+        because = f"it is among the worst {worst} of {counted(len(ranked), 'trial')}"
         return self.stop(curve, history, observed=curve.values[-1], threshold=kept, because=because, others=ranked)
 
 

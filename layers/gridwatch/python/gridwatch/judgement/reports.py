@@ -29,9 +29,12 @@ class Reported:
     seconds: float
     value: float
 
-    def resource(self, kind: str) -> float:
-        """In what rules across trials count in: rounds, epochs or seconds."""
-        return {"rounds": self.step + 1.0, "epochs": float(self.count), "seconds": self.seconds}[kind]
+    def resource(self, kind: str, *, counted: bool = False) -> float:
+        """In what rules across trials count in: rounds, epochs or seconds. `counted`: the steps are lines of a log, so
+        that each report is a round.
+        """
+        rounds = float(self.count) if counted else self.step + 1.0
+        return {"rounds": rounds, "epochs": float(self.count), "seconds": self.seconds}[kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,8 @@ class MetricReportsParameters:
 
 
 class MetricReports(Rule):
-    """Finds nothing: collects the values of one scalar, in the mode in which it was saved first, until the job is over.
-    `fresh` are those of this call.
+    """Finds nothing: collects the values of one scalar, of the mode and the worker in which it was saved first, until
+    the job is over. `fresh` are those of this call.
     """
 
     name = "MetricReports"
@@ -57,6 +60,7 @@ class MetricReports(Rule):
         self.first_step = 0
         self.last_step = 0
         self._mode: str | None = None
+        self._worker: str | None = None
         self._began: float | None = None
 
     @property
@@ -68,13 +72,14 @@ class MetricReports(Rule):
 
     def check(self, view: StepView) -> Finding | None:
         for name in view.names(self.required):
-            if self._mode not in (None, view.mode.name):
+            worker = view.worker_of(name)
+            if self._mode not in (None, view.mode.name) or self._worker not in (None, worker):
                 continue
             seconds = self._seconds(view, name) if self.parameters.timed else 0.0
             value = view.scalar(name)
             if value is None:
                 continue
-            self._mode = view.mode.name
+            self._mode, self._worker = view.mode.name, worker
             self.first_step = view.step if not self.count else self.first_step
             self.last_step = view.step
             self.count += 1
@@ -107,11 +112,13 @@ class MetricReports(Rule):
             "first_step": self.first_step,
             "last_step": self.last_step,
             "mode": self._mode,
+            "worker": self._worker,
             "began": self._began,
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         self.count, self._mode, self._began = int(saved["count"]), saved["mode"], saved["began"]
+        self._worker = saved.get("worker")
         self.first_step, self.last_step = int(saved["first_step"]), int(saved["last_step"])
 
 

@@ -64,6 +64,7 @@ class JudgementRule(ABC):
     scope: ClassVar[Scope] = Scope.EXPERIMENT
     collect: ClassVar[tuple[Collect, ...]] = (Collect("metrics"), Collect("losses"))
     Parameters: ClassVar[type[Any]] = JudgementParameters
+    compares: ClassVar[bool] = True  # with other trials
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
@@ -72,6 +73,22 @@ class JudgementRule(ABC):
     def create(cls, given: Mapping[str, object]) -> Self:
         """The rule with these parameters. Raises RuleConfigurationError when they are wrong."""
         return cls(parse_parameters(cls.name, cls.Parameters, given))
+
+    @property
+    def reports_needed(self) -> int:
+        """Reports of its metric before which it does not judge a trial."""
+        return 1
+
+    @property
+    def resource_needed(self) -> float:
+        """The resource before which it does not judge a trial."""
+        return 0
+
+    def looks_for(self) -> str:
+        """What a trial must have reported to be judged, completing "the rule looks for …"."""
+        reports = f"{self.reports_needed} reports" if self.reports_needed > 1 else "a report"
+        start = f", from {self.resource_needed:g} {self.parameters.resource} on" if self.resource_needed > 1 else ""
+        return f"{reports} of {self.parameters.metric or 'the objective'}{start}"
 
     def maximizes(self, metric: str, objective: str | None = None) -> bool:
         """Whether the metric is better when higher: as the rule says, else as the objective's direction (`minimize`,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,45 +12,62 @@ from numpy.typing import NDArray
 from gridwatch.judgement.grids import Grid, GridError
 from gridwatch.judgement.replay import FixedStops
 from gridwatch.judgement.trial_rules import collections_of, nothing_to_see, scalars_of
-from gridwatch.rules.custom.replay import SKIPPED
-from gridwatch.rules.custom.shim import NoMoreData, Rule, RuleEvaluationConditionMet
-from gridwatch.rules.custom.trial import Trial
-from gridwatch.tensors.collections import Collections
-from gridwatch.tensors.errors import TensorUnavailableError
+from gridwatch.rules.custom.smdebug.core.index_reader import IndexReader
+from gridwatch.rules.custom.smdebug.exceptions import (
+    NoMoreData,
+    RuleEvaluationConditionMet,
+    StepUnavailable,
+    TensorUnavailable,
+    TensorUnavailableForStep,
+)
+from gridwatch.rules.custom.smdebug.rules import Rule
+from gridwatch.rules.custom.smdebug.trials import Trial
 from gridwatch.tensors.index import WorkerStep
 from gridwatch.tensors.modes import Mode
-from gridwatch.tensors.reader import Cursor
-from gridwatch.tensors.reductions import reduce_tensor
 from gridwatch.tensors.source import ByteRange
-from gridwatch.tensors.steps import SavedStep
 
-_NOWHERE = ByteRange("")  # curves lie in no object
+_WORKER = "worker_0"
 
 
 class CurveTensors:
     """Scalars by name in place of a job's tensors; steps are the reports' numbers, from 0, without modes."""
 
+    ended = True
+
     def __init__(self, scalars: Mapping[str, Sequence[float]]) -> None:
         self._scalars = scalars
-        self._collections = collections_of(scalars)
 
-    def new_steps(self, cursor: Cursor, *, ended: bool) -> Iterator[SavedStep]:
-        del cursor, ended  # all of it, at once
+    def worker_steps(self) -> Iterator[WorkerStep]:
         for step in range(max(map(len, self._scalars.values()), default=0)):
             names = tuple(name for name, values in self._scalars.items() if step < len(values))
-            places = dict.fromkeys(names, _NOWHERE)
-            yield SavedStep.of([WorkerStep(step, "worker_0", Mode.GLOBAL, step, places, {}, names)])
+            places = {name: ByteRange("", step) for name in names}  # curves lie in no object
+            yield WorkerStep(step, _WORKER, Mode.GLOBAL, step, places, {}, names)
 
-    def collections(self) -> Collections:
-        return self._collections
+    def collection_files(self) -> Mapping[str, bytes]:
+        described = {
+            name: {"name": name, "include_regex": [], "tensor_names": sorted(each.tensor_names)}
+            for name, each in collections_of(self._scalars).by_name.items()
+        }
+        document = {"collections": described, "_meta": {"num_workers": 1}}
+        return {f"collections/000000000/{_WORKER}_collections.json": json.dumps(document).encode()}
 
-    def value(self, saved: SavedStep, name: str, worker: str | None) -> NDArray[Any]:
-        if saved.place(name, worker) is None:
-            raise TensorUnavailableError(name, saved.step)
-        return np.asarray([self._scalars[name][saved.step]])
+    def value(self, place: ByteRange, name: str) -> NDArray[Any]:
+        return np.asarray([self._scalars[name][place.start]])
 
-    def reduction(self, saved: SavedStep, name: str, kind: str, *, absolute: bool, worker: str | None) -> float:
-        return reduce_tensor(self.value(saved, name, worker), kind, absolute=absolute)
+    def events_after(self, key: str) -> Sequence[str]:
+        del key
+        return ()
+
+
+class CurveTrial(Trial):
+    """A trial of a grid as a rule written for smdebug has it."""
+
+    def __init__(self, name: str, scalars: Mapping[str, Sequence[float]]) -> None:
+        super().__init__(name)
+        self.path = name
+        self.index_reader = IndexReader(name)
+        self.index_reader.recorded = CurveTensors(scalars)
+        self._load()
 
 
 def smdebug_stops(grid: Grid, rule: type[Rule], parameters: Mapping[str, Any]) -> FixedStops:
@@ -61,7 +79,7 @@ def smdebug_stops(grid: Grid, rule: type[Rule], parameters: Mapping[str, Any]) -
     after: dict[str, int] = {}
     looked = 0
     for trained in grid.trials:
-        trial = Trial(CurveTensors(scalars_of(trained)), ended=True, name=trained.name)
+        trial = CurveTrial(trained.name, scalars_of(trained))
         try:
             fired, steps = _fires_at(rule(trial, **parameters), len(trained.losses))
         except Exception as error:
@@ -82,7 +100,7 @@ def _fires_at(rule: Rule, reports: int) -> tuple[int | None, int]:
     for step in range(reports):
         try:
             rule.invoke(step)
-        except SKIPPED:
+        except (TensorUnavailableForStep, StepUnavailable, TensorUnavailable):
             continue  # as in a live evaluation
         except NoMoreData:
             break

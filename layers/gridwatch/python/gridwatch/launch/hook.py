@@ -6,12 +6,12 @@ The document is the JSON of Debugger's hook file (`debughookconfig.json`): HookP
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.judgement.catalogue import is_judgement_rule
-from gridwatch.rules.catalogue import create_rule
+from gridwatch.rules.catalogue import create_rule, rule_names
 from gridwatch.state.records import RulePolicy
 
 if TYPE_CHECKING:
@@ -21,6 +21,17 @@ DEFAULT_INTERVAL = 10  # XGBoost hook: every tenth round
 MAX_VALUE = 512  # CreateTrainingJob, Environment
 CONFIG_KEY = "GRIDWATCH_HOOK_CONFIG"
 _CURVES = {"metrics": {"save_interval": "1"}}  # a few numbers a round: the curves in the tables are whole
+_SCALARS = frozenset({"metrics", "losses"})
+# Debugger's own collections and Gridwatch's. A hook refuses another one without a pattern, and fails the job by it: a
+# rule that names it waits for what a script puts there.
+KNOWN = frozenset(
+    {"all", "default", "inputs", "outputs", "weights", "biases", "gradients", "losses", "layers", "metrics", "scalars",
+     "sm_metrics", "optimizer_variables", "tensorflow_summaries", "hyperparameters", "predictions", "labels",
+     "feature_importance", "average_shap", "full_shap", "trees", "relu_input", "relu_output", "tanh_input",
+     "sigmoid_input"}
+)  # fmt: skip
+_LONGEST_NAME = 248  # of a rule, so that a collection may be called after it (CreateTrainingJob: 256)
+_SCHEDULE = ("save_interval", "save_steps", "start_step", "end_step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +46,11 @@ def hook_document(
     asked: Mapping[str, Mapping[str, str]], policies: Sequence[RulePolicy], *, curves: bool = True
 ) -> dict[str, Any]:
     """`asked`: collection to its CollectionParameters. What is asked for is never changed by a rule's need.
-    With `curves`, metrics that neither the spec nor a rule speaks of are saved each round.
+    With `curves`, metrics are saved each round unless they are asked for otherwise, whatever a rule needs.
     """
-    collections = {name: dict(parameters) for name, parameters in asked.items()}
+    collections = {name: dict(parameters) for name, parameters in ({**_CURVES, **asked} if curves else asked).items()}
+    if curves and not any(key.endswith(_SCHEDULE) for key in collections["metrics"]):
+        collections["metrics"] |= _CURVES["metrics"]
     hook: dict[str, str] = {}
     for policy in policies:
         if policy.source is not None:
@@ -47,12 +60,12 @@ def hook_document(
             continue
         rule = create_rule(policy.rule, policy.parameters)
         for need in _needs(policy, rule):
-            _merge(collections, asked, need)
+            if need.collection in KNOWN or "include_regex" in need.parameters:
+                _merge(collections, asked, need)
         if rule.required.everything:
             hook["save_all"] = "true"
     configurations = [
-        {"CollectionName": name, "CollectionParameters": parameters}
-        for name, parameters in {**(_CURVES if curves else {}), **collections}.items()
+        {"CollectionName": name, "CollectionParameters": parameters} for name, parameters in collections.items()
     ]
     return {"HookParameters": hook, "CollectionConfigurations": configurations}
 
@@ -62,6 +75,40 @@ def environment(document: Mapping[str, Any], key: str = CONFIG_KEY) -> dict[str,
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=True)
     chunks = [text[start : start + MAX_VALUE] for start in range(0, len(text), MAX_VALUE)]
     return {key if index == 0 else f"{key}_{index}": chunk for index, chunk in enumerate(chunks)}
+
+
+def looks_at_every(policy: RulePolicy, asked: Collection[str]) -> int:
+    """At which of the steps that a hook saves of metrics the rule looks: they are saved each round, whatever rules
+    want. 1 when the spec says itself (`asked`: collections) how often they are saved.
+    """
+    unknown = policy.source is not None or policy.rule not in rule_names()  # to Gridwatch: Debugger knows more
+    if unknown or _SCALARS.intersection(asked):
+        return 1
+    rule = create_rule(policy.rule, policy.parameters)
+    named = bool(rule.required.collections or rule.required.patterns) and not rule.required.everything
+    return _interval(rule) if named and _SCALARS.issuperset(rule.required.collections) else 1
+
+
+def log_repeats_hook(document: Mapping[str, Any]) -> bool:
+    """Whether the hook of a spec's jobs saves the metrics that they print: that of Gridwatch's XGBoost script does,
+    each round or as the spec asks.
+    """
+    several = (document.get("tune") or {}).get("algorithms")
+    return not several and (document.get("algorithm") or {}).get("name") == "xgboost"
+
+
+def told_document(template: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the hook of jobs with this template is told: by Debugger's configuration, or by the variables that
+    `environment` made.
+    """
+    if hook := template.get("DebugHookConfig"):
+        return dict(hook)
+    environment = template.get("Environment") or {}
+    parts = [environment.get(CONFIG_KEY, "")]
+    while part := environment.get(f"{CONFIG_KEY}_{len(parts)}"):
+        parts.append(part)
+    document: Mapping[str, Any] = json.loads("".join(parts) or "{}")
+    return document
 
 
 def rule_needs(policy: RulePolicy) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -78,7 +125,7 @@ def _needs(policy: RulePolicy, rule: Rule) -> Iterator[_Need]:
         yield _Need(name, {**declared.get(name, {}), "save_interval": interval})
     if rule.required.patterns:
         pattern = "|".join(f"(?:{pattern})" for pattern in rule.required.patterns)
-        yield _Need(f"{policy.name}_tensors", {"include_regex": pattern, "save_interval": interval})
+        yield _Need(f"{policy.name[:_LONGEST_NAME]}_tensors", {"include_regex": pattern, "save_interval": interval})
 
 
 def _interval(rule: Rule) -> int:

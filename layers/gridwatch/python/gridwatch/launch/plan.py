@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -23,14 +23,17 @@ from gridwatch.launch.engine import (
     unmanaged,
     without_debugger,
 )
+from gridwatch.launch.hook import looks_at_every
 from gridwatch.launch.images import NoImageError, UnknownRegionError, image_address
+from gridwatch.launch.over_limits import refused_by_training, refused_by_tuning
 from gridwatch.launch.refusals import refusals, resolved
-from gridwatch.launch.request import IMAGE
+from gridwatch.launch.request import IMAGE, training_request
 from gridwatch.launch.template import Inputs, build_template
 from gridwatch.launch.tuning import MAX_ENVIRONMENT, environment_size, tuning_request
 from gridwatch.spec.channels import channel_uri
+from gridwatch.spec.checks.not_done import not_done
 from gridwatch.spec.checks.tune import FRESH_JOBS, grid_size
-from gridwatch.spec.imported import placed
+from gridwatch.spec.imported import asked_collections, placed
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parse import ParsedSpec, policies_of
 from gridwatch.spec.parts.data import Channel
@@ -38,6 +41,8 @@ from gridwatch.spec.problems import Problem
 from gridwatch.spec.search_space import INSTANCE_COUNT, INSTANCE_TYPE, SETTINGS, search_of
 from gridwatch.spec.variants import once, variants
 from gridwatch.state.records import RulePolicy, TrialRecord, TrialState
+
+_NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)  # of a record that nobody keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +107,16 @@ class Plan:
             template=without_debugger(self.template, self.own_fields),
             policies=unmanaged(self.policies),
             own_fields={},
-            warnings=(*self.warnings, warning),
+            warnings=(*self.warnings, warning, *not_done(self.spec)),
         )
+
+
+def _looking(spec: ExperimentSpec, policies: Sequence[RulePolicy]) -> tuple[RulePolicy, ...]:
+    """Each with the interval at which it looks at XGBoost's rounds."""
+    if spec.algorithm.trained_with != "xgboost":
+        return tuple(policies)
+    asked = {**asked_collections(spec), **spec.collect}
+    return tuple(replace(policy, every=looks_at_every(policy, asked)) for policy in policies)
 
 
 def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Plan:
@@ -111,7 +124,7 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
     be told apart.
     """
     spec = parsed.spec
-    policies = tuple(resolved(policy, deployment) for policy in policies_of(spec))
+    policies = _looking(spec, [resolved(policy, deployment) for policy in policies_of(spec)])
     named = once(each.placed(problem) for each in variants(spec) for problem in not_allowed(each.spec, deployment))
     away = tuple(elsewhere(spec, deployment))
     refused = [*refusals(policies, deployment), *named, *(away if deployment.is_known else ())]
@@ -135,6 +148,8 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
     if len({trial.trial_id for trial in trials}) < len(trials):
         message = "two points of the grid have the same identity by chance"
         raise parsed.refuse([Problem(path=("grid",), message=message, advice="raise revision by one")])
+    if too_large := list(_over_limits(spec, deployment, template, trials, tuning)):
+        raise parsed.refuse(too_large)
     beside = told_of_debugger(spec, policies) if engine != "gridwatch" else ()
     return Plan(
         spec=spec,
@@ -148,6 +163,24 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
         tuning=tuning,
         examples=tuple(_examples(spec)) if tuning is not None else (),
     )
+
+
+def _over_limits(
+    spec: ExperimentSpec,
+    deployment: Deployment,
+    template: Mapping[str, Any],
+    trials: tuple[PlannedTrial, ...],
+    tuning: Mapping[str, Any] | None,
+) -> Iterator[Problem]:
+    """Of the first request, whole: trials differ in hyperparameters, whose lengths are checked one by one."""
+    if tuning is not None:
+        yield from refused_by_tuning(spec, tuning)
+        return
+    prefix, bucket = deployment.name_prefix, deployment.artifacts_bucket
+    for trial in trials[:1]:
+        record = waiting_trial(trial, spec, _NO_MOMENT)
+        request = training_request(template, record, name_prefix=prefix, artifacts_bucket=bucket)
+        yield from once(refused_by_training(spec, request))
 
 
 def waiting_trial(planned: PlannedTrial, spec: ExperimentSpec, now: datetime) -> TrialRecord:

@@ -98,6 +98,7 @@ class JobDescription:
     modified_at: datetime
     instance_type: str | None = None
     instance_count: int | None = None
+    further_machines: Mapping[str, int] = field(default_factory=dict)  # of groups: the other types, with their counts
     started_at: datetime | None = None
     ended_at: datetime | None = None
     billable_seconds: int | None = None
@@ -112,6 +113,7 @@ class JobDescription:
     tags: Mapping[str, str] = field(default_factory=dict)  # in events only
     rule_reports: tuple[RuleReport, ...] = ()  # what the rules of SageMaker's own Debugger say
     debugger: bool = False  # SageMaker's own Debugger was asked for when it was created
+    spot: bool = False  # on spare capacity: an hour costs less than its price, and the job may begin anew
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from gridwatch.launch.hook import CONFIG_KEY
+from gridwatch.launch.hook import CONFIG_KEY, log_repeats_hook
+from gridwatch.launch.paces import Pacing, RequestedMachines
+from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
+from gridwatch.pace import Log, LookPrices, Pace, looks_at_most
 from gridwatch.savings.prices import PriceTable
-from gridwatch.savings.watching import Watching, WatchingTable, cost_of_watching
+from gridwatch.savings.watching import Watching, WatchingTable, cost_of_watching, look_prices
+from gridwatch.spec.parse import normalized
 from gridwatch.spec.variants import variants
 
 if TYPE_CHECKING:
@@ -25,14 +29,14 @@ FRESH_SPOT_INSTANCES = 4  # across all spot training jobs (L-93958082)
 FRESH_INSTANCES_PER_JOB = 20  # (L-622CFD70)
 FRESH_VOLUME_GB = 1_024  # of an instance
 FRESH_RUNTIME = 432_000  # seconds, of one job
-HOOK_FLUSHES_PER_SECOND = 4.0  # to S3, at most (gridwatch_hook.s3)
 CREATE_PER_SECOND = 1.0  # CreateTrainingJob, not adjustable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """`seconds`: until the last job is over. `cost`: of the machines, in `currency`; None when a price is not known,
-    which `unpriced` names. `launch_seconds`: what creating the jobs takes alone.
+    which `unpriced` names. `launch_seconds`: what creating the jobs takes alone. `look_seconds`: between two looks at a
+    job, of the jobs that are looked at most seldom; `looks_cost`: of all looks at running jobs, a part of `watching`.
     """
 
     seconds: int
@@ -44,6 +48,8 @@ class Preview:
     quotas: tuple[str, ...]
     assumptions: tuple[str, ...]
     watching: Watching
+    look_seconds: float
+    looks_cost: float
 
     def as_document(self) -> dict[str, Any]:
         return {
@@ -56,6 +62,8 @@ class Preview:
             "quotas": list(self.quotas),
             "assumptions": list(self.assumptions),
             "watching": asdict(self.watching),
+            "look_seconds": self.look_seconds,
+            "looks_at_most_cost": self.looks_cost,
         }
 
 
@@ -77,6 +85,9 @@ def preview(plan: Plan, prices: PriceTable) -> Preview:
     seconds = max(waves * longest, launch)
     if plan.spec.tune is not None and plan.spec.tune.max_runtime is not None:
         seconds = min(seconds, plan.spec.tune.max_runtime + longest)  # what runs then is stopped, or runs out
+    table = WatchingTable.built_in()
+    paced = _paced(plan, prices, table)
+    watching, looks_cost = _watching(plan, paced, table)
     return Preview(
         seconds=seconds,
         instance_hours=sum(hours.values()),
@@ -86,19 +97,82 @@ def preview(plan: Plan, prices: PriceTable) -> Preview:
         launch_seconds=launch,
         quotas=tuple(_quotas(plan)),
         assumptions=tuple(_assumptions(plan, prices)),
-        watching=_watching(plan, WatchingTable.built_in()),
+        watching=watching,
+        look_seconds=max(one.pace.look_seconds for one in paced),
+        looks_cost=looks_cost,
     )
 
 
-def _watching(plan: Plan, table: WatchingTable) -> Watching:
-    """Looks at new tensors are as many as objects that the hook may write: one a saved step, and so many a second."""
-    longest = plan.spec.resources.max_runtime
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """Of one job, at most: at new tensors, without news, and at its log; `cost` of all together."""
+
+    pace: Pace
+    looks: float
+    checks: float
+    log: float
+    cost: float
+
+
+def _paced(plan: Plan, prices: PriceTable, table: WatchingTable) -> list[_Looks]:
+    """Of each trial; of a tuning job, whose points nobody knows, of its examples."""
+    resources = plan.spec.resources
+    longest = float(resources.max_runtime)
+    pacing, log = Pacing(prices=lambda: prices, looks=look_prices(table)), _log(plan)
+    profiled = PROFILER_KEY in plan.template.get("Environment", {})
     interval = _save_interval(plan.template.get("Environment", {}))
-    at_most = HOOK_FLUSHES_PER_SECOND * longest
-    rounds = [trial.hyperparameters.get("num_round") for trial in plan.points if interval is not None]
-    each = [min(at_most, count / (interval or 1)) if isinstance(count, int) else at_most for count in rounds]
-    looks = sum(each) if plan.tuning is None else plan.count * max(each, default=0.0)
-    return cost_of_watching(plan.count, looks, plan.count * longest / 60, table)
+    said = plan.spec.watching.model_dump() if plan.spec.watching else None
+    paces = [
+        pacing.of(
+            _requested(plan, trial),
+            longest=longest,
+            spot=resources.spot is not None,
+            watching=said,
+            log=log,
+            profiled=profiled,
+        )
+        for trial in plan.points
+    ]
+    steps = [_saved_steps(trial, interval) for trial in plan.points]
+    return [_looks_of(*each, longest, log, look_prices(table)) for each in zip(paces, steps, strict=True)]
+
+
+def _log(plan: Plan) -> Log:
+    """When what the jobs' log says is looked at, as their records will say."""
+    if not plan.template.get("AlgorithmSpecification", {}).get("MetricDefinitions"):
+        return Log.NEVER
+    return Log.CHECKED if log_repeats_hook(normalized(plan.spec)) else Log.FOLLOWED
+
+
+def _looks_of(pace: Pace, steps: float | None, longest: float, log: Log, prices: LookPrices) -> _Looks:
+    at_most = looks_at_most(pace, longest)
+    looks, checks = at_most if steps is None else min(at_most, steps), longest / pace.check_seconds
+    followed = longest / pace.log_seconds if log is Log.FOLLOWED else 0.0
+    each_check = prices.check if log is Log.NEVER else prices.log
+    return _Looks(pace, looks, checks, followed, looks * prices.look + checks * each_check + followed * prices.log)
+
+
+def _saved_steps(trial: PlannedTrial, interval: int | None) -> float | None:
+    """As many as rounds of XGBoost are saved; None where nobody knows."""
+    if interval is None:
+        return 0.0
+    count = trial.hyperparameters.get("num_round")
+    return count / interval if isinstance(count, int) else None
+
+
+def _requested(plan: Plan, trial: PlannedTrial) -> RequestedMachines:
+    (first, count), *others = _machines(plan, trial).items()
+    return RequestedMachines(first, count, dict(others))
+
+
+def _watching(plan: Plan, paced: list[_Looks], table: WatchingTable) -> tuple[Watching, float]:
+    """What watching costs at most, and the part of it that looks at running jobs take."""
+    if plan.tuning is not None:
+        # Its examples are few: each time the one that is looked at most.
+        paced = plan.count * [max(paced, key=lambda one: one.cost)]
+    looks, checks = sum(one.looks for one in paced), sum(one.checks + one.log for one in paced)
+    whole, cost = cost_of_watching(plan.count, looks, checks, table), sum(one.cost for one in paced)
+    return replace(whole, cost=cost_of_watching(plan.count, 0.0, 0.0, table).cost + cost), cost
 
 
 def _save_interval(environment: Mapping[str, str]) -> int | None:

@@ -24,6 +24,7 @@ from gridwatch.rules.metrics import is_score
 from gridwatch.state.records import ExperimentRecord, ReactionRecord, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 from gridwatch.verdicts.decision import NOT_STOPPED_PAUSED, Response
+from gridwatch.wording import counted
 
 NOT_OURS = frozenset({"already over", "the training job is no longer there", NOT_STOPPED_PAUSED})
 _REPAIRED = "repaired by "
@@ -91,7 +92,7 @@ class Repairer:
             return f"{hold.limit} is reached: {hold.reason}"
         most = (experiment.document.get("limits") or {}).get("trials")
         if most is not None and len(self.store.list_trials(experiment.name)) >= most:
-            return f"limits.trials allows {most} trials"
+            return f"limits.trials allows {counted(most, 'trial')}"
         return None
 
     def _begin(

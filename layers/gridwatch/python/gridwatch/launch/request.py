@@ -8,6 +8,7 @@ from typing import Any
 
 from gridwatch.grid.names import trial_entity
 from gridwatch.launch.rule_actions import ACTIONS, with_job_name
+from gridwatch.pace import PACE_KEY, Pace
 from gridwatch.state.records import TrialRecord
 from gridwatch.storage.layout import checkpoint_prefix, s3_uri, tensor_prefix
 
@@ -30,9 +31,14 @@ _MANAGED_RULES = ("DebugRuleConfigurations", "ProfilerRuleConfigurations")
 
 
 def training_request(
-    template: Mapping[str, Any], trial: TrialRecord, *, name_prefix: str, artifacts_bucket: str
+    template: Mapping[str, Any],
+    trial: TrialRecord,
+    *,
+    name_prefix: str,
+    artifacts_bucket: str,
+    pace: Pace | None = None,
 ) -> dict[str, Any]:
-    """The complete request for one trial. The template is left as it is."""
+    """The complete request for one trial, whose hook keeps to the `pace`. The template is left as it is."""
     tensors = s3_uri(artifacts_bucket, tensor_prefix(trial.job_name).rstrip("/"))
     return {
         **template,
@@ -41,10 +47,14 @@ def training_request(
         **_rules(template, trial),
         "TrainingJobName": trial.job_name,
         "HyperParameters": _hyperparameters(template["HyperParameters"], trial),
-        "Environment": {**template["Environment"], **({} if HOOK in template else {TENSORS_KEY: tensors})},
+        "Environment": {**template["Environment"], **({} if HOOK in template else _told(tensors, pace))},
         **_listed(template, trial, name_prefix),
         "Tags": [*template["Tags"], *_trial_tags(trial)],
     }
+
+
+def _told(tensors: str, pace: Pace | None) -> dict[str, str]:
+    return {TENSORS_KEY: tensors, **({PACE_KEY: pace.for_hook()} if pace is not None else {})}
 
 
 def _listed(template: Mapping[str, Any], trial: TrialRecord, name_prefix: str) -> dict[str, Any]:

@@ -134,9 +134,8 @@ class Steering:
     def _release(self, experiment: ExperimentRecord) -> None:
         hold = self.store.get_hold(experiment.name)
         if hold is not None:
-            now = self.clock.now()
-            free = replace(hold, limit=None, reason=None, failure_kind=None, failed_jobs=(), updated_at=now)
-            self.store.save_hold(free)
+            free = replace(hold, limit=None, reason=None, failure_kind=None, failure_cause=None, failed_jobs=())
+            self.store.save_hold(replace(free, updated_at=self.clock.now()))
 
 
 def _released(trial: TrialRecord, now: datetime) -> TrialRecord:

@@ -18,11 +18,14 @@ from typing import Any
 
 from gridwatch.clock import Clock
 from gridwatch.failures import NotFoundError
+from gridwatch.launch.hook import log_repeats_hook
 from gridwatch.launch.observation import state_of
+from gridwatch.launch.paces import Pacing, log_of
 from gridwatch.launch.ports import JobDescription, TrainingService
 from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG
 from gridwatch.launch.tuning import TUNING_TAG
 from gridwatch.launch.tuning_ports import TuningService
+from gridwatch.launch.watching import paced_records
 from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState, TuningRecord
 from gridwatch.state.store import StateStore
 
@@ -40,6 +43,7 @@ class TunedJobs:
     tuning: TuningService
     clock: Clock
     name_prefix: str
+    pacing: Pacing | None = None
 
     def enrol(self, news: JobDescription) -> JobRecord | None:
         tuning_job, name = news.tags.get(TUNING_TAG, ""), news.tags.get(EXPERIMENT_TAG, "")
@@ -56,8 +60,13 @@ class TunedJobs:
             return None  # deleted since
         algorithm = self._algorithm(news.job_name, tuning)
         trial = replace(tuned_trial(described, experiment, self.clock.now()), algorithm=algorithm)
-        self.store.add_trials([trial])
         job = _job(described, trial, experiment, tuning_job)
+        if self.pacing is not None:
+            watching = experiment.document.get("watching")
+            longest, log = described.max_runtime_seconds, log_of(job)
+            pace = self.pacing.of(trial, longest=longest, watching=watching, log=log)
+            trial, job = paced_records(trial, job, pace)
+        self.store.add_trials([trial])
         self.store.put_job(job)
         return job
 
@@ -97,7 +106,9 @@ def chosen(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
+        return text
+    if isinstance(value, int) and abs(value) >= 2**63:
         return text
     return value if isinstance(value, (int, float, bool, str)) else text
 
@@ -114,15 +125,9 @@ def _job(job: JobDescription, trial: TrialRecord, experiment: ExperimentRecord, 
         # Each of several algorithms may have an objective of its own.
         objective_metric=str(_value(job.hyperparameters.get(OBJECTIVE, objective["metric"]))),
         objective_direction=objective["direction"],
-        log_metrics=() if _saves_tensors(experiment.document) else job.log_metrics,
+        log_metrics=job.log_metrics,
+        log_apart=True,
+        log_repeats_hook=log_repeats_hook(experiment.document),
         tuning_job=tuning_job,
         algorithm=trial.algorithm,
     )
-
-
-def _saves_tensors(document: Mapping[str, Any]) -> bool:
-    """As of the trials that Gridwatch launches: what the log has is looked at where no hook is known to write."""
-    several = (document.get("tune") or {}).get("algorithms") or {}
-    algorithms = [each.get("algorithm") or document["algorithm"] for each in several.values()]
-    built_in = all(each.get("name") is not None for each in algorithms or [document["algorithm"]])
-    return bool(document.get("collect")) or built_in

@@ -11,7 +11,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gridwatch.launch.paces import Pacing, RequestedMachines
+from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
 from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG, PROGRAM_KEY, TENSORS_KEY
+from gridwatch.pace import PACE_KEY, Log
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 
 if TYPE_CHECKING:  # pydantic takes a while to import, and most who need this page's names plan nothing
@@ -100,6 +103,30 @@ def environment_size(request: Mapping[str, Any]) -> int:
     """How many environment variables all definitions have together."""
     definitions = request.get("TrainingJobDefinitions") or [request["TrainingJobDefinition"]]
     return sum(len(definition["Environment"]) for definition in definitions)
+
+
+def paced(request: Mapping[str, Any], pacing: Pacing, watching: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The request whose jobs' hooks keep to the pace of their machines. It is said when the tuning job is created, so
+    that its name, made of all else, is that of its spec. Where there is no room for the variable it is left out.
+    """
+
+    def told(definition: Mapping[str, Any]) -> dict[str, Any]:
+        pace = pacing.of(
+            RequestedMachines.of(definition.get("ResourceConfig", {})),
+            longest=definition.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
+            spot=bool(definition.get("EnableManagedSpotTraining")),
+            watching=watching,
+            log=Log.FOLLOWED if definition.get("AlgorithmSpecification", {}).get("MetricDefinitions") else Log.NEVER,
+            profiled=PROFILER_KEY in definition["Environment"],
+        )
+        return {**definition, "Environment": {**definition["Environment"], PACE_KEY: pace.for_hook()}}
+
+    several = request.get("TrainingJobDefinitions")
+    if environment_size(request) + (len(several) if several else 1) > MAX_ENVIRONMENT:
+        return dict(request)
+    if several:
+        return {**request, "TrainingJobDefinitions": [told(definition) for definition in several]}
+    return {**request, "TrainingJobDefinition": told(request["TrainingJobDefinition"])}
 
 
 def _config(spec: ExperimentSpec, tune: Tune) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gridwatch.alerts.outbox import AlertOutbox
-from gridwatch.alerts.watch_refused import watch_refused
+from gridwatch.alerts.watch_refused import watch_doubtful, watch_refused
 from gridwatch.clock import Clock
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.observation import state_of
+from gridwatch.launch.paces import Pacing, log_of
 from gridwatch.launch.ports import JobDescription, TrainingService
+from gridwatch.pace import Pace
 from gridwatch.state.records import ExperimentRecord, JobRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 from gridwatch.storage.layout import split_s3_uri, tensor_prefix
@@ -29,7 +31,7 @@ EXPERIMENT_PREFIX = "watch."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRuleSet:
-    """A rule set as uploaded; `document` is the normalized one."""
+    """A rule set as uploaded; `document` is the normalized one, `warnings` are lines for people."""
 
     name: str
     key: str
@@ -37,6 +39,7 @@ class StoredRuleSet:
     uploaded_at: datetime
     policies: tuple[RulePolicy, ...]
     document: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
 
 
 class RuleSetError(Exception):
@@ -74,6 +77,7 @@ class Enroller:
     alerts: AlertOutbox
     clock: Clock
     artifacts_bucket: str
+    pacing: Pacing | None = None
 
     def enrol(self, news: JobDescription) -> JobRecord | None:
         """The record of a job whose tags ask for it; None when they do not, or it cannot be watched as they ask.
@@ -97,13 +101,26 @@ class Enroller:
             )
             return None
         records = enrolment(described, rule_set, artifacts_bucket=self.artifacts_bucket, now=now)
+        if self.pacing is not None:
+            longest, log = described.max_runtime_seconds, log_of(records.job)
+            pace = self.pacing.of(records.trial, longest=longest, log=log)
+            trial, job = paced_records(records.trial, records.job, pace)
+            records = replace(records, trial=trial, job=job)
         kept = self.store.get_experiment(records.experiment.name)
         if kept is None or kept.spec_version != rule_set.version:
             created_at = kept.created_at if kept else now
             self.store.put_experiment(replace(records.experiment, created_at=created_at))
+            if rule_set.warnings:
+                self.alerts.ask(watch_doubtful(rule_set=rule_set.name, version=rule_set.version,
+                                               warnings=rule_set.warnings, now=now))  # fmt: skip
         self.store.add_trials([records.trial])
         self.store.put_job(records.job)
         return records.job
+
+
+def paced_records(trial: TrialRecord, job: JobRecord, pace: Pace) -> tuple[TrialRecord, JobRecord]:
+    """The records with how often the job is looked at; what its hook writes keeps to no pace of ours."""
+    return replace(trial, check_seconds=pace.check_seconds), replace(job, look_seconds=pace.log_seconds)
 
 
 def enrolment(job: JobDescription, rule_set: StoredRuleSet, *, artifacts_bucket: str, now: datetime) -> Enrolment:
@@ -155,7 +172,8 @@ def _job(job: JobDescription, trial: TrialRecord, rule_set: StoredRuleSet, artif
         hyperparameters=trial.hyperparameters,
         objective_metric=objective.get("metric", ""),
         objective_direction=objective.get("direction", ""),
-        log_metrics=job.log_metrics if job.tensors_uri is None else (),
+        log_metrics=job.log_metrics,
+        log_apart=True,
         tensors_uri=_elsewhere(job, artifacts_bucket),
         watched=True,
         managed_rules=bool(job.rule_reports),

@@ -52,12 +52,23 @@ def ks_critical(first: int, second: int, error: float) -> float:
 
 
 def _columns(train: Table, other: Table) -> Iterator[Notice]:
-    ours, theirs = len(train.columns), len(other.columns)
-    differ = theirs > ours if train.is_sparse else theirs != ours
-    if differ and ours and theirs:
-        message = f"{theirs} columns of features, and {ours} in channel {train.channel}"
+    ours_count, theirs_count = len(train.columns), len(other.columns)
+    differ = theirs_count > ours_count if train.is_sparse else theirs_count != ours_count
+    if differ and ours_count and theirs_count:
+        message = f"{theirs_count} columns of features, and {ours_count} in channel {train.channel}"
         advice = "both must have the same columns, in the same order"
         yield Notice(check="columns", message=message, channel=other.channel, advice=advice)
+    elif train.names and other.names and train.names != other.names:
+        place = next(
+            place for place, pair in enumerate(zip(train.names, other.names, strict=True)) if len(set(pair)) > 1
+        )
+        order = "in another order" if set(train.names) == set(other.names) else "with other names"
+        yield Notice(
+            check="columns", channel=other.channel, column=place + 1,
+            message=f"the columns of channel {train.channel} {order}: {other.names[place]!r} where that one has "
+            f"{train.names[place]!r}; channels are put beside each other by position",
+            advice="save both with the same columns in the same order, the label first",
+        )  # fmt: skip
 
 
 def _overlap(train: Table, other: Table) -> Iterator[Notice]:

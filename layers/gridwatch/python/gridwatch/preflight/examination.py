@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from gridwatch.failures import PermanentError
 from gridwatch.preflight.channels import compare
 from gridwatch.preflight.columns import check_columns, check_rows
-from gridwatch.preflight.labels import Target, check_label
+from gridwatch.preflight.constraints import check_constraints
+from gridwatch.preflight.labels import check_label
 from gridwatch.preflight.libsvm import read_libsvm
 from gridwatch.preflight.notices import Level, Notice
 from gridwatch.preflight.parquet import MissingLibraryError, read_parquet
+from gridwatch.preflight.queries import check_queries
 from gridwatch.preflight.sampling import BLOCK, Budget, DataSource, Sample
 from gridwatch.preflight.sizes import check_sizes
 from gridwatch.preflight.tables import Table, foreign, read_csv
+from gridwatch.preflight.targets import Target
 
 _KINDS = {"csv": "csv", "libsvm": "libsvm", "x-libsvm": "libsvm", "parquet": "parquet", "x-parquet": "parquet"}
 
@@ -75,6 +78,8 @@ def examine(channels: Sequence[ChannelData], targets: Sequence[Target], machine:
         if table is not None and table.count:
             tables[channel.name] = table
             notices += check_label(table, targets)
+            notices += check_constraints(table, targets)
+            notices += check_queries(table, targets)
             notices += check_columns(table)
             notices += check_rows(table)
     train = tables.get("train")

@@ -1,38 +1,22 @@
-"""Whether the first column is a label that the objective can learn from."""
+"""Whether the first column is a label that the objective can learn from, and that its metrics can judge by."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gridwatch.preflight.columns import is_numbered
 from gridwatch.preflight.notices import Level, Notice
 from gridwatch.preflight.tables import Table
+from gridwatch.preflight.targets import Judge, Target
+from gridwatch.spec.xgboost.outcomes import Domain, Outcome
 
 _BALANCE = 0.1  # a class with less than this part of an equal share is rare
 _CLASSES = 30  # more distinct values are hardly classes
-_POSITIVE = {"reg:gamma": 0.0, "count:poisson": 0.0, "reg:tweedie": 0.0, "reg:squaredlogerror": -1.0}
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What one trial's objective wants; `classes` of a classification, else None."""
-
-    objective: str
-    classes: int | None
-
-    @property
-    def is_binary(self) -> bool:
-        return self.objective.startswith("binary:")
-
-
-def targets_of(points: Iterable[Mapping[str, Any]]) -> tuple[Target, ...]:
-    """Every objective and number of classes that trials of these hyperparameters train with."""
-    found = (_target(str(point.get("objective", "reg:squarederror")), point.get("num_class")) for point in points)
-    return tuple(dict.fromkeys(found))
+_BINARY = Domain(0, 1, whole=True)
 
 
 def check_label(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
@@ -51,53 +35,74 @@ def check_label(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
         level = Level.WARN if all(target.classes is None for target in targets) else None
         yield Notice(check="label", message=message, channel=table.channel, column=1, level=level, advice=advice)
         return
-    for target in targets:
-        notice = _suits(table, target)
-        if notice is not None:
-            yield notice
-            return
+    unfit = list(_once(notice for target in targets for notice in _unfits(table, target)))
+    yield from unfit
+    if any(notice.level is None or notice.check == "label-place" for notice in unfit):
+        return
     values = Counter(table.label)
     if len(values) == 1:
-        message = f"every label is {table.label[0]:g}: there is nothing to learn"
-        yield Notice(check="label", message=message, channel=table.channel, column=1, level=Level.WARN)
+        yield from _one_value(table, targets)
     elif targets[0].classes is not None:
-        yield from _balance(table, values, targets[0])
+        yield from _balance(table, values, targets)
 
 
-def _target(objective: str, number: Any) -> Target:
-    if objective.startswith("multi:"):
-        return Target(objective, number if isinstance(number, int) else None)
-    return Target(objective, 2 if objective.startswith("binary:") else None)
+def _once(notices: Iterator[Notice]) -> Iterator[Notice]:
+    return iter(dict.fromkeys(notices))
 
 
-def _suits(table: Table, target: Target) -> Notice | None:
-    if target.classes is not None:
-        return _classes(table, target, target.classes)
-    least = _POSITIVE.get(target.objective)
-    if target.objective in ("reg:logistic", "binary:logitraw"):
-        return _outside(table, target, 0.0, 1.0, "from 0 to 1")
-    if least is not None:
-        return _outside(table, target, least, math.inf, f"{'more than' if least < 0 else 'at least'} {least:g}")
-    return None
+def _unfits(table: Table, target: Target) -> Iterator[Notice]:
+    """What is wrong for the objective, else what is wrong for each of its metrics."""
+    wrong = _for_objective(table, target)
+    if wrong is not None:
+        yield wrong
+        return
+    for judge in target.judges:
+        at = _first_beyond(table, judge.labels)
+        if at is not None and not (judge.by_query and table.is_sparse):
+            yield _for_metric(table, target, judge, at)
 
 
-def _outside(table: Table, target: Target, least: float, most: float, allowed: str) -> Notice | None:
-    at = next((place for place, value in enumerate(table.label) if not least <= value <= most), None)
-    return None if at is None else _unfit(table, target, at, allowed)
-
-
-def _classes(table: Table, target: Target, classes: int) -> Notice | None:
-    allowed = "0 or 1" if target.is_binary else f"whole numbers from 0 to {classes - 1} (num_class {classes})"
-    outside = next((at for at, value in enumerate(table.label) if not 0 <= value <= classes - 1), None)
-    at = outside
-    if at is None:
-        at = next((place for place, value in enumerate(table.label) if value != int(value)), None)
-    if at is None:
+def _for_objective(table: Table, target: Target) -> Notice | None:
+    at = _first_beyond(table, target.labels)
+    if at is not None:
+        return _unfit(table, target, at, target.allowed)
+    place = _first_beyond(table, _BINARY) if target.is_binary else None
+    if place is None:
         return None
-    notice = _unfit(table, target, at, allowed)
-    if target.is_binary and outside is None:  # XGBoost trains on probabilities, which are rarely meant
-        return Notice(**{**_fields(notice), "check": "label-place", "message": f"{notice.message}, a fraction"})
-    return notice
+    notice = _unfit(table, target, place, _BINARY.allowed)  # XGBoost trains on probabilities, which are rarely meant
+    return Notice(
+        **{**_fields(notice), "check": "label-place", "message": f"{notice.message}, a fraction", "level": Level.WARN}
+    )
+
+
+def _for_metric(table: Table, target: Target, judge: Judge, at: int) -> Notice:
+    ranked = f"{table.channel}-{judge.name}" == target.ranked_by
+    fatal = judge.outside is Outcome.FAILS or (judge.outside is Outcome.NO_NUMBER and ranked)
+    return Notice(
+        check="label", message=f"the label {table.label[at]:g} does not suit the metric {judge.name}: {judge.outside}",
+        channel=table.channel, row=table.rows[at], column=1, allowed=judge.labels.allowed,
+        level=None if fatal else Level.WARN, advice="take another eval_metric, or other labels",
+    )  # fmt: skip
+
+
+def _first_beyond(table: Table, domain: Domain) -> int | None:
+    return next((place for place, value in enumerate(table.label) if not domain.accepts(value)), None)
+
+
+def _one_value(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
+    message = f"every label is {table.label[0]:g}: there is nothing to learn"
+    yield _no_area(table, targets, Notice(check="label", message=message, channel=table.channel, column=1))
+
+
+def _no_area(table: Table, targets: Sequence[Target], notice: Notice) -> Notice:
+    """The notice of a class without rows, as a warning; where an area under a curve needs them, it says so, and refuses
+    when trials are ranked by it.
+    """
+    areas = [judge.name for target in targets for judge in target.judges if judge.needs_two_classes]
+    ranked = any(target.ranked_by in {f"{table.channel}-{name}" for name in areas} for target in targets)
+    beside = f", and {areas[0]} is no number" if areas else ""
+    level = Level.REFUSE if ranked and table.is_whole else Level.WARN
+    return replace(notice, message=f"{notice.message}{beside}", level=level)
 
 
 def _unfit(table: Table, target: Target, at: int, allowed: str) -> Notice:
@@ -125,13 +130,14 @@ def _advice(table: Table, target: Target) -> str:
     return "the label must be the first column"
 
 
-def _balance(table: Table, values: Counter[float], target: Target) -> Iterator[Notice]:
-    classes = target.classes or len(values)
+def _balance(table: Table, values: Counter[float], targets: Sequence[Target]) -> Iterator[Notice]:
+    classes = targets[0].classes or len(values)
     absent = [number for number in range(classes) if float(number) not in values]
     if absent and table.is_whole:
         names = ", ".join(map(str, absent[:8]))
         message = f"no row has the class {names}{' …' if len(absent) > 8 else ''} of {classes}"
-        yield Notice(check="label-balance", message=message, channel=table.channel, column=1)
+        notice = Notice(check="label-balance", message=message, channel=table.channel, column=1)
+        yield _no_area(table, targets, notice)
     rarest, count = min(values.items(), key=lambda each: each[1])
     share = count / table.count
     if share < _BALANCE / classes:

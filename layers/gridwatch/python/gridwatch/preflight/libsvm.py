@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 
 from gridwatch.preflight.notices import Notice
 from gridwatch.preflight.sampling import Budget, Line, OverlongLineError, Sample
 from gridwatch.preflight.tables import MISSING, Faults, Keeping, Table
 
+_QID = re.compile(rb"\s*\S+\s+qid:(\S+)")
+_MAX_QUERIES = 100_000  # that are remembered
 _MAX_COLUMNS = 2_000  # more are not laid out as a table: label and form are checked, columns are not
 
 
@@ -15,9 +18,10 @@ def read_libsvm(sample: Sample, channel: str, budget: Budget) -> tuple[Table, li
     """The table of features by index, and the faults."""
     table, faults = Table(channel, is_whole=sample.is_whole, is_sparse=True), Faults(channel)
     kept: list[dict[int, float]] = []
-    keeping = Keeping(sample, budget)
+    keeping, queries = Keeping(sample, budget), _Queries(table)
     try:
         for line in sample.lines():
+            queries.follow(line)
             parsed = _parsed(line, faults)
             table.seen += 1
             if parsed is None:
@@ -33,6 +37,31 @@ def read_libsvm(sample: Sample, channel: str, budget: Budget) -> tuple[Table, li
         return table, [*faults, Notice(check="format", message=str(error), channel=channel, file=error.file.name)]
     _lay_out(table, kept, budget)
     return table, list(faults)
+
+
+class _Queries:
+    """Whether the rows of each query stand together: XGBoost takes rows with one qid for a query as long as they follow
+    each other, and each file for queries of its own.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._file, self._last, self._seen = "", b"", set[bytes]()
+
+    def follow(self, line: Line) -> None:
+        found = _QID.match(line.text)
+        if found is None:
+            self._table.queryless += bool(line.text.strip())
+            return
+        query = found[1]
+        if line.file.name != self._file:
+            self._file, self._last, self._seen = line.file.name, b"", set()
+        if query != self._last:
+            if query in self._seen and self._table.query_again is None:
+                self._table.query_again = line.row or 0
+            if len(self._seen) < _MAX_QUERIES:
+                self._seen.add(query)
+        self._last = query
 
 
 def _parsed(line: Line, faults: Faults) -> tuple[float, dict[int, float]] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,19 +74,23 @@ def _fetch(sample: Sample, file: DataFile, path: Path) -> None:
 
 def _take(connection: duckdb.DuckDBPyConnection, path: Path, table: Table, file: DataFile, room: _Room) -> list[Notice]:
     described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
-    text = [name for name, kind, *_ in described if kind not in _NUMBERS and not kind.startswith("DECIMAL")]
+    index = _index_columns(connection, path)
+    kinds = {str(name): str(kind) for name, kind, *_ in described if name not in index}
+    text = [name for name, kind in kinds.items() if kind not in _NUMBERS and not kind.startswith("DECIMAL")]
     if text:
         message, advice = f"the column {text[0]!r} holds no numbers", "encode categories as numbers"
         return [Notice(check="format", message=message, channel=table.channel, file=file.name, advice=advice)]
-    if table.columns and len(described) != len(table.columns) + 1:
-        message = f"the file has {len(described)} columns, the first one {len(table.columns) + 1}"
-        return [Notice(check="ragged", message=message, channel=table.channel, file=file.name)]
+    table.names = table.names or tuple(kinds)
+    if set(kinds) != set(table.names):
+        return [_others(table, file, kinds)]
     if not table.columns:
-        table.columns, table.empty = [array("d") for _ in described[1:]], [0] * (len(described) - 1)
+        table.columns, table.empty = [array("d") for _ in table.names[1:]], [0] * (len(table.names) - 1)
     found = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()
     count = found[0] if found else 0
-    stride = -(-count // room.rows_of(len(described))) or 1
-    every = "SELECT COLUMNS(*)::DOUBLE FROM read_parquet(?) QUALIFY (row_number() OVER () - 1) % ? = 0"
+    stride = -(-count // room.rows_of(len(kinds))) or 1
+    # By name, in the first file's order, as the training reads them.
+    columns = ", ".join(f"{_quoted(name)}::DOUBLE" for name in table.names)
+    every = f"SELECT {columns} FROM read_parquet(?) QUALIFY (row_number() OVER () - 1) % ? = 0"  # noqa: S608 - quoted
     rows = connection.execute(every, [str(path), stride])
     while chunk := rows.fetchmany(_CHUNK):
         for values in chunk:
@@ -92,6 +98,32 @@ def _take(connection: duckdb.DuckDBPyConnection, path: Path, table: Table, file:
     table.seen += count
     table.is_whole = table.is_whole and stride == 1
     return []
+
+
+def _index_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> frozenset[str]:
+    """What pandas has kept its index in, which is no column to it, nor to whoever trains."""
+    query = "SELECT value FROM parquet_kv_metadata(?) WHERE key = 'pandas'"
+    kept = connection.execute(query, [str(path)]).fetchone()
+    try:
+        document = json.loads(kept[0]) if kept else {}
+        return frozenset(column for column in document.get("index_columns", ()) if isinstance(column, str))
+    except (ValueError, AttributeError, TypeError):
+        return frozenset()
+
+
+def _others(table: Table, file: DataFile, kinds: Mapping[str, str]) -> Notice:
+    differ = sorted(set(kinds) ^ set(table.names))
+    told = ", ".join(map(repr, differ[:6])) + (f" and {len(differ) - 6} more" if len(differ) > 6 else "")
+    return Notice(
+        check="ragged", channel=table.channel, file=file.name,
+        message=f"its {len(kinds)} columns are not the {len(table.names)} of the first file; only one of the two has "
+        f"{told}",
+        advice="every file of a channel needs the same columns, which are put together by their names",
+    )  # fmt: skip
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _keep(table: Table, values: tuple[float | None, ...], stride: int) -> None:

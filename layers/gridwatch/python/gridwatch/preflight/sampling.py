@@ -55,6 +55,32 @@ class LocalData:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalObjects:
+    """A folder in place of a bucket: files by the keys that they would have. `left_out` begins each key and no path."""
+
+    folder: Path
+    left_out: str
+    prefix: str = ""
+
+    def under(self, prefix: str) -> LocalObjects:
+        return LocalObjects(self.folder, self.left_out, prefix)
+
+    def files(self) -> Sequence[DataFile]:
+        """Those whose keys begin with the prefix."""
+        found = []
+        for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
+            key = self.left_out + path.relative_to(self.folder).as_posix()
+            if key.startswith(self.prefix):
+                found.append(DataFile(key, path.stat().st_size))
+        return found
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        with (self.folder / key.removeprefix(self.left_out)).open("rb") as file:
+            file.seek(start)
+            return file.read(length)
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """How much is read of a channel (`read` bytes) and kept of it (`rows`, `cells`: what 8 bytes each may take)."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from gridwatch.preflight.notices import Notice
+from gridwatch.preflight.notices import Level, Notice
 
 # Objective -> whether its loss, as measured, is a cross entropy (else a mean squared error).
 OBJECTIVES = {
@@ -76,6 +77,33 @@ def judge(measured: Measured, labels: Sequence[float], objective: str) -> Iterat
         )
     else:
         yield from _learns(measured)
+
+
+def judge_rounds(
+    rounds: Sequence[Mapping[str, Any]], points: Sequence[Mapping[str, Any]], ranked_by: str, rows: int
+) -> Iterator[Notice]:
+    """What the first rounds of some trials say by the spec's own metrics; each kind of fault is told once."""
+    told: set[str] = set()
+    for said, point in zip(rounds, points, strict=True):
+        where = f" (a trial with {_varied(point, points)})" if len(points) > 1 and _varied(point, points) else ""
+        error = said.get("error")
+        if error is not None and error not in told:
+            told.add(error)
+            message = f"the training of {rows:,} rows failed{where}: {error}"
+            yield Notice(check="short-run", message=message, channel="train")
+        for name, value in said.get("values", {}).items():
+            if value is None and name not in told:
+                told.add(name)
+                message = f"the first round's {name} is no number{where}"
+                level = None if name == ranked_by else Level.WARN
+                advice = "take another metric: trials would be compared by nothing" if level is None else None
+                yield Notice(check="short-run", message=message, channel="train", level=level, advice=advice)
+
+
+def _varied(point: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> str:
+    """The hyperparameters by which the trials differ."""
+    names = [name for name in point if len({repr(other.get(name)) for other in points}) > 1]
+    return ", ".join(f"{name} {point[name]}" for name in names)
 
 
 def _initial(before: float, after: float, expected: tuple[float, float]) -> Iterator[Notice]:

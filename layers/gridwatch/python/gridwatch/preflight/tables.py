@@ -7,7 +7,8 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gridwatch.preflight.notices import Notice
+from gridwatch.preflight.notices import Level, Notice
+from gridwatch.preflight.number_forms import form_of_row
 from gridwatch.preflight.sampling import BLOCK, Budget, Line, OverlongLineError, Sample
 
 MISSING = math.nan
@@ -36,6 +37,9 @@ class Table:
     is_whole: bool = True
     is_sparse: bool = False  # what is missing was not written, and stands for nothing in particular
     weight_columns: int = 0
+    queryless: int = 0  # rows of libsvm that belong to no query
+    query_again: int | None = None  # the first row of a query that had ended before
+    names: tuple[str, ...] = ()  # of all columns, the label's first, where the files have names
 
     @property
     def count(self) -> int:
@@ -107,7 +111,7 @@ def read_csv(sample: Sample, channel: str, budget: Budget, *, weighted: bool) ->
             reader.take(line)
     except OverlongLineError as error:
         return table, [*faults, Notice(check="format", message=str(error), channel=channel, file=error.file.name)]
-    return table, list(faults)
+    return table, [*faults, *reader.trailing_delimiter()]
 
 
 class Keeping:
@@ -136,6 +140,7 @@ class _Csv:
         self._table, self._faults, self._keeping = table, faults, keeping
         self._delimiter = ""
         self._width = 0
+        self._trailing = 0  # rows whose last cell is empty
 
     def take(self, line: Line) -> None:
         text = line.text.decode("latin-1").strip("\r")
@@ -143,12 +148,19 @@ class _Csv:
             self._delimiter = next((mark for mark in _DELIMITERS if mark in text.strip()), ",")
         cells = text.strip().split(self._delimiter) if self._delimiter == " " else text.split(self._delimiter)
         numbers = _numbers(cells)
-        if line.row == 1 and self._is_header(cells, numbers, line):
+        form = form_of_row(text, cells) if isinstance(numbers, int) else None
+        if line.row == 1 and form is None and self._is_header(cells, numbers, line):
             return
         self._table.seen += 1
         self._width = self._width or len(cells)
-        if len(cells) != self._width:
-            message = f"the row has {len(cells)} columns, the first one {self._width}"
+        self._trailing += not cells[-1].strip() and len(cells) > 1
+        if form is not None:
+            place = numbers if isinstance(numbers, int) else 0
+            message = f"{form.what}: {_shown(cells[place])}"
+            self._faults.add("format", form.what, message, line, place + 1, allowed="numbers", advice=form.advice)
+        elif len(cells) != self._width:
+            trailing = ", the last of which is empty: it ends with a delimiter" if not cells[-1].strip() else ""
+            message = f"the row has {len(cells)} columns{trailing}, the first one {self._width}"
             self._faults.add("ragged", "", message, line, advice=f"each row needs {self._width} values")
         elif isinstance(numbers, int):
             what = "no number" if cells[numbers].isascii() else "neither a number nor ASCII"
@@ -158,6 +170,16 @@ class _Csv:
             )  # fmt: skip
         else:
             self._keep(line, numbers, cells)
+
+    def trailing_delimiter(self) -> Iterator[Notice]:
+        """Every row ends with a delimiter: to who reads them they all have one more column, which is empty."""
+        if self._trailing and self._trailing == self._table.seen and self._delimiter != " ":
+            message = f"every row ends with {self._delimiter!r}, which makes an empty last column"
+            advice = "save it without a delimiter after the last value"
+            yield Notice(
+                check="format", message=message, channel=self._table.channel, column=self._width, level=Level.WARN,
+                advice=advice,
+            )  # fmt: skip
 
     def _is_header(self, cells: list[str], numbers: list[float] | int, line: Line) -> bool:
         advice = "save it without a header, for instance to_csv(header=False, index=False)"

@@ -38,6 +38,10 @@ button[aria-pressed=true] { font-weight: 700; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.25rem; margin: .75rem 0; }
 .facts dt { color: var(--muted); } .facts dd { margin: 0; overflow-wrap: anywhere; }
 .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+/* While it is printed (charts.js says when), all is as wide as the text of a page of paper, A4 or Letter. */
+.printing main { width: 42rem; max-width: none; }
+@media print { .plot, .tall { overflow: visible; max-height: none; } .tall { border: 0; padding: 0; }
+  .controls, .hint { display: none; } #leaderboard td { white-space: normal; } table { font-size: .85rem; } }
 @media (max-width: 40rem) { .facts { grid-template-columns: 1fr; gap: 0; } .facts dd { margin-bottom: .5rem; } }
 </style>
 """

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from gridwatch.visible import visible_document
+
 # Contrast on the surface, light and dark (a test computes it): text 15.3 and 14.6 to 1, muted text 5.9 and 7.8, series
 # at least 4.4 and 7.2.
 _STYLE = """
@@ -34,7 +36,8 @@ figure svg { max-width: 100%; height: auto; display: block; }
 .key { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: .5rem 0; padding: 0; list-style: none; }
 .key i { display: inline-block; width: .75rem; height: .75rem; border-radius: 2px; margin-right: .4rem; }
 .alarm { color: var(--alarm); font-weight: 600; } .calm { color: var(--calm); font-weight: 600; }
-@media print { :root { color-scheme: light; } main { max-width: none; } }
+@media print { :root { color-scheme: light; } main { max-width: none; padding: 0; } .scroll { overflow: visible; }
+  figure, tr { break-inside: avoid; } th { white-space: normal; } h2, h3 { break-after: avoid; } }
 """
 
 
@@ -50,7 +53,7 @@ def page(title: str, subtitle: str, sections: Iterable[str], *, head: str = _NO_
 
     Without a `head`, with a policy of its own, no script runs.
     """
-    return (
+    return visible_document(
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"{head}<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"

@@ -10,6 +10,7 @@ from gridwatch.reports.interactive import controls, interactive_page, plot, sele
 from gridwatch.reports.page import paragraph, section, table
 from gridwatch.reports.tensor_summary import FIGURES, TensorSummary, summarize
 from gridwatch.tensors.reader import TensorReader
+from gridwatch.wording import counted
 
 _FEATURES = 20
 _WORDS = {
@@ -25,7 +26,7 @@ def create_tensor_report(reader: TensorReader, title: str) -> str:
 
 def render(summary: TensorSummary, title: str) -> str:
     """The page. Its charts are empty where nothing was saved, which its sections say."""
-    about = f"{len(summary.tensors)} tensors · {summary.steps} saved steps"
+    about = f"{counted(len(summary.tensors), 'tensor')} · {counted(summary.steps, 'saved step')}"
     return interactive_page(title, about, _sections(summary), _drawn(summary), ("tensors.js",))
 
 

@@ -31,14 +31,21 @@ class AllZero(Rule):
     summary = "too many of a tensor's values are zero"
     Parameters = AllZeroParameters
     parameters: AllZeroParameters
+    judged = 0
 
     def requirement(self) -> Requirement:
         return chosen(self.name, self.parameters, all_workers=True)
 
+    def looks_for(self) -> str:
+        return f"numbers in {self.required.in_words}, saved whole (of reductions only a maximum of 0 tells)"
+
     def check(self, view: StepView) -> Finding | None:
         for name in view.names(self.required):
-            percent = _percent_zero(view, name)
-            if percent is not None and percent >= self.parameters.threshold:
+            percent = _percent_zero(view, name, self.parameters.threshold)
+            if percent is None:
+                continue
+            self.judged += 1
+            if percent >= self.parameters.threshold:
                 return self.finding(
                     view,
                     name,
@@ -49,7 +56,8 @@ class AllZero(Rule):
         return None
 
 
-def _percent_zero(view: StepView, name: str) -> float | None:
+def _percent_zero(view: StepView, name: str, threshold: float) -> float | None:
+    """None when it cannot be told: of reductions it is known whether all is zero, and no more."""
     import numpy as np
 
     shares = [
@@ -60,5 +68,8 @@ def _percent_zero(view: StepView, name: str) -> float | None:
     if shares or view.has(name):
         return max(shares, default=None)
     saved = view.saved_reductions(name)
-    extremes = [saved.get(("min", False)), saved.get(("max", False))]
-    return 100.0 if saved.get(("max", True)) == 0 or extremes == [0, 0] else None
+    largest, extremes = saved.get(("max", True)), [saved.get(("min", False)), saved.get(("max", False))]
+    if largest == 0 or extremes == [0, 0]:
+        return 100.0
+    is_known = largest is not None or None not in extremes
+    return 0.0 if is_known and threshold == 100 else None

@@ -4,12 +4,12 @@ cheap.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from gridwatch.rules.errors import RuleConfigurationError
+from gridwatch.suggestions import closest
 
 if TYPE_CHECKING:
     from gridwatch.rules.rule import Rule
@@ -68,8 +68,8 @@ def rule_class(name: str) -> type[Rule]:
     """The class of a rule. Raises RuleConfigurationError naming the rules there are."""
     module = _MODULES.get(name)
     if module is None:
-        close = difflib.get_close_matches(name, _MODULES, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
+        meant = closest(name, _MODULES)
+        hint = f"did you mean {meant}? " if meant else ""
         raise RuleConfigurationError(f"there is no rule {name!r}: {hint}rules are {', '.join(rule_names())}")
     return cast("type[Rule]", getattr(import_module(f"gridwatch.rules.{module}"), name))
 

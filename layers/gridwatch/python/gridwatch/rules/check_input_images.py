@@ -36,6 +36,7 @@ class CheckInputImages(Rule):
     collect = (Collect("input_image", {"include_regex": ".*hybridsequential0_input_0", "save_interval": "500"}),)
     Parameters = CheckInputImagesParameters
     parameters: CheckInputImagesParameters
+    judged = 0
 
     def __init__(self, parameters: CheckInputImagesParameters) -> None:
         super().__init__(parameters)
@@ -63,7 +64,12 @@ class CheckInputImages(Rule):
                     return finding
         return None
 
+    def looks_for(self) -> str:
+        least = self.parameters.threshold_samples
+        return f"{least:,} images with an axis {self.parameters.channel} of channels in {self.required.in_words}"
+
     def _judge(self, view: StepView, name: str, seen: Mapping[str, Any]) -> Finding | None:
+        self.judged += 1
         means = [total / seen["values"] for total in seen["sums"]]
         limit = self.parameters.threshold_mean
         for channel, mean in enumerate(means):

@@ -41,6 +41,7 @@ class ClassImbalance(Rule):
     summary = "classes are very unequal in number, or one is mostly mistaken"
     Parameters = ClassImbalanceParameters
     parameters: ClassImbalanceParameters
+    judged = 0
 
     def __init__(self, parameters: ClassImbalanceParameters) -> None:
         super().__init__(parameters)
@@ -50,6 +51,9 @@ class ClassImbalance(Rule):
 
     def requirement(self) -> Requirement:
         return Requirement(patterns=(*self.parameters.labels_regex, *self.parameters.predictions_regex))
+
+    def looks_for(self) -> str:
+        return f"{self.parameters.samples:,} labels in {self._labels.in_words}"
 
     def check(self, view: StepView) -> Finding | None:
         labels = sorted(view.names(self._labels))
@@ -61,6 +65,7 @@ class ClassImbalance(Rule):
             self._count(view, label, prediction)
         if sum(samples for samples, _, _ in self._counts.values()) < self.parameters.samples:
             return None
+        self.judged += 1
         return self._check_imbalance(view, labels[0]) or self._check_mistakes(view, predictions[0] or labels[0])
 
     def _count(self, view: StepView, label: str, prediction: str | None) -> None:

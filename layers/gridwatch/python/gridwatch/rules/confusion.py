@@ -49,6 +49,7 @@ class Confusion(Rule):
     summary = "predictions of a step confuse classes"
     Parameters = ConfusionParameters
     parameters: ConfusionParameters
+    judged = 0
 
     def __init__(self, parameters: ConfusionParameters) -> None:
         super().__init__(parameters)
@@ -60,6 +61,11 @@ class Confusion(Rule):
         names = (f"^{re.escape(chosen.labels)}$", f"^{re.escape(chosen.predictions)}$")
         return Requirement((chosen.labels_collection, chosen.predictions_collection), names)
 
+    def looks_for(self) -> str:
+        chosen = self.parameters
+        labels = f"{chosen.labels} (or a tensor of the collection {chosen.labels_collection})"
+        return f"{labels} and {chosen.predictions} (or one of {chosen.predictions_collection}) at one step"
+
     def check(self, view: StepView) -> Finding | None:
         label = _pick(view, self.parameters.labels, self._labels)
         prediction = _pick(view, self.parameters.predictions, self._predictions)
@@ -68,6 +74,7 @@ class Confusion(Rule):
         truth, guess = (class_numbers(view.value(name), argmax=True) for name in (label, prediction))
         if truth.shape != guess.shape or not truth.size:
             raise ValueError(f"{prediction} has {guess.size} samples, {label} has {truth.size}")
+        self.judged += 1
         return self._judge(view, prediction, self._matrix(truth, guess))
 
     def _matrix(self, truth: NDArray[Any], guess: NDArray[Any]) -> NDArray[Any]:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from gridwatch.rules.view import StepView
 
 
+_SHOWN = Requirement(("metrics", "feature_importance", "hyperparameters", "predictions", "labels"))
+
+
 class CreateXgboostReport(Rule):
     """Makes a job save what the report of an XGBoost training needs. Never fires, so it never stops a job.
 
@@ -28,8 +31,13 @@ class CreateXgboostReport(Rule):
         Collect("labels", {"save_interval": "5"}),
     )
 
+    judged = 0
+
     def requirement(self) -> Requirement:
         return Requirement()
 
+    def looks_for(self) -> str:
+        return _SHOWN.in_words
+
     def check(self, view: StepView) -> None:
-        del view
+        self.judged += bool(view.names(_SHOWN))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,26 +16,30 @@ from gridwatch.rules.finding import Finding
 from gridwatch.rules.requirement import Requirement, Selector
 from gridwatch.rules.rule import Rule
 from gridwatch.rules.saved_state import decode, encode
+from gridwatch.rules.sightings import Sightings
 from gridwatch.rules.view import StepView
 from gridwatch.tensors.errors import CorruptTensorError, TensorUnavailableError
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import ByteRange
 from gridwatch.tensors.steps import SavedStep
-from gridwatch.verdicts.status import RuleStatus, condition_met
+from gridwatch.verdicts.status import LONGEST_DETAILS, RuleStatus, condition_met
+from gridwatch.visible import visible_line
 
 _VERSION = 1
 _STEPS_AT_ONCE = 128
 _BYTES_AT_ONCE = 2 * 1024 * 1024
-_LONGEST_DETAILS = 1024  # StatusDetails of the SageMaker API
+_STEPS_AHEAD = 20  # SageMaker's own copies of a hook's files come in any order, but not so far apart
+_NAMES_AT_ONCE = 200_000  # of tensors in these steps, which memory must hold
 
 
 @dataclass(frozen=True, slots=True)
 class RuleConfiguration:
-    """One rule of a job: `name` is unique in the job, `rule` is in the catalogue."""
+    """One rule of a job: `name` is unique in the job, `rule` is in the catalogue. It looks at every so many-th step."""
 
     name: str
     rule: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    every: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ class Evaluation:
         self._rules = dict(rules)
         self._statuses = dict(statuses)
         self._cursor = cursor
-        self._sighted: set[str] = set()  # rules of whose tensors any was saved so far
+        self._sightings = Sightings()
+        self._every = {each.name: each.every for each in configurations}
         self._selectors: dict[Requirement, Selector] = {}
         self._last_view: StepView | None = None
 
@@ -107,9 +112,11 @@ class Evaluation:
             if kept is not None and kept["rule"] == configuration.rule:
                 statuses[configuration.name] = _restore_status(kept)
                 if not statuses[configuration.name].status.is_final:
-                    rules[configuration.name].restore(decode(kept["state"]))
+                    _restore_rule(
+                        rules[configuration.name], kept, sighted=configuration.name in saved.get("sighted", ())
+                    )
         restored = cls(configurations, rules, statuses, Cursor.restore(saved["cursor"]))
-        restored._sighted.update(saved.get("sighted", ()))
+        restored._sightings = Sightings.restore(saved)
         return restored
 
     @property
@@ -121,12 +128,17 @@ class Evaluation:
         """The last global step evaluated, -1 before the first."""
         return self._cursor.step
 
+    @property
+    def there(self) -> str:
+        """What the job has saved, in words."""
+        return self._sightings.there
+
     def save(self) -> dict[str, Any]:
         """Everything to go on from, as JSON."""
         return {
             "version": _VERSION,
             "cursor": self._cursor.save(),
-            "sighted": sorted(self._sighted),
+            **self._sightings.save(),
             "rules": {each.name: self._save_rule(each) for each in self._configurations},
         }
 
@@ -138,19 +150,37 @@ class Evaluation:
         """
         former = dict(self._statuses)
         if self._active():
-            self._selectors = {}
-            try:
-                with _quiet():
-                    self._evaluate_new_steps(reader, ended=ended)
-            except CorruptTensorError as error:
-                for name in self._active():
-                    self._fail(name, error)
-            self._finish(reader) if ended else self._check_time(now)
+            self.look(reader, ended=ended)
+            self.finish(reader) if ended else self._check_time(now)
         return [
             RuleStatusChange(each.name, each.rule, found.status, found.details, found.finding)
             for each in self._configurations
             if (found := self._statuses[each.name]) != former[each.name]
         ]
+
+    def look(self, reader: TensorReader, *, ended: bool) -> None:
+        """Evaluates the steps that are new, without an end to it. Raises what `advance` raises."""
+        self._selectors = {}
+        try:
+            with _quiet():
+                self._evaluate_new_steps(reader, ended=ended)
+        except CorruptTensorError as error:
+            for name in self._active():
+                self._fail(name, error)
+        for name in self._active() if reader.damage else ():
+            self._note_damage(name, next(iter(reader.damage.values())))
+
+    def finding_by_time(self, name: str, now: datetime) -> Finding | None:
+        """What the clock alone tells a rule that has no verdict yet."""
+        return self._rules[name].check_time(now, self._cursor.step)
+
+    def rule_of(self, name: str) -> str:
+        """The class of the rule in the catalogue."""
+        return next(each.rule for each in self._configurations if each.name == name)
+
+    def conclude(self, name: str, evaluation: RuleEvaluation) -> None:
+        """Gives a rule the verdict that it came to elsewhere."""
+        self._statuses[name] = evaluation
 
     def _active(self) -> list[str]:
         return [name for name, found in self._statuses.items() if found.status is RuleStatus.IN_PROGRESS]
@@ -158,8 +188,13 @@ class Evaluation:
     def _evaluate_new_steps(self, reader: TensorReader, *, ended: bool) -> None:
         for chunk in self._chunks(reader, ended=ended):
             missing = reader.prefetch(place for _, places in chunk for place in places)
-            for saved, places in chunk:
-                if missing and not ended and not missing.isdisjoint(places):
+            for place, (saved, places) in enumerate(chunk):
+                if (
+                    missing
+                    and not ended
+                    and not missing.isdisjoint(places)
+                    and not _is_left_behind(chunk[place:], missing)
+                ):
                     return  # not yet: the events file is still on its way
                 self._check_step(StepView(reader, saved, self._selectors))
                 self._cursor = reader.cursor_at(saved.step)
@@ -169,43 +204,67 @@ class Evaluation:
     def _chunks(self, reader: TensorReader, *, ended: bool) -> Iterator[list[tuple[SavedStep, list[ByteRange]]]]:
         """New steps with the places their rules want, as many together as memory and requests make sensible."""
         chunk: list[tuple[SavedStep, list[ByteRange]]] = []
-        size = 0
+        size = names = 0
         try:
             for saved in reader.new_steps(self._cursor, ended=ended):
-                places = places_wanted(saved, self._requirements(), StepView(reader, saved, self._selectors))
+                wanted = self._requirements(saved)
+                places = places_wanted(saved, wanted, StepView(reader, saved, self._selectors))
                 chunk.append((saved, places))
                 size += sum(place.length or 0 for place in places)
-                if len(chunk) >= _STEPS_AT_ONCE or size >= _BYTES_AT_ONCE:
+                names += len(saved.names)
+                if len(chunk) >= _STEPS_AT_ONCE or size >= _BYTES_AT_ONCE or names >= _NAMES_AT_ONCE:
                     yield chunk
-                    chunk, size = [], 0
+                    chunk, size, names = [], 0, 0
         except CorruptTensorError:
             yield chunk
             raise
         if chunk:
             yield chunk
 
-    def _requirements(self) -> list[Requirement]:
-        return [self._rules[name].required for name in self._active()]
+    def _requirements(self, saved: SavedStep) -> list[Requirement]:
+        return [self._rules[name].required for name in self._active() if self._is_looked_at(name, saved.mode_step)]
+
+    def _is_looked_at(self, name: str, mode_step: int) -> bool:
+        return mode_step % self._every[name] == 0
 
     def _check_step(self, view: StepView) -> None:
         self._last_view = view
+        self._sightings.note_step(view.saved_names)
         for name in self._active():
-            if name not in self._sighted and view.names(self._rules[name].required):
-                self._sighted.add(name)
+            if not self._is_looked_at(name, view.mode_step):
+                continue
+            self._note(name, view)
             try:
                 self._record(name, self._rules[name].check(view))
             except TensorUnavailableError:
                 continue  # as in Debugger, a step at which something was not saved is passed over
+            except CorruptTensorError as error:
+                self._note_damage(name, error)  # of this step; the others are judged
             except (GridwatchError, OSError):
                 raise
             except Exception as error:  # noqa: BLE001 - a rule may raise anything; the others must go on
                 self._fail(name, error)
 
+    def _note(self, name: str, view: StepView) -> None:
+        """What a rule sees until it has judged; then it need not be told any more."""
+        rule = self._rules[name]
+        if rule.judged:
+            self._sightings.forget(name)
+        else:
+            self._sightings.note(name, view.names(rule.required))
+
+    def _has_judged(self, name: str) -> bool:
+        rule = self._rules[name]
+        if rule.judged is not None:
+            return rule.judged > 0
+        return self._sightings.has(name) if rule.required.names_any else self._sightings.steps > 0
+
     def _check_time(self, now: datetime) -> None:
         for name in self._active():
             self._record(name, self._rules[name].check_time(now, self._cursor.step))
 
-    def _finish(self, reader: TensorReader) -> None:
+    def finish(self, reader: TensorReader) -> None:
+        """The job is over: every rule comes to its verdict."""
         saved = None if self._last_view or self._cursor.step < 0 else reader.step(self._cursor.step)
         view = StepView(reader, saved, self._selectors) if saved else self._last_view
         for name in self._active():
@@ -216,13 +275,17 @@ class Evaluation:
             except Exception as error:  # noqa: BLE001 - as above
                 self._fail(name, error)
         for name in self._active():
-            required = self._rules[name].required
-            blind = name not in self._sighted and required.names_any
-            if blind and required.collections and self._cursor.step >= 0 and reader.collections().missing:
+            rule = self._rules[name]
+            blind = not self._sightings.has(name)
+            if blind and rule.required.collections and self._cursor.step >= 0 and reader.collections().missing:
                 self._fail(name, CorruptTensorError("collections/", "steps were saved, but no collections file"))
-                continue
-            details = "none of the tensors that this rule looks at was saved" if blind else ""
-            self._statuses[name] = RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, details)
+            elif self._statuses[name].details:  # damage, at which nobody knows what there was to see
+                self._statuses[name] = replace(self._statuses[name], status=RuleStatus.ERROR)
+            elif self._has_judged(name):
+                self._statuses[name] = RuleEvaluation(RuleStatus.NO_ISSUES_FOUND)
+            else:
+                details = self._sightings.told(name, rule.name, rule.looks_for())
+                self._statuses[name] = RuleEvaluation(RuleStatus.SAW_NOTHING, details)
 
     def _record(self, name: str, finding: Finding | None) -> None:
         if finding is not None:
@@ -230,10 +293,12 @@ class Evaluation:
             self._statuses[name] = RuleEvaluation(RuleStatus.ISSUES_FOUND, details, finding)
 
     def _fail(self, name: str, error: Exception) -> None:
-        # An error may name what a file of the job says: no line breaks and nothing that a terminal would obey.
-        said = "".join(letter if letter.isprintable() else " " for letter in f"{type(error).__name__}: {error}")
-        details = said[:_LONGEST_DETAILS]
-        self._statuses[name] = RuleEvaluation(RuleStatus.ERROR, details)
+        self._statuses[name] = RuleEvaluation(RuleStatus.ERROR, _said(error))
+
+    def _note_damage(self, name: str, error: CorruptTensorError) -> None:
+        """It costs the step that it is of: the rule goes on, says so, and ends as Error unless it finds something."""
+        if not self._statuses[name].details:
+            self._statuses[name] = RuleEvaluation(RuleStatus.IN_PROGRESS, _said(error))
 
     def _save_rule(self, configuration: RuleConfiguration) -> dict[str, Any]:
         found = self._statuses[configuration.name]
@@ -243,7 +308,19 @@ class Evaluation:
             "details": found.details,
             "finding": found.finding.as_json() if found.finding else None,
             "state": {} if found.status.is_final else encode(self._rules[configuration.name].save()),
+            "judged": self._rules[configuration.name].judged,
         }
+
+
+def _is_left_behind(chunk: Sequence[tuple[SavedStep, list[ByteRange]]], missing: Collection[ByteRange]) -> bool:
+    """Whether so many steps after this one are whole that what it lacks does not come any more: it is damaged."""
+    gone = frozenset(missing)
+    return sum(bool(places) and gone.isdisjoint(places) for _, places in chunk[1:]) >= _STEPS_AHEAD
+
+
+def _said(error: Exception) -> str:
+    """An error may name what a file of the job says: no line breaks and nothing that a terminal would obey."""
+    return visible_line(f"{type(error).__name__}: {error}")[:LONGEST_DETAILS]
 
 
 def _quiet() -> AbstractContextManager[Any]:
@@ -262,6 +339,14 @@ def _create_rules(
             raise RuleConfigurationError(f"two rules are named {each.name!r}; names are unique within a job")
         rules[each.name] = make(each.rule, each.parameters)
     return rules
+
+
+def _restore_rule(rule: Rule, kept: Mapping[str, Any], *, sighted: bool) -> None:
+    """Of a state that an earlier version saved nobody knows whether the rule had judged: what it saw counts."""
+    rule.restore(decode(kept["state"]))
+    if rule.judged is not None:
+        judged = kept.get("judged")
+        rule.judged = int(sighted) if judged is None else int(judged)
 
 
 def _restore_status(kept: Mapping[str, Any]) -> RuleEvaluation:

@@ -43,16 +43,22 @@ class ExplodingTensor(Rule):
     summary = "a tensor holds NaN or infinity"
     Parameters = ExplodingTensorParameters
     parameters: ExplodingTensorParameters
+    judged = 0
 
     def requirement(self) -> Requirement:
         collections, regexes = self.parameters.collection_names, self.parameters.tensor_regex
         chosen = regexes if collections or regexes else (_NO_TREES,)
         return Requirement(collections, chosen, all_workers=True)
 
+    def looks_for(self) -> str:
+        chosen = self.parameters.collection_names or self.parameters.tensor_regex
+        return f"numbers in {self.required.in_words if chosen else 'any tensor but trees'}"
+
     def check(self, view: StepView) -> Finding | None:
         for name in view.names(self.required):
             values = view.values(name)
             for worker, value in values.items():
+                self.judged += bool(value.size) and value.dtype.kind in "biufc"
                 bad = _count(value, only_nan=self.parameters.only_nan)
                 if bad:
                     return self.finding(
@@ -60,7 +66,10 @@ class ExplodingTensor(Rule):
                     )
             if not values:
                 for (kind, absolute), number in view.saved_reductions(name).items():
-                    if kind in _TELLING and _is_bad(number, only_nan=self.parameters.only_nan):
+                    if kind not in _TELLING:
+                        continue
+                    self.judged += 1
+                    if _is_bad(number, only_nan=self.parameters.only_nan):
                         what = f"{'absolute ' if absolute else ''}{kind}"
                         return self.finding(view, name, number, None, f"the {what} of {name} is {number}")
         return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gridwatch.expressions import Condition, ExpressionError
 from gridwatch.rules.errors import RuleConfigurationError
+from gridwatch.rules.expression_reach import Reach
 from gridwatch.rules.finding import Finding
 from gridwatch.rules.numbers import numbers_of, reduced
 from gridwatch.rules.parameters import integer, names, patterns, text
@@ -54,16 +55,24 @@ class Expression(Rule):
     summary = "a CEL expression over tensors and reductions is true"
     Parameters = ExpressionParameters
     parameters: ExpressionParameters
+    judged = 0
 
     def __init__(self, parameters: ExpressionParameters) -> None:
         super().__init__(parameters)
         self._condition = _compile(parameters.expression)
+        self._reach = Reach(self._condition)
         self._states: dict[str, dict[str, int]] = {}  # tensor -> first and last saved step, times in a row
 
     def requirement(self) -> Requirement:
         if self.parameters.tensor_regex:
             return Requirement(patterns=self.parameters.tensor_regex)
         return Requirement(self.parameters.collection_names)
+
+    def looks_for(self) -> str:
+        keys = sorted(self._condition.keys("scalars"))
+        scalars = f"the scalar{'s' if len(keys) > 1 else ''} {', '.join(keys)} at one step, among " if keys else ""
+        patience = f", at {self.parameters.patience} steps" if self.parameters.patience > 1 else ""
+        return f"what could make {self.parameters.expression!r} true: {scalars}{self.required.in_words}{patience}"
 
     def check(self, view: StepView) -> Finding | None:
         selected = view.names(self.required)
@@ -85,7 +94,11 @@ class Expression(Rule):
         for variable in self._condition.names.intersection(_OF_TENSORS).difference(("name",)):
             variables[variable] = _variable(view, name, variable, state)
         state["last"] = view.step
-        if None in variables.values() or not self._is_true({**of_step, **variables}):
+        answer = None if None in variables.values() else self._answer({**of_step, **variables})
+        if answer is not None and not self.judged and self._reach.could_hold({**of_step, **variables}):
+            state["reached"] = state.get("reached", 0) + 1
+            self.judged += state["reached"] >= self.parameters.patience
+        if not answer:
             state["in_a_row"] = 0
             return None
         state["in_a_row"] = state.get("in_a_row", 0) + 1
@@ -101,14 +114,15 @@ class Expression(Rule):
         observed = next((value for value in variables.values() if isinstance(value, float)), None)
         return self.finding(view, name or None, observed, None, sentence)
 
-    def _is_true(self, variables: Mapping[str, Any]) -> bool:
+    def _answer(self, variables: Mapping[str, Any]) -> bool | None:
+        """None where there is none."""
         try:
             return self._condition.holds(variables)
         except KeyError:
-            return False  # a scalar that was not saved at this step
+            return None  # a scalar that was not saved at this step
         except ExpressionError as error:
             if any(isinstance(value, float) and not math.isfinite(value) for value in _flat(variables)):
-                return False
+                return None
             raise ValueError(f"{self.parameters.expression}: {error}") from error
 
     def save(self) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class FeatureImportanceOverweight(Rule):
     collect = (Collect("feature_importance", {"save_interval": "500"}),)
     Parameters = FeatureImportanceOverweightParameters
     parameters: FeatureImportanceOverweightParameters
+    judged = 0
 
     def requirement(self) -> Requirement:
         return Requirement(patterns=self.parameters.tensor_regex)
@@ -47,6 +48,7 @@ class FeatureImportanceOverweight(Rule):
                 importances.extend((float(value), name) for value in values.reshape(-1))
         if not importances:
             return None
+        self.judged += 1
         total = sum(value for value, _ in importances)
         top = sorted(importances, reverse=True)[: self.parameters.nfeatures]
         share = sum(value for value, _ in top) / (total if total > 1 + 1e-6 else 1)

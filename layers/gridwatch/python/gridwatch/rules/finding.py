@@ -9,10 +9,12 @@ from typing import Any
 
 from gridwatch.tensors.modes import Mode
 
+HOOK = "hook"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """`rule` fired at global step `step`: `observed` against `threshold`, in the unit that `sentence` names.
+    """`rule` fired at step `step` of a source: `observed` against `threshold`, in the unit that `sentence` names.
 
     `evidence`, as JSON, is what a rule across trials judged by; None for the others.
     """
@@ -25,6 +27,7 @@ class Finding:
     observed: float | None = None
     threshold: float | None = None
     evidence: Mapping[str, Any] | None = None
+    source: str = HOOK  # gridwatch.streams.source.MetricSource: whose steps these are
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON; what is not finite, which JSON cannot hold, is written as text ("nan", "inf")."""
@@ -36,6 +39,7 @@ class Finding:
             "observed": _json_number(self.observed),
             "threshold": _json_number(self.threshold),
             "sentence": self.sentence,
+            **({"source": self.source} if self.source != HOOK else {}),
             **({"evidence": _json_numbers(self.evidence)} if self.evidence is not None else {}),
         }
 
@@ -50,6 +54,7 @@ class Finding:
             threshold=None if document["threshold"] is None else float(document["threshold"]),
             sentence=document["sentence"],
             evidence=document.get("evidence"),
+            source=document.get("source", HOOK),
         )
 
 

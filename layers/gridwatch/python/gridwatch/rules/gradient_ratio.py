@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -44,9 +45,13 @@ class VanishingGradientRatio(Rule):
     collect = (Collect("gradients"),)
     Parameters = VanishingGradientRatioParameters
     parameters: VanishingGradientRatioParameters
+    judged = 0
 
     def requirement(self) -> Requirement:
         return Requirement(("gradients",), reductions=(("mean", True),))
+
+    def looks_for(self) -> str:
+        return f"gradients of two layers named like {', '.join(self.parameters.tensor_regex)} at one step"
 
     def check(self, view: StepView) -> Finding | None:
         layers = self._ordered(view.names(self.required))
@@ -55,8 +60,9 @@ class VanishingGradientRatio(Rule):
         first = _find(layers, self.parameters.first_layer) or layers[0]
         last = _find(layers, self.parameters.last_layer) or layers[-1]
         sizes = [reduced(view, name, "mean", absolute=True) for name in (first, last)]
-        if first == last or sizes[0] is None or not sizes[1]:
+        if first == last or sizes[0] is None or not sizes[1] or math.isnan(sizes[0] / sizes[1]):
             return None
+        self.judged += 1
         ratio = sizes[0] / sizes[1]
         if not ratio < self.parameters.threshold:
             return None

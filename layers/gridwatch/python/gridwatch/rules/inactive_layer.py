@@ -26,6 +26,8 @@ _LAYER = "the percentage of nodes of a layer that may be inactive"
 class InactiveLayer(Rule):
     """Counts, per node, the samples in which it was active, over all steps; judges each layer at every step."""
 
+    judged = 0
+
     def __init__(self, parameters: Any) -> None:
         super().__init__(parameters)
         self._layers: dict[str, Activity] = {}
@@ -42,6 +44,7 @@ class InactiveLayer(Rule):
                 continue
             layer = self._layers.setdefault(name, Activity())
             layer.add(active)
+            self.judged += 1
             percent = layer.inactive_percent(self.parameters.threshold_inactivity)
             if percent > self.parameters.threshold_layer:
                 return self.finding(
@@ -55,6 +58,9 @@ class InactiveLayer(Rule):
         return None
 
     verdict: str
+
+    def looks_for(self) -> str:
+        return f"batches saved whole in {self.required.in_words}"
 
     def save(self) -> dict[str, Any]:
         return {"layers": {name: layer.save() for name, layer in self._layers.items()}}

@@ -14,6 +14,7 @@ from gridwatch.rules.parameters import flag, integer, names, number, patterns, t
 from gridwatch.rules.requirement import Collect, Requirement
 from gridwatch.rules.rule import Rule
 from gridwatch.tensors.modes import Mode
+from gridwatch.wording import counted
 
 if TYPE_CHECKING:
     from gridwatch.rules.view import StepView
@@ -60,6 +61,7 @@ class LossNotDecreasing(Rule):
     collect = (Collect("losses", {"save_interval": "500"}),)
     Parameters = LossNotDecreasingParameters
     parameters: LossNotDecreasingParameters
+    judged = 0
 
     def __init__(self, parameters: LossNotDecreasingParameters) -> None:
         super().__init__(parameters)
@@ -69,6 +71,13 @@ class LossNotDecreasing(Rule):
     def requirement(self) -> Requirement:
         losses = ("losses",) if self.parameters.use_losses_collection else ()
         return Requirement((*losses, *self.parameters.collection_names), self.parameters.tensor_regex)
+
+    def looks_for(self) -> str:
+        steps = f"{self.parameters.num_steps} step{'s' if self.parameters.num_steps > 1 else ''}"
+        return (
+            f"a loss (a number that is better when lower) in {self.required.in_words}, finite at two steps of "
+            f"{self.parameters.mode or 'one mode'} that lie at least {steps} apart"
+        )
 
     def check(self, view: StepView) -> Finding | None:
         wanted = Mode.named(self.parameters.mode) if self.parameters.mode else None
@@ -102,7 +111,10 @@ class LossNotDecreasing(Rule):
         return self._judge(view, name, former, value, step - reference[0])
 
     def _judge(self, view: StepView, name: str, former: float, value: float, steps: int) -> Finding | None:
-        if not (math.isfinite(former) and math.isfinite(value)) or former == value == 0:
+        if not (math.isfinite(former) and math.isfinite(value)):
+            return None
+        self.judged += 1
+        if former == value == 0:
             return None
         drop = (former - value) / abs(former) * 100 if former else -math.inf
         limit = self.parameters.diff_percent
@@ -127,11 +139,11 @@ class LossNotDecreasing(Rule):
 
 
 def _sentence(former: float, value: float, drop: float, limit: float, steps: int) -> str:
-    span = f"over {steps} steps, from {former:.6g} to {value:.6g}"
+    span = f"over {counted(steps, 'step')}, from {former:.6g} to {value:.6g}"
     wanted = f"a decrease of {limit:g} % is wanted"
     if drop < 0:
         allowed = f"an increase of {-limit:g} % is tolerated" if limit < 0 else wanted
         return f"rose by {-drop:.3g} % {span} ({allowed})"
     if drop == 0:
-        return f"did not change over {steps} steps, it stayed at {value:.6g} ({wanted})"
+        return f"did not change over {counted(steps, 'step')}, it stayed at {value:.6g} ({wanted})"
     return f"fell by only {drop:.3g} % {span} ({wanted})"

@@ -35,19 +35,26 @@ class MetricNonFinite(Rule):
     collect = (Collect("metrics"), Collect("losses"))
     Parameters = MetricNonFiniteParameters
     parameters: MetricNonFiniteParameters
+    judged = 0
 
     def __init__(self, parameters: MetricNonFiniteParameters) -> None:
         super().__init__(parameters)
         self._in_a_row: dict[str, int] = {}
+        self._seen: dict[str, int] = {}
 
     def requirement(self) -> Requirement:
         return Requirement(self.parameters.collection_names, self.parameters.tensor_regex)
+
+    def looks_for(self) -> str:
+        return f"a number in {self.required.in_words}, at {self.parameters.patience} or more steps"
 
     def check(self, view: StepView) -> Finding | None:
         for name in view.names(self.required):
             value = view.scalar(name)
             if value is None:
                 continue
+            seen = self._seen[name] = self._seen.get(name, 0) + 1
+            self.judged += seen >= self.parameters.patience
             if math.isfinite(value):
                 self._in_a_row.pop(name, None)
                 continue
@@ -58,7 +65,8 @@ class MetricNonFinite(Rule):
         return None
 
     def save(self) -> dict[str, Any]:
-        return {"in_a_row": self._in_a_row}
+        return {"in_a_row": self._in_a_row, "seen": self._seen}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         self._in_a_row = dict(saved["in_a_row"])
+        self._seen = dict(saved.get("seen", {}))

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.finding import Finding
@@ -35,6 +35,9 @@ class MetricRule(Rule):
 
     collect = (Collect("metrics"), Collect("losses"))
     parameters: Any
+    judged = 0
+    # What it takes of a metric, after "a number".
+    kind: ClassVar[str] = "a number"
 
     def __init__(self, parameters: Any) -> None:
         super().__init__(parameters)
@@ -44,6 +47,21 @@ class MetricRule(Rule):
         if self.parameters.tensor_regex:
             return Requirement(patterns=self.parameters.tensor_regex)
         return Requirement(self.parameters.collection_names)
+
+    @property
+    def values_needed(self) -> int:
+        """How many values of a metric a judgement takes."""
+        return 1
+
+    def looks_for(self) -> str:
+        values = self.values_needed
+        times = f" at {values:,} steps" if values > 1 else ""
+        return f"{self.kind} in {self.required.in_words}{times}"
+
+    def has_enough(self, state: dict[str, Any]) -> bool:
+        """Counts one more value of a metric, and says whether there are enough of it."""
+        state["seen"] = state.get("seen", 0) + 1
+        return bool(state["seen"] >= self.values_needed)
 
     def metrics(self, view: StepView) -> Iterator[tuple[str, float, dict[str, Any]]]:
         """Name, value and state of each metric saved at the step; the phases of training are metrics of their own."""
@@ -83,12 +101,25 @@ class MetricPlateau(MetricRule):
     Parameters = MetricPlateauParameters
     parameters: MetricPlateauParameters
 
+    @property
+    def values_needed(self) -> int:
+        return self.parameters.patience + 1
+
+    def looks_for(self) -> str:
+        whole = "every number" if self.parameters.of == "all" else "a number"
+        return f"{whole} in {self.required.in_words} at {self.values_needed:,} steps"
+
     def check(self, view: StepView) -> Finding | None:
         standing = []
+        enough = False
         for name, value, state in self.metrics(view):
+            enough = self.has_enough(state) or enough
             since = self._since_best(name, value, state)
             if since >= self.parameters.patience:
                 standing.append((name, since, state["best"]))
+        if self.parameters.of == "all":
+            enough = all(state.get("seen", 0) >= self.values_needed for state in self.states.values()) and enough
+        self.judged += enough
         if not standing:
             return None
         waiting = [state for state in self.states.values() if state.get("since", 0) < self.parameters.patience]
@@ -137,6 +168,14 @@ class MetricThreshold(MetricRule):
     Parameters = MetricThresholdParameters
     parameters: MetricThresholdParameters
 
+    @property
+    def values_needed(self) -> int:
+        return self.parameters.patience
+
+    def looks_for(self) -> str:
+        start = self.parameters.start_step
+        return f"{super().looks_for()}{f', from step {start} on' if start else ''}"
+
     def requirement(self) -> Requirement:
         if self.parameters.above is None and self.parameters.below is None:
             raise RuleConfigurationError(f"{self.name}: one of above and below is required")
@@ -146,6 +185,7 @@ class MetricThreshold(MetricRule):
         if view.step < self.parameters.start_step:
             return None
         for name, value, state in self.metrics(view):
+            self.judged += not math.isnan(value) and self.has_enough(state)
             limit, side = self._broken_limit(value)
             state["in_a_row"] = state.get("in_a_row", 0) + 1 if limit is not None else 0
             if state["in_a_row"] >= self.parameters.patience:
@@ -181,6 +221,11 @@ class Divergence(MetricRule):
     summary = "a loss explodes"
     Parameters = DivergenceParameters
     parameters: DivergenceParameters
+    kind = "a loss (a number that is better when lower)"
+
+    @property
+    def values_needed(self) -> int:
+        return self.parameters.patience + 1
 
     def check(self, view: StepView) -> Finding | None:
         for name, value, state in self.metrics(view):
@@ -188,6 +233,7 @@ class Divergence(MetricRule):
                 continue
             if not math.isfinite(value):
                 return self.finding(view, name, value, None, f"{name} is {value}")
+            self.judged += self.has_enough(state)
             loss = self._smoothed(value, state)
             first, best = state.setdefault("first", loss), state.get("best", loss)
             limit = best + (self.parameters.factor - 1) * max(abs(best), abs(first - best))
@@ -227,6 +273,10 @@ class Oscillation(MetricRule):
     Parameters = OscillationParameters
     parameters: OscillationParameters
 
+    @property
+    def values_needed(self) -> int:
+        return self.parameters.window
+
     def check(self, view: StepView) -> Finding | None:
         for name, _, state in self.metrics(view):
             steps = [*state.get("steps", ()), view.step][-self.parameters.window :]
@@ -242,6 +292,7 @@ class Oscillation(MetricRule):
     def _judge(self, view: StepView, name: str, values: list[float]) -> Finding | None:
         if len(values) < self.parameters.window or not all(map(math.isfinite, values)):
             return None
+        self.judged += 1
         changes = [after - before for before, after in itertools.pairwise(values)]
         turns = sum(one * other < 0 for one, other in itertools.pairwise(changes))
         share = turns / (len(values) - 2)

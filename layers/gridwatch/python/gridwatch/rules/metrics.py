@@ -1,41 +1,146 @@
-"""Which way a metric is better. A metric that rises as the model gets better is never a loss."""
+"""Which way a metric is better, as its name tells it: the one place where that is known.
+
+The words are those of XGBoost's evaluation metrics, scikit-learn's scorers, torchmetrics, Keras, Hugging Face evaluate,
+COCO, SageMaker's built-in algorithms and what reinforcement learning reports. A name of which no word is known is no
+opinion. `gridwatch_hook.metrics` may import nothing of ours and has the scores that XGBoost reports once more; a test
+holds both equal.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from enum import StrEnum
+from functools import lru_cache
 
-# Of XGBoost's evaluation metrics (its documentation, "Learning Task Parameters") and scikit-learn's scorers; Keras and
-# torchmetrics use the same words.
-_SCORES = frozenset(
-    {"acc", "accuracy", "ap", "auc", "aucpr", "auprc", "auroc", "bleu", "dice", "f1", "f1score", "f2", "fbeta", "gini"}
-    | {"iou", "jaccard", "kappa", "map", "mcc", "mrr", "ndcg", "pearson", "pre", "precision", "psnr", "r2", "r2score"}
-    | {"recall", "roc", "rouge", "sensitivity", "spearman", "specificity", "ssim", "tnr", "tpr"}
+
+class Sense(StrEnum):
+    """The direction in which a metric is better, in the words of a spec's objective."""
+
+    RISES = "maximize"
+    FALLS = "minimize"
+
+
+def _words_of(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Never below 0, so that a minus in a log is no value of theirs.
+_SHARES = _words_of(
+    """acc accuracy ap ar auc aucpr auprc aupr auroc bertscore bleu bleurt chrf cider completeness coverage dcg
+    dice em f1 f1score f2 fbeta fmeasure fscore hit hits homogeneity iou jaccard map mar meteor miou mrr msssim
+    ndcg nmi npv ppv pq pre precision prauc purity recall roc rocauc rouge rougel rougelsum sacrebleu sensitivity
+    spice specificity ssim tnr topk tpr vmeasure"""
 )
-_LOSSES = frozenset(
-    {
-        "bce",
-        "brier",
-        "ce",
-        "deviance",
-        "entropy",
-        "error",
-        "fnr",
-        "fpr",
-        "hinge",
-        "mae",
-        "mape",
-        "merror",
-        "mphe",
-        "mse",
-    }
-    | {"nll", "nloglik", "perplexity", "rmse", "rmsle"}
+_SCORES = _words_of(
+    """ami ams ari calmar cidx coherence comet concordance corr correlation elbo elo gain gini kappa kendall
+    kendalltau lift likelihood loglik loglikelihood matthews mcc pearson pearsonr profit psnr pwll r2 r2score
+    rand return returns revenue rew reward rewards score scores sdr sharpe silhouette sisdr snr sortino spearman
+    spearmanr throughput uplift"""
 )
+_ERRORS = _words_of(
+    """bpb bpc bpd brier cer chamfer crps der drawdown ece eer emd epe err error errors fde fdr fid fnr fpr
+    hamming hausdorff inertia kid latency lpips mad mae mape mase mce mer merror minade minfde mpjpe mphe mre mse
+    msd msle msmape mspe nrmse perplexity pinball ppl quantile rae regret rmse rmsle rmspe rrse smape ssd ter
+    violation violations wape wer"""
+)
+_LOSSES = _words_of(
+    """bce ce cost crossentropy deviance divergence hinge huber kl kld kldiv loss losses nll nlloss nloglik xent"""
+)
+_COUNTS = _words_of("batch epoch epochs iter iteration round seconds step steps runtime time")
+_SIZES = _words_of("latency learning lr memory throughput")
+# What means something only at a name's end: `map_size` is no mean average precision.
+_AT_THE_END = _words_of("ap ar ce der em hit hits map mar pq pre quantile return ter")
+# Compound words without separators, told by how they end: `meanIoU`, `rocauc`, `trainloss`.
+_ENDINGS = ("iou", "accuracy", "precision", "recall", "auroc", "auc", "ndcg", "bleu", "reward", "f1")
+_FALLING_ENDINGS = ("loss", "error", "perplexity", "rmse", "nloglik", "entropyloss")
+# (words that stand together, which way): told before single words.
+_TOGETHER: tuple[tuple[str, Sense], ...] = (
+    ("explained variance", Sense.RISES), ("inception score", Sense.RISES), ("exact match", Sense.RISES),
+    ("win rate", Sense.RISES), ("success rate", Sense.RISES), ("hit rate", Sense.RISES), ("hit ratio", Sense.RISES),
+    ("true positive rate", Sense.RISES), ("true negative rate", Sense.RISES), ("detection rate", Sense.RISES),
+    ("acceptance rate", Sense.RISES), ("mean rho", Sense.RISES), ("c index", Sense.RISES), ("v measure", Sense.RISES),
+    ("f beta", Sense.RISES),
+    ("samples per second", Sense.RISES), ("steps per second", Sense.RISES), ("tokens per second", Sense.RISES),
+    ("log likelihood", Sense.RISES), ("log lik", Sense.RISES), ("log prob", Sense.RISES), ("logprob", Sense.RISES),
+    ("false positive rate", Sense.FALLS), ("false negative rate", Sense.FALLS), ("false alarm rate", Sense.FALLS),
+    ("miss rate", Sense.FALLS), ("cross entropy", Sense.FALLS), ("bits per byte", Sense.FALLS),
+    ("bits per character", Sense.FALLS), ("bits per dim", Sense.FALLS), ("davies bouldin", Sense.FALLS),
+    ("edit distance", Sense.FALLS), ("max drawdown", Sense.FALLS),
+)  # fmt: skip
+_LIKELIHOODS = frozenset({"likelihood", "loglikelihood", "loglik", "lik", "ll", "logprob", "prob"})
+_NEGATIVE = frozenset({"neg", "negative", "negated", "minus"})
+# R@5, P@1, pass@1, top-5: what is counted among so many.
+_AT_RANK = re.compile(r"(?:^|[^A-Za-z])(?:[RPrp]|[Pp]ass|[Aa]cc|[Hh]its?)@\d|[Tt]op[-_@ ]?\d")
 _WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+")
+_PARTS = re.compile(r"[A-Za-z0-9]+")
 
 
 def is_score(name: str) -> bool:
     """Whether a metric is better when it is higher, by its name: `validation-auc`, `ndcg@10`, `val_accuracy`, `r2`."""
-    words = [word.lower() for word in _WORD.findall(name.rpartition("/")[2])]
-    if any(word in _LOSSES or word.endswith("loss") for word in words):
-        return False
-    return any(word in _SCORES for word in words)
+    return sense(name) is Sense.RISES
+
+
+@lru_cache(maxsize=4096)
+def sense(name: str) -> Sense | None:
+    """Which way the metric is better; None where its name does not tell. What says how wrong something is goes before
+    what says how right: `dice_loss` falls, and so does `accuracy_error`.
+    """
+    words = _words(name)
+    told = _told(name, words)
+    if told is None or not (_NEGATIVE & set(words)):
+        return told
+    if _LIKELIHOODS & set(words):
+        return Sense.FALLS
+    return Sense.FALLS if told is Sense.RISES else Sense.RISES  # scikit-learn's neg_mean_squared_error
+
+
+def is_never_negative(name: str) -> bool:
+    """Whether the metric is known to be at least 0, whatever it is of."""
+    words = set(_words(name)) | set(_stems(name))
+    known = words & (_SHARES | _ERRORS | _COUNTS | _SIZES)
+    return bool(known) and not (words & (_NEGATIVE | _LOSSES | (_SCORES - _SIZES)))
+
+
+def is_count(name: str) -> bool:
+    """Whether the metric counts: epochs, steps, rounds."""
+    return bool(set(_words(name)) & _COUNTS) and sense(name) is None
+
+
+def _told(name: str, words: list[str]) -> Sense | None:
+    text = " ".join(words)
+    for together, way in _TOGETHER:
+        if re.search(rf"(?:^| ){together}(?: |$)", text):
+            return way
+    stems = list(_stems(name))
+    last = _last(stems)
+    meant = {word for word in (*words, *stems) if word not in _AT_THE_END or word == last}
+    if meant & (_ERRORS | _LOSSES) or any(word.endswith(_FALLING_ENDINGS) for word in meant):
+        return Sense.FALLS
+    if _AT_RANK.search(name):
+        return Sense.RISES
+    rises = meant & (_SHARES | _SCORES) or any(word.endswith(_ENDINGS) for word in meant)
+    return Sense.RISES if rises else None
+
+
+def _words(name: str) -> list[str]:
+    """Its words, also those that capitals tell apart: `val_Accuracy` and `valAccuracy`."""
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def _stems(name: str) -> Iterator[str]:
+    """What stands between separators, as it is and without the number behind it: `mAP50`, `bleu4`, `rougeL`."""
+    for part in _PARTS.findall(name):
+        yield part.lower()
+        stem = part.lower().rstrip("0123456789")
+        if stem and stem != part.lower():
+            yield stem
+    for word in _WORD.findall(name):
+        stem = word.lower().rstrip("0123456789")
+        if len(stem) > 1 and stem != word.lower():
+            yield stem
+
+
+def _last(stems: list[str]) -> str | None:
+    """The last word that is no number."""
+    return next((word for word in reversed(stems) if not word.isdigit()), None)

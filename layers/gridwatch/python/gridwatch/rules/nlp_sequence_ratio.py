@@ -36,6 +36,7 @@ class NLPSequenceRatio(Rule):
     collect = (Collect("input_sequence", {"include_regex": ".*embedding0_input_0", "save_interval": "500"}),)
     Parameters = NLPSequenceRatioParameters
     parameters: NLPSequenceRatioParameters
+    judged = 0
 
     def requirement(self) -> Requirement:
         tokens, limits = self.parameters.token_values, self.parameters.token_thresholds_percent
@@ -46,13 +47,14 @@ class NLPSequenceRatio(Rule):
         return Requirement(patterns=self.parameters.tensor_regex)
 
     def check(self, view: StepView) -> Finding | None:
-        import numpy as np
-
         limits = tuple(zip(self.parameters.token_values, self.parameters.token_thresholds_percent, strict=True))
         for name in view.names(self.required):
             values = numbers_of(view, name)
-            for token, limit in limits if values is not None else ():
-                percent = 100.0 * float(np.count_nonzero(values == token)) / (values.size if values is not None else 1)
+            if values is None:
+                continue
+            self.judged += 1
+            for token, limit in limits:
+                percent = 100.0 * float((values == token).sum()) / values.size
                 if percent > limit:
                     sentence = f"{percent:.3g} % of {name} is the token {token:g} (limit {limit:g} %)"
                     return self.finding(view, name, percent, limit, sentence)

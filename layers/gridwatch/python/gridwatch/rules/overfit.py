@@ -35,6 +35,7 @@ class _Loss:
     validation: list[float] = field(default_factory=lambda: [0.0, 0])
     in_a_row: int = 0
     tensor: str = ""
+    compared: int = 0
 
     def add(self, phase: Phase, value: float) -> None:
         sums = self.training if phase is Phase.TRAINING else self.validation
@@ -58,6 +59,7 @@ class Overfit(Rule):
     summary = "the validation loss lies too far above the training loss"
     Parameters = OverfitParameters
     parameters: OverfitParameters
+    judged = 0
 
     def __init__(self, parameters: OverfitParameters) -> None:
         super().__init__(parameters)
@@ -66,6 +68,14 @@ class Overfit(Rule):
 
     def requirement(self) -> Requirement:
         return Requirement(("losses", "metrics"), self.parameters.tensor_regex)
+
+    def looks_for(self) -> str:
+        patience, start = self.parameters.patience, self.parameters.start_step
+        checks = f", {patience} times" if patience > 1 else ""
+        return (
+            f"a loss (a number that is better when lower) of training and the same of validation in "
+            f"{self.required.in_words}{checks}{f', from step {start} on' if start else ''}"
+        )
 
     def check(self, view: StepView) -> Finding | None:
         if view.step < self.parameters.start_step or view.mode is Mode.PREDICT:
@@ -102,6 +112,8 @@ class Overfit(Rule):
             training, validation = loss.training[0] / loss.training[1], loss.validation[0] / loss.validation[1]
             loss.training, loss.validation = [0.0, 0], [0.0, 0]
             ratio = _ratio(training, validation)
+            loss.compared += 1
+            self.judged += loss.compared >= self.parameters.patience and not math.isnan(ratio)
             loss.in_a_row = loss.in_a_row + 1 if exceeds(ratio, self.parameters.ratio_threshold) else 0
             if loss.in_a_row >= self.parameters.patience:
                 checks = f"{loss.in_a_row} checks" if loss.in_a_row > 1 else "1 check"
@@ -115,7 +127,7 @@ class Overfit(Rule):
 
     def save(self) -> dict[str, Any]:
         losses = {
-            metric: [loss.training, loss.validation, loss.in_a_row, loss.tensor]
+            metric: [loss.training, loss.validation, loss.in_a_row, loss.tensor, loss.compared]
             for metric, loss in self._losses.items()
         }
         return {"losses": losses, "evaluating": self._evaluating}
@@ -123,8 +135,8 @@ class Overfit(Rule):
     def restore(self, saved: Mapping[str, Any]) -> None:
         self._evaluating = bool(saved["evaluating"])
         self._losses = {
-            metric: _Loss(list(training), list(validation), in_a_row, tensor)
-            for metric, (training, validation, in_a_row, tensor) in saved["losses"].items()
+            metric: _Loss(list(training), list(validation), *rest)
+            for metric, (training, validation, *rest) in saved["losses"].items()
         }
 
 

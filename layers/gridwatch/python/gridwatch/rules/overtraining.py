@@ -38,13 +38,22 @@ class Overtraining(Rule):
     summary = "the training or the validation loss has not improved for long"
     Parameters = OvertrainingParameters
     parameters: OvertrainingParameters
+    judged = 0
 
     def __init__(self, parameters: OvertrainingParameters) -> None:
         super().__init__(parameters)
         self._best: dict[str, list[float]] = {}  # phase and loss -> best value, and saved values since
+        self._seen: dict[str, int] = {}
 
     def requirement(self) -> Requirement:
         return Requirement(("losses", "metrics"), self.parameters.tensor_regex)
+
+    def looks_for(self) -> str:
+        train, validation = self.parameters.patience_train, self.parameters.patience_validation
+        return (
+            f"a loss (a number that is better when lower) in {self.required.in_words}: of training at more than "
+            f"{train} saved steps, or of validation at more than {validation}"
+        )
 
     def check(self, view: StepView) -> Finding | None:
         for name in view.names(self.required):
@@ -55,9 +64,12 @@ class Overtraining(Rule):
             patience = (
                 self.parameters.patience_train if found.phase is Phase.TRAINING else self.parameters.patience_validation
             )
-            since = self._since_best(f"{found.phase}:{name}", value)
+            key = f"{found.phase}:{name}"
+            since = self._since_best(key, value)
+            self._seen[key] = self._seen.get(key, 0) + (key in self._best)
+            self.judged += self._seen[key] > patience
             if since >= patience:
-                best = self._best[f"{found.phase}:{name}"][0]
+                best = self._best[key][0]
                 sentence = (
                     f"the {found.phase} loss {name} ({value:.6g}) has not improved on {best:.6g} by more than "
                     f"{self.parameters.delta:g} for {since} saved values (limit {patience})"
@@ -75,7 +87,8 @@ class Overtraining(Rule):
         return int(best[1])
 
     def save(self) -> dict[str, Any]:
-        return {"best": self._best}
+        return {"best": self._best, "seen": self._seen}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         self._best = {key: list(best) for key, best in saved["best"].items()}
+        self._seen = dict(saved.get("seen", {}))

@@ -47,6 +47,7 @@ class PoorWeightInitialization(Rule):
     collect = (Collect("relu_input", {"include_regex": ".*relu_input", "save_interval": "500"}),)
     Parameters = PoorWeightInitializationParameters
     parameters: PoorWeightInitializationParameters
+    judged = 0
 
     def __init__(self, parameters: PoorWeightInitializationParameters) -> None:
         super().__init__(parameters)
@@ -55,6 +56,7 @@ class PoorWeightInitialization(Rule):
         self._losses = Requirement(("losses",))
         self._seen = 0
         self._lowest: dict[str, list[float]] = {}  # loss -> its lowest value, and saved steps since
+        self._losses_seen: dict[str, int] = {}
 
     def requirement(self) -> Requirement:
         collections = ("gradients", "losses", *self._collections_of_inputs())
@@ -63,6 +65,13 @@ class PoorWeightInitialization(Rule):
     def _collections_of_inputs(self) -> tuple[str, ...]:
         given = self.parameters.activation_inputs_regex
         return ("relu_input",) if given == PoorWeightInitializationParameters().activation_inputs_regex else ()
+
+    def looks_for(self) -> str:
+        patience = self.parameters.patience
+        return (
+            f"in training two layers of {self._inputs.in_words}, or gradients, or a loss of the collection losses at "
+            f"more than {patience} saved steps"
+        )
 
     def check(self, view: StepView) -> Finding | None:
         if view.mode not in (Mode.TRAIN, Mode.GLOBAL) or self._seen >= self.parameters.steps:
@@ -78,6 +87,7 @@ class PoorWeightInitialization(Rule):
         if not variances:
             return None
         least, most = min(variances, key=variances.__getitem__), max(variances, key=variances.__getitem__)
+        self.judged += len(variances) > 1 or not variances[least]
         ratio = variances[most] / variances[least] if variances[least] else math.inf
         if ratio <= self.parameters.threshold:
             return None
@@ -88,16 +98,17 @@ class PoorWeightInitialization(Rule):
         )  # fmt: skip
 
     def _check_spread(self, view: StepView) -> Finding | None:
-        import numpy as np
-
         spreads = {}
         for name in view.names(self._gradients):
             values = numbers_of(view, name)
             if values is not None:
+                import numpy as np
+
                 low, high = np.percentile(values, (5, 95))
                 spreads[name] = float(high - low)
         if not spreads:
             return None
+        self.judged += 1
         least = min(spreads, key=spreads.__getitem__)
         if not spreads[least] < self.parameters.distribution_range:
             return None
@@ -110,6 +121,8 @@ class PoorWeightInitialization(Rule):
             loss = view.scalar(name)
             if loss is None or is_score(name):
                 continue
+            seen = self._losses_seen[name] = self._losses_seen.get(name, 0) + 1
+            self.judged += seen > self.parameters.patience
             lowest, since = self._lowest.get(name, (math.inf, -1))
             if loss < lowest:
                 self._lowest[name] = [loss, 0]
@@ -122,8 +135,9 @@ class PoorWeightInitialization(Rule):
         return None
 
     def save(self) -> dict[str, Any]:
-        return {"seen": self._seen, "lowest": self._lowest}
+        return {"seen": self._seen, "lowest": self._lowest, "losses_seen": self._losses_seen}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         self._seen = int(saved["seen"])
         self._lowest = {name: list(lowest) for name, lowest in saved["lowest"].items()}
+        self._losses_seen = dict(saved.get("losses_seen", {}))

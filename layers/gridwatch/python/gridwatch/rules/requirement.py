@@ -32,6 +32,14 @@ class Requirement:
         """Whether there are tensors that it could select."""
         return bool(self.collections or self.patterns or self.everything)
 
+    @property
+    def in_words(self) -> str:
+        """What it selects, for people: "the collections losses, metrics or tensors named like ^a"."""
+        collections = f"the collection{'s' if len(self.collections) > 1 else ''} {', '.join(self.collections)}"
+        patterns = f"tensors named like {', '.join(self.patterns)}"
+        parts = [collections] * bool(self.collections) + [patterns] * bool(self.patterns)
+        return "any tensor" if self.everything or not parts else " or ".join(parts)
+
 
 @dataclass(frozen=True, slots=True)
 class Collect:

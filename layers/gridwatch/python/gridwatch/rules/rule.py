@@ -42,6 +42,8 @@ class Rule(ABC):
     scope: ClassVar[Scope] = Scope.TRIAL
     collect: ClassVar[tuple[Collect, ...]] = ()  # what Debugger saves for this rule when nothing else is said
     Parameters: ClassVar[type[Any]] = NoParameters
+    # How often it had all that its verdict takes. None: it does not say, and whatever it looks at counts as enough.
+    judged: int | None = None
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
@@ -59,6 +61,10 @@ class Rule(ABC):
     @abstractmethod
     def check(self, view: StepView) -> Finding | None:
         """Looks at one step. Steps at which none of its tensors were saved come too."""
+
+    def looks_for(self) -> str:
+        """What it must have seen to judge, completing "the rule looks for …"."""
+        return self.required.in_words
 
     def finding(
         self, view: StepView, tensor: str | None, observed: float | None, threshold: float | None, sentence: str

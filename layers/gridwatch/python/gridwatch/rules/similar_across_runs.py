@@ -42,10 +42,15 @@ class SimilarAcrossRuns(Rule):
     summary = "tensors differ from those of another job at the same step"
     Parameters = SimilarAcrossRunsParameters
     parameters: SimilarAcrossRunsParameters
+    judged = 0
 
     def requirement(self) -> Requirement:
         collections, regexes = self.parameters.collection_names, self.parameters.tensor_regex
         return Requirement(collections, regexes, everything=not (collections or regexes))
+
+    def looks_for(self) -> str:
+        others = ", ".join(self.parameters.other_trials)
+        return f"numbers in {self.required.in_words} that {others} saved at the same steps"
 
     def check(self, view: StepView) -> Finding | None:
         for name in view.names(self.required):
@@ -54,6 +59,7 @@ class SimilarAcrossRuns(Rule):
                 continue
             for other in self.parameters.other_trials:
                 theirs = _value_of(view, other, name)
+                self.judged += theirs is not None
                 if theirs is not None and self._is_issue(mine, theirs):
                     verb = "differs from" if self.parameters.fires_when == "different" else "is the same as in"
                     distance = _distance(mine, theirs)

@@ -38,6 +38,7 @@ class StalledTrainingRule(Rule):
     summary = "no new tensor has come for too long"
     Parameters = StalledTrainingRuleParameters
     parameters: StalledTrainingRuleParameters
+    judged = 0
 
     def __init__(self, parameters: StalledTrainingRuleParameters) -> None:
         super().__init__(parameters)
@@ -47,8 +48,12 @@ class StalledTrainingRule(Rule):
     def requirement(self) -> Requirement:
         return Requirement()
 
+    def looks_for(self) -> str:
+        return "a step that saved any tensor, to count the time since it"
+
     def check(self, view: StepView) -> Finding | None:
         del view
+        self.judged += 1
         return None
 
     def check_time(self, now: datetime, last_step: int) -> Finding | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,15 +35,20 @@ class TensorVariance(Rule):
     summary = "a tensor's variance is above or below a limit"
     Parameters = TensorVarianceParameters
     parameters: TensorVarianceParameters
+    judged = 0
 
     def requirement(self) -> Requirement:
         if self.parameters.max_threshold is None and self.parameters.min_threshold is None:
             raise RuleConfigurationError(f"{self.name}: one of max_threshold and min_threshold is required")
         return chosen(self.name, self.parameters, reductions=(("variance", False),))
 
+    def looks_for(self) -> str:
+        return f"the variance of numbers in {self.required.in_words}"
+
     def check(self, view: StepView) -> Finding | None:
         for name in view.names(self.required):
             variance = reduced(view, name, "variance")
+            self.judged += variance is not None and not math.isnan(variance)
             limit = self._broken_limit(variance) if variance is not None else None
             if limit is not None and variance is not None:
                 side = "above" if variance > limit else "below"

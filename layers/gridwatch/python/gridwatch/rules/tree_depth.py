@@ -33,6 +33,7 @@ class TreeDepth(Rule):
     summary = "trees grow deeper than they should"
     Parameters = TreeDepthParameters
     parameters: TreeDepthParameters
+    judged = 0
 
     def requirement(self) -> Requirement:
         return Requirement(patterns=(r"(^|/)trees/Node$",))
@@ -40,6 +41,7 @@ class TreeDepth(Rule):
     def check(self, view: StepView) -> Finding | None:
         for name in view.names(self.required):
             nodes = numbers_of(view, name)
+            self.judged += nodes is not None
             largest = int(nodes.max()) if nodes is not None else 0
             depth = int(math.log2(largest)) if largest > 0 else 0
             if depth > self.parameters.depth:

@@ -36,6 +36,7 @@ class UnchangedTensor(Rule):
     summary = "a tensor stays the same over several saved steps"
     Parameters = UnchangedTensorParameters
     parameters: UnchangedTensorParameters
+    judged = 0
 
     def __init__(self, parameters: UnchangedTensorParameters) -> None:
         super().__init__(parameters)
@@ -43,6 +44,9 @@ class UnchangedTensor(Rule):
 
     def requirement(self) -> Requirement:
         return chosen(self.name, self.parameters)
+
+    def looks_for(self) -> str:
+        return f"numbers in {self.required.in_words}, saved whole at {self.parameters.num_steps} steps"
 
     def check(self, view: StepView) -> Finding | None:
         for name in view.names(self.required):
@@ -68,6 +72,7 @@ class UnchangedTensor(Rule):
         value = numbers_of(view, name)
         if value is None:
             return False
+        self.judged += 1
         for step in reversed(former):
             before = numbers_of(view, name, step)
             if before is None or before.shape != value.shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ class VanishingGradient(Rule):
     collect = (Collect("gradients", {"save_interval": "500"}),)
     Parameters = VanishingGradientParameters
     parameters: VanishingGradientParameters
+    judged = 0
 
     def requirement(self) -> Requirement:
         return Requirement(("gradients",), reductions=(("mean", True),))
@@ -40,6 +42,7 @@ class VanishingGradient(Rule):
         limit = self.parameters.threshold
         for name in view.names(self.required):
             mean = reduced(view, name, "mean", absolute=True)
+            self.judged += mean is not None and not math.isnan(mean)
             if mean is not None and mean < limit:
                 return self.finding(
                     view, name, mean, limit, f"the mean absolute value of {name} is {mean:.3g}, below {limit:g}"

@@ -45,6 +45,11 @@ class StepView:
         """The job's tensors as a whole, for rules that look further."""
         return self._reader
 
+    @property
+    def saved_names(self) -> tuple[str, ...]:
+        """All tensors that were saved at this step."""
+        return self._saved.names
+
     def names(self, requirement: Requirement) -> tuple[str, ...]:
         """The tensors of the requirement that were saved at this step, whole or as reductions."""
         return self.selector(requirement).select(self._saved.names)
@@ -58,6 +63,10 @@ class StepView:
     def has(self, name: str) -> bool:
         """Whether the tensor was saved whole at this step."""
         return self._saved.place(name) is not None
+
+    def worker_of(self, name: str) -> str | None:
+        """The first worker that saved the tensor whole at this step: the one whose value `scalar` is."""
+        return next(iter(self._saved.places(name)), None)
 
     def value(self, name: str, step: int | None = None, worker: str | None = None) -> NDArray[Any]:
         """The tensor as a read-only array, of the first worker that saved it unless one is named.

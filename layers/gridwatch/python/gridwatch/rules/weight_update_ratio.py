@@ -40,6 +40,7 @@ class WeightUpdateRatio(Rule):
     collect = (Collect("weights", {"save_interval": "500"}),)
     Parameters = WeightUpdateRatioParameters
     parameters: WeightUpdateRatioParameters
+    judged = 0
 
     def __init__(self, parameters: WeightUpdateRatioParameters) -> None:
         super().__init__(parameters)
@@ -47,6 +48,11 @@ class WeightUpdateRatio(Rule):
 
     def requirement(self) -> Requirement:
         return Requirement(("weights",))
+
+    def looks_for(self) -> str:
+        back = self.parameters.num_steps
+        apart = f" at most {back} steps apart" if back else ""
+        return f"weights in {self.required.in_words}, saved whole at two steps of training{apart}"
 
     def check(self, view: StepView) -> Finding | None:
         if view.mode not in (Mode.TRAIN, Mode.GLOBAL):
@@ -75,6 +81,7 @@ class WeightUpdateRatio(Rule):
         now, before = numbers_of(view, name), numbers_of(view, name, former)
         if now is None or before is None or now.shape != before.shape:
             return None
+        self.judged += 1
         size = float(np.abs(now).mean()) + self.parameters.epsilon
         change = float(np.abs(now - before).mean())
         ratio = change / size if size else (float("inf") if change else 0.0)

@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gridwatch.pace import LookPrices
+
 FIGURES = Path(__file__).with_name("watching.json")
 LOG_BYTES = 1_500  # of an invocation: Powertools' one line, and Lambda's START, END and REPORT
+# One object, its event, and the message that EventBridge sends. No request of ours, and paid for all the same.
+WRITTEN = {"s3_write": 1.0, "eventbridge_event": 1.0, "sqs_request": 1.0}
 TENSOR_BYTES = 8_000  # of a look: an events and an index object with some scalars
 
 
@@ -51,6 +55,30 @@ class WatchingTable:
         return sum(count * self.prices[name] for name, count in share.units.items()) + logs
 
 
+def look_prices(table: WatchingTable) -> LookPrices:
+    """What a look costs with all that it takes: the hook's object, S3's event, the message, and the evaluation; of a
+    job with which no other is looked at in one invocation.
+    """
+    written = table.price_of(Share.of(WRITTEN))
+    recorded = table.price_of(Share.of({"s3_write": 1.0, "eventbridge_event": 1.0}))  # steps, index, position
+    wishes = table.price_of(Share.of({"s3_read": 2.0}))  # that the hook looks for between two looks
+    looked = table.price_of(_alone(table.shares["look"]))
+    check = table.price_of(_alone(table.shares["job_minute"]))
+    return LookPrices(look=looked + written + wishes, check=check, log=check + 3 * recorded, beginning=written)
+
+
+def _alone(share: Share) -> Share:
+    """The share with an invocation of its own, which jobs that were counted together had a part of."""
+    part = share.units["lambda_request"]
+    return Share.of(
+        {name: count / min(part, 1.0) if name in _OF_INVOCATIONS else count for name, count in share.units.items()}
+    )
+
+
+_OF_JOBS = ("look", "job_minute")
+_OF_INVOCATIONS = ("lambda_request", "lambda_gb_second", "sqs_request")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
     """Of one experiment: its cost, requests of AWS, Lambda's GB seconds and what its tensors take in S3, in GB."""
@@ -62,12 +90,13 @@ class Watching:
     tensor_gb: float
 
 
-def cost_of_watching(trials: int, looks: float, job_minutes: float, table: WatchingTable) -> Watching:
-    """`looks`: in all, at new tensors, each written as two objects by a job; `job_minutes`: of all jobs together."""
-    parts = (("experiment", 1.0), ("trial", float(trials)), ("look", looks), ("job_minute", job_minutes))
-    # The job's own writing is no request of ours, and is paid for all the same.
-    written = Share.of({"s3_write": 2 * looks, "eventbridge_event": 2 * looks})
-    shares = [(table.shares[name], count) for name, count in parts]
+def cost_of_watching(trials: int, looks: float, checks: float, table: WatchingTable) -> Watching:
+    """`looks`: in all, at new tensors, each written as an object by a job; `checks`: without news, of all jobs. At
+    most: none is looked at together with another.
+    """
+    parts = (("experiment", 1.0), ("trial", float(trials)), ("look", looks), ("job_minute", checks))
+    written = Share.of({name: count * looks for name, count in WRITTEN.items()})
+    shares = [(_alone(table.shares[name]) if name in _OF_JOBS else table.shares[name], count) for name, count in parts]
     gb = looks * TENSOR_BYTES / 1e9
     return Watching(
         cost=sum(table.price_of(share) * count for share, count in shares)

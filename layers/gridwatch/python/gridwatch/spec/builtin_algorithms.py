@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+# That any of them reads ("Common Information About Built-in Algorithms" of the developer guide).
+CHANNELS = (
+    "train", "validation", "test", "auxiliary", "vocab", "model", "train_lst", "validation_lst", "train_annotation",
+    "validation_annotation", "label_map", "training",
+)  # fmt: skip
 _FILE_PIPE = ("File", "Pipe", "FastFile")
 _PROTOBUF_CSV = ("application/x-recordio-protobuf", "text/csv")
 _IMAGES = ("application/x-recordio", "image/png", "image/jpeg", "application/x-image")

@@ -114,6 +114,12 @@ HOOK_PARAMETERS = frozenset(
 )  # fmt: skip
 
 
+def without_effect(name: str, value: str) -> bool:
+    """Whether a parameter asks Gridwatch's hook for what it does not do: it writes nothing for TensorBoard."""
+    switched_on = name in ("export_tensorboard", "save_histogram") and value.strip().lower() == "true"
+    return switched_on or name == "tensorboard_dir"
+
+
 def unknown_to_debugger(rule: str, parameters: Mapping[str, object]) -> str | None:
     """Why Debugger has no such rule, to complete "Gridwatch evaluates it, because …"; None when it has it."""
     known = DEBUGGER_RULES.get(rule)

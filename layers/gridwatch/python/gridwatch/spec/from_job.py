@@ -6,14 +6,15 @@ Whatever cannot be carried over becomes a note, which stands as a comment where 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
+from gridwatch.rules.metrics import is_score
 from gridwatch.spec.checks.tracking import VARIABLES
+from gridwatch.spec.default_metrics import OLD_OBJECTIVES, default_metric_of, is_xgboost, metrics_in
 from gridwatch.spec.described import (
     HOOK,
     continued,
@@ -27,13 +28,14 @@ from gridwatch.spec.described import (
     switches_of,
     value_of,
 )
+from gridwatch.spec.metrics import evaluation_metrics, metric_definitions, reported_metrics
+from gridwatch.spec.xgboost.metrics import canonical
 
 _XGBOOST = "3.2-0"
 _TOOLKIT = "sagemaker_"
 _MODEL_TYPE = "application/x-sagemaker-model"
 _OURS = "GRIDWATCH_"
 _DEBUGGER = ("DebugHookConfig", "DebugRuleConfigurations", "ProfilerRuleConfigurations", "TensorBoardOutputConfig")
-_RISING = ("auc", "accuracy", "f1", "map", "ndcg", "precision", "recall", "r2", "score")
 _NOT_CARRIED = (
     "ExperimentConfig", "ModelPackageConfig", "ServerlessJobConfig", "TuningJobArn", "LabelingJobArn", "AutoMLJobArn",
 )  # fmt: skip
@@ -120,7 +122,7 @@ class _Job:
         if told.get("name") == "xgboost":
             told["version"] = self._own_xgboost(known or {})
         elif not told.get("name"):
-            told["metrics"] = self._metrics or {"loss": "loss[=:] *([0-9.eE+-]+)"}
+            told["metrics"] = self._metrics or dict(self._scripts_metrics())
         for name, key in (("command", "ContainerEntrypoint"), ("arguments", "ContainerArguments")):
             if self._specification.get(key):
                 told[name] = list(self._specification[key])
@@ -162,17 +164,54 @@ class _Job:
         return self._program == "train.py" and "/sagemaker-xgboost:" in image and "/code/sources/" not in source
 
     def objective(self) -> dict[str, str]:
-        names = list(self._metrics) or [each["MetricName"] for each in self.described.get("FinalMetricDataList") or ()]
-        chosen = next((name for name in names if name.lower().startswith(("validation", "val", "test"))), None)
-        metric = chosen or (names[0] if names else self._default_metric())
-        rising = any(word in metric.lower() for word in _RISING)
+        final = [each["MetricName"] for each in self.described.get("FinalMetricDataList") or ()]
+        names = self._own_metrics() or list(self._metrics) or final or list(self._scripts_metrics())
+        known = [name for name in names if name in {each.replace(":", "-") for each in final}] or names
+        chosen = next((name for name in known if name.lower().startswith(("validation", "val", "test"))), known[0])
         self.draft.note("objective", "A job has no objective: this metric, and its direction, are a guess.")
-        return {"metric": metric, "direction": "maximize" if rising else "minimize"}
+        return {"metric": chosen, "direction": "maximize" if is_score(chosen) else "minimize"}
 
-    def _default_metric(self) -> str:
-        if "/sagemaker-xgboost:" in str(self._specification.get("TrainingImage")):
-            return f"validation-{str(self._given.get('eval_metric', 'rmse')).split(',')[0].strip(chr(34))}"
-        return "loss"
+    def _own_metrics(self) -> list[str]:
+        """What Gridwatch's script reports in place of the built-in XGBoost; nothing of any other job."""
+        with_script = self._program is not None and not self._is_own_script
+        known = known_image(str(self._specification.get("TrainingImage")), with_script=with_script) or {}
+        if known.get("name") != "xgboost":
+            return []
+        return list(reported_metrics(evaluation_metrics(self._xgboost_setting(), {}), self._channels))
+
+    def _scripts_metrics(self) -> Mapping[str, str]:
+        """Expressions for a script's job that defines none: XGBoost prints what its version does by default."""
+        if not self._is_xgboost:
+            return {"loss": "loss[=:] *([0-9.eE+-]+)"}
+        metric = default_metric_of(self._xgboost_setting(), self._xgboost_version)
+        found = metric_definitions(reported_metrics([metric], self._channels))
+        return {each["Name"]: each["Regex"] for each in found}
+
+    @property
+    def _is_xgboost(self) -> bool:
+        return is_xgboost(str(self._specification.get("TrainingImage")))
+
+    @property
+    def _xgboost_version(self) -> str:
+        return str(self._specification.get("TrainingImage")).rpartition(":")[2]
+
+    @property
+    def _channels(self) -> list[str]:
+        """A script without channels trains all the same."""
+        names = [each["ChannelName"] for each in self.described.get("InputDataConfig") or ()]
+        return names if {"train", "validation"} & set(names) else ["train"]
+
+    def _xgboost_setting(self) -> dict[str, Any]:
+        """The hyperparameters as Gridwatch's script takes them."""
+        return {name: self._xgboost_value(name, text) for name, text in self._given.items()}
+
+    def _xgboost_value(self, name: str, text: str) -> Any:
+        value = value_of(text) if self._program is not None else number_or_text(text)
+        if name == "eval_metric":
+            return ",".join(canonical(metric) or metric for metric in metrics_in(str(text)))
+        if name == "objective":
+            return OLD_OBJECTIVES.get(str(value), value)
+        return value
 
     def tags(self, tags: Mapping[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in tags.items() if not name.lower().startswith(("aws:", "gridwatch:"))}
@@ -184,7 +223,9 @@ class _Job:
         for name, text in self._given.items():
             if name.startswith(_TOOLKIT) or name == "mp_parameters":
                 continue
-            value = read(text)
+            value = self._xgboost_value(name, text) if self._own_metrics() else read(text)
+            if value != read(text) and name == "objective":
+                self.draft.note("hyperparameters", f"The objective was {text}, which XGBoost calls {value} now.")
             if isinstance(value, dict | list) or value is None:
                 self.draft.note(
                     "hyperparameters", f"{name} was {text}; specs have one value for each, so it is a text."
@@ -306,8 +347,6 @@ class _Job:
         watched = bool(set(told) - {"TensorBoardOutputConfig"})
         if not watched and self._is_ours:
             told["DebugHookConfig"] = json.loads(continued(self._environment()))
-        for rule in (*told.get("DebugRuleConfigurations", ()), *told.get("ProfilerRuleConfigurations", ())):
-            self._name_rule(rule)
         if not told:
             return {}
         if watched:
@@ -317,10 +356,3 @@ class _Job:
         if self._is_ours:
             self.draft.note("debugger", "Gridwatch launched the job; its rules are in the spec that it came from.")
         return {"engine": "debugger" if watched else None, "debugger": {"configuration": told}}
-
-    def _name_rule(self, rule: dict[str, Any]) -> None:
-        name = str(rule["RuleConfigurationName"])
-        allowed = re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9]+", "-", name)).strip("-")[:64].rstrip("-") or "rule"
-        if allowed != name:
-            self.draft.note("debugger", f"The rule {name} is called {allowed} here.")
-            rule["RuleConfigurationName"] = allowed

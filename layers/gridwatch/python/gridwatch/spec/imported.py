@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gridwatch.spec.parts.debugger import RuleConfiguration
 
 INVOKED, SOURCE = "rule_to_invoke", "source_s3_uri"
+_CHOOSING = ("AllZero", "TensorVariance", "UnchangedTensor")
 _OTHER = re.compile(r"other_trial_\d+")
 
 
@@ -56,12 +57,14 @@ def _use(spec: ExperimentSpec, rule: RuleConfiguration) -> RuleUse:
     parameters = rule.parameters
     invoked = parameters.get(INVOKED, rule.name)
     others = [value for name, value in sorted(parameters.items()) if _OTHER.fullmatch(name)]
+    source = parameters.get(SOURCE)
     own = {
         name: value
         for name, value in parameters.items()
-        if name not in (INVOKED, SOURCE, ACTIONS) and not _OTHER.fullmatch(name)
+        if name not in (INVOKED, SOURCE, ACTIONS) and not _OTHER.fullmatch(name) and (source or not _is_unsaid(value))
     }
-    source = parameters.get(SOURCE)
+    if source is None and looks_at_all(rule):
+        own["tensor_regex"] = ".*"
     said: dict[str, Any] = {
         "rule": None if source else invoked,
         "class": invoked if source else None,
@@ -73,8 +76,21 @@ def _use(spec: ExperimentSpec, rule: RuleConfiguration) -> RuleUse:
     return RuleUse.model_construct(**said)  # validated as a part of the configuration
 
 
+def looks_at_all(rule: RuleConfiguration) -> bool:
+    """Whether it is a rule on chosen tensors for which none were chosen, as the SDK's configurations leave it."""
+    chosen = any(not _is_unsaid(rule.parameters.get(name, "")) for name in ("collection_names", "tensor_regex"))
+    return rule.parameters.get(INVOKED, rule.name) in _CHOOSING and SOURCE not in rule.parameters and not chosen
+
+
+def _is_unsaid(value: str) -> bool:
+    """What the SDK's objects write for a parameter that nobody gave."""
+    return value.strip() in ("", "None", "null")
+
+
 def _stops(parameters: Mapping[str, str]) -> bool:
     """Whether Debugger itself was to stop the job: then Gridwatch does so too."""
+    if parameters.get("stop_training_on_fire", "").strip().lower() == "true":
+        return True
     return any(action.get("name") == "stoptraining" for action in actions_of(parameters))
 
 

@@ -12,7 +12,7 @@ from gridwatch.spec.parts.section import Section
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 
 
-def _share(value: Any) -> Any:
+def percent(value: Any) -> Any:
     """`5 %` as a number."""
     found = _PERCENT.fullmatch(value) if isinstance(value, str) else None
     return float(found[1]) / 100 if found else value
@@ -23,7 +23,7 @@ class Audit(Section):
 
     share: Annotated[
         float,
-        BeforeValidator(_share, json_schema_input_type=float | str),
+        BeforeValidator(percent, json_schema_input_type=float | str),
         Field(ge=0, le=1, description="of the trials: `5 %`, or 0.05"),
     ]
     seed: Annotated[int, Field(ge=0, le=1_000_000, description="another seed chooses other trials")] = 0

@@ -31,6 +31,7 @@ from gridwatch.spec.parts.section import (
 )
 from gridwatch.spec.parts.tracking import Tracking
 from gridwatch.spec.parts.tune import Tune
+from gridwatch.spec.parts.watching import WatchingField
 from gridwatch.spec.search_space import factors_of
 from gridwatch.spec.values import GridValue, Moment, RuleParameter, Scalar, StaticValue
 
@@ -113,7 +114,13 @@ class Limits(Section):
         Field(gt=0, le=1e9, description="of all jobs, in the price table's currency; then no more are launched"),
     ] = None
     max_failures: Annotated[
-        int | None, Field(ge=1, le=1_000, description="after so many failures of one kind in a row the rest waits")
+        int | None,
+        Field(
+            ge=1,
+            le=1_000,
+            description="after so many failures of one kind in a row the rest waits; without it after 3, as long as no "
+            "trial has come through",
+        ),
     ] = None
 
 
@@ -173,6 +180,7 @@ class ExperimentSpec(Section):
     )
     mode: Annotated[Mode, Field(description="shadow: tell what would have been stopped, and stop nothing")] = "live"
     audit: AuditField = None
+    watching: WatchingField = None
     doomed_regions: Annotated[
         DoomedRegions | None,
         Field(description="spare the points that wait where trials fail; off when it is not there"),

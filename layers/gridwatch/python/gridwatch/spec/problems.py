@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from gridwatch.suggestions import closest
+from gridwatch.visible import visible
 
 Path = tuple[str | int, ...]
 
@@ -93,19 +95,10 @@ def shown(value: object) -> str:
     return text if len(text) <= _MAX_FOUND else f"{text[: _MAX_FOUND - 1]}…"
 
 
-def visible(text: str) -> str:
-    """What a terminal or a chat would obey instead of showing it, as its code: colours, links, turned directions."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
-    )
-
-
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """The advice that names the closest of the known names, if any is close."""
-    names = list(known)
-    begun = [candidate for candidate in names if len(name) >= 3 and candidate.startswith(name)]
-    close = begun if len(begun) == 1 else difflib.get_close_matches(name[:100], names, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else None
+    """The advice that names what was probably meant, if any of the known names is."""
+    meant = closest(name, known)
+    return f"did you mean {meant}?" if meant else None
 
 
 def enumerated(names: Iterable[str], limit: int = 40) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from gridwatch.spec.faults import in_words
 from gridwatch.spec.problems import Path, Problem, SpecError, shown
 from gridwatch.spec.scalars import ScalarError, resolve
 
@@ -117,9 +118,9 @@ class _Composer:
             position = getattr(error, "position", None)
             line = mark.line + 1 if mark else text.count("\n", 0, position) + 1 if position is not None else 1
             what = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-            raise _stop(
-                f"this is not YAML or JSON: {what}", place=Place(line, mark.column + 1 if mark else 1)
-            ) from error
+            what, advice = in_words(what, text, mark)
+            place = Place(line, mark.column + 1 if mark else 1)
+            raise _stop(f"this is not YAML or JSON: {what}", place=place, advice=advice) from error
 
     def _node(self, event: Any, depth: int) -> _Node:
         place = _place(event)
@@ -216,6 +217,6 @@ def _place(event: Any) -> Place:
     return Place(event.start_mark.line + 1, event.start_mark.column + 1)
 
 
-def _stop(message: str, *, place: Place | None = None, line: int = 1, **told: str) -> SpecError:
+def _stop(message: str, *, place: Place | None = None, line: int = 1, **told: str | None) -> SpecError:
     at = place or Place(line, 1)
     return SpecError([Problem(path=(), message=message, line=at.line, column=at.column, **told)])

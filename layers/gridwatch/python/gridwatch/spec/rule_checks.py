@@ -54,9 +54,6 @@ def _own_rule(index: int, use: RuleUse) -> Iterator[Problem]:
     if wrong:
         path = ("rules", index, "source")
         yield Problem(path=path, message=wrong, found=shown(use.source), allowed=ALLOWED)
-    if use.name is None and "_" in use.rule_class:
-        message = f"a rule's name cannot be {use.rule_class}"
-        yield Problem(path=("rules", index), message=message, advice="give it a name of letters, digits and hyphens")
 
 
 def _known_rule(index: int, use: RuleUse) -> Iterator[Problem]:

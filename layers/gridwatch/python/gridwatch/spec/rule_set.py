@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, ValidationError
 
 from gridwatch.judgement.catalogue import is_judgement_rule
+from gridwatch.spec.directions import warn_of_objective, warn_of_rules
 from gridwatch.spec.explain import problems_of
 from gridwatch.spec.judgement import AuditField
 from gridwatch.spec.model import Mode, Objective, RuleUse
@@ -36,6 +37,7 @@ class RuleSet(Section):
 class ParsedRuleSet:
     policies: tuple[RulePolicy, ...]
     document: dict[str, Any]
+    warnings: tuple[Problem, ...] = ()
 
 
 def parse_rule_set(content: bytes) -> ParsedRuleSet:
@@ -52,7 +54,9 @@ def parse_rule_set(content: bytes) -> ParsedRuleSet:
     if problems:
         raise SpecError(_in_order(source, problems))
     policies = tuple(policy_of(use, rule_set.mode, rule_set.audit) for use in rule_set.rules)
-    return ParsedRuleSet(policies, rule_set.model_dump(mode="json", by_alias=True))
+    doubts = [*warn_of_objective(rule_set.objective), *warn_of_rules(rule_set.rules, rule_set.objective)]
+    document = rule_set.model_dump(mode="json", by_alias=True)
+    return ParsedRuleSet(policies, document, tuple(_in_order(source, doubts)))
 
 
 def _own_rules(rule_set: RuleSet) -> Iterable[Problem]:

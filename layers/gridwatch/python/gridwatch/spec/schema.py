@@ -15,7 +15,7 @@ from gridwatch.rules.catalogue import rule_names
 from gridwatch.spec.builtin_algorithms import BUILT_IN
 from gridwatch.spec.instance_types import INSTANCE_TYPES
 from gridwatch.spec.model import ExperimentSpec
-from gridwatch.spec.xgboost_parameters import PARAMETERS
+from gridwatch.spec.xgboost.parameters import PARAMETERS
 
 
 def experiment_schema() -> dict[str, Any]:

@@ -7,6 +7,7 @@ each other's records: a new field needs a default, an old one is never given ano
 from __future__ import annotations
 
 import json
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -32,8 +33,11 @@ def to_json(record: Any) -> str:
 
 
 def from_json(kind: type[R], text: str) -> R:
-    """The record of that class. Raises ValueError when `text` holds none, naming what is missing."""
-    return from_document(kind, json.loads(text))
+    """The record of that class. Raises ValueError when `text` holds none, naming what is missing or wrong."""
+    try:
+        return from_document(kind, json.loads(text))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def to_document(record: Any) -> Any:
@@ -42,7 +46,9 @@ def to_document(record: Any) -> Any:
 
 
 def from_document(kind: type[R], document: Mapping[str, Any]) -> R:
-    """The record that `to_document` made plain. Raises ValueError when something is missing, naming it."""
+    """The record that `to_document` made plain. Raises ValueError when something is missing or is of another type,
+    naming it.
+    """
     restored: R = _restored(kind, document)
     return restored
 
@@ -61,11 +67,16 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _restored(kind: Any, document: Mapping[str, Any]) -> Any:
+def _restored(kind: Any, document: Any) -> Any:
+    if not isinstance(document, Mapping):
+        raise ValueError(f"a {kind.__name__} is a JSON object, not {_shown(document)}")
     values: dict[str, Any] = {}
     for name, convert, optional in _converters(kind):
         if name in document:
-            values[name] = convert(document[name])
+            try:
+                values[name] = convert(document[name])
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
         elif not optional:
             raise ValueError(f"a {kind.__name__} without {name!r}")
     return kind(**values)
@@ -94,12 +105,86 @@ def _converter(hint: Any) -> Callable[[Any], Any]:
         convert = _converter(inner[0])
         return lambda value: None if value is None else convert(value)
     if origin is tuple:
-        convert = _converter(arguments[0])
-        return lambda value: tuple(convert(each) for each in value)
+        return _all_of(_converter(arguments[0]))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return _mapping(_converter(arguments[1]))
     if isinstance(hint, type) and is_dataclass(hint):
         return lambda value: _restored(hint, value)
-    if isinstance(hint, type) and issubclass(hint, datetime):
-        return datetime.fromisoformat
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint
-    return lambda value: value
+        return _enum(hint)
+    return _PLAIN.get(hint, lambda value: value)
+
+
+def _all_of(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def converted(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"a list is needed, not {_shown(value)}")
+        return tuple(convert(each) for each in value)
+
+    return converted
+
+
+def _mapping(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def converted(value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"a JSON object is needed, not {_shown(value)}")
+        return {key: convert(each) for key, each in value.items()}
+
+    return converted
+
+
+def _enum(kind: type[Enum]) -> Callable[[Any], Any]:
+    """Raises ValueError for a value that a newer version may know."""
+
+    def converted(value: Any) -> Enum:
+        try:
+            return kind(value)
+        except (ValueError, TypeError) as error:  # a list cannot be looked up
+            raise ValueError(f"{_shown(value)} is no {kind.__name__} that this version knows") from error
+
+    return converted
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"a text is needed, not {_shown(value)}")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"true or false is needed, not {_shown(value)}")
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"a number is needed, not {_shown(value)}")
+    if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
+        raise ValueError(f"{_shown(value)} has more than 64 bits")
+    return value
+
+
+def _whole(value: Any) -> int:
+    found = _number(value)
+    if not math.isfinite(found) or int(found) != found:
+        raise ValueError(f"a whole number is needed, not {_shown(value)}")
+    return int(_number(int(found)))
+
+
+def _moment(value: Any) -> datetime:
+    moment = datetime.fromisoformat(_text(value))
+    if moment.tzinfo is None:
+        raise ValueError(f"{_shown(value)} has no time zone")
+    return moment
+
+
+def _shown(value: Any) -> str:
+    """The value, short enough for a log."""
+    if isinstance(value, str | float | bool | None) or (isinstance(value, int) and abs(value) < _LARGEST):
+        return f"{value!r:.60}"
+    return f"a value of the kind {type(value).__name__}"
+
+
+_LARGEST = 2**63
+_PLAIN: dict[Any, Callable[[Any], Any]] = {str: _text, bool: _flag, int: _whole, float: _number, datetime: _moment}

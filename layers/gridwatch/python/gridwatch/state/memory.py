@@ -10,6 +10,7 @@ from typing import Any
 from gridwatch.state.records import (
     AlertGate,
     AlertRecord,
+    CurrentRecord,
     DebuggerRefusal,
     ExperimentRecord,
     JobRecord,
@@ -40,6 +41,7 @@ class MemoryStore:
         self.managed: set[str] = set()
         self.evaluations: dict[str, SavedEvaluation] = {}
         self.rule_evaluations: dict[tuple[str, str], RuleEvaluationRecord] = {}
+        self.current: dict[tuple[str, str], CurrentRecord] = {}
         self.open: set[tuple[str, str]] = set()
         self.regions: dict[str, RegionsRecord] = {}
         self.reports: dict[str, list[ReportsRecord]] = {}
@@ -168,6 +170,16 @@ class MemoryStore:
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]:
         mine = (record for record in self.rule_evaluations.values() if record.job_name == job_name)
         return sorted(mine, key=lambda record: record.rule_name)
+
+    def put_current(self, record: CurrentRecord) -> None:
+        key = (record.experiment, record.trial_id)
+        kept = self.current.get(key)
+        if kept is None or kept.job_name != record.job_name or kept.count <= record.count:
+            self.current[key] = record
+
+    def list_current(self, experiment: str) -> Sequence[CurrentRecord]:
+        mine = (record for record in self.current.values() if record.experiment == experiment)
+        return sorted(mine, key=lambda record: record.trial_id)
 
     def get_regions(self, experiment: str) -> RegionsRecord | None:
         return self.regions.get(experiment)

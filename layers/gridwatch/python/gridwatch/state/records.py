@@ -61,6 +61,7 @@ class RulePolicy:
     audit_share: float = 0.0  # of the trials: they are let run on although the rule would stop them
     audit_seed: int = 0
     managed: bool = False  # SageMaker's own Debugger evaluates it, not Gridwatch
+    every: int = 1  # of the steps that a hook saves of metrics it looks at each so many-th
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,9 @@ class LaunchHold:
     limit: str | None = None  # deadline, budget, max_failures; None: nothing holds
     reason: str | None = None  # for people
     failure_kind: str | None = None  # of the last failures
+    failure_cause: str | None = None  # of the last failure, in its own words
     failed_jobs: tuple[str, ...] = ()  # in a row, of that kind
+    succeeded: bool = False  # a job of this upload completed, or trained until it was stopped
     updated_at: datetime
     version: int = 0  # of the record, as read
 
@@ -181,6 +184,7 @@ class TrialRecord:
     algorithm: str | None = None  # of a tuning job with several, the one whose job this is, by its name in the spec
     components: tuple[str, ...] = ()  # of SageMaker's, that its trial there has beside those of its jobs
     former_jobs: tuple[str, ...] = ()  # names of the jobs of its former attempts, by which their artifacts are kept
+    check_seconds: float = 60.0  # between two looks at its job without news (gridwatch.pace)
 
     @property
     def job_names(self) -> tuple[str, ...]:
@@ -223,8 +227,8 @@ class LogMetric:
 class JobRecord:
     """Whose training job this is: written before the job is created, so that any event about it can be placed.
 
-    Rules look at the tensors at `tensors_uri` (None: where Gridwatch's own jobs write theirs), into which the values
-    of `log_metrics` are recorded from the job's log when it writes no tensors itself.
+    Rules look at the tensors at `tensors_uri` (None: where Gridwatch's own jobs write theirs), and at the values of
+    `log_metrics`, which are recorded from the job's log into a folder of their own (gridwatch.streams.source).
     """
 
     job_name: str
@@ -236,6 +240,8 @@ class JobRecord:
     objective_metric: str
     objective_direction: str  # "minimize" | "maximize"
     log_metrics: tuple[LogMetric, ...] = ()
+    log_apart: bool = False  # False in records of former versions: values from the log lie among the job's tensors
+    log_repeats_hook: bool = False  # its hook saves the metrics that it prints, as Gridwatch's XGBoost script does
     tensors_uri: str | None = None
     watched: bool = False  # not launched by Gridwatch: its owner asked for it by a tag
     managed_rules: bool = False  # rules of SageMaker's own Debugger look at it
@@ -244,11 +250,30 @@ class JobRecord:
     fingerprint: str | None = None  # the key of what it was made of (gridwatch.reproduce)
     algorithm: str | None = None  # as of its trial
     components: tuple[str, ...] = ()  # of SageMaker's, that its trial there is to have beside the job's own
+    look_seconds: float | None = None  # between two looks of which no event tells, as at its log; None: nobody has said
 
     @property
     def own_policies(self) -> tuple[RulePolicy, ...]:
         """The rules that Gridwatch evaluates."""
         return tuple(policy for policy in self.policies if not policy.managed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentRecord:
+    """The objective of a trial so far: what people see while its job runs. A curve's other points are in its stream."""
+
+    experiment: str
+    trial_id: str
+    job_name: str  # of the attempt whose curve it is
+    metric: str
+    source: str  # gridwatch.streams.source.MetricSource
+    count: int  # values so far
+    step: int  # of the last, on the source's axis
+    value: float
+    best: float | None = None  # of the finite values
+    best_step: int | None = None
+    logged_at: datetime | None = None  # of the last value, by its container's clock
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +290,7 @@ class RuleEvaluationRecord:
     @property
     def needs_reaction(self) -> bool:
         """Whether somebody must decide what to do about it."""
-        return self.status in ("IssuesFound", "Error")
+        return self.status in ("IssuesFound", "Error", "SawNothing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,16 +345,58 @@ class RegionsRecord:
     version: int = 0  # of the record, as read
 
 
+class Certainty(StrEnum):
+    """How a saving is known."""
+
+    ESTIMATE = "estimate"  # as it was when the stop was decided
+    CORRECTED = "corrected"  # an estimate still, by how far the job had really come when it was over
+    MEASURED = "measured"  # the job was let run on: what its rest really took stands beside the estimate
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavingsRecord:
-    """What a stop spares, as estimated when it was decided (gridwatch.savings). `cost` is None without a price."""
+    """What a stop spares (gridwatch.savings). `cost` and the other amounts are None without a price.
+
+    The true figure is expected between the low and the high one. Under `at_most` `seconds` and `cost` are the most
+    that it can be.
+    """
 
     seconds: float  # of training, on each instance
     cost: float | None  # of all instances
     currency: str
     method: str  # how the remaining time was estimated, in words
-    price_per_hour: float | None
+    price_per_hour: float | None  # of one instance of the first type
     price_source: str
+    seconds_low: float | None = None
+    seconds_high: float | None = None
+    cost_low: float | None = None
+    cost_high: float | None = None
+    bound: str | None = None  # "about" or "at most"; None: written before this was kept
+    hourly: float | None = None  # of all instances together
+    hourly_low: float | None = None  # the least that it may be: of spot capacity nobody knows it beforehand
+    longest_seconds: int | None = None  # that the job may take in all: its MaxRuntimeInSeconds
+    certainty: Certainty = Certainty.ESTIMATE
+    decided_seconds: float | None = None  # of a corrected one: the estimate as it was when the stop was decided
+    measured_seconds: float | None = None  # of a job that was let run on: what its rest took
+    measured_cost: float | None = None
+
+    @property
+    def at_most(self) -> bool:
+        return self.bound == "at most" if self.bound is not None else self.method.startswith("limit")
+
+    @property
+    def seconds_range(self) -> tuple[float, float]:
+        """The low and the high figure; of an old record that has none, what it says."""
+        low = self.seconds_low if self.seconds_low is not None else 0.0 if self.at_most else self.seconds
+        return low, self.seconds if self.seconds_high is None else self.seconds_high
+
+    @property
+    def cost_range(self) -> tuple[float, float] | None:
+        """Likewise of money; None without a price."""
+        if self.cost is None:
+            return None
+        low = self.cost_low if self.cost_low is not None else 0.0 if self.at_most else self.cost
+        return low, self.cost if self.cost_high is None else self.cost_high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from gridwatch.state.records import (
     AlertGate,
     AlertRecord,
+    CurrentRecord,
     DebuggerRefusal,
     ExperimentRecord,
     JobRecord,
@@ -207,6 +208,18 @@ class EvaluationStore(Protocol):
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]: ...
 
 
+class CurrentStore(Protocol):
+    def put_current(self, record: CurrentRecord) -> None:
+        """Replace what was known of the trial's objective; one with fewer values of the same job never replaces one
+        with more.
+        """
+        ...
+
+    def list_current(self, experiment: str) -> Sequence[CurrentRecord]:
+        """Of all trials of an experiment that have a value, in one query."""
+        ...
+
+
 class ReportStore(Protocol):
     def add_reports(self, record: ReportsRecord) -> None:
         """Keep the entry of the log; ConflictError when there is one of that number."""
@@ -307,6 +320,7 @@ class StateStore(
     TuningStore,
     JobStore,
     EvaluationStore,
+    CurrentStore,
     ReportStore,
     ReactionStore,
     StoppingStore,

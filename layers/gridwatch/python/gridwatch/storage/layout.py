@@ -29,11 +29,13 @@ PACKAGES = "packages.json"  # below a job's tensors: what was installed where it
 
 _JOB = r"(?P<job>[A-Za-z0-9-]{1,63})"
 _INDEX_KEY = re.compile(rf"tensors/{_JOB}/debug-output/index/\d{{9}}/\d{{12}}_.+\.json")
+_FLUSH_KEY = re.compile(rf"tensors/{_JOB}/debug-output/events/flushes/\d{{9}}/\d{{12}}_.+\.tfevents")
 _PROFILE_KEY = re.compile(rf"tensors/{_JOB}/profiler-output/system/.+\.json")
 
 
 def is_spec_key(key: str) -> bool:
-    return key.startswith(SPEC_PREFIX) and key.endswith(SPEC_SUFFIXES)
+    """Whether it is a spec by its name, however its suffix is written: some systems write UP.YAML."""
+    return key.startswith(SPEC_PREFIX) and key.lower().endswith(SPEC_SUFFIXES)
 
 
 def spec_error_key(spec_key: str) -> str:
@@ -56,6 +58,11 @@ def tensor_prefix(job_name: str) -> str:
     return f"{TENSOR_PREFIX}{job_name}/debug-output/"
 
 
+def log_metric_prefix(job_name: str) -> str:
+    """The root of what a job's log says of its metrics, in the layout of tensors; no event comes of it."""
+    return f"{TENSOR_PREFIX}{job_name}/log-output/"
+
+
 SOURCE_METADATA = "gridwatch-source"  # of a spec: the key of the archive that was packed with it
 
 
@@ -75,8 +82,10 @@ def log_position_key(job_name: str) -> str:
 
 
 def job_of_index_key(key: str) -> str | None:
-    """The job whose index file this is; None for any other key."""
-    match = _INDEX_KEY.fullmatch(key)
+    """The job whose index or flush object this is; None for any other key, such as that of an index object which a
+    hook adds when it closes.
+    """
+    match = _INDEX_KEY.fullmatch(key) or _FLUSH_KEY.fullmatch(key)
     return match["job"] if match else None
 
 
@@ -135,7 +144,7 @@ def s3_uri(bucket: str, key: str) -> str:
 
 def split_s3_uri(uri: str) -> tuple[str, str]:
     """Bucket and key of `s3://bucket/key`; ValueError when it is not one."""
-    match = re.fullmatch(r"s3://([^/]+)/?(.*)", uri)
+    match = re.fullmatch(r"s3://([^/]+)/?(.*)", uri, re.DOTALL)
     if not match:
         raise ValueError(f"{uri!r} is not an S3 address (s3://bucket/key)")
     return match[1], match[2]

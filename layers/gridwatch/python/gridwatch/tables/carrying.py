@@ -15,9 +15,6 @@ from gridwatch.tables.parquet import Carried
 if TYPE_CHECKING:
     import duckdb
 
-# What a hook calls a metric that SageMaker knows as `validation:error`.
-_SEPARATORS = (":", "-")
-
 
 @dataclass(frozen=True)
 class Former:
@@ -29,9 +26,17 @@ class Former:
     @cached_property
     def settled_jobs(self) -> frozenset[str]:
         """Jobs that were over and whose curves were read to their end; none unless both files are of one snapshot
-        (of an empty table of metrics only those without a curve).
+        (of an empty table of metrics only those without a curve). A file that cannot be read counts as absent.
         """
         import duckdb  # noqa: PLC0415  65 MB, which only a snapshot needs
+
+        try:
+            return self._settled_jobs()
+        except duckdb.Error:
+            return frozenset()
+
+    def _settled_jobs(self) -> frozenset[str]:
+        import duckdb  # noqa: PLC0415  it is there already
 
         if self.trials is None or self.metrics is None:
             return frozenset()
@@ -62,24 +67,34 @@ SELECT job_name FROM read_parquet(?), metrics WHERE metrics_complete AND (metric
 
 def _is_current(connection: duckdb.DuckDBPyConnection, path: Path, table: schemas.Table) -> bool:
     described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
-    return [(name, kind) for name, kind, *_ in described] == [
-        (column.name, column.type.duckdb) for column in table.columns
-    ]
+    found = {name: kind for name, kind, *_ in described}
+    known = {column.name: column for column in table.columns}
+    return found.keys() <= known.keys() and all(
+        found.get(name, column.type.duckdb if column.former is not None else None) == column.type.duckdb
+        for name, column in known.items()
+    )
 
 
-def curve_counts(path: Path, objective: str | None, *, maximize: bool) -> dict[str, CurveCount]:
-    """By job: the points in a file of `metrics`, and the objective's best among them. `complete` is not known here."""
+def curve_counts(path: Path, *, maximizing: Collection[str]) -> dict[str, CurveCount]:
+    """By job: the points in a file of `metrics`, and what its objective's curve comes to. `complete` is not known here.
+
+    `maximizing`: the jobs whose objective is better when higher.
+    """
     import duckdb  # noqa: PLC0415  65 MB, which only a snapshot needs
 
-    names = [objective, objective.replace(*_SEPARATORS)] if objective else []
-    best = "max" if maximize else "min"
-    query = f"""\
-SELECT job_name, count(*), {best}(value) FILTER (of_objective) AS best_value,
-  {"arg_max" if maximize else "arg_min"}(step, (value, {"-" if maximize else ""}step)) FILTER (of_objective)
-FROM (SELECT *, list_contains(?::VARCHAR[], name) AND isfinite(value) AS of_objective FROM read_parquet(?))
-GROUP BY job_name"""  # noqa: S608  no text of others
     with duckdb.connect() as connection:
-        found = connection.execute(query, [names, str(path)]).fetchall()
+        found = connection.execute(_COUNTS, [sorted(maximizing), str(path)]).fetchall()
     return {
-        job: CurveCount(points=points, complete=False, best=value, best_step=step) for job, points, value, step in found
+        job: CurveCount(
+            points=points, complete=False, best=best, best_step=step, last=last, last_step=last_step, source=source
+        )
+        for job, points, best, step, last, last_step, source in found
     }
+
+
+_COUNTS = """\
+SELECT job_name, count(*), any_value(sign) * max(value * sign) FILTER (objective AND isfinite(value)),
+  arg_max(step, (value * sign, -step)) FILTER (objective AND isfinite(value)),
+  arg_max(value, step) FILTER (objective), max(step) FILTER (objective), any_value(source) FILTER (objective)
+FROM (SELECT *, CASE WHEN list_contains(?::VARCHAR[], job_name) THEN 1 ELSE -1 END AS sign FROM read_parquet(?))
+GROUP BY job_name"""

@@ -17,8 +17,9 @@ from gridwatch.state.records import (
     TrialRecord,
     TrialState,
 )
+from gridwatch.streams.source import MetricSource
 from gridwatch.tables.components import Component
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.verdicts.status import is_final
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Point:
     step: int
     value: float
     logged_at: datetime | None
+    source: MetricSource = MetricSource.HOOK
+    worker: str | None = None
 
 
 _WITHOUT_JOB = (TrialState.WAITING, TrialState.CANCELLED, TrialState.REFUSED)
@@ -70,17 +73,20 @@ class TrialFacts:
     @property
     def open_rules(self) -> int:
         """How many of the rules on record have not said their last word."""
-        return sum(not RuleStatus(evaluation.status).is_final for evaluation in self.evaluations)
+        return sum(not is_final(evaluation.status) for evaluation in self.evaluations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurveCount:
-    """How many points of a trial's curves are in `metrics`, whether none are missing, and the objective's best."""
+    """How many points of a trial's curves are in `metrics`, whether none are missing, and the objective's curve."""
 
     points: int
     complete: bool
-    best: float | None = None
+    best: float | None = None  # of the finite values
     best_step: int | None = None
+    last: float | None = None
+    last_step: int | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,7 +75,7 @@ def _hook_output(template: Mapping[str, Any], job_name: str) -> str | None:
 def _unquoted(text: str) -> str:
     try:
         return str(json.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

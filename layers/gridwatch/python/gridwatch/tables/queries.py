@@ -30,7 +30,8 @@ LEADERBOARD = NamedQuery(
     "Trials of every experiment, best objective first",
     f"""\
 SELECT
-  rank() OVER (PARTITION BY experiment ORDER BY {_COUNTED} ASC NULLS LAST) AS place,
+  CASE WHEN objective_value IS NOT NULL
+    THEN rank() OVER (PARTITION BY experiment ORDER BY {_COUNTED} ASC NULLS LAST) END AS place,
   experiment,
   grid_index,
   trial_id,
@@ -72,12 +73,14 @@ GROUP BY p.experiment, p.name, p.value_string""",
 
 LEARNING_CURVES = NamedQuery(
     "learning_curves",
-    "Every scalar of every trial by step",
+    "Every point of every trial's curves; each source counts steps of its own",
     """\
-SELECT m.experiment, t.grid_index, m.trial_id, m.name AS metric, m.mode, m.step, m.value
+SELECT m.experiment, t.grid_index, m.trial_id, m.name AS metric, m.mode, m.step, m.value,
+  COALESCE(m.source, 'hook') AS source, m.worker, COALESCE(m.step_axis, 'step') AS step_axis,
+  COALESCE(m.objective, false) AS objective
 FROM metrics m
 JOIN trials t ON t.experiment = m.experiment AND t.trial_id = m.trial_id""",
-    "experiment, grid_index, metric, mode, step",
+    "experiment, grid_index, metric, source, worker, mode, step",
 )
 
 RULE_FINDINGS = NamedQuery(
@@ -85,7 +88,7 @@ RULE_FINDINGS = NamedQuery(
     "What the rules found, newest first, and what was done about it",
     """\
 SELECT experiment, trial_id, job_name, rule_name, rule, step, tensor, observed, threshold, details, action, outcome,
-  shadow, audited, saved_seconds, saved_cost, found_at, carried_out_at
+  shadow, audited, saved_seconds, saved_cost, saved_currency, saved_bound, found_at, carried_out_at
 FROM findings""",
     "found_at DESC, job_name, rule_name",
 )
@@ -102,6 +105,7 @@ SELECT week, experiment, currency,
   CAST(sum(stops) AS bigint) AS stops,
   sum(saved_seconds) AS saved_seconds,
   sum(saved_cost) AS saved_cost,
+  max(saved_bound) AS saved_bound,
   CAST(sum(shadow_stops) AS bigint) AS shadow_stops,
   sum(shadow_saved_cost) AS shadow_saved_cost,
   CAST(sum(audited_stops) AS bigint) AS audited_stops,
@@ -110,7 +114,7 @@ SELECT week, experiment, currency,
 FROM (
   SELECT CAST(date_trunc('week', COALESCE(ended_at, as_of)) AS date) AS week, experiment, cost_currency AS currency,
     1 AS jobs, COALESCE(training_seconds, 0.0e0) * instance_count AS instance_seconds, cost,
-    0 AS stops, 0.0e0 AS saved_seconds, CAST(NULL AS double) AS saved_cost,
+    0 AS stops, 0.0e0 AS saved_seconds, CAST(NULL AS double) AS saved_cost, CAST(NULL AS varchar) AS saved_bound,
     0 AS shadow_stops, CAST(NULL AS double) AS shadow_saved_cost,
     0 AS audited_stops, CAST(NULL AS double) AS audited_saved_cost, CAST(NULL AS double) AS audited_cost_after
   FROM trials
@@ -121,6 +125,7 @@ FROM (
     CASE WHEN shadow OR audited THEN 0 ELSE 1 END AS stops,
     CASE WHEN shadow OR audited THEN 0.0e0 ELSE saved_seconds END AS saved_seconds,
     CASE WHEN shadow OR audited THEN CAST(NULL AS double) ELSE saved_cost END AS saved_cost,
+    CASE WHEN shadow OR audited THEN CAST(NULL AS varchar) ELSE saved_bound END AS saved_bound,
     CASE WHEN shadow THEN 1 ELSE 0 END AS shadow_stops,
     CASE WHEN shadow THEN saved_cost ELSE CAST(NULL AS double) END AS shadow_saved_cost,
     CASE WHEN audited THEN 1 ELSE 0 END AS audited_stops,

@@ -11,17 +11,20 @@ from typing import Any
 
 from gridwatch.launch.spending import used_seconds
 from gridwatch.savings.prices import PriceTable
+from gridwatch.savings.words import saved_fields
 from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, SavingsRecord, TrialRecord, TrialState
 from gridwatch.tables.components import MetricSummary
 from gridwatch.tables.facts import CurveCount, ExperimentFacts, Point, SearchState, Stamp
 from gridwatch.tables.schemas import ARTIFACTS, EVENTS, FINDINGS, METRICS, PARAMETERS, RULE_EVALUATIONS, SCHEMA_VERSION
 from gridwatch.verdicts.decision import Response
+from gridwatch.verdicts.status import RuleStatus
 
 Row = Mapping[str, Any]
 
 _ACTIVE = (TrialState.STARTING, TrialState.RUNNING, TrialState.STOPPING)
 _UNLAUNCHED = (TrialState.CANCELLED, TrialState.REFUSED)
 _COUNTED = (PARAMETERS, METRICS, RULE_EVALUATIONS, FINDINGS, ARTIFACTS, EVENTS)
+_ROUNDED = 1e-4  # relative: what a printed value may be off by
 _NOTHING_READ = CurveCount(points=0, complete=False)
 
 
@@ -81,9 +84,7 @@ def trial_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
             "algorithm": trial.algorithm,
             "objective_metric": metric,
             "objective_direction": direction,
-            "objective_value": trial.final_metrics.get(metric) if metric else None,
-            "objective_best": curves.best,
-            "objective_best_step": curves.best_step,
+            **objective_figures(trial.final_metrics.get(metric) if metric else None, direction, curves),
             "created_at": trial.created_at,
             "started_at": trial.started_at,
             "ended_at": trial.ended_at,
@@ -100,6 +101,25 @@ def trial_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
             "complete": facts.trial_complete(each),
             **provenance(stamp),
         }
+
+
+def objective_figures(final: float | None, direction: str | None, curve: CurveCount) -> Row:
+    """The last value and the best. A log prints fewer digits than a hook saves, and a job may end between two values
+    that are saved: the best is never worse than the last.
+    """
+    value = final if final is not None else curve.last
+    best, step = curve.best, curve.best_step
+    if best is not None and value is not None and math.isfinite(value):
+        better = value > best if direction == "maximize" else value < best
+        if better and not math.isclose(value, best, rel_tol=_ROUNDED):
+            step = curve.last_step
+        best = value if better else best
+    return {
+        "objective_value": value,
+        "objective_best": best,
+        "objective_best_step": step,
+        "objective_source": curve.source,
+    }
 
 
 def parameter_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
@@ -140,11 +160,16 @@ def metric_rows(trial: TrialRecord, points: Iterable[Point], stamp: Stamp) -> It
     for point in points:
         yield {
             **first,
+            "source": point.source.value,
+            "worker": point.worker,
             "name": point.name,
             "mode": point.mode,
+            "step_axis": point.source.step_axis,
             "step": point.step,
             "value": point.value,
             "logged_at": point.logged_at,
+            "objective": False,
+            "thinned": False,
             **last,
         }
 
@@ -176,7 +201,8 @@ def finding_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
         reactions = {reaction.rule_name: reaction for reaction in each.reactions}
         evaluations = {evaluation.rule_name: evaluation for evaluation in each.evaluations if evaluation.finding}
         rules = {policy.name: policy.rule for policy in each.policies}
-        for name in sorted(evaluations.keys() | reactions.keys()):
+        blind = {found.rule_name for found in each.evaluations if found.status == RuleStatus.SAW_NOTHING}
+        for name in sorted((evaluations.keys() | reactions.keys()) - blind):
             yield {
                 **identity(each.trial),
                 "rule_name": name,
@@ -192,11 +218,11 @@ def _finding(evaluation: RuleEvaluationRecord | None, reaction: ReactionRecord |
     # A managed rule's status comes without a finding of ours; what was done about it is still worth its row.
     document = (evaluation and evaluation.finding) or (reaction and reaction.finding) or {}
     return {
-        "step": document.get("step"),
-        "tensor": document.get("tensor"),
+        "step": _whole(document.get("step")),
+        "tensor": _text(document.get("tensor")),
         "observed": _measured(document.get("observed")),
         "threshold": _measured(document.get("threshold")),
-        "details": document.get("sentence") or (evaluation.details if evaluation else None),
+        "details": _text(document.get("sentence")) or (evaluation.details if evaluation else None),
         "finding": _json(document) if document else None,
         "found_at": evaluation.updated_at if evaluation else None,
     }
@@ -217,11 +243,18 @@ def _reaction(reaction: ReactionRecord | None) -> Row:
 
 
 def _savings(savings: SavingsRecord | None) -> Row:
+    told = saved_fields(savings)
     return {
-        "saved_seconds": savings.seconds if savings else None,
-        "saved_cost": savings.cost if savings else None,
-        "saved_currency": savings.currency if savings else None,
+        "saved_seconds": told["saved_seconds"],
+        "saved_cost": told["saved_cost"],
+        "saved_currency": told["saved_currency"],
         "saved_method": savings.method if savings else None,
+        "saved_bound": told["saved_bound"],
+        "saved_seconds_low": told["saved_seconds_low"],
+        "saved_seconds_high": told["saved_seconds_high"],
+        "saved_cost_low": told["saved_cost_low"],
+        "saved_cost_high": told["saved_cost_high"],
+        "saved_certainty": told["saved_certainty"],
     }
 
 
@@ -240,8 +273,13 @@ def _afterwards(trial: TrialRecord, reaction: ReactionRecord | None, facts: Expe
 
 
 def _cost_after(trial: TrialRecord, reaction: ReactionRecord | None, after: float | None) -> float | None:
-    price = reaction.savings.price_per_hour if reaction and reaction.savings else None
-    return None if price is None or after is None else max(after, 0.0) / 3600 * (trial.instance_count or 1) * price
+    savings = reaction.savings if reaction else None
+    if savings is None or after is None:
+        return None
+    hourly, price = savings.hourly, savings.price_per_hour
+    if hourly is None and price is not None:  # written before what all instances cost was kept
+        hourly = (trial.instance_count or 1) * price
+    return None if hourly is None else max(after, 0.0) / 3600 * hourly
 
 
 def _cost(trial: TrialRecord, prices: PriceTable, now: datetime) -> float | None:
@@ -280,12 +318,26 @@ def _hypothesis(hypothesis: str | Mapping[str, Any] | None) -> str | None:
 
 def _number(value: object) -> float | None:
     # True is an int to Python, not to a reader of a column of numbers.
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if isinstance(value, float) or abs(value) < 2**1023 else None
 
 
 def _measured(value: float | str | None) -> float | None:
     # A finding's JSON holds what is not finite as text: "nan", "inf".
-    return None if value is None else float(value)
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _whole(value: object) -> int | None:
+    """What is no whole number of 64 bits has no place in its column; the finding's JSON has it as it is."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63 else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class ColumnType(StrEnum):
@@ -28,11 +28,14 @@ class ColumnType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; any may be null but `experiment` and the snapshot's own."""
+    """One column; any may be null but `experiment` and the snapshot's own. `former`: its value, as SQL, in files of an
+    earlier schema, which lack it; None of a column that every file has.
+    """
 
     name: str
     type: ColumnType
     comment: str
+    former: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +119,14 @@ TRIALS = Table(
         Column("algorithm", _TEXT, "Of a tuning job with several algorithms: the one that it is of, as in the spec"),
         Column("objective_metric", _TEXT, "Metric by which trials of this experiment are compared"),
         Column("objective_direction", _TEXT, "minimize or maximize"),
-        Column("objective_value", _NUMBER, "Last value of the objective, as SageMaker read it from the job's log"),
-        Column("objective_best", _NUMBER, "Best value of the objective's curve in metrics; null without such a curve"),
-        Column("objective_best_step", _INTEGER, "First step at which that value was saved"),
+        Column(
+            "objective_value",
+            _NUMBER,
+            "Last value of the objective, as SageMaker read it from the job's log; while it has none, of the curve",
+        ),
+        Column("objective_best", _NUMBER, "Best value of the objective's curve, never worse than objective_value"),
+        Column("objective_best_step", _INTEGER, "First step of the curve with that value; null when it has none"),
+        Column("objective_source", _TEXT, "Source of the objective's curve in metrics; null without one", "NULL"),
         Column("created_at", _TIME, "When the trial was recorded"),
         Column("started_at", _TIME, "When training began"),
         Column("ended_at", _TIME, "When training ended"),
@@ -173,14 +181,24 @@ FINAL_METRICS = Table(
 
 METRICS = Table(
     "metrics",
-    "One row per trial, metric and step: the curves, from the job's tensors",
+    "One row per trial, source, metric and step: the curves",
     (
         *_TRIAL,
-        Column("name", _TEXT, "Name of the scalar tensor, such as validation-logloss"),
+        Column(
+            "source",
+            _TEXT,
+            "hook (the job saved it), log (found in its log), sagemaker (its last value alone)",
+            "'hook'",
+        ),
+        Column("worker", _TEXT, "Worker of the job that saved it, such as worker_0", "NULL"),
+        Column("name", _TEXT, "Name of the metric, such as validation-logloss"),
         Column("mode", _TEXT, "TRAIN, EVAL, PREDICT or GLOBAL"),
-        Column("step", _INTEGER, "Step at which it was saved"),
+        Column("step_axis", _TEXT, "What step counts: step (of the training), line (of the log), end", "'step'"),
+        Column("step", _INTEGER, "Step at which it was saved, on the axis of its source"),
         Column("value", _NUMBER, "Its value; may be NaN or infinite"),
         Column("logged_at", _TIME, "When the training job wrote it"),
+        Column("objective", _FLAG, "True in the one curve by which the trial is compared", "false"),
+        Column("thinned", _FLAG, "True when the curve has more points than are kept (docs/analytics.md)", "false"),
         *_PROVENANCE,
     ),
 )
@@ -194,7 +212,12 @@ RULE_EVALUATIONS = Table(
         Column("rule", _TEXT, "The rule's class in the catalogue"),
         Column("parameters", _TEXT, "The rule's parameters as a JSON object with sorted keys"),
         Column("on_issue", _TEXT, "What the spec asks for on an issue: stop, alert or record"),
-        Column("status", _TEXT, "Status of the evaluation; null while none was recorded"),
+        Column(
+            "status",
+            _TEXT,
+            "InProgress, NoIssuesFound, IssuesFound, Error, Stopping, Stopped, or SawNothing: the job is over and the "
+            "rule never saw what it judges by; null while none was recorded",
+        ),
         Column("details", _TEXT, "What the rule says about its status"),
         Column("updated_at", _TIME, "When the status was recorded"),
         *_PROVENANCE,
@@ -227,6 +250,12 @@ FINDINGS = Table(
         Column("saved_cost", _NUMBER, "Estimate: what that would have cost; null without a price"),
         Column("saved_currency", _TEXT, "Currency of saved_cost"),
         Column("saved_method", _TEXT, "How the remaining time was estimated"),
+        Column("saved_bound", _TEXT, "about; at most, where saved_seconds and saved_cost are the most it can be"),
+        Column("saved_seconds_low", _NUMBER, "Estimate: the least that it may have been"),
+        Column("saved_seconds_high", _NUMBER, "Estimate: the most that it may have been"),
+        Column("saved_cost_low", _NUMBER, "Estimate: the least that it may have cost; null without a price"),
+        Column("saved_cost_high", _NUMBER, "Estimate: the most that it may have cost; null without a price"),
+        Column("saved_certainty", _TEXT, "estimate; corrected when the job was over; measured: it was let run on"),
         Column("job_status", _TEXT, "What became of the job: SageMaker's TrainingJobStatus as last seen"),
         Column("job_seconds_after", _NUMBER, "How long the job trained on after the decision; null while it runs"),
         Column(

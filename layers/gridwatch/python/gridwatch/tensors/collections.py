@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gridwatch.patterns import compile_patterns, found
 from gridwatch.tensors.errors import CorruptTensorError
+from gridwatch.tensors.index import readable, whole
 from gridwatch.tensors.partial import ends_early
 
 _MAX_PATTERNS = 500  # in all of a job's collections
+_MOST_WORKERS = 100_000  # more than any training has; a step is waited for until so many have reached it
+_LARGEST = 16 * 1024 * 1024  # bytes of a file: what JSON says takes up to 27 times its bytes of memory
+_SHOWN = 300  # letters of an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,14 @@ def parse_collections(files: Iterable[tuple[str, bytes]]) -> Collections | None:
     workers, left = 1, _MAX_PATTERNS
     for key, content in files:
         try:
+            if len(content) > _LARGEST:
+                raise ValueError(f"{len(content):,} bytes, where such a file has at most {_LARGEST:,}")
             document = json.loads(content)
-            workers = max(workers, int(document.get("_meta", {}).get("num_workers", 1)))
+            workers = max(workers, _workers(document.get("_meta", {}).get("num_workers", 1)))
             for name, collection in document["collections"].items():
-                names.setdefault(name, set()).update(collection.get("tensor_names") or ())
-                texts = list(dict.fromkeys(collection.get("include_regex") or ()))
+                found = _texts(collection.get("tensor_names"), "tensor_names")
+                names.setdefault(readable(name, "a collection's name"), set()).update(found)
+                texts = list(dict.fromkeys(_texts(collection.get("include_regex"), "include_regex")))
                 left -= len(texts)
                 if left < 0:
                     raise ValueError(f"more than {_MAX_PATTERNS} patterns")
@@ -64,7 +71,21 @@ def parse_collections(files: Iterable[tuple[str, bytes]]) -> Collections | None:
                 return None
             raise CorruptTensorError(key, f"not JSON ({error})") from error
         except (KeyError, TypeError, AttributeError, ValueError, RecursionError, OverflowError, re.error) as error:
-            raise CorruptTensorError(key, f"not a collections file ({type(error).__name__}: {error})") from error
+            said = f"{type(error).__name__}: {error}"[:_SHOWN]
+            raise CorruptTensorError(key, f"not a collections file ({said})") from error
     return Collections(
         {name: Collection(frozenset(names[name]), tuple(patterns[name].values())) for name in names}, workers
     )
+
+
+def _workers(value: object) -> int:
+    workers = whole(value, "num_workers")
+    if workers > _MOST_WORKERS:
+        raise ValueError(f"{workers} workers")
+    return workers
+
+
+def _texts(value: object, what: str) -> Iterator[str]:
+    if value is not None and not isinstance(value, list):
+        raise ValueError(f"{what} is no list")
+    return (readable(each, what) for each in value or ())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gridwatch.visible import visible_line
+
 
 class CorruptTensorError(Exception):
     """A file is damaged and waiting will not heal it. Permanent; the message names the file and what is wrong with
@@ -10,10 +12,17 @@ class CorruptTensorError(Exception):
 
     def __init__(self, key: str, reason: str) -> None:
         # Both may hold what a file says: nothing that a terminal would obey instead of showing it.
-        said = "".join(letter if letter.isprintable() else " " for letter in f"{key} is damaged: {reason}")
+        said = visible_line(f"{key} is damaged: {reason}")
         super().__init__(said)
         self.key = key
         self.reason = reason
+
+
+class MissingEventsError(CorruptTensorError):
+    """The index names an events file that is not there. smdebug takes the step's tensors for not saved."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key, "the index names it, and it is missing")
 
 
 class TensorUnavailableError(LookupError):

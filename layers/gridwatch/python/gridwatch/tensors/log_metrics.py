@@ -1,4 +1,4 @@
-"""Metrics of jobs that write no tensors, from the log, by the expressions with which SageMaker reads them.
+"""Metrics of jobs from their log, by the expressions with which SageMaker reads them.
 
 A line of the log that holds at least one metric is a step, numbered from 0: a log knows no other steps. It is the
 order of the lines that counts, so the steps are the same whenever, and in however many pieces, the log is read.
@@ -30,12 +30,16 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPosition:
-    """How far a log was read: streams are read one after the other. `steps`: how many steps came before here."""
+    """How far a log was read: streams are read one after the other. `steps`: how many steps came before here.
+    `due`: for when the next look is planned. `closed`: it was read to its end when the job was over.
+    """
 
     stream: str = ""
     token: str = ""
     steps: int = 0
     read_at: datetime | None = None
+    due: datetime | None = None
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.source import ByteRange, TensorSource
 
 _GAP = 64 * 1024
@@ -12,13 +13,17 @@ _GAP = 64 * 1024
 def read_ranges(source: TensorSource, wanted: Iterable[ByteRange]) -> dict[ByteRange, memoryview]:
     """The bytes of every wanted range (of known length) that is wholly there; the others are left out.
 
-    They are views of what was read, not copies.
+    They are views of what was read, not copies. Raises CorruptTensorError where an object's name is a folder's.
     """
     distinct = sorted({place for place in wanted if place.length is not None})
     merged = merge(distinct)
     found: dict[ByteRange, memoryview] = {}
     position = 0
-    for (key, begin, length), data in zip(merged, source.read(merged), strict=True):
+    try:
+        contents = source.read(merged)
+    except IsADirectoryError as error:
+        raise CorruptTensorError(str(error.filename), "it is a folder where a file should be") from error
+    for (key, begin, length), data in zip(merged, contents, strict=True):
         view = memoryview(data or b"")
         end, there = begin + (length or 0), begin + len(view)
         while position < len(distinct):

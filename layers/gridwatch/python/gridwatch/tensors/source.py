@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -78,9 +79,14 @@ def _read(path: str, start: int, length: int | None) -> bytes | None:
         descriptor = os.open(path, os.O_RDONLY)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # as what an index object says may be: there is no such file
+            return None
+        raise
     try:
-        wanted = os.fstat(descriptor).st_size - start if length is None else length
-        return _pread(descriptor, wanted, start)
+        there = max(os.fstat(descriptor).st_size - start, 0)
+        # Not more than there is: memory for all that is asked for would be taken at once.
+        return _pread(descriptor, there if length is None else min(length, there), start)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error  # a descriptor has no name to tell
     finally:
@@ -88,7 +94,7 @@ def _read(path: str, start: int, length: int | None) -> bytes | None:
 
 
 def _pread(descriptor: int, wanted: int, start: int) -> bytes:
-    data = os.pread(descriptor, max(wanted, 0), start)
+    data = os.pread(descriptor, wanted, start) if wanted else b""
     while len(data) < wanted:  # one read gives at most 2 GiB
         more = os.pread(descriptor, wanted - len(data), start + len(data))
         if not more:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gridwatch.tensors.index import ReductionName, WorkerStep
+from gridwatch.tensors.index import ReductionName, SavedShape, WorkerStep
 from gridwatch.tensors.modes import Mode
 from gridwatch.tensors.source import ByteRange
 
@@ -48,6 +48,10 @@ class SavedStep:
             if worker in (None, each.worker) and name in each.reductions:
                 return each.reductions[name]
         return {}
+
+    def shapes(self) -> Mapping[str, SavedShape]:
+        """The shapes that the index tells, of tensors that need not be saved otherwise."""
+        return {name: shape for each in reversed(self.workers) for name, shape in each.shapes.items()}
 
 
 class Gathering:

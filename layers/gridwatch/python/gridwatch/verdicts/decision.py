@@ -1,9 +1,9 @@
 """What to do about a rule's status, as a table: every case of training status, rule status and policy has its line.
 
-Some things are never done: a job that is over or on its way out is not stopped; a rule that failed stops nothing,
-because it says nothing about the training; a rule under shadow says what it would have stopped; and what its owners
-spare is not stopped. Of several reasons not to stop, people are told the one nearest to the job: how it stands, what
-its owners say of it, what its rule may do, what holds for all jobs.
+Some things are never done: a job that is over or on its way out is not stopped; a rule that failed, or that saw
+nothing to judge by, stops nothing, because it says nothing about the training; a rule under shadow says what it would
+have stopped; and what its owners spare is not stopped. Of several reasons not to stop, people are told the one nearest
+to the job: how it stands, what its owners say of it, what its rule may do, what holds for all jobs.
 """
 
 from __future__ import annotations
@@ -66,6 +66,11 @@ _ON_ERROR = {
     Action.ALERT: Decision(Response.ALERT, "the rule failed and does not watch the job"),
     Action.RECORD: Decision(Response.RECORD, "the rule failed and does not watch the job"),
 }
+_ON_NOTHING_SEEN = {
+    Action.STOP: Decision(Response.ALERT, "the rule, which was to stop the job, saw nothing that it could judge by"),
+    Action.ALERT: Decision(Response.ALERT, "the rule saw nothing that it could judge by"),
+    Action.RECORD: Decision(Response.RECORD, "the rule saw nothing that it could judge by"),
+}
 _NOT_IN_SPEC = Decision(Response.RECORD, "the spec does not know this rule")
 
 
@@ -103,6 +108,8 @@ def decide(
         return _NOT_IN_SPEC
     if rule_status is RuleStatus.ERROR:
         return _ON_ERROR[on_issue]
+    if rule_status is RuleStatus.SAW_NOTHING:
+        return _ON_NOTHING_SEEN[on_issue]
     if on_issue is Action.STOP and training_status != "InProgress":
         # A status that SageMaker invents one day is not known to be stoppable: people are told, nothing is done.
         reason = _CANNOT_BE_STOPPED.get(training_status, f"the training job is in status {training_status}")

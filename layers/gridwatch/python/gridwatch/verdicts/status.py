@@ -1,4 +1,6 @@
-"""The status of a rule's evaluation, in SageMaker Debugger's own words."""
+"""The status of a rule's evaluation: SageMaker Debugger's statuses, and one of Gridwatch's own for a rule that could
+judge nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +8,46 @@ from enum import StrEnum
 
 
 class RuleStatus(StrEnum):
-    """`RuleEvaluationStatus` of the SageMaker API."""
+    """`RuleEvaluationStatus` of the SageMaker API, and `SawNothing`, which events carry as `Error`."""
 
     IN_PROGRESS = "InProgress"
     NO_ISSUES_FOUND = "NoIssuesFound"
     ISSUES_FOUND = "IssuesFound"
     ERROR = "Error"
+    SAW_NOTHING = "SawNothing"  # the job is over, and the rule never had what it judges by
     STOPPING = "Stopping"
     STOPPED = "Stopped"
 
     @property
     def is_final(self) -> bool:
         return self not in (RuleStatus.IN_PROGRESS, RuleStatus.STOPPING)
+
+
+def is_final(status: str) -> bool:
+    """Whether a recorded status is final. One that this version does not know is not."""
+    return status in RuleStatus.__members__.values() and RuleStatus(status).is_final
+
+
+LONGEST_DETAILS = 1024  # StatusDetails of the SageMaker API
+_SAW_NOTHING = f"{RuleStatus.SAW_NOTHING}: "
+# Of Debugger's own rules, where a job saved no tensors (aws/sagemaker-python-sdk#1907, tensorflow/tensorflow#51414).
+_DEBUGGER_SAW_NOTHING = "No debugging data was saved by the training job"
+
+
+def event_status(status: RuleStatus, details: str) -> tuple[RuleStatus, str]:
+    """A status and its details as an event carries them: the statuses of events are a closed list."""
+    if status is RuleStatus.SAW_NOTHING:
+        return RuleStatus.ERROR, f"{_SAW_NOTHING}{details}"[:LONGEST_DETAILS]
+    return status, details
+
+
+def status_of_event(status: RuleStatus, details: str) -> tuple[RuleStatus, str]:
+    """What `event_status` was given; an `Error` of Debugger's that says that the job saved nothing, likewise."""
+    if status is RuleStatus.ERROR and details.startswith(_SAW_NOTHING):
+        return RuleStatus.SAW_NOTHING, details.removeprefix(_SAW_NOTHING)
+    if status is RuleStatus.ERROR and _DEBUGGER_SAW_NOTHING in details:
+        return RuleStatus.SAW_NOTHING, details
+    return status, details
 
 
 def condition_met(rule: str, step: int) -> str:

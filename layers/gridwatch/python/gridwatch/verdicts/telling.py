@@ -11,6 +11,7 @@ from gridwatch.clock import Clock
 from gridwatch.events.rule_status import DETAIL_TYPE, EventBus, status_change_detail
 from gridwatch.state.records import JobRecord, RuleEvaluationRecord, RulePolicy
 from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import if_readable
 from gridwatch.verdicts.status import RuleStatus
 
 _MOMENT = timedelta(microseconds=1)
@@ -38,7 +39,7 @@ class Teller:
 
         On the bus first, then on record, so that a call that dies in between is repeated. Raises GridwatchError.
         """
-        trial = self.store.get_trial(job.experiment, job.trial_id)
+        trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
         now = self.clock.now()
         known = {record.rule_name: record for record in self.store.list_rule_evaluations(job.job_name)}
         # In progress since the job began: whoever finds something meanwhile is later than that, and stays on record.

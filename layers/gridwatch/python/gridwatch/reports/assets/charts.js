@@ -32,16 +32,18 @@ const gw = (() => {
   });
 
   // Draws into the element with this id what `options()` says: when it first comes near the view, and whenever
-  // `gw.redraw` or the theme says so. `canvas` is for what is too much for SVG.
-  function chart(id, options, { onClick, canvas = false } = {}) {
+  // `gw.redraw` or the theme says so. `canvas` is for what is too much for SVG; `fit` sets the element's height before.
+  function chart(id, options, { onClick, fit, canvas = false } = {}) {
     const place = document.getElementById(id);
     if (!place) return;
     const entry = { id, place, made: null };
     entry.draw = () => {
+      if (fit) fit(place);
       if (!entry.made) {
         entry.made = echarts.init(place, null, { renderer: canvas ? "canvas" : "svg" });
         if (onClick) entry.made.on("click", onClick);
       }
+      if (fit) entry.made.resize();
       entry.made.setOption({ ...basis(), ...options() }, { notMerge: true });
     };
     drawn.push(entry);
@@ -55,7 +57,14 @@ const gw = (() => {
   }, { rootMargin: "300px" });
   const redraw = (...ids) => drawn.filter(({ id, made }) => made && (!ids.length || ids.includes(id))).forEach(({ draw }) => draw());
   const drawAll = () => drawn.filter(({ made }) => !made).forEach(({ draw }) => draw());
-  addEventListener("beforeprint", drawAll);
+  // Paper is narrower than most windows: the charts are drawn anew for its width, and again for the window's afterwards.
+  const paper = (printing) => {
+    document.documentElement.classList.toggle("printing", printing);
+    if (printing) drawAll();
+    resize(); redraw();
+  };
+  addEventListener("beforeprint", () => paper(true));
+  addEventListener("afterprint", () => paper(false));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw());
   let waiting;
   addEventListener("resize", () => {

@@ -109,7 +109,8 @@
       legend: { top: 0, type: "scroll", textStyle: { color: colour("ink") }, pageTextStyle: { color: colour("muted") },
         data: [...selected.filter((trial) => metric.trials.includes(trial)).map(title), ...(objective.ranks.includes(metric.name) ? ["best so far"] : []), ...(fired(metric).length ? ["finding"] : [])] },
       xAxis: axis({ type: "value", name: "step", min: first, max: first === last ? last + 1 : last, splitLine: { show: false } }),
-      yAxis: axis({ type: log ? "log" : "value", name: metric.name, nameGap: 46, min: rounded(low - pad), max: rounded(high + pad) }),
+      yAxis: axis({ type: log ? "log" : "value", name: metric.name, nameGap: 46, min: rounded(low - pad), max: rounded(high + pad),
+        axisLabel: { color: colour("muted"), hideOverlap: true, showMinLabel: log, showMaxLabel: log } }),
       series: [
         { type: "lines", coordinateSystem: "cartesian2d", polyline: true, name: "trials", clip: true,
           data: all.map(({ trial, coords }) => ({ name: trial, coords: coords.length > 1 ? coords : [coords[0], coords[0]], lineStyle: { color: shade(trial), opacity: faint, width: 1 } })),
@@ -123,7 +124,7 @@
           itemStyle: { borderColor: colour("panel"), borderWidth: 1 },
           tooltip: { formatter: ({ data: { finding } }) => `<b>${escape(finding.rule)}</b> at step ${finding.step}: ${escape(finding.text)}<br>${escape(finding.action)}<br>${about(finding.trial)}` } },
       ],
-      toolbox: { right: 0, top: 22, itemSize: 13, iconStyle: { borderColor: colour("muted") }, feature: { dataZoom: { title: { zoom: "zoom into a part", back: "zoom back" } }, restore: { title: "all again" } } },
+      toolbox: { show: !document.documentElement.classList.contains("printing"), right: 0, top: 22, itemSize: 13, iconStyle: { borderColor: colour("muted") }, feature: { dataZoom: { title: { zoom: "zoom into a part", back: "zoom back" } }, restore: { title: "all again" } } },
     };
   }
   function robust(sorted) {
@@ -196,15 +197,12 @@
     });
     return made;
   }
-  const rows = (id, items) => { // the height must be there before anything is drawn
-    const place = document.getElementById(id);
-    if (!place) return;
+  const rows = (items) => (place) => { // the height must be there before anything is drawn
     const across = Math.max(1, Math.min(items.length, Math.floor(place.clientWidth / 260)));
     place.style.height = `${Math.max(1, Math.ceil(items.length / across)) * 220}px`;
   };
   const slices = dimensions.slice(0, -1);
   const room = (highest - lowest) * 0.06 || Math.abs(highest) * 0.05 || 1;
-  rows("slices", slices);
   chart("slices", () => panels("slices", slices, ({ name, values, axis: kind }) => ({
     title: name,
     x: { ...kind, splitLine: { show: false } },
@@ -215,7 +213,7 @@
       { type: "scatter", symbolSize: 12, z: 5, data: selected.filter((trial) => trials.place[trial] && values[trial] !== null).map((trial) => ({ name: String(trial), value: [values[trial], trials.value[trial]],
         itemStyle: { color: series(selected.indexOf(trial)), borderColor: colour("panel"), borderWidth: 1.5 } })), tooltip: { formatter: (one) => about(Number(one.name)) } },
     ],
-  })), { onClick: ({ name }) => name && select(Number(name)) });
+  })), { fit: rows(slices), onClick: ({ name }) => name && select(Number(name)) });
 
   // Distributions -----------------------------------------------------------------------------------------------------
   const bars = (low, high, counts, colourOf) => ({ type: "custom", clip: true, encode: { x: [0, 1], y: 2 },
@@ -226,7 +224,6 @@
     },
     tooltip: { formatter: ({ value }) => `${number(value[0])} to ${number(value[1])}: ${value[2]}` } });
   const finals = data.finals.map(({ name, values }) => ({ name, values: [...floats(values)].filter(Number.isFinite) })).filter(({ values }) => values.length);
-  rows("finals", finals);
   chart("finals", () => panels("finals", finals, ({ name, values }) => {
     const sorted = [...values].sort((a, b) => a - b);
     let [low, high] = sorted.length > 20 ? robust(sorted) : extent(sorted);
@@ -235,30 +232,39 @@
     for (const value of values) if (value >= low && value <= high) counts[Math.min(bins - 1, Math.floor((value - low) / (high - low) * bins))] += 1;
     const outside = values.filter((value) => value < low || value > high).length;
     return { title: name, x: { type: "value", min: low, max: high, axisLabel: { color: colour("muted"), hideOverlap: true, formatter: number, showMinLabel: false, showMaxLabel: false }, name: outside ? `${outside} beyond` : "", splitLine: { show: false } }, y: { type: "value", minInterval: 1 }, series: [bars(low, high, counts, () => colour("series-1"))] };
-  }));
+  }), { fit: rows(finals) });
   // What rules would have saved --------------------------------------------------------------------------------------
+  // Rules that save and kill nearly the same have one label, a name below the other.
+  function labelled(rules) {
+    const groups = [];
+    for (const each of rules) {
+      const near = groups.find(([first]) => Math.abs(first.saved - each.saved) < 12 && Math.abs(first.killed - each.killed) < 5);
+      if (near) near.push(each); else groups.push([each]);
+    }
+    return new Map(groups.map((group) => [group[0], group.map(({ rule }) => rule).join("\n")]));
+  }
   if (data.judged.length) chart("judged", () => {
+    const labels = labelled(data.judged);
     const front = data.judged.filter((each) => each.front).sort((a, b) => a.saved - b.saved);
     const spot = ({ saved, killed, rule }) => ({ name: rule, value: [saved, killed] });
     const percent = (name, nameGap) => axis({ type: "value", min: 0, max: 100, name, nameGap });
     return {
-      grid: { left: 64, right: 96, top: 84, bottom: 44 },
+      grid: { left: 64, right: 24, top: 24, bottom: 44 },
       xAxis: percent("compute saved, %", 28),
       yAxis: percent("best trials killed, %", 40),
       series: [
         { type: "line", name: "beaten by none", data: front.map(spot), showSymbol: false, silent: true, color: colour("series-3"), lineStyle: { width: 1.5 } },
-        { type: "scatter", name: "rules", symbolSize: 10, z: 5, data: data.judged.map((each) => ({ ...spot(each), itemStyle: { color: colour(each.front ? "series-3" : "series-6") } })),
-          // Slanted, so that the names of rules that save nearly as much can be told apart.
-          label: { show: true, position: "top", rotate: 35, align: "left", verticalAlign: "middle", distance: 8, formatter: ({ name }) => name, color: colour("ink"), fontSize: 11 },
+        { type: "scatter", name: "rules", symbolSize: 10, z: 5, data: data.judged.map((each) => ({ ...spot(each), itemStyle: { color: colour(each.front ? "series-3" : "series-6") },
+            label: { show: labels.has(each), formatter: labels.get(each), position: each.saved > 70 ? "left" : "right", verticalAlign: "bottom", offset: [0, 4] } })),
+          label: { color: colour("ink"), fontSize: 11, lineHeight: 13 }, labelLayout: { moveOverlap: "shiftY" },
           tooltip: { formatter: ({ name, value }) => `<b>${escape(name)}</b><br>saves ${number(value[0])} %<br>kills ${number(value[1])} % of the best` } },
       ],
     };
   });
-  rows("uses", data.usage.resources);
   chart("uses", () => panels("uses", data.usage.resources, ({ name, histogram }) => ({
     title: `${name}, %`, x: { type: "value", min: 0, max: 100, splitLine: { show: false } }, y: { type: "value", name: "" },
     series: [bars(0, 100, histogram, () => colour("series-3"))],
-  })));
+  })), { fit: rows(data.usage.resources) });
   chart("heat", () => {
     const resource = data.usage.resources[Number(document.getElementById("resource").value)];
     const cells = resource.timelines.flatMap((line, row) => line.map((value, at) => [at, row, value])).filter(([, , value]) => value !== null);

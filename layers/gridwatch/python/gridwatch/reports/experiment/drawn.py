@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -43,18 +44,14 @@ def drawn(facts: ExperimentFacts) -> Mapping[str, Any]:
 
 
 def metric_names(facts: ExperimentFacts) -> list[str]:
-    """The names of curves, the objective's first; a mode stands behind a name that has several."""
+    """The names of curves, the objective's first; what tells them apart stands behind a name that several have."""
     return [name for name, _ in _by_metric(facts)]
 
 
 def _by_metric(facts: ExperimentFacts) -> list[tuple[str, list[Series]]]:
-    modes: dict[str, set[str]] = {}
-    for each in facts.tables.series:
-        modes.setdefault(each.name, set()).add(each.mode)
     found: dict[str, list[Series]] = {}
     for each in facts.tables.series:
-        label = f"{each.name} ({each.mode})" if len(modes[each.name]) > 1 else each.name
-        found.setdefault(label, []).append(each)
+        found.setdefault(facts.tables.label(each), []).append(each)
     return sorted(found.items(), key=lambda pair: (pair[0] != facts.metric, pair[0]))
 
 
@@ -72,19 +69,25 @@ def _metrics(facts: ExperimentFacts, pool: StepPool) -> list[dict[str, Any]]:
 
 
 def _findings(facts: ExperimentFacts, metrics: Sequence[str]) -> list[dict[str, Any]]:
-    """A finding stands on the curve of its tensor; where that is no curve, on the objective's."""
+    """A finding stands on the curve of its tensor and source; where that is no curve, on the objective's."""
+    labels = {(each.name, each.source): facts.tables.label(each) for each in facts.tables.series}
     return [
         {
             "trial": facts.trial_places[finding["trial_id"]],
             "rule": finding["rule_name"],
             "step": finding["step"],
-            "metric": finding["tensor"] if finding["tensor"] in metrics else facts.metric,
+            "metric": _curve_of(finding, labels, metrics) or facts.metric,
             "text": finding["details"] or "",
             "action": ": ".join(filter(None, [finding["action"], finding["outcome"]])),
         }
         for finding in facts.tables.findings[:MOST_FINDINGS]
         if finding["trial_id"] in facts.trial_places
     ]
+
+
+def _curve_of(finding: Mapping[str, Any], labels: Mapping[tuple[str, str], str], metrics: Sequence[str]) -> str | None:
+    tensor, source = finding["tensor"], json.loads(finding["finding"] or "{}").get("source", "hook")
+    return labels.get((tensor, source)) or (tensor if tensor in metrics else None)
 
 
 def _finals(facts: ExperimentFacts) -> list[dict[str, Any]]:

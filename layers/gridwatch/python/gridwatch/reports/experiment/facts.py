@@ -102,7 +102,9 @@ class ExperimentFacts:
 
     @cached_property
     def objective_series(self) -> Sequence[Series]:
-        return [each for each in self.tables.series if each.name == self.metric]
+        marked = [each for each in self.tables.series if each.objective]
+        # Tables of earlier versions mark none.
+        return marked or [each for each in self.tables.series if each.name == self.metric]
 
     @cached_property
     def best_at(self) -> Sequence[BestAt]:

@@ -50,7 +50,7 @@ def varied(parameters: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _groups(values: Sequence[Any]) -> list[str]:
     """The group of each trial: its value, or the range of values that it lies in."""
-    numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(numbers) < len(values) or len(set(numbers)) <= _MOST_LEVELS:
         return [json.dumps(value) for value in values]
     ordered = sorted(numbers)

@@ -9,12 +9,13 @@ from html import escape
 
 from gridwatch.judgement.backtest import Outcome, RuleAcross, measure
 from gridwatch.judgement.catalogue import judgement_rule_names
-from gridwatch.judgement.finished import Curves, grid_of
+from gridwatch.judgement.finished import Curves, curves_of, grid_of
 from gridwatch.judgement.grids import Grid, GridError, Trained
 from gridwatch.judgement.scores import pareto
 from gridwatch.reports.experiment.tables import ExperimentTables
 from gridwatch.reports.interactive import plot
 from gridwatch.reports.page import paragraph, section, table
+from gridwatch.savings.money import money
 
 FEWEST_TRIALS = 4  # below, the best 5 % are one trial of which the rules have seen next to nothing to compare with
 WORKERS = 8
@@ -61,11 +62,20 @@ def _objective(tables: ExperimentTables) -> Mapping[str, object]:
 
 
 def _curves(tables: ExperimentTables) -> Curves:
-    curves: dict[str, dict[tuple[str, str], list[tuple[int, float]]]] = {}
-    for each in tables.series:
-        steps = list(zip(each.steps, each.values, strict=True))
-        curves.setdefault(each.trial_id, {})[each.name, each.mode] = steps
-    return curves
+    return curves_of(
+        {
+            "trial_id": each.trial_id,
+            "name": each.name,
+            "mode": each.mode,
+            "source": each.source,
+            "worker": each.worker,
+            "objective": each.objective,
+            "step": step,
+            "value": value,
+        }
+        for each in tables.series
+        for step, value in zip(each.steps, each.values, strict=True)
+    )
 
 
 def _drawn(grid: Grid, seed: int) -> tuple[Grid, int]:
@@ -95,7 +105,7 @@ def judgement(found: Replayed) -> str:
             _share(each, "saved"),
             _share(each, "top_killed"),
             _number(each, "regret", ".4g"),
-            _number(each, "saved_cost", ".2f"),
+            _amount(each),
             "yes" if each.rule in front else "",
         )
         for each in best
@@ -150,6 +160,11 @@ def _share(outcome: Outcome, score: str) -> str:
 def _number(outcome: Outcome, score: str, form: str) -> str:
     mean = outcome.means[score]
     return "" if mean is None else format(mean.mean, form)
+
+
+def _amount(outcome: Outcome) -> str:
+    mean = outcome.means["saved_cost"]
+    return "" if mean is None else escape(money(mean.mean, outcome.currency))
 
 
 def _plain(outcome: Outcome) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gridwatch.reports.experiment import overview, sections
+from gridwatch.reports.experiment import costs, overview, sections
 from gridwatch.reports.experiment.drawn import drawn
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.experiment.judged import judgement
@@ -23,7 +23,7 @@ def create_report(facts: ExperimentFacts) -> str:
         sections.findings(facts),
         judgement(facts.replayed),
         sections.resources(facts),
-        overview.money(facts),
+        costs.money(facts),
     )
     subtitle = " · ".join(filter(None, [aim, people, f"snapshot {experiment['snapshot_id']}"]))
     return interactive_page(str(experiment["experiment"]), subtitle, parts, drawn(facts), ("experiment.js",))

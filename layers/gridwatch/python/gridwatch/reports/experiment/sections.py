@@ -8,9 +8,13 @@ from html import escape
 from gridwatch.reports.experiment.drawn import MOST_FINDINGS, metric_names
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.experiment.importance import METHOD
-from gridwatch.reports.experiment.overview import shown
+from gridwatch.reports.experiment.overview import seconds, shown
+from gridwatch.reports.experiment.tables import Row
 from gridwatch.reports.interactive import checkbox, controls, plot, select
 from gridwatch.reports.page import paragraph, section, table
+from gridwatch.savings.money import money
+from gridwatch.tables.curves import MOST_POINTS as KEPT
+from gridwatch.verdicts.status import RuleStatus
 
 MOST_ROWS = 1000
 _COLUMNS = 8  # hyperparameters beside each other in the leaderboard
@@ -23,7 +27,7 @@ def leaderboard(found: ExperimentFacts) -> str:
     rest = [place for place in range(len(trials)) if place not in found.places]
     shown = [*found.order, *rest][:MOST_ROWS]
     names = list(found.varied[:_COLUMNS])
-    headings = ["place", "trial", *names, found.metric, "state", "trained, s", "cost"]
+    headings = ["place", "trial", found.metric, "state", *names, "trained, s", "cost"]
     head = "".join(f'<th scope="col"><button type="button">{escape(each)}</button></th>' for each in headings)
     rows = "\n".join(_trial_row(found, place, names) for place in shown)
     # The region can be scrolled with the keyboard, so it must take the focus, and so it must have a name.
@@ -35,7 +39,9 @@ def leaderboard(found: ExperimentFacts) -> str:
         "A trial's button shows it in every chart. In a chart the arrow keys go through the trials, the best first; "
         "a heading sorts the table."
     )
-    return section("Leaderboard", paragraph(hint, "muted"), board, *_left_out(len(trials), len(shown), "trials"))
+    ranked = f"Ranked by the last value of {found.metric}, {found.direction}d."
+    notes = paragraph(ranked, "muted"), paragraph(hint, "muted hint")
+    return section("Leaderboard", *notes, board, *_left_out(len(trials), len(shown), "trials"))
 
 
 def _trial_row(found: ExperimentFacts, place: int, names: Sequence[str]) -> str:
@@ -50,11 +56,11 @@ def _trial_row(found: ExperimentFacts, place: int, names: Sequence[str]) -> str:
     cells = [
         button,
         f'<span title="{escape(trial["job_name"] or "")}">{escape(trial["trial_id"])}</span>',
-        *(escape(shown(parameters.get(name))) for name in names),
         escape(shown(trial["objective_value"])),
         _state(trial["state"], trial["reason"]),
-        escape(shown(trial["training_seconds"])),
-        "" if cost is None else f"{cost:.4f}",
+        *(escape(shown(parameters.get(name))) for name in names),
+        seconds(trial["training_seconds"]),
+        "" if cost is None else escape(money(cost, trial["cost_currency"] or found.prices.currency)),
     ]
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
@@ -68,7 +74,10 @@ def _state(state: str, reason: str | None) -> str:
 def learning_curves(found: ExperimentFacts) -> str:
     names = metric_names(found)
     if not names:
-        why = "No curves: no training has saved a metric yet, or the tensors have expired before a snapshot was taken."
+        why = (
+            "No curves: no training has saved or printed a metric yet, or its tensors have expired before a snapshot "
+            "was taken."
+        )
         return section("Learning curves", paragraph(why, "muted"))
     finals = [found.tables.trials[place]["objective_value"] for place in found.order]
     lasts = f"; the objective ends between {shown(min(finals))} and {shown(max(finals))}" if finals else ""
@@ -95,7 +104,14 @@ def _thinned(found: ExperimentFacts) -> Iterator[str]:
     if found.tables.shown_points < found.tables.point_count:
         text = (
             f"Of {found.tables.point_count:,} points {found.tables.shown_points:,} are drawn, evenly along each curve "
-            "and with its ends; the table metrics has all."
+            "and with its ends; the table metrics has all that are kept."
+        )
+        yield paragraph(text, "muted")
+    thinned = sum(each.thinned for each in found.tables.series)
+    if thinned:
+        text = (
+            f"Thinned when they were stored: {thinned} curves had more than {KEPT:,} points, of which the table "
+            "metrics keeps about so many, evenly, with the first, the last, the least and the greatest."
         )
         yield paragraph(text, "muted")
 
@@ -189,16 +205,31 @@ def findings(found: ExperimentFacts) -> str:
         )
         for each in found.tables.findings[:MOST_FINDINGS]
     ]
+    unknowing = [paragraph(line, "muted") for line in _without_verdict(found.tables.evaluations)]
     if not rows:
-        watched = len(found.tables.evaluations)
-        why = (
-            f"Evaluations of rules: {watched}, none with an issue." if watched else "No rules watched this experiment."
-        )
-        return section("Findings", paragraph(why, "muted"))
+        return section("Findings", paragraph(_no_findings(found.tables.evaluations), "muted"), *unknowing)
     headings = ("rule", "trial", "step", "what was found", "observed / threshold", "done")
     listed = table(headings, rows, frozenset({2, 4}))
     region = f'<div class="tall" tabindex="0" role="region" aria-label="Findings">{listed}</div>'
-    return section("Findings", region, *_left_out(len(found.tables.findings), len(rows), "findings"))
+    return section("Findings", region, *_left_out(len(found.tables.findings), len(rows), "findings"), *unknowing)
+
+
+def _no_findings(evaluations: Sequence[Row]) -> str:
+    if not evaluations:
+        return "No rules watched this experiment."
+    sound = sum(each["status"] == RuleStatus.NO_ISSUES_FOUND for each in evaluations)
+    return f"Evaluations of rules: {len(evaluations)}, none with an issue; {sound} came to the verdict NoIssuesFound."
+
+
+def _without_verdict(evaluations: Sequence[Row]) -> Iterator[str]:
+    """Rules that say nothing of the training, and why: those that saw nothing to judge by, and those that failed."""
+    for status, words in ((RuleStatus.SAW_NOTHING, "saw nothing to judge by"), (RuleStatus.ERROR, "failed")):
+        of_status = [each for each in evaluations if each["status"] == status]
+        for rule in dict.fromkeys(each["rule_name"] for each in of_status):
+            jobs = sum(each["rule_name"] == rule for each in evaluations)
+            mine = [each for each in of_status if each["rule_name"] == rule]
+            details = mine[0]["details"] or "it gives no reason"
+            yield f"{rule} {words} in {len(mine)} of {jobs} trials: {details}"
 
 
 def resources(found: ExperimentFacts) -> str:

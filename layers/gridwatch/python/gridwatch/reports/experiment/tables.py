@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from gridwatch.tables import schemas
+from gridwatch.tables.curve_names import CurveKey, curve_labels, echoes
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,16 +25,24 @@ TABLES = ("experiments", "trials", "metrics", "rule_evaluations", "findings")
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One scalar of one trial by step; values may be NaN or infinite."""
+    """One curve of one trial by step; values may be NaN or infinite. `objective`: by it the trial is compared."""
 
     trial_id: str
     name: str
     mode: str
     steps: Sequence[int]
     values: Sequence[float]
+    source: str = "hook"
+    worker: str | None = None
+    objective: bool = False
+    thinned: bool = False  # the table has not all of its points
+
+    @property
+    def key(self) -> CurveKey:
+        return CurveKey(self.name, self.mode, self.source, self.worker)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ExperimentTables:
     """Rows by column name, trials in the grid's order. `point_count` counts the points before curves were thinned."""
 
@@ -40,7 +52,16 @@ class ExperimentTables:
     evaluations: Sequence[Row] = ()
     series: Sequence[Series] = ()
     point_count: int = 0
-    last_values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by metric, then trial
+    last_values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by curve's label, then trial
+
+    @cached_property
+    def labels(self) -> Mapping[CurveKey, str]:
+        return curve_labels(each.key for each in self.series)
+
+    def label(self, series: Series) -> str:
+        """What people call the curve: the objective's bears its name, wherever it comes from."""
+        metric = self.experiment.get("objective_metric")
+        return str(metric) if series.objective and metric else self.labels[series.key]
 
     @property
     def shown_points(self) -> int:
@@ -53,15 +74,15 @@ def read_tables(find: Callable[[str], Path], most_points: int = MOST_POINTS) -> 
         (experiment,) = _rows(connection, "SELECT * FROM experiments")
         count = connection.execute("SELECT count(*) FROM metrics").fetchone()
         points = int(count[0]) if count else 0
-        return ExperimentTables(
+        tables = ExperimentTables(
             experiment=experiment,
             trials=_rows(connection, "SELECT * FROM trials ORDER BY grid_index, trial_id"),
             findings=_rows(connection, "SELECT * FROM findings ORDER BY found_at, job_name, rule_name"),
             evaluations=_rows(connection, "SELECT * FROM rule_evaluations ORDER BY rule_name, job_name"),
-            series=_series(connection, points, most_points),
+            series=_without_echoes(_series(connection, points, most_points)),
             point_count=points,
-            last_values=_last_values(connection),
         )
+        return replace(tables, last_values=_last_values(tables))
 
 
 @contextmanager
@@ -77,8 +98,20 @@ def _connected(find: Callable[[str], Path]) -> Iterator[duckdb.DuckDBPyConnectio
     with duckdb.connect(config=settings) as connection:
         for name in TABLES:
             file = str(find(name)).replace("'", "''")
-            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{file}')")  # noqa: S608  a file of ours
+            connection.execute(f"CREATE VIEW {name} AS {_columns(connection, name, file)}")
         yield connection
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, name: str, file: str) -> str:
+    """A file of an earlier schema lacks columns."""
+    described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet('{file}')").fetchall()  # noqa: S608  ours
+    present = {column for column, *_ in described}
+    lacking = "".join(
+        f", {column.former}::{column.type.duckdb} AS {column.name}"
+        for column in schemas.table(name).columns
+        if column.name not in present and column.former is not None
+    )
+    return f"SELECT *{lacking} FROM read_parquet('{file}')"  # noqa: S608  a file of ours
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
@@ -92,32 +125,41 @@ def _series(connection: duckdb.DuckDBPyConnection, points: int, most_points: int
     found = connection.execute(
         """
         WITH numbered AS (
-          SELECT m.trial_id, m.name, m.mode, m.step, m.value, t.grid_index,
-            row_number() OVER curve AS place, count(*) OVER (PARTITION BY m.trial_id, m.name, m.mode) AS points
+          SELECT m.trial_id, m.name, m.mode, m.source, m.worker, m.objective, m.thinned, m.step, m.value, t.grid_index,
+            row_number() OVER curve AS place,
+            count(*) OVER (PARTITION BY m.trial_id, m.name, m.mode, m.source, m.worker) AS points
           FROM metrics m JOIN trials t ON t.trial_id = m.trial_id AND t.job_name = m.job_name
           WHERE m.value IS NOT NULL
-          WINDOW curve AS (PARTITION BY m.trial_id, m.name, m.mode ORDER BY m.step)
+          WINDOW curve AS (PARTITION BY m.trial_id, m.name, m.mode, m.source, m.worker ORDER BY m.step)
         )
-        SELECT trial_id, name, mode, list(step ORDER BY step), list(value ORDER BY step)
+        SELECT trial_id, name, mode, list(step ORDER BY step), list(value ORDER BY step), source, worker, objective,
+          bool_or(thinned)
         FROM numbered
         WHERE (place - 1) % least(?, greatest(1, points // ?)) = 0 OR place = points
-        GROUP BY grid_index, trial_id, name, mode
-        ORDER BY name, mode, grid_index, trial_id
+        GROUP BY grid_index, trial_id, name, mode, source, worker, objective
+        ORDER BY name, mode, source, worker NULLS FIRST, grid_index, trial_id
         """,
         [max(1, -(-points // most_points)), _FEWEST_OF_A_CURVE],
     )
     return [Series(*row) for row in found.fetchall()]
 
 
-def _last_values(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, float]]:
-    found = connection.execute(
-        """
-        SELECT m.name, m.trial_id, arg_max(m.value, m.step)
-        FROM metrics m JOIN trials t ON t.trial_id = m.trial_id AND t.job_name = m.job_name
-        WHERE m.value IS NOT NULL GROUP BY ALL ORDER BY ALL
-        """
-    )
+def _without_echoes(series: Sequence[Series]) -> list[Series]:
+    by_trial: dict[str, dict[CurveKey, Series]] = {}
+    for each in series:
+        by_trial.setdefault(each.trial_id, {})[each.key] = each
+    gone = {
+        (trial, key)
+        for trial, its in by_trial.items()
+        for key in echoes(
+            {key: len(each.steps) for key, each in its.items()}, {key for key, each in its.items() if each.objective}
+        )
+    }
+    return [each for each in series if (each.trial_id, each.key) not in gone]
+
+
+def _last_values(tables: ExperimentTables) -> dict[str, dict[str, float]]:
     values: dict[str, dict[str, float]] = {}
-    for name, trial, value in found.fetchall():
-        values.setdefault(name, {})[trial] = value
+    for each in tables.series:
+        values.setdefault(tables.label(each), {})[each.trial_id] = each.values[-1]
     return values

@@ -15,7 +15,7 @@ from gridwatch.verdicts.status import RuleStatus, condition_met
 
 MAX_ANSWER = 64 * 1024  # bytes
 LONGEST_DETAILS = 1024  # StatusDetails of the SageMaker API
-_STATUSES = (RuleStatus.IN_PROGRESS, RuleStatus.NO_ISSUES_FOUND, RuleStatus.ISSUES_FOUND, RuleStatus.ERROR)
+_STATUSES = tuple(status for status in RuleStatus if status not in (RuleStatus.STOPPING, RuleStatus.STOPPED))
 _MAX_STEP = 10**12  # the layout has twelve digits for a step
 _LONGEST_NAME = 256
 _LONGEST_SENTENCE = 500

@@ -19,9 +19,10 @@ from typing import Any
 from gridwatch.clock import SystemClock
 from gridwatch.failures import TransientError
 from gridwatch.rules.custom.answer import as_answer
+from gridwatch.rules.custom.packages import THERE, as_deployed
+from gridwatch.rules.custom.recorded import Reach, RecordedFolder, holds_profile
 from gridwatch.rules.custom.replay import replay
 from gridwatch.rules.custom.shim import install
-from gridwatch.rules.custom.trial import Trial
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
 from gridwatch.rules.rule import Rule
 from gridwatch.tensors.reader import TensorReader
@@ -51,16 +52,22 @@ def judge(request: Mapping[str, Any]) -> RuleEvaluation:
     # for it comes before the user's folder is searched, where a file may have the name of any module.
     module, _, function = request["opener"].partition(":")
     open_source = getattr(importlib.import_module(module), function)
-    reader = TensorReader(open_source(request["location"]), open_source)
+    location, ended = request["location"], request["ended"]
+    source = open_source(location)
 
-    def create_trial(path: str, name: str | None = None, **_: Any) -> Trial:
-        return Trial(TensorReader(open_source(path), open_source), ended=True, name=name or path)
+    def trial_at(path: str) -> RecordedFolder:
+        """Of other jobs nobody knows whether they are over: what is there is what counts."""
+        is_the_job = path.rstrip("/") == location.rstrip("/")
+        return RecordedFolder(TensorReader(open_source(path), open_source), ended=ended if is_the_job else True)
 
-    install(create_trial)
-    found = _load(Path(request["file"]), request["class"])
-    if isinstance(found, type) and issubclass(found, Rule):
-        return _judge_with_ours(found, reader, request)
-    return replay(found, reader, request["parameters"], ended=request["ended"])
+    install(Reach(trial_at, open_source))
+    file = Path(request["file"])
+    if request.get("as_deployed"):
+        as_deployed(file.parent)
+    found = _load(file, request["class"])
+    if issubclass(found, Rule):
+        return _judge_with_ours(found, TensorReader(source, open_source), request)
+    return replay(found, location, request["parameters"], ended=ended, profile=holds_profile(source))
 
 
 def _judge_with_ours(rule: type[Rule], reader: TensorReader, request: Mapping[str, Any]) -> RuleEvaluation:
@@ -89,7 +96,8 @@ def _told(error: BaseException, file: str) -> str:
     """The error with the last line of the user's own file that it passed."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     where = f" ({Path(file).name}, line {lines[-1]})" if lines else ""
-    return f"{type(error).__name__}: {error}{where}"
+    lacks = isinstance(error, ModuleNotFoundError) and "rules of users" not in str(error)
+    return f"{type(error).__name__}: {error}{where}{f'; rules of users have {THERE}' if lacks else ''}"
 
 
 if __name__ == "__main__":

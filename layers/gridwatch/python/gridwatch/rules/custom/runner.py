@@ -53,13 +53,15 @@ def run_custom_rule(
     seconds: float,
     environment: Mapping[str, str],
     opener: str = "gridwatch.tensors.source:open_folder",
+    as_deployed: bool = False,
 ) -> RuleEvaluation:
     """What the rule says of the tensors at `location` (a folder or an s3:// address), replayed from their first step.
 
     Whatever the rule's code does, raise, hang or crash, is a RuleEvaluation of status Error; after `seconds` the
     process is killed. `environment` is all that the process sees of ours; `opener` names the function with which it
-    opens `location` (gridwatch.aws.tensor_source:open_source knows s3:// too). Status InProgress: it found nothing,
-    and the job goes on. Raises TransientError when the tensors cannot be reached.
+    opens `location` (gridwatch.aws.tensor_source:open_source knows s3:// too); `as_deployed`: it can import what the
+    deployed function has, and no more. Status InProgress: it found nothing, and the job goes on. Raises TransientError
+    when the tensors cannot be reached.
     """
     request = {
         "file": str(rule.file),
@@ -68,6 +70,7 @@ def run_custom_rule(
         "location": location,
         "ended": ended,
         "opener": opener,
+        "as_deployed": as_deployed,
     }
     with tempfile.TemporaryDirectory(prefix="gridwatch-rule-") as folder:
         scratch = Path(folder)

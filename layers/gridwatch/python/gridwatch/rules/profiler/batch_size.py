@@ -44,6 +44,9 @@ class BatchSize(SystemRule):
         self._gpu = Windows(parameters.window)
         self._memory = Windows(parameters.window)
 
+    def looks_for(self) -> str:
+        return f"samples of a GPU, more than {max(self.parameters.window, self.parameters.patience):,} of one node"
+
     def take(self, sample: Sample) -> None:
         if sample.cpu:
             self._cpu.add(sample.node, sum(sample.cpu.values()) / len(sample.cpu))
@@ -59,6 +62,7 @@ class BatchSize(SystemRule):
             enough = self._cpu.count(node) > max(limits.window, limits.patience)
             if not enough or not self._memory.count(key):
                 continue
+            self.judged += 1
             cpu, gpu = self._cpu.percentile(node, 95), self._gpu.percentile(key, 95)
             memory = self._memory.percentile(key, 95)
             if (

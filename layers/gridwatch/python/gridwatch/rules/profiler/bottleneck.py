@@ -48,6 +48,9 @@ class _Bottleneck(SystemRule):
         self._samples: dict[str, int] = {}
         self._bottlenecks: dict[str, int] = {}
 
+    def looks_for(self) -> str:
+        return f"samples of a GPU, more than {self.parameters.patience:,} of one node"
+
     @abstractmethod
     def held_up(self, sample: Sample) -> bool:
         """Whether some core is."""
@@ -61,8 +64,9 @@ class _Bottleneck(SystemRule):
 
     def judge(self) -> Finding | None:
         limits = self.parameters
-        for node, bottlenecks in self._bottlenecks.items():
-            total = self._samples[node]
+        for node, total in self._samples.items():
+            bottlenecks = self._bottlenecks.get(node, 0)
+            self.judged += total > limits.patience
             share = 100.0 * bottlenecks / total
             if total > limits.patience and share > limits.threshold:
                 return self.found_now(

@@ -44,6 +44,9 @@ class Dataloader(ProfilerRule):
         self._open: dict[str, list[tuple[float, float]]] = {}  # start and end of the spans of the group not yet over
         self._groups: dict[str, list[int]] = {}  # processes at the same time, in each group that is over
 
+    def looks_for(self) -> str:
+        return "processes that load data (PyTorch's DataLoader with workers), and samples of the CPU"
+
     def check_sample(self, sample: Sample) -> None:
         self._cores[sample.node] = max(self._cores.get(sample.node, 0), len(sample.cpu))
 
@@ -72,6 +75,7 @@ class Dataloader(ProfilerRule):
         cores = self._cores.get(node)
         if not cores:
             return None
+        self.judged += 1
         processes = percentile(self._groups[node], 50)
         share = 100.0 * processes / cores
         limits = self.parameters

@@ -14,11 +14,12 @@ from gridwatch.rules.finding import Finding
 from gridwatch.rules.profiler.metrics import Measurement, Sample
 from gridwatch.rules.profiler.reader import ProfileCursor, ProfileReader
 from gridwatch.rules.profiler.rule import ProfilerRule
+from gridwatch.rules.profiler.sightings import ProfileSightings
+from gridwatch.rules.sightings import nothing_seen
 from gridwatch.tensors.errors import CorruptTensorError
-from gridwatch.verdicts.status import RuleStatus, condition_met
+from gridwatch.verdicts.status import LONGEST_DETAILS, RuleStatus, condition_met
 
 _VERSION = 1
-_LONGEST_DETAILS = 1024  # StatusDetails of the SageMaker API
 
 
 def is_profiler_rule(name: str) -> bool:
@@ -40,6 +41,7 @@ class ProfileEvaluation:
         self._rules = dict(rules)
         self._statuses = dict(statuses)
         self._cursor = cursor
+        self._seen = ProfileSightings()
 
     @classmethod
     def create(cls, configurations: Sequence[RuleConfiguration]) -> ProfileEvaluation:
@@ -64,8 +66,9 @@ class ProfileEvaluation:
                 status = RuleEvaluation(RuleStatus(kept["status"]), kept["details"], finding)
                 found._statuses[each.name] = status
                 if not status.status.is_final:
-                    found._rules[each.name].restore(kept["state"])
+                    found._restore_rule(each.name, kept, seen=bool(saved["cursor"]))
         found._cursor = ProfileCursor.restore(saved["cursor"])
+        found._seen = ProfileSightings.restore(saved.get("seen") or {})
         return found
 
     @property
@@ -82,6 +85,7 @@ class ProfileEvaluation:
         return {
             "version": _VERSION,
             "cursor": self._cursor.save(),
+            "seen": self._seen.save(),
             "rules": {each.name: self._save_rule(each) for each in self._configurations},
         }
 
@@ -113,6 +117,7 @@ class ProfileEvaluation:
         more = True
         while more:
             batch = reader.read(self._cursor, ended=ended)
+            self._seen.note(batch.measurements)
             for name in self._active():
                 self._check(name, batch.measurements)
             more = batch.more and batch.cursor != self._cursor
@@ -132,24 +137,27 @@ class ProfileEvaluation:
             self._fail(name, error)
 
     def _finish(self) -> None:
-        details = "" if self._cursor.positions else "the job wrote no profile"
         for name in self._active():
             try:
                 found = self._rules[name].conclude()
             except Exception as error:  # noqa: BLE001 - as above
                 self._fail(name, error)
                 continue
+            rule = self._rules[name]
             if found is not None:
                 self._record(name, found)
+            elif rule.judged:
+                self._statuses[name] = RuleEvaluation(RuleStatus.NO_ISSUES_FOUND)
             else:
-                self._statuses[name] = RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, details)
+                details = nothing_seen(rule.name, rule.looks_for(), self._seen.in_words)
+                self._statuses[name] = RuleEvaluation(RuleStatus.SAW_NOTHING, details)
 
     def _record(self, name: str, finding: Finding) -> None:
         details = condition_met(finding.rule, finding.step)
         self._statuses[name] = RuleEvaluation(RuleStatus.ISSUES_FOUND, details, finding)
 
     def _fail(self, name: str, error: Exception) -> None:
-        self._statuses[name] = RuleEvaluation(RuleStatus.ERROR, f"{type(error).__name__}: {error}"[:_LONGEST_DETAILS])
+        self._statuses[name] = RuleEvaluation(RuleStatus.ERROR, f"{type(error).__name__}: {error}"[:LONGEST_DETAILS])
 
     def _save_rule(self, configuration: RuleConfiguration) -> dict[str, Any]:
         found = self._statuses[configuration.name]
@@ -159,7 +167,13 @@ class ProfileEvaluation:
             "details": found.details,
             "finding": found.finding.as_json() if found.finding else None,
             "state": {} if found.status.is_final else deepcopy(self._rules[configuration.name].save()),
+            "judged": self._rules[configuration.name].judged,
         }
+
+    def _restore_rule(self, name: str, kept: Mapping[str, Any], *, seen: bool) -> None:
+        """Of a state that an earlier version saved nobody knows whether the rule had judged: what it saw counts."""
+        self._rules[name].restore(kept["state"])
+        self._rules[name].judged = int(kept.get("judged", seen))
 
 
 def _create_rules(configurations: Sequence[RuleConfiguration]) -> dict[str, ProfilerRule]:

@@ -15,15 +15,17 @@ from typing import Any, NamedTuple
 
 from gridwatch.rules.profiler.metrics import Sample, Span, samples
 from gridwatch.tensors.errors import CorruptTensorError
+from gridwatch.tensors.index import readable, whole
 
 SYSTEM_PREFIX = "system/"
 FRAMEWORK_PREFIX = "framework/pevents/"
 
+LARGEST = 24 * 1024 * 1024  # bytes: Debugger begins a new file after 10 MB; JSON takes up to 27 times as much memory
 # What a file can be beside what it should be: numbers without end, lists where an object belongs, and so on.
 _ODD = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 _SYSTEM = re.compile(r"system/.+/(\d{10})\.(algo-\d+)\.json$")
-_FRAMEWORK = re.compile(r"framework/pevents/\d+/(\d+)_([^_/]+)_(?:pythontimeline|model_timeline)\.json$")
+_FRAMEWORK = re.compile(r"framework/pevents/\d+/(\d{1,18})_([^_/]+)_(?:pythontimeline|model_timeline)\.json$")
 _PROCESS_NODE = re.compile(r"(?P<process>.+)-(?P<node>algo-\d+)$")
 
 
@@ -48,6 +50,7 @@ def parse_key(key: str) -> FileKey | None:
 
 def parse_samples(key: str, content: bytes, *, ended: bool) -> list[Sample] | None:
     """A file of system metrics; None while its last line is not whole. Raises CorruptTensorError."""
+    _check_size(key, content)
     *lines, last = content.split(b"\n")
     # Each line ends with a line break, so what follows the last one is the beginning of a line.
     if (last or not content) and not ended:
@@ -70,6 +73,7 @@ def parse_spans(file: FileKey, content: bytes, *, ended: bool) -> list[Span] | N
     """A file of framework metrics, in the order of their ends; None while it is not whole. Raises
     CorruptTensorError.
     """
+    _check_size(file.key, content)
     document = _json(content)
     if not isinstance(document, list):
         if not ended and not content.rstrip().endswith(b"]"):
@@ -90,7 +94,7 @@ def _spans(node: str, events: list[Mapping[str, Any]]) -> list[Span]:
         if event["ph"] == "M":
             began = int(details.get("start_time_since_epoch_in_micros", began))
             if event["name"] == "process_name" and "name" in details:
-                phases[event["pid"]] = details["name"]
+                phases[event["pid"]] = readable(details["name"], "a process's name")
         elif event["ph"] == "X":
             step = details.get("step_num")
             start, duration = (event["ts"] + began) / 1_000_000, event["dur"] / 1_000_000
@@ -100,14 +104,19 @@ def _spans(node: str, events: list[Mapping[str, Any]]) -> list[Span]:
                 Span(
                     node=node,
                     phase=phases.get(event["pid"], "Unknown"),
-                    name=event["name"],
+                    name=readable(event["name"], "an event's name"),
                     start=start,
                     duration=duration,
-                    step=None if step is None else int(step),
+                    step=None if step is None else whole(int(step), "step_num"),
                     details=details,
                 )
             )
     return spans
+
+
+def _check_size(key: str, content: bytes) -> None:
+    if len(content) > LARGEST:
+        raise CorruptTensorError(key, f"{len(content):,} bytes, where a file of a profile has at most {LARGEST:,}")
 
 
 def _json(text: bytes) -> Any:

@@ -46,6 +46,10 @@ class GPUMemoryIncrease(SystemRule):
         self._shift = parameters.window if parameters.compare_with == "previous_window" else 1
         self._memory = Windows(parameters.window + self._shift)
 
+    def looks_for(self) -> str:
+        least = max(self.parameters.patience + 1, self.parameters.window + self._shift)
+        return f"samples of a GPU's memory, at least {least:,}"
+
     def take(self, sample: Sample) -> None:
         for gpu, value in sample.gpu_memory.items():
             self._memory.add(f"{sample.node}/{gpu}", value)
@@ -56,6 +60,7 @@ class GPUMemoryIncrease(SystemRule):
             values = self._memory.values(key)
             if self._memory.count(key) <= limits.patience or len(values) < limits.window + self._shift:
                 continue
+            self.judged += 1
             former = sum(values[: limits.window]) / limits.window
             latter = sum(values[-limits.window :]) / limits.window
             if latter - former > limits.increase:

@@ -43,6 +43,9 @@ class LoadBalancing(SystemRule):
         super().__init__(parameters)
         self._histograms: dict[str, list[int]] = {}
 
+    def looks_for(self) -> str:
+        return f"samples of two GPUs, more than {self.parameters.patience:,} of each"
+
     def take(self, sample: Sample) -> None:
         for gpu, value in sample.gpu.items():
             histogram = self._histograms.setdefault(f"{sample.node}/{gpu}", [0] * _BINS)
@@ -51,6 +54,7 @@ class LoadBalancing(SystemRule):
     def judge(self) -> Finding | None:
         limit = self.parameters.threshold
         enough = {key: each for key, each in self._histograms.items() if sum(each) > self.parameters.patience}
+        self.judged += len(enough) > 1
         furthest = max(
             ((distance(enough[a], enough[b]), a, b) for a, b in combinations(sorted(enough), 2)), default=(0.0, "", "")
         )

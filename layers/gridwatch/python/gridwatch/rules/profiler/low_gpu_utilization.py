@@ -37,6 +37,9 @@ class LowGPUUtilization(SystemRule):
         super().__init__(parameters)
         self._gpu = Windows(parameters.window)
 
+    def looks_for(self) -> str:
+        return f"samples of a GPU, more than {self.parameters.patience:,}"
+
     def take(self, sample: Sample) -> None:
         for gpu, value in sample.gpu.items():
             self._gpu.add(f"{sample.node}/{gpu}", value)
@@ -48,6 +51,7 @@ class LowGPUUtilization(SystemRule):
         return None
 
     def _look_at(self, key: str) -> Finding | None:
+        self.judged += 1
         limits = self.parameters
         high, low = self._gpu.percentile(key, 95), self._gpu.percentile(key, 5)
         metric = f"GPUUtilization {key}"

@@ -35,6 +35,10 @@ class MaxInitializationTime(SystemRule):
         self._began: float | None = None
         self._first_step: float | None = None
 
+    def looks_for(self) -> str:
+        limit = self.parameters.threshold
+        return f"the time of the first training step, or more than {limit:g} minutes without one"
+
     def take(self, sample: Sample) -> None:
         self._began = sample.time if self._began is None else self._began
 
@@ -47,6 +51,7 @@ class MaxInitializationTime(SystemRule):
         assert self._last is not None
         minutes = (self._last[1] - self._began) / 60
         deadline = self._began + self.parameters.threshold * 60
+        self.judged += minutes > self.parameters.threshold or self._first_step is not None
         if minutes <= self.parameters.threshold or (self._first_step is not None and self._first_step <= deadline):
             return None
         limit = self.parameters.threshold

@@ -42,7 +42,11 @@ class OverallFrameworkMetrics(ProfilerRule):
         self.first_step: float | None = None  # Unix seconds: when the first step began and the last ended
         self.last_step: float | None = None
 
+    def looks_for(self) -> str:
+        return "times of what the training did (framework metrics)"
+
     def check_span(self, span: Span) -> None:
+        self.judged += 1
         count, total, longest = self._phases.get(span.phase, (0, 0.0, 0.0))
         self._phases[span.phase] = [count + 1, total + span.duration, max(longest, span.duration)]
         if span.is_step:

@@ -75,6 +75,9 @@ class OverallSystemUsage(ProfilerRule):
         self.ended: float | None = None
         self.cores: dict[str, int] = {}
 
+    def looks_for(self) -> str:
+        return "samples of a machine (system metrics)"
+
     def check_sample(self, sample: Sample) -> None:
         self.began = sample.time if self.began is None else self.began
         self.ended = sample.time
@@ -84,6 +87,7 @@ class OverallSystemUsage(ProfilerRule):
                 series = self._series.setdefault(sample.node, {})
                 if metric not in series:
                     series[metric] = _Series({}, 0.0, float("inf"), float("-inf"))
+                self.judged += 1
                 series[metric].add(sum(values) / len(values))
 
     def usage(self) -> Iterator[Usage]:

@@ -76,13 +76,18 @@ class ProfilerReport(ProfilerRule):
         self._samples = 0
         self._spans = 0
 
+    def looks_for(self) -> str:
+        return "samples of a machine (system metrics), or times of what the training did (framework metrics)"
+
     def check_sample(self, sample: Sample) -> None:
         self._samples += 1
+        self.judged += 1
         for name, part in self._parts.items():
             self._note(name, part.check_sample(sample))
 
     def check_span(self, span: Span) -> None:
         self._spans += 1
+        self.judged += 1
         for name, part in self._parts.items():
             self._note(name, part.check_span(span))
 

@@ -31,6 +31,11 @@ class ProfilerRule(Rule):
     The step of a finding on system metrics, which know no steps, is 0; its sentence names the sample.
     """
 
+    judged = 0
+
+    @abstractmethod
+    def looks_for(self) -> str: ...
+
     def requirement(self) -> Requirement:
         return Requirement()
 

@@ -67,6 +67,10 @@ class StepOutlier(ProfilerRule):
         super().__init__(parameters)
         self._durations: dict[str, _Durations] = {}
 
+    def looks_for(self) -> str:
+        mode = f" of mode {self.parameters.mode}" if self.parameters.mode else " of one mode"
+        return f"the times of more than {max(_ENOUGH_STEPS, self.parameters.n_outliers):,} steps{mode} on one node"
+
     def check_span(self, span: Span) -> Finding | None:
         if not span.is_step or self.parameters.mode not in (None, span.mode):
             return None
@@ -76,6 +80,7 @@ class StepOutlier(ProfilerRule):
         found.add(span.duration, keep)
         if found.count <= _ENOUGH_STEPS or len(found.longest) < keep:
             return None
+        self.judged += 1
         limit = found.mean + self.parameters.stddev * found.stddev
         # The shortest of the n + 1 longest: when it is an outlier, there are more than n.
         if found.longest[0] <= limit:

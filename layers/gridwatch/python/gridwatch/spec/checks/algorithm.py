@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import date
 
 from gridwatch.patterns import PatternError, SlowPatternError, compile_pattern
-from gridwatch.spec.builtin_algorithms import BUILT_IN, BuiltIn
+from gridwatch.spec.addresses import is_archive
+from gridwatch.spec.builtin_algorithms import BUILT_IN, CHANNELS, BuiltIn
+from gridwatch.spec.checks.metric_expressions import warn_of_expressions
 from gridwatch.spec.checks.versions import check_version
 from gridwatch.spec.checks.xgboost import check_xgboost, warn_of_xgboost
 from gridwatch.spec.images import framework_image
@@ -15,13 +16,14 @@ from gridwatch.spec.instance_types import processor
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, did_you_mean, enumerated, shown
 from gridwatch.spec.search_space import INSTANCE_TYPE, is_hyperparameter, names_of, varied
+from gridwatch.suggestions import closest
+from gridwatch.visible import is_seen
 
 _OWN = ("xgboost", *sorted(BUILT_IN))
 _RESERVED = ("sagemaker_", "mp_parameters")
 # What only a script, only an image or only those two may say.
 _OF_SCRIPTS = ("entry_point", "source", "dependencies")
 _OF_IMAGES = ("command", "arguments", "registry")
-_SOURCE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+\.tar\.gz")
 
 
 def check_algorithm(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
@@ -49,6 +51,7 @@ def warn_of_algorithm(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
     built_in = BUILT_IN.get(spec.algorithm.name or "")
     if spec.algorithm.is_own_xgboost:
         yield from warn_of_xgboost(spec)
+    yield from warn_of_expressions(spec)
     if built_in is not None and spec.objective.metric not in built_in.metrics:
         yield Problem(
             path=("objective", "metric"),
@@ -56,9 +59,19 @@ def warn_of_algorithm(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
             found=shown(spec.objective.metric), allowed=enumerated(built_in.metrics),
             advice=did_you_mean(spec.objective.metric, built_in.metrics),
         )  # fmt: skip
+    if built_in is not None:
+        yield from _odd_channels(spec, spec.algorithm.title)
     if spec.algorithm.name == "forecasting-deepar":
         message = "AWS has not patched its image since August 2024"
         yield Problem(path=("algorithm", "name"), message=message, advice="train a model of your own framework")
+
+
+def _odd_channels(spec: ExperimentSpec, title: str) -> Iterator[Problem]:
+    for name in spec.data:
+        meant = closest(name, CHANNELS) if name not in CHANNELS else None
+        if meant is not None:
+            message, advice = f"is no channel that {title} is known to read", f"did you mean {meant}?"
+            yield Problem(path=("data", name), message=message, advice=advice)
 
 
 def _only_for(spec: ExperimentSpec, fields: tuple[str, ...], whom: str) -> Iterator[Problem]:
@@ -152,7 +165,7 @@ def _script(spec: ExperimentSpec) -> Iterator[Problem]:
 def _source(spec: ExperimentSpec) -> Iterator[Problem]:
     source = spec.algorithm.source or "."
     if source.startswith("s3://"):
-        if not _SOURCE.fullmatch(source):
+        if not is_archive(source):
             allowed = "s3://bucket/path/name.tar.gz, or a folder beside the spec"
             message = "is no address of an archive"
             yield Problem(path=("algorithm", "source"), message=message, found=shown(source), allowed=allowed)
@@ -217,6 +230,13 @@ def _reserved(spec: ExperimentSpec) -> Iterator[Problem]:
         if name.startswith(_RESERVED):
             message = "SageMaker's containers take this for themselves"
             yield Problem(path=path, message=message, advice="distribution and algorithm say it")
+        elif not name or any(letter == "=" or not is_seen(letter) for letter in name):
+            # Containers hand each over as --NAME VALUE and in the variable SM_HP_NAME.
+            yield Problem(
+                path=path, message="this name can be neither an argument nor a variable of the training process",
+                found=shown(name), allowed="names without = and without letters that are not seen",
+                advice="rename it in the spec and the script",
+            )  # fmt: skip
 
 
 def _environment(spec: ExperimentSpec) -> Iterator[Problem]:

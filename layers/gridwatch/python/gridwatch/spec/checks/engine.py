@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gridwatch.spec.checks.debugger import check_collections
-from gridwatch.spec.debugger_rules import COLLECTION_PARAMETERS, HOOK_PARAMETERS
+from gridwatch.spec.checks.not_done import not_done
+from gridwatch.spec.debugger_rules import COLLECTION_PARAMETERS, HOOK_PARAMETERS, without_effect
 from gridwatch.spec.imported import asked_collections, asked_hook_parameters, placed, rule_uses
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parts.debugger import RuleAction
@@ -53,7 +54,10 @@ def warn_of_engine(spec: ExperimentSpec) -> Iterator[Problem]:
     if spec.engine == "auto":
         for problem in debugger_conflicts(spec):
             yield replace(problem, path=("engine",), message=f"Gridwatch evaluates the rules: {problem.message}")
+        if any(True for _ in debugger_conflicts(spec)):
+            yield from not_done(spec)
     if spec.engine == "gridwatch":
+        yield from not_done(spec)
         for field in ("path", "profiler"):
             if getattr(spec.debugger, field) is not None:
                 message = "nobody reads it: Gridwatch evaluates the rules"
@@ -95,16 +99,21 @@ def _rules(spec: ExperimentSpec) -> Iterator[Problem]:
 
 def _hook(spec: ExperimentSpec) -> Iterator[Problem]:
     """What Gridwatch's own hook would refuse when the job begins."""
-    for name in asked_hook_parameters(spec):
-        if name not in HOOK_PARAMETERS:
-            own = name in spec.debugger.hook_parameters
-            path = ("debugger", "hook_parameters") if own else _CONFIGURATION
-            yield _unknown(path, f"{name} of the hook", did_you_mean(name, sorted(HOOK_PARAMETERS)))
+    for name, value in asked_hook_parameters(spec).items():
+        own = name in spec.debugger.hook_parameters
+        path = ("debugger", "hook_parameters") if own else _CONFIGURATION
+        yield from _parameter(path, name, value, "hook", HOOK_PARAMETERS)
     for collection, parameters in asked_collections(spec).items():
-        for name in parameters:
-            if name not in COLLECTION_PARAMETERS:
-                hint = did_you_mean(name, sorted(COLLECTION_PARAMETERS))
-                yield _unknown(_CONFIGURATION, f"{name} of the collection {collection}", hint)
+        for name, value in parameters.items():
+            yield from _parameter(_CONFIGURATION, name, value, f"collection {collection}", COLLECTION_PARAMETERS)
+
+
+def _parameter(path: Path, name: str, value: str, owner: str, known: frozenset[str]) -> Iterator[Problem]:
+    if name not in known:
+        yield _unknown(path, f"{name} of the {owner}", did_you_mean(name, sorted(known)))
+    elif without_effect(name, value):
+        message = f"Gridwatch's hook writes nothing for TensorBoard, for which {name} of the {owner} is"
+        yield Problem(path=path, message=message, found=shown(value), advice="leave it out, or engine: debugger")
 
 
 def _unknown(path: Path, what: str, hint: str | None) -> Problem:

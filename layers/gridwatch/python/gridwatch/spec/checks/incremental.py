@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from gridwatch.grid.search import Search
+from gridwatch.spec.addresses import is_object
 from gridwatch.spec.builtin_algorithms import BUILT_IN
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, enumerated, shown
 from gridwatch.spec.search_space import search_of
-
-_ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+")
 
 
 def check_incremental(spec: ExperimentSpec) -> Iterator[Problem]:
@@ -29,7 +27,7 @@ def _checkpoints(spec: ExperimentSpec) -> Iterator[Problem]:
     if checkpoints.uri is None:
         return
     path = ("checkpoints", "uri")
-    if not _ADDRESS.fullmatch(checkpoints.uri):
+    if not is_object(checkpoints.uri):
         message, allowed = "is no address of a checkpoint", "s3://bucket/prefix"
         yield Problem(path=path, message=message, found=shown(checkpoints.uri), allowed=allowed)
     search: Search = search_of(spec)
@@ -48,7 +46,7 @@ def _start(spec: ExperimentSpec) -> Iterator[Problem]:
         found = "both" if start.model else "neither"
         message = "it is not clear which model is meant"
         yield Problem(path=path, message=message, found=found, allowed="model or experiment")
-    if start.model is not None and not _ADDRESS.fullmatch(start.model):
+    if start.model is not None and not is_object(start.model):
         message, allowed = "is no address of a model", "s3://bucket/path/model.tar.gz"
         yield Problem(path=(*path, "model"), message=message, found=shown(start.model), allowed=allowed)
     if start.experiment == spec.name:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from gridwatch.spec.addresses import is_object
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, shown
-
-_ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+")
 
 
 def check_preprocessing(spec: ExperimentSpec) -> Iterator[Problem]:
@@ -18,7 +16,7 @@ def check_preprocessing(spec: ExperimentSpec) -> Iterator[Problem]:
     path = ("preprocessing",)
     if said.script is None and not said.jobs:
         yield Problem(path=path, message="says nothing", allowed="script, jobs or both", advice="leave it out")
-    if said.script is not None and not _ADDRESS.fullmatch(said.script):
+    if said.script is not None and not is_object(said.script):
         message, allowed = "is no address of a script", "s3://bucket/path/file.py"
         yield Problem(path=(*path, "script"), message=message, found=shown(said.script), allowed=allowed)
     lower = [name.lower() for name in said.jobs]  # SageMaker's components are told apart by that

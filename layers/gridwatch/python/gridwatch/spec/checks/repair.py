@@ -9,7 +9,7 @@ from gridwatch.launch.repair_change import changed
 from gridwatch.spec.imported import rule_uses
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, did_you_mean, enumerated, shown
-from gridwatch.spec.xgboost_parameters import PARAMETERS
+from gridwatch.spec.xgboost.parameters import PARAMETERS
 
 
 def check_repair(spec: ExperimentSpec) -> Iterator[Problem]:

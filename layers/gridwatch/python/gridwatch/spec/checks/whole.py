@@ -19,6 +19,8 @@ from gridwatch.spec.checks.repair import check_repair
 from gridwatch.spec.checks.search import check_search
 from gridwatch.spec.checks.tracking import check_tracking, warn_of_tracking
 from gridwatch.spec.checks.tune import check_tune
+from gridwatch.spec.directions import warn_of_objective, warn_of_rules
+from gridwatch.spec.metrics import reported_by
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, shown
 from gridwatch.spec.variants import once, variants
@@ -59,12 +61,19 @@ def warn(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
         for problem in (*warn_of_algorithm(variant.spec, today), *warn_of_compute(variant.spec))
     )
     yield from once(advise(spec))
+    yield from once(_of_directions(spec))
     yield from warn_of_engine(spec)
     yield from once(warn_of_tracking(spec))
     yield from warn_of_model_parallel(spec)
     if not spec.collect and any(use.source for use in spec.rules):
         message = "what a rule of your own looks at is not known beforehand, and no collection is asked for"
         yield Problem(path=("rules",), message=message, advice="name its collections under collect")
+
+
+def _of_directions(spec: ExperimentSpec) -> Iterator[Problem]:
+    for variant in variants(spec):
+        yield from (variant.placed(problem) for problem in warn_of_objective(variant.spec.objective))
+        yield from warn_of_rules(variant.spec.rules, variant.spec.objective, reported_by(variant.spec))
 
 
 def _tags(spec: ExperimentSpec) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from gridwatch.spec.parts.section import CollectionName, RuleName, Section
+from gridwatch.spec.parts.section import GivenName, Section
 
 Reduction = Literal["min", "max", "median", "mean", "std", "variance", "sum", "prod", "l1", "l2",
                     "abs_min", "abs_max", "abs_median", "abs_mean", "abs_std", "abs_variance", "abs_sum", "abs_prod",
@@ -90,7 +90,7 @@ class _Spelled(Section):
 
 
 class CollectionConfiguration(_Spelled):
-    name: Annotated[CollectionName, Field(alias="CollectionName")]
+    name: Annotated[GivenName, Field(alias="CollectionName")]
     parameters: Annotated[dict[Key, Text], Field(alias="CollectionParameters", max_length=20)] = Field(
         default_factory=dict
     )
@@ -108,7 +108,7 @@ class HookConfiguration(_Spelled):
 
 
 class RuleConfiguration(_Spelled):
-    name: Annotated[RuleName, Field(alias="RuleConfigurationName")]
+    name: Annotated[GivenName, Field(alias="RuleConfigurationName")]
     image: Annotated[str | None, Field(alias="RuleEvaluatorImage", max_length=255)] = None
     parameters: Annotated[dict[Key, Text], Field(alias="RuleParameters", max_length=100)] = Field(default_factory=dict)
     instance_type: Annotated[MachineType | None, Field(alias="InstanceType")] = None
@@ -160,6 +160,6 @@ class Debugger(Section):
     tensorboard: Annotated[TensorBoardOutput | None, Field(description="TensorBoardOutputConfig")] = None
     configuration: Annotated[Configuration | None, Field(description="Debugger's own JSON, as it is")] = None
     on_issue: Annotated[
-        dict[RuleName, OnIssue],
+        dict[GivenName, OnIssue],
         Field(max_length=40, description="of the configuration's rules, by RuleConfigurationName; default alert"),
     ] = Field(default_factory=dict)

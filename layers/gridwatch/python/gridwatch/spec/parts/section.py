@@ -23,7 +23,9 @@ ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", min
                         AfterValidator(_as_a_folder)]  # fmt: skip
 CollectionName = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=256)]
 HyperparameterName = Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=256)]
-RuleName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", min_length=1, max_length=64)]
+# RuleConfigurationName and CollectionName of CreateTrainingJob: anything on one line (pattern .*, 256 characters).
+GivenName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$", max_length=256)]
+RuleName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$", min_length=1, max_length=64)]
 ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 
 

@@ -1,0 +1,31 @@
+"""Asks for the tables of an experiment while its jobs run, where the deployment wants them that fresh."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from gridwatch.clock import Clock
+from gridwatch.events.messages import SnapshotExperiment
+from gridwatch.events.queue import MessageQueue
+from gridwatch.state.codec import moment_text
+
+
+@dataclass(slots=True, kw_only=True)
+class Refresher:
+    """`interval`: seconds from the first news to the tables that have it; 0: they wait for an end or the schedule."""
+
+    queue: MessageQueue
+    clock: Clock
+    interval: float
+    _due: dict[str, datetime] = field(default_factory=dict)
+
+    def news_of(self, experiment: str) -> None:
+        """Ask once for all news up to the moment when the tables are read."""
+        now = self.clock.now()
+        if self.interval <= 0 or now < self._due.get(experiment, now):
+            return
+        due = now + timedelta(seconds=math.ceil(self.interval))
+        self.queue.send(SnapshotExperiment(experiment, moment_text(due)), delay_seconds=math.ceil(self.interval))
+        self._due[experiment] = due

@@ -1,0 +1,49 @@
+"""Settle what stops saved, when their jobs are over: the ledger then says what is known by then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gridwatch.savings.settling import needs_settling, settled
+from gridwatch.savings.sparing import progress_of
+from gridwatch.state.records import ReactionRecord
+from gridwatch.state.store import StateStore
+from gridwatch.tables.facts import TrialFacts
+from gridwatch.verdicts.decision import Response
+from snapshot_experiment.curve_table import LogStreams, OpenTensors
+
+
+def settle(
+    store: StateStore,
+    trials: Sequence[TrialFacts],
+    open_tensors: OpenTensors,
+    logs: LogStreams | None = None,
+) -> tuple[TrialFacts, ...]:
+    """The trials, with what is on record of their stops now. Doing it again changes nothing."""
+    return tuple(_settled(store, each, trials, open_tensors, logs) for each in trials)
+
+
+def _settled(
+    store: StateStore,
+    facts: TrialFacts,
+    trials: Sequence[TrialFacts],
+    open_tensors: OpenTensors,
+    logs: LogStreams | None,
+) -> TrialFacts:
+    job = facts.job
+    if job is None or not any(needs_settling(facts.trial, reaction) for reaction in facts.reactions):
+        return facts
+    open_log = (lambda job: logs.open(job.job_name)) if logs is not None else None
+    stopped = any(each.action == Response.STOP for each in facts.reactions if needs_settling(facts.trial, each))
+    progress = progress_of(job, lambda job: open_tensors(job.job_name), open_log) if stopped else None
+
+    def now(reaction: ReactionRecord) -> ReactionRecord:
+        if not needs_settling(facts.trial, reaction):
+            return reaction
+        after = settled(reaction, facts.trial, job, progress, lambda: [each.trial for each in trials])
+        if after != reaction:
+            store.finish_reaction(after)
+        return after
+
+    return replace(facts, reactions=tuple(now(reaction) for reaction in facts.reactions))

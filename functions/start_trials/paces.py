@@ -1,0 +1,51 @@
+"""How often the jobs of a round are looked at: what earlier trials took is read once for an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from gridwatch.clock import Clock
+from gridwatch.launch.paces import Pacing, log_of
+from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
+from gridwatch.pace import Pace
+from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState
+from gridwatch.state.store import StateStore
+
+KNOWN_FOR = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paces:
+    """`known`: by experiment what its trials took, and when that was read; kept between invocations."""
+
+    store: StateStore
+    clock: Clock
+    pacing: Pacing
+    known: dict[str, tuple[datetime, Sequence[float]]] = field(default_factory=dict)
+
+    def of(self, trial: TrialRecord, experiment: ExperimentRecord, job: JobRecord) -> Pace:
+        """`job`: the record that is about to be written of it."""
+        template = experiment.template
+        return self.pacing.of(
+            trial,
+            longest=template.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
+            took=() if self.pacing.bounds.free else self._took(trial.experiment),
+            spot=bool(template.get("EnableManagedSpotTraining")),
+            watching=experiment.document.get("watching"),
+            log=log_of(job),
+            profiled=PROFILER_KEY in template.get("Environment", {}),
+        )
+
+    def _took(self, experiment: str) -> Sequence[float]:
+        now = self.clock.now()
+        read_at, took = self.known.get(experiment, (None, ()))
+        if read_at is None or now - read_at > KNOWN_FOR:
+            took = [
+                (trial.ended_at - trial.started_at).total_seconds()
+                for trial in self.store.list_trials(experiment)
+                if trial.state is TrialState.COMPLETED and trial.started_at and trial.ended_at
+            ]
+            self.known[experiment] = now, took
+        return took

@@ -1,0 +1,60 @@
+"""Notices in the training itself what should be looked at soon: a loss that is not finite, a loss that begins to rise.
+
+It decides nothing: rules do, in the look that comes sooner because of it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+_QUICK, _SLOW = 0.3, 0.05  # weights of a new value in the two running means
+_WARM = 10  # values before a trend is known
+_DEVIATIONS = 3.0  # by which the quick mean must leave the slow one
+_MOST = 1_000  # tensors that are followed
+
+
+@dataclass(slots=True)
+class _Course:
+    """What is known of one tensor's values."""
+
+    quick: float
+    slow: float
+    noise: float = 0.0  # running mean of the distance to the quick mean before
+    count: int = 1
+    rising: bool = False
+    finite: bool = True
+
+    def turns(self, value: float) -> bool:
+        """Takes the next value; whether the course begins to rise with it, or stops being finite."""
+        if not math.isfinite(value):
+            was, self.finite = self.finite, False
+            return was
+        self.finite = True
+        if not math.isfinite(self.quick):
+            self.quick = self.slow = value
+        deviation = abs(value - self.quick)
+        self.quick += _QUICK * (value - self.quick)
+        self.slow += _SLOW * (value - self.slow)
+        self.count += 1
+        before = self.rising
+        self.rising = self.quick - self.slow > _DEVIATIONS * self.noise or (before and self.quick > self.slow)
+        self.noise += _SLOW * (deviation - self.noise) if self.count > _WARM else (deviation - self.noise) / self.count
+        return self.rising and not before and self.count > _WARM
+
+
+class Alarm:
+    """Follows scalars by name; each turn is told once, until the course has turned back."""
+
+    def __init__(self) -> None:
+        self._courses: dict[str, _Course] = {}
+
+    def rings(self, name: str, value: float, *, is_loss: bool) -> bool:
+        """Whether this value should be looked at soon. Of what is no loss only a value that is not finite is."""
+        course = self._courses.get(name)
+        if course is None:
+            if len(self._courses) < _MOST:
+                self._courses[name] = _Course(value, value, finite=math.isfinite(value))
+            return not math.isfinite(value)
+        turned = course.turns(value)
+        return turned and (is_loss or not math.isfinite(value))

@@ -1,0 +1,1 @@
+"""smdebug's small functions for rules."""

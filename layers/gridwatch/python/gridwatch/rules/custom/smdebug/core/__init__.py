@@ -1,0 +1,1 @@
+"""What smdebug keeps in `smdebug.core`, as far as rules reach it."""

@@ -1,0 +1,39 @@
+"""How often the jobs of a spec are looked at, in place of what the deployment says."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from gridwatch.spec.judgement import percent
+from gridwatch.spec.parts.section import Section
+from gridwatch.spec.values import Seconds
+
+MAX_SECONDS = 600  # gridwatch.pace.LONGEST
+
+
+class Watching(Section):
+    """What looking at a job may cost, and how often it is looked at. The share counts before the wish."""
+
+    share: Annotated[
+        float | None,
+        BeforeValidator(percent, json_schema_input_type=float | str | None),
+        Field(gt=0, le=1, description="of the job's price that looks may cost: `2 %`, or 0.02"),
+    ] = None
+    every: Annotated[
+        Seconds | None,
+        Field(le=MAX_SECONDS, description="between two looks, such as 30s; by itself as often as costs least"),
+    ] = None
+
+
+def as_watching(value: Any) -> Any:
+    """The short form, a share alone, written out."""
+    return value if isinstance(value, dict) or value is None else {"share": value}
+
+
+WatchingField = Annotated[
+    Watching | None,
+    BeforeValidator(as_watching, json_schema_input_type=float | str | Watching | None),
+    Field(description="how often the jobs are looked at, and what that may cost; otherwise as the deployment says"),
+]

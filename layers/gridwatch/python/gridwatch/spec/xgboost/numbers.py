@@ -1,0 +1,29 @@
+"""Numbers as XGBoost reads and prints them."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+
+def finite(value: object) -> float | None:
+    """The number that a value is, also as a text; None for everything else, and for what is not finite."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def printed(value: object) -> str | None:
+    """A parameter of a metric's name: read in single precision, written with six digits, as a C++ stream does."""
+    number = finite(value)
+    if number is None:
+        return None
+    try:
+        (single,) = struct.unpack("f", struct.pack("f", number))
+    except OverflowError:
+        return None
+    return f"{single:g}"

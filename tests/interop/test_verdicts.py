@@ -1,0 +1,118 @@
+"""Rule classes of the public kinds come to the same verdict under smdebug's own loop and in Gridwatch's process for
+rules of users: status, step, class of an error and its words, on trials of many kinds that smdebug wrote.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gridwatch_hook.collection import ANY_LOOP
+from gridwatch_hook.config import HookConfig
+from gridwatch_hook.hook import Hook
+from gridwatch_hook.modes import Mode
+from scripts.peer_environment import python_of
+from tests.interop.conftest import PEERS, Peers
+
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "tests" / "data" / "rules" / "public_classes.py"
+CLASSES = re.findall(r"^class (\w+)\((?:Rule|CPUBusy)\)", RULES.read_text(), re.MULTILINE)
+PROFILE = ["CPUBusy", "SlowStep", "TellProfile"]
+EVERY = [name for name in CLASSES if name not in PROFILE]
+TELLING = [name for name in EVERY if name.startswith("Tell")]
+# One kind of trial each; those that make smdebug wait are asked about little.
+ANYTHING = RULES.with_name("asking_anything.py")
+SEEDS = 6
+BY_EVERY = ("global", "phases", "workers", "reductions", "shapes", "gap")
+BY_MANY = ("predicted", "workers_modes", "devices", "stuck", "many", "text", "cut", "hollow", "empty")
+MANY = [*TELLING, "CustomGradientRule", "LossNotDecreasing", "ExplodingTensor", "Patience", "Counts", "CallsSuper"]
+FEW = {
+    "unended": ["VanishingGradient", "Patience", "LooksAhead", "MissingTensor"],
+    "lacking": ["Counts"],
+}
+
+
+def cases(folder: Path) -> list[Any]:
+    """Of tensors every rule as it is; of profiles each with its threshold and with higher ones."""
+    others = {"CompareTrials": {"other_trials": str(folder / "other")}}
+    wanted = [(kind, EVERY) for kind in BY_EVERY] + [(kind, MANY) for kind in BY_MANY] + list(FEW.items())
+    found: list[Any] = []
+    for kind, names in wanted:
+        opens = {"OpensTrials": {"path": str(folder / kind)}}
+        found += [[str(folder / kind), str(RULES), name, {**others, **opens}.get(name, {})] for name in names]
+    for kind in ("profile", "profile_running"):
+        for name, threshold in itertools.product(PROFILE, ("50", "85", "500", "5000")):
+            found.append([str(folder / kind), str(RULES), name, {"threshold": threshold}])
+    found += [
+        [str(folder / kind), str(ANYTHING), "AsksAnything", {"seed": str(seed)}]
+        for kind in ("ours", *BY_EVERY, *BY_MANY)
+        for seed in range(SEEDS)
+    ]
+    return found
+
+
+def write_ours(folder: Path) -> None:
+    """What Gridwatch's hook writes."""
+    reduced = {"include_regex": "weight$", "reductions": "mean,abs_max", "save_shape": "True"}
+    listed = [{"CollectionName": "weights", "CollectionParameters": reduced}]
+    hook = Hook.create(str(folder), HookConfig.parse({"CollectionConfigurations": listed}, ANY_LOOP))
+    for step in range(12):
+        hook.set_mode(Mode.EVAL if step % 4 == 3 else Mode.TRAIN)
+        hook.save_scalar("loss", 1 / (1 + step), collection="losses")
+        hook.save_tensor("fc.weight", np.ones((3, step + 1)))
+        hook.save_tensor("gradient/fc.weight", np.full((2, 2), step / 10))
+        hook.next_step()
+    assert hook.close().clean
+
+
+def answers(command: list[str], asked: list[Any]) -> list[Any]:
+    quiet = {**os.environ, "SMDEBUG_LOG_LEVEL": "error", "SMDEBUG_TRAINING_END_DELAY_REFRESH": "0"}
+    finished = subprocess.run(
+        [*command], input=json.dumps(asked), capture_output=True, text=True, cwd=ROOT, env=quiet, check=False
+    )
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    found: list[Any] = json.loads(finished.stdout.splitlines()[-1].removeprefix("ANSWER "))
+    return found
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory, local_peers: Peers) -> list[tuple[Any, Any, Any]]:
+    """Case, what smdebug says, what we say."""
+    folder = tmp_path_factory.mktemp("kinds")
+    local_peers.ask("write_kinds", folder)
+    write_ours(folder / "ours")
+    asked = cases(folder)
+    theirs = answers([str(python_of("interop")), "-W", "ignore", str(PEERS / "verdicts.py")], asked)
+    ours = answers([sys.executable, "-W", "ignore", "-m", "tests.interop.judge_many"], asked)
+    return list(zip(asked, theirs, ours, strict=True))
+
+
+def test_verdict_step_and_words_are_smdebugs(verdicts: list[tuple[Any, Any, Any]]) -> None:
+    differ = [
+        f"{Path(folder).name} {name}: {theirs} {ours}"
+        for (folder, _, name, _), theirs, ours in verdicts
+        if theirs != ours
+    ]
+    assert differ == []
+
+
+def test_every_kind_of_verdict_is_among_them(verdicts: list[tuple[Any, Any, Any]]) -> None:
+    """The comparison says nothing of rules that never fire, or of trials on which nothing does."""
+    assert len(EVERY) >= 40
+    said = [theirs[0] for _, theirs, _ in verdicts]
+    assert {status: said.count(status) >= least for status, least in LEAST.items()} == dict.fromkeys(LEAST, True)
+    silent = set(CLASSES) - {name for (_, _, name, _), theirs, _ in verdicts if theirs[0] != "NoIssuesFound"}
+    assert silent <= NEVER
+
+
+LEAST = {"IssuesFound": 100, "NoIssuesFound": 100, "Error": 60, "InProgress": 6}
+NEVER = {"EndsItself", "MissingTensor"}

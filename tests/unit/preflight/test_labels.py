@@ -1,0 +1,156 @@
+"""Labels by objective and metric: what gridwatch.spec.xgboost says of them, told of data."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gridwatch.preflight.notices import Level, Notice
+from gridwatch.preflight.targets import targets_of
+from tests.unit.preflight.planting import clean, notices, text
+
+NUMBERS = targets_of([{"objective": "reg:squarederror"}])
+MULTI = {"objective": "multi:softprob", "num_class": 3}
+
+
+def of_labels(folder: Path, given: dict[str, Any], *labels: float, ranked_by: str = "train-auc") -> list[Notice]:
+    """What the checks of labels say when the first column has these values in turn, and one of each at least."""
+    rows = [[label, *row[1:]] for label, row in zip(itertools.cycle(labels), clean(120), strict=False)]
+    found = notices(folder, {"train": text(rows)}, targets=targets_of([given], ranked_by))
+    return [notice for notice in found if notice.check in ("label", "label-place")]
+
+
+@pytest.mark.parametrize(
+    ("given", "labels", "allowed"),
+    [
+        ({"objective": "reg:gamma"}, (0, 1.5), "more than 0"),
+        ({"objective": "reg:gamma"}, (-1, 1.5), "more than 0"),
+        ({"objective": "count:poisson"}, (0, -1, 3), "at least 0"),
+        ({"objective": "reg:tweedie"}, (0, -0.5, 3), "at least 0"),
+        ({"objective": "reg:squaredlogerror"}, (-1, 2), "more than -1"),
+        ({"objective": "reg:logistic"}, (0.2, 1.5), "from 0 to 1"),
+        ({"objective": "binary:logitraw"}, (0, 1, 2), "0 or 1"),
+        ({"objective": "binary:hinge"}, (-1, 1), "0 or 1"),
+        ({"objective": "rank:ndcg"}, (0, 1, 32), "whole numbers from 0 to 31"),
+        ({"objective": "rank:ndcg"}, (0, 1.5, 3), "whole numbers from 0 to 31"),
+        ({"objective": "rank:pairwise"}, (0, 1.5, 3), "whole numbers from 0 to 31"),
+        ({"objective": "rank:map"}, (0, 1, 2), "0 or 1"),
+        ({"objective": "rank:pairwise", "eval_metric": "map@5"}, (0, 1, 2), "0 or 1"),
+        ({"objective": "reg:squarederror", "eval_metric": "rmse,pre@3"}, (0, 1, 2), "0 or 1"),
+        ({"objective": "reg:squarederror", "eval_metric": "ndcg@10-"}, (0, 1, 40), "whole numbers from 0 to 31"),
+        (MULTI, (0, 1, 3), "whole numbers from 0 to 2 (num_class 3)"),
+        (MULTI, (0, 1, 1.5), "whole numbers from 0 to 2 (num_class 3)"),
+    ],
+)
+def test_labels_that_fail_are_refused(
+    given: dict[str, Any], labels: tuple[float, ...], allowed: str, tmp_path: Path
+) -> None:
+    (notice,) = of_labels(tmp_path, given, *labels)
+    assert (notice.level, notice.allowed) == (Level.REFUSE, allowed)
+
+
+@pytest.mark.parametrize(
+    ("given", "labels"),
+    [
+        ({"objective": "reg:gamma"}, (0.001, 5)),
+        ({"objective": "count:poisson"}, (0, 0.5, 7)),
+        ({"objective": "reg:squaredlogerror"}, (-0.9, 4)),
+        ({"objective": "reg:squarederror"}, (-3, 4.5)),
+        ({"objective": "reg:squarederror", "eval_metric": "error,logloss"}, (0, 1)),
+        ({"objective": "reg:squarederror", "eval_metric": "mape"}, (-1, 2)),
+        ({"objective": "reg:logistic"}, (0, 0.3, 1)),
+        ({"objective": "rank:ndcg"}, (0, 1, 31)),
+        ({"objective": "rank:pairwise", "eval_metric": "rmse"}, (-1.5, 32, 40)),
+        ({"objective": "survival:cox"}, (-4, 3)),
+        ({**MULTI, "eval_metric": "auc,merror,f1_macro"}, (0, 1, 2)),
+    ],
+)
+def test_labels_that_fit_are_left_in_peace(given: dict[str, Any], labels: tuple[float, ...], tmp_path: Path) -> None:
+    assert of_labels(tmp_path, given, *labels) == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "allowed"),
+    [
+        ("error", (0, 1, 2), "from 0 to 1"),
+        ("logloss", (0, 5), "from 0 to 1"),
+        ("poisson-nloglik", (-1, 2), "at least 0"),
+        ("accuracy", (0.5, 1.5), "whole numbers"),
+        ("mape", (0, 1, 5), "anything but 0"),
+        ("rmsle", (-2, 4), "more than -1"),
+    ],
+)
+def test_a_metric_without_meaning_is_warned_of(
+    metric: str, labels: tuple[float, ...], allowed: str, tmp_path: Path
+) -> None:
+    (notice,) = of_labels(tmp_path, {"objective": "reg:squarederror", "eval_metric": metric}, *labels)
+    assert (notice.level, notice.allowed) == (Level.WARN, allowed)
+
+
+def test_no_number_is_refused_where_trials_are_ranked_by_it(tmp_path: Path) -> None:
+    given = {"objective": "reg:squarederror", "eval_metric": "rmse,mape"}
+    (notice,) = of_labels(tmp_path, given, 0, 2, ranked_by="train-mape")
+    assert notice.level is Level.REFUSE
+    (notice,) = of_labels(tmp_path, given, 0, 2, ranked_by="validation-mape")
+    assert notice.level is Level.WARN
+
+
+def test_one_class_has_no_area(tmp_path: Path) -> None:
+    given = {"objective": "binary:logistic", "eval_metric": "auc"}
+    (notice,) = of_labels(tmp_path, given, 1)
+    assert notice.level is Level.REFUSE
+    assert "auc is no number" in notice.message
+    (notice,) = of_labels(tmp_path, given, 1, ranked_by="validation-auc")
+    assert notice.level is Level.WARN
+
+
+def test_a_class_without_rows_has_no_area(tmp_path: Path) -> None:
+    rows = [[label, *row[1:]] for label, row in zip(itertools.cycle((0, 2)), clean(120), strict=False)]
+    targets = targets_of([{**MULTI, "eval_metric": "auc"}], "train-auc")
+    (notice,) = notices(tmp_path, {"train": text(rows)}, targets=targets)
+    assert (notice.check, notice.level) == ("label-balance", Level.REFUSE)
+    assert "no row has the class 1 of 3, and auc is no number" in notice.message
+
+
+@pytest.mark.parametrize(
+    ("queries", "says"),
+    [
+        ([1] * 60 + [2] * 60, None),
+        ([2] * 60 + [1] * 60, None),
+        ([1, 2] * 60, "a query goes on after another one"),
+        ([None] * 120, "no row has qid"),
+        ([1] * 119 + [None], "1 of 120 rows have no qid"),
+    ],
+)
+def test_the_queries_of_a_ranking(queries: list[int | None], says: str | None, tmp_path: Path) -> None:
+    lines = [
+        f"{place % 3}{'' if query is None else f' qid:{query}'} 0:{row[1]} 1:{row[2]}\n"
+        for place, (query, row) in enumerate(zip(queries, clean(120), strict=True))
+    ]
+    targets = targets_of([{"objective": "rank:ndcg"}])
+    found = notices(tmp_path, {"train": "".join(lines)}, targets=targets, content_type="text/libsvm")
+    assert [notice.check for notice in found] == (["queries"] if says else [])
+    assert not says or says in found[0].message
+    other = notices(tmp_path, {"train": "".join(lines)}, targets=NUMBERS, content_type="text/libsvm")
+    assert "queries" not in [notice.check for notice in other]
+
+
+@pytest.mark.parametrize(
+    ("given", "level", "allowed"),
+    [
+        ({"monotone_constraints": "(1,-1,0,0,0,1)"}, Level.REFUSE, "at most 5"),
+        ({"monotone_constraints": "(1,-1,0,0,0,1)", "booster": "gblinear"}, None, None),
+        ({"monotone_constraints": "(1,-1,)"}, None, None),
+        ({"interaction_constraints": "[[0,1],[5]]"}, Level.WARN, "0 to 4"),
+        ({"interaction_constraints": "[[0,1],[4]]"}, None, None),
+    ],
+)
+def test_constraints_speak_of_columns_that_there_are(
+    given: dict[str, Any], level: Level | None, allowed: str | None, tmp_path: Path
+) -> None:
+    targets = targets_of([{"objective": "binary:logistic", **given}])
+    found = notices(tmp_path, {"train": text(clean(100, 5))}, targets=targets)
+    assert [(each.level, each.allowed) for each in found] == ([(level, allowed)] if level else [])
