@@ -68,6 +68,9 @@ _EVALUATOR_SCRIPT = """
             print(json.dumps({"status": "IssuesFound", "details": "limit reached"}), flush=True)
             break
         if any(key.endswith("training_job_end.ts") for key in keys):
+            if question["parameters"].get("blind"):
+                print(json.dumps({"status": "SawNothing", "details": "it looks for gradients"}), flush=True)
+                break
             print(json.dumps({"status": "NoIssuesFound", "details": ""}, indent=2), flush=True)
             break
         time.sleep(0.1)

@@ -160,6 +160,20 @@ def test_a_rule_without_an_issue_ends_with_the_tensors(world: World) -> None:
     assert wait_for(lambda: _final_rule(world, name))["RuleEvaluationStatus"] == "NoIssuesFound"
 
 
+def test_an_evaluator_that_saw_nothing_is_an_error_in_sagemakers_words(world: World) -> None:
+    """The API knows no other status for it; Gridwatch recognises the words."""
+    name = world.train(
+        DebugHookConfig={"S3OutputPath": f"s3://{BUCKET}/tensors"}, DebugRuleConfigurations=[_rule(blind="yes")]
+    )
+    world.ended(name)
+
+    status = wait_for(lambda: _final_rule(world, name))
+    assert (status["RuleEvaluationStatus"], status["StatusDetails"]) == (
+        "Error",
+        "ClientError: No debugging data was saved by the training job. it looks for gradients",
+    )
+
+
 def test_an_evaluator_that_crashes_is_an_error_of_the_rule_not_of_the_job(world: World) -> None:
     name = world.train(
         DebugHookConfig={"S3OutputPath": f"s3://{BUCKET}/tensors"}, DebugRuleConfigurations=[_rule(crash="yes")]

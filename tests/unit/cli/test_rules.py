@@ -50,6 +50,21 @@ def test_no_issue_exits_with_0(gridwatch: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("rule", "details"),
+    [
+        ("DeadRelu", "DeadRelu looks for batches saved whole in the collection relu_output"),
+        (f"{DATA / 'rules' / 'asking_rules.py'}:AsksForACollectionThatIsEmpty", "tensors of collection=gradients"),
+    ],
+)
+def test_a_rule_that_saw_nothing_exits_with_4(gridwatch: Any, rule: str, details: str) -> None:
+    code, printed = gridwatch("rules", "check", BOOSTING, "--rule", rule, "--json")
+    document = json.loads(printed)
+    assert (code, document["status"], document["finding"]) == (4, "SawNothing", None)
+    assert details in document["details"]
+    assert gridwatch("rules", "check", BOOSTING, "--rule", rule)[1].splitlines()[0].endswith(": SawNothing")
+
+
+@pytest.mark.parametrize(
     ("path", "arguments", "details"),
     [
         (BOOSTING, ["--rule", "Nonsense"], "there is no rule 'Nonsense'"),
@@ -105,6 +120,8 @@ def test_a_rule_of_ones_own_on_a_profile(gridwatch: Any, tmp_path: Path) -> None
     assert gridwatch("rules", "check", profile, *rule, "threshold=95", "--json")[0] == 0
     (machine / "1600000060.algo-1.json").write_text("")
     assert gridwatch("rules", "check", profile, *rule, "threshold=80")[0] == 3
+    (tmp_path / "profiler-output" / "system" / "training_job_end.ts").write_text("")
+    assert gridwatch("rules", "check", profile, *rule, "threshold=95", "--follow")[0] == 0
 
 
 FIRES = """

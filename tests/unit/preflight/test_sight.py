@@ -162,13 +162,33 @@ def test_a_rule_that_sees_enough_is_left_in_peace(rule: dict[str, Any]) -> None:
 
 def test_a_rule_that_is_blind_in_some_trials_says_in_how_many() -> None:
     (notice,) = told(watched({"rule": "Patience", "parameters": {"patience": 60}}))
-    assert "in 1 of 2 kinds of trials" in notice.message
+    assert "in 1 of 2 trials" in notice.message
 
 
 def test_rules_look_at_what_the_hook_was_told_to_save_and_not_at_the_log_that_repeats_it() -> None:
     assert told(watched(LOSS, rounds=2_000, interval=500)) == []
     (notice,) = told(watched({"rule": "MetricPlateau", "parameters": {"patience": 9}}, interval=10))
-    assert "in 1 of 2 kinds of trials" in notice.message
+    assert "in 1 of 2 trials" in notice.message
+
+
+def test_a_stride_finer_than_the_saving_is_no_blindness() -> None:
+    """It compares what lies further apart."""
+    assert told(watched(LOSS, rounds=2_000, interval=500)) == []
+
+
+def test_a_long_training_is_not_taken_for_one_that_ends_where_nobody_looks_any_more() -> None:
+    late = {"when": "step > 90000 && scalars['validation-error'] > 0.5", "name": "late"}
+    assert told(watched(late, rounds=400_000)) == []
+    assert told(watched(late, rounds=50_000)) != []
+
+
+def test_a_built_in_algorithm_has_no_tensors_and_no_metrics_that_rules_could_read() -> None:
+    document = blobs() | {
+        "algorithm": {"name": "kmeans"}, "objective": {"metric": "test:msd", "direction": "minimize"},
+        "hyperparameters": {"k": 3, "feature_dim": 2}, "grid": {"init_method": ["random", "kmeans++"]}, "collect": {},
+        "rules": [LOSS, ASHA], "data": {"train": {"uri": "a/train.csv", "content_type": "text/csv"}},
+    }  # fmt: skip
+    assert [notice.field for notice in told(document)] == ["rules[0]", "rules[1]"]
 
 
 def test_a_script_without_a_hook_has_what_its_log_says_and_nothing_else() -> None:

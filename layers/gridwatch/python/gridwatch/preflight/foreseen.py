@@ -8,6 +8,7 @@ that asks for an array where there is none has come further than this can tell, 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,7 +25,8 @@ from gridwatch.tensors.modes import Mode
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MOST_STEPS = 20_000  # of a job that are looked at
+MOST_STEPS = 100_000  # that are looked at; a rule that needs more cannot be foreseen
+_MOST_NUMBERS, _DIGITS = 100, 9
 _ROWS = 10_000  # of labels and predictions: how many there are nobody knows, so there are enough
 
 
@@ -47,11 +49,11 @@ class Foreseen:
     collections: Mapping[str, tuple[Collection, Callable[[int], bool]]]
     steps: int
 
-    def saved(self) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """The steps at which anything is saved, with the names."""
+    def saved(self, most: int = MOST_STEPS) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """The steps at which anything is saved, with the names; of the first `most` steps."""
         known: dict[frozenset[str], tuple[str, ...]] = {}
         members = {name: collection for name, (collection, _) in self.collections.items()}
-        for step in range(min(self.steps, MOST_STEPS)):
+        for step in range(min(self.steps, most)):
             due = frozenset(name for name, (_, saves) in self.collections.items() if saves(step))
             if due not in known:
                 known[due] = tuple(name for name in self.tensors if any(members[each].has(name) for each in due))
@@ -79,8 +81,11 @@ class _CannotTell(Exception):  # noqa: N818 - no error: the rule asks for more t
 def foresee(rule: Rule, job: Foreseen, every: int = 1) -> Sight:
     """The rule over all that the job will save; it looks at each `every`-th step."""
     view, sightings = _View(job), Sightings()
+    most = _enough(rule, job)
+    if most > MOST_STEPS and job.steps > MOST_STEPS:
+        return Sight(judges=True)  # nobody can tell
     try:
-        for step, names in job.saved():
+        for step, names in job.saved(most):
             if step % every:
                 continue
             view.at(step, names)
@@ -93,6 +98,19 @@ def foresee(rule: Rule, job: Foreseen, every: int = 1) -> Sight:
         return Sight(judges=True)
     enough = bool(rule.judged) if rule.judged is not None else _sees_any(rule, sightings)
     return Sight(enough, sightings.seen_by("it"), sightings.saved, sightings.steps)
+
+
+def _enough(rule: Rule, job: Foreseen) -> int:
+    """So many steps that what a rule has not seen by then it never sees: beyond all numbers that its parameters and the
+    collections' intervals name.
+    """
+    named = [
+        int(number) for number in re.findall(r"\d+", str(rule.parameters))[:_MOST_NUMBERS] if len(number) <= _DIGITS
+    ]
+    savings = [saves for _, saves in job.collections.values() if isinstance(saves, Saving)]
+    starts = [step for each in savings for step in (each.start, *each.steps)]
+    interval = max((each.interval for each in savings), default=1)
+    return 2 * max([*named, *starts], default=0) * max(interval, 1) + 20 * interval + 100
 
 
 def _judges(rule: Rule, view: _View) -> bool:

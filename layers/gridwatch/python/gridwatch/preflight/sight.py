@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -32,13 +34,14 @@ _LINES = 10_000  # of a log: how many there are nobody knows, so there are enoug
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What the jobs of a trial will have for rules, by source; None: nobody knows. `metrics`: what they report, None
-    when a hook may report more. `without_hook`: the script is known to use none.
+    when a hook may report more. `without_hook`: the script is known to use none. `count`: how many such there are.
     """
 
     sources: Sequence[Foreseen] | None
     metrics: frozenset[str] | None
     rounds: int | None = None
     without_hook: bool = False
+    count: int = 1
 
 
 def blind_rules(plan: Plan, *, hook: bool | None) -> Iterator[Notice]:
@@ -46,25 +49,35 @@ def blind_rules(plan: Plan, *, hook: bool | None) -> Iterator[Notice]:
     spec = plan.spec
     if spec.tune is not None and spec.tune.algorithms:
         return  # each algorithm has metrics of its own
-    trials = list(_trials(plan, hook))
+    kinds = list(_trials(plan, hook))
     for index, policy in enumerate(plan.policies):
         if policy.managed:
             continue  # Debugger evaluates it, over what its own hook saves
         field = f"rules[{index}]" if index < len(spec.rules) else "debugger.configuration"
-        told = [_told(policy, trial, spec) for trial in trials]
-        blind = [each for each in told if each is not None]
+        blind = [each for kind in kinds for each in _blind(policy, kind, spec)]
         if blind:
-            some = "" if len(blind) == len(told) else f" in {len(blind)} of {len(told)} kinds of trials"
+            count, every = sum(each.count for each, _ in blind), sum(each.count for kind in kinds for each in kind)
+            some = "" if count == every else f" in {count} of {every} trials"
             name = policy.rule if policy.source is None else policy.name
-            message = f"{name} will see nothing to judge by{some} and end as SawNothing: {blind[0]}"
+            message = f"{name} will see nothing to judge by{some} and end as SawNothing: {blind[0][1]}"
             yield Notice(check="intervals", field=field, message=message, advice=_ADVICE)
 
 
 _ADVICE = "change what it looks at or how often that is saved (collect), or leave the rule out"
 
 
-def _trials(plan: Plan, hook: bool | None) -> Iterator[Trial]:
-    """The kinds of trials that differ in what they will have."""
+def _blind(policy: RulePolicy, kind: Sequence[Trial], spec: ExperimentSpec) -> Iterator[tuple[Trial, str]]:
+    """Of trials that differ in their rounds alone, fewest first: with more of them a rule sees more, so that those in
+    which it sees nothing come first.
+    """
+    judging = bisect_left(kind, True, key=lambda trial: _told(policy, trial, spec) is None)
+    for trial in kind[:judging]:
+        if (why := _told(policy, kind[0], spec)) is not None:
+            yield trial, why
+
+
+def _trials(plan: Plan, hook: bool | None) -> Iterator[Sequence[Trial]]:
+    """The kinds of trials that differ in what they will have, each by rounds."""
     spec = plan.spec
     if spec.algorithm.is_own_xgboost:
         yield from _xgboost(plan)
@@ -73,29 +86,36 @@ def _trials(plan: Plan, hook: bool | None) -> Iterator[Trial]:
     log = _log(names, _LINES) if spec.algorithm.metrics else []
     built_in = spec.algorithm.name is not None
     if built_in or (hook is False and plan.engine == "gridwatch"):
-        known = frozenset((*names, *spec.algorithm.metrics))
-        yield Trial(log, known if spec.algorithm.metrics or not built_in else None, without_hook=True)
+        yield [Trial(log, frozenset(spec.algorithm.metrics), without_hook=True)]
     else:
-        yield Trial(None, None)
+        yield [Trial(None, None)]
 
 
-def _xgboost(plan: Plan) -> Iterator[Trial]:
-    document = told_document(plan.template)
-    channels = list(plan.spec.data)
-    seen: set[Any] = set()
+def _xgboost(plan: Plan) -> Iterator[Sequence[Trial]]:
+    document, channels = told_document(plan.template), list(plan.spec.data)
+    repeats = log_repeats_hook(normalized(plan.spec))
+    kinds: dict[Any, Counter[int]] = {}
+    points: dict[Any, Mapping[str, Any]] = {}
     for point in plan.points:
         given = {**plan.spec.hyperparameters, **point.hyperparameters}
         rounds = given.get("num_round")
-        metrics = metrics_of(given, channels)
-        key = metrics, rounds, given.get("booster")
-        if key in seen:
-            continue
-        seen.add(key)
+        kind = metrics_of(given, channels), given.get("booster")
+        points.setdefault(kind, given)
         steps = rounds if isinstance(rounds, int) and not isinstance(rounds, bool) else MOST_STEPS
-        sources = [hook_saves(given, channels, document, steps)]
-        if not log_repeats_hook(normalized(plan.spec)):
-            sources += _log(metrics, steps)
-        yield Trial(sources, frozenset(metrics), steps)
+        kinds.setdefault(kind, Counter())[steps] += 1
+    for kind, counts in kinds.items():
+        metrics = kind[0]
+        log = [] if repeats else [metrics]
+        yield [
+            Trial(
+                [
+                    hook_saves(points[kind], channels, document, steps),
+                    *(each for names in log for each in _log(names, steps)),
+                ],
+                frozenset(metrics), steps, count=counts[steps],
+            )
+            for steps in sorted(counts)
+        ]  # fmt: skip
 
 
 def _log(names: Sequence[str], lines: int) -> list[Foreseen]:
