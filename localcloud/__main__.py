@@ -30,12 +30,16 @@ def main() -> int:
         state_dir=options.state_dir,
         images=options.images,
         templates=tuple(options.template),
+        persist=options.persist,
         follow_stdin=options.follow_stdin,
         workers_per_function=options.workers_per_function,
         strict=options.strict,
         jobs=jobs,
         limits=_limits(options),
     )
+    if options.persist and not settings.state_dir:
+        sys.stderr.write("localcloud: --persist needs a --state-dir\n")
+        return 2
     if settings.state_dir:
         settings.state_dir.mkdir(parents=True, exist_ok=True)
     try:
@@ -55,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument(
         "--state-dir", type=Path, help="log and unpacked functions; without it a folder that goes at the end"
+    )
+    parser.add_argument(
+        "--persist", action="store_true", help="keep everything in --state-dir, and go on from what is there"
     )
     parser.add_argument("--images", type=Path, help="an image map (TOML or JSON) that comes before the built-in one")
     parser.add_argument(

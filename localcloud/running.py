@@ -21,6 +21,7 @@ from localcloud.adapter.authorization import StrictProfile
 from localcloud.adapter.batch import add_batch
 from localcloud.adapter.faults import FaultyDoor
 from localcloud.adapter.interruptions import InterruptingDoor
+from localcloud.adapter.keeping import Keeper, StateFolder
 from localcloud.adapter.mailbox import MAILS, Mailbox
 from localcloud.adapter.sessions import role_session
 from localcloud.adapter.showing import TROUBLES, ShowingDoor
@@ -61,6 +62,10 @@ class RunningCloud:
         self._log = log
         self._troubles = Troubles(os.dup(sys.stderr.fileno()))
         self._sagemaker = SageMaker(self._regional)
+        self._batch = Batch(lambda account, region: RegionalBatch(self._platform(account, region)))
+        self._mailbox = Mailbox()
+        self._folder: StateFolder | None = None
+        self._keeper: Keeper | None = None
 
     async def serve(self) -> None:
         stop = asyncio.Event()
@@ -73,13 +78,15 @@ class RunningCloud:
         try:
             await gateway.serve(self._listener.fileno(), self._announce, stop)
         finally:
+            if self._keeper is not None:
+                self._keeper.save_at_the_end()
             # Before the loop waits for its threads: some of them wait for the processes that end here.
             self._guard.close()
 
     def _plug_in(self) -> None:
         gateway.add_sagemaker(self._sagemaker.handle)
         gateway.on_reset(self._sagemaker.forget)
-        batch = Batch(lambda account, region: RegionalBatch(self._platform(account, region)))
+        batch = self._batch
         add_batch(batch)
         gateway.complete_s3_events()
         athena.improve_athena()
@@ -94,14 +101,33 @@ class RunningCloud:
         InterruptingDoor(self._sagemaker.interrupt).install()
         FaultyDoor(lambdas.kill_worker).install()
         CountingDoor(usage, lambdas.function_of).install()
-        mailbox = Mailbox()
+        mailbox = self._mailbox
         mailbox.install()
         ShowingDoor(MAILS, mailbox.as_json).install()
         ShowingDoor(TROUBLES, lambda _: self._troubles.as_json()).install()
         gateway.on_reset(mailbox.forget)
         gateway.on_reset(self._troubles.forget)
+        if self._settings.persist and self._settings.state_dir:
+            self._folder = StateFolder(self._settings.state_dir.resolve())
+            self._folder.take()
+            self._keeper = Keeper(self._folder, self._own_state, self._listener.fileno())
+            self._keeper.install()
         if self._settings.strict:
             StrictProfile({"batch": batch.tags_of, "sagemaker": self._sagemaker.tags_of}).install()
+
+    def _own_state(self) -> Mapping[str, Any]:
+        """Of the services that are not MiniStack's."""
+        return {
+            "sagemaker": self._sagemaker.state(),
+            "batch": self._batch.state(),
+            "mails": self._mailbox.after(0, None),
+        }
+
+    def _go_on(self, own: Mapping[str, Any]) -> None:
+        """Take up what was kept. The machines of jobs that ran then are gone."""
+        self._mailbox.restore(own.get("mails", ()))
+        self._batch.restore(own.get("batch", {}))
+        self._sagemaker.restore(own.get("sagemaker", {}))
 
     def _leave(self, stop: asyncio.Event) -> None:
         stop.set()
@@ -120,6 +146,9 @@ class RunningCloud:
             "account": self._settings.account,
         }
         try:
+            if self._folder is not None and self._keeper is not None:
+                self._go_on(self._folder.load())
+                self._keeper.begin()
             for template in self._settings.templates:
                 ready["outputs"] = ready.get("outputs", {}) | deploy(template, self._endpoint, region=ready["region"])
         except (AssetError, DeployError, ClientError) as error:

@@ -25,6 +25,8 @@ class ServerSettings:
     state_dir: Path | None = None
     images: Path | None = None
     templates: tuple[Path, ...] = ()
+    persist: bool = False
+    """Keep everything in ``state_dir``, and go on from what is there."""
     follow_stdin: bool = False
     workers_per_function: int = 4
     strict: bool = False
@@ -41,8 +43,11 @@ def run(settings: ServerSettings) -> int:
     log = (settings.state_dir or scratch) / "localcloud.log"
     _log_to(log)
     guard = Guard.start(scratch)
+    kept = settings.state_dir.resolve() if settings.persist and settings.state_dir else None
     try:
-        prepare_environment(settings.host, port, settings.region, settings.account, scratch, strict=settings.strict)
+        prepare_environment(
+            settings.host, port, settings.region, settings.account, scratch, strict=settings.strict, kept=kept
+        )
         # MiniStack reads the environment while it is imported, so this import comes after.
         from localcloud.running import RunningCloud  # noqa: PLC0415
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from gridwatch.failures import PermanentError
+from gridwatch_cli.local_state import is_on_this_machine
 
 if TYPE_CHECKING:
     from gridwatch.launch.deployment import Deployment
@@ -37,6 +38,11 @@ class LaunchSite(Protocol):
         """What the plan's reader must know about it, once it is made."""
         ...
 
+    @property
+    def is_local(self) -> bool:
+        """Whether jobs would run in a local cloud."""
+        ...
+
     def etags(self, parsed: ParsedSpec) -> Mapping[str, Mapping[str, str]]:
         """For each channel of the spec, its objects' keys and etags."""
         ...
@@ -61,6 +67,7 @@ class Nowhere:
 
     deployment: Deployment
     note: str = _OFFLINE
+    is_local: bool = False
 
     @classmethod
     def create(cls, region: str) -> Nowhere:
@@ -100,6 +107,11 @@ class Deployed:
         self._cloud = cloud
         self._without_data: list[str] = []
         self._with_data: dict[str, Sequence[str]] = {}
+
+    @property
+    def is_local(self) -> bool:
+        endpoint = self._cloud.session.endpoint_url
+        return endpoint is not None and is_on_this_machine(endpoint)
 
     @property
     def deployment(self) -> Deployment:

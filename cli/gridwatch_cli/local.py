@@ -61,6 +61,9 @@ def up(
     capacity_failures: Annotated[float, _share("Jobs that fail for lack of capacity, 0 to 1.")] = 0.0,
     debugger: Annotated[bool, typer.Option("--debugger", help="The account has SageMaker Debugger.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Enforce IAM on every call of functions and jobs.")] = False,
+    state: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep everything there, and go on from what is there.")
+    ] = None,
 ) -> None:
     """Start the embedded cloud, deploy Gridwatch into it and stay. Prints what points any AWS client at it.
 
@@ -76,12 +79,13 @@ def up(
         said.print("synthesizing the template …")
         assembly, _ = synthesized(project_root())
         said.print("starting the embedded cloud …")
-        with started(port, limits) as local:
+        with started(port, limits, state) as local:
             outputs = deploy(assembly, local)
             cloud = running(local)
             with remembered(cloud, state_file()):
                 _announce(cloud, outputs)
-                said.print("ready; Ctrl-C ends it and everything in it")
+                kept = f"; all of it is kept in {state}" if state else " and everything in it"
+                said.print(f"ready; Ctrl-C ends it{kept}", markup=False)
                 _stay(local)
 
 
@@ -110,14 +114,15 @@ def leave() -> None:
 
 
 @contextmanager
-def started(port: int = 0, options: Sequence[str] = ()) -> Iterator[LocalCloud]:
-    """A local cloud while the block runs; `options` as its own command takes them. Raises CliError when it does not
-    start.
+def started(port: int = 0, options: Sequence[str] = (), state: Path | None = None) -> Iterator[LocalCloud]:
+    """A local cloud while the block runs; `options` as its own command takes them. With `state` it goes on from what is
+    kept in that folder. Raises CliError when it does not start.
     """
     from localcloud import LocalCloud, LocalCloudError  # noqa: PLC0415  only these commands need it
 
     try:
-        local = LocalCloud.start(port=port, options=options)
+        persistent = ["--persist"] if state is not None else []
+        local = LocalCloud.start(port=port, state_dir=state, options=[*options, *persistent])
     except LocalCloudError as error:
         raise CliError(str(error)) from error
     with local:

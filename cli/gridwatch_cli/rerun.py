@@ -103,7 +103,11 @@ def read_fingerprint(cloud: Cloud, found: Found) -> Fingerprint:
         raise CliError(
             f"the fingerprint of {found.job_name} is gone: {s3_uri(cloud.deployment.experiments_bucket, key)}"
         )
-    return Fingerprint.from_bytes(content)
+    try:
+        return Fingerprint.from_bytes(content)
+    except ValueError as error:
+        address = s3_uri(cloud.deployment.experiments_bucket, key)
+        raise CliError(f"the fingerprint of {found.job_name} at {address} cannot be read: {error}") from error
 
 
 def read_packages(cloud: Cloud, job_name: str) -> Mapping[str, Any] | None:

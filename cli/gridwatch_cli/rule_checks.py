@@ -101,12 +101,12 @@ def check_custom(
     as_deployed: bool = True,
 ) -> RuleEvaluation:
     """A custom rule's verdict, in a process of its own. Followed, it is replayed from the first step each time."""
+    from gridwatch.rules.custom.recorded import has_ended
     from gridwatch.rules.custom.runner import run_custom_rule
-    from gridwatch.tensors.reader import TensorReader
 
     opener = "gridwatch.aws.tensor_source:open_source"
     while True:
-        ended = following is None or TensorReader(source).has_ended()
+        ended = following is None or has_ended(source)
         found = run_custom_rule(
             rule,
             location,

@@ -36,6 +36,12 @@ class PackedSource:
 
 def packed_source(algorithm: Algorithm, folder: Path) -> PackedSource | None:
     """None when the spec has no code beside it. Raises CliError for files that are not there or too many."""
+    files = source_files(algorithm, folder)
+    return None if files is None else _packed(files)
+
+
+def source_files(algorithm: Algorithm, folder: Path) -> dict[str, Path] | None:
+    """What is packed, by its name in the archive. Raises CliError as `packed_source` does."""
     if not algorithm.has_local_source:
         return None
     root = _inside(folder, algorithm.source or ".")
@@ -55,7 +61,7 @@ def packed_source(algorithm: Algorithm, folder: Path) -> PackedSource | None:
     size = sum(file.stat().st_size for file in files.values())
     if size > MAX_BYTES:
         raise CliError(f"algorithm.source: {root} holds {size:,} bytes; at most {MAX_BYTES:,} are packed")
-    return _packed(files)
+    return files
 
 
 def _inside(folder: Path, name: str) -> Path:

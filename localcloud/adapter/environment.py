@@ -4,8 +4,12 @@ import os
 from pathlib import Path
 
 
-def prepare_environment(host: str, port: int, region: str, account: str, scratch: Path, *, strict: bool) -> None:
-    """Set what MiniStack reads, and drop the host's own AWS settings, which would otherwise reach real AWS."""
+def prepare_environment(
+    host: str, port: int, region: str, account: str, scratch: Path, *, strict: bool, kept: Path | None = None
+) -> None:
+    """Set what MiniStack reads, and drop the host's own AWS settings, which would otherwise reach real AWS. State is
+    kept in the folder ``kept`` if there is one.
+    """
     for name in [name for name in os.environ if name.startswith(("AWS_", "BOTO_"))]:
         del os.environ[name]
     os.environ.update(
@@ -23,5 +27,14 @@ def prepare_environment(host: str, port: int, region: str, account: str, scratch
             "TMPDIR": str(scratch),
         }
     )
+    if kept is not None:
+        os.environ.update(
+            {
+                "PERSIST_STATE": "1",
+                "STATE_DIR": str(kept / "services"),
+                "S3_PERSIST": "1",
+                "S3_DATA_DIR": str(kept / "s3"),
+            }
+        )
     if strict:
         os.environ["AUTH"] = "true"

@@ -6,7 +6,7 @@ Nobody takes anything out: whoever asks says after which number, and the same ma
 import json
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -39,6 +39,11 @@ class Mailbox:
             fan_out(topic, message_id, message, subject, *more, **named)
 
         sns._fanout = keep_and_fan_out
+
+    def restore(self, mails: Sequence[Mail]) -> None:
+        with self._lock:
+            self._mails.extend(mails)
+            self._last = max([self._last, *(mail["number"] for mail in mails)])
 
     def forget(self) -> None:
         with self._lock:

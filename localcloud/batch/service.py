@@ -67,6 +67,26 @@ class RegionalBatch:
         with self._lock:
             return handler(request)
 
+    def state(self) -> dict[str, Any]:
+        with self._lock:
+            return {name: dict(kept) for name, kept in self._kept().items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        with self._lock:
+            for name, kept in self._kept().items():
+                kept.update(state[name])
+            if self._jobs:
+                self._run()
+
+    def _kept(self) -> dict[str, dict[str, Any]]:
+        return {
+            "environments": self._environments,
+            "policies": self._policies,
+            "queues": self._queues,
+            "jobs": self._jobs,
+            "tokens": self._tokens,
+        }
+
     def tags(self, arn: str) -> dict[str, Any]:
         return {"tags": dict(self._by_arn(arn).tags)}
 
@@ -288,6 +308,14 @@ class Batch:
     def tags_of(self, account: str, region: str, arn: str) -> Mapping[str, str]:
         """The tags of a service job there; empty when there is none."""
         return self.part(account, region).tags_of(arn)
+
+    def state(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """All that there is, to be kept."""
+        return {where: part.state() for where, part in self._parts.items()}
+
+    def restore(self, state: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
+        for where, kept in state.items():
+            self.part(*where).restore(kept)
 
     def handle(self, account: str, region: str, method: str, path: str, body: bytes) -> Response:
         """One request; the answer is (status, headers, body) and never an exception."""

@@ -35,6 +35,16 @@ class Experiments:
     def stores(self) -> tuple[EntityStore, EntityStore, EntityStore]:
         return self.experiments, self.trials, self.components
 
+    def state(self) -> dict[str, Any]:
+        entities = {store.kind: store.all() for store in self.stores}
+        return {"entities": entities, "associations": list(self._associations)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        for store in self.stores:
+            for entity in state["entities"][store.kind]:
+                store.put(entity)
+        self._associations.update(dict.fromkeys(state["associations"]))
+
     def create(self, store: EntityStore, request: Request) -> dict[str, Any]:
         """Create an entity; a trial's experiment must exist and have room."""
         if store is self.trials:

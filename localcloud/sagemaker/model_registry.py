@@ -24,6 +24,21 @@ class ModelRegistry:
         self._versions: dict[str, int] = {}
         self._tokens: dict[str, tuple[Request, str]] = {}
 
+    def state(self) -> dict[str, Any]:
+        return {
+            "groups": self.groups.all(),
+            "packages": self.packages.all(),
+            "versions": dict(self._versions),
+            "tokens": dict(self._tokens),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        for store, kept in ((self.groups, state["groups"]), (self.packages, state["packages"])):
+            for entity in kept:
+                store.put(entity)
+        self._versions.update(state["versions"])
+        self._tokens.update(state["tokens"])
+
     def create_group(self, request: Request) -> dict[str, Any]:
         name = request["ModelPackageGroupName"]
         known = self.groups.find(name)

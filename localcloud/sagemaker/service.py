@@ -112,6 +112,25 @@ class RegionalSageMaker:
         with self._lock:
             return self._tags.of(arn)
 
+    def state(self) -> Answer:
+        """All that there is, to be kept: plain values and frozen records."""
+        with self._lock:
+            return {
+                "jobs": self._jobs.all(),
+                "experiments": self._experiments.state(),
+                "registry": self._registry.state(),
+                "tunings": self.tuning.state(),
+            }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what was kept; jobs that ran then have failed, and that is announced."""
+        with self._lock:
+            self._jobs.restore(state["jobs"])
+            self._experiments.restore(state["experiments"])
+            self._registry.restore(state["registry"])
+            self.training.go_on()
+            self.tuning.restore(state["tunings"])
+
     def _update_training_job(self, request: Request) -> Answer:
         refuse_debugger(request, available=self._debugger)
 
@@ -184,6 +203,13 @@ class SageMaker:
     def tags_of(self, account: str, region: str, arn: str) -> Mapping[str, str]:
         """The tags of a resource there; empty when there is none."""
         return self._part(account, region).tags_of(arn)
+
+    def state(self) -> dict[tuple[str, str], Answer]:
+        return {where: part.state() for where, part in list(self._parts.items())}
+
+    def restore(self, state: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
+        for where, kept in state.items():
+            self._part(*where).restore(kept)
 
     def _part(self, account: str, region: str) -> RegionalSageMaker:
         found = self._parts.get((account, region))

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from localcloud import clock
 from localcloud.sagemaker.errors import in_use, not_found
@@ -45,6 +45,12 @@ class JobStore:
                     "Training job names must be unique within an AWS account and region, and a training job with this "
                     f"name already exists ({self._jobs[name].arn})"
                 )
+
+    def restore(self, jobs: Iterable[TrainingJob]) -> None:
+        """Take up jobs that were kept; nothing is announced."""
+        with self._lock:
+            for job in jobs:
+                self._keep(job)
 
     def get(self, name: str) -> TrainingJob:
         """Raises ResourceNotFound."""

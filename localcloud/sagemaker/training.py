@@ -4,6 +4,7 @@ import hashlib
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from localcloud import clock
@@ -22,6 +23,7 @@ from localcloud.sagemaker.rules import RuleRunner
 from localcloud.sagemaker.state import JobStore
 
 Request = Mapping[str, Any]
+LOST = "the local cloud ended while the job was running"
 
 
 class Training:
@@ -74,6 +76,17 @@ class Training:
         job = self._store.update(request["TrainingJobName"], change)
         self._runners[job.name].stop()
         return {}
+
+    def go_on(self) -> None:
+        """After the cloud was started again: the processes of jobs that ran are gone, so these have failed."""
+
+        def lost(job: TrainingJob) -> TrainingJob:
+            failed = replace(job, failure_reason=f"InternalServerError: {LOST}")
+            return failed if job.is_terminal else failed.entering("Failed", clock.now())
+
+        for job in self._store.all():
+            if not job.is_terminal:
+                self._store.update(job.name, lost)
 
     def has(self, name: str) -> bool:
         return any(job.name == name for job in self._store.all())

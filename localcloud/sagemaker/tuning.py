@@ -19,7 +19,7 @@ from localcloud.sagemaker.paging import ordered, page
 from localcloud.sagemaker.platform import Platform
 from localcloud.sagemaker.records import TrainingJob
 from localcloud.sagemaker.state import JobStore
-from localcloud.sagemaker.training import Training
+from localcloud.sagemaker.training import LOST, Training
 from localcloud.sagemaker.tuning_judging import Judging
 from localcloud.sagemaker.tuning_points import check_ranges, points
 from localcloud.sagemaker.tuning_records import OBJECTIVE, Child, TuningJob, describe, state_change, summary
@@ -96,6 +96,18 @@ class Tuning:
         """None when there is no such tuning job."""
         with self._lock:
             return next((tuning.tags for tuning in self._tunings.values() if tuning.arn == arn), None)
+
+    def state(self) -> dict[str, TuningJob]:
+        with self._lock:
+            return dict(self._tunings)
+
+    def restore(self, tunings: Mapping[str, TuningJob]) -> None:
+        """Take up what was kept. One that ran launches nothing any more: it has failed, as its jobs have."""
+        with self._lock:
+            self._tunings.update(tunings)
+        for name, tuning in tunings.items():
+            if not tuning.is_terminal:
+                self._end(name, "Failed", f"InternalServerError: {LOST}")
 
     def forget(self) -> None:
         """Launch nothing any more."""

@@ -182,7 +182,7 @@ def test_whatever_is_damaged_the_other_experiments_run_to_their_end(deployed: De
 
 
 KINDS = {
-    "experiment experiment", "experiment hold", "experiment tracking", "experiment regions", "experiment tuning",
+    "experiment current", "experiment experiment", "experiment hold", "experiment tracking", "experiment regions", "experiment tuning",
     "experiment trial", "job job", "job evaluation", "job rule", "job stop", "job reaction", "alert alert", "gate gate",
     "debugger refusal",
 }  # fmt: skip

@@ -20,7 +20,6 @@ CASES: list[tuple[str, str, str, int | None]] = [
     ("vanishing_reduced", "VanishingGradient", "threshold=2e-8", None),
     ("exploding", "ExplodingTensor", "", 7),
     ("exploding", "ExplodingTensor", "only_nan=True", 9),
-    ("exploding", "ExplodingTensor", "tensor_regex=y", None),
     ("exploding_half", "ExplodingTensor", "tensor_regex=half", 4),
     ("exploding_reduced", "ExplodingTensor", "", 2),
     ("start_good", "PoorWeightInitialization", "", None),
@@ -116,3 +115,9 @@ def test_the_verdict_is_the_known_one(jobs: Path, job: str, rule: str, parameter
         document
     )
     assert (document["rule"], done.exit_code) == (rule, 0 if step is None else 3)
+
+
+def test_a_rule_that_looks_at_nothing_there_is_says_so(jobs: Path) -> None:
+    words = ["rules", "check", str(jobs / "exploding"), "--rule", "ExplodingTensor", "-p", "tensor_regex=y", "--json"]
+    done = CliRunner().invoke(app, words)
+    assert (json.loads(done.output)["status"], done.exit_code) == ("SawNothing", 4)

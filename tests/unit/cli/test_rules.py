@@ -120,6 +120,8 @@ def test_a_rule_of_ones_own_on_a_profile(gridwatch: Any, tmp_path: Path) -> None
     assert gridwatch("rules", "check", profile, *rule, "threshold=95", "--json")[0] == 0
     (machine / "1600000060.algo-1.json").write_text("")
     assert gridwatch("rules", "check", profile, *rule, "threshold=80")[0] == 3
+    (tmp_path / "profiler-output" / "system" / "training_job_end.ts").write_text("")
+    assert gridwatch("rules", "check", profile, *rule, "threshold=95", "--follow")[0] == 0
 
 
 FIRES = """

@@ -12,7 +12,7 @@ from gridwatch.failures import NotFoundError
 from gridwatch.launch.ports import JobDescription
 from gridwatch.launch.tracking import Outcome
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import QUEUED, TrialRecord, TrialState
+from gridwatch.state.records import QUEUED, LogMetric, TrialRecord, TrialState
 from tests.unit.functions.test_launching import limited
 from tests.unit.functions.world import World, example
 
@@ -90,6 +90,21 @@ def test_news_of_a_job_that_is_not_ours_are_left_alone() -> None:
     assert world.tracker().track(news) is Outcome.FOREIGN
 
     assert world.evaluate_queue.messages == []
+
+
+def test_a_built_in_algorithms_expressions_are_learnt_from_its_job() -> None:
+    world = running()
+    (trial,) = world.trials()
+    job = world.store.jobs[trial.job_name]
+    own = (LogMetric(name="test:rmse", regex="rmse=(.*)"),)
+    news = replace(world.training.jobs[trial.job_name], log_metrics=own)
+    world.tracker().track(news)
+    assert world.store.jobs[trial.job_name].log_metrics == job.log_metrics != own  # it has its own
+    world.store.put_job(replace(job, log_metrics=()))
+    end = replace(world.training.finish(trial.job_name), log_metrics=own)
+    world.training.jobs[trial.job_name] = end
+    world.tracker().track(end)
+    assert world.store.jobs[trial.job_name].log_metrics == own
 
 
 def test_the_first_news_wakes_the_evaluation_and_further_progress_nobody() -> None:

@@ -88,3 +88,20 @@ def test_a_damaged_value_costs_its_rule_that_step_and_other_rules_nothing() -> N
     assert high.finding is not None
     assert (high.status, high.finding.step) == (RuleStatus.ISSUES_FOUND, 2)
     assert (sound.status, sound.details) == (RuleStatus.NO_ISSUES_FOUND, "")
+
+
+def test_an_events_file_that_stays_cut_off_does_not_hold_up_the_steps_far_behind_it() -> None:
+    values = dict.fromkeys(range(30), 0.1)
+    objects = folder(values)
+    (key,) = [key for key in objects if key.startswith("events/000000000005")]
+    objects[key] = objects[key][:20]
+    evaluation = Evaluation.create([HIGH])
+    few = {name: content for name, content in objects.items() if "index/" not in name or name < index_of(objects, 20)}
+    assert evaluation.advance(TensorReader(MemorySource(few), passes_over=True), now=NOW, ended=False) == []
+    assert evaluation.last_step == 4, "it may still be on its way"
+    evaluation.advance(TensorReader(MemorySource(objects), passes_over=True), now=NOW, ended=False)
+    assert evaluation.last_step == 29
+    assert key in evaluation.statuses["high"].details
+    objects |= folder({30: 0.99})
+    (stop,) = evaluation.advance(TensorReader(MemorySource(objects), passes_over=True), now=NOW, ended=False)
+    assert stop.status is RuleStatus.ISSUES_FOUND

@@ -143,6 +143,14 @@ def test_siblings_overrule_a_count_of_reports_that_is_far_from_theirs() -> None:
     assert found(job(progress=counted, siblings=lambda: siblings[:1])).seconds < 20
 
 
+def test_where_a_report_may_be_of_less_than_an_epoch_the_range_is_as_wide_as_it_may_be() -> None:
+    assumed: dict[str, Any] = {"length": 50, "unit": EPOCHS, "assumed": "each report counts as one of the 50 epochs"}
+    sure = found(job(progress=steady(60, 2, 21, **assumed), max_runtime_seconds=3_700))
+    vague = found(job(progress=steady(60, 2, 21, **assumed, vague=True), max_runtime_seconds=3_700))
+    assert (vague.seconds, vague.seconds_range) == (sure.seconds, (sure.seconds_range[0], 3_600))
+    assert "(52 s to 1 h 0 min)" in in_words(vague)
+
+
 def test_siblings_of_another_planned_length_are_not_compared() -> None:
     siblings = [replace(took(seconds), hyperparameters={"epochs": epochs}) for seconds, epochs in ((200, 5), (900, 50))]
     asked = job(hyperparameters={"epochs": "5"}, siblings=lambda: siblings)

@@ -52,6 +52,10 @@ def test_epochs_are_reports_of_the_objective_and_not_batches(name: str) -> None:
     assert found.pace is not None
     assert found.pace.usual == pytest.approx(20.0)
     assert found.assumed == "each report of val_loss counts as one of the 30 epochs"
+    assert not found.vague
+    batches = read(made, {name: 100}, "batch_loss")
+    assert batches is not None
+    assert batches.vague
 
 
 def test_steps_are_those_of_training_alone() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -61,6 +61,8 @@ class Tracker:
         if is_terminal(news.status):
             news = self._confirmed(news)
         outcome, trial = self._record(job, news)
+        if outcome is Outcome.BEGUN or (trial is not None and is_terminal(news.status)):
+            self._learn_metrics(job, news)
         if outcome is Outcome.BEGUN:
             # The rules' first look, before there is anything to see: their statuses are known from the first minute,
             # and whoever evaluates and reacts is awake when the first tensors land.
@@ -85,6 +87,11 @@ class Tracker:
             return self.track(self.training.describe_job(job_name))
         except NotFoundError:
             return Outcome.FOREIGN  # deleted since somebody saw it
+
+    def _learn_metrics(self, job: JobRecord, news: JobDescription) -> None:
+        """The expressions of a built-in algorithm are SageMaker's own, and known only once there is a job."""
+        if job.log_apart and news.log_metrics and not job.log_metrics:
+            self.store.put_job(replace(job, log_metrics=news.log_metrics))
 
     def _confirmed(self, news: JobDescription) -> JobDescription:
         """SageMaker's own answer has the final metrics, the bill and the model, which the event lacks."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -28,6 +28,7 @@ from gridwatch.visible import visible_line
 _VERSION = 1
 _STEPS_AT_ONCE = 128
 _BYTES_AT_ONCE = 2 * 1024 * 1024
+_STEPS_AHEAD = 20  # SageMaker's own copies of a hook's files come in any order, but not so far apart
 _NAMES_AT_ONCE = 200_000  # of tensors in these steps, which memory must hold
 
 
@@ -187,8 +188,13 @@ class Evaluation:
     def _evaluate_new_steps(self, reader: TensorReader, *, ended: bool) -> None:
         for chunk in self._chunks(reader, ended=ended):
             missing = reader.prefetch(place for _, places in chunk for place in places)
-            for saved, places in chunk:
-                if missing and not ended and not missing.isdisjoint(places):
+            for place, (saved, places) in enumerate(chunk):
+                if (
+                    missing
+                    and not ended
+                    and not missing.isdisjoint(places)
+                    and not _is_left_behind(chunk[place:], missing)
+                ):
                     return  # not yet: the events file is still on its way
                 self._check_step(StepView(reader, saved, self._selectors))
                 self._cursor = reader.cursor_at(saved.step)
@@ -304,6 +310,12 @@ class Evaluation:
             "state": {} if found.status.is_final else encode(self._rules[configuration.name].save()),
             "judged": self._rules[configuration.name].judged,
         }
+
+
+def _is_left_behind(chunk: Sequence[tuple[SavedStep, list[ByteRange]]], missing: Collection[ByteRange]) -> bool:
+    """Whether so many steps after this one are whole that what it lacks does not come any more: it is damaged."""
+    gone = frozenset(missing)
+    return sum(bool(places) and gone.isdisjoint(places) for _, places in chunk[1:]) >= _STEPS_AHEAD
 
 
 def _said(error: Exception) -> str:

@@ -155,6 +155,8 @@ def _by_progress(job: RunningJob, now: datetime) -> Remaining | None:
         return own
     elapsed = (now - job.started_at).total_seconds()
     others = _by_siblings(job, elapsed, least=1 if early else _ENOUGH)
+    if others is None and found.vague and job.max_runtime_seconds is not None:
+        own = replace(own, high=max(own.high, job.max_runtime_seconds - elapsed))
     if others is not None and (early is not None or not _agree(elapsed + own.seconds, elapsed + others.seconds)):
         if early is None:
             return others

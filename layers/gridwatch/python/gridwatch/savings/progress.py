@@ -22,6 +22,7 @@ _SEGMENTS = 12
 _PAUSE = 5.0  # a segment that is so many times slower than the usual one is a pause: a restart, an upload
 _STILL = 600.0  # seconds without a new step after which a training counts as standing still, if it was quicker before
 _STILL_GAPS = 20.0
+_ONCE = ("val", "eval", "test", "dev", "hold")  # in the names of metrics that are reported once an epoch
 _UNSEEN = 3.0  # reports so many times further apart than usual have others between them, which were not looked at
 _CLOSING, _CLOSING_STOPPED = 30.0, 5.0  # seconds that a hook closes at most: by itself, and when it is stopped
 _CLOSING_RATES = (80.0, 250.0, 800.0)  # objects a second, eight at once of 100, 32 and 10 ms
@@ -49,7 +50,8 @@ class Pace:
 class Progress:
     """The training's way so far: `marks` with at least one entry, increasing in both. `assumed`: in words, what was
     taken for granted to count so; `restarted`: the steps began anew in between; `saved_every`: steps between two that
-    Gridwatch's hook saves several of in one object, which it makes up for when it closes.
+    Gridwatch's hook saves several of in one object, which it makes up for when it closes; `vague`: what is assumed may
+    well be otherwise, as of a loss of training, which many scripts report several times an epoch.
     """
 
     planned: Planned
@@ -57,6 +59,7 @@ class Progress:
     assumed: str | None = None
     restarted: bool = False
     saved_every: float | None = None
+    vague: bool = False
 
     @property
     def newest(self) -> Mark:
@@ -140,6 +143,7 @@ def _of_worker(
         assumed=assumed,
         restarted=straight[-1].done < marks[-1].done,
         saved_every=_saved_every(hooked) if timeline.together else None,
+        vague=assumed is not None and not any(part in objective.lower() for part in _ONCE),
     )
 
 

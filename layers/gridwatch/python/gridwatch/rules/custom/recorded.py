@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gridwatch.rules.profiler.files import FRAMEWORK_PREFIX, SYSTEM_PREFIX
 from gridwatch.tensors.index import WorkerStep
-from gridwatch.tensors.layout import COLLECTIONS_PREFIX
+from gridwatch.tensors.layout import COLLECTIONS_PREFIX, END_MARKER
 from gridwatch.tensors.source import ByteRange, TensorSource
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ def holds_profile(source: TensorSource) -> bool:
     """Whether a folder holds a job's profile and no tensors."""
     is_profile = any(source.keys(prefix, limit=1) for prefix in (SYSTEM_PREFIX, FRAMEWORK_PREFIX))
     return is_profile and not source.keys(COLLECTIONS_PREFIX, limit=1)
+
+
+def has_ended(source: TensorSource) -> bool:
+    """Whether an end marker is there: of tensors it lies at the root, of a profile below either of its folders."""
+    return any(source.keys(f"{folder}{END_MARKER}", limit=1) for folder in ("", "system/", "framework/"))
 
 
 @dataclass(frozen=True, slots=True)

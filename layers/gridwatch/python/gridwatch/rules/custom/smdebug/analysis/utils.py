@@ -42,6 +42,7 @@ def parse_list_from_str(arg: Any, delimiter: str = ",") -> Any:
         return arg.split(delimiter)
     if isinstance(arg, list):
         return arg
+    # smdebug's own slip, of which a rule may make something:
     raise UnboundLocalError("cannot access local variable 'rval' where it is not associated with a value")
 
 
