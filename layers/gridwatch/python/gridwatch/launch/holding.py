@@ -23,13 +23,22 @@ from gridwatch.wording import counted
 # A whole grid is read to see what it cost: not at every job's end.
 BUDGET_EVERY = timedelta(seconds=60)
 _PATIENCE = 5.0  # seconds for one write: many jobs of one experiment may fail at one instant
+_OUT_OF_MEMORY = (
+    r"out of memory|outofmemory|memoryerror|bad_alloc|cannot allocate (?!memory in static)"
+    r"|unable to allocate [\d.]+ ?[kmgt]i?b|exit ?code:? (137|-9)\b|signal 9\b|\boom\b|cu\w+_status_alloc_failed"
+)
 _KINDS = (
-    ("out of memory", r"out of memory|outofmemory|memoryerror|bad_alloc|cannot allocate|exit code: 137|\boom\b"),
+    ("out of memory", _OUT_OF_MEMORY),
     ("access denied", r"access ?denied|not authorized|unauthorized|could not assume role|forbidden"),
-    ("bad image", r"\bimage\b|\becr\b|cannotpull|manifest"),
+    # A container that says something has been pulled: what its script says of pictures is no bad image.
+    ("bad image", r"^(?!AlgorithmError)(?:.|\n)*(\bimage\b(?! ?(file|record|size|shape|format))|\becr\b|cannotpull)"),
 )
 
 
+# Numbers in every form, addresses and the names of temporary files: they differ between failures that are alike.
+_VARYING = re.compile(
+    r"0x[0-9a-fA-F]+|(?<=/)tmp[a-z0-9_]{8}\b|(?:(?<![\w#])[-+])?[0-9]+(?:\.[0-9]+)*(?:[eE][-+]?[0-9]+)?"
+)
 _REMEDIES = frozenset(kind for kind, _ in _KINDS)
 # Of an experiment without `limits.max_failures`: so many alike before a first trial has come through.
 FIRST_FAILURES = 3
@@ -40,7 +49,7 @@ def failure_kind(reason: str) -> str:
     for kind, pattern in _KINDS:
         if re.search(pattern, reason, re.IGNORECASE):
             return kind
-    return re.sub(r"[0-9]+", "#", cause_of(reason))[:80]
+    return _VARYING.sub("#", cause_of(reason))[:80]
 
 
 def failed_in_a_row(hold: LaunchHold) -> str:
