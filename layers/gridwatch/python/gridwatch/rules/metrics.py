@@ -48,7 +48,10 @@ _ERRORS = _words_of(
 _LOSSES = _words_of(
     """bce ce cost crossentropy deviance divergence hinge huber kl kld kldiv loss losses nll nlloss nloglik xent"""
 )
-_COUNTS = _words_of("batch epoch epochs iter iteration round seconds step steps runtime time")
+_COUNTS = _words_of(
+    """batch correct count epoch epochs examples images iter iteration negatives positives round runtime samples
+    seconds step steps time tokens"""
+)
 _SIZES = _words_of("latency learning lr memory throughput")
 # What means something only at a name's end: `map_size` is no mean average precision.
 _AT_THE_END = _words_of("ap ar ce der em hit hits map mar pq pre quantile return ter")
