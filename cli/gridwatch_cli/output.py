@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
@@ -81,7 +82,8 @@ def told(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> tuple[Sequ
 def _has_room(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
     """Whether no name must be broken, and no column be narrower than it can be read well when it is folded."""
     widths = [
-        max(_longest_word(texts), min(max(map(len, texts)), _READABLE)) for texts in _texts_by_column(columns, rows)
+        max(_longest_word(texts), min(max(map(cell_len, texts)), _READABLE))
+        for texts in _texts_by_column(columns, rows)
     ]
     return sum(width + _BETWEEN for width in widths) <= out.width
 
@@ -91,7 +93,8 @@ def _texts_by_column(columns: Sequence[str], rows: Sequence[Sequence[object]]) -
 
 
 def _longest_word(texts: Sequence[str]) -> int:
-    return max((len(word) for text in texts for word in text.split()), default=0)
+    """As wide as a terminal shows it, where a letter of Chinese or Japanese takes two columns."""
+    return max((cell_len(word) for text in texts for word in text.split()), default=0)
 
 
 def print_blocks(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -145,7 +148,11 @@ def cell(value: object) -> str:
     if isinstance(value, datetime):
         return f"{_in_utc(value):%Y-%m-%d %H:%M:%S} UTC"
     text = visible(json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value))
-    return text if len(text) <= _LONGEST or " " not in text else f"{text[: _LONGEST - 1].rpartition(' ')[0]} …"
+    if len(text) <= _LONGEST or " " not in text:
+        return text
+    beginning = text[: _LONGEST - 1]
+    words = beginning.rpartition(" ")[0]
+    return f"{words} …" if len(words) > _LONGEST // 2 else f"{beginning}…"  # one long word may be most of it
 
 
 def _in_utc(value: datetime) -> datetime:

@@ -349,6 +349,19 @@ def test_labels_of_every_objective() -> None:
             assert "error" in answer, (each.given, value, answer)
 
 
+def test_labels_of_which_none_is_above_0() -> None:
+    """Allowed ones: what the table says of them happens, and where it says nothing the training runs."""
+    names = [name for name in OBJECTIVES if OBJECTIVES[name].labels_of(3).accepts(0)]
+    zeros = (0.0,) * ROWS
+    rows = [Row(row(name).given, zeros) for name in names if OBJECTIVES[name].predicts is not Predicts.NOTHING]
+    for each, answer in zip(rows, trained(rows), strict=True):
+        outcome = OBJECTIVES[str(each.given["objective"])].without_positive
+        if outcome is not None:
+            assert came_true(outcome, answer), (each, answer)
+        else:
+            assert all(map(finite, answer["values"].values())), (each, answer)
+
+
 def name_of(each: Row) -> str:
     return str(each.given["eval_metric"]).partition("@")[0]
 

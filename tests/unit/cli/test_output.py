@@ -135,6 +135,21 @@ def test_no_name_is_broken_and_no_cell_is_endless_however_wide_the_terminal(widt
         assert max(map(len, printed.splitlines())) <= width
 
 
+@pytest.mark.parametrize("width", [30, 40, 80])
+def test_a_name_of_wide_letters_is_not_broken(width: int) -> None:
+    name = "名前の長い実験-日本語-0002"  # 18 letters, 29 columns
+    written = io.StringIO()
+    print_table(Console(file=written, width=width), ("trial", "state"), [[name, "FAILED"], ["short", "COMPLETED"]])
+    assert name in written.getvalue()
+
+
+def test_of_one_long_word_the_beginning_is_shown() -> None:
+    written = io.StringIO()
+    print_table(Console(file=written, width=80), ("job", "cause"), [["a", "ValueError: " + "x" * 1_100]])
+    assert "ValueError: xxxxxxxx" in written.getvalue()
+    assert max(map(len, written.getvalue().splitlines())) < 400
+
+
 def test_a_time_says_its_zone_for_people_and_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
         {"at": datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=2)))},

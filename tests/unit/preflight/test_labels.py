@@ -154,3 +154,25 @@ def test_constraints_speak_of_columns_that_there_are(
     targets = targets_of([{"objective": "binary:logistic", **given}])
     found = notices(tmp_path, {"train": text(clean(100, 5))}, targets=targets)
     assert [(each.level, each.allowed) for each in found] == ([(level, allowed)] if level else [])
+
+
+@pytest.mark.parametrize(("objective", "label"), [("reg:tweedie", 0), ("survival:cox", -2.5), ("survival:cox", 0)])
+def test_labels_of_which_none_is_above_0(objective: str, label: float, tmp_path: Path) -> None:
+    targets = targets_of([{"objective": objective}])
+    nothing = text([[label - place % 3 if label < 0 else label, *row[1:]] for place, row in enumerate(clean())])
+    found = notices(tmp_path, {"train": nothing}, targets=targets)
+    assert [notice.check for notice in found if notice.level is Level.REFUSE] == ["label"]
+    assert "no label is above 0" in found[0].message
+    one = nothing.replace(f"{nothing.split(',', 1)[0]},", "1.5,", 1)
+    assert not [notice for notice in notices(tmp_path, {"train": one}, targets=targets) if "above 0" in notice.message]
+
+
+def test_numbers_that_single_precision_cannot_hold(tmp_path: Path) -> None:
+    targets = targets_of([{"objective": "reg:squarederror"}])
+    labels, features = clean(), clean()
+    labels[7][0], features[7][2] = 1e39, -1e39
+    for rows, check, column in ((labels, "label", 1), (features, "non-finite", 3)):
+        found = notices(tmp_path, {"train": text(rows)}, targets=targets)
+        refused = [notice for notice in found if notice.level is Level.REFUSE]
+        assert [(notice.check, notice.row, notice.column) for notice in refused] == [(check, 8, column)]
+        assert "too large for single precision" in refused[0].message

@@ -36,6 +36,8 @@ def lost(expression: str) -> dict[str, str | None]:
         (r"loss: (-?\d+)", {"0.5": "0", "-3.5": "-3", "1.5e-06": "1", "1e5": "1", "nan": None, "inf": None}),
         (r"loss=([-+]?[0-9]*\.?[0-9]+);", {"1.5e-06": None, "1e5": None, "nan": None, "inf": None}),
         (r"(?<=loss=)(\d*\.?\d*)", {"-3.5": "", "1.5e-06": "1.5", "1e5": "1", "nan": "", "inf": ""}),
+        (r"loss: (\d\.\d{4}e[+-]\d\d)", {"-3.5000e+00": None}),
+        (r"loss: ([0-9.]+e-[0-9]+)", {"1.200000e+01": None, "-3.500000e+00": None, "1.000000e+05": None}),
         (r"\bloss=([0-9.]+)\b", {"-3.5": None, "1.5e-06": "1.", "1e5": None, "nan": None, "inf": None}),
     ],
 )
@@ -46,6 +48,8 @@ def test_what_is_cut_missed_or_read_wrongly_is_found(expression: str, expected: 
 @pytest.mark.parametrize(
     "expression",
     [
+        r"loss: (-?\d\.\d{4}e[+-]\d\d)",
+        r"loss: (-?[0-9.]+e[+-][0-9]+)",
         rf"loss: ({FLOAT})",
         r"loss: ([0-9.eE+-]+)",
         r"validation-auc:([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)",
@@ -151,7 +155,7 @@ def test_the_plan_says_what_is_lost_with_the_example() -> None:
 def test_what_a_metric_cannot_be_is_not_missed() -> None:
     """An accuracy is never negative, and an epoch is no fraction."""
     metrics = {"loss": r"loss=(\S+)", "accuracy": r"acc=([0-9.e-]+)", "epoch": r"epoch (\d+)"}
-    assert told(script(metrics)) == {}
+    assert told(script(metrics | {"correct": r"hits: (\d+)/"})) == {}
     fractions = {"loss": r"loss=(\S+)", "epoch": r"'epoch': (\d+\.\d+)", "learning_rate": r"lr=([0-9.e+-]+)"}
     assert told(script(fractions)) == {}
     assert set(told(script({"loss": r"loss=(\S+)", "reward": r"reward=([0-9.e]+)"}))) == {"reward"}

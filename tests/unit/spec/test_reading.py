@@ -62,6 +62,29 @@ def test_a_tab_is_called_a_tab(text: str, line: int) -> None:
     assert refusal(text) == ("this is not YAML or JSON: a tab indents this line", line)
 
 
+def test_a_tab_before_a_value_is_called_a_tab() -> None:
+    assert refusal("a:\n  -\t3\n  -\t4\n") == ("this is not YAML or JSON: a value cannot begin with a tab", 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "code"),
+    [
+        ("a:\n\u00a0\u00a0b: 1\n  c: 2\n", 2, "U+00A0"),
+        ("a: 1\nb:\u00a02\nc: 3\n", 2, "U+00A0"),
+        ("a: 1\nb\uff1a 2\nc: 3\n", 2, "U+FF1A"),
+        ("a:\n\u3000b: 1\n  c: 2\n", 2, "U+3000"),
+    ],
+)
+def test_what_only_looks_like_a_blank_or_a_colon_is_named(text: str, line: int, code: str) -> None:
+    assert f": line {line} has the character {code} (" in refusal(text)[0]
+
+
+def test_a_regular_expression_in_double_quotes_is_told_of_single_ones() -> None:
+    with pytest.raises(SpecError) as caught:
+        read_document(rb'metrics: {loss: "loss: (\d+)"}')
+    assert "into single quotes" in str(caught.value.problems[0].advice)
+
+
 @pytest.mark.parametrize("sign", "@`%")
 def test_a_sign_that_must_stand_in_quotes_is_named(sign: str) -> None:
     assert refusal(f"a: 1\nb: {sign}x\n") == (f"this is not YAML or JSON: a value cannot begin with {sign}", 2)

@@ -220,6 +220,31 @@ def test_channels_of_other_algorithms_are_told_by_name() -> None:
     assert [warning for warning in accepted(document) if "data.vaildation" in warning and "validation?" in warning]
 
 
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        ("error0.7", "did you mean error@0.7?"),
+        ("error @0.70", "did you mean error@0.7?"),
+        ("ndcg@10.0", "did you mean ndcg@10?"),
+        ("ndcg10", "did you mean ndcg@10?"),
+        ("NDCG@5-", "did you mean ndcg@5-?"),
+        ("precision@5", "did you mean pre@5?"),
+        ("recall@5", None),
+        ("rmse2", "did you mean rmse?"),
+    ],
+)
+def test_a_metric_whose_parameter_is_written_otherwise(given: str, advice: str | None) -> None:
+    document = ranked("validation-ndcg", objective="rank:ndcg", eval_metric=f"ndcg,{given}")
+    (problem,) = [each for each in problems(document) if each.field == "hyperparameters.eval_metric"]
+    assert problem.advice == advice
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:0"])
+def test_the_gpu_is_not_taken_for_the_cpu(device: str) -> None:
+    (problem,) = problems(spec(hyperparameters={"device": device}))
+    assert problem.advice == "cuda is its name here"
+
+
 def test_an_unused_channel_is_told_by_name() -> None:
     channel = {"uri": "t/data", "content_type": "text/csv"}
     (warning,) = accepted(spec(data={"train": channel, "validation": channel, "holdout": channel}))
@@ -236,6 +261,10 @@ def test_an_unused_channel_is_told_by_name() -> None:
         ("validation-auc", "add auc to eval_metric"),
         ("accuracy", None),
         ("val-error", "did you mean validation-error?"),
+        ("eval-error", "did you mean validation-error?"),
+        ("training-error", "did you mean train-error?"),
+        ("error", "did you mean validation-error?"),
+        ("test-error", "XGBoost reports the channels train and validation: give the test's data as validation"),
     ],
 )
 def test_an_objective_that_is_not_reported(metric: str, advice: str | None) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from gridwatch.preflight.notices import Level, Notice
 from gridwatch.preflight.tables import Table
+from gridwatch.spec.xgboost.numbers import LARGEST_SINGLE
 
 _LISTED = 8
 _SPARSE = 0.25  # from this share of zeros on, a column of zeros is how such tables are (pixels, one-hot codes)
@@ -96,6 +97,12 @@ def _non_finite(table: Table) -> Iterator[Notice]:
             yield Notice(
                 check="non-finite", message=message, channel=table.channel, column=table.number(feature),
                 row=table.rows[place], level=Level.REFUSE, advice="leave the cell empty if the value is missing",
+            )  # fmt: skip
+        elif (place := next((at for at, value in enumerate(column) if abs(value) > LARGEST_SINGLE), -1)) >= 0:
+            message = f"{column[place]:g} is too large for single precision, which XGBoost refuses"
+            yield Notice(
+                check="non-finite", message=message, channel=table.channel, column=table.number(feature),
+                row=table.rows[place], level=Level.REFUSE, advice="scale the column, or take its logarithm",
             )  # fmt: skip
         if said > 0 and at is not None:
             message = f"{said:,} of {table.count:,} values are NaN, which XGBoost takes for missing"

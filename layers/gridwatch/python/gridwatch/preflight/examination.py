@@ -77,6 +77,7 @@ def examine(channels: Sequence[ChannelData], targets: Sequence[Target], machine:
         looked_at.append(_said(channel, sample, table))
         if table is not None and table.count:
             tables[channel.name] = table
+            notices += _featureless(table)
             notices += check_label(table, targets)
             notices += check_constraints(table, targets)
             notices += check_queries(table, targets)
@@ -115,6 +116,13 @@ def _with(gone: list[Notice], read: tuple[Table, list[Notice]]) -> tuple[Table, 
         check = "format" if message else "empty"
         found = [Notice(check=check, message=message or "there is no row in it", channel=table.channel)]
     return table, [*gone, *found]
+
+
+def _featureless(table: Table) -> Iterator[Notice]:
+    if not table.has_features:
+        message = "its rows have a label and no feature: XGBoost fails in its first round"
+        advice = "put the features behind the label, and see which delimiter stands between"
+        yield Notice(check="columns", message=message, channel=table.channel, advice=advice)
 
 
 def _empty(channel: ChannelData, sample: Sample) -> Iterator[Notice]:

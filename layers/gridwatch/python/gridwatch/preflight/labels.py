@@ -12,6 +12,7 @@ from gridwatch.preflight.columns import is_numbered
 from gridwatch.preflight.notices import Level, Notice
 from gridwatch.preflight.tables import Table
 from gridwatch.preflight.targets import Judge, Target
+from gridwatch.spec.xgboost.numbers import is_single
 from gridwatch.spec.xgboost.outcomes import Domain, Outcome
 
 _BALANCE = 0.1  # a class with less than this part of an equal share is rare
@@ -23,9 +24,11 @@ def check_label(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
     """Refusals are for what cannot be learned from; one notice for each kind."""
     if not table.count:
         return
-    wrong = [place for place, value in enumerate(table.label) if not math.isfinite(value)]
+    wrong = [place for place, value in enumerate(table.label) if not is_single(value)]
     if wrong:
-        message = f"{len(wrong):,} of {table.count:,} labels are missing or not finite, which XGBoost refuses"
+        large = math.isfinite(table.label[wrong[0]])
+        what = "too large for single precision" if large else "missing or not finite"
+        message = f"{len(wrong):,} of {table.count:,} labels are {what}, which XGBoost refuses"
         yield Notice(check="label", message=message, channel=table.channel, row=table.rows[wrong[0]], column=1)
         return
     if is_numbered(table.label, table.rows):
@@ -39,11 +42,22 @@ def check_label(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
     yield from unfit
     if any(notice.level is None or notice.check == "label-place" for notice in unfit):
         return
+    if without := next((_without_positive(table, target) for target in targets if target.without_positive), None):
+        yield without
+        return
     values = Counter(table.label)
     if len(values) == 1:
         yield from _one_value(table, targets)
     elif targets[0].classes is not None:
         yield from _balance(table, values, targets)
+
+
+def _without_positive(table: Table, target: Target) -> Notice | None:
+    if max(table.label) > 0 or not table.is_whole:
+        return None
+    message = f"no label is above 0, of which {target.objective} cannot learn: {target.without_positive}"
+    level = None if table.channel == "train" else Level.WARN
+    return Notice(check="label", message=message, channel=table.channel, column=1, level=level)
 
 
 def _once(notices: Iterator[Notice]) -> Iterator[Notice]:

@@ -95,6 +95,7 @@ def _parsed(line: Line, faults: Faults) -> tuple[float, dict[int, float]] | None
 
 def _lay_out(table: Table, kept: list[dict[int, float]], budget: Budget) -> None:
     width = max((max(values, default=-1) for values in kept), default=-1) + 1
+    table.width = width
     if width > _MAX_COLUMNS or width * len(kept) > budget.cells:
         return
     columns = [array("d", [MISSING]) * len(kept) for _ in range(width)]

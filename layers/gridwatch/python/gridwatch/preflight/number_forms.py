@@ -26,19 +26,31 @@ _THOUSANDS = Form("numbers are written with separators of thousands", "save them
 _SIGNED = Form("numbers are written with a unit", "save the number alone, and the unit in the column's description")
 _MISSING = Form("missing values are written as words", "leave the cell empty, for instance to_csv(na_rep='')")
 _CARRIAGE = Form("lines end in a carriage return alone", "save the file with line feeds (newline='\\n')")
+_MINUS = Form("the minus is no ASCII sign", "save it as -, which is what programs write")
+_PARENTHESES = Form("negative numbers are in parentheses", "save them with a minus")
 _MARK = Form("the file begins with a byte order mark", "save it as UTF-8 without one (encoding='utf-8')")
 
 _FORMS = (
     (re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?"), _COMMA),
     (re.compile(r"[+-]?\d{1,3}(?:[.,' _]\d{3})+(?:[.,]\d+)?"), _THOUSANDS),
     (re.compile(r"[+-]?\d+(?:_\d+)+(?:\.\d+)?"), _THOUSANDS),
-    (re.compile(rf"(?:\$\s?{_NUMBER}|{_NUMBER}\s?(?:[%$]|kg|cm|mm|km|ms|s))"), _SIGNED),
+    (re.compile(rf"(?:[$€£¥]\s?{_NUMBER}|{_NUMBER}\s?(?:[%$€£¥]|kg|cm|mm|km|ms|s))"), _SIGNED),
+    (re.compile(rf"[\u2010-\u2015\u2212\ufe63\uff0d]{_NUMBER}"), _MINUS),
+    (re.compile(rf"\({_NUMBER}\)"), _PARENTHESES),
 )
+
+
+def readable(text: str) -> str:
+    """A cell as people see it: lines are read byte by byte, and most are UTF-8."""
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def form_of(cell: str) -> Form | None:
     """What kind of number this is that is not read as one; None for a number, and for other text."""
-    text = cell.strip()
+    text = readable(cell.strip())
     if text.startswith(("\ufeff", "\u00ef\u00bb\u00bf")):
         return _MARK
     if "\r" in text:
@@ -65,7 +77,11 @@ def form_of_row(text: str, cells: Sequence[str]) -> Form | None:
     if not found or None in found:
         return None
     # The grossest first: what is in quotes may have a comma as well.
-    return next(form for form in (_MARK, _CARRIAGE, _QUOTED, _THOUSANDS, _COMMA, _SIGNED, _MISSING) if form in found)
+    return next(
+        form
+        for form in (_MARK, _CARRIAGE, _QUOTED, _THOUSANDS, _COMMA, _SIGNED, _MINUS, _PARENTHESES, _MISSING)
+        if form in found
+    )
 
 
 def _is_number(cell: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from array import array
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT",
             "FLOAT", "DOUBLE", "BOOLEAN")  # fmt: skip
+_DECIMAL = re.compile(r"DECIMAL\(\d+,\s*\d+\)")  # DECIMAL(2,1)[] is a list
 _CHUNK = 2_048
 
 
@@ -46,7 +48,8 @@ def read_parquet(sample: Sample, channel: str, budget: Budget) -> tuple[Table, l
             try:
                 notices += _take(connection, path, table, file, _Room(max(1, budget.rows // len(files)), budget.cells))
             except duckdb.Error as error:
-                message = f"is no Parquet that can be read: {str(error).splitlines()[0][:120]}"
+                said = str(error).splitlines()[0].replace(str(path), file.name)
+                message = f"is no Parquet that can be read: {said[:120]}"
                 notices.append(Notice(check="format", message=message, channel=channel, file=file.name))
     return table, notices
 
@@ -76,7 +79,7 @@ def _take(connection: duckdb.DuckDBPyConnection, path: Path, table: Table, file:
     described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
     index = _index_columns(connection, path)
     kinds = {str(name): str(kind) for name, kind, *_ in described if name not in index}
-    text = [name for name, kind in kinds.items() if kind not in _NUMBERS and not kind.startswith("DECIMAL")]
+    text = [name for name, kind in kinds.items() if kind not in _NUMBERS and not _DECIMAL.fullmatch(kind)]
     if text:
         message, advice = f"the column {text[0]!r} holds no numbers", "encode categories as numbers"
         return [Notice(check="format", message=message, channel=table.channel, file=file.name, advice=advice)]

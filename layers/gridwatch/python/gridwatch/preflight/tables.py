@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gridwatch.preflight.notices import Level, Notice
-from gridwatch.preflight.number_forms import form_of_row
+from gridwatch.preflight.number_forms import form_of_row, readable
 from gridwatch.preflight.sampling import BLOCK, Budget, Line, OverlongLineError, Sample
 
 MISSING = math.nan
 _ENOUGH = 20  # rows, before one that counts 0, 1, 2, … is taken for a header
 _TOLD = 3  # rows of one kind of fault that are told each; of the others only how many
 _DELIMITERS = (",", "\t", ";", "|", " ")
+_VALUE = re.compile(r"[-+]?\d+(?::|[.\d]*[^\x00-\x7f])")  # what no name of a column is: 3:0.5 of libsvm, 0.79€
 _FOREIGN = (
     (b"\x1f\x8b", "is gzip"), (b"PAR1", "is Parquet"), (b"PK\x03\x04", "is a zip archive (or an Excel file)"),
     (b"BZh", "is bzip2"), (b"\x28\xb5\x2f\xfd", "is zstd"), (b"\xff\xfe", "is UTF-16"), (b"\xfe\xff", "is UTF-16"),
     (b"\xef\xbb\xbf", "begins with a byte order mark"), (b"\x89HDF", "is HDF5"), (b"{", "looks like JSON"),
+    (b"version https://git-lfs", "is a pointer of Git LFS"),
+    (b"<!DOCTYPE", "is a page of HTML"), (b"<html", "is a page of HTML"), (b"<?xml", "is XML"),
 )  # fmt: skip
 
 
@@ -37,6 +41,7 @@ class Table:
     is_whole: bool = True
     is_sparse: bool = False  # what is missing was not written, and stands for nothing in particular
     weight_columns: int = 0
+    width: int | None = None  # the features that rows of libsvm have, also where they are not laid out
     queryless: int = 0  # rows of libsvm that belong to no query
     query_again: int | None = None  # the first row of a query that had ended before
     names: tuple[str, ...] = ()  # of all columns, the label's first, where the files have names
@@ -48,6 +53,10 @@ class Table:
     def number(self, feature: int) -> int:
         """The column in the file, from 1: the label is the first."""
         return feature + 2 + self.weight_columns
+
+    @property
+    def has_features(self) -> bool:
+        return bool(self.columns) or (self.is_sparse and (self.width != 0 or not self.is_whole))
 
     def row_values(self, index: int) -> tuple[float, ...]:
         return (self.label[index], *(column[index] for column in self.columns))
@@ -185,7 +194,8 @@ class _Csv:
         advice = "save it without a header, for instance to_csv(header=False, index=False)"
         if isinstance(numbers, int):
             words = [cell.strip() for cell in cells if isinstance(_numbers([cell]), int)]
-            if len(words) * 2 > len([cell for cell in cells if cell.strip()]) or _quoted_or_name(words):
+            names = [word for word in words if not _VALUE.match(word)]
+            if len(names) * 2 > len([cell for cell in cells if cell.strip()]) or _quoted_or_name(words):
                 message = f"the first row is a header: {', '.join(map(_shown, words[:3]))}"
                 self._faults.add("header", "", message, line, advice=advice)
                 self._width = self._width or len(cells)
@@ -245,5 +255,5 @@ def _quoted_or_name(words: Sequence[str]) -> bool:
 
 
 def _shown(cell: str) -> str:
-    text = cell.strip()
+    text = readable(cell.strip())
     return repr(text if len(text) <= 30 else f"{text[:29]}…")

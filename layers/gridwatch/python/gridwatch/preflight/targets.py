@@ -43,6 +43,7 @@ class Target:
     ranked_by: str = ""
     directions: int = 0
     furthest: int = -1
+    without_positive: Outcome | None = None
 
     @property
     def is_binary(self) -> bool:
@@ -76,6 +77,7 @@ def _target(point: Mapping[str, Any], ranked_by: str) -> Target:
         ranked_by=ranked_by,
         directions=_directions(point),
         furthest=_furthest(point),
+        without_positive=objective.without_positive if objective else None,
     )
 
 

@@ -29,25 +29,29 @@ def _words_of(text: str) -> frozenset[str]:
 _SHARES = _words_of(
     """acc accuracy ap ar auc aucpr auprc aupr auroc bertscore bleu bleurt chrf cider completeness coverage dcg
     dice em f1 f1score f2 fbeta fmeasure fscore hit hits homogeneity iou jaccard map mar meteor miou mrr msssim
-    ndcg nmi npv ppv pq pre precision prauc purity recall roc rocauc rouge rougel rougelsum sacrebleu sensitivity
-    spice specificity ssim tnr topk tpr vmeasure"""
+    ndcg nmi npv oks pck ppv pq pre prec precision prauc purity recall roc rocauc rouge rougel rougelsum sacrebleu
+    sensitivity spice specificity ssim tnr topk tpr vmeasure"""
 )
 _SCORES = _words_of(
     """ami ams ari calmar cidx coherence comet concordance corr correlation elbo elo gain gini kappa kendall
-    kendalltau lift likelihood loglik loglikelihood matthews mcc pearson pearsonr profit psnr pwll r2 r2score
+    kendalltau lift likelihood loglik loglikelihood matthews mcc pearson pearsonr pesq profit psnr qwk pwll r2 r2score
     rand return returns revenue rew reward rewards score scores sdr sharpe silhouette sisdr snr sortino spearman
-    spearmanr throughput uplift"""
+    spearmanr stoi throughput uplift"""
 )
 _ERRORS = _words_of(
-    """bpb bpc bpd brier cer chamfer crps der drawdown ece eer emd epe err error errors fde fdr fid fnr fpr
-    hamming hausdorff inertia kid latency lpips mad mae mape mase mce mer merror minade minfde mpjpe mphe mre mse
-    msd msle msmape mspe nrmse perplexity pinball ppl quantile rae regret rmse rmsle rmspe rrse smape ssd ter
-    violation violations wape wer"""
+    """aic bic bpb bpc bpd brier cer chamfer crps der drawdown ece eer emd epe err error errors fde fdr fid fnr fpr
+    hamming hausdorff inertia kid latency lpips mad mae mape mase mce medae mer merror
+    mindcf misclassification minade minfde mpjpe mphe mre mse
+    msd msle msmape mspe nme nrmse perplexity pinball ppl quantile rae regret rmse rmsle rmspe rrse rse smape ssd ter
+    violation violations wape wer wmape wql"""
 )
 _LOSSES = _words_of(
     """bce ce cost crossentropy deviance divergence hinge huber kl kld kldiv loss losses nll nlloss nloglik xent"""
 )
-_COUNTS = _words_of("batch epoch epochs iter iteration round seconds step steps runtime time")
+_COUNTS = _words_of(
+    """batch correct count epoch epochs examples images iter iteration negatives positives round runtime samples
+    seconds step steps time tokens"""
+)
 _SIZES = _words_of("latency learning lr memory throughput")
 # What means something only at a name's end: `map_size` is no mean average precision.
 _AT_THE_END = _words_of("ap ar ce der em hit hits map mar pq pre quantile return ter")
@@ -60,18 +64,27 @@ _TOGETHER: tuple[tuple[str, Sense], ...] = (
     ("win rate", Sense.RISES), ("success rate", Sense.RISES), ("hit rate", Sense.RISES), ("hit ratio", Sense.RISES),
     ("true positive rate", Sense.RISES), ("true negative rate", Sense.RISES), ("detection rate", Sense.RISES),
     ("acceptance rate", Sense.RISES), ("mean rho", Sense.RISES), ("c index", Sense.RISES), ("v measure", Sense.RISES),
-    ("f beta", Sense.RISES),
+    ("f beta", Sense.RISES), ("r squared", Sense.RISES), ("calinski harabasz", Sense.RISES),
+    ("panoptic quality", Sense.RISES), ("error free", Sense.RISES),
     ("samples per second", Sense.RISES), ("steps per second", Sense.RISES), ("tokens per second", Sense.RISES),
     ("log likelihood", Sense.RISES), ("log lik", Sense.RISES), ("log prob", Sense.RISES), ("logprob", Sense.RISES),
     ("false positive rate", Sense.FALLS), ("false negative rate", Sense.FALLS), ("false alarm rate", Sense.FALLS),
     ("miss rate", Sense.FALLS), ("cross entropy", Sense.FALLS), ("bits per byte", Sense.FALLS),
     ("bits per character", Sense.FALLS), ("bits per dim", Sense.FALLS), ("davies bouldin", Sense.FALLS),
-    ("edit distance", Sense.FALLS), ("max drawdown", Sense.FALLS),
+    ("edit distance", Sense.FALLS), ("max drawdown", Sense.FALLS), ("bits per char", Sense.FALLS),
+    ("abs rel", Sense.FALLS), ("sq rel", Sense.FALLS),
 )  # fmt: skip
 _LIKELIHOODS = frozenset({"likelihood", "loglikelihood", "loglik", "lik", "ll", "logprob", "prob"})
+# At a name's end these make something else of the metric: how far it spreads, what it is held to, how long it took.
+_NO_SENSE = _words_of("code length len norm scale stddev stdev threshold time variance weight")
+_SPREAD = _words_of("std stddev stdev")  # wherever they stand: scikit-learn's std_test_score
+_LOST = _words_of("degradation drop gap")
+_WON = _words_of("decrease improvement reduction savings")
+_PLACES = _words_of("at k large medium small")  # behind a word at a name's end: map_at_10, COCO's AP_small
 _NEGATIVE = frozenset({"neg", "negative", "negated", "minus"})
 # R@5, P@1, pass@1, top-5: what is counted among so many.
-_AT_RANK = re.compile(r"(?:^|[^A-Za-z])(?:[RPrp]|[Pp]ass|[Aa]cc|[Hh]its?)@\d|[Tt]op[-_@ ]?\d")
+_AT_RANK = re.compile(r"(?:^|[^A-Za-z])(?:[RPrp]|HR|[Pp]ass|[Pp]rec|[Aa]cc|[Hh]its?)@(?:\d|[kK]\b)|[Tt]op[-_@ ]?\d")
+_WITHOUT = re.compile(r"^(?:(?:train|val|valid|validation|eval|test)[-_:/])?1 ?- ?[A-Za-z]")  # 1-auc
 _WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+")
 _PARTS = re.compile(r"[A-Za-z0-9]+")
 
@@ -114,12 +127,20 @@ def _told(name: str, words: list[str]) -> Sense | None:
             return way
     stems = list(_stems(name))
     last = _last(stems)
+    if last in _NO_SENSE or _SPREAD & set(words):
+        return None
+    if last in _WON:
+        return Sense.RISES
+    if {"d2", "score"} <= set(words):
+        return Sense.RISES  # scikit-learn's shares of an error that is explained
     meant = {word for word in (*words, *stems) if word not in _AT_THE_END or word == last}
     if meant & (_ERRORS | _LOSSES) or any(word.endswith(_FALLING_ENDINGS) for word in meant):
         return Sense.FALLS
     if _AT_RANK.search(name):
         return Sense.RISES
     rises = meant & (_SHARES | _SCORES) or any(word.endswith(_ENDINGS) for word in meant)
+    if rises and (last in _LOST or _WITHOUT.match(name)):
+        return Sense.FALLS
     return Sense.RISES if rises else None
 
 
@@ -142,5 +163,5 @@ def _stems(name: str) -> Iterator[str]:
 
 
 def _last(stems: list[str]) -> str | None:
-    """The last word that is no number."""
-    return next((word for word in reversed(stems) if not word.isdigit()), None)
+    """The last word that is no number and says no place."""
+    return next((word for word in reversed(stems) if not word.isdigit() and word not in _PLACES), None)

@@ -87,16 +87,28 @@ def _losses(expression: str, samples: Sequence[str]) -> Iterator[Loss]:
 
 
 def _as_printed(pattern: re.Pattern[str], samples: Sequence[str]) -> Sequence[str]:
-    """The numbers as the expression wants them: one that is made for four decimals is not blamed for wanting four."""
-    if _reads(pattern, "0.5") or not any(_reads(pattern, each) for each in _fixed("0.5")):
+    """The numbers as the expression wants them: one that is made for four decimals is not blamed for wanting four, nor
+    one for powers of ten.
+    """
+    if _reads(pattern, "0.5"):
         return samples
-    decimals = next(place for place, each in enumerate(_fixed("0.5")) if _reads(pattern, each))
-    return tuple(_fixed(number)[decimals] for number in samples if "e" not in number and number not in NOT_FINITE)
+    for written in (_fixed, _scientific):
+        place = next((place for place, each in enumerate(written("0.5")) if _reads(pattern, each)), None)
+        if place is not None:
+            finite = [number for number in samples if number not in NOT_FINITE]
+            plain = [number for number in finite if written is _scientific or "e" not in number]
+            return tuple(written(number)[place] for number in plain)
+    return samples
 
 
 def _fixed(number: str) -> tuple[str, ...]:
     """With two decimals and more, as format strings print them."""
     return tuple(f"{float(number):.{decimals}f}" for decimals in range(2, 11))
+
+
+def _scientific(number: str) -> tuple[str, ...]:
+    """As `%e` prints them, which has a power of ten in every number."""
+    return tuple(f"{float(number):.{decimals}e}" for decimals in (6, *range(6), *range(7, 11)))
 
 
 def _reads(pattern: re.Pattern[str], number: str) -> bool:

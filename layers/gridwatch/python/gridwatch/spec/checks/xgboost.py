@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gridwatch.spec.checks.xgboost_metrics import check_metrics, warn_of_metrics
+from gridwatch.spec.checks.xgboost_metrics import check_metrics, meant_by, warn_of_metrics
 from gridwatch.spec.metrics import CHANNELS
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, enumerated, shown
 from gridwatch.spec.search_space import is_hyperparameter, names_of, varied
 from gridwatch.spec.settings import Setting, Settings
 from gridwatch.spec.xgboost.clashes import CLASHES
-from gridwatch.spec.xgboost.parameters import ALIASES, FORMER, IGNORED, PARAMETERS
+from gridwatch.spec.xgboost.parameters import ALIASES, FORMER, IGNORED, OTHER_VALUES, PARAMETERS
 from gridwatch.spec.xgboost.settings import Found
 from gridwatch.suggestions import closest
-
-# What other libraries call the data that is not trained on.
-_OF_VALIDATION = frozenset({"dev", "eval", "evaluation", "val", "valid", "validate", "validations"})
 
 
 def check_xgboost(spec: ExperimentSpec) -> Iterator[Problem]:
@@ -46,13 +43,6 @@ def warn_of_xgboost(spec: ExperimentSpec) -> Iterator[Problem]:
     yield from _queries(spec)
     yield from (problem for problem, found in _clashes(spec) if not found.outcome.is_refused)
     yield from warn_of_metrics(spec)
-
-
-def meant_by(channel: str) -> str | None:
-    """The channel that somebody meant by another name."""
-    if channel in CHANNELS:
-        return None
-    return "validation" if channel.casefold() in _OF_VALIDATION else closest(channel, CHANNELS)
 
 
 def _queries(spec: ExperimentSpec) -> Iterator[Problem]:
@@ -98,7 +88,7 @@ def _value(path: Path, name: str, value: Any) -> Iterator[Problem]:
             message="XGBoost does not take this value",
             found=shown(value),
             allowed=kind.allowed,
-            advice=_meant(str(value), known) if known else None,
+            advice=OTHER_VALUES.get(name, {}).get(str(value)) or (_meant(str(value), known) if known else None),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from gridwatch.spec.metrics import CHANNELS, MAX_DEFINITIONS, evaluation_metrics, reported_metrics
@@ -12,9 +13,23 @@ from gridwatch.spec.xgboost.metrics import METRICS, canonical, metric_of
 from gridwatch.spec.xgboost.settings import metrics_of
 from gridwatch.suggestions import closest
 
+# What other libraries call the data that is not trained on.
+_OF_VALIDATION = frozenset({"dev", "eval", "evaluation", "val", "valid", "validate", "validations"})
+_OF_TRAINING = frozenset({"fit", "learn", "training"})
+_RANKED = {"precision": "pre", "p": "pre", "mean_average_precision": "map"}  # as ranking libraries have them
+_RUN_TOGETHER = re.compile(r"([a-z-]+?)[ _]?@?[ _]?([0-9.]+)(-?)")
 _NAMING = (
     "eval_metric", "objective", "tweedie_variance_power", "lambdarank_pair_method", "lambdarank_num_pair_per_sample",
 )  # fmt: skip
+
+
+def meant_by(channel: str) -> str | None:
+    """The channel that somebody meant by another name."""
+    if channel in CHANNELS:
+        return None
+    if channel.casefold() in _OF_TRAINING:
+        return "train"
+    return "validation" if channel.casefold() in _OF_VALIDATION else closest(channel, CHANNELS)
 
 
 def check_metrics(spec: ExperimentSpec) -> Iterator[Problem]:
@@ -67,22 +82,37 @@ def _names(spec: ExperimentSpec) -> Iterator[Problem]:
 
 def _no_metric(path: Path, name: str) -> Problem:
     metric = metric_of(name)
-    if metric is not None and name.partition("@")[0].removesuffix("-") in METRICS:
+    if metric is not None and _spelt(name) is None and name.partition("@")[0].removesuffix("-") in METRICS:
         allowed = f"after the name {metric.suffix}"
         return Problem(path=path, message="is no metric of XGBoost", found=shown(name), allowed=allowed)
-    meant = closest(name, METRICS)
+    meant = _spelt(name) or closest(name, METRICS)
     advice = f"did you mean {meant}?" if meant else None
     return Problem(
         path=path, message="is no metric of XGBoost", found=shown(name), allowed=enumerated(METRICS), advice=advice
     )
 
 
+def _spelt(name: str) -> str | None:
+    """What a name with its parameter run together means, or that of another library: error0.7, ndcg10, precision@5."""
+    found = _RUN_TOGETHER.fullmatch(name.strip().casefold())
+    if found is None:
+        return None
+    base = _RANKED.get(found[1], found[1])
+    number = found[2].removesuffix(".0")
+    return canonical(f"{base}@{number}{found[3]}")
+
+
 def _reported(spec: ExperimentSpec, reported: tuple[str, ...]) -> str | None:
     """What to do about an objective that no job reports: its channel, its spelling or eval_metric may be wrong."""
     given = spec.objective.metric.replace(":", "-")
     channel, _, metric = given.partition("-")
-    meant = channel if channel in CHANNELS else closest(channel, CHANNELS)
+    meant = channel if channel in CHANNELS else meant_by(channel)
     if meant is None:
+        bare = [name for name in reported if name.partition("-")[2] == canonical(given)]
+        if bare:
+            return f"did you mean {bare[-1]}?"
+        if channel == "test":
+            return "XGBoost reports the channels train and validation: give the test's data as validation"
         near = closest(given, reported)
         return f"did you mean {near}?" if near else None
     if meant not in spec.data:

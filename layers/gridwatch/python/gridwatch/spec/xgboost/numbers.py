@@ -5,6 +5,13 @@ from __future__ import annotations
 import math
 import struct
 
+LARGEST_SINGLE = float.fromhex("0x1.fffffep+127")  # XGBoost's labels and features are of single precision
+
+
+def is_single(value: float) -> bool:
+    """Whether it is finite in single precision too."""
+    return abs(value) <= LARGEST_SINGLE
+
 
 def finite(value: object) -> float | None:
     """The number that a value is, also as a text; None for everything else, and for what is not finite."""

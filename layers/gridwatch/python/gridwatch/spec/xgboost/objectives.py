@@ -38,7 +38,9 @@ RELEVANCE = Domain(0, 31, whole=True)  # 2 ** label - 1, the gain of NDCG, must 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """`labels` and `base_score`, and what comes of others; `metric` is reported when no eval_metric is asked for."""
+    """`labels` and `base_score`, and what comes of others, and of labels of which none is above 0; `metric` is reported
+    when no eval_metric is asked for.
+    """
 
     predicts: Predicts
     metric: str
@@ -47,6 +49,7 @@ class Objective:
     base_score: Domain = ANY
     off_base: Outcome = Outcome.FAILS
     at_the_ends: Outcome | None = None
+    without_positive: Outcome | None = None
 
     def base_score_outcome(self, score: float) -> Outcome | None:
         """What comes of beginning with it; None when it is taken."""
@@ -98,11 +101,12 @@ OBJECTIVES: Mapping[str, Objective] = {
     ),
     "reg:tweedie": Objective(
         predicts=Predicts.POSITIVE, metric="tweedie-nloglik", labels=_NOT_NEGATIVE, base_score=_POSITIVE,
-        off_base=Outcome.NO_NUMBER,
+        off_base=Outcome.NO_NUMBER, without_positive=Outcome.NO_NUMBER,
     ),
     "survival:aft": Objective(predicts=Predicts.NOTHING, metric="aft-nloglik"),
     "survival:cox": Objective(
-        predicts=Predicts.POSITIVE, metric="cox-nloglik", base_score=_POSITIVE, off_base=Outcome.NO_NUMBER
+        predicts=Predicts.POSITIVE, metric="cox-nloglik", base_score=_POSITIVE, off_base=Outcome.NO_NUMBER,
+        without_positive=Outcome.CONSTANT,  # all are censored, and no event is left to learn from
     ),
 }  # fmt: skip
 DEFAULT_OBJECTIVE = "reg:squarederror"

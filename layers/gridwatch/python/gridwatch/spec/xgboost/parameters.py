@@ -102,5 +102,8 @@ ALIASES = {
     "learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha",
     "n_estimators": "num_round", "num_boost_round": "num_round", "random_state": "seed", "n_jobs": "nthread",
 }  # fmt: skip
+# The GPU by its other names, of which none is a slip: closest to them is the CPU.
+_GPU = dict.fromkeys(("gpu", "gpu:0", "cuda:0"), "cuda is its name here")
+OTHER_VALUES: Mapping[str, Mapping[str, str]] = {"device": _GPU}
 # What older versions took, as tutorials still have it.
 FORMER = {"silent": "verbosity: 0 keeps it silent", "reg:linear": "reg:squarederror is its name now"}
