@@ -27,6 +27,15 @@ PRICES = PriceTable(source="a test", date="2026-11-21", currency="USD", per_hour
         ("ClientError: Cannot pull the container image 1234.dkr.ecr.eu-west-1.amazonaws.com/x:1", "bad image"),
         ("AlgorithmError: column 17 has 3 values", "AlgorithmError: column # has # values"),
         ("", "no reason given"),
+        (
+            "AlgorithmError: UnidentifiedImageError: cannot identify image file 'a.png'",
+            "AlgorithmError: UnidentifiedImageError: cannot identify image file 'a.png'",
+        ),
+        (
+            "AlgorithmError: Traceback\nscikit-learn 1.9.1, whatever the image's version\nKeyError: 'manifest'",
+            "KeyError: 'manifest'",
+        ),
+        ("AlgorithmError: MemoryError: Unable to allocate the image", "out of memory"),
         ("AlgorithmError: the imagery is blurred, zoom in", "AlgorithmError: the imagery is blurred, zoom in"),
     ],
 )

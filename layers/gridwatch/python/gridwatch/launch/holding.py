@@ -26,7 +26,8 @@ _PATIENCE = 5.0  # seconds for one write: many jobs of one experiment may fail a
 _KINDS = (
     ("out of memory", r"out of memory|outofmemory|memoryerror|bad_alloc|cannot allocate|exit code: 137|\boom\b"),
     ("access denied", r"access ?denied|not authorized|unauthorized|could not assume role|forbidden"),
-    ("bad image", r"\bimage\b|\becr\b|cannotpull|manifest"),
+    # A script that ran had its image: it speaks of images that it reads.
+    ("bad image", r"\A(?!\s*AlgorithmError).*(\bimage\b|\becr\b|cannotpull|manifest)"),
 )
 
 
@@ -38,7 +39,7 @@ FIRST_FAILURES = 3
 def failure_kind(reason: str) -> str:
     """What failures have in common: out of memory, access denied, bad image; else their cause, whatever its numbers."""
     for kind, pattern in _KINDS:
-        if re.search(pattern, reason, re.IGNORECASE):
+        if re.search(pattern, reason, re.IGNORECASE | re.DOTALL):
             return kind
     return re.sub(r"[0-9]+", "#", cause_of(reason))[:80]
 
