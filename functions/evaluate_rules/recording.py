@@ -23,11 +23,14 @@ from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
 from gridwatch.events.queue import MessageQueue
 from gridwatch.rules.metrics import is_score
 from gridwatch.state.codec import moment_text
+from gridwatch.state.patience import Patience
 from gridwatch.state.records import JobRecord, TrialRecord
+from gridwatch.state.store import ConflictError
 from gridwatch.streams.pace import next_look
 from gridwatch.tensors.log_metrics import LogPosition, MetricFinder, PositionExpiredError, TrainingLog
 from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
 
+_PATIENCE = 5.0  # seconds for the last look at a log, where others may be looking
 STEPS_IN_FILE = 500
 PAGES_AT_ONCE = 20  # of up to 10,000 lines each; what is left is for the next call, which is asked for at once
 LOST = timedelta(seconds=30)  # a planned look that is so late is not coming
@@ -43,7 +46,8 @@ class MetricRecord(Protocol):
 
     def write(self, job: JobRecord, key: str, content: bytes) -> None: ...
 
-    def move(self, job_name: str, position: LogPosition) -> None: ...
+    def move(self, job_name: str, position: LogPosition) -> None:
+        """Raises ConflictError when another look has moved it since `position` read its version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,19 @@ class LogRecorder:
     interval: float  # seconds between two looks at a running job, as the deployment has it
 
     def look(self, job: JobRecord, trial: TrialRecord | None, request: EvaluationRequest) -> Look:
-        """Record the steps that are new and plan the next look. Of a log that was read to its end nothing is read."""
+        """Record the steps that are new and plan the next look. Of a log that was read to its end nothing is read.
+
+        Of looks at one time one moves the position; the last one of a job, which closes its log, begins again.
+        """
+        for _ in Patience(self.clock, seconds=_PATIENCE).tries():
+            try:
+                return self._look(job, trial, request)
+            except ConflictError:
+                if not request.ended:
+                    return Look()
+        raise ConflictError(f"the position in the log of {job.job_name} is written to all the time")
+
+    def _look(self, job: JobRecord, trial: TrialRecord | None, request: EvaluationRequest) -> Look:
         start, now = self.record.position(job.job_name), self.clock.now()
         if start.closed or not (request.ended or _is_turn(start, request, now)):
             return Look()
@@ -74,7 +90,7 @@ class LogRecorder:
         try:
             reached, behind = self._read_on(job, training_job, replace(start, read_at=now))
         except PositionExpiredError:
-            reached, behind = self._read_on(job, training_job, LogPosition(read_at=now))
+            reached, behind = self._read_on(job, training_job, LogPosition(read_at=now, version=start.version))
         if request.ended:
             reached = self._close(job, reached, self._settles(trial, now), behind=behind)
         else:

@@ -137,4 +137,7 @@ def _objective(facts: TrialFacts, objective: Mapping[str, Any]) -> Objective:
     if job is not None and job.algorithm is not None:
         metric = job.objective_metric
     source = source_of(job, metric) if job is not None else MetricSource.HOOK
-    return Objective(facts.trial.job_name, metric, source, objective.get("direction") == "maximize")
+    return Objective(
+        facts.trial.job_name, metric, source, objective.get("direction") == "maximize",
+        repeated=job is not None and job.log_repeats_hook,
+    )  # fmt: skip

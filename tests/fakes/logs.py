@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gridwatch.state.records import JobRecord
+from gridwatch.state.store import ConflictError
 from gridwatch.tensors.log_metrics import LogLine, LogPage, LogPosition, PositionExpiredError
 from tests.tensor_folder import MemorySource
 
@@ -33,6 +36,7 @@ class FakeMetricRecord:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.kept = LogPosition()
+        self.moves = 0
 
     def position(self, job_name: str) -> LogPosition:
         return self.kept
@@ -41,7 +45,10 @@ class FakeMetricRecord:
         self.files[key] = content
 
     def move(self, job_name: str, position: LogPosition) -> None:
-        self.kept = position
+        if position.version != self.kept.version:
+            raise ConflictError("another look has moved the position")
+        self.moves += 1
+        self.kept = replace(position, version=str(self.moves))
 
     def source(self) -> MemorySource:
         return MemorySource(self.files)

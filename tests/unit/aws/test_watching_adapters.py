@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,8 @@ from gridwatch.aws.training_log import GROUP, CloudWatchLog
 from gridwatch.failures import PermanentError
 from gridwatch.launch.watching import RuleSetError
 from gridwatch.savings.prices import PriceTableError
+from gridwatch.state.store import ConflictError
+from gridwatch.storage.layout import log_position_key
 from gridwatch.tensors.log_metrics import LogPosition, PositionExpiredError
 
 REGION, BUCKET, JOB = "eu-west-1", "a-bucket", "others-1"
@@ -93,7 +96,16 @@ def test_positions_are_kept(s3: Any) -> None:
     assert record.position(JOB) == LogPosition()
     position = LogPosition(stream="a", token="b", steps=3, read_at=NOW)
     record.move(JOB, position)
-    assert record.position(JOB) == position
+    kept = record.position(JOB)
+    assert replace(kept, version="") == position
+    record.move(JOB, replace(kept, closed=True))
+    for late in (kept, position):  # of a look that began before
+        with pytest.raises(ConflictError):
+            record.move(JOB, late)
+    assert record.position(JOB).closed
+    s3.put_object(Bucket=BUCKET, Key=log_position_key(JOB), Body=b"{")
+    record.move(JOB, replace(record.position(JOB), steps=4))
+    assert record.position(JOB).steps == 4
 
 
 def test_rule_sets(s3: Any) -> None:

@@ -13,6 +13,7 @@ from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
 from gridwatch.state.codec import moment_text
 from gridwatch.state.records import LogMetric, RulePolicy, TrialState
+from gridwatch.tensors.log_metrics import LogPage
 from tests.fakes.fuse import Fuse
 from tests.fakes.logs import FakeLog, FakeMetricRecord
 from tests.fakes.mortal_store import KilledError
@@ -197,6 +198,44 @@ def test_a_job_that_is_over_plans_no_look() -> None:
     world.store.trials["blobs", world.trial.trial_id] = replace(world.trial, state=TrialState.COMPLETED)
     world.look()
     assert world.planned == []
+
+
+def test_a_look_that_began_before_the_last_one_does_not_open_the_log_again() -> None:
+    """Several workers evaluate one job: what an earlier look has to say comes after the log was closed."""
+    world = Logged()
+    world.say(*STUCK)
+    page, began = world.log.page, []
+
+    def ended_meanwhile(*place: str) -> LogPage:
+        if not began:
+            began.append(place)
+            finished = replace(world.trial, state=TrialState.COMPLETED, ended_at=world.clock.now())
+            world.store.trials["blobs", world.trial.trial_id] = finished
+            world.look(ended=True)
+        return page(*place)
+
+    world.log.page = ended_meanwhile  # type: ignore[method-assign]
+    world.look()
+    assert began
+    assert (world.record.kept.steps, world.record.kept.closed) == (len(STUCK), True)
+
+
+def test_the_last_look_closes_the_log_though_another_moved_its_position() -> None:
+    world = Logged()
+    world.say(*STUCK)
+    finished = replace(world.trial, state=TrialState.COMPLETED, ended_at=world.clock.now())
+    world.store.trials["blobs", world.trial.trial_id] = finished
+    page = world.log.page
+
+    def moved_meanwhile(*place: str) -> LogPage:
+        if world.log.pages == 0:
+            world.record.move(JOB, world.record.position(JOB))
+        return page(*place)
+
+    world.log.page = moved_meanwhile  # type: ignore[method-assign]
+    world.look(ended=True)
+    assert world.record.moves == 2
+    assert (world.record.kept.steps, world.record.kept.closed) == (len(STUCK), True)
 
 
 def test_what_the_log_repeats_hook_waits_for_the_minute_check_and_the_end() -> None:

@@ -39,6 +39,15 @@ PRICES = PriceTable(source="a test", date="2026-11-21", currency="USD", per_hour
         ("AlgorithmError: lr must be above 0, got -1.5e-06", "AlgorithmError: lr must be above #, got #"),
         ("AlgorithmError: no /tmp/tmpab12_cdz/x at 0x7f3A10", "AlgorithmError: no /tmp/#/x at #"),
         ("", "no reason given"),
+        (
+            "AlgorithmError: UnidentifiedImageError: cannot identify image file 'a.png'",
+            "AlgorithmError: UnidentifiedImageError: cannot identify image file 'a.png'",
+        ),
+        (
+            "AlgorithmError: Traceback\nscikit-learn 1.9.1, whatever the image's version\nKeyError: 'manifest'",
+            "KeyError: 'manifest'",
+        ),
+        ("AlgorithmError: MemoryError: Unable to allocate the image", "out of memory"),
         ("AlgorithmError: the imagery is blurred, zoom in", "AlgorithmError: the imagery is blurred, zoom in"),
     ],
 )

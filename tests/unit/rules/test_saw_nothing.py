@@ -274,9 +274,8 @@ def test_a_rule_saw_nothing_only_if_no_source_let_it_judge(hook: str, log: str, 
     assert found.status is expected
     if expected is SAW_NOTHING:
         assert found.details == (
-            "hook: MetricThreshold looks for a number in the collections metrics, losses; none was there: in one step "
-            "the job saved other at one step; log: MetricThreshold looks for a number in the collections metrics, "
-            "losses; none was there: in one step the job saved other at one step"
+            "MetricThreshold looks for a number in the collections metrics, losses; of what the hook saved none is it "
+            "(other at one step); of the log's metrics none is it (other at one step)"
         )
 
 

@@ -131,6 +131,25 @@ def test_a_rule_that_saw_nothing_in_one_source_is_judged_by_the_other() -> None:
     assert evaluation.statuses["high"].details
 
 
+def test_a_rule_that_saw_nothing_says_once_what_it_looked_for_and_what_each_source_had() -> None:
+    """What the log reported is not denied, and a rule about tensors speaks of the hook alone."""
+    rules = [THRESHOLD, RuleConfiguration("flat", "MetricPlateau", {"patience": 9}), TENSORS]
+    parts = {HOOK: Evaluation.create(rules), LOG: Evaluation.create(rules[:2])}
+    evaluation = SourcesEvaluation(parts)
+    evaluation.advance(readers(folders([], [0.1] * 3)), now=NOON, ended=True)
+    said = {name: found.details for name, found in evaluation.statuses.items() if found.details}
+    assert set(said) == {"flat", "vanishing"}
+    assert said["flat"].count("MetricPlateau looks for") == 1
+    assert said["flat"].endswith("; the hook saved nothing; the log had only loss at 3 steps")
+    assert said["vanishing"] == "VanishingGradient looks for the collection gradients; the hook saved nothing"
+
+    evaluation = SourcesEvaluation({HOOK: Evaluation.create([TENSORS]), LOG: Evaluation.create([THRESHOLD])})
+    evaluation.advance(readers(folders([1.0] * 2, [])), now=NOON, ended=True)
+    assert evaluation.statuses["vanishing"].details.endswith("; of what the hook saved none is it (loss at 2 steps)")
+    assert evaluation.statuses["high"].details.endswith("; no line of the log had a metric")
+    assert evaluation.there(LOG) == "no line of the log had a metric"
+
+
 def test_a_rule_looks_at_the_interval_it_wants_where_more_is_saved() -> None:
     """Twelve values stand still; the rule needs six: each second is enough, of each fifth there are but three."""
     for every, status in ((1, RuleStatus.ISSUES_FOUND), (2, RuleStatus.ISSUES_FOUND), (5, RuleStatus.SAW_NOTHING)):

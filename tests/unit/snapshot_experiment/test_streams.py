@@ -173,9 +173,9 @@ def test_the_pages_come_from_the_same_tables(world: Streams) -> None:
     assert re.findall(r"<option[^>]*>([^<]*)", page)[:2] == ["validation:error", "validation:error (hook)"]
 
 
-@pytest.mark.parametrize(("saved", "sources"), [(3, {"hook"}), (2, {"hook", "log"})])
+@pytest.mark.parametrize(("saved", "sources", "whole"), [(3, {"hook"}, "hook"), (2, {"hook", "log"}, "log")])
 def test_what_the_log_repeats_hook_is_there_once_unless_it_lacks_some(
-    world: Streams, saved: int, sources: set[str]
+    world: Streams, saved: int, sources: set[str], whole: str
 ) -> None:
     job = world.add_job()
     world.store.put_job(replace(world.store.jobs[job], log_repeats_hook=True))
@@ -185,4 +185,19 @@ def test_what_the_log_repeats_hook_is_there_once_unless_it_lacks_some(
         world.logs[job].save(step, {"validation:error": [0.51 - step / 10]})
     world.writer.take("blobs", STAMP)
     assert {source for (source,) in world.rows("metrics", "source")} == sources
-    assert world.rows("trials", "objective_source") == [("hook",)]
+    assert world.rows("trials", "objective_source") == [(whole,)]
+
+
+def test_the_best_of_an_objective_that_the_hook_saves_every_tenth_round_is_the_best_of_all_rounds(
+    world: Streams,
+) -> None:
+    job = world.add_job()
+    world.store.put_job(replace(world.store.jobs[job], log_repeats_hook=True))
+    errors = [0.5 - step / 100 for step in range(26)] + [0.26, 0.27]
+    for step, value in enumerate(errors):
+        if step % 10 == 0:
+            world.tensors[job].save(step, {"validation:error": [value]})
+        world.logs[job].save(step, {"validation:error": [value]})
+    world.writer.take("blobs", STAMP)
+    figures = "objective_value, objective_best, objective_best_step, objective_source"
+    assert world.rows("trials", figures) == [(0.27, 0.25, 25, "log")]

@@ -17,6 +17,9 @@ from gridwatch.failures import (
     TransientError,
 )
 
+# What S3 says of a conditional write when somebody else has written the object since it was read.
+WRITTEN_MEANWHILE = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
+
 # Codes that AWS services use for one and the same thing; what is not listed is judged by its HTTP status.
 KINDS: dict[str, type[GridwatchError]] = {
     # too fast

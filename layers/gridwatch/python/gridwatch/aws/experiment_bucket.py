@@ -9,7 +9,7 @@ from typing import Any
 
 from gridwatch.aws.clients import client
 from gridwatch.aws.data_source import S3Data
-from gridwatch.aws.errors import translated
+from gridwatch.aws.errors import WRITTEN_MEANWHILE, translated
 from gridwatch.failures import NotFoundError, PermanentError, TransientError
 from gridwatch.launch.ports import StoredSpec
 from gridwatch.preflight.sampling import DataSource
@@ -18,7 +18,6 @@ from gridwatch.storage.layout import SOURCE_METADATA, SPEC_PREFIX, split_s3_uri
 _REVISIONS = 10
 # What S3 says to a conditional write that came too late: another object is there, another write is going on, and the
 # object is gone.
-_WRITTEN_MEANWHILE = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
 
 
 class S3ExperimentBucket:
@@ -107,7 +106,7 @@ class S3ExperimentBucket:
                         Bucket=self.name, Key=key, Body=body, ContentType="application/json", **unchanged
                     )
             except PermanentError as error:
-                if error.code not in _WRITTEN_MEANWHILE:
+                if error.code not in WRITTEN_MEANWHILE:
                     raise
             else:
                 return

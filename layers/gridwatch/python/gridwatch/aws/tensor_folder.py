@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from gridwatch.aws.clients import client
-from gridwatch.aws.errors import translated
+from gridwatch.aws.errors import WRITTEN_MEANWHILE, translated
 from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.state.codec import from_json, to_json
 from gridwatch.state.records import JobRecord
+from gridwatch.state.store import ConflictError
 from gridwatch.storage.layout import log_metric_prefix, log_position_key, tensor_prefix
 from gridwatch.streams.source import reads_log_apart
 from gridwatch.tensors.log_metrics import LogPosition
@@ -25,24 +27,33 @@ class S3MetricRecord:
         try:
             with translated():
                 answer = self._client.get_object(Bucket=self._bucket, Key=log_position_key(job_name))
-                return from_json(LogPosition, answer["Body"].read().decode())
-        except (NotFoundError, ValueError):  # a damaged one too: read again, the log leads to the same steps
+                content, version = answer["Body"].read(), answer["ETag"]
+        except NotFoundError:
             return LogPosition()
         except PermanentError as error:
             # Who may list a part of the bucket only is told 403 for a key that is not there.
             if error.code in ("403", "AccessDenied"):
                 return LogPosition()
             raise
+        try:
+            return replace(from_json(LogPosition, content.decode()), version=version)
+        except ValueError:  # damaged: read again, the log leads to the same steps
+            return LogPosition(version=version)
 
     def write(self, job: JobRecord, key: str, content: bytes) -> None:
         with translated():
             self._client.put_object(Bucket=self._bucket, Key=_folder(job) + key, Body=content)
 
     def move(self, job_name: str, position: LogPosition) -> None:
-        with translated():
-            self._client.put_object(
-                Bucket=self._bucket, Key=log_position_key(job_name), Body=to_json(position).encode()
-            )
+        body = to_json(replace(position, version="")).encode()
+        unchanged = {"IfMatch": position.version} if position.version else {"IfNoneMatch": "*"}
+        try:
+            with translated():
+                self._client.put_object(Bucket=self._bucket, Key=log_position_key(job_name), Body=body, **unchanged)
+        except PermanentError as error:
+            if error.code not in WRITTEN_MEANWHILE:
+                raise
+            raise ConflictError(f"another look has moved the position in the log of {job_name}") from error
 
     @property
     def _client(self) -> Any:

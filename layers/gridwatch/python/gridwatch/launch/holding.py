@@ -30,8 +30,8 @@ _OUT_OF_MEMORY = (
 _KINDS = (
     ("out of memory", _OUT_OF_MEMORY),
     ("access denied", r"access ?denied|not authorized|unauthorized|could not assume role|forbidden"),
-    # A container that says something has been pulled: what its script says of pictures is no bad image.
-    ("bad image", r"^(?!AlgorithmError)(?:.|\n)*(\bimage\b(?! ?(file|record|size|shape|format))|\becr\b|cannotpull)"),
+    # A script that ran had its image: it speaks of images that it reads.
+    ("bad image", r"\A(?!\s*AlgorithmError).*(\bimage\b(?! ?(file|record|size|shape|format))|\becr\b|cannotpull)"),
 )
 
 
@@ -47,7 +47,7 @@ FIRST_FAILURES = 3
 def failure_kind(reason: str) -> str:
     """What failures have in common: out of memory, access denied, bad image; else their cause, whatever its numbers."""
     for kind, pattern in _KINDS:
-        if re.search(pattern, reason, re.IGNORECASE):
+        if re.search(pattern, reason, re.IGNORECASE | re.DOTALL):
             return kind
     return _VARYING.sub("#", cause_of(reason))[:80]
 

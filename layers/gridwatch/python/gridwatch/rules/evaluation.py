@@ -18,6 +18,7 @@ from gridwatch.rules.rule import Rule
 from gridwatch.rules.saved_state import decode, encode
 from gridwatch.rules.sightings import Sightings
 from gridwatch.rules.view import StepView
+from gridwatch.streams.source import MetricSource
 from gridwatch.tensors.errors import CorruptTensorError, TensorUnavailableError
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import ByteRange
@@ -132,6 +133,14 @@ class Evaluation:
     def there(self) -> str:
         """What the job has saved, in words."""
         return self._sightings.there
+
+    def there_of(self, source: MetricSource) -> str:
+        """The same of a job that has other sources as well."""
+        return self._sightings.there_of(source)
+
+    def saw_nothing(self, source: MetricSource, name: str) -> tuple[str, str]:
+        """What a rule looks for, and what of it there was of the source, one of several, in words."""
+        return self._rules[name].looks_for(), self._sightings.told_of(source, name)
 
     def save(self) -> dict[str, Any]:
         """Everything to go on from, as JSON."""

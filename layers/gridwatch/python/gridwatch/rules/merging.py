@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gridwatch.rules.evaluation import RuleEvaluation
-from gridwatch.rules.sightings import LONGEST_NOTHING_SEEN
 from gridwatch.verdicts.status import RuleStatus
 
 # The first of these that any source came to is the rule's. One that failed on a source does not watch all of the job,
@@ -22,9 +21,4 @@ _ORDER = (
 def merged(by_source: Mapping[str, RuleEvaluation]) -> RuleEvaluation:
     """The outcome over all sources, by their names, of which there is at least one."""
     status = min((found.status for found in by_source.values()), key=_ORDER.index)
-    agreeing = {source: found for source, found in by_source.items() if found.status is status}
-    first = next(iter(agreeing.values()))
-    if status is not RuleStatus.SAW_NOTHING or len(agreeing) == 1:
-        return first
-    told = "; ".join(f"{source}: {found.details}" for source, found in agreeing.items())
-    return RuleEvaluation(status, told[:LONGEST_NOTHING_SEEN])
+    return next(found for found in by_source.values() if found.status is status)

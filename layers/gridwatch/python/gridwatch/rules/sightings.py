@@ -5,8 +5,9 @@ was there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from gridwatch.streams.source import MetricSource
 from gridwatch.verdicts.status import LONGEST_DETAILS, RuleStatus
 
 # Names of tensors that are told; of others only that there were more.
@@ -14,6 +15,20 @@ _TOLD = 6
 _LONGEST_NAME = 80
 _LONGEST_LOOKED_FOR = 400
 LONGEST_NOTHING_SEEN = LONGEST_DETAILS - len(f"{RuleStatus.SAW_NOTHING}: ")
+
+
+class _Words(NamedTuple):
+    """How it is said what a source had."""
+
+    nothing: str
+    had: str
+    none: str
+
+
+_OF_SOURCE = {
+    MetricSource.HOOK: _Words("the hook saved nothing", "the hook saved", "of what the hook saved none"),
+    MetricSource.LOG: _Words("no line of the log had a metric", "the log had", "of the log's metrics none"),
+}
 
 
 class Sightings:
@@ -74,6 +89,20 @@ class Sightings:
         else:
             there = f"none was there: {self.there}" if self.steps and self._whole else self.there
         return nothing_seen(title, looks_for, there)
+
+    def told_of(self, source: MetricSource, rule: str) -> str:
+        """What there was of one of several sources, for a rule that judged nothing by it."""
+        words = _OF_SOURCE[source]
+        if seen := self.seen_by(rule):
+            return f"{words.had} only {seen}"
+        return self.there_of(source)
+
+    def there_of(self, source: MetricSource) -> str:
+        """What one of several sources had, none of which anybody looked for."""
+        words = _OF_SOURCE[source]
+        if not self._whole:
+            return f"{words.none} is it"
+        return f"{words.none} is it ({self.saved or 'nothing'})" if self.steps else words.nothing
 
     def seen_by(self, rule: str) -> str:
         """The tensors of its requirement, in words; empty when there were none."""

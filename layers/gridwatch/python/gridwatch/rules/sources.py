@@ -10,6 +10,7 @@ from datetime import datetime
 
 from gridwatch.rules.evaluation import Evaluation, RuleEvaluation, RuleStatusChange
 from gridwatch.rules.merging import merged
+from gridwatch.rules.sightings import nothing_seen
 from gridwatch.streams.source import MetricSource
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.verdicts.status import RuleStatus, condition_met
@@ -88,11 +89,20 @@ class SourcesEvaluation:
         if still_open and not issues:
             # Damage in one source is told, whatever the others say.
             return next((each for each in still_open if each.details), still_open[0])
-        return merged(found)
+        verdict = merged(found)
+        if verdict.status is RuleStatus.SAW_NOTHING and len(self.parts) > 1:
+            return replace(verdict, details=self._nothing_seen(name))
+        return verdict
+
+    def _nothing_seen(self, name: str) -> str:
+        """What the rule looks for, once, and what there was of each source that could have it."""
+        told = [part.saw_nothing(source, name) for source, part in self._parts_of(name).items()]
+        return nothing_seen(self._rule(name), told[0][0], "; ".join(there for _, there in told))
 
     def there(self, source: MetricSource) -> str:
         """What the job has saved of a source, in words."""
-        return self.parts[source].there
+        part = self.parts[source]
+        return part.there_of(source) if len(self.parts) > 1 else part.there
 
     def _parts_of(self, name: str) -> dict[MetricSource, Evaluation]:
         return {source: part for source, part in self.parts.items() if name in part.statuses}

@@ -18,12 +18,15 @@ MOST_POINTS = 100_000  # of one curve: one metric of one source, worker and mode
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """By what a job's trial is compared, and from which source it is taken."""
+    """By what a job's trial is compared, and from which source it is taken. `repeated`: the job's log prints what its
+    hook saves, so that where the hook was to save fewer rounds, the log has the whole curve.
+    """
 
     job_name: str
     metric: str
     source: MetricSource
     maximize: bool
+    repeated: bool = False
 
 
 def drop_echoes(connection: duckdb.DuckDBPyConnection, jobs: Sequence[str]) -> None:
@@ -35,6 +38,7 @@ def drop_echoes(connection: duckdb.DuckDBPyConnection, jobs: Sequence[str]) -> N
 
 def mark_objectives(connection: duckdb.DuckDBPyConnection, objectives: Sequence[Objective]) -> None:
     """Sets `objective` in one curve of each job: of its source where that has the metric, else of the next that has;
+    where the log repeats the hook, that of more points;
     of several workers the first, of several modes the one saved first; the metric's own name before the hook's
     spelling of it. Never parts of two.
     """
@@ -43,6 +47,7 @@ def mark_objectives(connection: duckdb.DuckDBPyConnection, objectives: Sequence[
         [each.job_name for each in objectives],
         [each.metric for each in objectives],
         [each.source.value for each in objectives],
+        [each.repeated for each in objectives],
     ]
     connection.execute(_CHOSEN, columns)
     connection.execute(_MARK)
@@ -70,10 +75,12 @@ DELETE FROM rows WHERE source = 'log' AND (job_name, name) IN (
 _CHOSEN = """\
 CREATE OR REPLACE TEMP TABLE chosen AS
 WITH wanted AS (
-  SELECT unnest(?::VARCHAR[]) AS job_name, unnest(?::VARCHAR[]) AS metric, unnest(?::VARCHAR[]) AS source
+  SELECT unnest(?::VARCHAR[]) AS job_name, unnest(?::VARCHAR[]) AS metric, unnest(?::VARCHAR[]) AS source,
+    unnest(?::BOOLEAN[]) AS repeated
 ), curves AS (
   SELECT rows.job_name, rows.source, rows.worker, rows.mode, rows.name, min(rows.step) AS first,
-    any_value(rows.source = wanted.source) AS is_its_source, any_value(rows.name = wanted.metric) AS is_its_name
+    any_value(rows.source = wanted.source) AS is_its_source, any_value(rows.name = wanted.metric) AS is_its_name,
+    count(*) FILTER (wanted.repeated) AS whole
   FROM rows JOIN wanted ON rows.job_name = wanted.job_name
   WHERE rows.name = wanted.metric OR rows.name = replace(wanted.metric, ':', '-')
   GROUP BY rows.job_name, rows.source, rows.worker, rows.mode, rows.name
@@ -81,7 +88,8 @@ WITH wanted AS (
 SELECT job_name, source, worker, mode, name FROM curves
 QUALIFY row_number() OVER (
   PARTITION BY job_name
-  ORDER BY is_its_source DESC, source = 'sagemaker', source, is_its_name DESC, worker NULLS FIRST, first, mode
+  ORDER BY whole DESC, is_its_source DESC, source = 'sagemaker', source, is_its_name DESC, worker NULLS FIRST, first,
+    mode
 ) = 1"""
 
 _MARK = f"UPDATE rows SET objective = true FROM chosen WHERE {_SAME.format('chosen')}"  # noqa: S608  no text of others

@@ -31,7 +31,8 @@ class LogLine:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPosition:
     """How far a log was read: streams are read one after the other. `steps`: how many steps came before here.
-    `due`: for when the next look is planned. `closed`: it was read to its end when the job was over.
+    `due`: for when the next look is planned. `closed`: it was read to its end when the job was over. `version`: of what
+    was read, so that of two looks at one time the later one moves nothing back.
     """
 
     stream: str = ""
@@ -40,6 +41,7 @@ class LogPosition:
     read_at: datetime | None = None
     due: datetime | None = None
     closed: bool = False
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
