@@ -223,7 +223,8 @@ def _print(made: Plan, report: Report, source: str, note: str) -> None:
     for rule in made.policies:
         origin = f", {rule.rule} in {rule.source}" if rule.source else ""
         origin += ", by Debugger" if rule.managed else ""
-        out.print(f"rule {rule.name}: {rule.on_issue} on an issue ({_pairs(rule.parameters)}){origin}", markup=False)
+        given = f" ({_pairs(rule.parameters)})" if rule.parameters else ""
+        out.print(f"rule {rule.name}: {rule.on_issue} on an issue{given}{origin}", markup=False)
     varied = _varied(made)
     if made.tuning is None:
         out.print(table(["", "training job", *varied], _rows(made, varied)))

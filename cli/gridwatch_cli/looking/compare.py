@@ -103,7 +103,7 @@ def _experiments(cloud: Cloud, records: Sequence[ExperimentRecord]) -> list[Row]
     rows.append(_row("trials", names, [_states(its) for its in trials]))
     rows.append(_row("training_seconds", names, [sum(_seconds(trial) or 0.0 for trial in its) for its in trials]))
     rows.append(_row("cost", names, [_total_cost(its, prices) for its in trials]))
-    rows.append(_row("best trial", names, [trial.trial_id if trial else None for trial in best]))
+    rows.append(_row("best trial by last value", names, [trial.trial_id if trial else None for trial in best]))
     parameters = [trial.hyperparameters if trial else {} for trial in best]
     for name in varied(parameters):
         rows.append(_row(f"best: {name}", names, [each.get(name) for each in parameters]))

@@ -28,7 +28,7 @@ class JobCurve:
 
     def words(self) -> str:
         first, last = f"{self.values[0]:.4g}", f"{self.values[-1]:.4g}"
-        return f"{self.line()} {first} to {last} in {counted(len(self.steps), 'step')}"
+        return f"{self.line()} {first} to {last} in {counted(len(self.values), 'value')}"
 
 
 def read_curves(cloud: Cloud, job_names: Sequence[str]) -> Mapping[str, Sequence[JobCurve]]:

@@ -69,12 +69,12 @@ def describe(cloud: Cloud, found: Found) -> Mapping[str, Any]:
 
 
 def _curves(cloud: Cloud, job_name: str) -> tuple[Sequence[JobCurve], str | None]:
-    """The curves, and why there are none: before the first snapshot there is nothing to ask."""
+    """The curves, and why there are none: no snapshot yet, or no metric in it."""
     try:
         found = read_curves(cloud, [job_name])[job_name]
     except CliError as error:
         return (), str(error)
-    return found, None if found else "no snapshot has any yet"
+    return found, None if found else "the last snapshot has none"
 
 
 def _rules(store: StateStore, job_name: str) -> Iterator[Mapping[str, Any]]:

@@ -118,9 +118,13 @@ def test_the_digest_links_the_page_that_was_written() -> None:
 
 
 def test_an_experiment_without_values_has_no_best_trial() -> None:
-    trials = [replace(trial, final_metrics={"validation:error": float("nan")}) for trial in grid()]
-    content = digest(Ended(experiment=experiment(), trials=trials, reactions=[]), PRICES, NOW).content
-    assert {"label": "Best trial", "value": "none has a value of validation:error"} in content["facts"]
+    for reported, said in (
+        ({"validation:error": float("nan")}, "no last value of validation:error is finite"),
+        ({}, "none has a value of validation:error"),
+    ):
+        trials = [replace(trial, final_metrics=reported) for trial in grid()]
+        content = digest(Ended(experiment=experiment(), trials=trials, reactions=[]), PRICES, NOW).content
+        assert {"label": "Best trial", "value": said} in content["facts"]
 
 
 def test_shared_values_against_a_known_answer() -> None:

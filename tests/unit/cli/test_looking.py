@@ -181,7 +181,7 @@ def test_compare_shows_what_differs(run: Any, cloud: FakeCloud) -> None:
     assert (rows["max_depth"][FIRST.trial_id], rows["max_depth"][SECOND.trial_id]) == (2, 3)
     assert "eta" not in rows, "it is the same in both"
     assert rows["cost"][FIRST.trial_id].endswith("USD (estimate)")
-    assert rows["validation-error, by step"][SECOND.trial_id] == "▁█ 0.5 to 0.6 in 2 steps"
+    assert rows["validation-error, by step"][SECOND.trial_id] == "▁█ 0.5 to 0.6 in 2 values"
     assert "eta" in {row[""] for row in json.loads(run("compare", "blobs/0", "blobs/1", "--all", "--json")[1])}
 
 
@@ -191,8 +191,8 @@ def test_compare_experiments_by_their_specs_and_best_trials(run: Any, cloud: Fak
     cloud.store.add_trials([other])
     rows = {row[""]: row for row in json.loads(run("compare", "blobs", "other", "--json")[1])}
     assert rows["objective.metric"] == {"": "objective.metric", "blobs": "validation:error", "other": "x"}
-    assert rows["best trial"]["blobs"] == FIRST.trial_id
-    assert rows["best trial"]["other"] is None
+    assert rows["best trial by last value"]["blobs"] == FIRST.trial_id
+    assert rows["best trial by last value"]["other"] is None
 
 
 @pytest.mark.parametrize(
@@ -229,6 +229,13 @@ def test_inspect_shows_the_values_that_caused_a_finding(run: Any, cloud: FakeClo
         assert wanted in out
     document = json.loads(run("inspect", "blobs/1", "--json")[1])
     assert document["rules"][0]["finding"] == finding
+
+
+def test_inspect_of_a_job_without_a_metric_does_not_deny_the_snapshot(run: Any, cloud: FakeCloud) -> None:
+    cloud.answers = []
+    code, out, _ = run("inspect", "blobs/0")
+    assert code == 0
+    assert "the last snapshot has none" in out
 
 
 def test_inspect_without_a_snapshot_says_so(run: Any, cloud: FakeCloud) -> None:
@@ -273,7 +280,7 @@ def test_lineage_tells_what_prepared_the_data(run: Any, cloud: FakeCloud) -> Non
 def test_a_long_curve_is_drawn_from_end_to_end() -> None:
     line = JobCurve("a", range(1000), [float(n) for n in range(1000)]).line()
     assert (len(line), line[0], line[-1]) == (32, "▁", "█")
-    assert JobCurve("a", [0], [1.0]).words() == "▄ 1 to 1 in 1 step"
+    assert JobCurve("a", [0], [1.0]).words() == "▄ 1 to 1 in 1 value"
 
 
 class Logs:

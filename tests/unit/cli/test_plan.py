@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from gridwatch.failures import PermanentError
 from gridwatch.spec.parse import parse_spec
 from gridwatch_cli import launch_site
 from gridwatch_cli.launch_site import Nowhere
+from gridwatch_cli.main import app
 from gridwatch_cli.plan import _machines
 from tests.unit.launch.test_requests import planned
 
@@ -66,3 +68,15 @@ resources: {resources}
 grid: {grid}
 """
     assert _machines(planned(spec)) == expected
+
+
+def test_a_rule_without_parameters_has_no_brackets(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "blobs.yaml"
+    path.write_text(
+        f"{SPEC}rules:\n  - {{rule: MetricNonFinite, on_issue: stop}}\n"
+        "  - {rule: MetricPlateau, parameters: {patience: 3}, on_issue: alert}\n"
+    )
+    app(["plan", str(path)], standalone_mode=False)
+    shown = capsys.readouterr().out
+    assert "rule MetricNonFinite: stop on an issue\n" in shown
+    assert "rule MetricPlateau: alert on an issue (patience = 3)\n" in shown

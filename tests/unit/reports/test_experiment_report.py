@@ -60,6 +60,25 @@ def test_the_summary_says_what_was_asked_and_answered(half_failed: ExperimentFac
     assert "by 3 stops (estimate)" in text
 
 
+@pytest.mark.parametrize(("source", "where"), [
+    ("hook", "0.25 at step 48"), ("log", "0.25 at line 48 of those with a metric in its log"),
+])  # fmt: skip
+def test_the_best_value_is_where_its_own_axis_says(half_failed: ExperimentFacts, source: str, where: str) -> None:
+    best = {"objective_best": 0.25, "objective_best_step": 48, "objective_source": source}
+    trials = [{**trial, "objective_best": None} for trial in half_failed.tables.trials]
+    tables = replace(half_failed.tables, trials=[{**trials[0], **best}, *trials[1:]])
+    assert f"{METRIC} {where}" in Markup(create_report(replace(half_failed, tables=tables))).text
+
+
+@pytest.mark.parametrize(("value", "said"), [(None, "none has a value of"), (float("nan"), "no last value of")])
+def test_last_values_that_are_not_finite_are_not_denied(
+    half_failed: ExperimentFacts, value: float | None, said: str
+) -> None:
+    trials = [{**trial, "objective_value": value} for trial in half_failed.tables.trials]
+    tables = replace(half_failed.tables, trials=trials)
+    assert f"{said} {METRIC}" in Markup(create_report(replace(half_failed, tables=tables))).text
+
+
 def test_rules_that_saw_nothing_or_failed_are_told_beside_the_findings(half_failed: ExperimentFacts) -> None:
     blind = {"rule_name": "relu", "status": "SawNothing", "details": "DeadRelu looks for <batches>", "job_name": "a"}
     evaluations = [blind, {**blind, "job_name": "b", "status": "NoIssuesFound"}, {**blind, "rule_name": "own"} | FAILED]

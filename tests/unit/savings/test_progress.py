@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from gridwatch.savings.progress import Progress, read_progress
+from gridwatch.savings.sparing import progress_of
+from gridwatch.state.records import JobRecord, LogMetric
 from gridwatch.tensors.modes import Mode
 from gridwatch.tensors.timeline import saved_steps
 from tests.tensor_folder import MemorySource, TensorFolder
@@ -197,3 +199,19 @@ def test_damage_and_what_is_half_written_is_passed_over() -> None:
     found = read(made, {"num_round": 100})
     assert found is not None
     assert found.newest.done == 9
+
+
+def test_rounds_of_a_hook_that_saves_what_the_log_prints_are_steps() -> None:
+    """So that siblings, which took as long to close as to train, have no say where all rounds were done."""
+    made = folder()
+    for step in range(4):
+        made.save(step, {"validation-error": [0.5]})
+    metrics = (LogMetric(name="validation-error", regex="e=(.*)"),)
+    job = JobRecord(
+        job_name="a", experiment="e", trial_id="t", attempt=1, policies=(), hyperparameters={"num_round": 4},
+        objective_metric="validation-error", objective_direction="minimize", log_metrics=metrics, log_apart=True,
+        log_repeats_hook=True,
+    )  # fmt: skip
+    found = progress_of(job, lambda _: made.source(), lambda _: made.source())
+    assert found is not None
+    assert (found.newest.done, found.assumed) == (4.0, None)

@@ -148,7 +148,9 @@ def test_an_experiment_is_complete_once_every_trial_is_over(state: TrialState) -
 def test_curves_that_could_not_be_read_make_trial_and_experiment_incomplete() -> None:
     facts = some_facts(a_trial(), read=False)
     (row,) = rows.trial_rows(facts, STAMP)
-    assert (row["complete"], rows.experiment_row(facts, STAMP, COUNTS)["complete"]) == (False, False)
+    whole = rows.experiment_row(facts, STAMP, COUNTS)
+    assert (row["complete"], whole["complete"]) == (False, False)
+    assert whole["incomplete_reason"] == "1 job has metrics that were not read to their end"
 
 
 def test_a_rule_still_in_progress_makes_a_finished_trial_incomplete() -> None:
@@ -162,7 +164,8 @@ def test_a_rule_still_in_progress_makes_a_finished_trial_incomplete() -> None:
 def test_a_trial_that_is_not_on_record_yet_makes_the_experiment_incomplete() -> None:
     facts = some_facts(a_trial(0))
     facts = replace(facts, record=an_experiment(a_trial(0), a_trial(1)))
-    assert rows.experiment_row(facts, STAMP, COUNTS)["complete"] is False
+    row = rows.experiment_row(facts, STAMP, COUNTS)
+    assert (row["complete"], row["incomplete_reason"]) == (False, "1 trial of the spec is not on record yet")
 
 
 def test_times_that_are_not_known_stay_unknown() -> None:

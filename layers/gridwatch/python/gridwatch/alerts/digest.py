@@ -128,7 +128,9 @@ def _best(ended: Ended) -> tuple[Fact, ...]:
     metric = ended.metric
     best = _best_of(ended)
     if best is None:
-        return (Fact("Best trial", f"none has a value of {metric}"),)
+        reported = any(metric in trial.final_metrics for trial in ended.trials)
+        none = f"no last value of {metric} is finite" if reported else f"none has a value of {metric}"
+        return (Fact("Best trial", none),)
     value, trial = best
     state = "" if trial.state is TrialState.COMPLETED else f", {trial.state.value}"
     hyperparameters = parameters(trial.hyperparameters)

@@ -52,9 +52,12 @@ def progress_of(job: JobRecord, open_tensors: OpenTensors, open_log: OpenTensors
     """How far the job has come by what it saved or printed, on the axis of one of these; None when that is not known,
     or neither can be reached: a figure that people would like to have must not keep them from being told.
     """
-    logged = [metric.name for metric in job.log_metrics]
-    opened = [open_tensors, *([open_log] if open_log is not None and reads_log_apart(job) else [])]
-    found = [progress for each in opened if (progress := _read(job, each, logged)) is not None]
+    logged, apart = [metric.name for metric in job.log_metrics], reads_log_apart(job)
+    # What the hook saved under names that the log has too, as Gridwatch's XGBoost script does, are steps and no lines.
+    opened = [(open_tensors, [] if apart else logged)]
+    if open_log is not None and apart:
+        opened.append((open_log, logged))
+    found = [progress for each, lines in opened if (progress := _read(job, each, lines)) is not None]
     return max(found, key=lambda each: (each.assumed is None, each.newest.done), default=None)
 
 

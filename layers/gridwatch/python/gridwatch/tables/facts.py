@@ -20,6 +20,7 @@ from gridwatch.state.records import (
 from gridwatch.streams.source import MetricSource
 from gridwatch.tables.components import Component
 from gridwatch.verdicts.status import is_final
+from gridwatch.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +126,13 @@ class ExperimentFacts:
         open_rules = sum(facts.open_rules for facts in self.trials)
         finished = {facts.trial.trial_id for facts in self.trials if facts.trial.state.is_finished}
         unread = sum(not count.complete for trial_id, count in self.curves.items() if trial_id in finished)
-        counted = (
-            (unrecorded, "trials of the spec are not on record yet"),
-            (unfinished, "trials are not over"),
-            (open_rules, "rules have not said their last word"),
-            (unread, "jobs have metrics that could not be read"),
+        missing = (
+            (unrecorded, "trial of the spec is", "trials of the spec are", "not on record yet"),
+            (unfinished, "trial is", "trials are", "not over"),
+            (open_rules, "rule has", "rules have", "not said the last word"),
+            (unread, "job has", "jobs have", "metrics that were not read to their end"),
         )
-        return tuple(f"{count} {what}" for count, what in counted if count)
+        return tuple(f"{counted(count, one, several)} {what}" for count, one, several, what in missing if count)
 
     @property
     def complete(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -43,7 +43,9 @@ def _regions(found: ExperimentFacts) -> Iterator[str]:
 
 def _best(found: ExperimentFacts) -> str:
     if not found.order:
-        return f"none has a value of {escape(found.metric)}"
+        reported = any(trial["objective_value"] is not None for trial in found.tables.trials)
+        none = f"no last value of {found.metric} is finite" if reported else f"none has a value of {found.metric}"
+        return escape(none)
     place = found.order[0]
     trial = found.tables.trials[place]
     named = ", ".join(f"{name} {shown(found.hyperparameters[place].get(name))}" for name in found.varied)
@@ -58,8 +60,16 @@ def _best_reached(found: ExperimentFacts) -> Iterator[str]:
     if reached:
         sign = -1 if found.direction == "maximize" else 1
         best = min(reached, key=lambda trial: sign * trial["objective_best"])
-        value = f"<b>{escape(shown(best['objective_best']))}</b> at step {shown(best['objective_best_step'])}"
+        value = f"<b>{escape(shown(best['objective_best']))}</b> at {_where(best)}"
         yield f"{escape(best['trial_id'])}, {escape(found.metric)} {value}"
+
+
+def _where(trial: Mapping[str, Any]) -> str:
+    """A log has lines, of which those without a metric are not counted; a hook has steps of the training."""
+    step = shown(trial["objective_best_step"])
+    return (
+        f"line {step} of those with a metric in its log" if trial.get("objective_source") == "log" else f"step {step}"
+    )
 
 
 def _finite(value: float | None) -> bool:
