@@ -46,7 +46,7 @@ class GridwatchStack(cdk.Stack):
         self.template_options.metadata = {
             "cfn-lint": {"config": {"ignore_checks": ["W3005"]}},
             # Where looks cost nothing (localcloud.deploy).
-            "localcloud": {"parameters": {LOOK_INTERVAL: "2", TABLE_INTERVAL: "2"}},
+            "localcloud": {"parameters": {LOOK_INTERVAL: "2", TABLE_INTERVAL: "3"}},
         }
         key = encryption_key(self, settings)
         storage = Storage(self, "Storage", settings=settings, key=key)

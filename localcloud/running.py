@@ -125,6 +125,7 @@ class RunningCloud:
 
     def _go_on(self, own: Mapping[str, Any]) -> None:
         """Take up what was kept. The machines of jobs that ran then are gone."""
+        gateway.readdress_queues()
         self._mailbox.restore(own.get("mails", ()))
         self._batch.restore(own.get("batch", {}))
         self._sagemaker.restore(own.get("sagemaker", {}))

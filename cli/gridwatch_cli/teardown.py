@@ -187,6 +187,11 @@ def _refuse_unfinished(cloud: Cloud, experiment: str) -> None:
             f"the tuning job {open_jobs[0]} is not over and may launch more: wait for it, or "
             f"`gridwatch stop {experiment}` first"
         )
+    if unreadable := [place for place in cloud.unreadable if place.startswith(f"experiment#{experiment} ")]:
+        raise CliError(
+            f"the record {unreadable[0]} cannot be read, and nobody knows whether what it is about is over: "
+            "see docs/operations.md, Records that cannot be read"
+        )
 
 
 def _show(steps: Sequence[Step], objects: Sequence[str]) -> None:

@@ -22,10 +22,14 @@ class Refresher:
     _due: dict[str, datetime] = field(default_factory=dict)
 
     def news_of(self, experiment: str) -> None:
-        """Ask once for all news up to the moment when the tables are read."""
+        """Ask once for all news up to the moment when the tables are read. The first news waits twice as long: where
+        all shares one machine, the first seconds of a job are for its rules.
+        """
         now = self.clock.now()
         if self.interval <= 0 or now < self._due.get(experiment, now):
             return
-        due = now + timedelta(seconds=math.ceil(self.interval))
-        self.queue.send(SnapshotExperiment(experiment, moment_text(due)), delay_seconds=math.ceil(self.interval))
-        self._due[experiment] = due
+        delay = math.ceil(self.interval if experiment in self._due else 2 * self.interval)
+        self._due[experiment] = now + timedelta(seconds=delay)
+        self.queue.send(
+            SnapshotExperiment(experiment, moment_text(self._due[experiment])), delay_seconds=min(delay, 900)
+        )

@@ -10,7 +10,7 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from ministack import app
 from ministack.core import responses, router
-from ministack.services import eventbridge, iam, s3
+from ministack.services import cloudformation, eventbridge, iam, s3, sqs
 
 Response = tuple[int, dict[str, str], bytes]
 Handle = Callable[[str, str, Mapping[str, str], str, bytes], Response]
@@ -71,6 +71,23 @@ def complete_s3_events() -> None:
 
     s3._fire_s3_event = fire_with_version
     eventbridge._dispatch_event = dispatch_complete
+
+
+def readdress_queues() -> None:
+    """Give queues that were kept the addresses of this cloud: those of the former one had its port in them, and
+    functions' event sources look for a queue by its address. A request may still name a queue by the old one.
+    """
+    renamed: dict[str, str] = {}
+    for (account, region, old), queue in list(sqs._queues._data.items()):
+        url = sqs._queue_url_for_account(account, queue["name"])
+        queue["url"] = renamed[old] = url
+        sqs._queue_name_to_url._data[account, region, queue["name"]] = url
+        sqs._queues._data[account, region, url] = sqs._queues._data.pop((account, region, old))
+    for stack in cloudformation._stacks._data.values():
+        for resource in stack.get("_resources", {}).values():
+            known = str(resource.get("PhysicalResourceId"))
+            if known in renamed:
+                resource["PhysicalResourceId"] = resource["Attributes"]["QueueUrl"] = renamed[known]
 
 
 def role_trusts(role_arn: str, service: str) -> bool:

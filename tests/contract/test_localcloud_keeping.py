@@ -19,10 +19,11 @@ from tests.contract.localcloud_world import World, wait_for, write_images
 
 KEYS = {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}], "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}]}  # fmt: skip
-CODE = "def handle(event, context): return {'said': event['x']}"
+CODE = "def handle(event, context): return {'said': event.get('x')}"
 TEMPLATE = {
     "Resources": {
         "Table": {"Type": "AWS::DynamoDB::Table", "Properties": {**KEYS, "TableName": "of-the-stack"}},
+        "Work": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "work", "VisibilityTimeout": 30}},
         "Rule": {"Type": "AWS::Events::Rule", "Properties": {"Name": "r", "EventPattern": {"source": ["aws.sagemaker"]},
             "Targets": [{"Id": "q", "Arn": "arn:aws:sqs:us-east-1:000000000000:waiting"}]}},
     },
@@ -90,6 +91,9 @@ def fill(world: World) -> dict[str, str]:
             else None
         )
     )
+    world.client("lambda").create_event_source_mapping(
+        FunctionName="f", EventSourceArn="arn:aws:sqs:us-east-1:000000000000:work"
+    )
     sagemaker = world.client("sagemaker")
     sagemaker.create_experiment(ExperimentName="e")
     sagemaker.create_trial(TrialName="tr", ExperimentName="e")
@@ -110,6 +114,16 @@ def check(world: World, names: dict[str, str], *, ended: bool) -> None:
     assert world.client("cloudformation").describe_stacks(StackName="s")["Stacks"][0]["Outputs"][0]["OutputValue"]
     answer = world.client("lambda").invoke(FunctionName="f", Payload=json.dumps({"x": 7}))
     assert json.loads(answer["Payload"].read()) == {"said": 7}
+    sqs = world.client("sqs")
+    work = sqs.get_queue_url(QueueName="work")["QueueUrl"]
+    sqs.send_message(QueueUrl=work, MessageBody="{}")
+    counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def is_done() -> bool | None:
+        left = sqs.get_queue_attributes(QueueUrl=work, AttributeNames=counts)["Attributes"]
+        return True if set(left.values()) == {"0"} else None
+
+    wait_for(is_done)
     done = world.describe(names["done"])
     assert (done["TrainingJobStatus"], done["FinalMetricDataList"][0]["MetricName"]) == ("Completed", "train:error")
     sagemaker = world.client("sagemaker")
@@ -122,6 +136,17 @@ def check(world: World, names: dict[str, str], *, ended: bool) -> None:
         lost = world.describe(names["running"])
         assert lost["TrainingJobStatus"] == "Failed"
         assert "the local cloud ended while the job was running" in lost["FailureReason"]
+
+
+def updated_stack(world: World, template: dict[str, Any]) -> str:
+    cloudformation = world.client("cloudformation")
+    cloudformation.update_stack(StackName="s", TemplateBody=json.dumps(template))
+
+    def status() -> str | None:
+        told = str(cloudformation.describe_stacks(StackName="s")["Stacks"][0]["StackStatus"])
+        return None if told.endswith("IN_PROGRESS") else told
+
+    return wait_for(status)
 
 
 def log_lines(world: World, job: str) -> list[str]:
@@ -152,6 +177,9 @@ def test_everything_is_there_again(kept: Kept, how: str) -> None:
     assert any(
         (detail["TrainingJobName"], detail["TrainingJobStatus"]) == (names["running"], "Failed") for detail in failed
     ), "the end of what ran is told as any other"
+    changed = json.loads(json.dumps(TEMPLATE).replace('"VisibilityTimeout": 30', '"VisibilityTimeout": 60'))
+    updated = updated_stack(world, changed)
+    assert updated == "UPDATE_COMPLETE", "the queue is the same one at another port"
     again = world.train("later")
     assert world.ended(again)["TrainingJobStatus"] == "Completed"
     check(kept.again("stopped"), names, ended=True)

@@ -135,7 +135,7 @@ def _the_blind_rule_is_shown_as_such(deployed: Deployed, mailbox: Mailbox) -> No
     assert experiment is not None
     (trial,) = store.list_trials("all-rules")
     assert blind_lines([trial_status(store, experiment, trial)]) == [
-        "DeadRelu saw nothing to judge by in 1 of 1 jobs: it says nothing about them"
+        "DeadRelu saw nothing to judge by in 1 of 1 job: it says nothing about them"
     ]
     deployed.snapshot("all-rules")
     (row,) = deployed.query(
@@ -146,7 +146,7 @@ def _the_blind_rule_is_shown_as_such(deployed: Deployed, mailbox: Mailbox) -> No
     found = deployed.query("SELECT rule_name FROM findings WHERE experiment = 'all-rules'")
     assert "DeadRelu" not in {each["rule_name"] for each in found}
     (ended,) = deployed.wait(lambda: mailbox.about("all-rules has ended"), "the digest", 90)
-    assert "DeadRelu in 1 of 1 jobs: DeadRelu looks for" in " ".join(ended["Message"].split())
+    assert "DeadRelu in 1 of 1 job: DeadRelu looks for" in " ".join(ended["Message"].split())
 
 
 @pytest.mark.usefixtures("data")

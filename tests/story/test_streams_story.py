@@ -100,6 +100,7 @@ def as_a_person(deployed: Deployed) -> Any:
     """What commands take of a cloud, on the deployment of the stories."""
 
     class Somebody:
+        unreadable: Mapping[str, str] = {}
         store = StateTable(deployed.outputs["StateTable"], dynamodb=deployed.client("dynamodb"))
 
     return Somebody()

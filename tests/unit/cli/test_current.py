@@ -19,6 +19,7 @@ DONE = a_trial(0)
 @dataclass
 class FakeCloud:
     store: MemoryStore = field(default_factory=MemoryStore)
+    unreadable: dict[str, str] = field(default_factory=dict)
 
 
 def a_cloud(**current: Any) -> Any:

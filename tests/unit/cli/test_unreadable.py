@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 
 from gridwatch.state.unreadable import UnreadableRecordError
 from gridwatch_cli.context import Cloud
+from gridwatch_cli.errors import CliError
 from gridwatch_cli.experiments import experiments, status
 from gridwatch_cli.stopping import app as stopping
+from gridwatch_cli.teardown import _refuse_unfinished
 from tests.fakes.clock import FakeClock
 from tests.simulation.dynamodb import DynamoDB
 from tests.simulation.stage import Stage
@@ -90,6 +92,14 @@ def test_experiments_shows_an_experiment_that_cannot_be_read(cloud: Cloud, dynam
     with pytest.raises(UnreadableRecordError, match="experiment#blobs experiment cannot be read: policies"):
         run(cloud, "status", "blobs")
     assert run(cloud, "status", "digits")[2] == 0
+
+
+def test_an_experiment_with_a_record_that_cannot_be_read_is_not_torn_down(cloud: Cloud, dynamodb: DynamoDB) -> None:
+    _refuse_unfinished(cloud, "blobs")
+    damage(dynamodb, "experiment#blobs", "trial#0000000001", state="quarantined")
+    with pytest.raises(CliError, match=r"experiment#blobs trial#0000000001 cannot be read"):
+        _refuse_unfinished(cloud, "blobs")
+    _refuse_unfinished(cloud, "digits")
 
 
 def test_a_switch_that_cannot_be_read_is_shown_as_paused(cloud: Cloud, dynamodb: DynamoDB) -> None:

@@ -56,7 +56,7 @@ def test_rules_that_saw_nothing_have_their_own_line() -> None:
     facts = {fact["label"]: fact["value"] for fact in digest.content["facts"]}
     assert facts["Findings"] == "loss 1 x stopped"
     assert facts["Saw nothing"] == (
-        "relu in 1 of 1 jobs: DeadRelu looks for batches saved whole in the collection relu_output or tensors named "
+        "relu in 1 of 1 job: DeadRelu looks for batches saved whole in the collection relu_output or tensors named "
         "like .*relu_output; none was there: in 7 steps the job saved loss at 7 steps"
     )
 

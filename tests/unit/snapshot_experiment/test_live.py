@@ -16,17 +16,17 @@ from tests.fakes.queues import FakeQueue
 def test_news_of_an_experiment_asks_once_until_the_tables_are_due() -> None:
     queue, clock = FakeQueue(), FakeClock()
     refresher = Refresher(queue=queue, clock=clock, interval=2)
-    due = moment_text(clock.now() + timedelta(seconds=2))
+    due = moment_text(clock.now() + timedelta(seconds=4))  # the first news waits twice as long
     for _ in range(5):
         refresher.news_of("blobs")
     refresher.news_of("digits")
     assert (queue.messages, queue.delays) == (
         [SnapshotExperiment("blobs", due), SnapshotExperiment("digits", due)],
-        [2, 2],
+        [4, 4],
     )
-    clock.advance(2)
+    clock.advance(4)
     refresher.news_of("blobs")
-    assert len(queue.messages) == 3
+    assert (len(queue.messages), queue.delays[-1]) == (3, 2)
 
 
 def test_where_tables_wait_for_ends_nobody_asks() -> None:

@@ -228,7 +228,8 @@ def _saw_nothing(ended: Ended) -> tuple[Fact, ...]:
         blind.setdefault(each.rule_name, []).append(each)
     jobs = Counter(each.rule_name for each in ended.evaluations)
     lines = [
-        f"{rule} in {len(found)} of {jobs[rule]} jobs: {found[0].details}" for rule, found in sorted(blind.items())
+        f"{rule} in {len(found)} of {counted(jobs[rule], 'job')}: {found[0].details}"
+        for rule, found in sorted(blind.items())
     ]
     return tuple(Fact("Saw nothing", text) for text in _listed(lines))
 

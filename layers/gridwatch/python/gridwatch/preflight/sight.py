@@ -105,12 +105,11 @@ def _xgboost(plan: Plan) -> Iterator[Sequence[Trial]]:
         kinds.setdefault(kind, Counter())[steps] += 1
     for kind, counts in kinds.items():
         metrics = kind[0]
-        log = [] if repeats else [metrics]
         yield [
             Trial(
                 [
                     hook_saves(points[kind], channels, document, steps),
-                    *(each for names in log for each in _log(names, steps)),
+                    *(() if repeats else _log(metrics, steps)),
                 ],
                 frozenset(metrics), steps, count=counts[steps],
             )

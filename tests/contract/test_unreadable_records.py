@@ -1,0 +1,91 @@
+"""Records that cannot be read, in DynamoDB as moto has it: left out of lists, refused alone, and left as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from gridwatch.aws.state_table import StateTable
+from gridwatch.state.records import TrialState
+from gridwatch.state.store import ConflictError
+from gridwatch.state.unreadable import Isolation, UnreadableRecordError, if_readable
+from tests.contract.test_state_store import TABLE, state_table
+from tests.unit.tables.facts_of import a_trial
+
+DAMAGE: list[dict[str, Any]] = [
+    {},
+    {"document": {"S": "{"}},
+    {"document": {"S": '{"state": "quarantined"}'}},
+    {"document": {"N": "5"}},
+    {"packed": {"B": b"garbage"}},
+    {"packed": {"S": "garbage"}},
+]
+
+
+@pytest.fixture
+def noted() -> list[UnreadableRecordError]:
+    return []
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch, noted: list[UnreadableRecordError]) -> Iterator[StateTable]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        state_table()
+        store = StateTable(TABLE, dynamodb=boto3.client("dynamodb", "eu-west-1"), noted=noted.append)
+        store.add_trials([a_trial(place, state=TrialState.WAITING) for place in range(5)])
+        yield store
+
+
+def damage(trial_id: str, item: dict[str, Any]) -> None:
+    client = boto3.client("dynamodb", "eu-west-1")
+    key = {"pk": {"S": "experiment#blobs"}, "sk": {"S": f"trial#{trial_id}"}}
+    stored = client.get_item(TableName=TABLE, Key=key)["Item"]
+    kept = {name: value for name, value in stored.items() if name not in ("document", "packed")}
+    client.put_item(TableName=TABLE, Item=kept | item)
+
+
+@pytest.mark.parametrize("item", DAMAGE)
+def test_lists_leave_it_out_and_pages_are_filled_with_others(
+    table: StateTable, noted: list[UnreadableRecordError], item: dict[str, Any]
+) -> None:
+    damage(a_trial(0).trial_id, item)
+    damage(a_trial(2).trial_id, item)
+    assert [trial.index for trial in table.list_trials("blobs")] == [1, 3, 4]
+    assert [trial.index for trial in table.trials_in(TrialState.WAITING, limit=2)] == [1, 3]
+    assert {error.place for error in noted} == {f"experiment#blobs trial#{a_trial(place).trial_id}" for place in (0, 2)}
+    assert table.add_trials([a_trial(0), a_trial(5)]) == 1, "it is not written over"
+    with pytest.raises(UnreadableRecordError, match="cannot be read"):
+        table.get_trial("blobs", a_trial(0).trial_id)
+    assert if_readable(lambda: table.get_trial("blobs", a_trial(0).trial_id)) is None
+
+
+def test_only_damage_is_passed_over() -> None:
+    isolation = Isolation()
+    with isolation.each("a"):
+        raise UnreadableRecordError("job#a job", "no JSON")
+    with isolation.each("b"):
+        raise KeyError("objective")
+    assert list(isolation.broken) == ["a", "b"]
+    assert isolation.broken["b"] == "KeyError: 'objective'"
+    with pytest.raises(ConflictError), isolation.each("c"):
+        raise ConflictError("written to all the time")
+
+
+def test_a_saved_evaluation_that_cannot_be_read_is_begun_again(table: StateTable) -> None:
+    table.save_evaluation("job", {"version": 1}, version=0)
+    client = boto3.client("dynamodb", "eu-west-1")
+    item = {"pk": {"S": "job#job"}, "sk": {"S": "evaluation"}, "version": {"S": "1"}, "document": {"S": "[]"}}
+    client.put_item(TableName=TABLE, Item=item)
+    saved = table.load_evaluation("job")
+    assert (saved.document, saved.version) == ({}, 1)
+    table.save_evaluation("job", {"version": 1}, version=saved.version)
+    assert table.load_evaluation("job").version == 2
+    client.put_item(TableName=TABLE, Item=item | {"version": {"S": "x"}})
+    with pytest.raises(UnreadableRecordError, match="version"):
+        table.load_evaluation("job")
