@@ -38,6 +38,10 @@ PRICES = PriceTable(source="a test", date="2026-11-21", currency="USD", per_hour
         ("ClientError: Data download failed: the manifest a", "ClientError: Data download failed: the manifest a"),
         ("AlgorithmError: lr must be above 0, got -1.5e-06", "AlgorithmError: lr must be above #, got #"),
         ("AlgorithmError: no /tmp/tmpab12_cdz/x at 0x7f3A10", "AlgorithmError: no /tmp/#/x at #"),
+        ("AlgorithmError: [launch.py:321] python exits with return code = -9", "out of memory"),
+        ("AlgorithmError: 401 for id 1-65f0c2ab-4d7a9e0c8b11", "AlgorithmError: # for id #-#"),
+        ("AlgorithmError: ValueError: no optimizer 'adam'", "AlgorithmError: ValueError: no optimizer #"),
+        ('AlgorithmError: ValueError: can\'t take "sgd" now', "AlgorithmError: ValueError: can't take # now"),
         ("", "no reason given"),
         (
             "AlgorithmError: UnidentifiedImageError: cannot identify image file 'a.png'",

@@ -176,3 +176,9 @@ def test_numbers_that_single_precision_cannot_hold(tmp_path: Path) -> None:
         refused = [notice for notice in found if notice.level is Level.REFUSE]
         assert [(notice.check, notice.row, notice.column) for notice in refused] == [(check, 8, column)]
         assert "too large for single precision" in refused[0].message
+
+
+def test_the_number_of_classes_may_be_a_text(tmp_path: Path) -> None:
+    """As SageMaker's SDK has all hyperparameters."""
+    found = of_labels(tmp_path, MULTI | {"num_class": "3"}, 0, 1, 3)
+    assert [notice.allowed for notice in found] == ["whole numbers from 0 to 2 (num_class 3)"]

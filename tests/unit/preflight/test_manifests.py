@@ -50,6 +50,9 @@ def test_what_it_lists_becomes_the_channels_data() -> None:
     [
         (b'[{"prefix": "s3://bucket-a/data/train/"}, "a.csv",]', "it is no JSON"),
         (b"", "it is no JSON"),
+        ('[{"prefix": "s3://bucket-a/data/train/"}, "a.csv"]'.encode("utf-16-le"), "it is no JSON"),
+        ('[{"prefix": "s3://bucket-a/data/train/"}, "a.csv"]'.encode("utf-16"), "it is no JSON"),
+        (b'[{"prefix": "s3://bucket-a/data/train/"}, "a.csv", NaN]', "NaN is no value of JSON"),
         (b"\xff\xfe[\x00", "it is no JSON"),
         (b'\xef\xbb\xbf[{"prefix": "s3://bucket-a/"}, "a"]', "byte order mark"),
         (b"[" * 100_000, "it is no JSON"),

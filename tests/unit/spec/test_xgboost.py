@@ -245,6 +245,17 @@ def test_the_gpu_is_not_taken_for_the_cpu(device: str) -> None:
     assert problem.advice == "cuda is its name here"
 
 
+@pytest.mark.parametrize("rounds", [5, "5"])
+def test_what_is_saved_once_is_told_of_also_where_rounds_are_a_text(rounds: object) -> None:
+    document = spec(hyperparameters={"num_round": rounds}, collect={"metrics": {"save_interval": 9}})
+    assert [each for each in accepted(document) if "of 5 rounds only the first is saved" in each]
+
+
+def test_a_bound_that_nobody_meets_is_not_told() -> None:
+    (problem,) = problems(spec(hyperparameters={"seed": 1.5}))
+    assert problem.allowed == "whole numbers"
+
+
 def test_an_unused_channel_is_told_by_name() -> None:
     channel = {"uri": "t/data", "content_type": "text/csv"}
     (warning,) = accepted(spec(data={"train": channel, "validation": channel, "holdout": channel}))

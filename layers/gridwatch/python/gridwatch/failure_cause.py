@@ -32,7 +32,10 @@ _AFTERWORDS = re.compile(
     | ^the\ job\ to\ be\ terminated\. | ^Process\ name: | ^Exit\ code:\s+\d+$
     | ^ERROR:torch\.distributed | ^Failures:?$ | ^Root\ Cause\b | ^<NO_OTHER_FAILURES>$ | ^\[\d+\]:?$
     | ^(time|host|rank|exitcode|error_file|msg)\s+:\ | ^error_file:\ | ^traceback\s+:\ To\ enable
-    | ^.{0,40}\d{1,3}%\|.*\|""",
+    | ^.{0,40}\d{1,3}%\|.*\| | ^\[[-\d:,.\ ]+\]\ \[(INFO|WARNING)\] | ^Set\ the\ environment\ variable\ HYDRA
+    | ^Pass\ --helpshort | ^Stacktrace:$ | ^\[\d+\]\ \S+ | ^@\ \S+:\d+$ | ^note:\ run\ with\ .RUST_BACKTRACE
+    | ^goroutine\ \d+ | ^exit\ status\ \d+$ | ^\S+\.go:\d+ | ^Node\.js\ v
+    | ^(Aborted|Segmentation\ fault)\ \(core\ dumped\)$""",
     re.VERBOSE,
 )
 # Of an exception's message: where TensorFlow noticed it, and what else it would say.
@@ -43,6 +46,8 @@ _EXCEPTION = re.compile(
     | ^(?:[A-Za-z_]\w*\.)+(?:[A-Z]\w*|error|timeout|gaierror|herror)(?::\s|$)""",
     re.VERBOSE,
 )
+# As R, Julia, Go, Rust, C++ and Node.js begin theirs.
+_ELSEWHERE = ("Error in ", "Error: ", "ERROR: LoadError: ", "panic: ", "thread '", "what(): ")
 # These say that another process failed, and not why; and a warning did not end anything while an error is there.
 _SECOND_HAND = re.compile(
     r"""^(?:[\w.]*\.)?(?:ChildFailedError|CalledProcessError|SystemExit|ProcessExitedException|HorovodInternalError
@@ -67,7 +72,8 @@ def cause_of(reason: str | None) -> str:
     """
     text = (reason or "").strip()
     code = _EXIT_CODE.search(text)
-    lines = list(_lines(text[: code.start()] if code else text))
+    said = list(_lines(text[: code.start()] if code else text))
+    lines = [line for line in said if not _AFTERWORDS.match(line)] or said
     found = _exception(lines) or (lines[-1] if lines else "")
     if not re.search(r"\w", found.removeprefix("AlgorithmError")):
         code = code or _TOOLKIT_CODE.search(text)
@@ -77,16 +83,19 @@ def cause_of(reason: str | None) -> str:
 
 def _lines(text: str) -> Iterator[str]:
     for line in text.splitlines():
+        if _AFTERWORDS.match(line.strip()):
+            yield line.strip().rstrip('"')  # also what stands in brackets, such as [notice]
+            continue
         said = _OF_A_GROUP.sub("", _RANK.sub("", _TRANSLATED.sub("", line.strip())))
         said = _OF_JAVA.sub("", _LOGGED.sub("", said)).rstrip('"').strip()
         said = _SIGNAL.sub(r"\1 ended a process", said)
-        if said and not _WRAPPING.match(said) and not _AFTERWORDS.match(said):
+        if said and not _WRAPPING.match(said):
             yield _SOURCE_PLACE.sub("", said)
 
 
 def _exception(lines: Sequence[str]) -> str | None:
-    """The last exception that does not merely tell of another process; R's errors are such too."""
-    raised = [place for place, line in enumerate(lines) if _EXCEPTION.match(line) or line.startswith("Error in ")]
+    """The last exception that does not merely tell of another process."""
+    raised = [place for place, line in enumerate(lines) if _EXCEPTION.match(line) or line.startswith(_ELSEWHERE)]
     first_hand = [place for place in raised if not _SECOND_HAND.match(lines[place])]
     if not raised:
         return None

@@ -25,7 +25,8 @@ BUDGET_EVERY = timedelta(seconds=60)
 _PATIENCE = 5.0  # seconds for one write: many jobs of one experiment may fail at one instant
 _OUT_OF_MEMORY = (
     r"out of memory|outofmemory|memoryerror|bad_alloc|cannot allocate (?!memory in static)"
-    r"|unable to allocate [\d.]+ ?[kmgt]i?b|exit ?code:? (137|-9)\b|signal 9\b|\boom\b|cu\w+_status_alloc_failed"
+    r"|unable to allocate [\d.]+ ?[kmgt]i?b|(exit ?|return )code:?( =)? ?(137|-9)\b|signal 9\b|\boom\b"
+    r"|cu\w+_status_alloc_failed"
 )
 _KINDS = (
     ("out of memory", _OUT_OF_MEMORY),
@@ -35,9 +36,13 @@ _KINDS = (
 )
 
 
-# Numbers in every form, addresses and the names of temporary files: they differ between failures that are alike.
+# What differs between failures that are alike: numbers in every form, addresses, the names of temporary files, and what
+# stands in quotes, which is often a hyperparameter's value.
 _VARYING = re.compile(
-    r"0x[0-9a-fA-F]+|(?<=/)tmp[a-z0-9_]{8}\b|(?:(?<![\w#])[-+])?[0-9]+(?:\.[0-9]+)*(?:[eE][-+]?[0-9]+)?"
+    r"""(?<!\w)'[^'\n]{1,80}'|"[^"\n]{1,80}"|`[^`\n]{1,80}`
+    | 0x[0-9a-fA-F]+ | \b(?=[a-f]*[0-9])[0-9a-f]{6,}(?:-[0-9a-f]+)*\b | (?<=/)tmp[a-z0-9_]{8}\b
+    | (?:(?<![\w\#])[-+])?[0-9]+(?:\.[0-9]+)*(?:[eE][-+]?[0-9]+)?""",
+    re.VERBOSE,
 )
 _REMEDIES = frozenset(kind for kind, _ in _KINDS)
 # Of an experiment without `limits.max_failures`: so many alike before a first trial has come through.
@@ -56,7 +61,8 @@ def failed_in_a_row(hold: LaunchHold) -> str:
     """The failures that hold an experiment, in words."""
     count = len(hold.failed_jobs)
     if hold.succeeded:
-        return f"{counted(count, 'failure')} in a row: {hold.failure_kind}"
+        kind = hold.failure_kind if hold.failure_kind in _REMEDIES else hold.failure_cause or hold.failure_kind
+        return f"{counted(count, 'failure')} in a row: {kind}"
     failed = "the first trial failed" if count == 1 else f"all {count} failed"
     cause = hold.failure_cause or NO_REASON
     return f"{failed} with: {f'{hold.failure_kind}, {cause}' if hold.failure_kind in _REMEDIES else cause}"

@@ -20,6 +20,7 @@ from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.watching import Watching, WatchingTable, cost_of_watching, look_prices
 from gridwatch.spec.parse import normalized
 from gridwatch.spec.variants import variants
+from gridwatch.spec.xgboost.numbers import whole
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan, PlannedTrial
@@ -156,8 +157,8 @@ def _saved_steps(trial: PlannedTrial, interval: int | None) -> float | None:
     """As many as rounds of XGBoost are saved; None where nobody knows."""
     if interval is None:
         return 0.0
-    count = trial.hyperparameters.get("num_round")
-    return count / interval if isinstance(count, int) else None
+    count = whole(trial.hyperparameters.get("num_round"))
+    return None if count is None else count / interval
 
 
 def _requested(plan: Plan, trial: PlannedTrial) -> RequestedMachines:

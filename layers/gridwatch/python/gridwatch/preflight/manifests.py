@@ -213,9 +213,14 @@ def _json(content: bytes, what: str) -> Any:
     if content.startswith(b"\xef\xbb\xbf"):
         raise ManifestError(f"{what} begins with a byte order mark", "save it as UTF-8 without one")
     try:
-        return json.loads(content)
+        # As text: of bytes, Python's reader would take UTF-16 too.
+        return json.loads(content.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{what} is no JSON: {error}", _FORM if what == "it" else _LINES) from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no value of JSON")
 
 
 def _kind(document: object) -> str:

@@ -22,6 +22,7 @@ from gridwatch.rules.sightings import listed
 from gridwatch.spec.instance_types import gpus
 from gridwatch.spec.metrics import reported_by
 from gridwatch.spec.parse import normalized
+from gridwatch.spec.xgboost.numbers import whole
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan
@@ -98,10 +99,10 @@ def _xgboost(plan: Plan) -> Iterator[Sequence[Trial]]:
     points: dict[Any, Mapping[str, Any]] = {}
     for point in plan.points:
         given = {**plan.spec.hyperparameters, **point.hyperparameters}
-        rounds = given.get("num_round")
+        rounds = whole(given.get("num_round"))
         kind = metrics_of(given, channels), given.get("booster")
         points.setdefault(kind, given)
-        steps = rounds if isinstance(rounds, int) and not isinstance(rounds, bool) else MOST_STEPS
+        steps = MOST_STEPS if rounds is None else rounds
         kinds.setdefault(kind, Counter())[steps] += 1
     for kind, counts in kinds.items():
         metrics = kind[0]

@@ -8,6 +8,7 @@ from typing import Any
 
 from gridwatch.spec.xgboost.kinds import Directions, Groups
 from gridwatch.spec.xgboost.metrics import canonical, family, metric_of
+from gridwatch.spec.xgboost.numbers import whole
 from gridwatch.spec.xgboost.objectives import Predicts, objective_of
 from gridwatch.spec.xgboost.outcomes import ANY, Domain, Outcome
 from gridwatch.spec.xgboost.settings import metrics_of
@@ -65,9 +66,9 @@ def targets_of(points: Iterable[Mapping[str, Any]], ranked_by: str = "") -> tupl
 
 def _target(point: Mapping[str, Any], ranked_by: str) -> Target:
     name, objective = objective_of(point)
-    number = point.get("num_class")
+    number = whole(point.get("num_class"))
     classes = 2 if name.startswith("binary:") else None
-    if objective is not None and objective.predicts is Predicts.CLASSES and isinstance(number, int):
+    if objective is not None and objective.predicts is Predicts.CLASSES and number is not None:
         classes = number
     return Target(
         objective=name,

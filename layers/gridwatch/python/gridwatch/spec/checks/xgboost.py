@@ -12,6 +12,7 @@ from gridwatch.spec.problems import Path, Problem, enumerated, shown
 from gridwatch.spec.search_space import is_hyperparameter, names_of, varied
 from gridwatch.spec.settings import Setting, Settings
 from gridwatch.spec.xgboost.clashes import CLASHES
+from gridwatch.spec.xgboost.numbers import whole
 from gridwatch.spec.xgboost.parameters import ALIASES, FORMER, IGNORED, OTHER_VALUES, PARAMETERS
 from gridwatch.spec.xgboost.settings import Found
 from gridwatch.suggestions import closest
@@ -28,7 +29,7 @@ def warn_of_xgboost(spec: ExperimentSpec) -> Iterator[Problem]:
     for path, name, _ in _all_values(spec):
         if name in IGNORED:
             yield Problem(path=path, message="is no longer used by XGBoost 3", advice="leave it out")
-    rounds = [value for value in _given(spec, "num_round") if isinstance(value, int)]
+    rounds = [value for value in map(whole, _given(spec, "num_round")) if value is not None]
     for name, collection in spec.collect.items():
         if rounds and (collection.save_interval or 0) >= max(rounds):
             path = ("collect", name, "save_interval")

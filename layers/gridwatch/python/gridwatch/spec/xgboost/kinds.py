@@ -36,7 +36,7 @@ class Number:
     def allowed(self) -> str:
         kind = "whole numbers" if self.whole else "numbers"
         limits = []
-        if self.low > -math.inf:
+        if self.low > (-_LARGEST - 1 if self.whole else -math.inf):
             limits.append(f"{'above' if self.open_low else 'from'} {self.low:g}")
         if self.high < (_LARGEST if self.whole else math.inf):
             limits.append(f"{'below' if self.open_high else 'to'} {self.high:g}")

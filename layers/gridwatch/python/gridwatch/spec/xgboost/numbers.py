@@ -24,6 +24,12 @@ def finite(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def whole(value: object) -> int | None:
+    """The integer that a value is, also as a text, as SageMaker's SDK has all hyperparameters; None for others."""
+    number = finite(value)
+    return int(number) if number is not None and number == math.floor(number) else None
+
+
 def printed(value: object) -> str | None:
     """A parameter of a metric's name: read in single precision, written with six digits, as a C++ stream does."""
     number = finite(value)
