@@ -38,5 +38,5 @@ def test_a_story_runs_where_the_shell_points(tmp_path: Path) -> None:
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False
         )
     assert done.returncode == 0, done.stdout[-3_000:]
-    assert re.search(r"2 passed, 1 skipped", done.stdout), done.stdout
+    assert re.search(r"3 passed, 1 skipped", done.stdout), done.stdout
     assert "it deploys into an embedded cloud of its own" in done.stdout

@@ -101,8 +101,8 @@ class TestTensorSource:
 
 @mock_aws
 def test_a_job_in_s3_is_read_in_few_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One LIST and one GET for the collections, one LIST for the index, one GET per index object, and one per events
-    file however many tensors are wanted of it.
+    """One LIST and one GET for the collections, one LIST to see that no flush objects tell of the steps and one for the
+    index, one GET per index object, and one per events file however many tensors are wanted of it.
     """
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
@@ -118,7 +118,7 @@ def test_a_job_in_s3_is_read_in_few_requests(monkeypatch: pytest.MonkeyPatch) ->
     assert len(steps) == 20
     assert not reader.prefetch(place for saved in steps for place in map(saved.place, saved.names) if place)
     assert [reader.value(saved, "metric-3").item() for saved in steps] == [float(step) for step in range(20)]
-    assert (calls.count("ListObjectsV2"), calls.count("GetObject")) == (2, 1 + 20 + 20)
+    assert (calls.count("ListObjectsV2"), calls.count("GetObject")) == (3, 1 + 20 + 20)
 
 
 @mock_aws
