@@ -86,6 +86,9 @@ class Evaluator:
         if job is None:
             # Records are written before jobs are created, so this is no job of ours that is merely new.
             return Evaluated(Outcome.FOREIGN)
+        if job.managed_rules and not job.own_policies and request.is_of_tensors_alone:
+            # SageMaker's Debugger looks at them, and brings an object of each step: its values wait for the next look.
+            return Evaluated(Outcome.UNCHANGED)
         if request.log and job.log_metrics and self.recorder is not None:
             trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
             look = self.recorder.look(job, trial, request)

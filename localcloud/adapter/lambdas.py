@@ -19,6 +19,7 @@ from localcloud.guard import Guard
 from localcloud.lambda_code import CodeCache
 from localcloud.troubles import Troubles
 
+_MINUTES = 180.0  # seconds: the timeout of functions that do much at once
 _WORKERS: dict[str, Any] = {}  # processes by the name that their requests carry
 _FUNCTIONS: dict[str, str] = {}  # the functions that these are of; kept when they have ended
 
@@ -108,16 +109,22 @@ def improve_workers(
 
 
 def _bound_workers(per_function: int) -> None:
-    """An invocation beyond the bound waits for a free worker: on a small machine a new one would slow down them all."""
+    """An invocation beyond the bound waits for a free worker: on a small machine a new one would slow down them all.
+
+    A function that may take minutes, such as one that writes tables, has a single worker: several would take the
+    machine from the trainings and from whoever watches them.
+    """
     acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
     freed = threading.Condition()
 
     def acquire_bounded(name: str, config: dict[str, Any], code: bytes, **options: Any) -> tuple[Any, str]:
         # A function that calls itself and waits holds its own worker: after its timeout it gets one beyond the bound.
-        deadline = time.monotonic() + float(config.get("Timeout", 3))
+        timeout = float(config.get("Timeout", 3))
+        most = per_function if timeout < _MINUTES else 1
+        deadline = time.monotonic() + timeout
         with freed:
             while time.monotonic() < deadline:
-                worker, how = acquire(name, config, code, **{**options, "max_concurrency": per_function})
+                worker, how = acquire(name, config, code, **{**options, "max_concurrency": most})
                 if worker is not None:
                     return worker, how
                 freed.wait(timeout=1)

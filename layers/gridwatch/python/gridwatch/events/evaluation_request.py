@@ -29,9 +29,14 @@ class EvaluationRequest:
     arrived: tuple[str, ...] | None = None
     late: bool = False
 
+    @property
+    def is_of_tensors_alone(self) -> bool:
+        """Whether events of new tensors ask, and nothing else."""
+        return self.arrived is not None and not (self.ended or self.profile or self.log)
+
     def is_stale(self, judged: int) -> bool:
         """Whether it tells of nothing but steps of the hook up to the one that was judged last."""
-        if self.arrived is None or self.ended or self.profile or self.log or not self.tensors:
+        if self.arrived is None or not self.is_of_tensors_alone or not self.tensors:
             return False
         steps = [parse_step_key(key) for key in self.arrived]
         return all(step is not None and step[0] <= judged for step in steps)
