@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gridwatch.launch.hook import MAX_VALUE, environment, hook_document
+from gridwatch.launch.hook import MAX_VALUE, environment, hook_document, looks_at_every
 from gridwatch.state.records import RulePolicy
 from gridwatch_hook.collection import ANY_LOOP, KERAS, PYTORCH, XGBOOST, FrameworkCollections
 from gridwatch_hook.config import HookConfig
@@ -96,3 +96,21 @@ def test_a_long_document_is_cut_into_values_that_sagemaker_takes() -> None:
     assert len(variables) > 5
     assert all(len(value) <= MAX_VALUE for value in variables.values())
     assert json.loads("".join(variables.values())) == document
+
+
+@pytest.mark.parametrize(
+    ("rule", "parameters", "every"),
+    [
+        ("MetricNonFinite", {}, 1),
+        ("MetricNonFinite", {"patience": 3}, 10),
+        ("MetricThreshold", {"above": 0.9}, 1),
+        ("MetricThreshold", {"above": 0.9, "patience": 2}, 10),
+        ("MetricPlateau", {}, 10),
+        ("LossNotDecreasing", {"num_steps": 4}, 4),
+    ],
+)
+def test_no_value_is_passed_over_where_one_is_enough(rule: str, parameters: dict[str, Any], every: int) -> None:
+    """Metrics are saved each round; what counts saved values counts those of each tenth round, as it always did."""
+    policy = RulePolicy(name="r", rule=rule, parameters=parameters)
+    assert looks_at_every(policy, asked=()) == every
+    assert looks_at_every(policy, asked=("metrics",)) == 1

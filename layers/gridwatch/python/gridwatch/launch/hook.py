@@ -79,12 +79,15 @@ def environment(document: Mapping[str, Any], key: str = CONFIG_KEY) -> dict[str,
 
 def looks_at_every(policy: RulePolicy, asked: Collection[str]) -> int:
     """At which of the steps that a hook saves of metrics the rule looks: they are saved each round, whatever rules
-    want. 1 when the spec says itself (`asked`: collections) how often they are saved.
+    want. 1 when the spec says itself (`asked`: collections) how often they are saved, and of a rule to which a single
+    value is enough.
     """
     unknown = policy.source is not None or policy.rule not in rule_names()  # to Gridwatch: Debugger knows more
     if unknown or _SCALARS.intersection(asked):
         return 1
     rule = create_rule(policy.rule, policy.parameters)
+    if rule.judges_each_value:
+        return 1
     named = bool(rule.required.collections or rule.required.patterns) and not rule.required.everything
     return _interval(rule) if named and _SCALARS.issuperset(rule.required.collections) else 1
 

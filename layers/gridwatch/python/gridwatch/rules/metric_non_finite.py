@@ -42,6 +42,10 @@ class MetricNonFinite(Rule):
         self._in_a_row: dict[str, int] = {}
         self._seen: dict[str, int] = {}
 
+    @property
+    def judges_each_value(self) -> bool:
+        return self.parameters.patience == 1
+
     def requirement(self) -> Requirement:
         return Requirement(self.parameters.collection_names, self.parameters.tensor_regex)
 

@@ -169,6 +169,10 @@ class MetricThreshold(MetricRule):
     parameters: MetricThresholdParameters
 
     @property
+    def judges_each_value(self) -> bool:
+        return self.parameters.patience == 1
+
+    @property
     def values_needed(self) -> int:
         return self.parameters.patience
 

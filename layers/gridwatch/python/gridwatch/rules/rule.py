@@ -49,6 +49,11 @@ class Rule(ABC):
         self.parameters = parameters
         self.required = self.requirement()
 
+    @property
+    def judges_each_value(self) -> bool:
+        """Whether a single value is enough for a finding, so that none may be passed over."""
+        return False
+
     @classmethod
     def create(cls, given: Mapping[str, object]) -> Rule:
         """The rule with these parameters. Raises RuleConfigurationError when they are wrong."""
