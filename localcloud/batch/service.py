@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,6 +29,16 @@ from localcloud.sagemaker.platform import Platform, partition
 from localcloud.sagemaker.validation import validate
 
 _LOG = logging.getLogger(__name__)
+
+
+def _alone(act: Callable[[], None]) -> None:
+    """What fails with one queue or job, such as an environment that is not there, keeps no other waiting."""
+    try:
+        act()
+    except Exception:  # noqa: BLE001  (the edge of the thread: it goes on, and the log tells)
+        _LOG.exception("AWS Batch in the local cloud")
+
+
 _LOOK = 0.2  # seconds
 _PAGE = 100
 # What is not obeyed is refused, as in localcloud/sagemaker/unobeyed.py.
@@ -196,13 +207,10 @@ class RegionalBatch:
 
     def _turn(self) -> None:
         while True:
-            try:
-                for queue in list(self._queues.values()):
-                    self._start_some(queue)
-                for job in [job for job in self._jobs.values() if job.status in HOLDING]:
-                    self._look_at(job)
-            except Exception:  # noqa: BLE001  (the edge of the thread: it goes on, and the log tells)
-                _LOG.exception("AWS Batch in the local cloud")
+            for queue in list(self._queues.values()):
+                _alone(partial(self._start_some, queue))
+            for job in [job for job in list(self._jobs.values()) if job.status in HOLDING]:
+                _alone(partial(self._look_at, job))
             clock.sleep(_LOOK)
 
     def _start_some(self, queue: Queue) -> None:
