@@ -19,9 +19,9 @@ import benchmarks._functions  # noqa: F401  makes evaluate_rules importable
 from benchmarks.result import Result, report
 from evaluate_rules.across import Bench
 from gridwatch.judgement.live import Replica, Told
+from gridwatch.judgement.reported import ReportsRecord
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.patience import Patience
-from gridwatch.state.records import ReportsRecord
 from gridwatch.state.store import ConflictError
 
 AT_ONCE = (50, 200, 500)

@@ -27,9 +27,11 @@ from benchmarks._stops import wait
 from benchmarks.result import Result, report
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_source import S3Source
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.savings import Certainty
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.savings.sparing import progress_of
 from gridwatch.spec.parse import parse_spec
-from gridwatch.state.records import Certainty, ReactionRecord, TrialRecord
 from gridwatch.storage.layout import SOURCE_METADATA, log_metric_prefix, tensor_prefix
 from gridwatch_cli.demo import dataset
 from gridwatch_cli.sources import packed_source

@@ -10,7 +10,8 @@ from typing import TypeVar
 from localcloud.sagemaker.images import ImageMapError
 from localcloud.sagemaker.limits import ALL_TRAINING, EACH, Limits
 from localcloud.sagemaker.platform import JobSettings
-from localcloud.server import ServerSettings, run
+from localcloud.server import run
+from localcloud.server_settings import ServerSettings
 
 N = TypeVar("N", int, float)
 

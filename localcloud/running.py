@@ -34,7 +34,7 @@ from localcloud.lambda_code import CodeCache
 from localcloud.sagemaker.images import ImageMap
 from localcloud.sagemaker.platform import Platform
 from localcloud.sagemaker.service import RegionalSageMaker, SageMaker
-from localcloud.server import ServerSettings
+from localcloud.server_settings import ServerSettings
 from localcloud.troubles import Troubles
 
 _FORCED_EXIT_AFTER = 8.0

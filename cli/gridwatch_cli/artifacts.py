@@ -14,7 +14,7 @@ from gridwatch.storage import layout
 from gridwatch_cli.errors import CliError
 
 if TYPE_CHECKING:
-    from gridwatch.state.records import TrialRecord
+    from gridwatch.domain.trials import TrialRecord
     from gridwatch_cli.context import Cloud
 
 # What SageMaker and hooks make below `<output path>/<job>/`.

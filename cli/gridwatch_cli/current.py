@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gridwatch.state.records import CurrentRecord, ExperimentRecord, TrialRecord, TrialState
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.jobs import CurrentRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch_cli.context import Cloud
 
 Row = Mapping[str, Any]

@@ -8,8 +8,8 @@ from typing import Any
 
 import typer
 
+from gridwatch.domain.deployments import DebuggerRefusal
 from gridwatch.launch.debugger_access import TRIED_AGAIN, refused_now
-from gridwatch.state.records import DebuggerRefusal
 from gridwatch_cli.context import cloud_of
 from gridwatch_cli.output import console, print_json
 from gridwatch_cli.queries import JsonOption

@@ -8,18 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.jobs import CurrentRecord, JobRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.savings import SavingsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.failure_cause import cause_of
 from gridwatch.savings.words import amount, span, together
 from gridwatch.state.codec import from_document, to_document
-from gridwatch.state.records import (
-    CurrentRecord,
-    ExperimentRecord,
-    JobRecord,
-    RuleEvaluationRecord,
-    SavingsRecord,
-    TrialRecord,
-    TrialState,
-)
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 from gridwatch.verdicts.status import RuleStatus

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from gridwatch.launch.deployment import Deployment
     from gridwatch.launch.ports import ExperimentBucket
     from gridwatch.preflight.manifests import OpenUri
-    from gridwatch.preflight.sampling import DataSource
     from gridwatch.spec.parse import ParsedSpec
+    from gridwatch.storage.data_source import DataSource
     from gridwatch_cli.context import Cloud
 
 # pydantic and boto3 take a while to import: only who plans pays for them.

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import EvaluateJob, to_body
-from gridwatch.state.records import TrialState
 from gridwatch.storage.layout import tensor_prefix
 from gridwatch.tensors.layout import WISH
 from gridwatch_cli.context import Cloud, cloud_of

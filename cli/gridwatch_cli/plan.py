@@ -21,13 +21,13 @@ from gridwatch_cli.sources import packed_source, source_files
 from gridwatch_cli.submit import read_file
 
 if TYPE_CHECKING:
+    from gridwatch.domain.rules import RulePolicy
     from gridwatch.launch.deployment import Deployment
     from gridwatch.launch.plan import Plan, PlannedTrial
     from gridwatch.launch.preview import Preview
     from gridwatch.launch.template import Inputs
     from gridwatch.preflight.notices import Report
     from gridwatch.spec.parse import ParsedSpec
-    from gridwatch.state.records import RulePolicy
 
 # pydantic takes a while to import: only commands that read specs pay for it.
 # ruff: noqa: PLC0415
@@ -122,7 +122,7 @@ def planned_inputs(parsed: ParsedSpec, folder: Path, site: LaunchSite) -> Inputs
 def _glance(parsed: ParsedSpec, made: Plan, site: LaunchSite, folder: Path) -> Report:
     """What an upload of the spec would be told; `gridwatch preflight` looks at more of the data."""
     from gridwatch.preflight.sampling import CHEAP
-    from gridwatch_cli.preflight import checked, hook_of
+    from gridwatch_cli.flight import checked, hook_of
 
     return checked(made, site.data(parsed), CHEAP, hook=hook_of(made.spec, folder), open_uri=site.open_uri)
 
@@ -207,8 +207,11 @@ def _machines(made: Plan) -> str:
 
 
 def _print(made: Plan, report: Report, source: str, note: str) -> None:
+    from gridwatch.spec.search_space import factors_of
+
     out, err = console(), console(stderr=True)
-    fixed = {name: value for name, value in made.spec.hyperparameters.items() if name not in made.spec.factors}
+    varied = factors_of(made.spec)
+    fixed = {name: value for name, value in made.spec.hyperparameters.items() if name not in varied}
     resources = made.spec.resources
     out.print(f"experiment {made.experiment}: {made.count} trial{'s' if made.count > 1 else ''}", highlight=False)
     out.print(

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gridwatch.clock import SystemClock
 from gridwatch_cli.errors import CliError
+from gridwatch_cli.flight import checked, hook_of
 from gridwatch_cli.output import console, print_json
 from gridwatch_cli.plan import AWS_REGION, planned, site_of
-from gridwatch_cli.sources import packed_source
 
 if TYPE_CHECKING:
-    from gridwatch.launch.plan import Plan
     from gridwatch.preflight.manifests import OpenUri
-    from gridwatch.preflight.notices import Notice, Report
-    from gridwatch.preflight.sampling import Budget, DataSource
+    from gridwatch.preflight.notices import Report
     from gridwatch.spec.model import ExperimentSpec
+    from gridwatch.storage.data_source import DataSource
 
 # pydantic takes a while to import: only commands that read specs pay for it.
 # ruff: noqa: PLC0415
@@ -60,33 +58,6 @@ def preflight(  # noqa: PLR0917  options of the command line
         _print(report, sources, made.spec)
     if report.refusals:
         raise CliError("the experiment would be refused: mend what is wrong, or say otherwise under preflight")
-
-
-def hook_of(spec: ExperimentSpec, folder: Path) -> bool | None:
-    """Whether the script beside the spec uses a hook; None: nobody knows."""
-    from gridwatch.preflight.hook_use import uses_hook
-
-    packed = packed_source(spec.algorithm, folder)
-    return uses_hook(packed.content) if packed is not None else None
-
-
-def checked(
-    made: Plan,
-    sources: Mapping[str, DataSource],
-    budget: Budget,
-    further: tuple[Notice, ...] = (),
-    *,
-    hook: bool | None = None,
-    open_uri: OpenUri | None = None,
-) -> Report:
-    """The notices of the package's checks, with the prices that come with it, and `further` ones."""
-    from gridwatch.preflight.flight import Preflight
-    from gridwatch.savings.prices import PriceTable
-
-    now = SystemClock().now()
-    prices = PriceTable.built_in()
-    flight = Preflight(sources=sources, budget=budget, prices=prices, now=now, hook=hook, open_uri=open_uri)
-    return flight.check(made, further)
 
 
 def below(folder: Path) -> OpenUri:

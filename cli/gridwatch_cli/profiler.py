@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.launch.images import UnknownRegionError
 from gridwatch.launch.profiler_update import ProfiledJob, ProfilerUpdateError, profiler_update
-from gridwatch.state.records import Action, RulePolicy
 from gridwatch.storage.layout import TENSOR_PREFIX, s3_uri
 from gridwatch_cli.context import cloud_of
 from gridwatch_cli.errors import CliError

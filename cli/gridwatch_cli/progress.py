@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from gridwatch.domain.experiments import ExperimentRecord, LaunchHold
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.launch.spending import at_most, spending
 from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import ExperimentRecord, LaunchHold, TrialRecord
 from gridwatch_cli.context import Cloud
 
 _BAR = 40

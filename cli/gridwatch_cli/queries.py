@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gridwatch.state.records import TrialState
+from gridwatch.domain.trials import TrialState
 from gridwatch.tables import queries, schemas
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.current import with_current

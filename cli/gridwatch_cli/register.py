@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.reproduce.registering import (
     CannotRegisterError,
     Wish,
@@ -15,7 +16,6 @@ from gridwatch.reproduce.registering import (
     package_request,
 )
 from gridwatch.reproduce.registering import register as registered
-from gridwatch.state.records import ExperimentRecord
 from gridwatch.storage.layout import MODEL_PREFIX, s3_uri, split_s3_uri
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.expressions import Condition, ExpressionError
 from gridwatch.launch.steering import Steering
 from gridwatch.launch.tuning_steering import stop_tunings
-from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
 from gridwatch.wording import counted
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gridwatch.state.records import StoppingRecord, TrialRecord, TrialState
+from gridwatch.domain.deployments import StoppingRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.verdicts.decision import kept_by_pause
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError

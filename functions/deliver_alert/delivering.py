@@ -15,8 +15,8 @@ from deliver_alert.channels import Channel, Outgoing
 from deliver_alert.gatekeeping import Gatekeeper
 from gridwatch.alerts.content import Alert, content_of
 from gridwatch.clock import Clock
+from gridwatch.domain.alerts import AlertRecord
 from gridwatch.failures import TransientError
-from gridwatch.state.records import AlertRecord
 from gridwatch.state.store import AlertStore
 
 LEASE = timedelta(seconds=60)  # longer than an invocation lasts, shorter than a message stays away

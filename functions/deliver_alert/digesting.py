@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 from gridwatch.alerts.digest import Ended, digest, digest_id, is_over
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.clock import Clock
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch.verdicts.status import is_final

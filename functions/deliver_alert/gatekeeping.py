@@ -19,10 +19,10 @@ from gridwatch.alerts.launch_limit import told_of_failure
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import QuietHours
 from gridwatch.clock import Clock
+from gridwatch.domain.alerts import AlertGate, AlertRecord
 from gridwatch.events.messages import CloseGate
 from gridwatch.events.queue import MessageQueue
 from gridwatch.state.patience import Patience
-from gridwatch.state.records import AlertGate, AlertRecord
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
 

@@ -23,6 +23,7 @@ from evaluate_rules.recording import LogRecorder
 from evaluate_rules.refreshing import Refresher
 from evaluate_rules.watch import Watch
 from gridwatch.clock import Clock
+from gridwatch.domain.jobs import CurrentRecord, JobRecord
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateSlowRule
 from gridwatch.events.queue import MessageQueue
@@ -33,10 +34,10 @@ from gridwatch.rules.evaluation import RuleStatusChange
 from gridwatch.rules.finding import Finding
 from gridwatch.rules.profiler.evaluation import is_profiler_rule
 from gridwatch.rules.profiler.reader import ProfileReader
-from gridwatch.state.records import CurrentRecord, JobRecord
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
-from gridwatch.streams.source import MetricSource, source_of, sources_of
+from gridwatch.streams.metric_source import MetricSource
+from gridwatch.streams.source import source_of, sources_of
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.tensors.source import TensorSource
 from gridwatch.verdicts.status import RuleStatus

@@ -18,13 +18,14 @@ from itertools import islice
 from typing import Protocol
 
 from gridwatch.clock import Clock
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
 from gridwatch.events.queue import MessageQueue
 from gridwatch.rules.metrics import is_score
 from gridwatch.state.codec import moment_text
 from gridwatch.state.patience import Patience
-from gridwatch.state.records import JobRecord, TrialRecord
 from gridwatch.state.store import ConflictError
 from gridwatch.streams.pace import next_look
 from gridwatch.tensors.log_metrics import LogPosition, MetricFinder, PositionExpiredError, TrainingLog

@@ -11,15 +11,17 @@ from typing import Any
 
 from evaluate_rules.across import Across, MakeRule, is_across, making, problem_of
 from evaluate_rules.slow import SlowRules, is_slow
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.rules.catalogue import create_rule
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation, RuleStatusChange
 from gridwatch.rules.profiler.evaluation import ProfileEvaluation, is_profiler_rule
 from gridwatch.rules.sources import SourcesEvaluation
-from gridwatch.state.records import JobRecord, RulePolicy
 from gridwatch.state.unreadable import DAMAGE
+from gridwatch.streams.metric_source import MetricSource
 from gridwatch.streams.objective import ObjectiveSoFar
-from gridwatch.streams.source import MetricSource, source_of, sources_of
+from gridwatch.streams.source import source_of, sources_of
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.verdicts.status import RuleStatus
 

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.events.messages import EvaluateSlowRule
 from gridwatch.reports.shelf import ReportShelf, told_where
 from gridwatch.rules.catalogue import create_rule
 from gridwatch.rules.custom.run import CustomRules, CustomRun
 from gridwatch.rules.evaluation import RuleEvaluation
 from gridwatch.rules.sightings import Sightings
-from gridwatch.state.records import JobRecord, RulePolicy
 from gridwatch.state.store import StateStore
 from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.source import TensorSource

@@ -18,20 +18,17 @@ from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.rule_issue import Reacted, rule_issue
 from gridwatch.alerts.rule_saw_nothing import rule_saw_nothing
 from gridwatch.clock import Clock
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import Action, RuleEvaluationRecord, RulePolicy
+from gridwatch.domain.savings import SavingsRecord
 from gridwatch.events.rule_status import JobRuleStatuses
 from gridwatch.failures import NotFoundError, PermanentError
-from gridwatch.launch.ports import JobDescription, TrainingService
+from gridwatch.launch.ports import TrainingService
 from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.sparing import OpenTensors, Sparing
-from gridwatch.state.records import (
-    Action,
-    JobRecord,
-    ReactionRecord,
-    RuleEvaluationRecord,
-    RulePolicy,
-    SavingsRecord,
-)
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.layout import s3_uri, tensor_prefix

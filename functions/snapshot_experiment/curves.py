@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from gridwatch.streams.source import MetricSource
+from gridwatch.streams.metric_source import MetricSource
 from gridwatch.tables.facts import Point
 from gridwatch.tensors.collections import Collections
 from gridwatch.tensors.errors import CorruptTensorError

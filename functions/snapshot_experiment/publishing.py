@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import ExperimentRecord
 from gridwatch.tensors.source import TensorSource
 
 

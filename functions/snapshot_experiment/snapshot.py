@@ -11,10 +11,11 @@ from typing import Protocol
 
 from gridwatch.alerts.digest import is_over
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch.storage import layout

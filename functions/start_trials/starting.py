@@ -14,6 +14,8 @@ from typing import TypeVar
 from gridwatch.alerts.content import trial_refused
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.clock import Clock
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import QUEUED, TrialRecord, TrialState
 from gridwatch.events.messages import SnapshotExperiment
 from gridwatch.events.queue import MessageQueue
 from gridwatch.failures import (
@@ -30,7 +32,6 @@ from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import Share, TrainingService
 from gridwatch.launch.request import own_tags, training_request
 from gridwatch.pace import CHECK_SECONDS
-from gridwatch.state.records import QUEUED, ExperimentRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import DAMAGE
 from start_trials.engines import Engines, Variant

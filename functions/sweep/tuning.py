@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from gridwatch.clock import Clock
+from gridwatch.domain.experiments import TuningRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.tuning_ports import TuningService
 from gridwatch.launch.tuning_tracking import TuningTracker
-from gridwatch.state.records import TrialState, TuningRecord
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import Isolation
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gridwatch.aws.state_table import StateTable
-from gridwatch.state.records import TrialState
+from gridwatch.domain.trials import TrialState
 from gridwatch.state.unreadable import UnreadableRecordError
 from gridwatch_cli.experiments import summaries, trial_status
 from tests.simulation.blueprint import Blueprint

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch.state.records import TrialState
+from gridwatch.domain.trials import TrialState
 from gridwatch.verdicts.status import RuleStatus
 from tests.chaos.faulty import FaultyCloud, faulty_cloud, grid_spec
 from tests.story.deployed import Mailbox

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.launch.hook import hook_document, looks_at_every
 from gridwatch.preflight.foreseen import foresee
 from gridwatch.preflight.xgboost_tensors import hook_saves
 from gridwatch.rules.catalogue import create_rule, rule_names
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
 from gridwatch.rules.profiler.evaluation import is_profiler_rule
-from gridwatch.state.records import RulePolicy
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.tensors.source import LocalSource
 from gridwatch.verdicts.status import RuleStatus

@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from gridwatch.aws.state_table import StateTable
-from gridwatch.state.records import TrialState
+from gridwatch.domain.trials import TrialState
 from gridwatch.state.store import ConflictError
 from gridwatch.state.unreadable import Isolation, UnreadableRecordError, if_readable
 from tests.contract.test_state_store import TABLE, state_table

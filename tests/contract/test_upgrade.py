@@ -21,6 +21,7 @@ from moto import mock_aws
 
 from evaluate_rules.across import Across, is_across, making
 from gridwatch.aws.state_table import StateTable
+from gridwatch.domain.trials import TrialState
 from gridwatch.events import messages
 from gridwatch.judgement.reports import MetricReports
 from gridwatch.reports.experiment.facts import ExperimentFacts
@@ -29,7 +30,6 @@ from gridwatch.reports.experiment.tables import read_tables
 from gridwatch.rules.catalogue import create_rule
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import TrialState
 from gridwatch.tables.queries import NAMED_QUERIES
 from gridwatch.tables.schemas import TABLES
 from tests.contract.test_state_store import TABLE, state_table

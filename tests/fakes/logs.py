@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gridwatch.state.records import JobRecord
+from gridwatch.domain.jobs import JobRecord
 from gridwatch.state.store import ConflictError
 from gridwatch.tensors.log_metrics import LogLine, LogPage, LogPosition, PositionExpiredError
 from tests.tensor_folder import MemorySource

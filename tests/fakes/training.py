@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from gridwatch.clock import Clock
+from gridwatch.domain.descriptions import JobDescription
 from gridwatch.failures import GridwatchError, NameTakenError, NotFoundError, NotYetError
 from gridwatch.launch.observation import is_terminal
-from gridwatch.launch.ports import JobDescription, Share
+from gridwatch.launch.ports import Share
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/"
 COMPONENT_LIMIT = 50

@@ -8,8 +8,8 @@ from random import Random
 from gridwatch.expressions import FUNCTIONS, LOOPS, Condition, ExpressionError
 from gridwatch.failures import PermanentError
 from gridwatch.patterns import PatternError, compile_pattern
-from gridwatch.state.records import LogMetric
 from gridwatch.tensors.log_metrics import LogLine, MetricFinder
+from gridwatch.tensors.metric_definition import LogMetric
 from post_webhook.posting import Webhook
 from tests.fuzz.defects import DefectError, readable
 from tests.fuzz.values import TEXTS, changed, scalar

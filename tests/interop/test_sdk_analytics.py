@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from gridwatch.clock import SystemClock
+from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.launch.metadata import metadata_of
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import ExperimentRecord
 from gridwatch_cli.analytics.frames import Analytics
 from gridwatch_cli.analytics.sdk_layouts import training_rows, tuning_rows, varied
 from gridwatch_cli.context import Cloud

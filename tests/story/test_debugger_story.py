@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from gridwatch.aws.state_table import StateTable
-from gridwatch.state.records import JobRecord
+from gridwatch.domain.jobs import JobRecord
 from gridwatch_cli.demo.dataset import Dataset
 from localcloud import LocalCloud
 from localcloud.deploy import deploy

@@ -10,9 +10,9 @@ import pytest
 
 from gridwatch.patterns import PatternError, compile_pattern, found, time_limit
 from gridwatch.rules.requirement import Requirement, Selector
-from gridwatch.state.records import LogMetric
 from gridwatch.tensors.collections import Collections
 from gridwatch.tensors.log_metrics import LogLine, MetricFinder
+from gridwatch.tensors.metric_definition import LogMetric
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gridwatch.state.records import TrialRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.state.store import StateStore
 from gridwatch.verdicts.status import is_final
 

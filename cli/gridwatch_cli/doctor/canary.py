@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gridwatch.state.records import TrialRecord, TrialState
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.storage import layout
 from gridwatch_cli.artifacts import artifact_keys, delete_objects
 from gridwatch_cli.context import Cloud

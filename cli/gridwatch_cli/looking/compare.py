@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.reports.experiment.importance import varied
 from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.looking.curves import JobCurve, read_curves

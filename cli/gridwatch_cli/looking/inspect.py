@@ -7,9 +7,11 @@ from typing import Any
 
 import typer
 
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.failure_cause import cause_of
 from gridwatch.savings.words import saved_fields
-from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, TrialState
 from gridwatch.state.store import StateStore
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError

@@ -5,9 +5,9 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import TrialRecord
 from gridwatch.storage import layout
 from gridwatch_cli.context import Cloud
 

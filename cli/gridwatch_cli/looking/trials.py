@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gridwatch.state.records import ExperimentRecord, TrialRecord
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.state.store import StateStore
 from gridwatch_cli.errors import CliError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gridwatch.preflight.notices import Level, Notice
-from gridwatch.preflight.sampling import DataSource
+from gridwatch.storage.data_source import DataSource
 from gridwatch_cli.short_run import pytorch, xgboost
 
 if TYPE_CHECKING:

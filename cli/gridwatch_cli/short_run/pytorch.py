@@ -17,10 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from gridwatch.launch.request import TENSORS_KEY
 from gridwatch.preflight.notices import Level, Notice
-from gridwatch.preflight.sampling import DataFile, DataSource
 from gridwatch.preflight.script_run import Probed, judge
+from gridwatch.storage.data_source import DataFile, DataSource
+from gridwatch.storage.layout import TENSORS_KEY
 from gridwatch_cli.settings import project_root
 from gridwatch_cli.sources import packed_source
 

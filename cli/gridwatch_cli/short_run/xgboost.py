@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.preflight.notices import Level, Notice
-from gridwatch.preflight.sampling import Budget, DataSource, Sample
+from gridwatch.preflight.sampling import Budget, Sample
 from gridwatch.preflight.short_run import OBJECTIVES, Measured, judge, judge_rounds
 from gridwatch.preflight.tables import Table, read_csv
+from gridwatch.storage.data_source import DataSource
 from gridwatch_cli.settings import project_root
 
 if TYPE_CHECKING:

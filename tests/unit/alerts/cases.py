@@ -9,21 +9,16 @@ from gridwatch.alerts.content import spec_rejected, trial_failed
 from gridwatch.alerts.debugger_refused import debugger_refused
 from gridwatch.alerts.digest import Ended, digest
 from gridwatch.alerts.rule_saw_nothing import rule_saw_nothing
+from gridwatch.domain.alerts import AlertGate, AlertRecord
+from gridwatch.domain.deployments import DebuggerRefusal
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import Action, RulePolicy
+from gridwatch.domain.savings import SavingsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.judgement.hindsight import Hindsight
 from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import (
-    Action,
-    AlertGate,
-    AlertRecord,
-    DebuggerRefusal,
-    ExperimentRecord,
-    ReactionRecord,
-    RulePolicy,
-    SavingsRecord,
-    TrialRecord,
-    TrialState,
-)
 from gridwatch.verdicts.report import RuleReport
 from gridwatch.verdicts.status import RuleStatus
 from tests.unit.alerts.test_text import JOB, NOW, TRIAL, issue

@@ -10,9 +10,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from gridwatch.domain.deployments import DebuggerRefusal
 from gridwatch.launch.profiler_update import ProfiledJob, ProfilerUpdateError, profiler_update
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import DebuggerRefusal
 from gridwatch_cli.context import Cloud
 from gridwatch_cli.debugger import app
 from gridwatch_cli.errors import CliError

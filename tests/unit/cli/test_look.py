@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.testing import CliRunner
 
-from gridwatch.state.records import TrialState
+from gridwatch.domain.trials import TrialState
 from gridwatch_cli.context import Cloud
 from gridwatch_cli.look import look
 from gridwatch_hook.pace import Terms

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import JobRecord, RuleEvaluationRecord, TrialState
 from gridwatch_cli import main as command
 from gridwatch_cli.athena import Answer
 from gridwatch_cli.errors import CliError

@@ -10,8 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from gridwatch.domain.deployments import StoppingRecord
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import StoppingRecord
 from gridwatch.state.store import StateStore
 from gridwatch_cli.context import Cloud
 from gridwatch_cli.experiments import savings_lines

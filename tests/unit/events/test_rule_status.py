@@ -11,8 +11,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.events.rule_status import rule_statuses, status_change_detail
-from gridwatch.state.records import RuleEvaluationRecord
 from gridwatch.verdicts.report import RuleReport
 from gridwatch.verdicts.status import RuleStatus, condition_met
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.rule_status import JobRuleStatuses
 from gridwatch.failures import NotYetError, PermanentError, TransientError
 from gridwatch.launch.request import DEBUGGER_FIELDS
-from gridwatch.state.records import TrialState
 from gridwatch.verdicts.report import RuleReport
 from gridwatch.verdicts.status import RuleStatus
 from react_to_finding.reacting import Reactor

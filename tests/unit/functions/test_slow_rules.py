@@ -15,6 +15,7 @@ from evaluate_slow_rules.evaluating import Outcome as Slow
 from evaluate_slow_rules.evaluating import SlowEvaluator
 from gridwatch.aws.custom_rules import LambdaCustomRules
 from gridwatch.aws.job_folders import neighbour_source
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.events.evaluation_request import EvaluationRequest, evaluation_request
 from gridwatch.events.messages import EvaluateSlowRule, to_body
 from gridwatch.events.slow_rule import slow_rule_request
@@ -23,7 +24,6 @@ from gridwatch.rules.custom.answer import as_answer
 from gridwatch.rules.custom.run import CustomRun
 from gridwatch.rules.evaluation import RuleEvaluation
 from gridwatch.rules.finding import Finding
-from gridwatch.state.records import RulePolicy
 from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.modes import Mode
 from gridwatch.tensors.source import TensorSource

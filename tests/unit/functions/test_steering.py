@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
 from gridwatch.failures import ThrottledError
 from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.steering import BY_HAND, Steering, StopReport
-from gridwatch.state.records import TrialState
 from gridwatch.state.store import StateStore
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.steering import condition

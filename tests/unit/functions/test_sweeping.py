@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import DeliverAlert, EvaluateJob, SnapshotExperiment, StartTrials
-from gridwatch.state.records import TrialState
 from gridwatch.verdicts.report import RuleReport
 from gridwatch.verdicts.status import RuleStatus
 from tests.unit.functions.test_reacting import event

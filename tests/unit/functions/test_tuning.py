@@ -10,6 +10,8 @@ import yaml
 
 from gridwatch.alerts.content import trial_facts
 from gridwatch.alerts.digest import is_over
+from gridwatch.domain.experiments import TuningRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
 from gridwatch.failures import NotYetError, PermanentError, ThrottledError, TransientError
 from gridwatch.launch.tracking import Outcome, Tracker
@@ -17,7 +19,6 @@ from gridwatch.launch.tuned_jobs import TunedJobs
 from gridwatch.launch.tuning import TUNING_TAG
 from gridwatch.launch.tuning_steering import stop_tunings
 from gridwatch.launch.tuning_tracking import TuningTracker
-from gridwatch.state.records import TrialState, TuningRecord
 from start_trials.tuning import TuningLauncher
 from sweep.tuning import TuningSweeper
 from tests.fakes.tuning import FakeTuning

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.launch.hook import MAX_VALUE, environment, hook_document, looks_at_every
-from gridwatch.state.records import RulePolicy
 from gridwatch_hook.collection import ANY_LOOP, KERAS, PYTORCH, XGBOOST, FrameworkCollections
 from gridwatch_hook.config import HookConfig
 

@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
 from gridwatch.aws.model_registry import SageMakerRegistry
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.reproduce.registering import (
     CannotRegisterError,
     Wish,
@@ -19,7 +21,6 @@ from gridwatch.reproduce.registering import (
     package_request,
     register,
 )
-from gridwatch.state.records import ExperimentRecord, TrialRecord
 from localcloud.sagemaker.errors import ServiceError
 from localcloud.sagemaker.validation import validate
 from tests.unit.functions.world import World, example

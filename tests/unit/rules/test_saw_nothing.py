@@ -14,7 +14,7 @@ from gridwatch.rules.catalogue import rule_names
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
 from gridwatch.rules.profiler.evaluation import is_profiler_rule
 from gridwatch.rules.sources import SourcesEvaluation
-from gridwatch.streams.source import MetricSource
+from gridwatch.streams.metric_source import MetricSource
 from gridwatch.tensors.modes import Mode
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.verdicts.status import RuleStatus, event_status, status_of_event

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gridwatch.domain.experiments import TrackingRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.failures import ThrottledError
-from gridwatch.state.records import TrackingRecord, TrialRecord, TrialState
 from gridwatch.tables.facts import Stamp
 from tests.unit.snapshot_experiment.test_snapshot import World
 from tests.unit.tables.facts_of import NOON, STAMP, a_trial

@@ -12,18 +12,15 @@ import duckdb
 import pytest
 
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.savings import SavingsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.messages import DigestExperiment
 from gridwatch.failures import TransientError
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import (
-    JobRecord,
-    ReactionRecord,
-    RuleEvaluationRecord,
-    SavingsRecord,
-    TrialRecord,
-    TrialState,
-)
 from gridwatch.tables import schemas
 from gridwatch.tensors.source import ByteRange
 from snapshot_experiment.batch import BatchRunner

@@ -9,12 +9,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from gridwatch.state.records import LogMetric, TrialState
-from gridwatch.streams.source import MetricSource
+from gridwatch.domain.trials import TrialState
+from gridwatch.streams.metric_source import MetricSource
 from gridwatch.tables import curves, schemas
 from gridwatch.tables.facts import Point
 from gridwatch.tables.parquet import write_parquet
 from gridwatch.tables.rows import metric_rows
+from gridwatch.tensors.metric_definition import LogMetric
 from gridwatch.tensors.modes import Mode
 from snapshot_experiment.curve_table import LogStreams
 from tests.tensor_folder import TensorFolder

@@ -10,8 +10,11 @@ from datetime import timedelta
 
 import pytest
 
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.savings import SavingsRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.rules.finding import Finding
-from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, SavingsRecord, TrialState
 from gridwatch.tables import history_rows, rows, schemas
 from gridwatch.tables.facts import Point, TrialFacts
 from gridwatch.tensors.modes import Mode

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from gridwatch.state.records import LogMetric
 from gridwatch.tensors.log_metrics import LogLine, MetricFinder
+from gridwatch.tensors.metric_definition import LogMetric
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
 from tests.tensor_folder import MemorySource

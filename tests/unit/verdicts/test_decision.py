@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from gridwatch.state.records import Action
+from gridwatch.domain.rules import Action
 from gridwatch.verdicts.decision import Response, Restraint, decide
 from gridwatch.verdicts.status import RuleStatus
 

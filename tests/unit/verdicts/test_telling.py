@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import Action, RulePolicy
+from gridwatch.domain.trials import TrialState
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import Action, JobRecord, RulePolicy, TrialState
 from gridwatch.verdicts.status import RuleStatus
 from gridwatch.verdicts.telling import News, Teller
 from tests.fakes.bus import FakeBus

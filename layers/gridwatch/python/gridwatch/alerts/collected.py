@@ -11,8 +11,9 @@ from typing import Any
 from gridwatch.alerts.content import Alert, Fact, Severity, content_of
 from gridwatch.alerts.gates import HOUR, follow_up_id
 from gridwatch.alerts.shared_values import SIGNIFICANT, SharedValue, shared_values
+from gridwatch.domain.alerts import AlertGate, AlertRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.state.codec import to_document
-from gridwatch.state.records import AlertGate, AlertRecord, TrialRecord
 from gridwatch.wording import counted
 
 FOLLOW_UP = "follow_up"

@@ -14,9 +14,10 @@ from enum import StrEnum
 from typing import Any
 
 from gridwatch.alerts.links import Link, job_links, logs_command
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.failure_cause import cause_of
 from gridwatch.state.codec import from_document, to_document
-from gridwatch.state.records import AlertRecord, TrialRecord
 
 TRIAL_FAILED = "trial_failed"
 _LAST_WORDS = 8  # lines

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gridwatch.alerts.content import Fact, duration
-from gridwatch.state.records import ReactionRecord, TrialRecord, TrialState
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 
 if TYPE_CHECKING:
     from gridwatch.judgement.hindsight import Hindsight

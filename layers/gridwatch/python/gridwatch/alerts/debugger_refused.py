@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gridwatch.alerts.content import Alert, Fact, Severity, record
-from gridwatch.state.records import AlertRecord, DebuggerRefusal
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.deployments import DebuggerRefusal
 
 KIND = "debugger_refused"
 

@@ -12,20 +12,16 @@ from typing import TYPE_CHECKING
 from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, content_of, duration, parameters, record
 from gridwatch.alerts.costs import cost_of_stops, in_shadow
 from gridwatch.alerts.links import Link, object_link
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.experiments import ExperimentRecord, TuningRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.failure_cause import cause_of
 from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.words import amount, lasting, span, together
-from gridwatch.state.records import (
-    AlertRecord,
-    ExperimentRecord,
-    ReactionRecord,
-    RuleEvaluationRecord,
-    TrialRecord,
-    TrialState,
-    TuningRecord,
-)
 from gridwatch.storage.layout import s3_uri
 from gridwatch.verdicts.status import RuleStatus
 from gridwatch.wording import counted

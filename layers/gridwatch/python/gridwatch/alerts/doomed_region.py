@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from gridwatch.alerts.content import Alert, Fact, Severity, record
-from gridwatch.state.records import AlertRecord, DoomedRegionRecord, ExperimentRecord
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.regions import DoomedRegionRecord
 
 KIND = "region_doomed"
 

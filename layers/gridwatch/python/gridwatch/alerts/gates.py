@@ -17,8 +17,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from gridwatch.alerts.content import alert_id
+from gridwatch.domain.alerts import AlertGate
 from gridwatch.state.codec import moment_text
-from gridwatch.state.records import AlertGate
 
 QUIET = "quiet"
 HOUR = "hour"

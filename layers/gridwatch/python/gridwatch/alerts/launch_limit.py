@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from gridwatch.alerts.content import TRIAL_FAILED, Alert, Fact, Severity, alert_id, record, sentence
-from gridwatch.state.records import AlertRecord, LaunchHold
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.experiments import LaunchHold
 
 KIND = "limit_reached"
 _BY_FAILURES = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from gridwatch.domain.alerts import AlertRecord
 from gridwatch.events.messages import DeliverAlert, DigestExperiment
 from gridwatch.events.queue import MessageQueue
-from gridwatch.state.records import AlertRecord
 from gridwatch.state.store import AlertStore
 
 # From the snapshot of an ended experiment to its digest: the last verdicts come within some seconds of a job's end.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from gridwatch.alerts.content import Alert, Fact, Severity, record, trial_facts
-from gridwatch.state.records import AlertRecord, TrialRecord
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.trials import TrialRecord
 
 
 def repair_decided(*, parent: TrialRecord, child: TrialRecord | None, rule: str, now: datetime) -> AlertRecord:

@@ -10,8 +10,11 @@ from typing import Any
 
 from gridwatch.alerts.content import Alert, Curve, Fact, Severity, alert_id, parameters, record
 from gridwatch.alerts.links import Link, job_links, logs_command
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import Action
+from gridwatch.domain.savings import SavingsRecord
 from gridwatch.savings.words import in_words
-from gridwatch.state.records import Action, AlertRecord, JobRecord, SavingsRecord
 from gridwatch.verdicts.decision import Decision, Response
 from gridwatch.verdicts.report import RuleReport
 from gridwatch.verdicts.status import RuleStatus

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, record
-from gridwatch.state.records import AlertRecord, JobRecord
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.jobs import JobRecord
 from gridwatch.verdicts.report import RuleReport
 
 KIND = "rule_saw_nothing"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from gridwatch.alerts.content import Alert, Fact, Severity, record
-from gridwatch.state.records import AlertRecord, TuningRecord
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.experiments import TuningRecord
 
 REFUSED, FAILED = "tuning_refused", "tuning_failed"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gridwatch.alerts.content import Alert, Fact, Severity, record
-from gridwatch.state.records import AlertRecord
+from gridwatch.domain.alerts import AlertRecord
 
 KIND = "watch_refused"
 DOUBTFUL = "watch_doubtful"

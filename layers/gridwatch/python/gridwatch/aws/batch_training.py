@@ -15,11 +15,12 @@ from typing import Any
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.aws.training_service import SageMakerTraining
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.trials import QUEUED
 from gridwatch.events.batch_job import is_over, service_job, training_job_arn
 from gridwatch.events.training_job import JOB_TAG
 from gridwatch.failures import NameTakenError, NotFoundError, PermanentError
-from gridwatch.launch.ports import JobDescription, Share
-from gridwatch.state.records import QUEUED
+from gridwatch.launch.ports import Share
 
 # SageMaker's own failures are worth another attempt. What a rule or a person stopped, what the script did wrong and
 # what was refused is not: the last line ends everything that no line before it speaks of.

@@ -7,12 +7,12 @@ from typing import Any
 
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
-from gridwatch.preflight.sampling import DataFile
+from gridwatch.storage.data_source import DataFile
 from gridwatch.storage.layout import split_s3_uri
 
 
 class S3Data:
-    """Implements `gridwatch.preflight.sampling.DataSource` for addresses `s3://bucket/prefix` of one bucket."""
+    """Implements `gridwatch.storage.data_source.DataSource` for addresses `s3://bucket/prefix` of one bucket."""
 
     def __init__(self, *uris: str, s3: Any = None) -> None:
         self._bucket, _ = split_s3_uri(uris[0])

@@ -12,7 +12,7 @@ from gridwatch.aws.data_source import S3Data
 from gridwatch.aws.errors import WRITTEN_MEANWHILE, translated
 from gridwatch.failures import NotFoundError, PermanentError, TransientError
 from gridwatch.launch.ports import StoredSpec
-from gridwatch.preflight.sampling import DataSource
+from gridwatch.storage.data_source import DataSource
 from gridwatch.storage.layout import SOURCE_METADATA, SPEC_PREFIX, split_s3_uri
 
 _REVISIONS = 10

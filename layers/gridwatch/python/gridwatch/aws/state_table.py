@@ -40,26 +40,17 @@ from typing import Any
 from gridwatch.aws.record_reader import RecordReader, place_of
 from gridwatch.aws.rule_state import RuleStateBucket
 from gridwatch.aws.table import DocumentTable, Item
+from gridwatch.domain.alerts import AlertGate, AlertRecord
+from gridwatch.domain.deployments import DebuggerRefusal, StoppingRecord
+from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, TrackingRecord, TuningRecord
+from gridwatch.domain.jobs import CurrentRecord, JobRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.regions import RegionsRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.failures import NotFoundError, PermanentError
+from gridwatch.judgement.reported import ReportsRecord
 from gridwatch.state.codec import moment_text, to_json
-from gridwatch.state.records import (
-    AlertGate,
-    AlertRecord,
-    CurrentRecord,
-    DebuggerRefusal,
-    ExperimentRecord,
-    JobRecord,
-    LaunchHold,
-    ReactionRecord,
-    RegionsRecord,
-    ReportsRecord,
-    RuleEvaluationRecord,
-    StoppingRecord,
-    TrackingRecord,
-    TrialRecord,
-    TrialState,
-    TuningRecord,
-)
 from gridwatch.state.store import ConflictError, SavedEvaluation, TrialPlace
 from gridwatch.state.unreadable import Noted, UnreadableRecordError, unnoted
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import WRITTEN_MEANWHILE, translated
+from gridwatch.domain.jobs import JobRecord
 from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.state.codec import from_json, to_json
-from gridwatch.state.records import JobRecord
 from gridwatch.state.store import ConflictError
 from gridwatch.storage.layout import log_metric_prefix, log_position_key, tensor_prefix
 from gridwatch.streams.source import reads_log_apart

@@ -8,9 +8,10 @@ from typing import Any
 
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
+from gridwatch.domain.descriptions import JobDescription
 from gridwatch.events.training_job import job_description
 from gridwatch.failures import NotFoundError, NotYetError, PermanentError
-from gridwatch.launch.ports import JobDescription, Share
+from gridwatch.launch.ports import Share
 
 # SageMaker says by words alone, under ValidationException, that something is (not) there or is over.
 _NOT_THERE = ("not found", "does not exist", "could not find")

@@ -8,9 +8,10 @@ from typing import Any
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.aws.training_service import as_not_found
+from gridwatch.domain.descriptions import TuningDescription
 from gridwatch.events.tuning_job import tuning_description
 from gridwatch.failures import PermanentError
-from gridwatch.launch.tuning_ports import TunedJob, TuningDescription
+from gridwatch.launch.tuning_ports import TunedJob
 
 _YOUNGEST_FIRST = {"SortBy": "CreationTime", "SortOrder": "Descending"}
 

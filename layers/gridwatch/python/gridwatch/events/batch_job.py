@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gridwatch.launch.ports import JobDescription
-from gridwatch.state.records import QUEUED
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.trials import QUEUED
 
 DETAIL_TYPE = "Batch Service Job State Change"
 _SAID = "Received status from SageMaker: "  # how Batch hands a failure reason on

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.events import training_job
-from gridwatch.state.records import RuleEvaluationRecord
 from gridwatch.verdicts.report import RuleReport
 from gridwatch.verdicts.status import RuleStatus, event_status
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gridwatch.launch.ports import JobDescription
-from gridwatch.launch.request import TENSORS_KEY
-from gridwatch.state.records import LogMetric
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.storage.layout import TENSORS_KEY
+from gridwatch.tensors.metric_definition import LogMetric
 from gridwatch.verdicts.report import RuleReport
 from gridwatch.verdicts.status import RuleStatus, status_of_event
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gridwatch.domain.descriptions import TuningDescription
 from gridwatch.events.training_job import moment
-from gridwatch.launch.tuning_ports import TuningDescription
 
 DETAIL_TYPE = "SageMaker HyperParameter Tuning Job State Change"
 

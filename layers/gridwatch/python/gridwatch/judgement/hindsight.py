@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from gridwatch.judgement.grids import Grid, Trained
 from gridwatch.judgement.replay import Replay
+from gridwatch.judgement.reported import ReportsRecord
 from gridwatch.judgement.scores import Scorer
-from gridwatch.state.records import ReportsRecord
 
 MOST_TRIALS = 1_000  # whose curves are looked at: of 50 reports each about 2 MB
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gridwatch.judgement.history import Ending, History
+from gridwatch.judgement.reported import ReportsRecord
 from gridwatch.judgement.rule import Judgement, JudgementRule
-from gridwatch.state.records import ReportsRecord
 
 
 def log_name(experiment: str, metric: str, resource: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gridwatch.state.records import TrialRecord, TrialState
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 
 

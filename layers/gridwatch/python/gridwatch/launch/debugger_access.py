@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
+from gridwatch.domain.deployments import DebuggerRefusal
+from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.launch.request import DEBUGGER_FIELDS
-from gridwatch.state.records import DebuggerRefusal, ExperimentRecord
+from gridwatch.spec.problems import Problem
+
+if TYPE_CHECKING:
+    from gridwatch.launch.plan import Plan
 
 TRIED_AGAIN = timedelta(days=30)  # access may be granted; one refused call a month costs nothing
 
@@ -18,6 +24,15 @@ TRIED_AGAIN = timedelta(days=30)  # access may be granted; one refused call a mo
 def refused_now(refusal: DebuggerRefusal | None, now: datetime) -> bool:
     """Whether Debugger need not be tried."""
     return refusal is not None and not refusal.forgotten and now - refusal.at < TRIED_AGAIN
+
+
+def as_known(plan: Plan, refusal: DebuggerRefusal | None, now: datetime) -> Plan:
+    """A plan of the engine `auto`, after what is known of the account."""
+    if refusal is None or not refused_now(refusal, now):
+        return plan
+    message = f"SageMaker refused Debugger to this account on {refusal.at:%Y-%m-%d}: Gridwatch evaluates the rules"
+    advice = "`gridwatch debugger forget` has it tried again"
+    return plan.without_debugger(Problem(path=("engine",), message=message, advice=advice))
 
 
 def without_debugger(experiment: ExperimentRecord) -> ExperimentRecord:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gridwatch.launch.debugger_access import refused_now
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.evaluators import BUILT_IN, evaluator_image
 from gridwatch.launch.images import UnknownRegionError
@@ -22,10 +21,6 @@ from gridwatch.spec.checks.engine import debugger_conflicts
 from gridwatch.spec.debugger_rules import unknown_to_debugger
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem
-from gridwatch.state.records import DebuggerRefusal, RulePolicy
-
-if TYPE_CHECKING:
-    from gridwatch.launch.plan import Plan
 
 MAX_RULES = 20  # of each kind; CreateTrainingJob
 MAX_COLLECTIONS = 20
@@ -59,15 +54,6 @@ def engine_of(spec: ExperimentSpec, deployment: Deployment) -> tuple[str, list[P
     except UnknownRegionError as error:
         return "gridwatch", [Problem(path=("engine",), message=f"Gridwatch evaluates the rules: {error}")]
     return "auto", []
-
-
-def as_known(plan: Plan, refusal: DebuggerRefusal | None, now: datetime) -> Plan:
-    """A plan of the engine `auto`, after what is known of the account."""
-    if refusal is None or not refused_now(refusal, now):
-        return plan
-    message = f"SageMaker refused Debugger to this account on {refusal.at:%Y-%m-%d}: Gridwatch evaluates the rules"
-    advice = "`gridwatch debugger forget` has it tried again"
-    return plan.without_debugger(Problem(path=("engine",), message=message, advice=advice))
 
 
 def own_fields(template: Mapping[str, Any]) -> dict[str, Any]:

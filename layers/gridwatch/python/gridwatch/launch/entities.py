@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gridwatch.state.records import ExperimentRecord
+from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.state.store import TrackingStore
 
 

@@ -11,12 +11,13 @@ from typing import Any
 from gridwatch.alerts.launch_limit import limit_reached
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.clock import Clock
+from gridwatch.domain.experiments import ExperimentRecord, LaunchHold
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.failure_cause import NO_REASON, cause_of
 from gridwatch.launch.spending import Spending, spending
 from gridwatch.savings.money import figure, money
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.patience import Patience
-from gridwatch.state.records import ExperimentRecord, LaunchHold, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.wording import counted
 

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.judgement.catalogue import is_judgement_rule
 from gridwatch.rules.catalogue import create_rule, rule_names
-from gridwatch.state.records import RulePolicy
 
 if TYPE_CHECKING:
     from gridwatch.rules.rule import Rule

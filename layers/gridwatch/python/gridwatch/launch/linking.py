@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from gridwatch.clock import Clock
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.failures import NotYetError, PermanentError, TransientError
 from gridwatch.grid.names import trial_entity
 from gridwatch.launch.ports import TrainingService
-from gridwatch.state.records import TrialRecord
 from gridwatch.state.store import ConflictError, StateStore
 
 

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.grid.names import metadata_entity, processing_entity
-from gridwatch.state.records import ExperimentRecord
 from gridwatch.storage import layout
 
 MAX_PARAMETERS = 300

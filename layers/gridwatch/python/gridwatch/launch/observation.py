@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.trials import TrialRecord, TrialState, used_seconds
 from gridwatch.grid.names import next_attempt_name
-from gridwatch.launch.ports import JobDescription
-from gridwatch.launch.spending import used_seconds
-from gridwatch.state.records import TrialRecord, TrialState
 
 REMOVED = "its point is no longer in the spec"  # why a trial that waited was cancelled by an upload
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from gridwatch.state.records import TrialRecord
+from gridwatch.domain.trials import TrialRecord
 
 
 class FairOrder:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gridwatch.domain.jobs import JobRecord
 from gridwatch.pace import SPOT, Bounds, Log, LookPrices, Pace, as_said, expected_seconds, pace_of
 from gridwatch.savings.prices import Machines, PriceTable
-from gridwatch.state.records import JobRecord
 
 EMBEDDED_ACCOUNT = "000000000000"  # of the embedded cloud; AWS has no such account
 BY_PRICE, FREELY, AUTO = "price", "free", "auto"  # the setting watch_pace

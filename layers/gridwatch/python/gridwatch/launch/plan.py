@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from gridwatch.domain.rules import RulePolicy
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.grid.identity import TrialInputs, data_digest, trial_id
 from gridwatch.grid.names import job_name
 from gridwatch.grid.search import search_points
@@ -40,7 +42,6 @@ from gridwatch.spec.parts.data import Channel
 from gridwatch.spec.problems import Problem
 from gridwatch.spec.search_space import INSTANCE_COUNT, INSTANCE_TYPE, SETTINGS, search_of
 from gridwatch.spec.variants import once, variants
-from gridwatch.state.records import RulePolicy, TrialRecord, TrialState
 
 _NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)  # of a record that nobody keeps
 

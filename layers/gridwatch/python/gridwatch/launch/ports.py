@@ -7,13 +7,12 @@ TransientError, PermanentError.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from gridwatch.preflight.sampling import DataSource
-from gridwatch.state.records import LogMetric
-from gridwatch.verdicts.report import RuleReport
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.storage.data_source import DataSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,35 +84,6 @@ class ExperimentBucket(Protocol):
     def delete_answer(self, key: str) -> None:
         """Remove it; nothing happens when it is not there."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobDescription:
-    """What SageMaker says of a training job. Times are aware and in UTC; None: not yet known."""
-
-    job_name: str
-    arn: str
-    status: str
-    secondary_status: str
-    modified_at: datetime
-    instance_type: str | None = None
-    instance_count: int | None = None
-    further_machines: Mapping[str, int] = field(default_factory=dict)  # of groups: the other types, with their counts
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    billable_seconds: int | None = None
-    final_metrics: Mapping[str, float] = field(default_factory=dict)
-    model_uri: str | None = None
-    failure_reason: str | None = None
-    created_at: datetime | None = None
-    max_runtime_seconds: int | None = None
-    hyperparameters: Mapping[str, str] = field(default_factory=dict)
-    log_metrics: tuple[LogMetric, ...] = ()
-    tensors_uri: str | None = None  # where a hook writes: Gridwatch's or SageMaker's own
-    tags: Mapping[str, str] = field(default_factory=dict)  # in events only
-    rule_reports: tuple[RuleReport, ...] = ()  # what the rules of SageMaker's own Debugger say
-    debugger: bool = False  # SageMaker's own Debugger was asked for when it was created
-    spot: bool = False  # on spare capacity: an hour costs less than its price, and the job may begin anew
 
 
 @dataclass(frozen=True, slots=True)

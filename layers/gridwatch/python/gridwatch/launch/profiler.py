@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.rules.catalogue import rule_class, rule_names
-from gridwatch.state.records import RulePolicy
 
 CONFIG_KEY = "GRIDWATCH_PROFILER_CONFIG"
 # Each file of system metrics wakes an evaluation; the rules look at their conditions once a minute.

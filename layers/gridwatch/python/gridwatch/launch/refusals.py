@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.launch.deployment import Deployment
 from gridwatch.spec.problems import Path, Problem, enumerated, shown
 from gridwatch.spec.rule_source import is_allowed, source_uri
-from gridwatch.state.records import RulePolicy
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 
 OTHER_TRIALS = "other_trials"

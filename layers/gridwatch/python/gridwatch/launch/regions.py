@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from gridwatch.domain.regions import CANCELLED_IN, DoomedRegionRecord, RegionConditionRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.judgement.regions import Condition, Doomed, Region
-from gridwatch.state.records import DoomedRegionRecord, RegionConditionRecord, TrialRecord
-
-CANCELLED_IN = "its point lies in a doomed region: "  # why a trial that waited was cancelled, or waits longer
 
 
 def is_spared(trial: TrialRecord) -> bool:

@@ -16,12 +16,14 @@ from typing import Any, Protocol
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.repair import repair_decided
 from gridwatch.clock import Clock
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.failures import PermanentError
 from gridwatch.grid.identity import LENGTH
 from gridwatch.grid.names import renamed
 from gridwatch.launch.repair_change import changed
 from gridwatch.rules.metrics import is_score
-from gridwatch.state.records import ExperimentRecord, ReactionRecord, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 from gridwatch.verdicts.decision import NOT_STOPPED_PAUSED, Response
 from gridwatch.wording import counted

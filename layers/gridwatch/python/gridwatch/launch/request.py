@@ -6,17 +6,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.grid.names import trial_entity
 from gridwatch.launch.rule_actions import ACTIONS, with_job_name
 from gridwatch.pace import PACE_KEY, Pace
-from gridwatch.state.records import TrialRecord
-from gridwatch.storage.layout import checkpoint_prefix, s3_uri, tensor_prefix
+from gridwatch.storage.layout import TENSORS_KEY, checkpoint_prefix, s3_uri, tensor_prefix
 
 PREFIX_TAG = "gridwatch:prefix"
 EXPERIMENT_TAG = "gridwatch:experiment"
 TRIAL_TAG = "gridwatch:trial"
 PARENT_TAG = "gridwatch:parent"  # of a repair: the trial that it repairs; of a rerun: the one that it is once more
-TENSORS_KEY = "GRIDWATCH_TENSORS_URI"
 PROGRAM_KEY = "sagemaker_program"
 MACHINE_KEY = "sagemaker_instance_type"
 # A trial's settings, and the fields of ResourceConfig.

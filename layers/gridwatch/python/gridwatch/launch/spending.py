@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
+from gridwatch.domain.trials import TrialRecord, TrialState, used_seconds
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import TrialRecord, TrialState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +70,6 @@ def _rate(trial: TrialRecord, prices: PriceTable) -> float:
     """A second's cost; instances whose price is not known count as nothing."""
     counts = {trial.instance_type or "": trial.instance_count or 1, **trial.further_machines}
     return sum(prices.per_hour.get(kind, 0.0) * count for kind, count in counts.items()) / 3600
-
-
-def used_seconds(trial: TrialRecord, now: datetime) -> float:
-    if trial.billable_seconds is not None and trial.state.is_finished:
-        return float(trial.billable_seconds)
-    if trial.started_at is None:
-        return 0.0
-    return max(0.0, ((trial.ended_at or now) - trial.started_at).total_seconds())
 
 
 def _usual_seconds(trials: Sequence[TrialRecord]) -> float | None:

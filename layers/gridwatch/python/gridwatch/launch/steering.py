@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gridwatch.clock import Clock
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.regions import CANCELLED_IN
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.messages import SnapshotExperiment, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.failures import NotFoundError, TransientError
 from gridwatch.launch.observation import next_attempt
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import TrainingService
-from gridwatch.launch.regions import CANCELLED_IN
-from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 
 BY_HAND = "cancelled by hand"  # why a trial that waited is cancelled; an upload does not bring it back

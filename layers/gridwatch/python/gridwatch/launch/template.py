@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.parts.algorithm import algorithm_part
 from gridwatch.launch.parts.checkpoints import checkpoints_part
@@ -16,7 +17,6 @@ from gridwatch.launch.parts.distribution import distribution_part
 from gridwatch.launch.parts.incremental import incremental_part
 from gridwatch.launch.parts.tracking import tracking_part
 from gridwatch.spec.model import ExperimentSpec
-from gridwatch.state.records import RulePolicy
 
 # What several parts may add to.
 _SHARED = ("HyperParameters", "Environment", "InputDataConfig", "Tags")

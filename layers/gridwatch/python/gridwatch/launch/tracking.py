@@ -9,14 +9,16 @@ from typing import Protocol
 from gridwatch.alerts.content import trial_failed
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.clock import Clock
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.trials import QUEUED, TrialRecord, TrialState
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.observation import capacity_pause, is_terminal, lacked_capacity, next_attempt, observed
-from gridwatch.launch.ports import JobDescription, TrainingService
+from gridwatch.launch.ports import TrainingService
 from gridwatch.launch.repairing import Repairer
-from gridwatch.state.records import QUEUED, JobRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 
 MAX_CONFLICTS = 5

@@ -17,16 +17,19 @@ from datetime import datetime
 from typing import Any
 
 from gridwatch.clock import Clock
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.experiments import ExperimentRecord, TuningRecord
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.hook import log_repeats_hook
 from gridwatch.launch.observation import state_of
 from gridwatch.launch.paces import Pacing, log_of
-from gridwatch.launch.ports import JobDescription, TrainingService
+from gridwatch.launch.ports import TrainingService
 from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG
 from gridwatch.launch.tuning import TUNING_TAG
 from gridwatch.launch.tuning_ports import TuningService
 from gridwatch.launch.watching import paced_records
-from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState, TuningRecord
 from gridwatch.state.store import StateStore
 
 OBJECTIVE = "_tuning_objective_metric"  # the hyperparameter by which a job is told what the tuner looks at

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from gridwatch.launch.paces import Pacing, RequestedMachines
 from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
-from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG, PROGRAM_KEY, TENSORS_KEY
+from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG, PROGRAM_KEY
 from gridwatch.pace import PACE_KEY, Log
-from gridwatch.storage.layout import s3_uri, tensor_prefix
+from gridwatch.storage.layout import TENSORS_KEY, s3_uri, tensor_prefix
 
 if TYPE_CHECKING:  # pydantic takes a while to import, and most who need this page's names plan nothing
     from gridwatch.spec.model import ExperimentSpec

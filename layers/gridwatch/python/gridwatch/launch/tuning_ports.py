@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TuningDescription:
-    """What SageMaker says of a tuning job."""
-
-    name: str
-    arn: str
-    status: str
-    modified_at: datetime  # aware, in UTC
-    failure_reason: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)  # in events only
+from gridwatch.domain.descriptions import TuningDescription
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from gridwatch.domain.trials import TrialState
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.steering import BY_HAND
-from gridwatch.state.records import TrialState
 from gridwatch.state.store import ConflictError, TuningStore
 
 

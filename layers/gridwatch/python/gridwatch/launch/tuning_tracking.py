@@ -7,6 +7,10 @@ from dataclasses import dataclass, replace
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.tuning import tuning_failed
 from gridwatch.clock import Clock
+from gridwatch.domain.descriptions import TuningDescription
+from gridwatch.domain.experiments import TuningRecord
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import SnapshotExperiment
 from gridwatch.events.queue import MessageQueue
 from gridwatch.failures import NotFoundError
@@ -15,8 +19,7 @@ from gridwatch.launch.ports import TrainingService
 from gridwatch.launch.request import EXPERIMENT_TAG
 from gridwatch.launch.tracking import MAX_CONFLICTS, Outcome, Tracker
 from gridwatch.launch.tuning import own_tuning_tags
-from gridwatch.launch.tuning_ports import TuningDescription, TuningService
-from gridwatch.state.records import JobRecord, TrialState, TuningRecord
+from gridwatch.launch.tuning_ports import TuningService
 from gridwatch.state.store import ConflictError, StateStore
 
 OPEN = (TrialState.WAITING, TrialState.RUNNING, TrialState.STOPPING)

@@ -15,12 +15,16 @@ from typing import Any, Protocol
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.watch_refused import watch_doubtful, watch_refused
 from gridwatch.clock import Clock
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import RulePolicy
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.observation import state_of
 from gridwatch.launch.paces import Pacing, log_of
-from gridwatch.launch.ports import JobDescription, TrainingService
+from gridwatch.launch.ports import TrainingService
 from gridwatch.pace import Pace
-from gridwatch.state.records import ExperimentRecord, JobRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 from gridwatch.storage.layout import split_s3_uri, tensor_prefix
 

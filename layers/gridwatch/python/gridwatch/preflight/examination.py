@@ -14,10 +14,11 @@ from gridwatch.preflight.libsvm import read_libsvm
 from gridwatch.preflight.notices import Level, Notice
 from gridwatch.preflight.parquet import MissingLibraryError, read_parquet
 from gridwatch.preflight.queries import check_queries
-from gridwatch.preflight.sampling import BLOCK, Budget, DataSource, Sample
+from gridwatch.preflight.sampling import BLOCK, Budget, Sample
 from gridwatch.preflight.sizes import check_sizes
 from gridwatch.preflight.tables import Table, foreign, read_csv
 from gridwatch.preflight.targets import Target
+from gridwatch.storage.data_source import DataSource
 
 _KINDS = {"csv": "csv", "libsvm": "libsvm", "x-libsvm": "libsvm", "parquet": "parquet", "x-parquet": "parquet"}
 

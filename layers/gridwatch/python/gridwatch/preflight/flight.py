@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from gridwatch.preflight.examination import ChannelData, Machine, examine
 from gridwatch.preflight.manifests import LookedInto, OpenUri, look_into
 from gridwatch.preflight.notices import Notice, Report
-from gridwatch.preflight.sampling import Budget, DataSource
+from gridwatch.preflight.sampling import Budget
 from gridwatch.preflight.sight import blind_rules
 from gridwatch.preflight.spec_checks import Trials, check_spec
 from gridwatch.preflight.targets import targets_of
 from gridwatch.savings.prices import PriceTable
 from gridwatch.spec.problems import Problem
 from gridwatch.spec.search_space import INSTANCE_TYPE
+from gridwatch.storage.data_source import DataSource
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan

@@ -14,8 +14,8 @@ from typing import Any
 
 from gridwatch.failures import PermanentError
 from gridwatch.preflight.notices import Level, Notice
-from gridwatch.preflight.sampling import DataFile, DataSource
 from gridwatch.spec.addresses import is_object, is_prefix
+from gridwatch.storage.data_source import DataFile, DataSource
 
 LARGEST = 64 * 1024 * 1024
 _CHECKED = 2_000  # objects or lines that are looked for, evenly spread; SageMaker looks for all

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gridwatch.preflight.notices import Notice
-from gridwatch.preflight.sampling import BLOCK, Budget, DataFile, Sample
+from gridwatch.preflight.sampling import BLOCK, Budget, Sample
 from gridwatch.preflight.tables import MISSING, Table
+from gridwatch.storage.data_source import DataFile
 
 if TYPE_CHECKING:
     import duckdb

@@ -5,34 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
+
+from gridwatch.storage.data_source import DataFile, DataSource
 
 BLOCK = 1 << 18
 MAX_LINE = 1 << 22  # a line longer than this is none: the file is of another kind
 _IGNORED = (".", "_")  # XGBoost's script passes over files whose names begin so
-
-
-class DataFile(NamedTuple):
-    """One object of a channel; `key` as its source knows it, `size` in bytes."""
-
-    key: str
-    size: int
-
-    @property
-    def name(self) -> str:
-        return self.key.rsplit("/", 1)[-1]
-
-
-class DataSource(Protocol):
-    """Where a channel's bytes come from: a local path, or S3."""
-
-    def files(self) -> Sequence[DataFile]:
-        """Every object of the channel, in order. Raises OSError or GridwatchError when it cannot be listed."""
-        ...
-
-    def read(self, key: str, start: int, length: int) -> bytes:
-        """Fewer bytes where the object ends early. Raises OSError or GridwatchError."""
-        ...
 
 
 class LocalData:

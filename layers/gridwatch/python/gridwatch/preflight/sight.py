@@ -25,9 +25,9 @@ from gridwatch.spec.parse import normalized
 from gridwatch.spec.xgboost.numbers import whole
 
 if TYPE_CHECKING:
+    from gridwatch.domain.rules import RulePolicy
     from gridwatch.launch.plan import Plan
     from gridwatch.spec.model import ExperimentSpec
-    from gridwatch.state.records import RulePolicy
 
 _LINES = 10_000  # of a log: how many there are nobody knows, so there are enough
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.state.codec import from_json, to_json
-from gridwatch.state.records import RulePolicy
 from gridwatch.storage.layout import fingerprint_key
 
 MAX_OBJECTS = 10_000  # of a channel that are named one by one; of more there is the digest alone

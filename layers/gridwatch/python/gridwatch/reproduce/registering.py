@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.launch.request import IMAGE
-from gridwatch.state.records import ExperimentRecord, TrialRecord
 
 MAX_GROUP = 63
 MAX_PROPERTIES = 50

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from gridwatch.clock import Clock
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.messages import StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.grid.identity import LENGTH, data_digest
@@ -22,7 +24,6 @@ from gridwatch.launch.request import EXPERIMENT_TAG, IMAGE, PREFIX_TAG
 from gridwatch.reproduce.differences import Copy, Findings
 from gridwatch.reproduce.fingerprint import Fingerprint, ObjectVersion, Recorded
 from gridwatch.reproduce.recording import SUBMITTED
-from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 from gridwatch.storage.layout import MODEL_PREFIX, RESTORED_PREFIX, s3_uri, split_s3_uri
 

@@ -18,7 +18,7 @@ from gridwatch.rules.rule import Rule
 from gridwatch.rules.saved_state import decode, encode
 from gridwatch.rules.sightings import Sightings
 from gridwatch.rules.view import StepView
-from gridwatch.streams.source import MetricSource
+from gridwatch.streams.metric_source import MetricSource
 from gridwatch.tensors.errors import CorruptTensorError, TensorUnavailableError
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import ByteRange

@@ -27,7 +27,7 @@ class Finding:
     observed: float | None = None
     threshold: float | None = None
     evidence: Mapping[str, Any] | None = None
-    source: str = HOOK  # gridwatch.streams.source.MetricSource: whose steps these are
+    source: str = HOOK  # gridwatch.streams.metric_source.MetricSource: whose steps these are
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON; what is not finite, which JSON cannot hold, is written as text ("nan", "inf")."""

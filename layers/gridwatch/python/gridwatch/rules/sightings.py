@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gridwatch.streams.source import MetricSource
+from gridwatch.streams.metric_source import MetricSource
 from gridwatch.verdicts.status import LONGEST_DETAILS, RuleStatus
 
 # Names of tensors that are told; of others only that there were more.

@@ -11,7 +11,7 @@ from datetime import datetime
 from gridwatch.rules.evaluation import Evaluation, RuleEvaluation, RuleStatusChange
 from gridwatch.rules.merging import merged
 from gridwatch.rules.sightings import nothing_seen
-from gridwatch.streams.source import MetricSource
+from gridwatch.streams.metric_source import MetricSource
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.verdicts.status import RuleStatus, condition_met
 

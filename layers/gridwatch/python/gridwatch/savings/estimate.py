@@ -18,12 +18,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from gridwatch.domain.savings import SavingsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.savings.averages import median
 from gridwatch.savings.planned import ROUNDS, may_end_early, planned
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.progress import Mark, Progress
 from gridwatch.savings.words import in_words
-from gridwatch.state.records import SavingsRecord, TrialRecord, TrialState
 
 __all__ = ["Remaining", "RunningJob", "estimate", "in_words", "priced", "remaining"]
 

@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.savings import Certainty, SavingsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.savings.estimate import Remaining, RunningJob, remaining
 from gridwatch.savings.progress import Progress
-from gridwatch.state.records import Certainty, JobRecord, ReactionRecord, SavingsRecord, TrialRecord, TrialState
 from gridwatch.verdicts.decision import Response
 
 _MAX_RUNTIME = "MaxRuntimeExceeded"  # SageMaker's secondary status of a job that came to its limit

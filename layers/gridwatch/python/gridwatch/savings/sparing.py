@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.savings import SavingsRecord
 from gridwatch.failures import GridwatchError
-from gridwatch.launch.ports import JobDescription
 from gridwatch.savings.estimate import RunningJob, estimate
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.progress import Progress, read_progress
-from gridwatch.state.records import JobRecord, SavingsRecord
 from gridwatch.state.store import StateStore
 from gridwatch.streams.source import reads_log_apart
 from gridwatch.tensors.source import TensorSource

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gridwatch.domain.savings import Certainty, SavingsRecord
 from gridwatch.savings.money import between, money
-from gridwatch.state.records import Certainty, SavingsRecord
 
 _WIDE = 1.25  # a range is told where its ends are further apart than this
 _CERTAIN = {

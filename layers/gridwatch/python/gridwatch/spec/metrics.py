@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.spec.builtin_algorithms import BUILT_IN
+from gridwatch.spec.search_space import factors_of
 from gridwatch.spec.xgboost.metrics import canonical
 from gridwatch.spec.xgboost.settings import metrics_of
 
@@ -38,7 +39,7 @@ def reported_metrics(metrics: Sequence[str], channels: Sequence[str]) -> tuple[s
 def reported_by(spec: ExperimentSpec) -> tuple[str, ...]:
     """The metrics that the jobs of a spec are known to report: by its expressions, or as AWS documents them."""
     if spec.algorithm.is_own_xgboost:
-        return reported_metrics(evaluation_metrics(spec.hyperparameters, spec.factors), list(spec.data))
+        return reported_metrics(evaluation_metrics(spec.hyperparameters, factors_of(spec)), list(spec.data))
     built_in = BUILT_IN.get(spec.algorithm.name or "")
     return built_in.metrics if built_in is not None else tuple(spec.algorithm.metrics)
 

@@ -32,8 +32,7 @@ from gridwatch.spec.parts.section import (
 from gridwatch.spec.parts.tracking import Tracking
 from gridwatch.spec.parts.tune import Tune
 from gridwatch.spec.parts.watching import WatchingField
-from gridwatch.spec.search_space import factors_of
-from gridwatch.spec.values import GridValue, Moment, RuleParameter, Scalar, StaticValue
+from gridwatch.spec.values import GridValue, Moment, RuleParameter, StaticValue
 
 EXPRESSION = "Expression"  # the rule that `when` stands for
 MAX_TRIALS = 10_000  # a spec may raise its limit up to here
@@ -193,8 +192,3 @@ class ExperimentSpec(Section):
     repair: Annotated[Repair | None, Field(description="train once more, with one change, what a rule stopped")] = None
     revision: Annotated[int, Field(ge=0, le=1_000_000, description="raise it to train every point once more")] = 0
     priority: Annotated[int, Field(ge=-100, le=100, description="higher waits less")] = 0
-
-    @property
-    def factors(self) -> dict[str, list[Scalar]]:
-        """The hyperparameters that differ between trials, with the values they may have; of a range its ends."""
-        return factors_of(self)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.spec.checks.whole import check, warn
 from gridwatch.spec.explain import problems_of
 from gridwatch.spec.imported import rule_uses
@@ -18,7 +19,6 @@ from gridwatch.spec.model import ExperimentSpec, Mode, RuleUse
 from gridwatch.spec.problems import Problem, SpecError
 from gridwatch.spec.reading import Document, read_document
 from gridwatch.spec.salvage import independent, sound_part
-from gridwatch.state.records import Action, RulePolicy
 
 
 @dataclass(frozen=True, slots=True)

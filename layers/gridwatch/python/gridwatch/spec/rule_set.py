@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.judgement.catalogue import is_judgement_rule
 from gridwatch.spec.directions import warn_of_objective, warn_of_rules
 from gridwatch.spec.explain import problems_of
@@ -19,7 +20,6 @@ from gridwatch.spec.parts.section import Section
 from gridwatch.spec.problems import Problem, SpecError
 from gridwatch.spec.reading import Document, read_document
 from gridwatch.spec.rule_checks import check_rules
-from gridwatch.state.records import RulePolicy
 
 
 class RuleSet(Section):

@@ -7,24 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from gridwatch.state.records import (
-    AlertGate,
-    AlertRecord,
-    CurrentRecord,
-    DebuggerRefusal,
-    ExperimentRecord,
-    JobRecord,
-    LaunchHold,
-    ReactionRecord,
-    RegionsRecord,
-    ReportsRecord,
-    RuleEvaluationRecord,
-    StoppingRecord,
-    TrackingRecord,
-    TrialRecord,
-    TrialState,
-    TuningRecord,
-)
+from gridwatch.domain.alerts import AlertGate, AlertRecord
+from gridwatch.domain.deployments import DebuggerRefusal, StoppingRecord
+from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, TrackingRecord, TuningRecord
+from gridwatch.domain.jobs import CurrentRecord, JobRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.regions import RegionsRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
+from gridwatch.judgement.reported import ReportsRecord
 from gridwatch.state.store import ConflictError, SavedEvaluation, TrialPlace
 
 

@@ -25,6 +25,7 @@ HISTORY_PREFIX = "history/"
 REPORT_PREFIX = "reports/"
 FINGERPRINT_PREFIX = "fingerprints/"  # of the experiments bucket: what trials were made of
 RESTORED_PREFIX = f"{DATA_PREFIX}restored/"  # data as it once was, for trials that are run again
+TENSORS_KEY = "GRIDWATCH_TENSORS_URI"  # the variable that tells a job's hook where its tensors go
 PACKAGES = "packages.json"  # below a job's tensors: what was installed where it trained
 
 _JOB = r"(?P<job>[A-Za-z0-9-]{1,63})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gridwatch.state.records import JobRecord
+from gridwatch.domain.jobs import JobRecord
 
 LONGEST = 900.0  # seconds: SQS keeps no message back longer
 

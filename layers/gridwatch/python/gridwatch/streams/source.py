@@ -6,22 +6,8 @@ happens to be there, so that tables, rules across trials and current values foll
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-from gridwatch.state.records import JobRecord
-
-
-class MetricSource(StrEnum):
-    """Whose points they are."""
-
-    HOOK = "hook"  # saved by the hook in the training container
-    LOG = "log"  # found in the job's log by its MetricDefinitions
-    SAGEMAKER = "sagemaker"  # the last value alone, as DescribeTrainingJob has it
-
-    @property
-    def step_axis(self) -> str:
-        """What its steps count: global steps of the training, lines of the log with a metric, or nothing."""
-        return {MetricSource.HOOK: "step", MetricSource.LOG: "line", MetricSource.SAGEMAKER: "end"}[self]
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.streams.metric_source import MetricSource
 
 
 def sources_of(job: JobRecord) -> tuple[MetricSource, ...]:

@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
-from gridwatch.state.records import TrialRecord
+from gridwatch.domain.trials import TrialRecord
 
 JOB_SUFFIX = "-aws-training-job"
 _FINAL = ("Completed", "Failed", "Stopped")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gridwatch.streams.source import MetricSource
+from gridwatch.streams.metric_source import MetricSource
 
 if TYPE_CHECKING:
     import duckdb

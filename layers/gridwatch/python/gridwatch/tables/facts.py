@@ -7,17 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import RuleEvaluationRecord, RulePolicy
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import (
-    ExperimentRecord,
-    JobRecord,
-    ReactionRecord,
-    RuleEvaluationRecord,
-    RulePolicy,
-    TrialRecord,
-    TrialState,
-)
-from gridwatch.streams.source import MetricSource
+from gridwatch.streams.metric_source import MetricSource
 from gridwatch.tables.components import Component
 from gridwatch.verdicts.status import is_final
 from gridwatch.wording import counted

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from gridwatch.launch.spending import used_seconds
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.savings import SavingsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState, used_seconds
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.words import saved_fields
-from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, SavingsRecord, TrialRecord, TrialState
 from gridwatch.tables.components import MetricSummary
 from gridwatch.tables.facts import CurveCount, ExperimentFacts, Point, SearchState, Stamp
 from gridwatch.tables.schemas import ARTIFACTS, EVENTS, FINDINGS, METRICS, PARAMETERS, RULE_EVALUATIONS, SCHEMA_VERSION

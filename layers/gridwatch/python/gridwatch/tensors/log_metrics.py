@@ -14,7 +14,7 @@ from typing import Protocol
 
 from gridwatch.failures import PermanentError
 from gridwatch.patterns import PatternError, time_limit
-from gridwatch.state.records import LogMetric
+from gridwatch.tensors.metric_definition import LogMetric
 from gridwatch.tensors.scalars import ScalarStep
 
 LONGEST_LINE = 4_096  # a metric that comes later in a line is not seen; expressions are the user's own

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gridwatch.state.records import Action
+from gridwatch.domain.rules import Action
 from gridwatch.verdicts.status import RuleStatus
 
 

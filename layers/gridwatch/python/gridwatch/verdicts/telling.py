@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gridwatch.clock import Clock
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import RuleEvaluationRecord, RulePolicy
 from gridwatch.events.rule_status import DETAIL_TYPE, EventBus, status_change_detail
-from gridwatch.state.records import JobRecord, RuleEvaluationRecord, RulePolicy
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch.verdicts.status import RuleStatus

@@ -10,6 +10,7 @@ from gridwatch.launch.images import image_address
 from gridwatch.spec.metrics import evaluation_metrics, metric_definitions, reported_metrics
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parts.algorithm import Registry
+from gridwatch.spec.search_space import factors_of
 
 PROGRAM = "train.py"  # at the root of the archive of Gridwatch's own script
 LOG_LEVEL = 20
@@ -49,7 +50,7 @@ def _registry(registry: Registry) -> dict[str, Any]:
 def _metric_definitions(spec: ExperimentSpec) -> list[dict[str, str]]:
     """None for built-in algorithms: SageMaker knows how theirs are found."""
     if spec.algorithm.is_own_xgboost:
-        metrics = evaluation_metrics(spec.hyperparameters, spec.factors)
+        metrics = evaluation_metrics(spec.hyperparameters, factors_of(spec))
         return metric_definitions(reported_metrics(metrics, list(spec.data)))
     return [{"Name": name, "Regex": expression} for name, expression in spec.algorithm.metrics.items()]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.hook import environment, hook_document
 from gridwatch.launch.parts.managed import collection_parameters, managed_part, tensorboard_part
@@ -12,7 +13,6 @@ from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
 from gridwatch.launch.profiler import profiler_document
 from gridwatch.spec.imported import asked_collections, asked_hook_parameters
 from gridwatch.spec.model import ExperimentSpec
-from gridwatch.state.records import RulePolicy
 
 
 def debugger_part(

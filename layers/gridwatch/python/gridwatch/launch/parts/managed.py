@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.evaluators import BUILT_IN, CUSTOM, evaluator_image, same_image_here
 from gridwatch.launch.hook import hook_document, rule_needs
@@ -18,7 +19,6 @@ from gridwatch.spec.imported import INVOKED, SOURCE, asked_collections, asked_ho
 from gridwatch.spec.model import ExperimentSpec, RuleUse
 from gridwatch.spec.parts.debugger import Collection, RuleAction, RuleConfiguration
 from gridwatch.spec.rule_source import source_uri
-from gridwatch.state.records import RulePolicy
 from gridwatch.storage.layout import TENSOR_PREFIX, s3_uri
 
 _REPORTS = "CreateXgboostReport"

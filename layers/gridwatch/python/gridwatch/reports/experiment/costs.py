@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from gridwatch.domain.savings import SavingsRecord
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.page import paragraph, section, table
 from gridwatch.savings.money import money as in_money
 from gridwatch.savings.words import Saved, amount, amounts, span, time_of, together
-from gridwatch.state.records import SavingsRecord
 
 Row = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from gridwatch.launch.regions import CANCELLED_IN
+from gridwatch.domain.regions import CANCELLED_IN
 from gridwatch.reports.experiment.costs import spent_and_saved
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.interactive import facts

@@ -9,6 +9,7 @@ from gridwatch.launch.repair_change import changed
 from gridwatch.spec.imported import rule_uses
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, did_you_mean, enumerated, shown
+from gridwatch.spec.search_space import factors_of
 from gridwatch.spec.xgboost.parameters import PARAMETERS
 
 
@@ -43,7 +44,7 @@ def _value(spec: ExperimentSpec) -> Iterator[Problem]:
         yield Problem(path=("repair", "hyperparameter"), message=message, advice=advice)
         return
     name = repair.hyperparameter
-    values: Sequence[Any] = spec.factors.get(name) or (
+    values: Sequence[Any] = factors_of(spec).get(name) or (
         [spec.hyperparameters[name]] if name in spec.hyperparameters else [None]
     )
     for value in values:

@@ -9,7 +9,7 @@ from gridwatch.spec.checks.xgboost_metrics import check_metrics, meant_by, warn_
 from gridwatch.spec.metrics import CHANNELS
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, enumerated, shown
-from gridwatch.spec.search_space import is_hyperparameter, names_of, varied
+from gridwatch.spec.search_space import factors_of, is_hyperparameter, names_of, varied
 from gridwatch.spec.settings import Setting, Settings
 from gridwatch.spec.xgboost.clashes import CLASHES
 from gridwatch.spec.xgboost.numbers import whole
@@ -58,7 +58,7 @@ def _queries(spec: ExperimentSpec) -> Iterator[Problem]:
 
 
 def _hyperparameters(spec: ExperimentSpec) -> Iterator[Problem]:
-    names = [*spec.hyperparameters, *(name for name in spec.factors if name not in spec.hyperparameters)]
+    names = [*spec.hyperparameters, *(name for name in factors_of(spec) if name not in spec.hyperparameters)]
     for path, name in _all_names(spec):
         if name not in PARAMETERS and name not in IGNORED:
             message = "is no hyperparameter of SageMaker's XGBoost"
@@ -140,4 +140,4 @@ def _all_values(spec: ExperimentSpec) -> Iterator[tuple[Path, str, Any]]:
 
 
 def _given(spec: ExperimentSpec, name: str) -> Sequence[Any]:
-    return spec.factors.get(name) or [value for key, value in spec.hyperparameters.items() if key == name]
+    return factors_of(spec).get(name) or [value for key, value in spec.hyperparameters.items() if key == name]

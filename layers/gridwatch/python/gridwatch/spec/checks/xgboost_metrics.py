@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from gridwatch.spec.metrics import CHANNELS, MAX_DEFINITIONS, evaluation_metrics, reported_metrics
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, enumerated, shown
+from gridwatch.spec.search_space import factors_of
 from gridwatch.spec.settings import Settings
 from gridwatch.spec.xgboost.metrics import METRICS, canonical, metric_of
 from gridwatch.spec.xgboost.settings import metrics_of
@@ -34,7 +35,7 @@ def meant_by(channel: str) -> str | None:
 
 def check_metrics(spec: ExperimentSpec) -> Iterator[Problem]:
     yield from _names(spec)
-    metrics = evaluation_metrics(spec.hyperparameters, spec.factors)
+    metrics = evaluation_metrics(spec.hyperparameters, factors_of(spec))
     reported = reported_metrics(metrics, list(spec.data))
     if len(reported) > MAX_DEFINITIONS:
         allowed = f"{MAX_DEFINITIONS} over all channels"
@@ -57,18 +58,18 @@ def warn_of_metrics(spec: ExperimentSpec) -> Iterator[Problem]:
         not in reported_metrics([canonical(name) or name for name in metrics_of(setting)], channels)
     ]
     if without and len(without) < len(settings):
-        told = ", ".join(f"{name} {value}" for name, value in without[0].items() if name in spec.factors)
+        told = ", ".join(f"{name} {value}" for name, value in without[0].items() if name in factors_of(spec))
         message = f"trials with {told} do not report this metric, and are compared with none"
         advice = "say eval_metric, so that all report the same"
         yield Problem(path=("objective", "metric"), message=message, found=shown(spec.objective.metric), advice=advice)
 
 
 def _path(spec: ExperimentSpec) -> Path:
-    return ("grid", "eval_metric") if "eval_metric" in spec.factors else ("hyperparameters", "eval_metric")
+    return ("grid", "eval_metric") if "eval_metric" in factors_of(spec) else ("hyperparameters", "eval_metric")
 
 
 def _names(spec: ExperimentSpec) -> Iterator[Problem]:
-    values = spec.factors.get("eval_metric") or [spec.hyperparameters.get("eval_metric", "")]
+    values = factors_of(spec).get("eval_metric") or [spec.hyperparameters.get("eval_metric", "")]
     given = [name.strip() for value in values for name in str(value).split(",")]
     for name in dict.fromkeys(filter(None, given)):
         rightly = canonical(name)
