@@ -18,7 +18,7 @@ from gridwatch.savings.words import amount, span, together
 from gridwatch.state.codec import from_document, to_document
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import UnreadableRecordError, if_readable
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.status import RuleStatus
 from gridwatch.wording import counted
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.current import last_value

@@ -10,9 +10,9 @@ from gridwatch.clock import SystemClock
 from gridwatch_cli.sources import packed_source
 
 if TYPE_CHECKING:
+    from gridwatch.domain.notices import Notice, Report
     from gridwatch.launch.plan import Plan
     from gridwatch.preflight.manifests import OpenUri
-    from gridwatch.preflight.notices import Notice, Report
     from gridwatch.preflight.sampling import Budget
     from gridwatch.spec.model import ExperimentSpec
     from gridwatch.storage.data_source import DataSource

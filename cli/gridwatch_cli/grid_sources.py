@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from gridwatch.judgement.finished import curves_of, grid_of
 from gridwatch.judgement.grids import Grid, parse_grid
+from gridwatch.tables.finished import curves_of, grid_of
 from gridwatch.tables.queries import text_literal
 from gridwatch_cli.context import Cloud
 from gridwatch_cli.errors import CliError

@@ -21,12 +21,12 @@ from gridwatch_cli.sources import packed_source, source_files
 from gridwatch_cli.submit import read_file
 
 if TYPE_CHECKING:
+    from gridwatch.domain.notices import Report
     from gridwatch.domain.rules import RulePolicy
     from gridwatch.launch.deployment import Deployment
     from gridwatch.launch.plan import Plan, PlannedTrial
     from gridwatch.launch.preview import Preview
     from gridwatch.launch.template import Inputs
-    from gridwatch.preflight.notices import Report
     from gridwatch.spec.parse import ParsedSpec
 
 # pydantic takes a while to import: only commands that read specs pay for it.

@@ -14,8 +14,8 @@ from gridwatch_cli.output import console, print_json
 from gridwatch_cli.plan import AWS_REGION, planned, site_of
 
 if TYPE_CHECKING:
+    from gridwatch.domain.notices import Report
     from gridwatch.preflight.manifests import OpenUri
-    from gridwatch.preflight.notices import Report
     from gridwatch.spec.model import ExperimentSpec
     from gridwatch.storage.data_source import DataSource
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gridwatch.clock import Clock
 from gridwatch.rules.catalogue import create_rule
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.status import RuleStatus
 
 if TYPE_CHECKING:
     from gridwatch.rules.custom.runner import CustomRule

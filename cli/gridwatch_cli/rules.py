@@ -14,8 +14,8 @@ from gridwatch.judgement.catalogue import judgement_rule_class, judgement_rule_n
 from gridwatch.rules.catalogue import rule_class, rule_names
 from gridwatch.rules.evaluation import RuleConfiguration, RuleEvaluation
 from gridwatch.rules.parameters import Parameter, declared
+from gridwatch.status import RuleStatus
 from gridwatch.tensors.layout import STEP_PREFIXES
-from gridwatch.verdicts.status import RuleStatus
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.local_state import recall, refuse_ended, state_file
 from gridwatch_cli.output import cell, console, print_json, print_rows

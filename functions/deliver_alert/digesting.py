@@ -15,11 +15,11 @@ from gridwatch.domain.alerts import AlertRecord
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.trials import TrialRecord
-from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import if_readable
-from gridwatch.verdicts.status import is_final
+from gridwatch.status import is_final
+from gridwatch.storage.report_shelf import ReportPlace
 
 if TYPE_CHECKING:
     from gridwatch.judgement.hindsight import Hindsight

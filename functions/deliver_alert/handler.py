@@ -28,10 +28,10 @@ from gridwatch.clock import SystemClock
 from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
 from gridwatch.failures import GridwatchError, PermanentError
-from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from gridwatch.state.store import ConflictError
+from gridwatch.storage.report_shelf import ReportPlace
 
 logger = Logger(service="deliver_alert")
 metrics = Metrics(namespace="Gridwatch", service="deliver_alert")

@@ -29,9 +29,9 @@ from gridwatch.rules.sightings import nothing_seen
 from gridwatch.state.patience import Patience
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
+from gridwatch.status import RuleStatus, condition_met
 from gridwatch.streams.metric_source import MetricSource
 from gridwatch.streams.source import source_of
-from gridwatch.verdicts.status import RuleStatus, condition_met
 
 _LOGS = 16  # that one process remembers, as long as they have no more reports than these, 250 MB
 _REPORTS = 1_000_000

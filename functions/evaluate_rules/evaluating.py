@@ -27,8 +27,8 @@ from gridwatch.domain.jobs import CurrentRecord, JobRecord
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateSlowRule
 from gridwatch.events.queue import MessageQueue
+from gridwatch.events.telling import News, Teller
 from gridwatch.failures import PermanentError
-from gridwatch.reports.shelf import ReportShelf, told_where
 from gridwatch.rules.curve import curve_to
 from gridwatch.rules.evaluation import RuleStatusChange
 from gridwatch.rules.finding import Finding
@@ -36,12 +36,12 @@ from gridwatch.rules.profiler.evaluation import is_profiler_rule
 from gridwatch.rules.profiler.reader import ProfileReader
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
+from gridwatch.status import RuleStatus
+from gridwatch.storage.report_shelf import ReportShelf, told_where
 from gridwatch.streams.metric_source import MetricSource
 from gridwatch.streams.source import source_of, sources_of
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.tensors.source import TensorSource
-from gridwatch.verdicts.status import RuleStatus
-from gridwatch.verdicts.telling import News, Teller
 
 MAX_CONFLICTS = 20
 RUN_IN_LOOKS = 5  # what a run of a custom rule costs, about: two functions for some seconds

@@ -27,8 +27,8 @@ from gridwatch.aws.training_log import CloudWatchLog
 from gridwatch.aws.unreadable_records import telling
 from gridwatch.clock import SystemClock
 from gridwatch.events.sqs import partial_response, queued_bodies
+from gridwatch.events.telling import Teller
 from gridwatch.settings import read_settings
-from gridwatch.verdicts.telling import Teller
 
 logger = Logger(service="evaluate_rules")
 metrics = Metrics(namespace="Gridwatch", service="evaluate_rules")

@@ -16,14 +16,14 @@ from gridwatch.domain.rules import RulePolicy
 from gridwatch.rules.catalogue import create_rule
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation, RuleStatusChange
+from gridwatch.rules.objective import ObjectiveSoFar
 from gridwatch.rules.profiler.evaluation import ProfileEvaluation, is_profiler_rule
 from gridwatch.rules.sources import SourcesEvaluation
 from gridwatch.state.unreadable import DAMAGE
+from gridwatch.status import RuleStatus
 from gridwatch.streams.metric_source import MetricSource
-from gridwatch.streams.objective import ObjectiveSoFar
 from gridwatch.streams.source import source_of, sources_of
 from gridwatch.tensors.reader import TensorReader
-from gridwatch.verdicts.status import RuleStatus
 
 _OBJECTIVE = "objective so far"  # what follows it, in the terms of the engine; no rule of a spec has such a name
 _IN_LOGS = frozenset({"metrics", "losses"})  # the collections of what a log says

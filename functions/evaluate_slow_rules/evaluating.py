@@ -13,16 +13,16 @@ from enum import StrEnum
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.rules import RulePolicy
 from gridwatch.events.messages import EvaluateSlowRule
-from gridwatch.reports.shelf import ReportShelf, told_where
+from gridwatch.events.telling import News, Teller
 from gridwatch.rules.catalogue import create_rule
 from gridwatch.rules.custom.run import CustomRules, CustomRun
 from gridwatch.rules.evaluation import RuleEvaluation
 from gridwatch.rules.sightings import Sightings
 from gridwatch.state.store import StateStore
+from gridwatch.status import RuleStatus, is_final
+from gridwatch.storage.report_shelf import ReportShelf, told_where
 from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.source import TensorSource
-from gridwatch.verdicts.status import RuleStatus, is_final
-from gridwatch.verdicts.telling import News, Teller
 
 # From a job's tensors and a title to a page; raises CorruptTensorError.
 Render = Callable[[TensorSource, str], str]

@@ -21,10 +21,10 @@ from gridwatch.clock import SystemClock
 from gridwatch.events.messages import EvaluateSlowRule
 from gridwatch.events.slow_rule import slow_rule_request
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
+from gridwatch.events.telling import Teller
 from gridwatch.settings import read_settings
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.tensors.source import TensorSource
-from gridwatch.verdicts.telling import Teller
 
 logger = Logger(service="evaluate_slow_rules")
 metrics = Metrics(namespace="Gridwatch", service="evaluate_slow_rules")

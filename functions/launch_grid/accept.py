@@ -42,7 +42,7 @@ from launch_grid.inputs import find_inputs
 from launch_grid.tuning import record_tuning
 
 if TYPE_CHECKING:
-    from gridwatch.preflight.notices import Report
+    from gridwatch.domain.notices import Report
     from gridwatch.storage.data_source import DataSource
 
 

@@ -21,6 +21,7 @@ from gridwatch.clock import Clock
 from gridwatch.domain.descriptions import JobDescription
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rule_report import RuleReport
 from gridwatch.domain.rules import Action, RuleEvaluationRecord, RulePolicy
 from gridwatch.domain.savings import SavingsRecord
 from gridwatch.events.rule_status import JobRuleStatuses
@@ -31,11 +32,10 @@ from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.sparing import OpenTensors, Sparing
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import if_readable
+from gridwatch.status import RuleStatus
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 from gridwatch.verdicts.audit import is_audited
 from gridwatch.verdicts.decision import FREE, WITHDRAWN, Decision, Response, Restraint, decide
-from gridwatch.verdicts.report import RuleReport
-from gridwatch.verdicts.status import RuleStatus
 from react_to_finding.regions import RegionKeeper
 from react_to_finding.stopping import StopOutcome, Stopper
 

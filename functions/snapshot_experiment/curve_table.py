@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.trials import TrialRecord
 from gridwatch.failures import PermanentError
+from gridwatch.rules.objective import spellings
 from gridwatch.state.unreadable import DAMAGE
 from gridwatch.streams.metric_source import MetricSource
-from gridwatch.streams.objective import spellings
 from gridwatch.streams.source import reads_log_apart, source_of, sources_of
 from gridwatch.tables import rows, schemas
 from gridwatch.tables.carrying import Former, curve_counts

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gridwatch.domain.trials import TrialState
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.status import RuleStatus
 from tests.chaos.faulty import FaultyCloud, faulty_cloud, grid_spec
 from tests.story.deployed import Mailbox
 

@@ -19,9 +19,9 @@ from gridwatch.preflight.xgboost_tensors import hook_saves
 from gridwatch.rules.catalogue import create_rule, rule_names
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
 from gridwatch.rules.profiler.evaluation import is_profiler_rule
+from gridwatch.status import RuleStatus
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.tensors.source import LocalSource
-from gridwatch.verdicts.status import RuleStatus
 from tests.unit.rules.judging import NOW
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gridwatch.rules.custom.child import judge
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.status import RuleStatus
 
 
 def verdict(folder: str, file: str, name: str, parameters: dict[str, Any]) -> list[Any]:

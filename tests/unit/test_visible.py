@@ -10,7 +10,7 @@ from gridwatch.alerts.content import Alert, Fact, Severity
 from gridwatch.alerts.incident import incident_event
 from gridwatch.alerts.slack import slack_message
 from gridwatch.alerts.text import render
-from gridwatch.reports.page import page, paragraph, section
+from gridwatch.page import page, paragraph, section
 from gridwatch.visible import visible, visible_document, visible_json, visible_line
 from gridwatch_cli.output import print_json, print_rows
 from tests.fakes.clock import START

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gridwatch.domain.trials import TrialRecord
 from gridwatch.state.store import StateStore
-from gridwatch.verdicts.status import is_final
+from gridwatch.status import is_final
 
 
 @dataclass(frozen=True, slots=True)

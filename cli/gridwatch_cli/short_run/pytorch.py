@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from gridwatch.preflight.notices import Level, Notice
+from gridwatch.domain.notices import Level, Notice
 from gridwatch.preflight.script_run import Probed, judge
 from gridwatch.storage.data_source import DataFile, DataSource
 from gridwatch.storage.layout import TENSORS_KEY

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gridwatch.preflight.notices import Level, Notice
+from gridwatch.domain.notices import Level, Notice
 from gridwatch.preflight.sampling import Budget, Sample
 from gridwatch.preflight.short_run import OBJECTIVES, Measured, judge, judge_rounds
 from gridwatch.preflight.tables import Table, read_csv

@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.failures import PermanentError, TransientError
-from gridwatch.reports.shelf import ReportPlace
+from gridwatch.storage.report_shelf import ReportPlace
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from gridwatch.judgement.finished import curves_of, grid_of
 from gridwatch.judgement.grids import GridError
+from gridwatch.tables.finished import curves_of, grid_of
 from gridwatch_cli.main import main
 
 Run = Callable[..., tuple[int, str, str]]

@@ -19,16 +19,16 @@ from gridwatch.domain.rules import RulePolicy
 from gridwatch.events.evaluation_request import EvaluationRequest, evaluation_request
 from gridwatch.events.messages import EvaluateSlowRule, to_body
 from gridwatch.events.slow_rule import slow_rule_request
+from gridwatch.events.telling import Teller
 from gridwatch.failures import PermanentError, TransientError
 from gridwatch.rules.custom.answer import as_answer
 from gridwatch.rules.custom.run import CustomRun
 from gridwatch.rules.evaluation import RuleEvaluation
 from gridwatch.rules.finding import Finding
+from gridwatch.status import RuleStatus
 from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.modes import Mode
 from gridwatch.tensors.source import TensorSource
-from gridwatch.verdicts.status import RuleStatus
-from gridwatch.verdicts.telling import Teller
 from run_custom_rule.running import CustomRuleRunner
 from tests.tensor_folder import TensorFolder
 from tests.unit.functions.watching import JOB, LOSS, World

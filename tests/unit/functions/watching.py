@@ -22,13 +22,13 @@ from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment, Message, TrackJob
 from gridwatch.events.rule_status import rule_statuses
+from gridwatch.events.telling import Teller
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
 from gridwatch.launch.tuned_jobs import TunedJobs
 from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.launch.watching import Enroller, RuleSetError, RuleSets, StoredRuleSet
 from gridwatch.state.memory import MemoryStore
-from gridwatch.verdicts.telling import Teller
 from react_to_finding.reacting import Reaction, Reactor
 from sweep.sweeping import Sweeper, SweepReport
 from sweep.tuning import TuningSweeper

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from gridwatch.domain.notices import Level
 from gridwatch.failures import PermanentError
 from gridwatch.preflight.manifests import LookedInto, ManifestError, augmented_uris, listed_uris, look_into
-from gridwatch.preflight.notices import Level
 from gridwatch.storage.data_source import DataSource
 from tests.fakes.experiment_bucket import FakeData
 

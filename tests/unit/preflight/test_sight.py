@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
+from gridwatch.domain.notices import Notice
 from gridwatch.launch.hook import KNOWN
 from gridwatch.launch.plan import make_plan
 from gridwatch.launch.template import Inputs
 from gridwatch.preflight.foreseen import Saving, foresee
 from gridwatch.preflight.foreseen_profile import foresee_profile
 from gridwatch.preflight.hook_use import uses_hook
-from gridwatch.preflight.notices import Notice
 from gridwatch.preflight.sight import blind_rules
 from gridwatch.preflight.xgboost_tensors import INTERVAL, PATTERNS, hook_saves
 from gridwatch.rules.catalogue import create_rule

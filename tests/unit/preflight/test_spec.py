@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from gridwatch.preflight.notices import CHECKS, Level, Notice
+from gridwatch.domain.notices import CHECKS, Level, Notice
 from gridwatch.preflight.sizes import check_sizes, instance_memory
 from gridwatch.preflight.spec_checks import Trials, check_spec
 from gridwatch.savings.prices import PriceTable

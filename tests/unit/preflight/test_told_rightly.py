@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from gridwatch.preflight.notices import Level, Notice
+from gridwatch.domain.notices import Level, Notice
 from tests.unit.preflight.planting import clean, notices, text
 
 

@@ -14,8 +14,8 @@ from gridwatch.rules.custom.run import CustomRun
 from gridwatch.rules.custom.runner import CustomRule, run_custom_rule
 from gridwatch.rules.evaluation import RuleEvaluation
 from gridwatch.rules.finding import Finding
+from gridwatch.status import RuleStatus
 from gridwatch.tensors.modes import Mode
-from gridwatch.verdicts.status import RuleStatus
 
 DATA = Path(__file__).parents[2] / "data"
 FINDING: dict[str, Any] = {

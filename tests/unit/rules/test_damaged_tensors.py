@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import pytest
 
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch.status import RuleStatus
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
-from gridwatch.verdicts.status import RuleStatus
 from tests.tensor_folder import MemorySource
 from tests.unit.rules.judging import NOW
 

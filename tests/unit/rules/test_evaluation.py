@@ -11,10 +11,10 @@ import pytest
 
 from gridwatch.rules.errors import RuleConfigurationError
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch.status import RuleStatus
 from gridwatch.tensors.modes import Mode
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.tensors.source import LocalSource
-from gridwatch.verdicts.status import RuleStatus
 from tests.tensor_folder import TensorFolder
 from tests.unit.rules.judging import NOW
 

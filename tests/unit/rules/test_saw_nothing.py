@@ -14,10 +14,10 @@ from gridwatch.rules.catalogue import rule_names
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
 from gridwatch.rules.profiler.evaluation import is_profiler_rule
 from gridwatch.rules.sources import SourcesEvaluation
+from gridwatch.status import RuleStatus, event_status, status_of_event
 from gridwatch.streams.metric_source import MetricSource
 from gridwatch.tensors.modes import Mode
 from gridwatch.tensors.reader import TensorReader
-from gridwatch.verdicts.status import RuleStatus, event_status, status_of_event
 from tests.tensor_folder import TensorFolder
 from tests.unit.rules.judging import NOW, judge
 

@@ -11,9 +11,9 @@ import pytest
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
 from gridwatch.rules.finding import Finding
 from gridwatch.rules.sources import SourcesEvaluation
+from gridwatch.status import RuleStatus
 from gridwatch.streams.metric_source import MetricSource
 from gridwatch.tensors.reader import TensorReader
-from gridwatch.verdicts.status import RuleStatus
 from tests.tensor_folder import MemorySource, TensorFolder
 
 HOOK, LOG = MetricSource.HOOK, MetricSource.LOG

@@ -10,9 +10,9 @@ import pytest
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.trials import TrialState
+from gridwatch.events.telling import News, Teller
 from gridwatch.state.memory import MemoryStore
-from gridwatch.verdicts.status import RuleStatus
-from gridwatch.verdicts.telling import News, Teller
+from gridwatch.status import RuleStatus
 from tests.fakes.bus import FakeBus
 from tests.fakes.clock import FakeClock
 from tests.unit.tables.facts_of import a_trial

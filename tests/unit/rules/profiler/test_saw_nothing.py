@@ -12,7 +12,7 @@ from gridwatch.rules.catalogue import rule_names
 from gridwatch.rules.evaluation import RuleConfiguration
 from gridwatch.rules.profiler.evaluation import ProfileEvaluation, is_profiler_rule
 from gridwatch.rules.profiler.reader import ProfileReader
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.status import RuleStatus
 from tests.tensor_folder import MemorySource
 from tests.unit.rules.profiler.profiles import Profile, judge
 

@@ -18,12 +18,12 @@ from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.failure_cause import cause_of
-from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.words import amount, lasting, span, together
+from gridwatch.status import RuleStatus
 from gridwatch.storage.layout import s3_uri
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.storage.report_shelf import ReportPlace
 from gridwatch.wording import counted
 
 if TYPE_CHECKING:

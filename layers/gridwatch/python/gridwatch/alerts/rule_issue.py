@@ -12,12 +12,12 @@ from gridwatch.alerts.content import Alert, Curve, Fact, Severity, alert_id, par
 from gridwatch.alerts.links import Link, job_links, logs_command
 from gridwatch.domain.alerts import AlertRecord
 from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rule_report import RuleReport
 from gridwatch.domain.rules import Action
 from gridwatch.domain.savings import SavingsRecord
 from gridwatch.savings.words import in_words
+from gridwatch.status import RuleStatus
 from gridwatch.verdicts.decision import Decision, Response
-from gridwatch.verdicts.report import RuleReport
-from gridwatch.verdicts.status import RuleStatus
 
 KIND = "rule_issue"
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, record
 from gridwatch.domain.alerts import AlertRecord
 from gridwatch.domain.jobs import JobRecord
-from gridwatch.verdicts.report import RuleReport
+from gridwatch.domain.rule_report import RuleReport
 
 KIND = "rule_saw_nothing"
 

@@ -8,12 +8,12 @@ from typing import Any
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.failures import NotFoundError, PermanentError
-from gridwatch.reports.shelf import ReportPlace
 from gridwatch.storage.layout import experiment_report_key, report_key, s3_uri
+from gridwatch.storage.report_shelf import ReportPlace
 
 
 class ReportBucket:
-    """Implements `gridwatch.reports.shelf.ReportShelf`."""
+    """Implements `gridwatch.storage.report_shelf.ReportShelf`."""
 
     def __init__(self, bucket: str, s3: Any = None) -> None:
         self._bucket = bucket

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from gridwatch.domain.rule_report import RuleReport
 from gridwatch.tensors.metric_definition import LogMetric
-from gridwatch.verdicts.report import RuleReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ class RuleEvaluationRecord:
 
     job_name: str
     rule_name: str
-    status: str  # gridwatch.verdicts.status.RuleStatus
+    status: str  # gridwatch.status.RuleStatus
     details: str | None
     finding: Mapping[str, Any] | None
     updated_at: datetime

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from gridwatch.domain.rule_report import RuleReport
 from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.events import training_job
-from gridwatch.verdicts.report import RuleReport
-from gridwatch.verdicts.status import RuleStatus, event_status
+from gridwatch.status import RuleStatus, event_status
 
 SOURCE = "gridwatch"
 DETAIL_TYPE = "Gridwatch Rule Status Change"

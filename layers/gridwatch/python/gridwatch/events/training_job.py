@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.rule_report import RuleReport
+from gridwatch.status import RuleStatus, status_of_event
 from gridwatch.storage.layout import TENSORS_KEY
 from gridwatch.tensors.metric_definition import LogMetric
-from gridwatch.verdicts.report import RuleReport
-from gridwatch.verdicts.status import RuleStatus, status_of_event
 
 DETAIL_TYPE = "SageMaker Training Job State Change"
 JOB_TAG = "gridwatch:job"  # on training jobs that AWS Batch names: the name by which Gridwatch knows them

@@ -16,11 +16,11 @@ from gridwatch.launch.evaluators import BUILT_IN, evaluator_image
 from gridwatch.launch.images import UnknownRegionError
 from gridwatch.launch.parts.managed import is_managed, outside_places
 from gridwatch.launch.request import DEBUGGER_FIELDS
-from gridwatch.launch.rule_actions import ACTIONS, MAX_TEXT, with_job_name
 from gridwatch.spec.checks.engine import debugger_conflicts
 from gridwatch.spec.debugger_rules import unknown_to_debugger
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem
+from gridwatch.spec.rule_actions import ACTIONS, MAX_TEXT, with_job_name
 
 MAX_RULES = 20  # of each kind; CreateTrainingJob
 MAX_COLLECTIONS = 20

@@ -22,8 +22,8 @@ from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.failures import PermanentError
 from gridwatch.grid.identity import LENGTH
 from gridwatch.grid.names import renamed
-from gridwatch.launch.repair_change import changed
 from gridwatch.rules.metrics import is_score
+from gridwatch.spec.repair_change import changed
 from gridwatch.state.store import StateStore
 from gridwatch.verdicts.decision import NOT_STOPPED_PAUSED, Response
 from gridwatch.wording import counted

@@ -8,8 +8,8 @@ from typing import Any
 
 from gridwatch.domain.trials import TrialRecord
 from gridwatch.grid.names import trial_entity
-from gridwatch.launch.rule_actions import ACTIONS, with_job_name
 from gridwatch.pace import PACE_KEY, Pace
+from gridwatch.spec.rule_actions import ACTIONS, with_job_name
 from gridwatch.storage.layout import TENSORS_KEY, checkpoint_prefix, s3_uri, tensor_prefix
 
 PREFIX_TAG = "gridwatch:prefix"

@@ -6,8 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from gridwatch.domain.notices import Level, Notice
 from gridwatch.preflight.columns import alike_by_chance, row_hashes
-from gridwatch.preflight.notices import Level, Notice
 from gridwatch.preflight.tables import Table
 
 _ERROR = 0.001  # of all columns together: how often equal distributions would be called different

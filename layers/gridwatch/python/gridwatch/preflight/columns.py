@@ -9,7 +9,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from gridwatch.preflight.notices import Level, Notice
+from gridwatch.domain.notices import Level, Notice
 from gridwatch.preflight.tables import Table
 from gridwatch.spec.xgboost.numbers import LARGEST_SINGLE
 

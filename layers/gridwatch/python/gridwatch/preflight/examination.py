@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gridwatch.domain.notices import Level, Notice
 from gridwatch.failures import PermanentError
 from gridwatch.preflight.channels import compare
 from gridwatch.preflight.columns import check_columns, check_rows
 from gridwatch.preflight.constraints import check_constraints
 from gridwatch.preflight.labels import check_label
 from gridwatch.preflight.libsvm import read_libsvm
-from gridwatch.preflight.notices import Level, Notice
 from gridwatch.preflight.parquet import MissingLibraryError, read_parquet
 from gridwatch.preflight.queries import check_queries
 from gridwatch.preflight.sampling import BLOCK, Budget, Sample

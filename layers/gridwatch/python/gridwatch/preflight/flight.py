@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from gridwatch.domain.notices import Notice, Report
 from gridwatch.preflight.examination import ChannelData, Machine, examine
 from gridwatch.preflight.manifests import LookedInto, OpenUri, look_into
-from gridwatch.preflight.notices import Notice, Report
 from gridwatch.preflight.sampling import Budget
 from gridwatch.preflight.sight import blind_rules
 from gridwatch.preflight.spec_checks import Trials, check_spec

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gridwatch.domain.notices import Level, Notice
 from gridwatch.preflight.columns import is_numbered
-from gridwatch.preflight.notices import Level, Notice
 from gridwatch.preflight.tables import Table
 from gridwatch.preflight.targets import Judge, Target
 from gridwatch.spec.xgboost.numbers import is_single

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 
-from gridwatch.preflight.notices import Notice
+from gridwatch.domain.notices import Notice
 from gridwatch.preflight.sampling import Budget, Line, OverlongLineError, Sample
 from gridwatch.preflight.tables import MISSING, Faults, Keeping, Table
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gridwatch.domain.notices import Level, Notice
 from gridwatch.failures import PermanentError
-from gridwatch.preflight.notices import Level, Notice
 from gridwatch.spec.addresses import is_object, is_prefix
 from gridwatch.storage.data_source import DataFile, DataSource
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gridwatch.preflight.notices import Notice
+from gridwatch.domain.notices import Notice
 from gridwatch.preflight.sampling import BLOCK, Budget, Sample
 from gridwatch.preflight.tables import MISSING, Table
 from gridwatch.storage.data_source import DataFile

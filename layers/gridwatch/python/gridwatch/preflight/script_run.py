@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gridwatch.preflight.notices import Level, Notice
+from gridwatch.domain.notices import Level, Notice
 
 _TOLERANCE = 0.5  # of the expected loss: a network's first guesses are random, and nobody fits its bias first
 _LEARNED = 0.5  # of the first loss, that may be left of one batch

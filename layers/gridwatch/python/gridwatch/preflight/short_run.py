@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gridwatch.preflight.notices import Level, Notice
+from gridwatch.domain.notices import Level, Notice
 
 # Objective -> whether its loss, as measured, is a cross entropy (else a mean squared error).
 OBJECTIVES = {

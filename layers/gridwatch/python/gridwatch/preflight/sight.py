@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from gridwatch.domain.notices import Notice
 from gridwatch.judgement.catalogue import create_judgement_rule, is_judgement_rule
 from gridwatch.launch.hook import log_repeats_hook, told_document
 from gridwatch.preflight.foreseen import MOST_STEPS, Foreseen, Sight, foresee, log_of
 from gridwatch.preflight.foreseen_profile import foresee_profile
-from gridwatch.preflight.notices import Notice
 from gridwatch.preflight.xgboost_tensors import hook_saves, metrics_of
 from gridwatch.rules.catalogue import create_rule
 from gridwatch.rules.metrics import is_score

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gridwatch.preflight.notices import Notice
+from gridwatch.domain.notices import Notice
 
 _GIB = 1 << 30
 # XGBoost 3.2 reading CSV and training with tree_method hist takes, at its peak, about twice the bytes of the files

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from gridwatch.preflight.notices import Level, Notice
+from gridwatch.domain.notices import Level, Notice
 from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
 

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gridwatch.preflight.notices import Level, Notice
+from gridwatch.domain.notices import Level, Notice
 from gridwatch.preflight.number_forms import form_of_row, readable
 from gridwatch.preflight.sampling import BLOCK, Budget, Line, OverlongLineError, Sample
 

@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from gridwatch.reports.page import page
+from gridwatch.page import page
 
 _ASSETS = Path(__file__).with_name("assets")
 _LIBRARY = "echarts.min.js"

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from gridwatch.page import paragraph, section, table
 from gridwatch.reports.interactive import controls, interactive_page, plot, select
-from gridwatch.reports.page import paragraph, section, table
 from gridwatch.reports.tensor_summary import FIGURES, TensorSummary, summarize
 from gridwatch.tensors.reader import TensorReader
 from gridwatch.wording import counted

@@ -10,6 +10,7 @@ from html import escape
 
 import numpy as np
 
+from gridwatch.page import figure, page, paragraph, section, table
 from gridwatch.reports import figures
 from gridwatch.reports.assessment import (
     Counts,
@@ -20,7 +21,6 @@ from gridwatch.reports.assessment import (
     regression_errors,
     roc_curve,
 )
-from gridwatch.reports.page import figure, page, paragraph, section, table
 from gridwatch.reports.xgboost_training import Outcome, Task, XgboostTraining, read_training
 from gridwatch.rules.metrics import is_score
 from gridwatch.tensors.reader import TensorReader

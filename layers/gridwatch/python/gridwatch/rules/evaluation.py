@@ -18,12 +18,12 @@ from gridwatch.rules.rule import Rule
 from gridwatch.rules.saved_state import decode, encode
 from gridwatch.rules.sightings import Sightings
 from gridwatch.rules.view import StepView
+from gridwatch.status import LONGEST_DETAILS, RuleStatus, condition_met
 from gridwatch.streams.metric_source import MetricSource
 from gridwatch.tensors.errors import CorruptTensorError, TensorUnavailableError
 from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch.tensors.source import ByteRange
 from gridwatch.tensors.steps import SavedStep
-from gridwatch.verdicts.status import LONGEST_DETAILS, RuleStatus, condition_met
 from gridwatch.visible import visible_line
 
 _VERSION = 1

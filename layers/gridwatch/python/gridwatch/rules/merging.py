@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gridwatch.rules.evaluation import RuleEvaluation
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.status import RuleStatus
 
 # The first of these that any source came to is the rule's. One that failed on a source does not watch all of the job,
 # and it saw nothing only when no source let it judge.

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gridwatch.status import LONGEST_DETAILS, RuleStatus
 from gridwatch.streams.metric_source import MetricSource
-from gridwatch.verdicts.status import LONGEST_DETAILS, RuleStatus
 
 # Names of tensors that are told; of others only that there were more.
 _TOLD = 6

@@ -11,9 +11,9 @@ from datetime import datetime
 from gridwatch.rules.evaluation import Evaluation, RuleEvaluation, RuleStatusChange
 from gridwatch.rules.merging import merged
 from gridwatch.rules.sightings import nothing_seen
+from gridwatch.status import RuleStatus, condition_met
 from gridwatch.streams.metric_source import MetricSource
 from gridwatch.tensors.reader import TensorReader
-from gridwatch.verdicts.status import RuleStatus, condition_met
 
 
 @dataclass(frozen=True, slots=True)

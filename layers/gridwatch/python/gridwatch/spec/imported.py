@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gridwatch.launch.rule_actions import ACTIONS
 from gridwatch.spec.model import ExperimentSpec, RuleUse
 from gridwatch.spec.problems import Problem
+from gridwatch.spec.rule_actions import ACTIONS
 
 if TYPE_CHECKING:
     from gridwatch.spec.parts.debugger import RuleConfiguration

@@ -13,9 +13,9 @@ from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.rules import RuleEvaluationRecord, RulePolicy
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.savings.prices import PriceTable
+from gridwatch.status import is_final
 from gridwatch.streams.metric_source import MetricSource
 from gridwatch.tables.components import Component
-from gridwatch.verdicts.status import is_final
 from gridwatch.wording import counted
 
 

@@ -15,11 +15,11 @@ from gridwatch.domain.savings import SavingsRecord
 from gridwatch.domain.trials import TrialRecord, TrialState, used_seconds
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.words import saved_fields
+from gridwatch.status import RuleStatus
 from gridwatch.tables.components import MetricSummary
 from gridwatch.tables.facts import CurveCount, ExperimentFacts, Point, SearchState, Stamp
 from gridwatch.tables.schemas import ARTIFACTS, EVENTS, FINDINGS, METRICS, PARAMETERS, RULE_EVALUATIONS, SCHEMA_VERSION
 from gridwatch.verdicts.decision import Response
-from gridwatch.verdicts.status import RuleStatus
 
 Row = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gridwatch.domain.rules import Action
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.status import RuleStatus
 
 
 class Response(StrEnum):

@@ -12,12 +12,12 @@ from gridwatch.domain.rules import RulePolicy
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.evaluators import BUILT_IN, CUSTOM, evaluator_image, same_image_here
 from gridwatch.launch.hook import hook_document, rule_needs
-from gridwatch.launch.rule_actions import ACTIONS, serialized
 from gridwatch.rules.catalogue import rule_names
 from gridwatch.spec.debugger_rules import DEBUGGER_RULES, unknown_to_debugger
 from gridwatch.spec.imported import INVOKED, SOURCE, asked_collections, asked_hook_parameters
 from gridwatch.spec.model import ExperimentSpec, RuleUse
 from gridwatch.spec.parts.debugger import Collection, RuleAction, RuleConfiguration
+from gridwatch.spec.rule_actions import ACTIONS, serialized
 from gridwatch.spec.rule_source import source_uri
 from gridwatch.storage.layout import TENSOR_PREFIX, s3_uri
 

@@ -7,8 +7,8 @@ from html import escape
 from typing import Any
 
 from gridwatch.domain.savings import SavingsRecord
+from gridwatch.page import paragraph, section, table
 from gridwatch.reports.experiment.facts import ExperimentFacts
-from gridwatch.reports.page import paragraph, section, table
 from gridwatch.savings.money import money as in_money
 from gridwatch.savings.words import Saved, amount, amounts, span, time_of, together
 

@@ -9,13 +9,13 @@ from html import escape
 
 from gridwatch.judgement.backtest import Outcome, RuleAcross, measure
 from gridwatch.judgement.catalogue import judgement_rule_names
-from gridwatch.judgement.finished import Curves, curves_of, grid_of
 from gridwatch.judgement.grids import Grid, GridError, Trained
 from gridwatch.judgement.scores import pareto
+from gridwatch.page import paragraph, section, table
 from gridwatch.reports.experiment.tables import ExperimentTables
 from gridwatch.reports.interactive import plot
-from gridwatch.reports.page import paragraph, section, table
 from gridwatch.savings.money import money
+from gridwatch.tables.finished import Curves, curves_of, grid_of
 
 FEWEST_TRIALS = 4  # below, the best 5 % are one trial of which the rules have seen next to nothing to compare with
 WORKERS = 8

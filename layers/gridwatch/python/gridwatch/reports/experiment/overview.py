@@ -10,10 +10,10 @@ from html import escape
 from typing import Any
 
 from gridwatch.domain.regions import CANCELLED_IN
+from gridwatch.page import section
 from gridwatch.reports.experiment.costs import spent_and_saved
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.interactive import facts
-from gridwatch.reports.page import section
 
 
 def summary(found: ExperimentFacts) -> str:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from gridwatch.page import paragraph, section, table
 from gridwatch.reports.experiment.drawn import MOST_FINDINGS, metric_names
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.experiment.importance import METHOD
 from gridwatch.reports.experiment.overview import seconds, shown
 from gridwatch.reports.experiment.tables import Row
 from gridwatch.reports.interactive import checkbox, controls, plot, select
-from gridwatch.reports.page import paragraph, section, table
 from gridwatch.savings.money import money
+from gridwatch.status import RuleStatus
 from gridwatch.tables.curves import MOST_POINTS as KEPT
-from gridwatch.verdicts.status import RuleStatus
 
 MOST_ROWS = 1000
 _COLUMNS = 8  # hyperparameters beside each other in the leaderboard

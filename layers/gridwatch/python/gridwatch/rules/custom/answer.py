@@ -10,8 +10,8 @@ from typing import Any
 
 from gridwatch.rules.evaluation import RuleEvaluation
 from gridwatch.rules.finding import Finding
+from gridwatch.status import RuleStatus, condition_met
 from gridwatch.tensors.modes import Mode
-from gridwatch.verdicts.status import RuleStatus, condition_met
 
 MAX_ANSWER = 64 * 1024  # bytes
 LONGEST_DETAILS = 1024  # StatusDetails of the SageMaker API

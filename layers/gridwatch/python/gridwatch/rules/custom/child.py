@@ -25,8 +25,8 @@ from gridwatch.rules.custom.replay import replay
 from gridwatch.rules.custom.shim import install
 from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
 from gridwatch.rules.rule import Rule
+from gridwatch.status import RuleStatus
 from gridwatch.tensors.reader import TensorReader
-from gridwatch.verdicts.status import RuleStatus
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the tensors could not be reached
 

@@ -17,8 +17,8 @@ from gridwatch.rules.custom.smdebug.trials import create_trial
 from gridwatch.rules.custom.smdebug.trials.profiler_trial import ProfilerTrial
 from gridwatch.rules.evaluation import RuleEvaluation
 from gridwatch.rules.finding import Finding
+from gridwatch.status import RuleStatus, condition_met
 from gridwatch.tensors.modes import Mode
-from gridwatch.verdicts.status import RuleStatus, condition_met
 
 _OF_DEBUGGER = ("other_trials", "rule_to_invoke")  # parameters of the evaluator, not of the rule
 # smdebug's loop is endless for a rule whose own `invoke` never says that there is no more data. Where no data is left,

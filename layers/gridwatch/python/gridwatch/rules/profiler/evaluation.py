@@ -16,8 +16,8 @@ from gridwatch.rules.profiler.reader import ProfileCursor, ProfileReader
 from gridwatch.rules.profiler.rule import ProfilerRule
 from gridwatch.rules.profiler.sightings import ProfileSightings
 from gridwatch.rules.sightings import nothing_seen
+from gridwatch.status import LONGEST_DETAILS, RuleStatus, condition_met
 from gridwatch.tensors.errors import CorruptTensorError
-from gridwatch.verdicts.status import LONGEST_DETAILS, RuleStatus, condition_met
 
 _VERSION = 1
 

@@ -121,7 +121,7 @@ class ProfilerReport(ProfilerRule):
 
     def page(self, title: str) -> str:
         """The report as one HTML document."""
-        from gridwatch.reports.profiler_report import render
+        from gridwatch.rules.profiler.report_page import render
 
         return render(self.profile(), title)
 

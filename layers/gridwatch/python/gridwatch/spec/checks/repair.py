@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gridwatch.launch.repair_change import changed
 from gridwatch.spec.imported import rule_uses
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Problem, did_you_mean, enumerated, shown
+from gridwatch.spec.repair_change import changed
 from gridwatch.spec.search_space import factors_of
 from gridwatch.spec.xgboost.parameters import PARAMETERS
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from gridwatch.preflight.notices import CHECKS, Weights
+from gridwatch.domain.notices import CHECKS, Weights
 from gridwatch.spec.parts.section import Section
 from gridwatch.spec.problems import did_you_mean
 

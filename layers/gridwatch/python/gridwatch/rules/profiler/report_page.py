@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from gridwatch.reports.page import page, paragraph, section, table
+from gridwatch.page import page, paragraph, section, table
 from gridwatch.rules.profiler.summary import ProfileSummary, RuleSummary, Times
 
 

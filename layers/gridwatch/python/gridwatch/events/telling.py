@@ -13,7 +13,7 @@ from gridwatch.domain.rules import RuleEvaluationRecord, RulePolicy
 from gridwatch.events.rule_status import DETAIL_TYPE, EventBus, status_change_detail
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import if_readable
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.status import RuleStatus
 
 _MOMENT = timedelta(microseconds=1)
 

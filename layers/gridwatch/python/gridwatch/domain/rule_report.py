@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.status import RuleStatus
 
 _STEP = re.compile(r"\bat step (\d+)\b")
 
