@@ -120,7 +120,7 @@ test-pythons: setup ## set-up, unit tests and demo on every other Python 3.11 to
 
 .PHONY: test-aws test-chaos chaos-nightly chaos-one
 
-SIMULATION = PYTHONPATH=functions:layers/gridwatch/python:hook:cli:. $(BIN)/python -m tests.simulation
+SIMULATION = PYTHONPATH=functions:rules:hook:. $(BIN)/python -m tests.simulation
 
 # The deployment must allow custom rules (-c custom_rule_sources=code/). It costs some dollars of small instances.
 test-aws: setup ## the stories on a deployment that is there, with the shell's credentials (STACK=gridwatch)

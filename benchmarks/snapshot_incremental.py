@@ -19,7 +19,7 @@ from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.memory import MemoryStore
 from gridwatch.tables.facts import Stamp
-from gridwatch.tensors.source import TensorSource
+from gridwatch_rules.tensors.source import TensorSource
 from snapshot_experiment.searching import SearchReader
 from snapshot_experiment.snapshot import SnapshotWriter
 from tests.fakes.queues import FakeQueue

@@ -35,7 +35,7 @@ class Channel(Protocol):
     def name(self) -> str: ...
 
     def send(self, outgoing: Outgoing) -> str:
-        """Hand the alert over; its message id there. Raises gridwatch.failures errors."""
+        """Hand the alert over; its message id there. Raises gridwatch_rules.failures errors."""
         ...
 
 

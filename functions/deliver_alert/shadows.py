@@ -8,12 +8,12 @@ from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.trials import TrialRecord, TrialState
-from gridwatch.judgement.catalogue import is_judgement_rule
-from gridwatch.judgement.hindsight import MOST_TRIALS, Completed, Hindsight, hindsight
-from gridwatch.judgement.live import log_name
-from gridwatch.judgement.reported import ReportsRecord
 from gridwatch.state.store import StateStore
 from gridwatch.verdicts.decision import Response
+from gridwatch_rules.judgement.catalogue import is_judgement_rule
+from gridwatch_rules.judgement.hindsight import MOST_TRIALS, Completed, Hindsight, hindsight
+from gridwatch_rules.judgement.live import log_name
+from gridwatch_rules.judgement.reported import ReportsRecord
 
 
 def shadows(

@@ -25,10 +25,10 @@ from gridwatch.aws.tensor_folder import S3MetricRecord
 from gridwatch.aws.tensor_source import job_source, log_source
 from gridwatch.aws.training_log import CloudWatchLog
 from gridwatch.aws.unreadable_records import telling
-from gridwatch.clock import SystemClock
 from gridwatch.events.sqs import partial_response, queued_bodies
 from gridwatch.events.telling import Teller
 from gridwatch.settings import read_settings
+from gridwatch_rules.clock import SystemClock
 
 logger = Logger(service="evaluate_rules")
 metrics = Metrics(namespace="Gridwatch", service="evaluate_rules")

@@ -14,15 +14,15 @@ from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.rules import RulePolicy
 from gridwatch.events.messages import EvaluateSlowRule
 from gridwatch.events.telling import News, Teller
-from gridwatch.rules.catalogue import create_rule
-from gridwatch.rules.custom.run import CustomRules, CustomRun
-from gridwatch.rules.evaluation import RuleEvaluation
-from gridwatch.rules.sightings import Sightings
 from gridwatch.state.store import StateStore
-from gridwatch.status import RuleStatus, is_final
 from gridwatch.storage.report_shelf import ReportShelf, told_where
-from gridwatch.tensors.errors import CorruptTensorError
-from gridwatch.tensors.source import TensorSource
+from gridwatch_rules.rules.catalogue import create_rule
+from gridwatch_rules.rules.custom.run import CustomRules, CustomRun
+from gridwatch_rules.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.sightings import Sightings
+from gridwatch_rules.status import RuleStatus, is_final
+from gridwatch_rules.tensors.errors import CorruptTensorError
+from gridwatch_rules.tensors.source import TensorSource
 
 # From a job's tensors and a title to a page; raises CorruptTensorError.
 Render = Callable[[TensorSource, str], str]

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 
 from gridwatch.alerts.content import spec_rejected
 from gridwatch.alerts.outbox import AlertOutbox
-from gridwatch.clock import Clock
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.rules import RulePolicy
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.messages import SnapshotExperiment, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.events.spec_upload import SpecUpload
-from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.launch.debugger_access import as_known
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.observation import REMOVED
@@ -37,6 +35,8 @@ from gridwatch.spec.windows import channel_uris
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 from gridwatch.storage.layout import is_spec_key, spec_error_key, split_s3_uri
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import NotFoundError, PermanentError
 from launch_grid.answers import SUPERSEDED, UploadedSpec, tell_superseded, write_answer
 from launch_grid.inputs import find_inputs
 from launch_grid.tuning import record_tuning

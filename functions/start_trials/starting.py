@@ -13,19 +13,10 @@ from typing import TypeVar
 
 from gridwatch.alerts.content import trial_refused
 from gridwatch.alerts.outbox import AlertOutbox
-from gridwatch.clock import Clock
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.trials import QUEUED, TrialRecord, TrialState
 from gridwatch.events.messages import SnapshotExperiment
 from gridwatch.events.queue import MessageQueue
-from gridwatch.failures import (
-    NameTakenError,
-    NotFoundError,
-    NotYetError,
-    PermanentError,
-    ThrottledError,
-    TransientError,
-)
 from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.observation import is_terminal, observed
 from gridwatch.launch.pacing import TokenBucket
@@ -34,6 +25,15 @@ from gridwatch.launch.request import own_tags, training_request
 from gridwatch.pace import CHECK_SECONDS
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import DAMAGE
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import (
+    NameTakenError,
+    NotFoundError,
+    NotYetError,
+    PermanentError,
+    ThrottledError,
+    TransientError,
+)
 from start_trials.engines import Engines, Variant
 from start_trials.paces import Paces
 from start_trials.tracking import Tracking

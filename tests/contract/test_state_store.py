@@ -22,10 +22,10 @@ from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.regions import DoomedRegionRecord, RegionConditionRecord, RegionsRecord
 from gridwatch.domain.rules import Action, RuleEvaluationRecord, RulePolicy
 from gridwatch.domain.trials import TrialRecord, TrialState
-from gridwatch.failures import PermanentError
-from gridwatch.judgement.reported import ReportsRecord
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.store import ConflictError, SavedEvaluation, StateStore, TrialPlace
+from gridwatch_rules.failures import PermanentError
+from gridwatch_rules.judgement.reported import ReportsRecord
 from tests.simulation.dynamodb import DynamoDB
 from tests.simulation.s3 import S3
 from tests.simulation.stage import Stage

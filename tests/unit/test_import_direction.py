@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "layers" / "gridwatch" / "python" / "gridwatch"
+PACKAGE = ROOT / "gridwatch"
 FUNCTIONS = sorted(path for path in (ROOT / "functions").iterdir() if (path / "__init__.py").exists())
 FUNCTION_NAMES = {path.name for path in FUNCTIONS}
 # Everything of this repository that can be imported by name.
 OURS = {
     "gridwatch",
     "gridwatch_hook",
-    "gridwatch_cli",
+    "gridwatch.cli",
     "localcloud",
     "infra",
     "scripts",
@@ -76,7 +76,7 @@ def test_infrastructure_and_emulator_know_the_template_alone(room: str) -> None:
 
 
 def test_the_command_line_knows_package_and_emulator() -> None:
-    assert violations(ROOT / "cli", forbidden=OURS - {"gridwatch", "gridwatch_cli", "localcloud"}) == []
+    assert violations(ROOT / "cli", forbidden=OURS - {"gridwatch", "gridwatch.cli", "localcloud"}) == []
 
 
 def test_a_forbidden_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

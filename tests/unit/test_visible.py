@@ -10,9 +10,9 @@ from gridwatch.alerts.content import Alert, Fact, Severity
 from gridwatch.alerts.incident import incident_event
 from gridwatch.alerts.slack import slack_message
 from gridwatch.alerts.text import render
-from gridwatch.page import page, paragraph, section
-from gridwatch.visible import visible, visible_document, visible_json, visible_line
-from gridwatch_cli.output import print_json, print_rows
+from gridwatch.cli.output import print_json, print_rows
+from gridwatch_rules.page import page, paragraph, section
+from gridwatch_rules.visible import visible, visible_document, visible_json, visible_line
 from tests.fakes.clock import START
 
 HIDDEN = [

@@ -17,10 +17,10 @@ from gridwatch.domain.rule_report import RuleReport
 from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.savings import SavingsRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
-from gridwatch.judgement.hindsight import Hindsight
 from gridwatch.savings.prices import PriceTable
-from gridwatch.status import RuleStatus
 from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch_rules.judgement.hindsight import Hindsight
+from gridwatch_rules.status import RuleStatus
 from tests.unit.alerts.test_text import JOB, NOW, TRIAL, issue
 
 PRICES = PriceTable(source="test", date="2026-11-01", currency="USD", per_hour={"ml.m5.large": 0.12})

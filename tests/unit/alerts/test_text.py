@@ -20,8 +20,8 @@ from gridwatch.domain.rule_report import RuleReport
 from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.codec import from_document
-from gridwatch.status import RuleStatus
 from gridwatch.verdicts.decision import Decision, Response
+from gridwatch_rules.status import RuleStatus
 
 NOW = datetime(2026, 11, 21, 3, 12, tzinfo=UTC)
 JOB_NAME = "gridwatch-blobs-debugger-0a1b2c3d4e-1"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from gridwatch_cli.main import app
+from gridwatch.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

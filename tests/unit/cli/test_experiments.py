@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from gridwatch.cli.demo.observation import observe
+from gridwatch.cli.experiments import blind_lines, summaries, trial_lines, trial_status
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.domain.trials import TrialState
 from gridwatch.state.memory import MemoryStore
-from gridwatch_cli.demo.observation import observe
-from gridwatch_cli.experiments import blind_lines, summaries, trial_lines, trial_status
 from tests.unit.tables.facts_of import LOSS_RULE, NOON, a_trial, an_experiment
 
 RUNNING = a_trial(0, state=TrialState.RUNNING, status="InProgress", secondary_status="Training", final_metrics={})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gridwatch_cli.main import main
+from gridwatch.cli.main import main
 from tests.unit.reports.markup import check
 from tests.unit.rules.profiler.profiles import Profile
 

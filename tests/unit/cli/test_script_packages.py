@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch_cli import script_packages
-from gridwatch_cli.script_packages import Place, imports_of, lacking, local_place, place_of_aws
+from gridwatch.cli import script_packages
+from gridwatch.cli.script_packages import Place, imports_of, lacking, local_place, place_of_aws
 
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 SCRIPT = """

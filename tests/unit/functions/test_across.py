@@ -19,14 +19,14 @@ from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.trials import TrialState
 from gridwatch.events.evaluation_request import EvaluationRequest
-from gridwatch.judgement.catalogue import judgement_rule_names
-from gridwatch.judgement.history import Ending, History
-from gridwatch.judgement.live import Pending, Replica, Told, beginning, log_name
-from gridwatch.judgement.median import KatibMedianStopping
-from gridwatch.judgement.reported import ReportsRecord
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.patience import Patience
 from gridwatch.state.store import ConflictError
+from gridwatch_rules.judgement.catalogue import judgement_rule_names
+from gridwatch_rules.judgement.history import Ending, History
+from gridwatch_rules.judgement.live import Pending, Replica, Told, beginning, log_name
+from gridwatch_rules.judgement.median import KatibMedianStopping
+from gridwatch_rules.judgement.reported import ReportsRecord
 from tests.fakes.clock import FakeClock
 from tests.simulation.dynamodb import DynamoDB
 from tests.simulation.stage import Stage

@@ -18,10 +18,10 @@ from gridwatch.domain.rules import RulePolicy
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment, to_body
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
-from gridwatch.failures import TransientError
 from gridwatch.state.store import SavedEvaluation
-from gridwatch.status import RuleStatus, event_status
 from gridwatch.storage.layout import tensor_prefix
+from gridwatch_rules.failures import TransientError
+from gridwatch_rules.status import RuleStatus, event_status
 from tests.fakes.clock import START
 from tests.tensor_folder import MemorySource, TensorFolder
 from tests.unit.functions.watching import FINITE, JOB, LOSS, World, at_every_call

@@ -17,7 +17,7 @@ from gridwatch.launch.tuning import paced
 from gridwatch.pace import FREE, PACE_KEY, Bounds, Log, pace_of
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.watching import WatchingTable, look_prices
-from gridwatch.tensors.metric_definition import LogMetric
+from gridwatch_rules.tensors.metric_definition import LogMetric
 from start_trials.tuning import TuningLauncher
 from tests.unit.functions.test_tuning import Tuned
 from tests.unit.functions.watching import JOB

@@ -14,8 +14,8 @@ from gridwatch.domain.trials import TrialState
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
 from gridwatch.state.codec import moment_text
-from gridwatch.tensors.log_metrics import LogPage
-from gridwatch.tensors.metric_definition import LogMetric
+from gridwatch_rules.tensors.log_metrics import LogPage
+from gridwatch_rules.tensors.metric_definition import LogMetric
 from tests.fakes.fuse import Fuse
 from tests.fakes.logs import FakeLog, FakeMetricRecord
 from tests.fakes.mortal_store import KilledError

@@ -10,9 +10,9 @@ import pytest
 from gridwatch.domain.deployments import StoppingRecord
 from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
-from gridwatch.failures import PermanentError
 from gridwatch.launch.repairing import NOT_OURS, last_good_step
 from gridwatch.state.store import ConflictError
+from gridwatch_rules.failures import PermanentError
 from react_to_finding.stopping import StopOutcome
 from tests.unit.functions.world import World, example
 

@@ -11,7 +11,7 @@ import pytest
 from gridwatch.domain.deployments import StoppingRecord
 from gridwatch.domain.descriptions import JobDescription
 from gridwatch.domain.rules import RulePolicy
-from gridwatch.failures import PermanentError, ThrottledError
+from gridwatch_rules.failures import PermanentError, ThrottledError
 from react_to_finding.reacting import PROTECT_TAG
 from tests.fakes.training import ARN
 from tests.unit.functions.watching import JOB, LOSS, World

@@ -13,12 +13,12 @@ from gridwatch.alerts.digest import is_over
 from gridwatch.domain.experiments import TuningRecord
 from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
-from gridwatch.failures import NotYetError, PermanentError, ThrottledError, TransientError
 from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.launch.tuned_jobs import TunedJobs
 from gridwatch.launch.tuning import TUNING_TAG
 from gridwatch.launch.tuning_steering import stop_tunings
 from gridwatch.launch.tuning_tracking import TuningTracker
+from gridwatch_rules.failures import NotYetError, PermanentError, ThrottledError, TransientError
 from start_trials.tuning import TuningLauncher
 from sweep.tuning import TuningSweeper
 from tests.fakes.tuning import FakeTuning

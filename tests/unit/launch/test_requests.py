@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from gridwatch.clock import SystemClock
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.images import UnknownRegionError, image_address
 from gridwatch.launch.plan import Plan, make_plan, waiting_trial
@@ -18,6 +17,7 @@ from gridwatch.launch.request import training_request
 from gridwatch.launch.template import Inputs
 from gridwatch.spec.images import framework_image
 from gridwatch.spec.parts.algorithm import Algorithm
+from gridwatch_rules.clock import SystemClock
 from tests.unit.functions.world import DEPLOYMENT
 from tests.unit.launch.service_model import faults
 from tests.unit.spec.specs import EXAMPLES, blobs, parsed

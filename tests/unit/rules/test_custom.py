@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gridwatch.rules.custom.runner import CustomRule, run_custom_rule
-from gridwatch.rules.errors import RuleConfigurationError
-from gridwatch.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.custom.runner import CustomRule, run_custom_rule
+from gridwatch_rules.rules.errors import RuleConfigurationError
+from gridwatch_rules.rules.evaluation import RuleEvaluation
 from tests.tensor_folder import TensorFolder
 
 DATA = Path(__file__).parents[2] / "data"
@@ -43,7 +43,7 @@ def test_required_tensors_former_steps_and_modes(tmp_path: Path) -> None:
     assert at_evaluation.finding is not None
     assert (at_evaluation.finding.step, at_evaluation.finding.mode.name) == (10, "EVAL")
     folder = TensorFolder({"losses": ["loss"]})
-    from gridwatch.tensors.modes import Mode
+    from gridwatch_rules.tensors.modes import Mode
 
     for step in range(6):
         folder.save(step, {"loss": [1.0 if step < 5 else 2.0 - step]}, mode=Mode.TRAIN)

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from gridwatch.failures import TransientError
-from gridwatch.rules.custom.answer import MAX_ANSWER, as_answer, parse_answer
-from gridwatch.rules.custom.run import CustomRun
-from gridwatch.rules.custom.runner import CustomRule, run_custom_rule
-from gridwatch.rules.evaluation import RuleEvaluation
-from gridwatch.rules.finding import Finding
-from gridwatch.status import RuleStatus
-from gridwatch.tensors.modes import Mode
+from gridwatch_rules.failures import TransientError
+from gridwatch_rules.rules.custom.answer import MAX_ANSWER, as_answer, parse_answer
+from gridwatch_rules.rules.custom.run import CustomRun
+from gridwatch_rules.rules.custom.runner import CustomRule, run_custom_rule
+from gridwatch_rules.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.status import RuleStatus
+from gridwatch_rules.tensors.modes import Mode
 
 DATA = Path(__file__).parents[2] / "data"
 FINDING: dict[str, Any] = {

@@ -18,11 +18,11 @@ from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.domain.savings import SavingsRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.messages import DigestExperiment
-from gridwatch.failures import TransientError
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.memory import MemoryStore
 from gridwatch.tables import schemas
-from gridwatch.tensors.source import ByteRange
+from gridwatch_rules.failures import TransientError
+from gridwatch_rules.tensors.source import ByteRange
 from snapshot_experiment.batch import BatchRunner
 from snapshot_experiment.history import History
 from snapshot_experiment.publishing import ReportPublisher

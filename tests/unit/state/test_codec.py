@@ -15,9 +15,9 @@ import pytest
 
 from gridwatch.domain import alerts, deployments, experiments, jobs, reactions, regions, rules, savings, trials
 from gridwatch.domain.trials import TrialRecord
-from gridwatch.judgement import reported
 from gridwatch.state.codec import from_json, to_json
-from gridwatch.tensors import metric_definition
+from gridwatch_rules.judgement import reported
+from gridwatch_rules.tensors import metric_definition
 
 MODULES = (
     alerts, deployments, experiments, jobs, metric_definition, reactions, regions, reported, rules, savings, trials,

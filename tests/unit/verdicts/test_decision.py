@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from gridwatch.domain.rules import Action
-from gridwatch.status import RuleStatus
 from gridwatch.verdicts.decision import Response, Restraint, decide
+from gridwatch_rules.status import RuleStatus
 
 JOB_STATUSES = ["InProgress", "Completed", "Failed", "Stopping", "Stopped", "Deleting", "SomethingNew", None]
 POLICIES = [*Action, None]

@@ -12,7 +12,7 @@ from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.trials import TrialState
 from gridwatch.events.telling import News, Teller
 from gridwatch.state.memory import MemoryStore
-from gridwatch.status import RuleStatus
+from gridwatch_rules.status import RuleStatus
 from tests.fakes.bus import FakeBus
 from tests.fakes.clock import FakeClock
 from tests.unit.tables.facts_of import a_trial
