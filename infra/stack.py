@@ -63,7 +63,7 @@ class GridwatchStack(cdk.Stack):
         analytics = Analytics(self, "Analytics", settings=settings, storage=storage, key=key)
         # Events of AWS services arrive on the default bus only, so ours go there too.
         bus = events.EventBus.from_event_bus_name(self, "Bus", "default")
-        layers = Layers(self, "Layers", architecture=settings.architecture, layers=root / "layers")
+        layers = Layers(self, "Layers", architecture=settings.architecture, root=root)
         factory = FunctionFactory(
             Construct(self, "Function"),
             settings=settings,

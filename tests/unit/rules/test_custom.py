@@ -171,3 +171,37 @@ def test_what_names_no_custom_rule_is_refused(text: str) -> None:
 
 def test_the_shim_is_not_left_in_this_process() -> None:
     assert "smdebug" not in sys.modules
+
+
+FORMER = """
+from gridwatch.rules.finding import Finding
+from gridwatch.rules.requirement import Requirement
+from gridwatch.rules.rule import Rule
+from gridwatch.tensors.modes import Mode
+import gridwatch.rules.rule, gridwatch_rules.rules.rule
+
+class AsItWas(Rule):
+    name, summary = "AsItWas", "was written when the engine was part of the platform"
+
+    def requirement(self):
+        return Requirement(collections=("losses",))
+
+    def check(self, view):
+        same = gridwatch.rules.rule.Rule is gridwatch_rules.rules.rule.Rule
+        spec = gridwatch_rules.rules.rule.__spec__.name
+        return self.finding(view, "loss", 1.0, 0.0, f"{same} {spec} {Mode.TRAIN.name}") if view.step == 4 else None
+"""
+
+
+def test_a_rule_that_imports_the_engine_by_its_former_name(tmp_path: Path) -> None:
+    (tmp_path / "former.py").write_text(FORMER)
+    folder = TensorFolder({"losses": ["loss"]})
+    for step in (0, 4):
+        folder.save(step, {"loss": [1.0]})
+    folder.write(tmp_path / "tensors")
+    found = run_custom_rule(
+        CustomRule(tmp_path / "former.py", "AsItWas"), str(tmp_path / "tensors"), ended=True, seconds=60, environment={},
+        as_deployed=True,
+    )  # fmt: skip
+    assert found.finding is not None, found
+    assert found.finding.sentence == "True gridwatch_rules.rules.rule TRAIN"

@@ -18,6 +18,7 @@ from typing import Any
 
 from gridwatch_rules.clock import SystemClock
 from gridwatch_rules.failures import TransientError
+from gridwatch_rules.rules.custom import former_names
 from gridwatch_rules.rules.custom.answer import as_answer
 from gridwatch_rules.rules.custom.packages import THERE, as_deployed
 from gridwatch_rules.rules.custom.recorded import Reach, RecordedFolder, holds_profile
@@ -61,6 +62,7 @@ def judge(request: Mapping[str, Any]) -> RuleEvaluation:
         return RecordedFolder(TensorReader(open_source(path), open_source), ended=ended if is_the_job else True)
 
     install(Reach(trial_at, open_source))
+    former_names.install()
     file = Path(request["file"])
     if request.get("as_deployed"):
         as_deployed(file.parent)
