@@ -199,9 +199,7 @@ def test_a_rule_that_imports_the_engine_by_its_former_name(tmp_path: Path) -> No
     for step in (0, 4):
         folder.save(step, {"loss": [1.0]})
     folder.write(tmp_path / "tensors")
-    found = run_custom_rule(
-        CustomRule(tmp_path / "former.py", "AsItWas"), str(tmp_path / "tensors"), ended=True, seconds=60, environment={},
-        as_deployed=True,
-    )  # fmt: skip
+    rule, tensors = CustomRule(tmp_path / "former.py", "AsItWas"), str(tmp_path / "tensors")
+    found = run_custom_rule(rule, tensors, ended=True, seconds=60, environment={}, as_deployed=True)
     assert found.finding is not None, found
     assert found.finding.sentence == "True gridwatch_rules.rules.rule TRAIN"

@@ -141,7 +141,7 @@ def test_only_what_is_handed_over_is_in_its_environment(tmp_path: Path) -> None:
 
 def test_tensors_that_cannot_be_reached_are_no_verdict(tmp_path: Path) -> None:
     (tmp_path / "unwell.py").write_text(
-        "from gridwatch_rules import failures\ndef open_source(location):\n    raise failures.TransientError('unwell')\n"
+        "from gridwatch_rules.failures import TransientError\ndef open_source(_):\n    raise TransientError('unwell')\n"
     )
     (tmp_path / "rules.py").write_text(RULES)
     rule = CustomRule(tmp_path / "rules.py", "Shouts")
