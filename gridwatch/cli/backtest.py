@@ -60,14 +60,17 @@ def backtest(
 ) -> None:
     """Replay rules over finished experiments or files of curves: what they save, and what they cost."""
     from gridwatch.cli.grid_sources import from_file, from_tables
-    from gridwatch.cli.rule_choice import choices
+    from gridwatch_rules.choosing import ChoiceError, choices
     from gridwatch_rules.judgement.backtest import measure
 
     if not experiments and not curves:
         raise typer.BadParameter("name a finished experiment, or a file with --curves")
     if direction not in (None, "min", "max"):
         raise typer.BadParameter(f"{direction!r}: allowed are min and max", param_hint="--direction")
-    chosen = choices(rule or [], parameter or [])
+    try:
+        chosen = choices(rule or [], parameter or [])
+    except ChoiceError as error:
+        raise typer.BadParameter(str(error), param_hint="--parameter") from error
     grids = [from_file(path, metric, direction, price, currency) for path in curves or []]
     grids += [from_tables(cloud_of(context), name, metric, direction) for name in experiments or []]
     for grid in grids:

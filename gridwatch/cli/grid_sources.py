@@ -9,7 +9,8 @@ from gridwatch.cli.context import Cloud
 from gridwatch.cli.errors import CliError
 from gridwatch.tables.finished import curves_of, grid_of
 from gridwatch.tables.queries import text_literal
-from gridwatch_rules.judgement.grids import Grid, parse_grid
+from gridwatch_rules.judgement.grids import Grid
+from gridwatch_rules.replays import read_grid
 
 TRIALS_OF = """\
 SELECT trial_id, grid_index, state, objective_metric, objective_direction, training_seconds, instance_type,
@@ -25,13 +26,8 @@ ORDER BY trial_id, name, step"""
 def from_file(
     path: Path, metric: str | None, direction: str | None, price: float | None, currency: str = "USD"
 ) -> Grid:
-    """The grid in a file. Raises CliError when it cannot be read, GridError when it is none."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CliError(f"{path} cannot be read: {error.strerror}") from error
-    name = path.name.removesuffix(".gz").removesuffix(".json")
-    grid = parse_grid(content, name, metric=metric, direction=direction)
+    """The grid in a file. Raises PermanentError when it cannot be read, GridError when it is none."""
+    grid = read_grid(path, metric, direction)
     trials = [replace(trial, price_per_hour=price) for trial in grid.trials]
     return replace(grid, trials=trials, currency=currency)
 

@@ -20,6 +20,7 @@ from gridwatch.cli.local_state import RunningCloud, forget, recall, remembered, 
 from gridwatch.cli.output import console, visible_lines
 from gridwatch.cli.settings import project_root
 from gridwatch.cli.synthesis import synthesized
+from gridwatch.cli.workshop import make_ready
 
 if TYPE_CHECKING:
     from gridwatch.localcloud import LocalCloud
@@ -77,6 +78,7 @@ def up(
     _refuse_taken(port)
     with interrupted_by_termination():
         said.print("synthesizing the template …")
+        make_ready(project_root(), said.print)
         assembly, _ = synthesized(project_root())
         said.print("starting the embedded cloud …")
         with started(port, limits, state) as local:

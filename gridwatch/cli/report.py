@@ -63,18 +63,18 @@ def _is_folder(subject: str) -> bool:
 
 def _tensors(context: typer.Context, subject: str, title: str | None) -> str:
     from gridwatch.cli.looking.trials import find_trial
-    from gridwatch.cli.tensor_paths import open_location, tensors_in
+    from gridwatch.cli.openers import opener_of
     from gridwatch.reports.tensor_report import create_tensor_report
     from gridwatch.storage.layout import s3_uri, tensor_prefix
     from gridwatch_rules.tensors.reader import TensorReader
 
     cloud = cloud_of(context)
     if subject.startswith("s3://") or Path(subject).is_dir():
-        location = tensors_in(subject, cloud)
+        location = opener_of(cloud).tensors_in(subject)
     else:
         job_name = find_trial(cloud.store, subject).job_name
         location = s3_uri(cloud.deployment.artifacts_bucket, tensor_prefix(job_name).rstrip("/"))
-    source = open_location(location, cloud)
+    source = opener_of(cloud).open(location)
     if not _holds(source, *STEP_PREFIXES, "collections/"):
         raise CliError(f"{location} holds no tensors: none were saved, or they have expired")
     return create_tensor_report(TensorReader(source), title or subject)
@@ -88,15 +88,15 @@ def _experiment(context: typer.Context, name: str, budgets: list[int]) -> str:
 
 
 def _page(context: typer.Context, path: str, title: str) -> str:
-    from gridwatch.cli.tensor_paths import open_location, tensors_in
+    from gridwatch.cli.openers import opener_of
 
-    cloud = cloud_of(context)
-    source = open_location(path, cloud)
+    opener = opener_of(cloud_of(context))
+    source = opener.open(path)
     if _holds(source, "system/", "framework/"):
         return _profile(source, title)
-    tensors = open_location(tensors_in(path, cloud), cloud)
+    tensors = opener.open_job(path)
     if not _holds(tensors, *STEP_PREFIXES) and _holds(source, f"{_PROFILE}/"):
-        return _profile(open_location(f"{path.rstrip('/')}/{_PROFILE}", cloud), title)
+        return _profile(opener.open(f"{path.rstrip('/')}/{_PROFILE}"), title)
     if not _holds(tensors, *STEP_PREFIXES, "collections/"):
         raise CliError(f"{path} holds neither tensors nor a profile")
     from gridwatch.reports.xgboost_report import create_report

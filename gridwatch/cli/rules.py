@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gridwatch.cli.context import Cloud, cloud_of
-from gridwatch.cli.local_state import recall, refuse_ended, state_file
 from gridwatch.cli.output import cell, console, print_json, print_rows
-from gridwatch.cli.rule_checks import Following, check_custom, check_profile, check_tensors, is_profiler_rule
-from gridwatch.cli.settings import Environment, child_environment
+from gridwatch_rules.checking import EXIT_CODES, Following
+from gridwatch_rules.checking import check as evaluate
 from gridwatch_rules.clock import SystemClock
 from gridwatch_rules.failures import GridwatchError
 from gridwatch_rules.judgement.catalogue import judgement_rule_class, judgement_rule_names
 from gridwatch_rules.rules.catalogue import rule_class, rule_names
-from gridwatch_rules.rules.evaluation import RuleConfiguration, RuleEvaluation
+from gridwatch_rules.rules.evaluation import RuleEvaluation
 from gridwatch_rules.rules.parameters import Parameter, declared
 from gridwatch_rules.status import RuleStatus
-from gridwatch_rules.tensors.layout import STEP_PREFIXES
 
 if TYPE_CHECKING:
     from gridwatch_rules.judgement.rule import JudgementRule
     from gridwatch_rules.rules.rule import Rule
-    from gridwatch_rules.tensors.source import TensorSource
 
 app = typer.Typer(no_args_is_help=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
-_EXIT = {
-    RuleStatus.NO_ISSUES_FOUND: 0,
-    RuleStatus.ISSUES_FOUND: 3,
-    RuleStatus.ERROR: 2,
-    RuleStatus.SAW_NOTHING: 4,
-}
 _COLUMNS = ("name", "scope", "parameters", "collections", "summary")
 
 
@@ -90,7 +80,7 @@ def check(
     except (GridwatchError, OSError, LookupError, ValueError) as error:
         found = RuleEvaluation(RuleStatus.ERROR, str(error))
     _tell(rule, found, as_json=as_json)
-    raise typer.Exit(_EXIT[found.status])
+    raise typer.Exit(EXIT_CODES[found.status])
 
 
 def _check(
@@ -103,49 +93,13 @@ def _check(
     follow: bool,
     as_deployed: bool,
 ) -> RuleEvaluation:
-    from gridwatch.cli.tensor_paths import open_location, opener, tensors_in  # noqa: PLC0415  numpy is slow to import
+    from gridwatch.cli.openers import environment_for, opener_of  # noqa: PLC0415  numpy is slow to import
 
-    clock = SystemClock()
-    following = Following(clock) if follow else None
-    path = tensors_in(path, cloud)
-    source = open_location(path, cloud)
-    if ":" in rule:
-        from gridwatch_rules.rules.custom.recorded import holds_profile  # noqa: PLC0415  as above
-        from gridwatch_rules.rules.custom.runner import CustomRule  # noqa: PLC0415  as above
-
-        if not (follow or holds_profile(source)):
-            _require_tensors(source, path)
-        custom = CustomRule.parse(rule, parameters)
-        location = str(Path(path).resolve()) if "://" not in path else path
-        return check_custom(
-            custom, location, source, _environment(path), seconds=seconds, following=following, as_deployed=as_deployed
-        )
-    configuration = RuleConfiguration(rule, rule, parameters)
-    if is_profiler_rule(rule, parameters):
-        return check_profile(source, configuration)
-    if not follow:
-        _require_tensors(source, path)
-    return check_tensors(source, opener(cloud), configuration, clock, following)
-
-
-def _require_tensors(source: TensorSource, path: str) -> None:
-    """Of a job that saved nothing its hook's collections are there all the same."""
-    if any(source.keys(prefix, limit=1) for prefix in STEP_PREFIXES):
-        return
-    if source.keys("events/", limit=1):
-        raise FileNotFoundError(f"{path} is damaged: it has events files but no index")
-    if not source.keys("collections/", limit=1):
-        raise FileNotFoundError(f"there are no tensors in {path}")
-
-
-def _environment(path: str) -> dict[str, str]:
-    """Ours; for S3, as other commands do, the local cloud's if one is running and nothing else is said."""
-    if not path.startswith("s3://") or Environment.read().endpoint_url is not None:
-        return child_environment()
-    cloud = recall(state_file())
-    if cloud is None:
-        refuse_ended(state_file())
-    return child_environment(**(cloud.environment() if cloud else {}))
+    opener = opener_of(cloud, environment_for(path) if ":" in rule else None)
+    following = Following(SystemClock()) if follow else None
+    return evaluate(
+        path, rule, parameters, opener=opener, following=following, seconds=seconds, as_deployed=as_deployed
+    )
 
 
 def _parsed(pairs: Sequence[str]) -> dict[str, str]:

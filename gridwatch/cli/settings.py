@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gridwatch import project
+
 DEFAULT_STACK = "gridwatch"
 LOCAL_ACCOUNT = "000000000000"  # of every local cloud
 
@@ -31,7 +33,7 @@ class Environment:
 
 
 def kept_files(environment: Mapping[str, str] | None = None) -> Path:
-    """Where commands keep what they make or remember: `.gridwatch` in the checkout, or GRIDWATCH_FILES."""
+    """Where commands keep what they make or remember: `.gridwatch` in the project's folder, or GRIDWATCH_FILES."""
     source = os.environ if environment is None else environment
     return Path(source.get("GRIDWATCH_FILES") or project_root() / ".gridwatch")
 
@@ -46,5 +48,5 @@ def child_environment(**changes: str) -> dict[str, str]:
 
 
 def project_root() -> Path:
-    """The checkout that this command was installed from: it holds the CDK app, the examples and the layers."""
-    return Path(__file__).resolve().parents[2]
+    """The checkout that this command was installed from, or what stands for it (gridwatch.project)."""
+    return project.project_root()

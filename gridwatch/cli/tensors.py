@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
 from gridwatch.cli.context import cloud_of
 from gridwatch.cli.errors import CliError
 from gridwatch.cli.output import print_rows
+from gridwatch_rules.contents import LISTED, VALUES, listed, selected, values
 
 if TYPE_CHECKING:
     from gridwatch_rules.tensors.reader import TensorReader
@@ -51,25 +52,7 @@ def _in_one_line(command: Callable[P, None]) -> Callable[P, None]:
 def ls(context: typer.Context, path: PathArgument, as_json: JsonOption = False) -> None:
     """List the tensors by collection: how often they were saved, and their shape and type."""
     reader, steps = _read(context, path)
-    rows = []
-    for name in sorted({name for saved in steps for name in (*saved.names, *saved.shapes())}):
-        saved_at = [saved for saved in steps if name in saved.names or name in saved.shapes()]
-        kind, shape = _kind(reader, saved_at, name)
-        rows.append(
-            {
-                "collections": " ".join(_collections_of(reader, name)),
-                "tensor": name,
-                "steps": len(saved_at),
-                "first": saved_at[0].step,
-                "last": saved_at[-1].step,
-                "modes": " ".join(sorted({saved.mode.name for saved in saved_at})),
-                "type": kind,
-                "shape": "x".join(map(str, shape or ())),
-            }
-        )
-    rows.sort(key=lambda row: (str(row["collections"]), str(row["tensor"])))
-    columns = ("collections", "tensor", "steps", "first", "last", "modes", "type", "shape")
-    print_rows(columns, rows, as_json=as_json, empty="no tensors")
+    print_rows(LISTED, listed(reader, steps), as_json=as_json, empty="no tensors")
 
 
 @app.command("show")
@@ -77,9 +60,8 @@ def ls(context: typer.Context, path: PathArgument, as_json: JsonOption = False) 
 def show(context: typer.Context, path: PathArgument, tensor: NamesOption = None, as_json: JsonOption = False) -> None:
     """Show values by step: scalars as they are, of larger tensors the minimum, mean and maximum."""
     reader, steps = _read(context, path)
-    rows = [_values(reader, saved, name) for saved in steps for name in _selected(saved, tensor)]
-    columns = ("step", "mode", "tensor", "value", "min", "mean", "max")
-    print_rows(columns, rows, as_json=as_json, empty="no tensors")
+    rows = [values(reader, saved, name) for saved in steps for name in selected(saved, tensor)]
+    print_rows(VALUES, rows, as_json=as_json, empty="no tensors")
 
 
 @app.command("plot")
@@ -94,8 +76,8 @@ def plot(
     reader, steps = _read(context, path)
     curves: dict[str, list[tuple[int, float]]] = {}
     for saved in steps:
-        for name in _selected(saved, tensor):
-            value = _values(reader, saved, name)["value"]
+        for name in selected(saved, tensor):
+            value = values(reader, saved, name)["value"]
             if isinstance(value, float):
                 curves.setdefault(name, []).append((saved.step, value))
     if not curves:
@@ -105,50 +87,11 @@ def plot(
 
 
 def _read(context: typer.Context, path: str) -> tuple[TensorReader, list[SavedStep]]:
-    from gridwatch.cli.tensor_paths import open_location, tensors_in
+    from gridwatch.cli.openers import opener_of
     from gridwatch_rules.tensors.reader import Cursor, TensorReader
 
-    cloud = cloud_of(context)
-    reader = TensorReader(open_location(tensors_in(path, cloud), cloud))
+    reader = TensorReader(opener_of(cloud_of(context)).open_job(path))
     return reader, list(reader.new_steps(Cursor(), ended=reader.has_ended()))
-
-
-def _kind(reader: TensorReader, saved_at: list[SavedStep], name: str) -> tuple[str, tuple[int, ...] | None]:
-    """The tensor's type, or in which other form alone it was saved; its shape where it is known."""
-    first = next((saved for saved in saved_at if saved.place(name)), None)
-    if first is not None:
-        value = reader.value(first, name)
-        return str(value.dtype), value.shape
-    shape = next((saved.shapes()[name].shape for saved in saved_at if name in saved.shapes()), None)
-    return "reductions" if any(name in saved.names for saved in saved_at) else "shape", shape
-
-
-def _collections_of(reader: TensorReader, name: str) -> list[str]:
-    members = [each for each, found in reader.collections().by_name.items() if found.has(name)]
-    return sorted(each for each in members if each not in ("all", "default")) or sorted(members)
-
-
-def _selected(saved: SavedStep, patterns: list[str] | None) -> list[str]:
-    import re
-
-    return [name for name in saved.names if not patterns or any(re.search(pattern, name) for pattern in patterns)]
-
-
-def _values(reader: TensorReader, saved: SavedStep, name: str) -> dict[str, Any]:
-    from gridwatch_rules.tensors.reductions import reduce_tensor
-
-    row: dict[str, Any] = {"step": saved.step, "mode": saved.mode.name, "tensor": name}
-    if saved.place(name) is None:
-        found = {kind: reader.reduction(saved, name, kind) for kind, absolute in saved.reductions(name) if not absolute}
-        return row | {key: found[key] for key in ("min", "mean", "max") if key in found}
-    value = reader.value(saved, name)
-    if value.dtype.kind not in "biufc":
-        return row | {"value": " ".join(map(str, value.reshape(-1)[:8]))}
-    if value.size == 1 and value.dtype.kind != "c":
-        return row | {"value": float(value.item())}
-    absolute = value.dtype.kind == "c"
-    kinds = ("min", "mean", "max") if value.size else ()
-    return row | {kind: reduce_tensor(value, kind, absolute=absolute) for kind in kinds}
 
 
 def _draw(curves: Mapping[str, list[tuple[int, float]]], output: Path) -> None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gridwatch.project import project_root
+
 LAYER_MANIFEST = "layer-build.json"
 _HOST = "host"
-_HOST_LAYERS = Path(__file__).resolve().parents[2] / "layers" / "build" / _HOST
 # Timestamps in an archive would change its bytes, and with them the names of unpacked code.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -56,21 +57,21 @@ def fill(text: str, names: Mapping[str, str]) -> str:
     return text
 
 
-def for_this_machine(folder: Path, host_layers: Path = _HOST_LAYERS) -> Path:
+def for_this_machine(folder: Path, host_layers: Path | None = None) -> Path:
     """The folder itself, or for a dependency layer built for another platform its twin built for this machine."""
     if not (folder / LAYER_MANIFEST).exists():
         return folder
     return twin_for_this_machine(_manifest(folder), str(folder), host_layers) or folder
 
 
-def twin_for_this_machine(wanted: Mapping[str, Any], where: str, host_layers: Path = _HOST_LAYERS) -> Path | None:
+def twin_for_this_machine(wanted: Mapping[str, Any], where: str, host_layers: Path | None = None) -> Path | None:
     """The folder that stands here for a dependency layer with that manifest, which lies ``where``; None where the
     layer was built for this machine. Raises AssetError when nothing fits.
     """
     if wanted["platform"] == _HOST:
         _check_python(wanted, where)
         return None
-    twin = host_layers / str(wanted["layer"])
+    twin = (host_layers or project_root() / "layers" / "build" / _HOST) / str(wanted["layer"])
     advice = f"layer {wanted['layer']}: run `make layers`"
     if not (twin / LAYER_MANIFEST).exists():
         raise AssetError(f"{advice}, {twin} is missing")

@@ -13,6 +13,7 @@ LEFT_OUT = {
         "cli",
         "localcloud",
         "project.py",
+        "checkout",
         "aws/model_registry.py",
         "aws/past_objects.py",
         "aws/tuning_stop.py",
@@ -35,7 +36,7 @@ LEFT_OUT = {
         "state/memory.py",
         "tables/queries.py",
     ),
-    "gridwatch_rules": ("command", "checking.py"),
+    "gridwatch_rules": ("command", "checking.py", "choosing.py", "contents.py", "places.py", "replays.py"),
 }
 
 

@@ -24,6 +24,7 @@ from gridwatch.cli.output import console, print_json, table
 from gridwatch.cli.queries import with_varied
 from gridwatch.cli.settings import DEFAULT_STACK, kept_files, project_root
 from gridwatch.cli.synthesis import synthesized
+from gridwatch.cli.workshop import make_ready
 from gridwatch_rules.clock import SystemClock
 
 
@@ -93,6 +94,7 @@ def _run(places: Places, phases: Phases, out: Console) -> story.Learned:
 
 @contextmanager
 def _local_deployment(places: Places, phases: Phases, out: Console) -> Iterator[Cloud]:
+    make_ready(places.root, lambda what: _title(out, what))
     with phases.phase("synthesize"):
         assembly, made = synthesized(places.root)
     _title(out, f"template: {places.shown(assembly)} ({'synthesized' if made else 'current'})")

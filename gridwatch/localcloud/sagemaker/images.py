@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gridwatch.localcloud.sagemaker.errors import validation_error
+from gridwatch.project import project_root
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _BUILT_IN = _PACKAGE / "images" / "images.toml"
@@ -40,7 +41,10 @@ class Image:
         unknown = set(entry) - {"image", "kind", "command", "parameter", "hint", "metrics"}
         if unknown or not entry.get("image") or not entry.get("command") or entry.get("kind") not in _KINDS:
             raise ImageMapError(f"image entry {entry}: needs image, command and kind ({' or '.join(_KINDS)})")
-        words = [_filled(word, {"package": str(_PACKAGE), "python": sys.executable}) for word in entry["command"]]
+        words = [
+            _filled(word, {"package": str(_PACKAGE), "python": sys.executable, "root": str(root)})
+            for word in entry["command"]
+        ]
         program = words[0] if Path(words[0]).is_absolute() or "/" not in words[0] else str(root / words[0])
         parameter = tuple(entry.get("parameter", ()))
         metrics = tuple(entry.get("metrics", ()))
@@ -74,7 +78,7 @@ class ImageMap:
     def load(cls, custom: Path | None = None) -> "ImageMap":
         """The built-in map, with ``custom`` (TOML or JSON) before it. Raises ImageMapError."""
         images = cls._read(custom, custom.resolve().parent) if custom else []
-        return cls(tuple(images + cls._read(_BUILT_IN, _PACKAGE.parents[1])))
+        return cls(tuple(images + cls._read(_BUILT_IN, project_root())))
 
     @staticmethod
     def _read(path: Path, root: Path) -> list[Image]:

@@ -9,20 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-import typer
-
-from gridwatch.cli.errors import CliError
+from gridwatch_rules.failures import PermanentError
 from gridwatch_rules.judgement.catalogue import create_judgement_rule, is_judgement_rule, judgement_rule_names
 from gridwatch_rules.judgement.grids import Grid
 from gridwatch_rules.judgement.replay import AcrossTrials, Judge
 from gridwatch_rules.judgement.smdebug_rules import smdebug_stops
 from gridwatch_rules.judgement.trial_rules import stops_of
 from gridwatch_rules.rules.catalogue import rule_class, rule_names
+from gridwatch_rules.rules.custom import former_names
 from gridwatch_rules.rules.custom.recorded import Reach
 from gridwatch_rules.rules.custom.shim import installed
 from gridwatch_rules.rules.custom.smdebug.rules import Rule as SmdebugRule
 from gridwatch_rules.rules.errors import RuleConfigurationError
 from gridwatch_rules.rules.rule import Rule
+
+
+class ChoiceError(ValueError):
+    """The parameters are none of the chosen rules; the message says which there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,15 @@ class Choice:
         return units[0] if units else "epochs"
 
     def judges(self, grid: Grid) -> list[Judge]:
-        """The rules over one grid. Raises RuleConfigurationError, GridError, CliError."""
+        """The rules over one grid. Raises RuleConfigurationError, GridError, PermanentError."""
         return [_judge(name, given, grid) for name, given in self.parts]
 
 
 def choices(rules: Sequence[str], pairs: Sequence[str]) -> list[Choice]:
-    """`-p KEY=VALUE` belongs to every chosen rule that has such a parameter, `-p RULE.KEY=VALUE` to that one."""
+    """`-p KEY=VALUE` belongs to every chosen rule that has such a parameter, `-p RULE.KEY=VALUE` to that one.
+
+    Raises ChoiceError for a parameter that no chosen rule has, RuleConfigurationError for a rule that is none.
+    """
     texts = list(rules) or list(judgement_rule_names())
     names = [name.strip() for text in texts for name in text.split("+")]
     known = {name: _parameter_names(name) for name in names}
@@ -58,12 +64,12 @@ def choices(rules: Sequence[str], pairs: Sequence[str]) -> list[Choice]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise typer.BadParameter(f"{pair!r} is no KEY=VALUE", param_hint="--parameter")
+            raise ChoiceError(f"{pair!r} is no KEY=VALUE")
         owner, _, own = key.rpartition(".")
         takers = [name for name in known if (owner in ("", name)) and (own in known[name] or known[name] == ())]
         if not takers:
             allowed = "; ".join(f"{name}: {', '.join(parameters) or 'none'}" for name, parameters in known.items())
-            raise typer.BadParameter(f"no chosen rule has a parameter {key!r} ({allowed})", param_hint="--parameter")
+            raise ChoiceError(f"no chosen rule has a parameter {key!r} ({allowed})")
         for name in takers:
             given[name][own] = value
     return [Choice(text, [(name.strip(), given[name.strip()]) for name in text.split("+")]) for text in texts]
@@ -100,18 +106,19 @@ def _own_rule(text: str) -> type[Rule | SmdebugRule]:
     path = Path(file)
     spec = importlib.util.spec_from_file_location(path.stem, path) if path.is_file() else None
     if spec is None or spec.loader is None:
-        raise CliError(f"{file} is no Python file")
+        raise PermanentError(f"{file} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
+    former_names.install()
     with installed(Reach(_no_trials, _no_trials)):
         spec.loader.exec_module(module)
     found: Any = getattr(module, class_name, None)
     if not (isinstance(found, type) and issubclass(found, Rule | SmdebugRule)):
-        raise CliError(
+        raise PermanentError(
             f"{class_name} in {file} is a subclass of neither smdebug.rules.Rule nor gridwatch_rules.rules.rule.Rule"
         )
     return found
 
 
 def _no_trials(path: str, *_: object, **__: object) -> NoReturn:
-    raise CliError(f"the rule opens {path}: a backtest has curves and no tensors")
+    raise PermanentError(f"the rule opens {path}: a backtest has curves and no tensors")

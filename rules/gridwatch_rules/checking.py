@@ -1,12 +1,14 @@
-"""What `gridwatch rules check` does: one rule over one folder of tensors (or profile), from its first step."""
+"""One rule over one folder of tensors or a profile, from its first step: what the command `check` does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gridwatch_rules.clock import Clock
+from gridwatch_rules.clock import Clock, SystemClock
+from gridwatch_rules.places import Opener, require_tensors
 from gridwatch_rules.rules.catalogue import create_rule
 from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
 from gridwatch_rules.status import RuleStatus
@@ -19,12 +21,57 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415
 
 
+# Exit codes of commands that check, by what the rule came to.
+EXIT_CODES = {
+    RuleStatus.NO_ISSUES_FOUND: 0,
+    RuleStatus.ISSUES_FOUND: 3,
+    RuleStatus.ERROR: 2,
+    RuleStatus.SAW_NOTHING: 4,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Following:
     """How a running job is followed: looked at every `seconds`, until it ends."""
 
     clock: Clock
     seconds: float = 1.0
+
+
+def check(
+    location: str | Path,
+    rule: str,
+    parameters: Mapping[str, str] | None = None,
+    *,
+    opener: Opener | None = None,
+    following: Following | None = None,
+    seconds: float = 300.0,
+    as_deployed: bool = False,
+) -> RuleEvaluation:
+    """What a rule says of a folder of tensors. `rule`: its name, or FILE.py:ClassName for one of your own, which may
+    take `seconds` and with `as_deployed` imports no more than the deployed function has. `following`: until the job has
+    ended or the rule fired, and not only on what is there.
+
+    Raises RuleConfigurationError, GridwatchError or OSError.
+    """
+    reached, given = opener or Opener(), dict(parameters or {})
+    path = reached.tensors_in(str(location))
+    source = reached.open(path)
+    if ":" in rule:
+        from gridwatch_rules.rules.custom.recorded import holds_profile
+        from gridwatch_rules.rules.custom.runner import CustomRule
+
+        if following is None and not holds_profile(source):
+            require_tensors(source, path)
+        own = CustomRule.parse(rule, given)
+        place = str(Path(path).resolve()) if "://" not in path else path
+        return check_custom(own, place, source, reached, seconds=seconds, following=following, as_deployed=as_deployed)
+    configuration = RuleConfiguration(rule, rule, given)
+    if is_profiler_rule(rule, given):
+        return check_profile(source, configuration)
+    if following is None:
+        require_tensors(source, path)
+    return check_tensors(source, reached.open_job, configuration, SystemClock(), following)
 
 
 def check_tensors(
@@ -94,7 +141,7 @@ def check_custom(
     rule: CustomRule,
     location: str,
     source: TensorSource,
-    environment: Mapping[str, str],
+    opener: Opener,
     *,
     seconds: float,
     following: Following | None,
@@ -104,7 +151,6 @@ def check_custom(
     from gridwatch_rules.rules.custom.recorded import has_ended
     from gridwatch_rules.rules.custom.runner import run_custom_rule
 
-    opener = "gridwatch.aws.tensor_source:open_source"
     while True:
         ended = following is None or has_ended(source)
         found = run_custom_rule(
@@ -112,8 +158,8 @@ def check_custom(
             location,
             ended=ended,
             seconds=seconds,
-            environment=environment,
-            opener=opener,
+            environment=opener.environment,
+            opener=opener.name,
             as_deployed=as_deployed,
         )
         if following is None or found.status.is_final:
