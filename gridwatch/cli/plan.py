@@ -210,8 +210,8 @@ def _print(made: Plan, report: Report, source: str, note: str) -> None:
     from gridwatch.spec.search_space import factors_of
 
     out, err = console(), console(stderr=True)
-    varied = factors_of(made.spec)
-    fixed = {name: value for name, value in made.spec.hyperparameters.items() if name not in varied}
+    factors = factors_of(made.spec)
+    fixed = {name: value for name, value in made.spec.hyperparameters.items() if name not in factors}
     resources = made.spec.resources
     out.print(f"experiment {made.experiment}: {made.count} trial{'s' if made.count > 1 else ''}", highlight=False)
     out.print(

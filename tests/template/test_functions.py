@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 
 from gridwatch.settings import read_settings
+from infra.constructs.own_layer import LEFT_OUT
 from tests.template.conftest import Synthesize
 from tests.template.synthesized import Synthesized
 from tests.template.test_permissions import actions_of
+from tests.unit.imports import PACKAGES, graph
 
+BY_NAME = ("gridwatch_rules.rules.", "gridwatch_rules.judgement.")
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
 LAYERS = {
@@ -174,3 +177,26 @@ def test_named_logged_and_traced(synthesized: Synthesized, function: str) -> Non
     assert properties["LoggingConfig"]["LogFormat"] == "JSON"
     log_group = synthesized.of_type("AWS::Logs::LogGroup")[properties["LoggingConfig"]["LogGroup"]]
     assert (log_group["LogGroupName"], log_group["RetentionInDays"]) == (f"/aws/lambda/{name}", 90)
+
+
+def test_no_function_imports_what_the_layer_leaves_out() -> None:
+    packages = {name: folder for name, folder in PACKAGES.items() if name in LEFT_OUT}
+    imports = graph(packages | dict.fromkeys(FUNCTIONS, ROOT / "functions"))
+    imports["gridwatch_rules"] = set()  # offers its functions by name, and imports each when it is asked for
+    # The catalogues import rules by name, and the process of a rule of a user's own is started by name.
+    seen = {name for name in imports if name.partition(".")[0] in FUNCTIONS or name.startswith(BY_NAME)}
+    todo = list(seen)
+    while todo:
+        module = todo.pop()
+        found = imports[module] | ({module.rpartition(".")[0]} & imports.keys())
+        todo += found - seen
+        seen |= found
+    left = {
+        name
+        for package, places in LEFT_OUT.items()
+        for place in places
+        for name in imports
+        if f"{name}.".startswith(f"{package}.{place.removesuffix('.py').replace('/', '.')}.")
+    }
+    assert {"gridwatch.state.memory", "gridwatch.cli.main", "gridwatch_rules.command.main"} <= left
+    assert sorted(seen & left) == []

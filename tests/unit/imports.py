@@ -56,14 +56,17 @@ def room_of(module: str) -> str:
 
 
 def against(ladder: Sequence[Sequence[str]], imports: Mapping[str, Iterable[str]]) -> list[str]:
-    """`importer -> imported` for every import that does not lead to a lower rung or stay in its room."""
+    """`importer -> imported` for every import that does not lead to a lower rung or stay in its room. A package's own
+    module offers what is in its rooms, so it stands above them.
+    """
     height = {room: len(ladder) - place for place, rung in enumerate(ladder) for room in rung}
     return [
         f"{importer} -> {target}"
         for importer, targets in sorted(imports.items())
         for target in sorted(targets)
-        if room_of(importer) != room_of(target)
-        and "." in room_of(target)
+        if "." in importer
+        and "." in target
+        and room_of(importer) != room_of(target)
         and height.get(room_of(importer), 0) <= height.get(room_of(target), 0)
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from gridwatch_rules.checking import EXIT_CODES, Following, check
 from gridwatch_rules.clock import SystemClock
@@ -15,6 +16,10 @@ from gridwatch_rules.places import Opener
 from gridwatch_rules.rules.catalogue import rule_class, rule_names
 from gridwatch_rules.rules.evaluation import RuleEvaluation
 from gridwatch_rules.status import RuleStatus
+
+if TYPE_CHECKING:
+    from gridwatch_rules.judgement.rule import JudgementRule
+    from gridwatch_rules.rules.rule import Rule
 
 
 class UsageError(Exception):
@@ -41,7 +46,8 @@ def run_check(asked: Namespace) -> int:
 
 def run_list(asked: Namespace) -> int:
     """Every rule with what it looks for."""
-    known = [*map(rule_class, rule_names()), *map(judgement_rule_class, judgement_rule_names())]
+    known: list[type[Rule] | type[JudgementRule]] = [rule_class(name) for name in rule_names()]
+    known += [judgement_rule_class(name) for name in judgement_rule_names()]
     rows = [{"name": rule.name, "scope": str(rule.scope), "summary": rule.summary} for rule in known]
     rows.sort(key=lambda row: row["name"])
     print_rows(("name", "scope", "summary"), rows, as_json=asked.json, empty="no rules")
