@@ -82,7 +82,7 @@ dist: setup ## build the three distributions (wheels in dist/): gridwatch, gridw
 	for project in . rules hook; do $(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist $$project; done
 
 test-dist: dist ## install each wheel in an empty environment and use it there (needs the package registry)
-	GRIDWATCH_DIST=dist $(BIN)/python -m pytest -q -rs tests/dist
+	$(BIN)/python -m pytest -q -rs tests/dist
 
 ## Checks -------------------------------------------------------------------------------------------------------------
 
