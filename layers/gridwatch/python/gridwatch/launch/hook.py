@@ -23,7 +23,7 @@ MAX_VALUE = 512  # CreateTrainingJob, Environment
 CONFIG_KEY = "GRIDWATCH_HOOK_CONFIG"
 _CURVES = {"metrics": {"save_interval": "1"}}  # a few numbers a round: the curves in the tables are whole
 # The metrics of XGBoost's rounds between those that a spec asks for (gridwatch_hook.collection.CURVES).
-WHOLE_CURVES = "curves"
+WHOLE_CURVES = "gridwatch_curves"
 _METRICS = r"^[^/]+-[^/]+$"
 _SCALARS = frozenset({"metrics", "losses"})
 # Debugger's own collections and Gridwatch's. A hook refuses another one without a pattern, and fails the job by it: a
