@@ -70,10 +70,7 @@ def status(
     else:
         out.print("no rules watch this experiment")
     trials = document["trials"]
-    below = [*unmatched_lines(trials), *blind_lines(trials), *savings_lines(trials)]
-    if below:
-        out.print()  # a table may be shown as blocks, which its last line would be taken for
-    for line in below:
+    for line in [*unmatched_lines(trials), *blind_lines(trials), *savings_lines(trials)]:
         out.print(line, markup=False)
 
 

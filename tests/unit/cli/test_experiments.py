@@ -85,14 +85,13 @@ def test_what_stands_below_the_tables_is_apart_from_them(
     store.put_rule_evaluation(_evaluation("SawNothing", details="it looks for a loss"))
     cloud = SimpleNamespace(store=store, unreadable={})
     monkeypatch.setattr("gridwatch_cli.experiments.cloud_of", lambda _: cloud)
-    show_status(cast("Any", None), "blobs")
-    printed = capsys.readouterr().out.splitlines()
-    (place,) = (n for n, line in enumerate(printed) if line.startswith("loss saw nothing"))
-    assert not printed[place - 1].strip()
-    monkeypatch.setattr("gridwatch_cli.experiments.print_table", lambda out, *_: out.print("says  all of it"))
-    show_status(cast("Any", None), "blobs")
-    printed = capsys.readouterr().out.splitlines()
-    assert printed[len(printed) - 1 - printed[::-1].index("says  all of it") + 1] == ""
+    for width in (200, 40):
+        monkeypatch.setattr("gridwatch_cli.output._ENDLESS", width)
+        show_status(cast("Any", None), "blobs")
+        printed = capsys.readouterr().out.splitlines()
+        (place,) = (n for n, line in enumerate(printed) if line.startswith("loss saw nothing"))
+        assert not printed[place - 1].strip()
+        assert printed[place - 2].strip(), "and no further than that"
 
 
 @pytest.mark.parametrize("status", ["InProgress", "NoIssuesFound", "Error"])
