@@ -137,13 +137,13 @@ def reductions() -> None:
 
 
 def order() -> None:
-    """Reductions are written before tensors, and no tensor at every step."""
+    """A reduction is written before the tensors, and no tensor at every step."""
     collections("order", ONE)
     counts = dict.fromkeys(ModeKeys, 0)
     for number in range(9):
         mode = (EVAL, TRAIN, PREDICT)[number % 3]
-        reduced = {get_reduction_tensor_name("w.weight", "mean", False): np.float32(number)} if number in (2, 5) else {}
-        whole = {"loss": 1.0 / (1 + number)} if number != 2 else {}
+        reduced = {get_reduction_tensor_name("w.weight", "mean", False): np.float32(number)} if number in (0, 5) else {}
+        whole = {"loss": [1.0 / (1 + number)]} if number != 2 else {}
         step("order", number, {**reduced, **whole, "z.weight": np.ones(2)}, mode, counts[mode])
         counts[mode] += 1
     end("order")
