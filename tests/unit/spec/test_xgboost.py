@@ -312,3 +312,16 @@ def test_metrics_with_blanks_between_are_told_to_take_commas() -> None:
 def test_a_list_that_the_training_reads_is_told_to_be_a_text() -> None:
     said = told(spec(hyperparameters={"interaction_constraints": [[0, 1], [2]]}))
     assert 'is a text, such as "[[0, 1], [2]]"' in said["hyperparameters.interaction_constraints"]
+
+
+@pytest.mark.parametrize(("content_type", "fits"), [
+    ("text/csv; label_size=1", True), ("text/csv;charset=utf-8", True), ("csv; label_size=1", True),
+    ("text/csv; label_size=0", False), ("text/csv;label_size=2", False), ("csv;label_size=0", False),
+])  # fmt: skip
+def test_a_row_has_one_label(content_type: str, fits: bool) -> None:
+    document = spec()
+    document["data"]["train"] = document["data"]["train"] | {"content_type": content_type}
+    if fits:
+        assert accepted(document) == []
+    else:
+        assert "allowed: label_size=1" in told(document)["data.train.content_type"]

@@ -28,7 +28,7 @@ def check_label(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
     if wrong:
         large = math.isfinite(table.label[wrong[0]])
         what = "too large for single precision" if large else "missing or not finite"
-        message = f"{len(wrong):,} of {table.count:,} labels are {what}, which XGBoost refuses"
+        message = f"{len(wrong):,} of {table.count:,} labels are {what}, which XGBoost refuses or takes for 0"
         yield Notice(check="label", message=message, channel=table.channel, row=table.rows[wrong[0]], column=1)
         return
     if is_numbered(table.label, table.rows):
