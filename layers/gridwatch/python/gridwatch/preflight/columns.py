@@ -92,7 +92,7 @@ def _non_finite(table: Table) -> Iterator[Notice]:
         said = absent - table.empty[feature]
         at = next((place for place, value in enumerate(column) if not math.isfinite(value)), None)
         if infinite:
-            message = f"{infinite:,} of {table.count:,} values are infinite: XGBoost refuses them or takes other numbers"
+            message = f"{infinite:,} of {table.count:,} values are infinite: XGBoost refuses them or takes others"
             place = next(place for place, value in enumerate(column) if math.isinf(value))
             yield Notice(
                 check="non-finite", message=message, channel=table.channel, column=table.number(feature),
