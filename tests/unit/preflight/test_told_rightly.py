@@ -128,3 +128,12 @@ def test_a_file_with_another_delimiter_is_no_file_with_a_header(tmp_path: Path) 
 def test_the_row_after_a_header_says_how_many_columns_there_are(tmp_path: Path) -> None:
     told = refused(notices(tmp_path, {"train": "# made by export of May\n" + text(clean())}))
     assert [notice.check for notice in told] == ["header"]
+
+
+def test_two_parquet_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    """The training puts columns together by their names, and DuckDB would call the second one otherwise."""
+    content = parquet(tmp_path, "SELECT i % 2 AS y, i * 0.5 AS f1, sqrt(i) AS f2 FROM range(60) r(i)")
+    assert refused(notices(tmp_path, {"train": content}, content_type="application/x-parquet")) == []
+    twice = content.replace(b"f2", b"f1")
+    (notice,) = refused(notices(tmp_path, {"train": twice}, content_type="application/x-parquet"))
+    assert "two of its columns have the name 'f1'" in notice.message
