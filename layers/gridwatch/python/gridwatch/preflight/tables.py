@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from gridwatch.preflight.notices import Level, Notice
 from gridwatch.preflight.number_forms import form_of_row, readable
 from gridwatch.preflight.sampling import BLOCK, Budget, Line, OverlongLineError, Sample
+from gridwatch.wording import counted
 
 MISSING = math.nan
 _ENOUGH = 20  # rows, before one that counts 0, 1, 2, … is taken for a header
@@ -173,7 +174,7 @@ class _Csv:
             self._faults.add("ragged", "delimiter", message, line, advice="save all files with one delimiter")
         elif len(cells) != self._width:
             trailing = ", the last of which is empty: it ends with a delimiter" if not cells[-1].strip() else ""
-            message = f"the row has {len(cells)} columns{trailing}, the first one {self._width}"
+            message = f"the row has {counted(len(cells), 'column')}{trailing}, the first one {self._width}"
             self._faults.add("ragged", "", message, line, advice=f"each row needs {self._width} values")
         elif isinstance(numbers, int):
             what = "no number" if cells[numbers].isascii() else "neither a number nor ASCII"
