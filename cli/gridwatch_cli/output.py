@@ -71,6 +71,7 @@ def print_table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[ob
         out.print(table(columns, rows, out.width))
     else:
         print_blocks(out, columns, rows)
+        out.print()  # as below a table: what follows is no line of the last block
 
 
 def told(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:

@@ -17,7 +17,8 @@ from gridwatch_cli.context import cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.launch_site import Deployed, LaunchSite, Nowhere
 from gridwatch_cli.output import console, print_json, print_table
-from gridwatch_cli.sources import packed_source, source_files
+from gridwatch_cli.script_packages import missing_packages, print_packages
+from gridwatch_cli.sources import packed_source
 from gridwatch_cli.submit import read_file
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def plan(
     """
     site = site_of(context, region)
     parsed, made = planned(spec, site, as_json=as_json)
-    packages = _packages(parsed, made, spec.parent, site)
+    packages = missing_packages(parsed.spec, spec.parent, site)
     if request is not None:
         print_json(_request(made, request, site.deployment))
     elif as_json:
@@ -64,20 +65,7 @@ def plan(
         print_json({**_document(made, report, site.note), "packages": packages})
     else:
         _print(made, _glance(parsed, made, site, spec.parent), str(spec), site.note)
-        for line in packages:
-            console(stderr=True).print(f"warning: {line}", markup=False)
-
-
-def _packages(parsed: ParsedSpec, made: Plan, folder: Path, site: LaunchSite) -> list[str]:
-    """What the spec's own script imports and the place where it will run does not have."""
-    from gridwatch_cli.script_packages import lacking
-
-    algorithm = parsed.spec.algorithm
-    files = source_files(algorithm, folder)
-    image = (made.template.get("AlgorithmSpecification") or {}).get("TrainingImage")
-    if files is None or algorithm.entry_point is None or image is None:
-        return []
-    return lacking(files, algorithm.entry_point, image, is_local=site.is_local)
+        print_packages(packages)
 
 
 def site_of(context: typer.Context, region: str) -> LaunchSite:

@@ -11,7 +11,9 @@ import typer
 from gridwatch.storage import layout
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
+from gridwatch_cli.launch_site import Deployed
 from gridwatch_cli.output import console
+from gridwatch_cli.script_packages import missing_packages, print_packages
 from gridwatch_cli.sources import packed_source
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def submit(
     cloud = cloud_of(context)
     content = read_file(spec)
     checked = checked_spec(spec, content, cloud.clock.now().date())
+    print_packages(missing_packages(checked, spec.parent, Deployed(cloud)))
     name = checked.name
     for path in own_files(checked, spec.parent):
         upload_rule(cloud, spec.parent / path, f"{layout.CODE_PREFIX}{path}")

@@ -26,6 +26,7 @@ class SavedStep:
     tensors: dict[str, Array] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of tensors that are not saved whole
     size: int = _OVERHEAD  # bytes in memory, about, and more than its index entries take
+    asked: bool = True  # by more than the collection CURVES
 
     def add(self, name: str, array: Array) -> None:
         """Of a tensor that is saved again at the same step, the last value counts."""
@@ -40,6 +41,7 @@ class IndexEntry:
 
     step: int
     content: Mapping[str, Any]
+    asked: bool = True
 
     def to_json(self, earlier: Sequence[IndexEntry] = (), **further: Any) -> bytes:
         """The object; steps before this one that have no object of their own yet go along under `earlier`, and what
@@ -106,4 +108,6 @@ def _entries(
             content["shape_payload"] = [
                 {"tensorname": name, "originalname": name, "shape": shape} for name, shape in saved.shapes.items()
             ]
-        yield IndexEntry(saved.step, content)
+        if not saved.asked:
+            content["unasked"] = True
+        yield IndexEntry(saved.step, content, saved.asked)

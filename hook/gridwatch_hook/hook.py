@@ -23,7 +23,7 @@ from gridwatch_hook.arrays import Array, to_array
 from gridwatch_hook.batch import SavedStep
 from gridwatch_hook.clock import Clock, SystemClock
 from gridwatch_hook.closing import Backfill
-from gridwatch_hook.collection import ANY_LOOP, Collection, FrameworkCollections
+from gridwatch_hook.collection import ANY_LOOP, CURVES, Collection, FrameworkCollections
 from gridwatch_hook.config import HookConfig
 from gridwatch_hook.delivery import Delivery
 from gridwatch_hook.layout import END_MARKER, PACKAGES, REPORT
@@ -268,7 +268,8 @@ class Hook:
         if self._closed or not (array.size or shaped):
             return
         if self._current is None:
-            self._current = SavedStep(self.step, self.mode, self.mode_steps[self.mode], self._clock.wall())
+            self._current = SavedStep(self.step, self.mode, self.mode_steps[self.mode], self._clock.wall(), asked=False)
+        self._current.asked |= not holders or any(item.name != CURVES for item in holders)
         if self._membership.note(name, holders):
             self._describe_collections()
         if shaped:

@@ -273,6 +273,26 @@ def test_without_rules_the_log_is_read_and_its_objective_followed() -> None:
     assert world.bus.events == []
 
 
+def test_where_the_log_says_nothing_of_the_objective_the_hooks_is_followed() -> None:
+    """As in the tables; as soon as the log has a value, it is the objective."""
+    world = Logged()
+    job = replace(world.store.jobs[JOB], objective_metric="loss", objective_direction="minimize")
+    world.store.put_job(job)
+    world.losses(3.0, 2.0, 2.5)
+    world.log.lines = ["loss: 9 in words"]
+    world.look()
+    (current,) = world.store.list_current("blobs")
+    assert (current.value, current.best, current.count, current.source) == (2.5, 2.0, 3, "hook")
+    world.say("7")
+    world.look()
+    (current,) = world.store.list_current("blobs")
+    assert (current.value, current.count, current.source) == (7.0, 1, "log")
+    world.losses(3.0, 2.0, 2.5, 1.0)
+    world.look()
+    (current,) = world.store.list_current("blobs")
+    assert (current.value, current.source) == (7.0, "log")
+
+
 def test_a_position_that_the_log_forgot_leads_to_the_same_steps() -> None:
     world = Logged()
     world.say(*STUCK[:4])

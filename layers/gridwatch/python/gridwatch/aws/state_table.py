@@ -233,10 +233,10 @@ class StateTable:
             f"current#{record.trial_id}",
             record,
             job_name=record.job_name,
-            points=_number(record.count),
+            points=record.rank,
         )
         condition = f"{_NEW} OR job_name <> :job OR points <= :points"
-        values = {":job": record.job_name, ":points": _number(record.count)}
+        values = {":job": record.job_name, ":points": record.rank}
         self._table.put(item, condition=condition, values=values)
 
     def list_current(self, experiment: str) -> Sequence[CurrentRecord]:

@@ -211,7 +211,7 @@ class EvaluationStore(Protocol):
 class CurrentStore(Protocol):
     def put_current(self, record: CurrentRecord) -> None:
         """Replace what was known of the trial's objective; one with fewer values of the same job never replaces one
-        with more.
+        with more, and one of another source never that of its own.
         """
         ...
 

@@ -44,6 +44,7 @@ class WorkerStep:
     reductions: Mapping[str, Mapping[ReductionName, ByteRange]]
     names: tuple[str, ...]  # of tensors saved whole or as reductions, in the order written
     shapes: Mapping[str, SavedShape] = field(default_factory=dict)  # of tensors whose shape was asked for
+    asked: bool = True  # False: saved for curves alone, between the steps that the spec asks for
 
 
 def parse_index(key: str, step: int, worker: str, data: bytes) -> list[WorkerStep] | None:
@@ -133,7 +134,8 @@ def _worker_step(step: int, worker: str, document: Mapping[str, Any]) -> WorkerS
             tensors[name] = place
     names = (*tensors, *(name for name in reductions if name not in tensors)) if reductions else tuple(tensors)
     mode, mode_step = Mode[meta["mode"].strip()], whole(meta["mode_step"], "mode_step")
-    return WorkerStep(step, worker, mode, mode_step, tensors, reductions, names, _shapes(shaped))
+    asked = document.get("unasked") is not True
+    return WorkerStep(step, worker, mode, mode_step, tensors, reductions, names, _shapes(shaped), asked)
 
 
 def _payloads(document: Mapping[str, Any]) -> tuple[Sequence[Any], Sequence[Any]]:

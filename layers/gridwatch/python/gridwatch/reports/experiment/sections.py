@@ -135,12 +135,13 @@ def _best_by_budget(found: ExperimentFacts) -> Iterator[str]:
         )
     if rows:
         yield "<h3>Best by budget</h3>"
+        unit = found.best_at[0].unit
         text = (
-            f"Who would have won had every trial trained for so many steps only, by {found.metric}. "
+            f"Who would have won had every trial trained for so many {unit} only, by {found.metric}. "
             "A trial that ended earlier competes with its last value."
         )
         yield paragraph(text, "muted")
-        headings = ("steps", "best trial", found.metric, "hyperparameters", "place in the end", "trials compared")
+        headings = (unit, "best trial", found.metric, "hyperparameters", "place in the end", "trials compared")
         yield table(headings, rows, frozenset({0, 2, 4, 5}))
 
 
