@@ -68,7 +68,7 @@ def print_rows(
 def print_table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table, or where the terminal is too narrow for one without broken names a block for each row."""
     if _has_room(out, columns, rows):
-        out.print(table(columns, rows))
+        out.print(table(columns, rows, out.width))
     else:
         print_blocks(out, columns, rows)
         out.print()  # as below a table: what follows is no line of the last block
@@ -82,11 +82,32 @@ def told(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> tuple[Sequ
 
 def _has_room(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
     """Whether no name must be broken, and no column be narrower than it can be read well when it is folded."""
-    widths = [
-        max(_longest_word(texts), min(max(map(cell_len, texts)), _READABLE))
-        for texts in _texts_by_column(columns, rows)
-    ]
-    return sum(width + _BETWEEN for width in widths) <= out.width
+    return sum(map(_least_width, _texts_by_column(columns, rows))) <= _room(out.width, len(columns))
+
+
+def _room(width: int, columns: int) -> int:
+    """The width that is left for the cells: beside each is a blank and a divider, and one more before the first."""
+    return width - _BETWEEN * columns - 1
+
+
+def _least_width(texts: Sequence[str]) -> int:
+    return max(_longest_word(texts), min(_full_width(texts), _READABLE))
+
+
+def _full_width(texts: Sequence[str]) -> int:
+    return max(map(cell_len, texts), default=0)
+
+
+def _widths(texts: Sequence[Sequence[str]], room: int) -> list[int]:
+    """As wide as each column would be, the widest ones folded until all have room; none below its least width."""
+    widths, least = list(map(_full_width, texts)), list(map(_least_width, texts))
+    while sum(widths) > room:
+        foldable = [place for place in range(len(widths)) if widths[place] > least[place]]
+        if not foldable:
+            break
+        widest = max(foldable, key=lambda place: widths[place])
+        widths[widest] -= 1
+    return widths
 
 
 def _texts_by_column(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[list[str]]:
@@ -126,13 +147,18 @@ def print_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None
         writer.writerow([_csv(row.get(column)) for column in columns])
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """A table that shows values as they are: text is never taken for markup, missing values stay empty."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int = _ENDLESS) -> Table:
+    """A table that shows values as they are: text is never taken for markup, missing values stay empty.
+
+    The columns' widths are set here: Rich makes columns narrower than their longest words, and then cuts the line.
+    """
+    texts = _texts_by_column(columns, rows)
+    widths = _widths(texts, _room(width, len(columns)))
     made = Table(box=box.SIMPLE_HEAD, padding=(0, _BETWEEN - 1, 0, 0), pad_edge=False, header_style="bold")
-    for place, (column, texts) in enumerate(zip(columns, _texts_by_column(columns, rows), strict=True)):
+    for place, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[place], int | float | None) for row in rows)
         justify: JustifyMethod = "right" if numeric else "left"
-        made.add_column(Text(column), justify=justify, overflow="fold", min_width=_longest_word(texts))
+        made.add_column(Text(column), justify=justify, overflow="fold", width=widths[place])
     for row in rows:
         made.add_row(*(Text(cell(value)) for value in row))
     return made

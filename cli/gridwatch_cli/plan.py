@@ -16,7 +16,7 @@ from gridwatch.wording import counted
 from gridwatch_cli.context import cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.launch_site import Deployed, LaunchSite, Nowhere
-from gridwatch_cli.output import console, print_json, table
+from gridwatch_cli.output import console, print_json, print_table
 from gridwatch_cli.script_packages import missing_packages, print_packages
 from gridwatch_cli.sources import packed_source
 from gridwatch_cli.submit import read_file
@@ -215,7 +215,7 @@ def _print(made: Plan, report: Report, source: str, note: str) -> None:
         out.print(f"rule {rule.name}: {rule.on_issue} on an issue{given}{origin}", markup=False)
     varied = _varied(made)
     if made.tuning is None:
-        out.print(table(["", "training job", *varied], _rows(made, varied)))
+        print_table(out, ["", "training job", *varied], _rows(made, varied))
     else:
         _print_tuning(made)
     bounds = _preview(made)
@@ -256,7 +256,7 @@ def _print_tuning(made: Plan) -> None:
         for name, given in (variant.spec.tune.parameters if variant.spec.tune else {}).items()
     ]
     algorithm = ["algorithm"] if made.spec.tune is not None and made.spec.tune.algorithms else []
-    out.print(table([*algorithm, "hyperparameter", "range", "values", "scaling"], rows))
+    print_table(out, [*algorithm, "hyperparameter", "range", "values", "scaling"], rows)
 
 
 def _varied(made: Plan) -> list[str]:

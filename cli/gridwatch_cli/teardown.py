@@ -16,6 +16,7 @@ from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.launch.tuning_tracking import OPEN
 from gridwatch.launch.watching import EXPERIMENT_PREFIX
 from gridwatch.state.store import ConflictError
+from gridwatch.wording import counted
 from gridwatch_cli.artifacts import artifact_keys, delete_objects
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
@@ -77,7 +78,7 @@ def teardown(  # noqa: PLR0917  options of the command line
         print_json({"done": [step.words for step in steps], "deleted": objects})
     else:
         done = _counted(steps) or "nothing was left in SageMaker"
-        console(stderr=True).print(f"{done}; {len(objects)} objects deleted")
+        console(stderr=True).print(f"{done}; {counted(len(objects), 'object')} deleted")
 
 
 @dataclass(slots=True)
@@ -201,7 +202,7 @@ def _show(steps: Sequence[Step], objects: Sequence[str]) -> None:
     if len(rows) > _SHOWN:
         out.print(f"… and {len(rows) - _SHOWN} more: {_counted(steps)}")
     if objects:
-        out.print(f"{len(objects)} objects in S3, the first {objects[0]}", markup=False)
+        out.print(f"{counted(len(objects), 'object')} in S3, the first {objects[0]}", markup=False)
     out.print("nothing was done: --yes does it")
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from gridwatch.rules.metrics import is_score
 from gridwatch.spec.checks.tracking import VARIABLES
-from gridwatch.spec.default_metrics import OLD_OBJECTIVES, default_metric_of, is_xgboost, metrics_in
+from gridwatch.spec.default_metrics import OLD_OBJECTIVES, default_metric_of, is_xgboost
 from gridwatch.spec.described import (
     HOOK,
     as_asked,
@@ -32,6 +32,7 @@ from gridwatch.spec.described import (
 from gridwatch.spec.metrics import evaluation_metrics, metric_definitions, reported_metrics
 from gridwatch.spec.xgboost.metrics import canonical
 from gridwatch.spec.xgboost.parameters import ALIASES, IGNORED, PARAMETERS
+from gridwatch.spec.xgboost.settings import metrics_in
 
 _XGBOOST = "3.2-0"
 _TOOLKIT = "sagemaker_"

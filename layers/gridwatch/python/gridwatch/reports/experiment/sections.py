@@ -15,6 +15,7 @@ from gridwatch.reports.page import paragraph, section, table
 from gridwatch.savings.money import money
 from gridwatch.tables.curves import MOST_POINTS as KEPT
 from gridwatch.verdicts.status import RuleStatus
+from gridwatch.wording import counted
 
 MOST_ROWS = 1000
 _COLUMNS = 8  # hyperparameters beside each other in the leaderboard
@@ -83,7 +84,7 @@ def learning_curves(found: ExperimentFacts) -> str:
     lasts = f"; the objective ends between {shown(min(finals))} and {shown(max(finals))}" if finals else ""
     findings = len(found.tables.findings)
     alt = (
-        f"Learning curves of {len(found.tables.trials)} trials by step{lasts}; "
+        f"Learning curves of {counted(len(found.tables.trials), 'trial')} by step{lasts}; "
         f"{findings} findings are marked where they fired. The tables below have the best by budget and the findings."
     )
     chooser = controls(
