@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localcloud.adapter import athena, gateway, lambdas, taken_names
+from localcloud.adapter import athena, checking, gateway, lambdas, taken_names, templates
 from localcloud.adapter.authorization import StrictProfile
 from localcloud.adapter.batch import add_batch
 from localcloud.adapter.faults import FaultyDoor
@@ -90,6 +90,8 @@ class RunningCloud:
         add_batch(batch)
         gateway.complete_s3_events()
         athena.improve_athena()
+        checking.check_requests()
+        templates.check_templates()
         taken_names.refuse_taken_names()
         lambdas.deliver_asynchronously()
         lambdas.poll_queues_at_once()
