@@ -220,8 +220,8 @@ def refused_policies_and_stacks() -> Iterator[tuple[str, str, Requests, str]]:
         yield "cloudformation", "create_stack", given, "ValidationError"
     body = json.dumps({"Resources": {"Q": queue}})
     unknown = [{"ParameterKey": "Nobody", "ParameterValue": "x"}]
-    given = {"StackName": "refused", "TemplateBody": body, "Parameters": unknown}
-    yield "cloudformation", "create_stack", given, "ValidationError"
+    asked: Requests = {"StackName": "refused", "TemplateBody": body, "Parameters": unknown}
+    yield "cloudformation", "create_stack", asked, "ValidationError"
     yield "cloudformation", "create_stack", {"StackName": "1 a", "TemplateBody": body}, "ValidationError"
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}}
     given = {"StackName": "refused", "TemplateBody": json.dumps({"Resources": {"R": role}})}
