@@ -12,7 +12,7 @@ import typer
 
 from gridwatch.clock import Clock
 from gridwatch.grid.names import PROCESSING_SUFFIX, experiment_entity
-from gridwatch.launch.entities import sagemaker_experiments
+from gridwatch.launch.entities import is_further_of_another, sagemaker_experiments
 from gridwatch.launch.tuning_tracking import OPEN
 from gridwatch.launch.watching import EXPERIMENT_PREFIX
 from gridwatch.state.store import ConflictError
@@ -163,7 +163,8 @@ def entities_of(cloud: Cloud, experiment: str) -> tuple[str, ...]:
         return ()
     record = cloud.store.get_experiment(experiment)
     known = sagemaker_experiments(cloud.store, record) if record else ()
-    return known or (experiment_entity(cloud.deployment.name_prefix, experiment),)
+    first = experiment_entity(cloud.deployment.name_prefix, experiment)
+    return known or (() if is_further_of_another(cloud.store, experiment, first) else (first,))
 
 
 def forget_further(cloud: Cloud, experiment: str) -> None:
