@@ -19,7 +19,7 @@ COLLECTIONS_PREFIX = "collections/"
 STEPS_PER_FOLDER = 1000
 
 _DIGITS = 12  # of a step: keys with more do not sort by it
-MOST_STEPS = 10**_DIGITS
+MOST_STEPS: int = 10**_DIGITS
 _COLLECTIONS_SUFFIX = "_collections.json"
 
 
