@@ -290,7 +290,7 @@ class Hook:
 
     def _describe_collections(self) -> None:
         document = {"collections": self._membership.to_json(), "_meta": {"num_workers": self._workers}}
-        self._delivery.describe_collections(sealed(json.dumps(document).encode()))
+        self._delivery.describe_collections(sealed(json.dumps(document).encode(), depth=2))
 
     def _finish_files(self, give_up_at: float) -> None:
         worker = self._delivery.worker

@@ -1,6 +1,7 @@
 """JSON files that carry their own checksum as their last member, by which Gridwatch notices a flipped bit in them.
 
-Other readers pass over a member more.
+Other readers pass over it where it stands: in an index object itself, in a collections file within `_meta`, because
+smdebug refuses a file with another member beside that.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import zlib
 
 
-def sealed(text: bytes) -> bytes:
-    """The JSON object, which has members, with the checksum of all that stands before it."""
-    body = text[:-1]
-    return b"".join((body, b',"crc32":"', f"{zlib.crc32(body):08x}".encode(), b'"}'))
+def sealed(text: bytes, depth: int = 1) -> bytes:
+    """The JSON object with the checksum of all that stands before it; with a depth of 2 as the last member of the
+    object that is its last member. Neither is empty.
+    """
+    body, end = text[:-depth], text[-depth:]
+    return b'%s,"crc32":"%08x"%s' % (body, zlib.crc32(body), end)

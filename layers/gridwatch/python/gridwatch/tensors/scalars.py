@@ -42,7 +42,7 @@ def collections_file(collections: Mapping[str, Sequence[str]]) -> tuple[str, byt
         "collections": {name: {"name": name, "tensor_names": sorted(names)} for name, names in collections.items()},
         "_meta": {"num_workers": 1},
     }
-    return f"collections/000000000/{WORKER}_collections.json", sealed(json.dumps(document).encode())
+    return f"collections/000000000/{WORKER}_collections.json", sealed(json.dumps(document).encode(), depth=2)
 
 
 def scalar_files(steps: Sequence[ScalarStep]) -> list[tuple[str, bytes]]:
