@@ -16,7 +16,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from gridwatch.visible import visible, visible_json
+from gridwatch.visible import visible, visible_json, visible_text
 
 # A pipe or a file has no width: rows must not be cut for a reader that is a program.
 _ENDLESS = 100_000
@@ -111,7 +111,7 @@ def _widths(texts: Sequence[Sequence[str]], room: int) -> list[int]:
 
 
 def _texts_by_column(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[list[str]]:
-    return [[column, *(cell(row[place]) for row in rows)] for place, column in enumerate(columns)]
+    return [[cell(column), *(cell(row[place]) for row in rows)] for place, column in enumerate(columns)]
 
 
 def _longest_word(texts: Sequence[str]) -> int:
@@ -126,7 +126,7 @@ def print_blocks(out: Console, columns: Sequence[str], rows: Sequence[Sequence[o
     for place, row in enumerate(rows):
         if place:
             out.print()
-        shown = {column: cell(value) for column, value in zip(columns, row, strict=True) if value is not None}
+        shown = {cell(column): cell(value) for column, value in zip(columns, row, strict=True) if value is not None}
         margin = max(map(len, shown), default=0) + _BETWEEN
         for column, text in shown.items():
             label = Text(column.ljust(margin), style="bold")
@@ -138,11 +138,11 @@ def print_blocks(out: Console, columns: Sequence[str], rows: Sequence[Sequence[o
 
 
 def print_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """RFC 4180 with a line of headings; numbers as they are, times in ISO 8601, what is nested as JSON, and what a
-    spreadsheet would take for a formula after a quotation mark.
+    """RFC 4180 with a line of headings; numbers as they are, times in ISO 8601, what is nested as JSON, what a
+    spreadsheet would take for a formula after a quotation mark, and letters that turn others around by their codes.
     """
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([_csv(column) for column in columns])
     for row in rows:
         writer.writerow([_csv(row.get(column)) for column in columns])
 
@@ -158,7 +158,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int =
     for place, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[place], int | float | None) for row in rows)
         justify: JustifyMethod = "right" if numeric else "left"
-        made.add_column(Text(column), justify=justify, overflow="fold", width=widths[place])
+        made.add_column(Text(cell(column)), justify=justify, overflow="fold", width=widths[place])
     for row in rows:
         made.add_row(*(Text(cell(value)) for value in row))
     return made
@@ -190,9 +190,11 @@ def _in_utc(value: datetime) -> datetime:
 def _csv(value: object) -> object:
     if isinstance(value, datetime):
         return _in_utc(value).isoformat()
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return json.dumps(_plain(value), ensure_ascii=False) if isinstance(value, Mapping | list | tuple) else value
+    if isinstance(value, Mapping | list | tuple):
+        return visible_json(json.dumps(_plain(value), ensure_ascii=False))
+    if not isinstance(value, str):
+        return value
+    return visible_text(f"'{value}" if value.startswith(_FORMULA) else value)
 
 
 def _plain(value: object) -> Any:

@@ -11,6 +11,7 @@ from gridwatch_hook.arrays import Array
 from gridwatch_hook.layout import events_key, flush_key
 from gridwatch_hook.modes import Mode
 from gridwatch_hook.records import StepEncoder, frame, index_event
+from gridwatch_hook.seal import sealed
 
 _OVERHEAD = 256  # bytes of a step, or of a record and its index entry besides content and name, about
 
@@ -50,7 +51,7 @@ class IndexEntry:
         document = {**self.content, **further}
         if earlier:
             document["earlier"] = [{"step": entry.step, **entry.content} for entry in earlier]
-        return json.dumps(document, separators=(",", ":")).encode()
+        return sealed(json.dumps(document, separators=(",", ":")).encode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from gridwatch_hook.modes import Mode
 from gridwatch_hook.pace import FixedPace, Pace, PricedPace
 from gridwatch_hook.packages import installed_packages
 from gridwatch_hook.report import Report
+from gridwatch_hook.seal import sealed
 from gridwatch_hook.settings import Environment
 from gridwatch_hook.sinks import Sink, open_sink
 from gridwatch_hook.wish import WishBox
@@ -290,7 +291,7 @@ class Hook:
 
     def _describe_collections(self) -> None:
         document = {"collections": self._membership.to_json(), "_meta": {"num_workers": self._workers}}
-        self._delivery.describe_collections(json.dumps(document).encode())
+        self._delivery.describe_collections(sealed(json.dumps(document).encode(), depth=2))
 
     def _finish_files(self, give_up_at: float) -> None:
         worker = self._delivery.worker

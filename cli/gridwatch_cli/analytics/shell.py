@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gridwatch.tables import queries, schemas
-from gridwatch.visible import visible
+from gridwatch.visible import visible, visible_text
 from gridwatch.wording import counted
 from gridwatch_cli.analytics.local_tables import LocalTables
 from gridwatch_cli.context import Cloud, cloud_of
@@ -43,7 +43,7 @@ def sql(
             run(tables, statement, as_json=as_json)
         except CliError as error:
             failed = True
-            print(f"gridwatch: {error}", file=sys.stderr)
+            print(f"gridwatch: {visible_text(str(error))}", file=sys.stderr)
     if failed and not interactive:
         raise typer.Exit(1)
 

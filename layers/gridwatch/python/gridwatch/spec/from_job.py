@@ -33,6 +33,7 @@ from gridwatch.spec.metrics import evaluation_metrics, metric_definitions, repor
 from gridwatch.spec.xgboost.metrics import canonical
 from gridwatch.spec.xgboost.parameters import ALIASES, IGNORED, PARAMETERS
 from gridwatch.spec.xgboost.settings import metrics_in
+from gridwatch.visible import visible_text
 
 _XGBOOST = "3.2-0"
 _TOOLKIT = "sagemaker_"
@@ -60,6 +61,8 @@ class Draft:
         blocks = [_comment(self.notes.get("", []))]
         for key, value in self.document.items():
             text = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=110)
+            if visible_text(text) != text:  # YAML's own codes for letters that are not seen
+                text = yaml.safe_dump({key: value}, sort_keys=False, width=110)
             blocks.append(_comment(self.notes.get(key, [])) + text)
         return "\n".join(block for block in blocks if block)
 
@@ -84,7 +87,7 @@ def spec_of_job(described: Mapping[str, Any], tags: Mapping[str, str] | None = N
 
 
 def _comment(lines: list[str]) -> str:
-    return "".join(f"# {line}\n" for text in lines for line in text.splitlines())
+    return "".join(f"# {line}\n" for text in lines for line in visible_text(text).splitlines())
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from gridwatch.state.records import (
 )
 
 LAST_INDEX = 999_999_999  # more than any grid has
+_PRIORITIES = 5_000_000_000
 
 
 class ConflictError(Exception):
@@ -58,6 +59,11 @@ class TrialPlace:
     @classmethod
     def of(cls, trial: TrialRecord) -> TrialPlace:
         return cls(trial.priority, trial.created_at, trial.experiment, trial.index)
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether its text in an index sorts as it does: a damaged record may have any number."""
+        return abs(self.priority) < _PRIORITIES and 0 <= self.index < LAST_INDEX
 
     def behind_its_upload(self) -> TrialPlace:
         """The place after all trials that were recorded with this one, of the same experiment."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.modes import Mode
 from gridwatch.tensors.partial import ends_early
+from gridwatch.tensors.seal import require_unbroken
 from gridwatch.tensors.source import ByteRange
 
 _LARGEST = 2**31 - 1  # bytes of a protocol buffer
@@ -56,6 +57,7 @@ def parse_index(key: str, step: int, worker: str, data: bytes) -> list[WorkerSte
         # What JSON says takes up to 27 times its bytes of memory.
         raise CorruptTensorError(key, f"{len(data):,} bytes, where an index object has at most {LARGEST_INDEX:,}")
     try:
+        require_unbroken(data)
         document = json.loads(data, object_hook=_compact, parse_constant=_refuse_constant)
         entries = [(_earlier_step(entry, step), entry) for entry in document.get("earlier", ())]
         entries.append((whole(step, "the step"), document))
