@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 
 from gridwatch.alerts.collected import HELD_BACK, Concerned, follow_up, held_back
 from gridwatch.alerts.content import TRIAL_FAILED, Severity, content_of
@@ -28,6 +29,7 @@ from gridwatch_rules.clock import Clock
 
 PATIENCE = 10.0  # seconds for one write: many alerts of one cause may come at one instant
 LONGEST_DELAY = 900  # seconds that SQS keeps a message back
+_MOST = 1_000  # alerts of a gate that are read to tell of them; an invocation has half a minute
 EARLY = timedelta(minutes=1)  # a message that was kept back until the gate closes may come so much too early
 
 
@@ -122,16 +124,16 @@ class Gatekeeper:
         """The gate is closed: nobody joins any more. None when another alert tells all that it has collected, and when
         none of its alerts can be read: it waits for that.
         """
-        if not self._alerts(gate.collected):
+        every = self._alerts(gate.collected)
+        if not every:
             return None
-        elsewhere = {
-            alert.alert_id: limit
-            for alert in self._alerts(gate.collected)
-            if (limit := self._told_by_limit(alert)) is not None
-        }
-        for alert in self._alerts(tuple(elsewhere)):
-            self.store.mark_sent(replace(alert, told_in=elsewhere[alert.alert_id]))
-        collected = [alert for alert in self._alerts(gate.collected) if alert.alert_id not in elsewhere]
+        collected: list[AlertRecord] = []
+        for alert in every:
+            limit = self._told_by_limit(alert)
+            if limit is None:
+                collected.append(alert)
+            else:
+                self.store.mark_sent(replace(alert, told_in=limit))
         if not collected:
             self.store.save_gate(replace(gate, told=True))
             return None
@@ -151,7 +153,9 @@ class Gatekeeper:
         return asked
 
     def _alerts(self, alert_ids: Sequence[str]) -> list[AlertRecord]:
-        found = (if_readable(partial(self.store.get_alert, alert_id)) for alert_id in alert_ids)
+        """Those that can be read, of the first _MOST: what a gate says must not keep every other alert waiting."""
+        distinct = islice(dict.fromkeys(alert_ids), _MOST)
+        found = (if_readable(partial(self.store.get_alert, alert_id)) for alert_id in distinct)
         return [alert for alert in found if alert is not None]
 
     def _close_later(self, gate: AlertGate) -> None:

@@ -37,7 +37,8 @@ def report(  # noqa: PLR0917  options of the command line
         bool, typer.Option("--tensors", help="Of a trial or a folder: its layers over steps, histograms, importances.")
     ] = False,
     budget: Annotated[
-        list[int] | None, typer.Option("--budget", help="Of an experiment: best at so many steps; several times.")
+        list[int] | None,
+        typer.Option("--budget", help="Of an experiment: best at so many steps, or values in a log; several times."),
     ] = None,
 ) -> None:
     """Write one self-contained HTML page: an experiment's, its tensors', CreateXgboostReport's, ProfilerReport's."""
@@ -46,7 +47,7 @@ def report(  # noqa: PLR0917  options of the command line
     try:
         if tensors:
             target, page = output or Path("tensors.html"), _tensors(context, subject, title)
-        elif _is_folder(subject):
+        elif _is_folder(subject) and not _is_experiment_too(context, subject):
             target, page = output or Path("report.html"), _page(context, subject, title or subject)
         else:
             target, page = output or Path(f"{subject}.html"), _experiment(context, subject, budget or [])
@@ -59,6 +60,23 @@ def report(  # noqa: PLR0917  options of the command line
 def _is_folder(subject: str) -> bool:
     # An experiment's name has no slash; a folder that is here is meant before an experiment of its name.
     return "/" in subject or subject.startswith(".") or Path(subject).is_dir()
+
+
+def _is_experiment_too(context: typer.Context, subject: str) -> bool:
+    """Whether the folder is none of tensors, as one with an experiment's script often is, and there is an experiment
+    of its name.
+    """
+    from gridwatch.cli.openers import opener_of
+
+    if "/" in subject or subject.startswith("."):
+        return False
+    cloud = cloud_of(context)
+    opener = opener_of(cloud)
+    if _holds(opener.open(subject), "system/", "framework/", f"{_PROFILE}/"):
+        return False
+    if _holds(opener.open_job(subject), *STEP_PREFIXES, "collections/"):
+        return False
+    return cloud.is_named and cloud.store.get_experiment(subject) is not None
 
 
 def _tensors(context: typer.Context, subject: str, title: str | None) -> str:

@@ -10,7 +10,9 @@ import typer
 
 from gridwatch.cli.context import Cloud, cloud_of
 from gridwatch.cli.errors import CliError
+from gridwatch.cli.launch_site import Deployed
 from gridwatch.cli.output import console
+from gridwatch.cli.script_packages import missing_packages, print_packages
 from gridwatch.cli.sources import packed_source
 from gridwatch.storage import layout
 
@@ -28,6 +30,7 @@ def submit(
     cloud = cloud_of(context)
     content = read_file(spec)
     checked = checked_spec(spec, content, cloud.clock.now().date())
+    print_packages(missing_packages(checked, spec.parent, Deployed(cloud)))
     name = checked.name
     for path in own_files(checked, spec.parent):
         upload_rule(cloud, spec.parent / path, f"{layout.CODE_PREFIX}{path}")

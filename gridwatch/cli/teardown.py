@@ -16,11 +16,12 @@ from gridwatch.cli.errors import CliError
 from gridwatch.cli.looking.options import JsonOption
 from gridwatch.cli.output import console, print_json, print_rows
 from gridwatch.grid.names import PROCESSING_SUFFIX, experiment_entity
-from gridwatch.launch.entities import sagemaker_experiments
+from gridwatch.launch.entities import is_further_of_another, sagemaker_experiments
 from gridwatch.launch.tuning_tracking import OPEN
 from gridwatch.launch.watching import EXPERIMENT_PREFIX
 from gridwatch.state.store import ConflictError
 from gridwatch_rules.clock import Clock
+from gridwatch_rules.wording import counted
 
 _DISASSOCIATE = "disassociate component"
 _COMPONENT = "delete component"
@@ -77,7 +78,7 @@ def teardown(  # noqa: PLR0917  options of the command line
         print_json({"done": [step.words for step in steps], "deleted": objects})
     else:
         done = _counted(steps) or "nothing was left in SageMaker"
-        console(stderr=True).print(f"{done}; {len(objects)} objects deleted")
+        console(stderr=True).print(f"{done}; {counted(len(objects), 'object')} deleted")
 
 
 @dataclass(slots=True)
@@ -162,7 +163,8 @@ def entities_of(cloud: Cloud, experiment: str) -> tuple[str, ...]:
         return ()
     record = cloud.store.get_experiment(experiment)
     known = sagemaker_experiments(cloud.store, record) if record else ()
-    return known or (experiment_entity(cloud.deployment.name_prefix, experiment),)
+    first = experiment_entity(cloud.deployment.name_prefix, experiment)
+    return known or (() if is_further_of_another(cloud.store, experiment, first) else (first,))
 
 
 def forget_further(cloud: Cloud, experiment: str) -> None:
@@ -201,7 +203,7 @@ def _show(steps: Sequence[Step], objects: Sequence[str]) -> None:
     if len(rows) > _SHOWN:
         out.print(f"… and {len(rows) - _SHOWN} more: {_counted(steps)}")
     if objects:
-        out.print(f"{len(objects)} objects in S3, the first {objects[0]}", markup=False)
+        out.print(f"{counted(len(objects), 'object')} in S3, the first {objects[0]}", markup=False)
     out.print("nothing was done: --yes does it")
 
 

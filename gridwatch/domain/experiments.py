@@ -48,7 +48,8 @@ class LaunchHold:
     reason: str | None = None  # for people
     failure_kind: str | None = None  # of the last failures
     failure_cause: str | None = None  # of the last failure, in its own words
-    failed_jobs: tuple[str, ...] = ()  # in a row, of that kind
+    failed_jobs: tuple[str, ...] = ()  # of that kind: in a row, or before a first success
+    other_failures: tuple[tuple[str, str], ...] = ()  # before a first success: jobs with the kinds of their failures
     succeeded: bool = False  # a job of this upload completed, or trained until it was stopped
     updated_at: datetime
     version: int = 0  # of the record, as read

@@ -61,4 +61,10 @@ class CurrentRecord:
     best: float | None = None  # of the finite values
     best_step: int | None = None
     logged_at: datetime | None = None  # of the last value, by its container's clock
+    substitute: bool = False  # its own source has nothing of it so far
     updated_at: datetime
+
+    @property
+    def rank(self) -> str:
+        """A text by which the records of one job are in order: the newer later, those of its own source last."""
+        return f"{'-' if self.substitute else ''}{self.count:010d}"

@@ -21,6 +21,9 @@ def _scalar(value: Any) -> Any:
     raise PydanticCustomError("scalar", "must be one value", {"allowed": "a number, a text or true/false"})
 
 
+_LIST_ADVICE = 'several values go under grid; a list that the training itself reads is a text, such as "[[0, 1], [2]]"'
+
+
 def _scalar_or_names(value: Any) -> Any:
     """Several names may be given as a list; SageMaker's containers take them with commas between."""
     if isinstance(value, list) and value and all(isinstance(part, str) and "," not in part for part in value):
@@ -29,7 +32,7 @@ def _scalar_or_names(value: Any) -> Any:
         raise PydanticCustomError(
             "scalar",
             "must be one value, not a list",
-            {"allowed": "a number, a text, true/false or a list of names", "advice": "several values go under grid"},
+            {"allowed": "a number, a text, true/false or a list of names", "advice": _LIST_ADVICE},
         )
     return _scalar(value)
 

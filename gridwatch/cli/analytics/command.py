@@ -12,6 +12,7 @@ from gridwatch.cli.analytics.sdk_layouts import Layout
 from gridwatch.cli.context import cloud_of
 from gridwatch.cli.errors import CliError
 from gridwatch.cli.output import console
+from gridwatch_rules.visible import visible_text
 
 
 def analytics(
@@ -34,7 +35,7 @@ def analytics(
     else:
         frame = asked.training_job_analytics(job or "")
     if str(csv) == "-":
-        print(frame.to_csv(), end="")
+        print(visible_text(frame.to_csv()), end="")
         return
-    frame.to_csv(csv)
+    csv.write_text(visible_text(frame.to_csv()))
     console(stderr=True).print(f"{len(frame)} rows and {len(frame.columns)} columns in {csv}")

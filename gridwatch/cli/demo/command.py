@@ -20,7 +20,7 @@ from gridwatch.cli.demo.progress import progress
 from gridwatch.cli.errors import CliError
 from gridwatch.cli.experiments import rule_lines
 from gridwatch.cli.local import deploy, interrupted_by_termination, running, started
-from gridwatch.cli.output import console, print_json, table
+from gridwatch.cli.output import console, print_json, print_table
 from gridwatch.cli.queries import with_varied
 from gridwatch.cli.settings import DEFAULT_STACK, kept_files, project_root
 from gridwatch.cli.synthesis import synthesized
@@ -130,11 +130,11 @@ def _tell(learned: story.Learned, out: Console) -> None:
         out.print(Text(f"Subject: {learned.digest.subject}\n\n{learned.digest.text}\n"))
     _title(out, f"leaderboard of {story.GRID}: SQL through Athena, from the snapshot")
     columns, rows = with_varied(learned.leaderboard)
-    out.print(table(columns, [[row.get(column) for column in columns] for row in rows]))
+    print_table(out, columns, [[row.get(column) for column in columns] for row in rows])
     _title(out, f"rules of {story.FAILING}")
     trials = learned.statuses[story.FAILING]["trials"]
     columns, lines = rule_lines(trials)
-    out.print(table(columns[:-1], [line[:-1] for line in lines]))  # the details are the alert's
+    print_table(out, columns[:-1], [line[:-1] for line in lines])  # the details are the alert's
     states = ", ".join(trial["state"] for trial in trials)
     out.print(f"the job is {states}; the last round in its log is {learned.last_round} of {story.ROUNDS_ASKED}")
 

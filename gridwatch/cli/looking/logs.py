@@ -16,6 +16,7 @@ from gridwatch.cli.looking.options import JsonOption, TrialArgument
 from gridwatch.cli.looking.trials import Found, find_trial
 from gridwatch.cli.output import print_json
 from gridwatch.state.store import StateStore
+from gridwatch_rules.visible import visible_text
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 _POLL_SECONDS = 1.0
@@ -34,7 +35,7 @@ class Line:
     message: str
 
     def text(self) -> str:
-        return f"{self.at:%H:%M:%S}Z {self.source}  {_CONTROL.sub('', self.message)}"
+        return f"{self.at:%H:%M:%S}Z {self.source}  {visible_text(_CONTROL.sub('', self.message))}"
 
 
 def logs(  # noqa: PLR0917  options of the command line

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from gridwatch_rules.failures import PermanentError
 from gridwatch_rules.patterns import PatternError, time_limit
+from gridwatch_rules.tensors.layout import MOST_STEPS
 from gridwatch_rules.tensors.metric_definition import LogMetric
 from gridwatch_rules.tensors.scalars import ScalarStep
 
@@ -42,6 +43,11 @@ class LogPosition:
     due: datetime | None = None
     closed: bool = False
     version: str = ""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether a log can have been read so far."""
+        return 0 <= self.steps < MOST_STEPS
 
 
 @dataclass(frozen=True, slots=True)
