@@ -31,7 +31,7 @@ SYNC := pip sync --quiet --require-hashes
 .PHONY: help setup layers synth lint format test demo bench lock clean
 
 help: ## list the commands
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## Environments -------------------------------------------------------------------------------------------------------
 
