@@ -7,24 +7,28 @@ What changed is put on the bus and recorded before the state is saved. Were it s
 would leave a finding that nobody ever hears of, because the next call sees nothing change. So a finding may be told
 twice, which `react_to_finding` expects; and both tell the same, because a verdict is a function of the values recorded
 before it.
+
+A call takes no more time than it has: what is left is for another one (`rests`).
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from evaluate_rules.across import Bench
 from evaluate_rules.recording import LogRecorder
 from evaluate_rules.refreshing import Refresher
+from evaluate_rules.rests import Rests
 from evaluate_rules.watch import Watch
 from gridwatch.clock import Clock
 from gridwatch.events.evaluation_request import EvaluationRequest
-from gridwatch.events.messages import EvaluateSlowRule
+from gridwatch.events.messages import EvaluateJob, EvaluateSlowRule
 from gridwatch.events.queue import MessageQueue
 from gridwatch.failures import PermanentError
 from gridwatch.reports.shelf import ReportShelf, told_where
@@ -44,6 +48,8 @@ from gridwatch.verdicts.telling import News, Teller
 
 MAX_CONFLICTS = 20
 RUN_IN_LOOKS = 5  # what a run of a custom rule costs, about: two functions for some seconds
+SLICE = timedelta(seconds=10)  # of a call for one job's new steps: others of its batch wait no longer
+RESERVE = 30.0  # seconds of a call in which no further steps are begun: judging, telling and saving come still
 
 
 class Outcome(StrEnum):
@@ -62,6 +68,7 @@ class Evaluated:
     changes: tuple[RuleStatusChange, ...] = ()
     restarted: bool = False  # the saved state was of another version of Gridwatch: judged from the first step again
     asked: tuple[str, ...] = ()
+    behind: bool = False  # there was no time for all of the new steps; another call was asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +78,7 @@ class Evaluator:
     open_tensors: Callable[[JobRecord], TensorSource]
     open_profile: Callable[[JobRecord], TensorSource]
     open_other: Callable[[str], TensorSource]  # another job's tensors; LookupError for what may not be read
+    rests: Rests
     slow_queue: MessageQueue
     slow_interval: float  # seconds between two runs of a custom rule
     shelf: ReportShelf
@@ -80,8 +88,16 @@ class Evaluator:
     recorder: LogRecorder | None = None
     refresher: Refresher | None = None
 
-    def evaluate(self, request: EvaluationRequest) -> Evaluated:
-        """Doing it again changes nothing. Raises GridwatchError, OSError or ConflictError: ask again later."""
+    def evaluate(self, request: EvaluationRequest, seconds_left: Callable[[], float] = lambda: math.inf) -> Evaluated:
+        """Doing it again changes nothing. Raises GridwatchError, OSError or ConflictError: ask again later.
+
+        `seconds_left`: of the time that the call has for all of its jobs.
+        """
+        up_at = self.clock.now() + SLICE
+
+        def time_is_up() -> bool:
+            return seconds_left() < RESERVE or self.clock.now() >= up_at
+
         job = self.store.get_job(request.job_name)
         if job is None:
             # Records are written before jobs are created, so this is no job of ours that is merely new.
@@ -91,14 +107,14 @@ class Evaluator:
             return Evaluated(Outcome.UNCHANGED)
         if request.log and job.log_metrics and self.recorder is not None:
             trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
-            look = self.recorder.look(job, trial, request)
+            look = self.recorder.look(job, trial, request, time_is_up)
             # The end comes when the rest of the log is read.
             request = replace(request, ended=request.ended and not look.behind)
         # What a former round has read stays read.
         readers = {source: self._reader(job, source, request) for source in sources_of(job)}
         for _ in range(MAX_CONFLICTS):
             try:
-                evaluated = self._round(job, request, readers)
+                evaluated = self._round(job, request, readers, time_is_up)
             except PermanentError as error:
                 if job.tensors_uri is None:
                     raise
@@ -106,6 +122,11 @@ class Evaluator:
             if evaluated is not None:
                 return evaluated
         raise ConflictError(f"the evaluation of {job.job_name} is written to all the time")
+
+    def postpone(self, request: EvaluationRequest) -> None:
+        """Ask for another call, where this one has no time even to begin."""
+        look, rest = (next(iter(found), "") for found in (request.looks, request.rests))
+        self.rests.queue.send(EvaluateJob(request.job_name, ended=request.ended, look=look, rest=rest))
 
     def _slow_interval(self, job: JobRecord) -> float:
         """A run of a user's own code costs as much as some looks, so it keeps to the pace as well."""
@@ -135,7 +156,11 @@ class Evaluator:
         return Evaluated(Outcome.CHANGED)
 
     def _round(
-        self, job: JobRecord, request: EvaluationRequest, readers: Mapping[MetricSource, TensorReader]
+        self,
+        job: JobRecord,
+        request: EvaluationRequest,
+        readers: Mapping[MetricSource, TensorReader],
+        time_is_up: Callable[[], bool],
     ) -> Evaluated | None:
         """None when another call saved meanwhile."""
         saved = self.store.load_evaluation(job.job_name)
@@ -145,27 +170,38 @@ class Evaluator:
         if saved.version and request.is_stale(watch.tensors.parts[MetricSource.HOOK].last_step):
             # An earlier call that came late has judged it with all else that was there.
             return Evaluated(Outcome.UNCHANGED, watch.tensors.last_step)
-        changes = tuple(self._advance(job, watch, request, readers))
+        if self.rests.is_left_to_another(saved.document, request):
+            request = replace(request, tensors=False)
+        if not (request.tensors or request.profile):
+            return Evaluated(Outcome.UNCHANGED, watch.tensors.last_step, behind=True)
+        changes = tuple(self._advance(job, watch, request, readers, time_is_up))
+        behind = watch.tensors.behind
         self._keep_current(job, watch)
         news = [_news(change, readers) for change in changes]
         if not saved.version:
             news += [News(name, RuleStatus.ERROR, reason) for name, reason in watch.broken.items()]
         if news or not saved.version:
             self.teller.tell(job, news)
-        asked = tuple(watch.ask(self.clock.now(), ended=request.ended))
-        for name in asked:
-            self.slow_queue.send(EvaluateSlowRule(job.job_name, name, ended=request.ended))
-        document = watch.save()
+        asked = self._ask_slow_rules(job, watch, ended=request.ended and not behind)
+        document = watch.save() | self.rests.named(request, saved.document, behind=behind, tensors=request.tensors)
         if _as_text(document) == _as_text(saved.document):
             return Evaluated(Outcome.UNCHANGED, watch.tensors.last_step)
         try:
             self.store.save_evaluation(job.job_name, document, version=saved.version)
         except ConflictError:
             return None
+        self.rests.finish(job.job_name, saved.document, document)
         if self.refresher is not None:
             self.refresher.news_of(job.experiment)
         outcome = Outcome.CHANGED if changes else Outcome.UNCHANGED
-        return Evaluated(outcome, watch.tensors.last_step, changes, watch.restarted, asked)
+        return Evaluated(outcome, watch.tensors.last_step, changes, watch.restarted, asked, behind)
+
+    def _ask_slow_rules(self, job: JobRecord, watch: Watch, *, ended: bool) -> tuple[str, ...]:
+        """Have the slow rules run that are due; returns their names."""
+        asked = tuple(watch.ask(self.clock.now(), ended=ended))
+        for name in asked:
+            self.slow_queue.send(EvaluateSlowRule(job.job_name, name, ended=ended))
+        return asked
 
     def _keep_current(self, job: JobRecord, watch: Watch) -> None:
         """Before the state is saved: a call that dies in between is repeated, and keeps the same."""
@@ -194,11 +230,13 @@ class Evaluator:
         watch: Watch,
         request: EvaluationRequest,
         readers: Mapping[MetricSource, TensorReader],
+        time_is_up: Callable[[], bool],
     ) -> Iterator[RuleStatusChange]:
         if request.tensors:
-            yield from watch.advance(readers, now=self.clock.now(), ended=request.ended)
+            yield from watch.advance(readers, now=self.clock.now(), ended=request.ended, time_is_up=time_is_up)
             if watch.across.uses:
-                yield from self.bench.advance(job, watch.across, ended=request.ended, there=watch.tensors.there)
+                ended = request.ended and not watch.tensors.behind
+                yield from self.bench.advance(job, watch.across, ended=ended, there=watch.tensors.there)
         if request.profile:
             for change in watch.profile.advance(ProfileReader(self.open_profile(job)), ended=request.ended):
                 yield self._with_page(job, watch, change)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from evaluate_rules.evaluating import Evaluated, Evaluator, Outcome
 from evaluate_rules.recording import LogRecorder
 from evaluate_rules.refreshing import Refresher
 from evaluate_rules.requests import JobRequest, read_batch
+from evaluate_rules.rests import Rests
 from evaluate_rules.settings import Settings
 from gridwatch.aws.event_bus import EventBridgeBus
 from gridwatch.aws.job_folders import neighbour_source, profile_source
@@ -30,6 +32,8 @@ from gridwatch.events.sqs import partial_response, queued_bodies
 from gridwatch.settings import read_settings
 from gridwatch.verdicts.telling import Teller
 
+_LEAST_SECONDS = 15.0  # of the call, to begin with a job: judging a few steps, telling and saving
+
 logger = Logger(service="evaluate_rules")
 metrics = Metrics(namespace="Gridwatch", service="evaluate_rules")
 
@@ -38,7 +42,6 @@ metrics = Metrics(namespace="Gridwatch", service="evaluate_rules")
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """An SQS event to a partial batch response: the messages of a job that could not be evaluated come again."""
-    del context
     bodies = queued_bodies(event)
     metrics.add_metric("EvaluationRequests", MetricUnit.Count, len(bodies))
     batch = read_batch(bodies, SystemClock().now())
@@ -47,14 +50,22 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     for message_id, reason in batch.unreadable.items():
         logger.error("message cannot be read", message_id=message_id, reason=reason)
         metrics.add_metric("MessageUnreadable", MetricUnit.Count, 1)
-    failed = [request.message_ids for job, request in batch.jobs.items() if not _evaluated(job, request)]
+
+    def seconds_left() -> float:
+        return float(context.get_remaining_time_in_millis()) / 1000
+
+    failed = [request.message_ids for job, request in batch.jobs.items() if not _evaluated(job, request, seconds_left)]
     # What cannot be read comes again too, and so ends among the dead letters, where somebody looks at it.
     return partial_response([*batch.unreadable, *(message_id for ids in failed for message_id in ids)])
 
 
-def _evaluated(job_name: str, request: JobRequest) -> bool:
+def _evaluated(job_name: str, request: JobRequest, seconds_left: Callable[[], float]) -> bool:
     try:
-        evaluated = _evaluator().evaluate(request.of(job_name))
+        if seconds_left() < _LEAST_SECONDS:
+            _evaluator().postpone(request.of(job_name))
+            logger.info("job postponed", job=job_name)
+            return True
+        evaluated = _evaluator().evaluate(request.of(job_name), seconds_left)
     except Exception as error:  # the edge: one job's failure is not the others'
         logger.error("job could not be evaluated", job=job_name, exc_info=error)
         metrics.add_metric("EvaluationFailed", MetricUnit.Count, 1)
@@ -70,6 +81,7 @@ def _report(job_name: str, request: JobRequest, evaluated: Evaluated) -> None:
         messages=len(request.message_ids),
         ended=request.ended,
         outcome=evaluated.outcome,
+        behind=evaluated.behind,
         last_step=evaluated.last_step,
         asked=evaluated.asked,
     )
@@ -95,6 +107,7 @@ def _evaluator() -> Evaluator:
         open_tensors=lambda job: job_source(bucket, job.job_name, job.tensors_uri),
         open_profile=lambda job: profile_source(bucket, job.job_name, job.tensors_uri),
         open_other=lambda location: neighbour_source(bucket, location),
+        rests=Rests(SqsQueue(settings.evaluate_queue_url), clock),
         slow_queue=SqsQueue(settings.slow_queue_url),
         slow_interval=settings.custom_rule_interval_seconds,
         shelf=ReportBucket(bucket),

@@ -11,7 +11,7 @@ job has one chain of looks however many messages come, and the sweep's minute ch
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -21,6 +21,7 @@ from gridwatch.clock import Clock
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
 from gridwatch.events.queue import MessageQueue
+from gridwatch.rules.evaluation import never
 from gridwatch.rules.metrics import is_score
 from gridwatch.state.codec import moment_text
 from gridwatch.state.patience import Patience
@@ -67,20 +68,29 @@ class LogRecorder:
     clock: Clock
     interval: float  # seconds between two looks at a running job, as the deployment has it
 
-    def look(self, job: JobRecord, trial: TrialRecord | None, request: EvaluationRequest) -> Look:
-        """Record the steps that are new and plan the next look. Of a log that was read to its end nothing is read.
+    def look(
+        self,
+        job: JobRecord,
+        trial: TrialRecord | None,
+        request: EvaluationRequest,
+        time_is_up: Callable[[], bool] = never,
+    ) -> Look:
+        """Record the steps that are new and plan the next look. Of a log that was read to its end nothing is read; when
+        `time_is_up`, which is asked after each page, the rest is left for the next look.
 
         Of looks at one time one moves the position; the last one of a job, which closes its log, begins again.
         """
         for _ in Patience(self.clock, seconds=_PATIENCE).tries():
             try:
-                return self._look(job, trial, request)
+                return self._look(job, trial, request, time_is_up)
             except ConflictError:
                 if not request.ended:
                     return Look()
         raise ConflictError(f"the position in the log of {job.job_name} is written to all the time")
 
-    def _look(self, job: JobRecord, trial: TrialRecord | None, request: EvaluationRequest) -> Look:
+    def _look(
+        self, job: JobRecord, trial: TrialRecord | None, request: EvaluationRequest, time_is_up: Callable[[], bool]
+    ) -> Look:
         start, now = self.record.position(job.job_name), self.clock.now()
         if start.closed or not (request.ended or _is_turn(start, request, now)):
             return Look()
@@ -88,9 +98,10 @@ class LogRecorder:
             self.record.write(job, *collections_file(_collections(job)))
         training_job = trial.training_job if trial else job.job_name
         try:
-            reached, behind = self._read_on(job, training_job, replace(start, read_at=now))
+            reached, behind = self._read_on(job, training_job, replace(start, read_at=now), time_is_up)
         except PositionExpiredError:
-            reached, behind = self._read_on(job, training_job, LogPosition(read_at=now, version=start.version))
+            begin = LogPosition(read_at=now, version=start.version)
+            reached, behind = self._read_on(job, training_job, begin, time_is_up)
         if request.ended:
             reached = self._close(job, reached, self._settles(trial, now), behind=behind)
         else:
@@ -123,7 +134,9 @@ class LogRecorder:
         self.queue.send(EvaluateJob(job.job_name, look=moment_text(due)), delay_seconds=delay)
         return replace(reached, due=due)
 
-    def _read_on(self, job: JobRecord, training_job: str, position: LogPosition) -> tuple[LogPosition, bool]:
+    def _read_on(
+        self, job: JobRecord, training_job: str, position: LogPosition, time_is_up: Callable[[], bool]
+    ) -> tuple[LogPosition, bool]:
         """How far the log was read, and whether there is more of it."""
         finder = MetricFinder(job.log_metrics)
         for _ in range(PAGES_AT_ONCE):
@@ -133,6 +146,8 @@ class LogRecorder:
             position = replace(position, stream=page.stream, token=page.token, steps=position.steps + len(steps))
             if not page.more:
                 return position, False
+            if time_is_up():
+                break
         return position, True
 
     def _write(self, job: JobRecord, steps: Sequence[ScalarStep]) -> None:

@@ -22,6 +22,7 @@ class JobRequest:
     profile: bool = False
     log: bool = False
     looks: tuple[str, ...] = ()
+    rests: tuple[str, ...] = ()
     arrived: tuple[str, ...] | None = ()
     late: bool = False
 
@@ -32,6 +33,7 @@ class JobRequest:
         self.profile |= request.profile
         self.log |= request.log
         self.looks += request.looks
+        self.rests += request.rests
         known = self.arrived is not None and request.arrived is not None
         self.arrived = (*(self.arrived or ()), *(request.arrived or ())) if known else None
 
@@ -45,6 +47,7 @@ class JobRequest:
             looks=self.looks,
             arrived=self.arrived,
             late=self.late,
+            rests=self.rests,
         )
 
 

@@ -4,7 +4,7 @@ or another function.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -81,11 +81,16 @@ class Watch:
         return watch
 
     def advance(
-        self, readers: Mapping[MetricSource, TensorReader], *, now: datetime, ended: bool
+        self,
+        readers: Mapping[MetricSource, TensorReader],
+        *,
+        now: datetime,
+        ended: bool,
+        time_is_up: Callable[[], bool],
     ) -> Iterator[RuleStatusChange]:
         """Evaluates the steps that are new by the rules that look at this job alone, and collects its reports."""
         collectors = self.across.collectors
-        for change in self.tensors.advance(readers, now=now, ended=ended):
+        for change in self.tensors.advance(readers, now=now, ended=ended, time_is_up=time_is_up):
             if change.name not in collectors and change.name != _OBJECTIVE:
                 yield change
             elif change.status is RuleStatus.ERROR:

@@ -13,7 +13,7 @@ import pytest
 
 from evaluate_rules.evaluating import Outcome
 from evaluate_rules.requests import read_batch
-from gridwatch.events.evaluation_request import EvaluationRequest
+from gridwatch.events.evaluation_request import EvaluationRequest, evaluation_request
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment, to_body
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
 from gridwatch.failures import TransientError
@@ -385,3 +385,95 @@ def test_a_backlog_of_one_job_is_one_reading_of_its_tensors() -> None:
     for first in range(0, 300, 10):
         evaluator.evaluate(arrived(*range(first, first + 10), late=True))
     assert sum(bool(source.requests) for source in opened) == 1
+
+
+FEW = 250  # of these steps are judged at once, at most
+
+
+def no_time() -> float:
+    return 0.0
+
+
+def falling(steps: int) -> list[float]:
+    return [8.0 * 0.9**step for step in range(steps)]
+
+
+def rests(world: World) -> list[EvaluationRequest]:
+    """What calls have asked for since the last time, as the queue hands it over."""
+    asked = [evaluation_request(json.loads(to_body(message))) for message in world.evaluate_queue.messages]
+    world.evaluate_queue.messages.clear()
+    return [each for each in asked if each is not None]
+
+
+def test_a_call_without_time_leaves_the_rest_to_another_and_loses_nothing() -> None:
+    world, at_once = World(LOSS), World(LOSS)
+    for each in (world, at_once):
+        each.losses(*falling(900), 1.0, 1.0, 1.0)
+    at_once.evaluate()
+    evaluator = world.evaluator()
+    begun = evaluator.evaluate(arrived(899), no_time)
+    assert begun.behind
+    assert 0 < begun.last_step < FEW
+    # Others are told of more meanwhile. They leave it to the call that was asked for.
+    assert evaluator.evaluate(arrived(902), no_time).last_step == begun.last_step
+    calls = 0
+    while asked := rests(world):
+        (request,) = asked
+        assert (request.log, request.profile) == (False, False)
+        evaluator.evaluate(request, no_time)
+        calls += 1
+    assert 900 / FEW < calls < 12
+    assert [finding_of(each) for each in found(world)] == [finding_of(each) for each in found(at_once)]
+
+
+def test_what_others_left_to_the_last_call_is_looked_at_once_more() -> None:
+    world = World(LOSS)
+    world.losses(*falling(200))
+    evaluator = world.evaluator()
+    assert evaluator.evaluate(EvaluationRequest(JOB), no_time).behind
+    (rest,) = rests(world)
+
+    def open_late(job: JobRecord) -> MemorySource:
+        """What is listed is older than what another call is told of while this one works."""
+        source = world.tensors[job.job_name].source()
+        world.losses(*falling(200), 1.0, 1.0, 1.0)
+        assert evaluator.evaluate(arrived(202), no_time).behind
+        return source
+
+    assert not world.evaluator(open_tensors=open_late).evaluate(rest, no_time).behind
+    assert statuses(world)["loss"] == "InProgress"
+    (again,) = rests(world)
+    evaluator.evaluate(again, no_time)
+    assert statuses(world)["loss"] == "IssuesFound"
+    assert rests(world) == []
+
+
+def test_a_call_that_was_asked_for_and_never_came_holds_nobody_up_for_long() -> None:
+    world = World(LOSS)
+    world.losses(*falling(200))
+    begun = world.evaluator().evaluate(arrived(199), no_time)
+    rests(world)  # and nobody hears of it
+    assert world.evaluator().evaluate(arrived(199)).last_step == begun.last_step
+    world.clock.advance(61)
+    assert world.evaluator().evaluate(arrived(199)).last_step == 199
+
+
+def test_the_end_of_a_job_waits_for_its_last_step_however_little_time_there_is() -> None:
+    world = World(LOSS)
+    world.losses(*falling(300))
+    evaluator = world.evaluator()
+    assert evaluator.evaluate(EvaluationRequest(JOB, ended=True), no_time).behind
+    assert statuses(world)["loss"] == "InProgress"
+    while asked := rests(world):
+        evaluator.evaluate(asked[0], no_time)
+    assert statuses(world)["loss"] == "NoIssuesFound"
+
+
+def test_a_profile_is_looked_at_while_another_call_has_the_tensors() -> None:
+    world = World(LOSS)
+    world.losses(*falling(300))
+    evaluator = world.evaluator()
+    begun = evaluator.evaluate(arrived(299), no_time)
+    (rest,) = rests(world)
+    assert evaluator.evaluate(EvaluationRequest(JOB)).last_step == begun.last_step
+    assert evaluator.evaluate(rest).last_step == 299

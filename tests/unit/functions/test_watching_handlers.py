@@ -207,6 +207,26 @@ def test_the_schedule_repairs(account: Watched, monkeypatch: pytest.MonkeyPatch)
     assert events == []  # the finding is younger than a minute: its event is on its way
 
 
+def test_a_job_for_which_a_call_has_no_time_is_evaluated_by_the_next(
+    account: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evaluate_rules.handler import handler as evaluate
+
+    class Late(Context):
+        def get_remaining_time_in_millis(self) -> int:
+            return 5_000
+
+    events = published(monkeypatch)
+    account.save_tensors()
+    ended = {"type": "EvaluateJob", "job_name": JOB, "ended": True, "look": "2026-01-01"}
+    assert evaluate(batch(ended), Late()) == {"batchItemFailures": []}
+    assert events == []
+    (asked,) = account.received("evaluate")
+    assert asked == ended
+    assert evaluate(batch(asked), Context()) == {"batchItemFailures": []}
+    assert len(events) == 1
+
+
 def test_only_what_failed_comes_again(account: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     from deliver_alert.handler import handler as deliver
     from evaluate_rules.handler import handler as evaluate

@@ -13,6 +13,7 @@ from deliver_alert.digesting import Digester
 from deliver_alert.gatekeeping import Gatekeeper, Wishes
 from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator
+from evaluate_rules.rests import Rests
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment, Message, TrackJob
@@ -107,6 +108,7 @@ class World:
             open_tensors=open_tensors or (lambda job: self.tensors[job.job_name].source(self.until)),
             open_profile=lambda job: MemorySource(self.profile),
             open_other=self._other,
+            rests=Rests(fuse.guard(self.evaluate_queue), self.clock),
             slow_queue=fuse.guard(self.slow_queue),
             slow_interval=60,
             shelf=fuse.guard(self.shelf),

@@ -17,7 +17,7 @@ class EvaluationRequest:
 
     `looks`: the moments for which messages were planned that ask now. `arrived`: the objects that events have told of,
     relative to the folder of the job's hook; None: others may have come. `late`: the events waited, so that more has
-    come since.
+    come since. `rests`: the moments at which calls had no time for all of the new steps, and planned this one.
     """
 
     job_name: str
@@ -28,6 +28,7 @@ class EvaluationRequest:
     looks: tuple[str, ...] = ()
     arrived: tuple[str, ...] | None = None
     late: bool = False
+    rests: tuple[str, ...] = ()
 
     @property
     def is_of_tensors_alone(self) -> bool:
@@ -46,9 +47,11 @@ def evaluation_request(body: Mapping[str, Any]) -> EvaluationRequest | None:
     """None when the message asks for nothing of the kind. Raises ValueError for a broken one."""
     try:
         if body.get("type") == EvaluateJob.__name__:
-            look = str(body.get("look") or "")
+            look, rest = (tuple(filter(None, [str(body.get(name) or "")])) for name in ("look", "rest"))
             ended = body.get("ended") is True
-            return EvaluationRequest(str(body["job_name"]), ended=ended, looks=(look,) if look else ())
+            # Who goes on with a job's tensors need not look at all else.
+            also = ended or not rest
+            return EvaluationRequest(str(body["job_name"]), ended=ended, profile=also, log=also, looks=look, rests=rest)
         if body.get("source") == "aws.s3" and body.get("detail-type") == "Object Created":
             return _of_object(body["detail"]["object"]["key"])
     except (KeyError, TypeError) as error:

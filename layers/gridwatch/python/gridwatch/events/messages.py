@@ -26,12 +26,14 @@ class TrackJob:
 @dataclass(frozen=True, slots=True)
 class EvaluateJob:
     """Queue `evaluate`: look at this job's streams of metrics. `ended`: the job is over, finish its rules. `look`: the
-    moment for which this look was planned, of a job whose log is read.
+    moment for which this look was planned, of a job whose log is read. `rest`: the moment at which a call had no time
+    for all of the new steps; this one takes the rest.
     """
 
     job_name: str
     ended: bool = False
     look: str = ""
+    rest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,11 @@ _STEPS_AHEAD = 20  # SageMaker's own copies of a hook's files come in any order,
 _NAMES_AT_ONCE = 200_000  # of tensors in these steps, which memory must hold
 
 
+def never() -> bool:
+    """Time is never up."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class RuleConfiguration:
     """One rule of a job: `name` is unique in the job, `rule` is in the catalogue. It looks at every so many-th step."""
@@ -167,17 +172,21 @@ class Evaluation:
             if (found := self._statuses[each.name]) != former[each.name]
         ]
 
-    def look(self, reader: TensorReader, *, ended: bool) -> None:
-        """Evaluates the steps that are new, without an end to it. Raises what `advance` raises."""
+    def look(self, reader: TensorReader, *, ended: bool, time_is_up: Callable[[], bool] = never) -> bool:
+        """Evaluates the steps that are new, without an end to it; when `time_is_up`, which is asked now and then, only
+        some of them. Returns whether that was all of them. Raises what `advance` raises.
+        """
         self._selectors = {}
+        complete = True
         try:
             with _quiet():
-                self._evaluate_new_steps(reader, ended=ended)
+                complete = self._evaluate_new_steps(reader, ended=ended, time_is_up=time_is_up)
         except CorruptTensorError as error:
             for name in self._active():
                 self._fail(name, error)
         for name in self._active() if reader.damage else ():
             self._note_damage(name, next(iter(reader.damage.values())))
+        return complete or not self._active()
 
     def finding_by_time(self, name: str, now: datetime) -> Finding | None:
         """What the clock alone tells a rule that has no verdict yet."""
@@ -194,8 +203,11 @@ class Evaluation:
     def _active(self) -> list[str]:
         return [name for name, found in self._statuses.items() if found.status is RuleStatus.IN_PROGRESS]
 
-    def _evaluate_new_steps(self, reader: TensorReader, *, ended: bool) -> None:
-        for chunk in self._chunks(reader, ended=ended):
+    def _evaluate_new_steps(self, reader: TensorReader, *, ended: bool, time_is_up: Callable[[], bool]) -> bool:
+        """Whether there is nothing more to evaluate now."""
+        for number, chunk in enumerate(self._chunks(reader, ended=ended)):
+            if number and time_is_up():  # one at least, so that it comes to an end however little time there is
+                return False
             missing = reader.prefetch(place for _, places in chunk for place in places)
             for place, (saved, places) in enumerate(chunk):
                 if (
@@ -204,11 +216,12 @@ class Evaluation:
                     and not missing.isdisjoint(places)
                     and not _is_left_behind(chunk[place:], missing)
                 ):
-                    return  # not yet: the events file is still on its way
+                    return True  # not yet: the events file is still on its way
                 self._check_step(StepView(reader, saved, self._selectors))
                 self._cursor = reader.cursor_at(saved.step)
                 if not self._active():
-                    return
+                    return True
+        return True
 
     def _chunks(self, reader: TensorReader, *, ended: bool) -> Iterator[list[tuple[SavedStep, list[ByteRange]]]]:
         """New steps with the places their rules want, as many together as memory and requests make sensible."""

@@ -4,11 +4,11 @@ so that steps of one axis are never held against those of another. A rule's firs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gridwatch.rules.evaluation import Evaluation, RuleEvaluation, RuleStatusChange
+from gridwatch.rules.evaluation import Evaluation, RuleEvaluation, RuleStatusChange, never
 from gridwatch.rules.merging import merged
 from gridwatch.rules.sightings import nothing_seen
 from gridwatch.streams.source import MetricSource
@@ -16,13 +16,14 @@ from gridwatch.tensors.reader import TensorReader
 from gridwatch.verdicts.status import RuleStatus, condition_met
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SourcesEvaluation:
     """All rules of one job. `parts`: by source, in the order in which they are looked at; a rule is in those that could
-    have what it looks at.
+    have what it looks at. `behind`: the last call had no time for all of the new steps.
     """
 
     parts: Mapping[MetricSource, Evaluation]
+    behind: bool = False
 
     @property
     def statuses(self) -> Mapping[str, RuleEvaluation]:
@@ -35,23 +36,31 @@ class SourcesEvaluation:
         return max(part.last_step for part in self.parts.values())
 
     def advance(
-        self, readers: Mapping[MetricSource, TensorReader], *, now: datetime, ended: bool
+        self,
+        readers: Mapping[MetricSource, TensorReader],
+        *,
+        now: datetime,
+        ended: bool,
+        time_is_up: Callable[[], bool] = never,
     ) -> list[RuleStatusChange]:
-        """Evaluates the steps that are new, and with `ended` brings every rule to its verdict.
+        """Evaluates the steps that are new, and with `ended` brings every rule to its verdict. When `time_is_up` it
+        leaves the rest, and with it the verdicts, for the next call.
 
         Any split of a source's steps into calls gives the same findings of it. Raises GridwatchError or OSError when a
         source cannot be reached; what was saved before the call is then still true.
         """
         former = self.statuses
+        self.behind = False
         for source, part in self.parts.items():
             if before := _active(part):
-                part.look(readers[source], ended=ended)
+                complete = part.look(readers[source], ended=ended, time_is_up=time_is_up)
+                self.behind = self.behind or not complete
                 self._share_findings(source, part, before)
-        for source, part in self.parts.items() if ended else ():
+        for source, part in self.parts.items() if ended and not self.behind else ():
             before = _active(part)
             part.finish(readers[source])
             self._share_findings(source, part, before)
-        if not ended:
+        if not ended and not self.behind:
             self._check_time(now)
         return [
             RuleStatusChange(name, self._rule(name), found.status, found.details, found.finding)

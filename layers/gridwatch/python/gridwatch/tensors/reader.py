@@ -24,6 +24,7 @@ from gridwatch.tensors.wire import TensorDecoder, WireError, unsound
 
 _PAGE = 1000  # keys listed at once, as many as S3 gives
 _BATCH = 256  # index objects read at once
+_FLUSHES_AT_ONCE = 32  # each with some hundreds of kilobytes of its beginning
 _WEIGHT = 256 * 1024  # tensors of steps that are held back until those before them are known; an object counts too
 _HISTORY = 20_000  # tensor places remembered of former steps, each step counting as ten more
 _VALUES = 8 * 1024 * 1024  # bytes of decoded tensors remembered
@@ -299,8 +300,9 @@ class TensorReader:
         while True:  # page by page: a long job's keys need not all be in memory
             keys = self._source.keys(prefix, last, limit=_PAGE)
             named = [(key, *parsed) for key in keys if (parsed := layout.parse_step_key(key)) is not None]
-            for start in range(0, len(named), _BATCH):
-                for steps in self._read_index(named[start : start + _BATCH], ended=ended):
+            batch = _FLUSHES_AT_ONCE if self._flushed else _BATCH
+            for start in range(0, len(named), batch):
+                for steps in self._read_index(named[start : start + batch], ended=ended):
                     if steps is None:
                         return
                     yield steps
