@@ -31,7 +31,7 @@ SYNC := pip sync --quiet --require-hashes
 .PHONY: help setup layers synth lint format test demo bench lock clean
 
 help: ## list the commands
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## Environments -------------------------------------------------------------------------------------------------------
 
@@ -115,7 +115,7 @@ test-oracles: setup .venvs/oracles.stamp ## the rules across trials against Optu
 
 .PHONY: test-pythons
 
-test-pythons: setup ## set-up, unit tests and demo on every other Python 3.11 to 3.13 of this machine, two minutes each
+test-pythons: setup ## set-up, unit tests and demo on every other Python 3.11 to 3.13 of this machine, some minutes each
 	$(BIN)/python -m scripts.other_pythons
 
 .PHONY: test-aws test-chaos chaos-nightly chaos-one

@@ -80,17 +80,11 @@ def _is_experiment_too(context: typer.Context, subject: str) -> bool:
 
 def _tensors(context: typer.Context, subject: str, title: str | None) -> str:
     from gridwatch.reports.tensor_report import create_tensor_report
-    from gridwatch.storage.layout import s3_uri, tensor_prefix
     from gridwatch.tensors.reader import TensorReader
-    from gridwatch_cli.looking.trials import find_trial
-    from gridwatch_cli.tensor_paths import open_location, tensors_in
+    from gridwatch_cli.tensor_paths import open_location, tensors_of
 
     cloud = cloud_of(context)
-    if subject.startswith("s3://") or Path(subject).is_dir():
-        location = tensors_in(subject, cloud)
-    else:
-        job_name = find_trial(cloud.store, subject).job_name
-        location = s3_uri(cloud.deployment.artifacts_bucket, tensor_prefix(job_name).rstrip("/"))
+    location = tensors_of(subject, cloud)
     source = open_location(location, cloud)
     if not _holds(source, *STEP_PREFIXES, "collections/"):
         raise CliError(f"{location} holds no tensors: none were saved, or they have expired")

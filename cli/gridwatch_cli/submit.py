@@ -14,6 +14,7 @@ from gridwatch_cli.errors import CliError
 from gridwatch_cli.launch_site import Deployed
 from gridwatch_cli.output import console
 from gridwatch_cli.script_packages import missing_packages, print_packages
+from gridwatch_cli.settings import own_command
 from gridwatch_cli.sources import packed_source
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def submit(
         console(stderr=True).print(f"uploaded script to s3://{bucket}/{packed.key}")
     cloud.session.s3.put_object(Bucket=cloud.deployment.experiments_bucket, Key=key, Body=content, Metadata=told)
     console(stderr=True).print(f"uploaded to s3://{cloud.deployment.experiments_bucket}/{key}")
-    console(stderr=True).print(f"watch it: gridwatch status {name}")
+    console(stderr=True).print(f"watch it: {own_command()} status {name}")
 
 
 def own_files(spec: ExperimentSpec, folder: Path) -> list[str]:

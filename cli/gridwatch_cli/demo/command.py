@@ -23,7 +23,7 @@ from gridwatch_cli.experiments import rule_lines
 from gridwatch_cli.local import deploy, interrupted_by_termination, running, started
 from gridwatch_cli.output import console, print_json, print_table
 from gridwatch_cli.queries import with_varied
-from gridwatch_cli.settings import DEFAULT_STACK, kept_files, project_root
+from gridwatch_cli.settings import DEFAULT_STACK, kept_files, own_command, project_root
 from gridwatch_cli.synthesis import synthesized
 
 
@@ -143,7 +143,7 @@ def _tell_where_next(places: Places, out: Console) -> None:
         (places.shown(places.plot), "the data as a picture"),
         (places.shown(places.files / "tables"), "the snapshot's Parquet tables"),
         (places.shown(places.root / "examples"), "the two specs: change one, or write your own"),
-        ("gridwatch local up", "the same cloud, staying: submit specs, ask status, query in SQL"),
+        (f"{own_command()} local up", "the same cloud, staying: submit specs, ask status, query in SQL"),
         ("README.md, docs/architecture.md", "how it works, and how to deploy it to AWS"),
     )
     for what, why in lines:
