@@ -80,18 +80,12 @@ def _is_experiment_too(context: typer.Context, subject: str) -> bool:
 
 
 def _tensors(context: typer.Context, subject: str, title: str | None) -> str:
-    from gridwatch.cli.looking.trials import find_trial
-    from gridwatch.cli.openers import opener_of
+    from gridwatch.cli.openers import opener_of, tensors_of
     from gridwatch.reports.tensor_report import create_tensor_report
-    from gridwatch.storage.layout import s3_uri, tensor_prefix
     from gridwatch_rules.tensors.reader import TensorReader
 
     cloud = cloud_of(context)
-    if subject.startswith("s3://") or Path(subject).is_dir():
-        location = opener_of(cloud).tensors_in(subject)
-    else:
-        job_name = find_trial(cloud.store, subject).job_name
-        location = s3_uri(cloud.deployment.artifacts_bucket, tensor_prefix(job_name).rstrip("/"))
+    location = tensors_of(subject, cloud)
     source = opener_of(cloud).open(location)
     if not _holds(source, *STEP_PREFIXES, "collections/"):
         raise CliError(f"{location} holds no tensors: none were saved, or they have expired")

@@ -13,6 +13,7 @@ from gridwatch.cli.errors import CliError
 from gridwatch.cli.looking.options import JsonOption
 from gridwatch.cli.looking.trials import Found, find_trial
 from gridwatch.cli.output import console, print_json, print_rows
+from gridwatch.cli.settings import own_command
 from gridwatch.storage.layout import PACKAGES, s3_uri, tensor_prefix
 from gridwatch_rules.wording import counted
 
@@ -85,7 +86,7 @@ def rerun(
         clock=cloud.clock,
     )
     again = rerunner.begin(found.trial, made, findings)
-    console(stderr=True).print(f"{again.job_name} waits; watch it: gridwatch status {again.experiment}")
+    console(stderr=True).print(f"{again.job_name} waits; watch it: {own_command()} status {again.experiment}")
 
 
 def read_fingerprint(cloud: Cloud, found: Found) -> Fingerprint:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gridwatch.cli.context import Cloud, cloud_of
+from gridwatch.cli.errors import CliError
 from gridwatch.cli.output import cell, console, print_json, print_rows
 from gridwatch_rules.checking import EXIT_CODES, Following
 from gridwatch_rules.checking import check as evaluate
@@ -57,7 +58,7 @@ def list_rules(as_json: JsonOption = False) -> None:
 @app.command("check")
 def check(
     context: typer.Context,
-    path: Annotated[str, typer.Argument(help="A folder of tensors: a path, or s3://bucket/prefix.")],
+    path: Annotated[str, typer.Argument(help="A folder of tensors (a path, or s3://bucket/prefix), or a trial.")],
     *,
     rule: Annotated[str, typer.Option(help="Name of a rule, or FILE.py:ClassName for one of your own.")],
     parameter: Annotated[
@@ -77,7 +78,7 @@ def check(
     try:
         asked = _parsed(parameter or [])
         found = _check(cloud, path, rule, asked, time_limit, follow=follow, as_deployed=not any_package)
-    except (GridwatchError, OSError, LookupError, ValueError) as error:
+    except (GridwatchError, CliError, OSError, LookupError, ValueError) as error:
         found = RuleEvaluation(RuleStatus.ERROR, str(error))
     _tell(rule, found, as_json=as_json)
     raise typer.Exit(EXIT_CODES[found.status])
@@ -93,8 +94,9 @@ def _check(
     follow: bool,
     as_deployed: bool,
 ) -> RuleEvaluation:
-    from gridwatch.cli.openers import environment_for, opener_of  # noqa: PLC0415  numpy is slow to import
+    from gridwatch.cli.openers import environment_for, opener_of, tensors_of  # noqa: PLC0415  numpy is slow to import
 
+    path = tensors_of(path, cloud)
     opener = opener_of(cloud, environment_for(path) if ":" in rule else None)
     following = Following(SystemClock()) if follow else None
     return evaluate(

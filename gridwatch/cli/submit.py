@@ -13,6 +13,7 @@ from gridwatch.cli.errors import CliError
 from gridwatch.cli.launch_site import Deployed
 from gridwatch.cli.output import console
 from gridwatch.cli.script_packages import missing_packages, print_packages
+from gridwatch.cli.settings import own_command
 from gridwatch.cli.sources import packed_source
 from gridwatch.storage import layout
 
@@ -44,7 +45,7 @@ def submit(
         console(stderr=True).print(f"uploaded script to s3://{bucket}/{packed.key}")
     cloud.session.s3.put_object(Bucket=cloud.deployment.experiments_bucket, Key=key, Body=content, Metadata=told)
     console(stderr=True).print(f"uploaded to s3://{cloud.deployment.experiments_bucket}/{key}")
-    console(stderr=True).print(f"watch it: gridwatch status {name}")
+    console(stderr=True).print(f"watch it: {own_command()} status {name}")
 
 
 def own_files(spec: ExperimentSpec, folder: Path) -> list[str]:

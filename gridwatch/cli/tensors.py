@@ -1,4 +1,4 @@
-"""`gridwatch tensors`: what is in a folder of tensors."""
+"""`gridwatch tensors`: what is in a folder of tensors, or in that of a trial."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ P = ParamSpec("P")
 
 app = typer.Typer(no_args_is_help=True)
 
-PathArgument = Annotated[str, typer.Argument(help="A folder of tensors: a path, or s3://bucket/prefix.")]
+PathArgument = Annotated[str, typer.Argument(help="A folder of tensors (a path, or s3://bucket/prefix), or a trial.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 NamesOption = Annotated[
     list[str] | None, typer.Option("--tensor", "-t", metavar="REGEX", help="Only tensors that it is found in.")
@@ -87,10 +87,11 @@ def plot(
 
 
 def _read(context: typer.Context, path: str) -> tuple[TensorReader, list[SavedStep]]:
-    from gridwatch.cli.openers import opener_of
+    from gridwatch.cli.openers import opener_of, tensors_of
     from gridwatch_rules.tensors.reader import Cursor, TensorReader
 
-    reader = TensorReader(opener_of(cloud_of(context)).open_job(path))
+    cloud = cloud_of(context)
+    reader = TensorReader(opener_of(cloud).open(tensors_of(path, cloud)))
     return reader, list(reader.new_steps(Cursor(), ended=reader.has_ended()))
 
 

@@ -82,15 +82,13 @@ RuleParameter = Annotated[
     WithJsonSchema({"anyOf": [_SCALAR_SCHEMA, {"type": "array", "items": _SCALAR_SCHEMA, "minItems": 1}]}),
 ]
 Moment = Annotated[str, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
-Seconds = Annotated[
-    int,
-    BeforeValidator(_seconds),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 1, "maximum": MAX_RUNTIME_SECONDS},
-                {"type": "string", "pattern": "^(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?$", "minLength": 2},
-            ]
-        }
-    ),
-]
+
+
+def seconds_schema(most: int) -> WithJsonSchema:
+    """The JSON Schema of a number of seconds up to that bound, or of the same as text."""
+    number = {"type": "integer", "minimum": 1, "maximum": most}
+    text = {"type": "string", "pattern": "^(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?$", "minLength": 2}
+    return WithJsonSchema({"anyOf": [number, text]})
+
+
+Seconds = Annotated[int, BeforeValidator(_seconds), seconds_schema(MAX_RUNTIME_SECONDS)]

@@ -22,7 +22,7 @@ from gridwatch.cli.experiments import rule_lines
 from gridwatch.cli.local import deploy, interrupted_by_termination, running, started
 from gridwatch.cli.output import console, print_json, print_table
 from gridwatch.cli.queries import with_varied
-from gridwatch.cli.settings import DEFAULT_STACK, kept_files, project_root
+from gridwatch.cli.settings import DEFAULT_STACK, kept_files, own_command, project_root
 from gridwatch.cli.synthesis import synthesized
 from gridwatch.cli.workshop import make_ready
 from gridwatch_rules.clock import SystemClock
@@ -145,7 +145,7 @@ def _tell_where_next(places: Places, out: Console) -> None:
         (places.shown(places.plot), "the data as a picture"),
         (places.shown(places.files / "tables"), "the snapshot's Parquet tables"),
         (places.shown(places.root / "examples"), "the two specs: change one, or write your own"),
-        ("gridwatch local up", "the same cloud, staying: submit specs, ask status, query in SQL"),
+        (f"{own_command()} local up", "the same cloud, staying: submit specs, ask status, query in SQL"),
         ("README.md, docs/architecture.md", "how it works, and how to deploy it to AWS"),
     )
     for what, why in lines:

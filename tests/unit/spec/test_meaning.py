@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,10 @@ def test_the_instance_types_are_those_of_sagemaker() -> None:
 def test_the_committed_schema_is_current() -> None:
     current = json.loads(SCHEMA.read_text())
     assert current == experiment_schema(), "run: python -m gridwatch.spec.schema > docs/schema/experiment.schema.json"
+
+
+def test_each_bound_in_the_schema_is_one_that_json_schema_knows() -> None:
+    assert re.findall(r'"(?:gt|ge|lt|le|multiple_of|min_length|max_length)":', SCHEMA.read_text()) == []
 
 
 @pytest.mark.parametrize("example", ALL_EXAMPLES, ids=lambda path: path.stem)
