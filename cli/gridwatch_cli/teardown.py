@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from gridwatch.clock import Clock
-from gridwatch.grid.names import PROCESSING_SUFFIX, experiment_entity
+from gridwatch.grid.names import PROCESSING_SUFFIX, experiment_entity, trial_entity
 from gridwatch.launch.entities import is_further_of_another, sagemaker_experiments
 from gridwatch.launch.tuning_tracking import OPEN
 from gridwatch.launch.watching import EXPERIMENT_PREFIX
@@ -62,7 +62,7 @@ def teardown(  # noqa: PLR0917  options of the command line
     _refuse_unfinished(cloud, experiment)
     sagemaker = cloud.session.client("sagemaker")
     calls = Teardown(sagemaker, cloud.clock, rate)
-    steps = calls.plan(*entities_of(cloud, experiment))
+    steps = calls.plan(*entities_of(cloud, experiment), own=own_trials(cloud, experiment))
     objects = artifact_keys(cloud, experiment) if artifacts else []
     if as_json and not yes:
         print_json({"steps": [step.words for step in steps], "objects": objects})
@@ -89,14 +89,15 @@ class Teardown:
     clock: Clock
     rate: float
 
-    def plan(self, *entities: str) -> list[Step]:
+    def plan(self, *entities: str, own: Collection[str]) -> list[Step]:
         """What is left to do, as SageMaker shows it now; empty when nothing is. Components first, experiments last.
 
-        A component that a trial of another experiment has too is disassociated, and stays; so do those of processing
-        jobs, which were there before.
+        A trial that is none of one's `own` is somebody else's: it stays, and its experiment with it. A component that
+        such a trial or one of another experiment has too is disassociated, and stays; so do those of processing jobs,
+        which were there before.
         """
         found = {name: [each["TrialName"] for each in self._listed("trials", ExperimentName=name)] for name in entities}
-        trials = [trial for each in found.values() for trial in each]
+        trials = [trial for each in found.values() for trial in each if trial in own]
         steps: list[Step] = []
         for trial in trials:
             for component in self._listed("trial_components", TrialName=trial):
@@ -107,7 +108,8 @@ class Teardown:
                 if is_last and set(others) <= set(trials) and not name.endswith(PROCESSING_SUFFIX):
                     steps.append(Step(_COMPONENT, name))
             steps.append(Step(_TRIAL, trial))
-        return steps + [Step(_EXPERIMENT, name) for name, mine in found.items() if mine or self._exists(name)]
+        empty = [name for name, there in found.items() if set(there) <= set(own) and (there or self._exists(name))]
+        return steps + [Step(_EXPERIMENT, name) for name in empty]
 
     def take(self, step: Step) -> None:
         """Raises CliError when SageMaker refuses for good."""
@@ -165,6 +167,12 @@ def entities_of(cloud: Cloud, experiment: str) -> tuple[str, ...]:
     known = sagemaker_experiments(cloud.store, record) if record else ()
     first = experiment_entity(cloud.deployment.name_prefix, experiment)
     return known or (() if is_further_of_another(cloud.store, experiment, first) else (first,))
+
+
+def own_trials(cloud: Cloud, experiment: str) -> frozenset[str]:
+    """The names that SageMaker knows the experiment's recorded trials by."""
+    prefix = cloud.deployment.name_prefix
+    return frozenset(trial_entity(prefix, experiment, each.trial_id) for each in cloud.store.list_trials(experiment))
 
 
 def forget_further(cloud: Cloud, experiment: str) -> None:
