@@ -9,7 +9,7 @@ from typing import Any
 from gridwatch.cli.artifacts import artifact_keys, delete_objects
 from gridwatch.cli.context import Cloud
 from gridwatch.cli.doctor.checks import Check, Result, looked
-from gridwatch.cli.teardown import Teardown, entities_of
+from gridwatch.cli.teardown import Teardown, entities_of, own_trials
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.storage import layout
 
@@ -78,7 +78,7 @@ class Canary:
             yield Check("canary: cleaned up", Result.WARNING, found, advice)
             return
         calls = Teardown(self.cloud.session.client("sagemaker"), self.cloud.clock, _CALLS_PER_SECOND)
-        steps = calls.plan(*entities_of(self.cloud, self.name))
+        steps = calls.plan(*entities_of(self.cloud, self.name), own=own_trials(self.cloud, self.name))
         for step in steps:
             calls.take(step)
         objects = artifact_keys(self.cloud, self.name)
