@@ -49,7 +49,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Insta
             (wheel,) = DIST.glob(f"{name}-[0-9]*.whl")
             place = tmp_path_factory.mktemp(name) / "environment"
             subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, place], check=True)
-            packages = [str(wheel), "--find-links", str(DIST)]
+            # Wheels of a version that were built before may lie in uv's cache: these are asked for afresh.
+            afresh = [f"--refresh-package={each}" for each in ("gridwatch", "gridwatch-rules", "gridwatch-hook")]
+            packages = [str(wheel), "--find-links", str(DIST), *afresh]
             asked = [UV, "pip", "install", "--quiet", "--python", place / "bin" / "python", *packages]
             done = subprocess.run(asked, env=dict(os.environ), capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
