@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from gridwatch.aws import clients
 from gridwatch.aws.state_table import StateTable
-from gridwatch.state.records import TrialState
+from gridwatch.domain.trials import TrialState
 from tests.unit.functions.world import example
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
