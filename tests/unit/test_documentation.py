@@ -27,6 +27,41 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_headings_that_exist(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|mailto:)([^)#]*)#([^)]+)\)", document.read_text())
+    pages = [(document.parent / name if name else document, anchor) for name, anchor in links]
+    assert [
+        f"{page.name}#{anchor}" for page, anchor in pages if page.suffix == ".md" and anchor not in anchors(page)
+    ] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({path.parent for path in (ROOT / "docs").rglob("*.md")}), ids=lambda path: path.name
+)
+def test_every_page_is_linked_from_the_index_of_its_folder(folder: Path) -> None:
+    index = folder / "README.md"
+    pages = {path for path in folder.glob("*.md") if path != index}
+    assert pages - linked(index) == set(), f"link them in {index.relative_to(ROOT)}"
+
+
+def test_the_index_of_the_documentation_links_those_of_its_folders() -> None:
+    docs = ROOT / "docs"
+    assert set(docs.glob("*/README.md")) - linked(docs / "README.md") == set()
+
+
+def linked(page: Path) -> set[Path]:
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text())
+    return {(page.parent / link).resolve() for link in links}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_paths_exist(document: Path) -> None:
     named = re.findall(rf"`((?:{FOLDERS})/[^`\s]*)`", document.read_text())
     assert [path for path in named if not NO_FILE.search(path) and not (ROOT / path).exists()] == []
