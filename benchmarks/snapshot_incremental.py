@@ -16,7 +16,7 @@ from benchmarks.snapshot_search import client_of
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.component_search import ComponentSearch
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
+from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState
 from gridwatch.tables.facts import Stamp
 from gridwatch.tensors.source import TensorSource
 from snapshot_experiment.searching import SearchReader
@@ -45,7 +45,7 @@ class Tensors:
     folder: TensorFolder
     opened: int = 0
 
-    def __call__(self, job_name: str) -> TensorSource:
+    def __call__(self, job_name: str, job: JobRecord | None) -> TensorSource:
         self.opened += 1
         return self.folder.source()
 

@@ -11,17 +11,17 @@ import typer
 from gridwatch.failure_cause import cause_of
 from gridwatch.savings.words import amount, span, together
 from gridwatch.state.codec import from_document, to_document
+from gridwatch.state.job_records import JobRecords, records_of_trials
 from gridwatch.state.records import (
     CurrentRecord,
     ExperimentRecord,
-    JobRecord,
     RuleEvaluationRecord,
     SavingsRecord,
     TrialRecord,
     TrialState,
 )
 from gridwatch.state.store import StateStore
-from gridwatch.state.unreadable import UnreadableRecordError, if_readable
+from gridwatch.state.unreadable import UnreadableRecordError
 from gridwatch.verdicts.status import RuleStatus
 from gridwatch.wording import counted
 from gridwatch_cli.context import Cloud, cloud_of
@@ -81,13 +81,17 @@ def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
         raise CliError(f"there is no experiment {experiment!r}{why}")
     current = {each.job_name: each for each in cloud.store.list_current(record.name)}
     trials = cloud.store.list_trials(record.name)
+    records = records_of_trials(cloud.store, trials)
     return {
         "experiment": record.name,
         "spec_key": record.spec_key,
         "uploaded_at": record.uploaded_at,
         "objective": record.document.get("objective"),
         "held": held_by(cloud.store, record),
-        "trials": [trial_status(cloud.store, record, trial, current.get(trial.job_name)) for trial in trials],
+        "trials": [
+            trial_status(cloud.store, record, trial, current.get(trial.job_name), records[trial.job_name])
+            for trial in trials
+        ],
         "unreadable": list(_unreadable_trials(cloud, record.name)),
     }
 
@@ -140,10 +144,18 @@ def _summary(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> Mapping
 
 
 def trial_status(
-    store: StateStore, record: ExperimentRecord, trial: TrialRecord, current: CurrentRecord | None = None
+    store: StateStore,
+    record: ExperimentRecord,
+    trial: TrialRecord,
+    current: CurrentRecord | None = None,
+    records: JobRecords | None = None,
 ) -> Mapping[str, Any]:
-    """One trial with every rule of its job. `current`: the objective so far; SageMaker's last word is its value."""
-    job = if_readable(lambda: store.get_job(trial.job_name))
+    """One trial with every rule of its job. `current`: the objective so far; SageMaker's last word is its value.
+
+    `records`: what is recorded of its job, where that is read already, as for all trials together.
+    """
+    records = records or records_of_trials(store, [trial])[trial.job_name]
+    job = records.job
     metric = (record.document.get("objective") or {}).get("metric")
     return {
         "index": trial.index,
@@ -165,15 +177,15 @@ def trial_status(
         "started_at": trial.started_at,
         "ended_at": trial.ended_at,
         "billable_seconds": trial.billable_seconds,
-        "rules": list(_rules(store, job, trial)),
+        "rules": list(_rules(records)),
     }
 
 
-def _rules(store: StateStore, job: JobRecord | None, trial: TrialRecord) -> Iterable[Mapping[str, Any]]:
+def _rules(records: JobRecords) -> Iterable[Mapping[str, Any]]:
     """Every rule the job runs under and every rule something is recorded of, so that none is passed over in silence."""
-    recorded = {evaluation.rule_name: evaluation for evaluation in store.list_rule_evaluations(trial.job_name)}
-    reactions = {reaction.rule_name: reaction for reaction in store.list_reactions(trial.job_name)}
-    policies = {policy.name: policy for policy in job.policies} if job else {}
+    recorded = {evaluation.rule_name: evaluation for evaluation in records.evaluations}
+    reactions = {reaction.rule_name: reaction for reaction in records.reactions}
+    policies = {policy.name: policy for policy in records.job.policies} if records.job else {}
     for name in sorted(policies.keys() | recorded.keys()):
         evaluation, policy, reaction = recorded.get(name), policies.get(name), reactions.get(name)
         yield {

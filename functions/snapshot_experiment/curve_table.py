@@ -25,14 +25,14 @@ from snapshot_experiment.curves import CurveReader
 if TYPE_CHECKING:
     import duckdb
 
-OpenTensors = Callable[[str], TensorSource]  # from a job's name
+OpenTensors = Callable[[str, JobRecord | None], TensorSource]  # from a job's name and its record, if there is one
 
 
 @dataclass(frozen=True, slots=True)
 class LogStreams:
     """What jobs' logs say of their metrics, and whether a log was read to its end when its job was over."""
 
-    open: OpenTensors
+    open: Callable[[str], TensorSource]  # from a job's name
     is_closed: Callable[[str], bool]
 
 
@@ -99,20 +99,21 @@ class CurveTable:
         names: set[str] = set()
         self._complete[trial.job_name] = True
         for source in sources_of(job) if job is not None else (MetricSource.HOOK,):
-            for point in self._points_of(trial, source):
+            for point in self._points_of(trial, job, source):
                 names.add(point.name)
                 yield point
         if job is not None and self._logs is not None and reads_log_apart(job):
             self._complete[trial.job_name] &= not trial.state.is_finished or self._logs.is_closed(trial.job_name)
         yield from _final_points(trial, names)
 
-    def _points_of(self, trial: TrialRecord, source: MetricSource) -> Iterator[Point]:
-        if source is MetricSource.LOG and self._logs is None:
+    def _points_of(self, trial: TrialRecord, job: JobRecord | None, source: MetricSource) -> Iterator[Point]:
+        logs = self._logs if source is MetricSource.LOG else None
+        if source is MetricSource.LOG and logs is None:
             return
-        opened = self._logs.open if source is MetricSource.LOG and self._logs else self._open_tensors
         reader, complete = None, False
         try:
-            reader = CurveReader(opened(trial.job_name), ended=trial.state.is_finished, of=source)
+            opened = logs.open(trial.job_name) if logs else self._open_tensors(trial.job_name, job)
+            reader = CurveReader(opened, ended=trial.state.is_finished, of=source)
             yield from reader.points()
             complete = reader.complete
         except (PermanentError, *DAMAGE) as error:

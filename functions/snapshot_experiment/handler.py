@@ -26,6 +26,7 @@ from gridwatch.events.sqs import partial_response
 from gridwatch.failures import PermanentError
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
+from gridwatch.state.records import JobRecord
 from gridwatch.tensors.source import TensorSource
 from snapshot_experiment.batch import BatchRunner
 from snapshot_experiment.curve_table import LogStreams
@@ -97,8 +98,7 @@ def _writer() -> SnapshotWriter:
     bucket = settings.artifacts_bucket
     store = StateTable(settings.state_table, noted=telling(logger.error))
 
-    def open_tensors(job_name: str) -> TensorSource:
-        job = store.get_job(job_name)
+    def open_tensors(job_name: str, job: JobRecord | None) -> TensorSource:
         return job_source(bucket, job_name, job.tensors_uri if job else None)
 
     def open_profile(job_name: str) -> TensorSource:

@@ -14,9 +14,9 @@ from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.failures import NotFoundError
 from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.savings.prices import PriceTable
+from gridwatch.state.job_records import records_of_trials
 from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch.state.store import StateStore
-from gridwatch.state.unreadable import if_readable
 from gridwatch.storage import layout
 from gridwatch.tables import history_rows, rows, schemas
 from gridwatch.tables.carrying import Former
@@ -122,7 +122,7 @@ class SnapshotWriter:
     def _take(
         self, record: ExperimentRecord, recorded: Sequence[TrialRecord], stamp: Stamp, folder: Path
     ) -> SnapshotReport:
-        trials = settle(self._store, [self._trial_facts(trial) for trial in recorded], self._open_tensors, self._logs)
+        trials = settle(self._store, self._facts_of(recorded), self._open_tensors, self._logs)
         over = self._is_over(record, recorded)
         names = sagemaker_experiments(self._store, record)
         answer = self._search.read(record.name, names, trials, stamp, folder)
@@ -164,14 +164,13 @@ class SnapshotWriter:
             files[table.name] = path if self._bucket.get(layout.table_key(table.name, experiment), path) else None
         return Former(**files)
 
-    def _trial_facts(self, trial: TrialRecord) -> TrialFacts:
-        job = if_readable(lambda: self._store.get_job(trial.job_name))
-        return TrialFacts(
-            trial=trial,
-            job=job,
-            evaluations=tuple(self._store.list_rule_evaluations(trial.job_name)),
-            reactions=tuple(self._store.list_reactions(trial.job_name)),
-        )
+    def _facts_of(self, trials: Sequence[TrialRecord]) -> Sequence[TrialFacts]:
+        found = records_of_trials(self._store, trials)
+        return [
+            TrialFacts(trial=trial, job=its.job, evaluations=its.evaluations, reactions=its.reactions)
+            for trial in trials
+            for its in [found[trial.job_name]]
+        ]
 
 
 def _tables(

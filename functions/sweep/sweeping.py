@@ -107,11 +107,10 @@ class Sweeper:
     def _queue_unsent_alerts(self) -> int:
         before = self.clock.now() - GRACE
         unsent = [alert for alert in self.store.unsent_alerts() if alert.created_at <= before]
-        for alert in unsent:
-            self.alert_queue.send(DeliverAlert(alert.alert_id))
-        for gate in self.store.untold_gates():
-            if gate.closes_at <= self.clock.now():
-                self.alert_queue.send(CloseGate(gate.gate_id))
+        now = self.clock.now()
+        gates = [gate for gate in self.store.untold_gates() if gate.closes_at <= now]
+        self.alert_queue.send_all(DeliverAlert(alert.alert_id) for alert in unsent)
+        self.alert_queue.send_all(CloseGate(gate.gate_id) for gate in gates)
         return len(unsent)
 
     def _publish_open_findings(self) -> int:
@@ -146,8 +145,7 @@ class Sweeper:
     def _wake_evaluations(self, trials: list[TrialRecord]) -> int:
         """Every running job: rules about time see the clock, and tensors whose events were lost are read."""
         running = [trial for trial in trials if trial.state in (TrialState.RUNNING, TrialState.STOPPING)]
-        for trial in running:
-            self.evaluate_queue.send(EvaluateJob(trial.job_name))
+        self.evaluate_queue.send_all(EvaluateJob(trial.job_name) for trial in running)
         return len(running)
 
     def _ask_managed_rules(self, bucket: TokenBucket) -> int:
@@ -180,6 +178,7 @@ class Sweeper:
                 details=report.details or None,
                 finding=None,
                 updated_at=report.at or news.modified_at,
+                experiment=job.experiment,
             )
             for report in news.rule_reports
             if known.get(report.rule_name) != report.status

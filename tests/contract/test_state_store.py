@@ -15,6 +15,7 @@ from moto import mock_aws
 from gridwatch.aws.rule_state import RuleStateBucket
 from gridwatch.aws.state_table import StateTable
 from gridwatch.failures import PermanentError
+from gridwatch.state.job_records import JobRecords
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.records import (
     Action,
@@ -39,6 +40,8 @@ from gridwatch.state.records import (
     TuningRecord,
 )
 from gridwatch.state.store import ConflictError, SavedEvaluation, StateStore, TrialPlace
+from tests.fakes.counting_table import CountingTable
+from tests.fakes.state_schema import state_schema
 from tests.simulation.dynamodb import DynamoDB
 from tests.simulation.s3 import S3
 from tests.simulation.stage import Stage
@@ -52,26 +55,12 @@ def state_table() -> StateTable:
     """The table as infra/constructs/state.py declares it."""
     region = "eu-west-1"
     dynamodb, s3 = boto3.client("dynamodb", region), boto3.client("s3", region)
-    keys = [("pk", "HASH"), ("sk", "RANGE")]
-    index = [("gsi1pk", "HASH"), ("gsi1sk", "RANGE")]
-    dynamodb.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys + index],
-        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "gsi1",
-                "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in index],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    )
+    dynamodb.create_table(TableName=TABLE, **state_schema())
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": region})
     return StateTable(TABLE, RuleStateBucket(BUCKET, s3), dynamodb)
 
 
-@pytest.fixture(params=["memory", "dynamodb", "simulated"])
+@pytest.fixture(params=["memory", "dynamodb", "simulated", "counting"])
 def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[StateStore]:
     if request.param == "memory":
         yield MemoryStore()
@@ -80,6 +69,9 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         stage = Stage(0)
         rule_states = RuleStateBucket(BUCKET, S3(stage, lambda *_: None))
         yield StateTable(TABLE, rule_states, DynamoDB(stage, index_lag=0))
+        return
+    if request.param == "counting":  # what the growth of requests is measured with
+        yield StateTable(TABLE, RuleStateBucket(BUCKET, S3(Stage(0), lambda *_: None)), CountingTable())
         return
     for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(key, "testing")
@@ -323,6 +315,34 @@ class TestJobs:
         store.put_job(job())
         assert store.get_job("job") == job()
         assert store.get_job("other") is None
+
+    def test_all_that_is_recorded_of_an_experiments_jobs(self, store: StateStore) -> None:
+        for name, experiment_ in (("one", "blobs"), ("two", "blobs"), ("one-2", "blobs"), ("other", "moons")):
+            store.put_job(job(job_name=name, experiment=experiment_))
+            store.put_rule_evaluation(status(job_name=name, rule_name="loss", experiment=experiment_))
+            store.put_rule_evaluation(status(job_name=name, rule_name="finite"))
+            store.claim_reaction(reaction(job_name=name, experiment=experiment_), until=T0)
+        found = store.records_of_jobs("blobs", ["one", "two", "never launched"])
+        assert list(found) == ["one", "two", "never launched"]
+        assert found["never launched"] == JobRecords()
+        for name in ("one", "two"):
+            assert found[name].job == job(job_name=name)
+            assert [(each.job_name, each.rule_name) for each in found[name].evaluations] == [
+                (name, "finite"), (name, "loss"),
+            ]  # fmt: skip
+            assert found[name].reactions == (reaction(job_name=name),)
+        assert store.records_of_jobs("blobs", []) == {}
+
+    def test_what_is_recorded_of_a_job_follows_its_changes(self, store: StateStore) -> None:
+        store.put_job(job())
+        store.put_rule_evaluation(status(status="InProgress"))
+        store.put_rule_evaluation(status(status="IssuesFound", updated_at=T0 + SECOND))
+        store.close_finding("job", "loss")
+        store.claim_reaction(reaction(), until=T0)
+        store.finish_reaction(reaction(outcome="done", carried_out_at=T0))
+        (found,) = store.records_of_jobs("blobs", ["job"]).values()
+        assert [each.status for each in found.evaluations] == ["IssuesFound"]
+        assert [each.outcome for each in found.reactions] == ["done"]
 
     def test_those_under_managed_rules_are_listed_until_closed(self, store: StateStore) -> None:
         for name, managed in (("two", True), ("one", True), ("plain", False)):

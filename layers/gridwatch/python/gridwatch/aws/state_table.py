@@ -24,8 +24,11 @@ Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials, tu
 `job_name` and `points` (ten digits) of current values,
 `version` of gates and of saved evaluations, `stored_at`, the key in S3 of evaluations over 100 kB, `rule` of stops,
 `leased_until` of alerts and of reactions.
+Items of a job (JobRecord, RuleEvaluationRecord, ReactionRecord) are also in a second index, under their experiment:
+gsi2pk `experiment#<name>`, gsi2sk `<job>#<sk>`. Those that former versions wrote are not, and are read by their keys
+(gridwatch.aws.experiment_jobs).
 All keys and attributes are strings; every item also has its record as JSON and `schema`, the version of this layout
-(gridwatch.aws.table says how). The index projects all attributes and is sparse: what has no place in it is not in it.
+(gridwatch.aws.table says how). The indexes project all attributes and are sparse: other items are in neither.
 """
 
 from __future__ import annotations
@@ -37,11 +40,22 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from gridwatch.aws.experiment_jobs import (
+    JOB,
+    REACTION,
+    RULE,
+    ExperimentJobs,
+    known_job,
+    known_jobs,
+    place_in_experiment,
+)
+from gridwatch.aws.experiment_jobs import job_key as _job
 from gridwatch.aws.record_reader import RecordReader, place_of
 from gridwatch.aws.rule_state import RuleStateBucket
 from gridwatch.aws.table import DocumentTable, Item
 from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.state.codec import moment_text, to_json
+from gridwatch.state.job_records import JobRecords
 from gridwatch.state.records import (
     AlertGate,
     AlertRecord,
@@ -61,7 +75,7 @@ from gridwatch.state.records import (
     TuningRecord,
 )
 from gridwatch.state.store import ConflictError, SavedEvaluation, TrialPlace
-from gridwatch.state.unreadable import Noted, UnreadableRecordError, unnoted
+from gridwatch.state.unreadable import Noted, UnreadableRecordError, if_readable, unnoted
 
 SCHEMA = "1"
 LARGEST_EVALUATION = 100 * 1024
@@ -177,17 +191,22 @@ class StateTable:
 
     def put_job(self, job: JobRecord) -> None:
         index = ("jobs#managed", job.job_name) if job.managed_rules else None
-        self._table.put(_item(_job(job.job_name), "job", job, index=index))
+        # What a former version recorded stays as it is: rules and reactions that the index does not have belong to it.
+        under = place_in_experiment(job.experiment, job.job_name, JOB) if job.listed else None
+        self._table.put(_item(_job(job.job_name), JOB, job, index=index, second_index=under))
 
     def get_job(self, job_name: str) -> JobRecord | None:
-        item = self._table.get(_job(job_name), "job")
-        return self._records.one(JobRecord, item) if item else None
+        item = self._table.get(_job(job_name), JOB)
+        return known_job(self._records, item) if item else None
+
+    def records_of_jobs(self, experiment: str, job_names: Iterable[str]) -> Mapping[str, JobRecords]:
+        return ExperimentJobs(self._table, self._records).read(experiment, job_names)
 
     def managed_jobs(self) -> Sequence[JobRecord]:
-        return list(self._records.all(JobRecord, self._table.indexed("jobs#managed")))
+        return list(known_jobs(self._records, self._table.indexed("jobs#managed")))
 
     def close_managed_job(self, job_name: str) -> None:
-        self._table.unindex(_job(job_name), "job")
+        self._table.unindex(_job(job_name), JOB)
 
     def load_evaluation(self, job_name: str) -> SavedEvaluation:
         item = self._table.get(_job(job_name), "evaluation")
@@ -215,17 +234,20 @@ class StateTable:
     def put_rule_evaluation(self, record: RuleEvaluationRecord) -> None:
         updated = moment_text(record.updated_at)
         index = ("findings#open", updated) if record.needs_reaction else None
-        item = _item(_job(record.job_name), f"rule#{record.rule_name}", record, index=index, updated_at=updated)
+        sk = f"{RULE}{record.rule_name}"
+        experiment = record.experiment or self._experiment_of(record.job_name)
+        under = place_in_experiment(experiment, record.job_name, sk) if experiment else None
+        item = _item(_job(record.job_name), sk, record, index=index, second_index=under, updated_at=updated)
         self._table.put(item, condition=f"{_NEW} OR updated_at <= :new", values={":new": updated})
 
     def open_findings(self) -> Sequence[RuleEvaluationRecord]:
         return list(self._records.all(RuleEvaluationRecord, self._table.indexed("findings#open")))
 
     def close_finding(self, job_name: str, rule_name: str) -> None:
-        self._table.unindex(_job(job_name), f"rule#{rule_name}")
+        self._table.unindex(_job(job_name), f"{RULE}{rule_name}")
 
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]:
-        return list(self._records.all(RuleEvaluationRecord, self._table.below(_job(job_name), "rule#")))
+        return list(self._records.all(RuleEvaluationRecord, self._table.below(_job(job_name), RULE)))
 
     def put_current(self, record: CurrentRecord) -> None:
         item = _item(
@@ -287,7 +309,7 @@ class StateTable:
         self._table.put(_reaction_item(record))
 
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]:
-        return list(self._records.all(ReactionRecord, self._table.below(_job(job_name), "reaction#")))
+        return list(self._records.all(ReactionRecord, self._table.below(_job(job_name), REACTION)))
 
     def get_stopping(self) -> StoppingRecord | None:
         item = self._table.get("stopping", "stopping")
@@ -350,6 +372,11 @@ class StateTable:
     def untold_gates(self) -> Sequence[AlertGate]:
         return list(self._records.all(AlertGate, self._table.indexed("gates#untold")))
 
+    def _experiment_of(self, job_name: str) -> str | None:
+        """The experiment of a job, for records that do not name it themselves."""
+        job = if_readable(lambda: self.get_job(job_name))
+        return job.experiment if job else None
+
     def _existing(self, item: Item) -> Item:
         kept = self._table.get(item.pk, item.sk)
         if kept is None:  # only expiry or a person's hand removes items
@@ -392,16 +419,27 @@ def _number(number: int) -> str:
     return f"{number:010d}"
 
 
-def _job(job_name: str) -> str:
-    return f"job#{job_name}"
-
-
 def _trials_in(state: TrialState) -> str:
     return f"trials#{state.value}"
 
 
-def _item(pk: str, sk: str, record: object, *, index: tuple[str, str] | None = None, **attributes: str) -> Item:
-    return Item(pk=pk, sk=sk, document=to_json(record), attributes=attributes | {"schema": SCHEMA}, index=index)
+def _item(
+    pk: str,
+    sk: str,
+    record: object,
+    *,
+    index: tuple[str, str] | None = None,
+    second_index: tuple[str, str] | None = None,
+    **attributes: str,
+) -> Item:
+    return Item(
+        pk=pk,
+        sk=sk,
+        document=to_json(record),
+        attributes=attributes | {"schema": SCHEMA},
+        index=index,
+        second_index=second_index,
+    )
 
 
 def _place(place: TrialPlace) -> str:
@@ -433,7 +471,9 @@ def _tuning_item(record: TuningRecord) -> Item:
 def _reaction_item(record: ReactionRecord, leased_until: str = "") -> Item:
     """The lease is "done" after the last: greater than any time."""
     lease = "done" if record.carried_out_at is not None else leased_until
-    return _item(_job(record.job_name), f"reaction#{record.rule_name}", record, leased_until=lease)
+    sk = f"{REACTION}{record.rule_name}"
+    under = place_in_experiment(record.experiment, record.job_name, sk)
+    return _item(_job(record.job_name), sk, record, second_index=under, leased_until=lease)
 
 
 def _alert_item(alert: AlertRecord, leased_until: str = "") -> Item:

@@ -1,14 +1,15 @@
 """One DynamoDB table of JSON documents: reading, writing under a condition, and areas of it page by page.
 
-Items have the keys `pk` and `sk`, what conditions and the index `gsi1` (`gsi1pk`, `gsi1sk`) need as strings of their
-own, and the record as one JSON text in `document`: numbers keep every bit, which DynamoDB's own would not, and no
-nesting or empty value is refused. A text over 64 kB is kept compressed, in `packed`: DynamoDB takes 400 kB an item.
+Items have the keys `pk` and `sk`, what conditions and the indexes `gsi1` (`gsi1pk`, `gsi1sk`) and `gsi2` (`gsi2pk`,
+`gsi2sk`) need as strings of their own, and the record as one JSON text in `document`: numbers keep every bit, which
+DynamoDB's own would not, and no nesting or empty value is refused. A text over 64 kB is kept compressed, in `packed`:
+DynamoDB takes 400 kB an item.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +18,12 @@ from botocore.exceptions import ClientError
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translate, translated
 from gridwatch.failures import PermanentError, ThrottledError
+from gridwatch.state.patience import Patience
 
 INDEX = "gsi1"
+SECOND_INDEX = "gsi2"
 PACKED_OVER = 64 * 1024
-# TransactWriteItems: 100 items and 4 MB; the request's own characters count too.
+# TransactWriteItems: 100 items and 4 MB; the request's own characters count too. BatchGetItem: 100 keys.
 _ITEMS_AT_ONCE = 100
 _BYTES_AT_ONCE = 3 * 1024 * 1024
 _LARGEST_DOCUMENT = 64 * 1024 * 1024  # unpacked: a function has 1,024 MB
@@ -29,7 +32,8 @@ _REFUSED = "ConditionalCheckFailed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One item. `attributes` are strings that conditions look at; `index` is its place in the index, if it has one.
+    """One item. `attributes` are strings that conditions look at; `index` and `second_index` are its places in the two
+    indexes, if it has them.
 
     `flaw` says why a stored item has no document that can be read.
     """
@@ -39,6 +43,7 @@ class Item:
     document: str
     attributes: Mapping[str, str] = field(default_factory=dict)
     index: tuple[str, str] | None = None
+    second_index: tuple[str, str] | None = None
     flaw: str | None = None
 
 
@@ -54,6 +59,28 @@ class DocumentTable:
         with translated():
             answer = self._client.get_item(TableName=self._name, Key=_key(pk, sk), ConsistentRead=True)
         return _read(answer["Item"]) if "Item" in answer else None
+
+    def get_many(self, keys: Iterable[tuple[str, str]]) -> Iterator[Item]:
+        """The items of these keys that there are, in any order, 100 in a request. Strongly consistent.
+
+        Raises ThrottledError when the table gives no more of them for a while.
+        """
+        left = [_key(pk, sk) for pk, sk in dict.fromkeys(keys)]
+        while left:
+            asked, left = left[:_ITEMS_AT_ONCE], left[_ITEMS_AT_ONCE:]
+            yield from self._get_batch(asked)
+
+    def _get_batch(self, asked: list[dict[str, Any]]) -> Iterator[Item]:
+        for _ in Patience().tries():
+            request = {self._name: {"Keys": asked, "ConsistentRead": True}}
+            with translated():
+                answer = self._client.batch_get_item(RequestItems=request)
+            yield from map(_read, answer["Responses"].get(self._name, ()))
+            # An answer ends at 16 MB, and where the table is too busy.
+            asked = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
+            if not asked:
+                return
+        raise ThrottledError(f"the table {self._name} gives no more of {len(asked)} items", code="UnprocessedKeys")
 
     def put(self, item: Item, *, condition: str = "", values: Mapping[str, str] | None = None) -> bool:
         """False when the stored item does not meet the condition; nothing is written then."""
@@ -124,6 +151,14 @@ class DocumentTable:
             ExpressionAttributeValues={":pk": {"S": gsi1pk}} | behind,
             ScanIndexForward=not newest_first,
             **page,
+        )
+
+    def second_indexed(self, gsi2pk: str) -> Iterator[Item]:
+        """The items at that place of the second index by `gsi2sk`. Eventually consistent."""
+        return self._query(
+            IndexName=SECOND_INDEX,
+            KeyConditionExpression="gsi2pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": gsi2pk}},
         )
 
     def add_new(self, items: Sequence[Item]) -> int:
@@ -198,13 +233,15 @@ def _written(item: Item) -> dict[str, Any]:
     written = _key(item.pk, item.sk) | {name: {"S": value} for name, value in item.attributes.items()}
     if item.index is not None:
         written |= {"gsi1pk": {"S": item.index[0]}, "gsi1sk": {"S": item.index[1]}}
+    if item.second_index is not None:
+        written |= {"gsi2pk": {"S": item.second_index[0]}, "gsi2sk": {"S": item.second_index[1]}}
     encoded = item.document.encode()
     if len(encoded) > PACKED_OVER:
         return written | {"packed": {"B": zlib.compress(encoded)}}
     return written | {"document": {"S": item.document}}
 
 
-_KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "document", "packed"})
+_KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "document", "packed"})
 
 
 def _read(stored: Mapping[str, Any]) -> Item:
@@ -217,6 +254,7 @@ def _read(stored: Mapping[str, Any]) -> Item:
         document=document,
         attributes={name: text for name, text in texts.items() if name not in _KEYS},
         index=(texts["gsi1pk"], texts["gsi1sk"]) if {"gsi1pk", "gsi1sk"} <= texts.keys() else None,
+        second_index=(texts["gsi2pk"], texts["gsi2sk"]) if {"gsi2pk", "gsi2sk"} <= texts.keys() else None,
         flaw=flaw,
     )
 

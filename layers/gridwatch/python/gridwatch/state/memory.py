@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from gridwatch.state.job_records import JobRecords
 from gridwatch.state.records import (
     AlertGate,
     AlertRecord,
@@ -139,6 +140,14 @@ class MemoryStore:
 
     def get_job(self, job_name: str) -> JobRecord | None:
         return self.jobs.get(job_name)
+
+    def records_of_jobs(self, experiment: str, job_names: Iterable[str]) -> Mapping[str, JobRecords]:
+        return {
+            name: JobRecords(
+                self.jobs.get(name), tuple(self.list_rule_evaluations(name)), tuple(self.list_reactions(name))
+            )
+            for name in job_names
+        }
 
     def managed_jobs(self) -> Sequence[JobRecord]:
         return [self.jobs[name] for name in sorted(self.managed)]

@@ -169,6 +169,11 @@ class TrialRecord:
         return "queued" if self.state is TrialState.RUNNING and self.secondary_status == QUEUED else self.state.value
 
     @property
+    def may_have_job(self) -> bool:
+        """Whether something may be recorded of a job of its last attempt."""
+        return self.state not in (TrialState.WAITING, TrialState.CANCELLED)
+
+    @property
     def is_training(self) -> bool:
         """Whether SageMaker has told of its job; one in a queue of AWS Batch has no job yet, or none any more."""
         return self.status is not None and self.secondary_status != QUEUED
@@ -251,6 +256,7 @@ class JobRecord:
     algorithm: str | None = None  # as of its trial
     components: tuple[str, ...] = ()  # of SageMaker's, that its trial there is to have beside the job's own
     look_seconds: float | None = None  # between two looks of which no event tells, as at its log; None: nobody has said
+    listed: bool = True  # found under its experiment, with all that is recorded of it (False: by a former version)
 
     @property
     def own_policies(self) -> tuple[RulePolicy, ...]:
@@ -286,6 +292,7 @@ class RuleEvaluationRecord:
     details: str | None
     finding: Mapping[str, Any] | None
     updated_at: datetime
+    experiment: str | None = None  # that the job is of; None in records of former versions
 
     @property
     def needs_reaction(self) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from gridwatch.state.job_records import JobRecords
 from gridwatch.state.records import (
     AlertGate,
     AlertRecord,
@@ -170,6 +171,14 @@ class JobStore(Protocol):
         ...
 
     def get_job(self, job_name: str) -> JobRecord | None: ...
+
+    def records_of_jobs(self, experiment: str, job_names: Iterable[str]) -> Mapping[str, JobRecords]:
+        """What is recorded of these jobs of the experiment, by job name, for every one of them.
+
+        It costs a request a page of what the experiment has, however many jobs there are. Eventually consistent: what
+        was written a moment ago may be missing, or be as it was before.
+        """
+        ...
 
     def managed_jobs(self) -> Sequence[JobRecord]:
         """Jobs under rules of SageMaker's own Debugger, from `put_job` to `close_managed_job`, by name.

@@ -1,0 +1,146 @@
+"""Requests grow with what is read, never with the number of trials: whoever asks once for each trial fails here."""
+
+from __future__ import annotations
+
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deliver_alert.digesting import Digester
+from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.savings.prices import PriceTable
+from gridwatch.state.job_records import records_of_trials
+from gridwatch.tables.facts import Stamp
+from gridwatch_cli.current import with_current
+from gridwatch_cli.demo.observation import observe
+from gridwatch_cli.experiments import read_status
+from snapshot_experiment.publishing import ReportPublisher
+from snapshot_experiment.searching import SearchReader
+from snapshot_experiment.snapshot import SnapshotWriter
+from tests.fakes.components import FakeSearch
+from tests.fakes.queues import FakeQueue
+from tests.fakes.table_bucket import FakeTableBucket
+from tests.tensor_folder import MemorySource
+from tests.unit.growth.grown import NAME, RULES, Grown
+from tests.unit.tables.facts_of import NOON
+
+SIZES = (10, 100, 1_000)
+sizes = pytest.mark.parametrize("trials", SIZES)
+
+
+@cache
+def grown(trials: int) -> Grown:
+    """One that is only read."""
+    return Grown(trials)
+
+
+def cloud_of(world: Grown) -> Any:
+    return SimpleNamespace(store=world.store, unreadable={}, clock=world.clock)
+
+
+@sizes
+def test_what_is_recorded_of_all_jobs(trials: int) -> None:
+    world = grown(trials)
+    with world.held_to_the_bound(own=2) as count:
+        found = records_of_trials(world.store, world.store.list_trials(NAME))
+    assert count.requests.keys() == {"Query"}
+    assert len(found) == trials
+    for number, its in enumerate(found.values()):
+        assert its.job is not None
+        assert its.job.policies == RULES
+        assert [each.rule_name for each in its.evaluations] == ["finite", "loss", "overfit"]
+        assert len(its.reactions) == (number % 3 == 0)
+
+
+@pytest.mark.parametrize("trials", [10, 100, 300])
+def test_what_a_former_version_recorded_is_read_in_batches(trials: int) -> None:
+    world, now = Grown(trials, former=True), grown(trials) if trials in SIZES else Grown(trials)
+    world.table.start()
+    read = world.store.list_trials(NAME)
+    count = world.table.start()
+    found = records_of_trials(world.store, read)
+    assert count.requests["Query"] == 1, "the index, in which there is nothing"
+    # A key for the job, and two for each rule: the statuses, and what was done.
+    assert count.requests["BatchGetItem"] <= trials * (1 + 2 * len(RULES)) / 100 + 2
+    as_now = records_of_trials(now.store, now.store.list_trials(NAME))
+    assert found.keys() == as_now.keys()
+    for name, its in found.items():
+        assert its.job is not None
+        assert not its.job.listed, "whoever writes it again leaves it outside of the index"
+        assert (its.evaluations, its.reactions) == (as_now[name].evaluations, as_now[name].reactions)
+
+
+@sizes
+def test_the_digest(trials: int) -> None:
+    world = Grown(trials)
+    digester = Digester(store=world.store, alerts=AlertOutbox(world.store, FakeQueue()), clock=world.clock)
+    with world.held_to_the_bound():
+        digest = digester.digest(NAME)
+    assert digest is not None
+    facts = {fact["label"]: fact["value"] for fact in digest.content["facts"]}
+    assert facts["Trials"] == f"{trials} completed"
+    assert facts["Findings"].startswith(f"loss {-(-trials // 3)} x stopped")
+
+
+@sizes
+def test_a_snapshot(trials: int) -> None:
+    world, bucket = Grown(trials), FakeTableBucket()
+    writer = SnapshotWriter(
+        store=world.store,
+        open_tensors=lambda name, job: MemorySource({}),
+        search=SearchReader(FakeSearch(), bucket),
+        bucket=bucket,
+        alerts=AlertOutbox(world.store, FakeQueue()),
+        reports=NoPages(),
+    )
+    with world.held_to_the_bound():
+        report = writer.take(NAME, Stamp("first", NOON))
+    assert report.row_counts["trials"] == trials
+    assert report.row_counts["rule_evaluations"] == trials * len(RULES)
+
+
+class NoPages(ReportPublisher):
+    def __init__(self) -> None:
+        super().__init__(bucket=None, open_profile=None, prices=PriceTable.built_in)  # type: ignore[arg-type]
+
+    def publish(self, record: Any, find: Any) -> str:
+        return ""
+
+
+@sizes
+def test_the_status_of_an_experiment(trials: int) -> None:
+    world = grown(trials)
+    with world.held_to_the_bound():
+        document = read_status(cloud_of(world), NAME)
+    assert len(document["trials"]) == trials
+    assert {len(trial["rules"]) for trial in document["trials"]} == {len(RULES)}
+    assert sum(rule["action"] == "stop" for trial in document["trials"] for rule in trial["rules"]) == -(-trials // 3)
+
+
+@sizes
+def test_the_demos_progress(trials: int) -> None:
+    world = grown(trials)
+    with world.held_to_the_bound():
+        assert all(view.finished and len(view.rules) == len(RULES) for view in observe(world.store, NAME))
+
+
+@sizes
+def test_the_leaderboard(trials: int) -> None:
+    world = grown(trials)
+    with world.held_to_the_bound():
+        rows = with_current(cloud_of(world), NAME, [])
+    assert [row["place"] for row in rows] == list(range(1, trials + 1))
+
+
+def test_one_request_for_each_trial_is_beyond_the_bound() -> None:
+    world = grown(100)
+
+    def ask() -> None:
+        with world.held_to_the_bound():
+            for trial in world.store.list_trials(NAME):
+                world.store.get_job(trial.job_name)
+
+    with pytest.raises(AssertionError, match="101 requests for"):
+        ask()
