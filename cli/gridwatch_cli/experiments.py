@@ -12,6 +12,7 @@ from gridwatch.failure_cause import cause_of
 from gridwatch.savings.words import amount, span, together
 from gridwatch.state.codec import from_document, to_document
 from gridwatch.state.job_records import JobRecords, records_of_trials
+from gridwatch.state.open_experiments import is_open
 from gridwatch.state.records import (
     CurrentRecord,
     ExperimentRecord,
@@ -27,6 +28,7 @@ from gridwatch.wording import counted
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.current import last_value
 from gridwatch_cli.errors import CliError
+from gridwatch_cli.every_trial import trials_of
 from gridwatch_cli.output import console, print_json, print_rows, print_table, told
 from gridwatch_cli.progress import prices_of, watch
 from gridwatch_cli.queries import JsonOption
@@ -125,19 +127,25 @@ def held_by(store: StateStore, record: ExperimentRecord) -> str | None:
 
 def summaries(store: StateStore) -> Sequence[Mapping[str, Any]]:
     """One row for each experiment, newest first."""
-    return [_summary(record, store.list_trials(record.name)) for record in store.list_experiments()]
+    records = store.list_experiments()
+    # Of a closed experiment its record says how its trials ended.
+    trials = trials_of(store, [record.name for record in records if is_open(record)])
+    return [_summary(record, record.final_states or _states(trials.get(record.name, ()))) for record in records]
 
 
-def _summary(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> Mapping[str, Any]:
-    states = Counter(trial.state.value for trial in trials)
+def _states(trials: Sequence[TrialRecord]) -> Mapping[str, int]:
+    return Counter(trial.state.value for trial in trials)
+
+
+def _summary(record: ExperimentRecord, states: Mapping[str, int]) -> Mapping[str, Any]:
     objective = record.document.get("objective") or {}
     return {
         "experiment": record.name,
         "owner": record.document.get("owner"),
-        "trials": len(trials),
-        "finished": sum(trial.state.is_finished for trial in trials),
-        "failed": states["failed"],
-        "stopped": states["stopped"],
+        "trials": sum(states.values()),
+        "finished": sum(states.get(state.value, 0) for state in TrialState if state.is_finished),
+        "failed": states.get("failed", 0),
+        "stopped": states.get("stopped", 0),
         "objective": f"{objective.get('direction')} {objective.get('metric')}",
         "uploaded_at": record.uploaded_at,
     }

@@ -15,6 +15,7 @@ from gridwatch.failures import NotFoundError
 from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.job_records import records_of_trials
+from gridwatch.state.open_experiments import close, open_experiments
 from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch.state.store import StateStore
 from gridwatch.storage import layout
@@ -107,16 +108,21 @@ class SnapshotWriter:
                 self._alerts.ask_digest(experiment)
 
     def changed_experiments(self) -> Iterable[str]:
-        """Experiments that may have changed since their last snapshot read them, the longest waiting first."""
-        written = self._bucket.written_at(f"{layout.TABLE_PREFIX}{schemas.EXPERIMENTS.name}/")
+        """Open experiments that may have changed since their last snapshot read them, the longest waiting first.
+
+        Those that are over and that a snapshot has read whole are closed.
+        """
         waiting = []
-        for record in self._store.list_experiments():
-            at = written.get(layout.table_key(schemas.EXPERIMENTS.name, record.name))
-            tunings = self._store.list_tunings(record.name) if record.document.get("tune") else ()
-            times = [trial.updated_at for trial in self._store.list_trials(record.name)]
-            changed = max([record.updated_at, *times, *(tuning.updated_at for tuning in tunings)])
+        for record in open_experiments(self._store):
+            key = layout.table_key(schemas.EXPERIMENTS.name, record.name)
+            at = self._bucket.written_at(key).get(key)
+            trials, tunings = self._store.list_trials(record.name), self._store.list_tunings(record.name)
+            times = [*(trial.updated_at for trial in trials), *(tuning.updated_at for tuning in tunings)]
+            changed = max([record.updated_at, *times])
             if at is None or changed > at - _LONGEST_SNAPSHOT:
                 waiting.append((changed, record.name))
+            elif is_over(record, trials, tunings):
+                close(self._store, record, trials)
         return [name for _, name in sorted(waiting)]
 
     def _take(

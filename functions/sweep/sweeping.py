@@ -6,7 +6,7 @@ of. Each repair does what the lost event would have done, by the same path, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import groupby
@@ -30,6 +30,7 @@ from sweep.tuning import TuningSweeper
 # What is younger is on its way: an event, a message or an invocation may still bring it to its end.
 GRACE = timedelta(minutes=1)
 DESCRIBE_RATE = 4.0  # a second: SageMaker allows 5 in an account
+EVERY = timedelta(minutes=5)  # as infra/constructs/routing.py has the schedule say it; an invocation has as long
 RESERVE = 30.0  # seconds of the invocation that are kept for what does not depend on SageMaker's pace
 
 
@@ -76,8 +77,9 @@ class Sweeper:
         evaluated = self._wake_evaluations([trial for trial in trials if trial.check_seconds <= CHECK_SECONDS])
         enrolled = self._enrol() + self.tunings.sweep()
         bucket = TokenBucket(self.clock, DESCRIBE_RATE)
-        managed = self._ask_managed_rules(bucket)
+        # Jobs under Debugger's own rules are asked about all the time: lost ends, which are few, do not wait for them.
         recorded, vanished, complete = self._track(trials, bucket)
+        managed = self._ask_managed_rules(bucket)
         return SweepReport(recorded, tuple(vanished), evaluated, findings, alerts, waiting, complete, enrolled, managed)
 
     def wake_evaluations(self) -> int:
@@ -153,7 +155,7 @@ class Sweeper:
         also after the job's end, when the last of them come to their verdicts.
         """
         changed = 0
-        for job in self.store.managed_jobs():
+        for job in self._in_turn(self.store.managed_jobs()):
             if self.seconds_left() < RESERVE:
                 return changed
             bucket.take()
@@ -167,6 +169,12 @@ class Sweeper:
             if is_terminal(news.status) and all(report.status.is_final for report in news.rule_reports):
                 self.store.close_managed_job(job.job_name)
         return changed
+
+    def _in_turn(self, jobs: Sequence[JobRecord]) -> Sequence[JobRecord]:
+        """From where the last sweep is likely to have come to, so that of many jobs each is asked about in its turn."""
+        sweeps = int(self.clock.now().timestamp() // EVERY.total_seconds())
+        begin = sweeps * int(DESCRIBE_RATE * (EVERY.total_seconds() - RESERVE)) % max(len(jobs), 1)
+        return [*jobs[begin:], *jobs[:begin]]
 
     def _tell_managed(self, job: JobRecord, news: JobDescription) -> int:
         known = {record.rule_name: record.status for record in self.store.list_rule_evaluations(job.job_name)}

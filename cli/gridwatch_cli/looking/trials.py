@@ -9,6 +9,7 @@ from typing import Any
 from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch.state.store import StateStore
 from gridwatch_cli.errors import CliError
+from gridwatch_cli.every_trial import trials_of
 
 _LEAST = 4  # characters of a trial's id that are enough to look for it
 
@@ -38,7 +39,9 @@ def find_trial(store: StateStore, text: str) -> Found:
         return _one(text, [(named, trial) for trial in store.list_trials(name) if _is_meant(trial, wanted)])
     if len(wanted) < _LEAST:
         raise CliError(f"{text!r} is too short for a trial's id: at least {_LEAST} characters of it")
-    every = [(record, trial) for record in store.list_experiments() for trial in store.list_trials(record.name)]
+    records = store.list_experiments()
+    trials = trials_of(store, [record.name for record in records])
+    every = ((record, trial) for record in records for trial in trials[record.name])
     return _one(text, [(record, trial) for record, trial in every if trial.trial_id.startswith(wanted)])
 
 

@@ -26,7 +26,7 @@ Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials, tu
 `leased_until` of alerts and of reactions.
 Items of a job (JobRecord, RuleEvaluationRecord, ReactionRecord) are also in a second index, under their experiment:
 gsi2pk `experiment#<name>`, gsi2sk `<job>#<sk>`. Those that former versions wrote are not, and are read by their keys
-(gridwatch.aws.experiment_jobs).
+(gridwatch.aws.experiment_jobs). An ExperimentRecord is there while it is open: gsi2pk `experiments#open`, gsi2sk name.
 All keys and attributes are strings; every item also has its record as JSON and `schema`, the version of this layout
 (gridwatch.aws.table says how). The indexes project all attributes and are sparse: other items are in neither.
 """
@@ -34,7 +34,7 @@ All keys and attributes are strings; every item also has its record as JSON and 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -108,6 +108,7 @@ class StateTable:
             "experiment",
             record,
             index=("experiments", moment_text(record.created_at)),
+            second_index=("experiments#open", record.name) if record.final_states is None else None,
             uploaded_at=uploaded,
         )
         condition = f"{_NEW} OR uploaded_at <= :new"
@@ -123,6 +124,9 @@ class StateTable:
     def list_experiments(self) -> Sequence[ExperimentRecord]:
         found = self._table.indexed("experiments", newest_first=True)
         return list(self._records.all(ExperimentRecord, found))
+
+    def open_experiments(self) -> Iterator[ExperimentRecord]:
+        return self._records.all(ExperimentRecord, self._table.second_indexed("experiments#open"))
 
     def get_hold(self, experiment: str) -> LaunchHold | None:
         item = self._table.get(_experiment(experiment), "hold")

@@ -16,6 +16,7 @@ from gridwatch.launch.observation import next_attempt
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import TrainingService
 from gridwatch.launch.regions import CANCELLED_IN
+from gridwatch.state.open_experiments import reopen
 from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 
@@ -76,6 +77,7 @@ class Steering:
         current = frozenset(experiment.trial_ids)
         trials = self.store.list_trials(experiment.name)
         chosen = [trial for trial in trials if trial.state in states and (trial.parent or trial.trial_id) in current]
+        reopen(self.store, experiment)
         count = sum(self._again(trial) for trial in chosen)
         self._release(experiment)
         now = f"{self.clock.now():%Y-%m-%dT%H:%M:%S.%f}"
@@ -94,6 +96,7 @@ class Steering:
         released = (*(each for each in kept.released if each.name != name), known[name])
         now = self.clock.now()
         self.store.save_regions(replace(kept, doomed=doomed, released=released, updated_at=now))
+        reopen(self.store, experiment)
         spared = [t for t in self.store.list_trials(experiment.name) if t.reason == f"{CANCELLED_IN}{name}"]
         count = sum(self._update(trial, _released(trial, now), "waits again") for trial in spared)
         self.start_queue.send(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -67,6 +67,10 @@ class MemoryStore:
 
     def list_experiments(self) -> Sequence[ExperimentRecord]:
         return sorted(self.experiments.values(), key=lambda record: record.created_at, reverse=True)
+
+    def open_experiments(self) -> Iterator[ExperimentRecord]:
+        found = [record for record in self.experiments.values() if record.final_states is None]
+        return iter(sorted(found, key=lambda record: record.name))
 
     def get_hold(self, experiment: str) -> LaunchHold | None:
         return self.holds.get(experiment)

@@ -86,6 +86,7 @@ class ExperimentRecord:
     engine: str = "gridwatch"  # gridwatch, debugger or auto: who evaluates the rules
     own_fields: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str | None = None  # the key of what its trials are made of (gridwatch.reproduce)
+    final_states: Mapping[str, int] | None = None  # how many trials ended how; None: it is open, more may come of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ Records are replaced whole; what two writers could fight over is written under a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -83,6 +83,13 @@ class ExperimentStore(Protocol):
 
     def list_experiments(self) -> Sequence[ExperimentRecord]:
         """All experiments, newest first. Eventually consistent."""
+        ...
+
+    def open_experiments(self) -> Iterator[ExperimentRecord]:
+        """Those without `final_states`, by name, read as they are asked for; none that a former version recorded.
+
+        Eventually consistent.
+        """
         ...
 
 
