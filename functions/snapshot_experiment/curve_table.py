@@ -18,7 +18,7 @@ from gridwatch.tables import rows, schemas
 from gridwatch.tables.carrying import Former, curve_counts
 from gridwatch.tables.curves import Objective, drop_echoes, mark_objectives, thin
 from gridwatch.tables.facts import CurveCount, Point, Stamp, TrialFacts
-from gridwatch.tables.parquet import DamagedTableError, write_parquet
+from gridwatch.tables.parquet import DamagedTableError, carry, write_parquet
 from gridwatch.tensors.source import TensorSource
 from snapshot_experiment.curves import CurveReader
 
@@ -40,7 +40,8 @@ class CurveTable:
     """Writes `metrics` of one experiment; then `counts` by trial_id, and what was `damaged`.
 
     A job that was over, and whose curves were read to their end, is not read again: its rows are copied from the
-    `former` table. So the curves stay when the tensors expire.
+    `former` table. So the curves stay when the tensors expire. When the time is up, no further job is read: the rest
+    keep the rows that they had, and `unread` has their names for the next call, which finds more of the others settled.
     """
 
     def __init__(
@@ -50,8 +51,11 @@ class CurveTable:
         stamp: Stamp,
         objective: Mapping[str, Any],
         logs: LogStreams | None = None,
+        *,
+        time_is_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self._open_tensors = open_tensors
+        self._time_is_up = time_is_up
         self._logs = logs
         # Without a status SageMaker never had the job, so that there are no tensors.
         self._facts = [each for each in facts if each.trial.status is not None]
@@ -61,6 +65,7 @@ class CurveTable:
         self._complete: dict[str, bool] = {}
         self.counts: Mapping[str, CurveCount] = {}
         self.damaged: list[str] = []
+        self.unread: list[str] = []
 
     def write(self, path: Path, former: Former) -> int:
         """Returns the number of rows. A transient failure while reading is raised: the snapshot is tried again."""
@@ -83,8 +88,18 @@ class CurveTable:
         settled = former.settled_jobs & finished
         self._complete = dict.fromkeys(settled, True)
         unsettled = [each for each in self._facts if each.trial.job_name not in settled]
+        # Those that are over first: they are read once, so that each call leaves fewer to the next.
+        unsettled.sort(key=lambda each: (not each.trial.state.is_finished, each.trial.job_name in former.jobs))
         carried = former.carry(settled, self._stamp)
-        return write_parquet(schemas.METRICS, self._rows(unsettled), path, carried, self._finish)
+        self.unread = []
+
+        def finish(connection: duckdb.DuckDBPyConnection) -> None:
+            kept = former.carry(former.jobs.intersection(self.unread), self._stamp)
+            if kept is not None:
+                carry(connection, schemas.METRICS, kept)
+            self._finish(connection)
+
+        return write_parquet(schemas.METRICS, self._rows(unsettled), path, carried, finish)
 
     def _finish(self, connection: duckdb.DuckDBPyConnection) -> None:
         drop_echoes(connection, self._repeating)
@@ -93,6 +108,10 @@ class CurveTable:
 
     def _rows(self, facts: Sequence[TrialFacts]) -> Iterator[rows.Row]:
         for each in facts:
+            if self._time_is_up():
+                self.unread.append(each.trial.job_name)
+                self._complete[each.trial.job_name] = False
+                continue
             yield from rows.metric_rows(each.trial, self._points(each.trial, each.job), self._stamp)
 
     def _points(self, trial: TrialRecord, job: JobRecord | None) -> Iterator[Point]:

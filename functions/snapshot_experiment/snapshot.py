@@ -63,6 +63,7 @@ class SnapshotReport:
     complete: bool
     damaged: tuple[str, ...]
     search_error: str | None = None
+    unread: int = 0  # jobs whose curves another call has to read: there was no time
 
 
 class UnknownExperimentError(NotFoundError):
@@ -93,15 +94,18 @@ class SnapshotWriter:
         self._alerts = alerts
         self._reports = reports
 
-    def take(self, experiment: str, stamp: Stamp) -> SnapshotReport:
-        """Write all tables of an experiment. Raises UnknownExperimentError; a failure while reading changes nothing."""
+    def take(self, experiment: str, stamp: Stamp, time_is_up: Callable[[], bool] = lambda: False) -> SnapshotReport:
+        """Write all tables of an experiment. Raises UnknownExperimentError; a failure while reading changes nothing.
+
+        When the time is up, no further job's curves are read: another call goes on.
+        """
         record = self._store.get_experiment(experiment)
         if record is None:
             raise UnknownExperimentError(f"no experiment {experiment!r} is recorded")
         trials = self._store.list_trials(experiment)
         try:
             with tempfile.TemporaryDirectory(prefix="snapshot-") as folder:
-                return self._take(record, trials, stamp, Path(folder))
+                return self._take(record, trials, stamp, Path(folder), time_is_up)
         finally:
             # How it ended is told when its tables are there, and also when they cannot be made.
             if self._is_over(record, trials):
@@ -126,14 +130,19 @@ class SnapshotWriter:
         return [name for _, name in sorted(waiting)]
 
     def _take(
-        self, record: ExperimentRecord, recorded: Sequence[TrialRecord], stamp: Stamp, folder: Path
+        self,
+        record: ExperimentRecord,
+        recorded: Sequence[TrialRecord],
+        stamp: Stamp,
+        folder: Path,
+        time_is_up: Callable[[], bool],
     ) -> SnapshotReport:
         trials = settle(self._store, self._facts_of(recorded), self._open_tensors, self._logs)
         over = self._is_over(record, recorded)
         names = sagemaker_experiments(self._store, record)
         answer = self._search.read(record.name, names, trials, stamp, folder)
         objective = record.document.get("objective") or {}
-        curves = CurveTable(self._open_tensors, trials, stamp, objective, self._logs)
+        curves = CurveTable(self._open_tensors, trials, stamp, objective, self._logs, time_is_up=time_is_up)
         metrics = curves.write(folder / schemas.METRICS.name, self._former(record.name, folder))
         if over:
             proven = prove(self._store, recorded, folder / schemas.METRICS.name, objective, stamp.as_of)
@@ -156,7 +165,13 @@ class SnapshotWriter:
         if over:
             self._reports.publish(record, lambda table: folder / table)
         return SnapshotReport(
-            record.name, stamp.snapshot_id, counts, facts.complete, tuple(curves.damaged), answer.error
+            record.name,
+            stamp.snapshot_id,
+            counts,
+            facts.complete,
+            tuple(curves.damaged),
+            answer.error,
+            len(curves.unread),
         )
 
     def _is_over(self, record: ExperimentRecord, trials: Sequence[TrialRecord]) -> bool:

@@ -33,6 +33,7 @@ from gridwatch.state.records import (
     ReportsRecord,
     RuleEvaluationRecord,
     RulePolicy,
+    SnapshotTurn,
     StoppingRecord,
     TrackingRecord,
     TrialRecord,
@@ -306,6 +307,19 @@ class TestTracking:
             store.save_tracking(replace(read, entities=("g-blobs",)))
         wider = store.save_tracking(replace(kept, entities=(*kept.entities, "g-blobs-003")))
         assert store.get_tracking("blobs") == wider
+        assert store.list_trials("blobs") == []
+
+
+class TestTurns:
+    def test_of_two_who_read_the_same_one_loses(self, store: StateStore) -> None:
+        assert store.get_turn("blobs") is None
+        read = SnapshotTurn(experiment="blobs", holder="one", until=T0 + SECOND)
+        kept = store.save_turn(read)
+        assert store.get_turn("blobs") == kept == replace(read, version=1)
+        with pytest.raises(ConflictError):
+            store.save_turn(replace(read, holder="two"))
+        free = store.save_turn(replace(kept, holder=None, until=None, as_of=T0, ended_at=T0 + SECOND, seconds=1.5))
+        assert store.get_turn("blobs") == free
         assert store.list_trials("blobs") == []
 
 

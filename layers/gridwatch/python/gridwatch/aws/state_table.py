@@ -4,6 +4,7 @@
 | --- | --- | --- | --- | --- |
 | ExperimentRecord | `experiment#<name>` | `experiment` | `experiments` | created_at |
 | LaunchHold | `experiment#<name>` | `hold` | | |
+| SnapshotTurn | `experiment#<name>` | `snapshot` | | |
 | RegionsRecord | `experiment#<name>` | `regions` | | |
 | TrackingRecord | `experiment#<name>` | `tracking` | | |
 | TrialRecord | `experiment#<name>` | `trial#<trial id>` | `trials#<state>` | priority, created_at, experiment, index |
@@ -22,8 +23,8 @@
 
 Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials, tuning jobs and rule evaluations,
 `job_name` and `points` (ten digits) of current values,
-`version` of gates and of saved evaluations, `stored_at`, the key in S3 of evaluations over 100 kB, `rule` of stops,
-`leased_until` of alerts and of reactions.
+`version` of gates, holds, turns and of saved evaluations, `stored_at`, the key in S3 of evaluations over 100 kB,
+`rule` of stops, `leased_until` of alerts and of reactions.
 Items of a job (JobRecord, RuleEvaluationRecord, ReactionRecord) are also in a second index, under their experiment:
 gsi2pk `experiment#<name>`, gsi2sk `<job>#<sk>`. Those that former versions wrote are not, and are read by their keys
 (gridwatch.aws.experiment_jobs). An ExperimentRecord is there while it is open: gsi2pk `experiments#open`, gsi2sk name.
@@ -68,6 +69,7 @@ from gridwatch.state.records import (
     RegionsRecord,
     ReportsRecord,
     RuleEvaluationRecord,
+    SnapshotTurn,
     StoppingRecord,
     TrackingRecord,
     TrialRecord,
@@ -138,6 +140,18 @@ class StateTable:
         condition, values = ("version = :version", {":version": str(hold.version)}) if hold.version else (_NEW, {})
         if not self._table.put(item, condition=condition, values=values):
             raise ConflictError(f"what holds {hold.experiment} was changed meanwhile")
+        return kept
+
+    def get_turn(self, experiment: str) -> SnapshotTurn | None:
+        item = self._table.get(_experiment(experiment), "snapshot")
+        return self._records.one(SnapshotTurn, item) if item else None
+
+    def save_turn(self, turn: SnapshotTurn) -> SnapshotTurn:
+        kept = replace(turn, version=turn.version + 1)
+        item = _item(_experiment(turn.experiment), "snapshot", kept, version=str(kept.version))
+        condition, values = ("version = :version", {":version": str(turn.version)}) if turn.version else (_NEW, {})
+        if not self._table.put(item, condition=condition, values=values):
+            raise ConflictError(f"whose turn it is to write the tables of {turn.experiment} was changed meanwhile")
         return kept
 
     def get_tracking(self, experiment: str) -> TrackingRecord | None:

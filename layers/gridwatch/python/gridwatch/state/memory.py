@@ -20,6 +20,7 @@ from gridwatch.state.records import (
     RegionsRecord,
     ReportsRecord,
     RuleEvaluationRecord,
+    SnapshotTurn,
     StoppingRecord,
     TrackingRecord,
     TrialRecord,
@@ -35,6 +36,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.experiments: dict[str, ExperimentRecord] = {}
         self.holds: dict[str, LaunchHold] = {}
+        self.turns: dict[str, SnapshotTurn] = {}
         self.tracking: dict[str, TrackingRecord] = {}
         self.trials: dict[tuple[str, str], TrialRecord] = {}
         self.tunings: dict[tuple[str, str], TuningRecord] = {}
@@ -81,6 +83,16 @@ class MemoryStore:
             raise ConflictError(f"what holds {hold.experiment} was changed meanwhile")
         self.holds[hold.experiment] = replace(hold, version=hold.version + 1)
         return self.holds[hold.experiment]
+
+    def get_turn(self, experiment: str) -> SnapshotTurn | None:
+        return self.turns.get(experiment)
+
+    def save_turn(self, turn: SnapshotTurn) -> SnapshotTurn:
+        kept = self.turns.get(turn.experiment)
+        if (kept.version if kept else 0) != turn.version:
+            raise ConflictError(f"whose turn it is to write the tables of {turn.experiment} was changed meanwhile")
+        self.turns[turn.experiment] = replace(turn, version=turn.version + 1)
+        return self.turns[turn.experiment]
 
     def get_tracking(self, experiment: str) -> TrackingRecord | None:
         return self.tracking.get(experiment)

@@ -109,6 +109,20 @@ class LaunchHold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotTurn:
+    """Whose turn it is to write an experiment's tables, and how the last one went: only one writes at a time."""
+
+    experiment: str
+    holder: str | None = None  # the invocation that writes them
+    until: datetime | None = None  # it is over by then, whatever becomes of it
+    as_of: datetime | None = None  # from when on the last whole snapshot read
+    ended_at: datetime | None = None  # of the last one
+    seconds: float = 0.0  # that the last one took
+    comes_at: datetime | None = None  # a message for the next one comes then
+    version: int = 0  # of the record, as read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingRecord:
     """In which of SageMaker's experiments an experiment's trials are, as they were opened: the last one has room.
 

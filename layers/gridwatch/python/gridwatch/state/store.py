@@ -25,6 +25,7 @@ from gridwatch.state.records import (
     RegionsRecord,
     ReportsRecord,
     RuleEvaluationRecord,
+    SnapshotTurn,
     StoppingRecord,
     TrackingRecord,
     TrialRecord,
@@ -100,6 +101,16 @@ class HoldStore(Protocol):
         """Keep it as the next version of the one that was read; ConflictError when another is stored.
 
         `version` 0 is of a record that was not there. Returns it as it is kept now.
+        """
+        ...
+
+
+class TurnStore(Protocol):
+    def get_turn(self, experiment: str) -> SnapshotTurn | None: ...
+
+    def save_turn(self, turn: SnapshotTurn) -> SnapshotTurn:
+        """Keep it as the next version of the one that was read (0: there was none); ConflictError when another is
+        stored. Returns it as it is kept now.
         """
         ...
 
@@ -330,6 +341,7 @@ class AlertStore(Protocol):
 class StateStore(
     ExperimentStore,
     HoldStore,
+    TurnStore,
     RegionStore,
     TrackingStore,
     TrialStore,
