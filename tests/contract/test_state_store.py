@@ -245,6 +245,23 @@ class TestTrials:
             store.update_trial(trial(), expected=trial())
         assert store.get_trial("blobs", trial().trial_id) is None
 
+    def test_many_are_updated_but_for_those_that_others_changed(self, store: StateStore) -> None:
+        trials = [trial(number) for number in range(230)]
+        store.add_trials(trials[:-1])
+        raced = {5, 120, 121}
+        for number in raced:
+            store.update_trial(
+                trial(number, state=TrialState.STARTING, updated_at=T0 + SECOND), expected=trials[number]
+            )
+        changes = [(each, replace(each, priority=3, updated_at=T0 + 2 * SECOND)) for each in trials]
+        kept = store.update_trials(changes)
+        assert [each.index for each in kept] == [number for number in range(229) if number not in raced]
+        found = store.list_trials("blobs")
+        assert [each.index for each in found] == list(range(229)), "one that is not there is not added"
+        assert {each.index for each in found if each.priority == 3} == {each.index for each in kept}
+        assert {each.index for each in found if each.state is TrialState.STARTING} == raced
+        assert store.update_trials([]) == []
+
     def test_by_state_in_order(self, store: StateStore) -> None:
         store.add_trials(
             [

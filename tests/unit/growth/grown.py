@@ -13,7 +13,6 @@ from gridwatch.state.records import (
     Action,
     CurrentRecord,
     ExperimentRecord,
-    JobRecord,
     ReactionRecord,
     RuleEvaluationRecord,
     RulePolicy,
@@ -38,10 +37,10 @@ _OF_FORMER_VERSIONS = ("gsi2pk", "gsi2sk")
 
 @dataclass
 class Grown:
-    """`trials` of one experiment, all over unless `running`, each with its job, what rules said and what was done."""
+    """`trials` of one experiment, each with its job, what rules said and what was done."""
 
     trials: int
-    running: bool = False
+    state: TrialState = TrialState.COMPLETED
     former: bool = False  # as a former version recorded it
     table: CountingTable = field(default_factory=CountingTable)
     clock: FakeClock = field(default_factory=FakeClock)
@@ -58,9 +57,9 @@ class Grown:
         self.table.start()
 
     def _trial(self, index: int) -> TrialRecord:
-        state, status = (TrialState.RUNNING, "InProgress") if self.running else (TrialState.COMPLETED, "Completed")
+        status = {TrialState.COMPLETED: "Completed", TrialState.RUNNING: "InProgress"}.get(self.state)
         now = self.clock.now()
-        return a_trial(index, state=state, status=status, created_at=now, started_at=now, updated_at=now)
+        return a_trial(index, state=self.state, status=status, created_at=now, started_at=now, updated_at=now)
 
     def _record(self, trial: TrialRecord) -> None:
         self.store.put_job(replace(a_job(trial), policies=RULES))
@@ -121,7 +120,3 @@ def _reaction(trial: TrialRecord, policy: RulePolicy) -> ReactionRecord:
         reason="the rule stops its job", outcome="stop requested", alert_id=None, finding=_finding(),
         decided_at=trial.updated_at, carried_out_at=trial.updated_at + timedelta(seconds=1),
     )  # fmt: skip
-
-
-def records_of(grown: Grown) -> list[JobRecord]:
-    return [replace(a_job(trial), policies=RULES) for trial in grown.store.list_trials(NAME)]

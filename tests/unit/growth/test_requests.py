@@ -10,8 +10,10 @@ import pytest
 
 from deliver_alert.digesting import Digester
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.launch.steering import Steering
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.job_records import records_of_trials
+from gridwatch.state.records import TrialState
 from gridwatch.tables.facts import Stamp
 from gridwatch_cli.current import with_current
 from gridwatch_cli.demo.observation import observe
@@ -22,6 +24,7 @@ from snapshot_experiment.snapshot import SnapshotWriter
 from tests.fakes.components import FakeSearch
 from tests.fakes.queues import FakeQueue
 from tests.fakes.table_bucket import FakeTableBucket
+from tests.fakes.training import FakeTraining
 from tests.tensor_folder import MemorySource
 from tests.unit.growth.grown import NAME, RULES, Grown
 from tests.unit.tables.facts_of import NOON
@@ -132,6 +135,28 @@ def test_the_leaderboard(trials: int) -> None:
     with world.held_to_the_bound():
         rows = with_current(cloud_of(world), NAME, [])
     assert [row["place"] for row in rows] == list(range(1, trials + 1))
+
+
+@sizes
+def test_cancelling_what_waits(trials: int) -> None:
+    world = Grown(trials, state=TrialState.WAITING)
+    with world.held_to_the_bound(own=12 + trials / 100):  # a transaction of a hundred is the most that DynamoDB takes
+        report = steering(world).stop(NAME, lambda trial: True)
+    assert report.cancelled == trials
+
+
+@sizes
+def test_trying_again(trials: int) -> None:
+    world = Grown(trials)
+    with world.held_to_the_bound(own=12 + trials / 100):
+        assert steering(world).retry(world.experiment, {TrialState.COMPLETED}) == trials
+
+
+def steering(world: Grown) -> Steering:
+    return Steering(
+        store=world.store, training=FakeTraining(world.clock), start_queue=FakeQueue(fifo=True),
+        snapshot_queue=FakeQueue(), clock=world.clock, tell=lambda line: None,
+    )  # fmt: skip
 
 
 def test_one_request_for_each_trial_is_beyond_the_bound() -> None:

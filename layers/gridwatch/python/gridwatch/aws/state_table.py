@@ -53,7 +53,7 @@ from gridwatch.aws.experiment_jobs import (
 from gridwatch.aws.experiment_jobs import job_key as _job
 from gridwatch.aws.record_reader import RecordReader, place_of
 from gridwatch.aws.rule_state import RuleStateBucket
-from gridwatch.aws.table import DocumentTable, Item
+from gridwatch.aws.table import DocumentTable, Item, Put
 from gridwatch.failures import NotFoundError, PermanentError
 from gridwatch.state.codec import moment_text, to_json
 from gridwatch.state.job_records import JobRecords
@@ -178,9 +178,13 @@ class StateTable:
         return sorted(self._records.all(TrialRecord, found), key=lambda trial: trial.index)
 
     def update_trial(self, trial: TrialRecord, *, expected: TrialRecord) -> None:
-        values = {":expected": moment_text(expected.updated_at)}
-        if not self._table.put(_trial_item(trial), condition="updated_at = :expected", values=values):
+        put = _trial_put(trial, expected)
+        if not self._table.put(put.item, condition=put.condition, values=put.values):
             raise ConflictError(f"trial {trial.trial_id} of {trial.experiment} was changed meanwhile")
+
+    def update_trials(self, changes: Sequence[tuple[TrialRecord, TrialRecord]]) -> Sequence[TrialRecord]:
+        kept = self._table.put_each([_trial_put(after, before) for before, after in changes])
+        return [after for (_, after), is_kept in zip(changes, kept, strict=True) if is_kept]
 
     def trials_in(
         self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None
@@ -474,6 +478,10 @@ def _trial_item(trial: TrialRecord) -> Item:
         index=(_trials_in(trial.state), _place(TrialPlace.of(trial))),
         updated_at=moment_text(trial.updated_at),
     )
+
+
+def _trial_put(trial: TrialRecord, expected: TrialRecord) -> Put:
+    return Put(_trial_item(trial), "updated_at = :expected", {":expected": moment_text(expected.updated_at)})
 
 
 def _tuning_item(record: TuningRecord) -> Item:

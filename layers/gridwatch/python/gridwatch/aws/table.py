@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translate, translated
-from gridwatch.failures import PermanentError, ThrottledError
+from gridwatch.failures import PermanentError, ThrottledError, TransientError
 from gridwatch.state.patience import Patience
 
 INDEX = "gsi1"
@@ -28,6 +28,7 @@ _ITEMS_AT_ONCE = 100
 _BYTES_AT_ONCE = 3 * 1024 * 1024
 _LARGEST_DOCUMENT = 64 * 1024 * 1024  # unpacked: a function has 1,024 MB
 _REFUSED = "ConditionalCheckFailed"
+_IN_TRANSACTION = 2.0  # seconds for which a write waits for somebody else's transaction, which takes a hundredth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,18 @@ class Item:
     index: tuple[str, str] | None = None
     second_index: tuple[str, str] | None = None
     flaw: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """An item to be put when the stored one meets the condition."""
+
+    item: Item
+    condition: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+_Numbered = tuple[int, dict[str, Any]]
 
 
 class DocumentTable:
@@ -100,14 +113,21 @@ class DocumentTable:
             request["ConditionExpression"] = condition
         if values:
             request["ExpressionAttributeValues"] = {name: {"S": value} for name, value in values.items()}
-        try:
-            with translated():
-                answer: Mapping[str, Any] = self._client.put_item(**request)
-        except PermanentError as error:
-            if error.code == "ConditionalCheckFailedException":
-                return None
-            raise
-        return answer
+        for _ in Patience(seconds=_IN_TRANSACTION).tries():
+            try:
+                with translated():
+                    answer: Mapping[str, Any] = self._client.put_item(**request)
+            except PermanentError as error:
+                if error.code == "ConditionalCheckFailedException":
+                    return None
+                raise
+            except TransientError as error:
+                if error.code != "TransactionConflictException":
+                    raise
+                continue  # somebody's transaction has the item at this moment
+            return answer
+        words = f"{item.pk} {item.sk} is in others' transactions all the time"
+        raise ThrottledError(words, code="TransactionConflictException")
 
     def unindex(self, pk: str, sk: str) -> None:
         """Take the item out of the index; without such an item nothing happens."""
@@ -164,29 +184,45 @@ class DocumentTable:
     def add_new(self, items: Sequence[Item]) -> int:
         """Put the items whose keys are free and leave the others as they are; returns how many were put.
 
-        Transactions of up to 100 items, each put under its own condition: a batch write would have none and replace
-        what somebody else wrote meanwhile. Killed halfway and called again, it completes what is missing.
+        Killed halfway and called again, it completes what is missing.
         """
-        return sum(self._add_chunk(chunk) for chunk in _chunks([_written(item) for item in items]))
+        return sum(self.put_each([Put(item, "attribute_not_exists(pk)") for item in items]))
 
-    def _add_chunk(self, written: list[dict[str, Any]]) -> int:
-        while written:
-            puts = [
-                {"Put": {"TableName": self._name, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}}
-                for item in written
-            ]
+    def put_each(self, puts: Sequence[Put]) -> list[bool]:
+        """Put each item whose condition holds, and say of each whether it did.
+
+        Transactions of up to 100 items, each put under its own condition: a batch write would have none and replace
+        what somebody else wrote meanwhile.
+        """
+        kept = [False] * len(puts)
+        for chunk in _chunks([self._request(put) for put in puts]):
+            for number in self._put_chunk(chunk):
+                kept[number] = True
+        return kept
+
+    def _put_chunk(self, chunk: Sequence[_Numbered]) -> list[int]:
+        """The numbers of those that were put. Raises ThrottledError when others write there all the time."""
+        tries = Patience(seconds=_IN_TRANSACTION).tries()
+        next(tries)
+        while chunk:
             try:
-                self._client.transact_write_items(TransactItems=puts)
+                self._client.transact_write_items(TransactItems=[{"Put": request} for _, request in chunk])
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") != "TransactionCanceledException":
                     raise translate(error) from error
-                fresh = _not_refused(written, error)
-                if len(fresh) == len(written):  # nobody's condition failed: others write there at this moment
+                fresh = _not_refused(chunk, error)
+                # Nobody's condition failed where all are left, but others write there at this moment.
+                if len(fresh) == len(chunk) and next(tries, None) is None:
                     raise ThrottledError(str(error), code="TransactionCanceledException") from error
-                written = fresh
+                chunk = fresh
             else:
-                return len(written)
-        return 0
+                return [number for number, _ in chunk]
+        return []
+
+    def _request(self, put: Put) -> dict[str, Any]:
+        request = {"TableName": self._name, "Item": _written(put.item), "ConditionExpression": put.condition}
+        values = {name: {"S": value} for name, value in put.values.items()}
+        return request | ({"ExpressionAttributeValues": values} if values else {})
 
     def _query(self, **request: Any) -> Iterator[Item]:
         request["TableName"] = self._name
@@ -203,23 +239,23 @@ class DocumentTable:
         return self._dynamodb or client("dynamodb")
 
 
-def _not_refused(written: list[dict[str, Any]], error: ClientError) -> list[dict[str, Any]]:
-    """The items whose own condition held in a cancelled transaction."""
+def _not_refused(chunk: Sequence[_Numbered], error: ClientError) -> list[_Numbered]:
+    """The puts whose own condition held in a cancelled transaction."""
     reasons = error.response.get("CancellationReasons", ())
-    return [item for item, reason in zip(written, reasons, strict=True) if reason.get("Code") != _REFUSED]
+    return [each for each, reason in zip(chunk, reasons, strict=True) if reason.get("Code") != _REFUSED]
 
 
-def _chunks(written: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    chunk: list[dict[str, Any]] = []
+def _chunks(requests: Sequence[dict[str, Any]]) -> Iterator[list[_Numbered]]:
+    """The requests with their numbers, as many together as one transaction takes."""
+    chunk: list[_Numbered] = []
     size = 0
-    for item in written:
-        bytes_of_item = (
-            sum(len(value) for each in item.values() for value in each.values()) * 2
-        )  # UTF-8 and base64 grow
+    for number, request in enumerate(requests):
+        # UTF-8 and base64 grow
+        bytes_of_item = sum(len(value) for each in request["Item"].values() for value in each.values()) * 2
         if chunk and (len(chunk) == _ITEMS_AT_ONCE or size + bytes_of_item > _BYTES_AT_ONCE):
             yield chunk
             chunk, size = [], 0
-        chunk.append(item)
+        chunk.append((number, request))
         size += bytes_of_item
     if chunk:
         yield chunk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -122,6 +123,14 @@ class MemoryStore:
         if kept is None or kept.updated_at != expected.updated_at:
             raise ConflictError(f"trial {trial.trial_id} of {trial.experiment} was changed meanwhile")
         self.trials[key] = trial
+
+    def update_trials(self, changes: Sequence[tuple[TrialRecord, TrialRecord]]) -> Sequence[TrialRecord]:
+        kept = []
+        for before, after in changes:
+            with suppress(ConflictError):
+                self.update_trial(after, expected=before)
+                kept.append(after)
+        return kept
 
     def trials_in(
         self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None

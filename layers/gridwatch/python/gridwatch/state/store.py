@@ -153,6 +153,12 @@ class TrialStore(Protocol):
         """Replace `expected` by `trial`; ConflictError when the stored record is not at `expected.updated_at`."""
         ...
 
+    def update_trials(self, changes: Sequence[tuple[TrialRecord, TrialRecord]]) -> Sequence[TrialRecord]:
+        """Replace the first of each pair by the second, a hundred in a request. Returns those that were kept: of the
+        others the stored record is not at the first one's `updated_at`.
+        """
+        ...
+
     def trials_in(
         self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None
     ) -> Sequence[TrialRecord]:
