@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from gridwatch.alerts.digest import Ended, digest, digest_id, is_over
@@ -16,7 +15,6 @@ from gridwatch.savings.prices import PriceTable
 from gridwatch.state.job_records import JobRecords, records_of_trials
 from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord
 from gridwatch.state.store import StateStore
-from gridwatch.state.unreadable import if_readable
 from gridwatch.verdicts.status import is_final
 
 if TYPE_CHECKING:
@@ -85,11 +83,8 @@ class Digester:
 
     def _held(self, name: str) -> Iterator[AlertRecord]:
         """Alerts about the experiment that wait in a gate."""
-        for gate in self.store.untold_gates():
-            for alert_id in gate.collected:
-                alert = if_readable(partial(self.store.get_alert, alert_id))
-                if alert is not None and alert.experiment == name:
-                    yield alert
+        held = [alert_id for gate in self.store.untold_gates() for alert_id in gate.collected]
+        return (alert for alert in self.store.get_alerts(held) if alert.experiment == name)
 
 
 def _is_settled(records: JobRecords) -> bool:

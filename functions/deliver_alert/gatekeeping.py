@@ -129,8 +129,8 @@ class Gatekeeper:
             for alert in self._alerts(gate.collected)
             if (limit := self._told_by_limit(alert)) is not None
         }
-        for alert in self._alerts(tuple(elsewhere)):
-            self.store.mark_sent(replace(alert, told_in=elsewhere[alert.alert_id]))
+        told = self._alerts(tuple(elsewhere))
+        self.store.mark_all_sent([replace(alert, told_in=elsewhere[alert.alert_id]) for alert in told])
         collected = [alert for alert in self._alerts(gate.collected) if alert.alert_id not in elsewhere]
         if not collected:
             self.store.save_gate(replace(gate, told=True))
@@ -143,16 +143,15 @@ class Gatekeeper:
         else:
             telling = held_back(gate, collected, now)
         asked = self.alerts.ask(telling)
-        for alert in collected:
-            if not alert.is_settled:
-                self.store.mark_sent(replace(alert, told_in=asked.alert_id))
+        self.store.mark_all_sent(
+            [replace(alert, told_in=asked.alert_id) for alert in collected if not alert.is_settled]
+        )
         # Last: until then the sweep finds the gate, and whoever finds it tells the same alert.
         self.store.save_gate(replace(gate, told=True))
         return asked
 
-    def _alerts(self, alert_ids: Sequence[str]) -> list[AlertRecord]:
-        found = (if_readable(partial(self.store.get_alert, alert_id)) for alert_id in alert_ids)
-        return [alert for alert in found if alert is not None]
+    def _alerts(self, alert_ids: Sequence[str]) -> Sequence[AlertRecord]:
+        return self.store.get_alerts(alert_ids)
 
     def _close_later(self, gate: AlertGate) -> None:
         seconds = math.ceil((gate.closes_at - self.clock.now()).total_seconds())

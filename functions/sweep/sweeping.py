@@ -98,12 +98,13 @@ class Sweeper:
     def _enrol(self) -> int:
         """Jobs of others that carry the tag and that nothing is recorded of."""
         enrolled = 0
-        for name in self.listing.jobs_with_tag(WATCH_TAG):
+        names = list(self.listing.jobs_with_tag(WATCH_TAG))
+        known = self.store.get_jobs(names)
+        for name in (name for name in names if name not in known):
             with self.isolation.each(name):
-                if self.store.get_job(name) is None:
-                    news = self.training.describe_job(name)
-                    tags = self.training.job_tags(news.arn)
-                    enrolled += self.tracker.track(replace(news, tags=tags)) is not Outcome.FOREIGN
+                news = self.training.describe_job(name)
+                tags = self.training.job_tags(news.arn)
+                enrolled += self.tracker.track(replace(news, tags=tags)) is not Outcome.FOREIGN
         return enrolled
 
     def _queue_unsent_alerts(self) -> int:
@@ -234,6 +235,6 @@ class Sweeper:
                 # Of a trial that starts nobody knows yet whether its job was created.
                 yield trial.job_name, trial.state is not TrialState.STARTING
         # Ours and running, although their trials wait or are over: a launcher died, or an answer never came.
-        for job_name in sorted(active.keys() - {trial.job_name for trial in trials}):
-            if if_readable(lambda name=job_name: self.store.get_job(name)) is not None:  # type: ignore[misc]
-                yield job_name, False
+        others = sorted(active.keys() - {trial.job_name for trial in trials})
+        known = self.store.get_jobs(others)
+        yield from ((job_name, False) for job_name in others if known.get(job_name) is not None)

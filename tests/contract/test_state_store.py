@@ -347,6 +347,12 @@ class TestJobs:
         assert store.get_job("job") == job()
         assert store.get_job("other") is None
 
+    def test_those_of_many_that_are_on_record(self, store: StateStore) -> None:
+        for name in ("one", "two"):
+            store.put_job(job(job_name=name))
+        assert store.get_jobs(["two", "one", "other"]) == {name: job(job_name=name) for name in ("one", "two")}
+        assert store.get_jobs([]) == {}
+
     def test_all_that_is_recorded_of_an_experiments_jobs(self, store: StateStore) -> None:
         for name, experiment_ in (("one", "blobs"), ("two", "blobs"), ("one-2", "blobs"), ("other", "moons")):
             store.put_job(job(job_name=name, experiment=experiment_))
@@ -522,6 +528,18 @@ class TestAlerts:
         assert [found.alert_id for found in store.unsent_alerts()] == ["c", "b"]
         assert store.get_alert("a") == sent
         assert store.add_alert(alert("a")) == sent
+
+    def test_many_are_read_and_settled_together(self, store: StateStore) -> None:
+        names = [f"alert-{number:03d}" for number in range(130)]
+        for name in names:
+            store.add_alert(alert(name))
+        wanted = [*reversed(names), "nobody's"]
+        assert [found.alert_id for found in store.get_alerts(wanted)] == list(reversed(names))
+        told = [replace(found, told_in="another") for found in store.get_alerts(names[5:])]
+        store.mark_all_sent(told)
+        assert [found.alert_id for found in store.unsent_alerts()] == names[:5]
+        assert store.get_alert("alert-129") == told[-1]
+        assert store.get_alerts([]) == []
 
     def test_leased_to_one_at_a_time(self, store: StateStore) -> None:
         store.add_alert(alert())

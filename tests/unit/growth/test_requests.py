@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -9,11 +11,15 @@ from typing import Any
 import pytest
 
 from deliver_alert.digesting import Digester
+from deliver_alert.gatekeeping import Gatekeeper, Wishes
+from gridwatch.alerts.content import Alert, Severity, record
+from gridwatch.alerts.gates import HOUR
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.launch.steering import Steering
+from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.job_records import records_of_trials
-from gridwatch.state.records import TrialState
+from gridwatch.state.records import AlertGate, AlertRecord, TrialState
 from gridwatch.tables.facts import Stamp
 from gridwatch_cli.current import with_current
 from gridwatch_cli.demo.observation import observe
@@ -21,11 +27,13 @@ from gridwatch_cli.experiments import read_status
 from snapshot_experiment.publishing import ReportPublisher
 from snapshot_experiment.searching import SearchReader
 from snapshot_experiment.snapshot import SnapshotWriter
+from sweep.sweeping import Sweeper
 from tests.fakes.components import FakeSearch
 from tests.fakes.queues import FakeQueue
 from tests.fakes.table_bucket import FakeTableBucket
-from tests.fakes.training import FakeTraining
+from tests.fakes.training import ARN, FakeTraining
 from tests.tensor_folder import MemorySource
+from tests.unit.functions.watching import World as WatchingWorld
 from tests.unit.growth.grown import NAME, RULES, Grown
 from tests.unit.tables.facts_of import NOON
 
@@ -135,6 +143,72 @@ def test_the_leaderboard(trials: int) -> None:
     with world.held_to_the_bound():
         rows = with_current(cloud_of(world), NAME, [])
     assert [row["place"] for row in rows] == list(range(1, trials + 1))
+
+
+@sizes
+def test_the_sweep_of_each_minute(trials: int) -> None:
+    world, messages = Grown(trials, state=TrialState.RUNNING), FakeQueue()
+    with world.held_to_the_bound():
+        assert sweeper(world, messages).wake_evaluations() == trials
+    assert messages.requests == trials / 10
+    assert {message.job_name for message in messages.messages} == {  # type: ignore[union-attr]
+        trial.job_name for trial in world.store.list_trials(NAME)
+    }
+
+
+@sizes
+def test_the_sweep_of_five_minutes(trials: int) -> None:
+    """Jobs that others launched and tagged, and jobs that nobody waits for any more, are all looked up together."""
+    world, messages = Grown(trials), FakeQueue()
+    training = FakeTraining(world.clock)
+    for trial in world.store.list_trials(NAME):
+        training.put(trial.job_name, {})
+        training.tag_job(ARN + trial.job_name, {WATCH_TAG: "all"})
+    assert len(training.jobs_with_tag(WATCH_TAG)) == trials
+    world.clock.advance(300)
+    with world.held_to_the_bound(own=25 + 2 * trials / 100):
+        sweeper(world, messages, training, seconds=31.0).sweep()
+
+
+def sweeper(
+    world: Grown, evaluate_queue: FakeQueue, training: FakeTraining | None = None, seconds: float = 300.0
+) -> Sweeper:
+    training = training or FakeTraining(world.clock)
+    began = world.clock.now()
+    around = WatchingWorld()
+    around.store, around.training, around.clock = world.store, training, world.clock  # type: ignore[assignment]
+    made = around.sweeper()
+    return replace(
+        made,
+        evaluate_queue=evaluate_queue,
+        seconds_left=lambda: seconds - (world.clock.now() - began).total_seconds(),
+    )
+
+
+@pytest.mark.parametrize("alerts", [10, 400, 2_000])
+def test_telling_what_a_gate_held_back(alerts: int) -> None:
+    world = Grown(10)
+    now, opened = world.clock.now(), world.clock.now()
+    names = [f"{number:064x}" for number in range(alerts)]
+    for name in names:
+        world.store.add_alert(_alert(name, now))
+    gate = AlertGate(gate_id=HOUR, opened_at=opened, closes_at=now, collected=tuple(names))
+    world.store.save_gate(gate)
+    keeper = Gatekeeper(
+        store=world.store, queue=FakeQueue(), alerts=AlertOutbox(world.store, FakeQueue()), clock=world.clock,
+        wishes=Wishes(most_per_hour=1),
+    )  # fmt: skip
+    with world.held_to_the_bound(own=12 + 4 * alerts / 100):
+        told = keeper.close(HOUR)
+    assert told is not None
+    assert told.content["title"] == f"{alerts} alerts held back beyond the limit of an hour"
+    assert {alert.told_in for alert in world.store.get_alerts(names)} == {told.alert_id}
+
+
+def _alert(name: str, now: datetime) -> AlertRecord:
+    alert = Alert(kind="rule_issue", severity=Severity.WARNING, title=f"Stopped {name}", summary="It did.")
+    made = record(alert, about=(name,), experiment=NAME, now=now, trial_id=name, cause="loss")
+    return replace(made, alert_id=name)
 
 
 @sizes

@@ -221,6 +221,10 @@ class StateTable:
         item = self._table.get(_job(job_name), JOB)
         return known_job(self._records, item) if item else None
 
+    def get_jobs(self, job_names: Iterable[str]) -> Mapping[str, JobRecord | None]:
+        items = self._table.get_many((_job(name), JOB) for name in job_names)
+        return {item.pk.removeprefix(_job("")): next(known_jobs(self._records, [item]), None) for item in items}
+
     def records_of_jobs(self, experiment: str, job_names: Iterable[str]) -> Mapping[str, JobRecords]:
         return ExperimentJobs(self._table, self._records).read(experiment, job_names)
 
@@ -357,6 +361,11 @@ class StateTable:
         item = self._table.get(f"alert#{alert_id}", "alert")
         return self._records.one(AlertRecord, item) if item else None
 
+    def get_alerts(self, alert_ids: Iterable[str]) -> Sequence[AlertRecord]:
+        keys = [(f"alert#{alert_id}", "alert") for alert_id in alert_ids]
+        found = {item.pk: item for item in self._table.get_many(keys)}
+        return list(self._records.all(AlertRecord, (found[pk] for pk, _ in keys if pk in found)))
+
     def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
         item = self._table.get(f"alert#{alert_id}", "alert")
         if item is None:
@@ -373,6 +382,9 @@ class StateTable:
 
     def mark_sent(self, alert: AlertRecord) -> None:
         self._table.put(_alert_item(alert))
+
+    def mark_all_sent(self, alerts: Sequence[AlertRecord]) -> None:
+        self._table.put_each([Put(_alert_item(alert), "attribute_exists(pk)") for alert in alerts])
 
     def unsent_alerts(self) -> Sequence[AlertRecord]:
         return list(self._records.all(AlertRecord, self._table.indexed("alerts#unsent")))

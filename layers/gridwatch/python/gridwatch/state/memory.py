@@ -166,6 +166,9 @@ class MemoryStore:
     def get_job(self, job_name: str) -> JobRecord | None:
         return self.jobs.get(job_name)
 
+    def get_jobs(self, job_names: Iterable[str]) -> Mapping[str, JobRecord | None]:
+        return {name: self.jobs[name] for name in job_names if name in self.jobs}
+
     def records_of_jobs(self, experiment: str, job_names: Iterable[str]) -> Mapping[str, JobRecords]:
         return {
             name: JobRecords(
@@ -275,6 +278,9 @@ class MemoryStore:
     def get_alert(self, alert_id: str) -> AlertRecord | None:
         return self.alerts.get(alert_id)
 
+    def get_alerts(self, alert_ids: Iterable[str]) -> Sequence[AlertRecord]:
+        return [self.alerts[alert_id] for alert_id in alert_ids if alert_id in self.alerts]
+
     def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
         alert = self.alerts.get(alert_id)
         leased = self.leases.get(alert_id)
@@ -289,6 +295,10 @@ class MemoryStore:
 
     def mark_sent(self, alert: AlertRecord) -> None:
         self.alerts[alert.alert_id] = alert
+
+    def mark_all_sent(self, alerts: Sequence[AlertRecord]) -> None:
+        for alert in alerts:
+            self.mark_sent(alert)
 
     def unsent_alerts(self) -> Sequence[AlertRecord]:
         unsent = (alert for alert in self.alerts.values() if not alert.is_settled)

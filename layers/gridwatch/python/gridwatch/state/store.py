@@ -196,6 +196,10 @@ class JobStore(Protocol):
 
     def get_job(self, job_name: str) -> JobRecord | None: ...
 
+    def get_jobs(self, job_names: Iterable[str]) -> Mapping[str, JobRecord | None]:
+        """Those of these jobs that are on record, a hundred in a request; None for one that cannot be read."""
+        ...
+
     def records_of_jobs(self, experiment: str, job_names: Iterable[str]) -> Mapping[str, JobRecords]:
         """What is recorded of these jobs of the experiment, by job name, for every one of them.
 
@@ -311,6 +315,10 @@ class AlertStore(Protocol):
 
     def get_alert(self, alert_id: str) -> AlertRecord | None: ...
 
+    def get_alerts(self, alert_ids: Iterable[str]) -> Sequence[AlertRecord]:
+        """Those of these alerts that are on record and can be read, in this order, a hundred in a request."""
+        ...
+
     def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
         """Take the alert for sending: nobody else gets it before `until`, unless it is sent.
 
@@ -324,6 +332,10 @@ class AlertStore(Protocol):
 
     def mark_sent(self, alert: AlertRecord) -> None:
         """Replace the alert by one that is settled: with `sent_at` and `message_id`, or `told_in` another."""
+        ...
+
+    def mark_all_sent(self, alerts: Sequence[AlertRecord]) -> None:
+        """As `mark_sent`, a hundred in a request."""
         ...
 
     def unsent_alerts(self) -> Sequence[AlertRecord]:
