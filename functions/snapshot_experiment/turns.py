@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from gridwatch.clock import Clock
@@ -19,6 +20,7 @@ from gridwatch.events.queue import MessageQueue
 from gridwatch.state.patience import Patience
 from gridwatch.state.records import SnapshotTurn
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 
 REST = 1.0  # of the time that the last snapshot took passes before the next: half of the time is spent on one at most
 MARGIN = timedelta(seconds=10)  # after the end of an invocation it is certain that it writes no more
@@ -42,7 +44,10 @@ class Turns:
         comes later. Raises ConflictError when the turn is written to all the time.
         """
         for _ in Patience(self.clock, seconds=PATIENCE).tries():
-            turn, now = self.store.get_turn(experiment) or SnapshotTurn(experiment=experiment), self.clock.now()
+            try:
+                turn, now = self.store.get_turn(experiment) or SnapshotTurn(experiment=experiment), self.clock.now()
+            except UnreadableRecordError:
+                return True  # nobody can keep whose turn it is, and the tables are written all the same
             if turn.as_of is not None and turn.as_of >= since:
                 return False
             due = _due(turn, now)
@@ -78,7 +83,7 @@ class Turns:
     def _release(self, experiment: str, **ended: Any) -> SnapshotTurn | None:
         """The turn as it is kept now; None when it is another's by now."""
         for _ in Patience(self.clock, seconds=PATIENCE).tries():
-            turn, now = self.store.get_turn(experiment), self.clock.now()
+            turn, now = if_readable(partial(self.store.get_turn, experiment)), self.clock.now()
             if turn is None or turn.holder != self.holder:
                 return None
             free = replace(turn, holder=None, until=None, **ended)

@@ -13,7 +13,8 @@ import pytest
 from gridwatch.events.messages import SnapshotExperiment
 from gridwatch.failures import ThrottledError
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import TrialState
+from gridwatch.state.records import SnapshotTurn, TrialState
+from gridwatch.state.unreadable import UnreadableRecordError
 from gridwatch.tables.facts import Stamp
 from snapshot_experiment.batch import BatchRunner
 from snapshot_experiment.history import History
@@ -236,3 +237,14 @@ class TestInParts:
         assert queue.messages == ASKED
         assert queue.delays == [0]
         assert world.store.turns["blobs"].as_of is None, "the tables are not whole"
+
+
+def test_a_turn_that_cannot_be_read_keeps_no_table_from_being_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(experiment: str) -> SnapshotTurn | None:
+        raise UnreadableRecordError(f"experiment#{experiment} snapshot", "it is no JSON")
+
+    cloud = Cloud()
+    monkeypatch.setattr(cloud.store, "get_turn", unreadable)
+    assert cloud.call() == []
+    assert len(cloud.began) == 1
+    assert cloud.store.turns == {}
