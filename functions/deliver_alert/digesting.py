@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gridwatch.alerts.digest import Ended, digest, digest_id, is_over
+from gridwatch.alerts.held import collected_by
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.clock import Clock
 from gridwatch.reports.shelf import ReportPlace
@@ -83,7 +84,7 @@ class Digester:
 
     def _held(self, name: str) -> Iterator[AlertRecord]:
         """Alerts about the experiment that wait in a gate."""
-        held = [alert_id for gate in self.store.untold_gates() for alert_id in gate.collected]
+        held = [alert_id for gate in self.store.untold_gates() for alert_id in collected_by(self.store, gate)]
         return (alert for alert in self.store.get_alerts(held) if alert.experiment == name)
 
 

@@ -7,14 +7,15 @@ stands in its gate before it is marked as told there, and a gate's one alert is 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 
 from gridwatch.alerts.collected import HELD_BACK, Concerned, follow_up, held_back
 from gridwatch.alerts.content import TRIAL_FAILED, Severity, content_of
 from gridwatch.alerts.gates import HOUR, QUIET, Admission, Opening, admit, cause_gate, follow_up_id, is_of_cause
+from gridwatch.alerts.held import collected_by, concerned_before
 from gridwatch.alerts.launch_limit import told_of_failure
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import QuietHours
@@ -22,7 +23,7 @@ from gridwatch.clock import Clock
 from gridwatch.events.messages import CloseGate
 from gridwatch.events.queue import MessageQueue
 from gridwatch.state.patience import Patience
-from gridwatch.state.records import AlertGate, AlertRecord
+from gridwatch.state.records import AlertGate, AlertRecord, LaunchHold
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
 
@@ -54,7 +55,7 @@ class Gatekeeper:
 
         Raises ConflictError when too many others come at the same time: ask again.
         """
-        if (limit := self._told_by_limit(alert)) is not None:
+        if (limit := _told_by_limit(alert, self._hold_of)) is not None:
             return limit
         for opening in self._openings(alert):
             gate, admission = self._admit(opening, alert.alert_id)
@@ -99,45 +100,41 @@ class Gatekeeper:
     def _admit(self, opening: Opening, asking: str) -> tuple[AlertGate, Admission]:
         for _ in Patience(self.clock, seconds=PATIENCE).tries():
             kept = self.store.get_gate(opening.gate_id)
-            gate, admission = admit(kept, opening, asking, self.clock.now())
+            came_before = kept is not None and kept.held > 0 and self.store.is_admitted(kept, asking)
+            gate, admission = admit(kept, opening, asking, self.clock.now(), came_before=came_before)
             if admission is Admission.CLOSE_FIRST:
                 self.close(opening.gate_id)
                 continue
             if gate is kept:
                 return gate, admission
             try:
-                return self.store.save_gate(gate), admission
+                kept = self.store.admit_alert(gate, asking) if gate.listed else self.store.save_gate(gate)
+                return kept, admission
             except ConflictError:
                 continue
         raise ConflictError(f"the gate {opening.gate_id} is written to all the time")
 
-    def _told_by_limit(self, alert: AlertRecord) -> str | None:
-        """The alert that failures like this one hold the experiment, if they do: they are told there once, together."""
-        if alert.kind != TRIAL_FAILED or alert.experiment is None:
-            return None
-        hold = if_readable(partial(self.store.get_hold, alert.experiment))
-        return told_of_failure(hold, alert) if hold is not None else None
+    def _hold_of(self, experiment: str) -> LaunchHold | None:
+        return if_readable(partial(self.store.get_hold, experiment))
 
     def _tell(self, gate: AlertGate) -> AlertRecord | None:
         """The gate is closed: nobody joins any more. None when another alert tells all that it has collected, and when
         none of its alerts can be read: it waits for that.
         """
-        if not self._alerts(gate.collected):
+        every = self._alerts(collected_by(self.store, gate))
+        if not every:
             return None
-        elsewhere = {
-            alert.alert_id: limit
-            for alert in self._alerts(gate.collected)
-            if (limit := self._told_by_limit(alert)) is not None
-        }
-        told = self._alerts(tuple(elsewhere))
-        self.store.mark_all_sent([replace(alert, told_in=elsewhere[alert.alert_id]) for alert in told])
-        collected = [alert for alert in self._alerts(gate.collected) if alert.alert_id not in elsewhere]
+        hold_of = cache(self._hold_of)  # many failures are of one experiment
+        limits = {alert.alert_id: _told_by_limit(alert, hold_of) for alert in every}
+        elsewhere = [alert for alert in every if limits[alert.alert_id] is not None]
+        self.store.mark_all_sent([replace(alert, told_in=limits[alert.alert_id]) for alert in elsewhere])
+        collected = [alert for alert in every if limits[alert.alert_id] is None]
         if not collected:
             self.store.save_gate(replace(gate, told=True))
             return None
         now = self.clock.now()
         if is_of_cause(gate):
-            before = self._alerts((*gate.earlier, *gate.passed))
+            before = self._alerts(concerned_before(self.store, gate))
             trials = self.store.list_trials(collected[0].experiment or "")
             telling = follow_up(gate, Concerned(collected=collected, before=before, trials=trials), now)
         else:
@@ -151,8 +148,16 @@ class Gatekeeper:
         return asked
 
     def _alerts(self, alert_ids: Sequence[str]) -> Sequence[AlertRecord]:
-        return self.store.get_alerts(alert_ids)
+        return sorted(self.store.get_alerts(alert_ids), key=lambda alert: alert.created_at)
 
     def _close_later(self, gate: AlertGate) -> None:
         seconds = math.ceil((gate.closes_at - self.clock.now()).total_seconds())
         self.queue.send(CloseGate(gate.gate_id), delay_seconds=min(max(seconds, 0), LONGEST_DELAY))
+
+
+def _told_by_limit(alert: AlertRecord, hold_of: Callable[[str], LaunchHold | None]) -> str | None:
+    """The alert that failures like this one hold the experiment, if they do: they are told there once, together."""
+    if alert.kind != TRIAL_FAILED or alert.experiment is None:
+        return None
+    hold = hold_of(alert.experiment)
+    return told_of_failure(hold, alert) if hold is not None else None

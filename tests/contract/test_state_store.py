@@ -571,6 +571,20 @@ class TestAlerts:
         assert store.lease_alert("one", now=T0 + 90 * SECOND, until=T0 + 150 * SECOND) == alert(sent_to={"text": "m"})
 
 
+class TestAdmissions:
+    def test_gate_and_alert_are_kept_together_or_not_at_all(self, store: StateStore) -> None:
+        first = store.admit_alert(gate(listed=True, collected=("a",)), "a")
+        assert store.get_gate("quiet") == first == gate(listed=True, collected=("a",), version=1)
+        second = store.admit_alert(replace(first, held=1), "b")
+        with pytest.raises(ConflictError):
+            store.admit_alert(replace(first, held=1), "c")
+        assert [name for name in ("a", "b", "c") if store.is_admitted(second, name)] == ["a", "b"]
+        later = store.admit_alert(replace(second, opened_at=T0 + SECOND, held=2), "a")
+        assert store.admitted("quiet") == [(T0, "a"), (T0, "b"), (T0 + SECOND, "a")]
+        assert not store.is_admitted(later, "b"), "it came to the gate as it stood open before"
+        assert store.admitted("hour") == []
+
+
 def gate(gate_id: str = "quiet", **changes: Any) -> AlertGate:
     return replace(AlertGate(gate_id=gate_id, opened_at=T0, closes_at=T0 + 300 * SECOND), **changes)
 

@@ -12,7 +12,7 @@ import pytest
 
 from deliver_alert.digesting import Digester
 from deliver_alert.gatekeeping import Gatekeeper, Wishes
-from gridwatch.alerts.content import Alert, Severity, record
+from gridwatch.alerts.content import TRIAL_FAILED, Alert, Severity, record
 from gridwatch.alerts.gates import HOUR
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.launch.steering import Steering
@@ -185,29 +185,56 @@ def sweeper(
     )
 
 
-@pytest.mark.parametrize("alerts", [10, 400, 2_000])
-def test_telling_what_a_gate_held_back(alerts: int) -> None:
-    world = Grown(10)
-    now, opened = world.clock.now(), world.clock.now()
-    names = [f"{number:064x}" for number in range(alerts)]
+ALERTS = pytest.mark.parametrize("alerts", [10, 400, 2_000])
+
+
+@ALERTS
+def test_many_failures_in_an_hour(alerts: int) -> None:
+    world, names = Grown(10), [f"{number:064x}" for number in range(alerts)]
     for name in names:
-        world.store.add_alert(_alert(name, now))
-    gate = AlertGate(gate_id=HOUR, opened_at=opened, closes_at=now, collected=tuple(names))
-    world.store.save_gate(gate)
-    keeper = Gatekeeper(
-        store=world.store, queue=FakeQueue(), alerts=AlertOutbox(world.store, FakeQueue()), clock=world.clock,
-        wishes=Wishes(most_per_hour=1),
-    )  # fmt: skip
+        world.store.add_alert(_alert(name, world.clock.now()))
+    keeper = gatekeeper(world)
+    with world.held_to_the_bound(own=5 * alerts) as admitting:
+        answers = [keeper.holds(alert) for alert in world.store.get_alerts(names)]
+    assert [answer is None for answer in answers] == [True] * 3 + [False] * (alerts - 3)
+    assert admitting.write_units <= 12 * alerts, "the gate is as small with many alerts as with few"
+    assert [keeper.holds(alert) for alert in world.store.get_alerts(names[-2:])] == answers[-2:], "asked again"
+
+    world.clock.advance(3_600)
     with world.held_to_the_bound(own=12 + 4 * alerts / 100):
         told = keeper.close(HOUR)
     assert told is not None
-    assert told.content["title"] == f"{alerts} alerts held back beyond the limit of an hour"
+    assert told.alert_id == answers[-1]
+    assert told.content["title"] == f"{alerts - 3} alerts held back beyond the limit of an hour"
+    assert [alert.told_in for alert in world.store.get_alerts(names)] == answers
+    gate = world.store.get_gate(HOUR)
+    assert gate is not None
+    assert (len(gate.collected), gate.held, gate.told) == (1, alerts - 4, True)
+
+
+@ALERTS
+def test_telling_what_a_gate_of_a_former_version_held_back(alerts: int) -> None:
+    world, names = Grown(10), [f"{number:064x}" for number in range(alerts)]
+    now = world.clock.now()
+    for name in names:
+        world.store.add_alert(_alert(name, now))
+    world.store.save_gate(AlertGate(gate_id=HOUR, opened_at=now, closes_at=now, collected=tuple(names)))
+    with world.held_to_the_bound(own=12 + 4 * alerts / 100):
+        told = gatekeeper(world).close(HOUR)
+    assert told is not None
     assert {alert.told_in for alert in world.store.get_alerts(names)} == {told.alert_id}
 
 
+def gatekeeper(world: Grown) -> Gatekeeper:
+    return Gatekeeper(
+        store=world.store, queue=FakeQueue(), alerts=AlertOutbox(world.store, FakeQueue()), clock=world.clock,
+        wishes=Wishes(most_per_hour=3),
+    )  # fmt: skip
+
+
 def _alert(name: str, now: datetime) -> AlertRecord:
-    alert = Alert(kind="rule_issue", severity=Severity.WARNING, title=f"Stopped {name}", summary="It did.")
-    made = record(alert, about=(name,), experiment=NAME, now=now, trial_id=name, cause="loss")
+    alert = Alert(kind=TRIAL_FAILED, severity=Severity.WARNING, title=f"Failed {name}", summary="It did.")
+    made = record(alert, about=(name,), experiment=NAME, now=now, trial_id=name, cause="failed")
     return replace(made, alert_id=name)
 
 

@@ -20,6 +20,7 @@
 | DebuggerRefusal | `debugger` | `refusal` | | |
 | AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until settled | created_at |
 | AlertGate | `gate#<id>` | `gate` | `gates#untold` while it holds alerts back | closes_at |
+| that an alert came to it | `gate#<id>` | `admitted#<opened_at>#<alert id>` | | |
 
 Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials, tuning jobs and rule evaluations,
 `job_name` and `points` (ten digits) of current values,
@@ -82,6 +83,7 @@ from gridwatch.state.unreadable import Noted, UnreadableRecordError, if_readable
 SCHEMA = "1"
 LARGEST_EVALUATION = 100 * 1024
 _NEW = "attribute_not_exists(pk)"
+_ADMITTED = "admitted#"
 
 
 class StateTable:
@@ -390,18 +392,30 @@ class StateTable:
         return list(self._records.all(AlertRecord, self._table.indexed("alerts#unsent")))
 
     def get_gate(self, gate_id: str) -> AlertGate | None:
-        item = self._table.get(f"gate#{gate_id}", "gate")
+        item = self._table.get(_gate(gate_id), "gate")
         return self._records.one(AlertGate, item) if item else None
 
     def save_gate(self, gate: AlertGate) -> AlertGate:
         kept = replace(gate, version=gate.version + 1)
-        untold = ("gates#untold", moment_text(gate.closes_at)) if gate.collected and not gate.told else None
-        item = _item(f"gate#{gate.gate_id}", "gate", kept, index=untold, version=str(kept.version))
-        version = {":version": str(gate.version)}
-        condition, values = ("version = :version", version) if gate.version else (_NEW, {})
-        if not self._table.put(item, condition=condition, values=values):
+        put = _gate_put(gate, kept)
+        if not self._table.put(put.item, condition=put.condition, values=put.values):
             raise ConflictError(f"the gate {gate.gate_id} was changed meanwhile")
         return kept
+
+    def admit_alert(self, gate: AlertGate, alert_id: str) -> AlertGate:
+        kept = replace(gate, version=gate.version + 1)
+        place = _admission(gate, alert_id)
+        note = Item(pk=_gate(gate.gate_id), sk=place, document="{}", attributes={"schema": SCHEMA})
+        if not self._table.put_together([_gate_put(gate, kept), Put(note)]):
+            raise ConflictError(f"the gate {gate.gate_id} was changed meanwhile")
+        return kept
+
+    def is_admitted(self, gate: AlertGate, alert_id: str) -> bool:
+        return self._table.get(_gate(gate.gate_id), _admission(gate, alert_id)) is not None
+
+    def admitted(self, gate_id: str) -> Sequence[tuple[datetime, str]]:
+        places = (item.sk.split("#", 2) for item in self._table.below(_gate(gate_id), _ADMITTED))
+        return [(datetime.fromisoformat(opened_at), alert_id) for _, opened_at, alert_id in places]
 
     def untold_gates(self) -> Sequence[AlertGate]:
         return list(self._records.all(AlertGate, self._table.indexed("gates#untold")))
@@ -494,6 +508,20 @@ def _trial_item(trial: TrialRecord) -> Item:
 
 def _trial_put(trial: TrialRecord, expected: TrialRecord) -> Put:
     return Put(_trial_item(trial), "updated_at = :expected", {":expected": moment_text(expected.updated_at)})
+
+
+def _gate(gate_id: str) -> str:
+    return f"gate#{gate_id}"
+
+
+def _gate_put(gate: AlertGate, kept: AlertGate) -> Put:
+    untold = ("gates#untold", moment_text(gate.closes_at)) if gate.collected and not gate.told else None
+    item = _item(_gate(gate.gate_id), "gate", kept, index=untold, version=str(kept.version))
+    return Put(item, "version = :version", {":version": str(gate.version)}) if gate.version else Put(item, _NEW)
+
+
+def _admission(gate: AlertGate, alert_id: str) -> str:
+    return f"{_ADMITTED}{moment_text(gate.opened_at)}#{alert_id}"
 
 
 def _tuning_item(record: TuningRecord) -> Item:

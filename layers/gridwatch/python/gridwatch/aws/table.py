@@ -50,10 +50,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """An item to be put when the stored one meets the condition."""
+    """An item to be put when the stored one meets the condition, if there is one."""
 
     item: Item
-    condition: str
+    condition: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -200,6 +200,16 @@ class DocumentTable:
                 kept[number] = True
         return kept
 
+    def put_together(self, puts: Sequence[Put]) -> bool:
+        """Put all of these items, or none: False when a condition does not hold, or others write there just now."""
+        try:
+            self._client.transact_write_items(TransactItems=[{"Put": self._request(put)} for put in puts])
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "TransactionCanceledException":
+                raise translate(error) from error
+            return False
+        return True
+
     def _put_chunk(self, chunk: Sequence[_Numbered]) -> list[int]:
         """The numbers of those that were put. Raises ThrottledError when others write there all the time."""
         tries = Patience(seconds=_IN_TRANSACTION).tries()
@@ -220,7 +230,8 @@ class DocumentTable:
         return []
 
     def _request(self, put: Put) -> dict[str, Any]:
-        request = {"TableName": self._name, "Item": _written(put.item), "ConditionExpression": put.condition}
+        request: dict[str, Any] = {"TableName": self._name, "Item": _written(put.item)}
+        request |= {"ConditionExpression": put.condition} if put.condition else {}
         values = {name: {"S": value} for name, value in put.values.items()}
         return request | ({"ExpressionAttributeValues": values} if values else {})
 

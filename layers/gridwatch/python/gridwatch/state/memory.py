@@ -55,6 +55,7 @@ class MemoryStore:
         self.alerts: dict[str, AlertRecord] = {}
         self.leases: dict[str, datetime] = {}
         self.gates: dict[str, AlertGate] = {}
+        self.admissions: dict[str, set[tuple[datetime, str]]] = {}
         self.stopping: StoppingRecord | None = None
         self.debugger_refusal: DebuggerRefusal | None = None
 
@@ -313,6 +314,17 @@ class MemoryStore:
             raise ConflictError(f"the gate {gate.gate_id} was changed meanwhile")
         self.gates[gate.gate_id] = replace(gate, version=gate.version + 1)
         return self.gates[gate.gate_id]
+
+    def admit_alert(self, gate: AlertGate, alert_id: str) -> AlertGate:
+        kept = self.save_gate(gate)
+        self.admissions.setdefault(gate.gate_id, set()).add((gate.opened_at, alert_id))
+        return kept
+
+    def is_admitted(self, gate: AlertGate, alert_id: str) -> bool:
+        return (gate.opened_at, alert_id) in self.admissions.get(gate.gate_id, ())
+
+    def admitted(self, gate_id: str) -> Sequence[tuple[datetime, str]]:
+        return sorted(self.admissions.get(gate_id, ()))
 
     def untold_gates(self) -> Sequence[AlertGate]:
         untold = (gate for gate in self.gates.values() if gate.collected and not gate.told)

@@ -351,6 +351,18 @@ class AlertStore(Protocol):
         """
         ...
 
+    def admit_alert(self, gate: AlertGate, alert_id: str) -> AlertGate:
+        """As `save_gate`, and keep that the alert came to the gate in this opening of it: both or neither."""
+        ...
+
+    def is_admitted(self, gate: AlertGate, alert_id: str) -> bool:
+        """Whether the alert came to the gate in this opening of it."""
+        ...
+
+    def admitted(self, gate_id: str) -> Sequence[tuple[datetime, str]]:
+        """All alerts that came to the gate, by the time when it was opened and their ids."""
+        ...
+
     def untold_gates(self) -> Sequence[AlertGate]:
         """Gates that have collected alerts and are not told, by `closes_at`. Eventually consistent."""
         ...
