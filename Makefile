@@ -31,7 +31,7 @@ SYNC := pip sync --quiet --require-hashes
 .PHONY: help setup layers synth lint format test demo bench lock clean
 
 help: ## list the commands
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## Environments -------------------------------------------------------------------------------------------------------
 
@@ -85,10 +85,16 @@ lint: setup synth ## ruff, mypy, cfn-lint
 format: setup ## let ruff rewrite the code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-test: setup layers ## set everything up and run the tests
-	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal tests --ignore=tests/browser
+# Suites that need environments of their own or a browser have targets of their own, and so has what takes hours.
+APART := browser frameworks image interop oracles permissions sdk
 
-# Suites that need environments of their own (test-image, test-interop, test-frameworks, test-oracles, test-sagemaker) or a browser follow here.
+test: setup layers ## set everything up and run the tests
+	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal tests $(APART:%=--ignore=tests/%)
+
+.PHONY: ci
+
+ci: setup ## everything that CI runs, each suite with its count (SUITES="test-interop test-browser": only those)
+	$(BIN)/python -m scripts.ci $(SUITES)
 
 # What a machine cannot hold is skipped with its reason.
 
@@ -115,7 +121,7 @@ test-oracles: setup .venvs/oracles.stamp ## the rules across trials against Optu
 
 .PHONY: test-pythons
 
-test-pythons: setup ## set-up, unit tests and demo on every other Python 3.11 to 3.13 of this machine, two minutes each
+test-pythons: setup ## set-up, unit tests and demo on every other Python 3.11 to 3.13 of this machine, some minutes each
 	$(BIN)/python -m scripts.other_pythons
 
 .PHONY: test-aws test-chaos chaos-nightly chaos-one
@@ -140,7 +146,10 @@ chaos-one: setup layers ## one scenario of the simulation again (SCENARIO="rando
 fuzz: setup layers ## 12,000 hostile inputs, specs and whatever else comes from outside (SEED=1 INPUTS=12000)
 	PYTHONPATH=functions $(BIN)/python -W ignore -m tests.fuzz --inputs $(or $(INPUTS),12000) --seed $(or $(SEED),1)
 
-.PHONY: test-permissions
+.PHONY: test-permissions test-permissions-sample
+
+test-permissions-sample: setup layers ## the same for a few recorded permissions (PERMISSIONS=seed:count)
+	GRIDWATCH_PERMISSIONS="$(or $(PERMISSIONS),1:2)" $(BIN)/python -m pytest -q -rs tests/permissions
 
 # Every story under the strict profile, which permissions it needs, and then the same without one of them at a time.
 test-permissions: setup layers ## a story fails without each permission that it needs (PERMISSIONS=all, or seed:count)

@@ -121,14 +121,13 @@ def _apply(
         ],
         "Tags": [{"Key": key, "Value": value} for key, value in stack.tags.items()],
     }
-    if _status(cloudformation, stack.name) is None:
-        cloudformation.create_stack(**request)
-    else:
-        try:
-            cloudformation.update_stack(**request)
-        except ClientError as error:
-            if "No updates are to be performed" not in str(error):
-                raise
+    is_new = _status(cloudformation, stack.name) is None
+    try:
+        (cloudformation.create_stack if is_new else cloudformation.update_stack)(**request)
+    except ClientError as error:
+        told = error.response["Error"]["Message"]
+        if "No updates are to be performed" not in told:
+            raise DeployError(f"stack {stack.name} was refused: {told}") from error
     return _wait(cloudformation, stack.name, timeout)
 
 

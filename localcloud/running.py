@@ -16,12 +16,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localcloud.adapter import athena, gateway, lambdas, taken_names
+from localcloud.adapter import athena, checking, gateway, lambdas, taken_names, templates
 from localcloud.adapter.authorization import StrictProfile
 from localcloud.adapter.batch import add_batch
 from localcloud.adapter.faults import FaultyDoor
 from localcloud.adapter.interruptions import InterruptingDoor
-from localcloud.adapter.keeping import Keeper, StateFolder
+from localcloud.adapter.keeping import Keeper, StateFolder, UnreadableStateError
 from localcloud.adapter.mailbox import MAILS, Mailbox
 from localcloud.adapter.sessions import role_session
 from localcloud.adapter.showing import TROUBLES, ShowingDoor
@@ -90,6 +90,8 @@ class RunningCloud:
         add_batch(batch)
         gateway.complete_s3_events()
         athena.improve_athena()
+        checking.check_requests()
+        templates.check_templates()
         taken_names.refuse_taken_names()
         lambdas.deliver_asynchronously()
         lambdas.poll_queues_at_once()
@@ -148,11 +150,11 @@ class RunningCloud:
         }
         try:
             if self._folder is not None and self._keeper is not None:
-                self._go_on(self._folder.load())
+                self._folder.take_up(self._go_on)
                 self._keeper.begin()
             for template in self._settings.templates:
                 ready["outputs"] = ready.get("outputs", {}) | deploy(template, self._endpoint, region=ready["region"])
-        except (AssetError, DeployError, ClientError) as error:
+        except (AssetError, DeployError, ClientError, UnreadableStateError) as error:
             sys.stderr.write(f"localcloud: {error}\n")
             os.kill(os.getpid(), signal.SIGTERM)
             return

@@ -65,8 +65,8 @@ rules:
 ```
 
 - `gridwatch rules list` shows them all, `gridwatch rules check PATH --rule NAME -p key=value` evaluates one over a
-  folder of tensors on disk or in S3, also of a job long finished (exit code 0: no issues, 3: issues, 2: error, 4: it
-  saw nothing to judge by).
+  folder of tensors on disk or in S3, or over those of a trial, also of a job long finished (exit code 0: no issues,
+  3: issues, 2: error, 4: it saw nothing to judge by).
 - `--rule FILE.py:ClassName` runs a rule of your own: a subclass of `smdebug.rules.Rule` as it is, without smdebug,
   or of `gridwatch.rules.rule.Rule`. It runs in a process of its own with a time limit, from the job's first step;
   what it raises is its status `Error`.

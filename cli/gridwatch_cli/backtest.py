@@ -10,7 +10,7 @@ import typer
 
 from gridwatch.savings.money import between, money
 from gridwatch_cli.context import cloud_of
-from gridwatch_cli.output import console, print_json, table
+from gridwatch_cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
     from gridwatch.judgement.backtest import Outcome
@@ -107,7 +107,7 @@ def _print(results: Sequence[Outcome], replays: int) -> None:
         shares = [_cell(result.means[name], 100) for name in _SCORES[:3]]
         others = [_cell(result.means["accuracy_regret_pp"], 1), _amount(result.means["saved_cost"], result.currency)]
         rows.append([result.grid, _label(result), *shares, *others, "*" if (result.grid, place) in front else ""])
-    console().print(table(_TITLES, rows))
+    print_table(console(), _TITLES, rows)
     console().print(f"means of {replays} replays with their 95 % intervals; * no other saves more and kills less")
 
 

@@ -16,6 +16,7 @@ from gridwatch.state.open_experiments import is_open
 from gridwatch.state.records import (
     CurrentRecord,
     ExperimentRecord,
+    JobRecord,
     RuleEvaluationRecord,
     SavingsRecord,
     TrialRecord,
@@ -23,6 +24,7 @@ from gridwatch.state.records import (
 )
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import UnreadableRecordError
+from gridwatch.streams.source import MetricSource
 from gridwatch.verdicts.status import RuleStatus
 from gridwatch.wording import counted
 from gridwatch_cli.context import Cloud, cloud_of
@@ -70,7 +72,8 @@ def status(
         print_table(out, *told(*rule_lines(document["trials"])))
     else:
         out.print("no rules watch this experiment")
-    for line in [*blind_lines(document["trials"]), *savings_lines(document["trials"])]:
+    trials = document["trials"]
+    for line in [*unmatched_lines(trials), *blind_lines(trials), *savings_lines(trials)]:
         out.print(line, markup=False)
 
 
@@ -182,6 +185,7 @@ def trial_status(
         "objective_source": current.source if current else None,
         "objective_at": current.logged_at if current else None,
         "final_metrics": trial.final_metrics,
+        "unmatched_metrics": unmatched(job, trial, current),
         "started_at": trial.started_at,
         "ended_at": trial.ended_at,
         "billable_seconds": trial.billable_seconds,
@@ -280,6 +284,30 @@ def blind_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
     return [
         f"{rule} saw nothing to judge by in {count} of {counted(jobs[rule], 'job')}: it says nothing about them"
         for rule, count in blind.items()
+    ]
+
+
+_TRAINED = {TrialState.COMPLETED, TrialState.STOPPED}
+
+
+def unmatched(job: JobRecord | None, trial: TrialRecord, current: CurrentRecord | None) -> Mapping[str, str]:
+    """Metrics of which a job that is over never printed a value, with the expressions that were to find them in its
+    log. A job that failed says otherwise what is wrong with it.
+    """
+    if job is None or trial.state not in _TRAINED or trial.started_at is None:
+        return {}
+    seen = {*trial.final_metrics, *({current.metric} if current and current.source == MetricSource.LOG else ())}
+    return {each.name: each.regex for each in job.log_metrics if each.name not in seen}
+
+
+def unmatched_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Which expressions found nothing in the logs of how many jobs that are over."""
+    over = sum(trial["state"] in _TRAINED for trial in trials)
+    found = Counter(each for trial in trials for each in trial["unmatched_metrics"].items())
+    return [
+        f"{name}: no value of it in the log of {count} of {counted(over, 'job')} that came to an end, where "
+        f"algorithm.metrics looks for {regex}"
+        for (name, regex), count in found.items()
     ]
 
 

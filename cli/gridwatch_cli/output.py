@@ -16,7 +16,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from gridwatch.visible import visible, visible_json
+from gridwatch.visible import visible, visible_json, visible_text
 
 # A pipe or a file has no width: rows must not be cut for a reader that is a program.
 _ENDLESS = 100_000
@@ -68,9 +68,10 @@ def print_rows(
 def print_table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table, or where the terminal is too narrow for one without broken names a block for each row."""
     if _has_room(out, columns, rows):
-        out.print(table(columns, rows))
+        out.print(table(columns, rows, out.width))
     else:
         print_blocks(out, columns, rows)
+        out.print()  # as below a table: what follows is no line of the last block
 
 
 def told(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
@@ -81,15 +82,36 @@ def told(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> tuple[Sequ
 
 def _has_room(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
     """Whether no name must be broken, and no column be narrower than it can be read well when it is folded."""
-    widths = [
-        max(_longest_word(texts), min(max(map(cell_len, texts)), _READABLE))
-        for texts in _texts_by_column(columns, rows)
-    ]
-    return sum(width + _BETWEEN for width in widths) <= out.width
+    return sum(map(_least_width, _texts_by_column(columns, rows))) <= _room(out.width, len(columns))
+
+
+def _room(width: int, columns: int) -> int:
+    """The width that is left for the cells: beside each is a blank and a divider, and one more before the first."""
+    return width - _BETWEEN * columns - 1
+
+
+def _least_width(texts: Sequence[str]) -> int:
+    return max(_longest_word(texts), min(_full_width(texts), _READABLE))
+
+
+def _full_width(texts: Sequence[str]) -> int:
+    return max(map(cell_len, texts), default=0)
+
+
+def _widths(texts: Sequence[Sequence[str]], room: int) -> list[int]:
+    """As wide as each column would be, the widest ones folded until all have room; none below its least width."""
+    widths, least = list(map(_full_width, texts)), list(map(_least_width, texts))
+    while sum(widths) > room:
+        foldable = [place for place in range(len(widths)) if widths[place] > least[place]]
+        if not foldable:
+            break
+        widest = max(foldable, key=lambda place: widths[place])
+        widths[widest] -= 1
+    return widths
 
 
 def _texts_by_column(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[list[str]]:
-    return [[column, *(cell(row[place]) for row in rows)] for place, column in enumerate(columns)]
+    return [[cell(column), *(cell(row[place]) for row in rows)] for place, column in enumerate(columns)]
 
 
 def _longest_word(texts: Sequence[str]) -> int:
@@ -104,7 +126,7 @@ def print_blocks(out: Console, columns: Sequence[str], rows: Sequence[Sequence[o
     for place, row in enumerate(rows):
         if place:
             out.print()
-        shown = {column: cell(value) for column, value in zip(columns, row, strict=True) if value is not None}
+        shown = {cell(column): cell(value) for column, value in zip(columns, row, strict=True) if value is not None}
         margin = max(map(len, shown), default=0) + _BETWEEN
         for column, text in shown.items():
             label = Text(column.ljust(margin), style="bold")
@@ -116,22 +138,27 @@ def print_blocks(out: Console, columns: Sequence[str], rows: Sequence[Sequence[o
 
 
 def print_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """RFC 4180 with a line of headings; numbers as they are, times in ISO 8601, what is nested as JSON, and what a
-    spreadsheet would take for a formula after a quotation mark.
+    """RFC 4180 with a line of headings; numbers as they are, times in ISO 8601, what is nested as JSON, what a
+    spreadsheet would take for a formula after a quotation mark, and letters that turn others around by their codes.
     """
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([_csv(column) for column in columns])
     for row in rows:
         writer.writerow([_csv(row.get(column)) for column in columns])
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """A table that shows values as they are: text is never taken for markup, missing values stay empty."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int = _ENDLESS) -> Table:
+    """A table that shows values as they are: text is never taken for markup, missing values stay empty.
+
+    The columns' widths are set here: Rich makes columns narrower than their longest words, and then cuts the line.
+    """
+    texts = _texts_by_column(columns, rows)
+    widths = _widths(texts, _room(width, len(columns)))
     made = Table(box=box.SIMPLE_HEAD, padding=(0, _BETWEEN - 1, 0, 0), pad_edge=False, header_style="bold")
-    for place, (column, texts) in enumerate(zip(columns, _texts_by_column(columns, rows), strict=True)):
+    for place, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[place], int | float | None) for row in rows)
         justify: JustifyMethod = "right" if numeric else "left"
-        made.add_column(Text(column), justify=justify, overflow="fold", min_width=_longest_word(texts))
+        made.add_column(Text(cell(column)), justify=justify, overflow="fold", width=widths[place])
     for row in rows:
         made.add_row(*(Text(cell(value)) for value in row))
     return made
@@ -163,9 +190,11 @@ def _in_utc(value: datetime) -> datetime:
 def _csv(value: object) -> object:
     if isinstance(value, datetime):
         return _in_utc(value).isoformat()
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return json.dumps(_plain(value), ensure_ascii=False) if isinstance(value, Mapping | list | tuple) else value
+    if isinstance(value, Mapping | list | tuple):
+        return visible_json(json.dumps(_plain(value), ensure_ascii=False))
+    if not isinstance(value, str):
+        return value
+    return visible_text(f"'{value}" if value.startswith(_FORMULA) else value)
 
 
 def _plain(value: object) -> Any:

@@ -16,8 +16,9 @@ from gridwatch.wording import counted
 from gridwatch_cli.context import cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.launch_site import Deployed, LaunchSite, Nowhere
-from gridwatch_cli.output import console, print_json, table
-from gridwatch_cli.sources import packed_source, source_files
+from gridwatch_cli.output import console, print_json, print_table
+from gridwatch_cli.script_packages import missing_packages, print_packages
+from gridwatch_cli.sources import packed_source
 from gridwatch_cli.submit import read_file
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def plan(
     """
     site = site_of(context, region)
     parsed, made = planned(spec, site, as_json=as_json)
-    packages = _packages(parsed, made, spec.parent, site)
+    packages = missing_packages(parsed.spec, spec.parent, site)
     if request is not None:
         print_json(_request(made, request, site.deployment))
     elif as_json:
@@ -64,20 +65,7 @@ def plan(
         print_json({**_document(made, report, site.note), "packages": packages})
     else:
         _print(made, _glance(parsed, made, site, spec.parent), str(spec), site.note)
-        for line in packages:
-            console(stderr=True).print(f"warning: {line}", markup=False)
-
-
-def _packages(parsed: ParsedSpec, made: Plan, folder: Path, site: LaunchSite) -> list[str]:
-    """What the spec's own script imports and the place where it will run does not have."""
-    from gridwatch_cli.script_packages import lacking
-
-    algorithm = parsed.spec.algorithm
-    files = source_files(algorithm, folder)
-    image = (made.template.get("AlgorithmSpecification") or {}).get("TrainingImage")
-    if files is None or algorithm.entry_point is None or image is None:
-        return []
-    return lacking(files, algorithm.entry_point, image, is_local=site.is_local)
+        print_packages(packages)
 
 
 def site_of(context: typer.Context, region: str) -> LaunchSite:
@@ -227,7 +215,7 @@ def _print(made: Plan, report: Report, source: str, note: str) -> None:
         out.print(f"rule {rule.name}: {rule.on_issue} on an issue{given}{origin}", markup=False)
     varied = _varied(made)
     if made.tuning is None:
-        out.print(table(["", "training job", *varied], _rows(made, varied)))
+        print_table(out, ["", "training job", *varied], _rows(made, varied))
     else:
         _print_tuning(made)
     bounds = _preview(made)
@@ -268,7 +256,7 @@ def _print_tuning(made: Plan) -> None:
         for name, given in (variant.spec.tune.parameters if variant.spec.tune else {}).items()
     ]
     algorithm = ["algorithm"] if made.spec.tune is not None and made.spec.tune.algorithms else []
-    out.print(table([*algorithm, "hyperparameter", "range", "values", "scaling"], rows))
+    print_table(out, [*algorithm, "hyperparameter", "range", "values", "scaling"], rows)
 
 
 def _varied(made: Plan) -> list[str]:

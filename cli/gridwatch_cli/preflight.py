@@ -12,6 +12,7 @@ from gridwatch.clock import SystemClock
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.output import console, print_json
 from gridwatch_cli.plan import AWS_REGION, planned, site_of
+from gridwatch_cli.script_packages import missing_packages, print_packages
 from gridwatch_cli.sources import packed_source
 
 if TYPE_CHECKING:
@@ -51,12 +52,15 @@ def preflight(  # noqa: PLR0917  options of the command line
     further = short_run(made, spec.parent, sources) if run else ()
     open_uri = site.open_uri if data is None else below(data)
     report = checked(made, sources, FULL, further, hook=hook_of(made.spec, spec.parent), open_uri=open_uri)
+    packages = missing_packages(made.spec, spec.parent, site)
     if as_json:
-        print_json({**report.as_document(), "warnings": [warning.as_document() for warning in made.warnings]})
+        warnings = [warning.as_document() for warning in made.warnings]
+        print_json({**report.as_document(), "warnings": warnings, "packages": packages})
     else:
         err = console(stderr=True)
         for warning in made.warnings:
             err.print(f"warning: {warning.as_text(str(spec))}", markup=False)
+        print_packages(packages)
         _print(report, sources, made.spec)
     if report.refusals:
         raise CliError("the experiment would be refused: mend what is wrong, or say otherwise under preflight")

@@ -15,6 +15,7 @@ from gridwatch.launch.spending import at_most, spending
 from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.records import ExperimentRecord, LaunchHold, TrialRecord
+from gridwatch.visible import visible
 from gridwatch_cli.context import Cloud
 
 _BAR = 40
@@ -103,13 +104,13 @@ def progress_lines(experiment: str, document: Mapping[str, Any], *, width: int =
     lines = [f"{experiment} {'█' * filled}{'░' * (bar - filled)} {done}/{total}", _states(document)]
     lines += [_pace(document), _money(document)]
     if document["held"]:
-        lines.append(f"nothing more is launched: {document['held']}")
+        lines.append(f"nothing more is launched: {visible(document['held'])}")
     return lines
 
 
 def _line(experiment: str, document: Mapping[str, Any]) -> Text:
     """The same on one line, for a log."""
-    held = f"; nothing more is launched: {document['held']}" if document["held"] else ""
+    held = f"; nothing more is launched: {visible(document['held'])}" if document["held"] else ""
     told = "; ".join([_states(document), _pace(document), _money(document)])
     return Text(f"{experiment} {document['finished']}/{document['trials']}: {told}{held}")
 

@@ -37,7 +37,8 @@ def report(  # noqa: PLR0917  options of the command line
         bool, typer.Option("--tensors", help="Of a trial or a folder: its layers over steps, histograms, importances.")
     ] = False,
     budget: Annotated[
-        list[int] | None, typer.Option("--budget", help="Of an experiment: best at so many steps; several times.")
+        list[int] | None,
+        typer.Option("--budget", help="Of an experiment: best at so many steps, or values in a log; several times."),
     ] = None,
 ) -> None:
     """Write one self-contained HTML page: an experiment's, its tensors', CreateXgboostReport's, ProfilerReport's."""
@@ -46,7 +47,7 @@ def report(  # noqa: PLR0917  options of the command line
     try:
         if tensors:
             target, page = output or Path("tensors.html"), _tensors(context, subject, title)
-        elif _is_folder(subject):
+        elif _is_folder(subject) and not _is_experiment_too(context, subject):
             target, page = output or Path("report.html"), _page(context, subject, title or subject)
         else:
             target, page = output or Path(f"{subject}.html"), _experiment(context, subject, budget or [])
@@ -61,19 +62,29 @@ def _is_folder(subject: str) -> bool:
     return "/" in subject or subject.startswith(".") or Path(subject).is_dir()
 
 
-def _tensors(context: typer.Context, subject: str, title: str | None) -> str:
-    from gridwatch.reports.tensor_report import create_tensor_report
-    from gridwatch.storage.layout import s3_uri, tensor_prefix
-    from gridwatch.tensors.reader import TensorReader
-    from gridwatch_cli.looking.trials import find_trial
+def _is_experiment_too(context: typer.Context, subject: str) -> bool:
+    """Whether the folder is none of tensors, as one with an experiment's script often is, and there is an experiment
+    of its name.
+    """
     from gridwatch_cli.tensor_paths import open_location, tensors_in
 
+    if "/" in subject or subject.startswith("."):
+        return False
     cloud = cloud_of(context)
-    if subject.startswith("s3://") or Path(subject).is_dir():
-        location = tensors_in(subject, cloud)
-    else:
-        job_name = find_trial(cloud.store, subject).job_name
-        location = s3_uri(cloud.deployment.artifacts_bucket, tensor_prefix(job_name).rstrip("/"))
+    if _holds(open_location(subject, cloud), "system/", "framework/", f"{_PROFILE}/"):
+        return False
+    if _holds(open_location(tensors_in(subject, cloud), cloud), *STEP_PREFIXES, "collections/"):
+        return False
+    return cloud.is_named and cloud.store.get_experiment(subject) is not None
+
+
+def _tensors(context: typer.Context, subject: str, title: str | None) -> str:
+    from gridwatch.reports.tensor_report import create_tensor_report
+    from gridwatch.tensors.reader import TensorReader
+    from gridwatch_cli.tensor_paths import open_location, tensors_of
+
+    cloud = cloud_of(context)
+    location = tensors_of(subject, cloud)
     source = open_location(location, cloud)
     if not _holds(source, *STEP_PREFIXES, "collections/"):
         raise CliError(f"{location} holds no tensors: none were saved, or they have expired")

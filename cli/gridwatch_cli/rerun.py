@@ -15,6 +15,7 @@ from gridwatch_cli.errors import CliError
 from gridwatch_cli.looking.options import JsonOption
 from gridwatch_cli.looking.trials import Found, find_trial
 from gridwatch_cli.output import console, print_json, print_rows
+from gridwatch_cli.settings import own_command
 
 if TYPE_CHECKING:
     from gridwatch.launch.deployment import Deployment
@@ -85,7 +86,7 @@ def rerun(
         clock=cloud.clock,
     )
     again = rerunner.begin(found.trial, made, findings)
-    console(stderr=True).print(f"{again.job_name} waits; watch it: gridwatch status {again.experiment}")
+    console(stderr=True).print(f"{again.job_name} waits; watch it: {own_command()} status {again.experiment}")
 
 
 def read_fingerprint(cloud: Cloud, found: Found) -> Fingerprint:

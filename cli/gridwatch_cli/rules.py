@@ -17,6 +17,7 @@ from gridwatch.rules.parameters import Parameter, declared
 from gridwatch.tensors.layout import STEP_PREFIXES
 from gridwatch.verdicts.status import RuleStatus
 from gridwatch_cli.context import Cloud, cloud_of
+from gridwatch_cli.errors import CliError
 from gridwatch_cli.local_state import recall, refuse_ended, state_file
 from gridwatch_cli.output import cell, console, print_json, print_rows
 from gridwatch_cli.rule_checks import Following, check_custom, check_profile, check_tensors, is_profiler_rule
@@ -67,7 +68,7 @@ def list_rules(as_json: JsonOption = False) -> None:
 @app.command("check")
 def check(
     context: typer.Context,
-    path: Annotated[str, typer.Argument(help="A folder of tensors: a path, or s3://bucket/prefix.")],
+    path: Annotated[str, typer.Argument(help="A folder of tensors (a path, or s3://bucket/prefix), or a trial.")],
     *,
     rule: Annotated[str, typer.Option(help="Name of a rule, or FILE.py:ClassName for one of your own.")],
     parameter: Annotated[
@@ -87,7 +88,7 @@ def check(
     try:
         asked = _parsed(parameter or [])
         found = _check(cloud, path, rule, asked, time_limit, follow=follow, as_deployed=not any_package)
-    except (GridwatchError, OSError, LookupError, ValueError) as error:
+    except (GridwatchError, CliError, OSError, LookupError, ValueError) as error:
         found = RuleEvaluation(RuleStatus.ERROR, str(error))
     _tell(rule, found, as_json=as_json)
     raise typer.Exit(_EXIT[found.status])
@@ -103,11 +104,11 @@ def _check(
     follow: bool,
     as_deployed: bool,
 ) -> RuleEvaluation:
-    from gridwatch_cli.tensor_paths import open_location, opener, tensors_in  # noqa: PLC0415  numpy is slow to import
+    from gridwatch_cli.tensor_paths import open_location, opener, tensors_of  # noqa: PLC0415  numpy is slow to import
 
     clock = SystemClock()
     following = Following(clock) if follow else None
-    path = tensors_in(path, cloud)
+    path = tensors_of(path, cloud)
     source = open_location(path, cloud)
     if ":" in rule:
         from gridwatch.rules.custom.recorded import holds_profile  # noqa: PLC0415  as above

@@ -9,12 +9,19 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from gridwatch_cli.output import console
 from gridwatch_cli.settings import project_root
+from gridwatch_cli.sources import source_files
+
+if TYPE_CHECKING:
+    from gridwatch.spec.model import ExperimentSpec
+    from gridwatch_cli.launch_site import LaunchSite
 
 # Modules that are called otherwise than what is installed.
 _DISTRIBUTIONS = {
@@ -67,6 +74,27 @@ def lacking(files: Mapping[str, Path], entry_point: str, image: str, *, is_local
         "requirements.txt beside the script"
         for each in sorted(missing, key=lambda each: (each.file, each.line))
     ]
+
+
+def missing_packages(spec: ExperimentSpec, folder: Path, site: LaunchSite) -> list[str]:
+    """What the script beside the spec imports and the place where it will run does not have."""
+    from gridwatch.launch.images import NoImageError, UnknownRegionError  # noqa: PLC0415  pydantic is slow to import
+    from gridwatch.launch.parts.algorithm import algorithm_part  # noqa: PLC0415
+
+    algorithm = spec.algorithm
+    files = source_files(algorithm, folder)
+    if files is None or algorithm.entry_point is None:
+        return []
+    try:
+        image = algorithm_part(spec, site.deployment, None)["AlgorithmSpecification"].get("TrainingImage")
+    except (NoImageError, UnknownRegionError):
+        return []  # the spec is refused for it
+    return [] if image is None else lacking(files, algorithm.entry_point, image, is_local=site.is_local)
+
+
+def print_packages(packages: Iterable[str]) -> None:
+    for line in packages:
+        console(stderr=True).print(f"warning: {line}", markup=False)
 
 
 def imports_of(files: Mapping[str, Path], entry_point: str) -> Iterator[Import]:

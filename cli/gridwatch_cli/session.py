@@ -171,7 +171,8 @@ def explain(error: Exception) -> str:
     """One line about an error of AWS or of the way to it."""
     if isinstance(error, ClientError):
         told = error.response.get("Error", {})
-        return f"{error.operation_name} was refused: {told.get('Code')}: {told.get('Message')}"
+        why = filter(None, (told.get("Code"), told.get("Message")))  # some answers have a status and no words
+        return ": ".join([f"{error.operation_name} was refused", *why])
     if isinstance(error, EndpointConnectionError) and is_on_this_machine(str(error.kwargs.get("endpoint_url"))):
         return _nobody_at(str(error.kwargs["endpoint_url"]))
     if isinstance(error, NoRegionError | NoCredentialsError):

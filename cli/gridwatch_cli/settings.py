@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,14 @@ def child_environment(**changes: str) -> dict[str, str]:
     """
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, **changes}
+
+
+def own_command() -> str:
+    """This command as a person can type it again: `gridwatch`, or the path by which it was started from a folder that
+    need not be on the PATH, such as `.venv/bin/gridwatch`.
+    """
+    started = Path(sys.argv[0])
+    return "gridwatch" if started.is_absolute() or started.name != "gridwatch" else str(started)
 
 
 def project_root() -> Path:

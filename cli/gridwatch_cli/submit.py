@@ -11,7 +11,10 @@ import typer
 from gridwatch.storage import layout
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
+from gridwatch_cli.launch_site import Deployed
 from gridwatch_cli.output import console
+from gridwatch_cli.script_packages import missing_packages, print_packages
+from gridwatch_cli.settings import own_command
 from gridwatch_cli.sources import packed_source
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ def submit(
     cloud = cloud_of(context)
     content = read_file(spec)
     checked = checked_spec(spec, content, cloud.clock.now().date())
+    print_packages(missing_packages(checked, spec.parent, Deployed(cloud)))
     name = checked.name
     for path in own_files(checked, spec.parent):
         upload_rule(cloud, spec.parent / path, f"{layout.CODE_PREFIX}{path}")
@@ -41,7 +45,7 @@ def submit(
         console(stderr=True).print(f"uploaded script to s3://{bucket}/{packed.key}")
     cloud.session.s3.put_object(Bucket=cloud.deployment.experiments_bucket, Key=key, Body=content, Metadata=told)
     console(stderr=True).print(f"uploaded to s3://{cloud.deployment.experiments_bucket}/{key}")
-    console(stderr=True).print(f"watch it: gridwatch status {name}")
+    console(stderr=True).print(f"watch it: {own_command()} status {name}")
 
 
 def own_files(spec: ExperimentSpec, folder: Path) -> list[str]:

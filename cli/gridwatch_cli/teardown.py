@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -11,11 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from gridwatch.clock import Clock
-from gridwatch.grid.names import PROCESSING_SUFFIX, experiment_entity
-from gridwatch.launch.entities import sagemaker_experiments
+from gridwatch.grid.names import PROCESSING_SUFFIX, experiment_entity, trial_entity
+from gridwatch.launch.entities import is_further_of_another, sagemaker_experiments
 from gridwatch.launch.tuning_tracking import OPEN
 from gridwatch.launch.watching import EXPERIMENT_PREFIX
 from gridwatch.state.store import ConflictError
+from gridwatch.wording import counted
 from gridwatch_cli.artifacts import artifact_keys, delete_objects
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
@@ -61,7 +62,7 @@ def teardown(  # noqa: PLR0917  options of the command line
     _refuse_unfinished(cloud, experiment)
     sagemaker = cloud.session.client("sagemaker")
     calls = Teardown(sagemaker, cloud.clock, rate)
-    steps = calls.plan(*entities_of(cloud, experiment))
+    steps = calls.plan(*entities_of(cloud, experiment), own=own_trials(cloud, experiment))
     objects = artifact_keys(cloud, experiment) if artifacts else []
     if as_json and not yes:
         print_json({"steps": [step.words for step in steps], "objects": objects})
@@ -77,7 +78,7 @@ def teardown(  # noqa: PLR0917  options of the command line
         print_json({"done": [step.words for step in steps], "deleted": objects})
     else:
         done = _counted(steps) or "nothing was left in SageMaker"
-        console(stderr=True).print(f"{done}; {len(objects)} objects deleted")
+        console(stderr=True).print(f"{done}; {counted(len(objects), 'object')} deleted")
 
 
 @dataclass(slots=True)
@@ -88,14 +89,15 @@ class Teardown:
     clock: Clock
     rate: float
 
-    def plan(self, *entities: str) -> list[Step]:
+    def plan(self, *entities: str, own: Collection[str]) -> list[Step]:
         """What is left to do, as SageMaker shows it now; empty when nothing is. Components first, experiments last.
 
-        A component that a trial of another experiment has too is disassociated, and stays; so do those of processing
-        jobs, which were there before.
+        A trial that is none of one's `own` is somebody else's: it stays, and its experiment with it. A component that
+        such a trial or one of another experiment has too is disassociated, and stays; so do those of processing jobs,
+        which were there before.
         """
         found = {name: [each["TrialName"] for each in self._listed("trials", ExperimentName=name)] for name in entities}
-        trials = [trial for each in found.values() for trial in each]
+        trials = [trial for each in found.values() for trial in each if trial in own]
         steps: list[Step] = []
         for trial in trials:
             for component in self._listed("trial_components", TrialName=trial):
@@ -106,7 +108,8 @@ class Teardown:
                 if is_last and set(others) <= set(trials) and not name.endswith(PROCESSING_SUFFIX):
                     steps.append(Step(_COMPONENT, name))
             steps.append(Step(_TRIAL, trial))
-        return steps + [Step(_EXPERIMENT, name) for name, mine in found.items() if mine or self._exists(name)]
+        empty = [name for name, there in found.items() if set(there) <= set(own) and (there or self._exists(name))]
+        return steps + [Step(_EXPERIMENT, name) for name in empty]
 
     def take(self, step: Step) -> None:
         """Raises CliError when SageMaker refuses for good."""
@@ -162,7 +165,14 @@ def entities_of(cloud: Cloud, experiment: str) -> tuple[str, ...]:
         return ()
     record = cloud.store.get_experiment(experiment)
     known = sagemaker_experiments(cloud.store, record) if record else ()
-    return known or (experiment_entity(cloud.deployment.name_prefix, experiment),)
+    first = experiment_entity(cloud.deployment.name_prefix, experiment)
+    return known or (() if is_further_of_another(cloud.store, experiment, first) else (first,))
+
+
+def own_trials(cloud: Cloud, experiment: str) -> frozenset[str]:
+    """The names that SageMaker knows the experiment's recorded trials by."""
+    prefix = cloud.deployment.name_prefix
+    return frozenset(trial_entity(prefix, experiment, each.trial_id) for each in cloud.store.list_trials(experiment))
 
 
 def forget_further(cloud: Cloud, experiment: str) -> None:
@@ -201,7 +211,7 @@ def _show(steps: Sequence[Step], objects: Sequence[str]) -> None:
     if len(rows) > _SHOWN:
         out.print(f"… and {len(rows) - _SHOWN} more: {_counted(steps)}")
     if objects:
-        out.print(f"{len(objects)} objects in S3, the first {objects[0]}", markup=False)
+        out.print(f"{counted(len(objects), 'object')} in S3, the first {objects[0]}", markup=False)
     out.print("nothing was done: --yes does it")
 
 

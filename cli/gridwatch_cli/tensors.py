@@ -1,4 +1,4 @@
-"""`gridwatch tensors`: what is in a folder of tensors."""
+"""`gridwatch tensors`: what is in a folder of tensors, or in that of a trial."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ P = ParamSpec("P")
 
 app = typer.Typer(no_args_is_help=True)
 
-PathArgument = Annotated[str, typer.Argument(help="A folder of tensors: a path, or s3://bucket/prefix.")]
+PathArgument = Annotated[str, typer.Argument(help="A folder of tensors (a path, or s3://bucket/prefix), or a trial.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 NamesOption = Annotated[
     list[str] | None, typer.Option("--tensor", "-t", metavar="REGEX", help="Only tensors that it is found in.")
@@ -106,10 +106,10 @@ def plot(
 
 def _read(context: typer.Context, path: str) -> tuple[TensorReader, list[SavedStep]]:
     from gridwatch.tensors.reader import Cursor, TensorReader
-    from gridwatch_cli.tensor_paths import open_location, tensors_in
+    from gridwatch_cli.tensor_paths import open_location, tensors_of
 
     cloud = cloud_of(context)
-    reader = TensorReader(open_location(tensors_in(path, cloud), cloud))
+    reader = TensorReader(open_location(tensors_of(path, cloud), cloud))
     return reader, list(reader.new_steps(Cursor(), ended=reader.has_ended()))
 
 

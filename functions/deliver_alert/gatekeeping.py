@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, partial
+from itertools import islice
 
 from gridwatch.alerts.collected import HELD_BACK, Concerned, follow_up, held_back
 from gridwatch.alerts.content import TRIAL_FAILED, Severity, content_of
@@ -29,6 +30,9 @@ from gridwatch.state.unreadable import if_readable
 
 PATIENCE = 10.0  # seconds for one write: many alerts of one cause may come at one instant
 LONGEST_DELAY = 900  # seconds that SQS keeps a message back
+_MOST = (
+    10_000  # alerts of a gate that are read to tell of them, a hundred in a request; an invocation has half a minute
+)
 EARLY = timedelta(minutes=1)  # a message that was kept back until the gate closes may come so much too early
 
 
@@ -148,7 +152,9 @@ class Gatekeeper:
         return asked
 
     def _alerts(self, alert_ids: Sequence[str]) -> Sequence[AlertRecord]:
-        return sorted(self.store.get_alerts(alert_ids), key=lambda alert: alert.created_at)
+        """Those that can be read, of the first _MOST: what a gate says must not keep every other alert waiting."""
+        distinct = islice(dict.fromkeys(alert_ids), _MOST)
+        return sorted(self.store.get_alerts(distinct), key=lambda alert: alert.created_at)
 
     def _close_later(self, gate: AlertGate) -> None:
         seconds = math.ceil((gate.closes_at - self.clock.now()).total_seconds())

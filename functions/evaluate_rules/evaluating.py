@@ -205,15 +205,18 @@ class Evaluator:
 
     def _keep_current(self, job: JobRecord, watch: Watch) -> None:
         """Before the state is saved: a call that dies in between is repeated, and keeps the same."""
-        found = watch.objective
-        if found is None or not found.fresh:
+        own = source_of(job, job.objective_metric)
+        followed = watch.objective_of(own)
+        if followed is None or not followed[1].fresh:
             return
+        source, found = followed
         record = CurrentRecord(
             experiment=job.experiment,
             trial_id=job.trial_id,
             job_name=job.job_name,
             metric=job.objective_metric,
-            source=source_of(job, job.objective_metric),
+            source=source,
+            substitute=source is not own,
             count=found.count,
             step=found.step,
             value=found.value,

@@ -27,7 +27,7 @@ from gridwatch.state.codec import moment_text
 from gridwatch.state.patience import Patience
 from gridwatch.state.records import JobRecord, TrialRecord
 from gridwatch.state.store import ConflictError
-from gridwatch.streams.pace import next_look
+from gridwatch.streams.pace import LONGEST, next_look
 from gridwatch.tensors.log_metrics import LogPosition, MetricFinder, PositionExpiredError, TrainingLog
 from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
 
@@ -35,6 +35,7 @@ _PATIENCE = 5.0  # seconds for the last look at a log, where others may be looki
 STEPS_IN_FILE = 500
 PAGES_AT_ONCE = 20  # of up to 10,000 lines each; what is left is for the next call, which is asked for at once
 LOST = timedelta(seconds=30)  # a planned look that is so late is not coming
+_FARTHEST = timedelta(seconds=LONGEST) + LOST  # no look is planned for later; clocks may differ
 # CloudWatch may bring the last lines so long after the job's end. Where looks are closer together than that, as in the
 # embedded cloud, lines are there as they are written.
 SETTLING = timedelta(seconds=15)
@@ -160,7 +161,9 @@ def _is_turn(position: LogPosition, request: EvaluationRequest, now: datetime) -
     """Whether this is the look that was planned, or none is, or the planned one is lost."""
     if not request.log:
         return False
-    return position.due is None or moment_text(position.due) in request.looks or now > position.due + LOST
+    if position.due is None or moment_text(position.due) in request.looks:
+        return True
+    return not -LOST <= position.due - now <= _FARTHEST
 
 
 def _is_over(job: JobRecord, trial: TrialRecord | None) -> bool:

@@ -5,7 +5,7 @@ or another function.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ class Watch:
     across: Across
     slow: SlowRules
     broken: Mapping[str, str]
-    objective: ObjectiveSoFar | None = None
+    objectives: Mapping[MetricSource, ObjectiveSoFar] = field(default_factory=dict)
     restarted: bool = False  # the saved state was of another version of Gridwatch: judged from the first step again
 
     @classmethod
@@ -70,14 +70,18 @@ class Watch:
         alone = [policy for policy in policies if not is_across(policy)]
         on_tensors = [policy for policy in alone if not is_profiler_rule(policy.rule)]
         on_profile = [_configuration(policy) for policy in alone if is_profiler_rule(policy.rule)]
-        followed: list[ObjectiveSoFar] = []
-        make = _following(making(create_rule, across.collected), followed)
+        followed: dict[MetricSource, list[ObjectiveSoFar]] = {source: [] for source in sources_of(job)}
+        collecting = making(create_rule, across.collected)
         parts = {
-            source: _tensors(list(_looking_at(source, job, on_tensors, across)), _saved_part(source, kept), make)
-            for source in sources_of(job)
+            source: _tensors(
+                list(_looking_at(source, job, on_tensors, across)),
+                _saved_part(source, kept),
+                _following(collecting, found),
+            )
+            for source, found in followed.items()
         }
         watch = cls(SourcesEvaluation(parts), _profile(on_profile, saved), across, slow, broken)
-        watch.objective = next(iter(followed), None)
+        watch.objectives = {source: found[0] for source, found in followed.items() if found}
         return watch
 
     def advance(
@@ -104,6 +108,13 @@ class Watch:
     def statuses(self) -> Mapping[str, RuleEvaluation]:
         """Of the rules that are evaluated here, and of what collects reports for them."""
         return {**self.tensors.statuses, **self.profile.statuses, **self.across.statuses}
+
+    def objective_of(self, own: MetricSource) -> tuple[MetricSource, ObjectiveSoFar] | None:
+        """The objective in the source from which it is taken; as in the tables, where that has nothing of it, in the
+        other.
+        """
+        found = [(source, each) for source, each in self.objectives.items() if each.count]
+        return min(found, key=lambda pair: pair[0] is not own, default=None)
 
     def ask(self, now: datetime, *, ended: bool) -> Sequence[str]:
         """The slow rules that are due now."""
@@ -149,7 +160,8 @@ def _looking_at(
         elif not job.log_repeats_hook and _could_see_a_log(policy):
             yield RuleConfiguration(policy.name, policy.rule, policy.parameters)
     yield from (reports for reports, its in across.collectors.values() if its is source)
-    if job.objective_metric and source_of(job, job.objective_metric) is source:
+    is_its = bool(job.objective_metric) and source_of(job, job.objective_metric) is source
+    if is_its or (job.objective_metric and not job.log_repeats_hook):  # else, for where its own source has none of it
         parameters = {"metric": job.objective_metric, "maximize": job.objective_direction == "maximize"}
         yield RuleConfiguration(_OBJECTIVE, ObjectiveSoFar.name, parameters)
 
@@ -162,7 +174,7 @@ def _could_see_a_log(policy: RulePolicy) -> bool:
 
 
 def _following(make: MakeRule, followed: list[ObjectiveSoFar]) -> MakeRule:
-    """What makes the engine's rules, and what follows the objective, which is put into `followed`."""
+    """What makes the engine's rules of a source, and what follows the objective there, which is put into `followed`."""
 
     def made(rule: str, parameters: Mapping[str, Any]) -> Any:
         if rule != ObjectiveSoFar.name:

@@ -163,7 +163,8 @@ class Round:
         now = self.launcher.clock.now()
         for trial in waiting:
             if (trial.parent or trial.trial_id) not in current:
-                outcomes["cancelled"] += self._cancel(trial)
+                with self.isolation.each(trial.job_name):
+                    outcomes["cancelled"] += self._cancel(trial)
             elif trial.waits_until is None or trial.waits_until <= now:
                 yield trial
 

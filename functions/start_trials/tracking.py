@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from gridwatch.clock import Clock
 from gridwatch.failures import NotYetError, PermanentError, TransientError
-from gridwatch.grid.names import experiment_entity, further_entity, without_number
+from gridwatch.grid.names import experiment_entity, further_entity
+from gridwatch.launch.entities import is_further_of_another
 from gridwatch.launch.metadata import components_of, metadata_of
 from gridwatch.launch.ports import TrainingService
 from gridwatch.state.records import ExperimentRecord, TrackingRecord, TrialRecord
@@ -113,7 +114,7 @@ class Tracking:
         record = self.store.get_tracking(experiment)
         if record is None:
             record = TrackingRecord(experiment=experiment, entities=(first,), updated_at=self.clock.now())
-            if self._is_further_of_another(experiment):
+            if is_further_of_another(self.store, experiment, first):
                 record = self._opened(replace(record, entities=()))
         self._records[experiment] = record
         return record
@@ -138,12 +139,6 @@ class Tracking:
             if name not in record.entities and self.store.get_experiment(other) is None:
                 return name
         raise PermanentError(f"no name is left for a further experiment of {first}")
-
-    def _is_further_of_another(self, experiment: str) -> bool:
-        """Whether the experiment's own name was taken when another one's was full."""
-        stem = without_number(experiment)
-        other = self.store.get_tracking(stem) if stem else None
-        return other is not None and experiment_entity(self.name_prefix, experiment) in other.entities
 
     def _asked(self, call: Callable[[], T]) -> T:
         for attempt in range(1, ATTEMPTS):

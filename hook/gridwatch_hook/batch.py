@@ -11,6 +11,7 @@ from gridwatch_hook.arrays import Array
 from gridwatch_hook.layout import events_key, flush_key
 from gridwatch_hook.modes import Mode
 from gridwatch_hook.records import StepEncoder, frame, index_event
+from gridwatch_hook.seal import sealed
 
 _OVERHEAD = 256  # bytes of a step, or of a record and its index entry besides content and name, about
 
@@ -26,6 +27,7 @@ class SavedStep:
     tensors: dict[str, Array] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of tensors that are not saved whole
     size: int = _OVERHEAD  # bytes in memory, about, and more than its index entries take
+    asked: bool = True  # by more than the collection CURVES
 
     def add(self, name: str, array: Array) -> None:
         """Of a tensor that is saved again at the same step, the last value counts."""
@@ -40,6 +42,7 @@ class IndexEntry:
 
     step: int
     content: Mapping[str, Any]
+    asked: bool = True
 
     def to_json(self, earlier: Sequence[IndexEntry] = (), **further: Any) -> bytes:
         """The object; steps before this one that have no object of their own yet go along under `earlier`, and what
@@ -48,7 +51,7 @@ class IndexEntry:
         document = {**self.content, **further}
         if earlier:
             document["earlier"] = [{"step": entry.step, **entry.content} for entry in earlier]
-        return json.dumps(document, separators=(",", ":")).encode()
+        return sealed(json.dumps(document, separators=(",", ":")).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +109,6 @@ def _entries(
             content["shape_payload"] = [
                 {"tensorname": name, "originalname": name, "shape": shape} for name, shape in saved.shapes.items()
             ]
-        yield IndexEntry(saved.step, content)
+        if not saved.asked:
+            content["unasked"] = True
+        yield IndexEntry(saved.step, content, saved.asked)

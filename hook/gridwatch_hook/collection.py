@@ -91,6 +91,9 @@ ANY_LOOP = FrameworkCollections(
 )
 
 
+# What a launch adds so that Gridwatch has every round's metrics where the spec asks for fewer. A step that nothing else
+# asks for goes out with the others, and gets no index object when the hook closes: no other reader misses it.
+CURVES = "gridwatch_curves"
 # Collections that any hook takes, also where its framework has nothing for them: smdebug's, and those of our hooks.
 # What else is asked for needs a pattern, so that a name that is misspelt is told.
 KNOWN = frozenset(

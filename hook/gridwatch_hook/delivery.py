@@ -183,7 +183,7 @@ class Delivery:
         if batch.events:  # of steps of which only shapes are saved there are none
             self._sink.put(batch.events_key, batch.events)
         if self.together:
-            self.skipped.add(batch.entries)
+            self.skipped.add(tuple(entry for entry in batch.entries if entry.asked))
             return
         if self._sink.every_index_object or len(batch.entries) <= _FEW_STEPS:
             for entry in batch.entries:

@@ -23,7 +23,7 @@ from gridwatch_hook.arrays import Array, to_array
 from gridwatch_hook.batch import SavedStep
 from gridwatch_hook.clock import Clock, SystemClock
 from gridwatch_hook.closing import Backfill
-from gridwatch_hook.collection import ANY_LOOP, Collection, FrameworkCollections
+from gridwatch_hook.collection import ANY_LOOP, CURVES, Collection, FrameworkCollections
 from gridwatch_hook.config import HookConfig
 from gridwatch_hook.delivery import Delivery
 from gridwatch_hook.layout import END_MARKER, PACKAGES, REPORT
@@ -32,6 +32,7 @@ from gridwatch_hook.modes import Mode
 from gridwatch_hook.pace import FixedPace, Pace, PricedPace
 from gridwatch_hook.packages import installed_packages
 from gridwatch_hook.report import Report
+from gridwatch_hook.seal import sealed
 from gridwatch_hook.settings import Environment
 from gridwatch_hook.sinks import Sink, open_sink
 from gridwatch_hook.wish import WishBox
@@ -268,7 +269,8 @@ class Hook:
         if self._closed or not (array.size or shaped):
             return
         if self._current is None:
-            self._current = SavedStep(self.step, self.mode, self.mode_steps[self.mode], self._clock.wall())
+            self._current = SavedStep(self.step, self.mode, self.mode_steps[self.mode], self._clock.wall(), asked=False)
+        self._current.asked |= not holders or any(item.name != CURVES for item in holders)
         if self._membership.note(name, holders):
             self._describe_collections()
         if shaped:
@@ -289,7 +291,7 @@ class Hook:
 
     def _describe_collections(self) -> None:
         document = {"collections": self._membership.to_json(), "_meta": {"num_workers": self._workers}}
-        self._delivery.describe_collections(json.dumps(document).encode())
+        self._delivery.describe_collections(sealed(json.dumps(document).encode(), depth=2))
 
     def _finish_files(self, give_up_at: float) -> None:
         worker = self._delivery.worker

@@ -113,7 +113,9 @@ def _load_text(files: list[Path], options: str, nthread: int | None) -> xgb.DMat
     with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="channel-") as folder:
         # The built-in algorithm's own parser, deprecated since XGBoost 3.1 and still the one that reads what it reads.
         warnings.simplefilter("ignore", UserWarning)
-        return xgb.DMatrix(f"{';'.join(map(str, _plainly_named(files, Path(folder))))}?{options}", nthread=nthread)
+        # XGBoost follows a link that stands alone, to a name that it cannot open; those of a list it opens as given.
+        names = "".join(f"{path};" for path in _plainly_named(files, Path(folder)))
+        return xgb.DMatrix(f"{names}?{options}", nthread=nthread)
 
 
 def _plainly_named(files: list[Path], folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from ministack import app
@@ -37,11 +38,10 @@ def _views(database: str) -> dict[str, str]:
 def _before_first_use(handlers: dict[str, Any], service: str, prepare: Callable[[], None]) -> None:
     """Importing a service costs memory and start-up time: change it only when its first request comes."""
     original = handlers[service]
+    prepare_once = cache(prepare)
 
     async def first(*request: Any) -> Any:
-        if handlers[service] is first:
-            prepare()
-            handlers[service] = original
+        prepare_once()
         return await original(*request)
 
     handlers[service] = first

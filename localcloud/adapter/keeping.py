@@ -36,6 +36,16 @@ class StateInUseError(OSError):
     """Another cloud works on the folder; the text names it."""
 
 
+class UnreadableStateError(Exception):
+    """What a folder keeps cannot be taken up; the text says which file, and what to do."""
+
+    def __init__(self, file: Path, why: object) -> None:
+        super().__init__(
+            f"the kept state cannot be taken up: {file} is damaged or of another version ({why}). Nothing was changed; "
+            "start with another folder, or put a good copy of the file in its place"
+        )
+
+
 class StateFolder:
     """A folder that one cloud at a time keeps its state in."""
 
@@ -43,6 +53,7 @@ class StateFolder:
         self._own = folder / "own.pickle"
         self._lock = folder / "in-use"
         self._held: TextIO | None = None
+        self.unreadable: UnreadableStateError | None = None
 
     def take(self) -> None:
         """Raises StateInUseError when another cloud has it."""
@@ -60,8 +71,41 @@ class StateFolder:
         if not self._own.exists():
             return {}
         # The folder is the user's own, as the programs are that would be named in it.
-        loaded: Mapping[str, Any] = pickle.loads(self._own.read_bytes())  # noqa: S301
+        try:
+            loaded = pickle.loads(self._own.read_bytes())  # noqa: S301
+        except Exception as error:
+            raise UnreadableStateError(self._own, f"{type(error).__name__}: {error}") from error
+        if not isinstance(loaded, Mapping):
+            raise UnreadableStateError(self._own, f"a {type(loaded).__name__}")
         return loaded
+
+    def take_up(self, restore: Callable[[Mapping[str, Any]], None]) -> None:
+        """Give what this project's services had to ``restore``. Raises UnreadableStateError where anything that is
+        kept could not be read, also of MiniStack's, which would begin anew and then write over it.
+        """
+        if self.unreadable is not None:
+            raise self.unreadable
+        own = self.load()
+        try:
+            restore(own)
+        except Exception as error:
+            raise UnreadableStateError(self._own, f"{type(error).__name__}: {error}") from error
+
+    def load_services(self) -> None:
+        """Load what MiniStack's services had, until one file cannot be."""
+        for key, module in app._state_map.items():
+            file = Path(persistence.STATE_DIR) / f"{key}.json"
+            try:
+                data = app.load_state(key)
+                if file.exists() and not isinstance(data, Mapping):
+                    raise ValueError("it is no state of this MiniStack")
+                if data:
+                    app._get_module(module).load_persisted_state(data)
+            except Exception as error:  # noqa: BLE001  whatever is wrong with the file, nothing may be begun anew
+                _LOG.exception("loading %s", file)
+                self.unreadable = UnreadableStateError(file, error)
+                app.PERSIST_STATE = False  # MiniStack must not write over it when it ends
+                return
 
     def save(self, own: Mapping[str, Any], *, with_code: bool) -> None:
         """Replace every file in one step."""
@@ -89,6 +133,7 @@ class Keeper:
 
     def install(self) -> None:
         app.app = self
+        app._load_persisted_state = self._folder.load_services
         logging.getLogger("persistence").setLevel(logging.WARNING)  # it would tell of every file
 
     def begin(self) -> None:

@@ -40,11 +40,15 @@ def operation_model(service: str, name: str) -> OperationModel:
 
 def validate(service: str, operation: str, request: Mapping[str, Any]) -> None:
     """Raise ValidationException naming every member that breaks the model: required, type, size, pattern, enum."""
-    shape = operation_model(service, operation).input_shape
-    problems = list(_problems(shape, request, "")) if shape is not None else []
+    problems = problems_of(operation_model(service, operation).input_shape, request)
     if problems:
         count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
         raise validation_error(count + "; ".join(problems))
+
+
+def problems_of(shape: Shape | None, request: Mapping[str, Any]) -> list[str]:
+    """What breaks the model of an operation's input, one text each; none of an operation without input."""
+    return [] if shape is None else list(_problems(shape, request, ""))
 
 
 def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
@@ -111,13 +115,18 @@ _JAVA_CLASSES = {
 # Of customer metadata: an end that is repeated, which Java takes and Python does not.
 _REPEATED_END = re.compile(r"\$\{\d+,\d+\}$")
 
+_ANYTHING = re.compile(".*", re.DOTALL)
+
 
 @cache
 def _pattern(text: str) -> re.Pattern[str]:
     """The model's pattern (Java's dialect) as Python's; only Unicode classes differ in what SageMaker uses."""
     for java, python in _JAVA_CLASSES.items():
         text = text.replace(java, python)
-    return re.compile(_REPEATED_END.sub("$", text))
+    try:
+        return re.compile(_REPEATED_END.sub("$", text))
+    except re.error:
+        return _ANYTHING  # what Python cannot read holds nothing against anybody
 
 
 def _join(path: str, name: str) -> str:

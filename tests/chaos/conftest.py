@@ -6,8 +6,6 @@ import os
 
 import pytest
 
-_REASON = "takes minutes: make test-chaos SEEDS='1 2 3'"
-
 
 def seeds() -> list[int]:
     return [int(seed) for seed in os.environ.get("GRIDWATCH_CHAOS_SEEDS", "").split()]
@@ -15,12 +13,18 @@ def seeds() -> list[int]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "harsh_seed" in metafunc.fixturenames:
-        parameters = seeds() or [pytest.param(0, marks=pytest.mark.skip(reason=_REASON))]
-        metafunc.parametrize("harsh_seed", parameters)
+        metafunc.parametrize("harsh_seed", seeds() or [0])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes minutes is for `make test-chaos`."""
+    if seeds():
+        return
+    slow = [item for item in items if {"harsh_seed", "patience"}.intersection(getattr(item, "fixturenames", ()))]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
 
 
 @pytest.fixture
 def patience() -> None:
     """For stories that wait for what the platform itself waits for, a minute or more."""
-    if not seeds():
-        pytest.skip(_REASON)

@@ -185,6 +185,22 @@ def test_everything_is_there_again(kept: Kept, how: str) -> None:
     check(kept.again("stopped"), names, ended=True)
 
 
+def test_what_cannot_be_read_is_told_and_left_as_it_is(kept: Kept) -> None:
+    """A cloud that began anew would write over everything that was there."""
+    kept.world.client("dynamodb").create_table(TableName="table", **KEYS)
+    kept.world.cloud.stop()
+    for name in ("own.pickle", "services/dynamodb.json"):
+        file = kept.folder / name
+        whole = file.read_bytes()
+        for damaged in (whole[: len(whole) // 2], b"", b"[]"):
+            file.write_bytes(damaged)
+            with pytest.raises(LocalCloudError, match=rf"{file.name} is damaged or of another version"):
+                kept.start()
+            assert file.read_bytes() == damaged
+        file.write_bytes(whole)
+    assert kept.start().client("dynamodb").list_tables()["TableNames"] == ["table"]
+
+
 def test_two_clouds_do_not_share_a_folder(kept: Kept) -> None:
     with pytest.raises(LocalCloudError, match="another local cloud keeps its state in"):
         LocalCloud.start(state_dir=kept.folder, options=("--persist",))

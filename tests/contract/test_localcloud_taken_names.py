@@ -17,7 +17,7 @@ TRUST = {"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]}  # fmt: skip
 KEYS = {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}], "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}]}  # fmt: skip
-CODE = {"Handler": "index.handler", "Runtime": "python3.13", "Role": "arn:aws:iam::000000000000:role/x",
+CODE = {"Handler": "index.handler", "Runtime": "python3.13", "Role": "arn:aws:iam::000000000000:role/job",
         "Code": {"ZipFile": "def handler(event, context): return 1"}}  # fmt: skip
 ALARM = {"MetricName": "m", "Namespace": "n", "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1,
          "Threshold": 1, "Period": 60, "Statistic": "Sum"}  # fmt: skip
@@ -40,7 +40,7 @@ KINDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "AWS::SSM::Parameter": ("Name", {"Type": "String", "Value": "v"}),
     "AWS::SecretsManager::Secret": ("Name", {"SecretString": "x"}),
     "AWS::StepFunctions::StateMachine": ("StateMachineName", {
-        "RoleArn": "arn:aws:iam::000000000000:role/x",
+        "RoleArn": "arn:aws:iam::000000000000:role/job",
         "DefinitionString": '{"StartAt": "a", "States": {"a": {"Type": "Pass", "End": true}}}'}),
     "AWS::Scheduler::ScheduleGroup": ("Name", {}),
     "AWS::Batch::ServiceEnvironment": (

@@ -637,6 +637,21 @@ def test_the_objective_so_far_of_each_trial_is_read_at_once_and_never_goes_back(
     assert store.list_current("blobs")[0] == current("a", 1, "job-2")
 
 
+def test_another_source_stands_in_for_the_objectives_own_until_that_has_a_value(store: StateStore) -> None:
+    def current(count: int, *, substitute: bool) -> CurrentRecord:
+        return CurrentRecord(
+            experiment="blobs", trial_id="a", job_name="job-1", metric="loss", source="log", count=count, step=count,
+            value=0.5, substitute=substitute, updated_at=T0,
+        )  # fmt: skip
+
+    for count, kept in ((300, 300), (12, 300), (301, 301)):
+        store.put_current(current(count, substitute=True))
+        assert store.list_current("blobs") == [current(kept, substitute=True)]
+    store.put_current(current(1, substitute=False))
+    store.put_current(current(400, substitute=True))
+    assert store.list_current("blobs") == [current(1, substitute=False)]
+
+
 def test_the_log_of_reports_takes_each_number_once_and_gives_what_is_new(store: StateStore) -> None:
     log = "blobs#validation:error#epochs"
     first = ReportsRecord(log=log, number=1, trial="a-1", reports=((0.0, 1.0, 0.1 + 0.2),), planned=50.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -27,8 +28,17 @@ def experiment(world: World, trials: int, components: int = 2) -> tuple[str, lis
     return name, made
 
 
-def teardown(sagemaker: Any) -> Teardown:
-    return Teardown(sagemaker, FakeClock(), rate=20)
+class Own(Teardown):
+    """All trials below the name of an experiment are its own."""
+
+    def plan(self, *entities: str, own: Collection[str] | None = None) -> list[Step]:
+        trials = (each for name in entities for each in self._listed("trials", ExperimentName=name))
+        mine = {each["TrialName"] for each in trials if each["TrialName"].startswith(entities)}
+        return super().plan(*entities, own=mine if own is None else own)
+
+
+def teardown(sagemaker: Any) -> Own:
+    return Own(sagemaker, FakeClock(), rate=20)
 
 
 def test_everything_goes_in_the_order_that_sagemaker_needs(world: World) -> None:
@@ -58,6 +68,24 @@ def test_several_experiments_go_together_with_the_component_that_they_share(worl
     assert calls.plan(first, second) == []
     with pytest.raises(sagemaker.exceptions.ResourceNotFound):
         sagemaker.describe_trial_component(TrialComponentName=shared[0])
+
+
+def test_what_somebody_else_put_into_the_experiment_stays_and_the_experiment_with_it(world: World) -> None:
+    sagemaker = world.client("sagemaker")
+    name, components = experiment(world, trials=2, components=1)
+    other, theirs = world.name("theirs"), world.name("made-by-hand")
+    sagemaker.create_trial(ExperimentName=name, TrialName=other)
+    sagemaker.create_trial_component(TrialComponentName=theirs)
+    sagemaker.associate_trial_component(TrialName=other, TrialComponentName=theirs)
+    sagemaker.associate_trial_component(TrialName=other, TrialComponentName=components[0])
+    calls = teardown(sagemaker)
+    for step in calls.plan(name):
+        calls.take(step)
+    assert calls.plan(name) == []
+    (left,) = sagemaker.list_trials(ExperimentName=name)["TrialSummaries"]
+    assert left["TrialName"] == other
+    kept = sagemaker.list_trial_components(TrialName=other)["TrialComponentSummaries"]
+    assert {each["TrialComponentName"] for each in kept} == {theirs, components[0]}
 
 
 def test_a_component_of_another_experiment_stays(world: World) -> None:

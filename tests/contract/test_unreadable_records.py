@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from moto import mock_aws
 
 from gridwatch.aws.state_table import StateTable
+from gridwatch.state.codec import to_document
 from gridwatch.state.records import TrialState
 from gridwatch.state.store import ConflictError
 from gridwatch.state.unreadable import Isolation, UnreadableRecordError, if_readable
+from start_trials.waiting import WaitingTrials
 from tests.contract.test_state_store import TABLE, state_table
 from tests.unit.tables.facts_of import a_trial
 
@@ -63,6 +66,28 @@ def test_lists_leave_it_out_and_pages_are_filled_with_others(
     with pytest.raises(UnreadableRecordError, match="cannot be read"):
         table.get_trial("blobs", a_trial(0).trial_id)
     assert if_readable(lambda: table.get_trial("blobs", a_trial(0).trial_id)) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("priority", "7"), ("priority", "-9000000000"), ("index", "3"), ("index", "-1"), ("index", "9999999999"),
+        ("created_at", '"2001-01-01T00:00:00+00:00"'), ("created_at", '"9999-12-31T23:59:59+00:00"'),
+        ("created_at", '"0001-01-01T00:00:00+14:00"'), ("experiment", '"other"'), ("state", '"running"'),
+        ("change", '"\\ud800"'),
+    ],
+)  # fmt: skip
+def test_a_waiting_trial_that_says_another_place_than_its_own_is_passed_over(
+    table: StateTable, noted: list[UnreadableRecordError], field: str, value: str
+) -> None:
+    """Who reads on behind its place would read the same again, or nothing more of the others."""
+    for at in (0, 4):
+        trial = to_document(a_trial(at, state=TrialState.WAITING))
+        damage(a_trial(at).trial_id, {"document": {"S": json.dumps(trial | {field: "@"}).replace('"@"', value)}})
+        for page in (1, 2, 25):
+            found = WaitingTrials(table, page=page).queues()["blobs"]
+            assert [each.index for each in found] == ([1, 2, 3, 4] if at == 0 else [1, 2, 3])
+    assert {error.place for error in noted} == {f"experiment#blobs trial#{a_trial(at).trial_id}" for at in (0, 4)}
 
 
 def test_only_damage_is_passed_over() -> None:

@@ -165,12 +165,34 @@ def test_every_objective_with_every_metric() -> None:
 
 
 def test_metrics_are_printed_as_the_table_says() -> None:
-    thresholds = ("0.5", "0.50", ".5", "5e-1", "0.7", "0.70", "1", "1.0", "0", "1e-3", "1e-5", "0.333333333333", "-1")
+    thresholds = (
+        "0.5",
+        "0.50",
+        ".5",
+        "5e-1",
+        "0.7",
+        "0.70",
+        "1",
+        "1.0",
+        "0",
+        "1e-3",
+        "1e-5",
+        "0.333333333333",
+        "-1",
+        "-0",
+        "1e-50",
+        "1e5",
+        "1e6",
+        "123456.7",
+    )
     rows = [row("binary:logistic", eval_metric=f"error@{threshold}") for threshold in thresholds]
-    rows += [row("rank:ndcg", eval_metric=name) for name in ("ndcg-", "ndcg@10", "ndcg@10-", "ndcg@1")]
-    rows += [row("rank:map", eval_metric=name) for name in ("map-", "map@5", "map@5-", "pre", "pre-", "pre@3")]
+    rows += [row("rank:ndcg", eval_metric=name) for name in ("ndcg-", "ndcg@10", "ndcg@10-", "ndcg@1", "ndcg@03")]
+    rows += [
+        row("rank:map", eval_metric=name)
+        for name in ("map-", "map@5", "map@5-", "map@05-", "pre", "pre-", "pre@3", "pre@003")
+    ]
     rows += [row("reg:tweedie", eval_metric=f"tweedie-nloglik@{power}") for power in ("1.50", "1.9", "1.123456789")]
-    rows += [row("binary:logistic", eval_metric=f"ams@{share}") for share in ("0.150", "1", "1.0")]
+    rows += [row("binary:logistic", eval_metric=f"ams@{share}") for share in ("0.150", "1", "1.0", "0", "1e-50")]
     rows += [row("reg:tweedie", tweedie_variance_power=power) for power in (1.1, 1.5, 1.123456789)]
     pairs = itertools.product(("rank:map", "rank:ndcg", "rank:pairwise"), ("mean", "topk"), (1, 5, 40))
     rows += [
@@ -183,13 +205,29 @@ def test_what_is_no_metric_fails_or_prints_another_name() -> None:
     names = (
         "error@", "error@x", "tweedie-nloglik", "tweedie-nloglik@", "tweedie-nloglik@2", "tweedie-nloglik@0.5",
         "tweedie-nloglik@1", "ndcg@0", "ndcg@x", "map@0", "ams", "ams@x", "auc@1", "rmse@1", "rmse-", "Error", "AUC",
-        "f1_weighted", "error @0.7", "error@0.5000001", "ndcg@", "mae@2", "auc-", "pre@0",
+        "f1_weighted", "error @0.7", "error@0.5000001", "ndcg@", "mae@2", "auc-", "pre@0", "error@0_1",
+        "tweedie-nloglik@1.99999999999", "tweedie-nloglik@1_1", "ndcg@4294967296",
     )  # fmt: skip
     assert [name for name in (*names, "error@nan", "error@inf", "ndcg@2.5") if canonical(name) is not None] == []
     rows = [row("rank:map" if name[:3] in ("map", "pre", "ndc") else "reg:tweedie", eval_metric=name) for name in names]
     for name, answer in zip(names, trained(rows), strict=True):
         values = answer.get("values", {})
         assert "error" in answer or name not in values or not finite(values[name]), name
+
+
+def test_numbers_are_read_in_single_precision() -> None:
+    """What is too large or too small for it fails or becomes another number, and is refused; what it holds runs."""
+    floats = [name for name, kind in PARAMETERS.items() if isinstance(kind, Number) and not kind.whole]
+    tried = list(itertools.product(floats, (1e-50, 1e-40, 3.5e38, 1e300, 2e-38, 3e38)))
+    rows = [row("binary:logistic", booster="dart", **{name: value}) for name, value in tried]
+    out_of_range = set()
+    for (name, value), each, answer in zip(tried, rows, trained(rows), strict=True):
+        fits = PARAMETERS[name].accepts(value) and not each.expected
+        assert not fits or "error" not in answer, (each, answer)
+        if "Out of range" in answer.get("error", ""):
+            out_of_range.add((name, value))
+    assert {value for _, value in out_of_range} == {1e-50, 1e-40, 3.5e38, 1e300}
+    assert ("alpha", 1e-40) in out_of_range
 
 
 def test_num_class_with_every_objective() -> None:

@@ -328,6 +328,17 @@ NAMES = [
 ]
 
 
+@pytest.mark.parametrize("name", ["x#y.csv", "x?y.csv", "a;b.csv"])
+def test_a_channel_of_one_file_is_read_whatever_that_is_called(container: Container, name: str) -> None:
+    """XGBoost follows a link that stands alone to the name that it cannot open."""
+    folder = container.base / "input" / "data"
+    for channel in ("train", "validation"):
+        (folder / channel / f"{channel}.csv").rename(folder / channel / name)
+    container.configure({"num_round": 1, "objective": "binary:logistic"}, content_type="text/csv")
+    code, _, err = container.run()
+    assert code == 0, err
+
+
 @pytest.mark.parametrize("content_type", ["text/csv", "text/libsvm"])
 def test_files_are_read_whatever_s3_lets_them_be_called(container: Container, content_type: str) -> None:
     """XGBoost takes a name for an address with a query, and for a pattern: each file must still arrive, and once."""

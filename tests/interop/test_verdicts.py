@@ -29,10 +29,15 @@ CLASSES = re.findall(r"^class (\w+)\((?:Rule|CPUBusy)\)", RULES.read_text(), re.
 PROFILE = ["CPUBusy", "SlowStep", "TellProfile"]
 EVERY = [name for name in CLASSES if name not in PROFILE]
 TELLING = [name for name in EVERY if name.startswith("Tell")]
+# After notebooks, whose rules keep what they see, and files that are wrong; after AWS's rules on the profile.
+KEPT = RULES.with_name("kept_and_wrong.py")
+REPORTS = RULES.with_name("profile_reports.py")
+KEEPING = re.findall(r"^class (\w+)\b", KEPT.read_text(), re.MULTILINE)
+REPORTING = re.findall(r"^class (\w+)\b", REPORTS.read_text(), re.MULTILINE)
 # One kind of trial each; those that make smdebug wait are asked about little.
 ANYTHING = RULES.with_name("asking_anything.py")
 SEEDS = 6
-BY_EVERY = ("global", "phases", "workers", "reductions", "shapes", "gap")
+BY_EVERY = ("global", "phases", "workers", "reductions", "order", "shapes", "gap")
 BY_MANY = ("predicted", "workers_modes", "devices", "stuck", "many", "text", "cut", "hollow", "empty")
 MANY = [*TELLING, "CustomGradientRule", "LossNotDecreasing", "ExplodingTensor", "Patience", "Counts", "CallsSuper"]
 FEW = {
@@ -54,9 +59,14 @@ def cases(folder: Path) -> list[Any]:
             found.append([str(folder / kind), str(RULES), name, {"threshold": threshold}])
     found += [
         [str(folder / kind), str(ANYTHING), "AsksAnything", {"seed": str(seed)}]
-        for kind in ("ours", *BY_EVERY, *BY_MANY)
+        for kind in ("ours", "ours_workers", *BY_EVERY, *BY_MANY)
         for seed in range(SEEDS)
     ]
+    ours = ("ours", "ours_workers")
+    for kind, name in itertools.product((*ours, *BY_EVERY, "predicted", "workers_modes", "stuck", "text"), KEEPING):
+        found.append([str(folder / kind), str(KEPT), name, {}])
+    for kind, name in itertools.product(("machines", "machines_alone", "profile"), REPORTING):
+        found.append([str(folder / kind), str(REPORTS), name, {}])
     return found
 
 
@@ -72,6 +82,22 @@ def write_ours(folder: Path) -> None:
         hook.save_tensor("gradient/fc.weight", np.full((2, 2), step / 10))
         hook.next_step()
     assert hook.close().clean
+
+
+def write_ours_of_workers(folder: Path) -> None:
+    """What it writes of a job of two workers, with reductions, shapes and an interval."""
+    reduced = {"include_regex": "weight$", "reductions": "min,l2_norm", "save_raw_tensor": "True", "save_shape": "True"}
+    document = {
+        "HookParameters": {"include_workers": "all", "save_interval": "2"},
+        "CollectionConfigurations": [{"CollectionName": "weights", "CollectionParameters": reduced}],
+    }
+    hooks = [Hook.create(str(folder), HookConfig.parse(document, ANY_LOOP), rank=rank, workers=2) for rank in range(2)]
+    for step, (rank, hook) in itertools.product(range(15), enumerate(hooks)):
+        hook.set_mode(Mode.EVAL if step % 5 == 4 else Mode.TRAIN)
+        hook.save_scalar("loss", 1 / (1 + step) + rank / 10, collection="losses")
+        hook.save_tensor("fc.weight", np.full((3, 2), float(step + rank)))
+        hook.next_step()
+    assert all(hook.close().clean for hook in hooks)
 
 
 def answers(command: list[str], asked: list[Any]) -> list[Any]:
@@ -90,6 +116,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory, local_peers: Peers) -> li
     folder = tmp_path_factory.mktemp("kinds")
     local_peers.ask("write_kinds", folder)
     write_ours(folder / "ours")
+    write_ours_of_workers(folder / "ours_workers")
     asked = cases(folder)
     theirs = answers([str(python_of("interop")), "-W", "ignore", str(PEERS / "verdicts.py")], asked)
     ours = answers([sys.executable, "-W", "ignore", "-m", "tests.interop.judge_many"], asked)
@@ -107,12 +134,14 @@ def test_verdict_step_and_words_are_smdebugs(verdicts: list[tuple[Any, Any, Any]
 
 def test_every_kind_of_verdict_is_among_them(verdicts: list[tuple[Any, Any, Any]]) -> None:
     """The comparison says nothing of rules that never fire, or of trials on which nothing does."""
-    assert len(EVERY) >= 40
+    assert len(EVERY) + len(KEEPING) + len(REPORTING) >= 80
     said = [theirs[0] for _, theirs, _ in verdicts]
     assert {status: said.count(status) >= least for status, least in LEAST.items()} == dict.fromkeys(LEAST, True)
-    silent = set(CLASSES) - {name for (_, _, name, _), theirs, _ in verdicts if theirs[0] != "NoIssuesFound"}
+    silent = {*CLASSES, *KEEPING, *REPORTING} - {
+        name for (_, _, name, _), theirs, _ in verdicts if theirs[0] != "NoIssuesFound"
+    }
     assert silent <= NEVER
 
 
 LEAST = {"IssuesFound": 100, "NoIssuesFound": 100, "Error": 60, "InProgress": 6}
-NEVER = {"EndsItself", "MissingTensor"}
+NEVER = {"EndsItself", "MissingTensor", "AsksOddly", "LowUse", "TimeByPhase", "Use", "Unbalanced"}

@@ -8,7 +8,7 @@ from typing import Any
 from gridwatch_cli.analytics.frames import Analytics
 from gridwatch_cli.context import Cloud
 from gridwatch_cli.local_state import RunningCloud
-from gridwatch_cli.teardown import Teardown, entities_of, forget_further
+from gridwatch_cli.teardown import Teardown, entities_of, forget_further, own_trials
 from tests.fakes.clock import FakeClock
 from tests.story.deployed import Deployed
 
@@ -92,9 +92,10 @@ def _is_torn_down(cloud: Cloud, sagemaker: Any) -> None:
     calls = Teardown(sagemaker, FakeClock(), rate=20)
     entities = entities_of(cloud, "tracked")
     assert entities == (FIRST, SECOND)
-    for step in calls.plan(*entities):
+    own = own_trials(cloud, "tracked")
+    for step in calls.plan(*entities, own=own):
         calls.take(step)
-    assert calls.plan(*entities) == []
+    assert calls.plan(*entities, own=own) == []
     forget_further(cloud, "tracked")
     assert entities_of(cloud, "tracked") == (FIRST,)
     assert sagemaker.describe_trial_component(TrialComponentName=PREPARED), "it was there before"

@@ -126,3 +126,8 @@ def test_the_hook_and_gridwatch_mean_the_same_first_minutes() -> None:
 
     assert FIRST_SECONDS == hook_pace.FIRST_SECONDS
     assert Terms(1.0).least_seconds == 0.0
+
+
+@pytest.mark.parametrize("distance", [float("nan"), float("inf"), -1.0, 0.0])
+def test_what_is_no_distance_holds_no_check_up(distance: float) -> None:
+    assert is_due(distance, 30.0)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 
 import pytest
+from rich.console import Console
 
+from gridwatch.alerts.chat import chat_notification
 from gridwatch.alerts.content import Alert, Fact, Severity
 from gridwatch.alerts.incident import incident_event
+from gridwatch.alerts.links import Link
 from gridwatch.alerts.slack import slack_message
 from gridwatch.alerts.text import render
 from gridwatch.reports.page import page, paragraph, section
-from gridwatch.visible import visible, visible_document, visible_json, visible_line
-from gridwatch_cli.output import print_json, print_rows
+from gridwatch.visible import visible, visible_document, visible_json, visible_line, visible_text
+from gridwatch_cli.looking.logs import Line
+from gridwatch_cli.output import print_blocks, print_json, print_rows
 from tests.fakes.clock import START
 
 HIDDEN = [
@@ -62,6 +68,41 @@ def test_alerts_and_mails_show_their_codes() -> None:
         assert not set(each) & set(HIDDEN)
     assert r"x\u202egnp.exe" in mail.subject
     assert r"sum\u200bmary" in mail.body
+
+
+def test_commands_links_and_labels_show_their_codes() -> None:
+    alert = Alert(
+        kind="k", severity=Severity.WARNING, title="t", summary="s", facts=(Fact("la\u202ebel", "v"),),
+        commands=("gridwatch logs x\u202ey",), links=(Link("Jo\u2066b", "https://x/\u200by"),),
+    )  # fmt: skip
+    told = [render(alert, "id").body, *(
+        json.dumps(each, ensure_ascii=False)
+        for each in (slack_message(alert, "id"), chat_notification(alert, "id", "blobs"))
+    )]  # fmt: skip
+    for each in told:
+        assert not set(each) & set(HIDDEN)
+        assert "logs x\\u202ey" in each.replace("\\\\", "\\")
+
+
+@pytest.mark.parametrize("letter", [letter for letter in HIDDEN if letter != "\ud800"])
+def test_csv_and_headings_show_their_codes(letter: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name = f"x{letter}y"
+    rows = [{name: name, "nested": {name: [name]}, "lines": "a\n\tb"}]
+    columns = [name, "nested", "lines"]
+    print_rows(columns, rows, as_json=False, as_csv=True, empty="")
+    shown = capsys.readouterr().out
+    assert letter not in shown
+    heading, row = csv.reader(io.StringIO(shown))
+    assert heading[0] == row[0] == visible(name)
+    assert json.loads(row[1]) == {name: [name]}
+    assert row[2] == "a\n\tb"
+    print_rows(columns, rows, as_json=False, empty="")
+    print_blocks(Console(width=40), columns, [list(rows[0].values())])
+    assert letter not in capsys.readouterr().out
+    assert visible_text(f"{name}\n") == f"{visible(name)}\n"
+    logged = Line(START, "rule", f"{name}\tz\x1b[31m").text()
+    assert letter not in logged
+    assert logged.endswith("y\tz[31m")
 
 
 def test_a_terminal_is_shown_their_codes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gridwatch.visible import visible_text
 from gridwatch_cli.analytics.frames import Analytics
 from gridwatch_cli.analytics.sdk_layouts import Layout
 from gridwatch_cli.context import cloud_of
@@ -34,7 +35,7 @@ def analytics(
     else:
         frame = asked.training_job_analytics(job or "")
     if str(csv) == "-":
-        print(frame.to_csv(), end="")
+        print(visible_text(frame.to_csv()), end="")
         return
-    frame.to_csv(csv)
+    csv.write_text(visible_text(frame.to_csv()))
     console(stderr=True).print(f"{len(frame)} rows and {len(frame.columns)} columns in {csv}")

@@ -64,8 +64,19 @@ class LocalTables:
             self._connection.execute(f"CREATE OR REPLACE VIEW {query.name} AS {query.select}")
         return fetched
 
+    def statements_of(self, text: str) -> list[str]:
+        """The single statements of a text, as DuckDB parts them: a semicolon in quotes or a comment ends none. Raises
+        CliError for what is no SQL.
+        """
+        import duckdb  # noqa: PLC0415  65 MB, which other commands do not need
+
+        try:
+            return [each.query for each in self._connection.extract_statements(text)]
+        except duckdb.Error as error:
+            raise CliError(str(error)) from error
+
     def ask(self, sql: str) -> Answer:
-        """The answer to a statement in DuckDB's SQL. Raises CliError with DuckDB's reason."""
+        """The answer to one statement in DuckDB's SQL. Raises CliError with DuckDB's reason."""
         import duckdb  # noqa: PLC0415  it is there already
 
         try:

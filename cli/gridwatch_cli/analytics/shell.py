@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gridwatch.tables import queries, schemas
-from gridwatch.visible import visible
+from gridwatch.visible import visible, visible_text
 from gridwatch.wording import counted
 from gridwatch_cli.analytics.local_tables import LocalTables
 from gridwatch_cli.context import Cloud, cloud_of
@@ -40,10 +40,10 @@ def sql(
     failed = False
     for statement in statements(lines):
         try:
-            _run(tables, statement, as_json=as_json)
+            run(tables, statement, as_json=as_json)
         except CliError as error:
             failed = True
-            print(f"gridwatch: {error}", file=sys.stderr)
+            print(f"gridwatch: {visible_text(str(error))}", file=sys.stderr)
     if failed and not interactive:
         raise typer.Exit(1)
 
@@ -63,7 +63,9 @@ def refreshed(tables: LocalTables) -> int:
 
 
 def statements(lines: Iterable[str]) -> Iterator[str]:
-    """Statements, each up to a line that ends with a semicolon; a line that starts with a dot is one by itself."""
+    """What is asked at once: one or more statements, up to a line that ends with a semicolon; a line that starts with
+    a dot is a command by itself.
+    """
     pending: list[str] = []
     for line in lines:
         text = line.strip()
@@ -80,7 +82,8 @@ def statements(lines: Iterable[str]) -> Iterator[str]:
         yield "\n".join(pending)
 
 
-def _run(tables: LocalTables, statement: str, *, as_json: bool) -> None:
+def run(tables: LocalTables, statement: str, *, as_json: bool) -> None:
+    """Print what a command of the shell says, or the answer to each statement."""
     if statement == ".tables":
         found = [{"name": table.name, "what": table.comment} for table in schemas.TABLES]
         found += [{"name": query.name, "what": query.description} for query in queries.NAMED_QUERIES]
@@ -90,8 +93,9 @@ def _run(tables: LocalTables, statement: str, *, as_json: bool) -> None:
     elif statement.startswith("."):
         raise CliError(f"there is no {statement}: {_HELP}")
     else:
-        answer = tables.ask(statement)
-        print_rows(answer.columns, answer.rows, as_json=as_json, empty="no rows")
+        for one in tables.statements_of(statement):
+            answer = tables.ask(one)
+            print_rows(answer.columns, answer.rows, as_json=as_json, empty="no rows")
 
 
 def _typed_lines() -> Iterator[str]:

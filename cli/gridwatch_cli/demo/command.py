@@ -21,9 +21,9 @@ from gridwatch_cli.demo.progress import progress
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.experiments import rule_lines
 from gridwatch_cli.local import deploy, interrupted_by_termination, running, started
-from gridwatch_cli.output import console, print_json, table
+from gridwatch_cli.output import console, print_json, print_table
 from gridwatch_cli.queries import with_varied
-from gridwatch_cli.settings import DEFAULT_STACK, kept_files, project_root
+from gridwatch_cli.settings import DEFAULT_STACK, kept_files, own_command, project_root
 from gridwatch_cli.synthesis import synthesized
 
 
@@ -128,11 +128,11 @@ def _tell(learned: story.Learned, out: Console) -> None:
         out.print(Text(f"Subject: {learned.digest.subject}\n\n{learned.digest.text}\n"))
     _title(out, f"leaderboard of {story.GRID}: SQL through Athena, from the snapshot")
     columns, rows = with_varied(learned.leaderboard)
-    out.print(table(columns, [[row.get(column) for column in columns] for row in rows]))
+    print_table(out, columns, [[row.get(column) for column in columns] for row in rows])
     _title(out, f"rules of {story.FAILING}")
     trials = learned.statuses[story.FAILING]["trials"]
     columns, lines = rule_lines(trials)
-    out.print(table(columns[:-1], [line[:-1] for line in lines]))  # the details are the alert's
+    print_table(out, columns[:-1], [line[:-1] for line in lines])  # the details are the alert's
     states = ", ".join(trial["state"] for trial in trials)
     out.print(f"the job is {states}; the last round in its log is {learned.last_round} of {story.ROUNDS_ASKED}")
 
@@ -143,7 +143,7 @@ def _tell_where_next(places: Places, out: Console) -> None:
         (places.shown(places.plot), "the data as a picture"),
         (places.shown(places.files / "tables"), "the snapshot's Parquet tables"),
         (places.shown(places.root / "examples"), "the two specs: change one, or write your own"),
-        ("gridwatch local up", "the same cloud, staying: submit specs, ask status, query in SQL"),
+        (f"{own_command()} local up", "the same cloud, staying: submit specs, ask status, query in SQL"),
         ("README.md, docs/architecture.md", "how it works, and how to deploy it to AWS"),
     )
     for what, why in lines:

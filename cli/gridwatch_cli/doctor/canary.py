@@ -11,7 +11,7 @@ from gridwatch.storage import layout
 from gridwatch_cli.artifacts import artifact_keys, delete_objects
 from gridwatch_cli.context import Cloud
 from gridwatch_cli.doctor.checks import Check, Result, looked
-from gridwatch_cli.teardown import Teardown, entities_of
+from gridwatch_cli.teardown import Teardown, entities_of, own_trials
 
 _POLL_SECONDS = 1.0
 _CALLS_PER_SECOND = 4.0  # to SageMaker, while it is cleaned up
@@ -78,7 +78,7 @@ class Canary:
             yield Check("canary: cleaned up", Result.WARNING, found, advice)
             return
         calls = Teardown(self.cloud.session.client("sagemaker"), self.cloud.clock, _CALLS_PER_SECOND)
-        steps = calls.plan(*entities_of(self.cloud, self.name))
+        steps = calls.plan(*entities_of(self.cloud, self.name), own=own_trials(self.cloud, self.name))
         for step in steps:
             calls.take(step)
         objects = artifact_keys(self.cloud, self.name)

@@ -10,7 +10,7 @@ import typer
 
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
-from gridwatch_cli.output import console, print_json, table
+from gridwatch_cli.output import console, print_json, print_table
 from gridwatch_cli.queries import JsonOption
 
 if TYPE_CHECKING:
@@ -92,4 +92,4 @@ def _show(found: Sequence[Check], *, as_json: bool) -> None:
         print_json([asdict(check) for check in found])
         return
     rows = [[str(check.result), check.name, check.found, check.advice] for check in found]
-    console().print(table(("result", "check", "found", "what to do"), rows))
+    print_table(console(), ("result", "check", "found", "what to do"), rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -91,7 +91,7 @@ def _trials(cloud: Cloud, found: Sequence[Found]) -> list[Row]:
 
 def _experiments(cloud: Cloud, records: Sequence[ExperimentRecord]) -> list[Row]:
     names = [record.name for record in records]
-    documents = [_flat(record.document) for record in records]
+    documents = [flat_document(record.document) for record in records]
     rows: list[Row] = []
     differing = set(varied(documents))
     for name in sorted({name for document in documents for name in document} - {"name"}):
@@ -118,9 +118,16 @@ def _experiments(cloud: Cloud, records: Sequence[ExperimentRecord]) -> list[Row]
 def _curve_rows(names: Sequence[str], curves: Sequence[Sequence[JobCurve]]) -> list[Row]:
     by_name = [{curve.name: curve for curve in its} for its in curves]
     return [
-        _row(f"{name}, by step", names, [its[name].words() if name in its else None for its in by_name])
+        _row(f"{name}, by {axis}", names, [curve.words() if curve else None for curve in found])
         for name in sorted({name for its in by_name for name in its})
+        for axis, found in _by_axis([its.get(name) for its in by_name])
     ]
+
+
+def _by_axis(curves: Sequence[JobCurve | None]) -> Iterator[tuple[str, list[JobCurve | None]]]:
+    """The curves of one name, those that count the same together: lines of a log are no steps of a training."""
+    for axis in dict.fromkeys(curve.axis for curve in curves if curve is not None):
+        yield axis, [curve if curve is not None and curve.axis == axis else None for curve in curves]
 
 
 def _row(what: str, names: Sequence[str], values: Sequence[Any]) -> Row:
@@ -164,12 +171,28 @@ def _best(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> TrialRecor
     return (max if direction == "maximize" else min)(known, key=lambda trial: trial.final_metrics[metric])
 
 
-def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A spec's values by their paths; a list is one value."""
+def flat_document(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A spec's values by their paths; a list is one value, in words."""
     found: dict[str, Any] = {}
     for name, value in document.items():
         if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
+            found |= flat_document(value, f"{prefix}{name}.")
         elif value is not None:
-            found[f"{prefix}{name}"] = json.dumps(value) if isinstance(value, list) else value
+            found[f"{prefix}{name}"] = in_words(value) if isinstance(value, list) else value
     return found
+
+
+def in_words(value: object) -> str:
+    """A value of a spec as people would say it: `MedianStopping (on_issue stop); ASHA (grace 10, on_issue alert)`."""
+    if isinstance(value, list):
+        parts = [in_words(each) for each in value]
+        return ("; " if any(isinstance(each, Mapping) for each in value) else ", ").join(parts) or "none"
+    if not isinstance(value, Mapping):
+        return value if isinstance(value, str) else json.dumps(value)
+    said = {
+        name: each for name, each in value.items() if each is not None and each is not False and each not in ([], {})
+    }
+    called = next((str(said.pop(key)) for key in ("name", "rule", "class", "when") if key in said), None)
+    nested = [each if isinstance(each, Mapping) else {name: each} for name, each in said.items()]
+    details = ", ".join(f"{name} {in_words(inner)}" for each in nested for name, inner in each.items())
+    return details if called is None else f"{called} ({details})" if details else called

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gridwatch.alerts.sparkline import LONGEST, sparkline
+from gridwatch.streams.source import MetricSource
 from gridwatch.tables.curve_names import CurveKey, curve_labels, echoes
 from gridwatch.tables.queries import text_literal
 from gridwatch.wording import counted
@@ -14,11 +15,12 @@ from gridwatch_cli.context import Cloud
 
 @dataclass(frozen=True, slots=True)
 class JobCurve:
-    """One metric of one job by step."""
+    """One metric of one job by step. `axis`: what its steps count, `step` or of a log `line`."""
 
     name: str
     steps: Sequence[int]
     values: Sequence[float]
+    axis: str = "step"
 
     def line(self) -> str:
         """The whole curve in one line: evenly spaced values, with its ends."""
@@ -50,4 +52,12 @@ def read_curves(cloud: Cloud, job_names: Sequence[str]) -> Mapping[str, Sequence
         for key in echoes({key: len(steps) for key, (steps, _) in curves.items()}):
             del curves[key]
     labels = curve_labels(key for curves in points.values() for key in curves)
-    return {job: [JobCurve(labels[key], *found) for key, found in curves.items()] for job, curves in points.items()}
+    return {
+        job: [JobCurve(labels[key], *found, axis=_axis(key)) for key, found in curves.items()]
+        for job, curves in points.items()
+    }
+
+
+def _axis(key: CurveKey) -> str:
+    known = key.source in set(MetricSource)
+    return MetricSource(key.source).step_axis if known else MetricSource.HOOK.step_axis

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from gridwatch.state.store import StateStore
+from gridwatch.visible import visible_text
 from gridwatch_cli.context import Cloud, cloud_of
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.looking.options import JsonOption, TrialArgument
@@ -34,7 +35,7 @@ class Line:
     message: str
 
     def text(self) -> str:
-        return f"{self.at:%H:%M:%S}Z {self.source}  {_CONTROL.sub('', self.message)}"
+        return f"{self.at:%H:%M:%S}Z {self.source}  {visible_text(_CONTROL.sub('', self.message))}"
 
 
 def logs(  # noqa: PLR0917  options of the command line

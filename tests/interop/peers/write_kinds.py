@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -135,6 +136,19 @@ def reductions() -> None:
     end("reductions")
 
 
+def order() -> None:
+    """A reduction is written before the tensors, and no tensor at every step."""
+    collections("order", ONE)
+    counts = dict.fromkeys(ModeKeys, 0)
+    for number in range(9):
+        mode = (EVAL, TRAIN, PREDICT)[number % 3]
+        reduced = {get_reduction_tensor_name("w.weight", "mean", False): np.float32(number)} if number in (0, 5) else {}
+        whole = {"loss": [1.0 / (1 + number)]} if number != 2 else {}
+        step("order", number, {**reduced, **whole, "z.weight": np.ones(2)}, mode, counts[mode])
+        counts[mode] += 1
+    end("order")
+
+
 def shapes() -> None:
     collections("shapes", ONE)
     for number in range(7):
@@ -231,5 +245,71 @@ def timeline(root: Path, minute: int, begin: int) -> None:
     (folder / f"{at}_4711-algo-1_pythontimeline.json").write_text(json.dumps(described))
 
 
-for write in (profile, plain, phases, workers, reductions, shapes, missing, text):
+def machines() -> None:
+    """Six minutes of two machines with two GPUs each, whose processors get busier while the GPUs idle."""
+    begin = 1_600_000_000
+    for kind in ("machines", "machines_alone"):
+        root, random = ROOT / kind, np.random.default_rng(7)
+        for minute, node in itertools.product(range(6), ("algo-1", "algo-2")):
+            folder = root / "system" / "incremental" / "2020091312"
+            folder.mkdir(parents=True, exist_ok=True)
+            lines = [json.dumps(each) for each in measured(minute, node, begin + 60 * minute, random)]
+            (folder / f"{begin + 60 * minute}.{node}.json").write_text("\n".join(lines) + "\n")
+            if kind == "machines":
+                folder = root / "framework" / "pevents" / "2020091312"
+                folder.mkdir(parents=True, exist_ok=True)
+                at = 1_000_000 * (begin + 60 * minute + 55)
+                (folder / f"{at}_4711-{node}_pythontimeline.json").write_text(json.dumps(traced(minute, begin)))
+        for folder in (root / "system", root / "framework", root):
+            folder.mkdir(exist_ok=True)
+            (folder / "training_job_end.ts").write_text("")
+
+
+def measured(minute: int, node: str, begin: int, random: np.random.Generator) -> list[dict[str, Any]]:
+    """What the profiler's agent samples: events of one instant lie some milliseconds apart."""
+    dimensions = [
+        *(("cpu", f"cpu{core}", "CPUUtilization", 20.0 * minute + 5 * core) for core in range(4)),
+        *(("gpu", f"gpu{gpu}", "GPUUtilization", max(0.0, 60.0 - 15 * minute + 9 * gpu)) for gpu in range(2)),
+        *(("gpu", f"gpu{gpu}", "GPUMemoryUtilization", 10.0 + 8 * minute) for gpu in range(2)),
+        ("memory", "", "MemoryUsedPercent", 40.0 + minute), ("cpu", "", "I/OWaitPercentage", 5.0 * minute),
+    ]  # fmt: skip
+    return [
+        {"Type": type_, "Name": name, "Dimension": dimension, "Value": value + random.random(), "NodeId": node,
+         "Timestamp": begin + second + random.random() / 100}
+        for second in range(0, 60, 4)
+        for type_, name, dimension, value in dimensions
+    ]  # fmt: skip
+
+
+def traced(minute: int, begin: int) -> list[dict[str, Any]]:
+    """Steps, some of them slow, with what a training in PyTorch records between them."""
+    phases = {
+        7: "Step:ModeKeys.TRAIN", 8: "DataLoaderIterInitialize", 9: "DataLoaderWorker", 10: "Forward-node",
+        11: "GPUFunctions-dev:0", 12: "cpu_functions", 13: "Step:ModeKeys.EVAL",
+    }  # fmt: skip
+    origin = {"start_time_since_epoch_in_micros": begin * 1_000_000}
+    found: list[dict[str, Any]] = [{"name": "process_name", "ph": "M", "pid": 0, "args": origin}]
+    found.append({"name": "process_sort_index", "ph": "M", "pid": 0, "args": {"sort_index": 0}})
+    for pid, name in phases.items():
+        found.append({"name": "process_name", "ph": "M", "pid": pid, "args": {"name": name}})
+        found.append({"name": "thread_name", "ph": "M", "pid": pid, "tid": 1, "args": {"name": "t1"}})
+    at = 60_000_000 * minute
+    iterator = {"pin_memory": "True", "num_workers": "2"}
+    found.append({"name": "__init__", "ph": "X", "pid": 8, "tid": 1, "ts": at, "dur": 100, "args": iterator})
+    for number in range(40 * minute, 40 * minute + 40):
+        at += 1_400_000
+        pid, long = (7 if number % 7 else 13), (9_000_000 if number % 19 == 18 else 1_000_000 + number)
+        loaded, counted = {"pid": str(100 + number % 3), "worker_id": number % 3}, {"step_num": str(number)}
+        found += [
+            {"name": phases[pid], "ph": "X", "pid": pid, "tid": 1, "ts": at, "dur": long, "args": counted},
+            {"name": "load", "ph": "X", "pid": 9, "tid": 1, "ts": at + 3, "dur": 5000 + number, "args": loaded},
+            {"name": "fwd", "ph": "B", "pid": 10, "tid": 1, "ts": at + 10},
+            {"name": "fwd", "ph": "E", "pid": 10, "tid": 1, "ts": at + 300_000},
+            {"name": "conv", "ph": "X", "pid": 11, "tid": 1, "ts": at + 20, "dur": 777},
+            {"name": "mm", "ph": "X", "pid": 12, "tid": 1, "ts": at + 20, "dur": 333, "args": {"bytes": 5}},
+        ]  # fmt: skip
+    return found
+
+
+for write in (profile, machines, plain, phases, workers, reductions, order, shapes, missing, text):
     write()

@@ -82,12 +82,14 @@ def test_a_token_that_is_no_longer_known_is_told_apart() -> None:
 
     logs = boto3.client("logs", REGION, aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(logs) as stubbed:
-        for token in ("f/old", ""):
+        for stream, token in ((f"{JOB}/algo-1-1", "f/old"), ("", "")):
+            if not stream:  # no position: the streams are listed
+                stubbed.add_response("describe_log_streams", {"logStreams": [{"logStreamName": f"{JOB}/algo-1-1"}]})
             stubbed.add_client_error(
                 "get_log_events", "InvalidParameterException", "The specified nextToken is invalid."
             )
             with pytest.raises(PositionExpiredError if token else PermanentError) as refused:
-                CloudWatchLog(logs).page(JOB, f"{JOB}/algo-1-1", token)
+                CloudWatchLog(logs).page(JOB, stream, token)
             assert isinstance(refused.value, PositionExpiredError) is bool(token)
 
 
@@ -106,6 +108,39 @@ def test_positions_are_kept(s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key=log_position_key(JOB), Body=b"{")
     record.move(JOB, replace(record.position(JOB), steps=4))
     assert record.position(JOB).steps == 4
+
+
+@pytest.mark.parametrize("steps", ["-1", "1e999", "1000000000000", "9223372036854775807", "NaN", "[]"])
+def test_an_impossible_position_is_none(s3: Any, steps: str) -> None:
+    record = S3MetricRecord(BUCKET, s3)
+    s3.put_object(Bucket=BUCKET, Key=log_position_key(JOB), Body=b'{"stream": "a", "steps": %s}' % steps.encode())
+    assert replace(record.position(JOB), version="") == LogPosition()
+
+
+def test_every_bit_that_flips_in_a_position_makes_it_none_or_changes_nothing(s3: Any) -> None:
+    record = S3MetricRecord(BUCKET, s3)
+    position = LogPosition(stream="job/algo-1-1", token="f/3", steps=33, read_at=NOW)
+    record.move("other", position)
+    written = s3.get_object(Bucket=BUCKET, Key=log_position_key("other"))["Body"].read()
+    for bit in range(0, len(written) * 8, 3):
+        content = bytearray(written)
+        content[bit // 8] ^= 1 << bit % 8
+        s3.put_object(Bucket=BUCKET, Key=log_position_key(JOB), Body=bytes(content))
+        assert replace(record.position(JOB), version="") in (position, LogPosition()), content
+    former = b'{"stream": "job/algo-1-1", "token": "f/3", "steps": 33}'  # written without a checksum
+    s3.put_object(Bucket=BUCKET, Key=log_position_key(JOB), Body=former)
+    assert record.position(JOB).steps == 33
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "InvalidParameterException"])
+def test_a_position_in_a_stream_that_is_not_there_is_told_apart(code: str) -> None:
+    from botocore.stub import Stubber
+
+    logs = boto3.client("logs", REGION, aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(logs) as stubbed:
+        stubbed.add_client_error("get_log_events", code, "The specified log stream does not exist.")
+        with pytest.raises(PositionExpiredError):
+            CloudWatchLog(logs).page(JOB, "no such stream", "")
 
 
 def test_rule_sets(s3: Any) -> None:

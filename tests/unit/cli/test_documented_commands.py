@@ -1,8 +1,9 @@
-"""Every `gridwatch` command that the documentation shows exists, with its options."""
+"""Every `gridwatch` command that the documentation or an alert shows exists, with its options."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 import typer.main
 
+from gridwatch.state.records import AlertRecord
 from gridwatch_cli.main import app
+from tests.unit.alerts.cases import cases
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -33,6 +36,14 @@ def _commands(page: Path) -> Iterator[str]:
 def test_every_command_exists_with_its_options(page: Path) -> None:
     shown = [words for line in _commands(page) for words in _COMMAND.findall(line)]
     assert [words for words in shown if not is_command(words.split())] == []
+
+
+@pytest.mark.parametrize("alert", cases().values(), ids=lambda alert: str(alert.kind))
+def test_every_command_of_an_alert_exists(alert: AlertRecord) -> None:
+    for command in alert.content.get("commands", ()):
+        program, *words = shlex.split(command)
+        assert program == "gridwatch", command
+        assert is_command(words), command
 
 
 @pytest.mark.parametrize("words", ["nonsense", "status --nonsense", "local down", "rules nonsense"])

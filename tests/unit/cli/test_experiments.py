@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import JobRecord, ReactionRecord, RuleEvaluationRecord, TrialState
+from gridwatch.state.records import JobRecord, LogMetric, ReactionRecord, RuleEvaluationRecord, TrialState
 from gridwatch_cli.demo.observation import observe
-from gridwatch_cli.experiments import blind_lines, summaries, trial_lines, trial_status
+from gridwatch_cli.experiments import (
+    blind_lines,
+    summaries,
+    trial_lines,
+    trial_status,
+    unmatched_lines,
+)
+from gridwatch_cli.experiments import status as show_status
 from tests.unit.tables.facts_of import LOSS_RULE, NOON, a_trial, an_experiment
 
 RUNNING = a_trial(0, state=TrialState.RUNNING, status="InProgress", secondary_status="Training", final_metrics={})
@@ -54,6 +62,36 @@ def test_rules_that_saw_nothing_are_counted_below_the_table(store: MemoryStore) 
     assert blind_lines([trial]) == ["loss saw nothing to judge by in 1 of 1 job: it says nothing about them"]
     store.put_rule_evaluation(_evaluation("NoIssuesFound"))
     assert blind_lines([trial_status(store, an_experiment(RUNNING), RUNNING)]) == []
+
+
+def test_expressions_that_found_nothing_in_a_log_are_told(store: MemoryStore) -> None:
+    metrics = (LogMetric(name="f1", regex=r"f1=(\S+)"), LogMetric(name="acc", regex=r"acc=(\S+)"))
+    job = replace(store.jobs[RUNNING.job_name], log_metrics=metrics)
+    store.put_job(job)
+    over = replace(RUNNING, state=TrialState.COMPLETED, final_metrics={"f1": 0.5}, started_at=NOON)
+    documents = [trial_status(store, an_experiment(RUNNING), trial) for trial in (RUNNING, over)]
+    assert [each["unmatched_metrics"] for each in documents] == [{}, {"acc": r"acc=(\S+)"}]
+    (line,) = unmatched_lines(documents)
+    assert line.startswith("acc: no value of it in the log of 1 of 1 job that came to an end")
+    assert line.endswith(r"algorithm.metrics looks for acc=(\S+)")
+    failed = replace(over, state=TrialState.FAILED, final_metrics={})
+    assert trial_status(store, an_experiment(RUNNING), failed)["unmatched_metrics"] == {}
+
+
+def test_what_stands_below_the_tables_is_apart_from_them(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A narrow terminal has blocks in place of a table, of which such a line would be the last."""
+    store.put_rule_evaluation(_evaluation("SawNothing", details="it looks for a loss"))
+    cloud = SimpleNamespace(store=store, unreadable={})
+    monkeypatch.setattr("gridwatch_cli.experiments.cloud_of", lambda _: cloud)
+    for width in (200, 40):
+        monkeypatch.setattr("gridwatch_cli.output._ENDLESS", width)
+        show_status(cast("Any", None), "blobs")
+        printed = capsys.readouterr().out.splitlines()
+        (place,) = (n for n, line in enumerate(printed) if line.startswith("loss saw nothing"))
+        assert not printed[place - 1].strip()
+        assert printed[place - 2].strip(), "and no further than that"
 
 
 @pytest.mark.parametrize("status", ["InProgress", "NoIssuesFound", "Error"])

@@ -17,6 +17,7 @@ from gridwatch_cli import main as command
 from gridwatch_cli.athena import Answer
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.looking import lineage
+from gridwatch_cli.looking.compare import flat_document
 from gridwatch_cli.looking.conditions import Condition, matching
 from gridwatch_cli.looking.curves import JobCurve
 from gridwatch_cli.looking.trials import find_trial, flat
@@ -183,6 +184,38 @@ def test_compare_shows_what_differs(run: Any, cloud: FakeCloud) -> None:
     assert rows["cost"][FIRST.trial_id].endswith("USD (estimate)")
     assert rows["validation-error, by step"][SECOND.trial_id] == "▁█ 0.5 to 0.6 in 2 values"
     assert "eta" in {row[""] for row in json.loads(run("compare", "blobs/0", "blobs/1", "--all", "--json")[1])}
+
+
+def test_curves_of_the_log_are_compared_by_line(run: Any, cloud: FakeCloud) -> None:
+    cloud.answers = [
+        {"job_name": job, "name": "f1", "mode": "GLOBAL", "source": source, "worker": "w", "step": 4, "value": 0.5}
+        for job, source in ((FIRST.job_name, "log"), (SECOND.job_name, "hook"))
+    ]  # fmt: skip
+    rows = {row[""]: row for row in json.loads(run("compare", "blobs/0", "blobs/1", "--json")[1])}
+    (line,) = (row for name, row in rows.items() if name.endswith("by line"))
+    (step,) = (row for name, row in rows.items() if name.endswith("by step"))
+    assert (line[FIRST.trial_id] is None, line[SECOND.trial_id]) == (False, None)
+    assert (step[FIRST.trial_id], step[SECOND.trial_id] is None) == (None, False)
+
+
+def test_lists_of_a_spec_are_compared_in_words() -> None:
+    rules = [
+        {
+            "rule": "ASHA",
+            "when": None,
+            "name": None,
+            "parameters": {"grace": 10},
+            "on_issue": "alert",
+            "protect": False,
+        },
+        {"rule": "MetricThreshold", "name": "low", "parameters": {"below": 0}, "on_issue": "stop", "protect": True},
+    ]
+    flat_spec = flat_document({"rules": rules, "hyperparameters": {"eval_metric": ["auc", "logloss"]}, "grid": []})
+    assert flat_spec == {
+        "rules": "ASHA (grace 10, on_issue alert); low (rule MetricThreshold, below 0, on_issue stop, protect true)",
+        "hyperparameters.eval_metric": "auc, logloss",
+        "grid": "none",
+    }
 
 
 def test_compare_experiments_by_their_specs_and_best_trials(run: Any, cloud: FakeCloud) -> None:

@@ -6,16 +6,19 @@ import csv
 import io
 import json
 import math
+import random
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 from rich.panel import Panel
 
 import gridwatch_cli
-from gridwatch_cli.output import console, print_json, print_rows, print_table
+from gridwatch_cli.output import _Console, cell, console, print_json, print_rows, print_table
 
 LONG = "gridwatch-blobs-0123456789-1" * 10
 
@@ -159,3 +162,28 @@ def test_a_time_says_its_zone_for_people_and_for_machines(capsys: pytest.Capture
     assert capsys.readouterr().out.count("2026-03-01 10:00:00 UTC") == 2
     print_rows(("at",), rows, as_json=False, as_csv=True, empty="")
     assert capsys.readouterr().out.count("2026-03-01T10:00:00+00:00") == 2
+
+
+def printed(width: int, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    out = _Console(file=io.StringIO(), width=width, markup=False, emoji=False, highlight=False, soft_wrap=False)
+    print_table(out, columns, rows)
+    assert isinstance(out.file, io.StringIO)
+    return out.file.getvalue()
+
+
+def test_no_word_is_cut_in_any_table_at_any_width() -> None:
+    """Rich folds two columns of one width alike, also the one that cannot be folded, and cuts the line."""
+    said = "AlgorithmError: ModuleNotFoundError: No module named 'lightgbm'; x"
+    cells = [
+        "gridwatch-blobs-debugger-0a1b2c3d4e-12", said, "ml.p4de.24xlarge", ":fire:", "实验一二三", 1.23456789e-9, None,
+        {"a": 1, "b": [1, 2]}, "a b " * 40, 123456789.123, "",
+    ]  # fmt: skip
+    chance = random.Random(5)
+    for width in (80, 100, 120):
+        for _ in range(150):
+            names = [f"column{place}" for place in range(chance.randint(1, 8))]
+            rows = [[chance.choice(cells) for _ in names] for _ in range(chance.randint(1, 4))]
+            text = printed(width, names, rows)
+            words = {word for row in rows for value in row for word in cell(value).split()}
+            assert [word for word in words if word not in text] == [], (width, rows)
+            assert max(map(cell_len, text.splitlines())) <= width, (width, rows)

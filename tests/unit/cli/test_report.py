@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -49,6 +51,22 @@ def test_of_a_profile(gridwatch: Any, tmp_path: Path, given: str) -> None:
     code, printed = gridwatch("report", tmp_path / given, "-o", page)
     assert code == 0, printed
     assert "5 samples of system metrics" in check(page.read_text(encoding="utf-8")).text
+
+
+def test_an_experiment_is_meant_where_a_folder_of_its_name_has_its_script(
+    gridwatch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "digits" / "train.py").write_text("print('loss=1')\n")
+    store = SimpleNamespace(get_experiment=lambda name: name if name == "digits" else None)
+    monkeypatch.setattr("gridwatch_cli.report.cloud_of", lambda _: SimpleNamespace(is_named=True, store=store))
+    monkeypatch.setattr("gridwatch_cli.report._experiment", lambda _, name, budgets: f"the page of {name}")
+    monkeypatch.chdir(tmp_path)
+    assert gridwatch("report", "digits") == (0, "wrote digits.html\n")
+    assert Path("digits.html").read_text() == "the page of digits"
+    shutil.copytree(BOOSTING, "tensors")
+    store.get_experiment = lambda name: name
+    assert gridwatch("report", "tensors") == (0, "wrote report.html\n"), "tensors that are here are meant"
 
 
 def test_of_neither(gridwatch: Any, tmp_path: Path) -> None:

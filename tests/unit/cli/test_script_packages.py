@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from gridwatch.clock import SystemClock
 from gridwatch_cli import script_packages
+from gridwatch_cli.launch_site import Nowhere
+from gridwatch_cli.main import main
 from gridwatch_cli.script_packages import Place, imports_of, lacking, local_place, place_of_aws
+from gridwatch_cli.submit import submit
 
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 SCRIPT = """
@@ -85,6 +92,38 @@ def test_a_requirements_file_brings_what_it_names(tmp_path: Path, requirements: 
     files = script(tmp_path, **{"requirements.txt": requirements})
     told = lacking(files, "train.py", XGBOOST, is_local=True)
     assert [line.split(" imports ")[1].partition(",")[0] for line in told] == left
+
+
+@pytest.mark.usefixtures("place")
+def test_whoever_reads_a_spec_learns_what_its_script_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script(tmp_path / "code")
+    spec = tmp_path / "own.yaml"
+    spec.write_text(
+        "name: own\nobjective: {metric: loss, direction: minimize}\nalgorithm: {framework: sklearn, version: 1.9-0, "
+        "source: code, entry_point: train.py, metrics: {loss: 'loss=([0-9.eE+-]+)'}}\n"
+    )
+    offline = replace(Nowhere.create("us-east-1"), is_local=True)
+    monkeypatch.setattr("gridwatch_cli.plan.Nowhere", SimpleNamespace(create=lambda _: offline))
+    for command in ("plan", "preflight"):
+        monkeypatch.setattr("sys.argv", ["gridwatch", command, str(spec)])
+        with pytest.raises(SystemExit):
+            main()
+        assert "warning: layers.py:1 imports einops, which the place does not have" in capsys.readouterr().err
+    monkeypatch.setattr("gridwatch_cli.submit.cloud_of", lambda _: Uploading())
+    monkeypatch.setattr("gridwatch_cli.submit.Deployed", lambda _: offline)
+    submit(cast("Any", None), spec)
+    printed = capsys.readouterr().err
+    assert printed.index("warning: layers.py:1 imports einops") < printed.index("uploaded to s3://")
+
+
+class Uploading:
+    """A cloud that takes what is put into it."""
+
+    clock = SystemClock()
+    deployment = SimpleNamespace(experiments_bucket="specs")
+    session = SimpleNamespace(s3=SimpleNamespace(put_object=lambda **_: None))
 
 
 def test_awss_image_is_compared_where_it_is_known(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.local_state import RunningCloud, forget, remembered, state_file
@@ -139,3 +139,16 @@ def test_a_cloud_that_ends_in_the_middle_of_a_command_is_told() -> None:
     assert "no local cloud answers at http://127.0.0.1:4613/" in told
     away = explain(EndpointConnectionError(endpoint_url="https://s3.eu-west-1.amazonaws.com/"))
     assert "local" not in away
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"Code": "AccessDenied", "Message": "not you"}, "ListThings was refused: AccessDenied: not you"),
+        ({"Code": "400", "Message": ""}, "ListThings was refused: 400"),
+        ({"Message": "why"}, "ListThings was refused: why"),
+        ({}, "ListThings was refused"),
+    ],
+)
+def test_a_refusal_is_told_with_the_words_that_came_with_it(answer: dict[str, str], told: str) -> None:
+    assert explain(ClientError({"Error": answer}, "ListThings")) == told  # type: ignore[typeddict-item]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner, Result
 
 from gridwatch_cli.context import Cloud
@@ -58,6 +59,13 @@ def test_it_is_written_to_standard_output_or_to_a_new_file(tmp_path: Path) -> No
     assert target.read_text() == told.stdout
     with pytest.raises(CliError, match="exists"):
         run(job(), "--output", str(target))
+
+
+def test_letters_that_are_not_seen_are_shown_by_the_codes_of_yaml() -> None:
+    value = "x\u202ey\u200bz"
+    result = run(job(HyperParameters={**job()["HyperParameters"], "note": value}))
+    assert not set(result.stdout) & set("\u202e\u200b")
+    assert yaml.safe_load(result.stdout)["hyperparameters"]["note"] == value
 
 
 def test_what_keeps_it_from_being_launched_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from gridwatch.tables import queries, rows, schemas
 from gridwatch.tables.parquet import write_parquet
 from gridwatch_cli.analytics.local_tables import LocalTables
-from gridwatch_cli.analytics.shell import statements
+from gridwatch_cli.analytics.shell import run, statements
 from gridwatch_cli.errors import CliError
 from gridwatch_cli.queries import sql_of
 from tests.unit.tables.facts_of import STAMP, a_trial, some_facts
@@ -45,6 +46,17 @@ def test_statements_end_with_a_semicolon_and_commands_stand_alone() -> None:
 
 def test_what_is_left_at_the_end_is_a_statement_too() -> None:
     assert list(statements(["SELECT 1"])) == ["SELECT 1"]
+
+
+def test_each_statement_of_a_line_has_its_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    s3: Any = FilesAsBucket(tmp_path)
+    tables = LocalTables(s3, "bucket", tmp_path / "here")
+    (text,) = statements(["SELECT 1 AS one; SELECT ';' AS sign, 2 AS two -- not ; here", ";"])
+    run(tables, text, as_json=True)
+    printed = capsys.readouterr().out
+    assert json.loads(printed.replace("]\n[", ",")) == [{"one": 1}, {"sign": ";", "two": 2}]
+    with pytest.raises(CliError, match="syntax error"):
+        run(tables, "SELECT 1; SELEC 2", as_json=True)
 
 
 def test_files_become_tables_and_views_and_are_fetched_once(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import pytest
 
@@ -89,6 +90,34 @@ def test_fourteen_more_are_one_message_that_says_what_they_share() -> None:
     assert "loss concerns 14 more trials of blobs since the first alert, 15 of 64 so far." in body
     assert "In common 14 of 16 trials with eta 1.0 (1 of 48 without, p = " in body
     assert "by one-sided Fisher's exact test, p at most 0.05; 6 values compared" in body
+    assert_everything_told_once(world)
+
+
+class Counted(dict[str, AlertRecord]):
+    """Alerts, and how often somebody asked for one."""
+
+    asked = 0
+
+    def get(self, *key: Any) -> Any:
+        self.asked += 1
+        return super().get(*key)
+
+
+@pytest.mark.parametrize("distinct", [True, False])
+def test_a_gate_with_ten_thousand_alerts_does_not_keep_the_others_waiting(*, distinct: bool) -> None:
+    world = grid()
+    for index in range(4):
+        asked(world, index)
+    world.deliver_all()
+    (gate,) = world.store.gates.values()
+    more = tuple(f"x{number if distinct else 0}" for number in range(10_000))
+    world.store.gates[gate.gate_id] = replace(gate, collected=gate.collected + more, earlier=more)
+    world.store.alerts = counted = Counted(world.store.alerts)
+    world.clock.advance(300)
+    world.deliver_all()
+    world.deliver_all()
+    assert told(world)[1:] == ["loss: 3 more trials of blobs"]
+    assert counted.asked < 2_100
     assert_everything_told_once(world)
 
 

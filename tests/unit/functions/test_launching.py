@@ -749,8 +749,75 @@ def test_a_script_that_fails_at_once_costs_its_first_trials_and_not_the_grid() -
     assert len(world.training.requests) == 4, "one more was running already"
     assert len(world.trials(TrialState.WAITING)) == 4
     (alert,) = [alert for alert in world.store.alerts.values() if alert.kind == "limit_reached"]
-    assert alert.content["title"] == "blobs: all 3 failed with: ModuleNotFoundError: No module named 'lightgbm'"
+    assert (
+        alert.content["title"]
+        == "blobs: all 3 that are over failed with: ModuleNotFoundError: No module named 'lightgbm'"
+    )
     assert "gridwatch retry blobs --failed" in alert.content["commands"]
+
+
+def held(world: World) -> str | None:
+    hold = world.store.get_hold("blobs")
+    return hold.reason if hold is not None and hold.limit is not None else None
+
+
+def with_error(text: str) -> str:
+    return MISSING.replace("ModuleNotFoundError: No module named 'lightgbm'", text)
+
+
+def test_what_is_told_stays_true_when_those_on_their_way_end_too() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    first_failures(world, 3)
+    world.start()
+    assert held(world) == "all 3 that are over failed with: ModuleNotFoundError: No module named 'lightgbm'"
+    first_failures(world, 1)
+    assert held(world) == "all 4 failed with: ModuleNotFoundError: No module named 'lightgbm'"
+
+
+def test_one_on_its_way_that_fails_otherwise_is_counted_apart() -> None:
+    world = World()
+    world.submit(example())
+    world.start()
+    first_failures(world, 3)
+    world.start()
+    first_failures(world, 1, with_error("KeyError: 'a'"))
+    assert held(world) == "3 of 4 failed with: ModuleNotFoundError: No module named 'lightgbm'"
+
+
+def test_two_kinds_of_failure_in_turn_do_not_cost_the_grid() -> None:
+    world = World()
+    world.submit(example().replace("parallel_jobs: 4", "parallel_jobs: 1"))
+    for number in range(8):
+        world.start()
+        first_failures(world, 1, with_error(("KeyError: 'a'", "ValueError: b")[number % 2]))
+    world.start()
+    assert len(world.training.requests) == 5
+    assert held(world) == "3 of 5 failed with: KeyError: 'a'"
+
+
+@pytest.mark.parametrize("reason", [
+    "InternalServerError: We encountered an internal error. Please try again.",
+    "CapacityError: Unable to provision requested ML compute capacity.",
+])  # fmt: skip
+def test_failures_of_aws_are_not_the_scripts(reason: str) -> None:
+    world = World()
+    world.submit(example())
+    for _ in range(20):
+        world.start()
+        first_failures(world, 1, reason)
+    assert held(world) is None
+
+
+def test_a_failure_of_aws_between_those_of_the_script_ends_no_count() -> None:
+    world = World()
+    world.submit(example().replace("parallel_jobs: 4", "parallel_jobs: 1"))
+    for reason in (MISSING, "InternalServerError: We encountered an internal error.", MISSING, MISSING):
+        world.start()
+        first_failures(world, 1, reason)
+    world.start()
+    assert held(world) == "3 of 4 failed with: ModuleNotFoundError: No module named 'lightgbm'"
 
 
 def test_a_first_success_ends_the_care_of_the_beginning() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -271,6 +271,38 @@ def test_without_rules_the_log_is_read_and_its_objective_followed() -> None:
     (current,) = world.store.list_current("blobs")
     assert (current.value, current.best, current.best_step, current.source) == (0.7, 0.9, 1, "log")
     assert world.bus.events == []
+
+
+def test_where_the_log_says_nothing_of_the_objective_the_hooks_is_followed() -> None:
+    """As in the tables; as soon as the log has a value, it is the objective."""
+    world = Logged()
+    job = replace(world.store.jobs[JOB], objective_metric="loss", objective_direction="minimize")
+    world.store.put_job(job)
+    world.losses(3.0, 2.0, 2.5)
+    world.log.lines = ["loss: 9 in words"]
+    world.look()
+    (current,) = world.store.list_current("blobs")
+    assert (current.value, current.best, current.count, current.source) == (2.5, 2.0, 3, "hook")
+    world.say("7")
+    world.look()
+    (current,) = world.store.list_current("blobs")
+    assert (current.value, current.count, current.source) == (7.0, 1, "log")
+    world.losses(3.0, 2.0, 2.5, 1.0)
+    world.look()
+    (current,) = world.store.list_current("blobs")
+    assert (current.value, current.source) == (7.0, "log")
+
+
+@pytest.mark.parametrize("year", [1, 2100, 9999])
+def test_a_plan_for_a_time_that_no_look_is_planned_for_is_none(year: int) -> None:
+    world = Logged()
+    world.say("8")
+    world.look()
+    world.record.kept = replace(world.record.kept, due=datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC))
+    world.say("4")
+    world.look()
+    assert world.record.kept.steps == 2
+    assert world.planned[-1].look == moment_text(world.record.kept.due)  # type: ignore[arg-type]
 
 
 def test_a_position_that_the_log_forgot_leads_to_the_same_steps() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from gridwatch_hook import Hook
 from gridwatch_hook.alarm import Alarm
-from gridwatch_hook.collection import ANY_LOOP
+from gridwatch_hook.collection import ANY_LOOP, CURVES, XGBOOST
 from gridwatch_hook.config import HookConfig
 from gridwatch_hook.pace import FIRST_SECONDS, FixedPace, Pace, PricedPace, Terms
 from gridwatch_hook.parameters import ConfigError
@@ -146,6 +146,23 @@ def test_what_is_written_at_once_is_one_object_and_closing_completes_the_layout(
     assert len(completed) == 20
     assert all(key.startswith("index/completed/000000000/") for key in completed)
     assert sink.puts[-1] == "training_job_end.ts"
+
+
+def test_steps_for_curves_alone_are_read_and_get_no_index_object() -> None:
+    """Nobody else has asked for them, and each object costs time when the hook closes."""
+    sink = MemorySink(every_index_object=False)
+    asked = {"metrics": {"save_interval": "5"}, CURVES: {"include_regex": "-", "save_interval": "1"}}
+    listed = [{"CollectionName": name, "CollectionParameters": given} for name, given in asked.items()]
+    config = HookConfig.parse({"CollectionConfigurations": listed}, XGBOOST)
+    environment = Environment.read({"GRIDWATCH_PACE": PACE})
+    hook = Hook.create(config=config, sink=sink, clock=FixedClock(), environment=environment)
+    for step in range(12):
+        hook.offer("train-error", step)
+        hook.next_step()
+    hook.close()
+    assert sink.values("train-error") == {step: float(step) for step in range(12)}
+    completed = [key for key in sink.puts if key.startswith("index/")]
+    assert sorted(int(key[-24:-14]) for key in completed) == [0, 5, 10]
 
 
 def test_readers_that_know_only_the_completed_index_find_the_same_values() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from gridwatch.launch.hook import MAX_VALUE, environment, hook_document, looks_at_every
+from gridwatch.launch.hook import MAX_VALUE, WHOLE_CURVES, environment, hook_document, looks_at_every, whole_curves
 from gridwatch.state.records import RulePolicy
-from gridwatch_hook.collection import ANY_LOOP, KERAS, PYTORCH, XGBOOST, FrameworkCollections
+from gridwatch_hook.collection import ANY_LOOP, CURVES, KERAS, PYTORCH, XGBOOST, FrameworkCollections
 from gridwatch_hook.config import HookConfig
+from gridwatch_hook.modes import Mode
 
 
 def policy(rule: str, **parameters: Any) -> RulePolicy:
@@ -112,5 +113,53 @@ def test_a_long_document_is_cut_into_values_that_sagemaker_takes() -> None:
 def test_no_value_is_passed_over_where_one_is_enough(rule: str, parameters: dict[str, Any], every: int) -> None:
     """Metrics are saved each round; what counts saved values counts those of each tenth round, as it always did."""
     policy = RulePolicy(name="r", rule=rule, parameters=parameters)
-    assert looks_at_every(policy, asked=()) == every
-    assert looks_at_every(policy, asked=("metrics",)) == 1
+    assert looks_at_every(policy, {}) == every
+    assert looks_at_every(policy, {"trees": {"save_interval": "50"}}) == every
+
+
+@pytest.mark.parametrize(
+    ("rule", "parameters", "asked", "every", "finest"),
+    [
+        ("MetricNonFinite", {}, {"save_interval": "25"}, 1, 1),  # each value is judged by itself
+        ("LossNotDecreasing", {"collection_names": "metrics"}, {"save_interval": "25"}, 10, 5),  # at losses too
+        ("LossNotDecreasing", {"collection_names": "metrics"}, {"global.save_interval": "4"}, 4, 2),
+        ("LossNotDecreasing", {"collection_names": "metrics", "num_steps": 2}, {"save_interval": "2"}, 2, 2),
+        ("LossNotDecreasing", {"collection_names": "metrics"}, {"train.save_interval": "4"}, 10, 10),
+        ("LossNotDecreasing", {"num_steps": 4}, {"save_interval": "25"}, 4, 4),  # of losses nothing was asked
+        ("MetricPlateau", {}, {"save_interval": "25"}, 10, 5),
+        ("LossNotDecreasing", {"collection_names": "metrics"}, {"save_interval": "2", "start_step": "50"}, 1, 1),
+        ("LossNotDecreasing", {"collection_names": "metrics"}, {"save_steps": "1,5"}, 1, 1),
+        ("LossNotDecreasing", {"collection_names": "metrics"}, {}, 1, 1),
+    ],
+)
+def test_rules_look_at_the_rounds_that_a_spec_asks_for(
+    rule: str, parameters: dict[str, Any], asked: dict[str, str], every: int, finest: int
+) -> None:
+    policy = RulePolicy(name="r", rule=rule, parameters=parameters)
+    assert looks_at_every(policy, {"metrics": asked}) == every
+    assert looks_at_every(policy, {"metrics": asked}, finest=True) == finest
+
+
+@pytest.mark.parametrize("asked", [{"save_interval": "25"}, {"train.save_interval": "5"}])
+def test_curves_are_whole_where_a_spec_asks_for_some_rounds(asked: dict[str, str]) -> None:
+    document = whole_curves(hook_document({"metrics": asked}, []))
+    assert collections(document)["metrics"] == asked, "what is asked for is not changed"
+    config = HookConfig.parse(document, XGBOOST)
+    saving = [each for each in config.collections if each.holds("validation-error@0.7")]
+    assert all(any(each.saves(Mode.GLOBAL, step) for each in saving) for step in range(30))
+    (own,) = (each for each in config.collections if each.name == CURVES)
+    assert not any(map(own.holds, ("trees/Gain", "predictions", "feature_importance/gain/f-1", "hyperparameters/a-b")))
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"save_interval": "1"}, {"save_steps": "3"}, {"save_interval": "5", "start_step": "50"}]
+)
+def test_nothing_is_added_where_curves_are_whole_or_steps_are_named(asked: dict[str, str]) -> None:
+    document = hook_document({"metrics": asked}, [])
+    assert whole_curves(document) == document
+    ending = {**hook_document({"metrics": {"save_interval": "5"}}, []), "HookParameters": {"end_step": "100"}}
+    assert whole_curves(ending) == ending
+
+
+def test_hook_and_launch_call_the_added_collection_alike() -> None:
+    assert WHOLE_CURVES == CURVES

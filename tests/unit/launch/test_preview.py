@@ -59,7 +59,7 @@ def test_quotas_that_bind_are_named() -> None:
 
 
 def test_watching_is_bounded_by_what_is_saved_and_by_what_the_job_costs() -> None:
-    few = preview(planned(boosted(rounds=100, interval=10)), BUILT_IN)
+    few = preview(planned(boosted(rounds=20, interval=10)), BUILT_IN)
     many = preview(planned(boosted(rounds=10_000, interval=10)), BUILT_IN)
     endless = preview(planned(boosted(rounds=10_000_000, interval=1)), BUILT_IN)
     assert few.watching.cost < many.watching.cost == endless.watching.cost

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gridwatch.clock import SystemClock
 from gridwatch.launch.deployment import Deployment
+from gridwatch.launch.hook import WHOLE_CURVES, told_document
 from gridwatch.launch.images import UnknownRegionError, image_address
 from gridwatch.launch.plan import Plan, make_plan, waiting_trial
 from gridwatch.launch.request import training_request
@@ -201,3 +203,17 @@ def test_a_grid_of_ten_thousand_is_planned_quickly() -> None:
     document["limits"]["trials"] = 10_000
     plan = planned(document)
     assert (plan.count, len(set(plan.trial_ids))) == (10_000, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("interval", "engine", "whole"), [(2, "gridwatch", True), (1, "gridwatch", False), (2, "debugger", False)]
+)
+def test_an_interval_of_metrics_leaves_the_curves_whole(interval: int, engine: str, whole: bool) -> None:
+    document = yaml.safe_load((EXAMPLES / "blobs-debugger.yaml").read_text())
+    document |= {"collect": {"metrics": {"save_interval": interval}}, "engine": engine}
+    made = planned(yaml.safe_dump(document))
+    told = told_document(made.template)
+    named = {each["CollectionName"]: each["CollectionParameters"] for each in told["CollectionConfigurations"]}
+    assert named["metrics"] == {"save_interval": str(interval)}
+    assert (WHOLE_CURVES in named) is whole
+    assert [policy.every for policy in made.policies] == [min(interval, 2)]

@@ -67,7 +67,7 @@ def test_what_it_lists_becomes_the_channels_data() -> None:
         ([{"prefix": PREFIX}, "a.csv", 7], "its element 3 is 7"),
         ([{"prefix": PREFIX}, "a.csv", ""], "its element 3 is"),
         ([{"prefix": PREFIX}, {"prefix": PREFIX}], "its element 2 is"),
-        ([{"prefix": PREFIX}, "a.csv", "a.csv"], "1 objects more than once"),
+        ([{"prefix": PREFIX}, "a.csv", "a.csv"], "1 object more than once"),
     ],
 )
 def test_what_is_wrong_with_it_is_refused(content: object, told: str) -> None:

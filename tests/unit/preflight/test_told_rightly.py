@@ -7,8 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from gridwatch.preflight.notices import Level, Notice
-from tests.unit.preflight.planting import clean, notices, text
+from gridwatch.preflight.examination import ChannelData, examine
+from gridwatch.preflight.notices import Level, Notice, Weights
+from gridwatch.preflight.sampling import FULL, LocalData
+from tests.unit.preflight.planting import BINARY, SMALL, clean, notices, text
 
 
 def refused(found: tuple[Notice, ...]) -> list[Notice]:
@@ -82,3 +84,56 @@ def test_a_broken_file_is_told_by_its_own_name(tmp_path: Path) -> None:
     (notice,) = refused(notices(tmp_path, {"train": b"1,2\n"}, content_type="parquet"))
     assert "no Parquet" in notice.message
     assert "'train.csv' too small" in notice.message
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("1 1:nan 2:0.5", "'1:nan' is not finite"),
+        ("1 1:-inf 2:0.5", "'1:-inf' is not finite"),
+        ("1 1:1_000 2:0.5", "'1:1_000' is no index:value"),
+        ("1 qid:q7 1:0.5", "'qid:q7' is no whole number from 0"),
+        ("1 qid:-1 1:0.5", "'qid:-1' is no whole number from 0"),
+        ("1 1:0.5 5000000000:0.5", "the index 5000000000 does not fit 32 bits"),
+        ("nan 1:0.5", "'nan' is no label"),
+    ],
+)
+def test_what_libsvm_cannot_say_is_refused(line: str, says: str, tmp_path: Path) -> None:
+    """XGBoost's parser fails on it, reads it as something else or takes all memory."""
+    rows = [f"{row[0]} 1:{row[1]} 2:{row[2]}" for row in clean()]
+    content = "\n".join([*rows[:6], line, *rows[6:]])
+    (notice,) = refused(notices(tmp_path, {"train": content}, content_type="text/libsvm"))
+    assert notice.row == 7
+    assert says in notice.message
+
+
+def test_a_comment_before_the_rows_of_libsvm_is_refused(tmp_path: Path) -> None:
+    rows = [f"{row[0]} 1:{row[1]} 2:{row[2]} # of the first month" for row in clean()]
+    assert refused(notices(tmp_path, {"train": "\n".join(rows)}, content_type="text/libsvm")) == []
+    (notice,) = refused(notices(tmp_path, {"train": "\n".join(["# a table", *rows])}, content_type="text/libsvm"))
+    assert "the first line is a comment" in notice.message
+
+
+def test_a_file_with_another_delimiter_is_no_file_with_a_header(tmp_path: Path) -> None:
+    folder = tmp_path / "train"
+    folder.mkdir()
+    (folder / "a.csv").write_text(text(clean()))
+    (folder / "b.csv").write_text(text(clean(seed=2), ";"))
+    channel = ChannelData("train", "text/csv", LocalData(folder))
+    found = refused(Weights().report(examine([channel], BINARY, SMALL, FULL).notices).notices)
+    assert {notice.check for notice in found} == {"ragged"}
+    assert "between ';', and those of the first row between ','" in found[0].message
+
+
+def test_the_row_after_a_header_says_how_many_columns_there_are(tmp_path: Path) -> None:
+    told = refused(notices(tmp_path, {"train": "# made by export of May\n" + text(clean())}))
+    assert [notice.check for notice in told] == ["header"]
+
+
+def test_two_parquet_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    """The training puts columns together by their names, and DuckDB would call the second one otherwise."""
+    content = parquet(tmp_path, "SELECT i % 2 AS y, i * 0.5 AS f1, sqrt(i) AS f2 FROM range(60) r(i)")
+    assert refused(notices(tmp_path, {"train": content}, content_type="application/x-parquet")) == []
+    twice = content.replace(b"f2", b"f1")
+    (notice,) = refused(notices(tmp_path, {"train": twice}, content_type="application/x-parquet"))
+    assert "two of its columns have the name 'f1'" in notice.message

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from gridwatch.reports.experiment.budgets import BestAt, best_by_budget
 from gridwatch.reports.experiment.tables import Series
@@ -35,6 +36,21 @@ def test_a_trial_that_ended_earlier_competes_with_its_last_value() -> None:
 def test_budgets_count_from_the_first_step_whatever_its_number() -> None:
     (best,) = best_by_budget([curve("a", [0.3, 0.2, 0.1], start=100)], "minimize", (2,))
     assert (best.step, best.value) == (101, 0.2)
+
+
+def test_of_curves_from_logs_values_count_and_not_lines() -> None:
+    """One log prints a batch's loss nine times between two values, the other the values alone."""
+    chatty = replace(curve("chatty", [0.9, 0.5, 0.1], start=9, every=10), source="log")
+    terse = replace(curve("terse", [0.8, 0.6, 0.4]), source="log")
+    found = best_by_budget([chatty, terse], "minimize", (1, 2, 3))
+    assert [(best.trial_id, best.value, best.unit) for best in found] == [
+        ("terse", 0.8, "values"), ("chatty", 0.5, "values"), ("chatty", 0.1, "values"),
+    ]  # fmt: skip
+    drawn = replace(chatty, steps=[9, 29], values=[0.9, 0.1], places=[1, 3])
+    assert [best.trial_id for best in best_by_budget([drawn, terse], "minimize", (2, 3))] == ["terse", "chatty"]
+    (stored,) = best_by_budget([replace(chatty, thinned=True), terse], "minimize", (5,))
+    assert (stored.trial_id, stored.unit) == ("terse", "lines of the log with a metric")
+    assert best_by_budget([SLOW], "minimize")[0].unit == "steps"
 
 
 def test_values_that_are_not_finite_never_win() -> None:

@@ -317,6 +317,19 @@ class TestOverfit:
                 step, {"train-error": 0.1, "validation-error": validation, "train-auc": 0.5, "validation-auc": 0.9}
             )
         assert fired(find(folder, "Overfit"))[:1] == (2,)  # type: ignore[index]
+        for training, other in (
+            ("train_loss", "val_loss"), ("train:loss", "validation:loss"), ("loss/train", "loss/valid"),
+            ("Training loss", "Test loss"), ("loss_train", "loss_dev"), ("net/loss", "net/val_loss"),
+            ("loss", "eval_loss"),
+        ):  # fmt: skip
+            scripts = TensorFolder({"losses": ["loss"]})
+            scripts.save(0, {training: 1.0})  # a line of the log for each
+            scripts.save(1, {other: 2.0})
+            assert fired(find(scripts, "Overfit")) == (1, 1.0, 0.1), other
+        moded = TensorFolder({"losses": ["loss"]})
+        moded.save(0, {"train_loss": [1.0]}, mode=Mode.TRAIN, mode_step=0)
+        moded.save(1, {"val_loss": [2.0]}, mode=Mode.EVAL, mode_step=0)
+        assert fired(find(moded, "Overfit")) == (1, 1.0, 0.1)
         keras = TensorFolder({"losses": ["loss$"]})
         keras.save(0, {"loss": 1.0, "val_loss": 1.05})
         keras.save(1, {"loss": 0.5, "val_loss": 1.05})

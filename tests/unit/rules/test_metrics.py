@@ -11,6 +11,16 @@ from gridwatch.spec.xgboost.metrics import METRICS
 from gridwatch_hook.metrics import RISING, rises
 
 RISES = [
+    "imgs_per_sec",
+    "examples_per_second",
+    "MOTA",
+    "HOTA",
+    "mos",
+    "auuc",
+    "MAP@R",
+    "win_loss_ratio",
+    "F0.5",
+    "pnl",
     "accuracy",
     "acc",
     "val_acc",
@@ -169,6 +179,16 @@ RISES = [
     "error_free_rate",
 ]
 FALLS = [
+    "hd95",
+    "assd",
+    "fvd",
+    "min_dcf",
+    "rmsse",
+    "id_switches",
+    "collision_rate",
+    "mean_rank",
+    "rtf",
+    "ADE",
     "loss",
     "val_loss",
     "eval/loss",

@@ -95,6 +95,70 @@ def test_what_is_wrong_raises_smdebugs_classes(asks: str, says: str, folder: Pat
     assert (found.status, found.details.startswith(says)) == ("Error", True), found.details
 
 
+def test_an_exception_has_smdebugs_attributes_and_no_arguments(folder: Path) -> None:
+    next((folder / "events" / f"{1:012d}").iterdir()).unlink()
+    body = (
+        "def invoke_at_step(self, step):\n    try:\n        self.base_trial.tensor('loss').value(1)\n"
+        "    except TensorUnavailableForStep as error:\n"
+        "        return (error.args, error.tname, error.step, error.mode) == ((), 'loss', 1, modes.TRAIN)"
+    )
+    assert step_of(judged(body, folder)) == 0
+
+
+def test_a_name_that_can_be_none_is_a_tensor_that_was_not_saved(folder: Path) -> None:
+    found = judged("def invoke_at_step(self, step):\n    self.base_trial.tensor(3)", folder)
+    assert found.status == "SawNothing"
+    assert "for 3" in found.details
+
+
+def test_a_value_passes_for_numpys_array_whatever_is_asked_of_its_type(folder: Path) -> None:
+    body = (
+        "def invoke_at_step(self, step):\n    import pickle\n"
+        "    one, many = (self.base_trial.tensor(name).value(step) for name in ('loss', 'w'))\n"
+        "    assert [str(type(each)) for each in (one, many)] == [str(np.ndarray)] * 2\n"
+        "    again = pickle.loads(pickle.dumps(one))\n"
+        "    return type(one) == type(many) == type(again) and type(one) in (list, np.ndarray) and type(one) != list"
+    )
+    assert step_of(judged(body, folder)) == 0
+
+
+def test_steps_and_phases_come_in_the_order_in_which_tensors_were_written(tmp_path: Path) -> None:
+    made = TensorFolder()
+    made.save(0, {"late": [1.0]}, reductions={"w": {"mean": 1.0}}, mode=Mode.EVAL)
+    made.save(1, {"late": [1.0]}, mode=Mode.TRAIN)
+    made.save(2, {}, reductions={"w": {"mean": 1.0}}, mode=Mode.PREDICT)
+    made.write(tmp_path / "job")
+    path = tmp_path / "job" / "index" / "000000000" / "000000000000_worker_0.json"
+    document = json.loads(path.read_text())
+    first, second = document["tensor_payload"]
+    first["tensorname"], second["tensorname"] = second["tensorname"], first["tensorname"]
+    path.write_text(json.dumps(document))
+    body = (
+        "def invoke_at_step(self, step):\n    phases = [mode.name for mode in self.base_trial.modes()]\n"
+        "    return (phases, list(self.base_trial._global_to_mode)) == (['EVAL', 'PREDICT', 'TRAIN'], [0, 2, 1])"
+    )
+    assert step_of(judged(body, tmp_path / "job")) == 0
+
+
+@pytest.mark.parametrize(("limit", "fired"), [(2, 3), (9, None)])
+def test_a_class_that_is_no_rule_but_has_an_invoke_runs(limit: int, fired: int | None, folder: Path) -> None:
+    (folder.parent / "own.py").write_text(
+        "from smdebug.exceptions import RuleEvaluationConditionMet\n"
+        "class Own:\n    def __init__(self, base_trial):\n        self.base_trial = base_trial\n"
+        "    def invoke(self, step):\n        self.base_trial.wait_for_steps([step])\n"
+        f"        if self.base_trial.tensor('loss').value(step).size and step > {limit}:\n"
+        "            raise RuleEvaluationConditionMet('Own', step)\n"
+    )
+    rule = CustomRule.parse(f"{folder.parent / 'own.py'}:Own")
+    found = run_custom_rule(rule, str(folder), ended=True, seconds=30, environment={})
+    assert (found.finding.step if found.finding else None) == fired, found.details
+
+
+def test_a_rule_that_never_calls_its_base_says_what_smdebug_says(folder: Path) -> None:
+    body = "def __init__(self, base_trial): pass\ndef invoke_at_step(self, step): return True"
+    assert judged(body, folder).details.startswith("AttributeError: 'R' object has no attribute 'logger'")
+
+
 def test_a_rule_with_an_invoke_of_its_own_is_asked_about_every_number(folder: Path) -> None:
     (folder / "index" / "000000000" / "000000000002_worker_0.json").unlink()
     body = "def invoke_at_step(self, step): return False\nseen = []\n"

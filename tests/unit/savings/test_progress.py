@@ -145,6 +145,24 @@ def test_what_the_hook_does_when_it_closes_is_reckoned_where_it_has_left_somethi
     assert found.closing.high == pytest.approx(30 - 48.5 / 80)
 
 
+def test_steps_that_get_no_index_object_are_not_reckoned_with_when_the_hook_closes() -> None:
+    made = folder()
+    for step in range(100):
+        made.save(step, {"error": [1.0]})
+        if step % 25:
+            key = f"index/000000000/{step:012d}_worker_0.json"
+            made.objects[key] = json.dumps({**json.loads(made.objects[key]), "unasked": True}).encode()
+    found = read(made, {"num_round": 10_000})
+    assert found is not None
+    assert (found.saved_every, found.newest.done) == (None, 100)
+    key = "index/000000000/000000000099_worker_0.json"
+    document = json.loads(made.objects[key])
+    made.objects[key] = json.dumps({**document, "earlier": [{"step": 98, **document}]}).encode()
+    found = read(made, {"num_round": 10_000})
+    assert found is not None
+    assert (found.saved_every, found.closing.usual) == (25, pytest.approx(400 / 250 - 4 / 250, abs=0.01))
+
+
 def test_of_several_workers_none_is_mixed_with_another() -> None:
     made = TensorFolder({"metrics": [".*"]}, workers=2)
     made.began, made.step_seconds = BEGAN, 2.0

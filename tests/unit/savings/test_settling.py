@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gridwatch.savings.estimate import RunningJob, estimate
-from gridwatch.savings.planned import ROUNDS, Planned
+from gridwatch.savings.planned import EPOCHS, ROUNDS, Planned
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.progress import Mark, Progress
 from gridwatch.savings.settling import needs_settling, settled
@@ -104,6 +104,18 @@ def test_of_a_job_that_something_else_stopped_the_rest_was_not_measured() -> Non
     assert settled(before, trial(100), job(), progress(151), none) == before
     timed_out = trial(1_900, secondary_status="MaxRuntimeExceeded")
     assert savings(settled(before, timed_out, job(), progress(900), none)).measured_seconds == 1_900
+
+
+def test_siblings_do_not_overrule_a_count_that_has_come_to_its_end() -> None:
+    """Whether each report is an epoch is assumed; all of them had come when the job was over."""
+    took_longer = replace(trial(2_000, TrialState.COMPLETED), hyperparameters={"epochs": 100})
+    siblings = [took_longer, took_longer]
+    epochs = Planned(EPOCHS, 100, "epochs")
+    through = replace(progress(100), planned=epochs, assumed="each report counts as one of the 100 epochs")
+    asked = replace(job(), hyperparameters={"epochs": 100})
+    assert savings(settled(decided(), trial(60), asked, through, lambda: siblings)).seconds == 0
+    nearly = replace(through, marks=through.marks[:90])
+    assert savings(settled(decided(), trial(60), asked, nearly, lambda: siblings)).seconds > 1_000
 
 
 def test_spot_capacity_keeps_its_bound() -> None:

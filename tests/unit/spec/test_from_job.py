@@ -94,6 +94,7 @@ def test_the_collections_of_a_job_of_gridwatchs_are_carried_over() -> None:
     assert "engine" not in draft.document
     collections = draft.document["debugger"]["configuration"]["DebugHookConfig"]["CollectionConfigurations"]
     assert {"CollectionName": "metrics", "CollectionParameters": {"save_interval": "2"}} in collections
+    assert not any(each["CollectionName"].startswith("gridwatch_") for each in collections), "that is the launch's own"
     assert again(draft)["Environment"] == request["Environment"] | {
         "GRIDWATCH_TENSORS_URI": again(draft)["Environment"]["GRIDWATCH_TENSORS_URI"]
     }
@@ -154,6 +155,16 @@ def test_xgboost_in_algorithm_mode_becomes_gridwatchs_own_xgboost_and_says_so() 
     draft = spec_of_job(found)
     assert draft.document["algorithm"] == {"name": "xgboost", "version": "3.2-0"}
     assert any("AWS's image 1.7-1" in note for note in draft.notes["algorithm"])
+    assert parsed(draft.as_yaml()).spec.objective.metric == "validation-auc"
+
+
+def test_what_a_tuning_job_and_old_images_add_does_not_keep_the_spec_from_being_launched() -> None:
+    given = {"num_round": "50", "objective": "binary:logistic", "eval_metric": "error,auc", "silent": "0"}
+    found = boosted(XGBOOST + "1.7-1", {**given, "_tuning_objective_metric": "validation:auc"})
+    draft = spec_of_job(found)
+    assert draft.document["objective"] == {"metric": "validation-auc", "direction": "maximize"}
+    assert set(draft.document["hyperparameters"]) == {"num_round", "objective", "eval_metric"}
+    assert any("silent = 0" in note for note in draft.notes["hyperparameters"])
     assert parsed(draft.as_yaml()).spec.objective.metric == "validation-auc"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -104,13 +105,14 @@ def test_the_default_metric_follows_what_its_name_depends_on() -> None:
     [
         ("error@0.5", "error"), ("error@5e-1", "error"), ("error@0.70", "error@0.7"), ("error@1.0", "error@1"),
         ("error@1e-5", "error@1e-05"), ("error@0.333333333333", "error@0.333333"), ("error@-1", "error@-1"),
-        ("ndcg", "ndcg"), ("ndcg-", "ndcg-"), ("ndcg@10", "ndcg@10"), ("map@5-", "map@5-"), ("pre@03", "pre@3"),
+        ("ndcg", "ndcg"), ("ndcg-", "ndcg-"), ("ndcg@10", "ndcg@10"), ("map@5-", "map@5-"), ("pre@03", "pre@03"),
         ("tweedie-nloglik@1.50", "tweedie-nloglik@1.5"), ("ams@0.150", "ams@0.15"), ("f1_macro", "f1_macro"),
         ("aft-nloglik", "aft-nloglik"), ("interval-regression-accuracy", "interval-regression-accuracy"),
         ("tweedie-nloglik", None), ("tweedie-nloglik@2", None), ("tweedie-nloglik@1", None), ("ams", None),
         ("error@", None), ("error@nan", None), ("error@1e999", None), ("error@0.5000001", None), ("auc@1", None),
         ("ndcg@0", None), ("ndcg@2.5", None), ("ndcg@5--", None), ("rmse-", None), ("", None), ("@", None), ("-", None),
-        ("ndcg@99999999999999999999", None), ("AUC", None),
+        ("ndcg@99999999999999999999", None), ("AUC", None), ("error@0_1", None), ("error@٣", None),
+        ("tweedie-nloglik@1.99999999999", None), ("ams@0", "ams@0"), ("ams@-1", None), ("ams@2", None),
     ],
 )  # fmt: skip
 def test_metrics_are_spelt_as_xgboost_prints_them(given: str, printed: str | None) -> None:
@@ -126,6 +128,10 @@ def test_the_instance_types_are_those_of_sagemaker() -> None:
 def test_the_committed_schema_is_current() -> None:
     current = json.loads(SCHEMA.read_text())
     assert current == experiment_schema(), "run: python -m gridwatch.spec.schema > docs/schema/experiment.schema.json"
+
+
+def test_each_bound_in_the_schema_is_one_that_json_schema_knows() -> None:
+    assert re.findall(r'"(?:gt|ge|lt|le|multiple_of|min_length|max_length)":', SCHEMA.read_text()) == []
 
 
 @pytest.mark.parametrize("example", ALL_EXAMPLES, ids=lambda path: path.stem)

@@ -173,3 +173,32 @@ def test_lines_of_other_metrics_are_told() -> None:
     assert 'also finds a value in "val_loss: 0.5", which is a line of val_loss' in found["loss"]
     assert told(script({"loss": rf"\bloss: ({FLOAT})", "val_loss": rf"val_loss: ({FLOAT})"})) == {}
     assert told(script({"loss": rf"'loss': ({FLOAT})", "eval_loss": rf"'eval_loss': ({FLOAT})"})) == {}
+
+
+@pytest.mark.parametrize(
+    ("expression", "group"),
+    [
+        (r"epoch (\d+) loss ([0-9.]+)", 2),
+        (r"step (\d+)/(\d+) loss ([0-9.e-]+)", 3),
+        (r"(train|val) loss: ([0-9.]+)", 2),
+        (r"loss: (\d+(\.\d+)?)", None),
+        (r"loss: ([+-]?([0-9]*[.])?[0-9]+)", None),
+        (r"loss: ([0-9.]+) \| acc: ([0-9.]+)", None),
+    ],
+)
+def test_a_group_before_the_value_is_found_whatever_it_holds(expression: str, group: int | None) -> None:
+    """An epoch is a number too; a part of the first group is no group for itself."""
+    assert value_group(expression) == group
+
+
+def test_an_epoch_in_the_first_group_is_told() -> None:
+    document = {
+        "name": "m", "objective": {"metric": "loss", "direction": "minimize"},
+        "algorithm": {"framework": "sklearn", "version": "1.4-2", "source": "src", "entry_point": "train.py",
+                      "metrics": {"loss": r"epoch (\d+) loss ([0-9.eE+-]+)"}},
+        "hyperparameters": {"a": 1},
+    }  # fmt: skip
+    told = [warning.message for warning in parsed(document).warnings if "metrics" in warning.field]
+    assert told == [
+        "SageMaker takes the first group for the value, which here takes fewer forms of numbers than group 2"
+    ]

@@ -282,3 +282,46 @@ def test_an_objective_that_is_not_reported(metric: str, advice: str | None) -> N
     document = spec(objective={"metric": metric, "direction": "minimize"})
     (problem,) = problems(document)
     assert (problem.field, problem.advice) == ("objective.metric", advice)
+
+
+@pytest.mark.parametrize("value", [1e-50, "1e-40", 1e39])
+def test_numbers_beyond_single_precision_are_refused(value: Any) -> None:
+    """XGBoost calls them out of range, in every trial."""
+    for name in ("alpha", "lambda", "gamma", "max_delta_step"):
+        said = told(spec(hyperparameters={name: value}))[f"hyperparameters.{name}"]
+        assert "in single precision: 0, or 1.2e-38 to 3.4e+38 away from it" in said
+    assert accepted(spec(hyperparameters={"alpha": 1e-37, "lambda": 0, "gamma": 3e38})) == []
+
+
+def test_what_single_precision_rounds_to_a_limit_is_refused() -> None:
+    power = {"objective": "reg:tweedie", "tweedie_variance_power": 1.99999999999}
+    document = judged_by("validation-rmse", eval_metric="rmse", **power)
+    assert "above 1 below 2" in told(document)["hyperparameters.tweedie_variance_power"]
+
+
+@pytest.mark.parametrize("asked", ['["error", "auc"]', "['error','auc']", "error, auc", ["error", "auc"]])
+def test_metrics_may_be_listed_in_every_way_that_the_training_reads(asked: Any) -> None:
+    assert accepted(judged_by("validation-auc", eval_metric=asked)) == []
+
+
+def test_metrics_with_blanks_between_are_told_to_take_commas() -> None:
+    said = told(judged_by("validation-error", eval_metric="error auc"))
+    assert "did you mean error, auc?" in said["hyperparameters.eval_metric"]
+
+
+def test_a_list_that_the_training_reads_is_told_to_be_a_text() -> None:
+    said = told(spec(hyperparameters={"interaction_constraints": [[0, 1], [2]]}))
+    assert 'is a text, such as "[[0, 1], [2]]"' in said["hyperparameters.interaction_constraints"]
+
+
+@pytest.mark.parametrize(("content_type", "fits"), [
+    ("text/csv; label_size=1", True), ("text/csv;charset=utf-8", True), ("csv; label_size=1", True),
+    ("text/csv; label_size=0", False), ("text/csv;label_size=2", False), ("csv;label_size=0", False),
+])  # fmt: skip
+def test_a_row_has_one_label(content_type: str, fits: bool) -> None:
+    document = spec()
+    document["data"]["train"] = document["data"]["train"] | {"content_type": content_type}
+    if fits:
+        assert accepted(document) == []
+    else:
+        assert "allowed: label_size=1" in told(document)["data.train.content_type"]

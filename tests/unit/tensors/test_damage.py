@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 import tracemalloc
 from collections.abc import Iterator, Mapping, Sequence
@@ -99,9 +100,10 @@ def test_an_earlier_step_is_earlier(step: int) -> None:
         parse_index("index/0/4_w.json", 4, "w", content.encode())
 
 
-def test_a_key_with_a_step_that_64_bits_do_not_hold_is_no_index_object() -> None:
-    assert parse_step_key(f"index/0/{'9' * 18}_worker_0.json") == (10**18 - 1, "worker_0")
-    assert parse_step_key(f"index/0/{'9' * 40}_worker_0.json") is None
+def test_a_key_with_a_step_beyond_all_that_sort_by_it_is_no_index_object() -> None:
+    assert parse_step_key(f"index/0/{'9' * 12}_worker_0.json") == (10**12 - 1, "worker_0")
+    for digits in (13, 18, 40):  # one such step would lie behind all that come after it
+        assert parse_step_key(f"index/0/{'9' * digits}_worker_0.json") is None
 
 
 def test_whatever_stands_in_a_collections_file_it_is_read_or_damaged() -> None:
@@ -260,6 +262,94 @@ def test_every_bit_that_flips_in_an_events_file_is_noticed_or_changes_nothing(wr
         assert all(found[place] == "damaged" for place in changed), f"bit {bit} of {key}"
         noticed += bool(changed)
     assert noticed > 190
+
+
+def logged(lines: int = 12) -> dict[str, bytes]:
+    """What Gridwatch records of a job's log."""
+    objects = dict([collections_file({"metrics": ["metric"], "losses": ["loss"]})])
+    steps = [ScalarStep(step, 1.7e9 + step, {"loss": 1 / (step + 1), "metric": 0.5}) for step in range(lines)]
+    for part in (steps[:1], steps[1:4], steps[4:]):
+        objects |= scalar_files(part)
+    return objects
+
+
+def told(objects: Mapping[str, bytes]) -> tuple[dict[Any, Any], bool]:
+    """Everything that rules are told of a folder, and whether damage was noticed."""
+    reader = TensorReader(MemorySource(objects), passes_over=True)
+    try:
+        found: dict[Any, Any] = {"collections": reader.read_collections(ended=True)}
+        noticed = False
+        for each in list(reader.new_steps(Cursor(), ended=True)):
+            found[each.step] = (each.mode, each.mode_step)
+            for name in each.names:
+                try:
+                    found[each.step, name] = reader.value(each, name).tolist()
+                except CorruptTensorError:
+                    noticed = True
+    except CorruptTensorError:
+        return {}, True
+    return found, noticed or bool(reader.damage)
+
+
+@pytest.mark.parametrize("folder", ["collections/", "index/", "events/"])
+def test_every_bit_that_flips_in_what_is_recorded_of_a_log_is_noticed_or_changes_nothing(folder: str) -> None:
+    _flip_bits(logged(), folder)
+
+
+@pytest.mark.parametrize("folder", ["collections/", "index/"])
+def test_every_bit_that_flips_in_what_the_hook_says_of_its_tensors_is_noticed_or_changes_nothing(
+    written: Path, folder: str
+) -> None:
+    _flip_bits({str(file.relative_to(written)): file.read_bytes() for file in written.rglob("*_*.*")}, folder)
+
+
+def test_smdebug_takes_no_member_of_a_collections_file_but_its_two(written: Path) -> None:
+    """Its CollectionManager.load_from_string refuses a file with another, and takes any within `_meta`."""
+    for content in (*written.rglob("*_collections.json"), None):
+        text = content.read_bytes() if content else collections_file({"losses": ["loss"]})[1]
+        document = json.loads(text)
+        assert list(document) == ["collections", "_meta"]
+        assert list(document["_meta"]) == ["num_workers", "crc32"]
+
+
+def _flip_bits(objects: dict[str, bytes], folder: str) -> None:
+    sound, noticed = told(objects)
+    assert not noticed
+    chance, times = random.Random(9), 0
+    keys = sorted(key for key in objects if key.startswith(folder))
+    for _ in range(200):
+        key = chance.choice(keys)
+        content = bytearray(objects[key])
+        bit = chance.randrange(len(content) * 8)
+        content[bit // 8] ^= 1 << bit % 8
+        found, noticed = told(objects | {key: bytes(content)})
+        assert noticed or found == sound, f"bit {bit} of {key}"
+        times += noticed
+    assert times > 180
+
+
+def test_files_of_smdebug_and_of_former_versions_carry_no_checksum_of_themselves() -> None:
+    objects = {key: re.sub(rb',"crc32":"[0-9a-f]{8}"(}+)$', rb"\1", content) for key, content in logged().items()}
+    assert all((objects[key] != content) is key.endswith(".json") for key, content in logged().items())
+    assert told(objects) == told(logged())
+
+
+def test_a_collections_file_that_ends_early_is_not_waited_for_when_many_steps_are_there() -> None:
+    for lines, waits in ((12, True), (40, False)):
+        objects = {key: content for step in range(lines) for key, content in scalar_files([ScalarStep(step, 0.0, {})])}
+        key, content = collections_file({"losses": ["loss"]})
+        reader = TensorReader(MemorySource(objects | {key: content[:-30]}))
+        if waits:
+            assert reader.read_collections() is None
+            continue
+        with pytest.raises(CorruptTensorError, match="it ends early, and 20 steps came after"):
+            reader.read_collections()
+
+
+@pytest.mark.parametrize("step", [-2, 10**12, 2**63 - 1, 10**30])
+def test_no_saved_position_is_beyond_all_steps(step: int) -> None:
+    with pytest.raises(ValueError, match="no job has saved a step"):
+        Cursor.restore({"step": step, "collections": []})
 
 
 def test_records_are_verified_together_as_one_by_one() -> None:

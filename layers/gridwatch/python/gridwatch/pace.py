@@ -157,8 +157,8 @@ def is_due(check_seconds: float, elapsed: float, every: float = CHECK_SECONDS) -
     It remembers nothing: a check is due when the `elapsed` seconds have passed a multiple of `check_seconds` since the
     schedule fired before.
     """
-    if check_seconds <= every:
-        return True
+    if not (math.isfinite(check_seconds) and check_seconds > every):
+        return True  # a record may say anything: what is no distance holds no check up
     return math.floor(elapsed / check_seconds) > math.floor((elapsed - every) / check_seconds)
 
 

@@ -23,6 +23,11 @@ def visible(text: str) -> str:
     return "".join(letter if is_seen(letter) else _code(letter) for letter in text)
 
 
+def visible_text(text: str) -> str:
+    """The same, with line breaks and tabs as they are."""
+    return "".join(letter if is_seen(letter) or letter in "\n\t" else _code(letter) for letter in text)
+
+
 def visible_line(text: str) -> str:
     """The same in one line: what parts lines or words is a blank."""
     return "".join(" " if letter.isspace() else letter if is_seen(letter) else _code(letter) for letter in text)

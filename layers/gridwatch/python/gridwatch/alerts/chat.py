@@ -9,6 +9,7 @@ from typing import Any
 
 from gridwatch.alerts.content import Alert
 from gridwatch.alerts.markup import block, cut, escaped, evidence, table, web_links
+from gridwatch.alerts.text import printable
 
 LONGEST_TITLE = 250
 LONGEST_DESCRIPTION = 8000
@@ -40,7 +41,7 @@ def chat_notification(alert: Alert, alert_id: str, experiment: str | None) -> di
             "threadId": f"gridwatch-{experiment}" if experiment else alert_id,
             "summary": cut(escaped(alert.title), LONGEST_TITLE),
             "eventType": alert.kind,
-            "relatedResources": [link.address for link in alert.links],
+            "relatedResources": [printable(link.address) for link in alert.links],
             "additionalContext": {"severity": alert.severity.value, "alert_id": alert_id},
         },
     }
@@ -49,5 +50,5 @@ def chat_notification(alert: Alert, alert_id: str, experiment: str | None) -> di
 def _next_steps(alert: Alert) -> list[str]:
     """Only whole ones: half a command or address is worth nothing."""
     steps = [f"`{escaped(command).replace('`', '')}`" for command in alert.commands]
-    steps += [f"<{link.address}|{link.label}>" for link in web_links(alert)]
+    steps += [f"<{printable(link.address)}|{escaped(link.label)}>" for link in web_links(alert)]
     return [step for step in steps if len(step) <= LONGEST_STEP]

@@ -9,6 +9,7 @@ from typing import Any
 
 from gridwatch.alerts.content import Alert, Severity
 from gridwatch.alerts.markup import block, cut, escaped, evidence, table, web_links
+from gridwatch.alerts.text import printable
 from gridwatch.visible import visible_line
 
 LONGEST_HEADER = 150
@@ -28,7 +29,7 @@ def slack_message(alert: Alert, alert_id: str) -> dict[str, Any]:
         *(_section(block(lines, LONGEST_SECTION)) for lines in (evidence(alert), table(alert)) if lines),
         *([_section(block(list(alert.commands), LONGEST_SECTION))] if alert.commands else []),
     ]
-    links = " · ".join(f"<{link.address}|{link.label}>" for link in web_links(alert))
+    links = " · ".join(f"<{printable(link.address)}|{escaped(link.label)}>" for link in web_links(alert))
     if links and len(links) <= LONGEST_SECTION:  # a link that is cut leads nowhere
         parts.append(_section(links))
     footer = cut(f"Gridwatch alert {alert_id}", LONGEST_CONTEXT)

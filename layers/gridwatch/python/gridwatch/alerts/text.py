@@ -30,8 +30,8 @@ def render(alert: Alert, alert_id: str) -> RenderedAlert:
         [f"  {printable(line)}" for line in alert.details],
         [f"  {line}" for line in curve_lines(alert.curve)] if alert.curve else [],
         list(_table(alert)),
-        ["Look closer:", *(f"  {command}" for command in alert.commands)] if alert.commands else [],
-        [f"{link.label}: {link.address}" for link in alert.links],
+        ["Look closer:", *(f"  {printable(command)}" for command in alert.commands)] if alert.commands else [],
+        [printable(f"{link.label}: {link.address}") for link in alert.links],
     ]
     footer = f"Gridwatch alert {alert_id}"
     text = "\n\n".join("\n".join(block) for block in blocks if block)
@@ -49,7 +49,7 @@ def rows(alert: Alert) -> list[tuple[str, str]]:
     """The alert's facts with what was done and what came of it, by label."""
     done = (("Action", alert.action), ("Outcome", alert.outcome))
     return [
-        *((fact.label, printable(fact.value)) for fact in alert.facts),
+        *((printable(fact.label), printable(fact.value)) for fact in alert.facts),
         *((label, printable(text)) for label, text in done if text),
     ]
 

@@ -192,7 +192,16 @@ class StateTable:
         self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None
     ) -> Sequence[TrialRecord]:
         found = self._table.indexed(_trials_in(state), limit=limit, after=_place(after) if after else None)
-        return list(islice(self._records.all(TrialRecord, found), limit))
+        return list(islice(self._in_place(found), limit))
+
+    def _in_place(self, items: Iterable[Item]) -> Iterator[TrialRecord]:
+        """The trials that stand in the index where their records say: who reads on begins behind such a place."""
+        for item in items:
+            for trial in self._records.all(TrialRecord, [item]):
+                if TrialPlace.of(trial).is_possible and item.index == _trial_item(trial).index:
+                    yield trial
+                else:
+                    self._noted(UnreadableRecordError(place_of(item), "it says another place than the index has"))
 
     def add_tuning(self, record: TuningRecord) -> bool:
         return self._table.put(_tuning_item(record), condition=_NEW)
@@ -283,10 +292,10 @@ class StateTable:
             f"current#{record.trial_id}",
             record,
             job_name=record.job_name,
-            points=_number(record.count),
+            points=record.rank,
         )
         condition = f"{_NEW} OR job_name <> :job OR points <= :points"
-        values = {":job": record.job_name, ":points": _number(record.count)}
+        values = {":job": record.job_name, ":points": record.rank}
         self._table.put(item, condition=condition, values=values)
 
     def list_current(self, experiment: str) -> Sequence[CurrentRecord]:

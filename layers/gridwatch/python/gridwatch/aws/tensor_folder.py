@@ -14,6 +14,7 @@ from gridwatch.state.store import ConflictError
 from gridwatch.storage.layout import log_metric_prefix, log_position_key, tensor_prefix
 from gridwatch.streams.source import reads_log_apart
 from gridwatch.tensors.log_metrics import LogPosition
+from gridwatch.tensors.seal import require_unbroken, sealed
 
 
 class S3MetricRecord:
@@ -36,16 +37,19 @@ class S3MetricRecord:
                 return LogPosition()
             raise
         try:
-            return replace(from_json(LogPosition, content.decode()), version=version)
-        except ValueError:  # damaged: read again, the log leads to the same steps
-            return LogPosition(version=version)
+            require_unbroken(content)
+            found = from_json(LogPosition, content.decode())
+        except ValueError:
+            found = None
+        # What is damaged is read again from the log's beginning, which leads to the same steps.
+        return replace(found, version=version) if found and found.is_possible else LogPosition(version=version)
 
     def write(self, job: JobRecord, key: str, content: bytes) -> None:
         with translated():
             self._client.put_object(Bucket=self._bucket, Key=_folder(job) + key, Body=content)
 
     def move(self, job_name: str, position: LogPosition) -> None:
-        body = to_json(replace(position, version="")).encode()
+        body = sealed(to_json(replace(position, version="")).encode())
         unchanged = {"IfMatch": position.version} if position.version else {"IfNoneMatch": "*"}
         try:
             with translated():

@@ -27,7 +27,7 @@ class CloudWatchLog:
         if not current:
             return LogPage((), stream, token, more=False)
         place = {"nextToken": token} if token else {}
-        answer = self._events(current, place)
+        answer = self._events(current, place, known=bool(stream))
         lines = [
             LogLine(event["timestamp"] / 1000, text)
             for event in answer["events"]
@@ -40,14 +40,16 @@ class CloudWatchLog:
         # The end of a stream is known only once the next one has begun.
         return LogPage((), later[0], "", more=True) if later else LogPage((), current, after, more=False)
 
-    def _events(self, stream: str, place: dict[str, str]) -> Any:
+    def _events(self, stream: str, place: dict[str, str], *, known: bool) -> Any:
+        """`known`: from a position, not from the list of streams."""
         try:
             with translated():
                 return self._client.get_log_events(
                     logGroupName=GROUP, logStreamName=stream, startFromHead=True, **place
                 )
         except PermanentError as error:
-            if place and error.code == "InvalidParameterException":  # a token lives for a day
+            # A token lives for a day, a stream as long as its group keeps it.
+            if known and (isinstance(error, NotFoundError) or error.code == "InvalidParameterException"):
                 raise PositionExpiredError(str(error), code=error.code) from error
             raise
 

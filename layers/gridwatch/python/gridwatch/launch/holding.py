@@ -45,6 +45,8 @@ _VARYING = re.compile(
     re.VERBOSE,
 )
 _REMEDIES = frozenset(kind for kind, _ in _KINDS)
+# AWS's own failures, of which the script knows nothing: they count where the spec has a limit, else they hold nothing.
+_OF_AWS = re.compile(r"\s*(CapacityError|InternalServerError)\b")
 # Of an experiment without `limits.max_failures`: so many alike before a first trial has come through.
 FIRST_FAILURES = 3
 
@@ -57,13 +59,20 @@ def failure_kind(reason: str) -> str:
     return _VARYING.sub("#", cause_of(reason))[:80]
 
 
-def failed_in_a_row(hold: LaunchHold) -> str:
-    """The failures that hold an experiment, in words."""
-    count = len(hold.failed_jobs)
+def without_failures(hold: LaunchHold) -> LaunchHold:
+    """The hold with nothing counted."""
+    return replace(hold, failure_kind=None, failure_cause=None, failed_jobs=(), other_failures=())
+
+
+def failed_in_a_row(hold: LaunchHold, unfinished: int) -> str:
+    """The failures that hold an experiment, in words. `unfinished`: of its trials, those launched and not over."""
+    count, others = len(hold.failed_jobs), len(hold.other_failures)
     if hold.succeeded:
         kind = hold.failure_kind if hold.failure_kind in _REMEDIES else hold.failure_cause or hold.failure_kind
         return f"{counted(count, 'failure')} in a row: {kind}"
-    failed = "the first trial failed" if count == 1 else f"all {count} failed"
+    over = " that are over" if unfinished else ""
+    failed = f"{count} of {count + others}{over} failed" if others else f"all {count}{over} failed"
+    failed = "the first trial failed" if count == 1 and not others else failed
     cause = hold.failure_cause or NO_REASON
     return f"{failed} with: {f'{hold.failure_kind}, {cause}' if hold.failure_kind in _REMEDIES else cause}"
 
@@ -99,18 +108,21 @@ class LaunchLimits:
 
     def failed(self, experiment: ExperimentRecord, trial: TrialRecord, reason: str) -> None:
         """One more failure. The same job's counts once; a refusal, which costs nothing, where the spec has a limit."""
-        if trial.state is not TrialState.FAILED and _limits(experiment).get("max_failures") is None:
+        by_default = _limits(experiment).get("max_failures") is None
+        if by_default and trial.state is not TrialState.FAILED:
             return
         said = reason.replace(trial.job_name, "")
         kind, cause = failure_kind(said), cause_of(said)
 
         def count(kept: LaunchHold) -> LaunchHold:
-            if trial.job_name in kept.failed_jobs or _most_failures(experiment, kept) is None:
+            known = (*kept.failed_jobs, *(job for job, _ in kept.other_failures))
+            if trial.job_name in known or _most_failures(experiment, kept) is None:
                 return kept
-            if kept.limit is not None and (kept.limit != "max_failures" or kept.failure_kind != kind):
-                return kept  # what failures led to a hold is told with it
-            former = kept.failed_jobs if kept.failure_kind == kind else ()
-            return replace(kept, failure_kind=kind, failure_cause=cause, failed_jobs=(*former, trial.job_name))
+            if kept.limit not in (None, "max_failures"):
+                return kept
+            if by_default and _OF_AWS.match(reason):
+                return self._worded(_apart(kept, trial.job_name, kind))
+            return self._worded(_counted(experiment, kept, _Failure(trial.job_name, kind, cause)))
 
         self._change(experiment, count)
 
@@ -119,8 +131,8 @@ class LaunchLimits:
 
         def start_anew(kept: LaunchHold) -> LaunchHold:
             if kept.limit is not None:
-                return replace(kept, succeeded=True)
-            return replace(kept, failure_kind=None, failure_cause=None, failed_jobs=(), succeeded=True)
+                return self._worded(replace(kept, succeeded=True))
+            return without_failures(replace(kept, succeeded=True))
 
         self._change(experiment, start_anew)
 
@@ -138,6 +150,14 @@ class LaunchLimits:
             self.succeeded(experiment)
         elif trial.started_at is not None:
             self._change(experiment, lambda kept: replace(kept, succeeded=True))
+
+    def _worded(self, hold: LaunchHold) -> LaunchHold:
+        """The hold with what is true now: trials that were on their way may have failed as well."""
+        return replace(hold, reason=self._failures(hold)) if hold.limit == "max_failures" else hold
+
+    def _failures(self, hold: LaunchHold) -> str:
+        trials = self.store.list_trials(hold.experiment)
+        return failed_in_a_row(hold, sum(trial.state.takes_slot for trial in trials))
 
     def _current(self, experiment: ExperimentRecord) -> LaunchHold:
         kept = self.store.get_hold(experiment.name)
@@ -168,7 +188,7 @@ class LaunchLimits:
     ) -> tuple[str, str] | None:
         most, deadline, budget = _most_failures(experiment, kept), limits.get("deadline"), limits.get("budget")
         if most is not None and len(kept.failed_jobs) >= most:
-            return "max_failures", failed_in_a_row(kept)
+            return "max_failures", self._failures(kept)
         if deadline is not None and self.clock.now() >= datetime.fromisoformat(deadline):
             return "deadline", f"The deadline {deadline} is over"
         if budget is not None:
@@ -185,6 +205,41 @@ class LaunchLimits:
             found = spending(self.store.list_trials(experiment), self.prices(), now)
             self.looked_at[experiment] = (now, found)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    job: str
+    kind: str
+    cause: str
+
+
+def _apart(kept: LaunchHold, job: str, kind: str) -> LaunchHold:
+    """The hold with a failure that is not one of those alike."""
+    return replace(kept, other_failures=(*kept.other_failures, (job, kind)))
+
+
+def _counted(experiment: ExperimentRecord, kept: LaunchHold, failure: _Failure) -> LaunchHold:
+    """The hold with one failure more.
+
+    Before a first success, and without a limit in the spec, failures alike are counted whatever comes between them:
+    two causes in turn are two that no trial gets past. Else they count in a row.
+    """
+    others = kept.other_failures
+    if failure.kind == kept.failure_kind:
+        alike = kept.failed_jobs
+    elif kept.limit is not None:  # what failures led to a hold is told with it
+        return kept if kept.succeeded else _apart(kept, failure.job, failure.kind)
+    else:
+        others = (*others, *((job, kept.failure_kind or "") for job in kept.failed_jobs))
+        alike = tuple(job for job, kind in others if kind == failure.kind)
+        if kept.succeeded or _limits(experiment).get("max_failures") is not None:
+            alike = ()
+        others = () if kept.succeeded else tuple(pair for pair in others if pair[0] not in alike)
+    return replace(
+        kept, failure_kind=failure.kind, failure_cause=failure.cause, failed_jobs=(*alike, failure.job),
+        other_failures=others,
+    )  # fmt: skip
 
 
 def _most_failures(experiment: ExperimentRecord, kept: LaunchHold) -> int | None:

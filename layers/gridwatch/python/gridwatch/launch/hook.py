@@ -6,7 +6,8 @@ The document is the JSON of Debugger's hook file (`debughookconfig.json`): HookP
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ DEFAULT_INTERVAL = 10  # XGBoost hook: every tenth round
 MAX_VALUE = 512  # CreateTrainingJob, Environment
 CONFIG_KEY = "GRIDWATCH_HOOK_CONFIG"
 _CURVES = {"metrics": {"save_interval": "1"}}  # a few numbers a round: the curves in the tables are whole
+# The metrics of XGBoost's rounds between those that a spec asks for (gridwatch_hook.collection.CURVES).
+WHOLE_CURVES = "gridwatch_curves"
+_METRICS = r"^[^/]+-[^/]+$"
 _SCALARS = frozenset({"metrics", "losses"})
 # Debugger's own collections and Gridwatch's. A hook refuses another one without a pattern, and fails the job by it: a
 # rule that names it waits for what a script puts there.
@@ -77,19 +81,52 @@ def environment(document: Mapping[str, Any], key: str = CONFIG_KEY) -> dict[str,
     return {key if index == 0 else f"{key}_{index}": chunk for index, chunk in enumerate(chunks)}
 
 
-def looks_at_every(policy: RulePolicy, asked: Collection[str]) -> int:
+def whole_curves(document: dict[str, Any]) -> dict[str, Any]:
+    """The document for Gridwatch's XGBoost script, by which the metrics of every round are kept also where the spec
+    asks for those of each n-th: rules look at these (`looks_at_every`), curves, current values and judgement at all.
+    """
+    configurations = document["CollectionConfigurations"]
+    asked = {each["CollectionName"]: each["CollectionParameters"] for each in configurations}
+    interval = _asked_interval(asked["metrics"])
+    if interval in (None, 1) or any(key.endswith(_SCHEDULE[1:]) for key in document["HookParameters"]):
+        return document
+    whole = {"include_regex": _METRICS, "save_interval": "1"}
+    return {
+        **document,
+        "CollectionConfigurations": [
+            *configurations, {"CollectionName": WHOLE_CURVES, "CollectionParameters": whole}
+        ],
+    }  # fmt: skip
+
+
+def looks_at_every(policy: RulePolicy, asked: Mapping[str, Mapping[str, str]], *, finest: bool = False) -> int:
     """At which of the steps that a hook saves of metrics the rule looks: they are saved each round, whatever rules
-    want. 1 when the spec says itself (`asked`: collections) how often they are saved, and of a rule to which a single
-    value is enough.
+    want. `asked`: what the spec itself says of collections. 1 where it names steps, and of a rule to which a single
+    value is enough. `finest`: no step that may be saved for the rule is passed over, however intervals overlap.
     """
     unknown = policy.source is not None or policy.rule not in rule_names()  # to Gridwatch: Debugger knows more
-    if unknown or _SCALARS.intersection(asked):
+    if unknown:
         return 1
     rule = create_rule(policy.rule, policy.parameters)
-    if rule.judges_each_value:
-        return 1
     named = bool(rule.required.collections or rule.required.patterns) and not rule.required.everything
-    return _interval(rule) if named and _SCALARS.issuperset(rule.required.collections) else 1
+    if rule.judges_each_value or not named or not _SCALARS.issuperset(rule.required.collections):
+        return 1
+    scalars = {name: _asked_interval(asked[name]) for name in _SCALARS.intersection(asked)}
+    if None in scalars.values():
+        return 1
+    intervals = [scalars.get(name) or _interval(rule) for name in rule.required.collections] or [_interval(rule)]
+    return math.gcd(*intervals) if finest else min(intervals)
+
+
+def _asked_interval(parameters: Mapping[str, str]) -> int | None:
+    """The interval at which a collection's own parameters have it saved in rounds; None where they say it otherwise."""
+    scheduled = {key: value for key, value in parameters.items() if key.endswith(_SCHEDULE)}
+    said = {key: value for key, value in scheduled.items() if key.removeprefix("global.") in _SCHEDULE}
+    if not said:
+        return DEFAULT_INTERVAL if scheduled else 1  # those of other modes are none of rounds
+    value = said.get("global.save_interval") or said.get("save_interval") or ""
+    only = {key.rpartition(".")[2] for key in said} == {"save_interval"}
+    return int(value) if only and value.isdecimal() and int(value) > 0 else None
 
 
 def log_repeats_hook(document: Mapping[str, Any]) -> bool:

@@ -26,6 +26,7 @@ from gridwatch.launch.engine import (
 from gridwatch.launch.hook import looks_at_every
 from gridwatch.launch.images import NoImageError, UnknownRegionError, image_address
 from gridwatch.launch.over_limits import refused_by_training, refused_by_tuning
+from gridwatch.launch.parts.managed import collection_parameters
 from gridwatch.launch.refusals import refusals, resolved
 from gridwatch.launch.request import IMAGE, training_request
 from gridwatch.launch.template import Inputs, build_template
@@ -115,8 +116,10 @@ def _looking(spec: ExperimentSpec, policies: Sequence[RulePolicy]) -> tuple[Rule
     """Each with the interval at which it looks at XGBoost's rounds."""
     if spec.algorithm.trained_with != "xgboost":
         return tuple(policies)
-    asked = {**asked_collections(spec), **spec.collect}
-    return tuple(replace(policy, every=looks_at_every(policy, asked)) for policy in policies)
+    collected = {name: collection_parameters(collection) for name, collection in spec.collect.items()}
+    asked, finest = {**asked_collections(spec), **collected}, not spec.algorithm.is_own_xgboost
+    finest = finest or spec.engine != "gridwatch"  # Debugger's hook saves what was asked for, and no more
+    return tuple(replace(policy, every=looks_at_every(policy, asked, finest=finest)) for policy in policies)
 
 
 def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Plan:

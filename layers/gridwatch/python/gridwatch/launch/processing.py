@@ -14,6 +14,7 @@ from gridwatch.launch.plan import Plan
 from gridwatch.launch.request import managed_rules
 from gridwatch.spec.parse import ParsedSpec
 from gridwatch.spec.problems import Problem
+from gridwatch.wording import counted
 
 Quota = Callable[[], int | None]  # instances of all processing jobs at one time; None: not known
 _RULES = ("rules",)
@@ -30,7 +31,8 @@ def within_processing_quota(parsed: ParsedSpec, plan: Plan, quota: Quota) -> Pla
     if not rules:
         return plan
     allowed = quota()
-    takes = f"each job's {rules} rules of SageMaker's own Debugger take {rules} processing instances"
+    instances = counted(rules, "processing instance")
+    takes = f"SageMaker's own Debugger evaluates {counted(rules, 'rule')} of each job on {instances}"
     if allowed is not None and rules > allowed:
         message = f"{takes}, and the account may have {allowed}: no job could ever start"
         if plan.engine == "auto":

@@ -12,6 +12,7 @@ from gridwatch.clock import Clock
 from gridwatch.events.messages import SnapshotExperiment, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.failures import NotFoundError, TransientError
+from gridwatch.launch.holding import without_failures
 from gridwatch.launch.observation import next_attempt
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import TrainingService
@@ -133,7 +134,7 @@ class Steering:
     def _release(self, experiment: ExperimentRecord) -> None:
         hold = self.store.get_hold(experiment.name)
         if hold is not None:
-            free = replace(hold, limit=None, reason=None, failure_kind=None, failure_cause=None, failed_jobs=())
+            free = without_failures(replace(hold, limit=None, reason=None))
             self.store.save_hold(replace(free, updated_at=self.clock.now()))
 
 

@@ -92,14 +92,14 @@ def _non_finite(table: Table) -> Iterator[Notice]:
         said = absent - table.empty[feature]
         at = next((place for place, value in enumerate(column) if not math.isfinite(value)), None)
         if infinite:
-            message = f"{infinite:,} of {table.count:,} values are infinite, which XGBoost refuses"
+            message = f"{infinite:,} of {table.count:,} values are infinite: XGBoost refuses them or takes others"
             place = next(place for place, value in enumerate(column) if math.isinf(value))
             yield Notice(
                 check="non-finite", message=message, channel=table.channel, column=table.number(feature),
                 row=table.rows[place], level=Level.REFUSE, advice="leave the cell empty if the value is missing",
             )  # fmt: skip
         elif (place := next((at for at, value in enumerate(column) if abs(value) > LARGEST_SINGLE), -1)) >= 0:
-            message = f"{column[place]:g} is too large for single precision, which XGBoost refuses"
+            message = f"{column[place]:g} is too large for single precision: XGBoost refuses it or takes another number"
             yield Notice(
                 check="non-finite", message=message, channel=table.channel, column=table.number(feature),
                 row=table.rows[place], level=Level.REFUSE, advice="scale the column, or take its logarithm",

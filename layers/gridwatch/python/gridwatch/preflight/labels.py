@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from gridwatch.preflight.columns import is_numbered
 from gridwatch.preflight.notices import Level, Notice
@@ -28,7 +27,7 @@ def check_label(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
     if wrong:
         large = math.isfinite(table.label[wrong[0]])
         what = "too large for single precision" if large else "missing or not finite"
-        message = f"{len(wrong):,} of {table.count:,} labels are {what}, which XGBoost refuses"
+        message = f"{len(wrong):,} of {table.count:,} labels are {what}, which XGBoost refuses or takes for 0"
         yield Notice(check="label", message=message, channel=table.channel, row=table.rows[wrong[0]], column=1)
         return
     if is_numbered(table.label, table.rows):
@@ -84,9 +83,7 @@ def _for_objective(table: Table, target: Target) -> Notice | None:
     if place is None:
         return None
     notice = _unfit(table, target, place, _BINARY.allowed)  # XGBoost trains on probabilities, which are rarely meant
-    return Notice(
-        **{**_fields(notice), "check": "label-place", "message": f"{notice.message}, a fraction", "level": Level.WARN}
-    )
+    return replace(notice, check="label-place", message=f"{notice.message}, a fraction", level=Level.WARN)
 
 
 def _for_metric(table: Table, target: Target, judge: Judge, at: int) -> Notice:
@@ -124,10 +121,6 @@ def _unfit(table: Table, target: Target, at: int, allowed: str) -> Notice:
         check="label", message=f"the label {table.label[at]:g} does not suit {target.objective}",
         channel=table.channel, row=table.rows[at], column=1, allowed=allowed, advice=_advice(table, target),
     )  # fmt: skip
-
-
-def _fields(notice: Notice) -> dict[str, Any]:
-    return {name: getattr(notice, name) for name in Notice.__slots__}
 
 
 def _advice(table: Table, target: Target) -> str:

@@ -16,6 +16,7 @@ from gridwatch.failures import PermanentError
 from gridwatch.preflight.notices import Level, Notice
 from gridwatch.preflight.sampling import DataFile, DataSource
 from gridwatch.spec.addresses import is_object, is_prefix
+from gridwatch.wording import counted
 
 LARGEST = 64 * 1024 * 1024
 _CHECKED = 2_000  # objects or lines that are looked for, evenly spread; SageMaker looks for all
@@ -80,7 +81,7 @@ def listed_uris(content: bytes) -> list[str]:
             raise ManifestError(f"its element {place:,}, {_shown(name)}, makes no S3 address after its prefix", _FORM)
     repeated = len(names) - len(set(names))
     if repeated:
-        message = f"it lists {repeated:,} objects more than once, so that their rows would count twice"
+        message = f"it lists {counted(repeated, 'object')} more than once, so that their rows would count twice"
         raise ManifestError(message, "list each once")
     return [prefix + name for name in names]
 

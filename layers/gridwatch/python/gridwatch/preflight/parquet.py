@@ -6,6 +6,7 @@ import json
 import re
 import tempfile
 from array import array
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,10 @@ def _take(connection: duckdb.DuckDBPyConnection, path: Path, table: Table, file:
     if text:
         message, advice = f"the column {text[0]!r} holds no numbers", "encode categories as numbers"
         return [Notice(check="format", message=message, channel=table.channel, file=file.name, advice=advice)]
+    if twice := _named_twice(connection, path):
+        advice = "columns are put together by their names: give each its own"
+        message = f"two of its columns have the name {twice!r}"
+        return [Notice(check="format", message=message, channel=table.channel, file=file.name, advice=advice)]
     table.names = table.names or tuple(kinds)
     if set(kinds) != set(table.names):
         return [_others(table, file, kinds)]
@@ -101,6 +106,13 @@ def _take(connection: duckdb.DuckDBPyConnection, path: Path, table: Table, file:
     table.seen += count
     table.is_whole = table.is_whole and stride == 1
     return []
+
+
+def _named_twice(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None:
+    """A name that two columns have in the file itself: DuckDB gives the second one another. Of flat files."""
+    names = connection.execute("SELECT name FROM parquet_schema(?) OFFSET 1", [str(path)]).fetchall()
+    counts = Counter(str(name) for (name,) in names)
+    return next((name for name, count in counts.items() if count > 1), None)
 
 
 def _index_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> frozenset[str]:

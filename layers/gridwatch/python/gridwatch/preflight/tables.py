@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from gridwatch.preflight.notices import Level, Notice
 from gridwatch.preflight.number_forms import form_of_row, readable
 from gridwatch.preflight.sampling import BLOCK, Budget, Line, OverlongLineError, Sample
+from gridwatch.wording import counted
 
 MISSING = math.nan
 _ENOUGH = 20  # rows, before one that counts 0, 1, 2, … is taken for a header
@@ -158,7 +159,8 @@ class _Csv:
         cells = text.strip().split(self._delimiter) if self._delimiter == " " else text.split(self._delimiter)
         numbers = _numbers(cells)
         form = form_of_row(text, cells) if isinstance(numbers, int) else None
-        if line.row == 1 and form is None and self._is_header(cells, numbers, line):
+        other = self._other_delimiter(text) if len(cells) != self._width else None
+        if line.row == 1 and form is None and other is None and self._is_header(cells, numbers, line):
             return
         self._table.seen += 1
         self._width = self._width or len(cells)
@@ -167,9 +169,12 @@ class _Csv:
             place = numbers if isinstance(numbers, int) else 0
             message = f"{form.what}: {_shown(cells[place])}"
             self._faults.add("format", form.what, message, line, place + 1, allowed="numbers", advice=form.advice)
+        elif other is not None:
+            message = f"its values stand between {other!r}, and those of the first row between {self._delimiter!r}"
+            self._faults.add("ragged", "delimiter", message, line, advice="save all files with one delimiter")
         elif len(cells) != self._width:
             trailing = ", the last of which is empty: it ends with a delimiter" if not cells[-1].strip() else ""
-            message = f"the row has {len(cells)} columns{trailing}, the first one {self._width}"
+            message = f"the row has {counted(len(cells), 'column')}{trailing}, the first one {self._width}"
             self._faults.add("ragged", "", message, line, advice=f"each row needs {self._width} values")
         elif isinstance(numbers, int):
             what = "no number" if cells[numbers].isascii() else "neither a number nor ASCII"
@@ -179,6 +184,11 @@ class _Csv:
             )  # fmt: skip
         else:
             self._keep(line, numbers, cells)
+
+    def _other_delimiter(self, text: str) -> str | None:
+        """The delimiter by which the row is as many numbers as the first row has."""
+        others = (mark for mark in _DELIMITERS if mark in text and text.count(mark) == self._width - 1)
+        return next((mark for mark in others if not isinstance(_numbers(text.split(mark)), int)), None)
 
     def trailing_delimiter(self) -> Iterator[Notice]:
         """Every row ends with a delimiter: to who reads them they all have one more column, which is empty."""
@@ -198,8 +208,7 @@ class _Csv:
             if len(names) * 2 > len([cell for cell in cells if cell.strip()]) or _quoted_or_name(words):
                 message = f"the first row is a header: {', '.join(map(_shown, words[:3]))}"
                 self._faults.add("header", "", message, line, advice=advice)
-                self._width = self._width or len(cells)
-                return True
+                return True  # how many columns there are, and between which delimiter, the row after it says
         elif (
             len(numbers) > 3
             and self._keeping.rows(line) >= _ENOUGH

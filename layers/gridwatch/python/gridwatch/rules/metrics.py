@@ -27,23 +27,22 @@ def _words_of(text: str) -> frozenset[str]:
 
 # Never below 0, so that a minus in a log is no value of theirs.
 _SHARES = _words_of(
-    """acc accuracy ap ar auc aucpr auprc aupr auroc bertscore bleu bleurt chrf cider completeness coverage dcg
-    dice em f1 f1score f2 fbeta fmeasure fscore hit hits homogeneity iou jaccard map mar meteor miou mrr msssim
-    ndcg nmi npv oks pck ppv pq pre prec precision prauc purity recall roc rocauc rouge rougel rougelsum sacrebleu
-    sensitivity spice specificity ssim tnr topk tpr vmeasure"""
+    """acc accuracy ap ar auc aucpr aupr auprc auroc bertscore bleu bleurt chrf cider completeness coverage dcg dice em
+    f1 f1score f2 fbeta fmeasure fscore gleu hit hits homogeneity hota iou jaccard map mar meteor miou mos mrr
+    msssim ndcg nds nmi npv oks pck ppv pq prauc pre prec precision purity recall roc rocauc rouge rougel
+    rougelsum sacrebleu sari sensitivity specificity spice ssim tnr topk tpr vmeasure"""
 )
 _SCORES = _words_of(
-    """ami ams ari calmar cidx coherence comet concordance corr correlation elbo elo gain gini kappa kendall
-    kendalltau lift likelihood loglik loglikelihood matthews mcc pearson pearsonr pesq profit psnr qwk pwll r2 r2score
-    rand return returns revenue rew reward rewards score scores sdr sharpe silhouette sisdr snr sortino spearman
-    spearmanr stoi throughput uplift"""
+    """ami ams ari auuc calmar cidx coherence comet concordance corr correlation elbo elo gain gini kappa kendall
+    kendalltau lift likelihood loglik loglikelihood matthews mcc modularity mota pearson pearsonr pesq pnl profit
+    psnr pwll qini qwk r2 r2score rand return returns revenue rew reward rewards score scores sdr sharpe
+    silhouette sisdr snr sortino spearman spearmanr stoi throughput uplift"""
 )
 _ERRORS = _words_of(
-    """aic bic bpb bpc bpd brier cer chamfer crps der drawdown ece eer emd epe err error errors fde fdr fid fnr fpr
-    hamming hausdorff inertia kid latency lpips mad mae mape mase mce medae mer merror
-    mindcf misclassification minade minfde mpjpe mphe mre mse
-    msd msle msmape mspe nme nrmse perplexity pinball ppl quantile rae regret rmse rmsle rmspe rrse rse smape ssd ter
-    violation violations wape wer wmape wql"""
+    """ade aic asd assd bic bpb bpc bpd brier cer chamfer crps der drawdown ece eer emd epe err error errors fde fdr fid
+    fnr fpr fvd hamming hausdorff hd inertia kid latency lpips mad mae mape mase mcd mce medae mer merror minade
+    mindcf minfde misclassification mphe mpjpe mre msd mse msle msmape mspe nme nrmse owa perplexity pinball ppl
+    quantile rae regret rmse rmsle rmspe rmsse rrse rse rtf smape ssd ter violation violations wape wer wmape wql"""
 )
 _LOSSES = _words_of(
     """bce ce cost crossentropy deviance divergence hinge huber kl kld kldiv loss losses nll nlloss nloglik xent"""
@@ -58,7 +57,10 @@ _AT_THE_END = _words_of("ap ar ce der em hit hits map mar pq pre quantile return
 # Compound words without separators, told by how they end: `meanIoU`, `rocauc`, `trainloss`.
 _ENDINGS = ("iou", "accuracy", "precision", "recall", "auroc", "auc", "ndcg", "bleu", "reward", "f1")
 _FALLING_ENDINGS = ("loss", "error", "perplexity", "rmse", "nloglik", "entropyloss")
-# (words that stand together, which way): told before single words.
+_PER_SECOND = (
+    "(?:batches|examples|frames|images|imgs|items|iterations|rows|samples|steps|tokens|words) per s(?:ec(?:ond)?)?"
+)
+# (words that stand together, as an expression; which way): told before single words.
 _TOGETHER: tuple[tuple[str, Sense], ...] = (
     ("explained variance", Sense.RISES), ("inception score", Sense.RISES), ("exact match", Sense.RISES),
     ("win rate", Sense.RISES), ("success rate", Sense.RISES), ("hit rate", Sense.RISES), ("hit ratio", Sense.RISES),
@@ -66,7 +68,8 @@ _TOGETHER: tuple[tuple[str, Sense], ...] = (
     ("acceptance rate", Sense.RISES), ("mean rho", Sense.RISES), ("c index", Sense.RISES), ("v measure", Sense.RISES),
     ("f beta", Sense.RISES), ("r squared", Sense.RISES), ("calinski harabasz", Sense.RISES),
     ("panoptic quality", Sense.RISES), ("error free", Sense.RISES),
-    ("samples per second", Sense.RISES), ("steps per second", Sense.RISES), ("tokens per second", Sense.RISES),
+    (_PER_SECOND, Sense.RISES), ("win loss ratio", Sense.RISES), ("f0 5", Sense.RISES),
+    ("min dcf", Sense.FALLS), ("mean rank", Sense.FALLS), ("collision rate", Sense.FALLS), ("id switches", Sense.FALLS),
     ("log likelihood", Sense.RISES), ("log lik", Sense.RISES), ("log prob", Sense.RISES), ("logprob", Sense.RISES),
     ("false positive rate", Sense.FALLS), ("false negative rate", Sense.FALLS), ("false alarm rate", Sense.FALLS),
     ("miss rate", Sense.FALLS), ("cross entropy", Sense.FALLS), ("bits per byte", Sense.FALLS),
@@ -80,7 +83,7 @@ _NO_SENSE = _words_of("code length len norm scale stddev stdev threshold time va
 _SPREAD = _words_of("std stddev stdev")  # wherever they stand: scikit-learn's std_test_score
 _LOST = _words_of("degradation drop gap")
 _WON = _words_of("decrease improvement reduction savings")
-_PLACES = _words_of("at k large medium small")  # behind a word at a name's end: map_at_10, COCO's AP_small
+_PLACES = _words_of("at k large medium r small")  # behind a word at a name's end: map_at_10, COCO's AP_small
 _NEGATIVE = frozenset({"neg", "negative", "negated", "minus"})
 # R@5, P@1, pass@1, top-5: what is counted among so many.
 _AT_RANK = re.compile(r"(?:^|[^A-Za-z])(?:[RPrp]|HR|[Pp]ass|[Pp]rec|[Aa]cc|[Hh]its?)@(?:\d|[kK]\b)|[Tt]op[-_@ ]?\d")

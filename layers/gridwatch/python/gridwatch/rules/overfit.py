@@ -50,9 +50,9 @@ class Overfit(Rule):
     An evaluation is over when a training step follows steps of mode EVAL, or with the job. It compares the mean of a
     loss over its steps with the mean over the training steps since the evaluation before (AWS does not say which
     values are averaged). Where steps have no mode, losses are paired by name (`train-error` with `validation-error`,
-    `loss` with `val_loss`) and every saved step is an evaluation. Losses are the collections `losses` and `metrics`
-    and what `tensor_regex` names, less metrics that are better when higher. Source: SageMaker Developer Guide, "List
-    of Debugger built-in rules", Overfit.
+    `loss` or `train_loss` with `val_loss`, `loss/train` with `loss/val`) and every saved step is an evaluation. Losses
+    are the collections `losses` and `metrics` and what `tensor_regex` names, less metrics that are better when higher.
+    Source: SageMaker Developer Guide, "List of Debugger built-in rules", Overfit.
     """
 
     name = "Overfit"

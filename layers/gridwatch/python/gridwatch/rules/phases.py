@@ -22,25 +22,36 @@ class PhasedLoss(NamedTuple):
     metric: str
 
 
+_DATA = r"(?P<data>train(?:ing)?|val(?:id(?:ation)?)?|eval(?:uation)?|test(?:ing)?|dev|holdout)"
+_BEFORE = re.compile(rf"^(?P<path>.*/)?{_DATA}[-_:./ ](?P<metric>.+)$", re.IGNORECASE)  # val_loss, train:loss
+_BEHIND = re.compile(rf"^(?P<metric>.+)[-_:./ ]{_DATA}$", re.IGNORECASE)  # loss/train, loss_val
 _XGBOOST = re.compile(r"^(?P<data>[A-Za-z0-9_]+)-(?P<metric>.+)$")  # <evaluation set>-<metric>
-_KERAS = re.compile(r"^(?P<path>.*/)?val_(?P<metric>.+)$")
 
 
 def phased(name: str, mode: Mode) -> PhasedLoss | None:
     """The phase of a loss: by the mode of its step, or where steps have no mode by its name (`train-error` and
-    `validation-error` as XGBoost writes them, `loss` and `val_loss` as Keras does). None for what is better when
-    higher.
+    `validation-error` as XGBoost writes them, `loss` and `val_loss` as Keras does, `train:loss` or `loss/train` as
+    scripts do). None for what is better when higher.
     """
     if is_score(name):
         return None
     if mode in (Mode.TRAIN, Mode.EVAL):
-        keras = _KERAS.match(name)
-        metric = f"{keras['path'] or ''}{keras['metric']}" if keras else name
+        _, metric = _parted(name) or ("", name)
         return PhasedLoss(Phase.TRAINING if mode is Mode.TRAIN else Phase.VALIDATION, metric)
     if mode is not Mode.GLOBAL:
         return None
-    if found := _KERAS.match(name):
-        return PhasedLoss(Phase.VALIDATION, f"{found['path'] or ''}{found['metric']}")
-    if found := _XGBOOST.match(name):
-        return PhasedLoss(Phase.TRAINING if found["data"].startswith("train") else Phase.VALIDATION, found["metric"])
-    return PhasedLoss(Phase.TRAINING, name)
+    if (parted := _parted(name)) is not None:
+        data, metric = parted
+    elif found := _XGBOOST.match(name):
+        data, metric = found["data"], found["metric"]
+    else:
+        data, metric = "train", name
+    return PhasedLoss(Phase.TRAINING if data.lower().startswith("train") else Phase.VALIDATION, metric)
+
+
+def _parted(name: str) -> tuple[str, str] | None:
+    """What a name says of the data, and the metric; None when it says nothing."""
+    if found := _BEFORE.match(name):
+        return found["data"], f"{found['path'] or ''}{found['metric']}"
+    found = _BEHIND.match(name)
+    return (found["data"], found["metric"]) if found else None

@@ -148,8 +148,8 @@ def _of_worker(
 
 
 def _saved_every(steps: Sequence[WorkerStep]) -> float | None:
-    """How many steps lie between two that are saved."""
-    distances = [after.step - before.step for before, after in pairwise(steps)]
+    """How many steps lie between two that are saved and get an index object when the hook closes."""
+    distances = [after.step - before.step for before, after in pairwise(step for step in steps if step.asked)]
     return median(distances) if distances else None
 
 

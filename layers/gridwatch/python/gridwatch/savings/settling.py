@@ -63,11 +63,16 @@ def _left(
         max_runtime_seconds=savings.longest_seconds,
         instance_type=trial.instance_type,
         instance_count=trial.instance_count,
-        siblings=siblings,
+        # A job that has done all it was to do was at its end, however long others took.
+        siblings=tuple if _is_through(progress) else siblings,
         progress=progress,
         further_machines=trial.further_machines,
     )
     return remaining(running, _training_ended(trial.ended_at, progress))
+
+
+def _is_through(progress: Progress | None) -> bool:
+    return progress is not None and progress.newest.done >= progress.planned.length
 
 
 def _training_ended(ended_at: datetime, progress: Progress | None) -> datetime:

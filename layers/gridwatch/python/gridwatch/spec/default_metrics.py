@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from gridwatch.spec.xgboost.metrics import canonical
 from gridwatch.spec.xgboost.objectives import OBJECTIVES, default_metric
+from gridwatch.spec.xgboost.settings import metrics_in
 
 # Names that later versions have dropped (XGBoost 0.83 deprecated reg:linear).
 OLD_OBJECTIVES: Mapping[str, str] = {"reg:linear": "reg:squarederror"}
@@ -25,16 +25,6 @@ _IMAGES = re.compile(r"/(sagemaker-xgboost|xgboost)(:|@|$)")
 def is_xgboost(image: str) -> bool:
     """Whether it is one of AWS's XGBoost images; the oldest is called `xgboost`."""
     return _IMAGES.search(image) is not None
-
-
-def metrics_in(text: str) -> list[str]:
-    """The metrics of an `eval_metric`: names separated by commas, a JSON list of them, or one in quotes."""
-    try:
-        listed = json.loads(text.replace("'", '"'))
-    except ValueError:
-        listed = text
-    names = listed if isinstance(listed, list) else str(listed).split(",")
-    return [name for each in names if (name := str(each).strip().strip("\"'"))]
 
 
 def default_metric_of(setting: Mapping[str, Any], version: str) -> str:

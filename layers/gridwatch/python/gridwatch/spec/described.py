@@ -10,6 +10,7 @@ from typing import Any
 from gridwatch.spec.images import algorithm_image, algorithm_names, framework_image, framework_versions, with_cuda_11
 
 HOOK = "GRIDWATCH_HOOK_CONFIG"
+_ADDED = "gridwatch_"
 _SWITCHES = {
     "remote_debug": ("RemoteDebugConfig", "EnableRemoteDebug"),
     "infra_check": ("InfraCheckConfig", "EnableInfraCheck"),
@@ -115,6 +116,12 @@ def continued(environment: Mapping[str, str]) -> str:
     while (part := environment.get(f"{HOOK}_{len(parts)}")) is not None:
         parts.append(part)
     return "".join(parts)
+
+
+def as_asked(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A hook's document without the collections that a launch adds by itself."""
+    kept = [each for each in document["CollectionConfigurations"] if not each["CollectionName"].startswith(_ADDED)]
+    return {**document, "CollectionConfigurations": kept}
 
 
 def value_of(text: Any) -> Any:

@@ -14,9 +14,10 @@ import yaml
 
 from gridwatch.rules.metrics import is_score
 from gridwatch.spec.checks.tracking import VARIABLES
-from gridwatch.spec.default_metrics import OLD_OBJECTIVES, default_metric_of, is_xgboost, metrics_in
+from gridwatch.spec.default_metrics import OLD_OBJECTIVES, default_metric_of, is_xgboost
 from gridwatch.spec.described import (
     HOOK,
+    as_asked,
     continued,
     distribution_of,
     known_image,
@@ -30,11 +31,15 @@ from gridwatch.spec.described import (
 )
 from gridwatch.spec.metrics import evaluation_metrics, metric_definitions, reported_metrics
 from gridwatch.spec.xgboost.metrics import canonical
+from gridwatch.spec.xgboost.parameters import ALIASES, IGNORED, PARAMETERS
+from gridwatch.spec.xgboost.settings import metrics_in
+from gridwatch.visible import visible_text
 
 _XGBOOST = "3.2-0"
 _TOOLKIT = "sagemaker_"
 _MODEL_TYPE = "application/x-sagemaker-model"
 _OURS = "GRIDWATCH_"
+_TUNED = "_tuning_objective_metric"  # what SageMaker adds to the hyperparameters of a tuning job's training jobs
 _DEBUGGER = ("DebugHookConfig", "DebugRuleConfigurations", "ProfilerRuleConfigurations", "TensorBoardOutputConfig")
 _NOT_CARRIED = (
     "ExperimentConfig", "ModelPackageConfig", "ServerlessJobConfig", "TuningJobArn", "LabelingJobArn", "AutoMLJobArn",
@@ -56,6 +61,8 @@ class Draft:
         blocks = [_comment(self.notes.get("", []))]
         for key, value in self.document.items():
             text = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=110)
+            if visible_text(text) != text:  # YAML's own codes for letters that are not seen
+                text = yaml.safe_dump({key: value}, sort_keys=False, width=110)
             blocks.append(_comment(self.notes.get(key, [])) + text)
         return "\n".join(block for block in blocks if block)
 
@@ -80,7 +87,7 @@ def spec_of_job(described: Mapping[str, Any], tags: Mapping[str, str] | None = N
 
 
 def _comment(lines: list[str]) -> str:
-    return "".join(f"# {line}\n" for text in lines for line in text.splitlines())
+    return "".join(f"# {line}\n" for text in lines for line in visible_text(text).splitlines())
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +174,10 @@ class _Job:
         final = [each["MetricName"] for each in self.described.get("FinalMetricDataList") or ()]
         names = self._own_metrics() or list(self._metrics) or final or list(self._scripts_metrics())
         known = [name for name in names if name in {each.replace(":", "-") for each in final}] or names
-        chosen = next((name for name in known if name.lower().startswith(("validation", "val", "test"))), known[0])
+        tuned = self._given.get(_TUNED, "").replace(":", "-")  # the job was one of a tuning job's
+        named = [name for name in names if name.replace(":", "-") == tuned]
+        validating = [name for name in known if name.lower().startswith(("validation", "val", "test"))]
+        chosen = [*named, *validating, *known][0]
         self.draft.note("objective", "A job has no objective: this metric, and its direction, are a guess.")
         return {"metric": chosen, "direction": "maximize" if is_score(chosen) else "minimize"}
 
@@ -220,8 +230,14 @@ class _Job:
     def hyperparameters(self) -> dict[str, Any]:
         read = value_of if self._program is not None else number_or_text
         told: dict[str, Any] = {}
-        for name, text in self._given.items():
-            if name.startswith(_TOOLKIT) or name == "mp_parameters":
+        for given, text in self._given.items():
+            name = ALIASES.get(given, given) if self._own_metrics() else given
+            if name.startswith(_TOOLKIT) or name in ("mp_parameters", _TUNED):
+                continue
+            if self._own_metrics() and name not in PARAMETERS and name not in IGNORED:
+                self.draft.note(
+                    "hyperparameters", f"Not carried over: {name} = {text}, which XGBoost {_XGBOOST} lacks."
+                )
                 continue
             value = self._xgboost_value(name, text) if self._own_metrics() else read(text)
             if value != read(text) and name == "objective":
@@ -346,7 +362,7 @@ class _Job:
             told["ProfilerConfig"] = plain(profiler)
         watched = bool(set(told) - {"TensorBoardOutputConfig"})
         if not watched and self._is_ours:
-            told["DebugHookConfig"] = json.loads(continued(self._environment()))
+            told["DebugHookConfig"] = as_asked(json.loads(continued(self._environment())))
         if not told:
             return {}
         if watched:

@@ -18,13 +18,16 @@ def percent(value: Any) -> Any:
     return float(found[1]) / 100 if found else value
 
 
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class Audit(Section):
     """A share of the trials is let run on after a stop was decided, so that it shows what stops cost."""
 
     share: Annotated[
-        float,
-        BeforeValidator(percent, json_schema_input_type=float | str),
-        Field(ge=0, le=1, description="of the trials: `5 %`, or 0.05"),
+        _Share,
+        BeforeValidator(percent, json_schema_input_type=_Share | str),
+        Field(description="of the trials: `5 %`, or 0.05"),
     ]
     seed: Annotated[int, Field(ge=0, le=1_000_000, description="another seed chooses other trials")] = 0
 

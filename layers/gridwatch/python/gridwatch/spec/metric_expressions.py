@@ -53,15 +53,17 @@ def losses(expression: str, samples: Sequence[str] = (*SAMPLES, *NOT_FINITE)) ->
 
 
 def value_group(expression: str) -> int | None:
-    """The first group that holds numbers, where that is not the first of all; else None."""
+    """The group that holds numbers of more forms than the first of all, which is the one that SageMaker takes: a name
+    or an epoch may stand there. None where the first holds as many.
+    """
     pattern = re.compile(expression)
     try:
         with time_limit():
-            if not _reads_any(pattern, 1):
-                return next((group for group in range(2, pattern.groups + 1) if _reads_any(pattern, group)), None)
+            read = {group: _read_by(pattern, group) for group in range(1, pattern.groups + 1)}
     except PatternError:
         return None
-    return None
+    best = max(read, key=lambda group: read[group])
+    return best if read[best] > read[1] else None
 
 
 def line_of(expression: str, number: str = "0.5") -> str | None:
@@ -121,13 +123,16 @@ def _found(pattern: re.Pattern[str], number: str | None) -> re.Match[str] | None
     return pattern.search(line) if line is not None else None
 
 
-def _reads_any(pattern: re.Pattern[str], group: int) -> bool:
+def _read_by(pattern: re.Pattern[str], group: int) -> int:
+    """How many of the numbers the group holds whole, where it is no part of the first group."""
+    count = 0
     for number in SAMPLES:
         line = shortest_text(pattern, group, number)
         found = pattern.search(line) if line is not None else None
-        if found is not None and _same(found[group] or "", number):
-            return True
-    return False
+        if found is None or (group > 1 and found.start(group) < found.end(1)):
+            continue
+        count += _same(found[group] or "", number)
+    return count
 
 
 def _same(read: str, number: str) -> bool:

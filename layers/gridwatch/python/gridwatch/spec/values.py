@@ -21,6 +21,9 @@ def _scalar(value: Any) -> Any:
     raise PydanticCustomError("scalar", "must be one value", {"allowed": "a number, a text or true/false"})
 
 
+_LIST_ADVICE = 'several values go under grid; a list that the training itself reads is a text, such as "[[0, 1], [2]]"'
+
+
 def _scalar_or_names(value: Any) -> Any:
     """Several names may be given as a list; SageMaker's containers take them with commas between."""
     if isinstance(value, list) and value and all(isinstance(part, str) and "," not in part for part in value):
@@ -29,7 +32,7 @@ def _scalar_or_names(value: Any) -> Any:
         raise PydanticCustomError(
             "scalar",
             "must be one value, not a list",
-            {"allowed": "a number, a text, true/false or a list of names", "advice": "several values go under grid"},
+            {"allowed": "a number, a text, true/false or a list of names", "advice": _LIST_ADVICE},
         )
     return _scalar(value)
 
@@ -79,15 +82,13 @@ RuleParameter = Annotated[
     WithJsonSchema({"anyOf": [_SCALAR_SCHEMA, {"type": "array", "items": _SCALAR_SCHEMA, "minItems": 1}]}),
 ]
 Moment = Annotated[str, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
-Seconds = Annotated[
-    int,
-    BeforeValidator(_seconds),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 1, "maximum": MAX_RUNTIME_SECONDS},
-                {"type": "string", "pattern": "^(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?$", "minLength": 2},
-            ]
-        }
-    ),
-]
+
+
+def seconds_schema(most: int) -> WithJsonSchema:
+    """The JSON Schema of a number of seconds up to that bound, or of the same as text."""
+    number = {"type": "integer", "minimum": 1, "maximum": most}
+    text = {"type": "string", "pattern": "^(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?$", "minLength": 2}
+    return WithJsonSchema({"anyOf": [number, text]})
+
+
+Seconds = Annotated[int, BeforeValidator(_seconds), seconds_schema(MAX_RUNTIME_SECONDS)]

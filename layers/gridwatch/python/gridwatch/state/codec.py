@@ -12,7 +12,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
@@ -35,9 +35,20 @@ def to_json(record: Any) -> str:
 def from_json(kind: type[R], text: str) -> R:
     """The record of that class. Raises ValueError when `text` holds none, naming what is missing or wrong."""
     try:
-        return from_document(kind, json.loads(text))
+        document = json.loads(text)
+        if "\\ud" in text or "\\uD" in text:
+            _require_letters(document)
+        return from_document(kind, document)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def _require_letters(document: Any) -> None:
+    """Raises ValueError for halves of letters, which JSON can tell of and nothing can write again."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("it has halves of letters") from error
 
 
 def to_document(record: Any) -> Any:
@@ -176,6 +187,8 @@ def _moment(value: Any) -> datetime:
     moment = datetime.fromisoformat(_text(value))
     if moment.tzinfo is None:
         raise ValueError(f"{_shown(value)} has no time zone")
+    if not MINYEAR < moment.year < MAXYEAR:  # in another zone, or a minute later, it would be no time any more
+        raise ValueError(f"nothing happened at {_shown(value)}")
     return moment
 
 

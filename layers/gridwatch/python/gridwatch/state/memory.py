@@ -212,7 +212,7 @@ class MemoryStore:
     def put_current(self, record: CurrentRecord) -> None:
         key = (record.experiment, record.trial_id)
         kept = self.current.get(key)
-        if kept is None or kept.job_name != record.job_name or kept.count <= record.count:
+        if kept is None or kept.job_name != record.job_name or kept.rank <= record.rank:
             self.current[key] = record
 
     def list_current(self, experiment: str) -> Sequence[CurrentRecord]:

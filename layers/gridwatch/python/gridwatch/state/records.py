@@ -102,7 +102,8 @@ class LaunchHold:
     reason: str | None = None  # for people
     failure_kind: str | None = None  # of the last failures
     failure_cause: str | None = None  # of the last failure, in its own words
-    failed_jobs: tuple[str, ...] = ()  # in a row, of that kind
+    failed_jobs: tuple[str, ...] = ()  # of that kind: in a row, or before a first success
+    other_failures: tuple[tuple[str, str], ...] = ()  # before a first success: jobs with the kinds of their failures
     succeeded: bool = False  # a job of this upload completed, or trained until it was stopped
     updated_at: datetime
     version: int = 0  # of the record, as read
@@ -294,7 +295,13 @@ class CurrentRecord:
     best: float | None = None  # of the finite values
     best_step: int | None = None
     logged_at: datetime | None = None  # of the last value, by its container's clock
+    substitute: bool = False  # its own source has nothing of it so far
     updated_at: datetime
+
+    @property
+    def rank(self) -> str:
+        """A text by which the records of one job are in order: the newer later, those of its own source last."""
+        return f"{'-' if self.substitute else ''}{self.count:010d}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ from gridwatch.state.records import (
 )
 
 LAST_INDEX = 999_999_999  # more than any grid has
+_PRIORITIES = 5_000_000_000
 
 
 class ConflictError(Exception):
@@ -60,6 +61,11 @@ class TrialPlace:
     @classmethod
     def of(cls, trial: TrialRecord) -> TrialPlace:
         return cls(trial.priority, trial.created_at, trial.experiment, trial.index)
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether its text in an index sorts as it does: a damaged record may have any number."""
+        return abs(self.priority) < _PRIORITIES and 0 <= self.index < LAST_INDEX
 
     def behind_its_upload(self) -> TrialPlace:
         """The place after all trials that were recorded with this one, of the same experiment."""
@@ -248,7 +254,7 @@ class EvaluationStore(Protocol):
 class CurrentStore(Protocol):
     def put_current(self, record: CurrentRecord) -> None:
         """Replace what was known of the trial's objective; one with fewer values of the same job never replaces one
-        with more.
+        with more, and one of another source never that of its own.
         """
         ...
 

@@ -67,6 +67,24 @@ def registers_after(messages: Sequence[bytes | memoryview]) -> list[int]:
     return registers
 
 
+def bytes_towards(register: int, target: int) -> bytes:
+    """The four bytes that lead from `register` to `target`: data followed by them has a checksum chosen beforehand."""
+    return (register ^ _before(target)).to_bytes(4, "little")
+
+
+@cache
+def _before(target: int) -> int:
+    """The word w with register_after(w, 0) == target: four steps backwards, each found by the table entry's unique
+    high byte.
+    """
+    by_high_byte = {entry >> 24: index for index, entry in enumerate(_TABLE)}
+    register = target
+    for _ in range(4):
+        index = by_high_byte[register >> 24]
+        register = ((register ^ _TABLE[index]) << 8 | index) & _ONES
+    return register
+
+
 def _register_after(data: bytes | memoryview, register: int) -> int:
     if len(data) >= _LONG:
         return _after_lanes(memoryview(data), register)

@@ -11,6 +11,7 @@ from gridwatch.patterns import compile_patterns, found
 from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.index import readable, whole
 from gridwatch.tensors.partial import ends_early
+from gridwatch.tensors.seal import require_unbroken
 
 _MAX_PATTERNS = 500  # in all of a job's collections
 _MOST_WORKERS = 100_000  # more than any training has; a step is waited for until so many have reached it
@@ -56,6 +57,7 @@ def parse_collections(files: Iterable[tuple[str, bytes]]) -> Collections | None:
         try:
             if len(content) > _LARGEST:
                 raise ValueError(f"{len(content):,} bytes, where such a file has at most {_LARGEST:,}")
+            require_unbroken(content)
             document = json.loads(content)
             workers = max(workers, _workers(document.get("_meta", {}).get("num_workers", 1)))
             for name, collection in document["collections"].items():

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from gridwatch.tensors.errors import CorruptTensorError
 from gridwatch.tensors.modes import Mode
 from gridwatch.tensors.partial import ends_early
+from gridwatch.tensors.seal import require_unbroken
 from gridwatch.tensors.source import ByteRange
 
 _LARGEST = 2**31 - 1  # bytes of a protocol buffer
@@ -44,6 +45,7 @@ class WorkerStep:
     reductions: Mapping[str, Mapping[ReductionName, ByteRange]]
     names: tuple[str, ...]  # of tensors saved whole or as reductions, in the order written
     shapes: Mapping[str, SavedShape] = field(default_factory=dict)  # of tensors whose shape was asked for
+    asked: bool = True  # False: saved for curves alone, between the steps that the spec asks for
 
 
 def parse_index(key: str, step: int, worker: str, data: bytes) -> list[WorkerStep] | None:
@@ -55,6 +57,7 @@ def parse_index(key: str, step: int, worker: str, data: bytes) -> list[WorkerSte
         # What JSON says takes up to 27 times its bytes of memory.
         raise CorruptTensorError(key, f"{len(data):,} bytes, where an index object has at most {LARGEST_INDEX:,}")
     try:
+        require_unbroken(data)
         document = json.loads(data, object_hook=_compact, parse_constant=_refuse_constant)
         entries = [(_earlier_step(entry, step), entry) for entry in document.get("earlier", ())]
         entries.append((whole(step, "the step"), document))
@@ -133,7 +136,8 @@ def _worker_step(step: int, worker: str, document: Mapping[str, Any]) -> WorkerS
             tensors[name] = place
     names = (*tensors, *(name for name in reductions if name not in tensors)) if reductions else tuple(tensors)
     mode, mode_step = Mode[meta["mode"].strip()], whole(meta["mode_step"], "mode_step")
-    return WorkerStep(step, worker, mode, mode_step, tensors, reductions, names, _shapes(shaped))
+    asked = document.get("unasked") is not True
+    return WorkerStep(step, worker, mode, mode_step, tensors, reductions, names, _shapes(shaped), asked)
 
 
 def _payloads(document: Mapping[str, Any]) -> tuple[Sequence[Any], Sequence[Any]]:

@@ -18,7 +18,8 @@ STEP_PREFIXES = (INDEX_PREFIX, FLUSH_PREFIX)  # a folder with steps has objects 
 COLLECTIONS_PREFIX = "collections/"
 STEPS_PER_FOLDER = 1000
 
-_DIGITS = 18  # of a step: 64 bits hold them
+_DIGITS = 12  # of a step: keys with more do not sort by it
+MOST_STEPS: int = 10**_DIGITS
 _COLLECTIONS_SUFFIX = "_collections.json"
 
 

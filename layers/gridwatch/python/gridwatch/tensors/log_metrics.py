@@ -15,6 +15,7 @@ from typing import Protocol
 from gridwatch.failures import PermanentError
 from gridwatch.patterns import PatternError, time_limit
 from gridwatch.state.records import LogMetric
+from gridwatch.tensors.layout import MOST_STEPS
 from gridwatch.tensors.scalars import ScalarStep
 
 LONGEST_LINE = 4_096  # a metric that comes later in a line is not seen; expressions are the user's own
@@ -42,6 +43,11 @@ class LogPosition:
     due: datetime | None = None
     closed: bool = False
     version: str = ""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether a log can have been read so far."""
+        return 0 <= self.steps < MOST_STEPS
 
 
 @dataclass(frozen=True, slots=True)

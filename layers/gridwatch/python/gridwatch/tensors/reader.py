@@ -29,6 +29,7 @@ _WEIGHT = 256 * 1024  # tensors of steps that are held back until those before t
 _HISTORY = 20_000  # tensor places remembered of former steps, each step counting as ten more
 _VALUES = 8 * 1024 * 1024  # bytes of decoded tensors remembered
 _ARRAY_OVERHEAD = 512
+_STEPS_BEHIND = 20  # a collections file that ends early when so many steps are there is not being written any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Cursor:
     @classmethod
     def restore(cls, saved: Mapping[str, Any]) -> Cursor:
         step = int(saved["step"])
+        if not -1 <= step < layout.MOST_STEPS:
+            raise ValueError(f"no job has saved a step {step}")
         # Before the first step nobody knows.
         return cls(step, tuple(saved["collections"]), bool(saved.get("flushed")) or (None if step < 0 else False))
 
@@ -167,6 +170,8 @@ class TensorReader:
         found = parse_collections(files)
         if found is None and ended:
             raise CorruptTensorError(files[0][0], "a collections file ends early, and the job is over")
+        if found is None and self.saved_after(-1) > _STEPS_BEHIND:
+            raise CorruptTensorError(files[0][0], f"it ends early, and {_STEPS_BEHIND} steps came after it")
         if found is None:
             return None
         self._collections = found

@@ -12,13 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gridwatch.tensors.checksum import masked_crc32c
+from gridwatch.tensors.checksum import bytes_towards, masked_crc32c, registers_after
 from gridwatch.tensors.modes import Mode
+from gridwatch.tensors.seal import sealed
 
 WORKER = "worker_0"
 _FLOAT64 = 2  # types.proto, DT_DOUBLE
 _ONE_VALUE = b"\x12\x04\x12\x02\x08\x01"  # TensorProto.tensor_shape: one dimension, of size 1
-_FOOTER = struct.pack("<I", masked_crc32c(b"0x12345678"))  # what smdebug expects in a payload checksum's place
+# smdebug expects a constant's checksum in a payload's place. As the hook's records do, each of these ends in a field
+# of four bytes that make the payload's own checksum the constant's, so that damage shows (gridwatch.tensors.wire).
+_CONSTANT = b"0x12345678"
+_FOOTER = struct.pack("<I", masked_crc32c(_CONSTANT))
+_CONSTANT_REGISTER = registers_after([_CONSTANT])[0]
+_BALANCE_TAG = b"\x7d"  # field 15, four bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ def collections_file(collections: Mapping[str, Sequence[str]]) -> tuple[str, byt
         "collections": {name: {"name": name, "tensor_names": sorted(names)} for name, names in collections.items()},
         "_meta": {"num_workers": 1},
     }
-    return f"collections/000000000/{WORKER}_collections.json", json.dumps(document).encode()
+    return f"collections/000000000/{WORKER}_collections.json", sealed(json.dumps(document).encode(), depth=2)
 
 
 def scalar_files(steps: Sequence[ScalarStep]) -> list[tuple[str, bytes]]:
@@ -55,7 +61,7 @@ def scalar_files(steps: Sequence[ScalarStep]) -> list[tuple[str, bytes]]:
         entries.append({"step": each.step, "meta": meta, "tensor_payload": payload})
     index: dict[str, Any] = {**entries[-1], "earlier": entries[:-1]}
     index_key = f"index/{last // 1000:09d}/{last:012d}_{WORKER}.json"
-    return [(events_key, bytes(events)), (index_key, json.dumps(index, separators=(",", ":")).encode())]
+    return [(events_key, bytes(events)), (index_key, sealed(json.dumps(index, separators=(",", ":")).encode()))]
 
 
 def _record(step: ScalarStep, name: str, value: float) -> bytes:
@@ -63,7 +69,8 @@ def _record(step: ScalarStep, name: str, value: float) -> bytes:
     plugins = _plugin("mode_step", str(step.step)) + _plugin("mode", str(Mode.GLOBAL.value))
     summary = _bytes(1, _bytes(1, name.encode()) + _bytes(8, tensor) + _bytes(9, plugins))
     wall_time = b"\x09" + struct.pack("<d", step.logged_at)
-    event = wall_time + _varint_field(2, step.step) + _bytes(5, summary)
+    event = wall_time + _varint_field(2, step.step) + _bytes(5, summary) + _BALANCE_TAG
+    event += bytes_towards(registers_after([event])[0], _CONSTANT_REGISTER)
     length = struct.pack("<Q", len(event))
     return length + struct.pack("<I", masked_crc32c(length)) + event + _FOOTER
 

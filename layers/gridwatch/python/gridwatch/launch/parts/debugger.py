@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gridwatch.launch.deployment import Deployment
-from gridwatch.launch.hook import environment, hook_document
+from gridwatch.launch.hook import environment, hook_document, whole_curves
 from gridwatch.launch.parts.managed import collection_parameters, managed_part, tensorboard_part
 from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
 from gridwatch.launch.profiler import profiler_document
@@ -27,6 +27,8 @@ def _own_part(spec: ExperimentSpec, policies: Sequence[RulePolicy]) -> dict[str,
     collected = {name: collection_parameters(collection) for name, collection in spec.collect.items()}
     document = hook_document({**asked_collections(spec), **collected}, policies)
     document["HookParameters"] |= asked_hook_parameters(spec)
+    if spec.algorithm.is_own_xgboost:
+        document = whole_curves(document)
     profiler = profiler_document(policies)
     profiled = environment(profiler, PROFILER_KEY) if profiler else {}
     return {"Environment": environment(document) | profiled, "ProfilerConfig": {"DisableProfiler": True}}

@@ -74,7 +74,7 @@
       }
       return found;
     };
-    return { name: metric.name, trials: metric.trials, curve, values };
+    return { name: metric.name, axis: metric.axis, trials: metric.trials, curve, values };
   });
   const chosen = () => metrics[Number(document.getElementById("metric").value)];
   const logarithmic = () => document.getElementById("logarithmic").checked;
@@ -108,7 +108,7 @@
       grid: { left: 64, right: 16, top: 44, bottom: 44 },
       legend: { top: 0, type: "scroll", textStyle: { color: colour("ink") }, pageTextStyle: { color: colour("muted") },
         data: [...selected.filter((trial) => metric.trials.includes(trial)).map(title), ...(objective.ranks.includes(metric.name) ? ["best so far"] : []), ...(fired(metric).length ? ["finding"] : [])] },
-      xAxis: axis({ type: "value", name: "step", min: first, max: first === last ? last + 1 : last, splitLine: { show: false } }),
+      xAxis: axis({ type: "value", name: metric.axis, min: first, max: first === last ? last + 1 : last, splitLine: { show: false } }),
       yAxis: axis({ type: log ? "log" : "value", name: metric.name, nameGap: 46, min: rounded(low - pad), max: rounded(high + pad),
         axisLabel: { color: colour("muted"), hideOverlap: true, showMinLabel: log, showMaxLabel: log } }),
       series: [

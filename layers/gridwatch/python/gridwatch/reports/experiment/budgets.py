@@ -1,11 +1,13 @@
-"""Which trial was best when each had trained for so many steps only."""
+"""Which trial was best when each had trained for so many steps only, or by so many values, where it is the log that
+tells them: its lines count everything that a job prints.
+"""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gridwatch.reports.experiment.tables import Series
 
@@ -14,28 +16,42 @@ _SHARES = (0.3, 0.6, 0.9)
 
 @dataclass(frozen=True, slots=True)
 class BestAt:
-    """The best trial by the last value within `budget` steps; `reached` counts the trials that have one there."""
+    """The best trial by the last value within the budget; `reached` counts the trials that have one there. `unit`: what
+    `budget` and `step` count.
+    """
 
     budget: int
     trial_id: str
     step: int
     value: float
     reached: int
+    unit: str = "steps"
 
 
 def best_by_budget(series: Sequence[Series], direction: str, budgets: Sequence[int] = ()) -> list[BestAt]:
     """One for each budget that a trial reaches: those given, else about 30, 60 and 90 % of the longest curve, and all.
 
-    A budget of n is the first n steps, counted from the first of all. A trial that ended earlier competes with the
-    value that it ended with.
+    A budget of n is the first n steps, counted from the first of all; where curves come from logs, the first n values.
+    A trial that ended earlier competes with the value that it ended with.
     """
-    curves = [each for each in series if each.steps]
+    curves, unit = _counted([each for each in series if each.steps])
     if not curves:
         return []
     first = min(each.steps[0] for each in curves)
     longest = max(each.steps[-1] for each in curves) - first + 1
     found = [_best(curves, direction, first, budget) for budget in budgets or _usual(longest)]
-    return [each for each in found if each is not None]
+    return [replace(each, unit=unit) for each in found if each is not None]
+
+
+def _counted(curves: Sequence[Series]) -> tuple[Sequence[Series], str]:
+    """The curves with what a budget counts as their steps. Of a curve that was thinned when it was stored nobody knows
+    how many values it had, so that lines must do.
+    """
+    if not any(each.source == "log" for each in curves):
+        return curves, "steps"
+    if any(each.thinned for each in curves):
+        return curves, "lines of the log with a metric"
+    return [replace(each, steps=each.places or range(1, len(each.steps) + 1)) for each in curves], "values"
 
 
 def _usual(longest: int) -> list[int]:

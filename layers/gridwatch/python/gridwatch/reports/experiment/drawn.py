@@ -61,6 +61,7 @@ def _metrics(facts: ExperimentFacts, pool: StepPool) -> list[dict[str, Any]]:
             "name": name,
             "trials": [facts.trial_places[each.trial_id] for each in series],
             "pools": [pool.place(each.steps) for each in series],
+            "axis": "line" if all(each.source == "log" for each in series) else "step",
             "points": [len(each.steps) for each in series],
             "values": pack("f", [value for each in series for value in each.values]),
         }

@@ -15,6 +15,7 @@ from gridwatch.reports.page import paragraph, section, table
 from gridwatch.savings.money import money
 from gridwatch.tables.curves import MOST_POINTS as KEPT
 from gridwatch.verdicts.status import RuleStatus
+from gridwatch.wording import counted
 
 MOST_ROWS = 1000
 _COLUMNS = 8  # hyperparameters beside each other in the leaderboard
@@ -83,7 +84,7 @@ def learning_curves(found: ExperimentFacts) -> str:
     lasts = f"; the objective ends between {shown(min(finals))} and {shown(max(finals))}" if finals else ""
     findings = len(found.tables.findings)
     alt = (
-        f"Learning curves of {len(found.tables.trials)} trials by step{lasts}; "
+        f"Learning curves of {counted(len(found.tables.trials), 'trial')} by step{lasts}; "
         f"{findings} findings are marked where they fired. The tables below have the best by budget and the findings."
     )
     chooser = controls(
@@ -134,12 +135,13 @@ def _best_by_budget(found: ExperimentFacts) -> Iterator[str]:
         )
     if rows:
         yield "<h3>Best by budget</h3>"
+        unit = found.best_at[0].unit
         text = (
-            f"Who would have won had every trial trained for so many steps only, by {found.metric}. "
+            f"Who would have won had every trial trained for so many {unit} only, by {found.metric}. "
             "A trial that ended earlier competes with its last value."
         )
         yield paragraph(text, "muted")
-        headings = ("steps", "best trial", found.metric, "hyperparameters", "place in the end", "trials compared")
+        headings = (unit, "best trial", found.metric, "hyperparameters", "place in the end", "trials compared")
         yield table(headings, rows, frozenset({0, 2, 4, 5}))
 
 

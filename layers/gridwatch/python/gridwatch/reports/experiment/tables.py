@@ -36,6 +36,7 @@ class Series:
     worker: str | None = None
     objective: bool = False
     thinned: bool = False  # the table has not all of its points
+    places: Sequence[int] = ()  # of each point, how many values of the metric the table has by then; () is 1, 2, 3, …
 
     @property
     def key(self) -> CurveKey:
@@ -133,7 +134,7 @@ def _series(connection: duckdb.DuckDBPyConnection, points: int, most_points: int
           WINDOW curve AS (PARTITION BY m.trial_id, m.name, m.mode, m.source, m.worker ORDER BY m.step)
         )
         SELECT trial_id, name, mode, list(step ORDER BY step), list(value ORDER BY step), source, worker, objective,
-          bool_or(thinned)
+          bool_or(thinned), list(place ORDER BY step)
         FROM numbered
         WHERE (place - 1) % least(?, greatest(1, points // ?)) = 0 OR place = points
         GROUP BY grid_index, trial_id, name, mode, source, worker, objective

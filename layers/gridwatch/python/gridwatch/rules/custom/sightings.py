@@ -21,9 +21,10 @@ class Lookups:
         self.read = 0
         self.missed: dict[str, None] = {}
 
-    def miss(self, what: str) -> None:
+    def miss(self, what: object) -> None:
+        """Notes what a rule asked for: a name, or whatever it gave for one."""
         if len(self.missed) < _MOST_ASKED:
-            self.missed[what] = None
+            self.missed[str(what)] = None
 
 
 def saved_nothing(recorded: Recorded) -> bool:

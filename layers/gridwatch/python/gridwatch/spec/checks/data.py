@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from email.message import Message
 
 from gridwatch.spec.channels import channel_problem
 from gridwatch.spec.checks.compute import ELSEWHERE
@@ -49,10 +50,23 @@ def _of_xgboost(spec: ExperimentSpec) -> Iterator[Problem]:
                 found=shown(channel.content_type) if channel.content_type else None, allowed=", ".join(CONTENT_TYPES),
                 advice=did_you_mean(kind, CONTENT_TYPES),
             )  # fmt: skip
+        size = _parameter(channel.content_type or "", "label_size")
+        if kind.endswith("csv") and size not in (None, "1"):
+            message = "XGBoost learns from one label for each row, in the first column"
+            path = ("data", name, "content_type")
+            yield Problem(path=path, message=message, found=f"label_size={size}", allowed="label_size=1")
         if channel.input_mode == "Pipe":
             message = "Gridwatch's script for XGBoost reads files"
             path = ("data", name, "input_mode")
             yield Problem(path=path, message=message, found="Pipe", allowed="File, FastFile", advice=ELSEWHERE)
+
+
+def _parameter(content_type: str, name: str) -> str | None:
+    """What follows the type, as in text/csv; label_size=1."""
+    header = Message()
+    header["Content-Type"] = content_type if "/" in content_type else f"text/{content_type}"
+    value = header.get_param(name)
+    return str(value) if value is not None else None
 
 
 def _place(name: str, channel: Channel) -> Iterator[Problem]:

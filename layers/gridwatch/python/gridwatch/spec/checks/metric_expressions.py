@@ -41,9 +41,10 @@ def samples_for(name: str) -> tuple[str, ...]:
 
 
 def _lossy(path: Path, expression: str, lost: tuple[Loss, ...], *, all_lost: bool) -> Problem:
-    group = value_group(expression) if all_lost else None
+    group = value_group(expression)
     if group is not None:
-        message = f"SageMaker takes the first group for the value, and here the number is in group {group}"
+        where = "and here the number is in" if all_lost else "which here takes fewer forms of numbers than"
+        message = f"SageMaker takes the first group for the value, {where} group {group}"
         advice = "write (?:...) for the groups before it"
         return Problem(path=path, message=message, found=shown(expression), advice=advice)
     message = "no value is ever read: it" if all_lost else "some values would be lost: it"

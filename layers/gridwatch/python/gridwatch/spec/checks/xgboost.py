@@ -12,7 +12,8 @@ from gridwatch.spec.problems import Path, Problem, enumerated, shown
 from gridwatch.spec.search_space import is_hyperparameter, names_of, varied
 from gridwatch.spec.settings import Setting, Settings
 from gridwatch.spec.xgboost.clashes import CLASHES
-from gridwatch.spec.xgboost.numbers import whole
+from gridwatch.spec.xgboost.kinds import Kind, Number
+from gridwatch.spec.xgboost.numbers import LARGEST_SINGLE, SMALLEST_SINGLE, finite, single, whole
 from gridwatch.spec.xgboost.parameters import ALIASES, FORMER, IGNORED, OTHER_VALUES, PARAMETERS
 from gridwatch.spec.xgboost.settings import Found
 from gridwatch.suggestions import closest
@@ -88,9 +89,17 @@ def _value(path: Path, name: str, value: Any) -> Iterator[Problem]:
             path=path,
             message="XGBoost does not take this value",
             found=shown(value),
-            allowed=kind.allowed,
+            allowed=_allowed(kind, value),
             advice=OTHER_VALUES.get(name, {}).get(str(value)) or (_meant(str(value), known) if known else None),
         )
+
+
+def _allowed(kind: Kind, value: Any) -> str:
+    """What the value may be; for a number that single precision does not have, also how large such numbers are."""
+    number = None if isinstance(kind, Number) and kind.whole else finite(value)
+    if not isinstance(kind, Number) or number is None or single(number) is not None:
+        return kind.allowed
+    return f"{kind.allowed}, in single precision: 0, or {SMALLEST_SINGLE:.2g} to {LARGEST_SINGLE:.2g} away from it"
 
 
 def _channels(spec: ExperimentSpec) -> Iterator[Problem]:

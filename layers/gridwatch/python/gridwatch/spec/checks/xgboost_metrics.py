@@ -10,7 +10,7 @@ from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.problems import Path, Problem, enumerated, shown
 from gridwatch.spec.settings import Settings
 from gridwatch.spec.xgboost.metrics import METRICS, canonical, metric_of
-from gridwatch.spec.xgboost.settings import metrics_of
+from gridwatch.spec.xgboost.settings import metrics_in, metrics_of
 from gridwatch.suggestions import closest
 
 # What other libraries call the data that is not trained on.
@@ -69,8 +69,7 @@ def _path(spec: ExperimentSpec) -> Path:
 
 def _names(spec: ExperimentSpec) -> Iterator[Problem]:
     values = spec.factors.get("eval_metric") or [spec.hyperparameters.get("eval_metric", "")]
-    given = [name.strip() for value in values for name in str(value).split(",")]
-    for name in dict.fromkeys(filter(None, given)):
+    for name in dict.fromkeys(name for value in values for name in metrics_in(str(value))):
         rightly = canonical(name)
         if rightly is None:
             yield _no_metric(_path(spec), name)
@@ -85,7 +84,8 @@ def _no_metric(path: Path, name: str) -> Problem:
     if metric is not None and _spelt(name) is None and name.partition("@")[0].removesuffix("-") in METRICS:
         allowed = f"after the name {metric.suffix}"
         return Problem(path=path, message="is no metric of XGBoost", found=shown(name), allowed=allowed)
-    meant = _spelt(name) or closest(name, METRICS)
+    several = [part for part in name.split() if canonical(part) is not None]
+    meant = ", ".join(several) if len(several) > 1 else _spelt(name) or closest(name, METRICS)
     advice = f"did you mean {meant}?" if meant else None
     return Problem(
         path=path, message="is no metric of XGBoost", found=shown(name), allowed=enumerated(METRICS), advice=advice

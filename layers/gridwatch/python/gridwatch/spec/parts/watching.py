@@ -8,22 +8,26 @@ from pydantic import BeforeValidator, Field
 
 from gridwatch.spec.judgement import percent
 from gridwatch.spec.parts.section import Section
-from gridwatch.spec.values import Seconds
+from gridwatch.spec.values import Seconds, seconds_schema
 
 MAX_SECONDS = 600  # gridwatch.pace.LONGEST
+
+# Bounds of the number alone: behind a validator of the whole field they would be held against null, too, and raise.
+_Share = Annotated[float, Field(gt=0, le=1)]
+_Interval = Annotated[Seconds, Field(le=MAX_SECONDS), seconds_schema(MAX_SECONDS)]
 
 
 class Watching(Section):
     """What looking at a job may cost, and how often it is looked at. The share counts before the wish."""
 
     share: Annotated[
-        float | None,
-        BeforeValidator(percent, json_schema_input_type=float | str | None),
-        Field(gt=0, le=1, description="of the job's price that looks may cost: `2 %`, or 0.02"),
+        _Share | None,
+        BeforeValidator(percent, json_schema_input_type=_Share | str | None),
+        Field(description="of the job's price that looks may cost: `2 %`, or 0.02"),
     ] = None
     every: Annotated[
-        Seconds | None,
-        Field(le=MAX_SECONDS, description="between two looks, such as 30s; by itself as often as costs least"),
+        _Interval | None,
+        Field(description="between two looks, such as 30s; by itself as often as costs least"),
     ] = None
 
 

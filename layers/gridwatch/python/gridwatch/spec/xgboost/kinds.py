@@ -7,12 +7,14 @@ import math
 import re
 from dataclasses import dataclass
 
-from gridwatch.spec.xgboost.numbers import finite
+from gridwatch.spec.xgboost.numbers import finite, single
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """An interval; `whole` for integers."""
+    """An interval; `whole` for integers. Others are read in single precision, and must lie within it as they are read:
+    1.99999999 is read as 2, and 1e-50 is refused.
+    """
 
     low: float = -math.inf
     high: float = math.inf
@@ -25,6 +27,10 @@ class Number:
         # 2.0 is written as it is, and the training script takes no fraction where it wants an integer.
         if number is None or (self.whole and not _INTEGER.fullmatch(str(value))):
             return False
+        read = number if self.whole else single(number)
+        return read is not None and self._is_within(number) and self._is_within(read)
+
+    def _is_within(self, number: float) -> bool:
         low = number > self.low if self.open_low else number >= self.low
         return low and (number < self.high if self.open_high else number <= self.high)
 

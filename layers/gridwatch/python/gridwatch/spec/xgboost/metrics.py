@@ -7,12 +7,13 @@ Gridwatch's training script computes alike. Found by training with each under ea
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gridwatch.spec.xgboost.numbers import finite, printed
+from gridwatch.spec.xgboost.numbers import finite, printed, single
 from gridwatch.spec.xgboost.objectives import RELEVANCE, Predicts
 from gridwatch.spec.xgboost.outcomes import ANY, Domain, Outcome
 
@@ -24,7 +25,7 @@ class Suffix(StrEnum):
     THRESHOLD = "@ and a threshold"
     RANK = "@ and a rank from 1, and - for queries without a relevant row"
     POWER = "@ and a power above 1 and below 2, which is needed"
-    SHARE = "@ and a share of the rows, which is needed"
+    SHARE = "@ and a share of the rows, from 0 (for all) to 1, which is needed"
 
 
 _SCALAR = frozenset(
@@ -120,7 +121,8 @@ METRICS: Mapping[str, Metric] = {
 }  # fmt: skip
 
 RISING = tuple(sorted(name for name, metric in METRICS.items() if metric.rises))
-_RANKED = re.compile(r"(?:@(?P<rank>[0-9]+))?(?P<minus>-?)")
+_RANKED = re.compile(r"(?:@(?P<rank>[0-9]{1,12}))?(?P<minus>-?)")
+_NUMBER = re.compile(r"[-+ 0-9.eE]+")
 _LARGEST_RANK = 2**32 - 1
 
 
@@ -150,11 +152,11 @@ def canonical(name: str) -> str | None:
         case Suffix.THRESHOLD:
             return base if not suffix else _threshold(base, at, given)
         case Suffix.POWER:
-            power = finite(given) if at else None
+            power = single(_number(given)) if at else None
             return f"{base}@{printed(power)}" if power is not None and 1 < power < 2 and printed(power) != "1" else None
         case Suffix.SHARE:
-            share = finite(given) if at else None
-            return f"{base}@{printed(share)}" if share is not None and 0 < share <= 1 else None
+            share = _number(given) if at else math.nan
+            return f"{base}@{printed(share)}" if 0 <= share <= 1 else None
         case _:
             return None if suffix else base
 
@@ -165,14 +167,20 @@ def _ranked(base: str, suffix: str) -> str | None:
         return None
     if found["rank"] is None:
         return f"{base}{found['minus']}"
-    rank = int(found["rank"][:12])
-    return f"{base}@{rank}{found['minus']}" if 1 <= rank <= _LARGEST_RANK else None
+    return f"{base}{suffix}" if 1 <= int(found["rank"]) <= _LARGEST_RANK else None
 
 
 def _threshold(base: str, at: str, given: str) -> str | None:
-    threshold = printed(given) if at else None
+    number = _number(given) if at else math.nan
+    threshold = printed(number)
     if threshold is None:
         return None
     if threshold != "0.5":
         return f"{base}@{threshold}"
-    return base if finite(given) == 0.5 else None  # a hair beside it is printed as error@0.5, which means error
+    return base if number == 0.5 else None  # a hair beside it is printed as error@0.5, which means error
+
+
+def _number(text: str) -> float:
+    """The number as C reads it, to which 0_5 is 0 and other alphabets have no digits; NaN for what is none."""
+    number = finite(text) if _NUMBER.fullmatch(text) else None
+    return math.nan if number is None else number

@@ -6,6 +6,7 @@ import math
 import struct
 
 LARGEST_SINGLE = float.fromhex("0x1.fffffep+127")  # XGBoost's labels and features are of single precision
+SMALLEST_SINGLE = float.fromhex("0x1p-126")  # above 0; what is smaller XGBoost calls out of range
 
 
 def is_single(value: float) -> bool:
@@ -22,6 +23,14 @@ def finite(value: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+def single(number: float) -> float | None:
+    """The number as single precision has it; None for one that is too large for that, or too small and not 0."""
+    if not is_single(number):
+        return None
+    rounded: float = struct.unpack("f", struct.pack("f", number))[0]
+    return rounded if number == 0 or abs(rounded) >= SMALLEST_SINGLE else None
 
 
 def whole(value: object) -> int | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from gridwatch.spec.xgboost.numbers import printed
+from gridwatch.spec.xgboost.numbers import printed, whole
 from gridwatch.spec.xgboost.outcomes import ANY, Domain, Outcome
 
 
@@ -126,5 +126,5 @@ def default_metric(setting: Mapping[str, Any]) -> str | None:
     if name == "reg:tweedie":
         return f"{objective.metric}@{printed(setting.get('tweedie_variance_power', 1.5)) or '1.5'}"
     if name.startswith("rank:") and setting.get("lambdarank_pair_method", "topk") == "topk":
-        return f"{objective.metric}@{setting.get('lambdarank_num_pair_per_sample', 32)}"
+        return f"{objective.metric}@{whole(setting.get('lambdarank_num_pair_per_sample', 32)) or 32}"
     return objective.metric

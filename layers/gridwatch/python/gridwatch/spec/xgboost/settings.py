@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,10 +34,19 @@ class Clash:
 
 def metrics_of(setting: Setting) -> tuple[str, ...]:
     """The metrics that a trial reports, by the names it gives them."""
-    asked = str(setting.get("eval_metric", ""))
-    names = [name.strip() for name in asked.split(",") if name.strip()]
+    names = metrics_in(str(setting.get("eval_metric", "")))
     default = None if names else default_metric(setting)
     return tuple(dict.fromkeys(names)) or ((default,) if default else ())
+
+
+def metrics_in(text: str) -> list[str]:
+    """The metrics of an `eval_metric`: names separated by commas, a JSON list of them, or one in quotes."""
+    try:
+        listed = json.loads(text.replace("'", '"'))
+    except ValueError:
+        listed = text
+    names = listed if isinstance(listed, list) else str(listed).split(",")
+    return [name for each in names if (name := str(each).strip().strip("\"'"))]
 
 
 def word(setting: Setting, name: str, default: str = "") -> str:

@@ -23,7 +23,17 @@ from gridwatch.tensors.source import ByteRange
 _Entry = dict[str, TensorLocation | TensorShape]
 
 
-class OneNumber(np.ndarray[Any, Any]):
+class _AsArray(type):
+    """The type of a class that passes for numpy's array: rules ask `type(value) == np.ndarray`, and print types."""
+
+    def __eq__(cls, other: object) -> bool:
+        return other is np.ndarray or cls is other
+
+    def __hash__(cls) -> int:
+        return hash(np.ndarray)
+
+
+class OneNumber(np.ndarray[Any, Any], metaclass=_AsArray):
     """A scalar, which smdebug saves with the shape (1,): rules write `float(value)`, as numpy allowed until 2.4. In all
     else it is as other arrays are.
     """
@@ -33,6 +43,9 @@ class OneNumber(np.ndarray[Any, Any]):
             return array[()]
         return array.view(OneNumber if array.size == 1 else np.ndarray)
 
+    def __reduce__(self) -> Any:
+        return self.view(np.ndarray).__reduce__()
+
     def __repr__(self) -> str:
         return repr(self.view(np.ndarray))
 
@@ -41,6 +54,9 @@ class OneNumber(np.ndarray[Any, Any]):
 
     def __int__(self) -> int:
         return int(self.item())
+
+
+OneNumber.__module__, OneNumber.__name__, OneNumber.__qualname__ = "numpy", "ndarray", "ndarray"
 
 
 class IndexReader:
@@ -102,7 +118,7 @@ class IndexReader:
         worker = parse_worker_name_from_file(key)
         later = self.recorded.events_after(key)
         if self.recorded.ended or any(parse_worker_name_from_file(each) == worker for each in later):
-            return TensorUnavailableForStep(at.tensorname, at.mode_step, at.mode)
+            return TensorUnavailableForStep(tname=at.tensorname, mode=at.mode, step=at.mode_step)
         return wait_for(key)
 
     def _key(self, address: str) -> str:
@@ -116,7 +132,8 @@ class IndexReader:
                 places[get_reduction_tensor_name(name, kind, absolute, remove_colon_index=False)] = place
         found: list[tuple[str, _Entry]] = []
         addresses = {key: os.path.join(self.path, key) for key in {place.key for place in places.values()}}
-        for name, (key, start, length) in places.items():
+        # As written, reductions between tensors: the order of a trial's steps and modes comes from it.
+        for name, (key, start, length) in sorted(places.items(), key=lambda placed: placed[1].start):
             location = TensorLocation(name, mode, mode_step, addresses[key], start, length or 0, worker)
             found.append((name, {"tensor_location": location}))
         for name, shape in saved.shapes.items():

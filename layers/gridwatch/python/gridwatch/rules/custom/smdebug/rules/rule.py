@@ -41,6 +41,7 @@ class Rule(ABC):
 
     def invoke(self, step: int) -> None:
         """Raises RuleEvaluationConditionMet, and what says that the step or a tensor is not there."""
+        self.logger.debug("Invoking rule %s for step %s", self.rule_name, step)
         self.base_trial.wait_for_steps([step])
         with no_refresh(self.trials):
             self.req_tensors.clear()

@@ -48,7 +48,7 @@ def invoke_rule(
 
 def _note(rule: Any, reason: Exception) -> None:
     """So that a rule that got nothing can say what it asked for; trials note tensors that they do not have at all."""
-    reader = getattr(rule.base_trial, "index_reader", None)
+    reader = getattr(getattr(rule, "base_trial", None), "index_reader", None)
     if isinstance(reason, TensorUnavailableForStep) and reader is not None:
         reader.lookups.miss(reason.tname)
 
@@ -58,8 +58,9 @@ def _worth_invoking(rule: Any, step: int) -> int:
     an `invoke` of its own is asked about every number.
     """
     own = getattr(type(rule), "invoke", None) is not Rule.invoke or "invoke" in vars(rule)
-    if own or not isinstance(rule.base_trial, Trial):
+    trial = getattr(rule, "base_trial", None)  # which a rule lacks that does not call super().__init__
+    if own or not isinstance(trial, Trial):
         return step
-    saved: list[int] = rule.base_trial.steps(show_incomplete_steps=True)
+    saved: list[int] = trial.steps(show_incomplete_steps=True)
     place = bisect_left(saved, step)
     return saved[place] if place < len(saved) else step

@@ -127,12 +127,16 @@ class Trial(LoadedTrial):
         return self._mode_to_global[mode][step] if mode != ModeKeys.GLOBAL else step
 
     def _all_steps(self, mode: ModeKeys = ModeKeys.GLOBAL) -> list[int]:
+        return list(self._ordered(mode))
+
+    def _ordered(self, mode: ModeKeys) -> list[int]:
+        """The same list for all who ask: a rule may be asked about a million numbers, of which few were saved."""
         self.maybe_refresh()
         if mode not in self._in_order:
             self._in_order[mode] = sorted(
                 self._global_to_mode if mode == ModeKeys.GLOBAL else self._mode_to_global.get(mode, ())
             )
-        return list(self._in_order[mode])
+        return self._in_order[mode]
 
     def _global_step_currently(self, mode: ModeKeys, mode_step: int) -> int | None:
         return mode_step if mode == ModeKeys.GLOBAL else self._mode_to_global.get(mode, {}).get(mode_step)
@@ -175,19 +179,20 @@ class Trial(LoadedTrial):
             for step in required_steps:
                 state = self.has_passed_step(step, mode)
                 if state is StepState.NOT_YET_AVAILABLE:
-                    raise wait_for(f"step {step} of mode {mode.name}")
+                    raise wait_for(f"step {step} of mode {getattr(mode, 'name', mode)}")
                 if state is StepState.UNAVAILABLE:
                     self._pass_over(step, mode)
 
     def _pass_over(self, step: int, mode: ModeKeys) -> None:
-        last = max(self._all_steps(mode=mode), default=-1)
+        saved = self._ordered(mode)
+        last = saved[-1] if saved else -1
         if self.loaded_all_steps is False or step < last:
             raise StepUnavailable(step, mode)
         raise NoMoreData(step, mode, last)
 
     def has_passed_step(self, step: int, mode: ModeKeys = ModeKeys.GLOBAL) -> StepState:
         """AVAILABLE: all workers have written the step, or will no more. UNAVAILABLE: nobody has, nor will."""
-        steps = self.steps(mode=mode, show_incomplete_steps=True)
+        steps = self._ordered(mode)
         place = bisect_left(steps, step)
         if place == len(steps):
             return StepState.UNAVAILABLE if self.loaded_all_steps is True else StepState.NOT_YET_AVAILABLE
