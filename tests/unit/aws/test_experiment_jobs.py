@@ -22,6 +22,7 @@ def test_a_deployment_without_the_index_is_read_all_the_same() -> None:
     world = Grown(10, former=True, table=CountingTable(indexes=("gsi1",)))
     found = records_of_trials(world.store, world.store.list_trials(NAME))
     assert {len(its.evaluations) for its in found.values()} == {3}
+    assert list(world.store.open_experiments()) == []
 
 
 def test_another_refusal_of_the_table_is_told() -> None:

@@ -9,7 +9,6 @@ from functools import partial
 
 from gridwatch.aws.record_reader import RecordReader
 from gridwatch.aws.table import DocumentTable, Item
-from gridwatch.failures import PermanentError
 from gridwatch.state.job_records import JobRecords
 from gridwatch.state.records import JobRecord, ReactionRecord, RuleEvaluationRecord
 from gridwatch.state.unreadable import if_readable
@@ -80,21 +79,13 @@ class ExperimentJobs:
 
     def read(self, experiment: str, job_names: Iterable[str]) -> Mapping[str, JobRecords]:
         found = {name: _Found(self._records) for name in job_names}
-        for item in self._listed(experiment) if found else ():
+        place, _ = place_in_experiment(experiment, "", "")
+        for item in self._table.second_indexed(place) if found else ():
             its = found.get(item.pk.removeprefix(job_key("")))
             if its is not None:
                 its.take(item)
         former = [name for name, its in found.items() if not its.is_known]
         return {name: its.whole for name, its in found.items()} | self._read_former(former)
-
-    def _listed(self, experiment: str) -> Iterator[Item]:
-        place, _ = place_in_experiment(experiment, "", "")
-        try:
-            yield from self._table.second_indexed(place)
-        except PermanentError as error:
-            # A deployment of a former version has no such index, and one that is being updated has it in a while.
-            if error.code != "ValidationException" or "index" not in str(error):
-                raise
 
     def _read_former(self, job_names: list[str]) -> dict[str, JobRecords]:
         """Jobs of which the index has nothing, so that a former version recorded them, or nobody did."""

@@ -174,12 +174,19 @@ class DocumentTable:
         )
 
     def second_indexed(self, gsi2pk: str) -> Iterator[Item]:
-        """The items at that place of the second index by `gsi2sk`. Eventually consistent."""
-        return self._query(
-            IndexName=SECOND_INDEX,
-            KeyConditionExpression="gsi2pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": gsi2pk}},
-        )
+        """The items at that place of the second index by `gsi2sk`. Eventually consistent.
+
+        None where the table has no such index: a deployment of a former version, or one that is being updated.
+        """
+        try:
+            yield from self._query(
+                IndexName=SECOND_INDEX,
+                KeyConditionExpression="gsi2pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": gsi2pk}},
+            )
+        except PermanentError as error:
+            if error.code != "ValidationException" or "index" not in str(error):
+                raise
 
     def add_new(self, items: Sequence[Item]) -> int:
         """Put the items whose keys are free and leave the others as they are; returns how many were put.
