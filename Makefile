@@ -28,7 +28,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-st
 	--no-emit-index-url --custom-compile-command "make lock"
 SYNC := pip sync --quiet --require-hashes
 
-.PHONY: help setup layers synth lint format test demo bench lock clean
+.PHONY: help setup layers synth dist test-dist lint format test demo bench lock clean
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,12 +42,15 @@ $(UV):
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
 
+# The three distributions; each folder has its pyproject.toml.
+PROJECTS := pyproject.toml rules/pyproject.toml hook/pyproject.toml
+
 # What an interrupted installation leaves looks installed to uv; after one, everything is installed anew.
-# The project is installed editable and without dependencies; `uv pip sync` removes it, and uv itself stays because it is in the lock.
-$(VENV)/.stamp: requirements/dev.txt pyproject.toml | $(UV)
+# The projects are installed editable and without dependencies; `uv pip sync` removes them, and uv itself stays because it is in the lock.
+$(VENV)/.stamp: requirements/dev.txt $(PROJECTS) | $(UV)
 	reinstall=$$([ ! -e $(VENV)/.unfinished ] || echo --reinstall); touch $(VENV)/.unfinished; \
 		$(UV) $(SYNC) $$reinstall --python $(BIN)/python requirements/dev.txt; rm $(VENV)/.unfinished
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable rules --editable hook
 	$(BIN)/python -m compileall -q -j 2 $(VENV)/lib/python*/site-packages/aws_cdk $(VENV)/lib/python*/site-packages/jsii
 	@touch $@
 
@@ -74,6 +77,13 @@ layers/build/$(DEPLOY_PLATFORM)/%/layer-build.json: layers/%/requirements.txt sc
 synth: layers ## write the CloudFormation template and its assets to cdk.out (no credentials, network or Docker)
 	CDK_VALIDATION=$${CDK_VALIDATION-false} CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app
 
+dist: setup ## build the three distributions (wheels in dist/): gridwatch, gridwatch-rules, gridwatch-hook
+	rm -rf dist
+	for project in . rules hook; do $(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist $$project; done
+
+test-dist: dist ## install each wheel in an empty environment and use it there (needs the package registry)
+	$(BIN)/python -m pytest -q -rs tests/dist
+
 ## Checks -------------------------------------------------------------------------------------------------------------
 
 lint: setup synth ## ruff, mypy, cfn-lint
@@ -86,7 +96,7 @@ format: setup ## let ruff rewrite the code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 # Suites that need environments of their own or a browser have targets of their own, and so has what takes hours.
-APART := browser frameworks image interop oracles permissions sdk
+APART := browser dist frameworks image interop oracles permissions sdk
 
 test: setup layers ## set everything up and run the tests
 	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal tests $(APART:%=--ignore=tests/%)
@@ -126,7 +136,7 @@ test-pythons: setup ## set-up, unit tests and demo on every other Python 3.11 to
 
 .PHONY: test-aws test-chaos chaos-nightly chaos-one
 
-SIMULATION = PYTHONPATH=functions:layers/gridwatch/python:hook:cli:. $(BIN)/python -m tests.simulation
+SIMULATION = PYTHONPATH=functions:rules:hook:. $(BIN)/python -m tests.simulation
 
 # The deployment must allow custom rules (-c custom_rule_sources=code/). It costs some dollars of small instances.
 test-aws: setup ## the stories on a deployment that is there, with the shell's credentials (STACK=gridwatch)
@@ -200,4 +210,4 @@ lock: | $(UV) ## resolve every requirements file (UPGRADE=--upgrade takes newer 
 	$(COMPILE) $(UPGRADE) requirements/audit.in -o requirements/audit.txt
 
 clean: ## remove everything that make has made
-	rm -rf $(VENV) .venvs layers/build cdk.out node_modules .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venvs layers/build cdk.out dist node_modules .pytest_cache .mypy_cache .ruff_cache

@@ -12,10 +12,10 @@ import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gridwatch.judgement.catalogue import create_judgement_rule
-from gridwatch.judgement.grids import Grid, parse_grid
-from gridwatch.judgement.replay import AcrossTrials, replay
-from gridwatch.judgement.scores import Scorer
+from gridwatch_rules.judgement.catalogue import create_judgement_rule
+from gridwatch_rules.judgement.grids import Grid, parse_grid
+from gridwatch_rules.judgement.replay import AcrossTrials, replay
+from gridwatch_rules.judgement.scores import Scorer
 
 CURVES = Path(__file__).parent / "curves"
 ORDERS, WORKERS = 5, 8

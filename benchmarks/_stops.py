@@ -18,12 +18,12 @@ import numpy as np
 from botocore.config import Config
 
 from gridwatch.aws.state_table import StateTable
+from gridwatch.localcloud import LocalCloud
+from gridwatch.localcloud.deploy import deploy
 from gridwatch.storage.layout import tensor_prefix
-from gridwatch.tensors.scalars import collections_file
 from gridwatch_hook.batch import SavedStep, encode_together
 from gridwatch_hook.modes import Mode
-from localcloud import LocalCloud
-from localcloud.deploy import deploy
+from gridwatch_rules.tensors.scalars import collections_file
 
 T = TypeVar("T")
 EXPERIMENT = "stop-latency"

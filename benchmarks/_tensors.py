@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from gridwatch.clock import SystemClock
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
-from gridwatch.rules.rule import Rule
-from gridwatch.tensors.reader import TensorReader
-from gridwatch.tensors.source import TensorSource
+from gridwatch_rules.clock import SystemClock
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.rules.rule import Rule
+from gridwatch_rules.tensors.reader import TensorReader
+from gridwatch_rules.tensors.source import TensorSource
 from scripts.peer_environment import python_of, why_missing
 
 PEER = Path(__file__).with_name("_smdebug_peer.py")

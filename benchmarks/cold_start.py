@@ -87,7 +87,8 @@ def unpack(folder: Path, functions: list[str]) -> list[str]:
     without_bytecode = shutil.ignore_patterns("__pycache__")
     for function in functions:
         shutil.copytree(ROOT / "functions" / function, folder / "asset" / function, ignore=without_bytecode)
-    shutil.copytree(ROOT / "layers" / "gridwatch" / "python", folder / "gridwatch", ignore=without_bytecode)
+    for package in (ROOT / "gridwatch", ROOT / "rules" / "gridwatch_rules"):
+        shutil.copytree(package, folder / "gridwatch" / package.name, ignore=without_bytecode)
     compileall.compile_dir(folder, quiet=2)
     layers = [ROOT / "layers" / "build" / "host" / layer / "python" for layer in LAYERS]
     if missing := [layer for layer in layers if not layer.is_dir()]:

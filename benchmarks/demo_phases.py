@@ -13,7 +13,7 @@ BOUND_SECONDS = 90.0
 
 
 def main() -> None:
-    command = [sys.executable, "-m", "gridwatch_cli.main", "demo", "--json"]
+    command = [sys.executable, "-m", "gridwatch.cli.main", "demo", "--json"]
     made = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if made.returncode != 0:
         sys.exit(f"the demo failed with exit code {made.returncode}")

@@ -14,12 +14,12 @@ import benchmarks._functions  # noqa: F401  makes the functions importable
 from benchmarks.result import Result, report
 from deliver_alert.digesting import Digester
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.cli.current import with_current
+from gridwatch.cli.experiments import read_status
+from gridwatch.domain.trials import TrialState
 from gridwatch.launch.steering import Steering
 from gridwatch.savings.watching import WatchingTable
 from gridwatch.state.job_records import records_of_trials
-from gridwatch.state.records import TrialState
-from gridwatch_cli.current import with_current
-from gridwatch_cli.experiments import read_status
 from tests.fakes.counting_table import Count
 from tests.fakes.queues import FakeQueue
 from tests.fakes.training import FakeTraining

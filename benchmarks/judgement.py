@@ -13,12 +13,12 @@ from typing import Any
 
 from benchmarks._judgement_choice import WORKERS, grids
 from benchmarks.result import Result, report
-from gridwatch.judgement.catalogue import create_judgement_rule
-from gridwatch.judgement.grids import Grid
-from gridwatch.judgement.replay import AcrossTrials, Judge, replay
-from gridwatch.judgement.scores import Scorer, Scores, mean_of
-from gridwatch.judgement.trial_rules import not_finite, stops_of
-from gridwatch.rules.catalogue import create_rule
+from gridwatch_rules.judgement.catalogue import create_judgement_rule
+from gridwatch_rules.judgement.grids import Grid
+from gridwatch_rules.judgement.replay import AcrossTrials, Judge, replay
+from gridwatch_rules.judgement.scores import Scorer, Scores, mean_of
+from gridwatch_rules.judgement.trial_rules import not_finite, stops_of
+from gridwatch_rules.rules.catalogue import create_rule
 
 ORDERS = 20
 BOUND, BOUND_OF_EXTRAPOLATION = 10.0, 60.0  # seconds for 20 replays

@@ -21,12 +21,13 @@ from gridwatch.aws.clients import CONFIG
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.training_service import SageMakerTraining
-from gridwatch.clock import SystemClock
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.request import training_request
-from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
-from localcloud import LocalCloud
+from gridwatch.localcloud import LocalCloud
+from gridwatch_rules.clock import SystemClock
 from start_trials.engines import Engines
 from start_trials.round import Round
 from start_trials.starting import Launcher

@@ -12,7 +12,8 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.result import Result, report
-from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.tables import rows, schemas
 from gridwatch.tables.facts import CurveCount, ExperimentFacts, Point, Stamp, TrialFacts
 from gridwatch.tables.parquet import write_parquet

@@ -17,7 +17,7 @@ import boto3
 
 from benchmarks.launch_rate import create_state_table
 from benchmarks.result import Result, report
-from localcloud import LocalCloud
+from gridwatch.localcloud import LocalCloud
 
 GRIDS = {1: "1", 10: "10", 100: "10x10", 1_000: "10x10x10", 10_000: "10x10x10x10"}
 REFUSED = 100_000

@@ -1,5 +1,5 @@
 """What watching takes, counted: requests and Lambda time for an experiment, a trial, a look at new tensors and a minute
-of a running job. `layers/gridwatch/python/gridwatch/savings/watching.json` and docs/cost.md are made of it.
+of a running job. `gridwatch/savings/watching.json` and docs/cost.md are made of it.
 
 Jobs that only wait are launched through the whole embedded stack, in experiments of two sizes; tensors are written
 for them step by step, and they are stopped by hand. Requests are those that reach the cloud; Lambda's own reading of

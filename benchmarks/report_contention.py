@@ -18,11 +18,11 @@ from typing import Any
 import benchmarks._functions  # noqa: F401  makes evaluate_rules importable
 from benchmarks.result import Result, report
 from evaluate_rules.across import Bench
-from gridwatch.judgement.live import Replica, Told
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.patience import Patience
-from gridwatch.state.records import ReportsRecord
 from gridwatch.state.store import ConflictError
+from gridwatch_rules.judgement.live import Replica, Told
+from gridwatch_rules.judgement.reported import ReportsRecord
 
 AT_ONCE = (50, 200, 500)
 STEADY_JOBS, STEADY_SECONDS = 200, 20.0  # each of them reports once a second

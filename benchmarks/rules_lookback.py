@@ -7,10 +7,10 @@ from typing import Any
 
 from benchmarks._tensors import alternately, evaluate, peer, written
 from benchmarks.result import Result, report
-from gridwatch.rules.requirement import Requirement
-from gridwatch.rules.rule import Rule
-from gridwatch.rules.view import StepView
-from gridwatch.tensors.source import LocalSource
+from gridwatch_rules.rules.requirement import Requirement
+from gridwatch_rules.rules.rule import Rule
+from gridwatch_rules.rules.view import StepView
+from gridwatch_rules.tensors.source import LocalSource
 
 STEPS, TENSORS, LOOK_BACK, ROUNDS, RUNS = 4000, 4, 10, 2, 5
 

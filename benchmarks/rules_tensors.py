@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmarks._tensors import alternately, evaluate, peer, written
 from benchmarks.result import Result, report
-from gridwatch.rules.exploding_tensor import ExplodingTensor
-from gridwatch.tensors.source import LocalSource
+from gridwatch_rules.rules.exploding_tensor import ExplodingTensor
+from gridwatch_rules.tensors.source import LocalSource
 
 STEPS, TENSORS, SIZE, ROUNDS, RUNS = 100, 50, 1000, 4, 5
 

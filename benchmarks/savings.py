@@ -27,14 +27,16 @@ from benchmarks._stops import wait
 from benchmarks.result import Result, report
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_source import S3Source
+from gridwatch.cli.demo import dataset
+from gridwatch.cli.sources import packed_source
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.savings import Certainty
+from gridwatch.domain.trials import TrialRecord
+from gridwatch.localcloud import LocalCloud
+from gridwatch.localcloud.deploy import deploy
 from gridwatch.savings.sparing import progress_of
 from gridwatch.spec.parse import parse_spec
-from gridwatch.state.records import Certainty, ReactionRecord, TrialRecord
 from gridwatch.storage.layout import SOURCE_METADATA, log_metric_prefix, tensor_prefix
-from gridwatch_cli.demo import dataset
-from gridwatch_cli.sources import packed_source
-from localcloud import LocalCloud
-from localcloud.deploy import deploy
 
 Ended = tuple[TrialRecord, ReactionRecord]
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,10 +15,12 @@ from benchmarks.result import Result, report
 from benchmarks.snapshot_search import client_of
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.component_search import ComponentSearch
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState
 from gridwatch.tables.facts import Stamp
-from gridwatch.tensors.source import TensorSource
+from gridwatch_rules.tensors.source import TensorSource
 from snapshot_experiment.searching import SearchReader
 from snapshot_experiment.snapshot import SnapshotWriter
 from tests.fakes.queues import FakeQueue

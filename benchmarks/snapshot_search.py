@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from benchmarks._search_api import EXPERIMENT, MAX_PAGE, SearchApi, search_api
 from benchmarks.result import Result, report
 from gridwatch.aws.component_search import ComponentSearch, search_client
+from gridwatch.cli.analytics.sdk_layouts import component_row
 from gridwatch.tables.components import Component
-from gridwatch_cli.analytics.sdk_layouts import component_row
 from scripts.peer_environment import python_of, why_missing
 
 COUNT, MANY = 10_000, 50_000

@@ -12,8 +12,8 @@ import boto3
 from benchmarks._tensors import peer, written
 from benchmarks.result import Result, report
 from gridwatch.aws.tensor_source import S3Source
-from gridwatch.tensors.reader import Cursor, TensorReader
-from localcloud import LocalCloud
+from gridwatch.localcloud import LocalCloud
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
 
 STEPS, TENSORS, RUNS = 400, 4, 3
 BUCKET = "tensors"

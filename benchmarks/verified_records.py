@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.result import Result, report
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
-from gridwatch.tensors.ranges import read_ranges
-from gridwatch.tensors.reader import Cursor, TensorReader
-from gridwatch.tensors.source import ByteRange, open_folder
-from gridwatch.tensors.wire import unsound
 from gridwatch_hook.hook import Hook
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.tensors.ranges import read_ranges
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.tensors.source import ByteRange, open_folder
+from gridwatch_rules.tensors.wire import unsound
 
 STEPS, SCALARS, RUNS = 5_000, 4, 5
 AT_ONCE = 128 * SCALARS  # records that an evaluation fetches together

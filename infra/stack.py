@@ -45,7 +45,7 @@ class GridwatchStack(cdk.Stack):
         # W3005: DependsOn lines that the CDK adds to every function although GetAtt implies them; harmless.
         self.template_options.metadata = {
             "cfn-lint": {"config": {"ignore_checks": ["W3005"]}},
-            # Where looks cost nothing (localcloud.deploy).
+            # Where looks cost nothing (gridwatch.localcloud.deploy).
             "localcloud": {"parameters": {LOOK_INTERVAL: "2", TABLE_INTERVAL: "3"}},
         }
         key = encryption_key(self, settings)
@@ -63,7 +63,7 @@ class GridwatchStack(cdk.Stack):
         analytics = Analytics(self, "Analytics", settings=settings, storage=storage, key=key)
         # Events of AWS services arrive on the default bus only, so ours go there too.
         bus = events.EventBus.from_event_bus_name(self, "Bus", "default")
-        layers = Layers(self, "Layers", architecture=settings.architecture, layers=root / "layers")
+        layers = Layers(self, "Layers", architecture=settings.architecture, root=root)
         factory = FunctionFactory(
             Construct(self, "Function"),
             settings=settings,

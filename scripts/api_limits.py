@@ -1,6 +1,6 @@
 """Writes the limits of the requests that Gridwatch sends to SageMaker, as botocore's model has them.
 
-`python -m scripts.api_limits` after another botocore: layers/gridwatch/python/gridwatch/launch/api_limits.json, which
+`python -m scripts.api_limits` after another botocore: gridwatch/launch/api_limits.json, which
 the domain reads, since it knows no AWS. Instance types have a list of their own (gridwatch.spec.instance_types).
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import botocore.session
 
 OPERATIONS = ("CreateTrainingJob", "CreateHyperParameterTuningJob")
-TARGET = Path(__file__).parents[1] / "layers" / "gridwatch" / "python" / "gridwatch" / "launch" / "api_limits.json"
+TARGET = Path(__file__).parents[1] / "gridwatch" / "launch" / "api_limits.json"
 _LIMITS = ("min", "max", "pattern", "enum")
 _LISTED_ELSEWHERE = ("TrainingInstanceType", "ProcessingInstanceType")
 

@@ -58,6 +58,7 @@ class Ran:
 SUITES = (
     Suite("lint", ("lint",)),
     Suite("unit, contract, template, stories", ("test",)),
+    Suite("distributions", ("test-dist",)),
     Suite("smdebug, TensorBoard, analytics", ("test-interop",), ("interop", "sagemaker")),
     Suite("SageMaker SDK", ("test-sagemaker",), ("sagemaker",)),
     Suite("Optuna, Syne Tune", ("test-oracles",), ("oracles",)),

@@ -14,7 +14,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "cost.md"
 TEMPLATE = ROOT / "cdk.out" / "Gridwatch.template.json"
-sys.path.insert(0, str(ROOT / "layers" / "gridwatch" / "python"))
+sys.path[:0] = [str(ROOT), str(ROOT / "rules")]
 
 from gridwatch.pace import (  # noqa: E402 - found by the line above
     FIRST_SECONDS,

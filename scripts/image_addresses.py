@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).resolve().parent.parent / "layers/gridwatch/python/gridwatch/spec/images.json"
+TARGET = Path(__file__).resolve().parent.parent / "gridwatch/spec/images.json"
 ALGORITHMS = (
     "blazingtext", "factorization-machines", "forecasting-deepar", "image-classification", "ipinsights", "kmeans",
     "knn", "lda", "linear-learner", "ntm", "object-detection", "object2vec", "pca", "randomcutforest",

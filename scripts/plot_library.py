@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "node_modules" / "echarts"
-ASSETS = ROOT / "layers" / "gridwatch" / "python" / "gridwatch" / "reports" / "assets"
+ASSETS = ROOT / "gridwatch" / "reports" / "assets"
 
 
 def main() -> None:

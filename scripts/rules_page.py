@@ -9,15 +9,15 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "rules.md"
-sys.path.insert(0, str(ROOT / "layers" / "gridwatch" / "python"))
+sys.path.insert(0, str(ROOT / "rules"))
 
-from gridwatch.judgement.catalogue import judgement_rule_class, judgement_rule_names  # noqa: E402 - found by the line above
-from gridwatch.judgement.rule import JudgementRule  # noqa: E402
-from gridwatch.rules.catalogue import rule_class, rule_names  # noqa: E402
-from gridwatch.rules.errors import RuleConfigurationError  # noqa: E402
-from gridwatch.rules.parameters import Parameter, declared  # noqa: E402
-from gridwatch.rules.profiler.rule import ProfilerRule  # noqa: E402
-from gridwatch.rules.rule import Rule  # noqa: E402
+from gridwatch_rules.judgement.catalogue import judgement_rule_class, judgement_rule_names  # noqa: E402 - found by the line above
+from gridwatch_rules.judgement.rule import JudgementRule  # noqa: E402
+from gridwatch_rules.rules.catalogue import rule_class, rule_names  # noqa: E402
+from gridwatch_rules.rules.errors import RuleConfigurationError  # noqa: E402
+from gridwatch_rules.rules.parameters import Parameter, declared  # noqa: E402
+from gridwatch_rules.rules.profiler.rule import ProfilerRule  # noqa: E402
+from gridwatch_rules.rules.rule import Rule  # noqa: E402
 
 # Of SageMaker Developer Guide, "List of Debugger built-in rules".
 DEBUGGER = frozenset(
@@ -68,13 +68,13 @@ rules:
   folder of tensors on disk or in S3, or over those of a trial, also of a job long finished (exit code 0: no issues,
   3: issues, 2: error, 4: it saw nothing to judge by).
 - `--rule FILE.py:ClassName` runs a rule of your own: a subclass of `smdebug.rules.Rule` as it is, without smdebug,
-  or of `gridwatch.rules.rule.Rule`. It runs in a process of its own with a time limit, from the job's first step;
+  or of `gridwatch_rules.rules.rule.Rule`. It runs in a process of its own with a time limit, from the job's first step;
   what it raises is its status `Error`.
   Ten lines are enough:
 
   ```python
-  from gridwatch.rules.requirement import Requirement
-  from gridwatch.rules.rule import Rule
+  from gridwatch_rules.rules.requirement import Requirement
+  from gridwatch_rules.rules.rule import Rule
 
   class LossBelow(Rule):
       name, summary = "LossBelow", "the loss is low enough"

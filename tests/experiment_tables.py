@@ -11,8 +11,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.savings import SavingsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, SavingsRecord, TrialRecord, TrialState
 from gridwatch.tables import rows, schemas
 from gridwatch.tables.facts import CurveCount, ExperimentFacts, Point, TrialFacts
 from gridwatch.tables.parquet import write_parquet

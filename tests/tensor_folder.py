@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from gridwatch.tensors.modes import Mode
-from gridwatch.tensors.source import ByteRange
+from gridwatch_rules.tensors.modes import Mode
+from gridwatch_rules.tensors.source import ByteRange
 
 _TYPES = {
     "f4": 1, "f8": 2, "i4": 3, "u1": 4, "i2": 5, "i1": 6, "c8": 8, "i8": 9, "b1": 10, "u2": 17, "c16": 18, "f2": 19,

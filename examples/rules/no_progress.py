@@ -1,7 +1,7 @@
 """A rule of one's own, written for Gridwatch: it fires when a loss has hardly moved since it was first saved."""
 
-from gridwatch.rules.requirement import Requirement
-from gridwatch.rules.rule import Rule
+from gridwatch_rules.rules.requirement import Requirement
+from gridwatch_rules.rules.rule import Rule
 
 
 class NoProgress(Rule):

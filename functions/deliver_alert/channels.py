@@ -13,9 +13,9 @@ from gridwatch.alerts.incident import incident_event
 from gridwatch.alerts.outbox import AlertTopic
 from gridwatch.alerts.slack import slack_message
 from gridwatch.alerts.text import render
+from gridwatch.domain.alerts import AlertRecord
 from gridwatch.events.messages import PostWebhook
 from gridwatch.events.queue import MessageQueue
-from gridwatch.state.records import AlertRecord
 
 SLACK = "slack"
 INCIDENT = "incident"
@@ -35,7 +35,7 @@ class Channel(Protocol):
     def name(self) -> str: ...
 
     def send(self, outgoing: Outgoing) -> str:
-        """Hand the alert over; its message id there. Raises gridwatch.failures errors."""
+        """Hand the alert over; its message id there. Raises gridwatch_rules.failures errors."""
         ...
 
 

@@ -14,10 +14,10 @@ from enum import StrEnum
 from deliver_alert.channels import Channel, Outgoing
 from deliver_alert.gatekeeping import Gatekeeper
 from gridwatch.alerts.content import Alert, content_of
-from gridwatch.clock import Clock
-from gridwatch.failures import TransientError
-from gridwatch.state.records import AlertRecord
+from gridwatch.domain.alerts import AlertRecord
 from gridwatch.state.store import AlertStore
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import TransientError
 
 LEASE = timedelta(seconds=60)  # longer than an invocation lasts, shorter than a message stays away
 

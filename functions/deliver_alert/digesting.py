@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 from gridwatch.alerts.digest import Ended, digest, digest_id, is_over
 from gridwatch.alerts.held import collected_by
 from gridwatch.alerts.outbox import AlertOutbox
-from gridwatch.clock import Clock
-from gridwatch.reports.shelf import ReportPlace
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.job_records import JobRecords, records_of_trials
-from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord
 from gridwatch.state.store import StateStore
-from gridwatch.verdicts.status import is_final
+from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.status import is_final
 
 if TYPE_CHECKING:
-    from gridwatch.judgement.hindsight import Hindsight
+    from gridwatch_rules.judgement.hindsight import Hindsight
 
 
 PATIENCE = timedelta(hours=1)  # a message that fails to the last takes most of it

@@ -20,13 +20,14 @@ from gridwatch.alerts.held import collected_by, concerned_before
 from gridwatch.alerts.launch_limit import told_of_failure
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import QuietHours
-from gridwatch.clock import Clock
+from gridwatch.domain.alerts import AlertGate, AlertRecord
+from gridwatch.domain.experiments import LaunchHold
 from gridwatch.events.messages import CloseGate
 from gridwatch.events.queue import MessageQueue
 from gridwatch.state.patience import Patience
-from gridwatch.state.records import AlertGate, AlertRecord, LaunchHold
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
+from gridwatch_rules.clock import Clock
 
 PATIENCE = 10.0  # seconds for one write: many alerts of one cause may come at one instant
 LONGEST_DELAY = 900  # seconds that SQS keeps a message back

@@ -24,14 +24,14 @@ from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.topic import SnsTopic
 from gridwatch.aws.unreadable_records import telling
-from gridwatch.clock import SystemClock
 from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
-from gridwatch.failures import GridwatchError, PermanentError
-from gridwatch.reports.shelf import ReportPlace
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from gridwatch.state.store import ConflictError
+from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch_rules.clock import SystemClock
+from gridwatch_rules.failures import GridwatchError, PermanentError
 
 logger = Logger(service="deliver_alert")
 metrics = Metrics(namespace="Gridwatch", service="deliver_alert")

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gridwatch.judgement.catalogue import is_judgement_rule
-from gridwatch.judgement.hindsight import MOST_TRIALS, Completed, Hindsight, hindsight
-from gridwatch.judgement.live import log_name
-from gridwatch.state.records import (
-    Action,
-    ExperimentRecord,
-    ReactionRecord,
-    ReportsRecord,
-    RulePolicy,
-    TrialRecord,
-    TrialState,
-)
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import Action, RulePolicy
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 from gridwatch.verdicts.decision import Response
+from gridwatch_rules.judgement.catalogue import is_judgement_rule
+from gridwatch_rules.judgement.hindsight import MOST_TRIALS, Completed, Hindsight, hindsight
+from gridwatch_rules.judgement.live import log_name
+from gridwatch_rules.judgement.reported import ReportsRecord
 
 
 def shadows(

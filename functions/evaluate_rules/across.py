@@ -13,21 +13,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gridwatch.judgement.catalogue import create_judgement_rule, is_judgement_rule
-from gridwatch.judgement.history import Ending
-from gridwatch.judgement.live import Pending, Replica, Told, Verdict, beginning, log_name, of_earlier
-from gridwatch.judgement.reports import MetricReports
-from gridwatch.judgement.rule import JudgementRule
-from gridwatch.rules.errors import RuleConfigurationError
-from gridwatch.rules.evaluation import RuleConfiguration, RuleEvaluation, RuleStatusChange
-from gridwatch.rules.finding import Finding
-from gridwatch.rules.sightings import nothing_seen
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import RulePolicy
+from gridwatch.domain.trials import TrialState
 from gridwatch.state.patience import Patience
-from gridwatch.state.records import JobRecord, ReportsRecord, RulePolicy, TrialState
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
-from gridwatch.streams.source import MetricSource, source_of
-from gridwatch.verdicts.status import RuleStatus, condition_met
+from gridwatch.streams.source import source_of
+from gridwatch_rules.judgement.catalogue import create_judgement_rule, is_judgement_rule
+from gridwatch_rules.judgement.history import Ending
+from gridwatch_rules.judgement.live import Pending, Replica, Told, Verdict, beginning, log_name, of_earlier
+from gridwatch_rules.judgement.reported import ReportsRecord
+from gridwatch_rules.judgement.reports import MetricReports
+from gridwatch_rules.judgement.rule import JudgementRule
+from gridwatch_rules.rules.errors import RuleConfigurationError
+from gridwatch_rules.rules.evaluation import RuleConfiguration, RuleEvaluation, RuleStatusChange
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.sightings import nothing_seen
+from gridwatch_rules.status import RuleStatus, condition_met
+from gridwatch_rules.streams.metric_source import MetricSource
 
 _LOGS = 16  # that one process remembers, as long as they have no more reports than these, 250 MB
 _REPORTS = 1_000_000

@@ -26,25 +26,26 @@ from evaluate_rules.recording import LogRecorder
 from evaluate_rules.refreshing import Refresher
 from evaluate_rules.rests import Rests
 from evaluate_rules.watch import Watch
-from gridwatch.clock import Clock
+from gridwatch.domain.jobs import CurrentRecord, JobRecord
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateJob, EvaluateSlowRule
 from gridwatch.events.queue import MessageQueue
-from gridwatch.failures import PermanentError
-from gridwatch.reports.shelf import ReportShelf, told_where
-from gridwatch.rules.curve import curve_to
-from gridwatch.rules.evaluation import RuleStatusChange
-from gridwatch.rules.finding import Finding
-from gridwatch.rules.profiler.evaluation import is_profiler_rule
-from gridwatch.rules.profiler.reader import ProfileReader
-from gridwatch.state.records import CurrentRecord, JobRecord
+from gridwatch.events.telling import News, Teller
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
-from gridwatch.streams.source import MetricSource, source_of, sources_of
-from gridwatch.tensors.reader import TensorReader
-from gridwatch.tensors.source import TensorSource
-from gridwatch.verdicts.status import RuleStatus
-from gridwatch.verdicts.telling import News, Teller
+from gridwatch.storage.report_shelf import ReportShelf, told_where
+from gridwatch.streams.source import source_of, sources_of
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import PermanentError
+from gridwatch_rules.rules.curve import curve_to
+from gridwatch_rules.rules.evaluation import RuleStatusChange
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.profiler.evaluation import is_profiler_rule
+from gridwatch_rules.rules.profiler.reader import ProfileReader
+from gridwatch_rules.status import RuleStatus
+from gridwatch_rules.streams.metric_source import MetricSource
+from gridwatch_rules.tensors.reader import TensorReader
+from gridwatch_rules.tensors.source import TensorSource
 
 MAX_CONFLICTS = 20
 RUN_IN_LOOKS = 5  # what a run of a custom rule costs, about: two functions for some seconds

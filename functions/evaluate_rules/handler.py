@@ -27,10 +27,10 @@ from gridwatch.aws.tensor_folder import S3MetricRecord
 from gridwatch.aws.tensor_source import job_source, log_source
 from gridwatch.aws.training_log import CloudWatchLog
 from gridwatch.aws.unreadable_records import telling
-from gridwatch.clock import SystemClock
 from gridwatch.events.sqs import partial_response, queued_bodies
+from gridwatch.events.telling import Teller
 from gridwatch.settings import read_settings
-from gridwatch.verdicts.telling import Teller
+from gridwatch_rules.clock import SystemClock
 
 _LEAST_SECONDS = 15.0  # of the call, to begin with a job: judging a few steps, telling and saving
 

@@ -17,19 +17,20 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Protocol
 
-from gridwatch.clock import Clock
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
 from gridwatch.events.queue import MessageQueue
-from gridwatch.rules.evaluation import never
-from gridwatch.rules.metrics import is_score
 from gridwatch.state.codec import moment_text
 from gridwatch.state.patience import Patience
-from gridwatch.state.records import JobRecord, TrialRecord
 from gridwatch.state.store import ConflictError
 from gridwatch.streams.pace import LONGEST, next_look
-from gridwatch.tensors.log_metrics import LogPosition, MetricFinder, PositionExpiredError, TrainingLog
-from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.rules.evaluation import never
+from gridwatch_rules.rules.metrics import is_score
+from gridwatch_rules.tensors.log_metrics import LogPosition, MetricFinder, PositionExpiredError, TrainingLog
+from gridwatch_rules.tensors.scalars import ScalarStep, collections_file, scalar_files
 
 _PATIENCE = 5.0  # seconds for the last look at a log, where others may be looking
 STEPS_IN_FILE = 500

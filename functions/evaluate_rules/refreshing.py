@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gridwatch.clock import Clock
 from gridwatch.events.messages import SnapshotExperiment
 from gridwatch.events.queue import MessageQueue
 from gridwatch.state.codec import moment_text
+from gridwatch_rules.clock import Clock
 
 
 @dataclass(slots=True, kw_only=True)

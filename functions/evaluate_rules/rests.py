@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gridwatch.clock import Clock
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateJob
 from gridwatch.events.queue import MessageQueue
 from gridwatch.state.codec import moment_text
+from gridwatch_rules.clock import Clock
 
 LOST = timedelta(seconds=60)  # a call that was asked for and is so late is not coming
 _REST = "rest"  # in the saved state

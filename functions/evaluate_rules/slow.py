@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gridwatch.state.records import RulePolicy
+from gridwatch.domain.rules import RulePolicy
 
 REPORTS = ("CreateXgboostReport",)
 _ENDED = "ended"

@@ -11,17 +11,19 @@ from typing import Any
 
 from evaluate_rules.across import Across, MakeRule, is_across, making, problem_of
 from evaluate_rules.slow import SlowRules, is_slow
-from gridwatch.rules.catalogue import create_rule
-from gridwatch.rules.errors import RuleConfigurationError
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation, RuleStatusChange
-from gridwatch.rules.profiler.evaluation import ProfileEvaluation, is_profiler_rule
-from gridwatch.rules.sources import SourcesEvaluation
-from gridwatch.state.records import JobRecord, RulePolicy
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.state.unreadable import DAMAGE
-from gridwatch.streams.objective import ObjectiveSoFar
-from gridwatch.streams.source import MetricSource, source_of, sources_of
-from gridwatch.tensors.reader import TensorReader
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.streams.source import source_of, sources_of
+from gridwatch_rules.rules.catalogue import create_rule
+from gridwatch_rules.rules.errors import RuleConfigurationError
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation, RuleStatusChange
+from gridwatch_rules.rules.objective import ObjectiveSoFar
+from gridwatch_rules.rules.profiler.evaluation import ProfileEvaluation, is_profiler_rule
+from gridwatch_rules.rules.sources import SourcesEvaluation
+from gridwatch_rules.status import RuleStatus
+from gridwatch_rules.streams.metric_source import MetricSource
+from gridwatch_rules.tensors.reader import TensorReader
 
 _OBJECTIVE = "objective so far"  # what follows it, in the terms of the engine; no rule of a spec has such a name
 _IN_LOGS = frozenset({"metrics", "losses"})  # the collections of what a log says

@@ -10,18 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.events.messages import EvaluateSlowRule
-from gridwatch.reports.shelf import ReportShelf, told_where
-from gridwatch.rules.catalogue import create_rule
-from gridwatch.rules.custom.run import CustomRules, CustomRun
-from gridwatch.rules.evaluation import RuleEvaluation
-from gridwatch.rules.sightings import Sightings
-from gridwatch.state.records import JobRecord, RulePolicy
+from gridwatch.events.telling import News, Teller
 from gridwatch.state.store import StateStore
-from gridwatch.tensors.errors import CorruptTensorError
-from gridwatch.tensors.source import TensorSource
-from gridwatch.verdicts.status import RuleStatus, is_final
-from gridwatch.verdicts.telling import News, Teller
+from gridwatch.storage.report_shelf import ReportShelf, told_where
+from gridwatch_rules.rules.catalogue import create_rule
+from gridwatch_rules.rules.custom.run import CustomRules, CustomRun
+from gridwatch_rules.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.sightings import Sightings
+from gridwatch_rules.status import RuleStatus, is_final
+from gridwatch_rules.tensors.errors import CorruptTensorError
+from gridwatch_rules.tensors.source import TensorSource
 
 # From a job's tensors and a title to a page; raises CorruptTensorError.
 Render = Callable[[TensorSource, str], str]

@@ -17,14 +17,14 @@ from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_source import job_source
 from gridwatch.aws.unreadable_records import telling
-from gridwatch.clock import SystemClock
 from gridwatch.events.messages import EvaluateSlowRule
 from gridwatch.events.slow_rule import slow_rule_request
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
+from gridwatch.events.telling import Teller
 from gridwatch.settings import read_settings
-from gridwatch.tensors.reader import TensorReader
-from gridwatch.tensors.source import TensorSource
-from gridwatch.verdicts.telling import Teller
+from gridwatch_rules.clock import SystemClock
+from gridwatch_rules.tensors.reader import TensorReader
+from gridwatch_rules.tensors.source import TensorSource
 
 logger = Logger(service="evaluate_slow_rules")
 metrics = Metrics(namespace="Gridwatch", service="evaluate_slow_rules")

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from gridwatch.alerts.content import spec_rejected
 from gridwatch.alerts.outbox import AlertOutbox
-from gridwatch.clock import Clock
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.rules import RulePolicy
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.messages import SnapshotExperiment, StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.events.spec_upload import SpecUpload
-from gridwatch.failures import NotFoundError, PermanentError
+from gridwatch.launch.debugger_access import as_known
 from gridwatch.launch.deployment import Deployment
-from gridwatch.launch.engine import as_known
 from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.plan import Plan, PlannedTrial, make_plan, waiting_trial
 from gridwatch.launch.ports import ExperimentBucket, StoredSpec
@@ -31,17 +32,18 @@ from gridwatch.spec.parse import ParsedSpec, normalized, parse_spec
 from gridwatch.spec.problems import Problem, SpecError, shown
 from gridwatch.spec.reading import MAX_BYTES
 from gridwatch.spec.windows import channel_uris
-from gridwatch.state.records import ExperimentRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 from gridwatch.storage.layout import is_spec_key, spec_error_key, split_s3_uri
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import NotFoundError, PermanentError
 from launch_grid.answers import SUPERSEDED, UploadedSpec, tell_superseded, write_answer
 from launch_grid.inputs import find_inputs
 from launch_grid.tuning import record_tuning
 
 if TYPE_CHECKING:
-    from gridwatch.preflight.notices import Report
-    from gridwatch.preflight.sampling import DataSource
+    from gridwatch.domain.notices import Report
+    from gridwatch.storage.data_source import DataSource
 
 
 class Outcome(StrEnum):

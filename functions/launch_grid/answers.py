@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.launch.ports import ExperimentBucket
-from gridwatch.state.records import ExperimentRecord
 from gridwatch.storage.layout import is_spec_key, spec_status_key
 
 SUPERSEDED = "superseded"

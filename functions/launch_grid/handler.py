@@ -24,12 +24,12 @@ from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.service_quotas import processing_instances
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.unreadable_records import telling
-from gridwatch.clock import SystemClock
 from gridwatch.events.spec_upload import SpecUpload, spec_upload, unwrapped
-from gridwatch.failures import PermanentError
 from gridwatch.launch.deployment import Deployment
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
+from gridwatch_rules.clock import SystemClock
+from gridwatch_rules.failures import PermanentError
 from launch_grid.accept import Accepted, Outcome, Platform, accept
 from launch_grid.missed import PATIENCE, missed_uploads
 from launch_grid.settings import Settings

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gridwatch.failures import PermanentError
 from gridwatch.launch.best import best_trial
 from gridwatch.launch.ports import ExperimentBucket, StoredSpec
 from gridwatch.launch.template import Inputs
@@ -17,6 +16,7 @@ from gridwatch.spec.problems import Path, Problem, shown
 from gridwatch.spec.windows import channel_uris
 from gridwatch.state.store import StateStore
 from gridwatch.storage.layout import SOURCE_PREFIX, s3_uri, split_s3_uri
+from gridwatch_rules.failures import PermanentError
 
 _TOLD = 5  # days
 _PACKED = re.compile(rf"{re.escape(SOURCE_PREFIX)}([0-9a-f]{{64}})\.tar\.gz")

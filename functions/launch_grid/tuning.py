@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from gridwatch.domain.experiments import TuningRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.launch.plan import Plan
-from gridwatch.state.records import TrialState, TuningRecord
 from gridwatch.state.store import ConflictError, StateStore
 
 REMOVED = "another upload came before it was created"

@@ -12,12 +12,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.secrets import read_secret
-from gridwatch.clock import SystemClock
 from gridwatch.events.messages import PostWebhook
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
-from gridwatch.failures import GridwatchError, PermanentError
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.settings import read_settings
+from gridwatch_rules.clock import SystemClock
+from gridwatch_rules.failures import GridwatchError, PermanentError
 from post_webhook.http import Requests
 from post_webhook.posting import Poster, RetryLaterError, Webhook
 from post_webhook.settings import Settings

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import urllib3
 
-from gridwatch.clock import Clock, SystemClock
-from gridwatch.failures import TransientError
+from gridwatch_rules.clock import Clock, SystemClock
+from gridwatch_rules.failures import TransientError
 from post_webhook.posting import Answer
 
 # Slack and PagerDuty answer within a second; a slow one must not hold up an invocation that has others to post.

@@ -14,9 +14,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from gridwatch.clock import Clock
-from gridwatch.failures import PermanentError, TransientError
 from gridwatch.launch.pacing import TokenBucket
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import PermanentError, TransientError
 
 RESERVE = 15.0  # seconds of the invocation that one more request may take
 _LONGEST_WAIT = 24 * 3600.0  # seconds; SQS hides a message for less

@@ -18,13 +18,13 @@ from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_source import job_source, log_source
 from gridwatch.aws.unreadable_records import telling
-from gridwatch.clock import SystemClock
 from gridwatch.events.rule_status import rule_statuses
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
-from gridwatch.failures import PermanentError
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from gridwatch.verdicts.decision import Response
+from gridwatch_rules.clock import SystemClock
+from gridwatch_rules.failures import PermanentError
 from react_to_finding.reacting import Reactor
 from react_to_finding.settings import Settings
 

@@ -17,28 +17,25 @@ from datetime import timedelta
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.rule_issue import Reacted, rule_issue
 from gridwatch.alerts.rule_saw_nothing import rule_saw_nothing
-from gridwatch.clock import Clock
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rule_report import RuleReport
+from gridwatch.domain.rules import Action, RuleEvaluationRecord, RulePolicy
+from gridwatch.domain.savings import SavingsRecord
 from gridwatch.events.rule_status import JobRuleStatuses
-from gridwatch.failures import NotFoundError, PermanentError
-from gridwatch.launch.ports import JobDescription, TrainingService
+from gridwatch.launch.ports import TrainingService
 from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.sparing import OpenTensors, Sparing
-from gridwatch.state.records import (
-    Action,
-    JobRecord,
-    ReactionRecord,
-    RuleEvaluationRecord,
-    RulePolicy,
-    SavingsRecord,
-)
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 from gridwatch.verdicts.audit import is_audited
 from gridwatch.verdicts.decision import FREE, WITHDRAWN, Decision, Response, Restraint, decide
-from gridwatch.verdicts.report import RuleReport
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import NotFoundError, PermanentError
+from gridwatch_rules.status import RuleStatus
 from react_to_finding.regions import RegionKeeper
 from react_to_finding.stopping import StopOutcome, Stopper
 

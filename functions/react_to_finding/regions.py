@@ -14,12 +14,14 @@ from typing import Any
 
 from gridwatch.alerts.doomed_region import region_doomed
 from gridwatch.alerts.outbox import AlertOutbox
-from gridwatch.clock import Clock
-from gridwatch.judgement.catalogue import is_judgement_rule
-from gridwatch.judgement.regions import Doomed, Known, Region, doomed_region
-from gridwatch.launch.regions import CANCELLED_IN, is_spared, region_of, region_record
-from gridwatch.state.records import DoomedRegionRecord, ExperimentRecord, RegionsRecord, TrialRecord, TrialState
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.regions import CANCELLED_IN, DoomedRegionRecord, RegionsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
+from gridwatch.launch.regions import is_spared, region_of, region_record
 from gridwatch.state.store import StateStore
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.judgement.catalogue import is_judgement_rule
+from gridwatch_rules.judgement.regions import Doomed, Known, Region, doomed_region
 
 MOST_AT_ONCE = 8
 

@@ -6,15 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from gridwatch.clock import Clock
-from gridwatch.failures import NotFoundError, PermanentError, ThrottledError
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rule_report import RuleReport
+from gridwatch.domain.trials import TrialState
 from gridwatch.grid.names import trial_entity
-from gridwatch.launch.ports import JobDescription, TrainingService
-from gridwatch.state.records import JobRecord, TrialState
+from gridwatch.launch.ports import TrainingService
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 from gridwatch.verdicts.decision import NOT_STOPPED_PAUSED
-from gridwatch.verdicts.report import RuleReport
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import NotFoundError, PermanentError, ThrottledError
 
 STOPPED_BY = "gridwatch:stopped-by"
 MAX_CONFLICTS = 5

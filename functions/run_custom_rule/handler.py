@@ -9,9 +9,9 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from gridwatch.rules.custom.answer import as_answer
-from gridwatch.rules.custom.run import CustomRun
 from gridwatch.settings import inherited, read_settings
+from gridwatch_rules.rules.custom.answer import as_answer
+from gridwatch_rules.rules.custom.run import CustomRun
 from run_custom_rule.running import CustomRuleRunner
 from run_custom_rule.settings import Settings
 
@@ -27,7 +27,7 @@ _INHERITED = (
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """A run (gridwatch.rules.custom.run) to an answer (gridwatch.rules.custom.answer)."""
+    """A run (gridwatch_rules.rules.custom.run) to an answer (gridwatch_rules.rules.custom.answer)."""
     del context
     run = CustomRun.from_json(event)
     found = _runner().run(run)

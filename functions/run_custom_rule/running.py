@@ -9,12 +9,12 @@ from pathlib import Path
 
 from gridwatch.aws.rule_code import fetch_code
 from gridwatch.aws.tensor_source import custom_rule_location, open_source
-from gridwatch.failures import PermanentError, TransientError
-from gridwatch.rules.custom.answer import failed
-from gridwatch.rules.custom.run import CustomRun
-from gridwatch.rules.custom.runner import CustomRule, run_custom_rule
-from gridwatch.rules.evaluation import RuleEvaluation
 from gridwatch.spec.rule_source import is_allowed
+from gridwatch_rules.failures import PermanentError, TransientError
+from gridwatch_rules.rules.custom.answer import failed
+from gridwatch_rules.rules.custom.run import CustomRun
+from gridwatch_rules.rules.custom.runner import CustomRule, run_custom_rule
+from gridwatch_rules.rules.evaluation import RuleEvaluation
 from run_custom_rule.orphans import none_left_behind
 
 _OPENER = f"{open_source.__module__}:{open_source.__name__}"

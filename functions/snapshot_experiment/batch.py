@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from gridwatch.clock import Clock
 from gridwatch.tables.facts import Stamp
+from gridwatch_rules.clock import Clock
 from snapshot_experiment.live import LiveTables
 from snapshot_experiment.requests import Batch
 from snapshot_experiment.snapshot import SnapshotReport, UnknownExperimentError

@@ -9,17 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gridwatch.failures import PermanentError
-from gridwatch.state.records import JobRecord, TrialRecord
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.state.unreadable import DAMAGE
-from gridwatch.streams.objective import spellings
-from gridwatch.streams.source import MetricSource, reads_log_apart, source_of, sources_of
+from gridwatch.streams.source import reads_log_apart, source_of, sources_of
 from gridwatch.tables import rows, schemas
 from gridwatch.tables.carrying import Former, curve_counts
 from gridwatch.tables.curves import Objective, drop_echoes, mark_objectives, thin
 from gridwatch.tables.facts import CurveCount, Point, Stamp, TrialFacts
 from gridwatch.tables.parquet import DamagedTableError, carry, write_parquet
-from gridwatch.tensors.source import TensorSource
+from gridwatch_rules.failures import PermanentError
+from gridwatch_rules.rules.objective import spellings
+from gridwatch_rules.streams.metric_source import MetricSource
+from gridwatch_rules.tensors.source import TensorSource
 from snapshot_experiment.curves import CurveReader
 
 if TYPE_CHECKING:

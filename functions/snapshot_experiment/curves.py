@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from gridwatch.streams.source import MetricSource
 from gridwatch.tables.facts import Point
-from gridwatch.tensors.collections import Collections
-from gridwatch.tensors.errors import CorruptTensorError
-from gridwatch.tensors.ranges import read_ranges
-from gridwatch.tensors.reader import Cursor, TensorReader
-from gridwatch.tensors.source import ByteRange, TensorSource
-from gridwatch.tensors.steps import SavedStep
-from gridwatch.tensors.wall_time import wall_time
-from gridwatch.tensors.wire import WireError, read_tensor, unsound
+from gridwatch_rules.streams.metric_source import MetricSource
+from gridwatch_rules.tensors.collections import Collections
+from gridwatch_rules.tensors.errors import CorruptTensorError
+from gridwatch_rules.tensors.ranges import read_ranges
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.tensors.source import ByteRange, TensorSource
+from gridwatch_rules.tensors.steps import SavedStep
+from gridwatch_rules.tensors.wall_time import wall_time
+from gridwatch_rules.tensors.wire import WireError, read_tensor, unsound
 
 _COLLECTIONS = ("metrics", "losses")
 _LONGEST_POINT = 4096  # bytes of the record of one number with its name; what is longer is no point of a curve

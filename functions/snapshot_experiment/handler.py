@@ -21,13 +21,13 @@ from gridwatch.aws.table_bucket import S3TableBucket
 from gridwatch.aws.tensor_folder import S3MetricRecord
 from gridwatch.aws.tensor_source import job_source, log_source
 from gridwatch.aws.unreadable_records import telling
-from gridwatch.clock import SystemClock
+from gridwatch.domain.jobs import JobRecord
 from gridwatch.events.sqs import partial_response
-from gridwatch.failures import PermanentError
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
-from gridwatch.state.records import JobRecord
-from gridwatch.tensors.source import TensorSource
+from gridwatch_rules.clock import SystemClock
+from gridwatch_rules.failures import PermanentError
+from gridwatch_rules.tensors.source import TensorSource
 from snapshot_experiment.batch import BatchRunner
 from snapshot_experiment.curve_table import LogStreams
 from snapshot_experiment.history import History

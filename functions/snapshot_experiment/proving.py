@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gridwatch.state.records import TrialRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.state.store import ConflictError, StateStore
 
 # Of each trial the last value up to the last step that both have reached.

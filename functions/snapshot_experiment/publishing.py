@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import ExperimentRecord
-from gridwatch.tensors.source import TensorSource
+from gridwatch_rules.tensors.source import TensorSource
 
 
 class PageBucket(Protocol):
@@ -29,7 +29,7 @@ class ReportPublisher:
     prices: Callable[[], PriceTable]
 
     def publish(self, record: ExperimentRecord, find: Callable[[str], Path]) -> str:
-        """The page's address. `find` gives the Parquet file of a table. Raises gridwatch.failures errors."""
+        """The page's address. `find` gives the Parquet file of a table. Raises gridwatch_rules.failures errors."""
         # Only the snapshot of an experiment that has ended pays for these.
         from gridwatch.reports.experiment.facts import ExperimentFacts  # noqa: PLC0415
         from gridwatch.reports.experiment.judged import in_words  # noqa: PLC0415

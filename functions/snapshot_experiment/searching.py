@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from gridwatch.failures import PermanentError, TransientError
 from gridwatch.state.unreadable import DAMAGE
 from gridwatch.storage import layout
 from gridwatch.tables.components import Component
 from gridwatch.tables.facts import Stamp, TrialFacts
+from gridwatch_rules.failures import PermanentError, TransientError
 
 # Search knows late: what it is asked for again each time, although it was asked before.
 _OVERLAP = timedelta(minutes=15)

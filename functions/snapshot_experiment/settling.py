@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.savings.settling import needs_settling, settled
 from gridwatch.savings.sparing import progress_of
-from gridwatch.state.records import ReactionRecord
 from gridwatch.state.store import StateStore
 from gridwatch.tables.facts import TrialFacts
 from gridwatch.verdicts.decision import Response

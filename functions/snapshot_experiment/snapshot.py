@@ -11,18 +11,19 @@ from typing import Protocol
 
 from gridwatch.alerts.digest import is_over
 from gridwatch.alerts.outbox import AlertOutbox
-from gridwatch.failures import NotFoundError
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.job_records import records_of_trials
 from gridwatch.state.open_experiments import close, open_experiments
-from gridwatch.state.records import ExperimentRecord, TrialRecord
 from gridwatch.state.store import StateStore
 from gridwatch.storage import layout
 from gridwatch.tables import history_rows, rows, schemas
 from gridwatch.tables.carrying import Former
 from gridwatch.tables.facts import ExperimentFacts, Stamp, TrialFacts
 from gridwatch.tables.parquet import write_parquet
+from gridwatch_rules.failures import NotFoundError
 from snapshot_experiment.curve_table import CurveTable, LogStreams, OpenTensors
 from snapshot_experiment.proving import prove
 from snapshot_experiment.searching import SearchReader

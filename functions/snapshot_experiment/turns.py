@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from gridwatch.clock import Clock
+from gridwatch.domain.experiments import SnapshotTurn
 from gridwatch.events.messages import SnapshotExperiment
 from gridwatch.events.queue import MessageQueue
 from gridwatch.state.patience import Patience
-from gridwatch.state.records import SnapshotTurn
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import UnreadableRecordError, if_readable
+from gridwatch_rules.clock import Clock
 
 REST = 1.0  # of the time that the last snapshot took passes before the next: half of the time is spent on one at most
 MARGIN = timedelta(seconds=10)  # after the end of an invocation it is certain that it writes no more

@@ -12,16 +12,20 @@ from typing import Any
 
 from gridwatch.alerts.debugger_refused import debugger_refused
 from gridwatch.alerts.outbox import AlertOutbox
-from gridwatch.clock import Clock
-from gridwatch.failures import NameTakenError, PermanentError
+from gridwatch.domain.deployments import DebuggerRefusal
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.launch.debugger_access import refused_now, without_debugger
 from gridwatch.launch.hook import log_repeats_hook
-from gridwatch.launch.ports import JobDescription
 from gridwatch.launch.request import managed_rules
-from gridwatch.state.records import DebuggerRefusal, ExperimentRecord, JobRecord, LogMetric, TrialRecord
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.layout import TENSOR_PREFIX, s3_uri
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import NameTakenError, PermanentError
+from gridwatch_rules.tensors.metric_definition import LogMetric
 
 _OUR_OWN = "ParamValidation"  # what never reached SageMaker says nothing about the account
 

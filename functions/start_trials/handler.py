@@ -19,8 +19,6 @@ from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tuning_service import SageMakerTuning
 from gridwatch.aws.unreadable_records import report_broken, telling
-from gridwatch.clock import SystemClock
-from gridwatch.failures import PermanentError
 from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.paces import Pacing
 from gridwatch.launch.pacing import TokenBucket
@@ -29,6 +27,8 @@ from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.savings.watching import WatchingTable, look_prices
 from gridwatch.settings import read_settings
 from gridwatch.state.unreadable import Isolation
+from gridwatch_rules.clock import SystemClock
+from gridwatch_rules.failures import PermanentError
 from start_trials.engines import Engines
 from start_trials.paces import Paces
 from start_trials.round import Round, RoundReport

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gridwatch.clock import Clock
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.paces import Pacing, log_of
 from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
 from gridwatch.pace import Pace
-from gridwatch.state.records import ExperimentRecord, JobRecord, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
+from gridwatch_rules.clock import Clock
 
 KNOWN_FOR = timedelta(minutes=10)
 

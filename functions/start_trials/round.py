@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.messages import StartTrials
 from gridwatch.events.queue import MessageQueue
 from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.order import FairOrder
 from gridwatch.launch.request import INSTANCE_TYPE, managed_rules
-from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError
 from gridwatch.state.unreadable import Isolation
 from start_trials.starting import Launcher, Outcome

@@ -13,10 +13,20 @@ from typing import TypeVar
 
 from gridwatch.alerts.content import trial_refused
 from gridwatch.alerts.outbox import AlertOutbox
-from gridwatch.clock import Clock
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import QUEUED, TrialRecord, TrialState
 from gridwatch.events.messages import SnapshotExperiment
 from gridwatch.events.queue import MessageQueue
-from gridwatch.failures import (
+from gridwatch.launch.holding import LaunchLimits
+from gridwatch.launch.observation import is_terminal, observed
+from gridwatch.launch.pacing import TokenBucket
+from gridwatch.launch.ports import Share, TrainingService
+from gridwatch.launch.request import own_tags, training_request
+from gridwatch.pace import CHECK_SECONDS
+from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import DAMAGE
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import (
     NameTakenError,
     NotFoundError,
     NotYetError,
@@ -24,15 +34,6 @@ from gridwatch.failures import (
     ThrottledError,
     TransientError,
 )
-from gridwatch.launch.holding import LaunchLimits
-from gridwatch.launch.observation import is_terminal, observed
-from gridwatch.launch.pacing import TokenBucket
-from gridwatch.launch.ports import Share, TrainingService
-from gridwatch.launch.request import own_tags, training_request
-from gridwatch.pace import CHECK_SECONDS
-from gridwatch.state.records import QUEUED, ExperimentRecord, TrialRecord, TrialState
-from gridwatch.state.store import ConflictError, StateStore
-from gridwatch.state.unreadable import DAMAGE
 from start_trials.engines import Engines, Variant
 from start_trials.paces import Paces
 from start_trials.tracking import Tracking

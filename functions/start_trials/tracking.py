@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from gridwatch.clock import Clock
-from gridwatch.failures import NotYetError, PermanentError, TransientError
+from gridwatch.domain.experiments import ExperimentRecord, TrackingRecord
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.grid.names import experiment_entity, further_entity
 from gridwatch.launch.entities import is_further_of_another
 from gridwatch.launch.metadata import components_of, metadata_of
 from gridwatch.launch.ports import TrainingService
-from gridwatch.state.records import ExperimentRecord, TrackingRecord, TrialRecord
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import UnreadableRecordError
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import NotYetError, PermanentError, TransientError
 
 T = TypeVar("T")
 

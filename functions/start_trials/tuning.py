@@ -9,16 +9,17 @@ from typing import Any
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.tuning import tuning_refused
-from gridwatch.clock import Clock
+from gridwatch.domain.experiments import TuningRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import SnapshotExperiment
 from gridwatch.events.queue import MessageQueue
-from gridwatch.failures import NameTakenError, NotYetError, PermanentError, TransientError
 from gridwatch.launch.paces import Pacing
 from gridwatch.launch.tuning import own_tuning_tags, paced
 from gridwatch.launch.tuning_ports import TuningService
-from gridwatch.state.records import TrialState, TuningRecord
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import Isolation
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import NameTakenError, NotYetError, PermanentError, TransientError
 from start_trials.starting import Outcome
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
 
-from gridwatch.state.records import TrialRecord, TrialState
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.store import TrialPlace, TrialStore
 
 PAGE = 25

@@ -18,7 +18,6 @@ from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tuning_service import SageMakerTuning
 from gridwatch.aws.unreadable_records import report_broken, telling
-from gridwatch.clock import SystemClock
 from gridwatch.launch.paces import Pacing
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
@@ -29,6 +28,7 @@ from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.watching import WatchingTable, look_prices
 from gridwatch.settings import read_settings
 from gridwatch.state.unreadable import Isolation
+from gridwatch_rules.clock import SystemClock
 from sweep.settings import Settings
 from sweep.sweeping import Sweeper, SweepReport
 from sweep.tuning import TuningSweeper

@@ -11,20 +11,23 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import groupby
 
-from gridwatch.clock import Clock
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.messages import CloseGate, DeliverAlert, EvaluateJob, StartTrials, TrackJob
 from gridwatch.events.queue import MessageQueue
 from gridwatch.events.rule_status import DETAIL_TYPE, EventBus, status_change_detail
-from gridwatch.failures import NotFoundError
 from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.pacing import TokenBucket
-from gridwatch.launch.ports import JobDescription, JobListing, TrainingService
+from gridwatch.launch.ports import JobListing, TrainingService
 from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.pace import CHECK_SECONDS, is_due
-from gridwatch.state.records import JobRecord, RuleEvaluationRecord, TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import Isolation, if_readable
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import NotFoundError
 from sweep.tuning import TuningSweeper
 
 # What is younger is on its way: an event, a message or an invocation may still bring it to its end.

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gridwatch.clock import Clock
-from gridwatch.failures import NotFoundError
+from gridwatch.domain.experiments import TuningRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.launch.tuning_ports import TuningService
 from gridwatch.launch.tuning_tracking import TuningTracker
-from gridwatch.state.records import TrialState, TuningRecord
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import Isolation
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import NotFoundError
 
 GRACE = timedelta(minutes=1)  # what is younger is on its way
 

@@ -22,7 +22,6 @@ from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tuning_service import SageMakerTuning
 from gridwatch.aws.unreadable_records import telling
-from gridwatch.clock import SystemClock
 from gridwatch.events.batch_job import batch_job_change
 from gridwatch.events.messages import TrackJob
 from gridwatch.events.training_job import training_job_change
@@ -38,6 +37,7 @@ from gridwatch.launch.watching import Enroller
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.watching import WatchingTable, look_prices
 from gridwatch.settings import read_settings
+from gridwatch_rules.clock import SystemClock
 from track_job.settings import Settings
 
 logger = Logger(service="track_job")

@@ -1,13 +1,16 @@
-"""The Lambda layers: our package as it lies, and the dependency layers that `make layers` has built."""
+"""The Lambda layers: our own packages, and the dependency layers that `make layers` has built."""
 
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
-from aws_cdk import AssetHashType, IgnoreMode
+from aws_cdk import AssetHashType
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
+
+from infra.constructs.own_layer import assemble
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
@@ -23,12 +26,13 @@ class MissingLayerError(Exception):
 class Layers(Construct):
     """`gridwatch` and the dependency layers, by name."""
 
-    def __init__(self, scope: Construct, name: str, *, architecture: str, layers: Path) -> None:
+    def __init__(self, scope: Construct, name: str, *, architecture: str, root: Path) -> None:
         super().__init__(scope, name)
         self._architecture = architecture
-        self._build = layers / "build" / PLATFORMS[architecture]
-        own = lambda_.Code.from_asset(str(layers / "gridwatch"), exclude=NOT_DEPLOYED, ignore_mode=IgnoreMode.GIT)
-        self._by_name = {"gridwatch": self._layer("gridwatch", own, "Gridwatch's own package")}
+        self._build = root / "layers" / "build" / PLATFORMS[architecture]
+        with tempfile.TemporaryDirectory() as scratch:  # the asset is copied as soon as its layer is made
+            own = lambda_.Code.from_asset(str(assemble(root, Path(scratch) / "gridwatch")))
+            self._by_name = {"gridwatch": self._layer("gridwatch", own, "Gridwatch's own package")}
         for dependency in ("runtime", "numeric", "duckdb", "plots"):
             self._by_name[dependency] = self._layer(dependency, self._built(dependency), f"{dependency} dependencies")
 

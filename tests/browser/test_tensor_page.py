@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gridwatch.reports.tensor_report import create_tensor_report
-from gridwatch.tensors.reader import TensorReader
+from gridwatch_rules.tensors.reader import TensorReader
 from tests.browser.chromium import Page
 from tests.unit.reports.networks import boosting, network
 

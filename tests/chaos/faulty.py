@@ -16,11 +16,11 @@ import boto3
 from botocore.config import Config
 
 from gridwatch.aws.state_table import StateTable
+from gridwatch.cli.redrive import DeadLetters
+from gridwatch.localcloud import LocalCloud
+from gridwatch.localcloud.deploy import deploy
 from gridwatch.storage.layout import tensor_prefix
-from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
-from gridwatch_cli.redrive import DeadLetters
-from localcloud import LocalCloud
-from localcloud.deploy import deploy
+from gridwatch_rules.tensors.scalars import ScalarStep, collections_file, scalar_files
 from tests.story.deployed import Deployed
 
 # In the place of XGBoost's container: a process that waits, and ends when it is asked to.

@@ -17,33 +17,25 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from gridwatch.aws.state_table import StateTable
-from gridwatch.failures import GridwatchError
-from gridwatch.state.records import (
-    AlertGate,
-    AlertRecord,
-    CurrentRecord,
-    DebuggerRefusal,
-    ExperimentRecord,
-    JobRecord,
-    LaunchHold,
-    ReactionRecord,
-    RegionsRecord,
-    RuleEvaluationRecord,
-    TrackingRecord,
-    TrialRecord,
-    TrialState,
-    TuningRecord,
-)
+from gridwatch.cli import debugger, stopping
+from gridwatch.cli.context import Cloud as Connected
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.experiments import experiments, status
+from gridwatch.cli.looking.compare import compare
+from gridwatch.cli.looking.inspect import inspect
+from gridwatch.cli.looking.lineage import lineage
+from gridwatch.cli.looking.logs import logs
+from gridwatch.cli.looking.search import search
+from gridwatch.domain.alerts import AlertGate, AlertRecord
+from gridwatch.domain.deployments import DebuggerRefusal
+from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, TrackingRecord, TuningRecord
+from gridwatch.domain.jobs import CurrentRecord, JobRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.regions import RegionsRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.store import ConflictError
-from gridwatch_cli import debugger, stopping
-from gridwatch_cli.context import Cloud as Connected
-from gridwatch_cli.errors import CliError
-from gridwatch_cli.experiments import experiments, status
-from gridwatch_cli.looking.compare import compare
-from gridwatch_cli.looking.inspect import inspect
-from gridwatch_cli.looking.lineage import lineage
-from gridwatch_cli.looking.logs import logs
-from gridwatch_cli.looking.search import search
+from gridwatch_rules.failures import GridwatchError
 from tests.chaos.conftest import seeds
 from tests.chaos.damaged_fields import damaged, filled
 from tests.chaos.test_damaged_records import OTHER, SICK, SOUND, Deployed, _upload, blueprint, deployed

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from gridwatch.state.records import TrialState
+from gridwatch.domain.trials import TrialState
 from tests.chaos.faulty import FaultyCloud, faulty_cloud
 
 QUOTA = 3

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch.state.records import TrialState
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.domain.trials import TrialState
+from gridwatch_rules.status import RuleStatus
 from tests.chaos.faulty import FaultyCloud, faulty_cloud, grid_spec
 from tests.story.deployed import Mailbox
 
 ROOT = Path(__file__).resolve().parents[2]
-TRAINING = f"{ROOT}/.venvs/xgboost/bin/python {ROOT}/localcloud/images/script_mode.py"
+TRAINING = f"{ROOT}/.venvs/xgboost/bin/python {ROOT}/gridwatch/localcloud/images/script_mode.py"
 # Where the model goes the kernel has no space left; everything before that is written.
 FULL = (
     "ln -s /dev/full $SAGEMAKER_BASE_DIR/model/xgboost-model; "

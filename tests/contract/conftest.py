@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from localcloud import LocalCloud
+from gridwatch.localcloud import LocalCloud
 from tests.contract.localcloud_world import World, write_images
 
 

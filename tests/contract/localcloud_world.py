@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import boto3
 
-from localcloud import LocalCloud
+from gridwatch.localcloud import LocalCloud
 
 T = TypeVar("T")
 TRAINER = "123456789012.dkr.ecr.us-east-1.amazonaws.com/tiny-trainer:1"

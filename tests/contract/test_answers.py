@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gridwatch.aws.experiment_bucket import S3ExperimentBucket
-from gridwatch.failures import TransientError
+from gridwatch_rules.failures import TransientError
 from tests.contract.localcloud_world import BUCKET, World
 
 

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.launch.hook import hook_document, looks_at_every
 from gridwatch.preflight.foreseen import foresee
 from gridwatch.preflight.xgboost_tensors import hook_saves
-from gridwatch.rules.catalogue import create_rule, rule_names
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
-from gridwatch.rules.profiler.evaluation import is_profiler_rule
-from gridwatch.state.records import RulePolicy
-from gridwatch.tensors.reader import TensorReader
-from gridwatch.tensors.source import LocalSource
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch_rules.rules.catalogue import create_rule, rule_names
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.rules.profiler.evaluation import is_profiler_rule
+from gridwatch_rules.status import RuleStatus
+from gridwatch_rules.tensors.reader import TensorReader
+from gridwatch_rules.tensors.source import LocalSource
 from tests.unit.rules.judging import NOW
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch_hook.hook import Hook
 from gridwatch_hook.parameters import ConfigError
 from gridwatch_hook.sinks import open_sink
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
 from tests.contract.localcloud_world import BUCKET, World
 from tests.tensor_folder import MemorySource
 

@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from localcloud import LocalCloud, LocalCloudError
-from localcloud.assets import AssetError, for_this_machine
-from localcloud.deploy import BOOTSTRAP_PARAMETER, DeployError, deploy
+from gridwatch.localcloud import LocalCloud, LocalCloudError
+from gridwatch.localcloud.assets import AssetError, for_this_machine
+from gridwatch.localcloud.deploy import BOOTSTRAP_PARAMETER, DeployError, deploy
 from tests.contract.localcloud_world import World, wait_for
 
 _HANDLER = """

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from localcloud.sagemaker.images import ImageMap
+from gridwatch.localcloud.sagemaker.images import ImageMap
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "localcloud.md").read_text()
@@ -13,7 +13,7 @@ PAGE = (ROOT / "docs" / "localcloud.md").read_text()
 
 def test_every_option_that_the_page_names_exists() -> None:
     help_text = subprocess.run(
-        [sys.executable, "-m", "localcloud", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "gridwatch.localcloud", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE)) - {"--name", "--fast", "--rule", "--follow", "--state"}
     assert named
@@ -21,7 +21,7 @@ def test_every_option_that_the_page_names_exists() -> None:
 
 
 def test_every_path_that_the_page_names_exists() -> None:
-    named = {path for path in re.findall(r"`((?:localcloud|tests|docs)/[\w./*-]*)`", PAGE) if "*" not in path}
+    named = {path for path in re.findall(r"`((?:gridwatch|tests|docs)/[\w./*-]*)`", PAGE) if "*" not in path}
     assert named
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 

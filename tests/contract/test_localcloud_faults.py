@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.faults import Fault, FaultError, FaultPlan, Faults
+from gridwatch.localcloud.faults import Fault, FaultError, FaultPlan, Faults
 from tests.contract.localcloud_world import World, wait_for
 
 # Does what it is told, without the SDK's retries, and says what came of it.

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.sagemaker.interruption import Interruption, InterruptionError
+from gridwatch.localcloud.sagemaker.interruption import Interruption, InterruptionError
 from tests.contract.localcloud_world import (
     BUCKET,
     SCRIPT_IMAGE,

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from localcloud import LocalCloud, LocalCloudError
+from gridwatch.localcloud import LocalCloud, LocalCloudError
 from tests.contract.localcloud_world import World, wait_for, write_images
 
 KEYS = {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}], "BillingMode": "PAY_PER_REQUEST",

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from gridwatch_cli.local_state import troubles_of
-from gridwatch_cli.session import Session
-from gridwatch_cli.settings import Environment
-from localcloud import LocalCloud
+from gridwatch.cli.local_state import troubles_of
+from gridwatch.cli.session import Session
+from gridwatch.cli.settings import Environment
+from gridwatch.localcloud import LocalCloud
 from tests.contract.localcloud_world import World, wait_for
 
 BUILT = Path(__file__).resolve().parents[2] / "layers" / "build"

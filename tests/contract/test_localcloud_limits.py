@@ -9,8 +9,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localcloud import LocalCloud
-from localcloud.sagemaker.limits import NO_CAPACITY, Limits
+from gridwatch.localcloud import LocalCloud
+from gridwatch.localcloud.sagemaker.limits import NO_CAPACITY, Limits
 from tests.contract.localcloud_world import EVALUATOR, World, wait_for, write_images
 
 RATE, BURST, LAG = 5.0, 10, 1.5

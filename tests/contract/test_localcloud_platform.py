@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localcloud import LocalCloud
-from localcloud.sagemaker.errors import ServiceError
-from localcloud.sagemaker.validation import operation_model, validate
+from gridwatch.localcloud import LocalCloud
+from gridwatch.localcloud.sagemaker.errors import ServiceError
+from gridwatch.localcloud.sagemaker.validation import operation_model, validate
 from tests.contract.localcloud_world import World, wait_for, write_images
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def test_only_the_adapter_knows_ministack() -> None:
     """Its private names would otherwise spread, and an upgrade could not be judged in one place."""
     users = {
         path.parent.name
-        for path in (ROOT / "localcloud").rglob("*.py")
+        for path in (ROOT / "gridwatch" / "localcloud").rglob("*.py")
         if re.search(r"^\s*(from|import) (ministack|hypercorn)\b", path.read_text(), re.MULTILINE)
     }
     assert users == {"adapter"}
@@ -83,7 +83,9 @@ def test_only_the_adapter_knows_ministack() -> None:
 
 def test_the_local_cloud_imports_nothing_of_the_rest() -> None:
     foreign = r"^\s*(from|import) (gridwatch\w*|functions|infra|cli|hook)\b"
-    users = [p for p in (ROOT / "localcloud").rglob("*.py") if re.search(foreign, p.read_text(), re.MULTILINE)]
+    users = [
+        p for p in (ROOT / "gridwatch" / "localcloud").rglob("*.py") if re.search(foreign, p.read_text(), re.MULTILINE)
+    ]
     assert users == []
 
 

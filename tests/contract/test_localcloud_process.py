@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import LocalCloud, LocalCloudError
+from gridwatch.localcloud import LocalCloud, LocalCloudError
 from tests.contract.localcloud_world import World, wait_for, write_images
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +62,7 @@ def test_no_process_outlives_the_cloud(tmp_path: Path, number: int) -> None:
 
 def test_the_cloud_ends_with_its_parent() -> None:
     parent = (
-        "import os, signal, sys; from localcloud import LocalCloud; cloud = LocalCloud.start();"
+        "import os, signal, sys; from gridwatch.localcloud import LocalCloud; cloud = LocalCloud.start();"
         "print(cloud.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

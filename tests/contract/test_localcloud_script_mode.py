@@ -13,8 +13,8 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from localcloud.images import script_mode
-from localcloud.sagemaker.layout import hosts_of, lay_out
+from gridwatch.localcloud.images import script_mode
+from gridwatch.localcloud.sagemaker.layout import hosts_of, lay_out
 from tests.contract.localcloud_world import BUCKET, SCRIPT_IMAGE, World, channel
 
 _SCRIPT = """

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localcloud.sagemaker.errors import ServiceError
-from localcloud.sagemaker.search import search
+from gridwatch.localcloud.sagemaker.errors import ServiceError
+from gridwatch.localcloud.sagemaker.search import search
 from tests.contract.localcloud_world import World
 
 COMPONENTS = "ExperimentTrialComponent"

@@ -12,8 +12,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localcloud import LocalCloud
-from localcloud.authorization.needs import sagemaker_needs
+from gridwatch.localcloud import LocalCloud
+from gridwatch.localcloud.authorization.needs import sagemaker_needs
 from tests.contract.localcloud_world import TRAINER, wait_for, write_images
 
 ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1})

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localcloud.deploy import DeployError, deploy
+from gridwatch.localcloud.deploy import DeployError, deploy
 from tests.contract.localcloud_world import World, wait_for
 
 TRUST = {"Version": "2012-10-17", "Statement": [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localcloud.sagemaker.images import ImageMap
+from gridwatch.localcloud.sagemaker.images import ImageMap
 from tests.contract.localcloud_world import BUCKET, World, channel, interrupt, log_of, pack_source, unpacked, wait_for
 
 REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"

@@ -10,8 +10,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from gridwatch_cli.errors import CliError
-from gridwatch_cli.redrive import DeadLetters
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.redrive import DeadLetters
 
 REGION = "eu-west-1"
 FUNCTION = f"arn:aws:lambda:{REGION}:123456789012:function:gridwatch-launch-grid"

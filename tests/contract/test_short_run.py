@@ -12,8 +12,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from gridwatch_cli.demo.dataset import generate, write_csv
-from gridwatch_cli.main import app
+from gridwatch.cli.demo.dataset import generate, write_csv
+from gridwatch.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venvs" / "xgboost" / "bin" / "python"

@@ -14,33 +14,19 @@ from moto import mock_aws
 
 from gridwatch.aws.rule_state import RuleStateBucket
 from gridwatch.aws.state_table import StateTable
-from gridwatch.failures import PermanentError
+from gridwatch.domain.alerts import AlertGate, AlertRecord
+from gridwatch.domain.deployments import DebuggerRefusal, StoppingRecord
+from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, SnapshotTurn, TrackingRecord, TuningRecord
+from gridwatch.domain.jobs import CurrentRecord, JobRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.regions import DoomedRegionRecord, RegionConditionRecord, RegionsRecord
+from gridwatch.domain.rules import Action, RuleEvaluationRecord, RulePolicy
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.job_records import JobRecords
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import (
-    Action,
-    AlertGate,
-    AlertRecord,
-    CurrentRecord,
-    DebuggerRefusal,
-    DoomedRegionRecord,
-    ExperimentRecord,
-    JobRecord,
-    LaunchHold,
-    ReactionRecord,
-    RegionConditionRecord,
-    RegionsRecord,
-    ReportsRecord,
-    RuleEvaluationRecord,
-    RulePolicy,
-    SnapshotTurn,
-    StoppingRecord,
-    TrackingRecord,
-    TrialRecord,
-    TrialState,
-    TuningRecord,
-)
 from gridwatch.state.store import ConflictError, SavedEvaluation, StateStore, TrialPlace
+from gridwatch_rules.failures import PermanentError
+from gridwatch_rules.judgement.reported import ReportsRecord
 from tests.fakes.counting_table import CountingTable
 from tests.fakes.state_schema import state_schema
 from tests.simulation.dynamodb import DynamoDB

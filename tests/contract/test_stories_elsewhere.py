@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from localcloud import LocalCloud
-from localcloud.deploy import deploy
+from gridwatch.localcloud import LocalCloud
+from gridwatch.localcloud.deploy import deploy
 
 ROOT = Path(__file__).resolve().parents[2]
 

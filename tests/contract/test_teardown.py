@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from gridwatch_cli.errors import CliError
-from gridwatch_cli.teardown import Step, Teardown
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.teardown import Step, Teardown
 from tests.contract.localcloud_world import World
 from tests.fakes.clock import FakeClock
 

@@ -1,4 +1,4 @@
-"""The contract of gridwatch.tensors.source.TensorSource, held against every implementation of it."""
+"""The contract of gridwatch_rules.tensors.source.TensorSource, held against every implementation of it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from moto import mock_aws
 
 from gridwatch.aws import tensor_source
 from gridwatch.aws.tensor_source import S3Source
-from gridwatch.failures import PermanentError
-from gridwatch.tensors.errors import CorruptTensorError
-from gridwatch.tensors.reader import Cursor, TensorReader
-from gridwatch.tensors.source import ByteRange, LocalSource, TensorSource
+from gridwatch_rules.failures import PermanentError
+from gridwatch_rules.tensors.errors import CorruptTensorError
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.tensors.source import ByteRange, LocalSource, TensorSource
 from tests.tensor_folder import MemorySource, TensorFolder
 
 OBJECTS = {

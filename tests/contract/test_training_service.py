@@ -13,10 +13,11 @@ from botocore.exceptions import ClientError
 
 from gridwatch.aws.batch_training import BatchTraining
 from gridwatch.aws.training_service import SageMakerTraining
-from gridwatch.clock import SystemClock
-from gridwatch.failures import NameTakenError, NotFoundError, NotYetError, PermanentError
+from gridwatch.domain.descriptions import JobDescription
 from gridwatch.launch.observation import is_terminal
-from gridwatch.launch.ports import JobDescription, Share, TrainingService
+from gridwatch.launch.ports import Share, TrainingService
+from gridwatch_rules.clock import SystemClock
+from gridwatch_rules.failures import NameTakenError, NotFoundError, NotYetError, PermanentError
 from tests.contract.localcloud_world import World
 from tests.fakes.training import FakeTraining
 

@@ -11,8 +11,8 @@ import pytest
 from moto import mock_aws
 
 from gridwatch.aws.state_table import StateTable
+from gridwatch.domain.trials import TrialState
 from gridwatch.state.codec import to_document
-from gridwatch.state.records import TrialState
 from gridwatch.state.store import ConflictError
 from gridwatch.state.unreadable import Isolation, UnreadableRecordError, if_readable
 from start_trials.waiting import WaitingTrials

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from gridwatch.failures import PermanentError, TransientError
 from gridwatch.launch.pacing import TokenBucket
+from gridwatch_rules.failures import PermanentError, TransientError
 from post_webhook.http import Requests
 from post_webhook.posting import Poster, RetryLaterError, Webhook
 from tests.fakes.clock import FakeClock

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gridwatch.rules.profiler.metrics import Sample, Span
-from gridwatch.rules.profiler.reader import ProfileCursor, ProfileReader
-from gridwatch.tensors.reader import Cursor, TensorReader
-from gridwatch.tensors.source import LocalSource
-from gridwatch.tensors.steps import SavedStep
+from gridwatch_rules.rules.profiler.metrics import Sample, Span
+from gridwatch_rules.rules.profiler.reader import ProfileCursor, ProfileReader
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.tensors.source import LocalSource
+from gridwatch_rules.tensors.steps import SavedStep
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venvs" / "xgboost" / "bin" / "python"

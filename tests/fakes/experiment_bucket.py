@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from gridwatch.events.spec_upload import SpecUpload
-from gridwatch.failures import NotFoundError
 from gridwatch.launch.ports import StoredSpec
-from gridwatch.preflight.sampling import DataFile, DataSource
+from gridwatch.storage.data_source import DataFile, DataSource
 from gridwatch.storage.layout import split_s3_uri
+from gridwatch_rules.failures import NotFoundError
 
 _CLEAN = b"".join(b"%d,%d.5,%d\n" % (row % 2, row * 7 % 11, row * 5 % 13) for row in range(20))
 

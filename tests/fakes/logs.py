@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gridwatch.state.records import JobRecord
+from gridwatch.domain.jobs import JobRecord
 from gridwatch.state.store import ConflictError
-from gridwatch.tensors.log_metrics import LogLine, LogPage, LogPosition, PositionExpiredError
+from gridwatch_rules.tensors.log_metrics import LogLine, LogPage, LogPosition, PositionExpiredError
 from tests.tensor_folder import MemorySource
 
 
 class FakeLog:
-    """Implements `gridwatch.tensors.log_metrics.TrainingLog`: one stream a job, `page_size` lines at once."""
+    """Implements `gridwatch_rules.tensors.log_metrics.TrainingLog`: one stream a job, `page_size` lines at once."""
 
     def __init__(self, page_size: int = 3) -> None:
         self.lines: list[str] = []

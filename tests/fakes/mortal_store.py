@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import TrialRecord
 
 
 class KilledError(BaseException):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class FakeShelf:
-    """Implements `gridwatch.reports.shelf.ReportShelf`; `pages` by job and rule."""
+    """Implements `gridwatch.storage.report_shelf.ReportShelf`; `pages` by job and rule."""
 
     def __init__(self) -> None:
         self.pages: dict[tuple[str, str], str] = {}

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from gridwatch.clock import Clock
-from gridwatch.failures import GridwatchError, NameTakenError, NotFoundError, NotYetError
+from gridwatch.domain.descriptions import JobDescription
 from gridwatch.launch.observation import is_terminal
-from gridwatch.launch.ports import JobDescription, Share
+from gridwatch.launch.ports import Share
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import GridwatchError, NameTakenError, NotFoundError, NotYetError
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/"
 COMPONENT_LIMIT = 50

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from gridwatch.clock import Clock
-from gridwatch.failures import GridwatchError, NameTakenError, NotFoundError
-from gridwatch.launch.tuning_ports import TunedJob, TuningDescription
+from gridwatch.domain.descriptions import TuningDescription
+from gridwatch.launch.tuning_ports import TunedJob
+from gridwatch_rules.clock import Clock
+from gridwatch_rules.failures import GridwatchError, NameTakenError, NotFoundError
 from tests.fakes.training import FakeTraining
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:hyper-parameter-tuning-job/"

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gridwatch.tensors.reader import Cursor, TensorReader
-from gridwatch.tensors.source import LocalSource
-from gridwatch.tensors.steps import SavedStep
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.tensors.source import LocalSource
+from gridwatch_rules.tensors.steps import SavedStep
 from scripts.peer_environment import python_of, why_missing
 
 ROOT = Path(__file__).parents[2]

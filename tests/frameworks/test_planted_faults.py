@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch.clock import SystemClock
-from gridwatch.rules.catalogue import create_rule
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
-from gridwatch.tensors.reader import TensorReader
-from gridwatch.tensors.source import LocalSource
+from gridwatch_rules.clock import SystemClock
+from gridwatch_rules.rules.catalogue import create_rule
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.tensors.reader import TensorReader
+from gridwatch_rules.tensors.source import LocalSource
 from scripts.peer_environment import why_missing
 from tests.frameworks.test_frameworks import train
 

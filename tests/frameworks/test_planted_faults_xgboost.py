@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch.clock import SystemClock
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
-from gridwatch.tensors.reader import TensorReader
-from gridwatch.tensors.source import LocalSource
+from gridwatch_rules.clock import SystemClock
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.tensors.reader import TensorReader
+from gridwatch_rules.tensors.source import LocalSource
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venvs" / "xgboost" / "bin" / "python"

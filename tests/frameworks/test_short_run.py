@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from gridwatch_cli.main import app
+from gridwatch.cli.main import app
 from scripts.peer_environment import why_missing
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

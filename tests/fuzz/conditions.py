@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from random import Random
 
-from gridwatch.expressions import FUNCTIONS, LOOPS, Condition, ExpressionError
-from gridwatch.failures import PermanentError
-from gridwatch.patterns import PatternError, compile_pattern
-from gridwatch.state.records import LogMetric
-from gridwatch.tensors.log_metrics import LogLine, MetricFinder
+from gridwatch_rules.expressions import FUNCTIONS, LOOPS, Condition, ExpressionError
+from gridwatch_rules.failures import PermanentError
+from gridwatch_rules.patterns import PatternError, compile_pattern
+from gridwatch_rules.tensors.log_metrics import LogLine, MetricFinder
+from gridwatch_rules.tensors.metric_definition import LogMetric
 from post_webhook.posting import Webhook
 from tests.fuzz.defects import DefectError, readable
 from tests.fuzz.values import TEXTS, changed, scalar

@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from gridwatch.judgement.grids import GridError, parse_grid
 from gridwatch.preflight.sampling import FULL
-from gridwatch.rules.custom.answer import parse_answer
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
 from gridwatch.savings.prices import PriceTable, PriceTableError
-from gridwatch.tensors.errors import CorruptTensorError
-from gridwatch.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.judgement.grids import GridError, parse_grid
+from gridwatch_rules.rules.custom.answer import parse_answer
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.tensors.errors import CorruptTensorError
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
 from tests.fuzz.defects import readable
 from tests.fuzz.values import TEXTS, anything, broken, changed
 from tests.tensor_folder import MemorySource, TensorFolder

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from gridwatch.clock import SystemClock
 from gridwatch.launch.plan import Plan, make_plan, waiting_trial
 from gridwatch.launch.request import training_request
 from gridwatch.launch.template import Inputs
 from gridwatch.spec.model import ExperimentSpec
 from gridwatch.spec.parse import parse_spec
 from gridwatch.spec.problems import SpecError
+from gridwatch_rules.clock import SystemClock
 from tests.fuzz import conditions, events, files, specs, texts
 from tests.fuzz.defects import DefectError, readable
 from tests.unit.functions.world import DEPLOYMENT

@@ -10,7 +10,7 @@ from typing import Any
 
 from gridwatch.alerts.content import trial_failed
 from gridwatch.reports.tensor_report import create_tensor_report
-from gridwatch.tensors.reader import TensorReader
+from gridwatch_rules.tensors.reader import TensorReader
 from tests.fuzz.defects import DefectError, readable
 from tests.fuzz.values import TEXTS, scalar
 from tests.tensor_folder import TensorFolder

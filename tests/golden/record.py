@@ -17,8 +17,8 @@ from typing import Any
 import boto3
 
 from gridwatch.events import messages
-from localcloud import LocalCloud
-from localcloud.deploy import deploy
+from gridwatch.localcloud import LocalCloud
+from gridwatch.localcloud.deploy import deploy
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENT = "golden"
@@ -50,7 +50,7 @@ SAMPLES = {"str": "a-name-of-something", "bool": True}
 
 
 def main(version: str) -> None:
-    from gridwatch_cli.demo.dataset import generate, write_csv
+    from gridwatch.cli.demo.dataset import generate, write_csv
     from infra.app import create_app
 
     folder = ROOT / "tests" / "golden" / version

@@ -20,11 +20,11 @@ from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.plan import make_plan, waiting_trial
 from gridwatch.launch.request import training_request
 from gridwatch.launch.template import Inputs
+from gridwatch.localcloud import LocalCloud
+from gridwatch.localcloud.sagemaker.layout import Layout, lay_out
 from gridwatch.spec.parse import parse_spec
-from gridwatch.tensors.reader import Cursor, TensorReader
-from gridwatch.tensors.source import LocalSource
-from localcloud import LocalCloud
-from localcloud.sagemaker.layout import Layout, lay_out
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.tensors.source import LocalSource
 from scripts.peer_environment import python_of, why_missing
 from scripts.training_source import members, pack
 

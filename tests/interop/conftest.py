@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from localcloud import LocalCloud
+from gridwatch.localcloud import LocalCloud
 from scripts.peer_environment import python_of, why_missing
 
 PEERS = Path(__file__).parent / "peers"

@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gridwatch.rules.custom.child import judge
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch_rules.rules.custom.child import judge
+from gridwatch_rules.status import RuleStatus
 
 
 def verdict(folder: str, file: str, name: str, parameters: dict[str, Any]) -> list[Any]:
     request = {
         "file": file, "class": name, "parameters": parameters, "location": folder,
-        "ended": Path(folder, "training_job_end.ts").exists(), "opener": "gridwatch.tensors.source:open_folder",
+        "ended": Path(folder, "training_job_end.ts").exists(), "opener": "gridwatch_rules.tensors.source:open_folder",
     }  # fmt: skip
     try:
         found = judge(request)

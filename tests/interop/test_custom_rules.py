@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from gridwatch.rules.custom.runner import CustomRule, run_custom_rule
+from gridwatch_rules.rules.custom.runner import CustomRule, run_custom_rule
 from scripts.peer_environment import python_of
 from tests.interop.conftest import PEERS, Peers
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch.tensors.reader import Cursor, TensorReader
-from gridwatch.tensors.source import LocalSource
-from localcloud.sagemaker.layout import Layout, lay_out
+from gridwatch.localcloud.sagemaker.layout import Layout, lay_out
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.tensors.source import LocalSource
 from scripts.peer_environment import ROOT, python_of
 from tests.unit.launch.test_requests import planned, requests
 from tests.unit.spec.specs import EXAMPLES

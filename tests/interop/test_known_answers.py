@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gridwatch_cli.main import app
+from gridwatch.cli.main import app
 from tests.interop.conftest import Peers
 
 CASES: list[tuple[str, str, str, int | None]] = [

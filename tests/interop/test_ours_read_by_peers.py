@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gridwatch.localcloud import LocalCloud
 from gridwatch_hook.collection import ANY_LOOP
 from gridwatch_hook.config import HookConfig
 from gridwatch_hook.hook import Hook
 from gridwatch_hook.modes import Mode
 from gridwatch_hook.settings import Environment
 from gridwatch_hook.sinks import FolderSink, Sink
-from localcloud import LocalCloud
 from tests.interop.conftest import BUCKET, Peers
 
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gridwatch.tensors.reader import Cursor, TensorReader
-from gridwatch.tensors.source import LocalSource
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.tensors.source import LocalSource
 from tests.interop.conftest import BUCKET, Peers, bring
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import boto3
 import pytest
 
-from gridwatch.rules.profiler.metrics import Sample, Span
-from gridwatch.rules.profiler.reader import ProfileCursor, ProfileReader
-from gridwatch.tensors.source import LocalSource
+from gridwatch.localcloud import LocalCloud
 from gridwatch_hook.profiler import Profiler, ProfilerSettings
-from localcloud import LocalCloud
+from gridwatch_rules.rules.profiler.metrics import Sample, Span
+from gridwatch_rules.rules.profiler.reader import ProfileCursor, ProfileReader
+from gridwatch_rules.tensors.source import LocalSource
 from tests.interop.conftest import BUCKET, Peers, bring
 
 CORES = {"CPUUtilization", "I/OWaitPercentage"}

@@ -13,16 +13,16 @@ import boto3
 import pandas as pd
 import pytest
 
-from gridwatch.clock import SystemClock
+from gridwatch.cli.analytics.frames import Analytics
+from gridwatch.cli.analytics.sdk_layouts import training_rows, tuning_rows, varied
+from gridwatch.cli.context import Cloud
+from gridwatch.cli.local_state import RunningCloud
+from gridwatch.cli.session import Session
+from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.launch.metadata import metadata_of
+from gridwatch.localcloud import LocalCloud
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import ExperimentRecord
-from gridwatch_cli.analytics.frames import Analytics
-from gridwatch_cli.analytics.sdk_layouts import training_rows, tuning_rows, varied
-from gridwatch_cli.context import Cloud
-from gridwatch_cli.local_state import RunningCloud
-from gridwatch_cli.session import Session
-from localcloud import LocalCloud
+from gridwatch_rules.clock import SystemClock
 from tests.interop.conftest import Peers
 from tests.unit.functions.world import World, example
 

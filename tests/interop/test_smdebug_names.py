@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gridwatch.rules.custom import smdebug
+from gridwatch_rules.rules.custom import smdebug
 from tests.interop.conftest import Peers
 from tests.interop.peers.public_names import modules
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from gridwatch.judgement.catalogue import create_judgement_rule
-from gridwatch.judgement.history import Ending, History, Statistic
+from gridwatch_rules.judgement.catalogue import create_judgement_rule
+from gridwatch_rules.judgement.history import Ending, History, Statistic
 from scripts.peer_environment import python_of, why_missing
 
 pytestmark = pytest.mark.skipif(bool(why_missing("oracles")), reason=why_missing("oracles"))

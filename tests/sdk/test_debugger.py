@@ -23,7 +23,6 @@ from tests.unit.launch.test_requests import planned, requests
 from tests.unit.spec.specs import EXAMPLES, yaml_of
 
 PEER = Path(__file__).parent / "peers" / "debugger.py"
-PACKAGE = ROOT / "layers" / "gridwatch" / "python"
 DEPLOYED = replace(DEPLOYMENT, custom_rule_sources=("s3://experiments-bucket/code/",), allowed_in_specs=("*",))
 DEBUGGER = (
     "DebugHookConfig", "DebugRuleConfigurations", "ProfilerConfig", "ProfilerRuleConfigurations",
@@ -44,7 +43,7 @@ def ask(*arguments: str, given: object = None) -> Any:
 
 @pytest.fixture(scope="module")
 def theirs() -> Any:
-    return ask(DEPLOYMENT.region, SOURCE, str(PACKAGE))
+    return ask(DEPLOYMENT.region, SOURCE, f"{ROOT}:{ROOT / 'rules'}")
 
 
 def of_debugger(request: dict[str, Any]) -> dict[str, Any]:

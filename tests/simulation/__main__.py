@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from localcloud.faults import Fault
+from gridwatch.localcloud.faults import Fault
 from tests.simulation.blueprint import Blueprint
 from tests.simulation.faults import At
 from tests.simulation.story import Scenario, Told, at_random, clean, one_after_the_other, one_fault, tell

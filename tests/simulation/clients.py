@@ -21,8 +21,8 @@ from aws_lambda_powertools.utilities.idempotency import base as idempotency
 from aws_lambda_powertools.utilities.idempotency.persistence import base, datarecord, dynamodb
 
 from gridwatch.aws import clients, component_search, tensor_source
-from gridwatch.clock import SystemClock
-from localcloud.faults import Fault
+from gridwatch.localcloud.faults import Fault
+from gridwatch_rules.clock import SystemClock
 from tests.simulation.cloud import Cloud
 from tests.simulation.errors import internal, throttled
 from tests.simulation.stage import Act

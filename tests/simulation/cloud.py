@@ -14,7 +14,7 @@ from typing import Any
 from ministack.services import eventbridge
 
 from gridwatch.storage.layout import tensor_prefix
-from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
+from gridwatch_rules.tensors.scalars import ScalarStep, collections_file, scalar_files
 from tests.simulation.blueprint import Blueprint
 from tests.simulation.dynamodb import DynamoDB
 from tests.simulation.environments import Environments

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose in the simulation; the vocabulary is that of the embedded cloud (localcloud.faults)."""
+"""What goes wrong on purpose in the simulation, in the words of the embedded cloud (gridwatch.localcloud.faults)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 
-from localcloud.faults import Fault, FaultPlan, Faults
+from gridwatch.localcloud.faults import Fault, FaultPlan, Faults
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,11 @@ from gridwatch.alerts.content import Alert
 from gridwatch.alerts.digest import KIND as DIGEST
 from gridwatch.alerts.rule_issue import KIND as RULE_ISSUE
 from gridwatch.alerts.rule_issue import rule_issue_id
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.codec import from_document, from_json
-from gridwatch.state.records import AlertRecord, ExperimentRecord, ReactionRecord, TrialRecord, TrialState
 from gridwatch.storage.layout import table_key
 from tests.simulation.cloud import Cloud
 from tests.simulation.sagemaker import Job, final_metrics

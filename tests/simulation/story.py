@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from gridwatch.aws.state_table import StateTable
-from gridwatch_cli.redrive import DeadLetters
-from localcloud.faults import CallFault, EventFaults, Fault, Faults
+from gridwatch.cli.redrive import DeadLetters
+from gridwatch.localcloud.faults import CallFault, EventFaults, Fault, Faults
 from tests.simulation.blueprint import Blueprint
 from tests.simulation.clients import Client, installed
 from tests.simulation.cloud import Cloud

@@ -15,9 +15,9 @@ from pathlib import Path
 import boto3
 import pytest
 
-from gridwatch_cli.demo.dataset import Dataset, generate
-from localcloud import LocalCloud
-from localcloud.deploy import deploy
+from gridwatch.cli.demo.dataset import Dataset, generate
+from gridwatch.localcloud import LocalCloud
+from gridwatch.localcloud.deploy import deploy
 from tests.permissions.taken_away import take_away
 from tests.story.deployed import Deployed, Mailbox
 from tests.story.permissions import Permissions

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+from gridwatch.cli.sources import packed_source
 from gridwatch.spec.parse import parse_spec
 from gridwatch.storage.layout import SOURCE_METADATA
-from gridwatch_cli.sources import packed_source
 from tests.story.deployed import Deployed
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gridwatch_cli.main import app
+from gridwatch.cli.main import app
 from tests.story.deployed import Deployed
 
 

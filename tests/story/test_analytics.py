@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from gridwatch.cli.analytics.frames import Analytics
+from gridwatch.cli.analytics.local_tables import LocalTables
+from gridwatch.cli.context import Cloud
+from gridwatch.cli.local_state import RunningCloud
 from gridwatch.tables import queries, schemas
-from gridwatch_cli.analytics.frames import Analytics
-from gridwatch_cli.analytics.local_tables import LocalTables
-from gridwatch_cli.context import Cloud
-from gridwatch_cli.local_state import RunningCloud
 from tests.story.deployed import Deployed
 
 EXPERIMENT = "logged"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from gridwatch.aws.batch_training import BatchTraining
-from gridwatch.clock import SystemClock
 from gridwatch.launch.steering import Steering
+from gridwatch_rules.clock import SystemClock
 from tests.chaos.faulty import FaultyCloud, faulty_cloud
 from tests.fakes.queues import FakeQueue
 from tests.story.deployed import Mailbox

@@ -15,7 +15,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-COMMAND = [sys.executable, "-m", "gridwatch_cli.main"]
+COMMAND = [sys.executable, "-m", "gridwatch.cli.main"]
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
 
@@ -120,7 +120,7 @@ def _its_mailbox_has_what_was_told(shell: Shell, endpoint: str) -> None:
 def test_when_the_cloud_is_killed_other_shells_do_not_turn_to_aws(shell: Shell) -> None:
     up = shell.start("local", "up", "--port", "0")
     shell.wait_for("^ready", up)
-    (cloud,) = [each for each in family(up) if "-m\0localcloud" in (each / "cmdline").read_text()]
+    (cloud,) = [each for each in family(up) if "-m\0gridwatch.localcloud" in (each / "cmdline").read_text()]
     os.kill(int(cloud.name), signal.SIGKILL)
     assert up.wait(20) == 1
     up = shell.start("local", "up", "--port", "0")

@@ -10,10 +10,10 @@ import boto3
 import pytest
 
 from gridwatch.aws.state_table import StateTable
-from gridwatch.state.records import JobRecord
-from gridwatch_cli.demo.dataset import Dataset
-from localcloud import LocalCloud
-from localcloud.deploy import deploy
+from gridwatch.cli.demo.dataset import Dataset
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.localcloud import LocalCloud
+from gridwatch.localcloud.deploy import deploy
 from tests.story.deployed import Deployed, Mailbox
 from tests.story.permissions import Permissions
 

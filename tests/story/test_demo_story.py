@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from gridwatch.cli.demo.dataset import Dataset
 from gridwatch.tables.queries import leaderboard_of
-from gridwatch_cli.demo.dataset import Dataset
 from tests.story.deployed import Deployed, Mailbox
 
 _ROUND = re.compile(r"\[(\d+)\].*validation-error:([0-9.]+)")

@@ -37,7 +37,7 @@ class Doctor:
 
     def run(self, *options: str) -> dict[str, list[dict[str, Any]]]:
         """The checks by their names."""
-        command = [sys.executable, "-m", "gridwatch_cli.main", "doctor", "--json", *options]
+        command = [sys.executable, "-m", "gridwatch.cli.main", "doctor", "--json", *options]
         done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=240, check=False)
         assert done.stdout, done.stderr
         self.code = done.returncode

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gridwatch.aws.state_table import StateTable
-from gridwatch_cli.demo.dataset import Dataset
+from gridwatch.cli.demo.dataset import Dataset
 from tests.story.deployed import Deployed, Mailbox
 
 GOOD, BAD = [0.3, 0.2, 0.25], [0.000001, 0.000002]

@@ -64,7 +64,7 @@ def test_every_cell_runs_in_its_order(deployed: Deployed, mailbox: Mailbox, tmp_
 
 
 def gridwatch(environment: dict[str, str], *arguments: str) -> str:
-    command = [sys.executable, "-m", "gridwatch_cli.main", *arguments]
+    command = [sys.executable, "-m", "gridwatch.cli.main", *arguments]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout

@@ -6,12 +6,12 @@ import json
 import random
 from typing import Any
 
-from gridwatch.judgement.catalogue import create_judgement_rule
-from gridwatch.judgement.finished import curves_of, grid_of
-from gridwatch.judgement.replay import AcrossTrials, replay
-from gridwatch.judgement.scores import Scorer
+from gridwatch.cli.grid_sources import POINTS_OF, TRIALS_OF
+from gridwatch.tables.finished import curves_of, grid_of
 from gridwatch.tables.queries import leaderboard_of
-from gridwatch_cli.grid_sources import POINTS_OF, TRIALS_OF
+from gridwatch_rules.judgement.catalogue import create_judgement_rule
+from gridwatch_rules.judgement.replay import AcrossTrials, replay
+from gridwatch_rules.judgement.scores import Scorer
 from tests.story.deployed import Deployed
 
 

@@ -12,12 +12,12 @@ import pytest
 
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_source import S3Source
+from gridwatch.localcloud import LocalCloud
+from gridwatch.localcloud.deploy import deploy
 from gridwatch.pace import PACE_KEY
 from gridwatch.storage.layout import tensor_prefix
-from gridwatch.tensors.layout import FLUSH_PREFIX, INDEX_PREFIX
-from gridwatch.tensors.reader import Cursor, TensorReader
-from localcloud import LocalCloud
-from localcloud.deploy import deploy
+from gridwatch_rules.tensors.layout import FLUSH_PREFIX, INDEX_PREFIX
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
 from tests.story.deployed import Deployed
 from tests.story.permissions import Permissions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from gridwatch.aws.state_table import StateTable
-from gridwatch.state.records import TrialRecord, TrialState
+from gridwatch.domain.trials import TrialRecord, TrialState
 from tests.story.deployed import Deployed, Mailbox
 
 # On labels that say nothing, steps ten times too long overfit from the first round on.

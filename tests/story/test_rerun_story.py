@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from gridwatch_cli.main import app
+from gridwatch.cli.main import app
 from tests.story.deployed import Deployed
 
 ROWS = "".join(f"{row * 3 % 17},{row % 7},{row % 5}\n" for row in range(120))

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gridwatch.aws.state_table import StateTable
-from gridwatch_cli.demo.dataset import Dataset
-from gridwatch_cli.experiments import blind_lines, trial_status
+from gridwatch.cli.demo.dataset import Dataset
+from gridwatch.cli.experiments import blind_lines, trial_status
 from tests.story.deployed import Deployed, Mailbox
 
 ROOT = Path(__file__).resolve().parents[2]

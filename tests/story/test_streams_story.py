@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from gridwatch.aws.state_table import StateTable
-from gridwatch_cli.current import with_current
-from gridwatch_cli.experiments import read_status
+from gridwatch.cli.current import with_current
+from gridwatch.cli.experiments import read_status
 from tests.story.deployed import Deployed
 from tests.story.examples import submit
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gridwatch_cli.analytics.frames import Analytics
-from gridwatch_cli.context import Cloud
-from gridwatch_cli.local_state import RunningCloud
-from gridwatch_cli.teardown import Teardown, entities_of, forget_further, own_trials
+from gridwatch.cli.analytics.frames import Analytics
+from gridwatch.cli.context import Cloud
+from gridwatch.cli.local_state import RunningCloud
+from gridwatch.cli.teardown import Teardown, entities_of, forget_further, own_trials
 from tests.fakes.clock import FakeClock
 from tests.story.deployed import Deployed
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gridwatch_cli.demo.dataset import Dataset
+from gridwatch.cli.demo.dataset import Dataset
 from tests.story.deployed import Deployed, Mailbox
 from tests.story.tearing import torn_down
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import boto3
 import pytest
 
-from gridwatch_cli.demo.dataset import Dataset, write_csv
-from localcloud import LocalCloud
-from localcloud.deploy import deploy
+from gridwatch.cli.demo.dataset import Dataset, write_csv
+from gridwatch.localcloud import LocalCloud
+from gridwatch.localcloud.deploy import deploy
 from tests.story.deployed import Deployed
 from tests.story.permissions import Permissions
 

@@ -10,10 +10,10 @@ import pytest
 import sqlglot
 from sqlglot.optimizer.qualify import qualify
 
+from gridwatch.localcloud.athena import view_sql
 from gridwatch.storage import layout
 from gridwatch.tables.queries import NAMED_QUERIES, NamedQuery
 from gridwatch.tables.schemas import HISTORY, TABLES, ColumnType
-from localcloud.athena import view_sql
 from scripts.declare_tables import DECLARATION, declaration
 from tests.template.synthesized import Synthesized
 
@@ -49,7 +49,7 @@ def test_history_is_partitioned_by_the_day_alone_and_the_files_lie_where_that_sa
 
 
 def test_every_question_is_a_view_of_its_name(synthesized: Synthesized) -> None:
-    """The text is what `localcloud.athena.view_sql` and Athena read: Presto's record of the view."""
+    """The text is what `gridwatch.localcloud.athena.view_sql` and Athena read: Presto's record of the view."""
     views = {
         table["TableInput"]["Name"]: view_sql(table["TableInput"])
         for table in synthesized.of_type("AWS::Glue::Table").values()

@@ -16,7 +16,7 @@ from tests.template.synthesized import Synthesized
 from tests.template.test_permissions import FAILS_TO_QUEUE, IDEMPOTENCY, LAMBDA, READS_QUEUE, actions_of
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "layers" / "gridwatch" / "python"
+PATHS = (ROOT, ROOT / "rules")
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
 SERVICES = (
     "batch",
@@ -117,9 +117,10 @@ def adapters_of(function: str) -> set[Path]:
         if source in seen:
             continue
         seen.add(source)
-        candidates = (PACKAGE / Path(*module.split(".")).with_suffix(".py") for module in imports_of(source))
+        names = [Path(*module.split(".")).with_suffix(".py") for module in imports_of(source)]
+        candidates = (path / name for name in names for path in PATHS)
         todo += [candidate for candidate in candidates if candidate.is_file()]
-    return {source for source in seen if source.is_relative_to(PACKAGE / "gridwatch" / "aws")}
+    return {source for source in seen if source.is_relative_to(ROOT / "gridwatch" / "aws")}
 
 
 @pytest.fixture(scope="module")

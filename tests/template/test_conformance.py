@@ -16,9 +16,9 @@ from gridwatch.aws.errors import KINDS
 from tests.template.test_calls import ROOT, named_in
 
 PAGE = ROOT / "docs" / "conformance.md"
-ADAPTERS = ROOT / "layers" / "gridwatch" / "python" / "gridwatch" / "aws"
+ADAPTERS = ROOT / "gridwatch" / "aws"
 EVENTS = ADAPTERS.parent / "events"
-COMMANDS = ROOT / "cli" / "gridwatch_cli"
+COMMANDS = ROOT / "gridwatch" / "cli"
 # What command lines ask for beside what the deployed functions do.
 OF_COMMANDS = (
     "athena",
@@ -36,7 +36,7 @@ OF_COMMANDS = (
     "sts",
 )
 # Modules of gridwatch.events about messages of our own, which AWS only carries.
-OWN_EVENTS = {"messages", "queue", "evaluation_request"}
+OWN_EVENTS = {"messages", "queue", "evaluation_request", "telling"}
 
 
 @cache
@@ -113,5 +113,5 @@ def test_what_is_documented_nowhere_says_what_happens_if_it_is_false_and_how_one
 
 
 def test_files_that_are_named_are_there() -> None:
-    for name in re.findall(r"`((?:tests|localcloud|layers|functions|benchmarks)/[\w./-]+)`", PAGE.read_text()):
+    for name in re.findall(r"`((?:tests|gridwatch|rules|layers|functions|benchmarks)/[\w./-]+)`", PAGE.read_text()):
         assert Path(ROOT / name).exists(), name

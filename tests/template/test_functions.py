@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 
 from gridwatch.settings import read_settings
+from infra.constructs.own_layer import LEFT_OUT
 from tests.template.conftest import Synthesize
 from tests.template.synthesized import Synthesized
 from tests.template.test_permissions import actions_of
+from tests.unit.imports import PACKAGES, graph
 
+BY_NAME = ("gridwatch_rules.rules.", "gridwatch_rules.judgement.")
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
 LAYERS = {
@@ -76,29 +79,36 @@ def test_asset_holds_the_function_alone(synthesized: Synthesized, function: str)
     assert deployed == {path for path in written if "__pycache__" not in path}
 
 
-def layer_names(synthesized: Synthesized, function: str) -> set[str]:
-    """The layers of the function by the names of their contents."""
+def layer_assets(synthesized: Synthesized, function: str) -> dict[str, Path]:
+    """What the function's layers hold, by the layers' names."""
     layers = synthesized.of_type("AWS::Lambda::LayerVersion")
-    names = set()
+    found = {}
     for logical_id in synthesized.functions[function].properties["Layers"]:
         asset = synthesized.folder / f"asset.{layers[logical_id]['Content']['S3Key'].removesuffix('.zip')}"
         manifest = asset / "layer-build.json"
-        names.add(json.loads(manifest.read_text())["layer"] if manifest.exists() else "gridwatch")
-    return names
+        found[json.loads(manifest.read_text())["layer"] if manifest.exists() else "gridwatch"] = asset
+    return found
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_layers(synthesized: Synthesized, function: str) -> None:
-    assert layer_names(synthesized, function) == {"gridwatch", "runtime"} | LAYERS.get(function, set())
+    assert layer_assets(synthesized, function).keys() == {"gridwatch", "runtime"} | LAYERS.get(function, set())
+
+
+def test_our_own_layer_holds_the_two_packages_without_what_people_use(synthesized: Synthesized) -> None:
+    own = layer_assets(synthesized, "launch_grid")["gridwatch"]
+    assert {path.name for path in (own / "python").iterdir()} == {"gridwatch", "gridwatch_rules"}
+    rooms = {path.name for path in (own / "python" / "gridwatch").iterdir()}
+    assert {"launch", "aws", "spec"} <= rooms
+    assert rooms.isdisjoint({"cli", "localcloud", "__pycache__"})
+    assert not list(own.rglob("*.pyc"))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_handler_imports_from_its_asset_and_layers_alone(synthesized: Synthesized, function: str) -> None:
-    built = [
-        ROOT / "layers" / "build" / "host" / name / "python"
-        for name in layer_names(synthesized, function) - {"gridwatch"}
-    ]
-    own = ROOT / "layers" / "gridwatch" / "python"
+    layers = layer_assets(synthesized, function)
+    own = layers.pop("gridwatch") / "python"
+    built = [ROOT / "layers" / "build" / "host" / name / "python" for name in layers]
     path = [str(synthesized.asset(synthesized.functions[function])), str(own), *map(str, built)]
     program = f"import sys; sys.path[:0] = {path!r}; from {function}.handler import handler; assert callable(handler)"
     # -I and -S: neither this environment's packages nor PYTHONPATH nor the current folder.
@@ -167,3 +177,26 @@ def test_named_logged_and_traced(synthesized: Synthesized, function: str) -> Non
     assert properties["LoggingConfig"]["LogFormat"] == "JSON"
     log_group = synthesized.of_type("AWS::Logs::LogGroup")[properties["LoggingConfig"]["LogGroup"]]
     assert (log_group["LogGroupName"], log_group["RetentionInDays"]) == (f"/aws/lambda/{name}", 90)
+
+
+def test_no_function_imports_what_the_layer_leaves_out() -> None:
+    packages = {name: folder for name, folder in PACKAGES.items() if name in LEFT_OUT}
+    imports = graph(packages | dict.fromkeys(FUNCTIONS, ROOT / "functions"))
+    imports["gridwatch_rules"] = set()  # offers its functions by name, and imports each when it is asked for
+    # The catalogues import rules by name, and the process of a rule of a user's own is started by name.
+    seen = {name for name in imports if name.partition(".")[0] in FUNCTIONS or name.startswith(BY_NAME)}
+    todo = list(seen)
+    while todo:
+        module = todo.pop()
+        found = imports[module] | ({module.rpartition(".")[0]} & imports.keys())
+        todo += found - seen
+        seen |= found
+    left = {
+        name
+        for package, places in LEFT_OUT.items()
+        for place in places
+        for name in imports
+        if f"{name}.".startswith(f"{package}.{place.removesuffix('.py').replace('/', '.')}.")
+    }
+    assert {"gridwatch.state.memory", "gridwatch.cli.main", "gridwatch_rules.command.main"} <= left
+    assert sorted(seen & left) == []

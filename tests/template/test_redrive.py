@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from gridwatch_cli.redrive import Destination, Letter, destination
+from gridwatch.cli.redrive import Destination, Letter, destination
 from tests.template.synthesized import Synthesized
 
 PREFIX = "gridwatch"

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 # Folders of the repository; a word in backquotes that begins with one of them is a path in it.
 FOLDERS = "|".join(
-    ("functions", "layers", "hook", "localcloud", "cli", "infra", "tests", "benchmarks", "examples", "docs")
+    ("functions", "layers", "gridwatch", "rules", "hook", "infra", "tests", "benchmarks", "examples", "docs")
 )
 # What make builds is not in a fresh checkout, and a path with a placeholder or a pattern names no single file.
 NO_FILE = re.compile(r"[<>*{}…]|layers/build|/NNNN|NAME")

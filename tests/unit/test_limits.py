@@ -12,8 +12,8 @@ import pytest
 
 from gridwatch.alerts.content import trial_failed
 from gridwatch.alerts.text import LONGEST_BODY
+from gridwatch.domain.trials import TrialState
 from gridwatch.spec.reading import MAX_BYTES
-from gridwatch.state.records import TrialState
 from gridwatch.tables import rows, schemas
 from gridwatch.tables.parquet import write_parquet
 from tests.unit.alerts.rendering import renderings

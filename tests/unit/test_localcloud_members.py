@@ -14,14 +14,14 @@ from typing import Any
 import botocore.session
 import pytest
 
-from localcloud.batch.service import RegionalBatch
-from localcloud.sagemaker.errors import ServiceError
-from localcloud.sagemaker.images import ImageMap
-from localcloud.sagemaker.limits import Limits
-from localcloud.sagemaker.platform import JobSettings, Platform
-from localcloud.sagemaker.records import ECHOED, TrainingJob, first_transition
-from localcloud.sagemaker.service import RegionalSageMaker
-from localcloud.sagemaker.unobeyed import NO_EFFECT, UNOBEYED, refuse_unobeyed
+from gridwatch.localcloud.batch.service import RegionalBatch
+from gridwatch.localcloud.sagemaker.errors import ServiceError
+from gridwatch.localcloud.sagemaker.images import ImageMap
+from gridwatch.localcloud.sagemaker.limits import Limits
+from gridwatch.localcloud.sagemaker.platform import JobSettings, Platform
+from gridwatch.localcloud.sagemaker.records import ECHOED, TrainingJob, first_transition
+from gridwatch.localcloud.sagemaker.service import RegionalSageMaker
+from gridwatch.localcloud.sagemaker.unobeyed import NO_EFFECT, UNOBEYED, refuse_unobeyed
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
 NAMES = {"ExperimentName": "e", "TrialName": "t", "TrialComponentName": "c", "ModelPackageGroupName": "g"}
@@ -119,7 +119,7 @@ def test_every_member_is_read_or_refused(sagemaker: RegionalSageMaker) -> None:
     # What deletes comes last.
     operations.sort(key=lambda name: name.startswith(("Delete", "Disassociate")))
     missed = {operation: sorted(found) for operation in operations if (found := passed_over(sagemaker, operation))}
-    assert missed == {}, "obey each, or refuse it in localcloud/sagemaker/unobeyed.py"
+    assert missed == {}, "obey each, or refuse it in gridwatch/localcloud/sagemaker/unobeyed.py"
 
 
 def test_a_job_shows_every_member_that_it_was_given_or_refuses_it() -> None:

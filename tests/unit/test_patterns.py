@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from gridwatch.patterns import PatternError, compile_pattern, found, time_limit
-from gridwatch.rules.requirement import Requirement, Selector
-from gridwatch.state.records import LogMetric
-from gridwatch.tensors.collections import Collections
-from gridwatch.tensors.log_metrics import LogLine, MetricFinder
+from gridwatch_rules.patterns import PatternError, compile_pattern, found, time_limit
+from gridwatch_rules.rules.requirement import Requirement, Selector
+from gridwatch_rules.tensors.collections import Collections
+from gridwatch_rules.tensors.log_metrics import LogLine, MetricFinder
+from gridwatch_rules.tensors.metric_definition import LogMetric
 
 
 @pytest.mark.parametrize(

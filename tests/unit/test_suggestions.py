@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gridwatch.suggestions import closest, slips
+from gridwatch_rules.suggestions import closest, slips
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from gridwatch.alerts.incident import incident_event
 from gridwatch.alerts.links import Link
 from gridwatch.alerts.slack import slack_message
 from gridwatch.alerts.text import render
-from gridwatch.reports.page import page, paragraph, section
-from gridwatch.visible import visible, visible_document, visible_json, visible_line, visible_text
-from gridwatch_cli.looking.logs import Line
-from gridwatch_cli.output import print_blocks, print_json, print_rows
+from gridwatch.cli.looking.logs import Line
+from gridwatch.cli.output import print_blocks, print_json, print_rows
+from gridwatch_rules.page import page, paragraph, section
+from gridwatch_rules.visible import visible, visible_document, visible_json, visible_line, visible_text
 from tests.fakes.clock import START
 
 HIDDEN = [

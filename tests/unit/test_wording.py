@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gridwatch.wording import counted
+from gridwatch_rules.wording import counted
 
 
 @pytest.mark.parametrize(

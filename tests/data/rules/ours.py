@@ -1,7 +1,7 @@
 """A rule of Gridwatch in ten lines."""
 
-from gridwatch.rules.requirement import Requirement
-from gridwatch.rules.rule import Rule
+from gridwatch_rules.rules.requirement import Requirement
+from gridwatch_rules.rules.rule import Rule
 
 
 class LossBelow(Rule):

@@ -171,7 +171,7 @@ def requests(region: str, source: str) -> dict[str, Any]:
 
 
 def configurations(package: str) -> dict[str, Any]:
-    sys.path.insert(0, package)
+    sys.path[:0] = package.split(":")
     from gridwatch.launch.sdk_objects import configuration_of
 
     answer = {}

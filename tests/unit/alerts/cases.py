@@ -9,23 +9,18 @@ from gridwatch.alerts.content import spec_rejected, trial_failed
 from gridwatch.alerts.debugger_refused import debugger_refused
 from gridwatch.alerts.digest import Ended, digest
 from gridwatch.alerts.rule_saw_nothing import rule_saw_nothing
-from gridwatch.judgement.hindsight import Hindsight
-from gridwatch.reports.shelf import ReportPlace
+from gridwatch.domain.alerts import AlertGate, AlertRecord
+from gridwatch.domain.deployments import DebuggerRefusal
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rule_report import RuleReport
+from gridwatch.domain.rules import Action, RulePolicy
+from gridwatch.domain.savings import SavingsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import (
-    Action,
-    AlertGate,
-    AlertRecord,
-    DebuggerRefusal,
-    ExperimentRecord,
-    ReactionRecord,
-    RulePolicy,
-    SavingsRecord,
-    TrialRecord,
-    TrialState,
-)
-from gridwatch.verdicts.report import RuleReport
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch_rules.judgement.hindsight import Hindsight
+from gridwatch_rules.status import RuleStatus
 from tests.unit.alerts.test_text import JOB, NOW, TRIAL, issue
 
 PRICES = PriceTable(source="test", date="2026-11-01", currency="USD", per_hour={"ml.m5.large": 0.12})

@@ -10,8 +10,8 @@ from gridwatch.alerts.content import Alert
 from gridwatch.alerts.incident import incident_event
 from gridwatch.alerts.slack import slack_message
 from gridwatch.alerts.text import render
+from gridwatch.domain.alerts import AlertRecord
 from gridwatch.state.codec import from_document
-from gridwatch.state.records import AlertRecord
 
 GOLDEN = Path(__file__).resolve().parents[2] / "data" / "alerts"
 

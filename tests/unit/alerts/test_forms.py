@@ -17,8 +17,8 @@ from gridwatch.alerts.incident import incident_event
 from gridwatch.alerts.links import Link
 from gridwatch.alerts.shared_values import shared_values
 from gridwatch.alerts.slack import slack_message
-from gridwatch.reports.shelf import ReportPlace
-from gridwatch.state.records import TrialState
+from gridwatch.domain.trials import TrialState
+from gridwatch.storage.report_shelf import ReportPlace
 from tests.unit.alerts.cases import PRICES, cases, experiment, grid
 from tests.unit.alerts.rendering import GOLDEN, renderings
 from tests.unit.alerts.test_text import NOW

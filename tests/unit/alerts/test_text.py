@@ -14,11 +14,14 @@ from gridwatch.alerts.links import job_links, logs_command, object_link
 from gridwatch.alerts.rule_issue import Reacted, rule_issue, rule_issue_id
 from gridwatch.alerts.sparkline import sparkline
 from gridwatch.alerts.text import LONGEST_BODY, RenderedAlert, render
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rule_report import RuleReport
+from gridwatch.domain.rules import Action, RulePolicy
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.codec import from_document
-from gridwatch.state.records import Action, AlertRecord, JobRecord, RulePolicy, TrialRecord, TrialState
 from gridwatch.verdicts.decision import Decision, Response
-from gridwatch.verdicts.report import RuleReport
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch_rules.status import RuleStatus
 
 NOW = datetime(2026, 11, 21, 3, 12, tzinfo=UTC)
 JOB_NAME = "gridwatch-blobs-debugger-0a1b2c3d4e-1"

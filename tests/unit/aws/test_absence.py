@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from gridwatch.aws.absence import is_absent
 from gridwatch.aws.table_bucket import S3TableBucket
 from gridwatch.aws.tensor_source import S3Source
-from gridwatch.failures import NotFoundError, PermanentError
-from gridwatch.tensors.source import ByteRange
+from gridwatch_rules.failures import NotFoundError, PermanentError
+from gridwatch_rules.tensors.source import ByteRange
 
 
 class Refusing:

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gridwatch.aws.batch_training import BatchTraining, share_identifier
+from gridwatch.domain.trials import QUEUED
 from gridwatch.events.batch_job import batch_job_change
-from gridwatch.state.records import QUEUED
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/AWSBatchgridwatch-blobs-0a1b2c3d4e-1ff"
 NAME = "gridwatch-blobs-0a1b2c3d4e-1"

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gridwatch.aws.component_search import ComponentSearch, PageParser
-from gridwatch.failures import ThrottledError
+from gridwatch_rules.failures import ThrottledError
 from tests.fakes.paged_search import PagedSearch
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

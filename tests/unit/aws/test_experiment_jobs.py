@@ -9,10 +9,10 @@ import pytest
 
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.table import DocumentTable, Item
-from gridwatch.failures import PermanentError, ThrottledError
+from gridwatch.domain.trials import TrialState
 from gridwatch.state.job_records import records_of_trials
-from gridwatch.state.records import TrialState
 from gridwatch.state.unreadable import UnreadableRecordError
+from gridwatch_rules.failures import PermanentError, ThrottledError
 from tests.fakes.counting_table import CountingTable
 from tests.unit.growth.grown import NAME, Grown
 from tests.unit.tables.facts_of import a_job, a_trial

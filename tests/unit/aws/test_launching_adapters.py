@@ -15,7 +15,8 @@ from gridwatch.aws.experiment_bucket import S3ExperimentBucket
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.tuning_service import SageMakerTuning
 from gridwatch.events.messages import EvaluateJob, StartTrials
-from gridwatch.failures import (
+from gridwatch.launch.tuning_ports import TunedJob
+from gridwatch_rules.failures import (
     NameTakenError,
     NotFoundError,
     NotYetError,
@@ -23,7 +24,6 @@ from gridwatch.failures import (
     ThrottledError,
     TransientError,
 )
-from gridwatch.launch.tuning_ports import TunedJob
 
 
 def refusal(code: str, status: int = 400) -> ClientError:

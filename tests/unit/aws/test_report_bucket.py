@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from gridwatch.aws.report_bucket import ReportBucket
-from gridwatch.failures import PermanentError, TransientError
-from gridwatch.reports.shelf import ReportPlace
+from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch_rules.failures import PermanentError, TransientError
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from gridwatch.aws.price_table import read_price_table
 from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.tensor_folder import S3MetricRecord
 from gridwatch.aws.training_log import GROUP, CloudWatchLog
-from gridwatch.failures import PermanentError
 from gridwatch.launch.watching import RuleSetError
 from gridwatch.savings.prices import PriceTableError
 from gridwatch.state.store import ConflictError
 from gridwatch.storage.layout import log_position_key
-from gridwatch.tensors.log_metrics import LogPosition, PositionExpiredError
+from gridwatch_rules.failures import PermanentError
+from gridwatch_rules.tensors.log_metrics import LogPosition, PositionExpiredError
 
 REGION, BUCKET, JOB = "eu-west-1", "a-bucket", "others-1"
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gridwatch_cli.alerts import Mailbox, in_words
-from gridwatch_cli.errors import CliError
+from gridwatch.cli.alerts import Mailbox, in_words
+from gridwatch.cli.errors import CliError
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:gridwatch-alerts"
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from gridwatch.cli.artifacts import artifact_keys, delete_objects
+from gridwatch.cli.errors import CliError
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.observation import next_attempt
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import JobRecord, TrialRecord, TrialState
-from gridwatch_cli.artifacts import artifact_keys, delete_objects
-from gridwatch_cli.errors import CliError
 from tests.unit.tables.facts_of import NOON, a_trial
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from gridwatch_cli.athena import _in_one_line, ask
-from gridwatch_cli.deployment import Deployment
-from gridwatch_cli.errors import CliError
+from gridwatch.cli.athena import _in_one_line, ask
+from gridwatch.cli.deployment import Deployment
+from gridwatch.cli.errors import CliError
 
 DEPLOYMENT = Deployment(
     experiments_bucket="e",

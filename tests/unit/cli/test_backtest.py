@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from gridwatch.judgement.finished import curves_of, grid_of
-from gridwatch.judgement.grids import GridError
-from gridwatch_cli.main import main
+from gridwatch.cli.main import main
+from gridwatch.tables.finished import curves_of, grid_of
+from gridwatch_rules.judgement.grids import GridError
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -100,8 +100,8 @@ def test_money_is_the_price_of_the_spared_seconds(gridwatch: Run, curves: Path) 
 def test_a_rule_of_ones_own(gridwatch: Run, curves: Path, tmp_path: Path) -> None:
     own = tmp_path / "own_rule.py"
     own.write_text(
-        "from gridwatch.rules.requirement import Requirement\n"
-        "from gridwatch.rules.rule import Rule\n"
+        "from gridwatch_rules.rules.requirement import Requirement\n"
+        "from gridwatch_rules.rules.rule import Rule\n"
         "class Late(Rule):\n"
         "    name, summary = 'Late', 'fires late'\n"
         "    def requirement(self):\n"
@@ -115,7 +115,7 @@ def test_a_rule_of_ones_own(gridwatch: Run, curves: Path, tmp_path: Path) -> Non
     assert json.loads(out)["saved"] == pytest.approx(0.5)
     code, _, err = gridwatch("backtest", "--curves", curves, "--rule", f"{own}:Other")
     assert code == 1
-    assert "is a subclass of neither smdebug.rules.Rule nor gridwatch.rules.rule.Rule" in err
+    assert "is a subclass of neither smdebug.rules.Rule nor gridwatch_rules.rules.rule.Rule" in err
 
 
 def test_a_rule_written_for_smdebug(gridwatch: Run, curves: Path, tmp_path: Path) -> None:

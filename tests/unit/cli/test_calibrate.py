@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gridwatch.judgement.calibration import candidates
-from gridwatch.judgement.catalogue import create_judgement_rule
-from gridwatch_cli.main import main
+from gridwatch.cli.main import main
+from gridwatch_rules.judgement.calibration import candidates
+from gridwatch_rules.judgement.catalogue import create_judgement_rule
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gridwatch.cli.current import last_value, with_current
+from gridwatch.cli.experiments import read_status
+from gridwatch.domain.jobs import CurrentRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import CurrentRecord, TrialState
-from gridwatch_cli.current import last_value, with_current
-from gridwatch_cli.experiments import read_status
 from tests.unit.tables.facts_of import NOON, a_trial, an_experiment
 
 METRIC = "validation:error"

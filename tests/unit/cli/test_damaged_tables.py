@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from gridwatch.cli.analytics.local_tables import LocalTables
+from gridwatch.cli.analytics.shell import refreshed
+from gridwatch.cli.context import Cloud
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.snapshots import take_snapshot
 from gridwatch.tables import rows, schemas
 from gridwatch.tables.parquet import write_parquet
-from gridwatch_cli.analytics.local_tables import LocalTables
-from gridwatch_cli.analytics.shell import refreshed
-from gridwatch_cli.context import Cloud
-from gridwatch_cli.errors import CliError
-from gridwatch_cli.snapshots import take_snapshot
 from tests.fakes.clock import FakeClock
 from tests.unit.cli.test_sql_shell import FilesAsBucket
 from tests.unit.snapshot_experiment.test_damage import DAMAGES

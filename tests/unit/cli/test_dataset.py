@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import make_blobs
 from sklearn.model_selection import train_test_split
 
-from gridwatch_cli.demo.dataset import Dataset, draw, generate, write_csv
+from gridwatch.cli.demo.dataset import Dataset, draw, generate, write_csv
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from gridwatch.cli.context import Cloud
+from gridwatch.cli.debugger import app
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.profiler import profiler
+from gridwatch.domain.deployments import DebuggerRefusal
 from gridwatch.launch.profiler_update import ProfiledJob, ProfilerUpdateError, profiler_update
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import DebuggerRefusal
-from gridwatch_cli.context import Cloud
-from gridwatch_cli.debugger import app
-from gridwatch_cli.errors import CliError
-from gridwatch_cli.profiler import profiler
 from tests.fakes.clock import START, FakeClock
 from tests.unit.functions.watching import JOB, World
 from tests.unit.launch.service_model import faults

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gridwatch_cli.deployment import Deployment
-from gridwatch_cli.errors import CliError
+from gridwatch.cli.deployment import Deployment
+from gridwatch.cli.errors import CliError
 
 OUTPUTS = {
     "ExperimentsBucket": "e", "ArtifactsBucket": "a", "StateTable": "s", "AlertTopic": "arn:t", "Database": "d",

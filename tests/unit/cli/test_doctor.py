@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from gridwatch_cli.doctor.account import account_checks
-from gridwatch_cli.doctor.checks import Check, Result, looked
+from gridwatch.cli.doctor.account import account_checks
+from gridwatch.cli.doctor.checks import Check, Result, looked
 
 TYPE_QUOTA = "ml.g5.xlarge for training job usage"
 DEFAULTS = {

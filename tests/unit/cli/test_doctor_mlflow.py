@@ -8,8 +8,8 @@ import botocore.session
 import pytest
 from botocore.stub import Stubber
 
-from gridwatch_cli.doctor.checks import Result
-from gridwatch_cli.doctor.mlflow import mlflow_checks
+from gridwatch.cli.doctor.checks import Result
+from gridwatch.cli.doctor.mlflow import mlflow_checks
 
 APP = "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-app/app-0A1B"
 SERVER = "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-tracking-server/team"

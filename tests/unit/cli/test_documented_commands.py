@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import typer.main
 
-from gridwatch.state.records import AlertRecord
-from gridwatch_cli.main import app
+from gridwatch.cli.main import app
+from gridwatch.domain.alerts import AlertRecord
 from tests.unit.alerts.cases import cases
 
 ROOT = Path(__file__).resolve().parents[3]

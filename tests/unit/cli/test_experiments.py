@@ -8,17 +8,15 @@ from typing import Any, cast
 
 import pytest
 
+from gridwatch.cli.demo.observation import observe
+from gridwatch.cli.experiments import blind_lines, summaries, trial_lines, trial_status, unmatched_lines
+from gridwatch.cli.experiments import status as show_status
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import JobRecord, LogMetric, ReactionRecord, RuleEvaluationRecord, TrialState
-from gridwatch_cli.demo.observation import observe
-from gridwatch_cli.experiments import (
-    blind_lines,
-    summaries,
-    trial_lines,
-    trial_status,
-    unmatched_lines,
-)
-from gridwatch_cli.experiments import status as show_status
+from gridwatch_rules.tensors.metric_definition import LogMetric
 from tests.unit.tables.facts_of import LOSS_RULE, NOON, a_trial, an_experiment
 
 RUNNING = a_trial(0, state=TrialState.RUNNING, status="InProgress", secondary_status="Training", final_metrics={})
@@ -84,9 +82,9 @@ def test_what_stands_below_the_tables_is_apart_from_them(
     """A narrow terminal has blocks in place of a table, of which such a line would be the last."""
     store.put_rule_evaluation(_evaluation("SawNothing", details="it looks for a loss"))
     cloud = SimpleNamespace(store=store, unreadable={})
-    monkeypatch.setattr("gridwatch_cli.experiments.cloud_of", lambda _: cloud)
+    monkeypatch.setattr("gridwatch.cli.experiments.cloud_of", lambda _: cloud)
     for width in (200, 40):
-        monkeypatch.setattr("gridwatch_cli.output._ENDLESS", width)
+        monkeypatch.setattr("gridwatch.cli.output._ENDLESS", width)
         show_status(cast("Any", None), "blobs")
         printed = capsys.readouterr().out.splitlines()
         (place,) = (n for n, line in enumerate(printed) if line.startswith("loss saw nothing"))

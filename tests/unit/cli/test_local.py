@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch_cli import local
-from gridwatch_cli.local_state import RunningCloud, remembered, state_file
-from gridwatch_cli.main import main
+from gridwatch.cli import local
+from gridwatch.cli.local_state import RunningCloud, remembered, state_file
+from gridwatch.cli.main import main
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch_cli.errors import CliError
-from gridwatch_cli.local_state import RunningCloud, forget, recall, refuse_ended, remembered
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.local_state import RunningCloud, forget, recall, refuse_ended, remembered
 
 CLOUD = RunningCloud("http://127.0.0.1:9", "0" * 12, "local", "us-east-1")
 

@@ -10,9 +10,9 @@ from typing import Any
 import typer
 from typer.testing import CliRunner
 
-from gridwatch.state.records import TrialState
-from gridwatch_cli.context import Cloud
-from gridwatch_cli.look import look
+from gridwatch.cli.context import Cloud
+from gridwatch.cli.look import look
+from gridwatch.domain.trials import TrialState
 from gridwatch_hook.pace import Terms
 from gridwatch_hook.wish import Wish, WishBox
 from tests.unit.functions.watching import JOB, World

@@ -11,16 +11,18 @@ from typing import Any
 
 import pytest
 
+from gridwatch.cli import main as command
+from gridwatch.cli.athena import Answer
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.looking import lineage
+from gridwatch.cli.looking.compare import flat_document
+from gridwatch.cli.looking.conditions import Condition, matching
+from gridwatch.cli.looking.curves import JobCurve
+from gridwatch.cli.looking.trials import find_trial, flat
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import JobRecord, RuleEvaluationRecord, TrialState
-from gridwatch_cli import main as command
-from gridwatch_cli.athena import Answer
-from gridwatch_cli.errors import CliError
-from gridwatch_cli.looking import lineage
-from gridwatch_cli.looking.compare import flat_document
-from gridwatch_cli.looking.conditions import Condition, matching
-from gridwatch_cli.looking.curves import JobCurve
-from gridwatch_cli.looking.trials import find_trial, flat
 from tests.unit.tables.facts_of import LOSS_RULE, NOON, a_trial, an_experiment
 
 FIRST, SECOND = a_trial(0), a_trial(1, state=TrialState.STOPPED, status="Stopped", model_uri="s3://artifacts/models/b")
@@ -52,7 +54,7 @@ class S3:
 
 @dataclass
 class FakeCloud:
-    """What the commands take of gridwatch_cli.context.Cloud; `answers` are rows for every query."""
+    """What the commands take of gridwatch.cli.context.Cloud; `answers` are rows for every query."""
 
     store: MemoryStore
     answers: Sequence[Mapping[str, Any]] = ()
@@ -90,9 +92,9 @@ def cloud() -> FakeCloud:
 @pytest.fixture
 def run(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("gridwatch_cli.main.connect", lambda stack: cloud)
+        monkeypatch.setattr("gridwatch.cli.main.connect", lambda stack: cloud)
         for module in ("search", "compare", "inspect", "lineage", "logs", "leaderboard"):
-            monkeypatch.setattr(f"gridwatch_cli.looking.{module}.cloud_of", lambda context: cloud)
+            monkeypatch.setattr(f"gridwatch.cli.looking.{module}.cloud_of", lambda context: cloud)
         monkeypatch.setattr("sys.argv", ["gridwatch", *arguments])
         with pytest.raises(SystemExit) as exit_:
             command.main()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import gridwatch
-from gridwatch_cli.main import main
+from gridwatch.cli.main import main
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

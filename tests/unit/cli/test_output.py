@@ -17,8 +17,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.panel import Panel
 
-import gridwatch_cli
-from gridwatch_cli.output import _Console, cell, console, print_json, print_rows, print_table
+import gridwatch.cli
+from gridwatch.cli.output import _Console, cell, console, print_json, print_rows, print_table
 
 LONG = "gridwatch-blobs-0123456789-1" * 10
 
@@ -61,7 +61,7 @@ def test_no_text_is_taken_for_an_emoji_or_markup(capsys: pytest.CaptureFixture[s
 
 def test_everything_that_is_printed_goes_through_this_console() -> None:
     """A console of rich's own takes `:fire:` in a name for an emoji."""
-    cli = Path(gridwatch_cli.__file__ or "").parent
+    cli = Path(gridwatch.cli.__file__ or "").parent
     own = [
         file.name
         for file in cli.rglob("*.py")
@@ -88,7 +88,7 @@ def test_a_narrow_terminal_gets_a_block_for_each_row(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     narrow = Console(width=40, highlight=False)
-    monkeypatch.setattr("gridwatch_cli.output.console", lambda: narrow)
+    monkeypatch.setattr("gridwatch.cli.output.console", lambda: narrow)
     rows = [{"job": LONG[:30], "state": "completed", "reason": None, "value": 0.5}] * 2
     print_rows(("job", "state", "reason", "value"), rows, as_json=False, empty="none")
     lines = capsys.readouterr().out.splitlines()

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch.failures import PermanentError
+from gridwatch.cli import launch_site
+from gridwatch.cli.launch_site import Nowhere
+from gridwatch.cli.main import app
+from gridwatch.cli.plan import _machines
 from gridwatch.spec.parse import parse_spec
-from gridwatch_cli import launch_site
-from gridwatch_cli.launch_site import Nowhere
-from gridwatch_cli.main import app
-from gridwatch_cli.plan import _machines
+from gridwatch_rules.failures import PermanentError
 from tests.unit.launch.test_requests import planned
 
 SPEC = """

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from gridwatch.cli.context import Cloud
+from gridwatch.cli.progress import progress, progress_lines, watch
+from gridwatch.domain.experiments import LaunchHold
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import LaunchHold, TrialRecord, TrialState
-from gridwatch_cli.context import Cloud
-from gridwatch_cli.progress import progress, progress_lines, watch
 from tests.fakes.clock import FakeClock
 from tests.unit.tables.facts_of import NOON, a_trial, an_experiment
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gridwatch_cli.main import main
+from gridwatch.cli.main import main
 from tests.unit.reports.markup import check
 from tests.unit.rules.profiler.profiles import Profile
 
@@ -59,8 +59,8 @@ def test_an_experiment_is_meant_where_a_folder_of_its_name_has_its_script(
     (tmp_path / "digits").mkdir()
     (tmp_path / "digits" / "train.py").write_text("print('loss=1')\n")
     store = SimpleNamespace(get_experiment=lambda name: name if name == "digits" else None)
-    monkeypatch.setattr("gridwatch_cli.report.cloud_of", lambda _: SimpleNamespace(is_named=True, store=store))
-    monkeypatch.setattr("gridwatch_cli.report._experiment", lambda _, name, budgets: f"the page of {name}")
+    monkeypatch.setattr("gridwatch.cli.report.cloud_of", lambda _: SimpleNamespace(is_named=True, store=store))
+    monkeypatch.setattr("gridwatch.cli.report._experiment", lambda _, name, budgets: f"the page of {name}")
     monkeypatch.chdir(tmp_path)
     assert gridwatch("report", "digits") == (0, "wrote digits.html\n")
     assert Path("digits.html").read_text() == "the page of digits"

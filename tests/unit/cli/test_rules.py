@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gridwatch.judgement.catalogue import judgement_rule_names
-from gridwatch.rules.catalogue import rule_names
-from gridwatch_cli.main import main
+from gridwatch.cli.main import main
+from gridwatch_rules.judgement.catalogue import judgement_rule_names
+from gridwatch_rules.rules.catalogue import rule_names
 from tests.tensor_folder import TensorFolder
 
 DATA = Path(__file__).parents[2] / "data"

@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import pytest
 
-from gridwatch.clock import SystemClock
-from gridwatch_cli import script_packages
-from gridwatch_cli.launch_site import Nowhere
-from gridwatch_cli.main import main
-from gridwatch_cli.script_packages import Place, imports_of, lacking, local_place, place_of_aws
-from gridwatch_cli.submit import submit
+from gridwatch.cli import script_packages
+from gridwatch.cli.launch_site import Nowhere
+from gridwatch.cli.main import main
+from gridwatch.cli.script_packages import Place, imports_of, lacking, local_place, place_of_aws
+from gridwatch.cli.submit import submit
+from gridwatch_rules.clock import SystemClock
 
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 SCRIPT = """
@@ -105,14 +105,14 @@ def test_whoever_reads_a_spec_learns_what_its_script_lacks(
         "source: code, entry_point: train.py, metrics: {loss: 'loss=([0-9.eE+-]+)'}}\n"
     )
     offline = replace(Nowhere.create("us-east-1"), is_local=True)
-    monkeypatch.setattr("gridwatch_cli.plan.Nowhere", SimpleNamespace(create=lambda _: offline))
+    monkeypatch.setattr("gridwatch.cli.plan.Nowhere", SimpleNamespace(create=lambda _: offline))
     for command in ("plan", "preflight"):
         monkeypatch.setattr("sys.argv", ["gridwatch", command, str(spec)])
         with pytest.raises(SystemExit):
             main()
         assert "warning: layers.py:1 imports einops, which the place does not have" in capsys.readouterr().err
-    monkeypatch.setattr("gridwatch_cli.submit.cloud_of", lambda _: Uploading())
-    monkeypatch.setattr("gridwatch_cli.submit.Deployed", lambda _: offline)
+    monkeypatch.setattr("gridwatch.cli.submit.cloud_of", lambda _: Uploading())
+    monkeypatch.setattr("gridwatch.cli.submit.Deployed", lambda _: offline)
     submit(cast("Any", None), spec)
     printed = capsys.readouterr().err
     assert printed.index("warning: layers.py:1 imports einops") < printed.index("uploaded to s3://")

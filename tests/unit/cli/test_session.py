@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from gridwatch_cli.errors import CliError
-from gridwatch_cli.local_state import RunningCloud, forget, remembered, state_file
-from gridwatch_cli.session import Session, explain
-from gridwatch_cli.settings import Environment
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.local_state import RunningCloud, forget, remembered, state_file
+from gridwatch.cli.session import Session, explain
+from gridwatch.cli.settings import Environment
 
 AWS = {"AWS_ACCESS_KEY_ID": "AKIAPRODUCTION", "AWS_SECRET_ACCESS_KEY": "of-production", "AWS_REGION": "eu-west-1",
        "AWS_DEFAULT_REGION": "eu-west-1"}  # fmt: skip

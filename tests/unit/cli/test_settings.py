@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gridwatch_cli.settings import own_command
+from gridwatch.cli.settings import own_command
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from gridwatch_cli.settings import own_command
         (".venv/bin/gridwatch", ".venv/bin/gridwatch"),
         ("../gridwatch/.venv/bin/gridwatch", "../gridwatch/.venv/bin/gridwatch"),
         ("/home/somebody/.venv/bin/gridwatch", "gridwatch"),  # found on the PATH
-        ("cli/gridwatch_cli/__main__.py", "gridwatch"),
+        ("gridwatch/cli/__main__.py", "gridwatch"),
         ("-c", "gridwatch"),
     ],
 )

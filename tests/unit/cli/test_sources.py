@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.sources import PackedSource, packed_source
 from gridwatch.spec.parts.algorithm import Algorithm
-from gridwatch_cli.errors import CliError
-from gridwatch_cli.sources import PackedSource, packed_source
 
 
 def folder(root: Path) -> Path:

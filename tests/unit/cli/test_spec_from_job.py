@@ -11,9 +11,9 @@ import typer
 import yaml
 from typer.testing import CliRunner, Result
 
-from gridwatch_cli.context import Cloud
-from gridwatch_cli.errors import CliError
-from gridwatch_cli.spec import app
+from gridwatch.cli.context import Cloud
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.spec import app
 from tests.fakes.clock import FakeClock
 from tests.unit.spec.specs import parsed
 from tests.unit.spec.test_from_job import job

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from gridwatch.cli.analytics.local_tables import LocalTables
+from gridwatch.cli.analytics.shell import run, statements
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.queries import sql_of
 from gridwatch.tables import queries, rows, schemas
 from gridwatch.tables.parquet import write_parquet
-from gridwatch_cli.analytics.local_tables import LocalTables
-from gridwatch_cli.analytics.shell import run, statements
-from gridwatch_cli.errors import CliError
-from gridwatch_cli.queries import sql_of
 from tests.unit.tables.facts_of import STAMP, a_trial, some_facts
 
 

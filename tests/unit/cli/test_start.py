@@ -19,12 +19,12 @@ class Interrupting:
             raise KeyboardInterrupt
 
 sys.meta_path.insert(0, Interrupting())
-from gridwatch_cli.start import main
+from gridwatch.cli.start import main
 main()
 """
 
 
-@pytest.mark.parametrize("module", ["typer", "gridwatch_cli.main", "gridwatch_cli.teardown", "rich.console"])
+@pytest.mark.parametrize("module", ["typer", "gridwatch.cli.main", "gridwatch.cli.teardown", "rich.console"])
 def test_an_interruption_while_importing_says_nothing(module: str) -> None:
     command = [sys.executable, "-c", INTERRUPTED.format(module=module), "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -33,15 +33,15 @@ def test_an_interruption_while_importing_says_nothing(module: str) -> None:
 
 def test_the_command_begins_there() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["scripts"]["gridwatch"] == "gridwatch_cli.start:main"
+    assert project["scripts"]["gridwatch"] == "gridwatch.cli.start:main"
     done = subprocess.run(
-        [sys.executable, "-m", "gridwatch_cli", "--version"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "gridwatch.cli", "--version"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_begins_first_imports_nothing_that_takes_time() -> None:
-    source = (ROOT / "cli" / "gridwatch_cli" / "start.py").read_text()
+    source = (ROOT / "gridwatch" / "cli" / "start.py").read_text()
     assert [line for line in source.splitlines() if line.startswith(("import ", "from "))] == [
         "from __future__ import annotations",
         "import sys",

@@ -10,12 +10,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from gridwatch.cli.context import Cloud
+from gridwatch.cli.experiments import savings_lines
+from gridwatch.cli.stopping import app
+from gridwatch.domain.deployments import StoppingRecord
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import StoppingRecord
 from gridwatch.state.store import StateStore
-from gridwatch_cli.context import Cloud
-from gridwatch_cli.experiments import savings_lines
-from gridwatch_cli.stopping import app
 from tests.fakes.clock import START, FakeClock
 from tests.unit.functions.test_reacting import event
 from tests.unit.functions.watching import JOB, World

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from gridwatch_cli.submit import checked_spec, own_files
+from gridwatch.cli.submit import checked_spec, own_files
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "blobs.yaml"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from gridwatch.cli.teardown import entities_of
+from gridwatch.domain.experiments import TrackingRecord
 from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import TrackingRecord
-from gridwatch_cli.teardown import entities_of
 from tests.unit.tables.facts_of import NOON, an_experiment
 
 FULL = ("gridwatch-churn", "gridwatch-churn-002")

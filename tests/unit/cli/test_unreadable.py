@@ -11,12 +11,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from gridwatch.cli.context import Cloud
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.experiments import experiments, status
+from gridwatch.cli.stopping import app as stopping
+from gridwatch.cli.teardown import _refuse_unfinished
 from gridwatch.state.unreadable import UnreadableRecordError
-from gridwatch_cli.context import Cloud
-from gridwatch_cli.errors import CliError
-from gridwatch_cli.experiments import experiments, status
-from gridwatch_cli.stopping import app as stopping
-from gridwatch_cli.teardown import _refuse_unfinished
 from tests.fakes.clock import FakeClock
 from tests.simulation.dynamodb import DynamoDB
 from tests.simulation.stage import Stage

@@ -11,10 +11,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from gridwatch.domain.rule_report import RuleReport
+from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.events.rule_status import rule_statuses, status_change_detail
-from gridwatch.state.records import RuleEvaluationRecord
-from gridwatch.verdicts.report import RuleReport
-from gridwatch.verdicts.status import RuleStatus, condition_met
+from gridwatch_rules.status import RuleStatus, condition_met
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = json.loads((ROOT / "docs/schema/rule-status-change.schema.json").read_text())

@@ -15,15 +15,18 @@ import pytest
 from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator
 from gridwatch.aws.state_table import StateTable
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.rules import Action, RulePolicy
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.evaluation_request import EvaluationRequest
-from gridwatch.judgement.catalogue import judgement_rule_names
-from gridwatch.judgement.history import Ending, History
-from gridwatch.judgement.live import Pending, Replica, Told, beginning, log_name
-from gridwatch.judgement.median import KatibMedianStopping
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.patience import Patience
-from gridwatch.state.records import Action, ExperimentRecord, ReportsRecord, RulePolicy, TrialState
 from gridwatch.state.store import ConflictError
+from gridwatch_rules.judgement.catalogue import judgement_rule_names
+from gridwatch_rules.judgement.history import Ending, History
+from gridwatch_rules.judgement.live import Pending, Replica, Told, beginning, log_name
+from gridwatch_rules.judgement.median import KatibMedianStopping
+from gridwatch_rules.judgement.reported import ReportsRecord
 from tests.fakes.clock import FakeClock
 from tests.simulation.dynamodb import DynamoDB
 from tests.simulation.stage import Stage

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from gridwatch.state.records import ExperimentRecord, TrialState
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.verdicts.audit import is_audited
 from tests.unit.functions.test_evaluating import STUCK
 from tests.unit.functions.watching import JOB, LOSS, World

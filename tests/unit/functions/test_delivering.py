@@ -12,9 +12,9 @@ from deliver_alert.channels import ChatTopic, IncidentWebhook, SlackWebhook
 from deliver_alert.delivering import LEASE, Outcome
 from gridwatch.alerts.content import Alert, Severity, record, spec_rejected
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.domain.alerts import AlertRecord
 from gridwatch.events.messages import DeliverAlert, PostWebhook
-from gridwatch.failures import ThrottledError, TransientError
-from gridwatch.state.records import AlertRecord
+from gridwatch_rules.failures import ThrottledError, TransientError
 from tests.fakes.bus import FakeTopic
 from tests.fakes.fuse import Fuse
 from tests.fakes.queues import FakeQueue

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deliver_alert.digesting import LOOK_AGAIN_SECONDS, PATIENCE
+from gridwatch.domain.rules import Action, RulePolicy
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import DigestExperiment
-from gridwatch.state.records import Action, RulePolicy, TrialState
 from tests.unit.functions.watching import JOB, LOSS, World
 from tests.unit.tables.facts_of import an_experiment
 

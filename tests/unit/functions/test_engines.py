@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
+from gridwatch.domain.rule_report import RuleReport
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.rule_status import JobRuleStatuses
-from gridwatch.failures import NotYetError, PermanentError, TransientError
 from gridwatch.launch.request import DEBUGGER_FIELDS
-from gridwatch.state.records import TrialState
-from gridwatch.verdicts.report import RuleReport
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch_rules.failures import NotYetError, PermanentError, TransientError
+from gridwatch_rules.status import RuleStatus
 from react_to_finding.reacting import Reactor
 from tests.fakes.mortal_store import KilledError, MortalStore
 from tests.tensor_folder import MemorySource

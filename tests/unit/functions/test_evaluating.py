@@ -13,14 +13,15 @@ import pytest
 
 from evaluate_rules.evaluating import Outcome
 from evaluate_rules.requests import read_batch
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.events.evaluation_request import EvaluationRequest, evaluation_request
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment, to_body
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
-from gridwatch.failures import TransientError
-from gridwatch.state.records import JobRecord, RulePolicy
 from gridwatch.state.store import SavedEvaluation
 from gridwatch.storage.layout import tensor_prefix
-from gridwatch.verdicts.status import RuleStatus, event_status
+from gridwatch_rules.failures import TransientError
+from gridwatch_rules.status import RuleStatus, event_status
 from tests.fakes.clock import START
 from tests.tensor_folder import MemorySource, TensorFolder
 from tests.unit.functions.watching import FINITE, JOB, LOSS, World, at_every_call

@@ -19,9 +19,11 @@ from gridwatch.alerts.held import concerned_before
 from gridwatch.alerts.launch_limit import limit_reached
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import QuietHours
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.experiments import LaunchHold
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.messages import CloseGate, DeliverAlert
 from gridwatch.state.codec import from_document
-from gridwatch.state.records import AlertRecord, LaunchHold, TrialRecord, TrialState
 from tests.fakes.clock import START
 from tests.fakes.fuse import Fuse
 from tests.fakes.mortal_store import KilledError

@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from gridwatch.aws import clients
 from gridwatch.aws.state_table import StateTable
-from gridwatch.state.records import TrialState
+from gridwatch.domain.trials import TrialState
 from tests.fakes.state_schema import state_schema
 from tests.unit.functions.world import example
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from gridwatch.clock import SystemClock
 from gridwatch.launch.ports import StoredSpec
 from gridwatch.spec.problems import SpecError
 from gridwatch.state.memory import MemoryStore
+from gridwatch_rules.clock import SystemClock
 from launch_grid.inputs import find_inputs
 from tests.fakes.experiment_bucket import FakeExperimentBucket
 from tests.unit.launch.test_training_parts import script

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
+from gridwatch.domain.regions import CANCELLED_IN
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.messages import DeliverAlert, EvaluateJob, SnapshotExperiment, StartTrials
-from gridwatch.failures import NotYetError, PermanentError, ThrottledError, TransientError
 from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.ports import Share
-from gridwatch.launch.regions import CANCELLED_IN
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import TrialRecord, TrialState
 from gridwatch.state.store import TrialPlace
+from gridwatch_rules.failures import NotYetError, PermanentError, ThrottledError, TransientError
 from launch_grid.accept import Outcome
 from start_trials.starting import MAX_ATTEMPTS
 from start_trials.waiting import PAGE, WaitingTrials

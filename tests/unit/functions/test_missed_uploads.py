@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.spec_upload import SpecUpload
-from gridwatch.state.records import TrialState
 from launch_grid.missed import GRACE, PATIENCE, missed_uploads
 from tests.unit.functions.world import World, example
 

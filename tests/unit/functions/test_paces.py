@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import EvaluateJob
 from gridwatch.launch.paces import EMBEDDED_ACCOUNT, Pacing, RequestedMachines, log_of
 from gridwatch.launch.tuning import paced
 from gridwatch.pace import FREE, PACE_KEY, Bounds, Log, pace_of
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.watching import WatchingTable, look_prices
-from gridwatch.state.records import LogMetric, TrialState
+from gridwatch_rules.tensors.metric_definition import LogMetric
 from start_trials.tuning import TuningLauncher
 from tests.unit.functions.test_tuning import Tuned
 from tests.unit.functions.watching import JOB

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from gridwatch.alerts.rule_issue import rule_issue_id
+from gridwatch.domain.rules import Action, RulePolicy
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.rule_status import rule_statuses
-from gridwatch.failures import NotFoundError, PermanentError, ThrottledError, TransientError
-from gridwatch.state.records import Action, RulePolicy, TrialState
 from gridwatch.verdicts.decision import Response
+from gridwatch_rules.failures import NotFoundError, PermanentError, ThrottledError, TransientError
 from react_to_finding.reacting import IN_OTHER_HANDS
 from react_to_finding.stopping import STOPPED_BY
 from tests.fakes.fuse import Fuse

@@ -9,11 +9,13 @@ import pytest
 
 from evaluate_rules.evaluating import Evaluated
 from evaluate_rules.recording import LogRecorder
+from gridwatch.domain.rules import RulePolicy
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
 from gridwatch.state.codec import moment_text
-from gridwatch.state.records import LogMetric, RulePolicy, TrialState
-from gridwatch.tensors.log_metrics import LogPage
+from gridwatch_rules.tensors.log_metrics import LogPage
+from gridwatch_rules.tensors.metric_definition import LogMetric
 from tests.fakes.fuse import Fuse
 from tests.fakes.logs import FakeLog, FakeMetricRecord
 from tests.fakes.mortal_store import KilledError

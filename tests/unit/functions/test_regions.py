@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.steering import Steering
-from gridwatch.state.records import ExperimentRecord, TrialRecord, TrialState
 from react_to_finding.regions import RegionKeeper
 from tests.unit.functions.test_evaluating import STUCK
 from tests.unit.functions.watching import JOB, LOSS, World, at_every_call

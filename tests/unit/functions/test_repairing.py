@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from gridwatch.failures import PermanentError
+from gridwatch.domain.deployments import StoppingRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.repairing import NOT_OURS, last_good_step
-from gridwatch.state.records import ReactionRecord, StoppingRecord, TrialRecord, TrialState
 from gridwatch.state.store import ConflictError
+from gridwatch_rules.failures import PermanentError
 from react_to_finding.stopping import StopOutcome
 from tests.unit.functions.world import World, example
 

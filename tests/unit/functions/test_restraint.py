@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from gridwatch.failures import PermanentError, ThrottledError
-from gridwatch.launch.ports import JobDescription
-from gridwatch.state.records import RulePolicy, StoppingRecord
+from gridwatch.domain.deployments import StoppingRecord
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.rules import RulePolicy
+from gridwatch_rules.failures import PermanentError, ThrottledError
 from react_to_finding.reacting import PROTECT_TAG
 from tests.fakes.training import ARN
 from tests.unit.functions.watching import JOB, LOSS, World
@@ -104,7 +105,7 @@ def test_shadow_tells_what_would_have_been_stopped_and_stops_nothing() -> None:
 
 
 def test_shadow_changes_nothing_about_milder_rules() -> None:
-    from gridwatch.state.records import Action
+    from gridwatch.domain.rules import Action
 
     world = found(replace(LOSS, shadow=True, on_issue=Action.ALERT))
     world.react()

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from gridwatch.failures import NotYetError, PermanentError, ThrottledError
+from gridwatch.domain.experiments import TrackingRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.launch.linking import Linked, Linker
-from gridwatch.state.records import TrackingRecord, TrialState
+from gridwatch_rules.failures import NotYetError, PermanentError, ThrottledError
 from tests.unit.functions.world import World, example
 
 FIRST, SECOND, THIRD = "gridwatch-blobs", "gridwatch-blobs-002", "gridwatch-blobs-003"

@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from gridwatch.state.records import ExperimentRecord, RulePolicy, TrialState
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.rules import RulePolicy
+from gridwatch.domain.trials import TrialState
 from tests.unit.functions.test_across import BAD, GOOD, MEDIAN, OTHERS
 from tests.unit.functions.watching import JOB, LOSS, World
 

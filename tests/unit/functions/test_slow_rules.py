@@ -15,20 +15,20 @@ from evaluate_slow_rules.evaluating import Outcome as Slow
 from evaluate_slow_rules.evaluating import SlowEvaluator
 from gridwatch.aws.custom_rules import LambdaCustomRules
 from gridwatch.aws.job_folders import neighbour_source
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.events.evaluation_request import EvaluationRequest, evaluation_request
 from gridwatch.events.messages import EvaluateSlowRule, to_body
 from gridwatch.events.slow_rule import slow_rule_request
-from gridwatch.failures import PermanentError, TransientError
-from gridwatch.rules.custom.answer import as_answer
-from gridwatch.rules.custom.run import CustomRun
-from gridwatch.rules.evaluation import RuleEvaluation
-from gridwatch.rules.finding import Finding
-from gridwatch.state.records import RulePolicy
-from gridwatch.tensors.errors import CorruptTensorError
-from gridwatch.tensors.modes import Mode
-from gridwatch.tensors.source import TensorSource
-from gridwatch.verdicts.status import RuleStatus
-from gridwatch.verdicts.telling import Teller
+from gridwatch.events.telling import Teller
+from gridwatch_rules.failures import PermanentError, TransientError
+from gridwatch_rules.rules.custom.answer import as_answer
+from gridwatch_rules.rules.custom.run import CustomRun
+from gridwatch_rules.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.status import RuleStatus
+from gridwatch_rules.tensors.errors import CorruptTensorError
+from gridwatch_rules.tensors.modes import Mode
+from gridwatch_rules.tensors.source import TensorSource
 from run_custom_rule.running import CustomRuleRunner
 from tests.tensor_folder import TensorFolder
 from tests.unit.functions.watching import JOB, LOSS, World

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateJob
-from gridwatch.failures import PermanentError
-from gridwatch.state.records import Action, RulePolicy
+from gridwatch_rules.failures import PermanentError
 from tests.tensor_folder import MemorySource
 from tests.unit.functions.watching import JOB, LOSS, World
 

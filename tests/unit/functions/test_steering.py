@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.steering import condition
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
-from gridwatch.failures import ThrottledError
 from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.steering import BY_HAND, Steering, StopReport
-from gridwatch.state.records import TrialState
 from gridwatch.state.store import StateStore
-from gridwatch_cli.errors import CliError
-from gridwatch_cli.steering import condition
+from gridwatch_rules.failures import ThrottledError
 from tests.fakes.fuse import Fuse
 from tests.fakes.mortal_store import KilledError, MortalStore
 from tests.unit.functions.test_launching import fail, limited

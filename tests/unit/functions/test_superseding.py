@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.spec_upload import SpecUpload
 from gridwatch.launch.observation import REMOVED
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import TrialState
 from launch_grid.accept import Outcome
 from launch_grid.answers import UploadedSpec, tell_superseded, write_answer
 from tests.fakes.experiment_bucket import FakeExperimentBucket

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from gridwatch.domain.rule_report import RuleReport
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import DeliverAlert, EvaluateJob, SnapshotExperiment, StartTrials
-from gridwatch.state.records import TrialState
-from gridwatch.verdicts.report import RuleReport
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch_rules.status import RuleStatus
 from tests.unit.functions.test_reacting import event
 from tests.unit.functions.watching import JOB, LOSS, World, at_every_call
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.trials import QUEUED, TrialRecord, TrialState
 from gridwatch.events.messages import EvaluateJob, StartTrials
-from gridwatch.failures import NotFoundError
-from gridwatch.launch.ports import JobDescription
 from gridwatch.launch.tracking import Outcome
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import QUEUED, LogMetric, TrialRecord, TrialState
+from gridwatch_rules.failures import NotFoundError
+from gridwatch_rules.tensors.metric_definition import LogMetric
 from tests.unit.functions.test_launching import limited
 from tests.unit.functions.world import World, example
 

@@ -10,14 +10,15 @@ import yaml
 
 from gridwatch.alerts.content import trial_facts
 from gridwatch.alerts.digest import is_over
+from gridwatch.domain.experiments import TuningRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
-from gridwatch.failures import NotYetError, PermanentError, ThrottledError, TransientError
 from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.launch.tuned_jobs import TunedJobs
 from gridwatch.launch.tuning import TUNING_TAG
 from gridwatch.launch.tuning_steering import stop_tunings
 from gridwatch.launch.tuning_tracking import TuningTracker
-from gridwatch.state.records import TrialState, TuningRecord
+from gridwatch_rules.failures import NotYetError, PermanentError, ThrottledError, TransientError
 from start_trials.tuning import TuningLauncher
 from sweep.tuning import TuningSweeper
 from tests.fakes.tuning import FakeTuning

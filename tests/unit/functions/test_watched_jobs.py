@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gridwatch.domain.rules import Action, RulePolicy
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import EvaluateJob
 from gridwatch.events.training_job import job_description, training_job_change
 from gridwatch.launch.tracking import Outcome
 from gridwatch.launch.watching import RuleSetError, StoredRuleSet
-from gridwatch.state.records import Action, LogMetric, RulePolicy, TrialState
+from gridwatch_rules.tensors.metric_definition import LogMetric
 from tests.fakes.clock import START
 from tests.fakes.fuse import Fuse
 from tests.fakes.mortal_store import KilledError

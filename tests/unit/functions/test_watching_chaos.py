@@ -17,8 +17,8 @@ import pytest
 
 from gridwatch.alerts.rule_issue import rule_issue_id
 from gridwatch.events.messages import DeliverAlert, EvaluateJob
-from gridwatch.failures import ThrottledError
 from gridwatch.launch.observation import is_terminal
+from gridwatch_rules.failures import ThrottledError
 from tests.fakes.fuse import Fuse
 from tests.fakes.mortal_store import KilledError
 from tests.unit.functions.watching import FINITE, JOB, LOSS, World

@@ -14,7 +14,9 @@ import pytest
 from moto import mock_aws
 
 from gridwatch.aws import clients
-from gridwatch.state.records import JobRecord, RulePolicy, TrialRecord, TrialState
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import RulePolicy
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.storage.layout import tensor_prefix
 from tests.tensor_folder import TensorFolder
 from tests.unit.functions.test_handlers import BUCKET, REGION, Account, Context

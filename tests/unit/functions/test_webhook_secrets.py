@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gridwatch.failures import PermanentError
 from gridwatch.launch.pacing import TokenBucket
+from gridwatch_rules.failures import PermanentError
 from post_webhook.posting import Answer, Poster, RetryLaterError, Webhook
 from tests.fakes.clock import FakeClock
 

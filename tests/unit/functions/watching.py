@@ -15,17 +15,21 @@ from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator
 from evaluate_rules.rests import Rests
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import Action, RulePolicy
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment, Message, TrackJob
 from gridwatch.events.rule_status import rule_statuses
+from gridwatch.events.telling import Teller
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
 from gridwatch.launch.tuned_jobs import TunedJobs
 from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.launch.watching import Enroller, RuleSetError, RuleSets, StoredRuleSet
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import Action, AlertRecord, JobRecord, ReactionRecord, RulePolicy, TrialRecord, TrialState
-from gridwatch.verdicts.telling import Teller
 from react_to_finding.reacting import Reaction, Reactor
 from sweep.sweeping import Sweeper, SweepReport
 from sweep.tuning import TuningSweeper

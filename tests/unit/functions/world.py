@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.spec_upload import SpecUpload
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.holding import LaunchLimits
@@ -16,7 +17,6 @@ from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.reproduce.fingerprint import ImageVersion
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import TrialRecord, TrialState
 from gridwatch.state.store import StateStore
 from launch_grid.accept import Accepted, Platform, accept
 from start_trials.engines import Engines

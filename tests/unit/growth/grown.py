@@ -9,16 +9,11 @@ from datetime import timedelta
 from typing import Any
 
 from gridwatch.aws.state_table import StateTable
-from gridwatch.state.records import (
-    Action,
-    CurrentRecord,
-    ExperimentRecord,
-    ReactionRecord,
-    RuleEvaluationRecord,
-    RulePolicy,
-    TrialRecord,
-    TrialState,
-)
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.jobs import CurrentRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import Action, RuleEvaluationRecord, RulePolicy
+from gridwatch.domain.trials import TrialRecord, TrialState
 from tests.fakes.clock import FakeClock
 from tests.fakes.counting_table import Count, CountingTable
 from tests.unit.tables.facts_of import NOON, a_job, a_trial, an_experiment

@@ -15,15 +15,16 @@ from deliver_alert.gatekeeping import Gatekeeper, Wishes
 from gridwatch.alerts.content import TRIAL_FAILED, Alert, Severity, record
 from gridwatch.alerts.gates import HOUR
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.cli.current import with_current
+from gridwatch.cli.demo.observation import observe
+from gridwatch.cli.experiments import read_status
+from gridwatch.domain.alerts import AlertGate, AlertRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.launch.steering import Steering
 from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.job_records import records_of_trials
-from gridwatch.state.records import AlertGate, AlertRecord, TrialState
 from gridwatch.tables.facts import Stamp
-from gridwatch_cli.current import with_current
-from gridwatch_cli.demo.observation import observe
-from gridwatch_cli.experiments import read_status
 from snapshot_experiment.publishing import ReportPublisher
 from snapshot_experiment.searching import SearchReader
 from snapshot_experiment.snapshot import SnapshotWriter

@@ -11,11 +11,11 @@ import pytest
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.state_table import StateTable
+from gridwatch.cli.experiments import summaries
+from gridwatch.cli.looking.search import search
+from gridwatch.cli.looking.trials import find_trial
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.steering import Steering
-from gridwatch.state.records import TrialRecord, TrialState
-from gridwatch_cli.experiments import summaries
-from gridwatch_cli.looking.search import search
-from gridwatch_cli.looking.trials import find_trial
 from snapshot_experiment.publishing import ReportPublisher
 from snapshot_experiment.searching import SearchReader
 from snapshot_experiment.snapshot import SnapshotWriter
@@ -183,7 +183,7 @@ def test_searching_all_experiments(
     experiments: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = World(experiments)
-    monkeypatch.setattr("gridwatch_cli.looking.search.cloud_of", lambda context: SimpleNamespace(store=world.store))
+    monkeypatch.setattr("gridwatch.cli.looking.search.cloud_of", lambda context: SimpleNamespace(store=world.store))
     count = world.table.start()
     search(None, ["index=2"], as_csv=True)  # type: ignore[arg-type]
     assert len(capsys.readouterr().out.splitlines()) == experiments + 1

@@ -6,8 +6,8 @@ import json
 import threading
 from typing import Any
 
-from gridwatch.tensors.reader import Cursor, TensorReader
-from gridwatch.tensors.steps import SavedStep
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.tensors.steps import SavedStep
 from tests.tensor_folder import MemorySource
 
 

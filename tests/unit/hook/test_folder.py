@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch.tensors.reader import Cursor, TensorReader
-from gridwatch.tensors.source import LocalSource
 from gridwatch_hook.hook import Hook
 from gridwatch_hook.sinks import FolderSink, open_sink
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.tensors.source import LocalSource
 
 
 def test_every_step_has_an_index_file_of_its_own(tmp_path: Path) -> None:

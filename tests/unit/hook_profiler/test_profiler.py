@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from gridwatch.rules.profiler.metrics import Sample, Span
-from gridwatch.rules.profiler.reader import ProfileCursor, ProfileReader
-from gridwatch.tensors.source import LocalSource
 from gridwatch_hook.profiler import Profiler, ProfileRange, ProfilerSettings
+from gridwatch_rules.rules.profiler.metrics import Sample, Span
+from gridwatch_rules.rules.profiler.reader import ProfileCursor, ProfileReader
+from gridwatch_rules.tensors.source import LocalSource
 
 
 class Loader:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from gridwatch.rules.profiler.metrics import Sample, Span
-from gridwatch.rules.profiler.reader import ProfileCursor, ProfileReader
 from gridwatch_hook.profiler import timeline
 from gridwatch_hook.profiler.machine import CoreTimes, Counters, GpuReading
 from gridwatch_hook.profiler.sampler import Sampler
 from gridwatch_hook.profiler.settings import ProfilerSettings
+from gridwatch_rules.rules.profiler.metrics import Sample, Span
+from gridwatch_rules.rules.profiler.reader import ProfileCursor, ProfileReader
 from tests.tensor_folder import MemorySource
 from tests.unit.hook_profiler.fakes import BEGAN, Folder, Gpus, Machine, MovedClock
 

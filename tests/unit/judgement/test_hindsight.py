@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from gridwatch.judgement.hindsight import Completed, hindsight
-from gridwatch.state.records import ReportsRecord
+from gridwatch_rules.judgement.hindsight import Completed, hindsight
+from gridwatch_rules.judgement.reported import ReportsRecord
 
 
 def log(curves: dict[str, list[float]], *, chunk: int = 2) -> list[ReportsRecord]:

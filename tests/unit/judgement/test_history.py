@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridwatch.judgement.history import REPORT_BYTES, Ending, History, Statistic, pack, unpack
+from gridwatch_rules.judgement.history import REPORT_BYTES, Ending, History, Statistic, pack, unpack
 
 reports = st.lists(
     st.tuples(

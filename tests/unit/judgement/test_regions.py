@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gridwatch.judgement.regions import Condition, Known, Region, confidence_of, doomed_region
+from gridwatch_rules.judgement.regions import Condition, Known, Region, confidence_of, doomed_region
 
 ETAS, DEPTHS = [0.1, 0.3, 1.0], [2, 4, 6, 8]
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from gridwatch.judgement.catalogue import create_judgement_rule
-from gridwatch.judgement.grids import Grid, GridError, parse_grid
-from gridwatch.judgement.history import Curve, History
-from gridwatch.judgement.replay import AcrossTrials, FixedStops, Replay, replay
-from gridwatch.judgement.scores import Scorer, mean_of, pareto, student_975
-from gridwatch.judgement.trial_rules import stops_of
-from gridwatch.rules.catalogue import create_rule
+from gridwatch_rules.judgement.catalogue import create_judgement_rule
+from gridwatch_rules.judgement.grids import Grid, GridError, parse_grid
+from gridwatch_rules.judgement.history import Curve, History
+from gridwatch_rules.judgement.replay import AcrossTrials, FixedStops, Replay, replay
+from gridwatch_rules.judgement.scores import Scorer, mean_of, pareto, student_975
+from gridwatch_rules.judgement.trial_rules import stops_of
+from gridwatch_rules.rules.catalogue import create_rule
 
 
 def entry(losses: list[float | None], *, seconds: float | None = None, **series: Any) -> dict[str, Any]:

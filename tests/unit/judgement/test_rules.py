@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from gridwatch.judgement.catalogue import (
+from gridwatch_rules.judgement.catalogue import (
     create_judgement_rule,
     is_judgement_rule,
     judgement_rule_class,
     judgement_rule_names,
 )
-from gridwatch.judgement.extrapolation import _forecast
-from gridwatch.judgement.halving import _shares, bracket_of
-from gridwatch.judgement.history import Ending, History
-from gridwatch.judgement.rule import Judgement
-from gridwatch.rules.errors import RuleConfigurationError
+from gridwatch_rules.judgement.extrapolation import _forecast
+from gridwatch_rules.judgement.halving import _shares, bracket_of
+from gridwatch_rules.judgement.history import Ending, History
+from gridwatch_rules.judgement.rule import Judgement
+from gridwatch_rules.rules.errors import RuleConfigurationError
 
 Curves = Mapping[str, Sequence[float]]
 

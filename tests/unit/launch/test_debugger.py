@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from gridwatch.launch.engine import as_known
+from gridwatch.domain.deployments import DebuggerRefusal
+from gridwatch.launch.debugger_access import as_known
 from gridwatch.launch.request import DEBUGGER_FIELDS
 from gridwatch.spec.debugger_rules import COLLECTION_PARAMETERS, DEBUGGER_RULES, HOOK_PARAMETERS
 from gridwatch.spec.problems import SpecError
-from gridwatch.state.records import DebuggerRefusal
 from gridwatch_hook import config as hook_config
 from tests.unit.functions.world import DEPLOYMENT
 from tests.unit.launch.service_model import faults

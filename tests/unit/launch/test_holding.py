@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.holding import failure_kind
 from gridwatch.launch.observation import next_attempt
 from gridwatch.launch.spending import at_most, spending
 from gridwatch.savings.prices import PriceTable
-from gridwatch.state.records import TrialRecord, TrialState
 from tests.fakes.clock import START
 
 PRICES = PriceTable(source="a test", date="2026-11-21", currency="USD", per_hour={"ml.m5.large": 3.6})

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from gridwatch.domain.rules import RulePolicy
 from gridwatch.launch.hook import MAX_VALUE, WHOLE_CURVES, environment, hook_document, looks_at_every, whole_curves
-from gridwatch.state.records import RulePolicy
 from gridwatch_hook.collection import ANY_LOOP, CURVES, KERAS, PYTORCH, XGBOOST, FrameworkCollections
 from gridwatch_hook.config import HookConfig
 from gridwatch_hook.modes import Mode

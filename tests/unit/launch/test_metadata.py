@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.launch.metadata import MAX_TEXT, component_name, components_of, metadata_of
-from gridwatch.state.records import ExperimentRecord
 from tests.unit.functions.world import World, example
 from tests.unit.launch.service_model import faults
 from tests.unit.spec.specs import blobs

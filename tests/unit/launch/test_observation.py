@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.trials import TrialState
 from gridwatch.launch.observation import next_attempt, observed
-from gridwatch.launch.ports import JobDescription
-from gridwatch.state.records import TrialState
 from tests.fakes.clock import START
 from tests.unit.launch.test_order_and_pace import trial
 

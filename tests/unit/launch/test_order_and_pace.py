@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.order import FairOrder
 from gridwatch.launch.pacing import TokenBucket
-from gridwatch.state.records import TrialRecord, TrialState
 from tests.fakes.clock import START, FakeClock
 
 

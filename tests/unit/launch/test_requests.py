@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import yaml
 
-from gridwatch.clock import SystemClock
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.hook import WHOLE_CURVES, told_document
 from gridwatch.launch.images import UnknownRegionError, image_address
@@ -20,6 +19,7 @@ from gridwatch.launch.request import training_request
 from gridwatch.launch.template import Inputs
 from gridwatch.spec.images import framework_image
 from gridwatch.spec.parts.algorithm import Algorithm
+from gridwatch_rules.clock import SystemClock
 from tests.unit.functions.world import DEPLOYMENT
 from tests.unit.launch.service_model import faults
 from tests.unit.spec.specs import EXAMPLES, blobs, parsed

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from gridwatch.clock import SystemClock
 from gridwatch.launch.plan import waiting_trial
 from gridwatch.launch.request import training_request
 from gridwatch.spec.from_job import spec_of_job
 from gridwatch.spec.parse import SpecError
+from gridwatch_rules.clock import SystemClock
 from tests.unit.functions.world import DEPLOYMENT
 from tests.unit.launch.service_model import faults
 from tests.unit.launch.test_requests import planned, requests

@@ -6,8 +6,8 @@ import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gridwatch.domain.notices import Level, Notice, Weights
 from gridwatch.preflight.examination import ChannelData, Machine, examine
-from gridwatch.preflight.notices import Level, Notice, Weights
 from gridwatch.preflight.sampling import FULL, Budget, LocalData
 from gridwatch.preflight.targets import Target, targets_of
 

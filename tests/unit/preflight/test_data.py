@@ -11,11 +11,11 @@ import pytest
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
+from gridwatch.cli.demo.dataset import generate, write_csv
+from gridwatch.domain.notices import Level
 from gridwatch.preflight.examination import ChannelData, Machine, examine
-from gridwatch.preflight.notices import Level
 from gridwatch.preflight.sampling import CHEAP, FULL, LocalData
 from gridwatch.preflight.targets import targets_of
-from gridwatch_cli.demo.dataset import generate, write_csv
 from tests.unit.preflight.planting import BINARY, SMALL, Rows, clean, notices, text, told
 
 FOUR = targets_of([{"objective": "multi:softprob", "num_class": 4}])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gridwatch.preflight.notices import Level, Notice
+from gridwatch.domain.notices import Level, Notice
 from gridwatch.preflight.targets import targets_of
 from tests.unit.preflight.planting import clean, notices, text
 

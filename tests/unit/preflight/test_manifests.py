@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from gridwatch.failures import PermanentError
+from gridwatch.domain.notices import Level
 from gridwatch.preflight.manifests import LookedInto, ManifestError, augmented_uris, listed_uris, look_into
-from gridwatch.preflight.notices import Level
-from gridwatch.preflight.sampling import DataSource
+from gridwatch.storage.data_source import DataSource
+from gridwatch_rules.failures import PermanentError
 from tests.fakes.experiment_bucket import FakeData
 
 PREFIX = "s3://bucket-a/data/train/"

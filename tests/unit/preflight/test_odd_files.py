@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch.preflight.notices import Level
+from gridwatch.domain.notices import Level
 from gridwatch.preflight.sampling import BLOCK, FULL, MAX_LINE, Budget, LocalData, Sample
 from gridwatch.preflight.targets import targets_of
 from tests.unit.preflight.planting import clean, notices, text

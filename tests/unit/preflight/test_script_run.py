@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gridwatch.preflight.notices import Level, Notice
+from gridwatch.domain.notices import Level, Notice
 from gridwatch.preflight.script_run import Probed, expected_loss, judge
 
 CLASSES = {"kind": "classes", "classes": 10, "counts": [10] * 10}

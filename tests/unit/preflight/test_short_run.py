@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from gridwatch.preflight.notices import Level, Notice
+from gridwatch.domain.notices import Level, Notice
 from gridwatch.preflight.short_run import Measured, expected_loss, judge, judge_rounds
 
 HALVES = [0.0, 1.0] * 500

@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 import yaml
 
+from gridwatch.domain.notices import Notice
 from gridwatch.launch.hook import KNOWN
 from gridwatch.launch.plan import make_plan
 from gridwatch.launch.template import Inputs
 from gridwatch.preflight.foreseen import Saving, foresee
 from gridwatch.preflight.foreseen_profile import foresee_profile
 from gridwatch.preflight.hook_use import uses_hook
-from gridwatch.preflight.notices import Notice
 from gridwatch.preflight.sight import blind_rules
 from gridwatch.preflight.xgboost_tensors import INTERVAL, PATTERNS, hook_saves
-from gridwatch.rules.catalogue import create_rule
-from gridwatch.rules.profiler.rule import ProfilerRule
 from gridwatch_hook import collection as hook_collections
+from gridwatch_rules.rules.catalogue import create_rule
+from gridwatch_rules.rules.profiler.rule import ProfilerRule
 from tests.contract.test_foreseen_rules import RULES, SAVES_ALL
 from tests.unit.launch.test_requests import DEPLOYMENT
 from tests.unit.spec.specs import EXAMPLES, blobs, parsed

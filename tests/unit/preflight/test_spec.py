@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from gridwatch.preflight.notices import CHECKS, Level, Notice
+from gridwatch.domain.notices import CHECKS, Level, Notice
 from gridwatch.preflight.sizes import check_sizes, instance_memory
 from gridwatch.preflight.spec_checks import Trials, check_spec
 from gridwatch.savings.prices import PriceTable
 from gridwatch.spec.instance_types import INSTANCE_TYPES
+from gridwatch.spec.search_space import factors_of
 from tests.unit.spec.specs import EXAMPLES, blobs, only_problem, parsed
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -18,8 +19,8 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 def told(document: dict[str, Any]) -> list[Notice]:
     """What is more than a note."""
     spec = parsed(document).spec
-    points = [{**spec.hyperparameters, "num_round": number} for number in spec.factors.get("num_round", [None])]
-    points = points if "num_round" in spec.factors else [dict(spec.hyperparameters)]
+    points = [{**spec.hyperparameters, "num_round": number} for number in factors_of(spec).get("num_round", [None])]
+    points = points if "num_round" in factors_of(spec) else [dict(spec.hyperparameters)]
     found = check_spec(spec, Trials(points, (spec.resources.instance_type,)), PriceTable.built_in(), NOW)
     return [notice for notice in found if notice.level is not Level.NOTE]
 

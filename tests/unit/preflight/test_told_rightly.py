@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from gridwatch.domain.notices import Level, Notice, Weights
 from gridwatch.preflight.examination import ChannelData, examine
-from gridwatch.preflight.notices import Level, Notice, Weights
 from gridwatch.preflight.sampling import FULL, LocalData
 from tests.unit.preflight.planting import BINARY, SMALL, clean, notices, text
 

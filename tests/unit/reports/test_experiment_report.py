@@ -176,7 +176,7 @@ def test_charts_say_what_they_show(half_failed: ExperimentFacts) -> None:
 
 def test_the_library_is_the_pinned_one() -> None:
     root = Path(__file__).resolve().parents[3]
-    assets = root / "layers/gridwatch/python/gridwatch/reports/assets"
+    assets = root / "gridwatch/reports/assets"
     pinned = json.loads((root / "package.json").read_text())["devDependencies"]["echarts"]
     about = json.loads((assets / "echarts.json").read_text())
     library = (assets / "echarts.min.js").read_bytes()

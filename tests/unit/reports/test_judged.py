@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch.judgement.backtest import RuleAcross, measure
-from gridwatch.judgement.catalogue import judgement_rule_names
 from gridwatch.reports.experiment import costs, judged, overview
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.experiment.tables import read_tables
+from gridwatch_rules.judgement.backtest import RuleAcross, measure
+from gridwatch_rules.judgement.catalogue import judgement_rule_names
 from tests.experiment_tables import PRICES, MadeUp
 from tests.unit.reports.markup import Markup
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from gridwatch.reports import page as page_module
-from gridwatch.reports.page import page, paragraph, section, table
+from gridwatch_rules import page as page_module
+from gridwatch_rules.page import page, paragraph, section, table
 from tests.unit.reports.markup import check
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from gridwatch.reports.profiler_report import duration, render
-from gridwatch.rules.catalogue import create_rule
-from gridwatch.rules.errors import RuleConfigurationError
-from gridwatch.rules.profiler.profiler_report import PARTS, ProfilerReport
-from gridwatch.rules.profiler.summary import ProfileSummary
+from gridwatch_rules.rules.catalogue import create_rule
+from gridwatch_rules.rules.errors import RuleConfigurationError
+from gridwatch_rules.rules.profiler.profiler_report import PARTS, ProfilerReport
+from gridwatch_rules.rules.profiler.report_page import duration, render
+from gridwatch_rules.rules.profiler.summary import ProfileSummary
 from tests.unit.reports.markup import check
 from tests.unit.rules.profiler.profiles import Profile, evaluation, judge
 

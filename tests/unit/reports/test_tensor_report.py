@@ -7,7 +7,7 @@ import pytest
 
 from gridwatch.reports.tensor_report import create_tensor_report, render
 from gridwatch.reports.tensor_summary import BINS, MOST_STEPS, TensorSummary, summarize
-from gridwatch.tensors.reader import TensorReader
+from gridwatch_rules.tensors.reader import TensorReader
 from tests.tensor_folder import TensorFolder
 from tests.unit.reports.markup import Markup
 from tests.unit.reports.networks import boosting, network

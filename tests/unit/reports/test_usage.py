@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import json
 
-from gridwatch.failures import PermanentError
 from gridwatch.reports.experiment.usage import BINS, CELLS, read_usage, read_usages
-from gridwatch.tensors.source import TensorSource
+from gridwatch_rules.failures import PermanentError
+from gridwatch_rules.tensors.source import TensorSource
 from tests.tensor_folder import MemorySource
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gridwatch.reports.xgboost_report import create_report
 from gridwatch.reports.xgboost_training import Task, read_training
-from gridwatch.tensors.reader import TensorReader
+from gridwatch_rules.tensors.reader import TensorReader
 from tests.tensor_folder import TensorFolder
 from tests.unit.reports.markup import check
 

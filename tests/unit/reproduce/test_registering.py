@@ -11,6 +11,10 @@ from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
 from gridwatch.aws.model_registry import SageMakerRegistry
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.trials import TrialRecord
+from gridwatch.localcloud.sagemaker.errors import ServiceError
+from gridwatch.localcloud.sagemaker.validation import validate
 from gridwatch.reproduce.registering import (
     CannotRegisterError,
     Wish,
@@ -19,9 +23,6 @@ from gridwatch.reproduce.registering import (
     package_request,
     register,
 )
-from gridwatch.state.records import ExperimentRecord, TrialRecord
-from localcloud.sagemaker.errors import ServiceError
-from localcloud.sagemaker.validation import validate
 from tests.unit.functions.world import World, example
 
 METRICS = "s3://artifacts-bucket/models/job/metrics.json"
@@ -131,7 +132,7 @@ class Embedded:
 def embedded() -> Any:
     from types import SimpleNamespace
 
-    from localcloud.sagemaker.model_registry import ModelRegistry
+    from gridwatch.localcloud.sagemaker.model_registry import ModelRegistry
 
     platform: Any = SimpleNamespace(arn=lambda resource: f"arn:aws:sagemaker:eu-west-1:123456789012:{resource}")
     return ModelRegistry(platform)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from gridwatch.domain.trials import TrialRecord
 from gridwatch.launch.request import PARENT_TAG
 from gridwatch.reproduce.differences import Findings, Place, State, find_differences
 from gridwatch.reproduce.fingerprint import Fingerprint
 from gridwatch.reproduce.rerunning import Rerunner
-from gridwatch.state.records import TrialRecord
 from tests.unit.functions.world import DEPLOYMENT, World, example
 from tests.unit.reproduce.past import FakePast
 

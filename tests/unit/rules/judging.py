@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
-from gridwatch.rules.finding import Finding
-from gridwatch.tensors.reader import TensorReader
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.tensors.reader import TensorReader
 from tests.tensor_folder import TensorFolder
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

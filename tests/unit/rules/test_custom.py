@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gridwatch.rules.custom.runner import CustomRule, run_custom_rule
-from gridwatch.rules.errors import RuleConfigurationError
-from gridwatch.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.custom.runner import CustomRule, run_custom_rule
+from gridwatch_rules.rules.errors import RuleConfigurationError
+from gridwatch_rules.rules.evaluation import RuleEvaluation
 from tests.tensor_folder import TensorFolder
 
 DATA = Path(__file__).parents[2] / "data"
@@ -43,7 +43,7 @@ def test_required_tensors_former_steps_and_modes(tmp_path: Path) -> None:
     assert at_evaluation.finding is not None
     assert (at_evaluation.finding.step, at_evaluation.finding.mode.name) == (10, "EVAL")
     folder = TensorFolder({"losses": ["loss"]})
-    from gridwatch.tensors.modes import Mode
+    from gridwatch_rules.tensors.modes import Mode
 
     for step in range(6):
         folder.save(step, {"loss": [1.0 if step < 5 else 2.0 - step]}, mode=Mode.TRAIN)
@@ -171,3 +171,35 @@ def test_what_names_no_custom_rule_is_refused(text: str) -> None:
 
 def test_the_shim_is_not_left_in_this_process() -> None:
     assert "smdebug" not in sys.modules
+
+
+FORMER = """
+from gridwatch.rules.finding import Finding
+from gridwatch.rules.requirement import Requirement
+from gridwatch.rules.rule import Rule
+from gridwatch.tensors.modes import Mode
+import gridwatch.rules.rule, gridwatch_rules.rules.rule
+
+class AsItWas(Rule):
+    name, summary = "AsItWas", "was written when the engine was part of the platform"
+
+    def requirement(self):
+        return Requirement(collections=("losses",))
+
+    def check(self, view):
+        same = gridwatch.rules.rule.Rule is gridwatch_rules.rules.rule.Rule
+        spec = gridwatch_rules.rules.rule.__spec__.name
+        return self.finding(view, "loss", 1.0, 0.0, f"{same} {spec} {Mode.TRAIN.name}") if view.step == 4 else None
+"""
+
+
+def test_a_rule_that_imports_the_engine_by_its_former_name(tmp_path: Path) -> None:
+    (tmp_path / "former.py").write_text(FORMER)
+    folder = TensorFolder({"losses": ["loss"]})
+    for step in (0, 4):
+        folder.save(step, {"loss": [1.0]})
+    folder.write(tmp_path / "tensors")
+    rule, tensors = CustomRule(tmp_path / "former.py", "AsItWas"), str(tmp_path / "tensors")
+    found = run_custom_rule(rule, tensors, ended=True, seconds=60, environment={}, as_deployed=True)
+    assert found.finding is not None, found
+    assert found.finding.sentence == "True gridwatch_rules.rules.rule TRAIN"

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from gridwatch.failures import TransientError
-from gridwatch.rules.custom.answer import MAX_ANSWER, as_answer, parse_answer
-from gridwatch.rules.custom.run import CustomRun
-from gridwatch.rules.custom.runner import CustomRule, run_custom_rule
-from gridwatch.rules.evaluation import RuleEvaluation
-from gridwatch.rules.finding import Finding
-from gridwatch.tensors.modes import Mode
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch_rules.failures import TransientError
+from gridwatch_rules.rules.custom.answer import MAX_ANSWER, as_answer, parse_answer
+from gridwatch_rules.rules.custom.run import CustomRun
+from gridwatch_rules.rules.custom.runner import CustomRule, run_custom_rule
+from gridwatch_rules.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.status import RuleStatus
+from gridwatch_rules.tensors.modes import Mode
 
 DATA = Path(__file__).parents[2] / "data"
 FINDING: dict[str, Any] = {
@@ -141,7 +141,7 @@ def test_only_what_is_handed_over_is_in_its_environment(tmp_path: Path) -> None:
 
 def test_tensors_that_cannot_be_reached_are_no_verdict(tmp_path: Path) -> None:
     (tmp_path / "unwell.py").write_text(
-        "from gridwatch import failures\ndef open_source(location):\n    raise failures.TransientError('unwell')\n"
+        "from gridwatch_rules.failures import TransientError\ndef open_source(_):\n    raise TransientError('unwell')\n"
     )
     (tmp_path / "rules.py").write_text(RULES)
     rule = CustomRule(tmp_path / "rules.py", "Shouts")

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
-from gridwatch.tensors.reader import TensorReader
-from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.status import RuleStatus
+from gridwatch_rules.tensors.reader import TensorReader
+from gridwatch_rules.tensors.scalars import ScalarStep, collections_file, scalar_files
 from tests.tensor_folder import MemorySource
 from tests.unit.rules.judging import NOW
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch.rules.errors import RuleConfigurationError
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
-from gridwatch.tensors.modes import Mode
-from gridwatch.tensors.reader import TensorReader
-from gridwatch.tensors.source import LocalSource
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch_rules.rules.errors import RuleConfigurationError
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.status import RuleStatus
+from gridwatch_rules.tensors.modes import Mode
+from gridwatch_rules.tensors.reader import TensorReader
+from gridwatch_rules.tensors.source import LocalSource
 from tests.tensor_folder import TensorFolder
 from tests.unit.rules.judging import NOW
 
@@ -201,12 +201,12 @@ def test_debuggers_own_strings_are_understood() -> None:
 
 def test_rules_are_listed_and_validated_without_numpy() -> None:
     program = (
-        "import sys; from gridwatch.rules.catalogue import create_rule, rule_class, rule_names\n"
+        "import sys; from gridwatch_rules.rules.catalogue import create_rule, rule_class, rule_names\n"
         "for name in rule_names(): rule_class(name)\n"
         "create_rule('LossNotDecreasing', {'num_steps': '2'})\n"
         "print(sorted({'numpy', 'matplotlib', 'boto3', 'pydantic'} & set(sys.modules)))"
     )
-    path = Path(__file__).parents[3] / "layers" / "gridwatch" / "python"
+    path = Path(__file__).parents[3] / "rules"
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(path)}
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gridwatch.rules.errors import RuleConfigurationError
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.rules.errors import RuleConfigurationError
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
 from tests.tensor_folder import TensorFolder
 from tests.unit.rules.judging import find
 

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from gridwatch.rules.errors import RuleConfigurationError
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
-from gridwatch.rules.finding import Finding
-from gridwatch.tensors.modes import Mode
-from gridwatch.tensors.reader import TensorReader
+from gridwatch_rules.rules.errors import RuleConfigurationError
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.tensors.modes import Mode
+from gridwatch_rules.tensors.reader import TensorReader
 from tests.tensor_folder import TensorFolder
 from tests.unit.rules.judging import NOW, find
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridwatch.rules.metrics import is_score
-from gridwatch.tensors.modes import Mode
+from gridwatch_rules.rules.metrics import is_score
+from gridwatch_rules.tensors.modes import Mode
 from tests.tensor_folder import TensorFolder
 from tests.unit.rules.judging import as_told, find, judge
 

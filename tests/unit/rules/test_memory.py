@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
-from gridwatch.tensors.modes import Mode
-from gridwatch.tensors.reader import TensorReader
-from gridwatch.tensors.source import ByteRange
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.tensors.modes import Mode
+from gridwatch_rules.tensors.reader import TensorReader
+from gridwatch_rules.tensors.source import ByteRange
 from tests.tensor_folder import encode
 from tests.unit.rules.judging import NOW
 

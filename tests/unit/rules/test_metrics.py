@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from gridwatch.rules.metrics import Sense, is_never_negative, is_score, sense
 from gridwatch.spec.builtin_algorithms import BUILT_IN
 from gridwatch.spec.xgboost import metrics as table
 from gridwatch.spec.xgboost.metrics import METRICS
 from gridwatch_hook.metrics import RISING, rises
+from gridwatch_rules.rules.metrics import Sense, is_never_negative, is_score, sense
 
 RISES = [
     "imgs_per_sec",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gridwatch.rules.catalogue import rule_class, rule_names
-from gridwatch.rules.parameters import declared
+from gridwatch_rules.rules.catalogue import rule_class, rule_names
+from gridwatch_rules.rules.parameters import declared
 from scripts.rules_page import DEBUGGER, PAGE, render
 
 # smdebug_rulesconfig 1.0.1, ruleConfigs.json: what Debugger saves for a rule; nothing for the others.

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gridwatch.rules.catalogue import rule_names
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
-from gridwatch.rules.profiler.evaluation import is_profiler_rule
-from gridwatch.rules.sources import SourcesEvaluation
-from gridwatch.streams.source import MetricSource
-from gridwatch.tensors.modes import Mode
-from gridwatch.tensors.reader import TensorReader
-from gridwatch.verdicts.status import RuleStatus, event_status, status_of_event
+from gridwatch_rules.rules.catalogue import rule_names
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.rules.profiler.evaluation import is_profiler_rule
+from gridwatch_rules.rules.sources import SourcesEvaluation
+from gridwatch_rules.status import RuleStatus, event_status, status_of_event
+from gridwatch_rules.streams.metric_source import MetricSource
+from gridwatch_rules.tensors.modes import Mode
+from gridwatch_rules.tensors.reader import TensorReader
 from tests.tensor_folder import TensorFolder
 from tests.unit.rules.judging import NOW, judge
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch.rules.custom.packages import LAYER_MODULES
-from gridwatch.rules.custom.runner import CustomRule, run_custom_rule
-from gridwatch.rules.evaluation import RuleEvaluation
-from gridwatch.tensors.modes import Mode
+from gridwatch_rules.rules.custom.packages import LAYER_MODULES
+from gridwatch_rules.rules.custom.runner import CustomRule, run_custom_rule
+from gridwatch_rules.rules.evaluation import RuleEvaluation
+from gridwatch_rules.tensors.modes import Mode
 from tests.tensor_folder import TensorFolder
 
 ROOT = Path(__file__).parents[3]
@@ -288,7 +288,7 @@ def test_the_modules_of_the_functions_layers_are_those_that_are_locked() -> None
 
 def test_the_stand_in_imports_no_more_than_itself_and_our_reader() -> None:
     """Under its own name, never as smdebug: the process may not be one in which it is installed."""
-    package = ROOT / "layers" / "gridwatch" / "python" / "gridwatch" / "rules" / "custom" / "smdebug"
+    package = ROOT / "rules" / "gridwatch_rules" / "rules" / "custom" / "smdebug"
     for file in package.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             assert not (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "smdebug"), file

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gridwatch.rules.evaluation import Evaluation, RuleConfiguration
-from gridwatch.rules.finding import Finding
-from gridwatch.rules.sources import SourcesEvaluation
-from gridwatch.streams.source import MetricSource
-from gridwatch.tensors.reader import TensorReader
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.sources import SourcesEvaluation
+from gridwatch_rules.status import RuleStatus
+from gridwatch_rules.streams.metric_source import MetricSource
+from gridwatch_rules.tensors.reader import TensorReader
 from tests.tensor_folder import MemorySource, TensorFolder
 
 HOOK, LOG = MetricSource.HOOK, MetricSource.LOG

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gridwatch.rules.catalogue import rule_class, rule_names
-from gridwatch.rules.profiler.rule import ProfilerRule
-from gridwatch.tensors.modes import Mode
+from gridwatch_rules.rules.catalogue import rule_class, rule_names
+from gridwatch_rules.rules.profiler.rule import ProfilerRule
+from gridwatch_rules.tensors.modes import Mode
 from tests.tensor_folder import TensorFolder
 from tests.unit.rules.judging import as_told, judge
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from gridwatch.domain.savings import Certainty, SavingsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.savings.estimate import RunningJob, estimate, in_words
 from gridwatch.savings.planned import EPOCHS, ROUNDS, Planned
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.savings.progress import Mark, Progress
 from gridwatch.spec.instance_types import INSTANCE_TYPES
-from gridwatch.state.records import Certainty, SavingsRecord, TrialRecord, TrialState
 from tests.unit.tables.facts_of import a_trial
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from gridwatch.domain.jobs import JobRecord
 from gridwatch.savings.progress import Progress, read_progress
 from gridwatch.savings.sparing import progress_of
-from gridwatch.state.records import JobRecord, LogMetric
-from gridwatch.tensors.modes import Mode
-from gridwatch.tensors.timeline import saved_steps
+from gridwatch_rules.tensors.metric_definition import LogMetric
+from gridwatch_rules.tensors.modes import Mode
+from gridwatch_rules.tensors.timeline import saved_steps
 from tests.tensor_folder import MemorySource, TensorFolder
 
 BEGAN = 1_700_000_000.0

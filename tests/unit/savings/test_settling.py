@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.savings import Certainty, SavingsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.savings.estimate import RunningJob, estimate
 from gridwatch.savings.planned import EPOCHS, ROUNDS, Planned
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.progress import Mark, Progress
 from gridwatch.savings.settling import needs_settling, settled
 from gridwatch.savings.words import in_words
-from gridwatch.state.records import Certainty, JobRecord, ReactionRecord, SavingsRecord, TrialRecord, TrialState
 from tests.unit.tables.facts_of import NOON, a_trial
 
 PRICES = PriceTable(source="a test", date="2026-11-21", currency="USD", per_hour={"ml.m5.large": 3.6})

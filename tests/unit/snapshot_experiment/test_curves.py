@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gridwatch.tensors.errors import CorruptTensorError
-from gridwatch.tensors.modes import Mode
-from gridwatch.tensors.source import ByteRange, LocalSource
+from gridwatch_rules.tensors.errors import CorruptTensorError
+from gridwatch_rules.tensors.modes import Mode
+from gridwatch_rules.tensors.source import ByteRange, LocalSource
 from snapshot_experiment.curves import CurveReader
 from tests.tensor_folder import MemorySource, TensorFolder
 

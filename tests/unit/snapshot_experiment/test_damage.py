@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from gridwatch.state.records import RuleEvaluationRecord, TrialState
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.tables import schemas
 from gridwatch.tables.facts import Stamp
 from gridwatch.tables.parquet import damage_of

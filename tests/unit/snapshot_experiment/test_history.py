@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from gridwatch.state.records import TrialState
+from gridwatch.domain.trials import TrialState
 from gridwatch.tables import schemas
 from gridwatch.tables.facts import Stamp
 from snapshot_experiment.history import History

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gridwatch.failures import ThrottledError
-from gridwatch.state.records import TrackingRecord, TrialRecord, TrialState
+from gridwatch.domain.experiments import TrackingRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.tables.facts import Stamp
+from gridwatch_rules.failures import ThrottledError
 from tests.unit.snapshot_experiment.test_snapshot import World
 from tests.unit.tables.facts_of import NOON, STAMP, a_trial
 

@@ -12,20 +12,17 @@ import duckdb
 import pytest
 
 from gridwatch.alerts.outbox import AlertOutbox
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.savings import SavingsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.messages import DigestExperiment
-from gridwatch.failures import TransientError
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import (
-    JobRecord,
-    ReactionRecord,
-    RuleEvaluationRecord,
-    SavingsRecord,
-    TrialRecord,
-    TrialState,
-)
 from gridwatch.tables import schemas
-from gridwatch.tensors.source import ByteRange
+from gridwatch_rules.failures import TransientError
+from gridwatch_rules.tensors.source import ByteRange
 from snapshot_experiment.batch import BatchRunner
 from snapshot_experiment.history import History
 from snapshot_experiment.publishing import ReportPublisher

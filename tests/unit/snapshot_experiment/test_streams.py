@@ -9,13 +9,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from gridwatch.state.records import LogMetric, TrialState
-from gridwatch.streams.source import MetricSource
+from gridwatch.domain.trials import TrialState
 from gridwatch.tables import curves, schemas
 from gridwatch.tables.facts import Point
 from gridwatch.tables.parquet import write_parquet
 from gridwatch.tables.rows import metric_rows
-from gridwatch.tensors.modes import Mode
+from gridwatch_rules.streams.metric_source import MetricSource
+from gridwatch_rules.tensors.metric_definition import LogMetric
+from gridwatch_rules.tensors.modes import Mode
 from snapshot_experiment.curve_table import LogStreams
 from tests.tensor_folder import TensorFolder
 from tests.unit.snapshot_experiment.test_snapshot import World

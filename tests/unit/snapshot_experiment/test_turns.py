@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from gridwatch.domain.experiments import SnapshotTurn
+from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import SnapshotExperiment
-from gridwatch.failures import ThrottledError
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import SnapshotTurn, TrialState
 from gridwatch.state.unreadable import UnreadableRecordError
 from gridwatch.tables.facts import Stamp
+from gridwatch_rules.failures import ThrottledError
 from snapshot_experiment.batch import BatchRunner
 from snapshot_experiment.history import History
 from snapshot_experiment.requests import FOLLOWS, Batch, parse_batch

@@ -12,14 +12,15 @@ import jsonschema
 import pytest
 import yaml
 
+from gridwatch.domain.rules import Action
 from gridwatch.spec.instance_types import INSTANCE_TYPES
 from gridwatch.spec.metrics import evaluation_metrics, reported_metrics
 from gridwatch.spec.parse import normalized, policies_of
 from gridwatch.spec.problems import SpecError
 from gridwatch.spec.schema import experiment_schema
+from gridwatch.spec.search_space import factors_of
 from gridwatch.spec.xgboost.metrics import METRICS, canonical
 from gridwatch.spec.xgboost.objectives import OBJECTIVES, default_metric
-from gridwatch.state.records import Action
 from tests.unit.spec.specs import EXAMPLES, blobs, parsed
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,7 +50,7 @@ def test_values_keep_their_types() -> None:
     document["grid"]["gamma"] = [3, 4.0, 4.5]
     del document["grid"]["eta"]
     spec = parsed(document | {"grid": {"gamma": [3, 4.5], "num_round": [10]}}).spec
-    assert [type(value) for value in spec.factors["gamma"]] == [int, float]
+    assert [type(value) for value in factors_of(spec)["gamma"]] == [int, float]
 
 
 def test_the_normalized_document_is_a_spec_of_the_same_meaning() -> None:

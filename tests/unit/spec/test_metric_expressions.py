@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gridwatch.patterns import compile_pattern
 from gridwatch.spec.metric_expressions import BETTER, NOT_FINITE, SAMPLES, line_of, losses, value_group
 from gridwatch.spec.shortest_text import shortest_text
+from gridwatch_rules.patterns import compile_pattern
 from tests.unit.spec.specs import parsed
 
 ALL = (*SAMPLES, *NOT_FINITE)

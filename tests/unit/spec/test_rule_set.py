@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gridwatch.domain.rules import Action
 from gridwatch.spec.problems import SpecError
 from gridwatch.spec.rule_set import parse_rule_set
-from gridwatch.state.records import Action
 
 GOOD = b"""
 objective: {metric: "val:loss", direction: minimize}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gridwatch.rules.metrics import is_score
+from gridwatch_rules.rules.metrics import is_score
 from tests.unit.spec.specs import parsed, problems
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from gridwatch.state.records import Action, ExperimentRecord, JobRecord, RulePolicy, TrialRecord, TrialState
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import Action, RulePolicy
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.tables.facts import CurveCount, ExperimentFacts, Stamp, TrialFacts
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

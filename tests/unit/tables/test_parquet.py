@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from gridwatch.state.records import SavingsRecord, TrialState
+from gridwatch.domain.savings import SavingsRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.tables import queries, rows, schemas
 from gridwatch.tables.facts import Point
 from gridwatch.tables.parquet import write_parquet

@@ -10,11 +10,14 @@ from datetime import timedelta
 
 import pytest
 
-from gridwatch.rules.finding import Finding
-from gridwatch.state.records import ReactionRecord, RuleEvaluationRecord, SavingsRecord, TrialState
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.savings import SavingsRecord
+from gridwatch.domain.trials import TrialState
 from gridwatch.tables import history_rows, rows, schemas
 from gridwatch.tables.facts import Point, TrialFacts
-from gridwatch.tensors.modes import Mode
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.tensors.modes import Mode
 from tests.unit.tables.facts_of import NOON, STAMP, a_job, a_trial, an_experiment, some_facts
 
 COUNTS = {table.name: 3 for table in schemas.TABLES}

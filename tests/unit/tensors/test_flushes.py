@@ -10,11 +10,11 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from gridwatch.tensors import flushes
-from gridwatch.tensors.errors import CorruptTensorError
-from gridwatch.tensors.reader import Cursor, TensorReader
 from gridwatch_hook.batch import SavedStep, encode_together
 from gridwatch_hook.modes import Mode
+from gridwatch_rules.tensors import flushes
+from gridwatch_rules.tensors.errors import CorruptTensorError
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
 from tests.tensor_folder import MemorySource, TensorFolder
 
 KEY = "events/flushes/000000000/000000000003_worker_0.tfevents"

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gridwatch.tensors.errors import CorruptTensorError, MissingEventsError, TensorUnavailableError
-from gridwatch.tensors.index import SavedShape
-from gridwatch.tensors.modes import Mode
-from gridwatch.tensors.reader import Cursor, TensorReader
-from gridwatch.tensors.source import ByteRange, LocalSource
+from gridwatch_rules.tensors.errors import CorruptTensorError, MissingEventsError, TensorUnavailableError
+from gridwatch_rules.tensors.index import SavedShape
+from gridwatch_rules.tensors.modes import Mode
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.tensors.source import ByteRange, LocalSource
 from tests.tensor_folder import MemorySource, TensorFolder
 
 DATA = Path(__file__).parents[2] / "data" / "tensors"
@@ -159,7 +159,7 @@ def test_steps_put_into_a_later_index_object_come_once_even_when_filled_in_after
 def test_an_index_file_cut_anywhere_is_not_yet(folder: str) -> None:
     source = LocalSource(DATA / folder)
     keys = [key for prefix in ("index/", "collections/", "events/") for key in source.keys(prefix)]
-    from gridwatch.tensors.source import ByteRange
+    from gridwatch_rules.tensors.source import ByteRange
 
     objects = {key: data for key, data in zip(keys, source.read([ByteRange(key) for key in keys]), strict=True) if data}
     key = "index/000000000/000000000004_worker_0.json"

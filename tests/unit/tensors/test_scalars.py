@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from gridwatch.state.records import LogMetric
-from gridwatch.tensors.log_metrics import LogLine, MetricFinder
-from gridwatch.tensors.reader import Cursor, TensorReader
-from gridwatch.tensors.scalars import ScalarStep, collections_file, scalar_files
+from gridwatch_rules.tensors.log_metrics import LogLine, MetricFinder
+from gridwatch_rules.tensors.metric_definition import LogMetric
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.tensors.scalars import ScalarStep, collections_file, scalar_files
 from tests.tensor_folder import MemorySource
 
 STEPS = [ScalarStep(step, 1.6e9 + step, {"loss": 1 / (step + 1), "val:acc": math.nan}) for step in range(1200)]

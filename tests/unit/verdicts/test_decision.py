@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from gridwatch.state.records import Action
+from gridwatch.domain.rules import Action
 from gridwatch.verdicts.decision import Response, Restraint, decide
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch_rules.status import RuleStatus
 
 JOB_STATUSES = ["InProgress", "Completed", "Failed", "Stopping", "Stopped", "Deleting", "SomethingNew", None]
 POLICIES = [*Action, None]

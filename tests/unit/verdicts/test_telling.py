@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.rules import Action, RulePolicy
+from gridwatch.domain.trials import TrialState
+from gridwatch.events.telling import News, Teller
 from gridwatch.state.memory import MemoryStore
-from gridwatch.state.records import Action, JobRecord, RulePolicy, TrialState
-from gridwatch.verdicts.status import RuleStatus
-from gridwatch.verdicts.telling import News, Teller
+from gridwatch_rules.status import RuleStatus
 from tests.fakes.bus import FakeBus
 from tests.fakes.clock import FakeClock
 from tests.unit.tables.facts_of import a_trial

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from gridwatch.rules.profiler.files import parse_key, parse_samples, parse_spans
-from gridwatch.tensors.errors import CorruptTensorError
+from gridwatch_rules.rules.profiler.files import parse_key, parse_samples, parse_spans
+from gridwatch_rules.tensors.errors import CorruptTensorError
 from tests.fuzz.values import changed
 
 SYSTEM = "system/incremental/2026112112/1795262400.algo-1.json"

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import pytest
 
-from gridwatch.rules.errors import RuleConfigurationError
-from gridwatch.rules.evaluation import RuleConfiguration
-from gridwatch.rules.profiler.dataloader import Dataloader
-from gridwatch.rules.profiler.evaluation import ProfileEvaluation
-from gridwatch.rules.profiler.load_balancing import distance
-from gridwatch.rules.profiler.windows import percentile
+from gridwatch_rules.rules.errors import RuleConfigurationError
+from gridwatch_rules.rules.evaluation import RuleConfiguration
+from gridwatch_rules.rules.profiler.dataloader import Dataloader
+from gridwatch_rules.rules.profiler.evaluation import ProfileEvaluation
+from gridwatch_rules.rules.profiler.load_balancing import distance
+from gridwatch_rules.rules.profiler.windows import percentile
 from tests.unit.rules.profiler.profiles import Profile, find, judge
 
 ALWAYS = {"scan_interval_us": 0}

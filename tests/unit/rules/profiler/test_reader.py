@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gridwatch.rules.profiler.metrics import Sample, Span
-from gridwatch.rules.profiler.reader import ProfileCursor, ProfileReader
-from gridwatch.tensors.errors import CorruptTensorError
+from gridwatch_rules.rules.profiler.metrics import Sample, Span
+from gridwatch_rules.rules.profiler.reader import ProfileCursor, ProfileReader
+from gridwatch_rules.tensors.errors import CorruptTensorError
 from tests.tensor_folder import MemorySource
 from tests.unit.rules.profiler.profiles import BEGAN, Profile
 

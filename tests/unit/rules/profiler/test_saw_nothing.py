@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from gridwatch.rules.catalogue import rule_names
-from gridwatch.rules.evaluation import RuleConfiguration
-from gridwatch.rules.profiler.evaluation import ProfileEvaluation, is_profiler_rule
-from gridwatch.rules.profiler.reader import ProfileReader
-from gridwatch.verdicts.status import RuleStatus
+from gridwatch_rules.rules.catalogue import rule_names
+from gridwatch_rules.rules.evaluation import RuleConfiguration
+from gridwatch_rules.rules.profiler.evaluation import ProfileEvaluation, is_profiler_rule
+from gridwatch_rules.rules.profiler.reader import ProfileReader
+from gridwatch_rules.status import RuleStatus
 from tests.tensor_folder import MemorySource
 from tests.unit.rules.profiler.profiles import Profile, judge
 

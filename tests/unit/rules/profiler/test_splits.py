@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gridwatch.rules.catalogue import rule_class, rule_names
-from gridwatch.rules.profiler.rule import ProfilerRule
+from gridwatch_rules.rules.catalogue import rule_class, rule_names
+from gridwatch_rules.rules.profiler.rule import ProfilerRule
 from tests.unit.rules.profiler.profiles import Profile, judge
 
 # Parameters with which the short random profiles below sometimes make a rule fire, and not at once.

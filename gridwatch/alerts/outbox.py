@@ -1,0 +1,41 @@
+"""Ask for an alert: recorded first, then queued, so that a sweep finds what was never sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from gridwatch.domain.alerts import AlertRecord
+from gridwatch.events.messages import DeliverAlert, DigestExperiment
+from gridwatch.events.queue import MessageQueue
+from gridwatch.state.store import AlertStore
+
+# From the snapshot of an ended experiment to its digest: the last verdicts come within some seconds of a job's end.
+DIGEST_DELAY_SECONDS = 20
+
+
+class AlertTopic(Protocol):
+    """Where people are told."""
+
+    def publish(self, subject: str, body: str, attributes: Mapping[str, str]) -> str:
+        """The message's id. `attributes` are for subscriptions to filter by. Raises gridwatch_rules.failures errors."""
+        ...
+
+
+class AlertOutbox:
+    """Alerts on their way to `deliver_alert`."""
+
+    def __init__(self, store: AlertStore, queue: MessageQueue) -> None:
+        self._store = store
+        self._queue = queue
+
+    def ask(self, alert: AlertRecord) -> AlertRecord:
+        """Keep the alert and have it delivered; one with the same id is kept and delivered once."""
+        kept = self._store.add_alert(alert)
+        if not kept.is_settled:
+            self._queue.send(DeliverAlert(kept.alert_id))
+        return kept
+
+    def ask_digest(self, experiment: str, delay_seconds: int = DIGEST_DELAY_SECONDS) -> None:
+        """Have it told how the experiment ended, if it has; the last verdicts of its rules come first."""
+        self._queue.send(DigestExperiment(experiment), delay_seconds=delay_seconds)

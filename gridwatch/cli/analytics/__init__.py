@@ -1,0 +1,5 @@
+"""What experiments taught, as pandas data frames: `from gridwatch.cli import analytics; analytics.connect()`."""
+
+from gridwatch.cli.analytics.frames import Analytics, connect
+
+__all__ = ["Analytics", "connect"]

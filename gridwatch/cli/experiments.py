@@ -1,0 +1,342 @@
+"""`gridwatch experiments` and `gridwatch status`: what Gridwatch has on record, as of now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from gridwatch.cli.context import Cloud, cloud_of
+from gridwatch.cli.current import last_value
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.every_trial import trials_of
+from gridwatch.cli.output import console, print_json, print_rows, print_table, told
+from gridwatch.cli.progress import prices_of, watch
+from gridwatch.cli.queries import JsonOption
+from gridwatch.cli.refusals import refusal_of
+from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.jobs import CurrentRecord, JobRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.savings import SavingsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
+from gridwatch.failure_cause import cause_of
+from gridwatch.savings.words import amount, span, together
+from gridwatch.state.codec import from_document, to_document
+from gridwatch.state.job_records import JobRecords, records_of_trials
+from gridwatch.state.open_experiments import is_open
+from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import UnreadableRecordError
+from gridwatch_rules.status import RuleStatus
+from gridwatch_rules.streams.metric_source import MetricSource
+from gridwatch_rules.wording import counted
+
+WAITING_FOR_RULE = "NotStarted"  # a rule that the job runs under, of which nothing is recorded yet
+
+
+def experiments(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List all experiments, newest first."""
+    cloud = cloud_of(context)
+    rows = [*summaries(cloud.store), *_unreadable_experiments(cloud)]
+    columns = ("experiment", "owner", "trials", "finished", "failed", "stopped", "objective", "uploaded_at")
+    print_rows(columns, rows, as_json=as_json, empty="no experiments yet: upload a spec with `gridwatch submit`")
+
+
+def status(
+    context: typer.Context,
+    experiment: Annotated[str, typer.Argument(help="Name of the experiment.")],
+    as_json: JsonOption = False,
+    follow: Annotated[bool, typer.Option("--watch", help="Show the progress until all is over.")] = False,
+) -> None:
+    """Show every job of an experiment, and the state of every rule of every job."""
+    cloud = cloud_of(context)
+    if follow:
+        watch(cloud, experiment, console(), prices_of(cloud))
+    document = read_status(cloud, experiment)
+    if as_json:
+        print_json(document)
+        return
+    out = console()
+    all_trials = [*document["trials"], *document["unreadable"]]
+    out.print(f"{document['experiment']}: {_counted(each['state'] for each in all_trials)}")
+    if document["held"]:
+        out.print(f"nothing more is launched: {document['held']}", markup=False)
+    print_table(out, *told(*trial_lines(document)))
+    rules = [rule for trial in document["trials"] for rule in trial["rules"]]
+    if rules:
+        print_table(out, *told(*rule_lines(document["trials"])))
+    else:
+        out.print("no rules watch this experiment")
+    trials = document["trials"]
+    for line in [*unmatched_lines(trials), *blind_lines(trials), *savings_lines(trials)]:
+        out.print(line, markup=False)
+
+
+def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
+    """The experiment with its trials, each with its rules. Raises CliError when it is not on record, saying why."""
+    record = cloud.store.get_experiment(experiment)
+    if record is None:
+        refusal = refusal_of(cloud.session.s3, cloud.deployment.experiments_bucket, experiment)
+        why = f": its spec was refused: {refusal}" if refusal else " (`gridwatch experiments` lists them)"
+        raise CliError(f"there is no experiment {experiment!r}{why}")
+    current = {each.job_name: each for each in cloud.store.list_current(record.name)}
+    trials = cloud.store.list_trials(record.name)
+    records = records_of_trials(cloud.store, trials)
+    return {
+        "experiment": record.name,
+        "spec_key": record.spec_key,
+        "uploaded_at": record.uploaded_at,
+        "objective": record.document.get("objective"),
+        "held": held_by(cloud.store, record),
+        "trials": [
+            trial_status(cloud.store, record, trial, current.get(trial.job_name), records[trial.job_name])
+            for trial in trials
+        ],
+        "unreadable": list(_unreadable_trials(cloud, record.name)),
+    }
+
+
+UNREADABLE = "unreadable"
+
+
+def _unreadable_trials(cloud: Cloud, experiment: str) -> Iterator[Mapping[str, Any]]:
+    """Trials that are recorded and left out, because this version cannot read their records."""
+    for place, reason in cloud.unreadable.items():
+        name, _, trial = place.partition(" trial#")
+        if name == f"experiment#{experiment}" and trial:
+            yield {"trial_id": trial, "state": UNREADABLE, "reason": reason}
+
+
+def _unreadable_experiments(cloud: Cloud) -> Iterator[Mapping[str, Any]]:
+    for place in cloud.unreadable:
+        name, _, kind = place.removeprefix("experiment#").rpartition(" ")
+        if kind == "experiment":
+            yield {"experiment": name, "owner": UNREADABLE}
+
+
+def held_by(store: StateStore, record: ExperimentRecord) -> str | None:
+    """Why nothing more of it is launched; None when nothing holds it."""
+    try:
+        hold = store.get_hold(record.name)
+    except UnreadableRecordError:
+        return "what holds it cannot be read"
+    return hold.reason if hold and hold.limit and hold.spec_version == record.spec_version else None
+
+
+def summaries(store: StateStore) -> Sequence[Mapping[str, Any]]:
+    """One row for each experiment, newest first."""
+    records = store.list_experiments()
+    # Of a closed experiment its record says how its trials ended.
+    trials = trials_of(store, [record.name for record in records if is_open(record)])
+    return [_summary(record, record.final_states or _states(trials.get(record.name, ()))) for record in records]
+
+
+def _states(trials: Sequence[TrialRecord]) -> Mapping[str, int]:
+    return Counter(trial.state.value for trial in trials)
+
+
+def _summary(record: ExperimentRecord, states: Mapping[str, int]) -> Mapping[str, Any]:
+    objective = record.document.get("objective") or {}
+    return {
+        "experiment": record.name,
+        "owner": record.document.get("owner"),
+        "trials": sum(states.values()),
+        "finished": sum(states.get(state.value, 0) for state in TrialState if state.is_finished),
+        "failed": states.get("failed", 0),
+        "stopped": states.get("stopped", 0),
+        "objective": f"{objective.get('direction')} {objective.get('metric')}",
+        "uploaded_at": record.uploaded_at,
+    }
+
+
+def trial_status(
+    store: StateStore,
+    record: ExperimentRecord,
+    trial: TrialRecord,
+    current: CurrentRecord | None = None,
+    records: JobRecords | None = None,
+) -> Mapping[str, Any]:
+    """One trial with every rule of its job. `current`: the objective so far; SageMaker's last word is its value.
+
+    `records`: what is recorded of its job, where that is read already, as for all trials together.
+    """
+    records = records or records_of_trials(store, [trial])[trial.job_name]
+    job = records.job
+    metric = (record.document.get("objective") or {}).get("metric")
+    return {
+        "index": trial.index,
+        "trial_id": trial.trial_id,
+        "job_name": trial.job_name,
+        "state": trial.state.value,
+        "status": trial.status,
+        "secondary_status": trial.secondary_status,
+        "reason": trial.reason,
+        "engine": job.engine if job else None,
+        "algorithm": trial.algorithm,
+        "hyperparameters": trial.hyperparameters,
+        "objective_value": last_value(trial, metric, current),
+        "objective_best": current.best if current else None,
+        "objective_step": current.step if current else None,
+        "objective_source": current.source if current else None,
+        "objective_at": current.logged_at if current else None,
+        "final_metrics": trial.final_metrics,
+        "unmatched_metrics": unmatched(job, trial, current),
+        "started_at": trial.started_at,
+        "ended_at": trial.ended_at,
+        "billable_seconds": trial.billable_seconds,
+        "rules": list(_rules(records)),
+    }
+
+
+def _rules(records: JobRecords) -> Iterable[Mapping[str, Any]]:
+    """Every rule the job runs under and every rule something is recorded of, so that none is passed over in silence."""
+    recorded = {evaluation.rule_name: evaluation for evaluation in records.evaluations}
+    reactions = {reaction.rule_name: reaction for reaction in records.reactions}
+    policies = {policy.name: policy for policy in records.job.policies} if records.job else {}
+    for name in sorted(policies.keys() | recorded.keys()):
+        evaluation, policy, reaction = recorded.get(name), policies.get(name), reactions.get(name)
+        yield {
+            "rule": name,
+            "on_issue": policy.on_issue.value if policy else None,
+            "evaluated_by": "debugger" if policy and policy.managed else "gridwatch",
+            "status": evaluation.status if evaluation else WAITING_FOR_RULE,
+            "step": _step(evaluation),
+            "details": evaluation.details if evaluation else None,
+            "finding": evaluation.finding.get("sentence") if evaluation and evaluation.finding else None,
+            "action": reaction.action if reaction else None,
+            "outcome": reaction.outcome if reaction else None,
+            "audited": reaction.audited if reaction else False,
+            "savings": to_document(reaction.savings) if reaction and reaction.savings else None,
+            "updated_at": evaluation.updated_at if evaluation else None,
+        }
+
+
+def _step(evaluation: RuleEvaluationRecord | None) -> object:
+    return evaluation.finding.get("step") if evaluation and evaluation.finding else None
+
+
+def trial_lines(document: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+    """A line for each trial: what it is, by the hyperparameters that differ, how it stands, and why it failed."""
+    trials = document["trials"]
+    metric = (document["objective"] or {}).get("metric") or "objective"
+    varied = _varied(trials)
+    columns = ("index", "trial", *varied, "state", metric, "seconds", "cause")
+    return columns, [
+        [
+            trial["index"],
+            trial["trial_id"],
+            *(trial["hyperparameters"].get(name) for name in varied),
+            _state(trial),
+            trial["objective_value"],
+            trial["billable_seconds"],
+            cause_of(trial["reason"]) if trial["state"] == TrialState.FAILED else trial["reason"],
+        ]
+        for trial in trials
+    ] + [
+        [None, each["trial_id"], *(None for _ in varied), UNREADABLE, None, None, each["reason"]]
+        for each in document.get("unreadable", ())
+    ]
+
+
+def _varied(trials: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The hyperparameters that are not the same in all trials; of a single trial all of them."""
+    names = dict.fromkeys(name for trial in trials for name in trial["hyperparameters"])
+    values = {name: {str(trial["hyperparameters"].get(name)) for trial in trials} for name in names}
+    return [name for name in names if len(trials) == 1 or len(values[name]) > 1]
+
+
+def _state(trial: Mapping[str, Any]) -> str:
+    """The trial's state, and while its job runs what SageMaker does for it."""
+    state, phase = str(trial["state"]), trial["secondary_status"]
+    return f"{state} ({phase.lower()})" if state == TrialState.RUNNING and phase else state
+
+
+def rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+    """Columns and lines of a table of all rules of these trials; `says` is the finding, or what else the rule says."""
+    columns = ["rule", "on_issue", "status", "step", "done"]
+    if any(rule["evaluated_by"] == "debugger" for trial in trials for rule in trial["rules"]):
+        columns.insert(1, "evaluated_by")
+    shown = [(trial["trial_id"], {**rule, "done": _done(rule)}) for trial in trials for rule in trial["rules"]]
+    return ("trial", *columns, "says"), [
+        [trial_id, *(rule[column] for column in columns), rule["finding"] or rule["details"]]
+        for trial_id, rule in shown
+    ]
+
+
+def _done(rule: Mapping[str, Any]) -> str | None:
+    """What was done about the rule's status, and what came of it."""
+    action, outcome = rule["action"], rule["outcome"]
+    if action is None or outcome is None or outcome.startswith(action):
+        return str(outcome or action) if outcome or action else None
+    return f"{action}: {outcome}"
+
+
+def blind_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Which rules saw nothing to judge by: their jobs may be well or not."""
+    rules = [rule for trial in trials for rule in trial["rules"]]
+    blind = Counter(rule["rule"] for rule in rules if rule["status"] == RuleStatus.SAW_NOTHING)
+    jobs = Counter(rule["rule"] for rule in rules)
+    return [
+        f"{rule} saw nothing to judge by in {count} of {counted(jobs[rule], 'job')}: it says nothing about them"
+        for rule, count in blind.items()
+    ]
+
+
+_TRAINED = {TrialState.COMPLETED, TrialState.STOPPED}
+
+
+def unmatched(job: JobRecord | None, trial: TrialRecord, current: CurrentRecord | None) -> Mapping[str, str]:
+    """Metrics of which a job that is over never printed a value, with the expressions that were to find them in its
+    log. A job that failed says otherwise what is wrong with it.
+    """
+    if job is None or trial.state not in _TRAINED or trial.started_at is None:
+        return {}
+    seen = {*trial.final_metrics, *({current.metric} if current and current.source == MetricSource.LOG else ())}
+    return {each.name: each.regex for each in job.log_metrics if each.name not in seen}
+
+
+def unmatched_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Which expressions found nothing in the logs of how many jobs that are over."""
+    over = sum(trial["state"] in _TRAINED for trial in trials)
+    found = Counter(each for trial in trials for each in trial["unmatched_metrics"].items())
+    return [
+        f"{name}: no value of it in the log of {count} of {counted(over, 'job')} that came to an end, where "
+        f"algorithm.metrics looks for {regex}"
+        for (name, regex), count in found.items()
+    ]
+
+
+def savings_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """What the stops of these trials spared, and what those that shadow mode kept from being made would have."""
+    lines = []
+    for action, audited, words in (
+        ("stop", False, "saved"),
+        ("would stop", False, "would have saved, were it not for shadow mode,"),
+        ("would stop", True, "audited trials, which are let run on, would have saved"),
+    ):
+        found = [
+            from_document(SavingsRecord, rule["savings"])
+            for trial in trials
+            for rule in trial["rules"]
+            if rule["savings"] and rule["action"] == action and rule["audited"] is audited
+        ]
+        if not found:
+            continue
+        stops = "one stop" if len(found) == 1 else f"{len(found)} stops"
+        lines.append(f"{words} {amount(together(found))} of training by {stops}: an estimate{_measured(found)}")
+    return lines
+
+
+def _measured(found: Sequence[SavingsRecord]) -> str:
+    """What the rests of the jobs really took that were let run on, as far as they are over."""
+    over = [each for each in found if each.measured_seconds is not None]
+    if not over:
+        return ""
+    took = sum(each.measured_seconds or 0.0 for each in over)
+    return f"; measured: {span(took)} of {len(over)} of them"
+
+
+def _counted(states: Iterable[str]) -> str:
+    counts = Counter(states)
+    return ", ".join(f"{count} {state}" for state, count in counts.most_common()) or "no trials"

@@ -1,0 +1,131 @@
+"""Remembers where the local cloud runs, so that a command in another shell finds it.
+
+It is remembered also when the cloud has ended, whatever way: a command that talked to it a moment ago must not turn to
+AWS by itself, with whatever credentials the shell has, only because nobody answers any more.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.settings import kept_files
+
+LOCAL_SECRET = "local"  # noqa: S105  what a local cloud's clients say, which checks nothing
+_CONNECT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCloud:
+    """A local cloud: its endpoint and the credentials and region that its clients use."""
+
+    endpoint_url: str
+    access_key_id: str
+    secret_access_key: str
+    region: str
+
+    def environment(self) -> Mapping[str, str]:
+        """What to set so that any AWS client talks to it."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+    def answers(self) -> bool:
+        """Whether somebody listens there."""
+        return listens(self.endpoint_url)
+
+
+def listens(url: str) -> bool:
+    """Whether somebody takes connections at an endpoint's address."""
+    address = urlsplit(url)
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 80), timeout=_CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def troubles_of(url: str) -> list[str]:
+    """What the local cloud at that address has to say; nothing where it is another emulator, or says nothing."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url.rstrip('/')}/_localcloud/troubles", timeout=_CONNECT_SECONDS) as answer:
+            return [str(text) for text in json.load(answer)["troubles"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Whether an endpoint's address is one of this machine alone, as a local cloud's is."""
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
+def state_file() -> Path:
+    return kept_files() / "local.json"
+
+
+@contextmanager
+def remembered(cloud: RunningCloud, file: Path) -> Iterator[None]:
+    """The cloud stands in the file, while the block runs as one that runs, and then as one that has ended. A file that
+    another cloud wrote meanwhile is left alone.
+    """
+    content = _content(cloud)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content)
+    try:
+        yield
+    finally:
+        if file.exists() and file.read_text() == content:
+            file.write_text(_content(cloud, ended=True))
+
+
+def recall(file: Path, answers: Callable[[RunningCloud], bool] = RunningCloud.answers) -> RunningCloud | None:
+    """The cloud in the file if it still answers."""
+    kept = _read(file)
+    if kept is None:
+        return None
+    cloud, has_ended = kept
+    return cloud if not has_ended and answers(cloud) else None
+
+
+def refuse_ended(file: Path) -> None:
+    """Raises CliError when commands talked to a local cloud until it ended, and nobody said that they may go to AWS."""
+    kept = _read(file)
+    if kept is not None:
+        raise CliError(
+            f"the local cloud at {kept[0].endpoint_url}, which commands here talked to, has ended; nothing was sent to "
+            "AWS. Start one again with `gridwatch local up`, or let commands go to AWS with `gridwatch local leave`"
+        )
+
+
+def forget(file: Path) -> RunningCloud | None:
+    """Let commands go to AWS again; the cloud that they would have talked to."""
+    kept = _read(file)
+    file.unlink(missing_ok=True)
+    return kept[0] if kept is not None else None
+
+
+def _content(cloud: RunningCloud, *, ended: bool = False) -> str:
+    return json.dumps({**asdict(cloud), **({"ended": True} if ended else {})}, indent=2) + "\n"
+
+
+def _read(file: Path) -> tuple[RunningCloud, bool] | None:
+    """The cloud, and whether it is known to have ended."""
+    try:
+        document = json.loads(file.read_text())
+        ended = bool(document.pop("ended", False))
+        return RunningCloud(**document), ended
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,47 @@
+"""`gridwatch look`: an owner's wish that running jobs are looked at now, and oftener for a while."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from gridwatch.cli.context import Cloud, cloud_of
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.output import console
+from gridwatch.cli.steering import ExperimentArgument, WhereOption, condition
+from gridwatch.domain.trials import TrialState
+from gridwatch.events.messages import EvaluateJob, to_body
+from gridwatch.storage.layout import tensor_prefix
+from gridwatch_rules.tensors.layout import WISH
+
+
+def look(
+    context: typer.Context,
+    experiment: ExperimentArgument,
+    *,
+    where: WhereOption = None,
+    every: Annotated[float, typer.Option(help="Seconds between two looks, as far as the share allows.", min=1)] = 10.0,
+    minutes: Annotated[float, typer.Option(help="For so long; 0 looks once.", min=0, max=24 * 60)] = 10.0,
+) -> None:
+    """Look at the running jobs now, and oftener for a while; what looks may cost stays the same (docs/cost.md)."""
+    cloud = cloud_of(context)
+    trials = cloud.store.list_trials(experiment)
+    if not trials and cloud.store.get_experiment(experiment) is None:
+        raise CliError(f"there is no experiment {experiment!r} (`gridwatch experiments` lists them)")
+    holds = condition(where)
+    running = [trial.job_name for trial in trials if trial.state is TrialState.RUNNING and holds(trial)]
+    for job_name in running:
+        _wish(cloud, job_name, every, minutes)
+    often = f", then every {every:g} s for {minutes:g} min as far as their share allows" if minutes else ""
+    console(stderr=True).print(f"{len(running)} running jobs are looked at now{often}", markup=False)
+
+
+def _wish(cloud: Cloud, job_name: str, every: float, minutes: float) -> None:
+    if minutes:
+        until = cloud.clock.now().timestamp() + 60 * minutes
+        wish = json.dumps({"every_seconds": every, "until": until}).encode()
+        key = f"{tensor_prefix(job_name)}{WISH}"
+        cloud.session.s3.put_object(Bucket=cloud.deployment.artifacts_bucket, Key=key, Body=wish)
+    cloud.session.sqs.send_message(QueueUrl=cloud.deployment.evaluate_queue, MessageBody=to_body(EvaluateJob(job_name)))

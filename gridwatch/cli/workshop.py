@@ -1,0 +1,76 @@
+"""What the embedded cloud needs beside the installed packages: layers, the training script, environments to train in.
+
+In a checkout `make setup layers` makes them; where the command was installed from its distribution, it does so itself.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gridwatch.cli.errors import CliError
+from gridwatch.cli.settings import child_environment
+from gridwatch.project import is_checkout
+
+_LAYERS = ("runtime", "numeric", "duckdb", "plots")
+_DEPLOYED = ("--platform", "aarch64-manylinux_2_28", "--python", "3.13")
+_FRAMEWORKS = ("xgboost", "scikit-learn")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to be made: `made` is there when it is, `command` makes it."""
+
+    title: str
+    made: Path
+    command: tuple[str, ...]
+
+
+def make_ready(root: Path, tell: Callable[[str], None]) -> None:
+    """Makes what is missing, once for each version; the packages come from the registry that pip is set to.
+
+    Raises CliError with the last words of what failed.
+    """
+    if is_checkout(root):
+        return
+    for step in steps(root):
+        if not step.made.exists():
+            tell(f"{step.title} (once) …")
+            _run(step, root)
+
+
+def steps(root: Path) -> Iterator[Step]:
+    """All that is made, in order."""
+    python, build = sys.executable, root / "layers" / "build"
+    for platform, asked in (("host", ()), (_DEPLOYED[1], _DEPLOYED)):
+        for layer in _LAYERS:
+            command = (python, "-m", "scripts.build_layer", "--layer", layer, *asked)
+            made = build / platform / layer / "layer-build.json"
+            yield Step(f"installing the layer {layer} for {platform}", made, command)
+    script = build / "training" / "xgboost" / "sourcedir.tar.gz"
+    yield Step("packing the training script", script, (python, "-m", "scripts.training_source"))
+    for framework in _FRAMEWORKS:
+        place = root / ".venvs" / framework
+        program = place / "bin" / "python"
+        wanted = str(root / "requirements" / f"training-{framework}.txt")
+        yield Step(
+            f"making a place to train with {framework}", program, (python, "-m", "venv", "--without-pip", str(place))
+        )
+        packages = (_uv(), "pip", "sync", "--quiet", "--require-hashes", "--python", str(program), wanted)
+        yield Step(f"installing {framework}", place / ".ready", packages)
+
+
+def _uv() -> str:
+    return str(Path(sys.executable).parent / "uv")
+
+
+def _run(step: Step, root: Path) -> None:
+    done = subprocess.run(step.command, cwd=root, env=child_environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
+        raise CliError(f"{step.title} failed: {said[-1]}")
+    if step.made.name == ".ready":
+        step.made.touch()

@@ -1,0 +1,60 @@
+"""What a stop spares, and how that is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Certainty(StrEnum):
+    """How a saving is known."""
+
+    ESTIMATE = "estimate"  # as it was when the stop was decided
+    CORRECTED = "corrected"  # an estimate still, by how far the job had really come when it was over
+    MEASURED = "measured"  # the job was let run on: what its rest really took stands beside the estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavingsRecord:
+    """What a stop spares (gridwatch.savings). `cost` and the other amounts are None without a price.
+
+    The true figure is expected between the low and the high one. Under `at_most` `seconds` and `cost` are the most
+    that it can be.
+    """
+
+    seconds: float  # of training, on each instance
+    cost: float | None  # of all instances
+    currency: str
+    method: str  # how the remaining time was estimated, in words
+    price_per_hour: float | None  # of one instance of the first type
+    price_source: str
+    seconds_low: float | None = None
+    seconds_high: float | None = None
+    cost_low: float | None = None
+    cost_high: float | None = None
+    bound: str | None = None  # "about" or "at most"; None: written before this was kept
+    hourly: float | None = None  # of all instances together
+    hourly_low: float | None = None  # the least that it may be: of spot capacity nobody knows it beforehand
+    longest_seconds: int | None = None  # that the job may take in all: its MaxRuntimeInSeconds
+    certainty: Certainty = Certainty.ESTIMATE
+    decided_seconds: float | None = None  # of a corrected one: the estimate as it was when the stop was decided
+    measured_seconds: float | None = None  # of a job that was let run on: what its rest took
+    measured_cost: float | None = None
+
+    @property
+    def at_most(self) -> bool:
+        return self.bound == "at most" if self.bound is not None else self.method.startswith("limit")
+
+    @property
+    def seconds_range(self) -> tuple[float, float]:
+        """The low and the high figure; of an old record that has none, what it says."""
+        low = self.seconds_low if self.seconds_low is not None else 0.0 if self.at_most else self.seconds
+        return low, self.seconds if self.seconds_high is None else self.seconds_high
+
+    @property
+    def cost_range(self) -> tuple[float, float] | None:
+        """Likewise of money; None without a price."""
+        if self.cost is None:
+            return None
+        low = self.cost_low if self.cost_low is not None else 0.0 if self.at_most else self.cost
+        return low, self.cost if self.cost_high is None else self.cost_high

@@ -1,0 +1,90 @@
+"""The statuses of a job's rules as events: our own `Gridwatch Rule Status Change`, and SageMaker's state change event.
+
+Both carry Debugger's fields (API: DebugRuleEvaluationStatus), so one parser reads them. docs/events.md describes ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from gridwatch.domain.rule_report import RuleReport
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.events import training_job
+from gridwatch_rules.status import RuleStatus, event_status
+
+SOURCE = "gridwatch"
+DETAIL_TYPE = "Gridwatch Rule Status Change"
+VERSION = "1"
+
+
+class EventBus(Protocol):
+    """Where our own events go."""
+
+    def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
+        """Raises TransientError or PermanentError when the bus did not take it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobRuleStatuses:
+    """All rules that an event speaks of."""
+
+    job_name: str
+    reports: tuple[RuleReport, ...]
+    managed: bool = False  # said by SageMaker's own Debugger, so that nobody has recorded it yet
+
+
+def rule_statuses(event: Mapping[str, Any]) -> JobRuleStatuses | None:
+    """None for another event, and for a state change without rules. Statuses that are not known are left out.
+
+    Raises ValueError when the event is ours or SageMaker's but not of the documented shape.
+    """
+    kinds = ((SOURCE, DETAIL_TYPE), ("aws.sagemaker", training_job.DETAIL_TYPE))
+    if (event.get("source"), event.get("detail-type")) not in kinds:
+        return None
+    try:
+        detail = event["detail"]
+        findings = {found["RuleConfigurationName"]: found["Finding"] for found in detail.get("Findings") or ()}
+        reports = tuple(
+            replace(report, finding=findings.get(report.rule_name)) for report in training_job.rule_reports(detail)
+        )
+        return JobRuleStatuses(training_job.known_name(detail), reports, event["source"] != SOURCE) if reports else None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{event['detail-type']} of an unknown shape: {error!r}") from error
+
+
+def status_change_detail(
+    job_name: str, job_arn: str | None, experiment: str, trial_id: str, records: Sequence[RuleEvaluationRecord]
+) -> dict[str, Any]:
+    """The detail of our event: all rules of the job as they stand, and what they found."""
+    return {
+        "Version": VERSION,
+        "TrainingJobName": job_name,
+        **({"TrainingJobArn": job_arn} if job_arn else {}),
+        "Experiment": experiment,
+        "Trial": trial_id,
+        "DebugRuleEvaluationStatuses": [_status(record) for record in records],
+        "Findings": [
+            {"RuleConfigurationName": record.rule_name, "Finding": dict(record.finding)}
+            for record in records
+            if record.finding is not None
+        ],
+    }
+
+
+def _status(record: RuleEvaluationRecord) -> dict[str, Any]:
+    status, details = event_status(RuleStatus(record.status), record.details or "")
+    return {
+        "RuleConfigurationName": record.rule_name,
+        "RuleEvaluationStatus": status.value,
+        **({"StatusDetails": details} if details else {}),
+        "LastModifiedTime": _milliseconds(record.updated_at),
+    }
+
+
+def _milliseconds(moment: datetime) -> int:
+    """As in SageMaker's events."""
+    return round(moment.timestamp() * 1000)

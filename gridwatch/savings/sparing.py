@@ -1,0 +1,69 @@
+"""Brings together what is known of a job, to tell what a stop of it spares: its records, its tensors, the prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from gridwatch.domain.descriptions import JobDescription
+from gridwatch.domain.jobs import JobRecord
+from gridwatch.domain.savings import SavingsRecord
+from gridwatch.savings.estimate import RunningJob, estimate
+from gridwatch.savings.prices import PriceTable
+from gridwatch.savings.progress import Progress, read_progress
+from gridwatch.state.store import StateStore
+from gridwatch.streams.source import reads_log_apart
+from gridwatch_rules.failures import GridwatchError
+from gridwatch_rules.tensors.source import TensorSource
+
+OpenTensors = Callable[[JobRecord], TensorSource]
+
+
+@dataclass(frozen=True, slots=True)
+class Sparing:
+    store: StateStore
+    open_tensors: OpenTensors
+    prices: PriceTable
+    open_log: OpenTensors | None = None  # what a job's log says of its metrics
+
+    def of(
+        self, job: JobRecord, description: JobDescription, *, step: int | None, at: datetime
+    ) -> SavingsRecord | None:
+        """What a stop at that moment spares; None for a job that has not begun. `step`: of the finding, for jobs whose
+        tensors say nothing.
+        """
+        running = RunningJob(
+            started_at=description.started_at,
+            step=step,
+            hyperparameters=job.hyperparameters or description.hyperparameters,
+            max_runtime_seconds=description.max_runtime_seconds,
+            instance_type=description.instance_type,
+            instance_count=description.instance_count,
+            siblings=cache(lambda: self.store.list_trials(job.experiment)),
+            progress=progress_of(job, self.open_tensors, self.open_log),
+            further_machines=description.further_machines,
+            spot=description.spot,
+        )
+        return estimate(running, self.prices, at)
+
+
+def progress_of(job: JobRecord, open_tensors: OpenTensors, open_log: OpenTensors | None = None) -> Progress | None:
+    """How far the job has come by what it saved or printed, on the axis of one of these; None when that is not known,
+    or neither can be reached: a figure that people would like to have must not keep them from being told.
+    """
+    logged, apart = [metric.name for metric in job.log_metrics], reads_log_apart(job)
+    # What the hook saved under names that the log has too, as Gridwatch's XGBoost script does, are steps and no lines.
+    opened = [(open_tensors, [] if apart else logged)]
+    if open_log is not None and apart:
+        opened.append((open_log, logged))
+    found = [progress for each, lines in opened if (progress := _read(job, each, lines)) is not None]
+    return max(found, key=lambda each: (each.assumed is None, each.newest.done), default=None)
+
+
+def _read(job: JobRecord, opened: OpenTensors, logged: Sequence[str]) -> Progress | None:
+    try:
+        return read_progress(opened(job), job.hyperparameters, job.objective_metric, logged)
+    except (OSError, ValueError, GridwatchError):
+        return None

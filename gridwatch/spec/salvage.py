@@ -1,0 +1,86 @@
+"""Finding the rest of the problems in a spec whose fields are partly wrong, so that its author hears of all at once.
+
+What is wrong is taken out, what is then missing is filled with a stand-in, and the checks between fields run on that.
+Of what they find, only problems that a wrong or missing field cannot have caused are told.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from gridwatch.spec.model import ExperimentSpec
+from gridwatch.spec.problems import Path, Problem
+from gridwatch_rules.rules.catalogue import rule_names
+
+_STAND_INS: dict[Path, Any] = {
+    ("name",): "stand-in",
+    ("objective",): {"metric": "train-error", "direction": "minimize"},
+    ("objective", "metric"): "train-error",
+    ("objective", "direction"): "minimize",
+    ("algorithm",): {"name": "xgboost", "version": "3.2-0"},
+    ("algorithm", "name"): "xgboost",
+    ("algorithm", "version"): "3.2-0",
+    ("data",): {"train": {"uri": "stand-in", "content_type": "text/csv"}},
+}
+_ROUNDS = 4
+# A wrong value in any of these may be why another of them, or the objective's metric, seems wrong.
+_ENTANGLED = frozenset({"data", "hyperparameters", "grid", "search"})
+
+
+def sound_part(document: dict[str, Any], error: ValidationError) -> ExperimentSpec | None:
+    """A spec of the fields that are right; None when there is no such spec."""
+    rest = copy.deepcopy(document)
+    for _ in range(_ROUNDS):
+        for path in _broken(error):
+            _remove(rest, path)
+        try:
+            return ExperimentSpec.model_validate_json(json.dumps(rest))
+        except ValidationError as further:
+            error = further
+    return None
+
+
+def independent(further: Iterable[Problem], known: Iterable[Problem]) -> Iterator[Problem]:
+    """Those of the further problems that the known ones cannot have caused."""
+    broken = [problem.path for problem in known]
+    # A stand-in for what trains asks for channels and hyperparameters of its own.
+    entangled = ("algorithm",) in broken or any(path[:1] and path[0] in _ENTANGLED for path in broken)
+    for problem in further:
+        related = any(_related(problem.path, path) for path in broken)
+        # A problem of a whole section (num_round is missing) or of the metric is about more than one field.
+        shaky = len(problem.path) == 1 or problem.path[0] == "objective"
+        if not related and not (entangled and shaky):
+            yield problem
+
+
+def _broken(error: ValidationError) -> set[Path]:
+    """What must go: whole sections, or whole entries of a section."""
+    return {tuple(details["loc"][:2]) for details in error.errors(include_url=False)}
+
+
+def _remove(document: dict[str, Any], path: Path) -> None:
+    """Replace what the path leads to by its stand-in, or take it out."""
+    section = document.get(str(path[0])) if path else None
+    if len(path) == 2 and path[0] == "rules" and isinstance(section, list):
+        section[int(path[1])] = {"rule": rule_names()[0], "name": f"stand-in-{path[1]}"}  # its place must be kept
+    elif len(path) == 2 and isinstance(section, dict) and (path in _STAND_INS or path[1] in section):
+        _replace(section, path)
+    elif path:
+        _replace(document, path[:1])
+
+
+def _replace(section: dict[str, Any], path: Path) -> None:
+    if path in _STAND_INS:
+        section[str(path[-1])] = copy.deepcopy(_STAND_INS[path])
+    else:
+        section.pop(str(path[-1]), None)
+
+
+def _related(one: Path, other: Path) -> bool:
+    shorter = min(len(one), len(other), 2)
+    return one[:shorter] == other[:shorter]

@@ -1,0 +1,385 @@
+"""The contract of Gridwatch's memory. Implementations: `gridwatch.state.memory` (tests) and `gridwatch.aws.state_table`
+(DynamoDB); one contract test class runs against both.
+
+Every method is atomic for one record. Reads are strongly consistent except where a docstring says otherwise.
+Records are replaced whole; what two writers could fight over is written under a condition: the method says who wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from gridwatch.domain.alerts import AlertGate, AlertRecord
+from gridwatch.domain.deployments import DebuggerRefusal, StoppingRecord
+from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, SnapshotTurn, TrackingRecord, TuningRecord
+from gridwatch.domain.jobs import CurrentRecord, JobRecord
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.regions import RegionsRecord
+from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
+from gridwatch.state.job_records import JobRecords
+from gridwatch_rules.judgement.reported import ReportsRecord
+
+LAST_INDEX = 999_999_999  # more than any grid has
+_PRIORITIES = 5_000_000_000
+
+
+class ConflictError(Exception):
+    """Somebody else wrote this record since it was read: read again and decide anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedEvaluation:
+    """The rule engine's saved state for one job, and the version under which it was read (0: never saved)."""
+
+    document: Mapping[str, Any] | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPlace:
+    """Where a trial stands among those of its state: by priority (highest first), age, experiment and index."""
+
+    priority: int
+    created_at: datetime
+    experiment: str
+    index: int
+
+    @classmethod
+    def of(cls, trial: TrialRecord) -> TrialPlace:
+        return cls(trial.priority, trial.created_at, trial.experiment, trial.index)
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether its text in an index sorts as it does: a damaged record may have any number."""
+        return abs(self.priority) < _PRIORITIES and 0 <= self.index < LAST_INDEX
+
+    def behind_its_upload(self) -> TrialPlace:
+        """The place after all trials that were recorded with this one, of the same experiment."""
+        return replace(self, index=LAST_INDEX)
+
+    def __lt__(self, other: TrialPlace) -> bool:
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[int, datetime, str, int]:
+        return -self.priority, self.created_at, self.experiment, self.index
+
+
+class ExperimentStore(Protocol):
+    def put_experiment(self, record: ExperimentRecord) -> ExperimentRecord | None:
+        """Keep the record unless one of a later upload (`uploaded_at`) is there. Returns the one that does not count
+        any more: the record that it replaced (None: there was none), or `record` itself when it lost.
+        """
+        ...
+
+    def get_experiment(self, name: str) -> ExperimentRecord | None: ...
+
+    def list_experiments(self) -> Sequence[ExperimentRecord]:
+        """All experiments, newest first. Eventually consistent."""
+        ...
+
+    def open_experiments(self) -> Iterator[ExperimentRecord]:
+        """Those without `final_states`, by name, read as they are asked for; none that a former version recorded.
+
+        Eventually consistent.
+        """
+        ...
+
+
+class HoldStore(Protocol):
+    def get_hold(self, experiment: str) -> LaunchHold | None: ...
+
+    def save_hold(self, hold: LaunchHold) -> LaunchHold:
+        """Keep it as the next version of the one that was read; ConflictError when another is stored.
+
+        `version` 0 is of a record that was not there. Returns it as it is kept now.
+        """
+        ...
+
+
+class TurnStore(Protocol):
+    def get_turn(self, experiment: str) -> SnapshotTurn | None: ...
+
+    def save_turn(self, turn: SnapshotTurn) -> SnapshotTurn:
+        """Keep it as the next version of the one that was read (0: there was none); ConflictError when another is
+        stored. Returns it as it is kept now.
+        """
+        ...
+
+
+class RegionStore(Protocol):
+    def get_regions(self, experiment: str) -> RegionsRecord | None: ...
+
+    def save_regions(self, record: RegionsRecord) -> None:
+        """Keep it as the next version of the one that was read (0: there was none); ConflictError when another is
+        stored.
+        """
+        ...
+
+
+class TrackingStore(Protocol):
+    def get_tracking(self, experiment: str) -> TrackingRecord | None: ...
+
+    def save_tracking(self, record: TrackingRecord) -> TrackingRecord:
+        """Keep it as the next version of the one that was read (0: there was none); ConflictError when another is
+        stored. Returns it as it is kept now.
+        """
+        ...
+
+
+class TrialStore(Protocol):
+    def add_trials(self, trials: Iterable[TrialRecord]) -> int:
+        """Record the trials that are not there yet (by experiment and trial_id); returns how many were new.
+
+        Trials that exist keep their record. Killed halfway and called again, it completes what is missing.
+        """
+        ...
+
+    def get_trial(self, experiment: str, trial_id: str) -> TrialRecord | None: ...
+
+    def list_trials(self, experiment: str) -> Sequence[TrialRecord]:
+        """All trials of an experiment by index."""
+        ...
+
+    def update_trial(self, trial: TrialRecord, *, expected: TrialRecord) -> None:
+        """Replace `expected` by `trial`; ConflictError when the stored record is not at `expected.updated_at`."""
+        ...
+
+    def update_trials(self, changes: Sequence[tuple[TrialRecord, TrialRecord]]) -> Sequence[TrialRecord]:
+        """Replace the first of each pair by the second, a hundred in a request. Returns those that were kept: of the
+        others the stored record is not at the first one's `updated_at`.
+        """
+        ...
+
+    def trials_in(
+        self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None
+    ) -> Sequence[TrialRecord]:
+        """Trials in that state over all experiments, in the order of `TrialPlace`; only those behind `after`.
+
+        Eventually consistent (an index): confirm by `update_trial` before acting.
+        """
+        ...
+
+
+class TuningStore(Protocol):
+    def add_tuning(self, record: TuningRecord) -> bool:
+        """Keep the record unless there is one of its experiment and name; False when there is."""
+        ...
+
+    def get_tuning(self, experiment: str, name: str) -> TuningRecord | None: ...
+
+    def list_tunings(self, experiment: str) -> Sequence[TuningRecord]:
+        """All tuning jobs of an experiment, oldest first."""
+        ...
+
+    def update_tuning(self, record: TuningRecord, *, expected: TuningRecord) -> None:
+        """Replace `expected` by `record`; ConflictError when the stored one is not at `expected.updated_at`."""
+        ...
+
+    def tunings_in(self, state: TrialState) -> Sequence[TuningRecord]:
+        """Tuning jobs in that state over all experiments, oldest first. Eventually consistent."""
+        ...
+
+
+class JobStore(Protocol):
+    def put_job(self, job: JobRecord) -> None:
+        """Keep whose job this is; writing the same again changes nothing."""
+        ...
+
+    def get_job(self, job_name: str) -> JobRecord | None: ...
+
+    def get_jobs(self, job_names: Iterable[str]) -> Mapping[str, JobRecord | None]:
+        """Those of these jobs that are on record, a hundred in a request; None for one that cannot be read."""
+        ...
+
+    def records_of_jobs(self, experiment: str, job_names: Iterable[str]) -> Mapping[str, JobRecords]:
+        """What is recorded of these jobs of the experiment, by job name, for every one of them.
+
+        It costs a request a page of what the experiment has, however many jobs there are. Eventually consistent: what
+        was written a moment ago may be missing, or be as it was before.
+        """
+        ...
+
+    def managed_jobs(self) -> Sequence[JobRecord]:
+        """Jobs under rules of SageMaker's own Debugger, from `put_job` to `close_managed_job`, by name.
+
+        Eventually consistent.
+        """
+        ...
+
+    def close_managed_job(self, job_name: str) -> None:
+        """The job is over and all its managed rules have their verdicts; without a record of it nothing happens."""
+        ...
+
+
+class EvaluationStore(Protocol):
+    def load_evaluation(self, job_name: str) -> SavedEvaluation: ...
+
+    def save_evaluation(self, job_name: str, document: Mapping[str, Any], *, version: int) -> None:
+        """Save under `version + 1`; ConflictError when the stored version is not `version`."""
+        ...
+
+    def put_rule_evaluation(self, record: RuleEvaluationRecord) -> None:
+        """Replace the status of one rule; an older record (`updated_at`) never replaces a newer one."""
+        ...
+
+    def open_findings(self) -> Sequence[RuleEvaluationRecord]:
+        """Rules with an issue or an error since whose record `close_finding` was not called, oldest first.
+
+        Eventually consistent.
+        """
+        ...
+
+    def close_finding(self, job_name: str, rule_name: str) -> None:
+        """Nothing remains to be done about what the rule found; without a record of it nothing happens."""
+        ...
+
+    def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]: ...
+
+
+class CurrentStore(Protocol):
+    def put_current(self, record: CurrentRecord) -> None:
+        """Replace what was known of the trial's objective; one with fewer values of the same job never replaces one
+        with more, and one of another source never that of its own.
+        """
+        ...
+
+    def list_current(self, experiment: str) -> Sequence[CurrentRecord]:
+        """Of all trials of an experiment that have a value, in one query."""
+        ...
+
+
+class ReportStore(Protocol):
+    def add_reports(self, record: ReportsRecord) -> None:
+        """Keep the entry of the log; ConflictError when there is one of that number."""
+        ...
+
+    def reports_after(self, log: str, number: int) -> Sequence[ReportsRecord]:
+        """The entries after that number (0: all), by number. Costs what is new."""
+        ...
+
+
+class ReactionStore(Protocol):
+    def claim_stop(self, job_name: str, rule_name: str) -> str:
+        """Keep which rule stops the job: the first that asks. Returns that rule, ours or the earlier."""
+        ...
+
+    def claim_reaction(self, record: ReactionRecord, *, until: datetime) -> ReactionRecord:
+        """Keep the record if there is none for its (job, rule); returns the one that is kept: that very object, or the
+        earlier one. Whoever claims it may carry it out alone `until` then.
+        """
+        ...
+
+    def lease_reaction(self, record: ReactionRecord, *, now: datetime, until: datetime) -> bool:
+        """Take a reaction that somebody else claimed for carrying it out: nobody else gets it before `until`.
+
+        False when another's lease lasts beyond `now`, and when it is carried out already.
+        """
+        ...
+
+    def finish_reaction(self, record: ReactionRecord) -> None:
+        """Replace the claimed record by the one that says what came of it."""
+        ...
+
+    def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]: ...
+
+
+class StoppingStore(Protocol):
+    def get_stopping(self) -> StoppingRecord | None:
+        """The switch as it stands; None when nobody ever touched it, so that stopping is not paused."""
+        ...
+
+    def put_stopping(self, record: StoppingRecord) -> None: ...
+
+
+class DebuggerStore(Protocol):
+    def get_debugger_refusal(self) -> DebuggerRefusal | None:
+        """What is known of this account and region, of which the store itself is; None: nothing was refused."""
+        ...
+
+    def put_debugger_refusal(self, record: DebuggerRefusal) -> None: ...
+
+
+class AlertStore(Protocol):
+    def add_alert(self, alert: AlertRecord) -> AlertRecord:
+        """Keep the alert if its id is new; returns the one that is kept."""
+        ...
+
+    def get_alert(self, alert_id: str) -> AlertRecord | None: ...
+
+    def get_alerts(self, alert_ids: Iterable[str]) -> Sequence[AlertRecord]:
+        """Those of these alerts that are on record and can be read, in this order, a hundred in a request."""
+        ...
+
+    def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
+        """Take the alert for sending: nobody else gets it before `until`, unless it is sent.
+
+        None when it is settled already or somebody else's lease lasts beyond `now`, and when there is no such alert.
+        """
+        ...
+
+    def keep_leased(self, alert: AlertRecord, *, until: datetime) -> None:
+        """Replace an alert that is leased to the caller, which keeps it `until` then."""
+        ...
+
+    def mark_sent(self, alert: AlertRecord) -> None:
+        """Replace the alert by one that is settled: with `sent_at` and `message_id`, or `told_in` another."""
+        ...
+
+    def mark_all_sent(self, alerts: Sequence[AlertRecord]) -> None:
+        """As `mark_sent`, a hundred in a request."""
+        ...
+
+    def unsent_alerts(self) -> Sequence[AlertRecord]:
+        """Alerts that are not settled, oldest first. Eventually consistent."""
+        ...
+
+    def get_gate(self, gate_id: str) -> AlertGate | None: ...
+
+    def save_gate(self, gate: AlertGate) -> AlertGate:
+        """Keep the gate as the next version of the one that was read; ConflictError when another is stored.
+
+        `version` 0 is of a gate that was not there. Returns the gate as it is kept now.
+        """
+        ...
+
+    def admit_alert(self, gate: AlertGate, alert_id: str) -> AlertGate:
+        """As `save_gate`, and keep that the alert came to the gate in this opening of it: both or neither."""
+        ...
+
+    def is_admitted(self, gate: AlertGate, alert_id: str) -> bool:
+        """Whether the alert came to the gate in this opening of it."""
+        ...
+
+    def admitted(self, gate_id: str) -> Sequence[tuple[datetime, str]]:
+        """All alerts that came to the gate, by the time when it was opened and their ids."""
+        ...
+
+    def untold_gates(self) -> Sequence[AlertGate]:
+        """Gates that have collected alerts and are not told, by `closes_at`. Eventually consistent."""
+        ...
+
+
+class StateStore(
+    ExperimentStore,
+    HoldStore,
+    TurnStore,
+    RegionStore,
+    TrackingStore,
+    TrialStore,
+    TuningStore,
+    JobStore,
+    EvaluationStore,
+    CurrentStore,
+    ReportStore,
+    ReactionStore,
+    StoppingStore,
+    DebuggerStore,
+    AlertStore,
+    Protocol,
+):
+    """Everything, as the functions that compose several areas take it."""

@@ -1,0 +1,26 @@
+"""Where the pages that rules make are kept. Implementations: `gridwatch.aws.report_bucket` and the tests' own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class ReportShelf(Protocol):
+    def put(self, job_name: str, rule_name: str, page: str) -> str:
+        """Keep the page, replacing a former one, and return its address. Raises gridwatch_rules.failures errors."""
+        ...
+
+
+def told_where(details: str, address: str) -> str:
+    """A rule's status details with the place of its page."""
+    return f"{details}; the report is at {address}" if details else f"The report is at {address}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPlace:
+    """Where the page about the experiment lies, and what it says that rules would have saved."""
+
+    bucket: str
+    key: str
+    replayed: str | None = None

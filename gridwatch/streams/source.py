@@ -1,0 +1,32 @@
+"""Where a job's metrics come from. Each source has a folder, a name space and a step axis of its own.
+
+One metric is taken from one source: which one is decided by the job's record before the job begins, never by what
+happens to be there, so that tables, rules across trials and current values follow the same curve.
+"""
+
+from __future__ import annotations
+
+from gridwatch.domain.jobs import JobRecord
+from gridwatch_rules.streams.metric_source import MetricSource
+
+
+def sources_of(job: JobRecord) -> tuple[MetricSource, ...]:
+    """The sources that have a folder, in the order in which rules look at them."""
+    return (MetricSource.HOOK, MetricSource.LOG) if reads_log_apart(job) else (MetricSource.HOOK,)
+
+
+def reads_log_apart(job: JobRecord) -> bool:
+    """Whether what its log says goes to the log's own folder; in records of former versions it does not."""
+    return job.log_apart and bool(job.log_metrics)
+
+
+def source_of(job: JobRecord, metric: str) -> MetricSource:
+    """The one source from which this metric of the job is taken.
+
+    The log, where the job's MetricDefinitions name it, as SageMaker takes its own values from there; else the hook.
+    Of Gridwatch's XGBoost script, whose hook saves what it prints, the hook: it is sooner and has all digits.
+    """
+    if not reads_log_apart(job) or job.log_repeats_hook:
+        return MetricSource.HOOK
+    named = any(each.name == metric for each in job.log_metrics)
+    return MetricSource.LOG if named else MetricSource.HOOK

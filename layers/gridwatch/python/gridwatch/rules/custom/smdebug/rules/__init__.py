@@ -1,7 +1,0 @@
-"""Rules, and the loop that runs them."""
-
-from gridwatch.rules.custom.smdebug.rules.req_tensors import RequiredTensors, RequiredTensorsForTrial
-from gridwatch.rules.custom.smdebug.rules.rule import Rule
-from gridwatch.rules.custom.smdebug.rules.rule_invoker import invoke_rule
-
-__all__ = ["RequiredTensors", "RequiredTensorsForTrial", "Rule", "invoke_rule"]

@@ -1,8 +1,0 @@
-"""Trials: what a rule has of a training job."""
-
-from gridwatch.rules.custom.smdebug.trials.local_trial import LocalTrial
-from gridwatch.rules.custom.smdebug.trials.s3_trial import S3Trial
-from gridwatch.rules.custom.smdebug.trials.trial import Trial
-from gridwatch.rules.custom.smdebug.trials.utils import create_trial
-
-__all__ = ["LocalTrial", "S3Trial", "Trial", "create_trial"]

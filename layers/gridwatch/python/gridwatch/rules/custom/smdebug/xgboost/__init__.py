@@ -1,7 +1,0 @@
-"""What rules take from here: modes, collections, configurations. The hook is not for rules."""
-
-from gridwatch.rules.custom.smdebug import SaveConfig, SaveConfigMode, modes
-from gridwatch.rules.custom.smdebug.core.collection import Collection, CollectionKeys
-from gridwatch.rules.custom.smdebug.trials import create_trial
-
-__all__ = ["Collection", "CollectionKeys", "SaveConfig", "SaveConfigMode", "create_trial", "modes"]

@@ -1,0 +1,167 @@
+"""One rule over one folder of tensors or a profile, from its first step: what the command `check` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gridwatch_rules.clock import Clock, SystemClock
+from gridwatch_rules.places import Opener, require_tensors
+from gridwatch_rules.rules.catalogue import create_rule
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
+from gridwatch_rules.status import RuleStatus
+
+if TYPE_CHECKING:
+    from gridwatch_rules.rules.custom.runner import CustomRule
+    from gridwatch_rules.tensors.source import TensorSource
+
+# Evaluating needs numpy: commands that evaluate nothing do not pay for it.
+# ruff: noqa: PLC0415
+
+
+# Exit codes of commands that check, by what the rule came to.
+EXIT_CODES = {
+    RuleStatus.NO_ISSUES_FOUND: 0,
+    RuleStatus.ISSUES_FOUND: 3,
+    RuleStatus.ERROR: 2,
+    RuleStatus.SAW_NOTHING: 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How a running job is followed: looked at every `seconds`, until it ends."""
+
+    clock: Clock
+    seconds: float = 1.0
+
+
+def check(
+    location: str | Path,
+    rule: str,
+    parameters: Mapping[str, str] | None = None,
+    *,
+    opener: Opener | None = None,
+    following: Following | None = None,
+    seconds: float = 300.0,
+    as_deployed: bool = False,
+) -> RuleEvaluation:
+    """What a rule says of a folder of tensors. `rule`: its name, or FILE.py:ClassName for one of your own, which may
+    take `seconds` and with `as_deployed` imports no more than the deployed function has. `following`: until the job has
+    ended or the rule fired, and not only on what is there.
+
+    Raises RuleConfigurationError, GridwatchError or OSError.
+    """
+    reached, given = opener or Opener(), dict(parameters or {})
+    path = reached.tensors_in(str(location))
+    source = reached.open(path)
+    if ":" in rule:
+        from gridwatch_rules.rules.custom.recorded import holds_profile
+        from gridwatch_rules.rules.custom.runner import CustomRule
+
+        if following is None and not holds_profile(source):
+            require_tensors(source, path)
+        own = CustomRule.parse(rule, given)
+        place = str(Path(path).resolve()) if "://" not in path else path
+        return check_custom(own, place, source, reached, seconds=seconds, following=following, as_deployed=as_deployed)
+    configuration = RuleConfiguration(rule, rule, given)
+    if is_profiler_rule(rule, given):
+        return check_profile(source, configuration)
+    if following is None:
+        require_tensors(source, path)
+    return check_tensors(source, reached.open_job, configuration, SystemClock(), following)
+
+
+def check_tensors(
+    source: TensorSource,
+    open_other: Callable[[str], TensorSource],
+    configuration: RuleConfiguration,
+    clock: Clock,
+    following: Following | None = None,
+) -> RuleEvaluation:
+    """The rule's verdict on what is there; with `following` on all that comes until the end marker is there.
+
+    Raises RuleConfigurationError, GridwatchError or OSError.
+    """
+    from gridwatch_rules.tensors.reader import TensorReader
+
+    reader = TensorReader(source, open_other, passes_over=True)
+    evaluation = Evaluation.create([configuration])
+    while True:
+        ended = reader.has_ended()
+        evaluation.advance(reader, now=clock.now(), ended=ended)
+        found = evaluation.statuses[configuration.name]
+        if found.status.is_final:
+            return found
+        if following is None:
+            return _judge_unfinished(configuration, evaluation.save(), reader, clock)
+        following.clock.sleep(following.seconds)
+
+
+def _judge_unfinished(
+    configuration: RuleConfiguration, saved: Mapping[str, Any], reader: Any, clock: Clock
+) -> RuleEvaluation:
+    """A folder without end marker (SageMaker's hook writes none): judged as if the job were over, unless its last step
+    is only half there, which is no damage while a job runs. A former step that is not whole is damage.
+    """
+    evaluation = Evaluation.restore([configuration], saved)
+    met_damage = bool(reader.damage)  # while the job ran, so it is no step that is only half there
+    evaluation.advance(reader, now=clock.now(), ended=True)
+    found = evaluation.statuses[configuration.name]
+    step = saved["cursor"]["step"]
+    is_damaged = found.status is RuleStatus.ERROR and found.details.startswith("CorruptTensorError")
+    if is_damaged and not met_damage and step >= 0 and reader.saved_after(step) == 1:
+        if saved["rules"][configuration.name]["judged"] == 0:
+            details = f"nothing to judge by up to step {step}; after it: {found.details}"
+            return RuleEvaluation(RuleStatus.SAW_NOTHING, details)
+        return RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, f"judged up to step {step}; after it: {found.details}")
+    return found
+
+
+def check_profile(source: TensorSource, configuration: RuleConfiguration) -> RuleEvaluation:
+    """A profiler rule's verdict on a `profiler-output` folder of a job that is over."""
+    from gridwatch_rules.rules.profiler.evaluation import ProfileEvaluation
+    from gridwatch_rules.rules.profiler.reader import ProfileReader
+
+    evaluation = ProfileEvaluation.create([configuration])
+    evaluation.advance(ProfileReader(source), ended=True)
+    return evaluation.statuses[configuration.name]
+
+
+def is_profiler_rule(name: str, parameters: Mapping[str, Any]) -> bool:
+    """Whether the rule looks at a profile. Raises RuleConfigurationError for a rule or parameters that are none."""
+    from gridwatch_rules.rules.profiler.rule import ProfilerRule
+
+    return isinstance(create_rule(name, parameters), ProfilerRule)
+
+
+def check_custom(
+    rule: CustomRule,
+    location: str,
+    source: TensorSource,
+    opener: Opener,
+    *,
+    seconds: float,
+    following: Following | None,
+    as_deployed: bool = True,
+) -> RuleEvaluation:
+    """A custom rule's verdict, in a process of its own. Followed, it is replayed from the first step each time."""
+    from gridwatch_rules.rules.custom.recorded import has_ended
+    from gridwatch_rules.rules.custom.runner import run_custom_rule
+
+    while True:
+        ended = following is None or has_ended(source)
+        found = run_custom_rule(
+            rule,
+            location,
+            ended=ended,
+            seconds=seconds,
+            environment=opener.environment,
+            opener=opener.name,
+            as_deployed=as_deployed,
+        )
+        if following is None or found.status.is_final:
+            return found
+        following.clock.sleep(following.seconds)

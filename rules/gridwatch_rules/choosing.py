@@ -1,0 +1,124 @@
+"""Rules as people name them on the command line, made ready for a replay."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from gridwatch_rules.failures import PermanentError
+from gridwatch_rules.judgement.catalogue import create_judgement_rule, is_judgement_rule, judgement_rule_names
+from gridwatch_rules.judgement.grids import Grid
+from gridwatch_rules.judgement.replay import AcrossTrials, Judge
+from gridwatch_rules.judgement.smdebug_rules import smdebug_stops
+from gridwatch_rules.judgement.trial_rules import stops_of
+from gridwatch_rules.rules.catalogue import rule_class, rule_names
+from gridwatch_rules.rules.custom import former_names
+from gridwatch_rules.rules.custom.recorded import Reach
+from gridwatch_rules.rules.custom.shim import installed
+from gridwatch_rules.rules.custom.smdebug.rules import Rule as SmdebugRule
+from gridwatch_rules.rules.errors import RuleConfigurationError
+from gridwatch_rules.rules.rule import Rule
+
+
+class ChoiceError(ValueError):
+    """The parameters are none of the chosen rules; the message says which there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What `--rule` says: one rule, or several joined by `+` of which any stops; with the parameters of each."""
+
+    text: str
+    parts: Sequence[tuple[str, Mapping[str, str]]]
+
+    @property
+    def given(self) -> Mapping[str, str]:
+        return {key: value for _, parameters in self.parts for key, value in parameters.items()}
+
+    def resource(self) -> str:
+        """What its rules count training in. Raises RuleConfigurationError when they do not agree."""
+        across = [create_judgement_rule(name, given) for name, given in self.parts if is_judgement_rule(name)]
+        units = sorted({rule.parameters.resource for rule in across})
+        if len(units) > 1:
+            raise RuleConfigurationError(f"{self.text}: rules of one choice count in one resource, not {units}")
+        return units[0] if units else "epochs"
+
+    def judges(self, grid: Grid) -> list[Judge]:
+        """The rules over one grid. Raises RuleConfigurationError, GridError, PermanentError."""
+        return [_judge(name, given, grid) for name, given in self.parts]
+
+
+def choices(rules: Sequence[str], pairs: Sequence[str]) -> list[Choice]:
+    """`-p KEY=VALUE` belongs to every chosen rule that has such a parameter, `-p RULE.KEY=VALUE` to that one.
+
+    Raises ChoiceError for a parameter that no chosen rule has, RuleConfigurationError for a rule that is none.
+    """
+    texts = list(rules) or list(judgement_rule_names())
+    names = [name.strip() for text in texts for name in text.split("+")]
+    known = {name: _parameter_names(name) for name in names}
+    given: dict[str, dict[str, str]] = {name: {} for name in names}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise ChoiceError(f"{pair!r} is no KEY=VALUE")
+        owner, _, own = key.rpartition(".")
+        takers = [name for name in known if (owner in ("", name)) and (own in known[name] or known[name] == ())]
+        if not takers:
+            allowed = "; ".join(f"{name}: {', '.join(parameters) or 'none'}" for name, parameters in known.items())
+            raise ChoiceError(f"no chosen rule has a parameter {key!r} ({allowed})")
+        for name in takers:
+            given[name][own] = value
+    return [Choice(text, [(name.strip(), given[name.strip()]) for name in text.split("+")]) for text in texts]
+
+
+def _parameter_names(name: str) -> tuple[str, ...]:
+    from gridwatch_rules.judgement.catalogue import judgement_rule_class  # noqa: PLC0415  as below
+    from gridwatch_rules.rules.parameters import declared  # noqa: PLC0415  plain commands need neither
+
+    if ":" in name:
+        return ()  # whatever the file's class takes
+    if is_judgement_rule(name):
+        return tuple(each.name for each in declared(judgement_rule_class(name).Parameters))
+    if name not in rule_names():
+        every = ", ".join((*judgement_rule_names(), *rule_names()))
+        raise RuleConfigurationError(f"there is no rule {name!r}: rules are {every}, and FILE.py:Class")
+    return tuple(each.name for each in declared(rule_class(name).Parameters))
+
+
+def _judge(name: str, given: Mapping[str, str], grid: Grid) -> Judge:
+    if is_judgement_rule(name):
+        return AcrossTrials(create_judgement_rule(name, given))
+    if ":" not in name:
+        return stops_of(grid, lambda: rule_class(name).create(given))
+    own = _own_rule(name)
+    if issubclass(own, Rule):
+        return stops_of(grid, lambda: own.create(given))
+    return smdebug_stops(grid, own, given)
+
+
+def _own_rule(text: str) -> type[Rule | SmdebugRule]:
+    """A user's own rule, out of a file on the user's own machine."""
+    file, _, class_name = text.rpartition(":")
+    path = Path(file)
+    spec = importlib.util.spec_from_file_location(path.stem, path) if path.is_file() else None
+    if spec is None or spec.loader is None:
+        raise PermanentError(f"{file} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    former_names.install()
+    with installed(Reach(_no_trials, _no_trials)):
+        spec.loader.exec_module(module)
+    found: Any = getattr(module, class_name, None)
+    if not (isinstance(found, type) and issubclass(found, Rule | SmdebugRule)):
+        raise PermanentError(
+            f"{class_name} in {file} is a subclass of neither smdebug.rules.Rule nor gridwatch_rules.rules.rule.Rule"
+        )
+    return found
+
+
+def _no_trials(path: str, *_: object, **__: object) -> NoReturn:
+    raise PermanentError(f"the rule opens {path}: a backtest has curves and no tensors")

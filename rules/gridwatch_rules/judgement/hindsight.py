@@ -1,0 +1,102 @@
+"""What the stops of a rule in shadow mode would have cost, by what became of the trials that were not stopped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gridwatch_rules.judgement.grids import Grid, Trained
+from gridwatch_rules.judgement.replay import Replay
+from gridwatch_rules.judgement.reported import ReportsRecord
+from gridwatch_rules.judgement.scores import Scorer
+
+MOST_TRIALS = 1_000  # whose curves are looked at: of 50 reports each about 2 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A trial that trained to its end: `final` is its last value of the objective, `step` the one at which the rule
+    would have stopped it and `seconds` how long it trained from then on, None of one that it would have left alone.
+    """
+
+    trial: str
+    final: float
+    step: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hindsight:
+    """Of one rule and the `trials` that trained to their end.
+
+    `lost`: of the best `top` (5 %) those whose best before the stop is more than 5 % worse than their own best, as a
+    backtest counts them. `best` is the best value that was reached, `best_seen` the best that the stops would have let
+    anybody see, None when there would be none. `without_curves`: of so many of the `stopped` nothing is known but
+    the end, so they count as if nothing had been seen of them.
+    """
+
+    rule: str
+    trials: int
+    stopped: int
+    seconds: float
+    top: int
+    lost: int
+    best: float
+    best_seen: float | None
+    without_curves: int
+
+
+def hindsight(
+    rule: str, completed: Sequence[Completed], log: Iterable[ReportsRecord], *, maximize: bool
+) -> Hindsight | None:
+    """`log`: what trials reported of the objective, empty when nobody recorded it. None when no trial has a value."""
+    curves = _curves(log, {each.trial for each in completed}, maximize=maximize)
+    trained = [_trained(each, curves.get(each.trial), maximize=maximize) for each in completed]
+    scorer = Scorer(Grid(rule, "", maximize, trained))
+    if not scorer.top:
+        return None
+    stops = {
+        each.trial: _reports_until(each.step, curves.get(each.trial)) for each in completed if each.seconds is not None
+    }
+    scores = scorer.scores(Replay(stops))
+    best = min(each.best for each in trained)
+    sign = -1.0 if maximize else 1.0
+    return Hindsight(
+        rule=rule,
+        trials=len(completed),
+        stopped=len(stops),
+        seconds=sum(each.seconds or 0.0 for each in completed),
+        top=len(scorer.top),
+        lost=round(scores.top_killed * len(scorer.top)),
+        best=sign * best,
+        best_seen=sign * (best + scores.regret) if math.isfinite(scores.regret) else None,
+        without_curves=sum(trial not in curves for trial in stops),
+    )
+
+
+_Curve = list[tuple[int, float]]  # step, loss
+
+
+def _curves(log: Iterable[ReportsRecord], trials: set[str], *, maximize: bool) -> Mapping[str, _Curve]:
+    curves: dict[str, _Curve] = {}
+    for record in log:
+        if record.trial in trials:
+            for step, _, value in record.reports:
+                loss = -value if maximize else value
+                curves.setdefault(record.trial, []).append((int(step), loss if math.isfinite(value) else math.inf))
+    return curves
+
+
+def _trained(trial: Completed, curve: _Curve | None, *, maximize: bool) -> Trained:
+    """Of a trial without a curve its end, behind a report in which nothing was seen."""
+    final = -trial.final if maximize else trial.final
+    losses = [loss for _, loss in curve] if curve else [math.inf, final if math.isfinite(final) else math.inf]
+    return Trained(trial.trial, range(1, len(losses) + 1), losses, 0.0)
+
+
+def _reports_until(step: int | None, curve: _Curve | None) -> int:
+    """At least one: of a trial that would have been stopped before its first report that one counts as seen."""
+    if curve is None or step is None:
+        return 1
+    return max(1, sum(reported <= step for reported, _ in curve))

@@ -1,0 +1,185 @@
+"""Rules across trials while the trials run.
+
+What trials report of a metric stands in a log, in the order in which it became known. The history that rules judge by
+is what the log says up to a report, so a verdict is a function of the entries before it: whoever reads the log again,
+in another process or after a crash, comes to the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gridwatch_rules.judgement.history import Ending, History
+from gridwatch_rules.judgement.reported import ReportsRecord
+from gridwatch_rules.judgement.rule import Judgement, JudgementRule
+
+
+def log_name(experiment: str, metric: str, resource: str) -> str:
+    """The name of the log of an experiment's reports of a metric, counted in that resource."""
+    return f"{experiment}#{metric}#{resource}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A rule that has no verdict on a trial yet, and the resource up to which it has judged it."""
+
+    rule: JudgementRule
+    judged: float = -math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judgement of a rule, the step it was made at, and the number of the entry of the log that held the report."""
+
+    judgement: Judgement
+    step: int
+    number: int
+
+
+def beginning(log: str, earlier_log: str, known: int) -> ReportsRecord:
+    """The first entry of the log of an experiment that starts from another: the first `known` entries of that one's log
+    come before all others.
+    """
+    return ReportsRecord(log=log, number=1, trial="", earlier_log=earlier_log, earlier_number=known)
+
+
+def of_earlier(record: ReportsRecord) -> ReportsRecord:
+    """The same of a trial that cannot be taken for one of another experiment's."""
+    return replace(record, trial=f"{record.log}/{record.trial}")
+
+
+class Replica:
+    """One log as far as it was read, and the history that it makes.
+
+    Reading on costs what is new. Only a trial whose reports are in the log without having been judged, because a call
+    died or another one was faster, costs the history of the whole log once more.
+    """
+
+    def __init__(self, *, maximize: bool = False) -> None:
+        self._maximize = maximize
+        self._records: list[ReportsRecord] = []
+        self._reached: dict[str, float] = {}
+        self._ended: set[str] = set()
+        self._earlier: Sequence[ReportsRecord] | None = None
+        self._history = History(maximize=maximize)
+        self._applied = 0
+        self.reports = 0  # read so far: about 250 bytes each, with what the history keeps
+
+    @property
+    def number(self) -> int:
+        """Of the last entry that was read."""
+        return len(self._records)
+
+    @property
+    def lacks_earlier(self) -> ReportsRecord | None:
+        """The log's first entry, when it names an earlier log that was not told yet."""
+        first = self._records[0] if self._records else None
+        return first if first is not None and first.earlier_log and self._earlier is None else None
+
+    def precede(self, records: Sequence[ReportsRecord]) -> None:
+        """The entries of earlier logs that come before all of this one."""
+        self._earlier = records
+        self.reports += sum(len(record.reports) for record in records)
+        self.forget()
+
+    def extend(self, records: Iterable[ReportsRecord]) -> None:
+        """The entries that follow."""
+        for record in records:
+            self._records.append(record)
+            if record.earlier_log:
+                continue
+            self.reports += len(record.reports)
+            if record.reports:
+                self._reached[record.trial] = max(self.reached(record.trial), record.reports[-1][1])
+            if record.ending is not None:
+                self._ended.add(record.trial)
+
+    def reached(self, trial: str) -> float:
+        """The resource of the trial's last report in the log, -inf before the first."""
+        return self._reached.get(trial, -math.inf)
+
+    def knows_others(self, trial: str) -> bool:
+        """Whether any other trial has reported."""
+        return any(each != trial for each in self._reached) or any(record.reports for record in self._earlier or ())
+
+    def has_ended(self, trial: str) -> bool:
+        return trial in self._ended
+
+    def forget(self) -> None:
+        """Of a history that somebody failed in the midst of."""
+        self._history, self._applied = History(maximize=self._maximize), 0
+        for record in self._earlier or ():
+            self._history.start(record.trial, record.planned)
+            for _, resource, value in record.reports:
+                self._history.report(record.trial, resource, value)
+            if record.ending is not None:
+                self._history.end(record.trial, Ending(record.ending))
+
+    def judge(self, trial: str, pending: Mapping[str, Pending]) -> dict[str, Verdict]:
+        """By the rules' names the first verdict of each on the reports of the trial that it has not judged."""
+        since = min((each.judged for each in pending.values()), default=math.inf)
+        if self._applied and self.reached(trial) > since and self._was_applied(trial, since):
+            self.forget()
+        found: dict[str, Verdict] = {}
+        for place in range(self._applied, len(self._records)):
+            self._apply(place, pending if self._records[place].trial == trial else {}, found)
+        self._applied = len(self._records)
+        return found
+
+    def _was_applied(self, trial: str, since: float) -> bool:
+        return any(
+            record.trial == trial and any(report[1] > since for report in record.reports)
+            for record in self._records[: self._applied]
+        )
+
+    def _apply(self, place: int, pending: Mapping[str, Pending], found: dict[str, Verdict]) -> None:
+        record = self._records[place]
+        if record.earlier_log or not record.trial:  # the log's beginning, or an entry that nobody can read
+            return
+        self._history.start(record.trial, record.planned)
+        for step, resource, value in record.reports:
+            if not self._history.report(record.trial, resource, value):
+                continue
+            if record.planned is not None and resource >= record.planned and math.isfinite(value):
+                continue  # it is through: there is nothing left to stop
+            for name, each in pending.items():
+                if name not in found and resource > each.judged:
+                    judgement = each.rule.judge(record.trial, self._history)
+                    if judgement is not None:
+                        found[name] = Verdict(judgement, int(step), place + 1)
+        if record.ending is not None:
+            self._history.end(record.trial, Ending(record.ending))
+
+
+Report = tuple[float, float, float]  # step, resource, value
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of a trial: all or the last of its reports, and how it ended, when it did."""
+
+    trial: str
+    reports: Sequence[Report]
+    planned: float | None = None
+    ending: Ending | None = None
+
+    def entries(self, replica: Replica, log: str) -> list[ReportsRecord]:
+        """What must be added to the log, behind what the replica has read, so that it holds this. Nothing that it holds
+        already.
+        """
+        reached = replica.reached(self.trial)
+        fresh = tuple(report for report in self.reports if report[1] > reached)
+        ended = self.ending if not replica.has_ended(self.trial) else None
+        if not fresh and ended is None:
+            return []
+        parts = [fresh[start : start + _AT_ONCE] for start in range(0, len(fresh), _AT_ONCE)] or [()]
+        records = [
+            ReportsRecord(log=log, number=number, trial=self.trial, reports=part, planned=self.planned)
+            for number, part in enumerate(parts, replica.number + 1)
+        ]
+        return [*records[:-1], replace(records[-1], ending=ended)]
+
+
+_AT_ONCE = 2_000  # reports of about 40 bytes; an item of the table takes 400 kB

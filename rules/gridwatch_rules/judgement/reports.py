@@ -1,0 +1,130 @@
+"""What a trial reports of one metric, taken from its steps by the engine that evaluates rules."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.parameters import flag, text
+from gridwatch_rules.rules.requirement import Requirement
+from gridwatch_rules.rules.rule import Rule
+from gridwatch_rules.tensors.modes import Mode
+
+if TYPE_CHECKING:
+    from gridwatch_rules.rules.view import StepView
+
+_LENGTHS = ("epochs", "num_epochs", "n_epochs", "max_epochs", "num_train_epochs")
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """One value of the metric: the global step, how many reports there were with it, the seconds since the first."""
+
+    step: int
+    count: int
+    seconds: float
+    value: float
+
+    def resource(self, kind: str, *, counted: bool = False) -> float:
+        """In what rules across trials count in: rounds, epochs or seconds. `counted`: the steps are lines of a log, so
+        that each report is a round.
+        """
+        rounds = float(self.count) if counted else self.step + 1.0
+        return {"rounds": rounds, "epochs": float(self.count), "seconds": self.seconds}[kind]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricReportsParameters:
+    metric: str | None = text(None, "the scalar that is reported")
+    timed: bool = flag("whether the time of each report is needed", default=False)
+
+
+class MetricReports(Rule):
+    """Finds nothing: collects the values of one scalar, of the mode and the worker in which it was saved first, until
+    the job is over. `fresh` are those of this call.
+    """
+
+    name = "MetricReports"
+    summary = "collects what a trial reports"
+    Parameters = MetricReportsParameters
+    parameters: MetricReportsParameters
+
+    def __init__(self, parameters: MetricReportsParameters) -> None:
+        super().__init__(parameters)
+        self.fresh: list[Reported] = []
+        self.count = 0
+        self.first_step = 0
+        self.last_step = 0
+        self._mode: str | None = None
+        self._worker: str | None = None
+        self._began: float | None = None
+
+    @property
+    def mode(self) -> Mode:
+        return Mode[self._mode or Mode.GLOBAL.name]
+
+    def requirement(self) -> Requirement:
+        return Requirement(patterns=(f"^{re.escape(self.parameters.metric or '')}$",))
+
+    def check(self, view: StepView) -> Finding | None:
+        for name in view.names(self.required):
+            worker = view.worker_of(name)
+            if self._mode not in (None, view.mode.name) or self._worker not in (None, worker):
+                continue
+            seconds = self._seconds(view, name) if self.parameters.timed else 0.0
+            value = view.scalar(name)
+            if value is None:
+                continue
+            self._mode, self._worker = view.mode.name, worker
+            self.first_step = view.step if not self.count else self.first_step
+            self.last_step = view.step
+            self.count += 1
+            self.fresh.append(Reported(view.step, self.count, seconds, value))
+        return None
+
+    def _seconds(self, view: StepView, name: str) -> float:
+        at = view.logged_at(name)
+        now = at.timestamp() if at is not None else math.nan
+        if self._began is None and math.isfinite(now):
+            self._began = now
+        return now - self._began if self._began is not None else math.nan
+
+    def planned(self, kind: str, hyperparameters: Mapping[str, Any]) -> float | None:
+        """The resource of the whole training, as far as its hyperparameters say it; None when they do not."""
+        rounds = _number(hyperparameters.get("num_round"))
+        if kind != "epochs":
+            return rounds if kind == "rounds" else None
+        if rounds is None:
+            return next(filter(None, (_number(hyperparameters.get(name)) for name in _LENGTHS)), None)
+        if self.count < 2:
+            return None
+        # Reported every so many rounds, beginning with the first that was saved.
+        interval = (self.last_step - self.first_step) / (self.count - 1)
+        return float(math.floor((rounds - 1 - self.first_step) / interval) + 1)
+
+    def save(self) -> dict[str, Any]:
+        return {
+            "count": self.count,
+            "first_step": self.first_step,
+            "last_step": self.last_step,
+            "mode": self._mode,
+            "worker": self._worker,
+            "began": self._began,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        self.count, self._mode, self._began = int(saved["count"]), saved["mode"], saved["began"]
+        self._worker = saved.get("worker")
+        self.first_step, self.last_step = int(saved["first_step"]), int(saved["last_step"])
+
+
+def _number(value: object) -> float | None:
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return number if number >= 1 and math.isfinite(number) else None

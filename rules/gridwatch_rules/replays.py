@@ -1,0 +1,55 @@
+"""What a notebook asks of finished trainings: rules replayed on their curves, and the tensors that one saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gridwatch_rules.choosing import choices
+from gridwatch_rules.failures import PermanentError
+from gridwatch_rules.judgement.backtest import Outcome, measure
+from gridwatch_rules.judgement.grids import Grid, parse_grid
+from gridwatch_rules.places import Opener, require_tensors
+from gridwatch_rules.tensors.reader import TensorReader
+
+
+def open_tensors(location: str | Path) -> TensorReader:
+    """The tensors of a folder, or of a job's whole output. Raises FileNotFoundError where there are none."""
+    opener = Opener()
+    path = opener.tensors_in(str(location))
+    source = opener.open(path)
+    require_tensors(source, path)
+    return TensorReader(source)
+
+
+def read_grid(path: str | Path, metric: str | None = None, direction: str | None = None) -> Grid:
+    """The grid in a file of curves (JSON, also gzipped). Raises PermanentError when it cannot be read or is none."""
+    file = Path(path)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise PermanentError(f"{file} cannot be read: {error.strerror}") from error
+    name = file.name.removesuffix(".gz").removesuffix(".json")
+    return parse_grid(content, name, metric=metric, direction=direction)
+
+
+def backtest(
+    curves: str | Path,
+    rules: Sequence[str] = (),
+    parameters: Mapping[str, str] | None = None,
+    *,
+    orders: int = 20,
+    workers: Sequence[int] = (8,),
+    hopeless: float | None = None,
+    metric: str | None = None,
+    direction: str | None = None,
+) -> list[Outcome]:
+    """What each rule (without: every rule across trials) would have saved and what it would have cost, as means over
+    `orders` random orders of arrival for each number of `workers`. A parameter belongs to every chosen rule that has
+    it, under `RULE.KEY` to that one.
+
+    Raises ChoiceError, RuleConfigurationError and PermanentError.
+    """
+    grid = read_grid(curves, metric, direction)
+    chosen = choices(rules, [f"{key}={value}" for key, value in (parameters or {}).items()])
+    return [measure(grid, choice, orders, list(workers), hopeless) for choice in chosen]

@@ -1,0 +1,106 @@
+"""The process in which a custom rule runs: reads a request on stdin, writes the verdict to the file it is told.
+
+What the rule prints goes to stderr. Both kinds of rule are known: subclasses of gridwatch_rules.rules.rule.Rule, and
+subclasses of smdebug.rules.Rule.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gridwatch_rules.clock import SystemClock
+from gridwatch_rules.failures import TransientError
+from gridwatch_rules.rules.custom import former_names
+from gridwatch_rules.rules.custom.answer import as_answer
+from gridwatch_rules.rules.custom.packages import THERE, as_deployed
+from gridwatch_rules.rules.custom.recorded import Reach, RecordedFolder, holds_profile
+from gridwatch_rules.rules.custom.replay import replay
+from gridwatch_rules.rules.custom.shim import install
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
+from gridwatch_rules.rules.rule import Rule
+from gridwatch_rules.status import RuleStatus
+from gridwatch_rules.tensors.reader import TensorReader
+
+TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the tensors could not be reached
+
+
+def main(answer: Path) -> None:
+    request = json.loads(sys.stdin.read())
+    os.dup2(2, 1)  # the rule may print
+    try:
+        found = judge(request)
+    except TransientError as error:
+        sys.stderr.write(str(error))
+        sys.exit(TRY_AGAIN)
+    except BaseException as error:  # noqa: BLE001 - whatever the user's code raises, SystemExit too, is its verdict
+        found = RuleEvaluation(RuleStatus.ERROR, _told(error, request["file"]))
+    partial = answer.with_suffix(".part")
+    partial.write_text(json.dumps(as_answer(found)))
+    partial.replace(answer)  # an answer is there wholly or not at all
+
+
+def judge(request: Mapping[str, Any]) -> RuleEvaluation:
+    """Loads the class and evaluates it over all steps that are there."""
+    # Whoever starts this process says how tensors are reached; the rules themselves know no AWS. All that is imported
+    # for it comes before the user's folder is searched, where a file may have the name of any module.
+    module, _, function = request["opener"].partition(":")
+    open_source = getattr(importlib.import_module(module), function)
+    location, ended = request["location"], request["ended"]
+    source = open_source(location)
+
+    def trial_at(path: str) -> RecordedFolder:
+        """Of other jobs nobody knows whether they are over: what is there is what counts."""
+        is_the_job = path.rstrip("/") == location.rstrip("/")
+        return RecordedFolder(TensorReader(open_source(path), open_source), ended=ended if is_the_job else True)
+
+    install(Reach(trial_at, open_source))
+    former_names.install()
+    file = Path(request["file"])
+    if request.get("as_deployed"):
+        as_deployed(file.parent)
+    found = _load(file, request["class"])
+    if issubclass(found, Rule):
+        return _judge_with_ours(found, TensorReader(source, open_source), request)
+    return replay(found, location, request["parameters"], ended=ended, profile=holds_profile(source))
+
+
+def _judge_with_ours(rule: type[Rule], reader: TensorReader, request: Mapping[str, Any]) -> RuleEvaluation:
+    configuration = RuleConfiguration("it", request["class"], request["parameters"])
+    evaluation = Evaluation.create([configuration], lambda _, parameters: rule.create(parameters))
+    evaluation.advance(reader, now=SystemClock().now(), ended=request["ended"])
+    return evaluation.statuses["it"]
+
+
+def _load(file: Path, class_name: str) -> Any:
+    sys.path.insert(0, str(file.parent))
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file.name} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    spec.loader.exec_module(module)
+    found = getattr(module, class_name, None)
+    if not isinstance(found, type):
+        there = sorted(name for name, value in vars(module).items() if isinstance(value, type))
+        raise AttributeError(f"{file.name} has no class {class_name}: there are {', '.join(there) or 'none'}")
+    return found
+
+
+def _told(error: BaseException, file: str) -> str:
+    """The error with the last line of the user's own file that it passed."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    where = f" ({Path(file).name}, line {lines[-1]})" if lines else ""
+    lacks = isinstance(error, ModuleNotFoundError) and "rules of users" not in str(error)
+    return f"{type(error).__name__}: {error}{where}{f'; rules of users have {THERE}' if lacks else ''}"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,52 @@
+"""Makes the stand-in for smdebug importable under smdebug's own names, in this process."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+from gridwatch_rules.rules.custom import smdebug
+from gridwatch_rules.rules.custom.recorded import Reach, forget, use
+
+_NAME = "smdebug"
+
+
+def install(given: Reach) -> None:
+    """From now on `import smdebug` and all below it give the stand-in, even where smdebug is installed; `given` says
+    how its trials reach tensors.
+    """
+    use(given)
+    sys.modules.update(_modules())
+
+
+@contextmanager
+def installed(given: Reach) -> Iterator[None]:
+    """The modules are importable while this lasts, and afterwards what was there before."""
+    before = {name: module for name, module in sys.modules.items() if _is_smdebug(name)}
+    _take_away()
+    install(given)
+    try:
+        yield
+    finally:
+        forget()
+        _take_away()
+        sys.modules.update(before)
+
+
+def _modules() -> dict[str, ModuleType]:
+    root = smdebug.__name__
+    names = [root, *(found.name for found in pkgutil.walk_packages(smdebug.__path__, f"{root}."))]
+    return {f"{_NAME}{name.removeprefix(root)}": importlib.import_module(name) for name in names}
+
+
+def _take_away() -> None:
+    for name in [name for name in sys.modules if _is_smdebug(name)]:
+        del sys.modules[name]
+
+
+def _is_smdebug(name: str) -> bool:
+    return name.partition(".")[0] == _NAME

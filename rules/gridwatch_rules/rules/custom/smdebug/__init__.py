@@ -1,0 +1,14 @@
+"""A stand-in for smdebug 1.0.34 as rules know it: its modules, names, signatures and behaviour, on our reader.
+
+What rules reach is here: trials, tensors, rules, modes, collections, configurations, exceptions, the profile's readers.
+What writes tensors inside a training (hooks, writers, their file formats) is not. docs/custom-rules.md has the list,
+tests/interop/test_smdebug_names.py compares every name and signature with smdebug's own.
+"""
+
+from gridwatch_rules.rules.custom.smdebug._version import __version__
+from gridwatch_rules.rules.custom.smdebug.core.collection import CollectionKeys
+from gridwatch_rules.rules.custom.smdebug.core.modes import ModeKeys as modes
+from gridwatch_rules.rules.custom.smdebug.core.reduction_config import ReductionConfig
+from gridwatch_rules.rules.custom.smdebug.core.save_config import SaveConfig, SaveConfigMode
+
+__all__ = ["CollectionKeys", "ReductionConfig", "SaveConfig", "SaveConfigMode", "__version__", "modes"]

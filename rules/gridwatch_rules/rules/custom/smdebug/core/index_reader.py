@@ -1,0 +1,155 @@
+"""Reads a trial's index objects and the tensors they point at, through our reader."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridwatch_rules.rules.custom.recorded import Recorded, reach, wait_for
+from gridwatch_rules.rules.custom.sightings import Lookups
+from gridwatch_rules.rules.custom.smdebug.core.locations import IndexFileLocationUtils, TensorLocation, TensorShape
+from gridwatch_rules.rules.custom.smdebug.core.logger import get_logger
+from gridwatch_rules.rules.custom.smdebug.core.modes import ModeKeys
+from gridwatch_rules.rules.custom.smdebug.core.reductions import get_reduction_tensor_name
+from gridwatch_rules.rules.custom.smdebug.core.utils import parse_worker_name_from_file, step_in_range
+from gridwatch_rules.rules.custom.smdebug.exceptions import TensorUnavailableForStep
+from gridwatch_rules.tensors.errors import MissingEventsError
+from gridwatch_rules.tensors.index import WorkerStep
+from gridwatch_rules.tensors.source import ByteRange
+
+_Entry = dict[str, TensorLocation | TensorShape]
+
+
+class _AsArray(type):
+    """The type of a class that passes for numpy's array: rules ask `type(value) == np.ndarray`, and print types."""
+
+    def __eq__(cls, other: object) -> bool:
+        return other is np.ndarray or cls is other
+
+    def __hash__(cls) -> int:
+        return hash(np.ndarray)
+
+
+class OneNumber(np.ndarray[Any, Any], metaclass=_AsArray):
+    """A scalar, which smdebug saves with the shape (1,): rules write `float(value)`, as numpy allowed until 2.4. In all
+    else it is as other arrays are.
+    """
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        if return_scalar and array.ndim == 0:
+            return array[()]
+        return array.view(OneNumber if array.size == 1 else np.ndarray)
+
+    def __reduce__(self) -> Any:
+        return self.view(np.ndarray).__reduce__()
+
+    def __repr__(self) -> str:
+        return repr(self.view(np.ndarray))
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+
+OneNumber.__module__, OneNumber.__name__, OneNumber.__qualname__ = "numpy", "ndarray", "ndarray"
+
+
+class IndexReader:
+    """One trial's tensors: where they are, and what they hold."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.logger = get_logger()
+        self.lookups = Lookups()
+        self._recorded: Recorded | None = None
+
+    @property
+    def recorded(self) -> Recorded:
+        if self._recorded is None:
+            self._recorded = reach().trial(self.path)
+        return self._recorded
+
+    @recorded.setter
+    def recorded(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+
+    def list_event_files(self, start_after_key: str | None = None) -> list[str]:
+        """The addresses of the events files."""
+        after = self._key(start_after_key) if start_after_key else ""
+        return [os.path.join(self.path, key) for key in self.recorded.events_after(after)]
+
+    def load_tensor_data_from_index_files(
+        self, start_after_key: str | None = None, range_steps: tuple[Any, Any] | None = None
+    ) -> tuple[dict[str, dict[int, dict[str, _Entry]]], str | None]:
+        """Tensor to step to worker to where the tensor is, and the name of the last index object; after a name, nothing
+        more: the objects are read once.
+        """
+        found: dict[str, dict[int, dict[str, _Entry]]] = {}
+        last: str | None = None
+        for saved in self.recorded.worker_steps() if start_after_key is None else ():
+            worker = worker_name(saved.worker)
+            last = IndexFileLocationUtils.get_index_key_for_step(self.path, saved.step, saved.worker)
+            if range_steps is None or step_in_range(range_steps, saved.step):
+                # As in smdebug, the last entry of a tensor counts: with a shape in the index, its values are not found.
+                for name, entry in self._entries(saved, worker):
+                    found.setdefault(name, {}).setdefault(saved.step, {})[worker] = entry
+        return found, last
+
+    def fetch_tensor_value(self, tensor_location: TensorLocation) -> NDArray[Any]:
+        """A copy of the tensor, which rules may write into. Raises TensorUnavailableForStep when its events file is
+        missing.
+        """
+        at = tensor_location
+        place = ByteRange(self._key(at.event_file_name), int(at.start_idx), int(at.length))
+        try:
+            found = self.recorded.value(place, at.tensorname).copy()
+        except MissingEventsError:
+            raise self._missing(at, place.key) from None
+        self.lookups.read += 1
+        return found.view(OneNumber) if found.size == 1 and found.ndim else found
+
+    def _missing(self, at: TensorLocation, key: str) -> BaseException:
+        """Whether a missing events file is still to come: not of a job that is over, nor of a worker that went on."""
+        worker = parse_worker_name_from_file(key)
+        later = self.recorded.events_after(key)
+        if self.recorded.ended or any(parse_worker_name_from_file(each) == worker for each in later):
+            return TensorUnavailableForStep(tname=at.tensorname, mode=at.mode, step=at.mode_step)
+        return wait_for(key)
+
+    def _key(self, address: str) -> str:
+        return address.removeprefix(self.path).lstrip("/")
+
+    def _entries(self, saved: WorkerStep, worker: str) -> list[tuple[str, _Entry]]:
+        mode, mode_step = ModeKeys(saved.mode), saved.mode_step
+        places = dict(saved.tensors)
+        for name, kinds in saved.reductions.items():
+            for (kind, absolute), place in kinds.items():
+                places[get_reduction_tensor_name(name, kind, absolute, remove_colon_index=False)] = place
+        found: list[tuple[str, _Entry]] = []
+        addresses = {key: os.path.join(self.path, key) for key in {place.key for place in places.values()}}
+        # As written, reductions between tensors: the order of a trial's steps and modes comes from it.
+        for name, (key, start, length) in sorted(places.items(), key=lambda placed: placed[1].start):
+            location = TensorLocation(name, mode, mode_step, addresses[key], start, length or 0, worker)
+            found.append((name, {"tensor_location": location}))
+        for name, shape in saved.shapes.items():
+            described = TensorShape(name, mode, mode_step, shape.shape, shape.original_name)
+            found.append((name, {"tensor_shape": described}))
+        return found
+
+
+class LocalIndexReader(IndexReader):
+    """Of a folder."""
+
+
+class S3IndexReader(IndexReader):
+    """Of an S3 prefix."""
+
+
+def worker_name(written: str) -> str:
+    """The worker by the name that stands in its index objects."""
+    return parse_worker_name_from_file(f"index/0_{written}.json")

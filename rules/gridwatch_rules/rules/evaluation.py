@@ -1,0 +1,376 @@
+"""Drives a job's rules over its tensors: only new steps, in any number of calls, each rule on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from gridwatch_rules.failures import GridwatchError
+from gridwatch_rules.rules.catalogue import create_rule
+from gridwatch_rules.rules.errors import RuleConfigurationError
+from gridwatch_rules.rules.fetching import places_wanted
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.requirement import Requirement, Selector
+from gridwatch_rules.rules.rule import Rule
+from gridwatch_rules.rules.saved_state import decode, encode
+from gridwatch_rules.rules.sightings import Sightings
+from gridwatch_rules.rules.view import StepView
+from gridwatch_rules.status import LONGEST_DETAILS, RuleStatus, condition_met
+from gridwatch_rules.streams.metric_source import MetricSource
+from gridwatch_rules.tensors.errors import CorruptTensorError, TensorUnavailableError
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.tensors.source import ByteRange
+from gridwatch_rules.tensors.steps import SavedStep
+from gridwatch_rules.visible import visible_line
+
+_VERSION = 1
+_STEPS_AT_ONCE = 128
+_BYTES_AT_ONCE = 2 * 1024 * 1024
+_STEPS_AHEAD = 20  # SageMaker's own copies of a hook's files come in any order, but not so far apart
+_NAMES_AT_ONCE = 200_000  # of tensors in these steps, which memory must hold
+
+
+def never() -> bool:
+    """Time is never up."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class RuleConfiguration:
+    """One rule of a job: `name` is unique in the job, `rule` is in the catalogue. It looks at every so many-th step."""
+
+    name: str
+    rule: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    every: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RuleEvaluation:
+    """Where a rule stands. `details` is Debugger's StatusDetails."""
+
+    status: RuleStatus
+    details: str = ""
+    finding: Finding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStatusChange:
+    """A rule's status became another."""
+
+    name: str
+    rule: str
+    status: RuleStatus
+    details: str
+    finding: Finding | None
+
+
+class Evaluation:
+    """All rules of one job. A rule ends with its first finding; one that fails ends in status Error; others go on."""
+
+    def __init__(
+        self,
+        configurations: Sequence[RuleConfiguration],
+        rules: Mapping[str, Rule],
+        statuses: Mapping[str, RuleEvaluation],
+        cursor: Cursor,
+    ) -> None:
+        self._configurations = tuple(configurations)
+        self._rules = dict(rules)
+        self._statuses = dict(statuses)
+        self._cursor = cursor
+        self._sightings = Sightings()
+        self._every = {each.name: each.every for each in configurations}
+        self._selectors: dict[Requirement, Selector] = {}
+        self._last_view: StepView | None = None
+
+    @classmethod
+    def create(
+        cls, configurations: Sequence[RuleConfiguration], make: Callable[[str, Mapping[str, Any]], Rule] = create_rule
+    ) -> Evaluation:
+        """An evaluation from the first step. Raises RuleConfigurationError for a wrong rule, parameter or double
+        name.
+        """
+        rules = _create_rules(configurations, make)
+        return cls(configurations, rules, {name: RuleEvaluation(RuleStatus.IN_PROGRESS) for name in rules}, Cursor())
+
+    @classmethod
+    def restore(
+        cls,
+        configurations: Sequence[RuleConfiguration],
+        saved: Mapping[str, Any],
+        make: Callable[[str, Mapping[str, Any]], Rule] = create_rule,
+    ) -> Evaluation:
+        """The evaluation that was saved. A configuration that was not part of it starts at the steps not yet seen.
+
+        Raises RuleConfigurationError, and ValueError for a state saved by another version.
+        """
+        if saved.get("version") != _VERSION:
+            raise ValueError(f"evaluation state of version {saved.get('version')!r}, not {_VERSION}")
+        rules = _create_rules(configurations, make)
+        statuses = {}
+        for configuration in configurations:
+            kept = saved["rules"].get(configuration.name)
+            statuses[configuration.name] = RuleEvaluation(RuleStatus.IN_PROGRESS)
+            if kept is not None and kept["rule"] == configuration.rule:
+                statuses[configuration.name] = _restore_status(kept)
+                if not statuses[configuration.name].status.is_final:
+                    _restore_rule(
+                        rules[configuration.name], kept, sighted=configuration.name in saved.get("sighted", ())
+                    )
+        restored = cls(configurations, rules, statuses, Cursor.restore(saved["cursor"]))
+        restored._sightings = Sightings.restore(saved)
+        return restored
+
+    @property
+    def statuses(self) -> Mapping[str, RuleEvaluation]:
+        return dict(self._statuses)
+
+    @property
+    def last_step(self) -> int:
+        """The last global step evaluated, -1 before the first."""
+        return self._cursor.step
+
+    @property
+    def there(self) -> str:
+        """What the job has saved, in words."""
+        return self._sightings.there
+
+    def there_of(self, source: MetricSource) -> str:
+        """The same of a job that has other sources as well."""
+        return self._sightings.there_of(source)
+
+    def saw_nothing(self, source: MetricSource, name: str) -> tuple[str, str]:
+        """What a rule looks for, and what of it there was of the source, one of several, in words."""
+        return self._rules[name].looks_for(), self._sightings.told_of(source, name)
+
+    def save(self) -> dict[str, Any]:
+        """Everything to go on from, as JSON."""
+        return {
+            "version": _VERSION,
+            "cursor": self._cursor.save(),
+            **self._sightings.save(),
+            "rules": {each.name: self._save_rule(each) for each in self._configurations},
+        }
+
+    def advance(self, reader: TensorReader, *, now: datetime, ended: bool) -> list[RuleStatusChange]:
+        """Evaluates the steps that are new, and with `ended` finishes every rule that found nothing.
+
+        Any split of the steps into calls gives the same findings. Raises GridwatchError or OSError when the tensors
+        cannot be reached; what was saved before the call is then still true.
+        """
+        former = dict(self._statuses)
+        if self._active():
+            self.look(reader, ended=ended)
+            self.finish(reader) if ended else self._check_time(now)
+        return [
+            RuleStatusChange(each.name, each.rule, found.status, found.details, found.finding)
+            for each in self._configurations
+            if (found := self._statuses[each.name]) != former[each.name]
+        ]
+
+    def look(self, reader: TensorReader, *, ended: bool, time_is_up: Callable[[], bool] = never) -> bool:
+        """Evaluates the steps that are new, without an end to it; when `time_is_up`, which is asked now and then, only
+        some of them. Returns whether that was all of them. Raises what `advance` raises.
+        """
+        self._selectors = {}
+        complete = True
+        try:
+            with _quiet():
+                complete = self._evaluate_new_steps(reader, ended=ended, time_is_up=time_is_up)
+        except CorruptTensorError as error:
+            for name in self._active():
+                self._fail(name, error)
+        for name in self._active() if reader.damage else ():
+            self._note_damage(name, next(iter(reader.damage.values())))
+        return complete or not self._active()
+
+    def finding_by_time(self, name: str, now: datetime) -> Finding | None:
+        """What the clock alone tells a rule that has no verdict yet."""
+        return self._rules[name].check_time(now, self._cursor.step)
+
+    def rule_of(self, name: str) -> str:
+        """The class of the rule in the catalogue."""
+        return next(each.rule for each in self._configurations if each.name == name)
+
+    def conclude(self, name: str, evaluation: RuleEvaluation) -> None:
+        """Gives a rule the verdict that it came to elsewhere."""
+        self._statuses[name] = evaluation
+
+    def _active(self) -> list[str]:
+        return [name for name, found in self._statuses.items() if found.status is RuleStatus.IN_PROGRESS]
+
+    def _evaluate_new_steps(self, reader: TensorReader, *, ended: bool, time_is_up: Callable[[], bool]) -> bool:
+        """Whether there is nothing more to evaluate now."""
+        for number, chunk in enumerate(self._chunks(reader, ended=ended)):
+            if number and time_is_up():  # one at least, so that it comes to an end however little time there is
+                return False
+            missing = reader.prefetch(place for _, places in chunk for place in places)
+            for place, (saved, places) in enumerate(chunk):
+                if (
+                    missing
+                    and not ended
+                    and not missing.isdisjoint(places)
+                    and not _is_left_behind(chunk[place:], missing)
+                ):
+                    return True  # not yet: the events file is still on its way
+                self._check_step(StepView(reader, saved, self._selectors))
+                self._cursor = reader.cursor_at(saved.step)
+                if not self._active():
+                    return True
+        return True
+
+    def _chunks(self, reader: TensorReader, *, ended: bool) -> Iterator[list[tuple[SavedStep, list[ByteRange]]]]:
+        """New steps with the places their rules want, as many together as memory and requests make sensible."""
+        chunk: list[tuple[SavedStep, list[ByteRange]]] = []
+        size = names = 0
+        try:
+            for saved in reader.new_steps(self._cursor, ended=ended):
+                wanted = self._requirements(saved)
+                places = places_wanted(saved, wanted, StepView(reader, saved, self._selectors))
+                chunk.append((saved, places))
+                size += sum(place.length or 0 for place in places)
+                names += len(saved.names)
+                if len(chunk) >= _STEPS_AT_ONCE or size >= _BYTES_AT_ONCE or names >= _NAMES_AT_ONCE:
+                    yield chunk
+                    chunk, size, names = [], 0, 0
+        except CorruptTensorError:
+            yield chunk
+            raise
+        if chunk:
+            yield chunk
+
+    def _requirements(self, saved: SavedStep) -> list[Requirement]:
+        return [self._rules[name].required for name in self._active() if self._is_looked_at(name, saved.mode_step)]
+
+    def _is_looked_at(self, name: str, mode_step: int) -> bool:
+        return mode_step % self._every[name] == 0
+
+    def _check_step(self, view: StepView) -> None:
+        self._last_view = view
+        self._sightings.note_step(view.saved_names)
+        for name in self._active():
+            if not self._is_looked_at(name, view.mode_step):
+                continue
+            self._note(name, view)
+            try:
+                self._record(name, self._rules[name].check(view))
+            except TensorUnavailableError:
+                continue  # as in Debugger, a step at which something was not saved is passed over
+            except CorruptTensorError as error:
+                self._note_damage(name, error)  # of this step; the others are judged
+            except (GridwatchError, OSError):
+                raise
+            except Exception as error:  # noqa: BLE001 - a rule may raise anything; the others must go on
+                self._fail(name, error)
+
+    def _note(self, name: str, view: StepView) -> None:
+        """What a rule sees until it has judged; then it need not be told any more."""
+        rule = self._rules[name]
+        if rule.judged:
+            self._sightings.forget(name)
+        else:
+            self._sightings.note(name, view.names(rule.required))
+
+    def _has_judged(self, name: str) -> bool:
+        rule = self._rules[name]
+        if rule.judged is not None:
+            return rule.judged > 0
+        return self._sightings.has(name) if rule.required.names_any else self._sightings.steps > 0
+
+    def _check_time(self, now: datetime) -> None:
+        for name in self._active():
+            self._record(name, self._rules[name].check_time(now, self._cursor.step))
+
+    def finish(self, reader: TensorReader) -> None:
+        """The job is over: every rule comes to its verdict."""
+        saved = None if self._last_view or self._cursor.step < 0 else reader.step(self._cursor.step)
+        view = StepView(reader, saved, self._selectors) if saved else self._last_view
+        for name in self._active():
+            try:
+                self._record(name, self._rules[name].finish(view))
+            except (GridwatchError, OSError):
+                raise
+            except Exception as error:  # noqa: BLE001 - as above
+                self._fail(name, error)
+        for name in self._active():
+            rule = self._rules[name]
+            blind = not self._sightings.has(name)
+            if blind and rule.required.collections and self._cursor.step >= 0 and reader.collections().missing:
+                self._fail(name, CorruptTensorError("collections/", "steps were saved, but no collections file"))
+            elif self._statuses[name].details:  # damage, at which nobody knows what there was to see
+                self._statuses[name] = replace(self._statuses[name], status=RuleStatus.ERROR)
+            elif self._has_judged(name):
+                self._statuses[name] = RuleEvaluation(RuleStatus.NO_ISSUES_FOUND)
+            else:
+                details = self._sightings.told(name, rule.name, rule.looks_for())
+                self._statuses[name] = RuleEvaluation(RuleStatus.SAW_NOTHING, details)
+
+    def _record(self, name: str, finding: Finding | None) -> None:
+        if finding is not None:
+            details = condition_met(finding.rule, finding.step)
+            self._statuses[name] = RuleEvaluation(RuleStatus.ISSUES_FOUND, details, finding)
+
+    def _fail(self, name: str, error: Exception) -> None:
+        self._statuses[name] = RuleEvaluation(RuleStatus.ERROR, _said(error))
+
+    def _note_damage(self, name: str, error: CorruptTensorError) -> None:
+        """It costs the step that it is of: the rule goes on, says so, and ends as Error unless it finds something."""
+        if not self._statuses[name].details:
+            self._statuses[name] = RuleEvaluation(RuleStatus.IN_PROGRESS, _said(error))
+
+    def _save_rule(self, configuration: RuleConfiguration) -> dict[str, Any]:
+        found = self._statuses[configuration.name]
+        return {
+            "rule": configuration.rule,
+            "status": found.status.value,
+            "details": found.details,
+            "finding": found.finding.as_json() if found.finding else None,
+            "state": {} if found.status.is_final else encode(self._rules[configuration.name].save()),
+            "judged": self._rules[configuration.name].judged,
+        }
+
+
+def _is_left_behind(chunk: Sequence[tuple[SavedStep, list[ByteRange]]], missing: Collection[ByteRange]) -> bool:
+    """Whether so many steps after this one are whole that what it lacks does not come any more: it is damaged."""
+    gone = frozenset(missing)
+    return sum(bool(places) and gone.isdisjoint(places) for _, places in chunk[1:]) >= _STEPS_AHEAD
+
+
+def _said(error: Exception) -> str:
+    """An error may name what a file of the job says: no line breaks and nothing that a terminal would obey."""
+    return visible_line(f"{type(error).__name__}: {error}")[:LONGEST_DETAILS]
+
+
+def _quiet() -> AbstractContextManager[Any]:
+    """Tensors that hold NaN are what rules are for; numpy need not warn of them."""
+    import numpy as np
+
+    return np.errstate(all="ignore")
+
+
+def _create_rules(
+    configurations: Sequence[RuleConfiguration], make: Callable[[str, Mapping[str, Any]], Rule]
+) -> dict[str, Rule]:
+    rules: dict[str, Rule] = {}
+    for each in configurations:
+        if each.name in rules:
+            raise RuleConfigurationError(f"two rules are named {each.name!r}; names are unique within a job")
+        rules[each.name] = make(each.rule, each.parameters)
+    return rules
+
+
+def _restore_rule(rule: Rule, kept: Mapping[str, Any], *, sighted: bool) -> None:
+    """Of a state that an earlier version saved nobody knows whether the rule had judged: what it saw counts."""
+    rule.restore(decode(kept["state"]))
+    if rule.judged is not None:
+        judged = kept.get("judged")
+        rule.judged = int(sighted) if judged is None else int(judged)
+
+
+def _restore_status(kept: Mapping[str, Any]) -> RuleEvaluation:
+    finding = Finding.from_json(kept["finding"]) if kept["finding"] else None
+    return RuleEvaluation(RuleStatus(kept["status"]), kept["details"], finding)

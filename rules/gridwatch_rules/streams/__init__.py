@@ -1,0 +1,1 @@
+"""The metrics of a job as streams of points, one for each source."""

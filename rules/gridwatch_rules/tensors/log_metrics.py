@@ -1,0 +1,118 @@
+"""Metrics of jobs from their log, by the expressions with which SageMaker reads them.
+
+A line of the log that holds at least one metric is a step, numbered from 0: a log knows no other steps. It is the
+order of the lines that counts, so the steps are the same whenever, and in however many pieces, the log is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from gridwatch_rules.failures import PermanentError
+from gridwatch_rules.patterns import PatternError, time_limit
+from gridwatch_rules.tensors.layout import MOST_STEPS
+from gridwatch_rules.tensors.metric_definition import LogMetric
+from gridwatch_rules.tensors.scalars import ScalarStep
+
+LONGEST_LINE = 4_096  # a metric that comes later in a line is not seen; expressions are the user's own
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """`at`: seconds since 1970."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPosition:
+    """How far a log was read: streams are read one after the other. `steps`: how many steps came before here.
+    `due`: for when the next look is planned. `closed`: it was read to its end when the job was over. `version`: of what
+    was read, so that of two looks at one time the later one moves nothing back.
+    """
+
+    stream: str = ""
+    token: str = ""
+    steps: int = 0
+    read_at: datetime | None = None
+    due: datetime | None = None
+    closed: bool = False
+    version: str = ""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether a log can have been read so far."""
+        return 0 <= self.steps < MOST_STEPS
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """`more`: another page can be read at once."""
+
+    lines: Sequence[LogLine]
+    stream: str
+    token: str
+    more: bool
+
+
+class PositionExpiredError(PermanentError):
+    """The log no longer knows the place: it must be read from its beginning, which leads to the same steps."""
+
+
+class TrainingLog(Protocol):
+    """The log of training jobs."""
+
+    def page(self, job_name: str, stream: str, token: str) -> LogPage:
+        """What comes after a place in a job's log; from its beginning where both are empty.
+
+        Raises PositionExpiredError and other gridwatch_rules.failures errors. A log that is not there yet is empty.
+        """
+        ...
+
+
+class MetricFinder:
+    """Finds a job's metrics in lines. Expressions that do not compile find nothing: SageMaker refuses such jobs. One
+    that takes too long on a line finds nothing from there on.
+    """
+
+    def __init__(self, metrics: Iterable[LogMetric]) -> None:
+        self._expressions = {metric.name: found for metric in metrics if (found := _compiled(metric.regex))}
+
+    def steps(self, lines: Iterable[LogLine], first: int) -> Iterator[ScalarStep]:
+        """The steps in these lines, the next one's number being `first`."""
+        for line in lines:
+            text = line.text[:LONGEST_LINE]
+            found = {name: value for name in list(self._expressions) if (value := self._value(name, text)) is not None}
+            if found:
+                yield ScalarStep(first, line.at, found)
+                first += 1
+
+    def _value(self, name: str, text: str) -> float | None:
+        try:
+            with time_limit():
+                return _last(self._expressions[name], text)
+        except PatternError:
+            del self._expressions[name]
+            return None
+
+
+def _compiled(regex: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(regex)
+    except (re.error, OverflowError, RecursionError):
+        return None
+
+
+def _last(expression: re.Pattern[str], text: str) -> float | None:
+    value = None
+    for match in expression.finditer(text):
+        try:
+            value = float((match.group(1) if expression.groups else match.group(0)) or "")
+        except ValueError:
+            continue
+    return value

@@ -1,0 +1,13 @@
+"""How a metric is found in a job's log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogMetric:
+    """One of a job's MetricDefinitions: the expression's first group is the metric's value in a line of the log."""
+
+    name: str
+    regex: str

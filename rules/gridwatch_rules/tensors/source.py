@@ -1,0 +1,103 @@
+"""Where the bytes of a tensor folder come from: a small protocol, and its implementation for local folders."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+
+class ByteRange(NamedTuple):
+    """`length` bytes of an object from `start`; all of it when `length` is None."""
+
+    key: str
+    start: int = 0
+    length: int | None = None
+
+
+class TensorSource(Protocol):
+    """A folder of objects. Keys are relative to the folder and use forward slashes.
+
+    Neither call raises for what is not there; both raise for what cannot be reached: OSError, or what
+    gridwatch_rules.failures has for it.
+    """
+
+    def keys(self, prefix: str, after: str = "", limit: int | None = None) -> Sequence[str]:
+        """The keys that start with `prefix` and sort after `after`, in lexicographic order; the first `limit` of
+        them.
+        """
+        ...
+
+    def read(self, ranges: Sequence[ByteRange]) -> Sequence[bytes | None]:
+        """The bytes of each range, in order: None where there is no such object, fewer bytes where it ends early."""
+        ...
+
+
+class LocalSource:
+    """A folder on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._root = f"{folder}/"
+
+    def keys(self, prefix: str, after: str = "", limit: int | None = None) -> Sequence[str]:
+        in_order = _walk(self._root, prefix.rpartition("/")[0], after)
+        return list(islice((key for key in in_order if key.startswith(prefix) and key > after), limit))
+
+    def read(self, ranges: Sequence[ByteRange]) -> Sequence[bytes | None]:
+        return [_read(self._root + key, start, length) for key, start, length in ranges]
+
+
+def open_folder(location: str) -> LocalSource:
+    """The folder at a path. Raises FileNotFoundError when there is none."""
+    folder = Path(location).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {location}")
+    return LocalSource(folder)
+
+
+def _walk(root: str, folder: str, after: str) -> Iterator[str]:
+    """Keys in lexicographic order, a folder read only when its turn comes: those wholly before `after` never are."""
+    try:
+        entries = list(os.scandir(root + folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    prefix = f"{folder}/" if folder else ""
+    for key in sorted(f"{prefix}{entry.name}/" if entry.is_dir() else f"{prefix}{entry.name}" for entry in entries):
+        if not key.endswith("/"):
+            yield key
+        elif f"{key}~" > after:
+            yield from _walk(root, key[:-1], after)
+
+
+def _read(path: str, start: int, length: int | None) -> bytes | None:
+    # Plain system calls: a finished job has thousands of small files, and a buffered file object costs as much as
+    # reading one.
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # as what an index object says may be: there is no such file
+            return None
+        raise
+    try:
+        there = max(os.fstat(descriptor).st_size - start, 0)
+        # Not more than there is: memory for all that is asked for would be taken at once.
+        return _pread(descriptor, there if length is None else min(length, there), start)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error  # a descriptor has no name to tell
+    finally:
+        os.close(descriptor)
+
+
+def _pread(descriptor: int, wanted: int, start: int) -> bytes:
+    data = os.pread(descriptor, wanted, start) if wanted else b""
+    while len(data) < wanted:  # one read gives at most 2 GiB
+        more = os.pread(descriptor, wanted - len(data), start + len(data))
+        if not more:
+            break
+        data += more
+    return data

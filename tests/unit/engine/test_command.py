@@ -1,0 +1,109 @@
+"""The command of the engine, and the functions that the package offers by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import gridwatch_rules
+from gridwatch_rules.command.main import main
+from gridwatch_rules.status import RuleStatus
+from tests.tensor_folder import TensorFolder
+
+BOOSTING = Path(__file__).parents[2] / "data" / "tensors" / "boosting"
+RULE = """
+from gridwatch_rules.rules.requirement import Requirement
+from gridwatch_rules.rules.rule import Rule
+
+class Third(Rule):
+    name, summary = "Third", "fires at step 3"
+    def requirement(self):
+        return Requirement(collections=("losses",))
+    def check(self, view):
+        return self.finding(view, "loss", 1.0, 0.0, "it is step 3") if view.step == 3 else None
+"""
+
+
+@pytest.fixture
+def stuck(tmp_path: Path) -> Path:
+    """A job's whole output, in which the loss never falls."""
+    folder = TensorFolder({"losses": ["loss"]})
+    for step in range(12):
+        folder.save(step, {"loss": [1.0]})
+    folder.end()
+    folder.write(tmp_path / "job" / "debug-output")
+    return tmp_path / "job"
+
+
+def test_check_tells_status_and_exit_code(stuck: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(stuck), "--rule", "LossNotDecreasing", "-p", "num_steps=5"]) == 3
+    assert capsys.readouterr().out.startswith("LossNotDecreasing: IssuesFound at step ")
+    assert main(["check", str(BOOSTING), "--rule", "LossNotDecreasing", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "NoIssuesFound"
+    assert main(["check", str(stuck), "--rule", "TreeDepth"]) == 4
+    assert main(["check", str(stuck / "none"), "--rule", "TreeDepth"]) == 2
+    assert "there is no folder" in capsys.readouterr().out
+
+
+def test_check_with_a_rule_of_ones_own(stuck: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (stuck / "mine.py").write_text(RULE)
+    assert main(["check", str(stuck), "--rule", f"{stuck / 'mine.py'}:Third"]) == 3
+    assert "it is step 3" in capsys.readouterr().out
+
+
+def test_wrong_usage_is_told_in_one_line(stuck: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(stuck), "--rule", "LossNotDecreasing", "-p", "five"]) == 2
+    assert capsys.readouterr().err == "gridwatch-rules: --parameter: 'five' is no KEY=VALUE\n"
+    assert main(["backtest", str(stuck / "none.json"), "--rule", "MedianStopping"]) == 1
+    assert capsys.readouterr().err.startswith(f"gridwatch-rules: {stuck / 'none.json'} cannot be read")
+    assert main(["backtest", str(stuck / "none.json"), "--rule", "MedianStopping", "-p", "nothing=1"]) == 2
+    assert "no chosen rule has a parameter 'nothing'" in capsys.readouterr().err
+    assert main(["tensors", str(stuck.parent)]) == 1
+
+
+def test_tensors_lists_and_shows(stuck: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tensors", str(stuck), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["tensor"], row["steps"], row["first"], row["last"]) == ("loss", 12, 0, 11)
+    assert main(["tensors", str(stuck), "--values", "-t", "^loss$"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["step", "mode", "tensor", "value", "min", "mean", "max"]
+    assert len(lines) == 13
+    assert main(["tensors", str(stuck), "--values", "-t", "nothing"]) == 0
+    assert capsys.readouterr().out == "no tensors\n"
+
+
+def test_backtest_scores_each_rule_on_each_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trials = [{"loss": [1.0 / (1 + each * step) for step in range(9)], "seconds": 9.0} for each in range(6)]
+    (tmp_path / "curves.json").write_text(json.dumps(trials))
+    asked = [
+        "backtest",
+        str(tmp_path / "curves.json"),
+        "--rule",
+        "MedianStopping",
+        "--rule",
+        "Patience",
+        "--orders",
+        "2",
+    ]
+    assert main([*asked, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [each["rule"] for each in told] == ["MedianStopping", "Patience"]
+    assert main(asked) == 0
+    assert "curves  MedianStopping" in capsys.readouterr().out
+
+
+def test_list_has_every_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--json"]) == 0
+    names = {each["name"] for each in json.loads(capsys.readouterr().out)}
+    assert {"LossNotDecreasing", "MedianStopping", "ProfilerReport"} <= names
+
+
+def test_the_package_offers_its_functions_by_name(stuck: Path) -> None:
+    found = gridwatch_rules.check(stuck, "LossNotDecreasing", {"num_steps": "5"})
+    assert found.status is RuleStatus.ISSUES_FOUND
+    assert gridwatch_rules.open_tensors(BOOSTING).has_ended()
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = gridwatch_rules.nothing
