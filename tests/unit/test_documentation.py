@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import fields
 from pathlib import Path
 
@@ -59,6 +60,18 @@ def test_the_index_of_the_documentation_links_those_of_its_folders() -> None:
 def linked(page: Path) -> set[Path]:
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text())
     return {(page.parent / link).resolve() for link in links}
+
+
+def test_no_two_entries_of_the_changelog_begin_alike() -> None:
+    beginnings = Counter(re.findall(r"^- (.{40})", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE))
+    assert [beginning for beginning, times in beginnings.items() if times > 1] == []
+
+
+def test_every_addition_and_correction_is_in_a_group() -> None:
+    unreleased = (ROOT / "CHANGELOG.md").read_text().partition("## [Unreleased]")[2].partition("\n## ")[0]
+    for section in ("Added", "Fixed"):
+        before_groups = unreleased.partition(f"### {section}\n")[2].partition("\n#### ")[0]
+        assert before_groups.strip() == "", f"put these under a heading of {section}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
