@@ -46,32 +46,33 @@ HEAD = """# What the platform costs
 
 <!-- Written by `python -m scripts.cost_page` from counted figures, prices and the template. -->
 
-These figures are worked out from counted requests and from prices. `python -m benchmarks.platform_usage` launches jobs
-through the whole embedded stack, writes tensors for them and stops them; it counts every request that reaches the cloud,
-and the seconds of every invocation times its function's memory. The seconds are those of a busy machine of two cores: on
-AWS they will differ, but the requests will not.
+These figures are worked out from counted requests and from prices. `python -m benchmarks.platform_usage` launches
+jobs through the whole embedded stack, writes tensors for them and stops them; it counts every request that reaches
+the cloud, and the seconds of every invocation times its function's memory. The seconds are those of a busy machine
+of two cores: on AWS they will differ, but the requests will not.
 """
 
 IDLE_NOTE = """
-The table leaves out the free tier, which covers a million requests of SQS and of Lambda. The tables, buckets and logs of
-an idle deployment cost next to nothing. Settings can add to it: a customer-managed key (1.00 a month), secrets (0.40
+The table leaves out the free tier, which covers a million requests of SQS and of Lambda. The tables, buckets and logs
+of an idle deployment cost next to nothing. Settings can add to it: a customer-managed key (1.00 a month), secrets (0.40
 each), a dashboard beyond an account's third (3.00), and interface endpoints of a network without a way out (about 7.30
 each, in each zone).
 """
-TRIALS_NOTE = """The table is for ten experiments of 100 trials; each trial takes all of its time on the machine named and is looked at as
-often as its price allows. It does not include the training itself, nor the storage of data, models and logs of jobs.
-`gridwatch plan` gives the most that a spec can cost.
+TRIALS_NOTE = """The table is for ten experiments of 100 trials; each trial takes all of its time on the machine
+named and is looked at as often as its price allows. It does not include the training itself, nor
+the storage of data, models and logs of jobs. `gridwatch plan` gives the most that a spec can cost.
 """
 PACE_NOTE = """
 ## How often a job is looked at
 
-A job is looked at as often as costs least. With c the price of a look, p the job's price an hour and T the hours that it is expected
-to take (`max_runtime`, or a quarter more than earlier trials of the experiment took in the median), looks at the
-distance d cost c·T/d, and a stop that comes d/2 late in the mean costs p·d/2 once; the sum is least at d =
+A job is looked at as often as costs least. With c the price of a look, p the job's price an hour and T the hours
+that it is expected to take (`max_runtime`, or a quarter more than earlier trials of the experiment took in the
+median), looks at the distance d cost c·T/d, and a stop that comes d/2 late in the mean costs p·d/2 once; the sum
+is least at d =
 √(2·c·T/p). A look costs {look:.7f} {currency} with all that it takes: the object that the hook writes, S3's event,
 the message, the evaluation.
 
-The share limits this: at any moment after a job's first {first:.0f} seconds, looks have cost at most {share:g} % of what
+The share limits this: any time after a job's first {first:.0f} seconds, looks have cost at most {share:g} % of what
 the job has cost, those without news (each minute where the price allows it) among them. As many looks as five
 minutes pay for are available from the beginning, so the first steps of an expensive job are looked at sooner, and the
 hook spends what is left when a loss is not finite or begins to rise. `share` and the distance are settings, of a spec
@@ -90,8 +91,9 @@ A stop comes half the distance late in the mean. `python -m benchmarks.watch_cos
 hook and functions in simulated hours ([benchmarks](benchmarks.md)).
 """
 ASSUMED_NOTE = """
-The figures assume: a write into the state table is one unit for the item and one for its index, a read one unit; an invocation
-logs {bytes:,} bytes; one by a queue is one receive and one delete; S3 tells EventBridge of every object written.
+The figures assume: a write into the state table is one unit for the item and one for its index, a read one unit; an
+invocation logs {bytes:,} bytes; one by a queue is one receive and one delete; S3 tells
+EventBridge of every object written.
 """
 
 
