@@ -27,9 +27,10 @@ from gridwatch_rules.judgement.reported import ReportsRecord
 from gridwatch_rules.judgement.reports import MetricReports
 from gridwatch_rules.judgement.rule import JudgementRule
 from gridwatch_rules.rules.errors import RuleConfigurationError
-from gridwatch_rules.rules.evaluation import RuleConfiguration, RuleEvaluation, RuleStatusChange
+from gridwatch_rules.rules.evaluation import RuleConfiguration, RuleEvaluation
 from gridwatch_rules.rules.finding import Finding
 from gridwatch_rules.rules.sightings import nothing_seen
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus, condition_met
 from gridwatch_rules.streams.metric_source import MetricSource
 
@@ -113,16 +114,15 @@ class Across:
             if self.statuses[name].status is RuleStatus.IN_PROGRESS
         }
 
-    def fail(self, collector: str, details: str) -> Iterator[RuleStatusChange]:
+    def fail(self, collector: str, details: str) -> Iterator[StatusChange]:
         """The rules that judge by what can no longer be collected."""
         for name in self.active(list(self.uses)):
             if self.uses[name].reports.name == collector:
                 yield self.conclude(name, RuleEvaluation(RuleStatus.ERROR, details))
 
-    def conclude(self, name: str, evaluation: RuleEvaluation) -> RuleStatusChange:
+    def conclude(self, name: str, evaluation: RuleEvaluation) -> StatusChange:
         self.statuses[name] = evaluation
-        rule = self.uses[name].rule.name
-        return RuleStatusChange(name, rule, evaluation.status, evaluation.details, evaluation.finding)
+        return evaluation.reached_by(name)
 
 
 def _restored(kept: Mapping[str, Any] | None, rule: str) -> RuleEvaluation:
@@ -146,7 +146,7 @@ class Bench:
 
     def advance(
         self, job: JobRecord, across: Across, *, ended: bool, there: Callable[[MetricSource], str]
-    ) -> Iterator[RuleStatusChange]:
+    ) -> Iterator[StatusChange]:
         """The rules whose status becomes another by what was just collected, and with `ended` by the end of the job.
         `there`: in words what the job saved of a source, for rules whose metric was not among it.
 
@@ -270,7 +270,7 @@ def _by_log(job: JobRecord, across: Across) -> dict[tuple[str, bool], list[str]]
 
 def _judged(
     job: JobRecord, across: Across, names: Sequence[str], replica: Replica, collected: MetricReports
-) -> Iterator[RuleStatusChange]:
+) -> Iterator[StatusChange]:
     trial, pending = _trial(job), across.active(names)
     try:
         found = replica.judge(trial, pending)

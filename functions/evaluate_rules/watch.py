@@ -17,10 +17,11 @@ from gridwatch.state.unreadable import DAMAGE
 from gridwatch.streams.source import source_of, sources_of
 from gridwatch_rules.rules.catalogue import create_rule
 from gridwatch_rules.rules.errors import RuleConfigurationError
-from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation, RuleStatusChange
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
 from gridwatch_rules.rules.objective import ObjectiveSoFar
 from gridwatch_rules.rules.profiler.evaluation import ProfileEvaluation, is_profiler_rule
 from gridwatch_rules.rules.sources import SourcesEvaluation
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.streams.metric_source import MetricSource
 from gridwatch_rules.tensors.reader import TensorReader
@@ -93,14 +94,14 @@ class Watch:
         now: datetime,
         ended: bool,
         time_is_up: Callable[[], bool],
-    ) -> Iterator[RuleStatusChange]:
+    ) -> Iterator[StatusChange]:
         """Evaluates the steps that are new by the rules that look at this job alone, and collects its reports."""
         collectors = self.across.collectors
         for change in self.tensors.advance(readers, now=now, ended=ended, time_is_up=time_is_up):
-            if change.name not in collectors and change.name != _OBJECTIVE:
+            if change.rule_name not in collectors and change.rule_name != _OBJECTIVE:
                 yield change
             elif change.status is RuleStatus.ERROR:
-                yield from self.across.fail(change.name, change.details)
+                yield from self.across.fail(change.rule_name, change.details)
 
     @property
     def is_over(self) -> bool:

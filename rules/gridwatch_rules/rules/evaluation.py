@@ -17,6 +17,7 @@ from gridwatch_rules.rules.requirement import Requirement, Selector
 from gridwatch_rules.rules.rule import Rule
 from gridwatch_rules.rules.saved_state import decode, encode
 from gridwatch_rules.rules.sightings import Sightings
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.rules.view import StepView
 from gridwatch_rules.status import LONGEST_DETAILS, RuleStatus, condition_met
 from gridwatch_rules.streams.metric_source import MetricSource
@@ -56,16 +57,9 @@ class RuleEvaluation:
     details: str = ""
     finding: Finding | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class RuleStatusChange:
-    """A rule's status became another."""
-
-    name: str
-    rule: str
-    status: RuleStatus
-    details: str
-    finding: Finding | None
+    def reached_by(self, rule_name: str) -> StatusChange:
+        """The event of that rule's coming to stand here."""
+        return StatusChange(rule_name, self.status, self.details, self.finding)
 
 
 class Evaluation:
@@ -156,7 +150,7 @@ class Evaluation:
             "rules": {each.name: self._save_rule(each) for each in self._configurations},
         }
 
-    def advance(self, reader: TensorReader, *, now: datetime, ended: bool) -> list[RuleStatusChange]:
+    def advance(self, reader: TensorReader, *, now: datetime, ended: bool) -> list[StatusChange]:
         """Evaluates the steps that are new, and with `ended` finishes every rule that found nothing.
 
         Any split of the steps into calls gives the same findings. Raises GridwatchError or OSError when the tensors
@@ -167,7 +161,7 @@ class Evaluation:
             self.look(reader, ended=ended)
             self.finish(reader) if ended else self._check_time(now)
         return [
-            RuleStatusChange(each.name, each.rule, found.status, found.details, found.finding)
+            found.reached_by(each.name)
             for each in self._configurations
             if (found := self._statuses[each.name]) != former[each.name]
         ]

@@ -23,7 +23,7 @@ from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment, Message, TrackJob
 from gridwatch.events.rule_status import rule_statuses
-from gridwatch.events.telling import Teller
+from gridwatch.events.rule_status_publisher import RuleStatusPublisher
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
 from gridwatch.launch.tuned_jobs import TunedJobs
@@ -108,7 +108,7 @@ class World:
         store = fuse.guard(self.store)
         return Evaluator(
             store=store,
-            teller=Teller(store=store, bus=fuse.guard(self.bus), clock=self.clock),
+            publisher=RuleStatusPublisher(store=store, bus=fuse.guard(self.bus), clock=self.clock),
             open_tensors=open_tensors or (lambda job: self.tensors[job.job_name].source(self.until)),
             open_profile=lambda job: MemorySource(self.profile),
             open_other=self._other,
@@ -255,7 +255,7 @@ class World:
             start_queue=self.start_queue,
             evaluate_queue=self.evaluate_queue,
             alert_queue=fuse.guard(self.alert_queue),
-            bus=fuse.guard(self.bus),
+            publisher=RuleStatusPublisher(store=fuse.guard(self.store), bus=fuse.guard(self.bus), clock=self.clock),
             clock=self.clock,
             name_prefix="gridwatch",
             seconds_left=lambda: 300 - (self.clock.now() - began).total_seconds(),

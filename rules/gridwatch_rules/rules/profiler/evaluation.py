@@ -9,13 +9,14 @@ from typing import Any
 from gridwatch_rules.failures import GridwatchError
 from gridwatch_rules.rules.catalogue import create_rule, rule_class, rule_names
 from gridwatch_rules.rules.errors import RuleConfigurationError
-from gridwatch_rules.rules.evaluation import RuleConfiguration, RuleEvaluation, RuleStatusChange
+from gridwatch_rules.rules.evaluation import RuleConfiguration, RuleEvaluation
 from gridwatch_rules.rules.finding import Finding
 from gridwatch_rules.rules.profiler.metrics import Measurement, Sample
 from gridwatch_rules.rules.profiler.reader import ProfileCursor, ProfileReader
 from gridwatch_rules.rules.profiler.rule import ProfilerRule
 from gridwatch_rules.rules.profiler.sightings import ProfileSightings
 from gridwatch_rules.rules.sightings import nothing_seen
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import LONGEST_DETAILS, RuleStatus, condition_met
 from gridwatch_rules.tensors.errors import CorruptTensorError
 
@@ -89,7 +90,7 @@ class ProfileEvaluation:
             "rules": {each.name: self._save_rule(each) for each in self._configurations},
         }
 
-    def advance(self, reader: ProfileReader, *, ended: bool) -> list[RuleStatusChange]:
+    def advance(self, reader: ProfileReader, *, ended: bool) -> list[StatusChange]:
         """Evaluates what is new, and with `ended` finishes every rule that found nothing.
 
         Any split of the files into calls gives the same findings. Raises GridwatchError or OSError when the profile
@@ -105,7 +106,7 @@ class ProfileEvaluation:
             if ended:
                 self._finish()
         return [
-            RuleStatusChange(each.name, each.rule, found.status, found.details, found.finding)
+            found.reached_by(each.name)
             for each in self._configurations
             if (found := self._statuses[each.name]) != former[each.name]
         ]
