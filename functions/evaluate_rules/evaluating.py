@@ -21,7 +21,6 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from evaluate_rules.across import Bench
 from evaluate_rules.recording import LogRecorder
 from evaluate_rules.refreshing import Refresher
 from evaluate_rules.rests import Rests
@@ -31,6 +30,7 @@ from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateJob, EvaluateSlowRule
 from gridwatch.events.queue import MessageQueue
 from gridwatch.events.rule_status_publisher import RuleStatusPublisher
+from gridwatch.judging.judge import CrossTrialJudge
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.report_shelf import ReportShelf, told_where
@@ -82,7 +82,7 @@ class Evaluator:
     slow_queue: MessageQueue
     slow_interval: float  # seconds between two runs of a custom rule
     shelf: ReportShelf
-    bench: Bench
+    judge: CrossTrialJudge
     clock: Clock
     open_log: Callable[[JobRecord], TensorSource] | None = None  # what a job's log says of its metrics
     recorder: LogRecorder | None = None
@@ -239,9 +239,9 @@ class Evaluator:
     ) -> Iterator[StatusChange]:
         if request.tensors:
             yield from watch.advance(readers, now=self.clock.now(), ended=request.ended, time_is_up=time_is_up)
-            if watch.across.uses:
+            if watch.across.rules:
                 ended = request.ended and not watch.tensors.behind
-                yield from self.bench.advance(job, watch.across, ended=ended, there=watch.tensors.there)
+                yield from self.judge.advance(job, watch.across, ended=ended, there=watch.tensors.there)
         if request.profile:
             for change in watch.profile.advance(ProfileReader(self.open_profile(job)), ended=request.ended):
                 yield self._with_page(job, watch, change)

@@ -10,7 +10,6 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator, Outcome
 from evaluate_rules.recording import LogRecorder
 from evaluate_rules.refreshing import Refresher
@@ -29,6 +28,7 @@ from gridwatch.aws.training_log import CloudWatchLog
 from gridwatch.aws.unreadable_records import telling
 from gridwatch.events.rule_status_publisher import RuleStatusPublisher
 from gridwatch.events.sqs import partial_response, queued_bodies
+from gridwatch.judging.judge import CrossTrialJudge
 from gridwatch.settings import read_settings
 from gridwatch_rules.clock import SystemClock
 
@@ -111,7 +111,7 @@ def _evaluator() -> Evaluator:
         slow_queue=SqsQueue(settings.slow_queue_url),
         slow_interval=settings.custom_rule_interval_seconds,
         shelf=ReportBucket(bucket),
-        bench=Bench(store),
+        judge=CrossTrialJudge(store),
         clock=clock,
         refresher=Refresher(
             queue=SqsQueue(settings.snapshot_queue_url), clock=clock, interval=settings.table_interval_seconds

@@ -18,9 +18,8 @@ from gridwatch.state.store import StateStore
 from gridwatch.storage.report_shelf import ReportShelf, told_where
 from gridwatch_rules.rules.catalogue import create_rule
 from gridwatch_rules.rules.custom.run import CustomRules, CustomRun
-from gridwatch_rules.rules.evaluation import RuleEvaluation
 from gridwatch_rules.rules.sightings import Sightings
-from gridwatch_rules.rules.status_change import StatusChange
+from gridwatch_rules.rules.status_change import RuleEvaluation, StatusChange
 from gridwatch_rules.status import RuleStatus, is_final
 from gridwatch_rules.tensors.errors import CorruptTensorError
 from gridwatch_rules.tensors.source import TensorSource

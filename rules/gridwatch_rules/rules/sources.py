@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gridwatch_rules.rules.evaluation import Evaluation, RuleEvaluation, never
+from gridwatch_rules.rules.evaluation import Evaluation, never
 from gridwatch_rules.rules.merging import merged
 from gridwatch_rules.rules.sightings import nothing_seen
-from gridwatch_rules.rules.status_change import StatusChange
+from gridwatch_rules.rules.status_change import RuleEvaluation, StatusChange
 from gridwatch_rules.status import RuleStatus, condition_met
 from gridwatch_rules.streams.metric_source import MetricSource
 from gridwatch_rules.tensors.reader import TensorReader

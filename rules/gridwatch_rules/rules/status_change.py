@@ -1,4 +1,4 @@
-"""The event of a rule that comes to another status, the same from its evaluation to the alert that tells of it."""
+"""Where a rule stands, and the event of its coming there: one from its evaluation to the alert that tells of it."""
 
 from __future__ import annotations
 
@@ -35,3 +35,16 @@ class StatusChange:
     def step(self) -> int | None:
         """The step at which the rule fired."""
         return self.finding.step if self.finding is not None else self.debugger_step
+
+
+@dataclass(frozen=True, slots=True)
+class RuleEvaluation:
+    """Where a rule stands. `details` is Debugger's StatusDetails."""
+
+    status: RuleStatus
+    details: str = ""
+    finding: Finding | None = None
+
+    def reached_by(self, rule_name: str) -> StatusChange:
+        """The event of that rule's coming to stand here."""
+        return StatusChange(rule_name, self.status, self.details, self.finding)

@@ -23,8 +23,8 @@ from gridwatch.events.slow_rule import slow_rule_request
 from gridwatch_rules.failures import PermanentError, TransientError
 from gridwatch_rules.rules.custom.answer import as_answer
 from gridwatch_rules.rules.custom.run import CustomRun
-from gridwatch_rules.rules.evaluation import RuleEvaluation
 from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.tensors.errors import CorruptTensorError
 from gridwatch_rules.tensors.modes import Mode

@@ -11,7 +11,6 @@ from deliver_alert.channels import Channel, TextTopic
 from deliver_alert.delivering import Courier
 from deliver_alert.digesting import Digester
 from deliver_alert.gatekeeping import Gatekeeper, Wishes
-from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator
 from evaluate_rules.rests import Rests
 from gridwatch.alerts.outbox import AlertOutbox
@@ -24,6 +23,7 @@ from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment, Message, TrackJob
 from gridwatch.events.rule_status import rule_statuses
 from gridwatch.events.rule_status_publisher import RuleStatusPublisher
+from gridwatch.judging.judge import CrossTrialJudge
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
 from gridwatch.launch.tuned_jobs import TunedJobs
@@ -116,7 +116,7 @@ class World:
             slow_queue=fuse.guard(self.slow_queue),
             slow_interval=60,
             shelf=fuse.guard(self.shelf),
-            bench=Bench(store),
+            judge=CrossTrialJudge(store),
             clock=self.clock,
         )
 
