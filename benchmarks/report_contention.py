@@ -1,7 +1,7 @@
 """Many judged jobs report to one experiment's log at one instant, and steadily: how long the slowest waits.
 
-The real code (`evaluate_rules.across.Bench`), a thread and a client for each job as on Lambda, on a table in
-memory whose calls take 5 ms in the median, spread as DynamoDB's do. The peer tries again at once, 50 times, as
+The real code (`CrossTrialJudge`), a thread and a client for each job as on Lambda, on a table in memory whose
+calls take 5 ms in the median, spread as DynamoDB's do. The peer tries again at once, 50 times, as
 Gridwatch did before: whoever gives up waits for its message, which comes again after 360 s.
 """
 
@@ -17,11 +17,11 @@ from typing import Any
 
 import benchmarks._functions  # noqa: F401  makes evaluate_rules importable
 from benchmarks.result import Result, report
-from evaluate_rules.across import Bench
+from gridwatch.judging.judge import CrossTrialJudge
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.patience import Patience
 from gridwatch.state.store import ConflictError
-from gridwatch_rules.judgement.live import Replica, Told
+from gridwatch_rules.judgement.live import Replica, TrialReports
 from gridwatch_rules.judgement.reported import ReportsRecord
 
 AT_ONCE = (50, 200, 500)
@@ -83,9 +83,9 @@ class Hasty(Patience):
         return iter(range(50))
 
 
-def _record(bench: Bench, replica: Replica, told: Told, waits: Waits, since: float) -> None:
+def _record(judge: CrossTrialJudge, replica: Replica, told: TrialReports, waits: Waits, since: float) -> None:
     try:
-        bench._record(replica, told, _JOB, _USE)
+        judge._record(replica, told, _JOB, _USE)
     except ConflictError:
         waits.gave_up += 1
     else:
@@ -98,9 +98,9 @@ def at_once(jobs: int, patience: Patience) -> tuple[Waits, FarTable]:
     store: Any = table
 
     def one(number: int) -> None:
-        bench, told = Bench(store, patience), Told(f"t{number}-1", [(0.0, 1.0, 0.5)])
+        judge, told = CrossTrialJudge(store, patience), TrialReports(f"t{number}-1", [(0.0, 1.0, 0.5)])
         gate.wait()
-        _record(bench, Replica(), told, waits, time.monotonic())
+        _record(judge, Replica(), told, waits, time.monotonic())
 
     _together(jobs, one)
     assert len(table.store.reports["crowded#loss#epochs"]) + waits.gave_up == jobs
@@ -113,7 +113,7 @@ def steady(jobs: int, seconds: float) -> Waits:
     store: Any = FarTable()
 
     def one(number: int) -> None:
-        bench, replica, first = Bench(store), Replica(), number / jobs
+        judge, replica, first = CrossTrialJudge(store), Replica(), number / jobs
         for report_number in range(int(seconds)):
             due = began + first + report_number
             if (left := due - time.monotonic()) > 0:
@@ -121,7 +121,7 @@ def steady(jobs: int, seconds: float) -> Waits:
             elif report_number + 1 < seconds and time.monotonic() > due + 1:
                 continue  # the next one's call takes this report along
             reports = [(float(step), float(step), 0.5) for step in range(report_number + 1)]
-            _record(bench, replica, Told(f"t{number}-1", reports), waits, due)
+            _record(judge, replica, TrialReports(f"t{number}-1", reports), waits, due)
 
     _together(jobs, one)
     return waits

@@ -18,7 +18,7 @@ from deliver_alert.gatekeeping import Gatekeeper, Wishes
 from deliver_alert.settings import Settings
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import quiet_hours
-from gridwatch.aws.price_table import read_price_table
+from gridwatch.aws.price_table import deployed_prices
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.state_table import StateTable
@@ -26,12 +26,12 @@ from gridwatch.aws.topic import SnsTopic
 from gridwatch.aws.unreadable_records import telling
 from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
-from gridwatch.savings.prices import PriceTable, PriceTableError
+from gridwatch.savings.prices import PriceTable
 from gridwatch.settings import read_settings
 from gridwatch.state.store import ConflictError
 from gridwatch.storage.report_shelf import ReportPlace
 from gridwatch_rules.clock import SystemClock
-from gridwatch_rules.failures import GridwatchError, PermanentError
+from gridwatch_rules.failures import GridwatchError
 
 logger = Logger(service="deliver_alert")
 metrics = Metrics(namespace="Gridwatch", service="deliver_alert")
@@ -131,12 +131,7 @@ def _report(experiment: str) -> ReportPlace | None:
 @cache
 def _prices() -> PriceTable:
     """Kept for as long as this instance of the function lives."""
-    try:
-        replaced = read_price_table(_settings().experiments_bucket)
-    except (PriceTableError, PermanentError) as error:
-        logger.error("the deployment's prices cannot be used, the package's are", reason=str(error))
-        replaced = None
-    return replaced or PriceTable.built_in()
+    return deployed_prices(_settings().experiments_bucket, logger.error)
 
 
 def _outbox() -> AlertOutbox:

@@ -21,7 +21,6 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from evaluate_rules.across import Bench
 from evaluate_rules.recording import LogRecorder
 from evaluate_rules.refreshing import Refresher
 from evaluate_rules.rests import Rests
@@ -30,7 +29,8 @@ from gridwatch.domain.jobs import CurrentRecord, JobRecord
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateJob, EvaluateSlowRule
 from gridwatch.events.queue import MessageQueue
-from gridwatch.events.telling import News, Teller
+from gridwatch.events.rule_status_publisher import RuleStatusPublisher
+from gridwatch.judging.judge import CrossTrialJudge
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.report_shelf import ReportShelf, told_where
@@ -38,10 +38,9 @@ from gridwatch.streams.source import source_of, sources_of
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.failures import PermanentError
 from gridwatch_rules.rules.curve import curve_to
-from gridwatch_rules.rules.evaluation import RuleStatusChange
-from gridwatch_rules.rules.finding import Finding
 from gridwatch_rules.rules.profiler.evaluation import is_profiler_rule
 from gridwatch_rules.rules.profiler.reader import ProfileReader
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.streams.metric_source import MetricSource
 from gridwatch_rules.tensors.reader import TensorReader
@@ -66,7 +65,7 @@ class Evaluated:
 
     outcome: Outcome
     last_step: int = -1
-    changes: tuple[RuleStatusChange, ...] = ()
+    changes: tuple[StatusChange, ...] = ()
     restarted: bool = False  # the saved state was of another version of Gridwatch: judged from the first step again
     asked: tuple[str, ...] = ()
     behind: bool = False  # there was no time for all of the new steps; another call was asked for
@@ -75,7 +74,7 @@ class Evaluated:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluator:
     store: StateStore
-    teller: Teller
+    publisher: RuleStatusPublisher
     open_tensors: Callable[[JobRecord], TensorSource]
     open_profile: Callable[[JobRecord], TensorSource]
     open_other: Callable[[str], TensorSource]  # another job's tensors; LookupError for what may not be read
@@ -83,7 +82,7 @@ class Evaluator:
     slow_queue: MessageQueue
     slow_interval: float  # seconds between two runs of a custom rule
     shelf: ReportShelf
-    bench: Bench
+    judge: CrossTrialJudge
     clock: Clock
     open_log: Callable[[JobRecord], TensorSource] | None = None  # what a job's log says of its metrics
     recorder: LogRecorder | None = None
@@ -153,7 +152,9 @@ class Evaluator:
         if all(known.get(policy.name) == RuleStatus.ERROR for policy in job.own_policies):
             return Evaluated(Outcome.UNCHANGED)
         reason = f"the tensors at {job.tensors_uri} cannot be read ({error}); see tensor_bucket_arns in docs/deploy.md"
-        self.teller.tell(job, [News(policy.name, RuleStatus.ERROR, reason) for policy in job.own_policies])
+        self.publisher.publish(
+            job, [StatusChange(policy.name, RuleStatus.ERROR, reason) for policy in job.own_policies]
+        )
         return Evaluated(Outcome.CHANGED)
 
     def _round(
@@ -178,11 +179,11 @@ class Evaluator:
         changes = tuple(self._advance(job, watch, request, readers, time_is_up))
         behind = watch.tensors.behind
         self._keep_current(job, watch)
-        news = [_news(change, readers) for change in changes]
+        told = [_with_curve(change, readers) for change in changes]
         if not saved.version:
-            news += [News(name, RuleStatus.ERROR, reason) for name, reason in watch.broken.items()]
-        if news or not saved.version:
-            self.teller.tell(job, news)
+            told += [StatusChange(name, RuleStatus.ERROR, reason) for name, reason in watch.broken.items()]
+        if told or not saved.version:
+            self.publisher.publish(job, told)
         asked = self._ask_slow_rules(job, watch, ended=request.ended and not behind)
         document = watch.save() | self.rests.named(request, saved.document, behind=behind, tensors=request.tensors)
         if _as_text(document) == _as_text(saved.document):
@@ -235,24 +236,24 @@ class Evaluator:
         request: EvaluationRequest,
         readers: Mapping[MetricSource, TensorReader],
         time_is_up: Callable[[], bool],
-    ) -> Iterator[RuleStatusChange]:
+    ) -> Iterator[StatusChange]:
         if request.tensors:
             yield from watch.advance(readers, now=self.clock.now(), ended=request.ended, time_is_up=time_is_up)
-            if watch.across.uses:
+            if watch.across.rules:
                 ended = request.ended and not watch.tensors.behind
-                yield from self.bench.advance(job, watch.across, ended=ended, there=watch.tensors.there)
+                yield from self.judge.advance(job, watch.across, ended=ended, there=watch.tensors.there)
         if request.profile:
             for change in watch.profile.advance(ProfileReader(self.open_profile(job)), ended=request.ended):
                 yield self._with_page(job, watch, change)
 
-    def _with_page(self, job: JobRecord, watch: Watch, change: RuleStatusChange) -> RuleStatusChange:
+    def _with_page(self, job: JobRecord, watch: Watch, change: StatusChange) -> StatusChange:
         """A rule that is a report leaves its page when it is through; told twice, it is written twice."""
         if change.status in (RuleStatus.ERROR, RuleStatus.SAW_NOTHING):
             return change
-        page = watch.profile.rules[change.name].page(f"{change.name} of {job.job_name}")
+        page = watch.profile.rules[change.rule_name].page(f"{change.rule_name} of {job.job_name}")
         if page is None:
             return change
-        address = self.shelf.put(job.job_name, change.name, page)
+        address = self.shelf.put(job.job_name, change.rule_name, page)
         return replace(change, details=told_where(change.details, address))
 
 
@@ -261,13 +262,11 @@ def _as_text(document: Mapping[str, Any] | None) -> str:
     return json.dumps(document, sort_keys=True)
 
 
-def _news(change: RuleStatusChange, readers: Mapping[MetricSource, TensorReader]) -> News:
-    finding = _finding(change.finding, readers) if change.finding else None
-    return News(change.name, change.status, change.details, finding)
-
-
-def _finding(finding: Finding, readers: Mapping[MetricSource, TensorReader]) -> Mapping[str, Any]:
+def _with_curve(change: StatusChange, readers: Mapping[MetricSource, TensorReader]) -> StatusChange:
+    """The change with the values that led to its finding, which the saved evaluation does without."""
+    finding = change.finding
     # What a profiler rule found is in no tensor.
-    reader = None if is_profiler_rule(finding.rule) else readers.get(MetricSource(finding.source))
-    curve = curve_to(finding, reader) if reader is not None else None
-    return {**finding.as_json(), **({"curve": curve} if curve else {})}
+    reader = None if finding is None or is_profiler_rule(finding.rule) else readers.get(MetricSource(finding.source))
+    if finding is None or reader is None:
+        return change
+    return replace(change, finding=replace(finding, curve=curve_to(finding, reader)))

@@ -10,7 +10,6 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator, Outcome
 from evaluate_rules.recording import LogRecorder
 from evaluate_rules.refreshing import Refresher
@@ -27,8 +26,9 @@ from gridwatch.aws.tensor_folder import S3MetricRecord
 from gridwatch.aws.tensor_source import job_source, log_source
 from gridwatch.aws.training_log import CloudWatchLog
 from gridwatch.aws.unreadable_records import telling
+from gridwatch.events.rule_status_publisher import RuleStatusPublisher
 from gridwatch.events.sqs import partial_response, queued_bodies
-from gridwatch.events.telling import Teller
+from gridwatch.judging.judge import CrossTrialJudge
 from gridwatch.settings import read_settings
 from gridwatch_rules.clock import SystemClock
 
@@ -89,7 +89,7 @@ def _report(job_name: str, request: JobRequest, evaluated: Evaluated) -> None:
         logger.warning("rule state of another version, judged from the first step again", job=job_name)
     for change in evaluated.changes:
         finding = change.finding.as_json() if change.finding else None
-        logger.info("rule status changed", job=job_name, rule=change.name, status=change.status, finding=finding)
+        logger.info("rule status changed", job=job_name, rule=change.rule_name, status=change.status, finding=finding)
     metrics.add_metric("JobEvaluated", MetricUnit.Count, 1)
     if evaluated.outcome is Outcome.CHANGED:
         metrics.add_metric("RuleStatusChanged", MetricUnit.Count, len(evaluated.changes))
@@ -103,7 +103,7 @@ def _evaluator() -> Evaluator:
     store = StateTable(settings.state_table, RuleStateBucket(bucket), noted=telling(logger.error))
     return Evaluator(
         store=store,
-        teller=Teller(store=store, bus=EventBridgeBus(settings.event_bus_name), clock=clock),
+        publisher=RuleStatusPublisher(store=store, bus=EventBridgeBus(settings.event_bus_name), clock=clock),
         open_tensors=lambda job: job_source(bucket, job.job_name, job.tensors_uri),
         open_profile=lambda job: profile_source(bucket, job.job_name, job.tensors_uri),
         open_other=lambda location: neighbour_source(bucket, location),
@@ -111,7 +111,7 @@ def _evaluator() -> Evaluator:
         slow_queue=SqsQueue(settings.slow_queue_url),
         slow_interval=settings.custom_rule_interval_seconds,
         shelf=ReportBucket(bucket),
-        bench=Bench(store),
+        judge=CrossTrialJudge(store),
         clock=clock,
         refresher=Refresher(
             queue=SqsQueue(settings.snapshot_queue_url), clock=clock, interval=settings.table_interval_seconds

@@ -9,18 +9,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from evaluate_rules.across import Across, MakeRule, is_across, making, problem_of
 from evaluate_rules.slow import SlowRules, is_slow
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.rules import RulePolicy
+from gridwatch.judging.rules import cross_trial_rules, is_cross_trial, problem_of
 from gridwatch.state.unreadable import DAMAGE
 from gridwatch.streams.source import source_of, sources_of
+from gridwatch_rules.judgement.running import CrossTrialRules, MakeRule, making
 from gridwatch_rules.rules.catalogue import create_rule
 from gridwatch_rules.rules.errors import RuleConfigurationError
-from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation, RuleStatusChange
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
 from gridwatch_rules.rules.objective import ObjectiveSoFar
 from gridwatch_rules.rules.profiler.evaluation import ProfileEvaluation, is_profiler_rule
 from gridwatch_rules.rules.sources import SourcesEvaluation
+from gridwatch_rules.rules.status_change import RuleEvaluation, StatusChange
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.streams.metric_source import MetricSource
 from gridwatch_rules.tensors.reader import TensorReader
@@ -37,7 +39,7 @@ class Watch:
 
     tensors: SourcesEvaluation
     profile: ProfileEvaluation
-    across: Across
+    across: CrossTrialRules
     slow: SlowRules
     broken: Mapping[str, str]
     objectives: Mapping[MetricSource, ObjectiveSoFar] = field(default_factory=dict)
@@ -68,8 +70,8 @@ class Watch:
         broken: Mapping[str, str],
     ) -> Watch:
         kept = saved or {}
-        across = Across.restore([policy for policy in policies if is_across(policy)], job, kept.get("across"))
-        alone = [policy for policy in policies if not is_across(policy)]
+        across = cross_trial_rules([policy for policy in policies if is_cross_trial(policy)], job, kept.get("across"))
+        alone = [policy for policy in policies if not is_cross_trial(policy)]
         on_tensors = [policy for policy in alone if not is_profiler_rule(policy.rule)]
         on_profile = [_configuration(policy) for policy in alone if is_profiler_rule(policy.rule)]
         followed: dict[MetricSource, list[ObjectiveSoFar]] = {source: [] for source in sources_of(job)}
@@ -93,14 +95,14 @@ class Watch:
         now: datetime,
         ended: bool,
         time_is_up: Callable[[], bool],
-    ) -> Iterator[RuleStatusChange]:
+    ) -> Iterator[StatusChange]:
         """Evaluates the steps that are new by the rules that look at this job alone, and collects its reports."""
         collectors = self.across.collectors
         for change in self.tensors.advance(readers, now=now, ended=ended, time_is_up=time_is_up):
-            if change.name not in collectors and change.name != _OBJECTIVE:
+            if change.rule_name not in collectors and change.rule_name != _OBJECTIVE:
                 yield change
             elif change.status is RuleStatus.ERROR:
-                yield from self.across.fail(change.name, change.details)
+                yield from self.across.fail(change.rule_name, change.details)
 
     @property
     def is_over(self) -> bool:
@@ -129,7 +131,7 @@ class Watch:
             document |= part.save() if source == MetricSource.HOOK else {source: part.save()}
         if self.profile.statuses:
             document["profile"] = self.profile.save()
-        if self.across.uses:
+        if self.across.rules:
             document["across"] = self.across.save()
         if self.slow.policies:
             document["slow"] = dict(self.slow.asked)
@@ -151,7 +153,7 @@ def _saved_part(source: MetricSource, kept: Mapping[str, Any]) -> Mapping[str, A
 
 
 def _looking_at(
-    source: MetricSource, job: JobRecord, policies: Sequence[RulePolicy], across: Across
+    source: MetricSource, job: JobRecord, policies: Sequence[RulePolicy], across: CrossTrialRules
 ) -> Iterator[RuleConfiguration]:
     """What of all looks at a source: rules that could see what it has, and what follows a metric that is taken from
     it.
@@ -196,7 +198,7 @@ def _profile(configurations: Sequence[RuleConfiguration], saved: Mapping[str, An
 
 def _broken(job: JobRecord, policies: Iterator[RulePolicy]) -> Iterator[tuple[str, str]]:
     for policy in policies:
-        if is_across(policy):
+        if is_cross_trial(policy):
             problem = problem_of(policy, job)
             if problem is not None:
                 yield policy.name, problem

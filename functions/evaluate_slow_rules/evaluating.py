@@ -13,13 +13,13 @@ from enum import StrEnum
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.rules import RulePolicy
 from gridwatch.events.messages import EvaluateSlowRule
-from gridwatch.events.telling import News, Teller
+from gridwatch.events.rule_status_publisher import RuleStatusPublisher
 from gridwatch.state.store import StateStore
 from gridwatch.storage.report_shelf import ReportShelf, told_where
 from gridwatch_rules.rules.catalogue import create_rule
 from gridwatch_rules.rules.custom.run import CustomRules, CustomRun
-from gridwatch_rules.rules.evaluation import RuleEvaluation
 from gridwatch_rules.rules.sightings import Sightings
+from gridwatch_rules.rules.status_change import RuleEvaluation, StatusChange
 from gridwatch_rules.status import RuleStatus, is_final
 from gridwatch_rules.tensors.errors import CorruptTensorError
 from gridwatch_rules.tensors.source import TensorSource
@@ -47,7 +47,7 @@ class SlowEvaluator:
     """`custom_rules` None: the deployment runs no code of users."""
 
     store: StateStore
-    teller: Teller
+    publisher: RuleStatusPublisher
     custom_rules: CustomRules | None
     open_tensors: Callable[[JobRecord], TensorSource]
     render: Render
@@ -66,8 +66,7 @@ class SlowEvaluator:
             return Evaluated(Outcome.UNCHANGED, found.status)
         if self._has_verdict(job, policy):  # another run of it was faster
             return Evaluated(Outcome.OVER)
-        finding = found.finding.as_json() if found.finding else None
-        self.teller.tell(job, [News(policy.name, found.status, found.details, finding)])
+        self.publisher.publish(job, [found.reached_by(policy.name)])
         return Evaluated(Outcome.CHANGED, found.status, found.details)
 
     def give_up(self, request: EvaluateSlowRule, reason: str) -> None:
@@ -76,7 +75,7 @@ class SlowEvaluator:
         policy = next((each for each in job.own_policies if each.name == request.rule_name), None) if job else None
         if job is None or policy is None or not request.ended or self._has_verdict(job, policy):
             return
-        self.teller.tell(job, [News(policy.name, RuleStatus.ERROR, reason)])
+        self.publisher.publish(job, [StatusChange(policy.name, RuleStatus.ERROR, reason)])
 
     def _has_verdict(self, job: JobRecord, policy: RulePolicy) -> bool:
         records = self.store.list_rule_evaluations(job.job_name)

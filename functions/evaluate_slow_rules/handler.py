@@ -18,9 +18,9 @@ from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_source import job_source
 from gridwatch.aws.unreadable_records import telling
 from gridwatch.events.messages import EvaluateSlowRule
+from gridwatch.events.rule_status_publisher import RuleStatusPublisher
 from gridwatch.events.slow_rule import slow_rule_request
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
-from gridwatch.events.telling import Teller
 from gridwatch.settings import read_settings
 from gridwatch_rules.clock import SystemClock
 from gridwatch_rules.tensors.reader import TensorReader
@@ -93,7 +93,7 @@ def _evaluator() -> SlowEvaluator:
     function = settings.custom_rule_function
     return SlowEvaluator(
         store=store,
-        teller=Teller(store=store, bus=EventBridgeBus(settings.event_bus_name), clock=SystemClock()),
+        publisher=RuleStatusPublisher(store=store, bus=EventBridgeBus(settings.event_bus_name), clock=SystemClock()),
         custom_rules=LambdaCustomRules(function) if function else None,
         open_tensors=lambda job: job_source(settings.artifacts_bucket, job.job_name, job.tensors_uri),
         render=_render,

@@ -19,17 +19,16 @@ from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.clients import client, region
 from gridwatch.aws.experiment_bucket import S3ExperimentBucket
 from gridwatch.aws.image_registry import image_version
-from gridwatch.aws.price_table import read_price_table
+from gridwatch.aws.price_table import deployed_prices
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.service_quotas import processing_instances
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.unreadable_records import telling
 from gridwatch.events.spec_upload import SpecUpload, spec_upload, unwrapped
 from gridwatch.launch.deployment import Deployment
-from gridwatch.savings.prices import PriceTable, PriceTableError
+from gridwatch.savings.prices import PriceTable
 from gridwatch.settings import read_settings
 from gridwatch_rules.clock import SystemClock
-from gridwatch_rules.failures import PermanentError
 from launch_grid.accept import Accepted, Outcome, Platform, accept
 from launch_grid.missed import PATIENCE, missed_uploads
 from launch_grid.settings import Settings
@@ -118,11 +117,7 @@ def _report(accepted: Accepted, upload: SpecUpload, event_id: str | None) -> Non
 @cache
 def _prices() -> PriceTable:
     """Read with the first spec, and kept for as long as this instance of the function lives."""
-    try:
-        return read_price_table(_settings().experiments_bucket) or PriceTable.built_in()
-    except (PriceTableError, PermanentError) as error:
-        logger.error("the deployment's prices cannot be used, the package's are", reason=str(error))
-        return PriceTable.built_in()
+    return deployed_prices(_settings().experiments_bucket, logger.error)
 
 
 @cache

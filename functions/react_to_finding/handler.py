@@ -13,18 +13,17 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.batch_training import training_service
 from gridwatch.aws.clients import client
-from gridwatch.aws.price_table import read_price_table
+from gridwatch.aws.price_table import deployed_prices
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_source import job_source, log_source
 from gridwatch.aws.unreadable_records import telling
 from gridwatch.events.rule_status import rule_statuses
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
-from gridwatch.savings.prices import PriceTable, PriceTableError
+from gridwatch.savings.prices import PriceTable
 from gridwatch.settings import read_settings
 from gridwatch.verdicts.decision import Response
 from gridwatch_rules.clock import SystemClock
-from gridwatch_rules.failures import PermanentError
 from react_to_finding.reacting import Reactor
 from react_to_finding.settings import Settings
 
@@ -106,12 +105,7 @@ def _reactor(context: LambdaContext) -> Reactor:
 @cache
 def _prices() -> PriceTable:
     """Read when the first stop is decided, and kept for as long as this instance of the function lives."""
-    try:
-        replaced = read_price_table(_settings().experiments_bucket)
-    except (PriceTableError, PermanentError) as error:
-        logger.error("the deployment's prices cannot be used, the package's are", reason=str(error))
-        replaced = None
-    return replaced or PriceTable.built_in()
+    return deployed_prices(_settings().experiments_bucket, logger.error)
 
 
 @cache

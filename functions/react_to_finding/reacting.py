@@ -20,10 +20,10 @@ from gridwatch.alerts.rule_saw_nothing import rule_saw_nothing
 from gridwatch.domain.descriptions import JobDescription
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.reactions import ReactionRecord
-from gridwatch.domain.rule_report import RuleReport
-from gridwatch.domain.rules import Action, RuleEvaluationRecord, RulePolicy
+from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.savings import SavingsRecord
 from gridwatch.events.rule_status import JobRuleStatuses
+from gridwatch.events.rule_status_publisher import record_statuses
 from gridwatch.launch.ports import TrainingService
 from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.savings.prices import PriceTable
@@ -35,6 +35,7 @@ from gridwatch.verdicts.audit import is_audited
 from gridwatch.verdicts.decision import FREE, WITHDRAWN, Decision, Response, Restraint, decide
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.failures import NotFoundError, PermanentError
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus
 from react_to_finding.regions import RegionKeeper
 from react_to_finding.stopping import StopOutcome, Stopper
@@ -89,90 +90,77 @@ class Reactor:
 
     def react(self, statuses: JobRuleStatuses) -> Sequence[Reaction]:
         """Doing it again changes nothing. Raises GridwatchError or ConflictError: the event must come again."""
-        told = [report for report in statuses.reports if report.status in _TOLD]
+        told = [change for change in statuses.changes if change.status in _TOLD]
         if not told and not statuses.managed:
             return []
         job = self.store.get_job(statuses.job_name)
         if job is None:
             return []
         if statuses.managed:
-            self._record(job, statuses.reports)
+            record_statuses(self.store, job, statuses.changes, now=self.clock.now())
         if not told:
             return []
         done = {known.rule_name for known in self.store.list_reactions(job.job_name) if known.carried_out_at}
-        pending = [report for report in told if report.rule_name not in done]
-        for report in told:
-            if report.rule_name in done:  # recorded, or put on the bus, once more
-                self.store.close_finding(job.job_name, report.rule_name)
+        pending = [change for change in told if change.rule_name not in done]
+        for change in told:
+            if change.rule_name in done:  # recorded, or put on the bus, once more
+                self.store.close_finding(job.job_name, change.rule_name)
         if not pending:
             return []
         # SageMaker's events come late and out of order: what the job does now, only SageMaker knows.
         seen = self._seen(job)
-        return [self._react(job, report, seen) for report in pending]
+        return [self._react(job, change, seen) for change in pending]
 
-    def _react(self, job: JobRecord, report: RuleReport, seen: Seen) -> Reaction:
+    def _react(self, job: JobRecord, change: StatusChange, seen: Seen) -> Reaction:
         now, description = self.clock.now(), seen.description
-        decided = self._decided(job, report, seen)
+        decided = self._decided(job, change, seen)
         claimed = self.store.claim_reaction(decided, until=now + LEASE)
         response = Response(claimed.action)
         if claimed is not decided and not self.store.lease_reaction(claimed, now=now, until=now + LEASE):
             # Done, or being done by another invocation, whose own message comes again if it dies.
-            return Reaction(report.rule_name, response, claimed.outcome or IN_OTHER_HANDS, repeated=True)
+            return Reaction(change.rule_name, response, claimed.outcome or IN_OTHER_HANDS, repeated=True)
         outcome: str = "recorded"
         if response is Response.STOP:
-            outcome = self._stopper.stop(job, report, description)
+            outcome = self._stopper.stop(job, change, description)
         elif response in (Response.ALERT, Response.WOULD_STOP):
             outcome = "not stopped"
-        claimed = replace(claimed, savings=self._savings(job, report, claimed, description))
-        alert_id = self._ask(job, report, claimed, outcome, description) if response.tells_people else None
+        claimed = replace(claimed, savings=self._savings(job, change, claimed, description))
+        alert_id = self._ask(job, change, claimed, outcome, description) if response.tells_people else None
         if isinstance(outcome, StopOutcome) and outcome.is_ours:
             self._look_at_regions(job)
         now = self.clock.now()
         spared = response is Response.WOULD_STOP or (isinstance(outcome, StopOutcome) and outcome.is_ours)
         done = replace(claimed, outcome=outcome, alert_id=alert_id, carried_out_at=now)
         self.store.finish_reaction(done if spared else replace(done, savings=None))
-        self.store.close_finding(job.job_name, report.rule_name)
+        self.store.close_finding(job.job_name, change.rule_name)
         savings = claimed.savings if spared and response is Response.STOP else None
-        return Reaction(report.rule_name, response, outcome, savings=savings)
+        return Reaction(change.rule_name, response, outcome, savings=savings)
 
     def _look_at_regions(self, job: JobRecord) -> None:
         """What other trials could be spared is no condition of this reaction: damaged records may keep it unknown."""
         keeper = RegionKeeper(store=self.store, alerts=self.alerts, clock=self.clock)
         if_readable(lambda: keeper.look(job.experiment))
 
-    def _record(self, job: JobRecord, reports: Sequence[RuleReport]) -> None:
-        for report in reports:
-            record = RuleEvaluationRecord(
-                job_name=job.job_name,
-                rule_name=report.rule_name,
-                status=report.status,
-                details=report.details or None,
-                finding=report.finding,
-                updated_at=report.at or self.clock.now(),
-                experiment=job.experiment,
-            )
-            self.store.put_rule_evaluation(record)
-
-    def _decided(self, job: JobRecord, report: RuleReport, seen: Seen) -> ReactionRecord:
+    def _decided(self, job: JobRecord, change: StatusChange, seen: Seen) -> ReactionRecord:
         policies = {policy.name: policy for policy in job.policies}
-        policy = policies.get(report.rule_name)
+        policy = policies.get(change.rule_name)
         on_issue = policy.on_issue if policy else None
         restraint = self._restraint(job, seen, policy)
-        decision = decide(seen.status, report.status, on_issue, restraint)
+        decision = decide(seen.status, change.status, on_issue, restraint)
         if decision.response is Response.STOP:
-            first = self.store.claim_stop(job.job_name, report.rule_name)
-            if first != report.rule_name:
+            first = self.store.claim_stop(job.job_name, change.rule_name)
+            if first != change.rule_name:
                 decision = Decision(Response.ALERT, f"the rule {first} stops the training job already")
         return ReactionRecord(
             job_name=job.job_name,
-            rule_name=report.rule_name,
+            rule_name=change.rule_name,
             experiment=job.experiment,
             trial_id=job.trial_id,
             action=decision.response,
             reason=decision.reason,
             outcome=None,
             alert_id=None,
-            finding=report.finding,
+            finding=change.finding.as_json() if change.finding else None,
             decided_at=self.clock.now(),
             audited=decision.response is Response.WOULD_STOP and restraint.audited and not restraint.shadow,
         )
@@ -192,32 +180,32 @@ class Reactor:
         )
 
     def _savings(
-        self, job: JobRecord, report: RuleReport, claimed: ReactionRecord, description: JobDescription | None
+        self, job: JobRecord, change: StatusChange, claimed: ReactionRecord, description: JobDescription | None
     ) -> SavingsRecord | None:
         """What the stop spares from when it was decided on. Reckoned after the stop, which must not wait for it."""
         if claimed.action not in (Response.STOP, Response.WOULD_STOP) or description is None:
             return None
         sparing = Sparing(self.store, self.open_tensors, self.prices(), self.open_log)
-        return sparing.of(job, description, step=report.step, at=claimed.decided_at)
+        return sparing.of(job, description, step=change.step, at=claimed.decided_at)
 
     def _ask(
         self,
         job: JobRecord,
-        report: RuleReport,
+        change: StatusChange,
         claimed: ReactionRecord,
         outcome: str,
         description: JobDescription | None,
     ) -> str:
-        if report.status is RuleStatus.SAW_NOTHING:
+        if change.status is RuleStatus.SAW_NOTHING:
             experiment = if_readable(lambda: self.store.get_experiment(job.experiment))
             upload = experiment.spec_version if experiment else ""
             return self.alerts.ask(
-                rule_saw_nothing(job=job, upload=upload, report=report, now=self.clock.now())
+                rule_saw_nothing(job=job, upload=upload, change=change, now=self.clock.now())
             ).alert_id
         alert = rule_issue(
             job=job,
             job_arn=description.arn if description else "",
-            report=report,
+            change=change,
             reacted=Reacted(
                 decision=Decision(Response(claimed.action), claimed.reason),
                 outcome=outcome,

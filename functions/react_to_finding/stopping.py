@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from gridwatch.domain.descriptions import JobDescription
 from gridwatch.domain.jobs import JobRecord
-from gridwatch.domain.rule_report import RuleReport
 from gridwatch.domain.trials import TrialState
 from gridwatch.grid.names import trial_entity
 from gridwatch.launch.ports import TrainingService
@@ -17,6 +16,7 @@ from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 from gridwatch.verdicts.decision import NOT_STOPPED_PAUSED
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.failures import NotFoundError, PermanentError, ThrottledError
+from gridwatch_rules.rules.status_change import StatusChange
 
 STOPPED_BY = "gridwatch:stopped-by"
 MAX_CONFLICTS = 5
@@ -59,11 +59,11 @@ class Stopper:
     seconds_left: Callable[[], float]
     jitter: Callable[[float], float]
 
-    def stop(self, job: JobRecord, report: RuleReport, description: JobDescription | None) -> StopOutcome:
+    def stop(self, job: JobRecord, change: StatusChange, description: JobDescription | None) -> StopOutcome:
         """Stop the job and mark it wherever people look."""
         outcome = self._stop_running(job.job_name, description)
         if outcome.is_ours:
-            by = report.rule_name if report.step is None else f"{report.rule_name}@{report.step}"
+            by = change.rule_name if change.step is None else f"{change.rule_name}@{change.step}"
             self._mark_trial(job, f"stopped by {by}")
             if description is not None:
                 self._tag(description.arn, {STOPPED_BY: by[:256]})

@@ -14,7 +14,7 @@ from gridwatch_rules.failures import PermanentError, TransientError
 from gridwatch_rules.rules.custom.answer import failed
 from gridwatch_rules.rules.custom.run import CustomRun
 from gridwatch_rules.rules.custom.runner import CustomRule, run_custom_rule
-from gridwatch_rules.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from run_custom_rule.orphans import none_left_behind
 
 _OPENER = f"{open_source.__module__}:{open_source.__name__}"

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.component_search import ComponentSearch
 from gridwatch.aws.job_folders import profile_source
-from gridwatch.aws.price_table import read_price_table
+from gridwatch.aws.price_table import deployed_prices
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.state_table import StateTable
@@ -23,10 +23,9 @@ from gridwatch.aws.tensor_source import job_source, log_source
 from gridwatch.aws.unreadable_records import telling
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.events.sqs import partial_response
-from gridwatch.savings.prices import PriceTable, PriceTableError
+from gridwatch.savings.prices import PriceTable
 from gridwatch.settings import read_settings
 from gridwatch_rules.clock import SystemClock
-from gridwatch_rules.failures import PermanentError
 from gridwatch_rules.tensors.source import TensorSource
 from snapshot_experiment.batch import BatchRunner
 from snapshot_experiment.curve_table import LogStreams
@@ -135,12 +134,7 @@ def _writer() -> SnapshotWriter:
 
 
 def _prices(bucket: str) -> PriceTable:
-    try:
-        replaced = read_price_table(bucket)
-    except (PriceTableError, PermanentError) as error:
-        logger.error("the deployment's prices cannot be used, the package's are", reason=str(error))
-        replaced = None
-    return replaced or PriceTable.built_in()
+    return deployed_prices(bucket, logger.error)
 
 
 def _seconds_left(context: LambdaContext) -> Callable[[], float]:

@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.batch_training import training_service
 from gridwatch.aws.clients import single_try_client
-from gridwatch.aws.price_table import read_price_table
+from gridwatch.aws.price_table import deployed_prices
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tuning_service import SageMakerTuning
@@ -23,12 +23,11 @@ from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.paces import Pacing
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.spending import Spending
-from gridwatch.savings.prices import PriceTable, PriceTableError
+from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.watching import WatchingTable, look_prices
 from gridwatch.settings import read_settings
 from gridwatch.state.unreadable import Isolation
 from gridwatch_rules.clock import SystemClock
-from gridwatch_rules.failures import PermanentError
 from start_trials.engines import Engines
 from start_trials.paces import Paces
 from start_trials.round import Round, RoundReport
@@ -152,12 +151,7 @@ def _pacing() -> Pacing:
 
 @cache
 def _prices() -> PriceTable:
-    try:
-        replaced = read_price_table(_settings().experiments_bucket)
-    except (PriceTableError, PermanentError) as error:
-        logger.error("the deployment's prices cannot be used, the package's are", reason=str(error))
-        replaced = None
-    return replaced or PriceTable.built_in()
+    return deployed_prices(_settings().experiments_bucket, logger.error)
 
 
 @cache

@@ -18,6 +18,7 @@ from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tuning_service import SageMakerTuning
 from gridwatch.aws.unreadable_records import report_broken, telling
+from gridwatch.events.rule_status_publisher import RuleStatusPublisher
 from gridwatch.launch.paces import Pacing
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
@@ -128,7 +129,7 @@ def _sweeper(context: LambdaContext) -> Sweeper:
         start_queue=start_queue,
         evaluate_queue=evaluate_queue,
         alert_queue=alert_queue,
-        bus=EventBridgeBus(settings.event_bus_name),
+        publisher=RuleStatusPublisher(store=store, bus=EventBridgeBus(settings.event_bus_name), clock=clock),
         clock=clock,
         name_prefix=settings.name_prefix,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,

@@ -13,11 +13,10 @@ from itertools import groupby
 
 from gridwatch.domain.descriptions import JobDescription
 from gridwatch.domain.jobs import JobRecord
-from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.messages import CloseGate, DeliverAlert, EvaluateJob, StartTrials, TrackJob
 from gridwatch.events.queue import MessageQueue
-from gridwatch.events.rule_status import DETAIL_TYPE, EventBus, status_change_detail
+from gridwatch.events.rule_status_publisher import RuleStatusPublisher
 from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import JobListing, TrainingService
@@ -25,7 +24,7 @@ from gridwatch.launch.tracking import Outcome, Tracker
 from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.pace import CHECK_SECONDS, is_due
 from gridwatch.state.store import StateStore
-from gridwatch.state.unreadable import Isolation, if_readable
+from gridwatch.state.unreadable import Isolation
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.failures import NotFoundError
 from sweep.tuning import TuningSweeper
@@ -62,7 +61,7 @@ class Sweeper:
     start_queue: MessageQueue
     evaluate_queue: MessageQueue
     alert_queue: MessageQueue
-    bus: EventBus
+    publisher: RuleStatusPublisher
     clock: Clock
     name_prefix: str
     seconds_left: Callable[[], float]
@@ -126,16 +125,10 @@ class Sweeper:
         found.sort(key=lambda record: record.job_name)
         for job_name, records in groupby(found, key=lambda record: record.job_name):
             with self.isolation.each(job_name):
-                self._publish(job_name, list(records))
+                job = self.store.get_job(job_name)
+                if job is not None:
+                    self.publisher.publish_again(job, list(records))
         return len(found)
-
-    def _publish(self, job_name: str, records: list[RuleEvaluationRecord]) -> None:
-        job = self.store.get_job(job_name)
-        if job is None:
-            return
-        trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
-        arn = trial.job_arn if trial else None
-        self.bus.publish(DETAIL_TYPE, status_change_detail(job_name, arn, job.experiment, job.trial_id, records))
 
     def _wake_launcher(self) -> bool:
         waits = any(self.store.trials_in(state, limit=1) for state in (TrialState.WAITING, TrialState.STARTING))
@@ -169,8 +162,8 @@ class Sweeper:
                 self.store.close_managed_job(job.job_name)
                 continue
             with self.isolation.each(job.job_name):
-                changed += self._tell_managed(job, news)
-            if is_terminal(news.status) and all(report.status.is_final for report in news.rule_reports):
+                changed += self.publisher.publish_managed(job, news.arn, news.rule_statuses, now=news.modified_at)
+            if is_terminal(news.status) and all(each.status.is_final for each in news.rule_statuses):
                 self.store.close_managed_job(job.job_name)
         return changed
 
@@ -179,29 +172,6 @@ class Sweeper:
         sweeps = int(self.clock.now().timestamp() // EVERY.total_seconds())
         begin = sweeps * int(DESCRIBE_RATE * (EVERY.total_seconds() - RESERVE)) % max(len(jobs), 1)
         return [*jobs[begin:], *jobs[:begin]]
-
-    def _tell_managed(self, job: JobRecord, news: JobDescription) -> int:
-        known = {record.rule_name: record.status for record in self.store.list_rule_evaluations(job.job_name)}
-        records = [
-            RuleEvaluationRecord(
-                job_name=job.job_name,
-                rule_name=report.rule_name,
-                status=report.status,
-                details=report.details or None,
-                finding=None,
-                updated_at=report.at or news.modified_at,
-                experiment=job.experiment,
-            )
-            for report in news.rule_reports
-            if known.get(report.rule_name) != report.status
-        ]
-        if records:
-            # On the bus first: a call that dies in between is repeated by the next sweep.
-            detail = status_change_detail(job.job_name, news.arn, job.experiment, job.trial_id, records)
-            self.bus.publish(DETAIL_TYPE, detail)
-        for record in records:
-            self.store.put_rule_evaluation(record)
-        return len(records)
 
     def _track(self, trials: list[TrialRecord], bucket: TokenBucket) -> tuple[int, list[str], bool]:
         """Describe the jobs that SageMaker's list shows in another state than our records."""

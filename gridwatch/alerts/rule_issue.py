@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from gridwatch.alerts.content import Alert, Curve, Fact, Severity, alert_id, parameters, record
 from gridwatch.alerts.links import Link, job_links, logs_command
 from gridwatch.domain.alerts import AlertRecord
 from gridwatch.domain.jobs import JobRecord
-from gridwatch.domain.rule_report import RuleReport
 from gridwatch.domain.rules import Action
 from gridwatch.domain.savings import SavingsRecord
 from gridwatch.savings.words import in_words
 from gridwatch.verdicts.decision import Decision, Response
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus
 
 KIND = "rule_issue"
@@ -42,17 +41,17 @@ def rule_issue_id(job_name: str, rule_name: str) -> str:
 
 
 def rule_issue(
-    *, job: JobRecord, job_arn: str, report: RuleReport, reacted: Reacted, tensors_uri: str, now: datetime
+    *, job: JobRecord, job_arn: str, change: StatusChange, reacted: Reacted, tensors_uri: str, now: datetime
 ) -> AlertRecord:
     """One alert per job and rule."""
     alert = Alert(
         kind=KIND,
-        severity=_severity(job, report),
-        title=_title(job, report, reacted),
-        summary=_summary(job, report, reacted),
-        facts=(*_facts(job, report), *_savings(reacted)),
-        details=() if report.status is RuleStatus.ERROR else (_sentence(report),),
-        curve=_curve(report.finding or {}),
+        severity=_severity(job, change),
+        title=_title(job, change, reacted),
+        summary=_summary(job, change, reacted),
+        facts=(*_facts(job, change), *_savings(reacted)),
+        details=() if change.status is RuleStatus.ERROR else (_sentence(change),),
+        curve=_curve(change.finding),
         action=f"{reacted.decision.response}, because {reacted.decision.reason}",
         outcome=reacted.outcome,
         links=(*job_links(job_arn), Link("Tensors", tensors_uri)),
@@ -60,36 +59,36 @@ def rule_issue(
     )
     return record(
         alert,
-        about=(job.job_name, report.rule_name),
+        about=(job.job_name, change.rule_name),
         experiment=job.experiment,
         now=now,
         trial_id=job.trial_id,
-        cause=f"{report.status.value} {job.experiment} {report.rule_name}",
+        cause=f"{change.status.value} {job.experiment} {change.rule_name}",
     )
 
 
-def _severity(job: JobRecord, report: RuleReport) -> Severity:
+def _severity(job: JobRecord, change: StatusChange) -> Severity:
     """A rule that was to stop the job and failed leaves it running without its guard: a person must help.
 
     An issue is a warning, also when it stopped the job: what had to be done is done.
     """
-    guards = any(policy.name == report.rule_name and policy.on_issue is Action.STOP for policy in job.policies)
-    return Severity.CRITICAL if report.status is RuleStatus.ERROR and guards else Severity.WARNING
+    guards = any(policy.name == change.rule_name and policy.on_issue is Action.STOP for policy in job.policies)
+    return Severity.CRITICAL if change.status is RuleStatus.ERROR and guards else Severity.WARNING
 
 
-def _title(job: JobRecord, report: RuleReport, reacted: Reacted) -> str:
+def _title(job: JobRecord, change: StatusChange, reacted: Reacted) -> str:
     trial = f"{job.experiment}/{job.trial_id}"
-    if report.status is RuleStatus.ERROR:
-        return f"Rule {report.rule_name} failed: it does not watch {trial}"
+    if change.status is RuleStatus.ERROR:
+        return f"Rule {change.rule_name} failed: it does not watch {trial}"
     if reacted.would_have:
-        return f"Would have stopped {trial}: {report.rule_name}"
-    return f"Stopped {trial}: {report.rule_name}" if reacted.stopped else f"{report.rule_name} in {trial}"
+        return f"Would have stopped {trial}: {change.rule_name}"
+    return f"Stopped {trial}: {change.rule_name}" if reacted.stopped else f"{change.rule_name} in {trial}"
 
 
-def _summary(job: JobRecord, report: RuleReport, reacted: Reacted) -> str:
-    if report.status is RuleStatus.ERROR:
-        reason = report.details or "it gives no reason"
-        return f"The rule {report.rule_name} failed and says nothing about {job.job_name} any more: {reason}"
+def _summary(job: JobRecord, change: StatusChange, reacted: Reacted) -> str:
+    if change.status is RuleStatus.ERROR:
+        reason = change.details or "it gives no reason"
+        return f"The rule {change.rule_name} failed and says nothing about {job.job_name} any more: {reason}"
     if reacted.stopped:
         return f"Gridwatch stopped the training job {job.job_name}."
     if reacted.audited:
@@ -99,25 +98,24 @@ def _summary(job: JobRecord, report: RuleReport, reacted: Reacted) -> str:
     return f"An issue was found in the training job {job.job_name}, which Gridwatch did not stop."
 
 
-def _sentence(report: RuleReport) -> str:
-    text = str((report.finding or {}).get("sentence") or report.details or "The rule gives no details")
-    return f"{report.rule_name}: {text}" + ("" if text.endswith((".", "!", "?")) else ".")
+def _sentence(change: StatusChange) -> str:
+    found = change.finding.sentence if change.finding else ""
+    text = found or change.details or "The rule gives no details"
+    return f"{change.rule_name}: {text}" + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def _facts(job: JobRecord, report: RuleReport) -> tuple[Fact, ...]:
-    finding = report.finding or {}
-    step = report.step
+def _facts(job: JobRecord, change: StatusChange) -> tuple[Fact, ...]:
+    finding, step = change.finding, change.step
     facts = [
         Fact("Experiment", job.experiment),
         Fact("Trial", f"{job.trial_id} (attempt {job.attempt})"),
-        Fact("Rule", f"{report.rule_name} at step {step}" if step is not None else report.rule_name),
+        Fact("Rule", f"{change.rule_name} at step {step}" if step is not None else change.rule_name),
     ]
-    if finding.get("tensor"):
-        facts.append(Fact("Tensor", str(finding["tensor"])))
-    observed, threshold = finding.get("observed"), finding.get("threshold")
-    if observed is not None:
-        against = f", threshold {_number(threshold)}" if threshold is not None else ""
-        facts.append(Fact("Observed", f"{_number(observed)}{against}"))
+    if finding is not None and finding.tensor:
+        facts.append(Fact("Tensor", finding.tensor))
+    if finding is not None and finding.observed is not None:
+        against = f", threshold {_number(finding.threshold)}" if finding.threshold is not None else ""
+        facts.append(Fact("Observed", f"{_number(finding.observed)}{against}"))
     if job.algorithm is not None:
         facts.append(Fact("Algorithm", job.algorithm))
     return (*facts, Fact("Parameters", parameters(job.hyperparameters)))
@@ -129,13 +127,11 @@ def _savings(reacted: Reacted) -> tuple[Fact, ...]:
     return (Fact("Would have saved" if reacted.would_have else "Saved", in_words(reacted.savings)),)
 
 
-def _number(value: Any) -> str:
-    number = float(value)
-    return f"{number:.6g}" if math.isfinite(number) else str(number)
+def _number(value: float) -> str:
+    return f"{value:.6g}" if math.isfinite(value) else str(float(value))
 
 
-def _curve(finding: Mapping[str, Any]) -> Curve | None:
-    curve = finding.get("curve")
-    if not curve or not curve["steps"]:
+def _curve(finding: Finding | None) -> Curve | None:
+    if finding is None or finding.curve is None or not finding.curve.steps:
         return None
-    return Curve(str(finding["tensor"]), tuple(curve["steps"]), tuple(curve["values"]))
+    return Curve(str(finding.tensor), finding.curve.steps, tuple(finding.curve.as_json()["values"]))

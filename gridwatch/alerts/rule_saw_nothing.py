@@ -7,7 +7,7 @@ from datetime import datetime
 from gridwatch.alerts.content import Alert, Fact, Severity, alert_id, record
 from gridwatch.domain.alerts import AlertRecord
 from gridwatch.domain.jobs import JobRecord
-from gridwatch.domain.rule_report import RuleReport
+from gridwatch_rules.rules.status_change import StatusChange
 
 KIND = "rule_saw_nothing"
 
@@ -16,11 +16,11 @@ def rule_saw_nothing_id(experiment: str, upload: str, rule_name: str) -> str:
     return alert_id(KIND, experiment, upload, rule_name)
 
 
-def rule_saw_nothing(*, job: JobRecord, upload: str, report: RuleReport, now: datetime) -> AlertRecord:
+def rule_saw_nothing(*, job: JobRecord, upload: str, change: StatusChange, now: datetime) -> AlertRecord:
     """One alert per upload of an experiment and rule, about the first job: the others mostly lack the same, and the
     digest counts them.
     """
-    rule, experiment = report.rule_name, job.experiment
+    rule, experiment = change.rule_name, job.experiment
     alert = Alert(
         kind=KIND,
         severity=Severity.WARNING,
@@ -32,7 +32,7 @@ def rule_saw_nothing(*, job: JobRecord, upload: str, report: RuleReport, now: da
             Fact("Trial", f"{job.trial_id} (attempt {job.attempt})"),
             Fact("Rule", rule),
         ),
-        details=(f"{report.details or 'The rule gives no details'}.",),
+        details=(f"{change.details or 'The rule gives no details'}.",),
         action="nothing, because the rule saw nothing that it could judge by",
         commands=(f"gridwatch inspect {job.job_name}", f"gridwatch tensors ls {job.job_name}"),
     )

@@ -10,7 +10,7 @@ from gridwatch.aws.errors import translated
 from gridwatch_rules.failures import TransientError
 from gridwatch_rules.rules.custom.answer import MAX_ANSWER, failed, line, parse_answer
 from gridwatch_rules.rules.custom.run import CustomRun
-from gridwatch_rules.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.status_change import RuleEvaluation
 
 LONGEST_RUN = 160  # seconds: longer than the function's own timeout
 TRY_AGAIN = "try_again"  # in the answer of a function that could not get at code or tensors

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
-from gridwatch.savings.prices import PriceTable
+from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.storage.layout import PRICE_TABLE_KEY
 from gridwatch_rules.failures import NotFoundError, PermanentError
 
@@ -24,3 +25,13 @@ def read_price_table(bucket: str, s3: Any = None) -> PriceTable | None:
         if error.code in ("403", "AccessDenied"):
             return None
         raise
+
+
+def deployed_prices(bucket: str, log_error: Callable[..., None], s3: Any = None) -> PriceTable:
+    """The deployment's prices; the package's where there are none, and where they cannot be used, which is logged."""
+    try:
+        replaced = read_price_table(bucket, s3)
+    except (PriceTableError, PermanentError) as error:
+        log_error("the deployment's prices cannot be used, the package's are", reason=str(error))
+        replaced = None
+    return replaced or PriceTable.built_in()

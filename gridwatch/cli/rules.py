@@ -16,8 +16,8 @@ from gridwatch_rules.clock import SystemClock
 from gridwatch_rules.failures import GridwatchError
 from gridwatch_rules.judgement.catalogue import judgement_rule_class, judgement_rule_names
 from gridwatch_rules.rules.catalogue import rule_class, rule_names
-from gridwatch_rules.rules.evaluation import RuleEvaluation
 from gridwatch_rules.rules.parameters import Parameter, declared
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.status import RuleStatus
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gridwatch.domain.rule_report import RuleReport
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.tensors.metric_definition import LogMetric
 
 
@@ -34,7 +34,7 @@ class JobDescription:
     log_metrics: tuple[LogMetric, ...] = ()
     tensors_uri: str | None = None  # where a hook writes: Gridwatch's or SageMaker's own
     tags: Mapping[str, str] = field(default_factory=dict)  # in events only
-    rule_reports: tuple[RuleReport, ...] = ()  # what the rules of SageMaker's own Debugger say
+    rule_statuses: tuple[StatusChange, ...] = ()  # what the rules of SageMaker's own Debugger have come to
     debugger: bool = False  # SageMaker's own Debugger was asked for when it was created
     spot: bool = False  # on spare capacity: an hour costs less than its price, and the job may begin anew
 

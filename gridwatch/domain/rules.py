@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from gridwatch_rules.rules.status_change import StatusChange
+
 
 class Action(StrEnum):
     """What a spec's rule asks for when it finds an issue; each includes the ones after it."""
@@ -36,7 +38,7 @@ class RulePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleEvaluationRecord:
-    """The status of one rule of one job. `finding` is the finding as a document when there is one."""
+    """The status of one rule of one job, as it is kept. `finding` is the finding as a document when there is one."""
 
     job_name: str
     rule_name: str
@@ -45,6 +47,19 @@ class RuleEvaluationRecord:
     finding: Mapping[str, Any] | None
     updated_at: datetime
     experiment: str | None = None  # that the job is of; None in records of former versions
+
+    @classmethod
+    def of(cls, job_name: str, experiment: str, change: StatusChange, *, now: datetime) -> RuleEvaluationRecord:
+        """The record of what a rule of that job of the experiment came to, `now` unless the change says when."""
+        return cls(
+            job_name=job_name,
+            rule_name=change.rule_name,
+            status=change.status,
+            details=change.details or None,
+            finding=change.finding.as_json() if change.finding else None,
+            updated_at=change.at or now,
+            experiment=experiment,
+        )
 
     @property
     def needs_reaction(self) -> bool:

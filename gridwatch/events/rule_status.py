@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from gridwatch.domain.rule_report import RuleReport
 from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.events import training_job
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus, event_status
 
 SOURCE = "gridwatch"
@@ -33,7 +34,7 @@ class JobRuleStatuses:
     """All rules that an event speaks of."""
 
     job_name: str
-    reports: tuple[RuleReport, ...]
+    changes: tuple[StatusChange, ...]
     managed: bool = False  # said by SageMaker's own Debugger, so that nobody has recorded it yet
 
 
@@ -47,13 +48,25 @@ def rule_statuses(event: Mapping[str, Any]) -> JobRuleStatuses | None:
         return None
     try:
         detail = event["detail"]
-        findings = {found["RuleConfigurationName"]: found["Finding"] for found in detail.get("Findings") or ()}
-        reports = tuple(
-            replace(report, finding=findings.get(report.rule_name)) for report in training_job.rule_reports(detail)
+        findings = {
+            found["RuleConfigurationName"]: _readable(found["Finding"]) for found in detail.get("Findings") or ()
+        }
+        changes = tuple(
+            replace(change, finding=findings.get(change.rule_name)) for change in training_job.rule_statuses(detail)
         )
-        return JobRuleStatuses(training_job.known_name(detail), reports, event["source"] != SOURCE) if reports else None
+        return JobRuleStatuses(training_job.known_name(detail), changes, event["source"] != SOURCE) if changes else None
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{event['detail-type']} of an unknown shape: {error!r}") from error
+
+
+def _readable(document: Any) -> Finding | None:
+    """None for a finding that is damaged or of a newer version: what is done about a rule does not depend on it, and
+    the details of its status say the step.
+    """
+    try:
+        return Finding.from_json(document)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
+        return None
 
 
 def status_change_detail(

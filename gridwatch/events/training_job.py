@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gridwatch.domain.descriptions import JobDescription
-from gridwatch.domain.rule_report import RuleReport
 from gridwatch.storage.layout import TENSORS_KEY
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus, status_of_event
 from gridwatch_rules.tensors.metric_definition import LogMetric
 
@@ -60,7 +60,7 @@ def job_description(detail: Mapping[str, Any], *, fallback_time: object = None) 
         log_metrics=_log_metrics(detail.get("AlgorithmSpecification") or {}),
         tensors_uri=_tensors_uri(name, detail),
         tags=dict(detail.get("Tags") or {}),
-        rule_reports=rule_reports(detail),
+        rule_statuses=rule_statuses(detail),
         debugger="DebugHookConfig" in detail,
         spot=detail.get("EnableManagedSpotTraining") is True,
     )
@@ -99,13 +99,13 @@ def _tensors_uri(job_name: str, detail: Mapping[str, Any]) -> str | None:
     return f"{str(output).rstrip('/')}/{job_name}/debug-output" if output else None
 
 
-def rule_reports(detail: Mapping[str, Any]) -> tuple[RuleReport, ...]:
-    """What Debugger's rules say of the job; statuses that are not known are left out.
+def rule_statuses(detail: Mapping[str, Any]) -> tuple[StatusChange, ...]:
+    """What the rules of a job have come to, in Debugger's fields; statuses that are not known are left out.
 
     Raises KeyError, TypeError or AttributeError for another shape.
     """
     return tuple(
-        RuleReport(
+        StatusChange.in_words(
             entry["RuleConfigurationName"],
             *status_of_event(RuleStatus(entry["RuleEvaluationStatus"]), (entry.get("StatusDetails") or "").strip()),
             at=moment(entry.get("LastModifiedTime")),

@@ -183,7 +183,7 @@ def _job(job: JobDescription, trial: TrialRecord, rule_set: StoredRuleSet, artif
         log_apart=True,
         tensors_uri=_elsewhere(job, artifacts_bucket),
         watched=True,
-        managed_rules=bool(job.rule_reports),
+        managed_rules=bool(job.rule_statuses),
     )
 
 

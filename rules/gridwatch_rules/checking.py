@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from gridwatch_rules.clock import Clock, SystemClock
 from gridwatch_rules.places import Opener, require_tensors
 from gridwatch_rules.rules.catalogue import create_rule
-from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.status import RuleStatus
 
 if TYPE_CHECKING:

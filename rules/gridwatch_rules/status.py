@@ -4,6 +4,7 @@ judge nothing.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 
@@ -30,6 +31,7 @@ def is_final(status: str) -> bool:
 
 LONGEST_DETAILS = 1024  # StatusDetails of the SageMaker API
 _SAW_NOTHING = f"{RuleStatus.SAW_NOTHING}: "
+_STEP = re.compile(r"\bat step (\d+)\b")
 # Of Debugger's own rules, where a job saved no tensors (aws/sagemaker-python-sdk#1907, tensorflow/tensorflow#51414).
 _DEBUGGER_SAW_NOTHING = "No debugging data was saved by the training job"
 
@@ -54,3 +56,9 @@ def condition_met(rule: str, step: int) -> str:
     """The StatusDetails of a rule that fired, as Debugger words them."""
     sentence = f"Evaluation of the rule {rule} at step {step} resulted in the condition being met"
     return f"RuleEvaluationConditionMet: {sentence}"
+
+
+def step_in_details(details: str) -> int | None:
+    """The step that `condition_met`, or Debugger, was given; None where the details name no step."""
+    found = _STEP.search(details)
+    return int(found[1]) if found else None

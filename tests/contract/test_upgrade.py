@@ -19,10 +19,10 @@ import duckdb
 import pytest
 from moto import mock_aws
 
-from evaluate_rules.across import Across, is_across, making
 from gridwatch.aws.state_table import StateTable
 from gridwatch.domain.trials import TrialState
 from gridwatch.events import messages
+from gridwatch.judging.rules import cross_trial_rules, is_cross_trial
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.experiment.report import create_report
 from gridwatch.reports.experiment.tables import read_tables
@@ -30,6 +30,7 @@ from gridwatch.savings.prices import PriceTable
 from gridwatch.tables.queries import NAMED_QUERIES
 from gridwatch.tables.schemas import TABLES
 from gridwatch_rules.judgement.reports import MetricReports
+from gridwatch_rules.judgement.running import making
 from gridwatch_rules.rules.catalogue import create_rule
 from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
 from tests.contract.test_state_store import TABLE, state_table
@@ -92,10 +93,18 @@ def test_a_job_whose_rules_were_half_through_is_evaluated_on(store: StateTable) 
         assert job is not None
         saved = store.load_evaluation(trial.job_name).document
         assert saved is not None
-        across = Across.restore([each for each in job.policies if is_across(each)], job, saved["across"])
+        judging = [each for each in job.policies if is_cross_trial(each)]
+        across = cross_trial_rules(judging, job, saved["across"])
         assert [status.status.is_final for status in across.statuses.values()] == [True]
+        again = cross_trial_rules([each for each in job.policies if is_cross_trial(each)], job, across.save())
+        assert (again.statuses, again.judged) == (across.statuses, across.judged), (
+            "a former form is kept in the new one"
+        )
+        assert across.judged.keys() == across.rules.keys()
         alone = [
-            RuleConfiguration(each.name, each.rule, each.parameters) for each in job.policies if not is_across(each)
+            RuleConfiguration(each.name, each.rule, each.parameters)
+            for each in job.policies
+            if not is_cross_trial(each)
         ]
         collected: dict[str, MetricReports] = {}
         restored = Evaluation.restore(

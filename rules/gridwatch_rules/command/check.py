@@ -14,7 +14,7 @@ from gridwatch_rules.failures import GridwatchError
 from gridwatch_rules.judgement.catalogue import judgement_rule_class, judgement_rule_names
 from gridwatch_rules.places import Opener
 from gridwatch_rules.rules.catalogue import rule_class, rule_names
-from gridwatch_rules.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.status import RuleStatus
 
 if TYPE_CHECKING:

@@ -157,7 +157,7 @@ Report = tuple[float, float, float]  # step, resource, value
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TrialReports:
     """What is known of a trial: all or the last of its reports, and how it ended, when it did."""
 
     trial: str

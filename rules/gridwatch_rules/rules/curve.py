@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Any
-
-from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.finding import Curve, Finding
 from gridwatch_rules.tensors.errors import CorruptTensorError
 from gridwatch_rules.tensors.reader import Cursor, TensorReader
 from gridwatch_rules.tensors.source import ByteRange
@@ -16,8 +12,8 @@ POINTS = 32
 _WINDOWS = (128, 2_048, 32_768)
 
 
-def curve_to(finding: Finding, reader: TensorReader) -> Mapping[str, Any] | None:
-    """`steps` and `values` of up to 32 scalars of the finding's tensor and mode, to the finding's step.
+def curve_to(finding: Finding, reader: TensorReader) -> Curve | None:
+    """Up to 32 scalars of the finding's tensor and mode, to the finding's step.
 
     None when there are none, or what is stored is damaged: a finding is told with its curve or without. Raises
     GridwatchError when the tensors cannot be reached.
@@ -33,7 +29,7 @@ def curve_to(finding: Finding, reader: TensorReader) -> Mapping[str, Any] | None
     points = [(step, float(value.item())) for step, value in scalars if value.size == 1 and value.dtype.kind in "biuf"]
     if not points:
         return None
-    return {"steps": [step for step, _ in points], "values": [_json_number(value) for _, value in points]}
+    return Curve(tuple(step for step, _ in points), tuple(value for _, value in points))
 
 
 def _places(finding: Finding, tensor: str, reader: TensorReader) -> list[tuple[int, ByteRange]]:
@@ -49,7 +45,3 @@ def _places(finding: Finding, tensor: str, reader: TensorReader) -> list[tuple[i
         if len(places) >= POINTS or start == -1:
             break
     return places[-POINTS:]
-
-
-def _json_number(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)

@@ -15,8 +15,10 @@ from gridwatch_rules.rules.fetching import places_wanted
 from gridwatch_rules.rules.finding import Finding
 from gridwatch_rules.rules.requirement import Requirement, Selector
 from gridwatch_rules.rules.rule import Rule
+from gridwatch_rules.rules.saved_rules import SavedRule, read_rules, save_rules
 from gridwatch_rules.rules.saved_state import decode, encode
 from gridwatch_rules.rules.sightings import Sightings
+from gridwatch_rules.rules.status_change import RuleEvaluation, StatusChange
 from gridwatch_rules.rules.view import StepView
 from gridwatch_rules.status import LONGEST_DETAILS, RuleStatus, condition_met
 from gridwatch_rules.streams.metric_source import MetricSource
@@ -26,7 +28,6 @@ from gridwatch_rules.tensors.source import ByteRange
 from gridwatch_rules.tensors.steps import SavedStep
 from gridwatch_rules.visible import visible_line
 
-_VERSION = 1
 _STEPS_AT_ONCE = 128
 _BYTES_AT_ONCE = 2 * 1024 * 1024
 _STEPS_AHEAD = 20  # SageMaker's own copies of a hook's files come in any order, but not so far apart
@@ -46,26 +47,6 @@ class RuleConfiguration:
     rule: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     every: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class RuleEvaluation:
-    """Where a rule stands. `details` is Debugger's StatusDetails."""
-
-    status: RuleStatus
-    details: str = ""
-    finding: Finding | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RuleStatusChange:
-    """A rule's status became another."""
-
-    name: str
-    rule: str
-    status: RuleStatus
-    details: str
-    finding: Finding | None
 
 
 class Evaluation:
@@ -108,19 +89,13 @@ class Evaluation:
 
         Raises RuleConfigurationError, and ValueError for a state saved by another version.
         """
-        if saved.get("version") != _VERSION:
-            raise ValueError(f"evaluation state of version {saved.get('version')!r}, not {_VERSION}")
+        kept = read_rules(saved, {each.name: each.rule for each in configurations}, kind="evaluation state")
         rules = _create_rules(configurations, make)
-        statuses = {}
-        for configuration in configurations:
-            kept = saved["rules"].get(configuration.name)
-            statuses[configuration.name] = RuleEvaluation(RuleStatus.IN_PROGRESS)
-            if kept is not None and kept["rule"] == configuration.rule:
-                statuses[configuration.name] = _restore_status(kept)
-                if not statuses[configuration.name].status.is_final:
-                    _restore_rule(
-                        rules[configuration.name], kept, sighted=configuration.name in saved.get("sighted", ())
-                    )
+        statuses = {name: RuleEvaluation(RuleStatus.IN_PROGRESS) for name in rules}
+        for name, each in kept.items():
+            statuses[name] = each.evaluation
+            if not each.evaluation.status.is_final:
+                _restore_rule(rules[name], each, sighted=name in saved.get("sighted", ()))
         restored = cls(configurations, rules, statuses, Cursor.restore(saved["cursor"]))
         restored._sightings = Sightings.restore(saved)
         return restored
@@ -150,13 +125,12 @@ class Evaluation:
     def save(self) -> dict[str, Any]:
         """Everything to go on from, as JSON."""
         return {
-            "version": _VERSION,
             "cursor": self._cursor.save(),
             **self._sightings.save(),
-            "rules": {each.name: self._save_rule(each) for each in self._configurations},
+            **save_rules({each.name: self._save_rule(each) for each in self._configurations}),
         }
 
-    def advance(self, reader: TensorReader, *, now: datetime, ended: bool) -> list[RuleStatusChange]:
+    def advance(self, reader: TensorReader, *, now: datetime, ended: bool) -> list[StatusChange]:
         """Evaluates the steps that are new, and with `ended` finishes every rule that found nothing.
 
         Any split of the steps into calls gives the same findings. Raises GridwatchError or OSError when the tensors
@@ -167,7 +141,7 @@ class Evaluation:
             self.look(reader, ended=ended)
             self.finish(reader) if ended else self._check_time(now)
         return [
-            RuleStatusChange(each.name, each.rule, found.status, found.details, found.finding)
+            found.reached_by(each.name)
             for each in self._configurations
             if (found := self._statuses[each.name]) != former[each.name]
         ]
@@ -322,16 +296,10 @@ class Evaluation:
         if not self._statuses[name].details:
             self._statuses[name] = RuleEvaluation(RuleStatus.IN_PROGRESS, _said(error))
 
-    def _save_rule(self, configuration: RuleConfiguration) -> dict[str, Any]:
-        found = self._statuses[configuration.name]
-        return {
-            "rule": configuration.rule,
-            "status": found.status.value,
-            "details": found.details,
-            "finding": found.finding.as_json() if found.finding else None,
-            "state": {} if found.status.is_final else encode(self._rules[configuration.name].save()),
-            "judged": self._rules[configuration.name].judged,
-        }
+    def _save_rule(self, configuration: RuleConfiguration) -> SavedRule:
+        found, rule = self._statuses[configuration.name], self._rules[configuration.name]
+        state = {} if found.status.is_final else encode(rule.save())
+        return SavedRule(configuration.rule, found, state, rule.judged)
 
 
 def _is_left_behind(chunk: Sequence[tuple[SavedStep, list[ByteRange]]], missing: Collection[ByteRange]) -> bool:
@@ -363,14 +331,8 @@ def _create_rules(
     return rules
 
 
-def _restore_rule(rule: Rule, kept: Mapping[str, Any], *, sighted: bool) -> None:
+def _restore_rule(rule: Rule, kept: SavedRule, *, sighted: bool) -> None:
     """Of a state that an earlier version saved nobody knows whether the rule had judged: what it saw counts."""
-    rule.restore(decode(kept["state"]))
+    rule.restore(decode(kept.state))
     if rule.judged is not None:
-        judged = kept.get("judged")
-        rule.judged = int(sighted) if judged is None else int(judged)
-
-
-def _restore_status(kept: Mapping[str, Any]) -> RuleEvaluation:
-    finding = Finding.from_json(kept["finding"]) if kept["finding"] else None
-    return RuleEvaluation(RuleStatus(kept["status"]), kept["details"], finding)
+        rule.judged = int(sighted) if kept.judged is None else int(kept.judged)

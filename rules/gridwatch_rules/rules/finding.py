@@ -12,11 +12,28 @@ from gridwatch_rules.tensors.modes import Mode
 HOOK = "hook"
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The last values of a finding's tensor, by step."""
+
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON, in which values that are not finite are texts."""
+        return {"steps": list(self.steps), "values": [_json_number(value) for value in self.values]}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Curve:
+        return cls(tuple(int(step) for step in document["steps"]), tuple(float(value) for value in document["values"]))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """`rule` fired at step `step` of a source: `observed` against `threshold`, in the unit that `sentence` names.
 
-    `evidence`, as JSON, is what a rule across trials judged by; None for the others.
+    `evidence`, as JSON, is what a rule across trials judged by; None for the others. `curve` is what led to the
+    finding, where it is told and known.
     """
 
     rule: str
@@ -28,6 +45,7 @@ class Finding:
     threshold: float | None = None
     evidence: Mapping[str, Any] | None = None
     source: str = HOOK  # gridwatch_rules.streams.metric_source.MetricSource: whose steps these are
+    curve: Curve | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON; what is not finite, which JSON cannot hold, is written as text ("nan", "inf")."""
@@ -41,6 +59,7 @@ class Finding:
             "sentence": self.sentence,
             **({"source": self.source} if self.source != HOOK else {}),
             **({"evidence": _json_numbers(self.evidence)} if self.evidence is not None else {}),
+            **({"curve": self.curve.as_json()} if self.curve is not None else {}),
         }
 
     @classmethod
@@ -55,6 +74,7 @@ class Finding:
             sentence=document["sentence"],
             evidence=document.get("evidence"),
             source=document.get("source", HOOK),
+            curve=Curve.from_json(document["curve"]) if document.get("curve") else None,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gridwatch_rules.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.status import RuleStatus
 
 # The first of these that any source came to is the rule's. One that failed on a source does not watch all of the job,

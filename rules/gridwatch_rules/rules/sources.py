@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gridwatch_rules.rules.evaluation import Evaluation, RuleEvaluation, RuleStatusChange, never
+from gridwatch_rules.rules.evaluation import Evaluation, never
 from gridwatch_rules.rules.merging import merged
 from gridwatch_rules.rules.sightings import nothing_seen
+from gridwatch_rules.rules.status_change import RuleEvaluation, StatusChange
 from gridwatch_rules.status import RuleStatus, condition_met
 from gridwatch_rules.streams.metric_source import MetricSource
 from gridwatch_rules.tensors.reader import TensorReader
@@ -42,7 +43,7 @@ class SourcesEvaluation:
         now: datetime,
         ended: bool,
         time_is_up: Callable[[], bool] = never,
-    ) -> list[RuleStatusChange]:
+    ) -> list[StatusChange]:
         """Evaluates the steps that are new, and with `ended` brings every rule to its verdict. When `time_is_up` it
         leaves the rest, and with it the verdicts, for the next call.
 
@@ -62,11 +63,7 @@ class SourcesEvaluation:
             self._share_findings(source, part, before)
         if not ended and not self.behind:
             self._check_time(now)
-        return [
-            RuleStatusChange(name, self._rule(name), found.status, found.details, found.finding)
-            for name, found in self.statuses.items()
-            if found != former[name]
-        ]
+        return [found.reached_by(name) for name, found in self.statuses.items() if found != former[name]]
 
     def _share_findings(self, source: MetricSource, part: Evaluation, before: Iterable[str]) -> None:
         """What rules have just found in one source ends them in the others."""

@@ -13,13 +13,13 @@ from gridwatch.domain.alerts import AlertGate, AlertRecord
 from gridwatch.domain.deployments import DebuggerRefusal
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.reactions import ReactionRecord
-from gridwatch.domain.rule_report import RuleReport
 from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.savings import SavingsRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.savings.prices import PriceTable
 from gridwatch.storage.report_shelf import ReportPlace
 from gridwatch_rules.judgement.hindsight import Hindsight
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus
 from tests.unit.alerts.test_text import JOB, NOW, TRIAL, issue
 
@@ -106,7 +106,7 @@ def cases() -> dict[str, AlertRecord]:
         "rule_saw_nothing": rule_saw_nothing(
             job=JOB,
             upload="v1",
-            report=RuleReport(
+            change=StatusChange(
                 "loss",
                 RuleStatus.SAW_NOTHING,
                 "LossNotDecreasing looks for a loss; there was only validation-auc at 5 steps",

@@ -16,11 +16,12 @@ from gridwatch.alerts.sparkline import sparkline
 from gridwatch.alerts.text import LONGEST_BODY, RenderedAlert, render
 from gridwatch.domain.alerts import AlertRecord
 from gridwatch.domain.jobs import JobRecord
-from gridwatch.domain.rule_report import RuleReport
 from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.codec import from_document
 from gridwatch.verdicts.decision import Decision, Response
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus
 
 NOW = datetime(2026, 11, 21, 3, 12, tzinfo=UTC)
@@ -48,11 +49,11 @@ STOPPED = Reacted(
 )
 
 
-def issue(report: RuleReport | None = None, reacted: Reacted = STOPPED, job: JobRecord = JOB) -> AlertRecord:
+def issue(change: StatusChange | None = None, reacted: Reacted = STOPPED, job: JobRecord = JOB) -> AlertRecord:
     return rule_issue(
         job=job,
         job_arn=ARN,
-        report=report or RuleReport("LossNotDecreasing", RuleStatus.ISSUES_FOUND, finding=FINDING),
+        change=change or StatusChange("LossNotDecreasing", RuleStatus.ISSUES_FOUND, finding=Finding.from_json(FINDING)),
         reacted=reacted,
         tensors_uri=f"s3://artifacts/tensors/{JOB_NAME}/debug-output/",
         now=NOW,
@@ -124,24 +125,26 @@ def test_an_issue_that_stops_nothing_says_so() -> None:
 
 def test_a_rule_that_failed_is_told_as_such() -> None:
     guarded = replace(JOB, policies=(RulePolicy(name="Overfit", rule="Overfit", on_issue=Action.STOP),))
-    record = issue(RuleReport("Overfit", RuleStatus.ERROR, "KeyError: 'loss'"), job=guarded)
+    record = issue(StatusChange("Overfit", RuleStatus.ERROR, "KeyError: 'loss'"), job=guarded)
     text = rendered(record)
     assert text.subject == "[Gridwatch] Rule Overfit failed: it does not watch blobs-debugger/0a1b2c3d4e"
     assert "KeyError: 'loss'" in text.body
     assert record.content["severity"] == "critical"
-    assert issue(RuleReport("Overfit", RuleStatus.ERROR, "x")).content["severity"] == "warning"  # it guards nothing
+    assert issue(StatusChange("Overfit", RuleStatus.ERROR, "x")).content["severity"] == "warning"  # it guards nothing
 
 
 def test_a_managed_rule_without_a_finding_still_tells_its_step() -> None:
     details = "RuleEvaluationConditionMet: Evaluation of the rule Overfit at step 7 resulted in the condition being met"
-    body = rendered(issue(RuleReport("Overfit", RuleStatus.ISSUES_FOUND, details))).body
+    body = rendered(issue(StatusChange.in_words("Overfit", RuleStatus.ISSUES_FOUND, details))).body
     assert "Overfit at step 7" in body
     assert "Observed" not in body
 
 
 def test_values_that_are_not_finite_can_be_told() -> None:
     finding = FINDING | {"observed": "nan", "threshold": None, "curve": {"steps": [1, 2], "values": [0.5, "inf"]}}
-    body = rendered(issue(RuleReport("MetricNonFinite", RuleStatus.ISSUES_FOUND, finding=finding))).body
+    body = rendered(
+        issue(StatusChange("MetricNonFinite", RuleStatus.ISSUES_FOUND, finding=Finding.from_json(finding)))
+    ).body
     assert "Observed    nan\n" in body
     assert "▄!" in body
 

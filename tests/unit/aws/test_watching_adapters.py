@@ -12,12 +12,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from gridwatch.aws.price_table import read_price_table
+from gridwatch.aws.price_table import deployed_prices, read_price_table
 from gridwatch.aws.rule_sets import S3RuleSets
 from gridwatch.aws.tensor_folder import S3MetricRecord
 from gridwatch.aws.training_log import GROUP, CloudWatchLog
 from gridwatch.launch.watching import RuleSetError
-from gridwatch.savings.prices import PriceTableError
+from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.state.store import ConflictError
 from gridwatch.storage.layout import log_position_key
 from gridwatch_rules.failures import PermanentError
@@ -165,3 +165,17 @@ def test_prices(s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"[]")
     with pytest.raises(PriceTableError):
         read_price_table(BUCKET, s3)
+
+
+def test_prices_that_cannot_be_used_are_told_and_the_packages_are_taken(s3: Any) -> None:
+    told: list[str] = []
+
+    def log_error(message: str, *, reason: str) -> None:
+        told.append(f"{message}: {reason}")
+
+    assert deployed_prices(BUCKET, log_error, s3) == PriceTable.built_in()
+    assert told == []
+    s3.put_object(Bucket=BUCKET, Key="settings/instance-prices.json", Body=b"no prices")
+    assert deployed_prices(BUCKET, log_error, s3) == PriceTable.built_in()
+    (line,) = told
+    assert line.startswith("the deployment's prices cannot be used, the package's are: ")

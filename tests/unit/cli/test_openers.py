@@ -16,8 +16,8 @@ from gridwatch.cli.errors import CliError
 from gridwatch.cli.main import main
 from gridwatch.cli.openers import tensors_of
 from gridwatch.domain.jobs import JobRecord
-from gridwatch.domain.rule_report import RuleReport
 from gridwatch.state.memory import MemoryStore
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus
 from tests.unit.tables.facts_of import LOSS_RULE, NOON, a_trial, an_experiment
 
@@ -106,8 +106,8 @@ def test_a_folder_misspelt_is_told_also_where_there_is_no_deployment() -> None:
 def test_the_command_of_the_alert_about_a_blind_rule_lists_what_the_job_saved(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = RuleReport("DeadRelu", RuleStatus.ERROR, "it saw nothing")
-    alert = rule_saw_nothing(job=JOB, upload="1", report=report, now=NOON)
+    change = StatusChange("DeadRelu", RuleStatus.ERROR, "it saw nothing")
+    alert = rule_saw_nothing(job=JOB, upload="1", change=change, now=NOON)
     (command,) = (each for each in alert.content["commands"] if " tensors " in each)
     here = cloud(job=replace(JOB, tensors_uri=str(BOOSTING)))
     monkeypatch.setattr("gridwatch.cli.tensors.cloud_of", lambda context: here)

@@ -11,9 +11,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from gridwatch.domain.rule_report import RuleReport
 from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.events.rule_status import rule_statuses, status_change_detail
+from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus, condition_met
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -77,7 +78,7 @@ def test_a_rule_that_saw_nothing_travels_as_debuggers_error_and_arrives_as_what_
     assert (told["RuleEvaluationStatus"], told["StatusDetails"]) == ("Error", f"SawNothing: {details}")
     found = rule_statuses(OURS | {"detail": sent})
     assert found is not None
-    assert (found.reports[0].status, found.reports[0].details) == (RuleStatus.SAW_NOTHING, details)
+    assert (found.changes[0].status, found.changes[0].details) == (RuleStatus.SAW_NOTHING, details)
 
 
 def test_ours_is_read_with_its_findings() -> None:
@@ -85,9 +86,10 @@ def test_ours_is_read_with_its_findings() -> None:
     assert found is not None
     assert found.job_name == "gridwatch-blobs-debugger-0a1b2c3d4e-1"
     assert not found.managed
-    issue, other = found.reports
+    issue, other = found.changes
     assert (issue.rule_name, issue.status, issue.step) == ("LossNotDecreasing", RuleStatus.ISSUES_FOUND, 24)
-    assert issue.finding == OURS["detail"]["Findings"][0]["Finding"]
+    assert issue.finding is not None
+    assert issue.finding.as_json() == OURS["detail"]["Findings"][0]["Finding"]
     assert (other.rule_name, other.status, other.finding, other.step) == ("MetricNonFinite", "InProgress", None, None)
 
 
@@ -95,7 +97,7 @@ def test_sagemakers_is_read_with_the_step_of_its_details() -> None:
     found = rule_statuses(SAGEMAKERS)
     assert found is not None
     assert found.managed
-    issue, other = found.reports
+    issue, other = found.changes
     assert (issue.rule_name, issue.status, issue.step) == ("LossNotDecreasing", RuleStatus.ISSUES_FOUND, 24)
     assert issue.finding is None
     assert issue.at == datetime(2026, 11, 20, 10, 3, 28, tzinfo=UTC)
@@ -114,7 +116,7 @@ def test_profiler_rules_are_read_too_and_new_statuses_are_left_out() -> None:
     ]
     found = rule_statuses(event)
     assert found is not None
-    assert [report.rule_name for report in found.reports] == ["LossNotDecreasing", "Overfit", "LowGPUUtilization"]
+    assert [change.rule_name for change in found.changes] == ["LossNotDecreasing", "Overfit", "LowGPUUtilization"]
 
 
 def test_other_events_say_nothing() -> None:
@@ -141,4 +143,41 @@ def test_an_event_of_another_shape_is_an_error(detail: Any) -> None:
 
 
 def test_a_step_is_found_in_details_alone() -> None:
-    assert RuleReport("x", RuleStatus.ISSUES_FOUND, "no number here").step is None
+    assert StatusChange.in_words("x", RuleStatus.ISSUES_FOUND, condition_met("x", 7)).step == 7
+    assert StatusChange.in_words("x", RuleStatus.ISSUES_FOUND, "no number here").step is None
+
+
+@pytest.mark.parametrize("damage", [{"mode": "NEWER"}, {"step": "soon"}, {"observed": {}}, {"curve": {"steps": [1]}}])
+def test_a_finding_that_cannot_be_read_takes_nothing_from_its_status(damage: dict[str, Any]) -> None:
+    event = copy.deepcopy(OURS)
+    event["detail"]["Findings"][0]["Finding"] |= damage
+    found = rule_statuses(event)
+    assert found is not None
+    issue, _ = found.changes
+    assert (issue.status, issue.finding, issue.step) == (RuleStatus.ISSUES_FOUND, None, 24)
+
+
+def test_a_finding_is_the_same_after_its_way_through_the_record_and_the_event() -> None:
+    finding = Finding.from_json(OURS["detail"]["Findings"][0]["Finding"])
+    change = StatusChange("loss", RuleStatus.ISSUES_FOUND, condition_met("LossNotDecreasing", 24), finding)
+    record = RuleEvaluationRecord.of(
+        "gridwatch-blobs-0a1b2c3d4e-1", "blobs", change, now=datetime(2026, 11, 20, tzinfo=UTC)
+    )
+    sent = json.loads(json.dumps(status_change_detail(record.job_name, None, "blobs", "0a1b2c3d4e", [record])))
+    found = rule_statuses(OURS | {"detail": sent})
+    assert found is not None
+    (read,) = found.changes
+    assert finding.curve is not None
+    assert (read.rule_name, read.status, read.details, read.finding) == (
+        change.rule_name, change.status, change.details, finding,
+    )  # fmt: skip
+
+
+def test_one_module_writes_what_rules_have_come_to() -> None:
+    writers = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("gridwatch", "functions")
+        for path in (ROOT / folder).rglob("*.py")
+        if ".put_rule_evaluation(" in path.read_text()
+    }
+    assert writers == {"gridwatch/events/rule_status_publisher.py"}

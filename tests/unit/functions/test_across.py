@@ -12,19 +12,19 @@ from typing import Any
 import jsonschema
 import pytest
 
-from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator
 from gridwatch.aws.state_table import StateTable
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.trials import TrialState
 from gridwatch.events.evaluation_request import EvaluationRequest
+from gridwatch.judging.judge import CrossTrialJudge
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.patience import Patience
 from gridwatch.state.store import ConflictError
 from gridwatch_rules.judgement.catalogue import judgement_rule_names
 from gridwatch_rules.judgement.history import Ending, History
-from gridwatch_rules.judgement.live import Pending, Replica, Told, beginning, log_name
+from gridwatch_rules.judgement.live import Pending, Replica, TrialReports, beginning, log_name
 from gridwatch_rules.judgement.median import KatibMedianStopping
 from gridwatch_rules.judgement.reported import ReportsRecord
 from tests.fakes.clock import FakeClock
@@ -285,23 +285,23 @@ def _evaluate(evaluator: Evaluator, job_name: str = JOB) -> Evaluated:
 
 
 def test_a_process_forgets_the_logs_it_has_not_used_for_longest() -> None:
-    bench = Bench(MemoryStore())
-    first = bench._replica("a", maximize=False)
-    assert bench._replica("a", maximize=False) is first
+    judge = CrossTrialJudge(MemoryStore())
+    first = judge._replica("a", maximize=False)
+    assert judge._replica("a", maximize=False) is first
     for number in range(20):
-        bench._replica(str(number), maximize=False)
-    assert bench._replica("a", maximize=False) is not first
+        judge._replica(str(number), maximize=False)
+    assert judge._replica("a", maximize=False) is not first
 
 
 def test_a_process_forgets_logs_that_are_too_large_together_but_not_the_one_it_needs() -> None:
-    bench = Bench(MemoryStore())
+    judge = CrossTrialJudge(MemoryStore())
     report = (1.0, 1.0, 0.5)
-    large, small = bench._replica("large", maximize=False), bench._replica("small", maximize=False)
+    large, small = judge._replica("large", maximize=False), judge._replica("small", maximize=False)
     large.extend([ReportsRecord(log="large", number=1, trial="a", reports=(report,) * 900_000)])
     small.extend([ReportsRecord(log="small", number=1, trial="a", reports=(report,) * 100_001)])
-    assert bench._replica("small", maximize=False) is small
-    assert bench._replica("large", maximize=False) is not large
-    larger = Bench(MemoryStore())
+    assert judge._replica("small", maximize=False) is small
+    assert judge._replica("large", maximize=False) is not large
+    larger = CrossTrialJudge(MemoryStore())
     alone = larger._replica("alone", maximize=False)
     alone.extend([ReportsRecord(log="alone", number=1, trial="a", reports=(report,) * 1_000_001)])
     assert larger._replica("alone", maximize=False) is alone
@@ -411,15 +411,17 @@ def test_a_report_that_others_are_faster_with_waits_its_turn_and_does_not_give_u
     job: Any = SimpleNamespace(experiment="e")
     use: Any = SimpleNamespace(metric="loss", resource="epochs")
     replica = Replica()
-    bench = Bench(store, Patience(clock, jitter=lambda longest: longest / 2))
-    bench._record(replica, Told("mine-1", [(0.0, 1.0, 0.5)]), job, use)
+    judge = CrossTrialJudge(store, Patience(clock, jitter=lambda longest: longest / 2))
+    judge._record(replica, TrialReports("mine-1", [(0.0, 1.0, 0.5)]), job, use)
     log = store.reports[log_name("e", "loss", "epochs")]
     assert [record.number for record in log] == list(range(1, 72))
     assert (log[-1].trial, replica.number) == ("mine-1", 71)
     assert 0 < sum(clock.slept) < 25
     crowded = Crowd(times=10_000)
     with pytest.raises(ConflictError, match="all the time"):
-        Bench(crowded, Patience(FakeClock()))._record(Replica(), Told("mine-1", [(0.0, 1.0, 0.5)]), job, use)
+        CrossTrialJudge(crowded, Patience(FakeClock()))._record(
+            Replica(), TrialReports("mine-1", [(0.0, 1.0, 0.5)]), job, use
+        )
 
 
 def test_an_entry_that_cannot_be_read_keeps_its_number_and_says_nothing() -> None:
@@ -433,4 +435,4 @@ def test_an_entry_that_cannot_be_read_keeps_its_number_and_says_nothing() -> Non
     replica.extend(store.reports_after(LOG, 0))
     assert (replica.number, replica.reports) == (3, 2)
     assert replica.judge("t3-1", {}) == {}
-    assert Told("t2-1", [(0.0, 1.0, 0.5)]).entries(replica, LOG)[0].number == 4
+    assert TrialReports("t2-1", [(0.0, 1.0, 0.5)]).entries(replica, LOG)[0].number == 4

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from gridwatch.domain.rule_report import RuleReport
 from gridwatch.domain.trials import TrialState
 from gridwatch.events.rule_status import JobRuleStatuses
 from gridwatch.launch.request import DEBUGGER_FIELDS
 from gridwatch_rules.failures import NotYetError, PermanentError, TransientError
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus
 from react_to_finding.reacting import Reactor
 from tests.fakes.mortal_store import KilledError, MortalStore
@@ -221,7 +221,7 @@ def test_findings_of_debuggers_rules_are_decided_by_the_specs_policy() -> None:
     world.submit(spec())
     world.start()
     name = world.trials()[0].job_name
-    found = RuleReport("TreeDepth", RuleStatus.ISSUES_FOUND, "at step 3 resulted in the condition being met")
+    found = StatusChange.in_words("TreeDepth", RuleStatus.ISSUES_FOUND, "at step 3 resulted in the condition being met")
 
     reactor = Reactor(
         store=world.store, training=world.training, alerts=world.alerts, clock=world.clock, name_prefix="gridwatch",

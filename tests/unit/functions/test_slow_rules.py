@@ -18,13 +18,13 @@ from gridwatch.aws.job_folders import neighbour_source
 from gridwatch.domain.rules import RulePolicy
 from gridwatch.events.evaluation_request import EvaluationRequest, evaluation_request
 from gridwatch.events.messages import EvaluateSlowRule, to_body
+from gridwatch.events.rule_status_publisher import RuleStatusPublisher
 from gridwatch.events.slow_rule import slow_rule_request
-from gridwatch.events.telling import Teller
 from gridwatch_rules.failures import PermanentError, TransientError
 from gridwatch_rules.rules.custom.answer import as_answer
 from gridwatch_rules.rules.custom.run import CustomRun
-from gridwatch_rules.rules.evaluation import RuleEvaluation
 from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.tensors.errors import CorruptTensorError
 from gridwatch_rules.tensors.modes import Mode
@@ -62,7 +62,7 @@ def rendered(source: TensorSource, title: str) -> str:
 def slow(world: World, rules: FakeCustomRules | None = None, render: Any = rendered) -> SlowEvaluator:
     return SlowEvaluator(
         store=world.store,
-        teller=Teller(store=world.store, bus=world.bus, clock=world.clock),
+        publisher=RuleStatusPublisher(store=world.store, bus=world.bus, clock=world.clock),
         custom_rules=rules,
         open_tensors=lambda job: world.tensors[job.job_name].source(),
         render=render,

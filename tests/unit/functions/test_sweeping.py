@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from gridwatch.domain.rule_report import RuleReport
 from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import DeliverAlert, EvaluateJob, SnapshotExperiment, StartTrials
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus
 from tests.unit.functions.test_reacting import event
 from tests.unit.functions.watching import JOB, LOSS, World, at_every_call
@@ -245,8 +245,8 @@ def test_lost_ends_are_found_beside_many_jobs_under_debuggers_own_rules() -> Non
 def managed(world: World, **statuses: RuleStatus) -> None:
     """What SageMaker's own rules say of the job from now on, which no event tells."""
     world.store.put_job(replace(world.store.jobs[JOB], managed_rules=True))
-    reports = tuple(RuleReport(name, status, f"{name} at step 24") for name, status in statuses.items())
-    world.training.jobs[JOB] = replace(world.training.jobs[JOB], rule_reports=reports)
+    changes = tuple(StatusChange.in_words(name, status, f"{name} at step 24") for name, status in statuses.items())
+    world.training.jobs[JOB] = replace(world.training.jobs[JOB], rule_statuses=changes)
 
 
 def test_what_sagemakers_own_rules_found_and_no_event_told_stops_the_job() -> None:

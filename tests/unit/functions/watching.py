@@ -11,7 +11,6 @@ from deliver_alert.channels import Channel, TextTopic
 from deliver_alert.delivering import Courier
 from deliver_alert.digesting import Digester
 from deliver_alert.gatekeeping import Gatekeeper, Wishes
-from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator
 from evaluate_rules.rests import Rests
 from gridwatch.alerts.outbox import AlertOutbox
@@ -23,7 +22,8 @@ from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import CloseGate, DeliverAlert, DigestExperiment, Message, TrackJob
 from gridwatch.events.rule_status import rule_statuses
-from gridwatch.events.telling import Teller
+from gridwatch.events.rule_status_publisher import RuleStatusPublisher
+from gridwatch.judging.judge import CrossTrialJudge
 from gridwatch.launch.repairing import Repairer
 from gridwatch.launch.tracking import Tracker
 from gridwatch.launch.tuned_jobs import TunedJobs
@@ -108,7 +108,7 @@ class World:
         store = fuse.guard(self.store)
         return Evaluator(
             store=store,
-            teller=Teller(store=store, bus=fuse.guard(self.bus), clock=self.clock),
+            publisher=RuleStatusPublisher(store=store, bus=fuse.guard(self.bus), clock=self.clock),
             open_tensors=open_tensors or (lambda job: self.tensors[job.job_name].source(self.until)),
             open_profile=lambda job: MemorySource(self.profile),
             open_other=self._other,
@@ -116,7 +116,7 @@ class World:
             slow_queue=fuse.guard(self.slow_queue),
             slow_interval=60,
             shelf=fuse.guard(self.shelf),
-            bench=Bench(store),
+            judge=CrossTrialJudge(store),
             clock=self.clock,
         )
 
@@ -255,7 +255,7 @@ class World:
             start_queue=self.start_queue,
             evaluate_queue=self.evaluate_queue,
             alert_queue=fuse.guard(self.alert_queue),
-            bus=fuse.guard(self.bus),
+            publisher=RuleStatusPublisher(store=fuse.guard(self.store), bus=fuse.guard(self.bus), clock=self.clock),
             clock=self.clock,
             name_prefix="gridwatch",
             seconds_left=lambda: 300 - (self.clock.now() - began).total_seconds(),

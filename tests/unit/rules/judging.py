@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
 from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.tensors.reader import TensorReader
 from tests.tensor_folder import TensorFolder
 

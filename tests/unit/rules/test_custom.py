@@ -11,7 +11,7 @@ import pytest
 
 from gridwatch_rules.rules.custom.runner import CustomRule, run_custom_rule
 from gridwatch_rules.rules.errors import RuleConfigurationError
-from gridwatch_rules.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from tests.tensor_folder import TensorFolder
 
 DATA = Path(__file__).parents[2] / "data"

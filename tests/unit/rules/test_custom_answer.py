@@ -12,8 +12,8 @@ from gridwatch_rules.failures import TransientError
 from gridwatch_rules.rules.custom.answer import MAX_ANSWER, as_answer, parse_answer
 from gridwatch_rules.rules.custom.run import CustomRun
 from gridwatch_rules.rules.custom.runner import CustomRule, run_custom_rule
-from gridwatch_rules.rules.evaluation import RuleEvaluation
 from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.tensors.modes import Mode
 

@@ -31,12 +31,13 @@ def test_the_demo_job_is_found_at_its_second_saved_step() -> None:
     evaluation = Evaluation.create([STALLING, FINITE])
     changes = evaluation.advance(TensorReader(LocalSource(DATA / "boosting")), now=NOW, ended=False)
     (change,) = changes
-    assert (change.name, change.rule, change.status) == ("loss", "LossNotDecreasing", RuleStatus.ISSUES_FOUND)
+    assert (change.rule_name, change.status) == ("loss", RuleStatus.ISSUES_FOUND)
     assert change.details == (
         "RuleEvaluationConditionMet: "
         "Evaluation of the rule LossNotDecreasing at step 2 resulted in the condition being met"
     )
     assert change.finding is not None
+    assert change.finding.rule == "LossNotDecreasing"
     assert change.finding.step == 2
     assert change.finding.tensor == "train-error"
     assert change.finding.observed == pytest.approx(1.8785, abs=1e-3)
@@ -64,7 +65,7 @@ def test_state_survives_json_and_a_new_process() -> None:
     restored = Evaluation.restore([STALLING, FINITE], saved)
     assert restored.statuses == evaluation.statuses
     assert restored.last_step == 10
-    assert [change.name for change in restored.advance(reader, now=NOW, ended=True)] == ["finite"]
+    assert [change.rule_name for change in restored.advance(reader, now=NOW, ended=True)] == ["finite"]
     with pytest.raises(ValueError, match="version"):
         Evaluation.restore([STALLING], {**saved, "version": 0})
 

@@ -15,7 +15,7 @@ import pytest
 
 from gridwatch_rules.rules.custom.packages import LAYER_MODULES
 from gridwatch_rules.rules.custom.runner import CustomRule, run_custom_rule
-from gridwatch_rules.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.tensors.modes import Mode
 from tests.tensor_folder import TensorFolder
 

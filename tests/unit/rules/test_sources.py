@@ -112,9 +112,12 @@ def test_damage_in_one_source_does_not_keep_a_rule_from_the_other() -> None:
     evaluation = SourcesEvaluation({HOOK: Evaluation.create([THRESHOLD, TENSORS]), LOG: Evaluation.create([THRESHOLD])})
     opened[LOG] = TensorReader(folders([], [0.1, 0.1])[LOG].source())
     (change,) = evaluation.advance(opened, now=NOON, ended=False)
-    assert (change.name, change.status) == ("vanishing", RuleStatus.ERROR)  # nothing else can help it: told at once
+    assert (change.rule_name, change.status) == (
+        "vanishing",
+        RuleStatus.ERROR,
+    )  # nothing else can help it: told at once
     (change,) = evaluation.advance(opened, now=NOON, ended=True)
-    assert (change.name, change.status) == ("high", RuleStatus.ERROR)  # it did not watch all of the job
+    assert (change.rule_name, change.status) == ("high", RuleStatus.ERROR)  # it did not watch all of the job
 
     opened[LOG] = TensorReader(folders([], [0.1])[LOG].source())
     evaluation = created(THRESHOLD)

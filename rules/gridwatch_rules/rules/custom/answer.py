@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gridwatch_rules.rules.evaluation import RuleEvaluation
 from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.status import RuleStatus, condition_met
 from gridwatch_rules.tensors.modes import Mode
 

@@ -24,8 +24,9 @@ from gridwatch_rules.rules.custom.packages import THERE, as_deployed
 from gridwatch_rules.rules.custom.recorded import Reach, RecordedFolder, holds_profile
 from gridwatch_rules.rules.custom.replay import replay
 from gridwatch_rules.rules.custom.shim import install
-from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
 from gridwatch_rules.rules.rule import Rule
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.tensors.reader import TensorReader
 

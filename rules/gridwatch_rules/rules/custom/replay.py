@@ -15,8 +15,8 @@ from gridwatch_rules.rules.custom.smdebug.exceptions import NoMoreData, RuleEval
 from gridwatch_rules.rules.custom.smdebug.rules import Rule, invoke_rule
 from gridwatch_rules.rules.custom.smdebug.trials import create_trial
 from gridwatch_rules.rules.custom.smdebug.trials.profiler_trial import ProfilerTrial
-from gridwatch_rules.rules.evaluation import RuleEvaluation
 from gridwatch_rules.rules.finding import Finding
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.status import RuleStatus, condition_met
 from gridwatch_rules.tensors.modes import Mode
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
-from gridwatch_rules.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.status_change import RuleEvaluation
 
 _JOB = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 

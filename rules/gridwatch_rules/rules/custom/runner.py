@@ -17,7 +17,7 @@ from typing import Any
 from gridwatch_rules.failures import TransientError
 from gridwatch_rules.rules.custom.answer import MAX_ANSWER, failed, parse_answer
 from gridwatch_rules.rules.errors import RuleConfigurationError
-from gridwatch_rules.rules.evaluation import RuleEvaluation
+from gridwatch_rules.rules.status_change import RuleEvaluation
 
 _PACKAGE = Path(__file__).parents[3]  # the folder that holds the package `gridwatch_rules`
 _REQUEST, _ANSWER, _SAID = "request.json", "answer.json", "stderr.txt"

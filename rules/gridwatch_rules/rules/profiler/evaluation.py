@@ -9,17 +9,17 @@ from typing import Any
 from gridwatch_rules.failures import GridwatchError
 from gridwatch_rules.rules.catalogue import create_rule, rule_class, rule_names
 from gridwatch_rules.rules.errors import RuleConfigurationError
-from gridwatch_rules.rules.evaluation import RuleConfiguration, RuleEvaluation, RuleStatusChange
+from gridwatch_rules.rules.evaluation import RuleConfiguration
 from gridwatch_rules.rules.finding import Finding
 from gridwatch_rules.rules.profiler.metrics import Measurement, Sample
 from gridwatch_rules.rules.profiler.reader import ProfileCursor, ProfileReader
 from gridwatch_rules.rules.profiler.rule import ProfilerRule
 from gridwatch_rules.rules.profiler.sightings import ProfileSightings
+from gridwatch_rules.rules.saved_rules import SavedRule, read_rules, save_rules
 from gridwatch_rules.rules.sightings import nothing_seen
+from gridwatch_rules.rules.status_change import RuleEvaluation, StatusChange
 from gridwatch_rules.status import LONGEST_DETAILS, RuleStatus, condition_met
 from gridwatch_rules.tensors.errors import CorruptTensorError
-
-_VERSION = 1
 
 
 def is_profiler_rule(name: str) -> bool:
@@ -56,17 +56,12 @@ class ProfileEvaluation:
 
         Raises RuleConfigurationError, and ValueError for a state saved by another version.
         """
-        if saved.get("version") != _VERSION:
-            raise ValueError(f"profile evaluation state of version {saved.get('version')!r}, not {_VERSION}")
+        kept = read_rules(saved, {each.name: each.rule for each in configurations}, kind="profile evaluation state")
         found = cls.create(configurations)
-        for each in configurations:
-            kept = saved["rules"].get(each.name)
-            if kept is not None and kept["rule"] == each.rule:
-                finding = Finding.from_json(kept["finding"]) if kept["finding"] else None
-                status = RuleEvaluation(RuleStatus(kept["status"]), kept["details"], finding)
-                found._statuses[each.name] = status
-                if not status.status.is_final:
-                    found._restore_rule(each.name, kept, seen=bool(saved["cursor"]))
+        for name, each in kept.items():
+            found._statuses[name] = each.evaluation
+            if not each.evaluation.status.is_final:
+                found._restore_rule(name, each, seen=bool(saved["cursor"]))
         found._cursor = ProfileCursor.restore(saved["cursor"])
         found._seen = ProfileSightings.restore(saved.get("seen") or {})
         return found
@@ -83,13 +78,12 @@ class ProfileEvaluation:
     def save(self) -> dict[str, Any]:
         """Everything to go on from, as JSON."""
         return {
-            "version": _VERSION,
             "cursor": self._cursor.save(),
             "seen": self._seen.save(),
-            "rules": {each.name: self._save_rule(each) for each in self._configurations},
+            **save_rules({each.name: self._save_rule(each) for each in self._configurations}),
         }
 
-    def advance(self, reader: ProfileReader, *, ended: bool) -> list[RuleStatusChange]:
+    def advance(self, reader: ProfileReader, *, ended: bool) -> list[StatusChange]:
         """Evaluates what is new, and with `ended` finishes every rule that found nothing.
 
         Any split of the files into calls gives the same findings. Raises GridwatchError or OSError when the profile
@@ -105,7 +99,7 @@ class ProfileEvaluation:
             if ended:
                 self._finish()
         return [
-            RuleStatusChange(each.name, each.rule, found.status, found.details, found.finding)
+            found.reached_by(each.name)
             for each in self._configurations
             if (found := self._statuses[each.name]) != former[each.name]
         ]
@@ -159,21 +153,14 @@ class ProfileEvaluation:
     def _fail(self, name: str, error: Exception) -> None:
         self._statuses[name] = RuleEvaluation(RuleStatus.ERROR, f"{type(error).__name__}: {error}"[:LONGEST_DETAILS])
 
-    def _save_rule(self, configuration: RuleConfiguration) -> dict[str, Any]:
-        found = self._statuses[configuration.name]
-        return {
-            "rule": configuration.rule,
-            "status": found.status.value,
-            "details": found.details,
-            "finding": found.finding.as_json() if found.finding else None,
-            "state": {} if found.status.is_final else deepcopy(self._rules[configuration.name].save()),
-            "judged": self._rules[configuration.name].judged,
-        }
+    def _save_rule(self, configuration: RuleConfiguration) -> SavedRule:
+        found, rule = self._statuses[configuration.name], self._rules[configuration.name]
+        return SavedRule(configuration.rule, found, {} if found.status.is_final else deepcopy(rule.save()), rule.judged)
 
-    def _restore_rule(self, name: str, kept: Mapping[str, Any], *, seen: bool) -> None:
+    def _restore_rule(self, name: str, kept: SavedRule, *, seen: bool) -> None:
         """Of a state that an earlier version saved nobody knows whether the rule had judged: what it saw counts."""
-        self._rules[name].restore(kept["state"])
-        self._rules[name].judged = int(kept.get("judged", seen))
+        self._rules[name].restore(kept.state)
+        self._rules[name].judged = int(seen if kept.judged is None else kept.judged)
 
 
 def _create_rules(configurations: Sequence[RuleConfiguration]) -> dict[str, ProfilerRule]:

@@ -9,10 +9,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gridwatch_rules.rules.evaluation import RuleConfiguration, RuleEvaluation
+from gridwatch_rules.rules.evaluation import RuleConfiguration
 from gridwatch_rules.rules.finding import Finding
 from gridwatch_rules.rules.profiler.evaluation import ProfileEvaluation
 from gridwatch_rules.rules.profiler.reader import ProfileReader
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from tests.tensor_folder import MemorySource
 
 BEGAN = 1_795_219_200.0  # 2026-11-21 00:00:00 UTC

@@ -10,8 +10,9 @@ import pytest
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.trials import TrialState
-from gridwatch.events.telling import News, Teller
+from gridwatch.events.rule_status_publisher import RuleStatusPublisher
 from gridwatch.state.memory import MemoryStore
+from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus
 from tests.fakes.bus import FakeBus
 from tests.fakes.clock import FakeClock
@@ -40,10 +41,10 @@ def test_a_verdict_by_a_slow_clock_replaces_what_a_fast_one_wrote(started: timed
     # A launcher's clock is ahead, and the job fails within the minute: found by `random 7122`.
     store, clock = MemoryStore(), FakeClock()
     job = _job(store, clock.now() + MINUTE, None if started is None else clock.now() + started)
-    teller = Teller(store=store, bus=FakeBus(), clock=clock)
-    teller.tell(job, [])  # in progress
+    publisher = RuleStatusPublisher(store=store, bus=FakeBus(), clock=clock)
+    publisher.publish(job, [])  # in progress
     in_progress = store.list_rule_evaluations(job.job_name)
-    teller.tell(job, [News("high", RuleStatus.NO_ISSUES_FOUND)])
+    publisher.publish(job, [StatusChange("high", RuleStatus.NO_ISSUES_FOUND)])
     for late in in_progress:  # a call that died and is repeated, or one that was slow
         store.put_rule_evaluation(late)
         store.put_rule_evaluation(replace(late, updated_at=clock.now() + MINUTE))

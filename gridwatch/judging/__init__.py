@@ -1,0 +1,1 @@
+"""Rules across trials over what is recorded of an experiment."""
