@@ -17,7 +17,7 @@ class QuietHours:
     zone: tzinfo
 
     def until(self, now: datetime) -> datetime | None:
-        """When the quiet that `now` lies in ends; None outside of it."""
+        """When the quiet hours that contain `now` end; None outside of them."""
         here = now.astimezone(self.zone)
         # The quiet that began today, and that of yesterday, which may last over midnight.
         for days in (0, -1):
@@ -31,7 +31,7 @@ class QuietHours:
 
 
 def quiet_hours(begin: str, end: str, zone: str) -> QuietHours:
-    """From settings: HH:MM twice and the zone's IANA name. Raises ValueError saying what is wrong."""
+    """The quiet hours from settings: two times HH:MM and the zone's IANA name. Raises ValueError saying what is wrong."""
     # dateutil, which botocore loads anyway, brings the zones along; zoneinfo relies on the system's, which may be bare.
     found = tz.gettz(zone)
     if found is None or not zone:

@@ -44,7 +44,7 @@ def rule_issue_id(job_name: str, rule_name: str) -> str:
 def rule_issue(
     *, job: JobRecord, job_arn: str, report: RuleReport, reacted: Reacted, tensors_uri: str, now: datetime
 ) -> AlertRecord:
-    """One alert per job and rule."""
+    """The alert about a rule's issue: one for each job and rule."""
     alert = Alert(
         kind=KIND,
         severity=_severity(job, report),
@@ -69,7 +69,8 @@ def rule_issue(
 
 
 def _severity(job: JobRecord, report: RuleReport) -> Severity:
-    """A rule that was to stop the job and failed leaves it running without its guard: a person must help.
+    """How urgent the alert is. A rule that was to stop the job and failed leaves it running unguarded: a person must
+    help.
 
     An issue is a warning, also when it stopped the job: what had to be done is done.
     """

@@ -17,8 +17,8 @@ def rule_saw_nothing_id(experiment: str, upload: str, rule_name: str) -> str:
 
 
 def rule_saw_nothing(*, job: JobRecord, upload: str, report: RuleReport, now: datetime) -> AlertRecord:
-    """One alert per upload of an experiment and rule, about the first job: the others mostly lack the same, and the
-    digest counts them.
+    """The alert that a rule saw nothing to judge by: one for each upload and rule, about the first job. The other jobs
+    mostly lack the same, and the digest counts them.
     """
     rule, experiment = report.rule_name, job.experiment
     alert = Alert(
