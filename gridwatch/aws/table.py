@@ -29,7 +29,7 @@ _REFUSED = "ConditionalCheckFailed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One item. `attributes` are strings that conditions look at; `index` is its place in the index, if it has one.
+    """One item. `attributes` are the strings that conditions look at; `index` is its place in the index, if it has one.
 
     `flaw` says why a stored item has no document that can be read.
     """
@@ -43,31 +43,31 @@ class Item:
 
 
 class DocumentTable:
-    """Raises gridwatch_rules.failures errors."""
+    """A DynamoDB table of JSON documents. Raises gridwatch_rules.failures errors."""
 
     def __init__(self, name: str, dynamodb: Any = None) -> None:
         self._name = name
         self._dynamodb = dynamodb
 
     def get(self, pk: str, sk: str) -> Item | None:
-        """Strongly consistent."""
+        """The item with these keys, read strongly consistently."""
         with translated():
             answer = self._client.get_item(TableName=self._name, Key=_key(pk, sk), ConsistentRead=True)
         return _read(answer["Item"]) if "Item" in answer else None
 
     def put(self, item: Item, *, condition: str = "", values: Mapping[str, str] | None = None) -> bool:
-        """False when the stored item does not meet the condition; nothing is written then."""
+        """Write an item; False when the stored one does not meet the condition and nothing was written."""
         return self._put(item, condition, values or {}) is not None
 
     def exchange(self, item: Item, *, condition: str, values: Mapping[str, str]) -> tuple[bool, Item | None]:
-        """As `put`, and the item that was replaced; None where there was none."""
+        """Write an item as `put` does, and return also the item that it replaced; None where there was none."""
         answer = self._put(item, condition, values, ReturnValues="ALL_OLD")
         if answer is None:
             return False, None
         return True, _read(answer["Attributes"]) if answer.get("Attributes") else None
 
     def _put(self, item: Item, condition: str, values: Mapping[str, str], **further: str) -> Mapping[str, Any] | None:
-        """DynamoDB's answer; None when the condition is not met."""
+        """DynamoDB's answer to a put; None when the condition is not met."""
         request: dict[str, Any] = {"TableName": self._name, "Item": _written(item), **further}
         if condition:
             request["ConditionExpression"] = condition
@@ -83,7 +83,7 @@ class DocumentTable:
         return answer
 
     def unindex(self, pk: str, sk: str) -> None:
-        """Take the item out of the index; without such an item nothing happens."""
+        """Take the item out of the index; nothing happens when there is no such item."""
         try:
             with translated():
                 self._client.update_item(
@@ -97,7 +97,7 @@ class DocumentTable:
                 raise
 
     def below(self, pk: str, sk_prefix: str) -> Iterator[Item]:
-        """Every item of the partition whose `sk` starts so, by `sk`. Strongly consistent."""
+        """Every item of the partition whose `sk` has that prefix, by `sk`. Strongly consistent."""
         return self._query(
             KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
             ExpressionAttributeValues={":pk": {"S": pk}, ":sk": {"S": sk_prefix}},
@@ -105,7 +105,7 @@ class DocumentTable:
         )
 
     def after(self, pk: str, sk: str) -> Iterator[Item]:
-        """Every item of the partition behind `sk`, by `sk`. Strongly consistent."""
+        """Every item of the partition after `sk`, by `sk`. Strongly consistent."""
         return self._query(
             KeyConditionExpression="pk = :pk AND sk > :sk",
             ExpressionAttributeValues={":pk": {"S": pk}, ":sk": {"S": sk}},
@@ -115,7 +115,7 @@ class DocumentTable:
     def indexed(
         self, gsi1pk: str, *, newest_first: bool = False, limit: int | None = None, after: str | None = None
     ) -> Iterator[Item]:
-        """The items at that place of the index by `gsi1sk`, those behind `after`. Eventually consistent."""
+        """The items at that place of the index, by `gsi1sk`, after `after`. Eventually consistent."""
         page = {} if limit is None else {"Limit": limit}
         behind = {} if after is None else {":after": {"S": after}}
         return self._query(
@@ -127,10 +127,11 @@ class DocumentTable:
         )
 
     def add_new(self, items: Sequence[Item]) -> int:
-        """Put the items whose keys are free and leave the others as they are; returns how many were put.
+        """Put the items whose keys are free, leave the others as they are, and return how many were put.
 
-        Transactions of up to 100 items, each put under its own condition: a batch write would have none and replace
-        what somebody else wrote meanwhile. Killed halfway and called again, it completes what is missing.
+        Transactions of up to 100 items are used, each item under its own condition: a batch write has no conditions and
+        would replace what somebody else wrote meanwhile. Killed half-way and called again, it completes what is
+        missing.
         """
         return sum(self._add_chunk(chunk) for chunk in _chunks([_written(item) for item in items]))
 
@@ -208,7 +209,7 @@ _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "document", "packed"})
 
 
 def _read(stored: Mapping[str, Any]) -> Item:
-    """Never fails: an item that is not as we write it must not keep the others of its query from being read."""
+    """An item as read. This never fails: an item in another form must not keep the rest of its query from being read."""
     document, flaw = _document(stored)
     texts = {name: value["S"] for name, value in stored.items() if "S" in value}
     return Item(
@@ -222,7 +223,7 @@ def _read(stored: Mapping[str, Any]) -> Item:
 
 
 def _document(stored: Mapping[str, Any]) -> tuple[str, str | None]:
-    """The document and, when there is none that can be read, why."""
+    """The document and, when it cannot be read, the reason."""
     if "packed" not in stored:
         document = stored.get("document", {}).get("S")
         return (document, None) if document is not None else ("", "it has no document")
