@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRecord:
-    """Something people must be told, once. `content` is the alert as data (gridwatch.alerts)."""
+    """An alert on record. People are told of it once. `content` is the alert as data (gridwatch.alerts)."""
 
     alert_id: str
     experiment: str | None  # None when the spec could not be read at all
@@ -27,13 +27,15 @@ class AlertRecord:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing remains to be done: it is sent, or told in another alert."""
+        """Whether nothing is left to do: the alert was sent, or told in another alert."""
         return self.sent_at is not None or self.told_in is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertGate:
-    """Which alerts were let through since it opened and which were held back (gridwatch.alerts.gates); by alert id."""
+    """A gate's state: the ids of the alerts that it let through since it opened and of those it held back
+    (gridwatch.alerts.gates).
+    """
 
     gate_id: str
     opened_at: datetime

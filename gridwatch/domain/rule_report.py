@@ -25,7 +25,7 @@ class RuleReport:
 
     @property
     def step(self) -> int | None:
-        """The step at which it fired; Debugger says it in its details only."""
+        """The step at which the rule fired; Debugger tells it only in its details."""
         if self.finding is not None and self.finding.get("step") is not None:
             return int(self.finding["step"])
         found = _STEP.search(self.details)
