@@ -1,4 +1,6 @@
-"""The digest, which tells how an experiment ended: one alert for each version of its spec, once its last trial is over."""
+"""The digest, which tells how an experiment ended: one alert for each version of its spec, once its last trial
+is over.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,9 @@ class QuietHours:
 
 
 def quiet_hours(begin: str, end: str, zone: str) -> QuietHours:
-    """The quiet hours from settings: two times HH:MM and the zone's IANA name. Raises ValueError saying what is wrong."""
+    """The quiet hours from settings: two times HH:MM and the zone's IANA name. Raises ValueError saying what is
+    wrong.
+    """
     # dateutil, which botocore loads anyway, brings the zones along; zoneinfo relies on the system's, which may be bare.
     found = tz.gettz(zone)
     if found is None or not zone:

@@ -24,7 +24,9 @@ MOST = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedValue:
-    """A value that `with_value` trials have, `affected` of them with the finding, `elsewhere` of the `without` others."""
+    """A value that `with_value` trials have, `affected` of them with the finding, `elsewhere` of the `without`
+    others.
+    """
 
     name: str
     value: Any

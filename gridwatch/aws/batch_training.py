@@ -179,7 +179,9 @@ def share_identifier(team: str | None) -> str:
 def training_service(
     job_queue: str, *, attempts: int = 1, batch: Any = None, sagemaker: Any = None
 ) -> SageMakerTraining | BatchTraining:
-    """The service that a deployment launches on: its Batch queue, or SageMaker itself where the queue's name is empty."""
+    """The service that a deployment launches on: its Batch queue, or SageMaker itself where the queue's name is
+    empty.
+    """
     if not job_queue:
         return SageMakerTraining(sagemaker)
     return BatchTraining(job_queue, attempts=attempts, batch=batch, sagemaker=sagemaker)

@@ -17,7 +17,9 @@ def profile_source(bucket: str, job_name: str, tensors_uri: str | None) -> S3Sou
 
 
 def neighbour_source(bucket: str, location: str) -> S3Source:
-    """The tensors of another job, for a rule that compares jobs. Raises LookupError if no such job is the deployment's."""
+    """The tensors of another job, for a rule that compares jobs. Raises LookupError if no such job is the
+    deployment's.
+    """
     if not re.fullmatch(rf"s3://{re.escape(bucket)}/tensors/[A-Za-z0-9-]+/debug-output/?", location):
         raise LookupError(f"{location}: only tensors of this deployment's jobs can be compared")
     return S3Source.at(client("s3"), location)

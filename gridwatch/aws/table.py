@@ -209,7 +209,9 @@ _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "document", "packed"})
 
 
 def _read(stored: Mapping[str, Any]) -> Item:
-    """An item as read. This never fails: an item in another form must not keep the rest of its query from being read."""
+    """An item as read. This never fails: an item in another form must not keep the rest of its query from being
+    read.
+    """
     document, flaw = _document(stored)
     texts = {name: value["S"] for name, value in stored.items() if "S" in value}
     return Item(

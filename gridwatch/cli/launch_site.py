@@ -53,7 +53,9 @@ class LaunchSite(Protocol):
 
     @property
     def open_uri(self) -> OpenUri | None:
-        """A function that opens the data at another address, such as a manifest's; None where nothing is within reach."""
+        """A function that opens the data at another address, such as a manifest's; None where nothing is within
+        reach.
+        """
         ...
 
     def processing_instances(self) -> int | None:

@@ -67,7 +67,9 @@ def profiled_job(described: Mapping[str, Any], region: str, artifacts_bucket: st
 
 
 def watch(store: StateStore, job_name: str, rules: Sequence[str]) -> bool:
-    """Record rules that were added to a job, so that their findings are told; False for a job that is not Gridwatch's."""
+    """Record rules that were added to a job, so that their findings are told; False for a job that is not
+    Gridwatch's.
+    """
     job = store.get_job(job_name)
     if job is None or not rules:
         return job is not None

@@ -96,7 +96,9 @@ def read_leaderboard(cloud: Cloud, experiment: str) -> Sequence[Mapping[str, Any
 
 
 def with_varied(rows: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Mapping[str, Any]]]:
-    """Columns and rows with a column for each hyperparameter in which the trials differ, and one for their algorithms."""
+    """Columns and rows with a column for each hyperparameter in which the trials differ, and one for their
+    algorithms.
+    """
     names = sorted({name for row in rows for name in row["hyperparameters"]})
     varied = [name for name in names if len({json.dumps(row["hyperparameters"].get(name)) for row in rows}) > 1]
     place, *others = LEADERBOARD_COLUMNS

@@ -63,7 +63,9 @@ def _is_folder(subject: str) -> bool:
 
 
 def _is_experiment_too(context: typer.Context, subject: str) -> bool:
-    """Whether the folder holds no tensors (a folder with an experiment's script, say) and an experiment has its name."""
+    """Whether the folder holds no tensors (a folder with an experiment's script, say) and an experiment has its
+    name.
+    """
     from gridwatch.cli.openers import opener_of
 
     if "/" in subject or subject.startswith("."):

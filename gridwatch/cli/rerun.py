@@ -90,7 +90,9 @@ def rerun(
 
 
 def read_fingerprint(cloud: Cloud, found: Found) -> Fingerprint:
-    """The fingerprint of the trial's job, or of the upload when it has no job yet. Raises CliError when there is none."""
+    """The fingerprint of the trial's job, or of the upload when it has no job yet. Raises CliError when there
+    is none.
+    """
     from gridwatch.reproduce.fingerprint import Fingerprint
 
     job = cloud.store.get_job(found.job_name)

@@ -24,7 +24,9 @@ _LEFT_OUT = {".git", ".hg", ".svn", "__pycache__", ".ipynb_checkpoints", ".DS_St
 
 @dataclass(frozen=True, slots=True)
 class PackedSource:
-    """A packed script. `digest` covers only the files and their names: the same code gives the same archive everywhere."""
+    """A packed script. `digest` covers only the files and their names: the same code gives the same archive
+    everywhere.
+    """
 
     content: bytes
     digest: str

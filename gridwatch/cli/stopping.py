@@ -63,7 +63,9 @@ def status(context: typer.Context, as_json: JsonOption = False, account: Account
 
 
 def _described(store: StateStore) -> Mapping[str, Any]:
-    """The switch as it counts: one that cannot be read counts as paused, as it does for the functions that stop jobs."""
+    """The switch as it counts: one that cannot be read counts as paused, as it does for the functions that stop
+    jobs.
+    """
     try:
         return describe(store.get_stopping())
     except UnreadableRecordError as error:

@@ -67,5 +67,7 @@ class CurrentRecord:
 
     @property
     def rank(self) -> str:
-        """A text that orders the records of one job: newer ones sort later, and those from the job's own source last."""
+        """A text that orders the records of one job: newer ones sort later, and those from the job's own source
+        last.
+        """
         return f"{'-' if self.substitute else ''}{self.count:010d}"

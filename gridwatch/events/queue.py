@@ -1,4 +1,6 @@
-"""The queue as Gridwatch's code sees it. Implementations: `gridwatch.aws.queues.SqsQueue` and the tests' in-memory one."""
+"""The queue as Gridwatch's code sees it. Implementations: `gridwatch.aws.queues.SqsQueue` and the tests'
+in-memory one.
+"""
 
 from __future__ import annotations
 

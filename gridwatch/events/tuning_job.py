@@ -14,7 +14,9 @@ DETAIL_TYPE = "SageMaker HyperParameter Tuning Job State Change"
 
 
 def tuning_job_change(event: Mapping[str, Any]) -> TuningDescription | None:
-    """The tuning job's state in the event; None for another event. Raises ValueError when essential fields are missing."""
+    """The tuning job's state in the event; None for another event. Raises ValueError when essential fields are
+    missing.
+    """
     if event.get("source") != "aws.sagemaker" or event.get("detail-type") != DETAIL_TYPE:
         return None
     return tuning_description(event["detail"], fallback_time=event.get("time"))

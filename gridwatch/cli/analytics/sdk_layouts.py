@@ -27,7 +27,9 @@ class Layout(StrEnum):
 
 
 def component_row(component: Mapping[str, Any]) -> Row:
-    """ExperimentAnalytics' row for a trial component, as Search returns it. There, a parameter may hide a fixed column."""
+    """ExperimentAnalytics' row for a trial component, as Search returns it. There, a parameter may hide a fixed
+    column.
+    """
     row: dict[str, Any] = {name: component.get(name, "") for name in ("TrialComponentName", "DisplayName")}
     if source := component.get("Source"):
         row["SourceArn"] = source["SourceArn"]

@@ -99,7 +99,9 @@ class Canary:
         self._uploaded.append(key)
 
     def _phase(self, phase: str, look: Callable[[], str | None], advice: str) -> Check:
-        """Wait for one phase. `look` returns what it found once the phase is reached; a failure begins with "failed: "."""
+        """Wait for one phase. `look` returns what it found once the phase is reached; a failure begins with
+        "failed: ".
+        """
         began = self.cloud.clock.now()
         while True:
             told = look()
