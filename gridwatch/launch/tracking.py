@@ -1,4 +1,6 @@
-"""News of one training job: recorded on its trial, and at its end told to whoever has work to do then."""
+"""Handles news of one training job: records it on the trial and, when the job is over, tells everyone who then has work
+to do.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +34,11 @@ class Outcome(StrEnum):
 
 
 class Enroller(Protocol):
-    """Who may know whose a job is that nothing is recorded of."""
+    """Finds out whose job it is when there is no record of it."""
 
     def enrol(self, news: JobDescription) -> JobRecord | None:
-        """Its record, with that of its trial, written down now; None when it is none of theirs. Doing it again changes
-        nothing. Raises TransientError: ask again later.
+        """Write and return the record of a job, with that of its trial; None when the job is not ours. Repeating it
+        changes nothing. Raises TransientError: ask again later.
         """
         ...
 
@@ -54,7 +56,9 @@ class Tracker:
     enrollers: tuple[Enroller, ...] = ()  # of jobs that Gridwatch did not launch itself
 
     def track(self, news: JobDescription) -> Outcome:
-        """Doing it twice changes nothing. Raises TransientError or ConflictError: the event comes again."""
+        """Record the news of a job; repeating it changes nothing. Raises TransientError or ConflictError: the event
+        comes again.
+        """
         job = self.store.get_job(news.job_name)
         for enroller in self.enrollers if job is None else ():
             job = job or enroller.enrol(news)
@@ -84,19 +88,21 @@ class Tracker:
         return outcome
 
     def look(self, job_name: str) -> Outcome:
-        """`track`, with what SageMaker answers now instead of news that came. Raises the same."""
+        """Record what SageMaker answers now, as `track` does with news that came. Raises the same errors."""
         try:
             return self.track(self.training.describe_job(job_name))
         except NotFoundError:
             return Outcome.FOREIGN  # deleted since somebody saw it
 
     def _learn_metrics(self, job: JobRecord, news: JobDescription) -> None:
-        """The expressions of a built-in algorithm are SageMaker's own, and known only once there is a job."""
+        """Learn the metrics' expressions of a built-in algorithm: they are SageMaker's own, and known only once there
+        is a job.
+        """
         if job.log_apart and news.log_metrics and not job.log_metrics:
             self.store.put_job(replace(job, log_metrics=news.log_metrics))
 
     def _confirmed(self, news: JobDescription) -> JobDescription:
-        """SageMaker's own answer has the final metrics, the bill and the model, which the event lacks."""
+        """SageMaker's own description, which has the final metrics, the bill and the model that the event lacks."""
         try:
             described = self.training.describe_job(news.job_name)
         except NotFoundError:

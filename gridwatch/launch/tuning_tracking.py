@@ -1,4 +1,4 @@
-"""News of a tuning job: recorded, and at its end told to whoever has work to do then."""
+"""Handles news of a tuning job: records it and, when the job is over, tells everyone who then has work to do."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ class TuningTracker:
     name_prefix: str
 
     def track(self, news: TuningDescription) -> Outcome:
-        """Doing it twice changes nothing. Raises TransientError or ConflictError: the event comes again."""
+        """Record the news; repeating it changes nothing. Raises TransientError or ConflictError: the event
+        comes again.
+        """
         record = self._find(news)
         if record is None:
             return Outcome.FOREIGN
@@ -50,8 +52,8 @@ class TuningTracker:
         return outcome
 
     def complete(self, record: TuningRecord) -> int:
-        """Training jobs of it that no event told of become trials; how many. Of the others it is written down of which
-        algorithm they are, if that was not known yet.
+        """Make trials of those training jobs that no event told of, and return how many. For the others, record which
+        algorithm they belong to if that was not known.
         """
         tags = own_tuning_tags(self.name_prefix, record.experiment, record.name)
         count = 0
@@ -68,7 +70,7 @@ class TuningTracker:
         return count
 
     def _name_algorithm(self, job: JobRecord, algorithm: str) -> None:
-        """The trial first: what dies between the two comes here again."""
+        """Record a job's algorithm, on its trial first: after a crash between the two writes, this is repeated."""
         trial = self.store.get_trial(job.experiment, job.trial_id)
         if trial is not None and trial.algorithm != algorithm:
             try:
@@ -78,7 +80,7 @@ class TuningTracker:
         self.store.put_job(replace(job, algorithm=algorithm))
 
     def _find(self, news: TuningDescription) -> TuningRecord | None:
-        """By its tags; what has none (it was described) is looked for among those that are not over."""
+        """The tuning job's record: by its tags or, without tags (it was described), among those that are not over."""
         if EXPERIMENT_TAG in news.tags:
             return self.store.get_tuning(news.tags[EXPERIMENT_TAG], news.name)
         known = (record for state in OPEN for record in self.store.tunings_in(state) if record.name == news.name)
