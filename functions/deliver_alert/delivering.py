@@ -1,4 +1,7 @@
-"""Deliver one alert through every channel, unless it is held back to be told with others.
+"""Delivers one alert through every channel, unless it is held back to be told with others.
+
+A channel gets it twice only when a call dies between sending it and recording that; both messages then name the same
+alert.
 
 It is sent twice to a channel only when a call dies between sending and recording it; both messages then name the same
 alert.
@@ -38,7 +41,7 @@ class Courier:
     name_prefix: str
 
     def deliver(self, alert_id: str) -> Outcome:
-        """Raises GridwatchError or ConflictError when it could not be told now: ask again later."""
+        """Deliver the alert. Raises GridwatchError or ConflictError when that is not possible now: ask again later."""
         now = self.clock.now()
         alert = self.store.lease_alert(alert_id, now=now, until=now + LEASE)
         if alert is None:
@@ -78,7 +81,7 @@ class Courier:
         raise TransientError(f"alert {alert_id} is being sent by another invocation")
 
     def _attributes(self, alert: AlertRecord, content: Alert) -> Mapping[str, str]:
-        """What subscriptions can filter by; SNS takes no empty values."""
+        """The attributes that subscriptions can filter by; SNS takes no empty values."""
         attributes = {
             "prefix": self.name_prefix,
             "kind": alert.kind,

@@ -1,4 +1,7 @@
-"""Hold alerts back by the deployment's wishes, and tell what was held back when its time has come.
+"""Holds alerts back by the deployment's settings, and sends what was held back when it is time.
+
+A call that dies between any two of the steps leaves records from which the next call continues: an alert that is held
+back stands in its gate before it is marked as told there, and a gate's one alert is recorded before the gate is done.
 
 Whoever dies between any two of the steps leaves records from which the next call goes on: an alert that is held back
 stands in its gate before it is marked as told there, and a gate's one alert is on record before the gate is done.
@@ -35,7 +38,7 @@ EARLY = timedelta(minutes=1)  # a message that was kept back until the gate clos
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """How people want to be told: a deployment's settings. Without any, every alert is told at once."""
+    """A deployment's settings of when people are told. Without any, every alert is told at once."""
 
     together: timedelta = timedelta(0)  # alerts of one cause that come within this time after the first
     quiet: QuietHours | None = None
@@ -55,6 +58,8 @@ class Gatekeeper:
         """The id of the alert in which this one is told later; None when it is to be told now.
 
         Raises ConflictError when too many others come at the same time: ask again.
+
+        Raises ConflictError when too many others come at the same time: ask again.
         """
         if (limit := self._told_by_limit(alert)) is not None:
             return limit
@@ -67,7 +72,7 @@ class Gatekeeper:
         return None
 
     def close(self, gate_id: str) -> AlertRecord | None:
-        """Tell what the gate has collected, once, if its time has come; returns the alert that tells it."""
+        """Send what the gate has collected, once, if it is time; returns the alert that tells it."""
         for _ in Patience(self.clock, seconds=PATIENCE).tries():
             gate = self.store.get_gate(gate_id)
             if gate is None or gate.told or not gate.collected:
@@ -84,7 +89,7 @@ class Gatekeeper:
         raise ConflictError(f"the gate {gate_id} is written to all the time")
 
     def _openings(self, alert: AlertRecord) -> Iterator[Opening]:
-        """The gates on the alert's way, each made when the alert has passed the one before."""
+        """The gates that the alert must pass, each made when the alert has passed the one before."""
         now, wishes = self.clock.now(), self.wishes
         if alert.cause and wishes.together:
             yield Opening(gate_id=cause_gate(alert.cause), until=now + wishes.together, capacity=1)
@@ -114,15 +119,15 @@ class Gatekeeper:
         raise ConflictError(f"the gate {opening.gate_id} is written to all the time")
 
     def _told_by_limit(self, alert: AlertRecord) -> str | None:
-        """The alert that failures like this one hold the experiment, if they do: they are told there once, together."""
+        """The alert that failures like this one hold the experiment, if they do: they are told there, together."""
         if alert.kind != TRIAL_FAILED or alert.experiment is None:
             return None
         hold = if_readable(partial(self.store.get_hold, alert.experiment))
         return told_of_failure(hold, alert) if hold is not None else None
 
     def _tell(self, gate: AlertGate) -> AlertRecord | None:
-        """The gate is closed: nobody joins any more. None when another alert tells all that it has collected, and when
-        none of its alerts can be read: it waits for that.
+        """The alert of a closed gate, which nobody joins any more. None when another alert tells all that it has
+        collected, or when none of its alerts can be read: then it waits.
         """
         every = self._alerts(gate.collected)
         if not every:
@@ -153,7 +158,7 @@ class Gatekeeper:
         return asked
 
     def _alerts(self, alert_ids: Sequence[str]) -> list[AlertRecord]:
-        """Those that can be read, of the first _MOST: what a gate says must not keep every other alert waiting."""
+        """The readable alerts of the first _MOST: one gate's content must not keep every other alert waiting."""
         distinct = islice(dict.fromkeys(alert_ids), _MOST)
         found = (if_readable(partial(self.store.get_alert, alert_id)) for alert_id in distinct)
         return [alert for alert in found if alert is not None]

@@ -1,4 +1,4 @@
-"""Entry: the queue `alerts`, with `DeliverAlert`, `CloseGate` and `DigestExperiment` messages."""
+"""The entry point for the queue `alerts`, with `DeliverAlert`, `CloseGate` and `DigestExperiment` messages."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ _METRICS = {
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """An SQS event to a partial batch response."""
+    """Turn an SQS event into a partial batch response."""
     del context
     return partial_response(body.message_id for body in queued_bodies(event) if not _done(body))
 
 
 def _done(body: QueuedBody) -> bool:
-    """False when the message must come again."""
+    """Handle one message; False when it must come again."""
     try:
         _do(body.parsed())
     except Exception as error:  # the edge: one message's failure is not the others'
@@ -130,7 +130,7 @@ def _report(experiment: str) -> ReportPlace | None:
 
 @cache
 def _prices() -> PriceTable:
-    """Kept for as long as this instance of the function lives."""
+    """The prices, kept for as long as this instance of the function lives."""
     try:
         replaced = read_price_table(_settings().experiments_bucket)
     except (PriceTableError, PermanentError) as error:

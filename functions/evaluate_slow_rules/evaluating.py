@@ -1,4 +1,7 @@
-"""Bring one slow rule of one job to an answer, and tell it when it is one.
+"""Evaluates one slow rule of one job, and tells the result once there is one.
+
+Messages come more than once and out of order. A rule that has its verdict keeps it; a run's result is a function of the
+tensors that were there, so two runs agree, or the later one knows more.
 
 Messages come more than once and out of order. A rule that has its verdict keeps it; what a run finds is a function of
 the tensors that were there, so two runs agree, or the later one knows more.
@@ -44,7 +47,7 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlowEvaluator:
-    """`custom_rules` None: the deployment runs no code of users."""
+    """Evaluates slow rules. `custom_rules` is None where the deployment runs no code of users."""
 
     store: StateStore
     teller: Teller
@@ -54,7 +57,7 @@ class SlowEvaluator:
     shelf: ReportShelf
 
     def evaluate(self, request: EvaluateSlowRule) -> Evaluated:
-        """Doing it again changes nothing. Raises GridwatchError or OSError: ask again later."""
+        """Evaluate the rule; repeating it changes nothing. Raises GridwatchError or OSError: ask again later."""
         job = self.store.get_job(request.job_name)
         policy = next((each for each in job.own_policies if each.name == request.rule_name), None) if job else None
         if job is None or policy is None:
@@ -71,7 +74,9 @@ class SlowEvaluator:
         return Evaluated(Outcome.CHANGED, found.status, found.details)
 
     def give_up(self, request: EvaluateSlowRule, reason: str) -> None:
-        """The rule fails unless it has its verdict; while the job runs it is asked for again, so only at the end."""
+        """Record that the rule failed, unless it has its verdict; only once the job is over, since a running job's rule
+        is requested again.
+        """
         job = self.store.get_job(request.job_name)
         policy = next((each for each in job.own_policies if each.name == request.rule_name), None) if job else None
         if job is None or policy is None or not request.ended or self._has_verdict(job, policy):
@@ -98,7 +103,7 @@ class SlowEvaluator:
         )
 
     def _report(self, job: JobRecord, policy: RulePolicy) -> RuleEvaluation:
-        """A report never fires: it is written, or cannot be, or there is nothing to be shown."""
+        """The status of a report, which never fires: it is written, or cannot be, or there is nothing to show."""
         tensors = self.open_tensors(job)
         if not tensors.keys("index/", limit=1):
             wanted = create_rule(policy.rule, policy.parameters).looks_for()

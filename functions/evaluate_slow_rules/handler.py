@@ -1,4 +1,4 @@
-"""Entry: requests from the queue `slow`, one at a time."""
+"""The entry point for requests from the queue `slow`, one at a time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ metrics = Metrics(namespace="Gridwatch", service="evaluate_slow_rules")
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """An SQS event to a partial batch response: what could not be done now comes again."""
+    """Turn an SQS event into a partial batch response: what could not be done now comes again."""
     del context
     return partial_response(body.message_id for body in queued_bodies(event) if not _evaluated(body))
 
@@ -51,7 +51,7 @@ def _evaluated(body: QueuedBody) -> bool:
 
 
 def _give_up(body: QueuedBody, reason: Exception) -> None:
-    """Nobody will look at the rule again: people are told that it has no verdict."""
+    """Tell people that the rule has no verdict: nobody will look at it again."""
     try:
         _evaluator().give_up(slow_rule_request(body.parsed()), f"{type(reason).__name__}: {reason}")
     except Exception as error:  # the edge: what is no request, or telling fails as well; the dead letter remains

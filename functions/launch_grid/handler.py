@@ -1,4 +1,4 @@
-"""Entry: `Object Created` events of specs, from EventBridge or through SQS, become recorded trials."""
+"""The entry point for `Object Created` events of specs, from EventBridge or through SQS; it records their trials."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _METRICS = {
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """Accepts each spec once. An error of AWS is raised, so that the event comes again."""
+    """Accept each spec once. An error of AWS is raised, so that the event comes again."""
     accept_once = _accept_once(context)
     if event.get("task") == MISSED_UPLOADS:
         _accept_missed(accept_once, context)
@@ -73,7 +73,9 @@ def _accept_once(context: LambdaContext) -> Callable[..., Any]:
 
 
 def _accept_missed(accept_once: Callable[..., Any], context: LambdaContext) -> None:
-    """What fails now is found by the next tick again; its own event's failure is told by a dead letter."""
+    """Accept the uploads that nobody answered. One that fails is found again at the next tick; a failure of its own
+    event is reported by a dead letter.
+    """
     bucket, clock = _platform().bucket, _platform().clock
     metrics.add_metric("UploadsLookedFor", MetricUnit.Count, 1)
     for upload in missed_uploads(bucket, clock.now()):
@@ -117,7 +119,7 @@ def _report(accepted: Accepted, upload: SpecUpload, event_id: str | None) -> Non
 
 @cache
 def _prices() -> PriceTable:
-    """Read with the first spec, and kept for as long as this instance of the function lives."""
+    """The prices, read with the first spec and kept for as long as this instance of the function lives."""
     try:
         return read_price_table(_settings().experiments_bucket) or PriceTable.built_in()
     except (PriceTableError, PermanentError) as error:

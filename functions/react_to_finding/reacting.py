@@ -1,4 +1,8 @@
-"""React to the statuses of a job's rules: decide, stop, mark, ask for an alert, once for each job and rule.
+"""Reacts to the statuses of a job's rules: decides, stops, marks, asks for an alert, once for each job and rule.
+
+The steps are in an order in which each may be repeated: the stop and the reaction are claimed under conditions, and the
+reaction is finished last. A call that dies anywhere leaves a claimed reaction, which the next delivery carries out as
+it was decided, even when the job has moved on since; a lease keeps two calls from doing so at once.
 
 The steps are taken in an order in which each may be repeated: the stop and the reaction are claimed under conditions,
 and the reaction is finished last. A call that dies anywhere leaves a claimed reaction, which the next delivery
@@ -47,7 +51,9 @@ _TOLD = (RuleStatus.ISSUES_FOUND, RuleStatus.ERROR, RuleStatus.SAW_NOTHING)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The job as SageMaker shows it: no description when it is gone, or when its owner has withdrawn it from us."""
+    """The job as SageMaker shows it now: without a description when it is gone, or when its owner has withdrawn it from
+    us.
+    """
 
     description: JobDescription | None
     watched: bool
@@ -62,7 +68,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What was done about one rule; `outcome` as recorded. `repeated`: not by this call. `savings`: of our stop."""
+    """What was done about one rule; `outcome` as recorded. `repeated`: not by this call. `savings`: those of
+    our stop.
+    """
 
     rule_name: str
     response: Response
@@ -73,7 +81,9 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reactor:
-    """`seconds_left`: how long this invocation may still take; `jitter` is at most so many seconds, at random."""
+    """Reacts to rules' statuses. `seconds_left`: how long this invocation may still take; `jitter`: a random number of
+    seconds, at most that many.
+    """
 
     store: StateStore
     training: TrainingService
@@ -88,7 +98,9 @@ class Reactor:
     open_log: OpenTensors | None = None
 
     def react(self, statuses: JobRuleStatuses) -> Sequence[Reaction]:
-        """Doing it again changes nothing. Raises GridwatchError or ConflictError: the event must come again."""
+        """React to the statuses; repeating it changes nothing. Raises GridwatchError or ConflictError: the event must
+        come again.
+        """
         told = [report for report in statuses.reports if report.status in _TOLD]
         if not told and not statuses.managed:
             return []
@@ -136,7 +148,7 @@ class Reactor:
         return Reaction(report.rule_name, response, outcome, savings=savings)
 
     def _look_at_regions(self, job: JobRecord) -> None:
-        """What other trials could be spared is no condition of this reaction: damaged records may keep it unknown."""
+        """Look for doomed regions. The reaction does not depend on it: damaged records may keep the regions unknown."""
         keeper = RegionKeeper(store=self.store, alerts=self.alerts, clock=self.clock)
         if_readable(lambda: keeper.look(job.experiment))
 
@@ -177,7 +189,7 @@ class Reactor:
         )
 
     def _restraint(self, job: JobRecord, seen: Seen, policy: RulePolicy | None) -> Restraint:
-        """What keeps a stop from being made. Looked up for rules that stop, and at this moment."""
+        """What keeps a stop from being made, looked up at this moment and only for rules that stop."""
         if policy is None or policy.on_issue is not Action.STOP or seen.description is None:
             return FREE
         tags = self.training.job_tags(seen.description.arn)
@@ -193,7 +205,9 @@ class Reactor:
     def _savings(
         self, job: JobRecord, report: RuleReport, claimed: ReactionRecord, description: JobDescription | None
     ) -> SavingsRecord | None:
-        """What the stop spares from when it was decided on. Reckoned after the stop, which must not wait for it."""
+        """What the stop saves from the time when it was decided. It is computed after the stop, which must not wait for
+        it.
+        """
         if claimed.action not in (Response.STOP, Response.WOULD_STOP) or description is None:
             return None
         sparing = Sparing(self.store, self.open_tensors, self.prices(), self.open_log)

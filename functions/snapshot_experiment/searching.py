@@ -1,4 +1,4 @@
-"""What SageMaker Search knows of an experiment's jobs, fetched as far as it changed since the last snapshot."""
+"""What SageMaker Search knows of an experiment's jobs, read as far as it changed since the last snapshot."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ReadsComponents(Protocol):
 
 
 class Shelf(Protocol):
-    """Where objects lie between snapshots."""
+    """The store of objects that are kept from one snapshot to the next."""
 
     def get(self, key: str, path: Path) -> bool: ...
 
@@ -45,9 +45,10 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """Components by their job's name; `error` says why Search could not be read: then they are what it had before.
+    """Components by their job's name. `error` says why Search could not be read: the components are then those it had
+    before.
 
-    `asked` is False for an experiment that SageMaker has none of, as of watched jobs.
+    `asked` is False for an experiment without a SageMaker experiment, such as one of watched jobs.
     """
 
     components: Mapping[str, Component] = field(default_factory=dict)
@@ -63,7 +64,7 @@ class _Kept:
 
 
 class SearchReader:
-    """Keeps what it read beside the tables, and asks for what changed since."""
+    """Reads what changed since the last snapshot, and keeps it beside the tables."""
 
     def __init__(self, search: ReadsComponents, shelf: Shelf) -> None:
         self._search = search
@@ -72,7 +73,7 @@ class SearchReader:
     def read(
         self, experiment: str, names: Sequence[str], trials: Sequence[TrialFacts], stamp: Stamp, folder: Path
     ) -> SearchAnswer:
-        """`names`: of the experiments that SageMaker has its trials in.
+        """The components of the SageMaker experiments in `names`, which hold the experiment's trials.
 
         Never raises an error of AWS: without Search, a snapshot still has all that Gridwatch knows itself.
         """
@@ -98,7 +99,9 @@ class SearchReader:
 
 
 def _since(kept: _Kept, trials: Sequence[TrialFacts], now: datetime) -> datetime:
-    """From when on changes may be unknown: the last reading, or the oldest news that Search did not have then."""
+    """The time since which changes may be unknown: the last reading, or the oldest news that Search did not
+    have then.
+    """
     known = _by_job(kept.components)
     missed = [
         facts.trial.ended_at
@@ -114,7 +117,9 @@ def _by_job(components: Mapping[str, Component]) -> Mapping[str, Component]:
 
 
 def _load(file: Path) -> _Kept | None:
-    """What was kept; None for what is of another format, or damaged: then everything is read again."""
+    """The components that were kept; None when they have another format or are damaged: then everything is read
+    again.
+    """
     try:
         return _loaded(file)
     except (OSError, EOFError, zlib.error, StopIteration, *DAMAGE):

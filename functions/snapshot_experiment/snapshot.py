@@ -1,4 +1,4 @@
-"""One snapshot: read everything known about an experiment, write its tables, say what was left out."""
+"""Takes one snapshot: reads everything known about an experiment, writes its tables, says what was left out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LONGEST_SNAPSHOT = timedelta(minutes=15)
 
 
 class TableBucket(Protocol):
-    """Where tables lie. An object is replaced whole: a reader sees the old one or the new one."""
+    """The bucket of the tables. An object is replaced whole: a reader sees the old one or the new one."""
 
     def put(self, key: str, path: Path) -> None: ...
 
@@ -48,7 +48,7 @@ class TableBucket(Protocol):
 
 
 class Reports(Protocol):
-    """Where the page about an experiment goes, made of the tables that were just written."""
+    """The port to which the page about an experiment is published, made from the tables just written."""
 
     def publish(self, record: ExperimentRecord, find: Callable[[str], Path]) -> str: ...
 
@@ -70,7 +70,7 @@ class UnknownExperimentError(NotFoundError):
 
 
 class SnapshotWriter:
-    """Takes snapshots of experiments out of the store and their jobs' tensors."""
+    """Takes snapshots of experiments from the store and their jobs' tensors."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class SnapshotWriter:
                 self._alerts.ask_digest(experiment)
 
     def changed_experiments(self) -> Iterable[str]:
-        """Experiments that may have changed since their last snapshot read them, the longest waiting first."""
+        """Experiments that may have changed since their last snapshot, the longest waiting first."""
         written = self._bucket.written_at(f"{layout.TABLE_PREFIX}{schemas.EXPERIMENTS.name}/")
         waiting = []
         for record in self._store.list_experiments():
@@ -158,7 +158,7 @@ class SnapshotWriter:
         return is_over(record, trials, self._store.list_tunings(record.name))
 
     def _former(self, experiment: str, folder: Path) -> Former:
-        """The last snapshot's tables from which something can be carried over."""
+        """The last snapshot's tables, from which rows can be copied."""
         files = {}
         for table in (schemas.TRIALS, schemas.METRICS):
             path = folder / f"former-{table.name}"
@@ -178,7 +178,9 @@ class SnapshotWriter:
 def _tables(
     facts: ExperimentFacts, stamp: Stamp, counts: Mapping[str, int]
 ) -> Iterator[tuple[schemas.Table, Iterable[rows.Row]]]:
-    """All but `metrics`. `counts` fills while the tables are written: `experiments` comes last and tells them."""
+    """Every table but `metrics`. `counts` fills while the tables are written: `experiments` comes last and
+    holds them.
+    """
     yield schemas.TRIALS, rows.trial_rows(facts, stamp)
     yield schemas.PARAMETERS, rows.parameter_rows(facts, stamp)
     yield schemas.FINAL_METRICS, rows.final_metric_rows(facts, stamp)

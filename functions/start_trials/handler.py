@@ -1,4 +1,4 @@
-"""Entry: any message on queue `start`, or a schedule's tick, makes one round of launching."""
+"""The entry point: any message on queue `start`, or a schedule's tick, causes one round of launching."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _METRICS = {
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """What the messages say does not matter: what waits is in the table."""
+    """Launch what waits in the table, whatever the messages say."""
     del event
     settings, clock = _settings(), SystemClock()
     store = StateTable(settings.state_table, noted=telling(logger.error))
@@ -167,5 +167,7 @@ def _settings() -> Settings:
 
 @cache
 def _bucket() -> TokenBucket:
-    """Kept between the invocations of one environment: the pace does not begin anew with each message."""
+    """The token bucket, kept between the invocations of one environment, so that the pace does not restart with each
+    message.
+    """
     return TokenBucket(SystemClock(), _settings().launch_rate_per_second, _settings().launch_burst)

@@ -1,4 +1,7 @@
-"""One trial handed to SageMaker: claimed, recorded, created, and never created twice.
+"""Hands one trial to SageMaker: claimed, recorded, created, and never created twice.
+
+The job's name is the trial's identity, and SageMaker accepts a name once. So whatever dies or runs twice in between, a
+job that exists under the trial's name and tags is that trial's job.
 
 The job's name is the trial's identity, and SageMaker takes a name once. So whatever dies or runs twice in between, a
 job that is there under the trial's name and tags is that trial's job.
@@ -55,8 +58,8 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launcher:
-    """`seconds_left`: how long this invocation may still take. `paces`: how often its jobs are looked at; None: nobody
-    says.
+    """Starts trials. `seconds_left`: how long this invocation may still take. `paces`: how often its jobs are looked
+    at; None when nobody says.
     """
 
     store: StateStore
@@ -98,7 +101,7 @@ class Launcher:
             raise
 
     def recover(self, trial: TrialRecord) -> Outcome:
-        """A trial that was claimed by a launcher which is no more: its job is there, or it waits again."""
+        """Recover a trial that a dead launcher claimed: its job exists, or it waits again."""
         try:
             self._adopt(trial)
         except NotFoundError:
@@ -122,7 +125,7 @@ class Launcher:
         return Outcome.STARTED
 
     def _created(self, trial: TrialRecord, experiment: ExperimentRecord) -> str:
-        """The job's ARN; where a spec leaves the engine open, of the job as SageMaker takes it."""
+        """The ARN of the created job; where a spec leaves the engine open, of the job as SageMaker accepts it."""
         first = self.engines.first(trial, experiment)
         try:
             return self._handed_over(trial, first, experiment)
@@ -149,7 +152,7 @@ class Launcher:
         return self._retried(lambda: self.training.create_job(request, share), paced=True)
 
     def _adopt(self, trial: TrialRecord) -> None:
-        """Take the job that exists under the trial's name. NameTakenError when it is not ours."""
+        """Adopt the job that exists under the trial's name. NameTakenError when it is not ours."""
         job = self._retried(lambda: self.training.describe_job(trial.job_name))
         tags = self._retried(lambda: self.training.job_tags(job.arn))
         expected = own_tags(self.name_prefix, trial.experiment, trial.trial_id)

@@ -1,4 +1,4 @@
-"""The tuning jobs that wait are handed to SageMaker: once, because a name is made of all that is in the request."""
+"""Hands waiting tuning jobs to SageMaker, each once, because its name is made from the whole request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class TuningLauncher:
     isolation: Isolation = field(default_factory=Isolation)
 
     def start_waiting(self) -> Counter[str]:
-        """How many came out how. What could not be created yet waits for the next round."""
+        """Start the waiting tuning jobs; returns how many had which outcome. One that could not be created yet waits
+        for the next round.
+        """
         outcomes: Counter[str] = Counter()
         for record in self.store.tunings_in(TrialState.WAITING):
             outcome = Outcome.UNREADABLE
@@ -62,12 +64,14 @@ class TuningLauncher:
         return Outcome.STARTED
 
     def _watching(self, record: TuningRecord) -> Mapping[str, Any] | None:
-        """What its spec says of looks."""
+        """The spec's section about looks."""
         experiment = self.store.get_experiment(record.experiment)
         return experiment.document.get("watching") if experiment else None
 
     def _adopt(self, record: TuningRecord, taken: NameTakenError) -> Outcome:
-        """A former call created it and died, or another one is creating it now; unless it is not ours."""
+        """Adopt the tuning job that a former call created before it died, or that another is creating now, unless it is
+        not ours.
+        """
         try:
             described = self.tuning.describe_tuning(record.name)
             tags = self.tuning.tuning_tags(described.arn)

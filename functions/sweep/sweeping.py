@@ -1,4 +1,8 @@
-"""Repair what lost events left behind: a lost event costs minutes, not money all night.
+"""Repairs what lost events left behind: a lost event then costs minutes, and not money all night.
+
+SageMaker's events are best effort, and a call that dies between recording and telling leaves a record that nobody was
+told of. Each repair does what the lost event would have done, by the same path, and each is harmless when nothing was
+lost.
 
 SageMaker's events are best effort, and whatever dies between recording and telling leaves a record that nobody was told
 of. Each repair does what the lost event would have done, by the same path, and each is harmless when nothing was lost.
@@ -38,7 +42,7 @@ RESERVE = 30.0  # seconds of the invocation that are kept for what does not depe
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """How much of each was repaired or woken; `complete` is False when the time ran out before all jobs were seen."""
+    """How many of each kind were repaired or woken; `complete` is False when time ran out before all jobs were seen."""
 
     recorded: int  # states of jobs that no event had brought, ends among them that `track_job` was asked to record
     vanished: tuple[str, ...]  # jobs that SageMaker does not know although their trials run
@@ -69,7 +73,7 @@ class Sweeper:
     isolation: Isolation = field(default_factory=Isolation)
 
     def sweep(self) -> SweepReport:
-        """Raises GridwatchError when AWS is unwell; what was done until then is done."""
+        """Make every repair. Raises GridwatchError when AWS is unwell; what was done until then is done."""
         # First what people wait for, last what may take long.
         alerts = self._queue_unsent_alerts()
         findings = self._publish_open_findings()
@@ -84,8 +88,8 @@ class Sweeper:
         return SweepReport(recorded, tuple(vanished), evaluated, findings, alerts, waiting, complete, enrolled, managed)
 
     def wake_evaluations(self) -> int:
-        """Each running job is looked at as often as its price allows: for rules about time, for logs that no event
-        tells of, and for tensors whose event was lost. Returns how many jobs are looked at.
+        """Have each running job evaluated as often as its price allows: for rules about time, for logs that no event
+        tells of, and for tensors whose event was lost. Returns how many jobs are evaluated.
         """
         now = self.clock.now()
         return self._wake_evaluations(
@@ -97,7 +101,7 @@ class Sweeper:
         )
 
     def _enrol(self) -> int:
-        """Jobs of others that carry the tag and that nothing is recorded of."""
+        """Enrol other people's jobs that have the tag and no record."""
         enrolled = 0
         for name in self.listing.jobs_with_tag(WATCH_TAG):
             with self.isolation.each(name):
@@ -118,7 +122,7 @@ class Sweeper:
         return len(unsent)
 
     def _publish_open_findings(self) -> int:
-        """Findings without a finished reaction: never told, or claimed by a call that died."""
+        """Publish findings without a finished reaction: they were never told, or claimed by a call that died."""
         before = self.clock.now() - GRACE
         found = [record for record in self.store.open_findings() if record.updated_at <= before]
         found.sort(key=lambda record: record.job_name)
@@ -147,15 +151,17 @@ class Sweeper:
             yield from self.store.trials_in(state)
 
     def _wake_evaluations(self, trials: list[TrialRecord]) -> int:
-        """Every running job: rules about time see the clock, and tensors whose events were lost are read."""
+        """Have every running job evaluated: rules about time see the clock, and tensors whose events were lost are
+        read.
+        """
         running = [trial for trial in trials if trial.state in (TrialState.RUNNING, TrialState.STOPPING)]
         for trial in running:
             self.evaluate_queue.send(EvaluateJob(trial.job_name))
         return len(running)
 
     def _ask_managed_rules(self, bucket: TokenBucket) -> int:
-        """SageMaker's own rules tell of themselves by events alone; what they say is in the job's description as well,
-        also after the job's end, when the last of them come to their verdicts.
+        """Read the statuses of Debugger's rules from the jobs' descriptions: Debugger tells of them by events alone,
+        even after the job's end, when the last of them reach their verdicts.
         """
         changed = 0
         for job in self.store.managed_jobs():
@@ -196,7 +202,7 @@ class Sweeper:
         return len(records)
 
     def _track(self, trials: list[TrialRecord], bucket: TokenBucket) -> tuple[int, list[str], bool]:
-        """Describe the jobs that SageMaker's list shows in another state than our records."""
+        """Describe the jobs whose state in SageMaker's list differs from our records."""
         active = self.listing.active_jobs(f"{self.name_prefix}-")
         recorded = 0
         vanished: list[str] = []

@@ -1,4 +1,5 @@
-"""Entry: SageMaker's `Training Job State Change` events, through a queue or directly, end on the trials' records.
+"""The entry point for SageMaker's `Training Job State Change` events, through a queue or directly; they end on the
+trials' records.
 
 The sweep asks by `TrackJob` messages for what no event has told.
 """
@@ -54,7 +55,7 @@ _METRICS = {
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """An SQS event to a partial batch response; a single EventBridge event is taken too."""
+    """Turn an SQS event into a partial batch response; a single EventBridge event is accepted too."""
     del context
     if "Records" not in event:
         _track(event)
@@ -64,7 +65,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _tracked(record: Mapping[str, Any]) -> bool:
-    """False when the message must come again; after some times it ends in the dead-letter queue."""
+    """Record one message; False when it must come again; after several times it ends in the dead-letter queue."""
     try:
         _track(json.loads(record["body"]))
     except Exception as error:
@@ -96,7 +97,7 @@ def _track(event: Mapping[str, Any]) -> None:
 
 
 def _link(job_name: str, outcome: Outcome) -> None:
-    """After all else, since it comes again when it fails."""
+    """Link components into SageMaker's trial. It is done last, since the message comes again when it fails."""
     if outcome is Outcome.FOREIGN:
         return
     found = _linker().link(job_name, begins=outcome is Outcome.BEGUN)
@@ -181,7 +182,7 @@ def _tracker() -> Tracker:
 
 @cache
 def _pacing() -> Pacing:
-    """By the package's prices: the deployment's are read where jobs are launched."""
+    """The pacing by the package's prices: the deployment's are read where jobs are launched."""
     settings = read_settings(Settings)
     return Pacing.of_deployment(
         prices=PriceTable.built_in,
