@@ -25,7 +25,7 @@ from gridwatch_rules.failures import TransientError
 LEASE = timedelta(seconds=60)  # longer than an invocation lasts, shorter than a message stays away
 
 
-class Outcome(StrEnum):
+class DeliveryOutcome(StrEnum):
     SENT = "sent"
     SENT_BEFORE = "sent before"
     HELD_BACK = "held back"  # it is told in another alert
@@ -40,7 +40,7 @@ class Courier:
     clock: Clock
     name_prefix: str
 
-    def deliver(self, alert_id: str) -> Outcome:
+    def deliver(self, alert_id: str) -> DeliveryOutcome:
         """Deliver the alert. Raises GridwatchError or ConflictError when that is not possible now: ask again later."""
         now = self.clock.now()
         alert = self.store.lease_alert(alert_id, now=now, until=now + LEASE)
@@ -50,12 +50,12 @@ class Courier:
             told_in = self.gatekeeper.holds(alert)
             if told_in is not None:
                 self.store.mark_sent(replace(alert, told_in=told_in))
-                return Outcome.HELD_BACK
+                return DeliveryOutcome.HELD_BACK
             # Before it is sent: whoever dies after sending leaves an alert that is not held back by another gate later.
             alert = replace(alert, cleared=True)
             self.store.keep_leased(alert, until=now + LEASE)
         self._send(alert)
-        return Outcome.SENT
+        return DeliveryOutcome.SENT
 
     def _send(self, alert: AlertRecord) -> None:
         content = content_of(alert)
@@ -69,14 +69,14 @@ class Courier:
         first = alert.sent_to[self.channels[0].name]
         self.store.mark_sent(replace(alert, sent_at=self.clock.now(), message_id=first))
 
-    def _not_leased(self, alert_id: str) -> Outcome:
+    def _not_leased(self, alert_id: str) -> DeliveryOutcome:
         kept = self.store.get_alert(alert_id)
         if kept is None:
-            return Outcome.UNKNOWN
+            return DeliveryOutcome.UNKNOWN
         if kept.told_in is not None:
-            return Outcome.HELD_BACK
+            return DeliveryOutcome.HELD_BACK
         if kept.sent_at is not None:
-            return Outcome.SENT_BEFORE
+            return DeliveryOutcome.SENT_BEFORE
         # Whoever sends it may die before it is sent: this message comes again and sees.
         raise TransientError(f"alert {alert_id} is being sent by another invocation")
 

@@ -12,7 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from deliver_alert.channels import INCIDENT, SLACK, Channel, ChatTopic, IncidentWebhook, SlackWebhook, TextTopic
-from deliver_alert.delivering import Courier, Outcome
+from deliver_alert.delivering import Courier, DeliveryOutcome
 from deliver_alert.digesting import Digester
 from deliver_alert.gatekeeping import Gatekeeper, Wishes
 from deliver_alert.settings import Settings
@@ -37,10 +37,10 @@ logger = Logger(service="deliver_alert")
 metrics = Metrics(namespace="Gridwatch", service="deliver_alert")
 
 _METRICS = {
-    Outcome.SENT: "AlertSent",
-    Outcome.SENT_BEFORE: "AlertSentBefore",
-    Outcome.HELD_BACK: "AlertHeldBack",
-    Outcome.UNKNOWN: "AlertUnknown",
+    DeliveryOutcome.SENT: "AlertSent",
+    DeliveryOutcome.SENT_BEFORE: "AlertSentBefore",
+    DeliveryOutcome.HELD_BACK: "AlertHeldBack",
+    DeliveryOutcome.UNKNOWN: "AlertUnknown",
 }
 
 

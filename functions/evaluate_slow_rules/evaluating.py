@@ -31,7 +31,7 @@ from gridwatch_rules.tensors.source import TensorSource
 Render = Callable[[TensorSource, str], str]
 
 
-class Outcome(StrEnum):
+class SlowRuleOutcome(StrEnum):
     FOREIGN = "foreign"  # not a rule of a job of ours
     OVER = "over"  # it has its verdict
     UNCHANGED = "unchanged"
@@ -40,7 +40,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    outcome: Outcome
+    outcome: SlowRuleOutcome
     status: RuleStatus | None = None
     details: str = ""
 
@@ -61,17 +61,17 @@ class SlowEvaluator:
         job = self.store.get_job(request.job_name)
         policy = next((each for each in job.own_policies if each.name == request.rule_name), None) if job else None
         if job is None or policy is None:
-            return Evaluated(Outcome.FOREIGN)
+            return Evaluated(SlowRuleOutcome.FOREIGN)
         if self._has_verdict(job, policy):
-            return Evaluated(Outcome.OVER)
+            return Evaluated(SlowRuleOutcome.OVER)
         found = self._found(job, policy, ended=request.ended)
         if not found.status.is_final:
-            return Evaluated(Outcome.UNCHANGED, found.status)
+            return Evaluated(SlowRuleOutcome.UNCHANGED, found.status)
         if self._has_verdict(job, policy):  # another run of it was faster
-            return Evaluated(Outcome.OVER)
+            return Evaluated(SlowRuleOutcome.OVER)
         finding = found.finding.as_json() if found.finding else None
         self.teller.tell(job, [News(policy.name, found.status, found.details, finding)])
-        return Evaluated(Outcome.CHANGED, found.status, found.details)
+        return Evaluated(SlowRuleOutcome.CHANGED, found.status, found.details)
 
     def give_up(self, request: EvaluateSlowRule, reason: str) -> None:
         """Record that the rule failed, unless it has its verdict; only once the job is over, since a running job's rule

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from evaluate_slow_rules.evaluating import Outcome, SlowEvaluator
+from evaluate_slow_rules.evaluating import SlowEvaluator, SlowRuleOutcome
 from evaluate_slow_rules.settings import Settings
 from gridwatch.aws.custom_rules import LambdaCustomRules
 from gridwatch.aws.event_bus import EventBridgeBus
@@ -70,7 +70,7 @@ def _evaluate(request: EvaluateSlowRule) -> None:
         details=evaluated.details,
     )
     metrics.add_metric("SlowRuleEvaluated", MetricUnit.Count, 1)
-    if evaluated.outcome is Outcome.CHANGED:
+    if evaluated.outcome is SlowRuleOutcome.CHANGED:
         metrics.add_metric("RuleStatusChanged", MetricUnit.Count, 1)
 
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from gridwatch.storage.data_source import DataSource
 
 
-class Outcome(StrEnum):
+class UploadOutcome(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     SUPERSEDED = SUPERSEDED  # a later upload of the same experiment, or of the same key, is there
@@ -56,7 +56,7 @@ class Outcome(StrEnum):
 class Accepted:
     """The result for an upload. Counts are of this call: a repeated one finds its trials recorded already."""
 
-    outcome: Outcome
+    outcome: UploadOutcome
     experiment: str | None = None
     trials: int = 0
     recorded: int = 0
@@ -85,12 +85,12 @@ def accept(upload: SpecUpload, platform: Platform) -> Accepted:
     try:
         stored = platform.bucket.read_spec(upload.key, upload.version_id, max_bytes=MAX_BYTES)
     except NotFoundError:
-        return Accepted(Outcome.SUPERSEDED)  # deleted meanwhile
+        return Accepted(UploadOutcome.SUPERSEDED)  # deleted meanwhile
     current = platform.bucket.current_version(upload.key) if upload.version_id else None
     if current not in (upload.version_id, None):
         # The newer version has an event of its own.
         tell_superseded(platform.bucket, _spec(upload), UploadedSpec(upload.key, str(current)))
-        return Accepted(Outcome.SUPERSEDED)
+        return Accepted(UploadOutcome.SUPERSEDED)
     try:
         parsed, plan, inputs = _plan(stored, platform)
         report = _preflight(parsed, plan, inputs, stored.uploaded_at, platform)
@@ -189,7 +189,7 @@ def _record(  # noqa: PLR0917  what was found of one upload
     if overtaken is experiment:
         if (winner := platform.store.get_experiment(plan.experiment)) is not None:
             tell_superseded(platform.bucket, _spec(upload), UploadedSpec.of(winner), plan.experiment)
-        return Accepted(Outcome.SUPERSEDED, plan.experiment)
+        return Accepted(UploadOutcome.SUPERSEDED, plan.experiment)
     if overtaken is not None:
         tell_superseded(platform.bucket, UploadedSpec.of(overtaken), _spec(upload), plan.experiment)
     before = {trial.trial_id: trial for trial in platform.store.list_trials(plan.experiment)}
@@ -200,7 +200,7 @@ def _record(  # noqa: PLR0917  what was found of one upload
         _revise(platform.store, change)
     cancelled = sum(_revise(platform.store, trial) for trial in _removed(plan, before, now))
     record_tuning(plan, platform.store, stored.uploaded_at, now)
-    accepted = Accepted(Outcome.ACCEPTED, plan.experiment, plan.count, recorded, cancelled)
+    accepted = Accepted(UploadOutcome.ACCEPTED, plan.experiment, plan.count, recorded, cancelled)
     _answer(upload, plan, accepted, platform, report, UploadedSpec.of(overtaken) if overtaken else None)
     if (winner_meanwhile := _overtaking(upload, plan.experiment, platform)) is not None:
         return _superseded(upload, plan.experiment, winner_meanwhile, platform)
@@ -227,7 +227,7 @@ def _superseded(upload: SpecUpload, experiment: str, by: UploadedSpec, platform:
     if is_spec_key(by.key):
         versioned = platform.bucket.current_version(by.key) is not None
         accept(SpecUpload(upload.bucket, by.key, by.version, by.version if versioned else None), platform)
-    return Accepted(Outcome.SUPERSEDED, experiment)
+    return Accepted(UploadOutcome.SUPERSEDED, experiment)
 
 
 def _spec(upload: SpecUpload) -> UploadedSpec:
@@ -332,7 +332,7 @@ def _answer(  # noqa: PLR0917  what was made of one upload
 
 def _reject(upload: SpecUpload, error: SpecError, platform: Platform) -> Accepted:
     document = {
-        "outcome": Outcome.REJECTED,
+        "outcome": UploadOutcome.REJECTED,
         "spec": {"key": upload.key, "version": upload.version},
         **error.as_document(),
         "text": error.as_text(upload.key),
@@ -348,4 +348,4 @@ def _reject(upload: SpecUpload, error: SpecError, platform: Platform) -> Accepte
             now=platform.clock.now(),
         )
     )
-    return Accepted(Outcome.REJECTED, problems=error.total)
+    return Accepted(UploadOutcome.REJECTED, problems=error.total)

@@ -30,7 +30,7 @@ from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from gridwatch_rules.clock import SystemClock
 from gridwatch_rules.failures import PermanentError
-from launch_grid.accept import Accepted, Outcome, Platform, accept
+from launch_grid.accept import Accepted, Platform, UploadOutcome, accept
 from launch_grid.missed import PATIENCE, missed_uploads
 from launch_grid.settings import Settings
 
@@ -41,9 +41,9 @@ logger = Logger(service="launch_grid")
 metrics = Metrics(namespace="Gridwatch", service="launch_grid")
 
 _METRICS = {
-    Outcome.ACCEPTED: "SpecAccepted",
-    Outcome.REJECTED: "SpecRejected",
-    Outcome.SUPERSEDED: "SpecSuperseded",
+    UploadOutcome.ACCEPTED: "SpecAccepted",
+    UploadOutcome.REJECTED: "SpecRejected",
+    UploadOutcome.SUPERSEDED: "SpecSuperseded",
 }
 
 

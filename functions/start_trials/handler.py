@@ -33,7 +33,7 @@ from start_trials.engines import Engines
 from start_trials.paces import Paces
 from start_trials.round import Round, RoundReport
 from start_trials.settings import Settings
-from start_trials.starting import Launcher, Outcome
+from start_trials.starting import Launcher, LaunchOutcome
 from start_trials.tracking import Tracking
 from start_trials.tuning import TuningLauncher
 
@@ -41,11 +41,11 @@ logger = Logger(service="start_trials")
 metrics = Metrics(namespace="Gridwatch", service="start_trials")
 
 _METRICS = {
-    Outcome.STARTED: "TrialStarted",
-    Outcome.ALREADY_THERE: "TrialAlreadyStarted",
-    Outcome.NOT_YET: "LaunchDeferred",
-    Outcome.UNWELL: "LaunchThrottled",
-    Outcome.REFUSED: "TrialRefused",
+    LaunchOutcome.STARTED: "TrialStarted",
+    LaunchOutcome.ALREADY_THERE: "TrialAlreadyStarted",
+    LaunchOutcome.NOT_YET: "LaunchDeferred",
+    LaunchOutcome.UNWELL: "LaunchThrottled",
+    LaunchOutcome.REFUSED: "TrialRefused",
 }
 
 

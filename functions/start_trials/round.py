@@ -18,7 +18,7 @@ from gridwatch.launch.order import FairOrder
 from gridwatch.launch.request import INSTANCE_TYPE, managed_rules
 from gridwatch.state.store import ConflictError
 from gridwatch.state.unreadable import Isolation
-from start_trials.starting import Launcher, Outcome
+from start_trials.starting import Launcher, LaunchOutcome
 from start_trials.waiting import WaitingTrials
 
 RESERVE_SECONDS = 15.0  # kept for handing over: one call to SageMaker with its timeouts, one message
@@ -68,28 +68,28 @@ class Round:
                 continue
             outcome = self._started(trial, experiments[trial.experiment])
             outcomes[outcome] += 1
-            if outcome is Outcome.UNREADABLE:
+            if outcome is LaunchOutcome.UNREADABLE:
                 order.give_back(trial)
                 order.close(trial.experiment)
                 continue
-            if outcome is Outcome.UNWELL:
+            if outcome is LaunchOutcome.UNWELL:
                 return RoundReport(outcomes, stopped_by="SageMaker answers with throttling or errors")
-            if outcome is Outcome.NOT_YET:
+            if outcome is LaunchOutcome.NOT_YET:
                 if managed_rules(experiments[trial.experiment].template):  # it may be its rules that lack room
                     order.close(trial.experiment)
                     continue
                 full.add(trial.instance_type or "")
                 self._pass_over(trial, order)
-            elif outcome is Outcome.REFUSED:
+            elif outcome is LaunchOutcome.REFUSED:
                 order.give_back(trial)
                 if self._is_held(experiments[trial.experiment], outcomes):
                     order.close(trial.experiment)
         return RoundReport(outcomes, stopped_by=f"no room for {', '.join(sorted(full))}" if full else None)
 
-    def _started(self, trial: TrialRecord, experiment: ExperimentRecord) -> Outcome:
+    def _started(self, trial: TrialRecord, experiment: ExperimentRecord) -> LaunchOutcome:
         with self.isolation.each(trial.job_name):
             return self.launcher.start(trial, experiment)
-        return Outcome.UNREADABLE
+        return LaunchOutcome.UNREADABLE
 
     def _pass_over(self, trial: TrialRecord, order: FairOrder) -> None:
         """Pass over a trial for which there is no machine of its type. Others of its grid may want another type, where

@@ -46,7 +46,7 @@ T = TypeVar("T")
 MAX_ATTEMPTS = 6  # of one call that is throttled or fails in passing; then the trial waits for the next round
 
 
-class Outcome(StrEnum):
+class LaunchOutcome(StrEnum):
     STARTED = "started"
     ALREADY_THERE = "already there"  # a former call created the job
     TAKEN = "taken"  # another launcher has the trial, or it waits no more
@@ -76,53 +76,53 @@ class Launcher:
     seconds_left: Callable[[], float]
     paces: Paces | None = None
 
-    def start(self, trial: TrialRecord, experiment: ExperimentRecord) -> Outcome:
+    def start(self, trial: TrialRecord, experiment: ExperimentRecord) -> LaunchOutcome:
         job = self.engines.first(trial, experiment).job
         checks = self.paces.of(trial, experiment, job).check_seconds if self.paces else CHECK_SECONDS
         claimed = replace(trial, state=TrialState.STARTING, updated_at=self.clock.now(), check_seconds=checks)
         try:
             self.store.update_trial(claimed, expected=trial)
         except ConflictError:
-            return Outcome.TAKEN
+            return LaunchOutcome.TAKEN
         try:
             return self._create(claimed, experiment)
         except NotYetError as error:
             self._settle(claimed, TrialState.WAITING, reason=str(error))
-            return Outcome.NOT_YET
+            return LaunchOutcome.NOT_YET
         except TransientError as error:
             self._settle(claimed, TrialState.WAITING, reason=str(error))
-            return Outcome.UNWELL
+            return LaunchOutcome.UNWELL
         except PermanentError as error:
             self._refuse(claimed, experiment, error)
-            return Outcome.REFUSED
+            return LaunchOutcome.REFUSED
         except DAMAGE:
             # If its job was created nevertheless, the next try finds it under its name.
             self._settle(claimed, TrialState.WAITING, reason="a record that its launch needs is damaged")
             raise
 
-    def recover(self, trial: TrialRecord) -> Outcome:
+    def recover(self, trial: TrialRecord) -> LaunchOutcome:
         """Recover a trial that a dead launcher claimed: its job exists, or it waits again."""
         try:
             self._adopt(trial)
         except NotFoundError:
             self._settle(trial, TrialState.WAITING, reason=trial.reason)
-            return Outcome.NOT_YET
+            return LaunchOutcome.NOT_YET
         except NameTakenError as error:
             experiment = self.store.get_experiment(trial.experiment)
             if experiment is not None:
                 self._refuse(trial, experiment, error)
-            return Outcome.REFUSED
-        return Outcome.ALREADY_THERE
+            return LaunchOutcome.REFUSED
+        return LaunchOutcome.ALREADY_THERE
 
-    def _create(self, trial: TrialRecord, experiment: ExperimentRecord) -> Outcome:
+    def _create(self, trial: TrialRecord, experiment: ExperimentRecord) -> LaunchOutcome:
         try:
             arn = self._created(trial, experiment)
         except NameTakenError:
             self._adopt(trial)
-            return Outcome.ALREADY_THERE
+            return LaunchOutcome.ALREADY_THERE
         queued = replace(trial, secondary_status=QUEUED) if ":service-job/" in arn else trial
         self._settle(queued, TrialState.RUNNING, job_arn=arn)
-        return Outcome.STARTED
+        return LaunchOutcome.STARTED
 
     def _created(self, trial: TrialRecord, experiment: ExperimentRecord) -> str:
         """The ARN of the created job; where a spec leaves the engine open, of the job as SageMaker accepts it."""

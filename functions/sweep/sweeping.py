@@ -25,7 +25,7 @@ from gridwatch.events.rule_status import DETAIL_TYPE, EventBus, status_change_de
 from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import JobListing, TrainingService
-from gridwatch.launch.tracking import Outcome, Tracker
+from gridwatch.launch.tracking import Tracker, TrackingOutcome
 from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.pace import CHECK_SECONDS, is_due
 from gridwatch.state.store import StateStore
@@ -108,7 +108,7 @@ class Sweeper:
                 if self.store.get_job(name) is None:
                     news = self.training.describe_job(name)
                     tags = self.training.job_tags(news.arn)
-                    enrolled += self.tracker.track(replace(news, tags=tags)) is not Outcome.FOREIGN
+                    enrolled += self.tracker.track(replace(news, tags=tags)) is not TrackingOutcome.FOREIGN
         return enrolled
 
     def _queue_unsent_alerts(self) -> int:
@@ -221,7 +221,7 @@ class Sweeper:
 
     def _record(self, news: JobDescription) -> bool:
         if not is_terminal(news.status):
-            return self.tracker.track(news) in (Outcome.BEGUN, Outcome.RECORDED)
+            return self.tracker.track(news) in (TrackingOutcome.BEGUN, TrackingOutcome.RECORDED)
         # Much follows from an end. Through the queue, because a message that fails halfway comes again, while a sweep
         # that recorded the end itself and died would leave a trial that no sweep looks at any more.
         self.track_queue.send(TrackJob(news.job_name))

@@ -31,7 +31,7 @@ from gridwatch.launch.linking import Linker
 from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.paces import Pacing
 from gridwatch.launch.repairing import Repairer
-from gridwatch.launch.tracking import Outcome, Tracker
+from gridwatch.launch.tracking import Tracker, TrackingOutcome
 from gridwatch.launch.tuned_jobs import TunedJobs
 from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.launch.watching import Enroller
@@ -45,10 +45,10 @@ logger = Logger(service="track_job")
 metrics = Metrics(namespace="Gridwatch", service="track_job")
 
 _METRICS = {
-    Outcome.BEGUN: "JobBegun",
-    Outcome.RECORDED: "JobTracked",
-    Outcome.STALE: "JobNewsStale",
-    Outcome.FOREIGN: "JobForeign",
+    TrackingOutcome.BEGUN: "JobBegun",
+    TrackingOutcome.RECORDED: "JobTracked",
+    TrackingOutcome.STALE: "JobNewsStale",
+    TrackingOutcome.FOREIGN: "JobForeign",
 }
 
 
@@ -91,16 +91,16 @@ def _track(event: Mapping[str, Any]) -> None:
     _link(news.job_name, outcome)
     logger.info("news of a job", job=news.job_name, status=news.status, outcome=outcome, event_id=event.get("id"))
     metrics.add_metric(_METRICS[outcome], MetricUnit.Count, 1)
-    if outcome is Outcome.RECORDED and is_terminal(news.status) and news.started_at and news.ended_at:
+    if outcome is TrackingOutcome.RECORDED and is_terminal(news.status) and news.started_at and news.ended_at:
         seconds = (news.ended_at - news.started_at).total_seconds() * (news.instance_count or 1)
         metrics.add_metric("InstanceSeconds", MetricUnit.Seconds, seconds)
 
 
-def _link(job_name: str, outcome: Outcome) -> None:
+def _link(job_name: str, outcome: TrackingOutcome) -> None:
     """Link components into SageMaker's trial. It is done last, since the message comes again when it fails."""
-    if outcome is Outcome.FOREIGN:
+    if outcome is TrackingOutcome.FOREIGN:
         return
-    found = _linker().link(job_name, begins=outcome is Outcome.BEGUN)
+    found = _linker().link(job_name, begins=outcome is TrackingOutcome.BEGUN)
     for component, reason in found.missing.items():
         logger.warning("a trial component is not in its trial", job=job_name, component=component, reason=reason)
     if found.missing:

@@ -15,7 +15,7 @@ from gridwatch.events.queue import MessageQueue
 from gridwatch.launch.observation import state_of
 from gridwatch.launch.ports import TrainingService
 from gridwatch.launch.request import EXPERIMENT_TAG
-from gridwatch.launch.tracking import MAX_CONFLICTS, Outcome, Tracker
+from gridwatch.launch.tracking import MAX_CONFLICTS, Tracker, TrackingOutcome
 from gridwatch.launch.tuning import own_tuning_tags
 from gridwatch.launch.tuning_ports import TuningService
 from gridwatch.state.store import ConflictError, StateStore
@@ -36,13 +36,13 @@ class TuningTracker:
     clock: Clock
     name_prefix: str
 
-    def track(self, news: TuningDescription) -> Outcome:
+    def track(self, news: TuningDescription) -> TrackingOutcome:
         """Record the news; repeating it changes nothing. Raises TransientError or ConflictError: the event
         comes again.
         """
         record = self._find(news)
         if record is None:
-            return Outcome.FOREIGN
+            return TrackingOutcome.FOREIGN
         outcome, after = self._record(record, news)
         if after.state.is_finished:
             self.complete(after)
@@ -64,7 +64,7 @@ class TuningTracker:
                     news = replace(self.training.describe_job(listed.name), tags=tags)
                 except NotFoundError:
                     continue  # deleted since
-                count += self.tracker.track(news) is not Outcome.FOREIGN
+                count += self.tracker.track(news) is not TrackingOutcome.FOREIGN
             elif job.algorithm is None and listed.definition is not None:
                 self._name_algorithm(job, listed.definition)
         return count
@@ -87,12 +87,12 @@ class TuningTracker:
         stale = next(known, None)  # as an index has it
         return None if stale is None else self.store.get_tuning(stale.experiment, news.name)
 
-    def _record(self, record: TuningRecord, news: TuningDescription) -> tuple[Outcome, TuningRecord]:
+    def _record(self, record: TuningRecord, news: TuningDescription) -> tuple[TrackingOutcome, TuningRecord]:
         for _ in range(MAX_CONFLICTS):
             state = state_of(news.status)
             old = record.status_at is not None and news.modified_at < record.status_at
             if state is None or old or record.state.is_finished or record.state is state:
-                return Outcome.STALE, record
+                return TrackingOutcome.STALE, record
             begun = record.state is TrialState.WAITING
             after = replace(
                 record, state=state, arn=news.arn, status_at=news.modified_at,
@@ -103,5 +103,5 @@ class TuningTracker:
             except ConflictError:
                 record = self.store.get_tuning(record.experiment, record.name) or record
                 continue
-            return Outcome.BEGUN if begun else Outcome.RECORDED, after
+            return TrackingOutcome.BEGUN if begun else TrackingOutcome.RECORDED, after
         raise ConflictError(f"the tuning job {record.name} is written to all the time")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from deliver_alert.delivering import LEASE, Outcome
+from deliver_alert.delivering import LEASE, DeliveryOutcome
 from deliver_alert.gatekeeping import Wishes
 from gridwatch.alerts.content import Alert, Severity, record, trial_failed
 from gridwatch.alerts.launch_limit import limit_reached
@@ -173,7 +173,7 @@ def dies(alert: AlertRecord) -> None:
 def test_an_alert_that_comes_again_stands_in_its_gate_once() -> None:
     world = grid()
     alert = joined_and_died(world)
-    assert world.deliver(alert.alert_id) is Outcome.HELD_BACK
+    assert world.deliver(alert.alert_id) is DeliveryOutcome.HELD_BACK
     world.clock.advance(301)
     world.deliver_all()
     world.deliver_all()
@@ -188,7 +188,7 @@ def test_an_alert_that_was_told_with_others_is_not_told_again_when_its_gate_has_
     asked(world, 2)
     world.deliver_all()
     assert len(world.store.gates["cause IssuesFound blobs loss"].earlier) == 2
-    assert world.deliver(alert.alert_id) is Outcome.HELD_BACK
+    assert world.deliver(alert.alert_id) is DeliveryOutcome.HELD_BACK
     finish(world)
     assert told(world) == [
         "Stopped blobs/0000000000: loss", "loss: 1 more trial of blobs", "Stopped blobs/0000000002: loss"
@@ -387,7 +387,7 @@ def test_an_alert_that_may_have_been_sent_is_not_held_back() -> None:
     alert = asked(world, 0)
     world.store.alerts[alert.alert_id] = replace(alert, cleared=True)
     world.clock.time = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)
-    assert world.deliver(alert.alert_id) is Outcome.SENT
+    assert world.deliver(alert.alert_id) is DeliveryOutcome.SENT
     assert len(told(world)) == 1
 
 

@@ -13,7 +13,7 @@ from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.paces import Pacing
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.repairing import Repairer
-from gridwatch.launch.tracking import Outcome, Tracker
+from gridwatch.launch.tracking import Tracker, TrackingOutcome
 from gridwatch.reproduce.fingerprint import ImageVersion
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.memory import MemoryStore
@@ -143,7 +143,7 @@ class World:
             repairer=Repairer(store=self.store, shelf=self.checkpoints, alerts=self.alerts, clock=self.clock),
         )
 
-    def finish(self, job_name: str, status: str = "Completed", **known: object) -> Outcome:
+    def finish(self, job_name: str, status: str = "Completed", **known: object) -> TrackingOutcome:
         self.clock.advance(1)
         return self.tracker().track(self.training.finish(job_name, status, **known))
 
