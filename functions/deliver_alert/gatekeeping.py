@@ -37,7 +37,7 @@ EARLY = timedelta(minutes=1)  # a message that was kept back until the gate clos
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class AlertSettings:
     """A deployment's settings of when people are told. Without any, every alert is told at once."""
 
     together: timedelta = timedelta(0)  # alerts of one cause that come within this time after the first
@@ -52,7 +52,7 @@ class Gatekeeper:
     queue: MessageQueue
     alerts: AlertOutbox
     clock: Clock
-    wishes: Wishes
+    alert_settings: AlertSettings
 
     def holds(self, alert: AlertRecord) -> str | None:
         """The id of the alert in which this one is told later; None when it is to be told now.
@@ -90,18 +90,18 @@ class Gatekeeper:
 
     def _openings(self, alert: AlertRecord) -> Iterator[Opening]:
         """The gates that the alert must pass, each made when the alert has passed the one before."""
-        now, wishes = self.clock.now(), self.wishes
-        if alert.cause and wishes.together:
-            yield Opening(gate_id=cause_gate(alert.cause), until=now + wishes.together, capacity=1)
+        now, alert_settings = self.clock.now(), self.alert_settings
+        if alert.cause and alert_settings.together:
+            yield Opening(gate_id=cause_gate(alert.cause), until=now + alert_settings.together, capacity=1)
         critical = content_of(alert).severity is Severity.CRITICAL
-        if alert.kind == HELD_BACK or (critical and wishes.critical_passes):
+        if alert.kind == HELD_BACK or (critical and alert_settings.critical_passes):
             return
-        quiet_until = wishes.quiet.until(now) if wishes.quiet else None
+        quiet_until = alert_settings.quiet.until(now) if alert_settings.quiet else None
         if quiet_until:
             yield Opening(gate_id=QUIET, until=quiet_until, capacity=0)
-        if wishes.most_per_hour is not None:
+        if alert_settings.most_per_hour is not None:
             hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-            yield Opening(gate_id=HOUR, until=hour, capacity=wishes.most_per_hour)
+            yield Opening(gate_id=HOUR, until=hour, capacity=alert_settings.most_per_hour)
 
     def _admit(self, opening: Opening, asking: str) -> tuple[AlertGate, Admission]:
         for _ in Patience(self.clock, seconds=PATIENCE).tries():

@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from deliver_alert.channels import INCIDENT, SLACK, Channel, ChatTopic, IncidentWebhook, SlackWebhook, TextTopic
 from deliver_alert.delivering import Courier, DeliveryOutcome
 from deliver_alert.digesting import Digester
-from deliver_alert.gatekeeping import Gatekeeper, Wishes
+from deliver_alert.gatekeeping import AlertSettings, Gatekeeper
 from deliver_alert.settings import Settings
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import quiet_hours
@@ -110,13 +110,15 @@ def _channels(settings: Settings) -> tuple[Channel, ...]:
 def _gatekeeper() -> Gatekeeper:
     settings = _settings()
     begin, _, end = settings.quiet_hours.partition("-")
-    wishes = Wishes(
+    alert_settings = AlertSettings(
         together=timedelta(seconds=settings.group_seconds),
         quiet=quiet_hours(begin, end, settings.time_zone) if settings.quiet_hours else None,
         most_per_hour=settings.alerts_per_hour or None,
         critical_passes=settings.critical_passes,
     )
-    return Gatekeeper(store=_store(), queue=_queue(), alerts=_outbox(), clock=SystemClock(), wishes=wishes)
+    return Gatekeeper(
+        store=_store(), queue=_queue(), alerts=_outbox(), clock=SystemClock(), alert_settings=alert_settings
+    )
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from deliver_alert.delivering import LEASE, DeliveryOutcome
-from deliver_alert.gatekeeping import Wishes
+from deliver_alert.gatekeeping import AlertSettings
 from gridwatch.alerts.content import Alert, Severity, record, trial_failed
 from gridwatch.alerts.launch_limit import limit_reached
 from gridwatch.alerts.outbox import AlertOutbox
@@ -28,15 +28,15 @@ from tests.fakes.fuse import Fuse
 from tests.fakes.mortal_store import KilledError
 from tests.unit.functions.watching import ALIVE, World, at_every_call
 
-TOGETHER = Wishes(together=timedelta(minutes=5))
+TOGETHER = AlertSettings(together=timedelta(minutes=5))
 NIGHT = QuietHours(time(22), time(7), UTC)
 ETAS = [1.0] * 16 + [0.1] * 48
 
 
-def grid(wishes: Wishes = TOGETHER) -> World:
+def grid(alert_settings: AlertSettings = TOGETHER) -> World:
     """An experiment of 64 trials, 16 of them with eta 1.0."""
     world = World()
-    world.wishes = wishes
+    world.alert_settings = alert_settings
     world.store.trials.clear()
     now = world.clock.now()
     world.store.add_trials(
@@ -285,8 +285,8 @@ def test_failures_that_hold_an_experiment_are_told_with_the_hold_and_no_more(hol
 
 
 class TestQuietHours:
-    def night(self, **wishes: object) -> World:
-        world = grid(replace(Wishes(quiet=NIGHT), **wishes))  # type: ignore[arg-type]
+    def night(self, **alert_settings: object) -> World:
+        world = grid(replace(AlertSettings(quiet=NIGHT), **alert_settings))  # type: ignore[arg-type]
         world.clock.time = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)
         return world
 
@@ -365,7 +365,7 @@ class TestQuietHours:
 
 
 def test_at_most_so_many_an_hour_and_the_rest_in_one() -> None:
-    world = grid(Wishes(most_per_hour=3))
+    world = grid(AlertSettings(most_per_hour=3))
     for index in range(10):
         asked(world, index, rule=f"rule{index}")
     world.deliver_all()
@@ -383,7 +383,7 @@ def test_at_most_so_many_an_hour_and_the_rest_in_one() -> None:
 
 
 def test_an_alert_that_may_have_been_sent_is_not_held_back() -> None:
-    world = grid(Wishes(quiet=NIGHT))
+    world = grid(AlertSettings(quiet=NIGHT))
     alert = asked(world, 0)
     world.store.alerts[alert.alert_id] = replace(alert, cleared=True)
     world.clock.time = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)
@@ -446,7 +446,7 @@ def test_death_at_any_call_of_closing() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_any_order_with_deaths_losses_and_repetitions(seed: int) -> None:
     chance = random.Random(seed)
-    world = grid(Wishes(together=timedelta(minutes=5), quiet=NIGHT, most_per_hour=4))
+    world = grid(AlertSettings(together=timedelta(minutes=5), quiet=NIGHT, most_per_hour=4))
     world.clock.time = datetime(2026, 11, 21, 20, 0, tzinfo=UTC) + timedelta(minutes=chance.randrange(150))
     for index in range(12):
         asked(world, index, rule=f"rule{index % 3}")

@@ -10,7 +10,7 @@ from deliver_alert import delivering
 from deliver_alert.channels import Channel, TextTopic
 from deliver_alert.delivering import Courier
 from deliver_alert.digesting import Digester
-from deliver_alert.gatekeeping import Gatekeeper, Wishes
+from deliver_alert.gatekeeping import AlertSettings, Gatekeeper
 from evaluate_rules.across import Bench
 from evaluate_rules.evaluating import Evaluated, Evaluator
 from evaluate_rules.rests import Rests
@@ -74,7 +74,7 @@ class World:
         self.tensors: dict[str, TensorFolder] = {}
         self.until: int | None = None  # tensors of later steps have not arrived yet
         self.invocation_seconds = 60.0
-        self.wishes, self.channels = Wishes(), list[Channel]()
+        self.alert_settings, self.channels = AlertSettings(), list[Channel]()
         self.rule_sets: RuleSets = NoRuleSets()
         self.add_job(JOB, "0a1b2c3d4e", *(policies or (LOSS,)))
 
@@ -160,7 +160,7 @@ class World:
     def gatekeeper(self, fuse: Fuse = ALIVE) -> Gatekeeper:
         store, queue = fuse.guard(self.store), fuse.guard(self.alert_queue)
         alerts = AlertOutbox(store, queue)
-        return Gatekeeper(store=store, queue=queue, alerts=alerts, clock=self.clock, wishes=self.wishes)
+        return Gatekeeper(store=store, queue=queue, alerts=alerts, clock=self.clock, alert_settings=self.alert_settings)
 
     def digest(self, experiment: str, fuse: Fuse = ALIVE) -> AlertRecord | None:
         store = fuse.guard(self.store)
