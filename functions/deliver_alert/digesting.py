@@ -17,7 +17,7 @@ from gridwatch.domain.trials import TrialRecord
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import if_readable
-from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch.storage.report_store import ReportPlace
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.status import is_final
 

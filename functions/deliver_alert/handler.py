@@ -29,7 +29,7 @@ from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
 from gridwatch.state.store import ConflictError
-from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch.storage.report_store import ReportPlace
 from gridwatch_rules.clock import SystemClock
 from gridwatch_rules.failures import GridwatchError, PermanentError
 

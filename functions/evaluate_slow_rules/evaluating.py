@@ -18,7 +18,7 @@ from gridwatch.domain.rules import RulePolicy
 from gridwatch.events.messages import EvaluateSlowRule
 from gridwatch.events.telling import News, Teller
 from gridwatch.state.store import StateStore
-from gridwatch.storage.report_shelf import ReportShelf, told_where
+from gridwatch.storage.report_store import ReportStore, told_where
 from gridwatch_rules.rules.catalogue import create_rule
 from gridwatch_rules.rules.custom.run import CustomRules, CustomRun
 from gridwatch_rules.rules.evaluation import RuleEvaluation
@@ -54,7 +54,7 @@ class SlowEvaluator:
     custom_rules: CustomRules | None
     open_tensors: Callable[[JobRecord], TensorSource]
     render: Render
-    shelf: ReportShelf
+    reports: ReportStore
 
     def evaluate(self, request: EvaluateSlowRule) -> Evaluated:
         """Evaluate the rule; repeating it changes nothing. Raises GridwatchError or OSError: ask again later."""
@@ -112,5 +112,5 @@ class SlowEvaluator:
             page = self.render(tensors, f"{policy.name} of {job.job_name}")
         except CorruptTensorError as error:
             return RuleEvaluation(RuleStatus.ERROR, f"CorruptTensorError: {error}")
-        address = self.shelf.put(job.job_name, policy.name, page)
+        address = self.reports.put(job.job_name, policy.name, page)
         return RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, told_where("", address))

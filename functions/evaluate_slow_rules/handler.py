@@ -97,5 +97,5 @@ def _evaluator() -> SlowEvaluator:
         custom_rules=LambdaCustomRules(function) if function else None,
         open_tensors=lambda job: job_source(settings.artifacts_bucket, job.job_name, job.tensors_uri),
         render=_render,
-        shelf=ReportBucket(settings.artifacts_bucket),
+        reports=ReportBucket(settings.artifacts_bucket),
     )

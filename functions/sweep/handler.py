@@ -87,7 +87,9 @@ def _sweeper(context: LambdaContext) -> Sweeper:
         snapshot_queue=SqsQueue(settings.snapshot_queue_url),
         alerts=alerts,
         clock=clock,
-        repairer=Repairer(store=store, shelf=S3Checkpoints(settings.artifacts_bucket), alerts=alerts, clock=clock),
+        repairer=Repairer(
+            store=store, checkpoints=S3Checkpoints(settings.artifacts_bucket), alerts=alerts, clock=clock
+        ),
         enrollers=(
             TunedJobs(
                 store=store,

@@ -157,7 +157,9 @@ def _tracker() -> Tracker:
         snapshot_queue=SqsQueue(settings.snapshot_queue_url),
         alerts=alerts,
         clock=clock,
-        repairer=Repairer(store=store, shelf=S3Checkpoints(settings.artifacts_bucket), alerts=alerts, clock=clock),
+        repairer=Repairer(
+            store=store, checkpoints=S3Checkpoints(settings.artifacts_bucket), alerts=alerts, clock=clock
+        ),
         enrollers=(
             TunedJobs(
                 store=store,

@@ -24,7 +24,7 @@ from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.words import amount, lasting, span, together
 from gridwatch.storage.layout import s3_uri
-from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch.storage.report_store import ReportPlace
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.wording import counted
 

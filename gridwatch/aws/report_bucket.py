@@ -8,12 +8,12 @@ from typing import Any
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.storage.layout import experiment_report_key, report_key, s3_uri
-from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch.storage.report_store import ReportPlace
 from gridwatch_rules.failures import NotFoundError, PermanentError
 
 
 class ReportBucket:
-    """Implements `gridwatch.storage.report_shelf.ReportShelf`."""
+    """Implements `gridwatch.storage.report_store.ReportStore`."""
 
     def __init__(self, bucket: str, s3: Any = None) -> None:
         self._bucket = bucket

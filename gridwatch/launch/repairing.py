@@ -36,7 +36,7 @@ NOT_OURS = frozenset({"already over", "the training job is no longer there", NOT
 _REPAIRED = "repaired by "
 
 
-class CheckpointShelf(Protocol):
+class CheckpointStore(Protocol):
     """The checkpoints of trials, named by experiment and trial. Raises gridwatch_rules.failures errors."""
 
     def rounds(self, trial: tuple[str, str]) -> Sequence[int]:
@@ -51,7 +51,7 @@ class CheckpointShelf(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repairer:
     store: StateStore
-    shelf: CheckpointShelf
+    checkpoints: CheckpointStore
     alerts: AlertOutbox
     clock: Clock
 
@@ -140,10 +140,10 @@ class Repairer:
         """Where the repair begins, in words; the checkpoint has then been copied there."""
         good, place = last_good_step(reaction.finding), (parent.experiment, parent.trial_id)
         try:
-            rounds = [each for each in self.shelf.rounds(place) if good is not None and each <= good]
+            rounds = [each for each in self.checkpoints.rounds(place) if good is not None and each <= good]
             if not rounds:
                 return "from the start, as no checkpoint is older than the fault"
-            self.shelf.hand_on(place, max(rounds), (parent.experiment, child_id))
+            self.checkpoints.hand_on(place, max(rounds), (parent.experiment, child_id))
         except PermanentError as error:
             return f"from the start, as the checkpoints cannot be read ({error.code or error})"
         return f"from the checkpoint of round {max(rounds)}"

@@ -18,7 +18,7 @@ from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.savings import SavingsRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.savings.prices import PriceTable
-from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch.storage.report_store import ReportPlace
 from gridwatch_rules.judgement.hindsight import Hindsight
 from gridwatch_rules.status import RuleStatus
 from tests.unit.alerts.test_text import JOB, NOW, TRIAL, issue

@@ -67,7 +67,7 @@ def slow(world: World, rules: FakeCustomRules | None = None, render: Any = rende
         custom_rules=rules,
         open_tensors=lambda job: world.tensors[job.job_name].source(),
         render=render,
-        shelf=world.shelf,
+        reports=world.reports,
     )
 
 
@@ -163,7 +163,7 @@ def test_a_report_is_written_and_the_status_says_where() -> None:
     world.losses(3.0, 2.0)
     evaluated = slow(world).evaluate(EvaluateSlowRule(JOB, "report", ended=True))
     assert evaluated.details == f"The report is at s3://artifacts/reports/{JOB}/report.html"
-    assert world.shelf.pages[(JOB, "report")] == f"<h1>report of {JOB}</h1>2 files"
+    assert world.reports.pages[(JOB, "report")] == f"<h1>report of {JOB}</h1>2 files"
     assert statuses(world) == {"report": "NoIssuesFound"}
 
 
@@ -181,7 +181,7 @@ def test_a_report_on_a_job_that_saved_nothing_says_so() -> None:
     evaluated = slow(world).evaluate(EvaluateSlowRule(JOB, "report", ended=True))
     assert (evaluated.status, statuses(world)) == (RuleStatus.SAW_NOTHING, {"report": "SawNothing"})
     assert evaluated.details.endswith("the job saved no tensors and reported no metrics")
-    assert not world.shelf.pages
+    assert not world.reports.pages
 
 
 def test_jobs_and_rules_that_are_not_there_are_passed_over() -> None:
@@ -200,7 +200,7 @@ def test_the_profile_is_evaluated_when_it_is_new_and_at_the_end() -> None:
     assert records["loss"].status == "SawNothing"  # two steps, and it compares over two
     assert records["machine"].details is not None
     assert records["machine"].details.endswith(f"he report is at s3://artifacts/reports/{JOB}/machine.html")
-    assert "Where the time went" in world.shelf.pages[(JOB, "machine")]
+    assert "Where the time went" in world.reports.pages[(JOB, "machine")]
     assert world.evaluate().outcome is Outcome.OVER
 
 

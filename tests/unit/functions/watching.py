@@ -39,7 +39,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.fuse import Fuse
 from tests.fakes.mortal_store import KilledError
 from tests.fakes.queues import FakeQueue
-from tests.fakes.reports import FakeShelf
+from tests.fakes.reports import FakeReportStore
 from tests.fakes.training import ARN, FakeTraining
 from tests.fakes.tuning import FakeTuning
 from tests.tensor_folder import MemorySource, TensorFolder
@@ -68,7 +68,7 @@ class World:
         self.bus, self.topic = FakeBus(), FakeTopic()
         self.alert_queue, self.evaluate_queue, self.snapshot_queue = FakeQueue(), FakeQueue(), FakeQueue()
         self.start_queue = FakeQueue(fifo=True)
-        self.slow_queue, self.shelf = FakeQueue(), FakeShelf()
+        self.slow_queue, self.reports = FakeQueue(), FakeReportStore()
         self.track_queue = FakeQueue()
         self.profile: dict[str, bytes] = {}
         self.tensors: dict[str, TensorFolder] = {}
@@ -115,7 +115,7 @@ class World:
             rests=Rests(fuse.guard(self.evaluate_queue), self.clock),
             slow_queue=fuse.guard(self.slow_queue),
             slow_interval=60,
-            shelf=fuse.guard(self.shelf),
+            shelf=fuse.guard(self.reports),
             bench=Bench(store),
             clock=self.clock,
         )
@@ -196,7 +196,7 @@ class World:
             snapshot_queue=self.snapshot_queue,
             alerts=alerts,
             clock=self.clock,
-            repairer=Repairer(store=store, shelf=FakeCheckpoints(), alerts=alerts, clock=self.clock),
+            repairer=Repairer(store=store, checkpoints=FakeCheckpoints(), alerts=alerts, clock=self.clock),
             enrollers=(
                 TunedJobs(
                     store=store,

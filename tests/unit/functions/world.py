@@ -140,7 +140,7 @@ class World:
             snapshot_queue=self.snapshot_queue,
             alerts=self.alerts,
             clock=self.clock,
-            repairer=Repairer(store=self.store, shelf=self.checkpoints, alerts=self.alerts, clock=self.clock),
+            repairer=Repairer(store=self.store, checkpoints=self.checkpoints, alerts=self.alerts, clock=self.clock),
         )
 
     def finish(self, job_name: str, status: str = "Completed", **known: object) -> TrackingOutcome:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class ReportShelf(Protocol):
+class ReportStore(Protocol):
     def put(self, job_name: str, rule_name: str, page: str) -> str:
         """Save the page, replacing a former one, and return its address. Raises gridwatch_rules.failures errors."""
         ...
