@@ -50,7 +50,7 @@ _TOLD = (RuleStatus.ISSUES_FOUND, RuleStatus.ERROR, RuleStatus.SAW_NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ObservedJob:
     """The job as SageMaker shows it now: without a description when it is gone, or when its owner has withdrawn it from
     us.
     """
@@ -122,7 +122,7 @@ class Reactor:
         seen = self._seen(job)
         return [self._react(job, report, seen) for report in pending]
 
-    def _react(self, job: JobRecord, report: RuleReport, seen: Seen) -> Reaction:
+    def _react(self, job: JobRecord, report: RuleReport, seen: ObservedJob) -> Reaction:
         now, description = self.clock.now(), seen.description
         decided = self._decided(job, report, seen)
         claimed = self.store.claim_reaction(decided, until=now + LEASE)
@@ -164,7 +164,7 @@ class Reactor:
             )
             self.store.put_rule_evaluation(record)
 
-    def _decided(self, job: JobRecord, report: RuleReport, seen: Seen) -> ReactionRecord:
+    def _decided(self, job: JobRecord, report: RuleReport, seen: ObservedJob) -> ReactionRecord:
         policies = {policy.name: policy for policy in job.policies}
         policy = policies.get(report.rule_name)
         on_issue = policy.on_issue if policy else None
@@ -188,7 +188,7 @@ class Reactor:
             audited=decision.response is Response.WOULD_STOP and restraint.audited and not restraint.shadow,
         )
 
-    def _restraint(self, job: JobRecord, seen: Seen, policy: RulePolicy | None) -> Restraint:
+    def _restraint(self, job: JobRecord, seen: ObservedJob, policy: RulePolicy | None) -> Restraint:
         """What keeps a stop from being made, looked up at this moment and only for rules that stop."""
         if policy is None or policy.on_issue is not Action.STOP or seen.description is None:
             return FREE
@@ -254,13 +254,13 @@ class Reactor:
             jitter=self.jitter,
         )
 
-    def _seen(self, job: JobRecord) -> Seen:
+    def _seen(self, job: JobRecord) -> ObservedJob:
         try:
-            return Seen(self.training.describe_job(job.job_name), watched=job.watched)
+            return ObservedJob(self.training.describe_job(job.job_name), watched=job.watched)
         except NotFoundError:
-            return Seen(None, watched=job.watched)
+            return ObservedJob(None, watched=job.watched)
         except PermanentError as error:
             # Jobs of others may be seen while they carry the tag.
             if job.watched and error.code in ("AccessDenied", "AccessDeniedException"):
-                return Seen(None, watched=True, withdrawn=True)
+                return ObservedJob(None, watched=True, withdrawn=True)
             raise

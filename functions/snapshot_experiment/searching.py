@@ -35,7 +35,7 @@ class ReadsComponents(Protocol):
     ) -> Mapping[str, Component]: ...
 
 
-class Shelf(Protocol):
+class ObjectStore(Protocol):
     """The store of objects that are kept from one snapshot to the next."""
 
     def get(self, key: str, path: Path) -> bool: ...
@@ -66,9 +66,9 @@ class _Kept:
 class SearchReader:
     """Reads what changed since the last snapshot, and keeps it beside the tables."""
 
-    def __init__(self, search: ReadsComponents, shelf: Shelf) -> None:
+    def __init__(self, search: ReadsComponents, objects: ObjectStore) -> None:
         self._search = search
-        self._shelf = shelf
+        self._objects = objects
 
     def read(
         self, experiment: str, names: Sequence[str], trials: Sequence[TrialFacts], stamp: Stamp, folder: Path
@@ -82,7 +82,7 @@ class SearchReader:
         file, key = folder / "components.json.gz", layout.components_key(experiment)
         kept = None
         try:
-            kept = _load(file) if self._shelf.get(key, file) else None
+            kept = _load(file) if self._objects.get(key, file) else None
             since = _since(kept, trials, stamp.as_of) if kept else None
             found = {
                 component.name: component
@@ -92,7 +92,7 @@ class SearchReader:
             components = {**(kept.components if kept else {}), **found}
             if found or kept is None:
                 _save(file, _Kept(components, stamp.as_of))
-                self._shelf.put(key, file)
+                self._objects.put(key, file)
         except (PermanentError, TransientError) as error:
             return SearchAnswer(_by_job(kept.components if kept else {}), error=str(error))
         return SearchAnswer(_by_job(components), fetched=len(found))

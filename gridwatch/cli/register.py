@@ -16,7 +16,7 @@ from gridwatch.cli.rerun import read_fingerprint
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.reproduce.registering import (
     CannotRegisterError,
-    Wish,
+    RegistrationOptions,
     group_name,
     metrics_document,
     package_request,
@@ -55,7 +55,7 @@ def register(  # noqa: PLR0917  options of the command line
         request = package_request(
             experiment,
             found.trial,
-            Wish(image=image, approved=approve),
+            RegistrationOptions(image=image, approved=approve),
             group=name,
             metrics_uri=metrics,
             fingerprint=fingerprint,

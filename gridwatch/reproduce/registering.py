@@ -29,7 +29,7 @@ class CannotRegisterError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class RegistrationOptions:
     """What a person says of it. `image`: to serve with, where the training image does not serve."""
 
     group: str | None = None
@@ -75,7 +75,7 @@ def group_name(name_prefix: str, experiment: str) -> str:
 def package_request(
     experiment: ExperimentRecord,
     trial: TrialRecord,
-    wish: Wish,
+    options: RegistrationOptions,
     *,
     group: str,
     metrics_uri: str,
@@ -86,17 +86,17 @@ def package_request(
         raise CannotRegisterError(f"--group {group!r}: a group's name has letters, digits and hyphens, 63 at most")
     if not trial.model_uri:
         raise CannotRegisterError(f"{trial.job_name} has no model: it is {trial.shown_state}")
-    container = {"Image": wish.image or _serving_image(experiment, trial), "ModelDataUrl": trial.model_uri}
+    container = {"Image": options.image or _serving_image(experiment, trial), "ModelDataUrl": trial.model_uri}
     properties = dict(_properties(experiment, trial, fingerprint))
     request: dict[str, Any] = {
         "ModelPackageGroupName": group,
         "ModelPackageDescription": f"trial {trial.trial_id} of experiment {trial.experiment}, job {trial.training_job}",
         "InferenceSpecification": {
             "Containers": [container],
-            "SupportedContentTypes": list(wish.content_types),
-            "SupportedResponseMIMETypes": list(wish.response_types),
+            "SupportedContentTypes": list(options.content_types),
+            "SupportedResponseMIMETypes": list(options.response_types),
         },
-        "ModelApprovalStatus": "Approved" if wish.approved else "PendingManualApproval",
+        "ModelApprovalStatus": "Approved" if options.approved else "PendingManualApproval",
         "CustomerMetadataProperties": properties,
         "ModelMetrics": {"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_uri}}},
         "ClientToken": client_token(group, trial),

@@ -68,7 +68,7 @@ class Scenario:
 
 
 @dataclass(slots=True)
-class Told:
+class ScenarioResult:
     """How a scenario went. `broken` are the sentences that do not hold."""
 
     scenario: Scenario
@@ -79,13 +79,13 @@ class Told:
     redriven: int = 0
 
 
-def tell(scenario: Scenario, blueprint: Blueprint) -> Told:
+def tell(scenario: Scenario, blueprint: Blueprint) -> ScenarioResult:
     from tests.simulation.invariants import broken
 
     stage = Stage(scenario.seed)
     trouble = Trouble(scenario.ailments, scenario.seed)
     cloud = Cloud(blueprint, stage, trouble, course_of, quota=4)
-    told = Told(scenario, trace=stage.trace, calls=trouble.calls)
+    told = ScenarioResult(scenario, trace=stage.trace, calls=trouble.calls)
     with installed(cloud):
         prepare(cloud, scenario)
         stage.run(lambda: False, most_seconds=CHAOS_SECONDS)
@@ -146,7 +146,7 @@ def unrest(cloud: Cloud) -> list[str]:
     return found
 
 
-def redrive(cloud: Cloud, told: Told) -> int:
+def redrive(cloud: Cloud, told: ScenarioResult) -> int:
     """What a person does who has looked at the dead letters; poison is left where it is. How many went back."""
     unexplained = [
         message

@@ -19,7 +19,7 @@ CELLS = 48  # of equal time, from a job's first sample to its last
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class ResourceUse:
     """Percent of one resource: how many samples lie in each of BINS, the mean of each of CELLS (None: no sample)."""
 
     histogram: tuple[int, ...]
@@ -36,7 +36,7 @@ class TrialUsage:
 
     trial_id: str
     seconds: float
-    uses: Mapping[str, Use]
+    uses: Mapping[str, ResourceUse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,11 @@ def _percents(sample: Sample) -> Iterator[tuple[str, float]]:
         yield "memory", sample.memory
 
 
-def _use(points: Iterable[tuple[float, float]], began: float, ended: float) -> Use:
+def _use(points: Iterable[tuple[float, float]], began: float, ended: float) -> ResourceUse:
     histogram = [0] * BINS
     cells: list[list[float]] = [[] for _ in range(CELLS)]
     for time, percent in points:
         histogram[min(BINS - 1, max(0, int(percent * BINS / 100)))] += 1
         share = (time - began) / (ended - began) if ended > began else 0.0
         cells[min(CELLS - 1, int(share * CELLS))].append(percent)
-    return Use(tuple(histogram), tuple(fmean(cell) if cell else None for cell in cells))
+    return ResourceUse(tuple(histogram), tuple(fmean(cell) if cell else None for cell in cells))
