@@ -12,7 +12,7 @@ from gridwatch.preflight.columns import is_numbered
 from gridwatch.preflight.tables import Table
 from gridwatch.preflight.targets import Judge, Target
 from gridwatch.spec.xgboost.numbers import is_single
-from gridwatch.spec.xgboost.outcomes import Consequence, Domain
+from gridwatch.spec.xgboost.outcomes import Domain, Effect
 
 _BALANCE = 0.1  # a class with less than this part of an equal share is rare
 _CLASSES = 30  # more distinct values are hardly classes
@@ -88,7 +88,7 @@ def _for_objective(table: Table, target: Target) -> Notice | None:
 
 def _for_metric(table: Table, target: Target, judge: Judge, at: int) -> Notice:
     ranked = f"{table.channel}-{judge.name}" == target.ranked_by
-    fatal = judge.outside is Consequence.FAILS or (judge.outside is Consequence.NO_NUMBER and ranked)
+    fatal = judge.outside is Effect.FAILS or (judge.outside is Effect.NO_NUMBER and ranked)
     return Notice(
         check="label", message=f"the label {table.label[at]:g} does not suit the metric {judge.name}: {judge.outside}",
         channel=table.channel, row=table.rows[at], column=1, allowed=judge.labels.allowed,

@@ -10,7 +10,7 @@ from gridwatch.spec.xgboost.kinds import Directions, Groups
 from gridwatch.spec.xgboost.metrics import canonical, family, metric_of
 from gridwatch.spec.xgboost.numbers import whole
 from gridwatch.spec.xgboost.objectives import Predicts, objective_of
-from gridwatch.spec.xgboost.outcomes import ANY, Consequence, Domain
+from gridwatch.spec.xgboost.outcomes import ANY, Domain, Effect
 from gridwatch.spec.xgboost.settings import metrics_of
 
 _AREAS = ("auc", "aucpr")
@@ -22,7 +22,7 @@ class Judge:
 
     name: str
     labels: Domain
-    outside: Consequence
+    outside: Effect
     by_query: bool = False
 
     @property
@@ -44,7 +44,7 @@ class Target:
     ranked_by: str = ""
     directions: int = 0
     furthest: int = -1
-    without_positive: Consequence | None = None
+    without_positive: Effect | None = None
 
     @property
     def is_binary(self) -> bool:

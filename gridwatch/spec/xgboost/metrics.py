@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from gridwatch.spec.xgboost.numbers import finite, printed, single
 from gridwatch.spec.xgboost.objectives import RELEVANCE, Predicts
-from gridwatch.spec.xgboost.outcomes import ANY, Consequence, Domain
+from gridwatch.spec.xgboost.outcomes import ANY, Domain, Effect
 
 
 class Suffix(StrEnum):
@@ -48,61 +48,61 @@ class Metric:
     """
 
     fits: frozenset[Predicts] = _SCALAR
-    otherwise: Mapping[Predicts, Consequence] = field(default_factory=dict)
+    otherwise: Mapping[Predicts, Effect] = field(default_factory=dict)
     labels: Domain = ANY
-    outside: Consequence = Consequence.FAILS
+    outside: Effect = Effect.FAILS
     suffix: Suffix = Suffix.NONE
     rises: bool = False
     of_container: bool = False
 
-    def outcome(self, predicts: Predicts) -> Consequence | None:
+    def outcome(self, predicts: Predicts) -> Effect | None:
         """What comes of comparing such predictions; None when it fits."""
-        return None if predicts in self.fits else self.otherwise.get(predicts, Consequence.FAILS)
+        return None if predicts in self.fits else self.otherwise.get(predicts, Effect.FAILS)
 
 
-_OF_CLASSES = {Predicts.CLASSES: Consequence.MISREAD}
-_NOT_OF_A_CLASS = {Predicts.CLASS: Consequence.NO_NUMBER}
-_NOT_OF_MARGINS = {Predicts.MARGIN: Consequence.NO_NUMBER}
+_OF_CLASSES = {Predicts.CLASSES: Effect.MISREAD}
+_NOT_OF_A_CLASS = {Predicts.CLASS: Effect.NO_NUMBER}
+_NOT_OF_MARGINS = {Predicts.MARGIN: Effect.NO_NUMBER}
 _POSITIVE_ONLY = frozenset({Predicts.NUMBER, Predicts.POSITIVE, Predicts.PROBABILITY, Predicts.CLASS})
-_ANY_CLASS = Metric(fits=_SCALAR | _CLASSES, labels=_WHOLE, outside=Consequence.DOUBTFUL, rises=True, of_container=True)
+_ANY_CLASS = Metric(fits=_SCALAR | _CLASSES, labels=_WHOLE, outside=Effect.DOUBTFUL, rises=True, of_container=True)
 # scikit-learn's, which refuse more than two classes.
 _CLASS_1 = Metric(
-    otherwise={Predicts.CLASSES: Consequence.CONTAINER}, labels=_BINARY, outside=Consequence.DOUBTFUL, rises=True,
+    otherwise={Predicts.CLASSES: Effect.CONTAINER}, labels=_BINARY, outside=Effect.DOUBTFUL, rises=True,
     of_container=True,
 )  # fmt: skip
 
 METRICS: Mapping[str, Metric] = {
     "aft-nloglik": Metric(fits=frozenset()),
-    "ams": Metric(suffix=Suffix.SHARE, otherwise=_OF_CLASSES, labels=_SHARE, outside=Consequence.DOUBTFUL, rises=True),
+    "ams": Metric(suffix=Suffix.SHARE, otherwise=_OF_CLASSES, labels=_SHARE, outside=Effect.DOUBTFUL, rises=True),
     "auc": Metric(
-        fits=_CLASSIFYING, otherwise=dict.fromkeys(_REGRESSIONS, Consequence.CONTAINER), labels=_SHARE,
-        outside=Consequence.NO_NUMBER, rises=True,
+        fits=_CLASSIFYING, otherwise=dict.fromkeys(_REGRESSIONS, Effect.CONTAINER), labels=_SHARE,
+        outside=Effect.NO_NUMBER, rises=True,
     ),
-    "aucpr": Metric(fits=_SCALAR | _CLASSES, labels=_SHARE, outside=Consequence.NO_NUMBER, rises=True),
+    "aucpr": Metric(fits=_SCALAR | _CLASSES, labels=_SHARE, outside=Effect.NO_NUMBER, rises=True),
     "cox-nloglik": Metric(
         fits=_POSITIVE_ONLY - {Predicts.CLASS}, otherwise=_NOT_OF_MARGINS | _OF_CLASSES | _NOT_OF_A_CLASS
     ),
-    "error": Metric(suffix=Suffix.THRESHOLD, labels=_SHARE, outside=Consequence.DOUBTFUL),
+    "error": Metric(suffix=Suffix.THRESHOLD, labels=_SHARE, outside=Effect.DOUBTFUL),
     "gamma-deviance": Metric(
-        fits=_POSITIVE_ONLY, otherwise=_NOT_OF_MARGINS, labels=_FROM_0, outside=Consequence.NO_NUMBER
+        fits=_POSITIVE_ONLY, otherwise=_NOT_OF_MARGINS, labels=_FROM_0, outside=Effect.NO_NUMBER
     ),
-    "gamma-nloglik": Metric(labels=_ABOVE_0, outside=Consequence.DOUBTFUL),
+    "gamma-nloglik": Metric(labels=_ABOVE_0, outside=Effect.DOUBTFUL),
     "interval-regression-accuracy": Metric(fits=frozenset(), rises=True),
-    "logloss": Metric(labels=_SHARE, outside=Consequence.DOUBTFUL),
+    "logloss": Metric(labels=_SHARE, outside=Effect.DOUBTFUL),
     "mae": Metric(),
     "map": Metric(suffix=Suffix.RANK, labels=_BINARY, rises=True),
-    "mape": Metric(labels=Domain(zero=False), outside=Consequence.NO_NUMBER),
+    "mape": Metric(labels=Domain(zero=False), outside=Effect.NO_NUMBER),
     "merror": Metric(fits=_CLASSES),
     "mlogloss": Metric(fits=_CLASSES),
     "mphe": Metric(otherwise=_OF_CLASSES),
     "ndcg": Metric(suffix=Suffix.RANK, labels=RELEVANCE, rises=True),
-    "poisson-nloglik": Metric(labels=_FROM_0, outside=Consequence.DOUBTFUL),
+    "poisson-nloglik": Metric(labels=_FROM_0, outside=Effect.DOUBTFUL),
     "pre": Metric(suffix=Suffix.RANK, labels=_BINARY, rises=True),
     "quantile": Metric(otherwise=_OF_CLASSES),
     "rmse": Metric(),
-    "rmsle": Metric(labels=Domain(-1, open_low=True), outside=Consequence.NO_NUMBER),
+    "rmsle": Metric(labels=Domain(-1, open_low=True), outside=Effect.NO_NUMBER),
     "tweedie-nloglik": Metric(
-        fits=_POSITIVE_ONLY - {Predicts.CLASS}, suffix=Suffix.POWER, labels=_FROM_0, outside=Consequence.DOUBTFUL,
+        fits=_POSITIVE_ONLY - {Predicts.CLASS}, suffix=Suffix.POWER, labels=_FROM_0, outside=Effect.DOUBTFUL,
         otherwise=_NOT_OF_MARGINS | _NOT_OF_A_CLASS,
     ),
     "accuracy": _ANY_CLASS,

@@ -1,7 +1,7 @@
 """The objectives: what each learns from, what it predicts, where it begins, and what is reported of it by default.
 
 Found by training with each in XGBoost 3.2.0 (tests/contract/test_xgboost_table.py does so again). Where XGBoost takes
-what SageMaker's container refuses, `Consequence.CONTAINER` says so: sagemaker_xgboost_container, algorithm_mode/
+what SageMaker's container refuses, `Effect.CONTAINER` says so: sagemaker_xgboost_container, algorithm_mode/
 hyperparameter_validation.py and constants/xgb_constants.py of aws/sagemaker-xgboost-container.
 """
 
@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from gridwatch.spec.xgboost.numbers import printed, whole
-from gridwatch.spec.xgboost.outcomes import ANY, Consequence, Domain
+from gridwatch.spec.xgboost.outcomes import ANY, Domain, Effect
 
 
 class Predicts(StrEnum):
@@ -45,13 +45,13 @@ class Objective:
     predicts: Predicts
     metric: str
     labels: Domain = ANY
-    outside: Consequence = Consequence.FAILS
+    outside: Effect = Effect.FAILS
     base_score: Domain = ANY
-    off_base: Consequence = Consequence.FAILS
-    at_the_ends: Consequence | None = None
-    without_positive: Consequence | None = None
+    off_base: Effect = Effect.FAILS
+    at_the_ends: Effect | None = None
+    without_positive: Effect | None = None
 
-    def base_score_outcome(self, score: float) -> Consequence | None:
+    def base_score_outcome(self, score: float) -> Effect | None:
         """What comes of beginning with it; None when it is taken."""
         if self.base_score.accepts(score):
             return None
@@ -68,17 +68,17 @@ class Objective:
 OBJECTIVES: Mapping[str, Objective] = {
     # Labels beyond 0 and 1 are trained on as if they were classes, and the error falls below 0.
     "binary:hinge": Objective(
-        predicts=Predicts.CLASS, metric="error", labels=_BINARY, outside=Consequence.UNFIT
+        predicts=Predicts.CLASS, metric="error", labels=_BINARY, outside=Effect.UNFIT
     ),
     # With 0 and 1 as base_score, XGBoost 3.2 begins beside them and finds no split; before it refused them, and the
     # container still calls it the customer's error.
     "binary:logistic": Objective(
-        predicts=Predicts.PROBABILITY, metric="logloss", labels=_SHARE, base_score=_INSIDE, at_the_ends=Consequence.CONSTANT
+        predicts=Predicts.PROBABILITY, metric="logloss", labels=_SHARE, base_score=_INSIDE, at_the_ends=Effect.CONSTANT
     ),
     "binary:logitraw": Objective(predicts=Predicts.MARGIN, metric="logloss", labels=_SHARE),
     "count:poisson": Objective(
         predicts=Predicts.POSITIVE, metric="poisson-nloglik", labels=_NOT_NEGATIVE, base_score=_NOT_NEGATIVE,
-        off_base=Consequence.NO_NUMBER,
+        off_base=Effect.NO_NUMBER,
     ),
     "multi:softmax": Objective(predicts=Predicts.CLASSES, metric="mlogloss", labels=Domain(0, whole=True)),
     "multi:softprob": Objective(predicts=Predicts.CLASSES, metric="mlogloss", labels=Domain(0, whole=True)),
@@ -90,23 +90,23 @@ OBJECTIVES: Mapping[str, Objective] = {
         predicts=Predicts.POSITIVE, metric="gamma-deviance", labels=_POSITIVE, base_score=_POSITIVE
     ),
     "reg:logistic": Objective(
-        predicts=Predicts.PROBABILITY, metric="rmse", labels=_SHARE, base_score=_INSIDE, at_the_ends=Consequence.CONSTANT
+        predicts=Predicts.PROBABILITY, metric="rmse", labels=_SHARE, base_score=_INSIDE, at_the_ends=Effect.CONSTANT
     ),
     "reg:pseudohubererror": Objective(predicts=Predicts.NUMBER, metric="mphe"),
     "reg:quantileerror": Objective(predicts=Predicts.NUMBER, metric="quantile"),
     "reg:squarederror": Objective(predicts=Predicts.NUMBER, metric="rmse"),
     "reg:squaredlogerror": Objective(
         predicts=Predicts.NUMBER, metric="rmsle", labels=Domain(-1, open_low=True), base_score=Domain(-1),
-        off_base=Consequence.NO_NUMBER,
+        off_base=Effect.NO_NUMBER,
     ),
     "reg:tweedie": Objective(
         predicts=Predicts.POSITIVE, metric="tweedie-nloglik", labels=_NOT_NEGATIVE, base_score=_POSITIVE,
-        off_base=Consequence.NO_NUMBER, without_positive=Consequence.NO_NUMBER,
+        off_base=Effect.NO_NUMBER, without_positive=Effect.NO_NUMBER,
     ),
     "survival:aft": Objective(predicts=Predicts.NOTHING, metric="aft-nloglik"),
     "survival:cox": Objective(
-        predicts=Predicts.POSITIVE, metric="cox-nloglik", base_score=_POSITIVE, off_base=Consequence.NO_NUMBER,
-        without_positive=Consequence.CONSTANT,  # all are censored, and no event is left to learn from
+        predicts=Predicts.POSITIVE, metric="cox-nloglik", base_score=_POSITIVE, off_base=Effect.NO_NUMBER,
+        without_positive=Effect.CONSTANT,  # all are censored, and no event is left to learn from
     ),
 }  # fmt: skip
 DEFAULT_OBJECTIVE = "reg:squarederror"

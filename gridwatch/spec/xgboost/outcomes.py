@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Consequence(StrEnum):
+class Effect(StrEnum):
     """What happens when it is tried all the same. All but DOUBTFUL are refused."""
 
     FAILS = "the training fails in its first round"
@@ -20,7 +20,7 @@ class Consequence(StrEnum):
 
     @property
     def is_refused(self) -> bool:
-        return self is not Consequence.DOUBTFUL
+        return self is not Effect.DOUBTFUL
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gridwatch.spec.xgboost.objectives import default_metric
-from gridwatch.spec.xgboost.outcomes import Consequence
+from gridwatch.spec.xgboost.outcomes import Effect
 
 Setting = Mapping[str, Any]
 
@@ -19,7 +19,7 @@ class Found:
 
     blame: str
     message: str
-    outcome: Consequence
+    outcome: Effect
     allowed: str | None = None
     advice: str | None = None
 
