@@ -1,4 +1,4 @@
-"""Whether the first column is a label that the objective can learn from, and that its metrics can judge by."""
+"""Checks that the first column is a label that the objective can learn and that its metrics can judge."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BINARY = Domain(0, 1, whole=True)
 
 
 def check_label(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
-    """Refusals are for what cannot be learned from; one notice for each kind."""
+    """The notices about labels. Refusals are for labels that cannot be learned; there is one notice for each kind."""
     if not table.count:
         return
     wrong = [place for place, value in enumerate(table.label) if not is_single(value)]
@@ -64,7 +64,7 @@ def _once(notices: Iterator[Notice]) -> Iterator[Notice]:
 
 
 def _unfits(table: Table, target: Target) -> Iterator[Notice]:
-    """What is wrong for the objective, else what is wrong for each of its metrics."""
+    """Why labels do not suit the objective, else why they do not suit each of its metrics."""
     wrong = _for_objective(table, target)
     if wrong is not None:
         yield wrong
@@ -106,8 +106,8 @@ def _one_value(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
 
 
 def _no_area(table: Table, targets: Sequence[Target], notice: Notice) -> Notice:
-    """The notice of a class without rows, as a warning; where an area under a curve needs them, it says so, and refuses
-    when trials are ranked by it.
+    """The notice that a class has no rows. It is a warning; where an area under a curve needs those rows it says so,
+    and it refuses when trials are ranked by it.
     """
     areas = [judge.name for target in targets for judge in target.judges if judge.needs_two_classes]
     ranked = any(target.ranked_by in {f"{table.channel}-{name}" for name in areas} for target in targets)
