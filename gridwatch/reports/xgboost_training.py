@@ -23,7 +23,7 @@ _MOST_CLASSES = 100  # integers with more values than this are numbers, not clas
 
 
 class Task(StrEnum):
-    """What is learned; decides what a report shows."""
+    """The kind of learning task, which decides what a report shows."""
 
     BINARY = "binary classification"
     MULTICLASS = "multiclass classification"
@@ -56,7 +56,7 @@ class XgboostTraining:
 
     @property
     def task(self) -> Task:
-        """By the objective; where that was not saved, by what labels and predictions look like."""
+        """The task by the objective or, where that was not saved, by the form of labels and predictions."""
         objective = self.objective
         if objective is not None:
             return _task_of(objective)
@@ -108,7 +108,7 @@ def _chunks(reader: TensorReader) -> Iterator[list[SavedStep]]:
 
 
 def _outcome(reader: TensorReader, saved: SavedStep | None) -> PredictedRows | None:
-    """Every worker's rows, one below the other."""
+    """The predictions with every worker's rows, one below the other."""
     if saved is None:
         return None
     labels, predictions = (

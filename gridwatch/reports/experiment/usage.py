@@ -1,4 +1,4 @@
-"""How a trial used its machine: what the report shows of its profile."""
+"""How a trial used its machine, which the report shows from its profile."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ class ResourceUse:
 
 @dataclass(frozen=True, slots=True)
 class TrialUsage:
-    """By resource: CPU, memory, GPU, GPU memory, I/O wait; `seconds` from the first sample to the last."""
+    """A trial's use of CPU, memory, GPU, GPU memory and I/O wait, by resource; `seconds` from the first sample to the
+    last.
+    """
 
     trial_id: str
     seconds: float
@@ -41,7 +43,9 @@ class TrialUsage:
 
 @dataclass(frozen=True, slots=True)
 class Usages:
-    """`looked_at`: trials whose profile was looked for; `damaged` says which could not be read, and why."""
+    """The use of machines by trials. `looked_at`: trials whose profile was looked for; `damaged` says which could not
+    be read, and why.
+    """
 
     found: Sequence[TrialUsage] = ()
     looked_at: int = 0
@@ -49,7 +53,9 @@ class Usages:
 
 
 def read_usages(trials: Sequence[Mapping[str, Any]], open_profile: Callable[[str], TensorSource]) -> Usages:
-    """Of the first MOST_TRIALS rows of the table trials that had a job, in their order; `open_profile` takes a job."""
+    """The usage of the first MOST_TRIALS rows of the table trials that had a job, in their order; `open_profile` takes
+    a job.
+    """
     looked_at = [trial for trial in trials if trial["status"] is not None][:MOST_TRIALS]
     found, damaged = [], []
     for trial in looked_at:
@@ -63,7 +69,7 @@ def read_usages(trials: Sequence[Mapping[str, Any]], open_profile: Callable[[str
 
 
 def read_usage(trial_id: str, source: TensorSource, *, ended: bool) -> TrialUsage | None:
-    """From a profile; None when it holds no sample. Raises CorruptTensorError."""
+    """The usage in a profile; None when it holds no sample. Raises CorruptTensorError."""
     found: dict[str, list[tuple[float, float]]] = {}
     for sample in _samples(ProfileReader(source), ended=ended):
         for resource, percent in _percents(sample):
