@@ -1,4 +1,4 @@
-"""The contract of Gridwatch's memory. Implementations: `gridwatch.state.memory` (tests) and `gridwatch.aws.state_table`
+"""The contract of Gridwatch's store. Implementations: `gridwatch.state.memory` (tests) and `gridwatch.aws.state_table`
 (DynamoDB); one contract test class runs against both.
 
 Every method is atomic for one record. Reads are strongly consistent except where a docstring says otherwise.
@@ -53,7 +53,7 @@ class TrialPlace:
 
     @property
     def is_possible(self) -> bool:
-        """Whether its text in an index sorts as it does: a damaged record may have any number."""
+        """Whether the place's text in an index sorts correctly: a damaged record may have any number."""
         return abs(self.priority) < _PRIORITIES and 0 <= self.index < LAST_INDEX
 
     def behind_its_upload(self) -> TrialPlace:
