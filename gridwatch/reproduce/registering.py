@@ -32,7 +32,7 @@ class CannotRegisterError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrationOptions:
-    """What a person says of it. `image`: to serve with, where the training image does not serve."""
+    """What a person chooses about a registration. `image` serves the model where the training image does not."""
 
     group: str | None = None
     image: str | None = None

@@ -20,7 +20,9 @@ CELLS = 48  # of equal time, from a job's first sample to its last
 
 @dataclass(frozen=True, slots=True)
 class ResourceUse:
-    """Percent of one resource: how many samples lie in each of BINS, the mean of each of CELLS (None: no sample)."""
+    """The use of one resource in percent: how many samples lie in each of BINS, and the mean of each of CELLS (None: no
+    sample).
+    """
 
     histogram: tuple[int, ...]
     timeline: tuple[float | None, ...]

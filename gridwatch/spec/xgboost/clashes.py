@@ -21,7 +21,7 @@ _ONLY_CLASS_1 = ("f1_binary", "precision", "recall")
 
 
 def clashes(setting: Setting) -> Iterator[Found]:
-    """Everything of a trial's hyperparameters that does not go together."""
+    """Every clash in a trial's hyperparameters."""
     for clash in CLASHES:
         yield from clash.look(setting)
 
@@ -67,7 +67,7 @@ def _quantile(setting: Setting) -> Iterator[Found]:
 
 
 def _metrics(setting: Setting) -> Iterator[Found]:
-    """Of metrics that are asked for; what an objective reports by itself fits."""
+    """The clashes of requested metrics; a metric that an objective reports by itself always fits."""
     name, objective = objective_of(setting)
     if objective is None or "eval_metric" not in setting:
         return

@@ -24,7 +24,7 @@ def _updaters(setting: Setting) -> list[str]:
 
 
 def _is_exact(setting: Setting) -> bool:
-    """Whether trees are grown by the exact algorithm: an updater, where one is named, says it, else tree_method."""
+    """Whether trees are grown by the exact algorithm, which an updater decides if one is named, else tree_method."""
     if _is_linear(setting):
         return False
     if "updater" in setting:
@@ -104,7 +104,7 @@ def _columns(setting: Setting) -> Iterator[Found]:
 
 
 def _vector_leaves(setting: Setting) -> Iterator[Found]:
-    """Trees whose leaves have a value for each class."""
+    """Whether trees' leaves have a value for each class."""
     if word(setting, "multi_strategy") != "multi_output_tree" or _is_linear(setting):
         return
     if word(setting, "booster") == "dart":

@@ -1,4 +1,4 @@
-"""The evaluation metrics: how each is spelt, what it compares, which labels it takes, and whether higher is better.
+"""The evaluation metrics: how each is spelt, what it compares, which labels it accepts, and whether higher is better.
 
 XGBoost's own, and those that SageMaker's container adds (sagemaker_xgboost_container/metrics/custom_metrics.py), which
 Gridwatch's training script computes alike. Found by training with each under each objective in XGBoost 3.2.0
@@ -43,8 +43,8 @@ _WHOLE = Domain(whole=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """`fits` are the kinds of predictions that it compares; others end as `otherwise` says, or fail. Labels beyond
-    `labels` end as `outside` says.
+    """An evaluation metric. `fits` are the kinds of predictions that it compares; others lead to `otherwise`, or fail.
+    Labels beyond `labels` lead to `outside`.
     """
 
     fits: frozenset[Predicts] = _SCALAR
@@ -56,7 +56,7 @@ class Metric:
     of_container: bool = False
 
     def outcome(self, predicts: Predicts) -> Effect | None:
-        """What comes of comparing such predictions; None when it fits."""
+        """The effect of comparing such predictions; None when they fit."""
         return None if predicts in self.fits else self.otherwise.get(predicts, Effect.FAILS)
 
 
@@ -127,18 +127,18 @@ _LARGEST_RANK = 2**32 - 1
 
 
 def metric_of(name: str) -> Metric | None:
-    """The row of a metric, by its name as it was given, rightly spelt or not."""
+    """The row of a metric by its given name, correctly spelt or not."""
     return METRICS.get(family(name))
 
 
 def family(name: str) -> str:
-    """A metric's name without what may follow it: `ndcg@10-` is of the family ndcg."""
+    """A metric's name without its suffix: `ndcg@10-` is of the family ndcg."""
     base = name.partition("@")[0]
     return base if base in METRICS else base.removesuffix("-")
 
 
 def canonical(name: str) -> str | None:
-    """The metric's name as XGBoost prints it; None when it is none. `error@0.5` is printed as error."""
+    """The metric's name as XGBoost prints it; None when there is no such metric. `error@0.5` is printed as error."""
     base, at, given = name.partition("@")
     if "@" not in name and base.endswith("-"):
         base, given = base[:-1], "-"
@@ -181,6 +181,6 @@ def _threshold(base: str, at: str, given: str) -> str | None:
 
 
 def _number(text: str) -> float:
-    """The number as C reads it, to which 0_5 is 0 and other alphabets have no digits; NaN for what is none."""
+    """The number as C reads it, for which 0_5 is 0 and other alphabets have no digits; NaN for anything else."""
     number = finite(text) if _NUMBER.fullmatch(text) else None
     return math.nan if number is None else number

@@ -1,4 +1,4 @@
-"""The objectives: what each learns from, what it predicts, where it begins, and what is reported of it by default.
+"""The objectives: the labels, predictions, base score and default metric of each.
 
 Found by training with each in XGBoost 3.2.0 (tests/contract/test_xgboost_table.py does so again). Where XGBoost takes
 what SageMaker's container refuses, `Effect.CONTAINER` says so: sagemaker_xgboost_container, algorithm_mode/
@@ -17,7 +17,7 @@ from gridwatch.spec.xgboost.outcomes import ANY, Domain, Effect
 
 
 class Predicts(StrEnum):
-    """What the metrics are given as predictions."""
+    """The kind of predictions that the metrics are given."""
 
     NUMBER = "numbers"
     POSITIVE = "positive numbers"
@@ -38,8 +38,8 @@ RELEVANCE = Domain(0, 31, whole=True)  # 2 ** label - 1, the gain of NDCG, must 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """`labels` and `base_score`, and what comes of others, and of labels of which none is above 0; `metric` is reported
-    when no eval_metric is asked for.
+    """An objective. `labels` and `base_score` are those that it accepts, with the effect of others and of labels of
+    which none is above 0; `metric` is reported when no eval_metric is asked for.
     """
 
     predicts: Predicts
@@ -52,14 +52,14 @@ class Objective:
     without_positive: Effect | None = None
 
     def base_score_outcome(self, score: float) -> Effect | None:
-        """What comes of beginning with it; None when it is taken."""
+        """The effect of beginning with that base score; None when it is accepted."""
         if self.base_score.accepts(score):
             return None
         ends = (self.base_score.low, self.base_score.high)
         return self.at_the_ends if self.at_the_ends and score in ends else self.off_base
 
     def labels_of(self, classes: int | None) -> Domain:
-        """`classes`: of num_class, where it is known."""
+        """The labels that the objective accepts. `classes`: num_class, where it is known."""
         if self.predicts is Predicts.CLASSES and classes is not None:
             return Domain(0, classes - 1, whole=True)
         return self.labels
@@ -113,7 +113,7 @@ DEFAULT_OBJECTIVE = "reg:squarederror"
 
 
 def objective_of(setting: Mapping[str, Any]) -> tuple[str, Objective | None]:
-    """The objective that a trial of these hyperparameters trains with; None for one that there is not."""
+    """The objective that a trial with these hyperparameters trains with; None when there is no such objective."""
     name = str(setting.get("objective", DEFAULT_OBJECTIVE))
     return name, OBJECTIVES.get(name)
 

@@ -1,4 +1,4 @@
-"""What becomes of a training that asks for what does not fit, and the values within which it fits."""
+"""What happens to a training whose settings do not fit, and the values that fit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Effect(StrEnum):
-    """What happens when it is tried all the same. All but DOUBTFUL are refused."""
+    """What happens when a setting is tried all the same. All but DOUBTFUL are refused."""
 
     FAILS = "the training fails in its first round"
     NO_NUMBER = "the value is no number"
