@@ -28,7 +28,7 @@ _INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please
 
 
 class _StopAskedError(Exception):
-    """The job is Stopping: no further phase begins."""
+    """Raised when the job is Stopping, so that no further phase begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class JobRunner:
         self.thread.start()
 
     def stop(self) -> None:
-        """The record is already Stopping: end the process."""
+        """End the process of a job whose record is already Stopping."""
         self._stop.set()
         self._wake.set()
 
@@ -125,7 +125,7 @@ class JobRunner:
             self._finish(outcome)
 
     def _attempt(self, number: int) -> _AttemptEnd | None:
-        """Train on fresh machines; None when there are none, or the job was abandoned."""
+        """Train on new machines; None when there are none, or the job was abandoned."""
         self._pause(self._platform.settings.starting_delay)
         if self._platform.limits.lacks_capacity(self._job.name):
             self._fail(NO_CAPACITY)
@@ -179,7 +179,7 @@ class JobRunner:
         return _AttemptEnd("stop" if self._stop.is_set() and reason == "interrupted" else reason)
 
     def _deadline(self) -> tuple[float, str]:
-        """When the time is up, and the status that it leads to: all attempts count, and of spot jobs the waits too."""
+        """The time limit, and the status that it leads to: all attempts count, and for spot jobs the waits too."""
         limits = self._job.request["StoppingCondition"]
         runtime = clock.monotonic() + limits.get("MaxRuntimeInSeconds", 86400) - self._trained
         waiting = self._waits_until()
@@ -190,7 +190,7 @@ class JobRunner:
         return self._begun + longest
 
     def _has_machines_again(self) -> bool:
-        """After an interruption: wait for capacity, or end the job."""
+        """Wait for capacity after an interruption; False when the job ends instead."""
         with self._lock:
             interruption, self._interruption = self._interruption or Interruption(), None
         if not self._stop.is_set():
