@@ -96,7 +96,7 @@ logs {bytes:,} bytes; one by a queue is one receive and one delete; S3 tells Eve
 
 @dataclass(frozen=True)
 class Deployment:
-    """What the template says: queues that Lambda reads, alarms, and how often each schedule fires, in minutes."""
+    """The template's facts: queues that Lambda reads, alarms, and the minutes between the runs of each schedule."""
 
     queues: int
     alarms: int

@@ -1,4 +1,4 @@
-"""Print the path of an interpreter of one version: `python -m scripts.find_python 3.12`; exit code 1 where the machine
+"""Prints the path of an interpreter of one version: `python -m scripts.find_python 3.12`; exit code 1 where the machine
 has none.
 
 Looks on the PATH and among pyenv's and uv's own; an interpreter counts when it runs (a pyenv shim may not).

@@ -115,7 +115,7 @@ def render() -> str:
 
 
 def _looks_for(rule: type[Rule] | type[JudgementRule]) -> str:
-    """In words, with the defaults; empty for rules that cannot do without parameters."""
+    """What the rule looks for, in words with the defaults; empty for rules that have required parameters."""
     try:
         made = rule.create({})
     except RuleConfigurationError:
