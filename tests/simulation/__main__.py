@@ -1,4 +1,4 @@
-"""Scenarios by hand and by night. One that fails prints how to repeat it, and what happened.
+"""Runs scenarios by hand and by night. One that fails prints how to repeat it, and what happened.
 
 `clean`, `random SEED` and `at FUNCTION/OPERATION/OCCURRENCE/FAULT` tell one scenario; `nightly` tells many.
 """

@@ -1,4 +1,4 @@
-"""The imports of the house, read from its sources: who imports whom, on which rung a room stands, what is circular."""
+"""Reads the project's imports from its sources: who imports whom, the rung of each room, and the circles."""
 
 from __future__ import annotations
 

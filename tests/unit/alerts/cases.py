@@ -1,4 +1,4 @@
-"""Alerts of every kind as they come to be, for all that renders them."""
+"""Alerts of every kind as the code makes them, for tests of everything that renders them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The watching side of Gridwatch around in-memory ports: evaluate, react, deliver, sweep, one call at a time."""
+"""The watching side of Gridwatch on in-memory ports: evaluate, react, deliver, sweep, one call at a time."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class World:
             raise LookupError(f"{location}: not one of ours") from None
 
     def react(self, event: Mapping[str, Any] | None = None, fuse: Fuse = ALIVE) -> Sequence[Reaction]:
-        """One invocation for that event, the last on the bus when none is given; a message that comes again is late."""
+        """Invoke the reaction with that event, by default the last on the bus; a message that comes again is late."""
         self.clock.advance(120)
         statuses = rule_statuses(event or self.bus.events[-1])
         return self.reactor(fuse).react(statuses) if statuses else []
@@ -168,7 +168,7 @@ class World:
         return Digester(store=store, alerts=alerts, clock=self.clock).digest(experiment)
 
     def handle(self, message: Message, fuse: Fuse = ALIVE) -> None:
-        """One message of the alert queue."""
+        """Handle one message of the alert queue."""
         if isinstance(message, CloseGate):
             self.gatekeeper(fuse).close(message.gate_id)
         elif isinstance(message, DigestExperiment):
@@ -178,7 +178,7 @@ class World:
             self.deliver(message.alert_id, fuse)
 
     def deliver_all(self) -> None:
-        """Every message of the alert queue, once."""
+        """Handle every message of the alert queue, once."""
         messages = list(self.alert_queue.messages)
         self.alert_queue.messages.clear()
         for message in messages:
@@ -231,13 +231,13 @@ class World:
         )
 
     def sweep(self, fuse: Fuse = ALIVE) -> SweepReport:
-        """One sweep, and what it asks `track_job` for."""
+        """Run one sweep, and handle what it asks `track_job` for."""
         report = self.sweeper(fuse).sweep()
         self.track_all(fuse)
         return report
 
     def track_all(self, fuse: Fuse = ALIVE) -> None:
-        """Every message of the queue `track`; one whose invocation dies stays."""
+        """Handle every message of the queue `track`; one whose invocation dies stays."""
         while self.track_queue.messages:
             message = self.track_queue.messages[0]
             assert isinstance(message, TrackJob)
@@ -274,7 +274,7 @@ class World:
 
 
 def at_every_call(invoke: Callable[[World, Fuse], object], prepare: Callable[[], World]) -> list[World]:
-    """Worlds in which `invoke` died at its first, second, … call, before it or after it, up to the last."""
+    """Worlds in which `invoke` died at its first, second, … call, before or after it took effect, up to the last."""
     worlds = []
     for calls, after in itertools.product(range(60), (False, True)):
         world = prepare()

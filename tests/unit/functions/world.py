@@ -1,4 +1,4 @@
-"""The launching side of Gridwatch around in-memory ports, as the stories of these tests need it."""
+"""The launching side of Gridwatch on in-memory ports, as the tests need it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class World:
         return self.launch(self.upload(content, key))
 
     def start(self, *, store: StateStore | None = None) -> RoundReport:
-        """One invocation of start_trials."""
+        """Invoke start_trials once."""
         self.rounds += 1
         return Round(
             launcher=self.launcher(store or self.store), queue=self.start_queue, round_id=f"request-{self.rounds}"

@@ -1,4 +1,4 @@
-"""S3 with versions and a registry, in memory, as `gridwatch rerun` needs them."""
+"""S3 with versions and an image registry, in memory, as `gridwatch rerun` needs them."""
 
 from __future__ import annotations
 
