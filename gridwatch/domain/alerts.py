@@ -33,8 +33,10 @@ class AlertRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertGate:
-    """A gate's state: the ids of the alerts that it let through since it opened and of those it held back
-    (gridwatch.alerts.gates).
+    """The state of a gate: which alerts it let through since it opened and which it held back (gridwatch.alerts.gates).
+
+    Alerts are given by id. If the gate is `listed`, every alert that came to it has an item of its own
+    (`AlertStore.admitted`): `collected` then has only the first one, and `held` counts the others.
     """
 
     gate_id: str
@@ -45,4 +47,6 @@ class AlertGate:
     earlier: tuple[str, ...] = ()  # of former openings
     closed: bool = False  # nobody joins any more: what was collected is being told
     told: bool = False
+    listed: bool = False  # False in records of former versions
+    held: int = 0
     version: int = 0  # of the record, as read

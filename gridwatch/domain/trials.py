@@ -90,6 +90,11 @@ class TrialRecord:
         return "queued" if self.state is TrialState.RUNNING and self.secondary_status == QUEUED else self.state.value
 
     @property
+    def may_have_job(self) -> bool:
+        """Whether something may be recorded of a job of its last attempt."""
+        return self.state not in (TrialState.WAITING, TrialState.CANCELLED)
+
+    @property
     def is_training(self) -> bool:
         """Whether SageMaker knows the trial's job; in a queue of AWS Batch there is none yet, or none any more."""
         return self.status is not None and self.secondary_status != QUEUED
