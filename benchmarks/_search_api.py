@@ -3,9 +3,6 @@
 
 Pages have 10 components unless more are asked for, at most 100, and each answer takes 30 ms. `POST /touch` with a share
 makes that share of the components newer.
-
-Pages of 10 unless asked for more, at most 100, and 30 ms for each answer. `POST /touch` with a share makes so many
-components newer.
 """
 
 from __future__ import annotations

@@ -116,8 +116,6 @@ class Poller:
     """A poller as in AWS's sample: it reads the statuses of every job's rules, again and again, and acts on new ones.
 
     It notes when it would call StopTrainingJob; the time of that call is not added.
-
-    It notes when it would call StopTrainingJob; that call is not added.
     """
 
     def __init__(self, cloud: Waiting, jobs: Sequence[str], seconds: float) -> None:

@@ -47,8 +47,6 @@ def alternately(
     machine affects both.
 
     The least of each is compared: other work only adds.
-
-    The least of each is compared: other work only adds.
     """
     found: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):

@@ -4,11 +4,6 @@ In the embedded cloud on this machine's cores, more and more jobs write flush ob
 where looks are free; then the clock runs until every job's rules have judged its last step. That time is how far
 evaluation was behind, because waiting steps are judged in the order in which they came. The peer judges each message by
 itself, as fast as an evaluation was measured to take. Lambda's figures are computed from the same seconds.
-
-In the embedded cloud on this machine's cores: more and more jobs write flush objects for some seconds, as hooks do
-where looks are free; then the clock runs until every job's rules have judged its last step. That is how far evaluation
-was behind, because what waits is judged in the order of its coming. The peer judges each message by itself, as fast
-as an evaluation was measured to take. Lambda's figures are arithmetic from the same seconds.
 """
 
 from __future__ import annotations

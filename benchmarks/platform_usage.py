@@ -5,11 +5,6 @@ Jobs that only wait are launched through the whole embedded stack, in experiment
 them step by step, and they are stopped by hand. The requests are those that reach the cloud; Lambda's own reading of
 queues, which does not, counts two requests (receive, delete) for each invocation by a queue. `--write` replaces the
 committed figures.
-
-Jobs that only wait are launched through the whole embedded stack, in experiments of two sizes; tensors are written
-for them step by step, and they are stopped by hand. Requests are those that reach the cloud; Lambda's own reading of
-queues, which does not, is two requests (receive, delete) for each invocation by a queue. `--write` replaces the
-committed figures.
 """
 
 from __future__ import annotations

@@ -4,11 +4,6 @@ Each is launched twice through the whole embedded cloud, under one rule that fir
 its ledger, corrected when it was over, is compared with how much longer its twin took. The twin's rule is in shadow
 mode: its estimate, as it was when the stop was decided, is compared with what its rest really took. `worst_factor` is
 the largest ratio of estimate to truth or of truth to estimate.
-
-Each is launched twice through the whole embedded cloud, under one rule that goes off at the same place. One is
-stopped: its ledger, corrected when it was over, is held against what its twin took longer. The twin's rule is in shadow
-mode: its estimate, as it was when the stop was decided on, is held against what its rest really took. `worst_factor` is
-the largest ratio of estimate to truth or of truth to estimate.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 scalars.
 
 The peer is the same evaluation without that part. Both are processor time, the best of several runs.
-
-The peer is the same evaluation without that part, both by processor time, the best of some runs.
 """
 
 from __future__ import annotations

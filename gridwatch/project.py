@@ -3,10 +3,6 @@
 The CDK app, the functions and the lists of their dependencies are not imported modules. The distribution contains them
 in `checkout/`; they are copied to a folder of the user's own, because layers are built and templates are synthesized
 beside them.
-
-The CDK app, the functions and the lists of their dependencies are no modules that one imports. The distribution brings
-them along in `checkout/`; they are copied to a folder of the user's own, because layers are built and templates are
-synthesized beside them.
 """
 
 from __future__ import annotations

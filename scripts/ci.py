@@ -3,10 +3,6 @@
 All suites run, whatever fails. The end names each with its count and duration, and the suites that this machine cannot
 run because it lacks an interpreter for their peers. Any other skip counts as a failure: a check that does not run is
 none. Exit code 1 when anything failed. The last line is `N passed, N failed`.
-
-All suites run, whatever fails. The end names each with its count and duration, and what this machine cannot run, which
-is a suite for whose peers it lacks an interpreter. Whatever else is skipped counts as a failure: a check that does not
-run is none. Exit code 1 when anything failed. The last line is `N passed, N failed`.
 """
 
 from __future__ import annotations

@@ -4,10 +4,6 @@ table.
 It is made from the locks, so that the same checkout gives the same bytes (no time, no random number). `scope` is
 `required` for what is deployed (the layers and the reports' plotting library) and `excluded` for what builds and tests
 it. Licences are those that the installed packages state.
-
-Made of the locks, so that the same checkout gives the same bytes (no time, no random number). `scope` is `required` for
-what is deployed (the layers and the reports' plotting library) and `excluded` for what builds and tests it. Licences
-are those that the installed packages state.
 """
 
 from __future__ import annotations

@@ -2,9 +2,6 @@
 
 A channel gets it twice only when a call dies between sending it and recording that; both messages then name the same
 alert.
-
-It is sent twice to a channel only when a call dies between sending and recording it; both messages then name the same
-alert.
 """
 
 from __future__ import annotations

@@ -2,9 +2,6 @@
 
 A call that dies between any two of the steps leaves records from which the next call continues: an alert that is held
 back stands in its gate before it is marked as told there, and a gate's one alert is recorded before the gate is done.
-
-Whoever dies between any two of the steps leaves records from which the next call goes on: an alert that is held back
-stands in its gate before it is marked as told there, and a gate's one alert is on record before the gate is done.
 """
 
 from __future__ import annotations
@@ -60,8 +57,6 @@ class Gatekeeper:
 
     def holds(self, alert: AlertRecord) -> str | None:
         """The id of the alert in which this one is told later; None when it is to be told now.
-
-        Raises ConflictError when too many others come at the same time: ask again.
 
         Raises ConflictError when too many others come at the same time: ask again.
         """

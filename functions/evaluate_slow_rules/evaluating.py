@@ -2,9 +2,6 @@
 
 Messages come more than once and out of order. A rule that has its verdict keeps it; a run's result is a function of the
 tensors that were there, so two runs agree, or the later one knows more.
-
-Messages come more than once and out of order. A rule that has its verdict keeps it; what a run finds is a function of
-the tensors that were there, so two runs agree, or the later one knows more.
 """
 
 from __future__ import annotations

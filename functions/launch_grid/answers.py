@@ -4,11 +4,6 @@ Two people may upload the same experiment at one moment, under one key or under 
 uploads may be interleaved in any way. So answers are revised, never overwritten blindly: whichever call comes last, the
 answer of the upload that lost says "superseded" and by which; where both have one key, and so one answer, the answer of
 the upload that won names those whose place it took.
-
-Two people may upload the same experiment at one moment, under one key or under two, and the calls that accept their
-uploads may be interleaved in any way. Answers are therefore revised, never written blindly: whichever call comes last,
-the answer of the upload that lost says "superseded" and by which; where both have one key, and so one answer, the
-answer of the one that won names those that it took the place of.
 """
 
 from __future__ import annotations

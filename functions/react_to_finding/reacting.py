@@ -4,10 +4,6 @@ The steps are in an order in which each may be repeated: the stop and the reacti
 reaction is finished last. A call that dies anywhere leaves a claimed reaction, which the next delivery carries out as
 it was decided, even when the job has moved on since; a lease keeps two calls from doing so at once.
 
-The steps are taken in an order in which each may be repeated: the stop and the reaction are claimed under conditions,
-and the reaction is finished last. A call that dies anywhere leaves a claimed reaction, which the next delivery
-carries out as it was decided, also when the job has moved on since; a lease keeps two calls from doing so at once.
-
 Powertools' idempotency would add nothing here: it remembers that an event was handled, while what must happen once is
 the reaction to a rule, which many different events ask for.
 """

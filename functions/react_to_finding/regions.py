@@ -3,10 +3,6 @@
 A trial counts as failed when a rule that looks at it alone has stopped it; all others that have ended and did not fail
 as training jobs count as sound. Waiting trials in a doomed region are looked for again at each stop, so a call that
 died is completed by the next one.
-
-A trial counts as failed when a rule that looks at it alone has stopped it; all others that have ended and did not fail
-as training jobs count as sound. What waits in a doomed region is looked for again at each stop, so that a call that
-died is completed by the next one.
 """
 
 from __future__ import annotations

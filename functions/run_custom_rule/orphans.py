@@ -2,9 +2,6 @@
 
 Ending a process group is not enough: a process can leave it, and Lambda keeps it for the next invocation, whose rule
 may be another author's. Only Linux can do this; elsewhere such processes stay.
-
-Ending a process group is not enough: a process can leave it, and Lambda keeps it for the next invocation, whose rule
-may be another author's. Linux alone has this; elsewhere such processes stay.
 """
 
 from __future__ import annotations

@@ -38,8 +38,6 @@ class History:
         """Write the rows that snapshots wrote since yesterday began (UTC); returns how many, 0 when it was done before.
 
         They are the tables' present content: a snapshot of the first minutes of today stands for the last of yesterday.
-
-        They are what the tables hold now: a snapshot of the first minutes of today stands for the last of yesterday.
         """
         day = now.astimezone(UTC).date() - timedelta(days=1)
         if self._bucket.written_at(layout.history_key(schemas.EXPERIMENTS.name, day)):

@@ -3,8 +3,6 @@ of Debugger only when SageMaker accepts the same request without its Debugger fi
 
 That second request carries all that Gridwatch's own rules need, because it creates the job: nothing runs without its
 rules.
-
-That request carries all that Gridwatch's own rules need, because it makes the job: nothing runs without its rules.
 """
 
 from __future__ import annotations

@@ -2,9 +2,6 @@
 
 The job's name is the trial's identity, and SageMaker accepts a name once. So whatever dies or runs twice in between, a
 job that exists under the trial's name and tags is that trial's job.
-
-The job's name is the trial's identity, and SageMaker takes a name once. So whatever dies or runs twice in between, a
-job that is there under the trial's name and tags is that trial's job.
 """
 
 from __future__ import annotations

@@ -3,9 +3,6 @@ full.
 
 SageMaker accepts 300 trials in an experiment (a quota that an account can have raised), so Gridwatch tries rather than
 counts. Nothing here keeps a trial from training: one that cannot be tracked trains all the same.
-
-SageMaker takes 300 trials in an experiment (a quota that an account can have raised), so it is asked and not counted.
-Nothing here keeps a trial from training: what cannot be tracked trains all the same.
 """
 
 from __future__ import annotations

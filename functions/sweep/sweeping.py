@@ -3,9 +3,6 @@
 SageMaker's events are best effort, and a call that dies between recording and telling leaves a record that nobody was
 told of. Each repair does what the lost event would have done, by the same path, and each is harmless when nothing was
 lost.
-
-SageMaker's events are best effort, and whatever dies between recording and telling leaves a record that nobody was told
-of. Each repair does what the lost event would have done, by the same path, and each is harmless when nothing was lost.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """Alerts as data: what is told, apart from how it looks in a mail or a chat.
 
 An alert's id is derived from its subject, so asking for the same alert twice sends it once.
-
-An alert's id is derived from what it is about, so that asking twice is asking once.
 """
 
 from __future__ import annotations

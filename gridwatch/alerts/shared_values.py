@@ -4,10 +4,6 @@ Each value of each hyperparameter is compared by the 2x2 table of affected/other
 are more frequent among the affected trials by Fisher's exact test (one-sided, p at most 0.05, Fisher 1922) are
 reported, the least likely first. All values are tried without a correction for multiple tests: the result is a hint of
 where to look, not a proof.
-
-Each value of each hyperparameter is compared by the 2x2 table of affected/other trials with/without it. Told are the
-values that are more frequent among the affected by Fisher's exact test (one-sided, p at most 0.05, Fisher 1922), the
-least likely first. All values are tried and nothing is corrected for that: it is a hint of where to look, not a proof.
 """
 
 from __future__ import annotations

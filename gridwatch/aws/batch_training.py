@@ -2,9 +2,6 @@
 
 This is the only module that knows both names of a job: Gridwatch's, which the service job and the tensor folder have,
 and the one that Batch gives the training job of each attempt. All other code uses the first.
-
-The one place that knows two names of a job: Gridwatch's, which is the service job's and the tensor folder's, and the
-one that Batch gives the training job of each attempt. Everything else goes by the first.
 """
 
 from __future__ import annotations

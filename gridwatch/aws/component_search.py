@@ -38,8 +38,6 @@ def search_client(**where: Any) -> Any:
     """A client that slows down when SageMaker throttles it and retries for minutes: Search has no published rate.
 
     `where` holds endpoint and credentials, as boto3's Session.client takes them.
-
-    `where`: endpoint and credentials, as boto3's Session.client takes them.
     """
     adaptive = Config(read_timeout=60, retries={"mode": "adaptive", "total_max_attempts": 10})
     session = botocore.session.get_session()

@@ -1,8 +1,6 @@
 """Looks up in Amazon ECR which digest a training image's tag stands for now.
 
 BatchGetImage is the one read that AWS's own registries allow other accounts (they deny DescribeImages).
-
-BatchGetImage is the one read that AWS's own registries allow other accounts (they deny DescribeImages).
 """
 
 from __future__ import annotations

@@ -2,9 +2,6 @@
 
 It is remembered even after the cloud has ended, however it ended: a command that talked to it a moment ago must not
 turn to AWS by itself, with whatever credentials the shell has, only because the cloud no longer answers.
-
-It is remembered also when the cloud has ended, whatever way: a command that talked to it a moment ago must not turn to
-AWS by itself, with whatever credentials the shell has, only because nobody answers any more.
 """
 
 from __future__ import annotations

@@ -3,10 +3,6 @@
 There are three kinds of dead letters: messages of our own queues, events that EventBridge could not hand to a target,
 and invocations by EventBridge that kept failing. Each is sent back before it is deleted, so a command that dies repeats
 and loses nothing; all functions ignore what they have done already.
-
-Three kinds of dead letters: messages of our own queues; events that EventBridge could not hand to a target; invocations
-by EventBridge that failed to the last. Each goes back before it is taken out, so that a command that dies repeats and
-loses nothing; all functions take what they have done already for done.
 """
 
 from __future__ import annotations

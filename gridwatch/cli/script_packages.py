@@ -2,9 +2,6 @@
 
 The entry point and the files beside it that it imports are read as text; nothing is run. An import that the script
 itself expects to fail (in a `try`) does not count, nor does a package that a requirements.txt at the root installs.
-
-Read are the entry point and the files beside it that it imports, as text: nothing is run. An import that the script
-itself expects to fail (in a `try`) is not counted, nor what a requirements.txt at the root brings.
 """
 
 from __future__ import annotations

@@ -66,8 +66,6 @@ class Session:
         """A session where the shell points, else with the running local cloud (which is said on stderr), else with AWS.
 
         Raises CliError where the shell was a local cloud's that has ended: no command turns to AWS by itself.
-
-        Raises CliError where the shell was a local cloud's and that cloud has ended: nothing turns to AWS by itself.
         """
         if environment.endpoint_url is None:
             cloud = recall(state_file())
@@ -143,8 +141,6 @@ def _tell_troubles(endpoint: str) -> None:
 
 def _refuse_local_shell(session: boto3.Session, environment: Environment) -> None:
     """Raise CliError if the credentials for AWS are a local cloud's, since the shell is then one that was set for it.
-
-    A profile may name the local cloud's endpoint: then its credentials go there.
 
     A profile may name the local cloud's endpoint: then its credentials go there.
     """

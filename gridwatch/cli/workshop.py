@@ -2,8 +2,6 @@
 
 In a checkout `make setup layers` makes them; where the command was installed from its distribution, it makes them
 itself.
-
-In a checkout `make setup layers` makes them; where the command was installed from its distribution, it does so itself.
 """
 
 from __future__ import annotations

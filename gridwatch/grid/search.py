@@ -3,10 +3,6 @@
 The parts are combined, with later ones varying faster: list, zip groups in their order, the grid's factors in theirs,
 random draws, repeats. Then conditions take parameters out of points, points that have become equal count once (the
 first stays), and constraints leave points out.
-
-The parts are combined, the later ones varying faster: list, zip groups in their order, the grid's factors in theirs,
-random draws, repeats. Then conditions take parameters out of points, points that have become equal count once (the
-first stays), and constraints leave points out.
 """
 
 from __future__ import annotations

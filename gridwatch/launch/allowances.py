@@ -2,8 +2,6 @@
 MLflow.
 
 A spec is untrusted input. Buckets need no list: the training role reads only those that the deployment names.
-
-A spec is untrusted input. Buckets need no list: the training role reads those alone that the deployment names.
 """
 
 from __future__ import annotations

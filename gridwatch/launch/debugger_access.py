@@ -2,9 +2,6 @@
 
 Debugger was closed to new customers on 30 July 2026. SageMaker has no call that says whether an account has it: one
 finds out when SageMaker accepts a job only without its Debugger fields.
-
-Debugger was closed to new customers on 30 July 2026. SageMaker has no call that says whether an account has it: a job
-that it takes only without what is Debugger's is how one finds out.
 """
 
 from __future__ import annotations

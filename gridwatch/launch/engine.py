@@ -2,9 +2,6 @@
 
 Debugger gets the rules that it has; Gridwatch evaluates the others, on the tensors that Debugger's hook saves. So
 nothing is launched without a rule that was asked for.
-
-Debugger gets the rules that it has; those that it does not have stay Gridwatch's, which reads the tensors that
-Debugger's hook saves. So nothing is launched without a rule that was asked for.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 Source: the developer guide, "Docker images for Debugger rules"; the built-in rules' images are also in the SageMaker
 SDK.
-
-Source: the developer guide, "Docker images for Debugger rules"; the built-in rules' also in the SageMaker SDK.
 """
 
 from __future__ import annotations
@@ -52,8 +50,6 @@ def evaluator_image(kind: str, region: str) -> str:
 def same_image_here(address: str | None, kind: str, region: str) -> str:
     """The image that a configuration names, moved to this region if it is AWS's; the image of `kind` when it names
     none.
-
-    Raises UnknownRegionError.
 
     Raises UnknownRegionError.
     """

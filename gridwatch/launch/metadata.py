@@ -2,9 +2,6 @@
 
 The limits are those of CreateTrialComponent in SageMaker's service model: longer values are cut and say where the whole
 is.
-
-The limits are those of CreateTrialComponent in SageMaker's service model: what is longer is cut, and says where the
-whole of it is.
 """
 
 from __future__ import annotations

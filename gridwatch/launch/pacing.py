@@ -2,9 +2,6 @@
 
 SageMaker counts calls when they arrive, which jitters. So one call of each burst is kept back, and each refusal makes
 the pace slower by a hundredth: calls spaced at exactly the allowed distance would be refused again and again.
-
-SageMaker counts calls when they arrive, which jitters. So of a burst one call is kept back, and each refusal makes the
-pace slower by a hundredth: calls exactly as far apart as is allowed would be refused again and again.
 """
 
 from __future__ import annotations

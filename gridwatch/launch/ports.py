@@ -35,8 +35,6 @@ class ExperimentBucket(Protocol):
         fetched.
 
         Raises NotFoundError when the version is no longer there.
-
-        Raises NotFoundError when the version is no longer there.
         """
         ...
 
@@ -116,8 +114,6 @@ class TrainingService(Protocol):
         """Hand over a CreateTrainingJob request; returns the new job's ARN, or that of its place in a queue.
 
         Raises NameTakenError when anybody ever used the name.
-
-        NameTakenError when the name was ever used, by whomever.
         """
         ...
 
@@ -144,8 +140,6 @@ class TrainingService(Protocol):
         that holds it.
 
         Raises NotYetError when it is in none and the experiment is full.
-
-        NotYetError when it is nowhere and the experiment is full.
         """
         ...
 
@@ -157,7 +151,5 @@ class TrainingService(Protocol):
         """Put a trial component into SageMaker's trial, where it may be already.
 
         Raises NotFoundError when one of them does not exist, NotYetError when the trial is full.
-
-        NotFoundError when one of them is not there, NotYetError when the trial is full.
         """
         ...

@@ -2,9 +2,6 @@
 
 How long a job takes is not known before one has run, so every bound assumes that each job takes all of
 `resources.max_runtime` once. A bound is no expectation; `Preview.assumptions` says so to whoever reads the figures.
-
-How long a job takes is not known before one has run, so every bound assumes that each job takes all of
-`resources.max_runtime` once. A bound is no expectation; `Preview.assumptions` says so to whoever reads the figures.
 """
 
 from __future__ import annotations

@@ -3,10 +3,6 @@
 Each rule of a job is evaluated by a processing job on an instance of its own, which counts against the account's quota
 of instances across all processing jobs (four on a fresh account). A job whose rules do not fit is refused by
 CreateTrainingJob with ResourceLimitExceeded, as if it only had to wait.
-
-Each rule of a job is evaluated by a processing job on an instance of its own, which counts against the account's quota
-of instances across all processing jobs (four on a fresh account). A job whose rules do not fit is refused by
-CreateTrainingJob with ResourceLimitExceeded, as if it only had to wait.
 """
 
 from __future__ import annotations
@@ -29,9 +25,6 @@ def within_processing_quota(parsed: ParsedSpec, plan: Plan, quota: Quota) -> Pla
     """The plan with as many parallel jobs as the quota has room for, and a warning that says so.
 
     The quota is read only when jobs have such rules. When not even one job fits, it would wait for ever: with the
-    engine `auto` Gridwatch evaluates the rules, else SpecError is raised.
-
-    The quota is asked for only when jobs have such rules. When not even one job fits it would wait for ever: with the
     engine `auto` Gridwatch evaluates the rules, else SpecError is raised.
     """
     rules = managed_rules(plan.template)

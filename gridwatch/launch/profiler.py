@@ -2,9 +2,6 @@
 
 The document is the JSON that SageMaker hands to Debugger's profiler (`profilerconfig.json`); Gridwatch's hook reads it
 from the environment and samples the machine itself.
-
-The document is the JSON that SageMaker hands to Debugger's profiler (`profilerconfig.json`); Gridwatch's hook reads it
-from the environment and samples the machine itself.
 """
 
 from __future__ import annotations

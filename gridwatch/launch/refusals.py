@@ -2,9 +2,6 @@
 
 A spec is untrusted input. What it names must be within reach of the deployment's roles; this is reported here rather
 than when a job runs.
-
-A spec is untrusted input. What it names must be within what the deployment's roles reach, and is told here rather than
-when a job runs.
 """
 
 from __future__ import annotations

@@ -3,9 +3,6 @@
 The decision is written on the stopped trial under a condition before anything follows from it, and the repair's
 identity is a function of the trial and the change. So after a crash or a repeated event there is still one decision and
 one repair.
-
-The decision is written on the stopped trial under a condition before anything follows from it, and the repair's
-identity is a function of the trial and the change: whatever dies or comes twice, there is one decision and one repair.
 """
 
 from __future__ import annotations
@@ -60,8 +57,6 @@ class Repairer:
         """The repair of a stopped trial, recorded as waiting; None when there is none.
 
         Repeating it changes nothing. Raises TransientError or ConflictError, after which the event must come again.
-
-        Doing it again changes nothing. Raises TransientError or ConflictError: the event must come again.
         """
         experiment = self.store.get_experiment(trial.experiment)
         wanted = experiment.document.get("repair") if experiment else None

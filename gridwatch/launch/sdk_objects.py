@@ -2,9 +2,6 @@
 
 The objects produce the JSON themselves, so the SDK is not imported, and both of its generations (`sagemaker.debugger`,
 `sagemaker.core.debugger`) work.
-
-The objects are asked for the JSON that they make themselves, so the SDK is not imported, and both of its generations
-(`sagemaker.debugger`, `sagemaker.core.debugger`) will do.
 """
 
 from __future__ import annotations
@@ -27,8 +24,6 @@ def configuration_of(
     """Debugger's own JSON from an estimator's arguments. Rules bring the collections that they attach.
 
     Raises TypeError for an object that is no rule.
-
-    Raises TypeError for what is no rule.
     """
     debug = [rule for rule in rules if hasattr(rule, "to_debugger_rule_config_dict")]
     profiler = [rule for rule in rules if hasattr(rule, "to_profiler_rule_config_dict")]

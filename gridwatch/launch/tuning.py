@@ -2,9 +2,6 @@
 
 A tuning job has one definition for all of its training jobs, so it holds nothing about a single job: the place where a
 job's hook writes has the job's name as a placeholder, which the container knows (TRAINING_JOB_NAME).
-
-A tuning job has one definition for all of its training jobs, so nothing in it is of one job alone: where a job's hook
-writes is told with the job's name as a placeholder, which the container knows (TRAINING_JOB_NAME).
 """
 
 from __future__ import annotations

@@ -16,8 +16,6 @@ def stop_tunings(store: TuningStore, experiment: str, stop: Callable[[str], bool
     """Cancel waiting tuning jobs and stop running ones by `stop`; SageMaker then stops their training jobs.
 
     Returns what was done, in words. Repeated, it completes what is missing; raises gridwatch_rules.failures errors.
-
-    Returns what was done, in words. Done again, it completes what is missing; raises gridwatch_rules.failures errors.
     """
     told = []
     for record in store.list_tunings(experiment):

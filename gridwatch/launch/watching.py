@@ -2,9 +2,6 @@
 
 Such a job gets the records that a launched one has, as a trial of an experiment that stands for its rule set, so that
 all code that reads records handles it. A job is enrolled at the first news of it and keeps the rules of that time.
-
-Such a job gets the records that a launched one has, as a trial of an experiment that stands for its rule set, so that
-everything that reads records knows it. A job is enrolled at the first news of it and stays under the rules of then.
 """
 
 from __future__ import annotations
@@ -93,8 +90,6 @@ class Enroller:
         """The record of a job whose tags ask for it; None when they do not, or it cannot be watched as they ask.
 
         Repeating it changes nothing. Raises TransientError: ask again later.
-
-        Doing it again changes nothing. Raises TransientError: ask again later.
         """
         wanted = news.tags.get(WATCH_TAG)
         if not wanted:

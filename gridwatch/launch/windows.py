@@ -16,9 +16,6 @@ def window_manifest(channel: Channel, experiments_bucket: str, keys: Iterable[st
 
     Its form is that of API reference S3DataSource, ManifestFile: a prefix, then for each object the rest of its
     address.
-
-    The form is that of API reference S3DataSource, ManifestFile: a prefix, then what follows it in each object's
-    address.
     """
     bucket, _ = split_s3_uri(channel_uri(channel.uri or "", experiments_bucket))
     content = json.dumps([{"prefix": s3_uri(bucket, "")}, *sorted(keys)], indent=0).encode()

@@ -2,8 +2,6 @@
 more than once, late, in another order or never. There are none unless asked for; they are drawn from a seed.
 
 The caller is always a Lambda function: tests and people read and write undisturbed.
-
-The caller is always a Lambda function: whoever tells a story reads and writes undisturbed.
 """
 
 import random
@@ -63,8 +61,6 @@ class Faults:
     def from_document(cls, document: object) -> "Faults":
         """The plan in a document such as ``{"seed": 1, "calls": [{"operation": "sns:*", "fault": "throttle", "share":
         0.2}], "events": {…}}``.
-
-        Raises FaultError.
 
         Raises FaultError.
         """

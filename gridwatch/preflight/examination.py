@@ -56,8 +56,6 @@ def examine(channels: Sequence[ChannelData], targets: Sequence[Target], machine:
     """Every notice about the data, of which at most `budget` per channel is read.
 
     Raises TransientError when the source is unwell; faults in the data raise nothing.
-
-    Raises TransientError when the source is unwell, and nothing for what the data are.
     """
     notices: list[Notice] = []
     looked_at: list[str] = []

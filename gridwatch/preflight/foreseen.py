@@ -3,9 +3,6 @@ ends as SawNothing in the job as well.
 
 Values are stand-ins; what matters is which tensors there are, of what kind and at which steps. It needs no numpy: a
 rule that asks for an array where there is none is beyond what can be foreseen, and counts as one that judges.
-
-Values are stand-ins; what matters is which tensors there are, of what kind and at which steps. Needs no numpy: a rule
-that asks for an array where there is none has come further than this can tell, and counts as one that judges.
 """
 
 from __future__ import annotations

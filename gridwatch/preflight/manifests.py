@@ -115,8 +115,6 @@ def check_listed(uris: Sequence[str], open_uri: OpenUri) -> tuple[Listed | None,
     """The listed objects as a source, None when they lie in several buckets; and the addresses that do not exist.
 
     Of very many objects an evenly spread selection is looked for. Raises OSError and gridwatch_rules.failures errors.
-
-    Of very many some are looked for, evenly spread. Raises OSError and gridwatch_rules.failures errors.
     """
     stride = -(-len(uris) // _CHECKED)
     looked_for = uris[::stride]

@@ -44,10 +44,6 @@ def expected_loss(targets: Mapping[str, Any]) -> tuple[float, float]:
     For cross entropy it is from the entropy of the classes' shares in the batch (a constant that is the base rate) to
     ln(classes) (all classes alike, as with small random weights). For squared error it is from the targets' variance
     (their mean is guessed) to their mean square (0 is guessed).
-
-    Cross entropy: from the entropy of the classes' shares in the batch (a constant that is the base rate), to
-    ln(classes) (all alike, as with small random weights). Squared error: from the targets' variance (their mean is
-    guessed) to their mean square (0 is guessed).
     """
     if targets["kind"] == "numbers":
         return float(targets["variance"]), float(targets["square"])

@@ -47,10 +47,6 @@ def expected_loss(labels: Sequence[float], objective: str) -> tuple[float, float
     For cross entropy it is from the entropy of the classes' shares (a constant that is the base rate: Cover and Thomas,
     Elements of Information Theory, 2006, section 2.1) to ln(num_class), or ln 2 (all classes alike). For squared error
     it is the labels' variance (a constant that is the mean). XGBoost fits this constant unless base_score is given.
-
-    Cross entropy: from the entropy of the classes' shares (a constant that is the base rate: Cover and Thomas, Elements
-    of Information Theory, 2006, section 2.1), to ln(num_class), or ln 2 (all classes alike). Squared error: the
-    labels' variance (a constant that is the mean). XGBoost fits this constant unless base_score is given.
     """
     count = len(labels)
     if OBJECTIVES[objective]:

@@ -2,9 +2,6 @@
 
 The same is defined in `gridwatch_hook.collection`, `.metrics` and `.xgboost`, which run in the container and import
 nothing of this package; one test holds the two together, and another trains.
-
-The same as in `gridwatch_hook.collection`, `.metrics` and `.xgboost`, which run in the container and import nothing of
-ours; a test holds the two together, and one trains.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 Nothing is loaded from elsewhere, so the page opens from a disk, a bucket or a mail alike; its security policy forbids
 loading.
-
-Nothing is loaded from elsewhere, so the page opens from a disk, a bucket or a mail alike; its policy forbids it to.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """The fingerprint of an upload's trials: everything that their jobs were made of, as it was when the spec was accepted.
 
 It is kept as a file under its own digest and never changed. A trial's hyperparameters and settings are on its record.
-
-It is kept as a file under its own digest and never changed. A trial's hyperparameters and settings are on its record.
 """
 
 from __future__ import annotations

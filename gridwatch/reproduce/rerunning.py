@@ -2,9 +2,6 @@
 
 It has an experiment of its own because the first one's may have another spec by now: its uploads would remove the
 trial, and its deadline and budget belong to another time.
-
-It has an experiment of its own because the first one's may have another spec by now, whose uploads take away what is
-not theirs, and whose deadline and budget are those of then.
 """
 
 from __future__ import annotations

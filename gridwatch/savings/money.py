@@ -15,8 +15,6 @@ def money(amount: float, currency: str) -> str:
     shown as nothing.
 
     An amount that is not finite is written as such, and never as a number.
-
-    An amount that is not finite is told as it is, and never as a number.
     """
     return f"{figure(amount)} {currency}"
 

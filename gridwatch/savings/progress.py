@@ -2,9 +2,6 @@
 
 One axis with a known planned length is chosen, and no other is mixed into it: the steps of a hook for rounds and steps;
 for epochs, and for jobs whose metrics come from their log, how often the objective was reported.
-
-One axis is chosen, whose planned length is known, and no other is mixed into it: the steps of a hook for rounds and
-steps; for epochs, and for jobs whose metrics come from their log, how often the objective was reported.
 """
 
 from __future__ import annotations
@@ -167,8 +164,6 @@ def _steps(steps: Sequence[WorkerStep]) -> list[tuple[float, WorkerStep]]:
 def _reports(steps: Sequence[WorkerStep], metric: str) -> list[tuple[float, WorkerStep]]:
     """The steps with a report of the metric, in the mode that reported it first, each with the number of reports by
     then.
-
-    Where steps were not looked at, reports are counted by their usual distance.
 
     Where steps were not looked at, reports are counted by their usual distance.
     """

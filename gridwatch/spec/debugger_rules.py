@@ -3,10 +3,6 @@
 Source: the developer guide's lists of built-in rules, and `smdebug_rulesconfig` 1.0.1, from which the SageMaker SDK
 takes the collections that a rule attaches. Gridwatch's rules of the same names accept further parameters that Debugger
 does not know: a rule that uses one is evaluated by Gridwatch.
-
-Source: the developer guide's lists of built-in rules, and `smdebug_rulesconfig` 1.0.1, from which the SageMaker SDK
-takes the collections that a rule attaches. Of what Gridwatch's rules of the same names take beyond that Debugger knows
-nothing: such a use is Gridwatch's own.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """Makes a spec from an existing training job: what DescribeTrainingJob says, in the words of a spec.
 
 Everything that cannot be carried over becomes a note, which stands as a comment where people look for it.
-
-Whatever cannot be carried over becomes a note, which stands as a comment where people look for it.
 """
 
 from __future__ import annotations

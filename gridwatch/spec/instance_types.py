@@ -1,8 +1,6 @@
 """The instance types that CreateTrainingJob accepts (botocore's TrainingInstanceType), to check specs without AWS.
 
 A test compares the table with the botocore that the project is pinned to.
-
-A test holds the table to the botocore that the project is pinned to.
 """
 
 from __future__ import annotations

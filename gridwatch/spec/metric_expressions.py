@@ -2,9 +2,6 @@
 
 A line is made from the expression itself: the shortest text that it matches, with a number in place of its first group,
 which SageMaker takes for the value. The value read from that line must be the number.
-
-A line is made from the expression itself: the shortest text that it finds, with a number in place of its first group,
-which is what SageMaker takes for the value. What is read from that line must be the number.
 """
 
 from __future__ import annotations

@@ -2,9 +2,6 @@
 
 YAML is read as events and composed here, within bounds on size, depth and number of nodes (aliases expanded); tags
 build no objects. JSON is a subset of it, except for escaped surrogate pairs, which are replaced first.
-
-YAML is read as events and composed here, within bounds on size, depth and number of nodes (aliases expanded); tags
-build no objects. JSON is a subset of it, but for escaped surrogate pairs, which are replaced first.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """Debugger's own rule actions: `action_json`, as the SageMaker SDK writes it, with escaped quotes.
 
 It needs nothing of the spec: a job's name is filled in when its request is made.
-
-Needs nothing of the spec: a job's name is filled in when its request is made.
 """
 
 from __future__ import annotations

@@ -2,9 +2,6 @@
 
 Invalid fields are taken out, missing ones are filled with stand-ins, and the checks between fields run on the result.
 Of the problems found, only those are reported that an invalid or missing field cannot have caused.
-
-What is wrong is taken out, what is then missing is filled with a stand-in, and the checks between fields run on that.
-Of what they find, only problems that a wrong or missing field cannot have caused are told.
 """
 
 from __future__ import annotations

@@ -20,8 +20,6 @@ class Settings:
     """The settings of a spec's trials; for a tuning job, those at the ends of its ranges and of all its categories.
 
     A search that is not well formed makes no points and has no settings: its own problems are reported elsewhere.
-
-    What makes no points, because a search is not well formed, has none: its own problems are told elsewhere.
     """
 
     def __init__(self, spec: ExperimentSpec) -> None:

@@ -2,9 +2,6 @@
 
 Unknown keys are ignored and missing ones take the field's default, so that neighbouring versions of Gridwatch read each
 other's records: a new field needs a default, and an old one never changes its meaning.
-
-Unknown keys are passed over and missing ones take the field's default, so that neighbouring versions of Gridwatch read
-each other's records: a new field needs a default, an old one is never given another meaning.
 """
 
 from __future__ import annotations

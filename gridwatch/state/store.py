@@ -97,8 +97,6 @@ class HoldStore(Protocol):
         """Save the hold as the next version of the one that was read; ConflictError when another is stored.
 
         `version` 0 stands for a hold that was not there. Returns it as it is stored now.
-
-        `version` 0 is of a record that was not there. Returns it as it is kept now.
         """
         ...
 
@@ -282,8 +280,6 @@ class ReactionStore(Protocol):
         """Lease a reaction that somebody else claimed, to carry it out: nobody else gets it before `until`.
 
         False when another's lease lasts beyond `now`, or when it is carried out already.
-
-        False when another's lease lasts beyond `now`, and when it is carried out already.
         """
         ...
 
@@ -325,8 +321,6 @@ class AlertStore(Protocol):
         """Lease the alert for sending: nobody else gets it before `until`, unless it is sent.
 
         None when it is settled already, when somebody else's lease lasts beyond `now`, or when there is no such alert.
-
-        None when it is settled already or somebody else's lease lasts beyond `now`, and when there is no such alert.
         """
         ...
 
@@ -352,8 +346,6 @@ class AlertStore(Protocol):
         """Save the gate as the next version of the one that was read; ConflictError when another is stored.
 
         `version` 0 stands for a gate that was not there. Returns the gate as it is stored now.
-
-        `version` 0 is of a gate that was not there. Returns the gate as it is kept now.
         """
         ...
 

@@ -101,8 +101,6 @@ def job_of_profile_key(key: str) -> str | None:
     """The job of a file of system metrics; None for any other key.
 
     The sampler writes the framework metrics of the same time before it, so one event stands for both.
-
-    Its sampler writes the framework metrics of the same time before it, so that one event stands for both.
     """
     match = _PROFILE_KEY.fullmatch(key)
     return match["job"] if match else None

@@ -2,9 +2,6 @@
 
 Each metric is taken from one source, which the job's record decides before the job begins and not by which data happen
 to exist, so that tables, rules across trials and current values follow the same curve.
-
-One metric is taken from one source: which one is decided by the job's record before the job begins, never by what
-happens to be there, so that tables, rules across trials and current values follow the same curve.
 """
 
 from __future__ import annotations

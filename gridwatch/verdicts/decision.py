@@ -5,11 +5,6 @@ Some things are never done. A job that is over or ending is not stopped. A rule 
 judge by, stops nothing, because it says nothing about the training. A rule in shadow mode says what it would have
 stopped. A job that its owners protect is not stopped. Of several reasons not to stop, people are told the one nearest
 to the job: how it stands, what its owners say of it, what its rule may do, what holds for all jobs.
-
-Some things are never done: a job that is over or on its way out is not stopped; a rule that failed, or that saw
-nothing to judge by, stops nothing, because it says nothing about the training; a rule under shadow says what it would
-have stopped; and what its owners spare is not stopped. Of several reasons not to stop, people are told the one nearest
-to the job: how it stands, what its owners say of it, what its rule may do, what holds for all jobs.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 for refused with a clear error.
 
 Any other exception is a defect, as is an answer that nobody should be shown or that AWS would refuse.
-
-Any other exception is a defect, as is an answer that nobody should be shown or that AWS would refuse.
 """
 
 from __future__ import annotations

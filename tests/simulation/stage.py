@@ -83,8 +83,6 @@ class Act(threading.Thread):
     """One invocation: `work` runs until it returns, raises, is killed, or its time is over.
 
     `skew`: by how many seconds its machine's clock is wrong. `done` is called at the end with the answer or the error.
-
-    `skew`: by how many seconds its machine's clock is wrong. `done` hears of the end: the answer or the error.
     """
 
     def __init__(

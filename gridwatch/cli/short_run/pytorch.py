@@ -2,9 +2,6 @@
 
 The script runs as the local cloud runs it, with the same files and variables and no credentials; pytorch_probe.py
 records what it does.
-
-The script runs as the local cloud runs it, with the same files and variables and no credentials, listened to by
-pytorch_probe.py.
 """
 
 from __future__ import annotations

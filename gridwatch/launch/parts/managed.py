@@ -2,8 +2,6 @@
 profiler.
 
 Tensors and profile go where Gridwatch's own jobs write theirs, so that its rules can look at them beside Debugger's.
-
-Tensors and profile go where Gridwatch's own jobs write theirs, so that its rules can look at them beside Debugger's.
 """
 
 from __future__ import annotations

@@ -3,7 +3,4 @@ requirements.
 
 MiniStack offers no plug-in interface; tests/contract/test_localcloud_*.py fail when one of these names changes its
 meaning. Call ``environment`` before importing the rest: MiniStack reads its settings when it is imported.
-
-MiniStack offers no plug-in interface; tests/contract/test_localcloud_*.py fail when one of these names changes its
-meaning. Call ``environment`` before importing the rest: MiniStack reads its settings when it is imported.
 """

@@ -3,9 +3,6 @@ beside them, and S3's objects, which MiniStack writes at once.
 
 A second after a request a child process, forked from the cloud, writes the memory's content at that moment: the cloud
 goes on meanwhile, and every file is replaced in one step. A kill loses at most that second.
-
-A second after something was asked of the cloud a child process, forked from it, writes what the memory held at that
-moment: the cloud goes on meanwhile, and every file is replaced in one step. What is lost by a kill is that second.
 """
 
 import contextlib

@@ -47,8 +47,6 @@ def poll_queues_at_once() -> None:
 
     Every message to any queue wakes every poller, so in a chain of queues most wakes are of this kind: 50 ms each would
     be the latency.
-
-    Every message to any queue wakes it, so in a chain of queues most wakes are such: 50 ms each would be the latency.
     """
     lambda_svc._ESM_IDLE_WAKE_GAP_SECONDS = 0.005
 
@@ -116,9 +114,6 @@ def improve_workers(
 def _bound_workers(per_function: int) -> None:
     """Bound the workers: an invocation beyond the bound waits for a free one, since on a small machine a new one would
     slow down all.
-
-    A function that may take minutes, such as one that writes tables, has a single worker: several would take the
-    machine from the trainings and from whoever watches them.
 
     A function that may take minutes, such as one that writes tables, has a single worker: several would take the
     machine from the trainings and from whoever watches them.

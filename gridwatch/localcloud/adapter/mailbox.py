@@ -3,8 +3,6 @@ subscriber gets it.
 
 Reading removes nothing: the reader names the number after which it wants mails, and the next reader finds the same
 ones.
-
-Nobody takes anything out: whoever asks says after which number, and the same mails are there for the next who asks.
 """
 
 import json

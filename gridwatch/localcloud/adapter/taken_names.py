@@ -4,9 +4,6 @@ role.
 
 A resource whose name the template leaves to CloudFormation gets another one when an earlier stack's still exists: on
 AWS such names are drawn anew for each stack, in MiniStack they are made from the stack's and the resource's.
-
-A resource whose name the template leaves to CloudFormation gets another one when an earlier stack's is still there: on
-AWS such names are drawn anew for each stack, in MiniStack they are made of the stack's and the resource's.
 """
 
 import uuid

@@ -3,10 +3,6 @@
 ``requests`` are counted by caller (the function, or ``other``: jobs, command lines, tests) and operation:
 ``service:name``, for S3 the HTTP method or LIST, for REST protocols the end of the path. ``invocations`` are counted by
 function: how many and for how many seconds. ``DELETE`` begins anew.
-
-``requests``: by caller (the function, or ``other``: jobs, command lines, tests) and operation: ``service:name``,
-of S3 the HTTP method or LIST, of REST protocols the path's end. ``invocations``: by function, how many and for how many
-seconds. ``DELETE`` begins anew.
 """
 
 import json

@@ -31,8 +31,6 @@ def sagemaker_needs(operation: str, request: Mapping[str, Any], arn: Callable[[s
     """What a SageMaker request needs. `arn` makes an ARN of `kind/name`; `tags` returns a resource's tags.
 
     An operation whose resource is not known here needs `*`, which only a statement about everything allows.
-
-    An operation whose resource is not known here needs `*`, which only a statement for everything allows.
     """
     given = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
     context = _requested(given)

@@ -133,8 +133,6 @@ def runnable(jobs: Sequence[ServiceJob], policy: Policy | None) -> list[ServiceJ
     then age.
 
     Without a policy it is first come, first served.
-
-    Without a policy first come, first served.
     """
     waiting = [job for job in jobs if job.status == "RUNNABLE"]
     if policy is None:

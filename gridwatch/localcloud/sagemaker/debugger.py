@@ -1,8 +1,6 @@
 """Decides whether the account has Debugger: like most, it has not, unless the local cloud is told otherwise.
 
 What SageMaker answers an account without it is published nowhere; code and words are an assumption.
-
-What SageMaker answers an account without it is published nowhere; code and words are an assumption.
 """
 
 from collections.abc import Mapping

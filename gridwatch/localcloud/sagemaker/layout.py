@@ -104,8 +104,6 @@ def lay_out(request: Mapping[str, Any], base: Path, host: Host | None = None) ->
     """Create the tree of one host (the first) under ``base`` and write every configuration file.
 
     Channels are empty folders; those in Pipe mode have none.
-
-    Channels are empty folders; those in Pipe mode have none.
     """
     layout = Layout(base)
     hosts = hosts_of(request.get("ResourceConfig", {}))

@@ -71,8 +71,6 @@ class Limits:
         components, is full.
 
         The message is the one that AWS was seen to use, which counts what exists as part of what is asked for.
-
-        The words are those that AWS was seen to use, which count what is there as part of what is asked for.
         """
         limit = self.quotas.get(what, _USUAL[what])
         if count < limit:

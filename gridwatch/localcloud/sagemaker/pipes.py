@@ -1,8 +1,6 @@
 """Pipe mode: a channel as named pipes ``<channel>_<epoch>``, each of which carries the data once.
 
 The pipe of the next epoch exists before the data of this one has ended; a reader may stop reading at any time.
-
-The pipe of the next epoch is there before the data of this one has ended; a reader may stop reading at any time.
 """
 
 import errno

@@ -3,10 +3,6 @@
 A name that stands for nothing is refused: on AWS it is too, and here it would otherwise find nothing, or leave the
 order as it is, without a word. Names are those of the service's model. `Metrics.` and `Parameters.`, and the statistics
 of a metric, may begin with a small letter, as AWS's own notebooks write them.
-
-A name that stands for nothing is refused: on AWS it is too, and here it would otherwise find nothing, or leave the
-order as it is, without a word. Names are those of the service's model. `Metrics.` and `Parameters.`, and the statistics
-of a metric, may begin with a small letter, as AWS's own notebooks write them.
 """
 
 import difflib

@@ -15,8 +15,6 @@ class JobStore:
     """Frozen job records under one lock. ``on_change`` is called for every new status, in the order of the changes.
 
     Former states of a job are remembered for ``kept_seconds``.
-
-    For ``kept_seconds`` what a job was before is remembered.
     """
 
     def __init__(self, on_change: Callable[[TrainingJob], None], kept_seconds: float = 0.0) -> None:

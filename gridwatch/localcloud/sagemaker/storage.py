@@ -69,8 +69,6 @@ class FolderSync:
     written.
 
     Files of ``index/`` go last: whoever sees an index file finds its events file.
-
-    Files of ``index/`` go last: who sees an index file finds its events file.
     """
 
     def __init__(self, s3: Any, folder: Path, uri: str) -> None:

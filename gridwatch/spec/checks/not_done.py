@@ -2,9 +2,6 @@
 
 Every member of DebugHookConfig, DebugRuleConfigurations, ProfilerConfig and ProfilerRuleConfigurations is obeyed, needs
 nothing, or is named here (docs/debugger.md has the list).
-
-Every member of DebugHookConfig, DebugRuleConfigurations, ProfilerConfig and ProfilerRuleConfigurations is either done,
-needs nothing, or is named here (docs/debugger.md has the list).
 """
 
 from __future__ import annotations

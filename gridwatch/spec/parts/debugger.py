@@ -2,9 +2,6 @@
 
 `Configuration` is Debugger's own JSON, as CreateTrainingJob takes it, DescribeTrainingJob returns it and the SageMaker
 SDK's objects make it.
-
-`Configuration` is Debugger's own JSON, as CreateTrainingJob takes it, DescribeTrainingJob gives it back and the
-SageMaker SDK's objects make it.
 """
 
 from __future__ import annotations
