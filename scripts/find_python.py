@@ -27,7 +27,7 @@ def find(version: str) -> Path | None:
 
 
 def candidates(version: str) -> Iterator[Path]:
-    """Where an interpreter of that version may lie; not every path exists."""
+    """The paths where an interpreter of that version may lie; not every path exists."""
     yield Path(sys.executable)
     for folder in os.get_exec_path():
         yield Path(folder) / f"python{version}"

@@ -30,7 +30,9 @@ TORCH_INDEX = "GRIDWATCH_TORCH_INDEX"
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """`source_only` names a package that must be compiled; `finish` completes the environment or says why it cannot."""
+    """A peer's environment. `source_only` names a package that must be compiled; `finish` completes the environment or
+    says why it cannot.
+    """
 
     pythons: tuple[str, ...]
     source_only: str = ""

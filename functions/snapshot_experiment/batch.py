@@ -105,9 +105,10 @@ class BatchRunner:
             self.journal.day_closed(rows)
 
     def _take_in_turn(self, experiment: str, asked: datetime | None = None) -> bool:
-        """As `_take`, while nobody else does; True also when somebody else has done it since it was asked, or will.
+        """Take the snapshot as `_take` does, while nobody else takes it; True also when somebody else has taken it
+        since it was asked for, or will.
 
-        A message for this is no reason to come again: if another is needed, it is on its way.
+        In that case the message need not come again: if another snapshot is needed, its message is on its way.
         """
         if self.turns is None:
             return self._take(experiment)
@@ -139,7 +140,9 @@ class BatchRunner:
         return self.turns is not None and self.time_left() < self.to_write
 
     def _gave_up(self, experiment: str, error: Exception) -> bool:
-        """Whether it is done with all the same: asking again for what is not known will not help."""
+        """Whether the message is finished although the snapshot failed: asking again for something unknown will not
+        help.
+        """
         if self.turns is not None:
             try:
                 self.turns.give_up(experiment)

@@ -178,7 +178,7 @@ class Sweeper:
         return changed
 
     def _in_turn(self, jobs: Sequence[JobRecord]) -> Sequence[JobRecord]:
-        """From where the last sweep is likely to have come to, so that of many jobs each is asked about in its turn."""
+        """The jobs, starting after where the last sweep probably ended, so that of many jobs each gets its turn."""
         sweeps = int(self.clock.now().timestamp() // EVERY.total_seconds())
         begin = sweeps * int(DESCRIBE_RATE * (EVERY.total_seconds() - RESERVE)) % max(len(jobs), 1)
         return [*jobs[begin:], *jobs[:begin]]

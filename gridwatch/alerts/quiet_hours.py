@@ -10,7 +10,7 @@ from dateutil import tz
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """From `begin` to `end` by the clocks of `zone`; over midnight when `begin` is the later."""
+    """The hours from `begin` to `end` by the clocks of `zone`; they span midnight when `begin` is the later."""
 
     begin: time
     end: time

@@ -59,7 +59,7 @@ class LaunchHold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotTurn:
-    """Whose turn it is to write an experiment's tables, and how the last one went: only one writes at a time."""
+    """The turn to write an experiment's tables: who has it, and how the last one went. Only one writes at a time."""
 
     experiment: str
     holder: str | None = None  # the invocation that writes them

@@ -80,7 +80,7 @@ class Notice:
         return ", ".join(part for part in parts if part)
 
     def as_text(self) -> str:
-        """`<level>: <check>: <place>: <message>; allowed: …; <advice>`, on one line."""
+        """The notice on one line: `<level>: <check>: <place>: <message>; allowed: …; <advice>`."""
         said = [self.message, f"allowed: {self.allowed}" if self.allowed else None, self.advice]
         head = f"{self.level or CHECKS[self.check]}: {self.check}: {self.place}{': ' if self.place else ''}"
         return head + "; ".join(part for part in said if part)

@@ -1,4 +1,4 @@
-"""What a training job's hook is told to save: what the spec asks for, and what its rules need without being asked.
+"""The configuration of a training job's hook: it saves what the spec asks for, and what its rules need beyond that.
 
 The document is the JSON of Debugger's hook file (`debughookconfig.json`): HookParameters and CollectionConfigurations.
 """

@@ -43,7 +43,8 @@ class TensorSteps:
 
 @dataclass(frozen=True, slots=True)
 class TensorSummary:
-    """`tensors` in the order in which the training saved them, which is the network's. `left_out`: of more than fit.
+    """The tensors of a training. `tensors` are in the order in which the training saved them, which is the network's.
+    `left_out`: how many did not fit.
 
     `importances`: kind -> feature -> (steps, values).
     """

@@ -42,7 +42,9 @@ class PredictedRows:
 
 @dataclass(frozen=True, slots=True)
 class XgboostTraining:
-    """`curves`: metric -> data set -> (steps, values). `importances`: kind -> feature -> value, of the last step."""
+    """An XGBoost training. `curves`: metric -> data set -> (steps, values). `importances`: kind -> feature -> value, of
+    the last step.
+    """
 
     curves: Mapping[str, Mapping[str, tuple[Sequence[int], Sequence[float]]]] = field(default_factory=dict)
     outcome: PredictedRows | None = None

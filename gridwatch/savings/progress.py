@@ -31,7 +31,7 @@ _LEAST_SPREAD = 0.1  # no pace is known better than this
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """`done` units of the planned length were done at `at`, in Unix seconds."""
+    """A point of the progress: `done` units of the planned length were done at `at`, in Unix seconds."""
 
     done: float
     at: float

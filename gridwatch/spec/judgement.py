@@ -13,7 +13,7 @@ _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 
 
 def percent(value: Any) -> Any:
-    """`5 %` as a number."""
+    """A percentage such as `5 %` as a number."""
     found = _PERCENT.fullmatch(value) if isinstance(value, str) else None
     return float(found[1]) / 100 if found else value
 

@@ -53,7 +53,7 @@ class Problem:
         return {"line": self.line, "column": self.column, **words}
 
     def as_text(self, source: str) -> str:
-        """`<source>:<line>:<column>: <field>: <message>; found …; allowed …; <advice>`, on one line."""
+        """The problem on one line: `<source>:<line>:<column>: <field>: <message>; found …; allowed …; <advice>`."""
         place = ":".join(str(part) for part in (source, self.line, self.column) if part is not None)
         parts = [self.message]
         if self.found is not None:

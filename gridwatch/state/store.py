@@ -83,7 +83,8 @@ class ExperimentStore(Protocol):
         ...
 
     def open_experiments(self) -> Iterator[ExperimentRecord]:
-        """Those without `final_states`, by name, read as they are asked for; none that a former version recorded.
+        """The experiments without `final_states`, by name, read as the caller iterates; none that a former version
+        recorded.
 
         Eventually consistent.
         """
@@ -193,14 +194,14 @@ class JobStore(Protocol):
     def get_job(self, job_name: str) -> JobRecord | None: ...
 
     def get_jobs(self, job_names: Iterable[str]) -> Mapping[str, JobRecord | None]:
-        """Those of these jobs that are on record, a hundred in a request; None for one that cannot be read."""
+        """The records of these jobs, read a hundred in a request; None for one that cannot be read."""
         ...
 
     def records_of_jobs(self, experiment: str, job_names: Iterable[str]) -> Mapping[str, JobRecords]:
-        """What is recorded of these jobs of the experiment, by job name, for every one of them.
+        """The records of these jobs of the experiment, by job name, with an entry for each.
 
-        It costs a request a page of what the experiment has, however many jobs there are. Eventually consistent: what
-        was written a moment ago may be missing, or be as it was before.
+        It costs one request for each page of the experiment's records, however many jobs are named. Eventually
+        consistent: a recent write may be missing, or the record may be as it was before.
         """
         ...
 
@@ -314,7 +315,7 @@ class AlertStore(Protocol):
     def get_alert(self, alert_id: str) -> AlertRecord | None: ...
 
     def get_alerts(self, alert_ids: Iterable[str]) -> Sequence[AlertRecord]:
-        """Those of these alerts that are on record and can be read, in this order, a hundred in a request."""
+        """The readable records of these alerts, in this order, read a hundred in a request."""
         ...
 
     def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
@@ -333,7 +334,7 @@ class AlertStore(Protocol):
         ...
 
     def mark_all_sent(self, alerts: Sequence[AlertRecord]) -> None:
-        """As `mark_sent`, a hundred in a request."""
+        """Mark alerts as sent, as `mark_sent` does, a hundred in a request."""
         ...
 
     def unsent_alerts(self) -> Sequence[AlertRecord]:
@@ -350,7 +351,9 @@ class AlertStore(Protocol):
         ...
 
     def admit_alert(self, gate: AlertGate, alert_id: str) -> AlertGate:
-        """As `save_gate`, and keep that the alert came to the gate in this opening of it: both or neither."""
+        """Save the gate as `save_gate` does, together with the fact that the alert came to it in this opening: both or
+        neither.
+        """
         ...
 
     def is_admitted(self, gate: AlertGate, alert_id: str) -> bool:

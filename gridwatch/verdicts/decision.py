@@ -32,7 +32,7 @@ class Response(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`reason` completes the sentence "…, because …" for people."""
+    """A response with its `reason`, which completes the sentence "…, because …" for people."""
 
     response: Response
     reason: str

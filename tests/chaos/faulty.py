@@ -30,7 +30,7 @@ METRIC = "train-error"
 
 @dataclass
 class FaultyCloud:
-    """`deployed`, with `faults` to turn on and off, and a table to read what was recorded."""
+    """The deployment, `deployed`, with `faults` to turn on and off, and a table to read what was recorded."""
 
     deployed: Deployed
     endpoint: str

@@ -1,4 +1,4 @@
-"""What a synthesized template allows to whom, in names that stay the same from one synthesis to the next."""
+"""Reads who is allowed what from a synthesized template, in names that stay the same from one synthesis to the next."""
 
 from __future__ import annotations
 

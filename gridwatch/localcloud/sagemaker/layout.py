@@ -26,7 +26,7 @@ class Host:
 
 
 def hosts_of(resources: Mapping[str, Any]) -> tuple[Host, ...]:
-    """``algo-1`` to ``algo-N``, numbered through the instance groups where there are such."""
+    """The hosts ``algo-1`` to ``algo-N``, numbered through the instance groups where there are any."""
     single = {
         "InstanceType": resources.get("InstanceType", "ml.m5.large"),
         "InstanceCount": resources.get("InstanceCount", 1),
