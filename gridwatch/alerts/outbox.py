@@ -39,5 +39,5 @@ class AlertOutbox:
         return kept
 
     def ask_digest(self, experiment: str, delay_seconds: int = DIGEST_DELAY_SECONDS) -> None:
-        """Have the digest of an experiment sent, if the experiment has ended and its rules' last verdicts are known."""
+        """Ask for an experiment's digest, sent if it has ended. The delay leaves time for its rules' last verdicts."""
         self._queue.send(DigestExperiment(experiment), delay_seconds=delay_seconds)

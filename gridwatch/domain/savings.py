@@ -46,7 +46,9 @@ class SavingsRecord:
 
     @property
     def seconds_range(self) -> tuple[float, float]:
-        """The low and the high figure; an old record, which has none, gives its one figure twice."""
+        """The low and the high figure. Where an old record lacks them, its one figure counts, or 0 as the low
+        of a bound.
+        """
         low = self.seconds_low if self.seconds_low is not None else 0.0 if self.at_most else self.seconds
         return low, self.seconds if self.seconds_high is None else self.seconds_high
 

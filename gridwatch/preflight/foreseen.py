@@ -66,7 +66,9 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Whether a rule will judge; if not, how many of its own tensors and of all tensors there will be."""
+    """Whether a rule will judge; if not, in words what there will be of its own tensors (`seen`) and of all
+    (`there`).
+    """
 
     judges: bool
     seen: str = ""

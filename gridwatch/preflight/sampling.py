@@ -35,8 +35,8 @@ class LocalData:
 
 @dataclass(frozen=True, slots=True)
 class LocalObjects:
-    """A folder that stands for a bucket: files by the keys that they would have. `left_out` is the start of each key
-    that no path has.
+    """A folder that stands for a bucket: files by the keys that they would have. `left_out` is the start of every
+    key, which the paths in the folder lack.
     """
 
     folder: Path
