@@ -103,7 +103,7 @@ def _trusts(document: Mapping[str, Any]) -> bool:
 
 
 def _webhooks(lambda_: Any, name_prefix: str, secrets: list[str]) -> Iterator[Check]:
-    """The checks of the secrets that the deployed function reads, by the ARNs in its environment."""
+    """Check the webhooks, and add to `secrets` the ARNs of the secrets in the deployed function's environment."""
     try:
         told = lambda_.get_function_configuration(FunctionName=f"{name_prefix}-post-webhook")
     except lambda_.exceptions.ResourceNotFoundException:

@@ -69,7 +69,7 @@ def _one(text: str, found: list[tuple[ExperimentRecord, TrialRecord]]) -> Found:
 def flat(record: ExperimentRecord, trial: TrialRecord) -> Mapping[str, Any]:
     """One row of everything that a trial can be searched by: hyperparameters and metrics by name, tags as `tag.<name>`.
 
-    Where names collide the trial's own come first, then hyperparameters, then metrics.
+    Where names collide, the trial's own wins, then hyperparameters, then metrics.
     """
     document = record.document
     seconds = (trial.ended_at - trial.started_at).total_seconds() if trial.started_at and trial.ended_at else None
