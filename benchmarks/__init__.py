@@ -1,1 +1,1 @@
-"""Figures, each measured against a peer in the same run: `python -m benchmarks.NAME --json`."""
+"""Benchmarks: each measures a figure against a peer in the same run: `python -m benchmarks.NAME --json`."""

@@ -1,4 +1,4 @@
-"""Run every benchmark in a process of its own: `python -m benchmarks [--json]`. Fails when one of them does."""
+"""Runs every benchmark in a process of its own: `python -m benchmarks [--json]`. It fails when one of them does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importing this puts the functions' folder on the path, as it is at the root of a function's asset."""
+"""Puts the functions' folder on the path when imported, as it is at the root of a function's asset."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How GridDefault's parameters were chosen: `python -m benchmarks._judgement_choice` (minutes).
+"""Chooses GridDefault's parameters: `python -m benchmarks._judgement_choice` (minutes).
 
 Every combination of round values is replayed on every grid of benchmarks/curves/. A choice on some grids is the
 combination that on most of them saves at least what Katib's median stop saves and kills at most what it kills; among
@@ -25,7 +25,7 @@ Score = tuple[float, float]  # saved, top killed
 
 
 def grids() -> dict[str, Grid]:
-    """All grids of benchmarks/curves/ by name."""
+    """All grids of benchmarks/curves/, by name."""
     return {
         path.name.removesuffix(".json.gz"): parse_grid(path.read_bytes(), path.name)
         for path in sorted(CURVES.glob("*.json.gz"))

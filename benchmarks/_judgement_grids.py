@@ -1,5 +1,5 @@
-"""How the grids of benchmarks/curves/ were made, but for digits and breast_cancer: `python -m
-benchmarks._judgement_grids FOLDER [NAME ...]`.
+"""Makes the grids of benchmarks/curves/, except digits and breast_cancer: `python -m benchmarks._judgement_grids FOLDER
+[NAME ...]`.
 
 Each is written as FOLDER/NAME.json.gz in the form that `gridwatch backtest --curves` reads. Data come with
 scikit-learn or are drawn; seconds are measured, all else is seeded. They differ in model, task, metric, length of the
@@ -58,7 +58,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def _trial(config: Mapping[str, Any], reports: Callable[[], Iterator[Report]], length: int) -> Trial:
-    """Runs one configuration; what diverges until the model refuses to go on is padded with values that are not
+    """Run one configuration; once a diverging model refuses to go on, its curve is padded with values that are not
     finite.
     """
     began = time.perf_counter()
@@ -215,7 +215,7 @@ def _xgboost(data: Data, objective: str, metric: str, rounds: int, grid: Iterato
 
 
 def xgboost_digits() -> list[Trial]:
-    """The product's own use: rounds of XGBoost on many classes."""
+    """Rounds of XGBoost on many classes, which is the product's own use."""
     grid = _product(
         eta=(0.01, 0.03, 0.1, 0.3, 0.6, 1.0), max_depth=(2, 4, 6), subsample=(0.5, 1.0), min_child_weight=(1, 10)
     )

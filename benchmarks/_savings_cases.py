@@ -17,7 +17,9 @@ _LOG = {"validation:loss": "validation loss: ([0-9.]+)"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """`hyperparameters` of the script or of XGBoost; `points` where completed siblings come first."""
+    """One training. `hyperparameters` are the script's or XGBoost's; `points` are used where completed siblings come
+    first.
+    """
 
     name: str
     what: str
@@ -29,7 +31,7 @@ class Case:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def spec(self, *, stops: bool) -> dict[str, Any]:
-        """As it is uploaded; without `stops` its rule is in shadow mode."""
+        """The spec as it is uploaded; without `stops`, its rule is in shadow mode."""
         machine = {"instance_type": "ml.m5.large", "volume_gb": 5, "max_runtime": "30m"}
         return {
             "name": self.experiment(stops=stops),

@@ -1,7 +1,8 @@
-"""SageMaker Search over many trial components, over HTTP, in a process of its own: `python -m` it with their number.
+"""A server that stands in for SageMaker Search over many trial components, over HTTP, in a process of its own: `python
+-m` it with their number.
 
-Pages of 10 unless asked for more, at most 100, and 30 ms for each answer. `POST /touch` with a share makes so many
-components newer.
+Pages have 10 components unless more are asked for, at most 100, and each answer takes 30 ms. `POST /touch` with a share
+makes that share of the components newer.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def component(number: int, modified: float) -> dict[str, Any]:
 
 
 class Components:
-    """All components as JSON, by their creation."""
+    """All components as JSON, in the order of their creation."""
 
     def __init__(self, count: int) -> None:
         self.modified = [BEGAN + number + 60.0 for number in range(count)]
@@ -70,7 +71,7 @@ class Components:
         self._texts = [json.dumps(component(number, self.modified[number])) for number in range(count)]
 
     def touch(self, share: float) -> int:
-        """Make the last of them newer than all."""
+        """Make the last of the components newer than all others."""
         first = len(self._texts) - round(len(self._texts) * share)
         for number in range(first, len(self._texts)):
             self.modified[number] = BEGAN + 10_000_000
@@ -146,7 +147,7 @@ class SearchApi:
         return int(_read(self.endpoint))
 
     def touch(self, share: float) -> int:
-        """Make that share of the components newer; returns how many."""
+        """Make that share of the components newer; returns how many they are."""
         return int(_read(urllib.request.Request(f"{self.endpoint}/touch", json.dumps({"share": share}).encode())))  # noqa: S310
 
 

@@ -1,4 +1,4 @@
-"""The peer's side of the benchmarks on tensors; runs in the environment `interop`, where smdebug is installed.
+"""The peer of the benchmarks on tensors; it runs in the environment `interop`, where smdebug is installed.
 
 `python _smdebug_peer.py write FOLDER STEPS TENSORS SIZE` writes a finished job with smdebug's own writer.
 `python _smdebug_peer.py lookback|tensors|values LOCATION` prints the seconds that smdebug takes for the same as ours.

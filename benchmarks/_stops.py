@@ -37,7 +37,7 @@ _IMAGE = {"image": "*/sagemaker-xgboost:*", "kind": "training", "command": ["/bi
 
 @dataclass
 class Waiting:
-    """Jobs that run, wait and are watched by one rule: `train-error` above 0.9 stops them."""
+    """A deployment with jobs that only wait, watched by one rule: `train-error` above 0.9 stops them."""
 
     outputs: Mapping[str, str]
     session: Any
@@ -53,7 +53,7 @@ class Waiting:
         return self._clients[service]
 
     def launch(self, jobs: int, experiment: str = EXPERIMENT) -> None:
-        """By a spec, through the whole stack; returns when all of them train, and no others do."""
+        """Launch jobs by a spec, through the whole stack; returns when all of them train, and no others do."""
         bucket, s3 = self.outputs["ExperimentsBucket"], self.client("s3")
         for name in ("train", "validation"):
             s3.put_object(Bucket=bucket, Key=f"data/{name}.csv", Body=b"1,2\n0,1\n")
@@ -78,7 +78,7 @@ class Waiting:
         self._put(job, *collections_file({"metrics": [METRIC]}))
 
     def write(self, job: str, step: int, value: float) -> float:
-        """One step's tensors, as the hook writes them; returns when the PutObject began that makes the step visible."""
+        """Write one step's tensors, as the hook does; returns when the PutObject began that makes the step visible."""
         saved = SavedStep(step, Mode.GLOBAL, step, time.time())
         saved.add(METRIC, np.array([value]))
         batch = encode_together([saved], "worker_0", self._written.get(job, -1))
@@ -98,7 +98,7 @@ class Waiting:
         return stops[0]["StartTime"].timestamp() if stops else None
 
     def await_stops(self, jobs: Sequence[str], timeout: float) -> Mapping[str, float]:
-        """When each of them was stopped. Fails when one is not."""
+        """When each of the jobs was stopped. Fails when one is not."""
         found: dict[str, float] = {}
 
         def all_found() -> bool | None:
@@ -113,9 +113,9 @@ class Waiting:
 
 
 class Poller:
-    """The way of AWS's sample: look at the status of every job's rules, again and again, and act on what is new.
+    """A poller as in AWS's sample: it reads the statuses of every job's rules, again and again, and acts on new ones.
 
-    It notes when it would call StopTrainingJob; that call is not added.
+    It notes when it would call StopTrainingJob; the time of that call is not added.
     """
 
     def __init__(self, cloud: Waiting, jobs: Sequence[str], seconds: float) -> None:

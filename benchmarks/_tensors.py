@@ -1,4 +1,4 @@
-"""What the benchmarks on tensors share: a job written by smdebug, and smdebug's time for it."""
+"""The shared part of the benchmarks on tensors: a job written by smdebug, and smdebug's time for it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def written(steps: int, tensors: int, size: int) -> Iterator[Path]:
 
 
 def peer(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
-    """What smdebug's side prints."""
+    """The output of smdebug's side."""
     command = [str(python_of("interop")), str(PEER), *arguments]
     env = None if environment is None else {"PATH": "/usr/bin:/bin", **environment}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
@@ -43,7 +43,8 @@ def peer(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
 def alternately(
     ours: Callable[[], object], theirs: Callable[[], float], *, rounds: int, runs: int
 ) -> tuple[list[float], list[float]]:
-    """Seconds of `runs` runs of ours and one of theirs in each round: what else the machine does meets both.
+    """The seconds of `runs` runs of ours and one of theirs in each round, alternating, so that other work on the
+    machine affects both.
 
     The least of each is compared: other work only adds.
     """
@@ -58,7 +59,7 @@ def alternately(
 
 
 def evaluate(rule: type[Rule], source: TensorSource) -> None:
-    """The rule over the whole job, as `gridwatch rules check` does it."""
+    """Evaluate the rule over the whole job, as `gridwatch rules check` does."""
     evaluation = Evaluation.create([RuleConfiguration("it", rule.name, {})], lambda _, given: rule.create(given))
     evaluation.advance(TensorReader(source), now=SystemClock().now(), ended=True)
     found = evaluation.statuses["it"]

@@ -1,4 +1,6 @@
-"""A CreateTrainingJob that allows so many calls a second, over HTTP, in a process of its own: `python -m` it."""
+"""A server that stands in for CreateTrainingJob with a limit of calls a second, over HTTP, in a process of its own:
+`python -m` it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/"
 
 @dataclass
 class Account:
-    """What the server knows: a token bucket as AWS's, and the names that are used up."""
+    """The server's state: a token bucket like AWS's, and the names that are used up."""
 
     tokens: float = BURST
     at: float = field(default_factory=time.monotonic)
@@ -85,7 +87,7 @@ class Api:
     endpoint: str
 
     def counts(self) -> dict[str, int]:
-        """`calls` of CreateTrainingJob, those that were `throttled`, and jobs `created`."""
+        """The number of `calls` of CreateTrainingJob, of those `throttled`, and of jobs `created`."""
         with urllib.request.urlopen(self.endpoint) as answer:  # noqa: S310  our own server
             found: dict[str, int] = json.loads(answer.read())
         return found

@@ -1,4 +1,6 @@
-"""Import time of each handler beyond boto3 with the same clients, from its unpacked asset and the host's layers."""
+"""Measures each handler's import time beyond boto3 with the same clients, from its unpacked asset and the host's
+layers.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ ENVIRONMENT = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "AW
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Seconds, the best of the runs: other work on the machine only ever adds. The handler's import, after boto3's."""
+    """A handler's seconds, the best of the runs: other work on the machine only adds. The handler is imported after
+    boto3.
+    """
 
     function: str
     beyond: float
@@ -83,7 +87,7 @@ def main() -> None:
 
 
 def unpack(folder: Path, functions: list[str]) -> list[str]:
-    """The import path of a deployed function, its own code and ours compiled as the layers are."""
+    """Unpack a deployed function and return its import path; its own code and ours are compiled as the layers are."""
     without_bytecode = shutil.ignore_patterns("__pycache__")
     for function in functions:
         shutil.copytree(ROOT / "functions" / function, folder / "asset" / function, ignore=without_bytecode)
@@ -116,7 +120,7 @@ def measure(function: str, path: list[str]) -> Row:
 
 
 def services(function: str) -> tuple[str, ...]:
-    """The clients that the function makes, by what its settings name."""
+    """The clients that the function makes, known from the names of its settings."""
     sys.path.insert(0, str(ROOT / "functions"))
     module = importlib.import_module(f"{function}.settings")
     names = [

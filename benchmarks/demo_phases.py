@@ -1,4 +1,4 @@
-"""Seconds of each phase of `gridwatch demo`, against the bound that the demo must keep on two cores."""
+"""Measures the seconds of each phase of `gridwatch demo`, against the bound that the demo must keep on two cores."""
 
 from __future__ import annotations
 

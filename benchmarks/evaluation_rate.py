@@ -1,9 +1,9 @@
-"""How much evaluation keeps up with: jobs at once, each writing four times a second, with verdicts at most 5 s late.
+"""Measures how many jobs evaluation keeps up with, each writing four times a second, with verdicts at most 5 s late.
 
-In the embedded cloud on this machine's cores: more and more jobs write flush objects for some seconds, as hooks do
-where looks are free; then the clock runs until every job's rules have judged its last step. That is how far evaluation
-was behind, because what waits is judged in the order of its coming. The peer judges each message by itself, as fast
-as an evaluation was measured to take. Lambda's figures are arithmetic from the same seconds.
+In the embedded cloud on this machine's cores, more and more jobs write flush objects for some seconds, as hooks do
+where looks are free; then the clock runs until every job's rules have judged its last step. That time is how far
+evaluation was behind, because waiting steps are judged in the order in which they came. The peer judges each message by
+itself, as fast as an evaluation was measured to take. Lambda's figures are computed from the same seconds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CORES = os.cpu_count() or 1
 
 @dataclass(frozen=True)
 class Round:
-    """`lag`: seconds from the last write until all was judged; `left`: messages in the queue then."""
+    """One round. `lag`: seconds from the last write until all was judged; `left`: messages then in the queue."""
 
     jobs: int
     writes: int
@@ -96,7 +96,7 @@ def _judged(store: StateTable, job: str) -> int:
 
 
 def written_by(cloud: Waiting, jobs: Sequence[str], seconds: float) -> dict[str, int]:
-    """Each job writes four times a second; returns the last step of each."""
+    """Let each job write four times a second; returns the last step of each."""
     last = dict.fromkeys(jobs, -1)
     over = threading.Event()
 

@@ -1,5 +1,5 @@
-"""Requests and capacity units of what reads all trials of an experiment, from 10 to 10,000 of them, on the real code
-over a table that counts (1 MB a page, 400 kB an item).
+"""Measures the requests and capacity units of everything that reads all trials of an experiment, from 10 to 10,000 of
+them, with the real code over a table that counts (1 MB a page, 400 kB an item).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def measure() -> Result:
 
 
 def _counted(world: Grown, act: Act) -> tuple[Count, int]:
-    """What was asked of the table, and of a queue."""
+    """The requests to the table and to a queue."""
     count = world.table.start()
     sent = act(world)
     return count, sent
@@ -72,7 +72,9 @@ def _shown(count: Count, sent: int) -> Mapping[str, float]:
 
 
 def _exponent(counts: Mapping[int, tuple[Count, int]]) -> float:
-    """How the largest of requests and units grows over the last factor of ten: 1 is in proportion to the trials."""
+    """The exponent by which the larger of requests and units grows over the last factor of ten; 1 means in proportion
+    to the trials.
+    """
     (before, sent_before), (after, sent_after) = (counts[trials] for trials in SIZES[-2:])
     pairs = (
         (before.total, after.total),
@@ -89,7 +91,7 @@ def _digest(world: Grown) -> int:
 
 
 def _snapshot(world: Grown) -> int:
-    """What a snapshot reads of the table."""
+    """Read from the table what a snapshot reads."""
     world.store.get_experiment(NAME)
     records_of_trials(world.store, world.store.list_trials(NAME))
     return 0

@@ -1,4 +1,5 @@
-"""What saving metrics every 2 rounds costs an XGBoost training: the hook against smdebug's, fast and at 5 ms a round.
+"""Measures what saving metrics every 2 rounds costs an XGBoost training: the hook against smdebug's, fast and at 5 ms a
+round.
 
 One process trains in turn without a hook, with ours and with smdebug's. `ours` and `peer` are microseconds of processor
 time (all threads) added to a round at the demo's speed, which a busy machine does not blur; wall-clock figures stand
@@ -111,23 +112,23 @@ Runs = dict[str, list[tuple[float, float]]]
 
 
 def processor(runs: Runs) -> dict[str, float]:
-    """Seconds of processor time: a round without a hook, and what each hook adds to it."""
+    """The processor seconds of a round without a hook, and what each hook adds to it."""
     return overheads({which: [cpu for cpu, _ in taken] for which, taken in runs.items()})
 
 
 def wall(runs: Runs) -> dict[str, float]:
-    """The same by the clock on the wall."""
+    """The same by wall-clock time."""
     return overheads({which: [elapsed for _, elapsed in taken] for which, taken in runs.items()})
 
 
 def overheads(seconds: dict[str, list[float]]) -> dict[str, float]:
-    """The least of each, since other work on the machine only ever adds."""
+    """The least overhead of each, since other work on the machine only adds."""
     bare = min(seconds["none"])
     return {"none": bare, **{which: min(seconds[which]) - bare for which in ("ours", "smdebug")}}
 
 
 def described(cpu: dict[str, float], elapsed: dict[str, float]) -> dict[str, float]:
-    """Slowdowns in percent of a round without a hook."""
+    """The slowdowns in percent of a round without a hook."""
     return {
         "round_us": round(cpu["none"] * 1e6, 1),
         "ours_percent": round(100 * cpu["ours"] / cpu["none"], 2),

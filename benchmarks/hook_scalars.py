@@ -1,5 +1,5 @@
-"""Steps of 20 scalars a second, written to a folder by the hook and by smdebug's writer, until everything lies on
-disk.
+"""Measures steps of 20 scalars a second, written to a folder by the hook and by smdebug's writer, until everything is
+on disk.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def measure(program: str, steps: int) -> float:
-    """Steps a second of one run, in a process of its own under the peer's interpreter."""
+    """The steps a second of one run, in a process of its own under the peer's interpreter."""
     with tempfile.TemporaryDirectory() as folder:
         command = [str(python_of("interop")), "-W", "ignore", "-c", program, f"{folder}/out", str(SCALARS), str(steps)]
         environment = {"PYTHONPATH": str(ROOT / "hook"), "SMDEBUG_LOG_LEVEL": "error"}

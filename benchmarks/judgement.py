@@ -1,4 +1,4 @@
-"""What every rule saves and costs on two complete grids of 540 trials and 50 epochs, beside the scores that were given
+"""Measures what every rule saves and costs on two complete grids of 540 trials and 50 epochs, beside the scores given
 for reference, and how long 20 replays of one grid take. `--grids` adds the other grids of benchmarks/curves/.
 """
 
@@ -63,7 +63,7 @@ def judges_of(row: Row, grid: Grid) -> Sequence[Judge]:
 
 
 def measure(row: Row, grid: Grid, hopeless: float | None) -> tuple[Sequence[Scores], float]:
-    """The scores of each replay, and the seconds that all of them took."""
+    """The scores of each replay, and the seconds that all of them took together."""
     began = time.perf_counter()
     judges, scorer = judges_of(row, grid), Scorer(grid, hopeless)
     scores = [scorer.scores(replay(grid, judges, seed=seed, workers=WORKERS)) for seed in range(ORDERS)]

@@ -1,4 +1,6 @@
-"""200 trials against a CreateTrainingJob of 5 calls a second, burst 10: our launcher, and pools of boto3 clients."""
+"""Launches 200 trials against a CreateTrainingJob of 5 calls a second with bursts of 10: our launcher, and pools of
+boto3 clients.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +118,7 @@ def _ours() -> dict[str, Any]:
 
 
 def _pool(config: Config) -> dict[str, Any]:
-    """A client that all threads share; what it raises in the end is a job that is lost."""
+    """Create jobs with a client that all threads share; an error that it raises in the end is a lost job."""
     with training_api() as api:
         pool = config.merge(Config(max_pool_connections=THREADS))
         client = boto3.client("sagemaker", endpoint_url=api.endpoint, config=pool, **KEYS)
@@ -155,7 +157,7 @@ def _trials() -> list[TrialRecord]:
 
 
 def create_state_table(dynamodb: Any, name: str) -> None:
-    """The table as infra/constructs/state.py declares it."""
+    """Create the table as infra/constructs/state.py declares it."""
     dynamodb.create_table(TableName=name, **state_schema())
 
 

@@ -1,4 +1,6 @@
-"""A million rows of metrics as Parquet and as CSV, and what a query of two columns reads of 10,000 trials."""
+"""Measures a million rows of metrics as Parquet and as CSV, and how much a query of two columns reads of 10,000
+trials.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +105,7 @@ def _csv_bytes(parquet: Path) -> int:
 
 
 def _bytes_read(parquet: Path, columns: Sequence[str]) -> int:
-    """The two columns' chunks and the footer, which is what an engine has to fetch of the file."""
+    """The bytes of the two columns' chunks and the footer, which an engine must fetch of the file."""
     with duckdb.connect() as connection:
         wanted = connection.execute(
             "SELECT sum(total_compressed_size)::BIGINT FROM parquet_metadata(?) WHERE path_in_schema IN (?, ?)",

@@ -1,5 +1,5 @@
-"""How long an uploaded grid takes to be planned and queued: launch_grid's handler as Lambda calls it, cold, alone in a
-process, with the embedded S3, DynamoDB and SQS.
+"""Measures how long an uploaded grid takes to be planned and queued: launch_grid's handler as Lambda calls it, cold,
+alone in a process, with the embedded S3, DynamoDB and SQS.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 class _Account:
-    """Buckets, tables and queues as the stack has them, and one spec for each grid."""
+    """An account with buckets, tables and queues as the stack has them, and one spec for each grid."""
 
     def __init__(self, cloud: LocalCloud) -> None:
         self._environment = cloud.environment()
@@ -104,7 +104,7 @@ class _Account:
         return {"trials": trials, "recorded": recorded, **measured, "ms_per_trial": per_trial}
 
     def refuse(self) -> dict[str, Any]:
-        """A grid over the limit: nothing is recorded, and the answer says what to do."""
+        """Upload a grid over the limit: nothing is recorded, and the answer says what to do."""
         measured = self._launch(REFUSED)
         answer = self._answer(f"status/experiments/grid-{REFUSED}.json.error.json")
         assert self._recorded(REFUSED) == 0, "half done"
@@ -167,7 +167,7 @@ def _invoke(event: dict[str, Any]) -> None:
 
 
 class _Context:
-    """What Powertools asks of Lambda's context."""
+    """The part of Lambda's context that Powertools needs."""
 
     function_name = "launch_grid"
     memory_limit_in_mb = MEMORY_MB

@@ -1,9 +1,9 @@
-"""What watching takes, counted: requests and Lambda time for an experiment, a trial, a look at new tensors and a minute
-of a running job. `gridwatch/savings/watching.json` and docs/cost.md are made of it.
+"""Counts what watching takes: requests and Lambda time for an experiment, a trial, a look at new tensors and a minute
+of a running job. `gridwatch/savings/watching.json` and docs/cost.md are made from it.
 
-Jobs that only wait are launched through the whole embedded stack, in experiments of two sizes; tensors are written
-for them step by step, and they are stopped by hand. Requests are those that reach the cloud; Lambda's own reading of
-queues, which does not, is two requests (receive, delete) for each invocation by a queue. `--write` replaces the
+Jobs that only wait are launched through the whole embedded stack, in experiments of two sizes; tensors are written for
+them step by step, and they are stopped by hand. The requests are those that reach the cloud; Lambda's own reading of
+queues, which does not, counts two requests (receive, delete) for each invocation by a queue. `--write` replaces the
 committed figures.
 """
 
@@ -41,7 +41,7 @@ class Invocations:
 
 @dataclass(frozen=True)
 class Used:
-    """Units by the name of their price."""
+    """The usage: units by the name of their price."""
 
     units: Mapping[str, float]
 
@@ -57,7 +57,7 @@ class Used:
 
 
 class Meter:
-    """Reads the cloud's counters; `memory` in GB by function."""
+    """Reads the cloud's counters; `memory` is in GB by function."""
 
     def __init__(self, cloud: Waiting) -> None:
         self._url = f"{cloud.endpoint}/_localcloud/usage"
@@ -65,7 +65,7 @@ class Meter:
         self._memory = {each["FunctionName"]: each["MemorySize"] / 1024 for page in pages for each in page["Functions"]}
 
     def invocations(self, function: str) -> Invocations:
-        """Of the functions whose names end so, since the last time; it begins anew."""
+        """The invocations, since the last call, of functions whose names have that ending."""
         document = self._read()
         found = [each for name, each in document["invocations"].items() if name.endswith(function)]
         return Invocations(sum(each["count"] for each in found), sum(each["seconds"] for each in found))
@@ -77,7 +77,7 @@ class Meter:
         return document
 
     def take(self, *, without: tuple[str, ...] = ()) -> Used:
-        """What was used since the last time, but for functions whose names end with one of `without`."""
+        """The usage since the last call, without functions whose names end with one of `without`."""
         document = self._read()
         units: Counter[str] = Counter()
         for each in document["requests"]:
@@ -96,7 +96,7 @@ class Meter:
 
 
 def priced(operation: str) -> list[tuple[str, float]]:
-    """The prices that a request has, with how many units."""
+    """The prices of a request, with how many units of each."""
     service, _, name = operation.partition(":")
     match service:
         case "s3":
@@ -152,7 +152,7 @@ def main() -> None:
 
 
 def _experiment(cloud: Waiting, meter: Meter, jobs: int, name: str, looks: int = 0) -> dict[str, Used]:
-    """Launch, look, wake, end. `whole`: launching and ending."""
+    """Launch an experiment, look, wake, end. `whole`: launching and ending."""
     meter.take()
     cloud.launch(jobs, name)
     time.sleep(REST_SECONDS / 2)

@@ -1,10 +1,10 @@
-"""What the profiler costs a training: timing a step against smdebug's timeline writer, sampling the machine, and both
-in an XGBoost training at 5 ms a round.
+"""Measures what the profiler costs a training: timing a step against smdebug's timeline writer, sampling the machine,
+and both in an XGBoost training at 5 ms a round.
 
-All in processor time of the whole process, which a busy machine hardly changes. `ours` and `peer`: one timed step until
-it is written; both write the same kind of file. `sampling_core_percent`: the share of one core that sampling takes at
-the default interval of 500 ms. `training_percent`: what timing rounds and sampling add to a training, in one process
-that trains in turn with and without.
+All figures are processor time of the whole process, which a busy machine hardly changes. `ours` and `peer`: one timed
+step until it is written; both write the same kind of file. `sampling_core_percent`: the share of one core that sampling
+takes at the default interval of 500 ms. `training_percent`: what timing rounds and sampling add to a training, in one
+process that trains alternately with and without.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Many judged jobs report to one experiment's log at one instant, and steadily: how long the slowest waits.
+"""Measures how long the slowest of many judged jobs waits when they report to one experiment's log, at one instant and
+steadily.
 
 The real code (`CrossTrialJudge`), a thread and a client for each job as on Lambda, on a table in memory whose
 calls take 5 ms in the median, spread as DynamoDB's do. The peer tries again at once, 50 times, as
@@ -34,7 +35,7 @@ _USE: Any = SimpleNamespace(metric="loss", resource="epochs")
 
 @dataclass
 class FarTable:
-    """A store in memory that is as far away as DynamoDB."""
+    """A store in memory whose calls take as long as DynamoDB's."""
 
     store: MemoryStore = field(default_factory=MemoryStore)
     calls: int = 0
@@ -66,7 +67,7 @@ def _travel() -> None:
 
 @dataclass
 class Waits:
-    """Seconds from a report to its entry in the log, and the calls that gave up."""
+    """The seconds from a report to its entry in the log, and the calls that gave up."""
 
     seconds: list[float] = field(default_factory=list)
     gave_up: int = 0
@@ -77,7 +78,7 @@ class Waits:
 
 
 class Hasty(Patience):
-    """Tries again at once, 50 times."""
+    """A peer that tries again at once, 50 times."""
 
     def tries(self) -> Iterator[int]:
         return iter(range(50))
@@ -93,7 +94,7 @@ def _record(judge: CrossTrialJudge, replica: Replica, told: TrialReports, waits:
 
 
 def at_once(jobs: int, patience: Patience) -> tuple[Waits, FarTable]:
-    """Every job has one report, and they all begin at the same moment."""
+    """Let every job make one report, all beginning at the same moment."""
     table, waits, gate = FarTable(), Waits(), threading.Barrier(jobs)
     store: Any = table
 
@@ -108,7 +109,9 @@ def at_once(jobs: int, patience: Patience) -> tuple[Waits, FarTable]:
 
 
 def steady(jobs: int, seconds: float) -> Waits:
-    """Each job reports once a second. What came while it waited goes into the next entry, as in an evaluation."""
+    """Let each job report once a second. Reports that come while it waits go into the next entry, as in an
+    evaluation.
+    """
     waits, began = Waits(), time.monotonic()
     store: Any = FarTable()
 

@@ -1,4 +1,4 @@
-"""The page of a large experiment: its size, and how soon a browser has opened it."""
+"""Measures the page of a large experiment: its size, and how soon a browser has opened it."""
 
 from __future__ import annotations
 

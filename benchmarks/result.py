@@ -1,4 +1,6 @@
-"""What every benchmark prints: one object with `name`, `ours`, `peer`, `unit`, `ratio`, and what was measured."""
+"""The result that every benchmark prints: one object with `name`, `ours`, `peer`, `unit`, `ratio`, and what was
+measured.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """`ratio`: how many times better than the peer. `what` says what was measured; `more` holds further fields."""
+    """A benchmark's result. `ratio`: how many times better than the peer. `what` says what was measured; `more` holds
+    further fields.
+    """
 
     name: str
     ours: float
@@ -27,7 +31,7 @@ class Result:
 
 
 def report(result: Result) -> None:
-    """Print the result: with `--json` on the command line as one object, else for people."""
+    """Print the result: as one object with `--json` on the command line, else for people."""
     if "--json" in sys.argv[1:]:
         print(json.dumps(result.as_object()))
         return

@@ -1,4 +1,6 @@
-"""A rule that looks ten saved steps back, over a finished job of 4,000 steps with 4 scalars each, against smdebug."""
+"""Measures a rule that looks ten saved steps back, over a finished job of 4,000 steps with 4 scalars each, against
+smdebug.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rule that reads every tensor, over 100 steps with 50 tensors of 1,000 float64 each, against smdebug."""
+"""Measures a rule that reads every tensor, over 100 steps with 50 tensors of 1,000 float64 each, against smdebug."""
 
 from __future__ import annotations
 

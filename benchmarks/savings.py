@@ -1,8 +1,8 @@
-"""What stops are told to have saved, against what the same job took that was let run: six kinds of trainings.
+"""Measures what stops are told to have saved against what the same job took that was let run: six kinds of trainings.
 
-Each is launched twice through the whole embedded cloud, under one rule that goes off at the same place. One is
-stopped: its ledger, corrected when it was over, is held against what its twin took longer. The twin's rule is in shadow
-mode: its estimate, as it was when the stop was decided on, is held against what its rest really took. `worst_factor` is
+Each is launched twice through the whole embedded cloud, under one rule that fires at the same place. One is stopped:
+its ledger, corrected when it was over, is compared with how much longer its twin took. The twin's rule is in shadow
+mode: its estimate, as it was when the stop was decided, is compared with what its rest really took. `worst_factor` is
 the largest ratio of estimate to truth or of truth to estimate.
 """
 
@@ -72,7 +72,7 @@ class Bench:
         s3.put_object(Bucket=bucket, Key=key, Body=content, Metadata=told)
 
     def settled(self, case: Case, *, stops: bool) -> Ended:
-        """The trial that goes bad with what was done about it, when its job is over and the ledger is settled."""
+        """The trial that goes bad, with what was done about it, once its job is over and the ledger is settled."""
         experiment = case.experiment(stops=stops)
 
         def look() -> Ended | None:
@@ -88,7 +88,7 @@ class Bench:
         return wait(look, TIMEOUT, f"the end of {experiment}", pause=2.0)
 
     def after_last_step(self, trial: TrialRecord) -> float:
-        """Seconds from the last step that the job saved to its end."""
+        """The seconds from the last step that the job saved to its end."""
         job = self.store.get_job(trial.job_name)
         assert job is not None
         opened = [
@@ -99,7 +99,7 @@ class Bench:
         return trial.ended_at.timestamp() - found.newest.at if found and trial.ended_at else math.nan
 
     def wake(self) -> None:
-        """What the schedule does every minute: jobs whose metrics are in their log are looked at."""
+        """Do what the schedule does every minute: look at jobs whose metrics are in their log."""
         payload = json.dumps({"task": "wake evaluations"})
         function = f"{self.outputs['NamePrefix']}-sweep"
         self.client("lambda").invoke(FunctionName=function, Payload=payload, InvocationType="Event")
@@ -110,7 +110,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """Of one case: each estimate beside the truth, in seconds."""
+    """The result of one case: each estimate beside the truth, in seconds."""
 
     case: Case
     decided: float
@@ -192,7 +192,7 @@ def awaited(bench: Bench, case: Case, *, stops: bool) -> Ended:
 
 @contextmanager
 def waking(bench: Bench) -> Iterator[None]:
-    """Every two seconds, in place of the schedule's minute."""
+    """A block in which jobs are looked at every two seconds, in place of the schedule's minute."""
     import threading  # noqa: PLC0415 - here alone
 
     over = threading.Event()

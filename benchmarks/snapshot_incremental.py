@@ -1,4 +1,6 @@
-"""A second snapshot of 10,000 trials of which 1 % changed: what it fetches of Search and of the jobs' tensors."""
+"""Measures a second snapshot of 10,000 trials of which 1 % changed: how much it fetches of Search and of the jobs'
+tensors.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ LATER = NOON + timedelta(hours=1)
 
 
 class NoPages:
-    """Reports are measured elsewhere."""
+    """A publisher of no pages: reports are measured elsewhere."""
 
     def publish(self, record: ExperimentRecord, find: Any) -> str:
         return ""
@@ -82,7 +84,7 @@ class World:
         }
 
     def finish(self) -> None:
-        """The trials that ran are over, and Search knows."""
+        """End the trials that ran, and let Search know it."""
         for trial in self.store.list_trials("search")[-CHANGED:]:
             over = replace(trial, state=TrialState.COMPLETED, status="Completed", ended_at=LATER, updated_at=LATER)
             self.store.update_trial(over, expected=trial)

@@ -1,4 +1,6 @@
-"""10,000 trial components behind a paged Search: ours, the raw calls alone, and the SDK's ExperimentAnalytics."""
+"""Measures reading 10,000 trial components from a paged Search: ours, the raw calls alone, and the SDK's
+ExperimentAnalytics.
+"""
 
 from __future__ import annotations
 
@@ -81,12 +83,12 @@ def main() -> None:
 
 
 def client_of(api: SearchApi) -> Any:
-    """SageMaker's client as a snapshot has it."""
+    """A client of SageMaker, configured as a snapshot's."""
     return search_client(endpoint_url=api.endpoint, **KEYS)
 
 
 def _read(api: SearchApi) -> float:
-    """Seconds of what a snapshot does."""
+    """The seconds of a snapshot's reading."""
     search = ComponentSearch(client_of(api))
     begin = time.perf_counter()
     found = search.read(EXPERIMENT, Component.parse)
@@ -95,7 +97,7 @@ def _read(api: SearchApi) -> float:
 
 
 def _frame(api: SearchApi) -> tuple[float, int, int]:
-    """Seconds, rows and columns of the data frame in the SDK's layout."""
+    """The seconds, rows and columns of the data frame in the SDK's layout."""
     import pandas as pd  # noqa: PLC0415  not counted, as the SDK's import is not
 
     search = ComponentSearch(client_of(api))
@@ -105,7 +107,7 @@ def _frame(api: SearchApi) -> tuple[float, int, int]:
 
 
 def _raw(api: SearchApi, calls: int, *, connections: int) -> float:
-    """Seconds of as many requests for full pages, whose answers nobody looks at."""
+    """The seconds of as many requests for full pages, whose answers are ignored."""
     where = urlsplit(api.endpoint)
 
     def ask(numbers: range) -> None:
@@ -131,7 +133,7 @@ def _peer(api: SearchApi) -> str:
 
 
 def _many() -> dict[str, Any]:
-    """50,000 in a process of their own, whose memory is told."""
+    """Read 50,000 components in a process of its own, whose memory is measured."""
     with search_api(MANY) as api:
         command = [sys.executable, "-m", "benchmarks.snapshot_search", "many", api.endpoint]
         done = subprocess.run(command, capture_output=True, text=True, check=True)

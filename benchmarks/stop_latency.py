@@ -1,4 +1,5 @@
-"""Seconds from the PutObject of the tensor that breaks a rule to StopTrainingJob accepted, in the embedded cloud.
+"""Measures the seconds from the PutObject of the tensor that breaks a rule to StopTrainingJob accepted, in the embedded
+cloud.
 
 50 jobs write a step every five seconds; each breaks its rule at some moment within 25 seconds. Beside it, in the same
 cloud: 50 jobs that break it at the same moment, and a poller as in AWS's sample, which looks every five seconds (every
@@ -46,7 +47,7 @@ def main() -> None:
 
 
 def warm_up(cloud: Waiting) -> None:
-    """Some jobs that are stopped before the clock starts; then what that woke has come to rest."""
+    """Stop some jobs before the clock starts, and wait until what that woke has come to rest."""
     jobs = cloud.jobs[:WARM_UP]
     for job in jobs:
         cloud.write(job, 0, BAD)
@@ -55,7 +56,7 @@ def warm_up(cloud: Waiting) -> None:
 
 
 def write_spread(cloud: Waiting, jobs: Sequence[str], chance: random.Random) -> Mapping[str, float]:
-    """Each job writes on until its bad step; returns when the PutObject of that began."""
+    """Let each job write until its bad step; returns when the PutObject of that step began."""
 
     def train(job: str, phase: float, bad_at: float) -> float:
         step, next_at = 0, start + phase
@@ -74,7 +75,7 @@ def write_spread(cloud: Waiting, jobs: Sequence[str], chance: random.Random) -> 
 
 
 def burst(cloud: Waiting, jobs: Sequence[str], timeout: float) -> list[float]:
-    """All of them break their rule at the same moment."""
+    """Let all jobs break their rule at the same moment."""
     with ThreadPoolExecutor(len(jobs)) as pool:
         list(pool.map(lambda job: cloud.write(job, 0, GOOD), jobs))
     time.sleep(REST_SECONDS)  # until the first steps are judged
@@ -88,7 +89,7 @@ def latencies(began: Mapping[str, float], ended: Mapping[str, float]) -> list[fl
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Nearest rank."""
+    """A quantile by nearest rank."""
     return round(values[math.ceil(share * len(values)) - 1], 3)
 
 

@@ -1,4 +1,4 @@
-"""Reading 400 values of a scalar from the embedded S3, against smdebug."""
+"""Measures reading 400 values of a scalar from the embedded S3, against smdebug."""
 
 from __future__ import annotations
 

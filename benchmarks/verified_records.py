@@ -1,6 +1,7 @@
-"""What it costs an evaluation to verify the checksums of what Gridwatch's hook wrote: 5,000 steps of 4 scalars.
+"""Measures what it costs an evaluation to verify the checksums of what Gridwatch's hook wrote: 5,000 steps of 4
+scalars.
 
-The peer is the same evaluation without that part, both by processor time, the best of some runs.
+The peer is the same evaluation without that part. Both are processor time, the best of several runs.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def evaluate(folder: Path) -> None:
 
 
 def records_of(folder: Path) -> list[Mapping[ByteRange, memoryview]]:
-    """As an evaluation fetches them."""
+    """The records as an evaluation fetches them."""
     source = open_folder(str(folder))
     steps = TensorReader(source).new_steps(Cursor(), ended=True)
     places = [place for saved in steps for name in saved.names if (place := saved.place(name)) is not None]
@@ -51,7 +52,7 @@ def records_of(folder: Path) -> list[Mapping[ByteRange, memoryview]]:
 
 
 def fastest(work: Callable[[], object]) -> float:
-    """Processor seconds."""
+    """The least processor seconds of several runs."""
     found = []
     for _ in range(RUNS):
         began = time.process_time()

@@ -1,4 +1,5 @@
-"""What watching adds to a job's price, and how late a stop comes: counted, over simulated hours, of the real code.
+"""Measures what watching adds to a job's price, and how late a stop comes: counted from the real code over simulated
+hours.
 
 The whole deployment runs in simulated time (tests/simulation): the template's rules and queues, the functions' own
 handlers, and in each job the real hook on the pace that the launcher gave it. Every request is counted between the
@@ -52,7 +53,7 @@ REACTION = 2.0  # seconds from a look to StopTrainingJob, about: benchmarks.stop
 
 @dataclass
 class Counted:
-    """Of one job, between its first step and its last. `looks`: when the hook wrote."""
+    """The usage of one job between its first step and its last. `looks`: when the hook wrote."""
 
     units: Counter[str] = field(default_factory=Counter)
     looks: list[float] = field(default_factory=list)
@@ -63,7 +64,7 @@ class Counted:
 
 
 class CountingS3:
-    """The client of a job's hook."""
+    """The S3 client of a job's hook."""
 
     def __init__(self, cloud: Cloud, counted: Counted) -> None:
         self._cloud, self._counted = cloud, counted
@@ -87,7 +88,7 @@ class StageClock:
 
 
 class HookedCloud(Cloud):
-    """Its jobs write through the real hook, whose thread is the stage's time."""
+    """A cloud whose jobs write through the real hook, whose thread runs on the stage's time."""
 
     counted: Counted
     hook: Hook | None = None
@@ -156,7 +157,7 @@ def watched(blueprint: Blueprint, machine: str, seconds: int) -> Counted:
 
 
 def usage(cloud: HookedCloud) -> Counter[str]:
-    """Units so far, of evaluations and what wakes them."""
+    """The units used so far by evaluations and by what wakes them."""
     units: Counter[str] = Counter()
     for (function, operation), count in cloud.trouble.calls.items():
         if function == "evaluate_rules":
@@ -208,7 +209,7 @@ def spec(machine: str, seconds: int) -> dict[str, Any]:
 
 
 def lateness(counted: Counted, seconds: float) -> float:
-    """Mean time from a moment of the training to the next look at it, and to the stop."""
+    """The mean time from a moment of the training to the next look at it, and to the stop."""
     ends = counted.looks[1:]
     gaps = [end - begin for begin, end in zip(counted.looks, ends, strict=False)]
     rest = seconds - sum(gaps)

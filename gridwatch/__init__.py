@@ -1,3 +1,5 @@
-"""What Gridwatch's functions, command line and tests share. Importing this package imports nothing else."""
+"""The Gridwatch platform: its command, embedded cloud and shared modules. Importing this package imports
+nothing else.
+"""
 
 __version__ = "0.1.0"

@@ -68,7 +68,7 @@ _SIGNAL = re.compile(r"^traceback\s+:\s+(Signal \d+ \(\w+\)).*")
 def cause_of(reason: str | None) -> str:
     """The cause in one line of at most LONGEST characters, such as "ModuleNotFoundError: No module named 'lightgbm'".
 
-    It is the last exception of the reason; where there is none, its last line that is no wrapping.
+    It is the last exception in the reason or, where there is none, its last line that is not part of the wrapping.
     """
     text = (reason or "").strip()
     code = _EXIT_CODE.search(text)
@@ -94,7 +94,7 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _exception(lines: Sequence[str]) -> str | None:
-    """The last exception that does not merely tell of another process."""
+    """The last exception that does not merely report another process."""
     raised = [place for place, line in enumerate(lines) if _EXCEPTION.match(line) or line.startswith(_ELSEWHERE)]
     first_hand = [place for place in raised if not _SECOND_HAND.match(lines[place])]
     if not raised:
@@ -105,7 +105,7 @@ def _exception(lines: Sequence[str]) -> str | None:
 
 
 def _whole(lines: Sequence[str], place: int) -> str:
-    """The exception with the first line of its message where its own line has none."""
+    """The exception, with the first line of its message where its own line has none."""
     line = lines[place]
     if not re.search(r":$|\d+ validation errors? for \S+$", line):
         return line

@@ -1,9 +1,10 @@
-"""How often a running job is looked at: as often as costs least together with being late, within a share of its price.
+"""How often a running job is looked at: the interval at which looking and being late together cost least, within a
+share of the job's price.
 
-With `c` the price of a look, `p` the job's price an hour and `T` the hours that it is expected to take: looks at the
-distance `d` cost c*T/d, and a job that has to be stopped is stopped d/2 late in the mean, which costs p*d/2 once. The
-sum is least at d = sqrt(2*c*T/p). It is the formula by which checkpoints are spaced: J. W. Young, "A first order
-approximation to the optimum checkpoint interval", Communications of the ACM 17 (9), 1974.
+With `c` the price of a look, `p` the job's price an hour and `T` the hours that it is expected to take: looks `d` hours
+apart cost c*T/d, and a job that has to be stopped is stopped d/2 late in the mean, which costs p*d/2 once. The sum is
+least at d = sqrt(2*c*T/p). It is the formula by which checkpoints are spaced: J. W. Young, "A first order approximation
+to the optimum checkpoint interval", Communications of the ACM 17 (9), 1974.
 
 The bound on the share wins: of the job's price all looks together cost at most `share`, at any moment after its first
 five minutes. A part of it is for checks that come without news (rules about time, events that were lost).
@@ -34,9 +35,9 @@ PACE_KEY = "GRIDWATCH_PACE"  # of a training job's environment; gridwatch_hook.s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookPrices:
-    """What one of each costs, in the price table's currency: a `look` at what a hook has written, with the writing; a
-    `check` without news; a look at a job's `log`, with recording what it says; what a hook writes at its `beginning`
-    besides.
+    """What one look of each kind costs, in the price table's currency: `look` at what a hook has written, including the
+    writing; `check` without news; `log`, a look at a job's log with recording its metrics; `beginning`, what a hook
+    writes once when it begins.
     """
 
     look: float
@@ -46,7 +47,7 @@ class LookPrices:
 
 
 class Log(StrEnum):
-    """When what a job's log says is looked at."""
+    """When a job's log is looked at."""
 
     NEVER = "never"
     CHECKED = "checked"  # by checks alone: the hook has it
@@ -55,8 +56,8 @@ class Log(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What a spec or the deployment says: the share; `every`: seconds between looks, in place of the best distance;
-    `free`: looks cost nothing, as in the embedded cloud.
+    """The bounds that a spec or the deployment sets: the share; `every`, the seconds between looks in place of the best
+    interval; `free`, for looks that cost nothing, as in the embedded cloud.
     """
 
     share: float = SHARE
@@ -66,9 +67,9 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Seconds between looks: `look_seconds` usually, `least_seconds` in the mean at most (0: no bound), with
+    """The seconds between looks: usually `look_seconds`, on average never less than `least_seconds` (0: no bound), with
     `first_looks` in the first five minutes; `check_seconds` between checks without news, `log_seconds` between looks at
-    a log that nobody tells of.
+    a log that no event tells of.
     """
 
     look_seconds: float
@@ -78,7 +79,7 @@ class Pace:
     log_seconds: float
 
     def for_hook(self) -> str:
-        """As the hook in the training container is told (gridwatch_hook.pace.Terms)."""
+        """The pace in the form that the hook in the training container takes (gridwatch_hook.pace.Terms)."""
         told = {name: asdict(self)[name] for name in ("look_seconds", "least_seconds", "first_looks")}
         return json.dumps({name: round(value, 3) for name, value in told.items()}, separators=(",", ":"))
 
@@ -93,7 +94,7 @@ FREE = Pace(
 
 
 def best_distance(look: float, per_hour: float, hours: float) -> float:
-    """The distance of looks, in seconds, at which their price and that of being late are least together."""
+    """The interval between looks, in seconds, at which the looks and being late together cost least."""
     return 3600.0 * math.sqrt(2.0 * look * hours / per_hour)
 
 
@@ -106,8 +107,8 @@ def pace_of(
     log: Log = Log.NEVER,
     profiled: bool = False,
 ) -> Pace:
-    """The pace of a job that costs `per_hour` (None: not known) and is expected to take `seconds`. What
-    the hook writes, a log that is followed and a profile have equal parts of the looks' part.
+    """The pace of a job that costs `per_hour` (None: not known) and is expected to take `seconds`. What the hook
+    writes, a log that is followed and a profile get equal parts of the looks' budget.
     """
     if bounds.free:
         return FREE
@@ -131,19 +132,21 @@ def pace_of(
 
 
 def looks_at_most(pace: Pace, seconds: float) -> float:
-    """How often a job of this length is looked at, whatever is urgent in it."""
+    """The largest number of looks at a job of this length, even when something in it is urgent."""
     if not pace.least_seconds:
         return seconds / pace.look_seconds
     return pace.first_looks + max(0.0, seconds - FIRST_SECONDS) / pace.least_seconds
 
 
 def usual_looks(pace: Pace, seconds: float) -> float:
-    """How often a job of this length is looked at while nothing is urgent; the first looks may come sooner."""
+    """The number of looks at a job of this length while nothing is urgent; the first ones may come sooner."""
     return min(looks_at_most(pace, seconds), 4.0 + seconds / pace.look_seconds)
 
 
 def expected_seconds(longest: float, took: Sequence[float]) -> float:
-    """How long a job is expected to take that may take `longest`, when trials of its experiment `took` so long."""
+    """The seconds that a job is expected to take: at most `longest`, given that trials of its experiment `took` so
+    long.
+    """
     if not took:
         return longest
     ordered, middle = sorted(took), len(took) // 2
@@ -163,7 +166,7 @@ def is_due(check_seconds: float, elapsed: float, every: float = CHECK_SECONDS) -
 
 
 def as_said(bounds: Bounds, share: float | None, every: float | None) -> Bounds:
-    """The deployment's bounds with what a spec says; a spec's share counts as it is, larger or smaller."""
+    """The deployment's bounds, overridden by what a spec says; a spec's share counts as it is, larger or smaller."""
     return replace(
         bounds,
         share=bounds.share if share is None else share,

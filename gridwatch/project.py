@@ -1,8 +1,8 @@
-"""Where the project lies: the checkout, or for an installed distribution a folder that is laid out like one.
+"""Finds the project's folder: the checkout or, for an installed distribution, a folder laid out like one.
 
-The CDK app, the functions and the lists of their dependencies are no modules that one imports. The distribution brings
-them along in `checkout/`; they are copied to a folder of the user's own, because layers are built and templates are
-synthesized beside them.
+The CDK app, the functions and the lists of their dependencies are not imported modules. The distribution contains them
+in `checkout/`; they are copied to a folder of the user's own, because layers are built and templates are synthesized
+beside them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PACKAGES = {
 
 
 def is_checkout(root: Path) -> bool:
-    """Whether `make` builds what the project at `root` needs."""
+    """Whether `root` is a checkout, so that `make` builds what the project needs."""
     return (root / "Makefile").is_file()
 
 
@@ -38,7 +38,9 @@ def project_root() -> Path:
 
 
 def laid_out(home: Path, brought: Path = _BROUGHT) -> Path:
-    """The folder below `home` that is like a checkout; made once for what was brought and where it is installed."""
+    """The folder below `home` that is laid out like a checkout; made once for each content and place of
+    installation.
+    """
     target = home / _digest(brought)
     if target.is_dir():
         return target
@@ -62,7 +64,7 @@ def _folder_of(package: str) -> Path:
 
 
 def _digest(folder: Path) -> str:
-    """A short name for a folder's content and its place."""
+    """A short name derived from a folder's content and its place."""
     digest = hashlib.sha256(str(folder).encode())
     for file in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
         digest.update(f"\0{file.relative_to(folder).as_posix()}\0".encode() + file.read_bytes())

@@ -1,4 +1,4 @@
-"""The one place that reads the environment: settings are a frozen dataclass, the keys its upper-cased fields."""
+"""Reads the environment, which nothing else does: settings are a frozen dataclass, the keys its upper-cased fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ S = TypeVar("S")
 
 
 class SettingsError(Exception):
-    """The environment lacks keys or holds values that do not fit: a fault of the deployment, not of the event."""
+    """The environment lacks keys or has values that do not fit: a fault of the deployment, not of the event."""
 
 
 def read_settings(settings: type[S], environment: Mapping[str, str] | None = None) -> S:
@@ -40,7 +40,7 @@ def read_settings(settings: type[S], environment: Mapping[str, str] | None = Non
 
 
 def inherited(*names: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The named variables of our own environment, as far as there are any: all that a process we start gets of it."""
+    """The named variables of our own environment, as far as they are set: a process that we start gets no others."""
     source = os.environ if environment is None else environment
     return {name: source[name] for name in names if name in source}
 

@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def build(layer: str, target_platform: str, python: str) -> None:
-    """Replace `layers/build/<platform>/<layer>` by a fresh installation of the layer's lock."""
+    """Replace `layers/build/<platform>/<layer>` by a new installation of the layer's lock."""
     lock = ROOT / "layers" / layer / "requirements.txt"
     BUILD.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
@@ -71,7 +71,9 @@ def _install(lock: Path, target: Path, target_platform: str, python: str) -> Non
 
 
 def _drop_what_names_this_machine(target: Path) -> None:
-    """Console scripts hold the path of this machine's interpreter, and the RECORD files their hashes."""
+    """Remove files that name this machine: console scripts hold the path of its interpreter, and the RECORD files their
+    hashes.
+    """
     shutil.rmtree(target / "bin", ignore_errors=True)
     (target / ".lock").unlink(missing_ok=True)
     for record in target.glob("*.dist-info/RECORD"):
@@ -79,7 +81,9 @@ def _drop_what_names_this_machine(target: Path) -> None:
 
 
 def _content_digest(folder: Path) -> str:
-    """Of every file's name and content, so that the infrastructure need not read them all again at each synthesis."""
+    """A digest of every file's name and content, so that the infrastructure need not read them all again at each
+    synthesis.
+    """
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":

@@ -1,8 +1,8 @@
-"""Everything that CI runs, each suite by its make target: `python -m scripts.ci`.
+"""Runs everything that CI runs, each suite by its make target: `python -m scripts.ci`.
 
-All suites run, whatever fails. The end names each with its count and duration, and what this machine cannot run, which
-is a suite for whose peers it lacks an interpreter. Whatever else is skipped counts as a failure: a check that does not
-run is none. Exit code 1 when anything failed. The last line is `N passed, N failed`.
+All suites run, whatever fails. The end names each with its count and duration, and the suites that this machine cannot
+run because it lacks an interpreter for their peers. Any other skip counts as a failure: a check that does not run is
+none. Exit code 1 when anything failed. The last line is `N passed, N failed`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NO_INTERPRETER = "this machine has no Python"
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """`environments`: those of its peers, as `scripts.peer_environment` knows them."""
+    """A suite. `environments` are those of its peers, as `scripts.peer_environment` knows them."""
 
     name: str
     make: tuple[str, ...]
@@ -35,7 +35,7 @@ class Suite:
 
 @dataclass(slots=True)
 class Ran:
-    """What came of a suite. A command that is no test counts as one."""
+    """The result of a suite. A command that is no test counts as one."""
 
     suite: Suite
     code: int
@@ -45,7 +45,7 @@ class Ran:
 
     @property
     def failed(self) -> int:
-        """Failures, among them what was skipped without an excuse."""
+        """The failures, including tests that were skipped without a valid reason."""
         failures = self.counts.get("failed", 0) + self.counts.get("error", 0)
         unexcused = 0 if self.excuse else self.counts.get("skipped", 0)
         return failures + unexcused or int(self.code != 0)
@@ -95,20 +95,20 @@ def run(suite: Suite) -> Ran:
 
 
 def add_counts(line: str, counts: dict[str, int]) -> None:
-    """Add what pytest's closing line counts."""
+    """Add the counts in pytest's closing line."""
     for number, what in _COUNT.findall(line):
         kind = what.removesuffix("s") if what.startswith("error") else what
         counts[kind] = counts.get(kind, 0) + int(number)
 
 
 def excuse_of(environments: Sequence[str]) -> str:
-    """Why this machine can never have one of these environments; empty when it can."""
+    """The reason why this machine can never have one of these environments; empty when it can."""
     reasons = (why_missing(name) for name in environments)
     return next((reason for reason in reasons if reason.startswith(_NO_INTERPRETER)), "")
 
 
 def install_browser() -> None:
-    """Install Chromium where this process may and there is none; without one the suite's skips say so."""
+    """Install Chromium where it is missing and this process may; without one the suite's skips say so."""
     if shutil.which("chromium") or not shutil.which("apt-get") or os.geteuid() != 0:
         return
     for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
@@ -116,7 +116,7 @@ def install_browser() -> None:
 
 
 def lines(ran: Sequence[Ran]) -> list[str]:
-    """What the end says: each suite, what this machine cannot run, and all together."""
+    """The lines at the end: each suite, what this machine cannot run, and the totals."""
     width = max(len(each.suite.name) for each in ran)
     told = [_line(each, width) for each in ran]
     told += [f"Not run here: {each.suite.name} ({each.excuse})" for each in ran if each.excuse]

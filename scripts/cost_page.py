@@ -99,7 +99,7 @@ EventBridge of every object written.
 
 @dataclass(frozen=True)
 class Deployment:
-    """What the template says: queues that Lambda reads, alarms, and how often each schedule fires, in minutes."""
+    """The template's facts: queues that Lambda reads, alarms, and the minutes between the runs of each schedule."""
 
     queues: int
     alarms: int

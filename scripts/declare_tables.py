@@ -1,4 +1,4 @@
-"""Write `infra/constructs/tables.json` from `gridwatch.tables`: `python -m scripts.declare_tables`.
+"""Writes `infra/constructs/tables.json` from `gridwatch.tables`: `python -m scripts.declare_tables`.
 
 The infrastructure imports nothing of the domain, so what both must agree on, the tables and the named queries, is
 handed over as data.
@@ -58,7 +58,7 @@ def declaration() -> str:
 
 
 def _view_columns(connection: duckdb.DuckDBPyConnection, query: NamedQuery) -> list[dict[str, str]]:
-    """The view's columns, with their types in Glue and in Trino, as an engine over the empty tables tells them."""
+    """The view's columns, with their types in Glue and in Trino, as an engine over the empty tables reports them."""
     described = connection.execute(f"DESCRIBE {query.select}").fetchall()
     return [{"name": name, "type": _VIEW_TYPES[kind][0], "trino": _VIEW_TYPES[kind][1]} for name, kind, *_ in described]
 

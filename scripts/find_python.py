@@ -1,4 +1,4 @@
-"""Print the path of an interpreter of one version: `python -m scripts.find_python 3.12`; exit code 1 where the machine
+"""Prints the path of an interpreter of one version: `python -m scripts.find_python 3.12`; exit code 1 where the machine
 has none.
 
 Looks on the PATH and among pyenv's and uv's own; an interpreter counts when it runs (a pyenv shim may not).
@@ -27,7 +27,7 @@ def find(version: str) -> Path | None:
 
 
 def candidates(version: str) -> Iterator[Path]:
-    """Where an interpreter of that version may lie; not every path exists."""
+    """The paths where an interpreter of that version may lie; not every path exists."""
     yield Path(sys.executable)
     for folder in os.get_exec_path():
         yield Path(folder) / f"python{version}"

@@ -1,4 +1,4 @@
-"""Write where AWS keeps its training images: `python -m scripts.image_addresses FOLDER`.
+"""Writes the addresses of AWS's training images: `python -m scripts.image_addresses FOLDER`.
 
 FOLDER is `sagemaker/core/image_uri_config` of the sagemaker-core package, whose registries are Gridwatch's source; the
 result, `gridwatch/spec/images.json`, holds what training needs of them. `make test-sagemaker` compares every address
@@ -65,7 +65,9 @@ def _training(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _versions(config: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any], str, list[str]]]:
-    """Version, entry, tag with `{processor}` in it, processors. Of several bases or Pythons the last."""
+    """The versions of an entry: version, entry, tag with `{processor}` in it, processors. Of several base images or
+    Pythons, the last.
+    """
     if name == "pytorch-smp":
         yield from _library_versions(config)
         return

@@ -1,4 +1,4 @@
-"""Try Gridwatch on the other Pythons of this machine: `python -m scripts.other_pythons`.
+"""Tries Gridwatch on the other Pythons of this machine: `python -m scripts.other_pythons`.
 
 Each gets a copy of the checkout in `.gridwatch/pythons/<version>`, where it sets everything up, runs the unit tests and
 the demo, whose jobs really train. The distribution's own Python is one of them: it is often an early patch release,
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _pythons() -> Iterator[tuple[str, Path]]:
-    """One interpreter for each patch release but this one, by its version."""
+    """One interpreter for each patch release except this one, by its version."""
     here = ".".join(map(str, sys.version_info[:3]))
     paths = [DISTRIBUTION, *(path for wanted in WANTED for path in candidates(wanted))]
     for path in paths:
@@ -73,7 +73,7 @@ def _works(version: str, python: Path) -> bool:
 
 
 def _copy(target: Path) -> Path:
-    """The files of the checkout without what was made from them."""
+    """Copy the files of the checkout, without what was made from them."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,

@@ -1,4 +1,4 @@
-"""Make one of the environments that hold what Gridwatch is tested and measured against: `python -m
+"""Makes one of the environments that Gridwatch's peers in tests and benchmarks need: `python -m
 scripts.peer_environment NAME`.
 
 Each lies in .venvs/NAME and comes from requirements/NAME.txt. What cannot be made on a machine leaves its reason in
@@ -30,7 +30,9 @@ TORCH_INDEX = "GRIDWATCH_TORCH_INDEX"
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """`source_only` names a package that must be compiled; `finish` completes the environment or says why it cannot."""
+    """A peer's environment. `source_only` names a package that must be compiled; `finish` completes the environment or
+    says why it cannot.
+    """
 
     pythons: tuple[str, ...]
     source_only: str = ""
@@ -63,7 +65,7 @@ def main() -> None:
 
 
 def make(name: str, peer: Peer) -> str:
-    """Create the environment; the reason when this machine cannot hold it."""
+    """Create the environment; returns the reason when this machine cannot hold it."""
     interpreter = next((path for version in peer.pythons if (path := find(version))), None)
     if interpreter is None:
         return f"this machine has no Python {' or '.join(peer.pythons)}"
@@ -78,7 +80,7 @@ def make(name: str, peer: Peer) -> str:
 
 
 def _patch_sagemaker_containers(target: Path) -> str:
-    """The image's own patch: collections.Mapping went with Python 3.10."""
+    """Apply the image's own patch: collections.Mapping went with Python 3.10."""
     mapping = next(target.glob("lib/python*/site-packages/sagemaker_containers/_mapping.py"))
     patched = mapping.read_text().replace("import collections\n", "import collections.abc\n", 1)
     patched = patched.replace("(collections.Mapping)", "(collections.abc.Mapping)")
@@ -89,8 +91,8 @@ def _patch_sagemaker_containers(target: Path) -> str:
 
 
 def _install_torch(target: Path) -> str:
-    """PyTorch's CPU build, through pip: the registry's own wheel for Linux brings gigabytes of CUDA and is never
-    taken.
+    """Install PyTorch's CPU build, through pip: the registry's own wheel for Linux brings gigabytes of CUDA and is
+    never taken.
     """
     index = os.environ.get(TORCH_INDEX)  # noqa: TID251  (a build script's one setting)
     pip = [str(target / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]

@@ -1,4 +1,4 @@
-"""Which story needs which permission: gathers what the stories wrote down into one file.
+"""Gathers which story needs which permission into one file, from what the stories recorded.
 
 ``python -m scripts.permissions_used FOLDER`` writes ``tests/permissions/used.json``, for ``make test-permissions``.
 """

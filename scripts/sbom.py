@@ -1,8 +1,9 @@
-"""The software bill of materials, CycloneDX 1.6 as JSON: `python -m scripts.sbom FILE`, or `--licences` for a table.
+"""Writes the software bill of materials, CycloneDX 1.6 as JSON: `python -m scripts.sbom FILE`, or `--licences` for a
+table.
 
-Made of the locks, so that the same checkout gives the same bytes (no time, no random number). `scope` is `required` for
-what is deployed (the layers and the reports' plotting library) and `excluded` for what builds and tests it. Licences
-are those that the installed packages state.
+It is made from the locks, so that the same checkout gives the same bytes (no time, no random number). `scope` is
+`required` for what is deployed (the layers and the reports' plotting library) and `excluded` for what builds and tests
+it. Licences are those that the installed packages state.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Pin:
 
 
 def pins(lock: Path) -> Iterator[Pin]:
-    """Of a requirements file as uv writes it. Raises ValueError for a requirement that is not pinned."""
+    """The pins in a requirements file as uv writes it. Raises ValueError for a requirement that is not pinned."""
     for entry in re.split(r"\n(?=\S)", lock.read_text()):
         line = entry.strip()
         if not line or line.startswith("#"):
@@ -60,7 +61,7 @@ def pins(lock: Path) -> Iterator[Pin]:
 
 
 def bill() -> dict[str, Any]:
-    """The document."""
+    """The bill of materials as a document."""
     deployed = {pin.name: pin for lock in DEPLOYED for pin in pins(lock) if not pin.for_windows}
     building = {pin.name: pin for lock in BUILDING for pin in pins(lock) if pin.name not in deployed}
     components = [
@@ -111,7 +112,7 @@ def _hexadecimal(integrity: str) -> str:
 
 
 def licence_of(package: str) -> str | None:
-    """The SPDX expression of an installed package; None where it is not installed here or says nothing known."""
+    """The SPDX expression of an installed package; None where it is not installed here or names no known licence."""
     try:
         about = metadata.metadata(package).json
     except metadata.PackageNotFoundError:

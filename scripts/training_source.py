@@ -1,4 +1,4 @@
-"""Pack the XGBoost training script and the hook into the archive that SageMaker's script mode unpacks.
+"""Packs the XGBoost training script and the hook into the archive that SageMaker's script mode unpacks.
 
 `layers/build/training/xgboost/sourcedir.tar.gz` holds `train.py` at its root and the package `gridwatch_hook` beside
 it. Equal sources give an equal archive (order, times, owners and modes are fixed), because its digest is part of every
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def members() -> dict[str, Path]:
-    """Archive name to file: the script's folder at the root, the hook as a package."""
+    """The archive's members, name to file: the script's folder at the root, the hook as a package."""
     if not (SCRIPT / "train.py").is_file():
         raise SystemExit(f"{SCRIPT / 'train.py'} is missing: there is no training script to pack")
     script = {path.relative_to(SCRIPT).as_posix(): path for path in _sources(SCRIPT)}

@@ -34,7 +34,9 @@ _GRID: Mapping[str, Sequence[Any]] = {
 
 @dataclass(frozen=True)
 class MadeUp:
-    """`failed`: each second trial failed. Trials learn worse the further from depth 6 and eta 0.1 they are."""
+    """A made-up experiment. `failed`: each second trial failed. Trials learn worse the further from depth 6 and eta 0.1
+    they are.
+    """
 
     trials: int
     steps: int
@@ -44,7 +46,7 @@ class MadeUp:
     document: Mapping[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> dict[str, Path]:
-        """The files by table."""
+        """Write the tables; returns the files by table."""
         folder.mkdir(parents=True, exist_ok=True)
         facts = self.facts()
         written = {

@@ -24,7 +24,7 @@ _TYPES = {
 
 
 class MemorySource:
-    """Objects in a dictionary; `requests` tells what was asked for."""
+    """A source of objects in a dictionary; `requests` lists what was asked for."""
 
     def __init__(self, objects: Mapping[str, bytes]) -> None:
         self.objects = dict(objects)
@@ -46,7 +46,7 @@ class MemorySource:
 
 
 class TensorFolder:
-    """Collects steps; `source` gives them out, all or only those up to a step, as they would have arrived by then."""
+    """Collects steps; `source` returns all of them, or those up to a step, as they would have arrived by then."""
 
     def __init__(self, collections: Mapping[str, Sequence[str]] | None = None, workers: int = 1) -> None:
         self.workers = workers
@@ -70,7 +70,9 @@ class TensorFolder:
         reductions: Mapping[str, Mapping[str, float]] | None = None,
         shapes: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
-        """`reductions`: tensor to reduction ("mean", "abs_mean") to value. `shapes`: as the index tells them."""
+        """Save a step. `reductions`: tensor to reduction ("mean", "abs_mean") to value. `shapes`: as the index tells
+        them.
+        """
         named = {name: np.asarray(value) for name, value in tensors.items()}
         for name, values in (reductions or {}).items():
             named |= {f"smdebug/reductions/{kind}/{name}": np.array([value]) for kind, value in values.items()}
@@ -90,7 +92,7 @@ class TensorFolder:
         self._put(index, json.dumps({"meta": meta, "tensor_payload": payload, "shape_payload": told}).encode(), step)
 
     def write(self, path: Path) -> None:
-        """The objects as files below a folder."""
+        """Write the objects as files below a folder."""
         for key, data in self.objects.items():
             (path / key).parent.mkdir(parents=True, exist_ok=True)
             (path / key).write_bytes(data)
@@ -129,7 +131,7 @@ def encode(
 
 
 def frame(payload: bytes, checked: bytes | None = None) -> bytes:
-    """A TFRecord; `checked` is what the checksum covers instead of the payload."""
+    """A TFRecord. `checked`: the bytes that the checksum covers, in place of the payload."""
     header = struct.pack("<Q", len(payload))
     covered = payload if checked is None else checked
     return header + struct.pack("<I", _masked(header)) + payload + struct.pack("<I", _masked(covered))

@@ -33,7 +33,9 @@ def arguments() -> argparse.Namespace:
 
 
 def in_epochs(given: argparse.Namespace) -> None:
-    """Uneven epochs; with a patience it stops by itself so many epochs after the loss has come to rest."""
+    """Train in uneven epochs; with a patience, the training stops by itself that many epochs after the loss no longer
+    changes.
+    """
     chance, rests = random.Random(given.seed), 30
     for epoch in range(given.epochs or given.work):
         time.sleep(given.seconds * chance.uniform(0.6, 1.4) * (2 if epoch % 10 == 9 else 1))
@@ -45,7 +47,7 @@ def in_epochs(given: argparse.Namespace) -> None:
 
 
 def in_steps(given: argparse.Namespace) -> None:
-    """Steps of training under the hook, and after fifty of them ten of evaluation, which count by themselves."""
+    """Train in steps under the hook, with ten steps of evaluation, counted separately, after every fifty."""
     from gridwatch_hook import Hook, Mode  # noqa: PLC0415 - one of the scripts' ways alone
 
     hook = Hook.from_environment()

@@ -1,1 +1,1 @@
-"""Tell people, once."""
+"""Delivers each alert to people, once."""

@@ -1,4 +1,4 @@
-"""The channels through which people are told, each with a form of its own."""
+"""The channels through which people are told, each with its own form."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INCIDENT = "incident"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """An alert on its way: its record, its content, and what subscriptions filter by."""
+    """An alert on its way: its record, its content, and the attributes that subscriptions filter by."""
 
     record: AlertRecord
     alert: Alert
@@ -35,7 +35,7 @@ class Channel(Protocol):
     def name(self) -> str: ...
 
     def send(self, outgoing: Outgoing) -> str:
-        """Hand the alert over; its message id there. Raises gridwatch_rules.failures errors."""
+        """Send the alert and return its message id there. Raises gridwatch_rules.failures errors."""
         ...
 
 
@@ -82,7 +82,7 @@ class SlackWebhook:
 class IncidentWebhook:
     """Events in the form of PagerDuty's, which `post_webhook` posts. `source` names the deployment.
 
-    Where nothing is wrong there is no incident: that an experiment has ended would open one that nobody closes.
+    No event is sent where nothing is wrong: the end of an experiment would open an incident that nobody closes.
     """
 
     queue: MessageQueue

@@ -1,6 +1,6 @@
-"""Deliver one alert through every channel, unless it is held back to be told with others.
+"""Delivers one alert through every channel, unless it is held back to be told with others.
 
-It is sent twice to a channel only when a call dies between sending and recording it; both messages then name the same
+A channel gets it twice only when a call dies between sending it and recording that; both messages then name the same
 alert.
 """
 
@@ -22,7 +22,7 @@ from gridwatch_rules.failures import TransientError
 LEASE = timedelta(seconds=60)  # longer than an invocation lasts, shorter than a message stays away
 
 
-class Outcome(StrEnum):
+class DeliveryOutcome(StrEnum):
     SENT = "sent"
     SENT_BEFORE = "sent before"
     HELD_BACK = "held back"  # it is told in another alert
@@ -37,8 +37,8 @@ class Courier:
     clock: Clock
     name_prefix: str
 
-    def deliver(self, alert_id: str) -> Outcome:
-        """Raises GridwatchError or ConflictError when it could not be told now: ask again later."""
+    def deliver(self, alert_id: str) -> DeliveryOutcome:
+        """Deliver the alert. Raises GridwatchError or ConflictError when that is not possible now: ask again later."""
         now = self.clock.now()
         alert = self.store.lease_alert(alert_id, now=now, until=now + LEASE)
         if alert is None:
@@ -47,12 +47,12 @@ class Courier:
             told_in = self.gatekeeper.holds(alert)
             if told_in is not None:
                 self.store.mark_sent(replace(alert, told_in=told_in))
-                return Outcome.HELD_BACK
+                return DeliveryOutcome.HELD_BACK
             # Before it is sent: whoever dies after sending leaves an alert that is not held back by another gate later.
             alert = replace(alert, cleared=True)
             self.store.keep_leased(alert, until=now + LEASE)
         self._send(alert)
-        return Outcome.SENT
+        return DeliveryOutcome.SENT
 
     def _send(self, alert: AlertRecord) -> None:
         content = content_of(alert)
@@ -66,19 +66,19 @@ class Courier:
         first = alert.sent_to[self.channels[0].name]
         self.store.mark_sent(replace(alert, sent_at=self.clock.now(), message_id=first))
 
-    def _not_leased(self, alert_id: str) -> Outcome:
+    def _not_leased(self, alert_id: str) -> DeliveryOutcome:
         kept = self.store.get_alert(alert_id)
         if kept is None:
-            return Outcome.UNKNOWN
+            return DeliveryOutcome.UNKNOWN
         if kept.told_in is not None:
-            return Outcome.HELD_BACK
+            return DeliveryOutcome.HELD_BACK
         if kept.sent_at is not None:
-            return Outcome.SENT_BEFORE
+            return DeliveryOutcome.SENT_BEFORE
         # Whoever sends it may die before it is sent: this message comes again and sees.
         raise TransientError(f"alert {alert_id} is being sent by another invocation")
 
     def _attributes(self, alert: AlertRecord, content: Alert) -> Mapping[str, str]:
-        """What subscriptions can filter by; SNS takes no empty values."""
+        """The attributes that subscriptions can filter by; SNS takes no empty values."""
         attributes = {
             "prefix": self.name_prefix,
             "kind": alert.kind,

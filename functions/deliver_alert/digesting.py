@@ -1,4 +1,4 @@
-"""Tell how an experiment ended, once, when all its trials are over."""
+"""Sends an experiment's digest, once, when all its trials are over."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gridwatch.domain.trials import TrialRecord
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.job_records import JobRecords, records_of_trials
 from gridwatch.state.store import StateStore
-from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch.storage.report_store import ReportPlace
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.status import is_final
 
@@ -38,10 +38,10 @@ class Digester:
     find_report: Callable[[str], ReportPlace | None] = lambda _: None
 
     def digest(self, name: str) -> AlertRecord | None:
-        """Ask for the experiment's digest; None when it is not over, or not one of ours.
+        """Ask for the experiment's digest; None when the experiment is not over, or is not one of ours.
 
-        None too while rules have not said their last word on a job that has just ended, or nobody has acted on it:
-        then it is looked at again a minute later.
+        None too while rules have no final status for a job that has just ended, or nobody has acted on one: then it is
+        checked again a minute later.
         """
         experiment = self.store.get_experiment(name)
         if experiment is None:
@@ -70,7 +70,7 @@ class Digester:
         return self.alerts.ask(digest(ended, self.prices(), self.clock.now()))
 
     def _is_unsettled(self, trials: Sequence[TrialRecord], records: Mapping[str, JobRecords]) -> bool:
-        """Whether verdicts or reactions are on their way; not for ever, because one may never come."""
+        """Whether verdicts or reactions are still to come; this ends after a while, because one may never come."""
         since = self.clock.now() - PATIENCE
         # Without a status SageMaker never had a job.
         recent = (trial for trial in trials if trial.updated_at > since and trial.status is not None)

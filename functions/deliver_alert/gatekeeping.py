@@ -1,7 +1,7 @@
-"""Hold alerts back by the deployment's wishes, and tell what was held back when its time has come.
+"""Holds alerts back by the deployment's settings, and sends what was held back when it is time.
 
-Whoever dies between any two of the steps leaves records from which the next call goes on: an alert that is held back
-stands in its gate before it is marked as told there, and a gate's one alert is on record before the gate is done.
+A call that dies between any two of the steps leaves records from which the next call continues: an alert that is held
+back stands in its gate before it is marked as told there, and a gate's one alert is recorded before the gate is done.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ EARLY = timedelta(minutes=1)  # a message that was kept back until the gate clos
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """How people want to be told: a deployment's settings. Without any, every alert is told at once."""
+class AlertSettings:
+    """A deployment's settings of when people are told. Without any, every alert is told at once."""
 
     together: timedelta = timedelta(0)  # alerts of one cause that come within this time after the first
     quiet: QuietHours | None = None
@@ -53,7 +53,7 @@ class Gatekeeper:
     queue: MessageQueue
     alerts: AlertOutbox
     clock: Clock
-    wishes: Wishes
+    alert_settings: AlertSettings
 
     def holds(self, alert: AlertRecord) -> str | None:
         """The id of the alert in which this one is told later; None when it is to be told now.
@@ -71,7 +71,7 @@ class Gatekeeper:
         return None
 
     def close(self, gate_id: str) -> AlertRecord | None:
-        """Tell what the gate has collected, once, if its time has come; returns the alert that tells it."""
+        """Send what the gate has collected, once, if it is time; returns the alert that tells it."""
         for _ in Patience(self.clock, seconds=PATIENCE).tries():
             gate = self.store.get_gate(gate_id)
             if gate is None or gate.told or not gate.collected:
@@ -88,19 +88,19 @@ class Gatekeeper:
         raise ConflictError(f"the gate {gate_id} is written to all the time")
 
     def _openings(self, alert: AlertRecord) -> Iterator[Opening]:
-        """The gates on the alert's way, each made when the alert has passed the one before."""
-        now, wishes = self.clock.now(), self.wishes
-        if alert.cause and wishes.together:
-            yield Opening(gate_id=cause_gate(alert.cause), until=now + wishes.together, capacity=1)
+        """The gates that the alert must pass, each made when the alert has passed the one before."""
+        now, alert_settings = self.clock.now(), self.alert_settings
+        if alert.cause and alert_settings.together:
+            yield Opening(gate_id=cause_gate(alert.cause), until=now + alert_settings.together, capacity=1)
         critical = content_of(alert).severity is Severity.CRITICAL
-        if alert.kind == HELD_BACK or (critical and wishes.critical_passes):
+        if alert.kind == HELD_BACK or (critical and alert_settings.critical_passes):
             return
-        quiet_until = wishes.quiet.until(now) if wishes.quiet else None
+        quiet_until = alert_settings.quiet.until(now) if alert_settings.quiet else None
         if quiet_until:
             yield Opening(gate_id=QUIET, until=quiet_until, capacity=0)
-        if wishes.most_per_hour is not None:
+        if alert_settings.most_per_hour is not None:
             hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-            yield Opening(gate_id=HOUR, until=hour, capacity=wishes.most_per_hour)
+            yield Opening(gate_id=HOUR, until=hour, capacity=alert_settings.most_per_hour)
 
     def _admit(self, opening: Opening, asking: str) -> tuple[AlertGate, Admission]:
         for _ in Patience(self.clock, seconds=PATIENCE).tries():
@@ -123,8 +123,8 @@ class Gatekeeper:
         return if_readable(partial(self.store.get_hold, experiment))
 
     def _tell(self, gate: AlertGate) -> AlertRecord | None:
-        """The gate is closed: nobody joins any more. None when another alert tells all that it has collected, and when
-        none of its alerts can be read: it waits for that.
+        """The alert of a closed gate, which nobody joins any more. None when another alert tells all that it has
+        collected, or when none of its alerts can be read: then it waits.
         """
         every = self._alerts(collected_by(self.store, gate))
         if not every:
@@ -153,7 +153,7 @@ class Gatekeeper:
         return asked
 
     def _alerts(self, alert_ids: Sequence[str]) -> Sequence[AlertRecord]:
-        """Those that can be read, of the first _MOST: what a gate says must not keep every other alert waiting."""
+        """The readable alerts of the first _MOST: one gate's content must not keep every other alert waiting."""
         distinct = islice(dict.fromkeys(alert_ids), _MOST)
         return sorted(self.store.get_alerts(distinct), key=lambda alert: alert.created_at)
 

@@ -1,4 +1,4 @@
-"""Entry: the queue `alerts`, with `DeliverAlert`, `CloseGate` and `DigestExperiment` messages."""
+"""The entry point for the queue `alerts`, with `DeliverAlert`, `CloseGate` and `DigestExperiment` messages."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from deliver_alert.channels import INCIDENT, SLACK, Channel, ChatTopic, IncidentWebhook, SlackWebhook, TextTopic
-from deliver_alert.delivering import Courier, Outcome
+from deliver_alert.delivering import Courier, DeliveryOutcome
 from deliver_alert.digesting import Digester
-from deliver_alert.gatekeeping import Gatekeeper, Wishes
+from deliver_alert.gatekeeping import AlertSettings, Gatekeeper
 from deliver_alert.settings import Settings
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import quiet_hours
@@ -29,7 +29,7 @@ from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
 from gridwatch.savings.prices import PriceTable
 from gridwatch.settings import read_settings
 from gridwatch.state.store import ConflictError
-from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch.storage.report_store import ReportPlace
 from gridwatch_rules.clock import SystemClock
 from gridwatch_rules.failures import GridwatchError
 
@@ -37,23 +37,23 @@ logger = Logger(service="deliver_alert")
 metrics = Metrics(namespace="Gridwatch", service="deliver_alert")
 
 _METRICS = {
-    Outcome.SENT: "AlertSent",
-    Outcome.SENT_BEFORE: "AlertSentBefore",
-    Outcome.HELD_BACK: "AlertHeldBack",
-    Outcome.UNKNOWN: "AlertUnknown",
+    DeliveryOutcome.SENT: "AlertSent",
+    DeliveryOutcome.SENT_BEFORE: "AlertSentBefore",
+    DeliveryOutcome.HELD_BACK: "AlertHeldBack",
+    DeliveryOutcome.UNKNOWN: "AlertUnknown",
 }
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """An SQS event to a partial batch response."""
+    """Turn an SQS event into a partial batch response."""
     del context
     return partial_response(body.message_id for body in queued_bodies(event) if not _done(body))
 
 
 def _done(body: QueuedBody) -> bool:
-    """False when the message must come again."""
+    """Handle one message; False when it must come again."""
     try:
         _do(body.parsed())
     except Exception as error:  # the edge: one message's failure is not the others'
@@ -110,13 +110,15 @@ def _channels(settings: Settings) -> tuple[Channel, ...]:
 def _gatekeeper() -> Gatekeeper:
     settings = _settings()
     begin, _, end = settings.quiet_hours.partition("-")
-    wishes = Wishes(
+    alert_settings = AlertSettings(
         together=timedelta(seconds=settings.group_seconds),
         quiet=quiet_hours(begin, end, settings.time_zone) if settings.quiet_hours else None,
         most_per_hour=settings.alerts_per_hour or None,
         critical_passes=settings.critical_passes,
     )
-    return Gatekeeper(store=_store(), queue=_queue(), alerts=_outbox(), clock=SystemClock(), wishes=wishes)
+    return Gatekeeper(
+        store=_store(), queue=_queue(), alerts=_outbox(), clock=SystemClock(), alert_settings=alert_settings
+    )
 
 
 @cache

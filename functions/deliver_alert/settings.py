@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """An empty text stands for what the deployment does not have."""
+    """The function's settings. An empty text stands for something that the deployment does not have."""
 
     state_table: str
     experiments_bucket: str

@@ -19,8 +19,8 @@ from gridwatch_rules.judgement.reported import ReportsRecord
 def shadows(
     store: StateStore, experiment: ExperimentRecord, trials: Sequence[TrialRecord], reactions: Sequence[ReactionRecord]
 ) -> Iterator[Hindsight]:
-    """For each rule in shadow mode; nothing for an experiment without an objective. Reads what trials reported of it
-    when a rule across trials has it recorded.
+    """What each rule in shadow mode would have cost; nothing for an experiment without an objective. Trials' reports
+    are read where a rule across trials has recorded them.
     """
     rules = [policy for policy in experiment.policies if policy.shadow and policy.on_issue is Action.STOP]
     objective = experiment.document.get("objective") or {}

@@ -33,7 +33,7 @@ from gridwatch.events.rule_status_publisher import RuleStatusPublisher
 from gridwatch.judging.judge import CrossTrialJudge
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
-from gridwatch.storage.report_shelf import ReportShelf, told_where
+from gridwatch.storage.report_store import ReportStore, told_where
 from gridwatch.streams.source import source_of, sources_of
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.failures import PermanentError
@@ -81,7 +81,7 @@ class Evaluator:
     rests: Rests
     slow_queue: MessageQueue
     slow_interval: float  # seconds between two runs of a custom rule
-    shelf: ReportShelf
+    shelf: ReportStore
     judge: CrossTrialJudge
     clock: Clock
     open_log: Callable[[JobRecord], TensorSource] | None = None  # what a job's log says of its metrics

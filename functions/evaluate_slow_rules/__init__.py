@@ -1,1 +1,1 @@
-"""A rule that takes long is due: have the user's code run, or write the report, and publish what came of it."""
+"""Runs a rule that takes long: the user's code or a report, and publishes the result."""

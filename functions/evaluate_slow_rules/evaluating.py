@@ -1,7 +1,7 @@
-"""Bring one slow rule of one job to an answer, and tell it when it is one.
+"""Evaluates one slow rule of one job, and tells the result once there is one.
 
-Messages come more than once and out of order. A rule that has its verdict keeps it; what a run finds is a function of
-the tensors that were there, so two runs agree, or the later one knows more.
+Messages come more than once and out of order. A rule that has its verdict keeps it; a run's result is a function of the
+tensors that were there, so two runs agree, or the later one knows more.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gridwatch.domain.rules import RulePolicy
 from gridwatch.events.messages import EvaluateSlowRule
 from gridwatch.events.rule_status_publisher import RuleStatusPublisher
 from gridwatch.state.store import StateStore
-from gridwatch.storage.report_shelf import ReportShelf, told_where
+from gridwatch.storage.report_store import ReportStore, told_where
 from gridwatch_rules.rules.catalogue import create_rule
 from gridwatch_rules.rules.custom.run import CustomRules, CustomRun
 from gridwatch_rules.rules.sightings import Sightings
@@ -28,7 +28,7 @@ from gridwatch_rules.tensors.source import TensorSource
 Render = Callable[[TensorSource, str], str]
 
 
-class Outcome(StrEnum):
+class SlowRuleOutcome(StrEnum):
     FOREIGN = "foreign"  # not a rule of a job of ours
     OVER = "over"  # it has its verdict
     UNCHANGED = "unchanged"
@@ -37,40 +37,42 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    outcome: Outcome
+    outcome: SlowRuleOutcome
     status: RuleStatus | None = None
     details: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlowEvaluator:
-    """`custom_rules` None: the deployment runs no code of users."""
+    """Evaluates slow rules. `custom_rules` is None where the deployment runs no code of users."""
 
     store: StateStore
     publisher: RuleStatusPublisher
     custom_rules: CustomRules | None
     open_tensors: Callable[[JobRecord], TensorSource]
     render: Render
-    shelf: ReportShelf
+    reports: ReportStore
 
     def evaluate(self, request: EvaluateSlowRule) -> Evaluated:
-        """Doing it again changes nothing. Raises GridwatchError or OSError: ask again later."""
+        """Evaluate the rule; repeating it changes nothing. Raises GridwatchError or OSError: ask again later."""
         job = self.store.get_job(request.job_name)
         policy = next((each for each in job.own_policies if each.name == request.rule_name), None) if job else None
         if job is None or policy is None:
-            return Evaluated(Outcome.FOREIGN)
+            return Evaluated(SlowRuleOutcome.FOREIGN)
         if self._has_verdict(job, policy):
-            return Evaluated(Outcome.OVER)
+            return Evaluated(SlowRuleOutcome.OVER)
         found = self._found(job, policy, ended=request.ended)
         if not found.status.is_final:
-            return Evaluated(Outcome.UNCHANGED, found.status)
+            return Evaluated(SlowRuleOutcome.UNCHANGED, found.status)
         if self._has_verdict(job, policy):  # another run of it was faster
-            return Evaluated(Outcome.OVER)
+            return Evaluated(SlowRuleOutcome.OVER)
         self.publisher.publish(job, [found.reached_by(policy.name)])
-        return Evaluated(Outcome.CHANGED, found.status, found.details)
+        return Evaluated(SlowRuleOutcome.CHANGED, found.status, found.details)
 
     def give_up(self, request: EvaluateSlowRule, reason: str) -> None:
-        """The rule fails unless it has its verdict; while the job runs it is asked for again, so only at the end."""
+        """Record that the rule failed, unless it has its verdict; only once the job is over, since a running job's rule
+        is requested again.
+        """
         job = self.store.get_job(request.job_name)
         policy = next((each for each in job.own_policies if each.name == request.rule_name), None) if job else None
         if job is None or policy is None or not request.ended or self._has_verdict(job, policy):
@@ -97,7 +99,7 @@ class SlowEvaluator:
         )
 
     def _report(self, job: JobRecord, policy: RulePolicy) -> RuleEvaluation:
-        """A report never fires: it is written, or cannot be, or there is nothing to be shown."""
+        """The status of a report, which never fires: it is written, or cannot be, or there is nothing to show."""
         tensors = self.open_tensors(job)
         if not tensors.keys("index/", limit=1):
             wanted = create_rule(policy.rule, policy.parameters).looks_for()
@@ -106,5 +108,5 @@ class SlowEvaluator:
             page = self.render(tensors, f"{policy.name} of {job.job_name}")
         except CorruptTensorError as error:
             return RuleEvaluation(RuleStatus.ERROR, f"CorruptTensorError: {error}")
-        address = self.shelf.put(job.job_name, policy.name, page)
+        address = self.reports.put(job.job_name, policy.name, page)
         return RuleEvaluation(RuleStatus.NO_ISSUES_FOUND, told_where("", address))

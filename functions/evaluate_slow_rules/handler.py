@@ -1,4 +1,4 @@
-"""Entry: requests from the queue `slow`, one at a time."""
+"""The entry point for requests from the queue `slow`, one at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from evaluate_slow_rules.evaluating import Outcome, SlowEvaluator
+from evaluate_slow_rules.evaluating import SlowEvaluator, SlowRuleOutcome
 from evaluate_slow_rules.settings import Settings
 from gridwatch.aws.custom_rules import LambdaCustomRules
 from gridwatch.aws.event_bus import EventBridgeBus
@@ -33,7 +33,7 @@ metrics = Metrics(namespace="Gridwatch", service="evaluate_slow_rules")
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """An SQS event to a partial batch response: what could not be done now comes again."""
+    """Turn an SQS event into a partial batch response: what could not be done now comes again."""
     del context
     return partial_response(body.message_id for body in queued_bodies(event) if not _evaluated(body))
 
@@ -51,7 +51,7 @@ def _evaluated(body: QueuedBody) -> bool:
 
 
 def _give_up(body: QueuedBody, reason: Exception) -> None:
-    """Nobody will look at the rule again: people are told that it has no verdict."""
+    """Tell people that the rule has no verdict: nobody will look at it again."""
     try:
         _evaluator().give_up(slow_rule_request(body.parsed()), f"{type(reason).__name__}: {reason}")
     except Exception as error:  # the edge: what is no request, or telling fails as well; the dead letter remains
@@ -70,7 +70,7 @@ def _evaluate(request: EvaluateSlowRule) -> None:
         details=evaluated.details,
     )
     metrics.add_metric("SlowRuleEvaluated", MetricUnit.Count, 1)
-    if evaluated.outcome is Outcome.CHANGED:
+    if evaluated.outcome is SlowRuleOutcome.CHANGED:
         metrics.add_metric("RuleStatusChanged", MetricUnit.Count, 1)
 
 
@@ -97,5 +97,5 @@ def _evaluator() -> SlowEvaluator:
         custom_rules=LambdaCustomRules(function) if function else None,
         open_tensors=lambda job: job_source(settings.artifacts_bucket, job.job_name, job.tensors_uri),
         render=_render,
-        shelf=ReportBucket(settings.artifacts_bucket),
+        reports=ReportBucket(settings.artifacts_bucket),
     )

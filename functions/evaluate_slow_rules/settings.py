@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`custom_rule_function` is empty where the deployment runs no code of users."""
+    """The function's settings. `custom_rule_function` is empty where the deployment runs no code of users."""
 
     state_table: str
     artifacts_bucket: str

@@ -1,1 +1,1 @@
-"""A spec was uploaded: validate it, expand the grid, record every trial."""
+"""Handles the upload of a spec: validates it, expands the grid, records every trial."""

@@ -1,4 +1,4 @@
-"""Accept an uploaded spec: every trial recorded, or every problem told. May be killed anywhere and run again."""
+"""Accepts an uploaded spec: every trial is recorded, or every problem told. It may be killed anywhere and run again."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from gridwatch.storage.data_source import DataSource
 
 
-class Outcome(StrEnum):
+class UploadOutcome(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     SUPERSEDED = SUPERSEDED  # a later upload of the same experiment, or of the same key, is there
@@ -54,9 +54,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What came of an upload. Counts are of this call: a repeated one finds its trials recorded already."""
+    """The result for an upload. Counts are of this call: a repeated one finds its trials recorded already."""
 
-    outcome: Outcome
+    outcome: UploadOutcome
     experiment: str | None = None
     trials: int = 0
     recorded: int = 0
@@ -66,7 +66,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """What accepting works with."""
+    """The services that accepting a spec works with."""
 
     deployment: Deployment
     bucket: ExperimentBucket
@@ -81,16 +81,16 @@ class Platform:
 
 
 def accept(upload: SpecUpload, platform: Platform) -> Accepted:
-    """Raises TransientError when AWS is unwell: nothing done so far is done again by the next try."""
+    """Accept a spec. Raises TransientError when AWS is unwell; the next try does not repeat what was done so far."""
     try:
         stored = platform.bucket.read_spec(upload.key, upload.version_id, max_bytes=MAX_BYTES)
     except NotFoundError:
-        return Accepted(Outcome.SUPERSEDED)  # deleted meanwhile
+        return Accepted(UploadOutcome.SUPERSEDED)  # deleted meanwhile
     current = platform.bucket.current_version(upload.key) if upload.version_id else None
     if current not in (upload.version_id, None):
         # The newer version has an event of its own.
         tell_superseded(platform.bucket, _spec(upload), UploadedSpec(upload.key, str(current)))
-        return Accepted(Outcome.SUPERSEDED)
+        return Accepted(UploadOutcome.SUPERSEDED)
     try:
         parsed, plan, inputs = _plan(stored, platform)
         report = _preflight(parsed, plan, inputs, stored.uploaded_at, platform)
@@ -110,7 +110,7 @@ def accept(upload: SpecUpload, platform: Platform) -> Accepted:
 
 
 def _preflight(parsed: ParsedSpec, plan: Plan, inputs: Inputs, uploaded_at: datetime, platform: Platform) -> Report:
-    """What a glance at the data and the spec shows; the command line looks at more. Raises SpecError for refusals."""
+    """The notices of a quick check of data and spec; the command line looks at more. Raises SpecError for refusals."""
     # Imported when a spec has come so far: a function that starts has its first answer sooner.
     from gridwatch.preflight.flight import Preflight, as_problem  # noqa: PLC0415
     from gridwatch.preflight.sampling import CHEAP  # noqa: PLC0415
@@ -134,7 +134,7 @@ def _preflight(parsed: ParsedSpec, plan: Plan, inputs: Inputs, uploaded_at: date
 
 
 def _uses_hook(source: DataSource) -> bool | None:
-    """None for a script that may not be read, or is too large to be looked into."""
+    """Whether the script uses a hook; None for a script that may not be read, or is too large to look into."""
     from gridwatch.preflight.hook_use import MOST_BYTES, uses_hook  # noqa: PLC0415  as above
 
     try:
@@ -159,7 +159,7 @@ def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan, Inp
 
 
 def _check_record(parsed: ParsedSpec, plan: Plan, store: StateStore) -> None:
-    """Raises SpecError when what is recorded under the experiment's name cannot be read: it is not written over."""
+    """Raise SpecError when the record under the experiment's name cannot be read: it is not overwritten."""
     try:
         store.get_experiment(plan.experiment)
     except UnreadableRecordError as error:
@@ -170,7 +170,7 @@ def _check_record(parsed: ParsedSpec, plan: Plan, store: StateStore) -> None:
 
 
 def _is_there(policy: RulePolicy, platform: Platform) -> bool:
-    """Whether there is a file at the policy's source, which the deployment allows."""
+    """Whether a file exists at the policy's source, which the deployment allows."""
     _, key = split_s3_uri(policy.source or "")
     return key in platform.bucket.etags(policy.source or "")
 
@@ -189,7 +189,7 @@ def _record(  # noqa: PLR0917  what was found of one upload
     if overtaken is experiment:
         if (winner := platform.store.get_experiment(plan.experiment)) is not None:
             tell_superseded(platform.bucket, _spec(upload), UploadedSpec.of(winner), plan.experiment)
-        return Accepted(Outcome.SUPERSEDED, plan.experiment)
+        return Accepted(UploadOutcome.SUPERSEDED, plan.experiment)
     if overtaken is not None:
         tell_superseded(platform.bucket, UploadedSpec.of(overtaken), _spec(upload), plan.experiment)
     before = {trial.trial_id: trial for trial in platform.store.list_trials(plan.experiment)}
@@ -200,7 +200,7 @@ def _record(  # noqa: PLR0917  what was found of one upload
     platform.store.update_trials(list(_moved(plan, before, now)))
     cancelled = len(platform.store.update_trials(list(_removed(plan, before, now))))
     record_tuning(plan, platform.store, stored.uploaded_at, now)
-    accepted = Accepted(Outcome.ACCEPTED, plan.experiment, plan.count, recorded, cancelled)
+    accepted = Accepted(UploadOutcome.ACCEPTED, plan.experiment, plan.count, recorded, cancelled)
     _answer(upload, plan, accepted, platform, report, UploadedSpec.of(overtaken) if overtaken else None)
     if (winner_meanwhile := _overtaking(upload, plan.experiment, platform)) is not None:
         return _superseded(upload, plan.experiment, winner_meanwhile, platform)
@@ -211,7 +211,7 @@ def _record(  # noqa: PLR0917  what was found of one upload
 
 
 def _overtaking(upload: SpecUpload, experiment: str, platform: Platform) -> UploadedSpec | None:
-    """The upload that counts in place of this one: a newer version of its key, or the one that has the experiment."""
+    """The upload that counts in place of this one: a newer version of its key, or the one that owns the experiment."""
     current = platform.bucket.current_version(upload.key) if upload.version_id else None
     if current not in (upload.version_id, None):
         return UploadedSpec(upload.key, str(current))
@@ -220,14 +220,14 @@ def _overtaking(upload: SpecUpload, experiment: str, platform: Platform) -> Uplo
 
 
 def _superseded(upload: SpecUpload, experiment: str, by: UploadedSpec, platform: Platform) -> Accepted:
-    """Say so in the upload's answer. Trials may have been recorded and cancelled meanwhile that are the other upload's
-    business, so that one is accepted once more, which puts right what is not as it has it.
+    """Say in the upload's answer that it was superseded. Meanwhile trials may have been recorded and cancelled that
+    belong to the other upload, so that one is accepted once more, which corrects them.
     """
     tell_superseded(platform.bucket, _spec(upload), by, experiment)
     if is_spec_key(by.key):
         versioned = platform.bucket.current_version(by.key) is not None
         accept(SpecUpload(upload.bucket, by.key, by.version, by.version if versioned else None), platform)
-    return Accepted(Outcome.SUPERSEDED, experiment)
+    return Accepted(UploadOutcome.SUPERSEDED, experiment)
 
 
 def _spec(upload: SpecUpload) -> UploadedSpec:
@@ -259,7 +259,7 @@ Change = tuple[TrialRecord, TrialRecord]  # as it is, as it should be
 
 
 def _returning(plan: Plan, before: Mapping[str, TrialRecord], uploaded_at: datetime, now: datetime) -> Iterator[Change]:
-    """Trials that were never launched and get their chance with this upload: taken out before, or refused."""
+    """Trials that were never launched (taken out before, or refused) and get another chance with this upload."""
     for planned in plan.trials:
         trial = before.get(planned.trial_id)
         if trial is None:
@@ -282,13 +282,13 @@ def _moved(plan: Plan, before: Mapping[str, TrialRecord], now: datetime) -> Iter
 
 
 def _waiting_again(planned: PlannedTrial, plan: Plan, trial: TrialRecord, now: datetime) -> TrialRecord:
-    """The trial as the spec has it now; which attempt it is on is its own history."""
+    """The trial as the spec has it now, keeping the number of its attempt."""
     fresh = waiting_trial(planned, plan.spec, now)
     return replace(fresh, created_at=trial.created_at, attempt=trial.attempt, job_name=trial.job_name)
 
 
 def _removed(plan: Plan, before: Mapping[str, TrialRecord], now: datetime) -> Iterator[Change]:
-    """Trials that wait for a point that is gone."""
+    """Trials that wait for a point that the spec no longer has."""
     current = set(plan.trial_ids)
     for trial in before.values():
         if (trial.parent or trial.trial_id) not in current and trial.state is TrialState.WAITING:
@@ -320,7 +320,7 @@ def _answer(  # noqa: PLR0917  what was made of one upload
 
 def _reject(upload: SpecUpload, error: SpecError, platform: Platform) -> Accepted:
     document = {
-        "outcome": Outcome.REJECTED,
+        "outcome": UploadOutcome.REJECTED,
         "spec": {"key": upload.key, "version": upload.version},
         **error.as_document(),
         "text": error.as_text(upload.key),
@@ -336,4 +336,4 @@ def _reject(upload: SpecUpload, error: SpecError, platform: Platform) -> Accepte
             now=platform.clock.now(),
         )
     )
-    return Accepted(Outcome.REJECTED, problems=error.total)
+    return Accepted(UploadOutcome.REJECTED, problems=error.total)

@@ -1,9 +1,9 @@
-"""What is answered to an upload that was accepted, and to one whose place another upload took.
+"""Answers to an upload that was accepted, and to one whose place another upload took.
 
 Two people may upload the same experiment at one moment, under one key or under two, and the calls that accept their
-uploads may be interleaved in any way. Answers are therefore revised, never written blindly: whichever call comes last,
-the answer of the upload that lost says "superseded" and by which; where both have one key, and so one answer, the
-answer of the one that won names those that it took the place of.
+uploads may be interleaved in any way. So answers are revised, never overwritten blindly: whichever call comes last, the
+answer of the upload that lost says "superseded" and by which; where both have one key, and so one answer, the answer of
+the upload that won names those whose place it took.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class UploadedSpec:
 
     @classmethod
     def of(cls, record: ExperimentRecord) -> UploadedSpec:
-        """The upload that the experiment is of."""
+        """The upload that the experiment was made from."""
         return cls(record.spec_key, record.spec_version)
 
     def as_document(self) -> dict[str, str]:
@@ -41,8 +41,8 @@ class UploadedSpec:
 def write_answer(
     bucket: ExperimentBucket, spec: UploadedSpec, document: Answer, overtaken: UploadedSpec | None
 ) -> None:
-    """Answer the upload; the former upload of the same experiment, and those of the same key that had not been
-    accepted, are named in it.
+    """Answer the upload; the answer names the former upload of the same experiment, and those of the same key that were
+    not accepted.
     """
 
     def revised(former: Answer | None) -> Answer:
@@ -60,7 +60,7 @@ def write_answer(
 def tell_superseded(
     bucket: ExperimentBucket, lost: UploadedSpec, by: UploadedSpec, experiment: str | None = None
 ) -> None:
-    """Say in the answer of the upload that lost which one took its place. Doing it again changes nothing."""
+    """Say in the losing upload's answer which one took its place. Repeating it changes nothing."""
     if lost == by or not is_spec_key(lost.key):
         return
     current = bucket.current_version(lost.key)

@@ -1,4 +1,4 @@
-"""Entry: `Object Created` events of specs, from EventBridge or through SQS, become recorded trials."""
+"""The entry point for `Object Created` events of specs, from EventBridge or through SQS; it records their trials."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from gridwatch.launch.deployment import Deployment
 from gridwatch.savings.prices import PriceTable
 from gridwatch.settings import read_settings
 from gridwatch_rules.clock import SystemClock
-from launch_grid.accept import Accepted, Outcome, Platform, accept
+from launch_grid.accept import Accepted, Platform, UploadOutcome, accept
 from launch_grid.missed import PATIENCE, missed_uploads
 from launch_grid.settings import Settings
 
@@ -40,16 +40,16 @@ logger = Logger(service="launch_grid")
 metrics = Metrics(namespace="Gridwatch", service="launch_grid")
 
 _METRICS = {
-    Outcome.ACCEPTED: "SpecAccepted",
-    Outcome.REJECTED: "SpecRejected",
-    Outcome.SUPERSEDED: "SpecSuperseded",
+    UploadOutcome.ACCEPTED: "SpecAccepted",
+    UploadOutcome.REJECTED: "SpecRejected",
+    UploadOutcome.SUPERSEDED: "SpecSuperseded",
 }
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """Accepts each spec once. An error of AWS is raised, so that the event comes again."""
+    """Accept each spec once. An error of AWS is raised, so that the event comes again."""
     accept_once = _accept_once(context)
     if event.get("task") == MISSED_UPLOADS:
         _accept_missed(accept_once, context)
@@ -72,7 +72,9 @@ def _accept_once(context: LambdaContext) -> Callable[..., Any]:
 
 
 def _accept_missed(accept_once: Callable[..., Any], context: LambdaContext) -> None:
-    """What fails now is found by the next tick again; its own event's failure is told by a dead letter."""
+    """Accept the uploads that nobody answered. One that fails is found again at the next tick; a failure of its own
+    event is reported by a dead letter.
+    """
     bucket, clock = _platform().bucket, _platform().clock
     metrics.add_metric("UploadsLookedFor", MetricUnit.Count, 1)
     for upload in missed_uploads(bucket, clock.now()):

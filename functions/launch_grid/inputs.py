@@ -1,4 +1,4 @@
-"""What a spec's jobs read: its data, its packed script, the model that they go on from. Each must be there."""
+"""The inputs of a spec's jobs: data, packed script, and the model that they continue from. Each must exist."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PACKED = re.compile(rf"{re.escape(SOURCE_PREFIX)}([0-9a-f]{{64}})\.tar\.gz")
 
 
 def find_inputs(parsed: ParsedSpec, stored: StoredSpec, bucket: ExperimentBucket, store: StateStore) -> Inputs:
-    """Raises SpecError with everything that is missing."""
+    """The inputs. Raises SpecError with everything that is missing."""
     search = _Search(parsed.spec, stored, bucket, store)
     source_uri, source_digest = search.source()
     inputs = Inputs(
@@ -39,7 +39,7 @@ def find_inputs(parsed: ParsedSpec, stored: StoredSpec, bucket: ExperimentBucket
 
 @dataclass(slots=True)
 class _Search:
-    """Looks at each input once; `problems` is what was not found."""
+    """Looks at each input once; `problems` says what was not found."""
 
     spec: ExperimentSpec
     stored: StoredSpec
@@ -118,7 +118,7 @@ class _Search:
         return found or {}
 
     def _listed(self, path: Path, uri: str) -> Mapping[str, str] | None:
-        """None when it may not be read, which is a problem then."""
+        """The objects under an address; None when they may not be listed, which is then a problem."""
         try:
             return self.bucket.etags(uri)
         except PermanentError as error:

@@ -1,4 +1,4 @@
-"""Uploads that nobody has answered: their event was lost, or every invocation for it died."""
+"""Finds uploads that nobody has answered: their event was lost, or every invocation for it died."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATIENCE = timedelta(hours=24)  # as long as is remembered which uploads were ac
 
 
 def missed_uploads(bucket: ExperimentBucket, now: datetime) -> Iterator[SpecUpload]:
-    """The versions that specs have now, where neither answer is about that version."""
+    """The specs' current versions that neither answer is about."""
     for key, uploaded_at in sorted(bucket.specs().items()):
         if not is_spec_key(key) or not GRACE <= now - uploaded_at <= PATIENCE:
             continue

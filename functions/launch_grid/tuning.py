@@ -1,4 +1,4 @@
-"""The tuning job of an accepted spec, recorded once; `start_trials` hands it to SageMaker."""
+"""Records the tuning job of an accepted spec, once; `start_trials` hands it to SageMaker."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ REMOVED = "another upload came before it was created"
 
 
 def record_tuning(plan: Plan, store: StateStore, uploaded_at: datetime, now: datetime) -> None:
-    """Those of former uploads that wait are cancelled, those that run go on. One that was refused, or cancelled by
-    another upload, before this one waits again.
+    """Record the tuning job. Waiting ones of former uploads are cancelled, running ones go on. One that was refused, or
+    cancelled by another upload, before this one waits again.
     """
     name = plan.tuning["HyperParameterTuningJobName"] if plan.tuning is not None else None
     for former in store.list_tunings(plan.experiment):

@@ -1,1 +1,1 @@
-"""Post an alert to a webhook, as fast as its service allows."""
+"""Posts alerts to a webhook, as fast as its service allows."""

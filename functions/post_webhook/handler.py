@@ -1,4 +1,4 @@
-"""Entry: `PostWebhook` messages of the queue `webhooks`."""
+"""The entry point for `PostWebhook` messages of the queue `webhooks`."""
 
 from __future__ import annotations
 
@@ -33,12 +33,14 @@ _LONGEST_HIDDEN = 12 * 3600 - 60  # seconds that SQS hides a message
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """An SQS event to a partial batch response."""
+    """Turn an SQS event into a partial batch response."""
     return partial_response(body.message_id for body in queued_bodies(event) if not _posted(body, context))
 
 
 def _posted(body: QueuedBody, context: LambdaContext) -> bool:
-    """False when the message must come again. What is refused for good goes to the dead-letter queue at once."""
+    """Post one message; False when it must come again. A message that is refused for good goes to the dead-letter queue
+    at once.
+    """
     try:
         message = _message(body)
         try:

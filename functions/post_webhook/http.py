@@ -1,4 +1,4 @@
-"""Requests by urllib3, which comes with botocore."""
+"""HTTP requests by urllib3, which comes with botocore."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Requests:
         return Answer(response.status, text, response.headers.get("Retry-After"))
 
     def _beginning(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        """Of the answer's body, as it comes: a service that never ends, or packs much into little, is not listened to.
+        """The beginning of the answer's body, which is enough: a service may never end, or compress much into little.
 
-        What was not read would be taken for the next answer, so then the connection is not used again.
+        What was not read would be taken for the next answer, so the connection is then not used again.
         """
         until = self._clock.now() + timedelta(seconds=_LONGEST_ANSWERING)
         said = b""

@@ -1,4 +1,4 @@
-"""Post JSON to a webhook: paced, obeying Retry-After, and telling what is refused for good from what may pass."""
+"""Posts JSON to a webhook: paced, obeying Retry-After, and telling refusals that are final from those that may pass."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class RetryLaterError(TransientError):
-    """The service wants no request for so many seconds, which is longer than this invocation lasts."""
+    """The service wants no request for that many seconds, which is longer than this invocation lasts."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"wants no request for {seconds:.0f} s")
@@ -45,13 +45,15 @@ class Answer:
 
 class Http(Protocol):
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Redirects are answers, not followed. Raises TransientError when there is no answer."""
+        """Post a request and return the answer; redirects are answers and are not followed. Raises TransientError
+        without an answer.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where to post, and what is secret about it. `routing_key` is put into the event as PagerDuty wants it."""
+    """An address to post to and its secrets. `routing_key` is put into the event as PagerDuty requires."""
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -59,7 +61,9 @@ class Webhook:
 
     @classmethod
     def from_secret(cls, secret: str) -> Webhook:
-        """The address alone, or a JSON object with `url` and perhaps `headers` and `routing_key`."""
+        """The webhook in a secret: the address alone, or a JSON object with `url` and perhaps `headers` and
+        `routing_key`.
+        """
         text = secret.strip()
         try:
             document: dict[str, Any] = json.loads(text) if text.startswith("{") else {"url": text}
@@ -72,7 +76,7 @@ class Webhook:
         return webhook
 
     def without_secrets(self, said: str) -> str:
-        """What a service answered: a page that says no may repeat the address that it was asked for."""
+        """A service's answer without secrets: an error page may repeat the address that was requested."""
         secrets = sorted(self._secrets(), key=len, reverse=True)
         # An answer is cut somewhere, perhaps within a secret.
         cut = max((_overlap(said.lower(), secret.lower()) for secret in secrets), default=0)
@@ -82,7 +86,9 @@ class Webhook:
         return said
 
     def _secrets(self) -> set[str]:
-        """All of it, and its words: a service may tell one alone, or write what stands between them in another way."""
+        """The secret texts: each whole, and its words, since a service may repeat only one, or with other
+        separators.
+        """
         beyond_host = self.url.partition("://")[2].partition("/")[2]
         whole = [self.url, beyond_host, unquote(beyond_host), self.routing_key or "", *self.headers.values()]
         words = (word for text in whole[1:] for word in re.findall(rf"[\w-]{{{_SHORTEST_SECRET},}}", text))
@@ -91,7 +97,9 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poster:
-    """`seconds_left`: how long this invocation may still take. `blocked` outlives it: until when a channel rests."""
+    """Posts to webhooks. `seconds_left`: how long this invocation may still take. `blocked`, which outlives it, says
+    until when a channel must rest.
+    """
 
     http: Http
     clock: Clock
@@ -100,7 +108,7 @@ class Poster:
     blocked: dict[str, datetime] = field(default_factory=dict)
 
     def post(self, channel: str, webhook: Webhook, payload: str) -> None:
-        """Raises PermanentError, RetryLaterError or TransientError."""
+        """Post one message. Raises PermanentError, RetryLaterError or TransientError."""
         body = _body(webhook, payload)
         headers = {"Content-Type": "application/json", **webhook.headers}
         while True:
@@ -115,7 +123,7 @@ class Poster:
             self.blocked[channel] = now + timedelta(seconds=_seconds(answer.retry_after, now))
 
     def _rest(self, channel: str) -> None:
-        """Wait for as long as the service has asked for, if the invocation lasts so long."""
+        """Wait for as long as the service asked, if the invocation lasts that long."""
         until = self.blocked.get(channel)
         seconds = (until - self.clock.now()).total_seconds() if until else 0.0
         if seconds <= 0:
@@ -126,7 +134,7 @@ class Poster:
 
 
 def _overlap(said: str, secret: str) -> int:
-    """How many of the secret's first letters stand at the end; a few do by chance."""
+    """How many of the secret's first letters stand at the end of the text; a few do by chance."""
     return next((n for n in range(len(secret) - 1, _SHORTEST_SECRET - 3, -1) if said.endswith(secret[:n])), 0)
 
 
@@ -137,7 +145,7 @@ def _body(webhook: Webhook, payload: str) -> bytes:
 
 
 def _seconds(retry_after: str | None, now: datetime) -> float:
-    """Of the header: seconds, or a date (RFC 9110, 10.2.3)."""
+    """The seconds in the header, which holds seconds or a date (RFC 9110, 10.2.3)."""
     if retry_after is None:
         return _DEFAULT_WAIT
     try:
@@ -152,7 +160,7 @@ def _seconds(retry_after: str | None, now: datetime) -> float:
 
 
 def _wrong(webhook: Webhook) -> str | None:
-    """What is wrong with it, in words that show nothing of it."""
+    """What is wrong with the webhook, in words that show nothing of it."""
     try:
         parts = urlsplit(webhook.url)
         host, credentials, _ = parts.hostname, parts.username or parts.password, parts.port
@@ -174,7 +182,7 @@ def _wrong(webhook: Webhook) -> str | None:
 
 
 def _is_link_local(host: str) -> bool:
-    """Such as 169.254.169.254, which gives credentials to whoever asks."""
+    """Whether the address is link-local, such as 169.254.169.254, which gives credentials to whoever asks."""
     address = _address(host.rstrip("."))
     if isinstance(address, ipaddress.IPv6Address):
         address = address.ipv4_mapped or address.sixtofour or address
@@ -184,7 +192,9 @@ def _is_link_local(host: str) -> bool:
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """None for a name. IPv4 also in the forms that C libraries know: `2852039166`, `0xa9.254.43518`."""
+    """The IP address of a host; None for a name. IPv4 also in the forms that C libraries know: `2852039166`,
+    `0xa9.254.43518`.
+    """
     try:
         return ipaddress.ip_address(host)
     except ValueError:

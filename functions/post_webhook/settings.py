@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """An empty text stands for a channel that the deployment does not have."""
+    """The function's settings. An empty text stands for a channel that the deployment does not have."""
 
     slack_secret_arn: str
     incident_secret_arn: str

@@ -1,1 +1,1 @@
-"""A rule's status changed: stop what can be stopped, record it, ask for an alert."""
+"""Reacts to a change of a rule's status: stops what may be stopped, records it, asks for an alert."""

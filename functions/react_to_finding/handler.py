@@ -1,4 +1,6 @@
-"""Entry: events that carry the statuses of a job's rules, our own and SageMaker's, through the queue `reactions`."""
+"""The entry point for events with the statuses of a job's rules, our own and SageMaker's, through the queue
+`reactions`.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ _METRICS = {
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """An SQS event to a partial batch response; a single EventBridge event is taken too."""
+    """Turn an SQS event into a partial batch response; a single EventBridge event is accepted too."""
     bodies = queued_bodies(event)
     metrics.add_metric("RuleStatusEvents", MetricUnit.Count, len(bodies))
     failed = [body.message_id for body in bodies if not _reacted(body, context)]
@@ -50,7 +52,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _reacted(body: QueuedBody, context: LambdaContext) -> bool:
-    """False when the message must come again."""
+    """React to one message; False when it must come again."""
     try:
         _react(body, context)
     except Exception as error:  # the edge: one message's failure is not the others'

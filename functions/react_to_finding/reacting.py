@@ -1,8 +1,8 @@
-"""React to the statuses of a job's rules: decide, stop, mark, ask for an alert, once for each job and rule.
+"""Reacts to the statuses of a job's rules: decides, stops, marks, asks for an alert, once for each job and rule.
 
-The steps are taken in an order in which each may be repeated: the stop and the reaction are claimed under conditions,
-and the reaction is finished last. A call that dies anywhere leaves a claimed reaction, which the next delivery
-carries out as it was decided, also when the job has moved on since; a lease keeps two calls from doing so at once.
+The steps are in an order in which each may be repeated: the stop and the reaction are claimed under conditions, and the
+reaction is finished last. A call that dies anywhere leaves a claimed reaction, which the next delivery carries out as
+it was decided, even when the job has moved on since; a lease keeps two calls from doing so at once.
 
 Powertools' idempotency would add nothing here: it remembers that an event was handled, while what must happen once is
 the reaction to a rule, which many different events ask for.
@@ -47,8 +47,10 @@ _TOLD = (RuleStatus.ISSUES_FOUND, RuleStatus.ERROR, RuleStatus.SAW_NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """The job as SageMaker shows it: no description when it is gone, or when its owner has withdrawn it from us."""
+class ObservedJob:
+    """The job as SageMaker shows it now: without a description when it is gone, or when its owner has withdrawn it from
+    us.
+    """
 
     description: JobDescription | None
     watched: bool
@@ -63,7 +65,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What was done about one rule; `outcome` as recorded. `repeated`: not by this call. `savings`: of our stop."""
+    """What was done about one rule; `outcome` as recorded. `repeated`: not by this call. `savings`: those of
+    our stop.
+    """
 
     rule_name: str
     response: Response
@@ -74,7 +78,9 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reactor:
-    """`seconds_left`: how long this invocation may still take; `jitter` is at most so many seconds, at random."""
+    """Reacts to rules' statuses. `seconds_left`: how long this invocation may still take; `jitter`: a random number of
+    seconds, at most that many.
+    """
 
     store: StateStore
     training: TrainingService
@@ -111,7 +117,7 @@ class Reactor:
         seen = self._seen(job)
         return [self._react(job, change, seen) for change in pending]
 
-    def _react(self, job: JobRecord, change: StatusChange, seen: Seen) -> Reaction:
+    def _react(self, job: JobRecord, change: StatusChange, seen: ObservedJob) -> Reaction:
         now, description = self.clock.now(), seen.description
         decided = self._decided(job, change, seen)
         claimed = self.store.claim_reaction(decided, until=now + LEASE)
@@ -137,11 +143,11 @@ class Reactor:
         return Reaction(change.rule_name, response, outcome, savings=savings)
 
     def _look_at_regions(self, job: JobRecord) -> None:
-        """What other trials could be spared is no condition of this reaction: damaged records may keep it unknown."""
+        """Look for doomed regions. The reaction does not depend on it: damaged records may keep the regions unknown."""
         keeper = RegionKeeper(store=self.store, alerts=self.alerts, clock=self.clock)
         if_readable(lambda: keeper.look(job.experiment))
 
-    def _decided(self, job: JobRecord, change: StatusChange, seen: Seen) -> ReactionRecord:
+    def _decided(self, job: JobRecord, change: StatusChange, seen: ObservedJob) -> ReactionRecord:
         policies = {policy.name: policy for policy in job.policies}
         policy = policies.get(change.rule_name)
         on_issue = policy.on_issue if policy else None
@@ -165,8 +171,8 @@ class Reactor:
             audited=decision.response is Response.WOULD_STOP and restraint.audited and not restraint.shadow,
         )
 
-    def _restraint(self, job: JobRecord, seen: Seen, policy: RulePolicy | None) -> Restraint:
-        """What keeps a stop from being made. Looked up for rules that stop, and at this moment."""
+    def _restraint(self, job: JobRecord, seen: ObservedJob, policy: RulePolicy | None) -> Restraint:
+        """What keeps a stop from being made, looked up at this moment and only for rules that stop."""
         if policy is None or policy.on_issue is not Action.STOP or seen.description is None:
             return FREE
         tags = self.training.job_tags(seen.description.arn)
@@ -182,7 +188,9 @@ class Reactor:
     def _savings(
         self, job: JobRecord, change: StatusChange, claimed: ReactionRecord, description: JobDescription | None
     ) -> SavingsRecord | None:
-        """What the stop spares from when it was decided on. Reckoned after the stop, which must not wait for it."""
+        """What the stop saves from the time when it was decided. It is computed after the stop, which must not wait for
+        it.
+        """
         if claimed.action not in (Response.STOP, Response.WOULD_STOP) or description is None:
             return None
         sparing = Sparing(self.store, self.open_tensors, self.prices(), self.open_log)
@@ -229,13 +237,13 @@ class Reactor:
             jitter=self.jitter,
         )
 
-    def _seen(self, job: JobRecord) -> Seen:
+    def _seen(self, job: JobRecord) -> ObservedJob:
         try:
-            return Seen(self.training.describe_job(job.job_name), watched=job.watched)
+            return ObservedJob(self.training.describe_job(job.job_name), watched=job.watched)
         except NotFoundError:
-            return Seen(None, watched=job.watched)
+            return ObservedJob(None, watched=job.watched)
         except PermanentError as error:
             # Jobs of others may be seen while they carry the tag.
             if job.watched and error.code in ("AccessDenied", "AccessDeniedException"):
-                return Seen(None, watched=True, withdrawn=True)
+                return ObservedJob(None, watched=True, withdrawn=True)
             raise

@@ -1,7 +1,7 @@
-"""Spare the points that wait in a part of the search space where trials fail. Doing it again changes nothing.
+"""Spares trials that wait in a part of the search space where trials fail. Repeating it changes nothing.
 
 A trial counts as failed when a rule that looks at it alone has stopped it; all others that have ended and did not fail
-as training jobs count as sound. What waits in a doomed region is looked for again at each stop, so that a call that
+as training jobs count as sound. Waiting trials in a doomed region are looked for again at each stop, so a call that
 died is completed by the next one.
 """
 
@@ -33,7 +33,9 @@ class RegionKeeper:
     clock: Clock
 
     def look(self, experiment: str) -> Sequence[str]:
-        """The doomed regions of the experiment, if its spec asks for them. Raises ConflictError: ask again later."""
+        """Find the experiment's doomed regions and spare trials there, if its spec asks for that. Raises ConflictError:
+        ask again later.
+        """
         record = self.store.get_experiment(experiment)
         asked = record.document.get("doomed_regions") if record is not None else None
         if record is None or not asked:
@@ -100,7 +102,7 @@ def _known(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> Iterator[
 
 
 def _factors(trials: Sequence[TrialRecord]) -> list[str]:
-    """The hyperparameters that differ."""
+    """The hyperparameters that differ between trials."""
     values: dict[str, set[str]] = {}
     for trial in trials:
         for name, value in trial.hyperparameters.items():

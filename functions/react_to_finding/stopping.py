@@ -1,4 +1,4 @@
-"""Stop a training job and mark it wherever people look: each step may be repeated."""
+"""Stops a training job and marks it wherever people look; each step may be repeated."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STOPS = {
 
 
 class StopOutcome(StrEnum):
-    """What came of a stop; completes "the outcome is …" for people."""
+    """The result of a stop; it completes "the outcome is …" for people."""
 
     REQUESTED = "stop requested"
     STOPPING = "the training job is stopping"
@@ -44,13 +44,15 @@ class StopOutcome(StrEnum):
 
     @property
     def is_ours(self) -> bool:
-        """Whether the job stops because of the reaction: it ran when that was decided."""
+        """Whether the reaction stopped the job, which was still running when the stop was decided."""
         return self in (StopOutcome.REQUESTED, StopOutcome.STOPPING, StopOutcome.STOPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopper:
-    """`seconds_left`: how long this invocation may still take; `jitter` is at most so many seconds, at random."""
+    """Stops jobs. `seconds_left`: how long this invocation may still take; `jitter`: a random number of seconds, at
+    most that many.
+    """
 
     store: StateStore
     training: TrainingService
@@ -72,7 +74,7 @@ class Stopper:
         return outcome
 
     def paused(self) -> str | None:
-        """By whom and why all stopping is paused; None when it is not.
+        """Who paused all stopping, and why; None when it is not paused.
 
         A switch that cannot be read counts as paused: a stop cannot be taken back, and findings are told all the same.
         """
@@ -118,7 +120,7 @@ class Stopper:
         raise ConflictError(f"the trial of {job.job_name} is written to all the time")
 
     def _trial_arn(self, job_arn: str, job: JobRecord) -> str:
-        """Of SageMaker's own trial entity, which lies where the job does."""
+        """The ARN of SageMaker's own trial entity, which lies in the job's account and region."""
         entity = trial_entity(self.name_prefix, job.experiment, job.trial_id)
         return f"{job_arn.rpartition(':')[0]}:experiment-trial/{entity}"
 

@@ -1,1 +1,1 @@
-"""The user's own rule code, alone, able to read tensors and nothing else."""
+"""Runs the user's own rule code, isolated, able to read tensors and nothing else."""

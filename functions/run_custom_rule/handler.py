@@ -1,4 +1,4 @@
-"""Entry: one run of one custom rule over one job, invoked by evaluate_slow_rules and by nobody else."""
+"""The entry point for one run of one custom rule over one job; only evaluate_slow_rules invokes it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _INHERITED = (
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """A run (gridwatch_rules.rules.custom.run) to an answer (gridwatch_rules.rules.custom.answer)."""
+    """Turn a run (gridwatch_rules.rules.custom.run) into an answer (gridwatch_rules.rules.custom.answer)."""
     del context
     run = CustomRun.from_json(event)
     found = _runner().run(run)

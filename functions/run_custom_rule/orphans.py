@@ -1,7 +1,7 @@
-"""Processes that a rule has left behind: adopted by this one, and ended before another rule is run.
+"""Ends processes that a rule has left behind: this process adopts them, and ends them before another rule runs.
 
 Ending a process group is not enough: a process can leave it, and Lambda keeps it for the next invocation, whose rule
-may be another author's. Linux alone has this; elsewhere such processes stay.
+may be another author's. Only Linux can do this; elsewhere such processes stay.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ _ROUNDS = 1_000  # so that what begins processes faster than they are ended does
 
 @contextlib.contextmanager
 def none_left_behind() -> Iterator[None]:
-    """What is started inside and runs at the end is killed. Nothing else may start processes meanwhile."""
+    """A block at whose end processes that were started inside and still run are killed. Nothing else may start
+    processes meanwhile.
+    """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     before = _children()
@@ -35,12 +37,14 @@ def none_left_behind() -> Iterator[None]:
 
 
 def _children() -> set[int]:
-    """Those that ended and were not waited for, too."""
+    """The child processes, including those that ended and were not waited for."""
     return {int(stat.parent.name) for stat in Path("/proc").glob("[0-9]*/stat") if _parent(stat) == os.getpid()}
 
 
 def _parent(stat: Path) -> int | None:
-    """proc(5): the name, in brackets, may hold anything; then the state and the parent."""
+    """The parent in /proc/PID/stat (proc(5)): the name, in brackets, may hold anything; then come the state and the
+    parent.
+    """
     try:
         return int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
     except (OSError, IndexError):

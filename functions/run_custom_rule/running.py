@@ -1,4 +1,4 @@
-"""Fetch the code, run it in a process of its own, say what it said."""
+"""Fetches a custom rule's code, runs it in a process of its own, and returns its result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OPENER = f"{open_source.__module__}:{open_source.__name__}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomRuleRunner:
-    """`allowed`: the prefixes from which code may run, which the function's role knows as well."""
+    """Runs custom rules. `allowed` are the prefixes from which code may run; the function's role has the same."""
 
     artifacts_bucket: str
     allowed: tuple[str, ...]
@@ -32,7 +32,7 @@ class CustomRuleRunner:
     locate: Callable[[str, str], str] = custom_rule_location
 
     def run(self, run: CustomRun) -> RuleEvaluation | str:
-        """What the rule says, replayed from the job's first step; a text: it could not be run now, and why."""
+        """The rule's result, replayed from the job's first step; a text when it could not be run now, saying why."""
         if not is_allowed(run.source, self.allowed):
             return failed(f"this deployment does not run code from {run.source}")
         with tempfile.TemporaryDirectory(prefix="gridwatch-code-") as folder:

@@ -1,4 +1,4 @@
-"""One batch of messages: every experiment asked for once, and a failure of one kept away from the others."""
+"""Handles one batch of messages: takes one snapshot of every experiment asked for, and isolates each failure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Snapshots(Protocol):
 
 class KeepsHistory(Protocol):
     def close_yesterday(self, now: datetime) -> int:
-        """Keep what yesterday left, unless that is done; returns how many rows."""
+        """Write yesterday's history, unless that is done; returns how many rows."""
         ...
 
     @property
@@ -33,24 +33,24 @@ class KeepsHistory(Protocol):
 
 
 class Journal(Protocol):
-    """Where the outcome of each snapshot is told."""
+    """The port through which the outcome of each snapshot is reported."""
 
     def taken(self, report: SnapshotReport) -> None: ...
 
     def day_closed(self, rows: int) -> None: ...
 
     def refused(self, subject: str, reason: str) -> None:
-        """Asking again will not help."""
+        """Report a snapshot for which asking again will not help."""
         ...
 
     def failed(self, subject: str, error: Exception) -> None:
-        """The message comes again."""
+        """Report a snapshot whose message comes again."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRunner:
-    """Takes the snapshots that a batch asks for. `time_left` says in seconds how long the invocation may still take."""
+    """Takes the snapshots that a batch asks for. `time_left` returns the seconds that the invocation may still take."""
 
     snapshots: Snapshots
     history: KeepsHistory
@@ -64,7 +64,9 @@ class BatchRunner:
     reserve: float = 60.0  # a schedule's tick begins no snapshot with less time left: the next tick goes on
 
     def run(self, batch: Batch) -> Sequence[str]:
-        """Ids of the messages that must come again. What can never succeed is told and not asked for again."""
+        """Take the snapshots and return the ids of messages that must come again. One that can never succeed is
+        reported and dropped.
+        """
         for message_id, reason in batch.unreadable.items():
             self.journal.refused(message_id, reason)
         failed = [
@@ -103,9 +105,10 @@ class BatchRunner:
             self.journal.day_closed(rows)
 
     def _take_in_turn(self, experiment: str, asked: datetime | None = None) -> bool:
-        """As `_take`, while nobody else does; True also when somebody else has done it since it was asked, or will.
+        """Take the snapshot as `_take` does, while nobody else takes it; True also when somebody else has taken it
+        since it was asked for, or will.
 
-        A message for this is no reason to come again: if another is needed, it is on its way.
+        In that case the message need not come again: if another snapshot is needed, its message is on its way.
         """
         if self.turns is None:
             return self._take(experiment)
@@ -137,7 +140,9 @@ class BatchRunner:
         return self.turns is not None and self.time_left() < self.to_write
 
     def _gave_up(self, experiment: str, error: Exception) -> bool:
-        """Whether it is done with all the same: asking again for what is not known will not help."""
+        """Whether the message is finished although the snapshot failed: asking again for something unknown will not
+        help.
+        """
         if self.turns is not None:
             try:
                 self.turns.give_up(experiment)

@@ -1,5 +1,5 @@
-"""The table `metrics`: carried over from the last snapshot where nothing can have changed, else read from the jobs'
-streams.
+"""Writes the table `metrics`: rows are copied from the last snapshot where nothing can have changed, else read from the
+jobs' streams.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ OpenTensors = Callable[[str, JobRecord | None], TensorSource]  # from a job's na
 
 @dataclass(frozen=True, slots=True)
 class LogStreams:
-    """What jobs' logs say of their metrics, and whether a log was read to its end when its job was over."""
+    """The metrics in jobs' logs, and whether a log was read to its end once its job was over."""
 
     open: Callable[[str], TensorSource]  # from a job's name
     is_closed: Callable[[str], bool]
 
 
 class CurveTable:
-    """Writes `metrics` of one experiment; then `counts` by trial_id, and what was `damaged`.
+    """Writes the table `metrics` of one experiment; afterwards it has `counts` by trial_id, and what was `damaged`.
 
     A job that was over, and whose curves were read to their end, is not read again: its rows are copied from the
     `former` table. So the curves stay when the tensors expire. When the time is up, no further job is read: the rest
@@ -70,7 +70,9 @@ class CurveTable:
         self.unread: list[str] = []
 
     def write(self, path: Path, former: Former) -> int:
-        """Returns the number of rows. A transient failure while reading is raised: the snapshot is tried again."""
+        """Write the table and return the number of rows. A transient failure while reading is raised: the snapshot is
+        tried again.
+        """
         try:
             count = self._write(path, former)
         except DamagedTableError as error:  # it counts as absent, and everything is read again
@@ -147,14 +149,14 @@ class CurveTable:
 
 
 def _final_points(trial: TrialRecord, names: set[str]) -> Iterator[Point]:
-    """Metrics of which there is the last value alone, such as those of built-in algorithms."""
+    """Metrics of which only the last value exists, such as those of built-in algorithms."""
     for name, value in sorted(trial.final_metrics.items()):
         if names.isdisjoint(spellings(name)):
             yield Point(name, "GLOBAL", 0, float(value), trial.ended_at, source=MetricSource.SAGEMAKER)
 
 
 def _objective(facts: TrialFacts, objective: Mapping[str, Any]) -> Objective:
-    """Of a job of one of several algorithms, which may each have an objective of its own, the job's."""
+    """The job's objective: where there are several algorithms, each may have its own."""
     job, metric = facts.job, str(objective.get("metric") or "")
     if job is not None and job.algorithm is not None:
         metric = job.objective_metric

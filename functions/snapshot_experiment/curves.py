@@ -1,4 +1,4 @@
-"""The curves of one source of a job: every scalar of its metrics and losses, of every worker, in few requests."""
+"""Reads the curves of one source of a job, in few requests: every scalar of its metrics and losses, of every worker."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BATCH = 1024  # steps whose values are fetched together
 
 
 class CurveReader:
-    """Reads one source's curves once, as they lie when `points` is called; then `complete` says if none are missing."""
+    """Reads one source's curves once, when `points` is called; afterwards `complete` says whether none are missing."""
 
     def __init__(self, source: TensorSource, *, ended: bool, of: MetricSource = MetricSource.HOOK) -> None:
         self._source = source
@@ -41,7 +41,9 @@ class CurveReader:
         return self._damage
 
     def points(self) -> Iterator[Point]:
-        """By step, then as the job wrote them. Damaged or missing values are left out, which `complete` tells."""
+        """The points by step, then in the order in which the job wrote them. Damaged or missing values are left out,
+        and `complete` is then False.
+        """
         reader = TensorReader(self._source, passes_over=True)
         steps = self._steps(reader)
         while batch := list(islice(steps, _BATCH)):

@@ -1,4 +1,4 @@
-"""Entry: messages of queue `snapshot`, many at a time, become tables."""
+"""The entry point for messages of queue `snapshot`, many at a time, which become tables."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ metrics = Metrics(namespace="Gridwatch", service="snapshot_experiment")
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """An SQS event to a partial batch response; a schedule's event is taken too."""
+    """Turn an SQS event into a partial batch response; a schedule's event is accepted too."""
     runner = BatchRunner(
         snapshots=_writer(),
         history=History(S3TableBucket(read_settings(Settings).artifacts_bucket)),
@@ -60,7 +60,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 class LogJournal:
-    """Tells of snapshots in the log and the metrics."""
+    """Reports snapshots in the log and the metrics."""
 
     def taken(self, report: SnapshotReport) -> None:
         logger.info(

@@ -1,4 +1,4 @@
-"""A day's last state of what changes: one file for each table and day, over all experiments."""
+"""The history: a day's last rows of what changes, in one file for each table and day, over all experiments."""
 
 from __future__ import annotations
 
@@ -26,16 +26,18 @@ class HistoryBucket(Protocol):
 
 
 class History:
-    """Writes the history of days that are over. A day is written once; `experiments` comes last and marks it."""
+    """Writes the history of days that are over. Each day is written once; `experiments` is written last and marks the
+    day as done.
+    """
 
     def __init__(self, bucket: HistoryBucket) -> None:
         self._bucket = bucket
         self.damaged: list[str] = []  # keys of the files that could not be read
 
     def close_yesterday(self, now: datetime) -> int:
-        """Keep the rows that snapshots wrote since yesterday began (UTC); returns how many, 0 when it was done before.
+        """Write the rows that snapshots wrote since yesterday began (UTC); returns how many, 0 when it was done before.
 
-        They are what the tables hold now: a snapshot of the first minutes of today stands for the last of yesterday.
+        They are the tables' present content: a snapshot of the first minutes of today stands for the last of yesterday.
         """
         day = now.astimezone(UTC).date() - timedelta(days=1)
         if self._bucket.written_at(layout.history_key(schemas.EXPERIMENTS.name, day)):
@@ -56,7 +58,7 @@ class History:
         return count
 
     def _compact(self, table: schemas.Table, files: dict[Path, str], target: Path, since: datetime) -> int:
-        """Without the files that are damaged: the next snapshot of their experiments writes them again."""
+        """Merge the files without the damaged ones: the next snapshot of their experiments writes those again."""
         while True:
             try:
                 return compact(table, list(files), target, since)

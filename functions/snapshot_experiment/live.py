@@ -1,4 +1,4 @@
-"""Tables of experiments that run, kept near to what their jobs say, as far as snapshots are cheap."""
+"""Keeps the tables of running experiments up to date, as far as snapshots are cheap."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class _Taken:
 
 @dataclass(slots=True)
 class LiveTables:
-    """What this process has written of experiments that run. `queue`: the one that it reads."""
+    """The tables of running experiments that this process has written. `queue` is the one that it reads."""
 
     queue: MessageQueue
     _taken: dict[str, _Taken] = field(default_factory=dict)
 
     def is_due(self, experiment: str, since: str, now: datetime) -> bool:
-        """Whether tables as of `since` or later are to be written now: not when they are there, and later when others
-        were written a moment ago.
+        """Whether tables as of `since` or later are to be written now: not when they exist, and later when others were
+        written a moment ago.
         """
         taken = self._taken.get(experiment)
         if taken is None:

@@ -1,4 +1,6 @@
-"""What a repair brought: the objective beside its parent's, over the same steps, from the table of metrics."""
+"""Shows what a repair brought: the objective beside the parent trial's, over the same steps, from the table of
+metrics.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ _QUERY = """
 def prove(
     store: StateStore, trials: Sequence[TrialRecord], metrics: Path, objective: Mapping[str, Any], now: datetime
 ) -> tuple[TrialRecord, ...]:
-    """The trials, repairs among them with their proof, which is on record then. Nothing is done without repairs."""
+    """The trials, with the proof of each repair, which is recorded then. Without repairs nothing is done."""
     by_id = {trial.trial_id: trial for trial in trials}
     proven = []
     for trial in trials:
@@ -48,7 +50,7 @@ def _recorded(store: StateStore, trial: TrialRecord, proven: TrialRecord) -> Tri
 
 
 def compared(metrics: Path, parent: str, child: str, objective: Mapping[str, Any]) -> str | None:
-    """In words, at the last step that both have reached; None when one of the two has no value."""
+    """The comparison in words, at the last step that both have reached; None when one of the two has no value."""
     import duckdb  # noqa: PLC0415  65 MB, which only snapshots with repairs need again
 
     values = {"path": str(metrics), "parent": parent, "child": child}
@@ -62,7 +64,7 @@ def compared(metrics: Path, parent: str, child: str, objective: Mapping[str, Any
 
 
 def _verdict(ours: float, theirs: float, *, maximize: bool) -> str:
-    """What is not finite is worse than any number."""
+    """Which of two values is better; a value that is not finite is worse than any number."""
     if not math.isfinite(ours) or not math.isfinite(theirs):
         return "better" if math.isfinite(ours) else "worse" if math.isfinite(theirs) else "the same"
     if math.isclose(ours, theirs, rel_tol=1e-9):

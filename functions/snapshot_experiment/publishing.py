@@ -1,4 +1,4 @@
-"""Publish the page about an experiment, made of the tables that a snapshot has just written."""
+"""Publishes the page about an experiment, made from the tables that a snapshot has just written."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from gridwatch_rules.tensors.source import TensorSource
 
 class PageBucket(Protocol):
     def put_experiment(self, experiment: str, page: str, replayed: str | None) -> str:
-        """Keep the page, replacing a former one, with what it says that rules would have saved, and return its
-        address.
-        """
+        """Save the page, replacing a former one, with what it says that rules would have saved; returns its address."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ReportPublisher:
-    """`open_profile` takes a job's name; `prices` are for what was spent."""
+    """Publishes pages. `open_profile` takes a job's name; `prices` are used to estimate what was spent."""
 
     bucket: PageBucket
     open_profile: Callable[[str], TensorSource]
     prices: Callable[[], PriceTable]
 
     def publish(self, record: ExperimentRecord, find: Callable[[str], Path]) -> str:
-        """The page's address. `find` gives the Parquet file of a table. Raises gridwatch_rules.failures errors."""
+        """Publish the page and return its address. `find` returns the Parquet file of a table. Raises
+        gridwatch_rules.failures errors.
+        """
         # Only the snapshot of an experiment that has ended pays for these.
         from gridwatch.reports.experiment.facts import ExperimentFacts  # noqa: PLC0415
         from gridwatch.reports.experiment.judged import in_words  # noqa: PLC0415

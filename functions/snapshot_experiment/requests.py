@@ -1,4 +1,4 @@
-"""What the messages of one batch ask for: snapshots by experiment, each with the messages that wait for it."""
+"""The requests in one batch of messages: snapshots by experiment, each with the messages that wait for it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ FOLLOWS = timedelta(seconds=5)
 class Batch:
     """Ids of messages, by what they ask for; `unreadable` are those that ask for nothing we know, with the reason.
 
-    `live`: of experiments that only such messages name as want fresh tables, since when. `asked`: from when on the
-    tables must have been read to answer all messages about the experiment, as far as that is known.
+    `live`: the experiments that are named only by messages which want fresh tables, and since when. `asked`: the time
+    from which on the tables must have been read to answer all messages about the experiment, as far as it is known.
     """
 
     experiments: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Batch:
 
 
 def parse_batch(event: Mapping[str, Any]) -> Batch:
-    """An SQS event, or a single event that was not queued: many messages about one experiment ask for one snapshot."""
+    """The requests in an SQS event or in a single event: many messages about one experiment ask for one snapshot."""
     experiments: dict[str, list[str]] = {}
     everything: list[str] = []
     unreadable: dict[str, str] = {}

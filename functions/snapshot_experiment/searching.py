@@ -1,4 +1,4 @@
-"""What SageMaker Search knows of an experiment's jobs, fetched as far as it changed since the last snapshot."""
+"""What SageMaker Search knows of an experiment's jobs, read as far as it changed since the last snapshot."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class ReadsComponents(Protocol):
     ) -> Mapping[str, Component]: ...
 
 
-class Shelf(Protocol):
-    """Where objects lie between snapshots."""
+class ObjectStore(Protocol):
+    """The store of objects that are kept from one snapshot to the next."""
 
     def get(self, key: str, path: Path) -> bool: ...
 
@@ -45,9 +45,10 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """Components by their job's name; `error` says why Search could not be read: then they are what it had before.
+    """Components by their job's name. `error` says why Search could not be read: the components are then those it had
+    before.
 
-    `asked` is False for an experiment that SageMaker has none of, as of watched jobs.
+    `asked` is False for an experiment without a SageMaker experiment, such as one of watched jobs.
     """
 
     components: Mapping[str, Component] = field(default_factory=dict)
@@ -63,16 +64,16 @@ class _Kept:
 
 
 class SearchReader:
-    """Keeps what it read beside the tables, and asks for what changed since."""
+    """Reads what changed since the last snapshot, and keeps it beside the tables."""
 
-    def __init__(self, search: ReadsComponents, shelf: Shelf) -> None:
+    def __init__(self, search: ReadsComponents, objects: ObjectStore) -> None:
         self._search = search
-        self._shelf = shelf
+        self._objects = objects
 
     def read(
         self, experiment: str, names: Sequence[str], trials: Sequence[TrialFacts], stamp: Stamp, folder: Path
     ) -> SearchAnswer:
-        """`names`: of the experiments that SageMaker has its trials in.
+        """The components of the SageMaker experiments in `names`, which hold the experiment's trials.
 
         Never raises an error of AWS: without Search, a snapshot still has all that Gridwatch knows itself.
         """
@@ -81,7 +82,7 @@ class SearchReader:
         file, key = folder / "components.json.gz", layout.components_key(experiment)
         kept = None
         try:
-            kept = _load(file) if self._shelf.get(key, file) else None
+            kept = _load(file) if self._objects.get(key, file) else None
             since = _since(kept, trials, stamp.as_of) if kept else None
             found = {
                 component.name: component
@@ -91,14 +92,16 @@ class SearchReader:
             components = {**(kept.components if kept else {}), **found}
             if found or kept is None:
                 _save(file, _Kept(components, stamp.as_of))
-                self._shelf.put(key, file)
+                self._objects.put(key, file)
         except (PermanentError, TransientError) as error:
             return SearchAnswer(_by_job(kept.components if kept else {}), error=str(error))
         return SearchAnswer(_by_job(components), fetched=len(found))
 
 
 def _since(kept: _Kept, trials: Sequence[TrialFacts], now: datetime) -> datetime:
-    """From when on changes may be unknown: the last reading, or the oldest news that Search did not have then."""
+    """The time since which changes may be unknown: the last reading, or the oldest news that Search did not
+    have then.
+    """
     known = _by_job(kept.components)
     missed = [
         facts.trial.ended_at
@@ -114,7 +117,9 @@ def _by_job(components: Mapping[str, Component]) -> Mapping[str, Component]:
 
 
 def _load(file: Path) -> _Kept | None:
-    """What was kept; None for what is of another format, or damaged: then everything is read again."""
+    """The components that were kept; None when they have another format or are damaged: then everything is read
+    again.
+    """
     try:
         return _loaded(file)
     except (OSError, EOFError, zlib.error, StopIteration, *DAMAGE):

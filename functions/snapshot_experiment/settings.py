@@ -1,4 +1,4 @@
-"""What the deployment tells this function."""
+"""The environment of snapshot_experiment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settle what stops saved, when their jobs are over: the ledger then says what is known by then."""
+"""Settles what stops saved when their jobs are over, so that the ledger holds what is known by then."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def settle(
     open_tensors: OpenTensors,
     logs: LogStreams | None = None,
 ) -> tuple[TrialFacts, ...]:
-    """The trials, with what is on record of their stops now. Doing it again changes nothing."""
+    """The trials, with the records of their stops as they are now. Repeating it changes nothing."""
     return tuple(_settled(store, each, trials, open_tensors, logs) for each in trials)
 
 

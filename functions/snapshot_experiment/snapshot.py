@@ -1,4 +1,4 @@
-"""One snapshot: read everything known about an experiment, write its tables, say what was left out."""
+"""Takes one snapshot: reads everything known about an experiment, writes its tables, says what was left out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LONGEST_SNAPSHOT = timedelta(minutes=15)
 
 
 class TableBucket(Protocol):
-    """Where tables lie. An object is replaced whole: a reader sees the old one or the new one."""
+    """The bucket of the tables. An object is replaced whole: a reader sees the old one or the new one."""
 
     def put(self, key: str, path: Path) -> None: ...
 
@@ -49,7 +49,7 @@ class TableBucket(Protocol):
 
 
 class Reports(Protocol):
-    """Where the page about an experiment goes, made of the tables that were just written."""
+    """The port to which the page about an experiment is published, made from the tables just written."""
 
     def publish(self, record: ExperimentRecord, find: Callable[[str], Path]) -> str: ...
 
@@ -72,7 +72,7 @@ class UnknownExperimentError(NotFoundError):
 
 
 class SnapshotWriter:
-    """Takes snapshots of experiments out of the store and their jobs' tensors."""
+    """Takes snapshots of experiments from the store and their jobs' tensors."""
 
     def __init__(
         self,
@@ -113,9 +113,9 @@ class SnapshotWriter:
                 self._alerts.ask_digest(experiment)
 
     def changed_experiments(self) -> Iterable[str]:
-        """Open experiments that may have changed since their last snapshot read them, the longest waiting first.
+        """Open experiments that may have changed since their last snapshot, the longest waiting first.
 
-        Those that are over and that a snapshot has read whole are closed.
+        An experiment is closed once it is over and a snapshot has read all of it.
         """
         waiting = []
         for record in open_experiments(self._store):
@@ -179,7 +179,7 @@ class SnapshotWriter:
         return is_over(record, trials, self._store.list_tunings(record.name))
 
     def _former(self, experiment: str, folder: Path) -> Former:
-        """The last snapshot's tables from which something can be carried over."""
+        """The last snapshot's tables, from which rows can be copied."""
         files = {}
         for table in (schemas.TRIALS, schemas.METRICS):
             path = folder / f"former-{table.name}"
@@ -198,7 +198,9 @@ class SnapshotWriter:
 def _tables(
     facts: ExperimentFacts, stamp: Stamp, counts: Mapping[str, int]
 ) -> Iterator[tuple[schemas.Table, Iterable[rows.Row]]]:
-    """All but `metrics`. `counts` fills while the tables are written: `experiments` comes last and tells them."""
+    """Every table but `metrics`. `counts` fills while the tables are written: `experiments` comes last and
+    holds them.
+    """
     yield schemas.TRIALS, rows.trial_rows(facts, stamp)
     yield schemas.PARAMETERS, rows.parameter_rows(facts, stamp)
     yield schemas.FINAL_METRICS, rows.final_metric_rows(facts, stamp)

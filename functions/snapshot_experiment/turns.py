@@ -1,9 +1,9 @@
-"""One writer for each experiment's tables: who comes meanwhile is served by the one that comes after.
+"""Allows one writer at a time for each experiment's tables; snapshots requested meanwhile are covered by the next one.
 
-Two snapshots of one experiment at the same time would each write over what the other has, and what one has read to its
-end the next would read again. So whoever writes holds the experiment's turn. Who finds it taken, or finds that the last
-snapshot has ended just now, leaves one message behind for all of them, which comes when it may be taken again: an
-experiment whose tables take long is written less often.
+Two snapshots of one experiment at the same time would overwrite each other's tables, and the second would read again
+what the first has read. So a writer holds the experiment's turn. A call that finds it taken, or finds that the last
+snapshot has just ended, leaves one message behind for all such calls, which arrives when the turn may be taken again:
+an experiment whose tables take long is written less often.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turns:
-    """`queue`: the one that this function reads; `holder`: this invocation."""
+    """The turns of a function. `queue` is the one that it reads; `holder` is this invocation."""
 
     store: StateStore
     queue: MessageQueue
@@ -38,10 +38,10 @@ class Turns:
     holder: str
 
     def claim(self, experiment: str, since: datetime, seconds_left: float) -> bool:
-        """Whether this invocation is to write the tables now, alone, for as long as it lasts.
+        """Whether this invocation may write the tables now, alone, until it ends.
 
-        False when tables as of `since` are there, and when others write them or have done so just now: then a message
-        comes later. Raises ConflictError when the turn is written to all the time.
+        False when tables as of `since` exist, or when others write them or have just done so: then a message comes
+        later. Raises ConflictError when the turn keeps being written to.
         """
         for _ in Patience(self.clock, seconds=PATIENCE).tries():
             try:
@@ -63,11 +63,11 @@ class Turns:
         raise ConflictError(f"the turn of {experiment} is written to all the time")
 
     def ask_again(self, experiment: str) -> None:
-        """For a call that has no time even to begin."""
+        """Ask again later, for a call that has no time even to begin."""
         self.queue.send(SnapshotExperiment(experiment))
 
     def finish(self, experiment: str, as_of: datetime, *, whole: bool) -> None:
-        """The snapshot that began at `as_of` is written; `whole`: nothing is left for another call."""
+        """Record that the snapshot which began at `as_of` is written; `whole`: nothing is left for another call."""
         now = self.clock.now()
         took = (now - as_of).total_seconds()
         ended = {"as_of": as_of, "ended_at": now, "seconds": took} if whole else {}
@@ -77,11 +77,11 @@ class Turns:
             self._send(experiment, turn.comes_at or now, now)
 
     def give_up(self, experiment: str) -> None:
-        """Nothing was written; the message comes again."""
+        """Give up the turn when nothing was written; the message comes again."""
         self._release(experiment)
 
     def _release(self, experiment: str, **ended: Any) -> SnapshotTurn | None:
-        """The turn as it is kept now; None when it is another's by now."""
+        """The turn as it is kept now; None when somebody else has it by now."""
         for _ in Patience(self.clock, seconds=PATIENCE).tries():
             turn, now = if_readable(partial(self.store.get_turn, experiment)), self.clock.now()
             if turn is None or turn.holder != self.holder:
@@ -96,7 +96,7 @@ class Turns:
         raise ConflictError(f"the turn of {experiment} is written to all the time")
 
     def _come_later(self, turn: SnapshotTurn, due: datetime, now: datetime) -> None:
-        """One message for all that come until then."""
+        """Send one message for all that come until then."""
         if turn.comes_at is None or turn.comes_at <= now:
             at = self._send(turn.experiment, due, now)
             self.store.save_turn(replace(turn, comes_at=at))
@@ -108,7 +108,7 @@ class Turns:
 
 
 def _due(turn: SnapshotTurn, now: datetime) -> datetime | None:
-    """When the tables may be written again; None: now."""
+    """When the tables may be written again; None means now."""
     if turn.holder is not None and turn.until is not None and turn.until > now:
         return turn.until
     if turn.ended_at is not None:

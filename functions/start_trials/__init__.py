@@ -1,1 +1,1 @@
-"""Hand waiting trials to SageMaker, paced and within limits."""
+"""Hands waiting trials to SageMaker, paced and within limits."""

@@ -1,7 +1,8 @@
-"""Under which engine a job is created: Debugger is tried where a spec says `auto`, and a refusal is one of Debugger
-only when SageMaker takes the same request without what is Debugger's in it.
+"""Decides under which engine a job is created: where a spec says `auto`, Debugger is tried, and a refusal counts as one
+of Debugger only when SageMaker accepts the same request without its Debugger fields.
 
-That request carries all that Gridwatch's own rules need, because it makes the job: nothing runs without its rules.
+That second request carries all that Gridwatch's own rules need, because it creates the job: nothing runs without its
+rules.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Variant:
 
 @dataclass(slots=True, kw_only=True)
 class Engines:
-    """`tries` is False where SageMaker's answer comes too late to go on otherwise: through a queue of AWS Batch."""
+    """Chooses engines. `tries` is False through a queue of AWS Batch, where SageMaker's answer comes too late for a
+    second try.
+    """
 
     store: StateStore
     alerts: AlertOutbox
@@ -50,13 +53,13 @@ class Engines:
     _known: list[DebuggerRefusal | None] = field(default_factory=list)
 
     def first(self, trial: TrialRecord, experiment: ExperimentRecord) -> Variant:
-        """The one to try; it is Gridwatch's where Debugger was refused before."""
+        """The variant to try first; Gridwatch's where Debugger was refused before."""
         if experiment.engine == "auto" and (not self.tries or self._refused()):
             return self.own(trial, experiment)
         return Variant(experiment.template, job_record(trial, experiment, self.artifacts_bucket))
 
     def second(self, trial: TrialRecord, experiment: ExperimentRecord, error: PermanentError) -> Variant | None:
-        """The one to try after SageMaker refused the first for good; None when that was the answer."""
+        """The variant to try after SageMaker refused the first for good; None when that was the answer."""
         other = isinstance(error, NameTakenError) or error.code == _OUR_OWN
         if experiment.engine != "auto" or other or not self.tries or self._refused():
             return None
@@ -67,7 +70,7 @@ class Engines:
         return Variant(plain.template, job_record(trial, plain, self.artifacts_bucket))
 
     def as_it_is(self, trial: TrialRecord, job: JobDescription) -> None:
-        """Put on record under which engine a job runs that some former call created."""
+        """Record the engine of a job that some former call created."""
         kept, experiment = self.store.get_job(trial.job_name), self.store.get_experiment(trial.experiment)
         if kept is None or experiment is None or experiment.engine != "auto":
             return
@@ -77,7 +80,7 @@ class Engines:
             self.store.put_job(replace(known, components=kept.components))
 
     def learn(self, trial: TrialRecord, arn: str, error: PermanentError) -> None:
-        """SageMaker took the job without Debugger, which it had refused with it."""
+        """Record that SageMaker accepted the job without Debugger after refusing it with Debugger."""
         _, _, _, region, account, *_ = arn.split(":")
         refusal = DebuggerRefusal(
             account=account,
@@ -93,14 +96,16 @@ class Engines:
         self.alerts.ask(debugger_refused(refusal))
 
     def _refused(self) -> bool:
-        """Read once in a round, and only when a spec asks for it."""
+        """Whether Debugger was refused: read once in a round, and only when a spec asks for it."""
         if not self._known:
             self._known.append(if_readable(self.store.get_debugger_refusal))
         return refused_now(self._known[0], self.clock.now())
 
 
 def job_record(trial: TrialRecord, experiment: ExperimentRecord, artifacts_bucket: str) -> JobRecord:
-    """Written before the job is created. An engine that is still open is Debugger's: that is what is tried."""
+    """The job's record, written before the job is created. An engine that is still open is recorded as Debugger's,
+    which is tried.
+    """
     objective, template = experiment.document["objective"], experiment.template
     return JobRecord(
         job_name=trial.job_name,
@@ -128,6 +133,8 @@ def _tensors_elsewhere(template: Mapping[str, Any], job_name: str, artifacts_buc
 
 
 def _log_metrics(template: Mapping[str, Any]) -> tuple[LogMetric, ...]:
-    """What its log says; None of a built-in algorithm, whose expressions SageMaker alone knows."""
+    """The metrics that are read from the job's log; none for a built-in algorithm, whose expressions only SageMaker
+    knows.
+    """
     definitions = template["AlgorithmSpecification"].get("MetricDefinitions", ())
     return tuple(LogMetric(name=definition["Name"], regex=definition["Regex"]) for definition in definitions)

@@ -1,4 +1,4 @@
-"""Entry: any message on queue `start`, or a schedule's tick, makes one round of launching."""
+"""The entry point: any message on queue `start`, or a schedule's tick, causes one round of launching."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from start_trials.engines import Engines
 from start_trials.paces import Paces
 from start_trials.round import Round, RoundReport
 from start_trials.settings import Settings
-from start_trials.starting import Launcher, Outcome
+from start_trials.starting import Launcher, LaunchOutcome
 from start_trials.tracking import Tracking
 from start_trials.tuning import TuningLauncher
 
@@ -40,18 +40,18 @@ logger = Logger(service="start_trials")
 metrics = Metrics(namespace="Gridwatch", service="start_trials")
 
 _METRICS = {
-    Outcome.STARTED: "TrialStarted",
-    Outcome.ALREADY_THERE: "TrialAlreadyStarted",
-    Outcome.NOT_YET: "LaunchDeferred",
-    Outcome.UNWELL: "LaunchThrottled",
-    Outcome.REFUSED: "TrialRefused",
+    LaunchOutcome.STARTED: "TrialStarted",
+    LaunchOutcome.ALREADY_THERE: "TrialAlreadyStarted",
+    LaunchOutcome.NOT_YET: "LaunchDeferred",
+    LaunchOutcome.UNWELL: "LaunchThrottled",
+    LaunchOutcome.REFUSED: "TrialRefused",
 }
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """What the messages say does not matter: what waits is in the table."""
+    """Launch what waits in the table, whatever the messages say."""
     del event
     settings, clock = _settings(), SystemClock()
     store = StateTable(settings.state_table, noted=telling(logger.error))
@@ -161,5 +161,7 @@ def _settings() -> Settings:
 
 @cache
 def _bucket() -> TokenBucket:
-    """Kept between the invocations of one environment: the pace does not begin anew with each message."""
+    """The token bucket, kept between the invocations of one environment, so that the pace does not restart with each
+    message.
+    """
     return TokenBucket(SystemClock(), _settings().launch_rate_per_second, _settings().launch_burst)

@@ -1,4 +1,4 @@
-"""How often the jobs of a round are looked at: what earlier trials took is read once for an experiment."""
+"""How often the jobs of a round are looked at; what earlier trials took is read once for an experiment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KNOWN_FOR = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paces:
-    """`known`: by experiment what its trials took, and when that was read; kept between invocations."""
+    """Computes paces. `known`: by experiment what its trials took, and when that was read; kept between invocations."""
 
     store: StateStore
     clock: Clock
@@ -28,7 +28,7 @@ class Paces:
     known: dict[str, tuple[datetime, Sequence[float]]] = field(default_factory=dict)
 
     def of(self, trial: TrialRecord, experiment: ExperimentRecord, job: JobRecord) -> Pace:
-        """`job`: the record that is about to be written of it."""
+        """The pace of a job. `job` is the record that is about to be written of it."""
         template = experiment.template
         return self.pacing.of(
             trial,

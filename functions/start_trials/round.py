@@ -1,4 +1,6 @@
-"""One round of launching: recover, look what waits, start in fair order until nothing may start or time is up."""
+"""One round of launching: recover claims, find what waits, start trials in fair order until none may start or time is
+up.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from gridwatch.launch.order import FairOrder
 from gridwatch.launch.request import INSTANCE_TYPE, managed_rules
 from gridwatch.state.store import ConflictError
 from gridwatch.state.unreadable import Isolation
-from start_trials.starting import Launcher, Outcome
+from start_trials.starting import Launcher, LaunchOutcome
 from start_trials.waiting import WaitingTrials
 
 RESERVE_SECONDS = 15.0  # kept for handing over: one call to SageMaker with its timeouts, one message
@@ -26,7 +28,7 @@ _LOOK_AGAIN = 5.0
 
 @dataclass(frozen=True, slots=True)
 class RoundReport:
-    """How many trials came out how, and whether a next round was asked for."""
+    """How many trials ended in which outcome, and whether a next round was requested."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     handed_over: bool = False
@@ -66,31 +68,33 @@ class Round:
                 continue
             outcome = self._started(trial, experiments[trial.experiment])
             outcomes[outcome] += 1
-            if outcome is Outcome.UNREADABLE:
+            if outcome is LaunchOutcome.UNREADABLE:
                 order.give_back(trial)
                 order.close(trial.experiment)
                 continue
-            if outcome is Outcome.UNWELL:
+            if outcome is LaunchOutcome.UNWELL:
                 return RoundReport(outcomes, stopped_by="SageMaker answers with throttling or errors")
-            if outcome is Outcome.NOT_YET:
+            if outcome is LaunchOutcome.NOT_YET:
                 if managed_rules(experiments[trial.experiment].template):  # it may be its rules that lack room
                     order.close(trial.experiment)
                     continue
                 full.add(trial.instance_type or "")
                 self._pass_over(trial, order)
-            elif outcome is Outcome.REFUSED:
+            elif outcome is LaunchOutcome.REFUSED:
                 order.give_back(trial)
                 if self._is_held(experiments[trial.experiment], outcomes):
                     order.close(trial.experiment)
         return RoundReport(outcomes, stopped_by=f"no room for {', '.join(sorted(full))}" if full else None)
 
-    def _started(self, trial: TrialRecord, experiment: ExperimentRecord) -> Outcome:
+    def _started(self, trial: TrialRecord, experiment: ExperimentRecord) -> LaunchOutcome:
         with self.isolation.each(trial.job_name):
             return self.launcher.start(trial, experiment)
-        return Outcome.UNREADABLE
+        return LaunchOutcome.UNREADABLE
 
     def _pass_over(self, trial: TrialRecord, order: FairOrder) -> None:
-        """There is no machine of its type. Others of its grid may want another type, where the grid has several."""
+        """Pass over a trial for which there is no machine of its type. Others of its grid may want another type, where
+        it has several.
+        """
         if INSTANCE_TYPE in trial.settings:
             order.skip(trial)
         else:
@@ -113,8 +117,8 @@ class Round:
                     outcomes[f"recovered, {self.launcher.recover(trial)}"] += 1
 
     def _saw_claims_out(self, outcomes: Counter[str]) -> bool:
-        """Whether claims were left that this round did not make and had the time to wait for: until their launcher,
-        which is hardly alive, has settled them, or they are old enough to be recovered.
+        """Whether claims remained that this round did not make and had time to wait for: until their launcher, which is
+        hardly alive, has settled them, or they are old enough to recover.
         """
         clock, seen = self.launcher.clock, False
         while young := [left for left in self._claims_left() if left > 0]:
@@ -127,13 +131,13 @@ class Round:
         return seen
 
     def _claims_left(self) -> list[float]:
-        """For each claim the seconds until it may be recovered."""
+        """The seconds until each claim may be recovered."""
         now = self.launcher.clock.now()
         claims = self.launcher.store.trials_in(TrialState.STARTING)
         return [(trial.updated_at + CLAIM_LASTS - now).total_seconds() for trial in claims]
 
     def _slots(self) -> Counter[str]:
-        """Slots by experiment; one counts as taken until the job is terminal, also while it is stopping."""
+        """The slots taken by each experiment; one counts until the job is terminal, also while it is stopping."""
         states = [state for state in TrialState if state.takes_slot]
         return Counter(trial.experiment for state in states for trial in self.launcher.store.trials_in(state))
 
@@ -146,7 +150,7 @@ class Round:
         return found
 
     def _is_held(self, experiment: ExperimentRecord, outcomes: Counter[str]) -> bool:
-        """Also when nobody can read what holds it: nothing more is launched until somebody can."""
+        """Whether the experiment is held. It also counts as held while nobody can read its hold."""
         with self.isolation.each(f"the limits of {experiment.name}"):
             hold = self.launcher.limits.hold(experiment)
             if hold is not None:
@@ -157,8 +161,8 @@ class Round:
     def _ready(
         self, waiting: Iterator[TrialRecord], experiment: ExperimentRecord, outcomes: Counter[str]
     ) -> Iterator[TrialRecord]:
-        """Those that may start now. Points that a later upload took out are cancelled here too: the upload may have
-        been recorded meanwhile.
+        """The trials that may start now. Points that a later upload took out are cancelled here too: the upload may
+        have been recorded meanwhile.
         """
         current = frozenset(experiment.trial_ids)
         now = self.launcher.clock.now()

@@ -1,7 +1,7 @@
-"""One trial handed to SageMaker: claimed, recorded, created, and never created twice.
+"""Hands one trial to SageMaker: claimed, recorded, created, and never created twice.
 
-The job's name is the trial's identity, and SageMaker takes a name once. So whatever dies or runs twice in between, a
-job that is there under the trial's name and tags is that trial's job.
+The job's name is the trial's identity, and SageMaker accepts a name once. So whatever dies or runs twice in between, a
+job that exists under the trial's name and tags is that trial's job.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ T = TypeVar("T")
 MAX_ATTEMPTS = 6  # of one call that is throttled or fails in passing; then the trial waits for the next round
 
 
-class Outcome(StrEnum):
+class LaunchOutcome(StrEnum):
     STARTED = "started"
     ALREADY_THERE = "already there"  # a former call created the job
     TAKEN = "taken"  # another launcher has the trial, or it waits no more
@@ -55,8 +55,8 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launcher:
-    """`seconds_left`: how long this invocation may still take. `paces`: how often its jobs are looked at; None: nobody
-    says.
+    """Starts trials. `seconds_left`: how long this invocation may still take. `paces`: how often its jobs are looked
+    at; None when nobody says.
     """
 
     store: StateStore
@@ -73,56 +73,56 @@ class Launcher:
     seconds_left: Callable[[], float]
     paces: Paces | None = None
 
-    def start(self, trial: TrialRecord, experiment: ExperimentRecord) -> Outcome:
+    def start(self, trial: TrialRecord, experiment: ExperimentRecord) -> LaunchOutcome:
         job = self.engines.first(trial, experiment).job
         checks = self.paces.of(trial, experiment, job).check_seconds if self.paces else CHECK_SECONDS
         claimed = replace(trial, state=TrialState.STARTING, updated_at=self.clock.now(), check_seconds=checks)
         try:
             self.store.update_trial(claimed, expected=trial)
         except ConflictError:
-            return Outcome.TAKEN
+            return LaunchOutcome.TAKEN
         try:
             return self._create(claimed, experiment)
         except NotYetError as error:
             self._settle(claimed, TrialState.WAITING, reason=str(error))
-            return Outcome.NOT_YET
+            return LaunchOutcome.NOT_YET
         except TransientError as error:
             self._settle(claimed, TrialState.WAITING, reason=str(error))
-            return Outcome.UNWELL
+            return LaunchOutcome.UNWELL
         except PermanentError as error:
             self._refuse(claimed, experiment, error)
-            return Outcome.REFUSED
+            return LaunchOutcome.REFUSED
         except DAMAGE:
             # If its job was created nevertheless, the next try finds it under its name.
             self._settle(claimed, TrialState.WAITING, reason="a record that its launch needs is damaged")
             raise
 
-    def recover(self, trial: TrialRecord) -> Outcome:
-        """A trial that was claimed by a launcher which is no more: its job is there, or it waits again."""
+    def recover(self, trial: TrialRecord) -> LaunchOutcome:
+        """Recover a trial that a dead launcher claimed: its job exists, or it waits again."""
         try:
             self._adopt(trial)
         except NotFoundError:
             self._settle(trial, TrialState.WAITING, reason=trial.reason)
-            return Outcome.NOT_YET
+            return LaunchOutcome.NOT_YET
         except NameTakenError as error:
             experiment = self.store.get_experiment(trial.experiment)
             if experiment is not None:
                 self._refuse(trial, experiment, error)
-            return Outcome.REFUSED
-        return Outcome.ALREADY_THERE
+            return LaunchOutcome.REFUSED
+        return LaunchOutcome.ALREADY_THERE
 
-    def _create(self, trial: TrialRecord, experiment: ExperimentRecord) -> Outcome:
+    def _create(self, trial: TrialRecord, experiment: ExperimentRecord) -> LaunchOutcome:
         try:
             arn = self._created(trial, experiment)
         except NameTakenError:
             self._adopt(trial)
-            return Outcome.ALREADY_THERE
+            return LaunchOutcome.ALREADY_THERE
         queued = replace(trial, secondary_status=QUEUED) if ":service-job/" in arn else trial
         self._settle(queued, TrialState.RUNNING, job_arn=arn)
-        return Outcome.STARTED
+        return LaunchOutcome.STARTED
 
     def _created(self, trial: TrialRecord, experiment: ExperimentRecord) -> str:
-        """The job's ARN; where a spec leaves the engine open, of the job as SageMaker takes it."""
+        """The ARN of the created job; where a spec leaves the engine open, of the job as SageMaker accepts it."""
         first = self.engines.first(trial, experiment)
         try:
             return self._handed_over(trial, first, experiment)
@@ -149,7 +149,7 @@ class Launcher:
         return self._retried(lambda: self.training.create_job(request, share), paced=True)
 
     def _adopt(self, trial: TrialRecord) -> None:
-        """Take the job that exists under the trial's name. NameTakenError when it is not ours."""
+        """Adopt the job that exists under the trial's name. NameTakenError when it is not ours."""
         job = self._retried(lambda: self.training.describe_job(trial.job_name))
         tags = self._retried(lambda: self.training.job_tags(job.arn))
         expected = own_tags(self.name_prefix, trial.experiment, trial.trial_id)

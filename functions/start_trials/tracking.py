@@ -1,7 +1,8 @@
-"""Where SageMaker's own tracking lists a trial: in an experiment of its name, and in further ones when that is full.
+"""Puts a trial into SageMaker Experiments: into an experiment of the same name, and into further ones when that is
+full.
 
-SageMaker takes 300 trials in an experiment (a quota that an account can have raised), so it is asked and not counted.
-Nothing here keeps a trial from training: what cannot be tracked trains all the same.
+SageMaker accepts 300 trials in an experiment (a quota that an account can have raised), so Gridwatch tries rather than
+counts. Nothing here keeps a trial from training: one that cannot be tracked trains all the same.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _MAX_FURTHER = 999
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """`config` is None when the job is to be created without one."""
+    """A trial's place in SageMaker Experiments. `config` is None when the job is to be created without one."""
 
     config: Mapping[str, str] | None = None
     components: tuple[str, ...] = ()
@@ -38,8 +39,8 @@ class Tracked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracking:
-    """`untracked`: jobs that SageMaker lists in no experiment, and why. `undescribed`: components that tell what an
-    experiment is made of and could not be made, and why.
+    """Tracks trials. `untracked`: jobs that SageMaker lists in no experiment, and why. `undescribed`: components
+    describing an experiment that could not be made, and why.
     """
 
     store: StateStore
@@ -57,8 +58,8 @@ class Tracking:
     _components: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # by experiment and upload
 
     def tracked(self, trial: TrialRecord, record: ExperimentRecord, config: Mapping[str, str] | None) -> Tracked:
-        """The job's ExperimentConfig with the experiment that its trial is in, both of which exist then, and the
-        components that the trial is to have. Neither when SageMaker does not track it, or its spec does without.
+        """The job's ExperimentConfig with the experiment that its trial is in, both of which then exist, and the
+        components that the trial is to have. None of them when SageMaker does not track it, or its spec opts out.
         """
         if config is None:
             return Tracked()
@@ -75,7 +76,9 @@ class Tracking:
         return Tracked()
 
     def _described(self, record: ExperimentRecord, name: str) -> tuple[str, ...]:
-        """The components of its trials in that experiment. What describes them all exists then, unless that failed."""
+        """The components of the trials in that experiment. The one that describes them all then exists, unless making
+        it failed.
+        """
         known = self._components.get((name, record.spec_version))
         if known is not None:
             return known
@@ -104,7 +107,7 @@ class Tracking:
         return self._asked(lambda: self.training.ensure_trial(further, entity))
 
     def _existing(self, name: str) -> str:
-        """The experiment, which SageMaker has then."""
+        """The experiment, which then exists in SageMaker."""
         if name not in self._made:
             self._asked(lambda: self.training.ensure_experiment(name))
             self._made.add(name)
@@ -121,7 +124,7 @@ class Tracking:
         return record
 
     def _opened(self, record: TrackingRecord) -> TrackingRecord:
-        """With a further experiment, on record before any trial is in it, so that readers miss none."""
+        """The record with a further experiment, saved before any trial is in it, so that readers miss none."""
         now = self.clock.now()
         wider = replace(record, entities=(*record.entities, self._free(record)), updated_at=now)
         try:
@@ -132,7 +135,7 @@ class Tracking:
         return kept
 
     def _free(self, record: TrackingRecord) -> str:
-        """The next name which is not that of another spec's experiment."""
+        """The next name that is not that of another spec's experiment."""
         first = experiment_entity(self.name_prefix, record.experiment)
         for number in range(len(record.entities) + 1 if record.entities else 2, _MAX_FURTHER + 1):
             name = further_entity(first, number)

@@ -1,4 +1,4 @@
-"""The tuning jobs that wait are handed to SageMaker: once, because a name is made of all that is in the request."""
+"""Hands waiting tuning jobs to SageMaker, each once, because its name is made from the whole request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import Isolation
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.failures import NameTakenError, NotYetError, PermanentError, TransientError
-from start_trials.starting import Outcome
+from start_trials.starting import LaunchOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,44 +35,48 @@ class TuningLauncher:
     isolation: Isolation = field(default_factory=Isolation)
 
     def start_waiting(self) -> Counter[str]:
-        """How many came out how. What could not be created yet waits for the next round."""
+        """Start the waiting tuning jobs; returns how many had which outcome. One that could not be created yet waits
+        for the next round.
+        """
         outcomes: Counter[str] = Counter()
         for record in self.store.tunings_in(TrialState.WAITING):
-            outcome = Outcome.UNREADABLE
+            outcome = LaunchOutcome.UNREADABLE
             with self.isolation.each(record.name):
                 outcome = self._start(record)
             outcomes[outcome] += 1
-            if outcome is Outcome.UNWELL:
+            if outcome is LaunchOutcome.UNWELL:
                 break
         return outcomes
 
-    def _start(self, record: TuningRecord) -> Outcome:
+    def _start(self, record: TuningRecord) -> LaunchOutcome:
         try:
             request = paced(record.request, self.pacing, self._watching(record)) if self.pacing else record.request
             arn = self.tuning.create_tuning(request)
         except NameTakenError as error:
             return self._adopt(record, error)
         except NotYetError:
-            return Outcome.NOT_YET  # as many tuning jobs run as the account may have
+            return LaunchOutcome.NOT_YET  # as many tuning jobs run as the account may have
         except TransientError:
-            return Outcome.UNWELL
+            return LaunchOutcome.UNWELL
         except PermanentError as error:
             return self._refuse(record, error)
         self._settle(record, TrialState.RUNNING, arn=arn)
-        return Outcome.STARTED
+        return LaunchOutcome.STARTED
 
     def _watching(self, record: TuningRecord) -> Mapping[str, Any] | None:
-        """What its spec says of looks."""
+        """The spec's section about looks."""
         experiment = self.store.get_experiment(record.experiment)
         return experiment.document.get("watching") if experiment else None
 
-    def _adopt(self, record: TuningRecord, taken: NameTakenError) -> Outcome:
-        """A former call created it and died, or another one is creating it now; unless it is not ours."""
+    def _adopt(self, record: TuningRecord, taken: NameTakenError) -> LaunchOutcome:
+        """Adopt the tuning job that a former call created before it died, or that another is creating now, unless it is
+        not ours.
+        """
         try:
             described = self.tuning.describe_tuning(record.name)
             tags = self.tuning.tuning_tags(described.arn)
         except TransientError:
-            return Outcome.UNWELL
+            return LaunchOutcome.UNWELL
         except PermanentError:
             return self._refuse(record, taken)
         expected = own_tuning_tags(self.name_prefix, record.experiment, record.name)
@@ -80,14 +84,14 @@ class TuningLauncher:
             return self._refuse(record, taken)
         # Its own state comes with its next event, or with the sweep.
         self._settle(record, TrialState.RUNNING, arn=described.arn)
-        return Outcome.ALREADY_THERE
+        return LaunchOutcome.ALREADY_THERE
 
-    def _refuse(self, record: TuningRecord, error: PermanentError) -> Outcome:
+    def _refuse(self, record: TuningRecord, error: PermanentError) -> LaunchOutcome:
         # The alert first: killed in between, the next round is refused again and asks for the same alert.
         self.alerts.ask(tuning_refused(record, code=error.code, reason=str(error), now=self.clock.now()))
         self._settle(record, TrialState.REFUSED, reason=f"{error.code}: {error}")
         self.snapshot_queue.send(SnapshotExperiment(record.experiment))
-        return Outcome.REFUSED
+        return LaunchOutcome.REFUSED
 
     def _settle(
         self, record: TuningRecord, state: TrialState, *, arn: str | None = None, reason: str | None = None

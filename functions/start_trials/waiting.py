@@ -1,4 +1,4 @@
-"""The trials that wait, page by page: a grid of thousands is not read whole to start the next few."""
+"""Reads waiting trials page by page: a grid of thousands is not read whole to start the next few."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ PAGE = 25
 
 @dataclass(frozen=True, slots=True)
 class WaitingTrials:
-    """Of each experiment its waiting trials in order, fetched when they are asked for.
+    """The waiting trials of each experiment in order, read when they are asked for.
 
-    What one upload recorded lies side by side in the store. So its first page leads to the next upload's first page,
-    and the rest of it is left alone until its experiment's turn comes.
+    The trials that one upload recorded lie side by side in the store. So the first page of an upload leads to the next
+    upload's first page, and the rest of it is read only when its experiment's turn comes.
     """
 
     store: TrialStore
@@ -37,7 +37,7 @@ class WaitingTrials:
         return {experiment: chain.from_iterable(runs) for experiment, runs in found.items()}
 
     def _rest(self, after: TrialPlace) -> Iterator[TrialRecord]:
-        """What waits behind a trial and was recorded with it."""
+        """The trials that wait after a trial and were recorded with it."""
         upload = after.behind_its_upload()
         while trials := self.store.trials_in(TrialState.WAITING, limit=self.page, after=after):
             mine = [trial for trial in trials if _upload(trial) == upload]

@@ -1,1 +1,1 @@
-"""On a schedule: repair what lost events left behind."""
+"""Repairs on a schedule what lost events left behind."""

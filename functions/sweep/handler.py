@@ -1,4 +1,4 @@
-"""Entry: a schedule's tick. Two sweeps at once do each other no harm."""
+"""The entry point for a schedule's tick. Two sweeps at once do each other no harm."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ WAKE_EVALUATIONS = "wake evaluations"  # as infra/constructs/routing.py has the 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """An error is raised, so that Lambda tries again. Of two schedules, the one every minute only wakes evaluations."""
+    """Run a sweep. An error is raised, so that Lambda tries again. Of two schedules, the one every minute only wakes
+    evaluations.
+    """
     sweeper = _sweeper(context)
     if event.get("task") == WAKE_EVALUATIONS:
         logger.info("woke evaluations", evaluated=sweeper.wake_evaluations())
@@ -86,7 +88,9 @@ def _sweeper(context: LambdaContext) -> Sweeper:
         snapshot_queue=SqsQueue(settings.snapshot_queue_url),
         alerts=alerts,
         clock=clock,
-        repairer=Repairer(store=store, shelf=S3Checkpoints(settings.artifacts_bucket), alerts=alerts, clock=clock),
+        repairer=Repairer(
+            store=store, checkpoints=S3Checkpoints(settings.artifacts_bucket), alerts=alerts, clock=clock
+        ),
         enrollers=(
             TunedJobs(
                 store=store,
@@ -148,7 +152,7 @@ def _store() -> StateTable:
 
 @cache
 def _pacing() -> Pacing:
-    """By the package's prices: the deployment's are read where jobs are launched."""
+    """The pacing by the package's prices: the deployment's are read where jobs are launched."""
     settings = _settings()
     return Pacing.of_deployment(
         prices=PriceTable.built_in,

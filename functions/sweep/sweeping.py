@@ -1,7 +1,8 @@
-"""Repair what lost events left behind: a lost event costs minutes, not money all night.
+"""Repairs what lost events left behind: a lost event then costs minutes, and not money all night.
 
-SageMaker's events are best effort, and whatever dies between recording and telling leaves a record that nobody was told
-of. Each repair does what the lost event would have done, by the same path, and each is harmless when nothing was lost.
+SageMaker's events are best effort, and a call that dies between recording and telling leaves a record that nobody was
+told of. Each repair does what the lost event would have done, by the same path, and each is harmless when nothing was
+lost.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from gridwatch.events.rule_status_publisher import RuleStatusPublisher
 from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import JobListing, TrainingService
-from gridwatch.launch.tracking import Outcome, Tracker
+from gridwatch.launch.tracking import Tracker, TrackingOutcome
 from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.pace import CHECK_SECONDS, is_due
 from gridwatch.state.store import StateStore
@@ -38,7 +39,7 @@ RESERVE = 30.0  # seconds of the invocation that are kept for what does not depe
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """How much of each was repaired or woken; `complete` is False when the time ran out before all jobs were seen."""
+    """How many of each kind were repaired or woken; `complete` is False when time ran out before all jobs were seen."""
 
     recorded: int  # states of jobs that no event had brought, ends among them that `track_job` was asked to record
     vanished: tuple[str, ...]  # jobs that SageMaker does not know although their trials run
@@ -69,7 +70,7 @@ class Sweeper:
     isolation: Isolation = field(default_factory=Isolation)
 
     def sweep(self) -> SweepReport:
-        """Raises GridwatchError when AWS is unwell; what was done until then is done."""
+        """Make every repair. Raises GridwatchError when AWS is unwell; what was done until then is done."""
         # First what people wait for, last what may take long.
         alerts = self._queue_unsent_alerts()
         findings = self._publish_open_findings()
@@ -85,8 +86,8 @@ class Sweeper:
         return SweepReport(recorded, tuple(vanished), evaluated, findings, alerts, waiting, complete, enrolled, managed)
 
     def wake_evaluations(self) -> int:
-        """Each running job is looked at as often as its price allows: for rules about time, for logs that no event
-        tells of, and for tensors whose event was lost. Returns how many jobs are looked at.
+        """Have each running job evaluated as often as its price allows: for rules about time, for logs that no event
+        tells of, and for tensors whose event was lost. Returns how many jobs are evaluated.
         """
         now = self.clock.now()
         return self._wake_evaluations(
@@ -98,7 +99,7 @@ class Sweeper:
         )
 
     def _enrol(self) -> int:
-        """Jobs of others that carry the tag and that nothing is recorded of."""
+        """Enrol other people's jobs that have the tag and no record."""
         enrolled = 0
         names = list(self.listing.jobs_with_tag(WATCH_TAG))
         known = self.store.get_jobs(names)
@@ -106,7 +107,7 @@ class Sweeper:
             with self.isolation.each(name):
                 news = self.training.describe_job(name)
                 tags = self.training.job_tags(news.arn)
-                enrolled += self.tracker.track(replace(news, tags=tags)) is not Outcome.FOREIGN
+                enrolled += self.tracker.track(replace(news, tags=tags)) is not TrackingOutcome.FOREIGN
         return enrolled
 
     def _queue_unsent_alerts(self) -> int:
@@ -119,7 +120,7 @@ class Sweeper:
         return len(unsent)
 
     def _publish_open_findings(self) -> int:
-        """Findings without a finished reaction: never told, or claimed by a call that died."""
+        """Publish findings without a finished reaction: they were never told, or claimed by a call that died."""
         before = self.clock.now() - GRACE
         found = [record for record in self.store.open_findings() if record.updated_at <= before]
         found.sort(key=lambda record: record.job_name)
@@ -142,14 +143,16 @@ class Sweeper:
             yield from self.store.trials_in(state)
 
     def _wake_evaluations(self, trials: list[TrialRecord]) -> int:
-        """Every running job: rules about time see the clock, and tensors whose events were lost are read."""
+        """Have every running job evaluated: rules about time see the clock, and tensors whose events were lost are
+        read.
+        """
         running = [trial for trial in trials if trial.state in (TrialState.RUNNING, TrialState.STOPPING)]
         self.evaluate_queue.send_all(EvaluateJob(trial.job_name) for trial in running)
         return len(running)
 
     def _ask_managed_rules(self, bucket: TokenBucket) -> int:
-        """SageMaker's own rules tell of themselves by events alone; what they say is in the job's description as well,
-        also after the job's end, when the last of them come to their verdicts.
+        """Read the statuses of Debugger's rules from the jobs' descriptions: Debugger tells of them by events alone,
+        even after the job's end, when the last of them reach their verdicts.
         """
         changed = 0
         for job in self._in_turn(self.store.managed_jobs()):
@@ -168,13 +171,13 @@ class Sweeper:
         return changed
 
     def _in_turn(self, jobs: Sequence[JobRecord]) -> Sequence[JobRecord]:
-        """From where the last sweep is likely to have come to, so that of many jobs each is asked about in its turn."""
+        """The jobs, starting after where the last sweep probably ended, so that of many jobs each gets its turn."""
         sweeps = int(self.clock.now().timestamp() // EVERY.total_seconds())
         begin = sweeps * int(DESCRIBE_RATE * (EVERY.total_seconds() - RESERVE)) % max(len(jobs), 1)
         return [*jobs[begin:], *jobs[:begin]]
 
     def _track(self, trials: list[TrialRecord], bucket: TokenBucket) -> tuple[int, list[str], bool]:
-        """Describe the jobs that SageMaker's list shows in another state than our records."""
+        """Describe the jobs whose state in SageMaker's list differs from our records."""
         active = self.listing.active_jobs(f"{self.name_prefix}-")
         recorded = 0
         vanished: list[str] = []
@@ -193,7 +196,7 @@ class Sweeper:
 
     def _record(self, news: JobDescription) -> bool:
         if not is_terminal(news.status):
-            return self.tracker.track(news) in (Outcome.BEGUN, Outcome.RECORDED)
+            return self.tracker.track(news) in (TrackingOutcome.BEGUN, TrackingOutcome.RECORDED)
         # Much follows from an end. Through the queue, because a message that fails halfway comes again, while a sweep
         # that recorded the end itself and died would leave a trial that no sweep looks at any more.
         self.track_queue.send(TrackJob(news.job_name))

@@ -1,4 +1,4 @@
-"""What lost events left behind of tuning jobs: their ends, and training jobs that nothing is recorded of."""
+"""Repairs what lost events left behind of tuning jobs: their ends, and training jobs without a record."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TuningSweeper:
     isolation: Isolation = field(default_factory=Isolation)
 
     def sweep(self) -> int:
-        """How many training jobs were found that no event had told of. Raises GridwatchError when AWS is unwell."""
+        """Find training jobs that no event told of, and return how many. Raises GridwatchError when AWS is unwell."""
         before = self.clock.now() - GRACE
         found = 0
         for state in (TrialState.RUNNING, TrialState.STOPPING):

@@ -1,1 +1,1 @@
-"""Record what SageMaker says of a training job on its trial; at the end wake what follows."""
+"""Records the news of a training job on its trial; when the job is over, wakes what follows."""

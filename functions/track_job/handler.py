@@ -1,4 +1,5 @@
-"""Entry: SageMaker's `Training Job State Change` events, through a queue or directly, end on the trials' records.
+"""The entry point for SageMaker's `Training Job State Change` events, through a queue or directly; they end on the
+trials' records.
 
 The sweep asks by `TrackJob` messages for what no event has told.
 """
@@ -30,7 +31,7 @@ from gridwatch.launch.linking import Linker
 from gridwatch.launch.observation import is_terminal
 from gridwatch.launch.paces import Pacing
 from gridwatch.launch.repairing import Repairer
-from gridwatch.launch.tracking import Outcome, Tracker
+from gridwatch.launch.tracking import Tracker, TrackingOutcome
 from gridwatch.launch.tuned_jobs import TunedJobs
 from gridwatch.launch.tuning_tracking import TuningTracker
 from gridwatch.launch.watching import Enroller
@@ -44,17 +45,17 @@ logger = Logger(service="track_job")
 metrics = Metrics(namespace="Gridwatch", service="track_job")
 
 _METRICS = {
-    Outcome.BEGUN: "JobBegun",
-    Outcome.RECORDED: "JobTracked",
-    Outcome.STALE: "JobNewsStale",
-    Outcome.FOREIGN: "JobForeign",
+    TrackingOutcome.BEGUN: "JobBegun",
+    TrackingOutcome.RECORDED: "JobTracked",
+    TrackingOutcome.STALE: "JobNewsStale",
+    TrackingOutcome.FOREIGN: "JobForeign",
 }
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """An SQS event to a partial batch response; a single EventBridge event is taken too."""
+    """Turn an SQS event into a partial batch response; a single EventBridge event is accepted too."""
     del context
     if "Records" not in event:
         _track(event)
@@ -64,7 +65,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _tracked(record: Mapping[str, Any]) -> bool:
-    """False when the message must come again; after some times it ends in the dead-letter queue."""
+    """Record one message; False when it must come again; after several times it ends in the dead-letter queue."""
     try:
         _track(json.loads(record["body"]))
     except Exception as error:
@@ -90,16 +91,16 @@ def _track(event: Mapping[str, Any]) -> None:
     _link(news.job_name, outcome)
     logger.info("news of a job", job=news.job_name, status=news.status, outcome=outcome, event_id=event.get("id"))
     metrics.add_metric(_METRICS[outcome], MetricUnit.Count, 1)
-    if outcome is Outcome.RECORDED and is_terminal(news.status) and news.started_at and news.ended_at:
+    if outcome is TrackingOutcome.RECORDED and is_terminal(news.status) and news.started_at and news.ended_at:
         seconds = (news.ended_at - news.started_at).total_seconds() * (news.instance_count or 1)
         metrics.add_metric("InstanceSeconds", MetricUnit.Seconds, seconds)
 
 
-def _link(job_name: str, outcome: Outcome) -> None:
-    """After all else, since it comes again when it fails."""
-    if outcome is Outcome.FOREIGN:
+def _link(job_name: str, outcome: TrackingOutcome) -> None:
+    """Link components into SageMaker's trial. It is done last, since the message comes again when it fails."""
+    if outcome is TrackingOutcome.FOREIGN:
         return
-    found = _linker().link(job_name, begins=outcome is Outcome.BEGUN)
+    found = _linker().link(job_name, begins=outcome is TrackingOutcome.BEGUN)
     for component, reason in found.missing.items():
         logger.warning("a trial component is not in its trial", job=job_name, component=component, reason=reason)
     if found.missing:
@@ -156,7 +157,9 @@ def _tracker() -> Tracker:
         snapshot_queue=SqsQueue(settings.snapshot_queue_url),
         alerts=alerts,
         clock=clock,
-        repairer=Repairer(store=store, shelf=S3Checkpoints(settings.artifacts_bucket), alerts=alerts, clock=clock),
+        repairer=Repairer(
+            store=store, checkpoints=S3Checkpoints(settings.artifacts_bucket), alerts=alerts, clock=clock
+        ),
         enrollers=(
             TunedJobs(
                 store=store,
@@ -181,7 +184,7 @@ def _tracker() -> Tracker:
 
 @cache
 def _pacing() -> Pacing:
-    """By the package's prices: the deployment's are read where jobs are launched."""
+    """The pacing by the package's prices: the deployment's are read where jobs are launched."""
     settings = read_settings(Settings)
     return Pacing.of_deployment(
         prices=PriceTable.built_in,

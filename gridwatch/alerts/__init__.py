@@ -1,1 +1,1 @@
-"""What is told to people."""
+"""Alerts: what people are told, when, and in which form."""

@@ -1,6 +1,7 @@
 """An alert as a custom notification of Amazon Q Developer in chat applications, for Slack and Microsoft Teams.
 
-https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html: what is not of this form it drops in silence.
+https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html: Amazon Q drops messages of any other form in
+silence.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def chat_notification(alert: Alert, alert_id: str, experiment: str | None) -> di
 
 
 def _next_steps(alert: Alert) -> list[str]:
-    """Only whole ones: half a command or address is worth nothing."""
+    """The alert's next steps, as many whole ones as fit: half a command or address is worth nothing."""
     steps = [f"`{escaped(command).replace('`', '')}`" for command in alert.commands]
     steps += [f"<{printable(link.address)}|{escaped(link.label)}>" for link in web_links(alert)]
     return [step for step in steps if len(step) <= LONGEST_STEP]

@@ -1,4 +1,4 @@
-"""The one alert that tells what a gate has held back."""
+"""The alert that tells in one message what a gate has held back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ class Concerned:
 
 
 def follow_up(gate: AlertGate, concerned: Concerned, now: datetime) -> AlertRecord:
-    """What came after the first alert of a cause. It belongs to the experiment, and so to the first alert's thread."""
+    """The alert about what came after the first alert of a cause. It belongs to the experiment, and so to the first
+    alert's thread.
+    """
     first = concerned.collected[0]
     affected = {alert.trial_id for alert in (*concerned.before, *concerned.collected)}
     count = len(concerned.collected)
@@ -52,7 +54,7 @@ def follow_up(gate: AlertGate, concerned: Concerned, now: datetime) -> AlertReco
 
 
 def held_back(gate: AlertGate, collected: Sequence[AlertRecord], now: datetime) -> AlertRecord:
-    """What came in the quiet hours, or beyond the limit of an hour."""
+    """The alert about what was held back in the quiet hours, or beyond the hourly limit."""
     count = len(collected)
     reason = "beyond the limit of an hour" if gate.gate_id == HOUR else "in the quiet hours"
     contents = [(alert, content_of(alert)) for alert in collected]

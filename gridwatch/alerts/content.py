@@ -1,6 +1,6 @@
 """Alerts as data: what is told, apart from how it looks in a mail or a chat.
 
-An alert's id is derived from what it is about, so that asking twice is asking once.
+An alert's id is derived from its subject, so asking for the same alert twice sends it once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LAST_WORDS = 8  # lines
 
 
 class Severity(StrEnum):
-    """How urgent it is; subscriptions filter by it."""
+    """How urgent an alert is; subscriptions filter by it."""
 
     CRITICAL = "critical"  # something does not run that should, and nobody but a person can help
     WARNING = "warning"  # a rule found an issue
@@ -51,7 +51,9 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """`title` fits in one line; `summary` says in a sentence or two what happened and what was done."""
+    """What people are told. `title` fits in one line; `summary` says in a sentence or two what happened and what was
+    done.
+    """
 
     kind: str
     severity: Severity
@@ -67,7 +69,9 @@ class Alert:
 
 
 def content_of(alert: AlertRecord) -> Alert:
-    """What it tells. One whose content cannot be read, as of a newer version, is told by what else is known of it."""
+    """The content of a recorded alert. If it cannot be read (a newer version wrote it), the other fields of the record
+    are told.
+    """
     try:
         return from_document(Alert, alert.content)
     except ValueError as error:
@@ -80,7 +84,9 @@ def content_of(alert: AlertRecord) -> Alert:
 def spec_rejected(
     *, spec_key: str, spec_version: str, problems: Sequence[str], total: int, answer_key: str, now: datetime
 ) -> AlertRecord:
-    """A spec cannot be accepted. `problems` are lines for people, `answer_key` is where all of them are written."""
+    """The alert that a spec cannot be accepted. `problems` are lines for people; all of them are written to
+    `answer_key`.
+    """
     count = "one problem" if total == 1 else f"{total} problems"
     alert = Alert(
         kind="spec_rejected",
@@ -94,7 +100,9 @@ def spec_rejected(
 
 
 def trial_refused(*, trial: TrialRecord, code: str, reason: str, spec_version: str, now: datetime) -> AlertRecord:
-    """SageMaker refuses a trial for good. One alert for each upload and reason: the trials of a grid are alike."""
+    """The alert that SageMaker refuses a trial for good. There is one for each upload and reason, because a grid's
+    trials are alike.
+    """
     alert = Alert(
         kind="trial_refused",
         severity=Severity.CRITICAL,
@@ -109,7 +117,7 @@ def trial_refused(*, trial: TrialRecord, code: str, reason: str, spec_version: s
 
 
 def trial_failed(*, trial: TrialRecord, now: datetime) -> AlertRecord:
-    """A training job failed."""
+    """The alert that a training job failed."""
     cause = cause_of(trial.reason)
     alert = Alert(
         kind=TRIAL_FAILED,
@@ -132,7 +140,7 @@ def trial_failed(*, trial: TrialRecord, now: datetime) -> AlertRecord:
 
 
 def _last_words(reason: str, cause: str) -> tuple[str, ...]:
-    """The end of a reason that says more than its cause."""
+    """The end of a failure reason, if it says more than its cause."""
     lines = [line.rstrip() for line in reason.splitlines() if line.strip()]
     return tuple(lines[-_LAST_WORDS:]) if reason.strip() != cause else ()
 
@@ -146,7 +154,7 @@ def record(
     trial_id: str | None = None,
     cause: str | None = None,
 ) -> AlertRecord:
-    """The alert as it is kept. `about` is what makes it this alert and no other; its id follows from it.
+    """The alert as a record. `about` identifies the alert: its id is derived from it.
 
     Alerts of one `cause` that come within some minutes are told together.
     """
@@ -162,7 +170,7 @@ def record(
 
 
 def alert_id(kind: str, *about: str) -> str:
-    """The same for the same subject, whoever asks and how often."""
+    """The alert's id: the same for the same subject, whoever asks and however often."""
     return f"{kind}-{hashlib.sha256(json.dumps([kind, *about]).encode()).hexdigest()[:16]}"
 
 
@@ -185,7 +193,7 @@ def sentence(text: str) -> str:
 
 
 def duration(time: timedelta) -> str:
-    """As people say it, to the second, from an hour on to the minute."""
+    """A duration in words: to the second, and from an hour on to the minute."""
     minutes, seconds = divmod(round(time.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

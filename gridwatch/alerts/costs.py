@@ -1,4 +1,4 @@
-"""What stopping cost, or would have cost, in the words of an experiment's digest."""
+"""What stopping trials cost, or would have cost, as an experiment's digest says it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def cost_of_stops(
     trials: Sequence[TrialRecord], reactions: Sequence[ReactionRecord], metric: str | None, *, maximize: bool
 ) -> tuple[Fact, ...]:
-    """What is known about the trials that were stopped: how they stood. Where they would have ended nobody saw."""
+    """How the stopped trials stood when they were stopped. Where they would have ended is not known."""
     asked = {each.job_name for each in reactions if each.action == "stop"}
     jobs = {trial.job_name for trial in trials if trial.state is TrialState.STOPPED and trial.job_name in asked}
     if not jobs or metric is None:

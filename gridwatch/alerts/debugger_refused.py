@@ -1,4 +1,4 @@
-"""The alert about an account that turns out not to have SageMaker's own Debugger."""
+"""The alert that an account turns out to have no access to SageMaker Debugger."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ KIND = "debugger_refused"
 
 
 def debugger_refused(refusal: DebuggerRefusal) -> AlertRecord:
-    """One alert for each time that it is found out."""
+    """The alert about a refusal of Debugger: one for each time that a refusal is found."""
     alert = Alert(
         kind=KIND,
         severity=Severity.WARNING,

@@ -1,4 +1,6 @@
-"""How an experiment ended: one alert for each version of its spec, when the last of its trials is over."""
+"""The digest, which tells how an experiment ended: one alert for each version of its spec, once its last trial
+is over.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.words import amount, lasting, span, together
 from gridwatch.storage.layout import s3_uri
-from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch.storage.report_store import ReportPlace
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.wording import counted
 
@@ -38,9 +40,9 @@ _CAUSES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """An experiment whose trials are all over. `held` are alerts about it that nobody was told of yet; `report` is None
-    when its page was not written; `shadows`: of each rule in shadow mode what its stops would have cost; `evaluations`:
-    what the rules of all trials came to.
+    """An experiment whose trials are all over. `held` are its alerts that were not sent yet; `report` is None when its
+    page was not written; `shadows` says for each rule in shadow mode what its stops would have cost; `evaluations` are
+    the last evaluations of all rules of all trials.
     """
 
     experiment: ExperimentRecord
@@ -53,7 +55,7 @@ class Ended:
 
     @property
     def metric(self) -> str | None:
-        """What the trials are compared by."""
+        """The metric by which the trials are compared."""
         return (self.experiment.document.get("objective") or {}).get("metric")
 
     @property
@@ -66,7 +68,7 @@ def digest_id(experiment: ExperimentRecord) -> str:
 
 
 def is_over(experiment: ExperimentRecord, trials: Sequence[TrialRecord], tunings: Sequence[TuningRecord] = ()) -> bool:
-    """Whether every point of the current spec has come to its end, and nothing else of it still runs: no other trial,
+    """Whether every point of the current spec has ended and nothing else of the experiment still runs: no other trial,
     and no tuning job, which may launch more of them.
     """
     recorded = {trial.trial_id for trial in trials}
@@ -77,7 +79,7 @@ def is_over(experiment: ExperimentRecord, trials: Sequence[TrialRecord], tunings
 
 
 def digest(ended: Ended, prices: PriceTable, now: datetime) -> AlertRecord:
-    """`prices` are for what was spent, an estimate like what was saved."""
+    """The digest of an experiment. `prices` are used to estimate what was spent."""
     name, trials = ended.experiment.name, ended.trials
     counts = Counter(trial.state for trial in trials)
     outcome = ", ".join(f"{counts[state]} {state.value}" for state in _STATES if counts[state]) or "no trials"
@@ -134,7 +136,7 @@ def _best(ended: Ended) -> tuple[Fact, ...]:
 
 
 def _best_of(ended: Ended) -> tuple[float, TrialRecord] | None:
-    """By the last value of the objective, as the leaderboard has it; trials without one are none."""
+    """The best trial by the last value of the objective, as in the leaderboard; trials without a value are left out."""
     metric = ended.metric
     values = [
         (trial.final_metrics[metric], trial) for trial in ended.trials if metric and metric in trial.final_metrics
@@ -160,7 +162,7 @@ def _spent(trials: Sequence[TrialRecord], prices: PriceTable) -> tuple[Fact, ...
 
 
 def _saved(reactions: Sequence[ReactionRecord]) -> tuple[Fact, ...]:
-    """What the stops spared, each as estimated when it was decided or corrected when its job was over."""
+    """What the stops saved: estimated when each was decided, corrected when its job was over."""
     found = lasting(each.savings for each in reactions if each.action == "stop")
     if not found:
         return ()
@@ -168,14 +170,14 @@ def _saved(reactions: Sequence[ReactionRecord]) -> tuple[Fact, ...]:
 
 
 def _failures(trials: Sequence[TrialRecord]) -> tuple[Fact, ...]:
-    """What trials failed with, the most frequent first."""
+    """The causes of failures, the most frequent first."""
     causes = Counter(cause_of(trial.reason) for trial in trials if trial.state is TrialState.FAILED)
     lines = [f"{count} x {cause}" if len(causes) > 1 else cause for cause, count in causes.most_common()]
     return tuple(Fact("Failed with", text) for text in _listed(lines, most=_CAUSES))
 
 
 def _repairs(trials: Sequence[TrialRecord]) -> tuple[Fact, ...]:
-    """What was trained once more, and what that brought."""
+    """The trials that were trained again after a repair, and what that brought."""
     repaired = [trial for trial in trials if trial.parent is not None]
     told = [
         f"{trial.parent} by {trial.trial_id}, {trial.change}: {trial.proof or _unproven(trial)}" for trial in repaired
@@ -188,7 +190,7 @@ def _unproven(trial: TrialRecord) -> str:
 
 
 def _audited(ended: Ended) -> tuple[Fact, ...]:
-    """What really happened to the trials that were let run on, beside what was estimated for them."""
+    """The audited trials, which were let run on: what they really took, beside what was estimated for them."""
     trials = {trial.job_name: trial for trial in ended.trials}
     let_on = [each for each in ended.reactions if each.audited and each.job_name in trials]
     if not let_on:
@@ -214,7 +216,7 @@ def _audited(ended: Ended) -> tuple[Fact, ...]:
 
 
 def _of_findings(ended: Ended) -> Sequence[ReactionRecord]:
-    """The reactions but those to rules that saw nothing, which found nothing."""
+    """The reactions to findings: those to rules that saw nothing to judge by are left out."""
     blind = {(each.job_name, each.rule_name) for each in _blind(ended.evaluations)}
     return [each for each in ended.reactions if (each.job_name, each.rule_name) not in blind]
 

@@ -1,4 +1,4 @@
-"""The alert that a part of a search space fails, and what was done with the points that wait there."""
+"""The alert that trials fail in a region of a search space, and what was done with the trials that wait there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ KIND = "region_doomed"
 def region_doomed(
     experiment: ExperimentRecord, region: DoomedRegionRecord, *, action: str, spared: int, now: datetime
 ) -> AlertRecord:
-    """One for each upload of the spec and region. `spared`: the trials that waited there."""
+    """The alert about a doomed region: one for each upload of the spec and region. `spared` are the trials that waited
+    there.
+    """
     points = "one point" if spared == 1 else f"{spared} points"
     done = f"{points} that waited there {'was' if spared == 1 else 'were'} "
     done += "cancelled" if action == "cancel" else "moved behind all others"

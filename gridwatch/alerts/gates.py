@@ -33,7 +33,7 @@ class Admission(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """How a gate is opened: which one, until when, and how many it lets through."""
+    """How a gate is opened: which one, until when, and how many alerts it lets through."""
 
     gate_id: str
     until: datetime
@@ -77,7 +77,7 @@ def admit(
 
 
 def _opened(former: AlertGate | None, opening: Opening, now: datetime) -> AlertGate:
-    """A gate anew. Of a cause it remembers whom it has concerned before, where nothing beside the gate does."""
+    """A newly opened gate. The gate of a cause remembers which trials it has concerned before, if nothing else does."""
     concerned: tuple[str, ...] = ()
     if former is not None and is_of_cause(former):
         concerned = former.earlier if former.listed else (*former.earlier, *former.passed, *former.collected)

@@ -1,4 +1,4 @@
-"""The alert that nothing more of an experiment is launched."""
+"""The alert that an experiment has reached a limit and launches nothing more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BY_FAILURES = (
 
 
 def limit_reached(hold: LaunchHold, *, now: datetime) -> AlertRecord:
-    """One for each upload of the spec and limit."""
+    """The alert about a limit: one for each upload of the spec and limit."""
     limit = hold.limit or ""
     by_failures = limit == "max_failures"
     alert = Alert(
@@ -34,12 +34,12 @@ def limit_reached(hold: LaunchHold, *, now: datetime) -> AlertRecord:
 
 
 def about(hold: LaunchHold) -> tuple[str, str, str]:
-    """What makes the alert this one: its id follows from it."""
+    """The values that identify the alert; its id is derived from them."""
     return hold.experiment, hold.spec_version, hold.limit or ""
 
 
 def told_of_failure(hold: LaunchHold, failure: AlertRecord) -> str | None:
-    """The id of the alert that tells of this hold, when the failed job of `failure` is among those that led to it."""
+    """The id of the alert about this hold, if the failed job of `failure` is among those that led to it."""
     if hold.limit != "max_failures" or failure.kind != TRIAL_FAILED:
         return None
     counted = {alert_id(TRIAL_FAILED, job) for job in hold.failed_jobs}

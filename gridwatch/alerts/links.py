@@ -1,4 +1,4 @@
-"""Where to look a training job up in AWS, from its ARN alone: any partition, account and region."""
+"""Addresses of the pages about a training job in AWS, made from its ARN alone: any partition, account and region."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class Link:
 
 
 def job_links(job_arn: str) -> tuple[Link, ...]:
-    """The job's page and its logs; none when the ARN is not one of a training job in a partition with a console."""
+    """The addresses of the job's page and of its logs; none when the ARN is no training job's in a partition with a
+    console.
+    """
     parts = job_arn.split(":", 5)
     if not _has_console(parts) or not parts[5].startswith("training-job/"):
         return ()

@@ -8,13 +8,13 @@ from gridwatch.alerts.text import curve_lines, printable, rows
 
 
 def escaped(text: str) -> str:
-    """Text of users, which then names no channel or person, makes no link, and opens or ends no block."""
+    """The users' text, escaped so that it names no channel or person, makes no link, and opens or ends no block."""
     safe = printable(text).replace("```", "'''")
     return safe.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def block(lines: list[str], longest: int) -> str:
-    """Lines in a fixed width, as they are; whole lines are left out at the end when they do not fit."""
+    """The lines in a fixed-width block; whole lines are left out at the end when they do not fit."""
     fence = len("```\n\n```")
     shown = [escaped(line) for line in lines]
     cut = False
@@ -28,19 +28,19 @@ def block(lines: list[str], longest: int) -> str:
 
 
 def table(alert: Alert) -> list[str]:
-    """The facts in two columns."""
+    """The facts as a table of two columns."""
     named = rows(alert)
     width = max((len(label) for label, _ in named), default=0) + 2
     return [f"{label.ljust(width)}{value}" for label, value in named]
 
 
 def evidence(alert: Alert) -> list[str]:
-    """What was found: the details and the curve."""
+    """The evidence of a finding: its details and its curve."""
     return [*alert.details, *(curve_lines(alert.curve) if alert.curve else ())]
 
 
 def web_links(alert: Alert) -> list[Link]:
-    """Those that a browser opens."""
+    """The links that a browser opens."""
     return [link for link in alert.links if link.address.startswith("https://")]
 
 

@@ -1,4 +1,4 @@
-"""Ask for an alert: recorded first, then queued, so that a sweep finds what was never sent."""
+"""The outbox of alerts: an alert is recorded first and then queued, so that a sweep finds one that was never sent."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ DIGEST_DELAY_SECONDS = 20
 
 
 class AlertTopic(Protocol):
-    """Where people are told."""
+    """The topic on which people are told."""
 
     def publish(self, subject: str, body: str, attributes: Mapping[str, str]) -> str:
-        """The message's id. `attributes` are for subscriptions to filter by. Raises gridwatch_rules.failures errors."""
+        """Publish a message and return its id. `attributes` are for subscriptions to filter by. Raises
+        gridwatch_rules.failures errors.
+        """
         ...
 
 
@@ -30,12 +32,12 @@ class AlertOutbox:
         self._queue = queue
 
     def ask(self, alert: AlertRecord) -> AlertRecord:
-        """Keep the alert and have it delivered; one with the same id is kept and delivered once."""
+        """Record an alert and have it delivered; an alert with the same id is recorded and delivered once."""
         kept = self._store.add_alert(alert)
         if not kept.is_settled:
             self._queue.send(DeliverAlert(kept.alert_id))
         return kept
 
     def ask_digest(self, experiment: str, delay_seconds: int = DIGEST_DELAY_SECONDS) -> None:
-        """Have it told how the experiment ended, if it has; the last verdicts of its rules come first."""
+        """Ask for an experiment's digest, sent if it has ended. The delay leaves time for its rules' last verdicts."""
         self._queue.send(DigestExperiment(experiment), delay_seconds=delay_seconds)

@@ -10,14 +10,14 @@ from dateutil import tz
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """From `begin` to `end` by the clocks of `zone`; over midnight when `begin` is the later."""
+    """The hours from `begin` to `end` by the clocks of `zone`; they span midnight when `begin` is the later."""
 
     begin: time
     end: time
     zone: tzinfo
 
     def until(self, now: datetime) -> datetime | None:
-        """When the quiet that `now` lies in ends; None outside of it."""
+        """When the quiet hours that contain `now` end; None outside of them."""
         here = now.astimezone(self.zone)
         # The quiet that began today, and that of yesterday, which may last over midnight.
         for days in (0, -1):
@@ -31,7 +31,9 @@ class QuietHours:
 
 
 def quiet_hours(begin: str, end: str, zone: str) -> QuietHours:
-    """From settings: HH:MM twice and the zone's IANA name. Raises ValueError saying what is wrong."""
+    """The quiet hours from settings: two times HH:MM and the zone's IANA name. Raises ValueError saying what is
+    wrong.
+    """
     # dateutil, which botocore loads anyway, brings the zones along; zoneinfo relies on the system's, which may be bare.
     found = tz.gettz(zone)
     if found is None or not zone:

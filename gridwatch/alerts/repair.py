@@ -1,4 +1,4 @@
-"""What is told of a repair."""
+"""The alert about a repair."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gridwatch.domain.trials import TrialRecord
 
 
 def repair_decided(*, parent: TrialRecord, child: TrialRecord | None, rule: str, now: datetime) -> AlertRecord:
-    """A rule stopped a trial that the spec lets repair: it is trained once more, or why it is not."""
+    """The alert that a rule stopped a trial whose spec allows repairs: the trial is trained again, or why it is not."""
     if child is None:
         title = f"Trial {parent.trial_id} is not repaired"
         summary = f"The rule {rule} stopped {parent.job_name}, which is {parent.repair}."

@@ -43,7 +43,7 @@ def rule_issue_id(job_name: str, rule_name: str) -> str:
 def rule_issue(
     *, job: JobRecord, job_arn: str, change: StatusChange, reacted: Reacted, tensors_uri: str, now: datetime
 ) -> AlertRecord:
-    """One alert per job and rule."""
+    """The alert about a rule's issue: one for each job and rule."""
     alert = Alert(
         kind=KIND,
         severity=_severity(job, change),

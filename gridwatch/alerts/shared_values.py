@@ -1,8 +1,9 @@
-"""What the trials that a rule complains of have in common, and the others have not.
+"""Hyperparameter values that the trials with a finding share and the other trials do not have.
 
-Each value of each hyperparameter is compared by the 2x2 table of affected/other trials with/without it. Told are the
-values that are more frequent among the affected by Fisher's exact test (one-sided, p at most 0.05, Fisher 1922), the
-least likely first. All values are tried and nothing is corrected for that: it is a hint of where to look, not a proof.
+Each value of each hyperparameter is compared by the 2x2 table of affected/other trials with/without it. The values that
+are more frequent among the affected trials by Fisher's exact test (one-sided, p at most 0.05, Fisher 1922) are
+reported, the least likely first. All values are tried without a correction for multiple tests: the result is a hint of
+where to look, not a proof.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ MOST = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedValue:
-    """Of `with_value` trials that have the value `affected` are affected, and `elsewhere` of the `without` others."""
+    """A value that `with_value` trials have, `affected` of them with the finding, `elsewhere` of the `without`
+    others.
+    """
 
     name: str
     value: Any
@@ -33,7 +36,7 @@ class SharedValue:
 def shared_values(
     affected: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]
 ) -> tuple[Sequence[SharedValue], int]:
-    """The values that stand out, at most three, and how many values were compared. Of trials' hyperparameters."""
+    """The values that stand out in the trials' hyperparameters, at most three, and how many values were compared."""
     names = sorted({name for trial in (*affected, *others) for name in trial})
     compared = [_compare(name, value, affected, others) for name in names for value in _values(name, affected, others)]
     found = [value for value in compared if value.affected > 1 and value.probability <= SIGNIFICANT]
@@ -42,7 +45,7 @@ def shared_values(
 
 
 def _values(name: str, *groups: Iterable[Mapping[str, Any]]) -> list[Any]:
-    """The distinct values, in order of appearance, when there are several: what all have tells nothing."""
+    """The distinct values, in order of appearance, if there are several: a value that all trials have tells nothing."""
     trials = [trial for group in groups for trial in group]
     distinct = {_key(trial[name]): trial[name] for trial in trials if name in trial}
     return list(distinct.values()) if len(distinct) > 1 or len(trials) > sum(name in trial for trial in trials) else []
@@ -77,5 +80,5 @@ def _count(name: str, value: Any, trials: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _key(value: Any) -> str:
-    """Values of any kind that can be told apart: 1 is not true, and lists are compared as they are."""
+    """A key that tells values of any kind apart: 1 is not true, and lists are compared as they are."""
     return json.dumps(value, sort_keys=True)

@@ -46,7 +46,7 @@ def _subject(title: str) -> str:
 
 
 def rows(alert: Alert) -> list[tuple[str, str]]:
-    """The alert's facts with what was done and what came of it, by label."""
+    """The alert's facts by label, with what was done and what came of it."""
     done = (("Action", alert.action), ("Outcome", alert.outcome))
     return [
         *((printable(fact.label), printable(fact.value)) for fact in alert.facts),
@@ -64,7 +64,7 @@ def curve_lines(curve: Curve) -> tuple[str, str]:
 
 
 def printable(text: str) -> str:
-    """Names and reasons come from users: nothing in them forges lines, turns letters around or hides."""
+    """The text of a user made safe to print: it forges no lines, reverses no text and hides nothing."""
     return visible_line(text)
 
 

@@ -12,7 +12,9 @@ REFUSED, FAILED = "tuning_refused", "tuning_failed"
 
 
 def tuning_refused(tuning: TuningRecord, *, code: str, reason: str, now: datetime) -> AlertRecord:
-    """Nothing of the experiment is trained before its spec is uploaded again."""
+    """The alert that SageMaker refuses a tuning job. Nothing of the experiment is trained until its spec is uploaded
+    again.
+    """
     summary = f"SageMaker refuses the tuning job {tuning.name} of {tuning.experiment} for good; nothing is trained."
     title = f"{tuning.experiment} is not tuned: {code}"
     return _recorded(_alert(REFUSED, tuning, title, summary, reason), tuning, now)

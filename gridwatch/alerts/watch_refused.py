@@ -1,4 +1,4 @@
-"""The alerts about rule sets: one that cannot be used, and one that is used and hardly meant so."""
+"""The alerts about rule sets: one that cannot be used, and one that can be used but is probably not meant that way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ DOUBTFUL = "watch_doubtful"
 
 
 def watch_refused(*, job_name: str, rule_set: str, version: str, problems: Sequence[str], now: datetime) -> AlertRecord:
-    """One alert per rule set and version, whichever job met it first. `problems` are lines for people."""
+    """The alert that a rule set cannot be used: one for each rule set and version, whichever job met it first.
+    `problems` are lines for people.
+    """
     alert = Alert(
         kind=KIND,
         severity=Severity.CRITICAL,
@@ -29,7 +31,9 @@ def watch_refused(*, job_name: str, rule_set: str, version: str, problems: Seque
 
 
 def watch_doubtful(*, rule_set: str, version: str, warnings: Sequence[str], now: datetime) -> AlertRecord:
-    """One alert per rule set and version. `warnings` are lines for people."""
+    """The alert that a rule set is probably not meant as written: one for each rule set and version. `warnings` are
+    lines for people.
+    """
     alert = Alert(
         kind=DOUBTFUL,
         severity=Severity.WARNING,

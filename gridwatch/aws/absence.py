@@ -1,4 +1,4 @@
-"""Whether an object is not there, when S3 says only that it may not be read.
+"""Tells whether an object is missing, when S3 only says that it may not be read.
 
 Without s3:ListBucket on the whole bucket S3 answers 403 for a key that is not there (S3 API reference, GetObject,
 Permissions), and our roles list below prefixes alone: the request for an object has no prefix.

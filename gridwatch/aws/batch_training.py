@@ -1,7 +1,7 @@
 """Training jobs on SageMaker through a queue of AWS Batch.
 
-The one place that knows two names of a job: Gridwatch's, which is the service job's and the tensor folder's, and the
-one that Batch gives the training job of each attempt. Everything else goes by the first.
+This is the only module that knows both names of a job: Gridwatch's, which the service job and the tensor folder have,
+and the one that Batch gives the training job of each attempt. All other code uses the first.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ NO_TEAM = "none"
 class BatchTraining:
     """Implements `gridwatch.launch.ports.TrainingService` and `JobListing`.
 
-    `job_queue` is its name or ARN. Jobs that were started without Batch, before the deployment took it, are found as
-    well. Nothing here is paced: Batch asks SageMaker as fast as that allows.
+    `job_queue` is the queue's name or ARN. Jobs that were started without Batch, before the deployment used it, are
+    found as well. Calls are not paced here: Batch calls SageMaker as fast as that allows.
     """
 
     def __init__(self, job_queue: str, *, attempts: int = 1, batch: Any = None, sagemaker: Any = None) -> None:
@@ -48,7 +48,7 @@ class BatchTraining:
         self._sagemaker = SageMakerTraining(sagemaker)
 
     def create_job(self, request: Mapping[str, Any], share: Share) -> str:
-        """Hand the request to the queue; the service job's ARN."""
+        """Hand the request to the queue and return the service job's ARN."""
         name = request["TrainingJobName"]
         tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())} | {JOB_TAG: name}
         payload = {key: value for key, value in request.items() if key != "TrainingJobName"}
@@ -102,7 +102,7 @@ class BatchTraining:
             self._batch.tag_resource(resourceArn=arn, tags=dict(tags))
 
     def stop_job(self, job_name: str) -> bool:
-        """Batch takes it out of the queue, or has SageMaker stop it, and makes no further attempt."""
+        """Stop a job: Batch takes it out of the queue or has SageMaker stop it, and makes no further attempt."""
         found = self._find(job_name)
         if found is None:
             return self._sagemaker.stop_job(job_name)
@@ -139,7 +139,7 @@ class BatchTraining:
         self._sagemaker.add_component(trial, component)
 
     def _find(self, job_name: str) -> Mapping[str, Any] | None:
-        """What Batch knows of it; None when it never had it."""
+        """Batch's description of the job; None when Batch never had it."""
         named = [{"name": "JOB_NAME", "values": [job_name]}]
         summaries = [job for job in self._list(filters=named) if job["jobName"] == job_name]
         if not summaries:
@@ -149,7 +149,7 @@ class BatchTraining:
         return answer
 
     def _training_job(self, found: Mapping[str, Any], job_name: str) -> JobDescription | None:
-        """SageMaker's own description of the latest attempt; None before there is one, and when it is gone."""
+        """SageMaker's own description of the latest attempt; None before there is one, and once it is gone."""
         arn = training_job_arn(found)
         if arn is None:
             return None
@@ -169,14 +169,16 @@ class BatchTraining:
 
 
 def share_identifier(team: str | None) -> str:
-    """A team's name as Batch takes it: letters and digits, at most 255."""
+    """A team's name in the form that Batch accepts: letters and digits, at most 255."""
     return re.sub(r"[^A-Za-z0-9]", "", team or "")[:255] or NO_TEAM
 
 
 def training_service(
     job_queue: str, *, attempts: int = 1, batch: Any = None, sagemaker: Any = None
 ) -> SageMakerTraining | BatchTraining:
-    """The launch target of a deployment: the queue that it has, or SageMaker itself where the name is empty."""
+    """The service that a deployment launches on: its Batch queue, or SageMaker itself where the queue's name is
+    empty.
+    """
     if not job_queue:
         return SageMakerTraining(sagemaker)
     return BatchTraining(job_queue, attempts=attempts, batch=batch, sagemaker=sagemaker)

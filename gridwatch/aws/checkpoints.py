@@ -14,7 +14,7 @@ _NAME = re.compile(r"xgboost-checkpoint\.(\d{1,9})")
 
 
 class S3Checkpoints:
-    """Implements `gridwatch.launch.repairing.CheckpointShelf` for the XGBoost script's checkpoints."""
+    """Implements `gridwatch.launch.repairing.CheckpointStore` for the XGBoost script's checkpoints."""
 
     def __init__(self, bucket: str, s3: Any = None) -> None:
         self._bucket = bucket

@@ -1,4 +1,4 @@
-"""Where clients are made: on first use, once per service, with one retry configuration."""
+"""The AWS clients of a process: each is made on first use, once per service, with one retry configuration."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ CONFIG = Config(
 
 @cache
 def client(service: str) -> Any:
-    """The process's one client of that service; region, endpoint and credentials come from the environment."""
+    """The process's one client of a service; region, endpoint and credentials come from the environment."""
     return boto3.client(service, config=CONFIG)
 
 
 @cache
 def patient_client(service: str, seconds: int) -> Any:
-    """A client for calls that take up to so many seconds, and that are not repeated by themselves."""
+    """A client for calls that take up to the given number of seconds; it does not retry them."""
     once = Config(read_timeout=seconds, retries={"mode": "standard", "total_max_attempts": 1})
     return boto3.client(service, config=CONFIG.merge(once))
 
 
 @cache
 def single_try_client(service: str) -> Any:
-    """A client that makes each call once: for callers that pace and repeat by themselves, and must hear of refusals."""
+    """A client that makes each call once, for callers that pace and retry by themselves and must see every refusal."""
     return boto3.client(service, config=CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1})))
 
 

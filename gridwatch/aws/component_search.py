@@ -1,4 +1,4 @@
-"""Trial components by SageMaker Search: in full pages, from both ends at once, beyond what one query gives."""
+"""Reads trial components by SageMaker Search: in full pages, from both ends at once, beyond what one query returns."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def patient_search_client() -> Any:
 
 
 def search_client(**where: Any) -> Any:
-    """A client that slows down by itself once it is told to and goes on for minutes: Search has no published rate.
+    """A client that slows down when SageMaker throttles it and retries for minutes: Search has no published rate.
 
-    `where`: endpoint and credentials, as boto3's Session.client takes them.
+    `where` holds endpoint and credentials, as boto3's Session.client takes them.
     """
     adaptive = Config(read_timeout=60, retries={"mode": "adaptive", "total_max_attempts": 10})
     session = botocore.session.get_session()
@@ -46,9 +46,9 @@ def search_client(**where: Any) -> Any:
 
 
 class PageParser(JSONParser):
-    """Takes Search's pages as they come, which is eight times less work than by the service's model.
+    """Parses Search's pages as plain JSON, which is eight times less work than parsing by the service's model.
 
-    Of the times, a component's CreationTime and LastModifiedTime are datetimes; others stay seconds since 1970.
+    Only a component's CreationTime and LastModifiedTime become datetimes; other times stay seconds since 1970.
     """
 
     def parse(self, response: Mapping[str, Any], shape: Any) -> Mapping[str, Any]:
@@ -80,10 +80,10 @@ class ComponentSearch:
     def read(
         self, experiment: str, reduce: Callable[[Mapping[str, Any]], Found], modified_since: datetime | None = None
     ) -> Mapping[str, Found]:
-        """What `reduce` makes of each component (SearchRecord's TrialComponent), by name; each component once.
+        """What `reduce` returns for each component (SearchRecord's TrialComponent), by name; each component once.
 
-        Only what `reduce` returns is kept, so that memory does not hold pages. `modified_since` leaves out what has
-        not changed since. Components that appear while it reads may be missing.
+        Only what `reduce` returns is kept, so pages do not stay in memory. `modified_since` leaves out components that
+        have not changed since. Components that appear while it reads may be missing.
         """
         meeting = _Meeting(reduce)
         filters = [_filter("Parents.ExperimentName", "Equals", experiment)]
@@ -97,7 +97,9 @@ class ComponentSearch:
         return meeting.found
 
     def _walk(self, filters: list[dict[str, str]], order: str, meeting: _Meeting[Found]) -> None:
-        """Page after page from one end; after so many results a new query goes on from the last one's time."""
+        """Read page after page from one end; after the limit of one query, a new one continues from the last result's
+        time.
+        """
         if order == _FROM_NEWEST and not meeting.is_needed():
             return
         operator = "GreaterThanOrEqualTo" if order == _FROM_OLDEST else "LessThanOrEqualTo"
@@ -116,7 +118,7 @@ class ComponentSearch:
             narrowed, start = [*filters, _filter("CreationTime", operator, _instant(last))], last
 
     def _pages(self, filters: list[dict[str, str]], order: str) -> Iterator[tuple[list[Mapping[str, Any]], bool]]:
-        """Pages with something in them, each with whether more follow."""
+        """The pages that hold results, each with whether more follow."""
         request: dict[str, Any] = {
             "Resource": "ExperimentTrialComponent",
             "SearchExpression": {"Filters": filters},
@@ -138,10 +140,10 @@ class ComponentSearch:
 
 
 class _Meeting(Generic[Found]):
-    """Where the walks from both ends put what they find, and how they know that nothing is left between them.
+    """Where the walks from both ends put what they find, and how they notice that nothing is left between them.
 
-    All up to the time that one end has reached is found by it, but of that very moment there may be more. So the two
-    have met when one's time is beyond the other's, not when they are equal.
+    A walk has found everything before the time it has reached, but at that very moment there may be more. So the walks
+    have met when one's time is beyond the other's, not when the times are equal.
     """
 
     def __init__(self, reduce: Callable[[Mapping[str, Any]], Found]) -> None:
@@ -153,12 +155,14 @@ class _Meeting(Generic[Found]):
         self.found: dict[str, Found] = {}
 
     def is_needed(self) -> bool:
-        """Wait for the first page of the oldest; False when it was the only one, so that the other end has no work."""
+        """Wait for the first page of the oldest; False when it was the only one, so that the other walk has nothing to
+        do.
+        """
         self._begun.wait()
         return not self._over
 
     def add(self, order: str, components: Sequence[Mapping[str, Any]], more: bool) -> bool:
-        """Keep one page of one end; True when there is nothing more to find."""
+        """Keep a page from one end; True when there is nothing more to find."""
         reduced = [(each["TrialComponentName"], self._reduce(each)) for each in components]
         with self._lock:
             for name, found in reduced:
@@ -172,7 +176,7 @@ class _Meeting(Generic[Found]):
             return self._over
 
     def finish(self) -> None:
-        """One walk has come to the other end, or cannot go on: the other need not go on either."""
+        """Note that one walk has reached the other end or cannot go on, so the other need not go on either."""
         self._over = True
         self._begun.set()
 

@@ -1,4 +1,4 @@
-"""Custom rules in a Lambda function of their own."""
+"""Runs custom rules in a Lambda function of their own."""
 
 from __future__ import annotations
 

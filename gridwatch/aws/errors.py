@@ -1,4 +1,4 @@
-"""The one table from AWS's error codes to what should happen next (gridwatch_rules.failures)."""
+"""Translates AWS's error codes into gridwatch_rules.failures errors, in one table that says what should happen next."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ KINDS: dict[str, type[GridwatchError]] = {
 
 
 def translate(error: ClientError | BotoCoreError) -> GridwatchError:
-    """The error as one of ours: same message, the service's code kept."""
+    """A botocore error as one of gridwatch_rules.failures, with the same message and the service's code."""
     if isinstance(error, ParamValidationError):
         return PermanentError(str(error), code="ParamValidation")
     if not isinstance(error, ClientError):
@@ -82,7 +82,7 @@ def translate(error: ClientError | BotoCoreError) -> GridwatchError:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Everything that botocore raises inside the block leaves it as a gridwatch_rules.failures error."""
+    """A block that raises every botocore error as a gridwatch_rules.failures error."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:

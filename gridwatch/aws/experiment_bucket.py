@@ -1,4 +1,4 @@
-"""The experiments bucket on S3: specs in, answers out, and what lies under a channel's address."""
+"""The experiments bucket on S3: uploaded specs, Gridwatch's answers, and the objects under a channel's address."""
 
 from __future__ import annotations
 

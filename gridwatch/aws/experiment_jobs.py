@@ -1,4 +1,4 @@
-"""What is recorded of an experiment's jobs, read from the state table by the page."""
+"""Reads what is recorded of an experiment's jobs from the state table, a page at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def job_key(job_name: str) -> str:
 
 
 def place_in_experiment(experiment: str, job_name: str, sk: str) -> tuple[str, str]:
-    """Where an item of a job is in the second index: all of one experiment's jobs lie behind each other."""
+    """The place of a job's item in the second index, where all of one experiment's jobs are adjacent."""
     return f"experiment#{experiment}", f"{job_name}#{sk}"
 
 
@@ -37,7 +37,7 @@ def known_job(records: RecordReader, item: Item) -> JobRecord:
 
 
 def known_jobs(records: RecordReader, items: Iterable[Item]) -> Iterator[JobRecord]:
-    """Those that can be read, likewise."""
+    """The records of those jobs that can be read, in the same form."""
     for item in items:
         job = if_readable(partial(known_job, records, item))
         if job is not None:

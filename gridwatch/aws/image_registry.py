@@ -1,4 +1,4 @@
-"""What Amazon ECR says of a training image: which digest its tag stands for now.
+"""Looks up in Amazon ECR which digest a training image's tag stands for now.
 
 BatchGetImage is the one read that AWS's own registries allow other accounts (they deny DescribeImages).
 """
@@ -20,7 +20,9 @@ _ADDRESS = re.compile(
 
 
 def image_version(address: str, ecr: Any = None) -> ImageVersion:
-    """The address with its digest, or with the reason why there is none. Raises nothing: training does not need it."""
+    """The image with its digest, or with the reason why there is none. It raises nothing: training does not need the
+    digest.
+    """
     found = _ADDRESS.fullmatch(address)
     if found is None:
         return ImageVersion(address, note="it is in no registry of Amazon ECR")

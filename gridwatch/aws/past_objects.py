@@ -1,4 +1,4 @@
-"""What is left of former versions, on S3 and in Amazon ECR, and how it is brought back."""
+"""Former versions of objects on S3 and of images in Amazon ECR: which still exist, and how they are restored."""
 
 from __future__ import annotations
 

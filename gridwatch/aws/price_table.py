@@ -1,4 +1,4 @@
-"""The prices that a deployment puts in place of the package's."""
+"""The table of prices that a deployment uses in place of the one in the package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from gridwatch_rules.failures import NotFoundError, PermanentError
 
 
 def read_price_table(bucket: str, s3: Any = None) -> PriceTable | None:
-    """`settings/instance-prices.json` of the experiments bucket; None when there is none. Raises PriceTableError."""
+    """The prices in `settings/instance-prices.json` of the experiments bucket; None when there is none. Raises
+    PriceTableError.
+    """
     try:
         with translated():
             answer = (s3 or client("s3")).get_object(Bucket=bucket, Key=PRICE_TABLE_KEY)

@@ -16,7 +16,9 @@ AT_ONCE = 10  # messages of one request, 256 kB together: ours have some hundred
 
 
 class SqsQueue:
-    """Implements `gridwatch.events.queue.MessageQueue`. FIFO queues have one message group: one message at a time."""
+    """Implements `gridwatch.events.queue.MessageQueue`. A FIFO queue has one message group, so one message at a time is
+    handled.
+    """
 
     def __init__(self, url: str, sqs: Any = None) -> None:
         self._url = url
@@ -59,7 +61,7 @@ class SqsQueue:
             raise kind(f"{len(failed)} of {len(bodies)} messages were not taken: {message}", code=code)
 
     def hide(self, receipt: str, seconds: int) -> None:
-        """Keep the message of that delivery away for so long from now, at most twelve hours after it was received."""
+        """Hide the delivered message for that long from now, at most twelve hours after it was received."""
         with translated():
             (self._sqs or client("sqs")).change_message_visibility(
                 QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds

@@ -1,4 +1,4 @@
-"""Makes records of a table's items; one that cannot be read is told of and harms no other."""
+"""Makes records from a table's items; an item that cannot be read is reported and does not affect the others."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ R = TypeVar("R")
 
 
 class RecordReader:
-    """`noted` hears of every record that cannot be read, each time that somebody asks for it."""
+    """Makes records from items. `noted` is called for every record that cannot be read, each time that somebody asks
+    for it.
+    """
 
     def __init__(self, noted: Noted) -> None:
         self._noted = noted
 
     def one(self, kind: type[R], item: Item) -> R:
-        """Raises UnreadableRecordError."""
+        """The item's record. Raises UnreadableRecordError."""
         try:
             return self._read(kind, item)
         except UnreadableRecordError as error:
@@ -27,7 +29,7 @@ class RecordReader:
             raise
 
     def all(self, kind: type[R], items: Iterable[Item]) -> Iterator[R]:
-        """Those that can be read."""
+        """The records of those items that can be read."""
         for item in items:
             try:
                 record = self._read(kind, item)
@@ -37,20 +39,20 @@ class RecordReader:
             yield record
 
     def attribute(self, item: Item, name: str) -> str:
-        """Raises UnreadableRecordError when the item has none of that name."""
+        """The attribute of that name. Raises UnreadableRecordError when the item has none."""
         if name not in item.attributes:
             self.refuse(item, f"it has no attribute {name!r}")
         return item.attributes[name]
 
     def number(self, item: Item, name: str) -> int:
-        """Raises UnreadableRecordError when the attribute is not there, or is no number."""
+        """The attribute as a number. Raises UnreadableRecordError when it is missing or no number."""
         text = self.attribute(item, name)
         if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
             self.refuse(item, f"its {name} is {text[:_DIGITS]!r}, not a number")
         return int(text)
 
     def refuse(self, item: Item, reason: str) -> None:
-        """Raises UnreadableRecordError."""
+        """Report the item as unreadable. Raises UnreadableRecordError."""
         error = UnreadableRecordError(place_of(item), reason)
         self._noted(error)
         raise error

@@ -8,12 +8,12 @@ from typing import Any
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.storage.layout import experiment_report_key, report_key, s3_uri
-from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch.storage.report_store import ReportPlace
 from gridwatch_rules.failures import NotFoundError, PermanentError
 
 
 class ReportBucket:
-    """Implements `gridwatch.storage.report_shelf.ReportShelf`."""
+    """Implements `gridwatch.storage.report_store.ReportStore`."""
 
     def __init__(self, bucket: str, s3: Any = None) -> None:
         self._bucket = bucket
@@ -23,13 +23,13 @@ class ReportBucket:
         return self._put(report_key(job_name, rule_name), page)
 
     def put_experiment(self, experiment: str, page: str, replayed: str | None) -> str:
-        """Keep the page about an experiment, replacing a former one, and return its address. `replayed`: what it says
-        that rules would have saved, in a line of ASCII.
+        """Keep the page about an experiment, replacing a former one, and return its address. `replayed` is a line of
+        ASCII that says what the rules would have saved.
         """
         return self._put(experiment_report_key(experiment), page, {"replayed": replayed} if replayed else {})
 
     def find_experiment(self, experiment: str) -> ReportPlace | None:
-        """The page about the experiment; None when there is none."""
+        """The address of the page about the experiment; None when there is none."""
         key = experiment_report_key(experiment)
         try:
             with translated():

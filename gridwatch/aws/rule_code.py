@@ -1,4 +1,4 @@
-"""The file of a custom rule, from S3 to a folder."""
+"""Fetches the file of a custom rule from S3 into a folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_CODE = 1024 * 1024  # bytes
 
 
 def fetch_code(source: str, folder: Path, s3: Any = None) -> Path:
-    """The file at an S3 address, below `folder` under its own name. Raises gridwatch_rules.failures errors."""
+    """The file at an S3 address, saved in `folder` under its own name. Raises gridwatch_rules.failures errors."""
     bucket, key = split_s3_uri(source)
     with translated():
         content: bytes = (s3 or client("s3")).get_object(Bucket=bucket, Key=key)["Body"].read(MAX_CODE + 1)

@@ -11,7 +11,7 @@ from gridwatch.storage.layout import rule_state_key
 
 
 class RuleStateBucket:
-    """Objects that are written once under a name of their own content, so that no writer replaces another's.
+    """Rule states in S3. Each is written once, under a name made from its content, so no writer replaces another's.
 
     Raises gridwatch_rules.failures errors.
     """
@@ -21,7 +21,7 @@ class RuleStateBucket:
         self._s3 = s3
 
     def put(self, job_name: str, version: int, document: str) -> str:
-        """Keep it; returns the key by which it is found again."""
+        """Save the state and return the key under which it is found again."""
         body = document.encode()
         key = rule_state_key(job_name, version, hashlib.sha256(body).hexdigest()[:16])
         with translated():

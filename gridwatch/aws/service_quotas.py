@@ -1,4 +1,4 @@
-"""What AWS lets the account have, as far as whoever asks may know it."""
+"""The account's service quotas, as far as the caller is allowed to read them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _PROCESSING = "L-F311B08F"  # "Number of instances across all processing jobs"
 
 
 def processing_instances(quotas: Any = None) -> int | None:
-    """The account's quota; AWS's default where the account has none of its own. None when it cannot be asked for.
+    """The account's quota of processing instances, or AWS's default where it has none of its own; None when it cannot
+    be read.
 
-    Only advice hangs on it: SageMaker itself refuses what is too much. So no error of Service Quotas is the caller's.
+    It is used for advice only (SageMaker itself refuses what is too much), so errors of Service Quotas are not raised.
     """
     asked = {"ServiceCode": _SERVICE, "QuotaCode": _PROCESSING}
     service = quotas or client("service-quotas")

@@ -1,4 +1,4 @@
-"""Gridwatch's memory in one DynamoDB table, by `gridwatch.state.store`'s contract.
+"""Gridwatch's records in one DynamoDB table, by the contract of `gridwatch.state.store`.
 
 | record | pk | sk | gsi1pk | gsi1sk |
 | --- | --- | --- | --- | --- |
@@ -79,8 +79,9 @@ _ADMITTED = "admitted#"
 class StateTable:
     """Implements `gridwatch.state.store.StateStore`. Raises gridwatch_rules.failures errors besides the contract's own.
 
-    `rule_states` is the bucket for large evaluations; only who evaluates needs it. `noted` hears of records that cannot
-    be read: lists leave them out, and who asks for one gets an UnreadableRecordError. They are never written over.
+    `rule_states` is the bucket for large evaluations; only functions that evaluate rules need it. `noted` is called for
+    records that cannot be read: lists leave them out, and reading one raises UnreadableRecordError. Such records are
+    never overwritten.
     """
 
     def __init__(
@@ -185,7 +186,7 @@ class StateTable:
         return list(islice(self._in_place(found), limit))
 
     def _in_place(self, items: Iterable[Item]) -> Iterator[TrialRecord]:
-        """The trials that stand in the index where their records say: who reads on begins behind such a place."""
+        """The trials whose place in the index agrees with their records: the next page begins behind such a place."""
         for item in items:
             for trial in self._records.all(TrialRecord, [item]):
                 if TrialPlace.of(trial).is_possible and item.index == _trial_item(trial).index:
@@ -431,14 +432,14 @@ class StateTable:
         return kept
 
     def _entry(self, log: str, item: Item) -> ReportsRecord:
-        """An entry of a log. One that cannot be read says nothing, but keeps its number, as those behind it do."""
+        """An entry of a log. One that cannot be read is empty but keeps its number, as the later ones do."""
         try:
             return self._records.one(ReportsRecord, item)
         except UnreadableRecordError:
             return ReportsRecord(log=log, number=int(item.sk), trial="")
 
     def _evaluation(self, item: Item) -> Mapping[str, Any]:
-        """What was saved. Raises UnreadableRecordError when it is no JSON object or no longer there."""
+        """The saved evaluation. Raises UnreadableRecordError when it is no JSON object or no longer there."""
         stored_at = item.attributes.get("stored_at")
         try:
             found = json.loads(self._large_states().get(stored_at) if stored_at else item.document)
@@ -490,7 +491,9 @@ def _item(
 
 
 def _place(place: TrialPlace) -> str:
-    """Text that sorts as the places do: ascending for descending priority, 10 digits hold all that people use."""
+    """Text that sorts as trials do in the index: by descending priority. Ten digits hold every priority that people
+    use.
+    """
     order = f"{5_000_000_000 - place.priority:010d}"
     return f"{order}#{moment_text(place.created_at)}#{place.experiment}#{place.index:09d}"
 
@@ -534,7 +537,7 @@ def _tuning_item(record: TuningRecord) -> Item:
 
 
 def _reaction_item(record: ReactionRecord, leased_until: str = "") -> Item:
-    """The lease is "done" after the last: greater than any time."""
+    """The item of a reaction. After the last lease its value is "done", which sorts after any time."""
     lease = "done" if record.carried_out_at is not None else leased_until
     sk = f"{REACTION}{record.rule_name}"
     under = place_in_experiment(record.experiment, record.job_name, sk)
@@ -542,7 +545,7 @@ def _reaction_item(record: ReactionRecord, leased_until: str = "") -> Item:
 
 
 def _alert_item(alert: AlertRecord, leased_until: str = "") -> Item:
-    """The lease is empty before the first and "sent" after the last."""
+    """The item of an alert. Its lease is empty before the first attempt and "sent" after the last."""
     unsent = None if alert.is_settled else ("alerts#unsent", moment_text(alert.created_at))
     lease = "sent" if alert.is_settled else leased_until
     return _item(f"alert#{alert.alert_id}", "alert", alert, index=unsent, leased_until=lease)

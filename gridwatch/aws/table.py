@@ -61,14 +61,14 @@ _Numbered = tuple[int, dict[str, Any]]
 
 
 class DocumentTable:
-    """Raises gridwatch_rules.failures errors."""
+    """A DynamoDB table of JSON documents. Raises gridwatch_rules.failures errors."""
 
     def __init__(self, name: str, dynamodb: Any = None) -> None:
         self._name = name
         self._dynamodb = dynamodb
 
     def get(self, pk: str, sk: str) -> Item | None:
-        """Strongly consistent."""
+        """The item with these keys, read strongly consistently."""
         with translated():
             answer = self._client.get_item(TableName=self._name, Key=_key(pk, sk), ConsistentRead=True)
         return _read(answer["Item"]) if "Item" in answer else None
@@ -96,18 +96,18 @@ class DocumentTable:
         raise ThrottledError(f"the table {self._name} gives no more of {len(asked)} items", code="UnprocessedKeys")
 
     def put(self, item: Item, *, condition: str = "", values: Mapping[str, str] | None = None) -> bool:
-        """False when the stored item does not meet the condition; nothing is written then."""
+        """Write an item; False when the stored one does not meet the condition and nothing was written."""
         return self._put(item, condition, values or {}) is not None
 
     def exchange(self, item: Item, *, condition: str, values: Mapping[str, str]) -> tuple[bool, Item | None]:
-        """As `put`, and the item that was replaced; None where there was none."""
+        """Write an item as `put` does, and return also the item that it replaced; None where there was none."""
         answer = self._put(item, condition, values, ReturnValues="ALL_OLD")
         if answer is None:
             return False, None
         return True, _read(answer["Attributes"]) if answer.get("Attributes") else None
 
     def _put(self, item: Item, condition: str, values: Mapping[str, str], **further: str) -> Mapping[str, Any] | None:
-        """DynamoDB's answer; None when the condition is not met."""
+        """DynamoDB's answer to a put; None when the condition is not met."""
         request: dict[str, Any] = {"TableName": self._name, "Item": _written(item), **further}
         if condition:
             request["ConditionExpression"] = condition
@@ -130,7 +130,7 @@ class DocumentTable:
         raise ThrottledError(words, code="TransactionConflictException")
 
     def unindex(self, pk: str, sk: str) -> None:
-        """Take the item out of the index; without such an item nothing happens."""
+        """Take the item out of the index; nothing happens when there is no such item."""
         try:
             with translated():
                 self._client.update_item(
@@ -144,7 +144,7 @@ class DocumentTable:
                 raise
 
     def below(self, pk: str, sk_prefix: str) -> Iterator[Item]:
-        """Every item of the partition whose `sk` starts so, by `sk`. Strongly consistent."""
+        """Every item of the partition whose `sk` has that prefix, by `sk`. Strongly consistent."""
         return self._query(
             KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
             ExpressionAttributeValues={":pk": {"S": pk}, ":sk": {"S": sk_prefix}},
@@ -152,7 +152,7 @@ class DocumentTable:
         )
 
     def after(self, pk: str, sk: str) -> Iterator[Item]:
-        """Every item of the partition behind `sk`, by `sk`. Strongly consistent."""
+        """Every item of the partition after `sk`, by `sk`. Strongly consistent."""
         return self._query(
             KeyConditionExpression="pk = :pk AND sk > :sk",
             ExpressionAttributeValues={":pk": {"S": pk}, ":sk": {"S": sk}},
@@ -162,7 +162,7 @@ class DocumentTable:
     def indexed(
         self, gsi1pk: str, *, newest_first: bool = False, limit: int | None = None, after: str | None = None
     ) -> Iterator[Item]:
-        """The items at that place of the index by `gsi1sk`, those behind `after`. Eventually consistent."""
+        """The items at that place of the index, by `gsi1sk`, after `after`. Eventually consistent."""
         page = {} if limit is None else {"Limit": limit}
         behind = {} if after is None else {":after": {"S": after}}
         return self._query(
@@ -189,9 +189,9 @@ class DocumentTable:
                 raise
 
     def add_new(self, items: Sequence[Item]) -> int:
-        """Put the items whose keys are free and leave the others as they are; returns how many were put.
+        """Put the items whose keys are free, leave the others as they are, and return how many were put.
 
-        Killed halfway and called again, it completes what is missing.
+        Killed half-way and called again, it completes what is missing.
         """
         return sum(self.put_each([Put(item, "attribute_not_exists(pk)") for item in items]))
 
@@ -299,7 +299,9 @@ _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "document
 
 
 def _read(stored: Mapping[str, Any]) -> Item:
-    """Never fails: an item that is not as we write it must not keep the others of its query from being read."""
+    """An item as read. This never fails: an item in another form must not keep the rest of its query from being
+    read.
+    """
     document, flaw = _document(stored)
     texts = {name: value["S"] for name, value in stored.items() if "S" in value}
     return Item(
@@ -314,7 +316,7 @@ def _read(stored: Mapping[str, Any]) -> Item:
 
 
 def _document(stored: Mapping[str, Any]) -> tuple[str, str | None]:
-    """The document and, when there is none that can be read, why."""
+    """The document and, when it cannot be read, the reason."""
     if "packed" not in stored:
         document = stored.get("document", {}).get("S")
         return (document, None) if document is not None else ("", "it has no document")

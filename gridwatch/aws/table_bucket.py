@@ -1,4 +1,4 @@
-"""The analytic tables' place in S3."""
+"""The bucket of the analytic tables in S3."""
 
 from __future__ import annotations
 

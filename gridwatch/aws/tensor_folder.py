@@ -1,4 +1,4 @@
-"""Where metrics from a job's log are recorded, in the artifacts bucket."""
+"""The folder in the artifacts bucket where metrics from a job's log are recorded."""
 
 from __future__ import annotations
 

@@ -23,14 +23,14 @@ _MOST = 192 * 1024 * 1024  # bytes read at once: a function has 1,024 MB, and ru
 
 
 class _Budget:
-    """How many bytes one call may still read: what jobs write, and what their index says of it, is not trusted."""
+    """The number of bytes that one call may still read: neither the job's files nor its index are trusted."""
 
     def __init__(self, left: int) -> None:
         self._left = left
         self._lock = Lock()
 
     def take(self, size: int, key: str) -> None:
-        """Raises CorruptTensorError."""
+        """Count bytes that are about to be read. Raises CorruptTensorError when they are too many."""
         with self._lock:
             self._left -= size
             if self._left < 0:
@@ -41,7 +41,7 @@ class _Budget:
 class S3Source:
     """The objects under `s3://bucket/prefix/` as a gridwatch_rules.tensors.source.TensorSource.
 
-    Raises gridwatch_rules.failures errors for what cannot be reached, and CorruptTensorError for more than a function
+    Raises gridwatch_rules.failures errors when S3 cannot be reached, and CorruptTensorError for more than a function
     can hold.
     """
 
@@ -104,19 +104,19 @@ class S3Source:
 
 
 def job_source(bucket: str, job_name: str, tensors_uri: str | None) -> S3Source:
-    """The tensors of a job: at the address that it has of its own, else where Gridwatch's own jobs write theirs."""
+    """The tensors of a job: at the job's own address if it has one, else where Gridwatch's jobs write theirs."""
     if tensors_uri is not None:
         return S3Source.at(client("s3"), tensors_uri)
     return S3Source(client("s3"), bucket, tensor_prefix(job_name))
 
 
 def log_source(bucket: str, job_name: str) -> S3Source:
-    """What the job's log says of its metrics."""
+    """The metrics recorded from the job's log."""
     return S3Source(client("s3"), bucket, log_metric_prefix(job_name))
 
 
 def custom_rule_location(bucket: str, job_name: str) -> str:
-    """What a custom rule looks at: the job's tensors, and of a job that has none what its log says."""
+    """Where a custom rule finds its tensors: the job's own, or the metrics from its log when it has none."""
     log = log_metric_prefix(job_name)
     logged_alone = not S3Source(client("s3"), bucket, tensor_prefix(job_name)).keys(COLLECTIONS_PREFIX, limit=1) and (
         S3Source(client("s3"), bucket, log).keys(INDEX_PREFIX, limit=1)

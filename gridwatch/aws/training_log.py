@@ -15,7 +15,7 @@ GROUP = "/aws/sagemaker/TrainingJobs"
 class CloudWatchLog:
     """Implements `gridwatch_rules.tensors.log_metrics.TrainingLog`.
 
-    Of a job on several instances only the first one's log is read, as Debugger's rules look at the first worker: each
+    For a job on several instances only the first one's log is read, as Debugger's rules look at the first worker: each
     instance prints the same metrics. A job that SageMaker started again has a further stream, read after the first.
     """
 
@@ -41,7 +41,7 @@ class CloudWatchLog:
         return LogPage((), later[0], "", more=True) if later else LogPage((), current, after, more=False)
 
     def _events(self, stream: str, place: dict[str, str], *, known: bool) -> Any:
-        """`known`: from a position, not from the list of streams."""
+        """The events after `known`, from a position rather than from the list of streams."""
         try:
             with translated():
                 return self._client.get_log_events(
@@ -54,7 +54,7 @@ class CloudWatchLog:
             raise
 
     def _streams(self, job_name: str) -> list[str]:
-        """By name, which ends in the moment of the stream's beginning."""
+        """The log's streams by name; a name ends with the time at which its stream began."""
         request = {"logGroupName": GROUP, "logStreamNamePrefix": f"{job_name}/algo-1-"}
         try:
             with translated():

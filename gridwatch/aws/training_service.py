@@ -133,7 +133,7 @@ def _says(error: PermanentError, *phrases: str) -> bool:
 
 @contextmanager
 def _once() -> Iterator[None]:
-    """That something is there already is as good as made."""
+    """Create something; that it exists already counts as created."""
     try:
         with translated():
             yield
@@ -143,12 +143,12 @@ def _once() -> Iterator[None]:
 
 
 def _is_there_already(error: PermanentError) -> bool:
-    """Whether it was refused because it exists or was done."""
+    """Whether a call was refused because the thing exists or the change was made already."""
     return error.code == "ResourceInUse" or _says(error, _ALREADY)
 
 
 def is_over_already(error: PermanentError) -> bool:
-    """Whether a stop was refused because nothing runs any more."""
+    """Whether a stop was refused because the job no longer runs."""
     return error.code == "ValidationException" and _says(error, *_OVER)
 
 

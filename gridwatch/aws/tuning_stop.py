@@ -1,4 +1,4 @@
-"""Stopping a tuning job on SageMaker. Apart from the rest: people do it, and none of the functions may."""
+"""Stops a tuning job on SageMaker. It is a module of its own because people do it and no function may."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gridwatch_rules.failures import PermanentError
 
 
 def stop_tuning_job(sagemaker: Any, name: str) -> bool:
-    """Ask it and all of its training jobs to stop; False when it was over or stopping already.
+    """Ask a tuning job and all of its training jobs to stop; False when it was over or stopping already.
 
     Raises gridwatch_rules.failures errors; NotFoundError when there is no such tuning job.
     """

@@ -1,4 +1,4 @@
-"""How functions tell of records that cannot be read: in their logs, and in one metric of all functions together."""
+"""Reports of records that cannot be read: in the functions' logs, and in one metric of all functions together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LogError = Callable[..., None]  # a message and fields
 
 
 def telling(log_error: LogError) -> Noted:
-    """Tells of each record in a function's log, and counts it."""
+    """A callback that reports each unreadable record in a function's log, and counts it."""
 
     def noted(error: UnreadableRecordError) -> None:
         log_error("record cannot be read", record=error.place, reason=error.reason)
@@ -26,7 +26,7 @@ def telling(log_error: LogError) -> Noted:
 
 
 def report_broken(isolation: Isolation, log_error: LogError) -> None:
-    """Tells of each thing that was passed over in a function's log, and counts them."""
+    """Report everything that was passed over in a function's log, and count it."""
     for subject, reason in isolation.broken.items():
         log_error("passed over: a record is damaged", subject=subject, reason=reason)
     if isolation.broken:

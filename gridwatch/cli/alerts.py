@@ -51,14 +51,14 @@ def alerts(
 
 @dataclass(slots=True)
 class Mailbox:
-    """Reads each mail once."""
+    """A reader of the mails, which returns each once."""
 
     cloud: Cloud
     experiment: str | None = None
     last: int = 0
 
     def new(self) -> Iterator[Mapping[str, Any]]:
-        """What has come since it was asked before. Raises CliError where there is no mailbox."""
+        """The mails since the last call. Raises CliError where there is no mailbox."""
         asked = urllib.parse.urlencode({"topic": self.cloud.deployment.alert_topic, "after": self.last})
         for mail in _read(f"{self._endpoint()}{_PATH}?{asked}")["mails"]:
             self.last = mail["number"]

@@ -1,7 +1,7 @@
-"""What an experiment's jobs left in the artifacts bucket, found by the names under which the jobs are recorded.
+"""The artifacts of an experiment's jobs in the artifacts bucket, found by the recorded names of the jobs.
 
-A job's name may look like another's with a number behind it (`churn-1` of one person, `churn-2` of another), so no name
-is ever made up here: what is deleted lies under a name that a record of this experiment says is its own.
+A job's name may look like another's with a number behind it (`churn-1` of one person, `churn-2` of another), so names
+are never guessed: an object is deleted only below a name that a record of this experiment holds.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _DELETED_AT_ONCE = 1000  # as many as one call takes
 
 
 def artifact_keys(cloud: Cloud, experiment: str) -> list[str]:
-    """Of every attempt of every trial: tensors, profiles, models, reports, checkpoints. The tables stay: they are the
-    experiment's record.
+    """The keys of every attempt of every trial: tensors, profiles, models, reports, checkpoints. The tables are not
+    among them, because they are the experiment's record.
     """
     prefixes = [prefix for trial in cloud.store.list_trials(experiment) for prefix in _prefixes(cloud, trial)]
     return [
@@ -34,7 +34,7 @@ def artifact_keys(cloud: Cloud, experiment: str) -> list[str]:
 
 
 def delete_objects(cloud: Cloud, keys: Sequence[str]) -> None:
-    """Raises CliError, naming the first key that could not be deleted."""
+    """Delete the objects. Raises CliError, naming the first key that could not be deleted."""
     for start in range(0, len(keys), _DELETED_AT_ONCE):
         answer = cloud.session.s3.delete_objects(
             Bucket=cloud.deployment.artifacts_bucket,
@@ -52,15 +52,15 @@ def _prefixes(cloud: Cloud, trial: TrialRecord) -> Iterator[str]:
 
 
 def _is_of_another(path: str) -> bool:
-    """Whether the path below a job's name is that of another job, whose owner has chosen that name as a folder."""
+    """Whether the path below a job's name belongs to another job, whose owner chose that name as a folder."""
     first, *further = path.split("/")
     return first not in _FOLDERS and not _FOLDERS.isdisjoint(further)
 
 
 def _unrecorded_attempts(cloud: Cloud, trial: TrialRecord) -> Iterator[str]:
-    """Jobs of former attempts of a trial whose record does not name them yet (it was written by an older version).
+    """Former attempts of a trial that its record does not name yet, because an older version wrote it.
 
-    What such a job would be called is only where to look: it is its own when the job's record says so.
+    The name such a job would have is only where to look: the job is the trial's if the job's own record says so.
     """
     attempts = trial.attempt - 1 if not trial.former_jobs else 0
     for attempt in range(1, attempts + 1):

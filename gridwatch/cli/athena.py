@@ -19,7 +19,7 @@ _INTEGERS = ("tinyint", "smallint", "integer", "int", "bigint")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Rows by column name, in the types of their columns; times and anything unusual stay text."""
+    """The answer to a query: rows by column name, values in their columns' types; times and unusual types stay text."""
 
     columns: Sequence[str]
     rows: Sequence[Mapping[str, Any]]
@@ -43,7 +43,7 @@ def ask(athena: AthenaClient, deployment: Deployment, sql: str, clock: Clock) ->
 
 
 def _in_one_line(reason: str | None) -> str:
-    """Engines draw the place of a mistake below their message: the message is enough."""
+    """An engine's error as its first line: engines draw the place of a mistake below the message."""
     lines = [line.strip() for line in (reason or "no reason given").splitlines() if line.strip()]
     drawn = next((place for place, line in enumerate(lines) if place and line.startswith("LINE ")), len(lines))
     return " ".join(lines[:drawn])

@@ -88,7 +88,7 @@ def backtest(
 
 
 def _remark(grid: Grid, hopeless: float | None) -> None:
-    """What the scores leave out, to stderr."""
+    """Print to stderr what the scores leave out."""
     tell = console(stderr=True).print
     if grid.incomplete:
         tell(f"{grid.name}: {grid.incomplete} trials did not train to their end or have no {grid.metric}: left out")

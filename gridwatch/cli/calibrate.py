@@ -1,4 +1,4 @@
-"""`gridwatch calibrate`: a rule and its parameters, chosen on finished experiments of one's own."""
+"""`gridwatch calibrate`: chooses a rule and its parameters on one's own finished experiments."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def calibrate(
 
 
 def rules_block(found: Calibration) -> str:
-    """The `rules` of a spec, with what is to be expected of them as a comment."""
+    """The `rules` section of a spec, with a comment that says what to expect of them."""
     import yaml
 
     rule: dict[str, Any] = {"rule": found.chosen.rule, "parameters": dict(found.chosen.parameters), "on_issue": "stop"}

@@ -1,4 +1,4 @@
-"""What every command works with: where the deployment is, and what is made of it when it is first needed."""
+"""What every command works with: where the deployment is, and its clients, made when first needed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Cloud:
         return StateTable(self.deployment.state_table, dynamodb=self.session.dynamodb, noted=self.note_unreadable)
 
     def stores(self) -> Mapping[str, StateStore]:
-        """The memory of every deployment of the account in this region, by its stack's name."""
+        """The records of every deployment of the account in this region, by stack name."""
         from gridwatch.aws.state_table import StateTable
         from gridwatch.cli.deployment import Deployment
 
@@ -68,7 +68,7 @@ class Cloud:
         }
 
     def note_unreadable(self, error: UnreadableRecordError) -> None:
-        """Say once for each record that a command goes on without it."""
+        """Name each unreadable record that a command leaves out, once."""
         from gridwatch.cli.output import visible_lines
 
         if error.place not in self.unreadable:
@@ -84,13 +84,13 @@ class Cloud:
 
 
 def cloud_of(context: typer.Context) -> Cloud:
-    """The cloud that the options before the command name."""
+    """The cloud chosen by the options before the command."""
     cloud = context.find_object(Cloud)
     return cloud if cloud is not None else connect(None)
 
 
 def connect(stack: str | None) -> Cloud:
-    """The deployment of that name (by default the environment's), wherever the shell points."""
+    """The deployment of that name (by default the environment's), in the cloud that the shell points at."""
     environment = Environment.read()
     named = bool(stack or environment.stack or environment.endpoint_url) or recall(state_file()) is not None
     return Cloud(lambda: _discover(environment), stack or environment.stack or DEFAULT_STACK, SystemClock(), named)

@@ -1,4 +1,4 @@
-"""Trials as they stand now, from Gridwatch's records: what no snapshot has yet."""
+"""Trials as they stand now, from Gridwatch's records, which are newer than any snapshot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNKNOWN: Row = {"cost": None, "cost_currency": None, "complete": False, "as_of"
 
 
 def last_value(trial: TrialRecord, metric: str | None, current: CurrentRecord | None) -> float | None:
-    """The objective: SageMaker's final value of a job that is over, else the last of its curve."""
+    """The objective of a trial: SageMaker's final value for a job that is over, else the last value of its curve."""
     final = trial.final_metrics.get(metric) if metric else None
     if final is not None and (trial.state.is_finished or current is None):
         return final
@@ -25,8 +25,8 @@ def last_value(trial: TrialRecord, metric: str | None, current: CurrentRecord | 
 
 
 def with_current(cloud: Cloud, experiment: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """The leaderboard's rows with what is known of the trials now, and their places by it; trials that no snapshot has
-    are added. Two queries, however many trials.
+    """The leaderboard's rows with the trials' values and ranks as of now; trials that no snapshot has are added. It
+    takes two queries, however many trials there are.
     """
     record = cloud.store.get_experiment(experiment)
     if record is None:
@@ -65,7 +65,9 @@ def _row(record: ExperimentRecord, trial: TrialRecord, current: CurrentRecord | 
 
 
 def _placed(rows: Sequence[dict[str, Any]], *, maximize: bool) -> list[dict[str, Any]]:
-    """As SQL's rank() counts: equal values share a place; those without a value are last, of one place."""
+    """The rows with their places, as SQL's rank() counts: equal values share a place; those without a value share the
+    last.
+    """
     values = [_order(row["objective_value"], maximize=maximize) for row in rows]
     better = sorted(values)
     for row, value in zip(rows, values, strict=True):

@@ -1,4 +1,4 @@
-"""`gridwatch debugger`: what is known of this account's access to SageMaker's own Debugger."""
+"""`gridwatch debugger`: what is known of this account's access to SageMaker Debugger."""
 
 from __future__ import annotations
 

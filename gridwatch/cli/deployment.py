@@ -1,4 +1,4 @@
-"""Finds a deployment by its stack: the names that CloudFormation gave its parts."""
+"""Finds a deployment by its stack, and the names that CloudFormation gave its parts."""
 
 from __future__ import annotations
 
@@ -37,12 +37,14 @@ class Deployment:
 
     @property
     def batch_job_queue(self) -> str:
-        """Empty where training jobs are created on SageMaker directly."""
+        """The queue of AWS Batch; empty where training jobs are created on SageMaker directly."""
         return "" if self.launch_target == "direct" else self.launch_target
 
     @classmethod
     def find(cls, cloudformation: DescribesStacks, stack: str) -> Deployment:
-        """Raises CliError when there is no such stack or it is not one of ours."""
+        """The deployment of that stack. Raises CliError when there is no such stack or it is not a deployment of
+        Gridwatch.
+        """
         try:
             found = cloudformation.describe_stacks(StackName=stack)["Stacks"]
         except Exception as error:

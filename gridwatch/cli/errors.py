@@ -1,4 +1,4 @@
-"""What the command line tells people when it cannot do as asked: one clear line, and exit code 1."""
+"""The command line's errors: one clear line for people, and exit code 1."""
 
 from __future__ import annotations
 

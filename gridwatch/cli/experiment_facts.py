@@ -1,4 +1,4 @@
-"""An experiment's snapshot, read from its Parquet files: what reports and comparisons are made of."""
+"""An experiment's snapshot read from its Parquet files, which reports and comparisons are made from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gridwatch.storage import layout
 
 
 def read_facts(cloud: Cloud, experiment: str, budgets: Sequence[int] = ()) -> ExperimentFacts:
-    """As the last snapshot has it, with the machines' use as far as profiles are there. Raises CliError."""
+    """The experiment as of its last snapshot, with the machines' use where there are profiles. Raises CliError."""
     tables = download(cloud, experiment)
     facts = ExperimentFacts(
         tables=tables, prices=prices_of(cloud), expression=expression_of(cloud, experiment), budgets=tuple(budgets)
@@ -30,7 +30,7 @@ def read_facts(cloud: Cloud, experiment: str, budgets: Sequence[int] = ()) -> Ex
 
 
 def download(cloud: Cloud, experiment: str) -> ExperimentTables:
-    """The tables of an experiment's last snapshot. Raises CliError when there is none."""
+    """Download the tables of an experiment's last snapshot. Raises CliError when there is none."""
     s3, bucket = cloud.session.s3, cloud.deployment.artifacts_bucket
     with tempfile.TemporaryDirectory(prefix="gridwatch-") as folder:
         files = {name: Path(folder) / f"{name}.parquet" for name in TABLES}
@@ -49,7 +49,7 @@ def download(cloud: Cloud, experiment: str) -> ExperimentTables:
 
 
 def expression_of(cloud: Cloud, experiment: str) -> str | None:
-    """The CEL expression of its hypothesis, when the spec has one."""
+    """The CEL expression of the experiment's hypothesis, if the spec has one."""
     record = cloud.store.get_experiment(experiment)
     hypothesis: Mapping[str, Any] | str | None = record.document.get("hypothesis") if record else None
     return hypothesis.get("expression") if isinstance(hypothesis, Mapping) else None

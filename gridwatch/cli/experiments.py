@@ -1,4 +1,4 @@
-"""`gridwatch experiments` and `gridwatch status`: what Gridwatch has on record, as of now."""
+"""`gridwatch experiments` and `gridwatch status`: Gridwatch's records, as of now."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ UNREADABLE = "unreadable"
 
 
 def _unreadable_trials(cloud: Cloud, experiment: str) -> Iterator[Mapping[str, Any]]:
-    """Trials that are recorded and left out, because this version cannot read their records."""
+    """Trials that are recorded but left out, because this version cannot read their records."""
     for place, reason in cloud.unreadable.items():
         name, _, trial = place.partition(" trial#")
         if name == f"experiment#{experiment}" and trial:
@@ -116,7 +116,7 @@ def _unreadable_experiments(cloud: Cloud) -> Iterator[Mapping[str, Any]]:
 
 
 def held_by(store: StateStore, record: ExperimentRecord) -> str | None:
-    """Why nothing more of it is launched; None when nothing holds it."""
+    """The reason why nothing more of an experiment is launched; None when nothing holds it."""
     try:
         hold = store.get_hold(record.name)
     except UnreadableRecordError:
@@ -157,9 +157,9 @@ def trial_status(
     current: CurrentRecord | None = None,
     records: JobRecords | None = None,
 ) -> Mapping[str, Any]:
-    """One trial with every rule of its job. `current`: the objective so far; SageMaker's last word is its value.
+    """One trial with every rule of its job. `current`: the objective so far; then SageMaker's final value.
 
-    `records`: what is recorded of its job, where that is read already, as for all trials together.
+    `records`: the records of its job, if they were read already, as for all trials together.
     """
     records = records or records_of_trials(store, [trial])[trial.job_name]
     job = records.job
@@ -190,7 +190,7 @@ def trial_status(
 
 
 def _rules(records: JobRecords) -> Iterable[Mapping[str, Any]]:
-    """Every rule the job runs under and every rule something is recorded of, so that none is passed over in silence."""
+    """Every rule that the job runs under and every rule with a record, so that none is left out unnoticed."""
     recorded = {evaluation.rule_name: evaluation for evaluation in records.evaluations}
     reactions = {reaction.rule_name: reaction for reaction in records.reactions}
     policies = {policy.name: policy for policy in records.job.policies} if records.job else {}
@@ -217,7 +217,7 @@ def _step(evaluation: RuleEvaluationRecord | None) -> object:
 
 
 def trial_lines(document: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
-    """A line for each trial: what it is, by the hyperparameters that differ, how it stands, and why it failed."""
+    """A line for each trial: the hyperparameters that differ, its state, and why it failed."""
     trials = document["trials"]
     metric = (document["objective"] or {}).get("metric") or "objective"
     varied = _varied(trials)
@@ -240,20 +240,20 @@ def trial_lines(document: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[Se
 
 
 def _varied(trials: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The hyperparameters that are not the same in all trials; of a single trial all of them."""
+    """The hyperparameters that differ between the trials; for a single trial, all of them."""
     names = dict.fromkeys(name for trial in trials for name in trial["hyperparameters"])
     values = {name: {str(trial["hyperparameters"].get(name)) for trial in trials} for name in names}
     return [name for name in names if len(trials) == 1 or len(values[name]) > 1]
 
 
 def _state(trial: Mapping[str, Any]) -> str:
-    """The trial's state, and while its job runs what SageMaker does for it."""
+    """The trial's state and, while its job runs, SageMaker's secondary status."""
     state, phase = str(trial["state"]), trial["secondary_status"]
     return f"{state} ({phase.lower()})" if state == TrialState.RUNNING and phase else state
 
 
 def rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
-    """Columns and lines of a table of all rules of these trials; `says` is the finding, or what else the rule says."""
+    """Columns and lines of a table of all rules of these trials; `says` is the finding, or else the rule's message."""
     columns = ["rule", "on_issue", "status", "step", "done"]
     if any(rule["evaluated_by"] == "debugger" for trial in trials for rule in trial["rules"]):
         columns.insert(1, "evaluated_by")
@@ -273,7 +273,7 @@ def _done(rule: Mapping[str, Any]) -> str | None:
 
 
 def blind_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    """Which rules saw nothing to judge by: their jobs may be well or not."""
+    """The rules that saw nothing to judge by, so that nothing is known of their jobs."""
     rules = [rule for trial in trials for rule in trial["rules"]]
     blind = Counter(rule["rule"] for rule in rules if rule["status"] == RuleStatus.SAW_NOTHING)
     jobs = Counter(rule["rule"] for rule in rules)
@@ -287,8 +287,8 @@ _TRAINED = {TrialState.COMPLETED, TrialState.STOPPED}
 
 
 def unmatched(job: JobRecord | None, trial: TrialRecord, current: CurrentRecord | None) -> Mapping[str, str]:
-    """Metrics of which a job that is over never printed a value, with the expressions that were to find them in its
-    log. A job that failed says otherwise what is wrong with it.
+    """The metrics for which a finished job printed no value, with the expressions that were to find them in its log.
+    Jobs that failed are left out: their reason says what is wrong.
     """
     if job is None or trial.state not in _TRAINED or trial.started_at is None:
         return {}
@@ -297,7 +297,7 @@ def unmatched(job: JobRecord | None, trial: TrialRecord, current: CurrentRecord 
 
 
 def unmatched_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    """Which expressions found nothing in the logs of how many jobs that are over."""
+    """The expressions that found nothing in the logs of finished jobs, and in how many."""
     over = sum(trial["state"] in _TRAINED for trial in trials)
     found = Counter(each for trial in trials for each in trial["unmatched_metrics"].items())
     return [
@@ -308,7 +308,7 @@ def unmatched_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
 
 
 def savings_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    """What the stops of these trials spared, and what those that shadow mode kept from being made would have."""
+    """What the stops of these trials saved, and what the stops that shadow mode held back would have saved."""
     lines = []
     for action, audited, words in (
         ("stop", False, "saved"),
@@ -329,7 +329,7 @@ def savings_lines(trials: Sequence[Mapping[str, Any]]) -> Sequence[str]:
 
 
 def _measured(found: Sequence[SavingsRecord]) -> str:
-    """What the rests of the jobs really took that were let run on, as far as they are over."""
+    """What the remaining training of the audited jobs really took, for those that are over."""
     over = [each for each in found if each.measured_seconds is not None]
     if not over:
         return ""

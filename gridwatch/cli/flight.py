@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def hook_of(spec: ExperimentSpec, folder: Path) -> bool | None:
-    """Whether the script beside the spec uses a hook; None: nobody knows."""
+    """Whether the script beside the spec uses a hook; None when that is not known."""
     from gridwatch.preflight.hook_use import uses_hook
 
     packed = packed_source(spec.algorithm, folder)
@@ -38,7 +38,7 @@ def checked(
     hook: bool | None = None,
     open_uri: OpenUri | None = None,
 ) -> Report:
-    """The notices of the package's checks, with the prices that come with it, and `further` ones."""
+    """The notices of the package's checks, made with the package's prices, and the `further` ones."""
     from gridwatch.preflight.flight import Preflight
     from gridwatch.savings.prices import PriceTable
 

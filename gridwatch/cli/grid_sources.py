@@ -26,16 +26,16 @@ ORDER BY trial_id, name, step"""
 def from_file(
     path: Path, metric: str | None, direction: str | None, price: float | None, currency: str = "USD"
 ) -> Grid:
-    """The grid in a file. Raises PermanentError when it cannot be read, GridError when it is none."""
+    """The grid in a file. Raises PermanentError when it cannot be read, GridError when it holds no grid."""
     grid = read_grid(path, metric, direction)
     trials = [replace(trial, price_per_hour=price) for trial in grid.trials]
     return replace(grid, trials=trials, currency=currency)
 
 
 def from_tables(cloud: Cloud, experiment: str, metric: str | None, direction: str | None) -> Grid:
-    """The trials of an experiment that trained to their end, as the last snapshot has them.
+    """The trials of an experiment that trained to the end, as of the last snapshot.
 
-    Raises CliError when there is no snapshot, GridError when its curves are none that rules can be replayed on.
+    Raises CliError when there is no snapshot, GridError when rules cannot be replayed on its curves.
     """
     name = text_literal(experiment)
     trials = cloud.ask(TRIALS_OF.format(name)).rows

@@ -1,4 +1,4 @@
-"""Where a plan is for: the deployment that is within reach, with its data, or placeholders when there is none."""
+"""Where a plan is for: the deployment within reach with its data, or placeholders when there is none."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _OFFLINE = (
 
 
 class LaunchSite(Protocol):
-    """What a plan needs to know beside the spec."""
+    """What a plan needs to know besides the spec."""
 
     @property
     def deployment(self) -> Deployment: ...
 
     @property
     def note(self) -> str:
-        """What the plan's reader must know about it, once it is made."""
+        """What the plan's reader must know about the site, once the plan is made."""
         ...
 
     @property
@@ -48,22 +48,24 @@ class LaunchSite(Protocol):
         ...
 
     def data(self, parsed: ParsedSpec) -> Mapping[str, DataSource]:
-        """Where the channels' data can be looked into; those that are out of reach are not there."""
+        """The channels' data; channels that are out of reach are left out."""
         ...
 
     @property
     def open_uri(self) -> OpenUri | None:
-        """How to look into what lies at another address, as manifests name them; None where nothing is in reach."""
+        """A function that opens the data at another address, such as a manifest's; None where nothing is within
+        reach.
+        """
         ...
 
     def processing_instances(self) -> int | None:
-        """What the account may have at one time; None: not known."""
+        """The account's quota of processing instances; None when it is not known."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Nowhere:
-    """No deployment: the same spec gives the same plan on every machine."""
+    """No deployment within reach: the same spec gives the same plan on every machine."""
 
     deployment: Deployment
     note: str = _OFFLINE
@@ -101,7 +103,7 @@ class Nowhere:
 
 
 class Deployed:
-    """A deployment: the plan has the very names and requests that an upload of the spec leads to."""
+    """A deployment: the plan has the names and requests that an upload of the spec would lead to."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -177,7 +179,9 @@ class Deployed:
 
 
 def _etags(bucket: ExperimentBucket, uri: str) -> Mapping[str, str]:
-    """Empty also for what may not be read: whoever plans may have fewer rights than the deployment."""
+    """The channels' etags; empty also for data that may not be read: a person may have fewer rights than the
+    deployment.
+    """
     try:
         return bucket.etags(uri)
     except PermanentError:

@@ -1,4 +1,4 @@
-"""`gridwatch local up`: the embedded cloud, staying until it is told to go."""
+"""`gridwatch local up`: runs the embedded cloud until it is told to stop."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def up(
 
 
 def _refuse_taken(port: int) -> None:
-    """At once, before the template is synthesized."""
+    """Raise CliError at once if the port is taken, before the template is synthesized."""
     from gridwatch.localcloud.ports import PortError, refuse_taken  # noqa: PLC0415  only this command needs it
 
     try:
@@ -117,8 +117,8 @@ def leave() -> None:
 
 @contextmanager
 def started(port: int = 0, options: Sequence[str] = (), state: Path | None = None) -> Iterator[LocalCloud]:
-    """A local cloud while the block runs; `options` as its own command takes them. With `state` it goes on from what is
-    kept in that folder. Raises CliError when it does not start.
+    """A local cloud while the block runs; `options` are those of its own command. With `state` it continues from what
+    is kept in that folder. Raises CliError when it does not start.
     """
     from gridwatch.localcloud import LocalCloud, LocalCloudError  # noqa: PLC0415  only these commands need it
 
@@ -156,7 +156,7 @@ def running(local: LocalCloud) -> RunningCloud:
 
 @contextmanager
 def interrupted_by_termination() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does, so that what it started is ended too."""
+    """A block that SIGTERM ends as Ctrl-C does, so that the processes it started end too."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -169,7 +169,7 @@ def interrupted_by_termination() -> Iterator[None]:
 
 
 def _announce(cloud: RunningCloud, outputs: Mapping[str, str]) -> None:
-    """On stdout, so that a shell can take it: lines to set the environment."""
+    """Print on stdout the lines that set a shell's environment."""
     buckets = {
         "GRIDWATCH_EXPERIMENTS_BUCKET": outputs["ExperimentsBucket"],
         "GRIDWATCH_ARTIFACTS_BUCKET": outputs["ArtifactsBucket"],

@@ -1,7 +1,7 @@
 """Remembers where the local cloud runs, so that a command in another shell finds it.
 
-It is remembered also when the cloud has ended, whatever way: a command that talked to it a moment ago must not turn to
-AWS by itself, with whatever credentials the shell has, only because nobody answers any more.
+It is remembered even after the cloud has ended, however it ended: a command that talked to it a moment ago must not
+turn to AWS by itself, with whatever credentials the shell has, only because the cloud no longer answers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class RunningCloud:
     region: str
 
     def environment(self) -> Mapping[str, str]:
-        """What to set so that any AWS client talks to it."""
+        """The environment variables that point any AWS client at it."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": self.access_key_id,
@@ -42,12 +42,12 @@ class RunningCloud:
         }
 
     def answers(self) -> bool:
-        """Whether somebody listens there."""
+        """Whether the cloud answers at its endpoint."""
         return listens(self.endpoint_url)
 
 
 def listens(url: str) -> bool:
-    """Whether somebody takes connections at an endpoint's address."""
+    """Whether anything accepts connections at an endpoint's address."""
     address = urlsplit(url)
     try:
         with socket.create_connection((address.hostname or "", address.port or 80), timeout=_CONNECT_SECONDS):
@@ -57,7 +57,7 @@ def listens(url: str) -> bool:
 
 
 def troubles_of(url: str) -> list[str]:
-    """What the local cloud at that address has to say; nothing where it is another emulator, or says nothing."""
+    """The local cloud's warnings; nothing where the address is another emulator's."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{url.rstrip('/')}/_localcloud/troubles", timeout=_CONNECT_SECONDS) as answer:
@@ -67,7 +67,7 @@ def troubles_of(url: str) -> list[str]:
 
 
 def is_on_this_machine(url: str) -> bool:
-    """Whether an endpoint's address is one of this machine alone, as a local cloud's is."""
+    """Whether an endpoint's address is on this machine, as a local cloud's is."""
     host = urlsplit(url).hostname or ""
     return host == "localhost" or host.startswith("127.") or host == "::1"
 
@@ -78,8 +78,8 @@ def state_file() -> Path:
 
 @contextmanager
 def remembered(cloud: RunningCloud, file: Path) -> Iterator[None]:
-    """The cloud stands in the file, while the block runs as one that runs, and then as one that has ended. A file that
-    another cloud wrote meanwhile is left alone.
+    """A block during which the file names this cloud as running; after it, as ended. If another cloud wrote the file
+    meanwhile, it is left alone.
     """
     content = _content(cloud)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def remembered(cloud: RunningCloud, file: Path) -> Iterator[None]:
 
 
 def recall(file: Path, answers: Callable[[RunningCloud], bool] = RunningCloud.answers) -> RunningCloud | None:
-    """The cloud in the file if it still answers."""
+    """The cloud in the file, if it still answers."""
     kept = _read(file)
     if kept is None:
         return None
@@ -101,7 +101,7 @@ def recall(file: Path, answers: Callable[[RunningCloud], bool] = RunningCloud.an
 
 
 def refuse_ended(file: Path) -> None:
-    """Raises CliError when commands talked to a local cloud until it ended, and nobody said that they may go to AWS."""
+    """Raise CliError if commands talked to a local cloud that has ended and nobody has said that they may go to AWS."""
     kept = _read(file)
     if kept is not None:
         raise CliError(
@@ -111,7 +111,7 @@ def refuse_ended(file: Path) -> None:
 
 
 def forget(file: Path) -> RunningCloud | None:
-    """Let commands go to AWS again; the cloud that they would have talked to."""
+    """Forget the local cloud, so that commands go to AWS again; returns the cloud that they would have used."""
     kept = _read(file)
     file.unlink(missing_ok=True)
     return kept[0] if kept is not None else None
@@ -122,7 +122,7 @@ def _content(cloud: RunningCloud, *, ended: bool = False) -> str:
 
 
 def _read(file: Path) -> tuple[RunningCloud, bool] | None:
-    """The cloud, and whether it is known to have ended."""
+    """The cloud in the file, and whether it is known to have ended."""
     try:
         document = json.loads(file.read_text())
         ended = bool(document.pop("ended", False))

@@ -1,4 +1,4 @@
-"""`gridwatch look`: an owner's wish that running jobs are looked at now, and oftener for a while."""
+"""`gridwatch look`: has running jobs evaluated now, and more often for a while."""
 
 from __future__ import annotations
 

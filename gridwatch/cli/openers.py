@@ -1,4 +1,4 @@
-"""How the command line reaches tensors: a path, an s3:// address in AWS or in the local cloud, or a trial."""
+"""Opens tensors for the command line: at a path, at an s3:// address in AWS or in the local cloud, or of a trial."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gridwatch_rules.tensors.source import TensorSource, open_folder
 
 
 def opener_of(cloud: Cloud, environment: dict[str, str] | None = None) -> Opener:
-    """Opens what lies on this machine and in S3."""
+    """A function that opens tensors on this machine and in S3."""
 
     def opened(location: str) -> TensorSource:
         if not location.startswith("s3://"):
@@ -28,20 +28,22 @@ def opener_of(cloud: Cloud, environment: dict[str, str] | None = None) -> Opener
 
 
 def tensors_of(subject: str, cloud: Cloud) -> str:
-    """Where the tensors are that a path, an address or a trial's name means: a training job, the trial's id, or
+    """The tensors named by a path, by an address or by a trial: a training job, the trial's id, or
     `<experiment>/<place>`, as `gridwatch inspect` takes them. Raises FileNotFoundError or CliError.
     """
     return opener_of(cloud).tensors_in(subject if _is_folder(subject) else _output_of(subject, cloud))
 
 
 def _is_folder(subject: str) -> bool:
-    """Whether it is here, or written as no trial's name is: at most one slash is in such a name, and not in front."""
+    """Whether the text names a folder: it exists, or no trial's name looks like it (at most one slash, and none in
+    front).
+    """
     written = subject.startswith(("s3://", "/", ".", "~")) or subject.rstrip("/").count("/") > 1
     return written or Path(subject).is_dir()
 
 
 def _output_of(subject: str, cloud: Cloud) -> str:
-    """The address under which a trial's job saves."""
+    """The address under which a trial's job saves its tensors."""
     from gridwatch.cli.session import AWS_ERRORS, explain  # noqa: PLC0415  boto3 is slow to import
 
     try:
@@ -56,7 +58,9 @@ def _output_of(subject: str, cloud: Cloud) -> str:
 
 
 def environment_for(location: str) -> dict[str, str]:
-    """Ours; for S3, as other commands do, the local cloud's if one is running and nothing else is said."""
+    """The environment for reading: for S3, the running local cloud's unless something else is said, as for other
+    commands.
+    """
     if not location.startswith("s3://") or Environment.read().endpoint_url is not None:
         return child_environment()
     cloud = recall(state_file())

@@ -1,4 +1,4 @@
-"""Tables for people, JSON for machines. Results go to stdout, everything else to stderr."""
+"""Prints tables for people and JSON for machines. Results go to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def console(*, stderr: bool = False) -> Console:
 
 
 class _Console(Console):
-    """Names and reasons come from users: they are no markup, `:fire:` is no emoji, and what a terminal would obey in
-    them is shown as its code.
+    """A console that prints users' names and reasons literally: no markup, no emoji for `:fire:`, and control
+    characters shown as their codes.
     """
 
     def render_str(self, text: str, **options: Any) -> Text:
@@ -47,14 +47,14 @@ def visible_lines(text: str) -> str:
 
 
 def print_json(document: object) -> None:
-    """Plain JSON, one document. JSON knows no NaN and no infinity: they are told as strings."""
+    """Print one plain JSON document. NaN and infinity, which JSON lacks, become strings."""
     print(visible_json(json.dumps(_plain(document), indent=2, ensure_ascii=False)))
 
 
 def print_rows(
     columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str, as_csv: bool = False
 ) -> None:
-    """Rows as a table, as a JSON list of objects or as CSV; `empty` is said instead of a table without rows."""
+    """Print rows as a table, a JSON list of objects or CSV; `empty` is printed instead of a table without rows."""
     if as_json:
         print_json([{column: row.get(column) for column in columns} for row in rows])
     elif as_csv:
@@ -66,7 +66,7 @@ def print_rows(
 
 
 def print_table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table, or where the terminal is too narrow for one without broken names a block for each row."""
+    """Print a table or, where the terminal is too narrow for one without broken names, a block for each row."""
     if _has_room(out, columns, rows):
         out.print(table(columns, rows, out.width))
     else:
@@ -75,18 +75,18 @@ def print_table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[ob
 
 
 def told(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
-    """The same without the columns in which there is nothing."""
+    """The same table without its empty columns."""
     kept = [place for place in range(len(columns)) if any(row[place] is not None for row in rows)]
     return [columns[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def _has_room(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
-    """Whether no name must be broken, and no column be narrower than it can be read well when it is folded."""
+    """Whether the table fits: no name is broken, and no folded column is too narrow to read."""
     return sum(map(_least_width, _texts_by_column(columns, rows))) <= _room(out.width, len(columns))
 
 
 def _room(width: int, columns: int) -> int:
-    """The width that is left for the cells: beside each is a blank and a divider, and one more before the first."""
+    """The width left for the cells: beside each are a blank and a divider, with one more divider before the first."""
     return width - _BETWEEN * columns - 1
 
 
@@ -99,7 +99,7 @@ def _full_width(texts: Sequence[str]) -> int:
 
 
 def _widths(texts: Sequence[Sequence[str]], room: int) -> list[int]:
-    """As wide as each column would be, the widest ones folded until all have room; none below its least width."""
+    """The columns' widths: each as wide as it needs, the widest folded until all fit; none below its least width."""
     widths, least = list(map(_full_width, texts)), list(map(_least_width, texts))
     while sum(widths) > room:
         foldable = [place for place in range(len(widths)) if widths[place] > least[place]]
@@ -115,13 +115,13 @@ def _texts_by_column(columns: Sequence[str], rows: Sequence[Sequence[object]]) -
 
 
 def _longest_word(texts: Sequence[str]) -> int:
-    """As wide as a terminal shows it, where a letter of Chinese or Japanese takes two columns."""
+    """The width of the longest word as a terminal shows it, where a Chinese or Japanese character takes two columns."""
     return max((cell_len(word) for text in texts for word in text.split()), default=0)
 
 
 def print_blocks(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A block for each row, a line for each value that is there. A name that is longer than a line is not broken: the
-    terminal shows the rest below, and whoever copies it has it whole.
+    """Print a block for each row, with a line for each value. A name that is longer than a line is not broken, so that
+    it can be copied whole.
     """
     for place, row in enumerate(rows):
         if place:
@@ -138,8 +138,9 @@ def print_blocks(out: Console, columns: Sequence[str], rows: Sequence[Sequence[o
 
 
 def print_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """RFC 4180 with a line of headings; numbers as they are, times in ISO 8601, what is nested as JSON, what a
-    spreadsheet would take for a formula after a quotation mark, and letters that turn others around by their codes.
+    """Print CSV by RFC 4180 with a line of headings: numbers as they are, times in ISO 8601, nested values as JSON,
+    anything a spreadsheet would take for a formula after a quotation mark, and characters that reverse text as their
+    codes.
     """
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow([_csv(column) for column in columns])
@@ -148,7 +149,7 @@ def print_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int = _ENDLESS) -> Table:
-    """A table that shows values as they are: text is never taken for markup, missing values stay empty.
+    """A table that shows values literally: text is never markup, and missing values stay empty.
 
     The columns' widths are set here: Rich makes columns narrower than their longest words, and then cuts the line.
     """
@@ -165,7 +166,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int =
 
 
 def cell(value: object) -> str:
-    """One value as people read it. Times are UTC, and say so; of prose, more than _LONGEST characters are cut."""
+    """One value as people read it. Times are in UTC and say so; prose is cut after _LONGEST characters."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -183,7 +184,7 @@ def cell(value: object) -> str:
 
 
 def _in_utc(value: datetime) -> datetime:
-    """A time without a zone is UTC, as in the analytic tables."""
+    """The time in UTC; one without a zone is UTC, as in the analytic tables."""
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 

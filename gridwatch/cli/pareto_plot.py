@@ -1,4 +1,4 @@
-"""Saved against killed, a picture for each grid."""
+"""A picture of saved against killed for each grid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def draw(results: Sequence[Outcome], path: Path) -> None:
-    """A PNG; CliError when it cannot be written."""
+    """Write the picture as PNG. Raises CliError when it cannot be written."""
     import matplotlib as mpl  # noqa: PLC0415  slow to import
 
     mpl.use("Agg")

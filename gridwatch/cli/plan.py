@@ -74,7 +74,7 @@ def site_of(context: typer.Context, region: str) -> LaunchSite:
 
 
 def planned(spec: Path, site: LaunchSite, *, as_json: bool) -> tuple[ParsedSpec, Plan]:
-    """Raises CliError with every problem of the spec."""
+    """The plan of a spec. Raises CliError with every problem of the spec."""
     from gridwatch.launch.images import UnknownRegionError
     from gridwatch.launch.plan import make_plan
     from gridwatch.launch.processing import within_processing_quota
@@ -94,7 +94,7 @@ def planned(spec: Path, site: LaunchSite, *, as_json: bool) -> tuple[ParsedSpec,
 
 
 def planned_inputs(parsed: ParsedSpec, folder: Path, site: LaunchSite) -> Inputs:
-    """What an upload of the spec would find; the script is packed here as `submit` packs it."""
+    """The inputs that an upload of the spec would find; the script is packed here as `submit` packs it."""
     from gridwatch.launch.template import Inputs
 
     packed = packed_source(parsed.spec.algorithm, folder)
@@ -108,7 +108,7 @@ def planned_inputs(parsed: ParsedSpec, folder: Path, site: LaunchSite) -> Inputs
 
 
 def _glance(parsed: ParsedSpec, made: Plan, site: LaunchSite, folder: Path) -> Report:
-    """What an upload of the spec would be told; `gridwatch preflight` looks at more of the data."""
+    """The notices that an upload of the spec would get; `gridwatch preflight` looks at more of the data."""
     from gridwatch.cli.flight import checked, hook_of
     from gridwatch.preflight.sampling import CHEAP
 
@@ -146,7 +146,7 @@ def _told(bounds: Preview) -> str:
 
 
 def _looks(bounds: Preview) -> str:
-    """How often a job is looked at, what of the cost that is, and how late a stop comes."""
+    """How often a job is looked at, which part of the cost that is, and how late a stop comes."""
     seconds = bounds.look_seconds
     often = f"{seconds:,.0f} s" if seconds >= 2 else f"{seconds:.2g} s"
     late = f"{seconds / 2:,.0f} s" if seconds >= 4 else "a few seconds"
@@ -181,7 +181,7 @@ def _request(made: Plan, number: int, deployment: Deployment) -> dict[str, Any]:
 
 
 def _machines(made: Plan) -> str:
-    """Of one job; where trials differ, all that there are."""
+    """The machines of one job; where trials differ, all that occur."""
     from gridwatch.spec.search_space import INSTANCE_COUNT, INSTANCE_TYPE
 
     resources = made.spec.resources
@@ -242,7 +242,7 @@ def _print(made: Plan, report: Report, source: str, note: str) -> None:
 
 
 def _print_tuning(made: Plan) -> None:
-    """Whose points SageMaker chooses; of each range what it is chosen from."""
+    """Print the strategy of a tuned spec, and for each range what SageMaker chooses from."""
     from gridwatch.spec.variants import variants
 
     out, tuning = console(), made.tuning or {}

@@ -1,4 +1,4 @@
-"""`gridwatch preflight`: what can be known to be wrong before an instance is paid for."""
+"""`gridwatch preflight`: finds what is wrong before an instance is paid for."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def preflight(  # noqa: PLR0917  options of the command line
 
 
 def below(folder: Path) -> OpenUri:
-    """What lies at an address in S3, as far as the folder has it: under the key, with or without bucket and data/."""
+    """The file or folder that stands for an address in S3, found under the key, with or without bucket and data/."""
     from gridwatch.preflight.sampling import LocalObjects
     from gridwatch.storage.layout import DATA_PREFIX, split_s3_uri
 

@@ -1,4 +1,4 @@
-"""`gridwatch profiler`: Debugger's profiler of a job that runs, turned on or off, and rules added to it."""
+"""`gridwatch profiler`: turns Debugger's profiler of a running job on or off, or adds rules to it."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def profiler(
 
 
 def profiled_job(described: Mapping[str, Any], region: str, artifacts_bucket: str, store: StateStore) -> ProfiledJob:
-    """A job as DescribeTrainingJob shows it. Its profile stays where it goes already; else it is put beside what the
-    job's role writes anyway.
+    """A job as DescribeTrainingJob shows it. Its profile goes where it already goes, else beside what the job's role
+    writes.
     """
     name = described["TrainingJobName"]
     job = store.get_job(name)
@@ -67,8 +67,8 @@ def profiled_job(described: Mapping[str, Any], region: str, artifacts_bucket: st
 
 
 def watch(store: StateStore, job_name: str, rules: Sequence[str]) -> bool:
-    """Put rules that were added on the record of their job, so that their findings are told; False for a job that is
-    not Gridwatch's.
+    """Record rules that were added to a job, so that their findings are told; False for a job that is not
+    Gridwatch's.
     """
     job = store.get_job(job_name)
     if job is None or not rules:

@@ -1,4 +1,4 @@
-"""How far an experiment is: a bar, counts by state, pace, time left, and money spent and to be spent."""
+"""How far an experiment is: a bar, counts by state, pace, time left, and money spent and still to be spent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _SHARE_OF_READING = 0.1  # of the time, at most: a large grid is looked at less 
 
 
 def watch(cloud: Cloud, experiment: str, out: Console, prices: PriceTable) -> None:
-    """Show the progress until every trial is over: in a terminal one picture, elsewhere a line for each change."""
+    """Show the progress until every trial is over: in a terminal one updating picture, elsewhere a line for each
+    change.
+    """
     if not out.is_terminal:
         before: object = None
         for document in _follow(cloud, experiment, prices):
@@ -42,7 +44,7 @@ def watch(cloud: Cloud, experiment: str, out: Console, prices: PriceTable) -> No
 
 
 def _follow(cloud: Cloud, experiment: str, prices: PriceTable) -> Iterator[Mapping[str, Any]]:
-    """The progress now and again, until all is over; nothing of an experiment that is not on record."""
+    """The progress, again and again until all is over; nothing for an experiment that is not on record."""
     while record := cloud.store.get_experiment(experiment):
         began = cloud.clock.now()
         trials = cloud.store.list_trials(experiment)
@@ -66,9 +68,9 @@ def prices_of(cloud: Cloud) -> PriceTable:
 def progress(
     record: ExperimentRecord, trials: Sequence[TrialRecord], hold: LaunchHold | None, prices: PriceTable, now: datetime
 ) -> Mapping[str, Any]:
-    """`pace` is trials an hour since the first job began; `eta` when the last will be over at that pace. Before the
-    first is over both are not known, and `latest` and `at_most` say what the rest comes to when every job takes all of
-    its time.
+    """How far an experiment is. `pace` is trials an hour since the first job began; `eta` is when the last will be over
+    at that pace. Before the first is over neither is known, and `latest` and `at_most` say what the rest takes if every
+    job uses all of its time.
     """
     known = {trial.trial_id for trial in trials}
     unrecorded = sum(trial_id not in known for trial_id in record.trial_ids)  # the spec was accepted a moment ago
@@ -98,7 +100,7 @@ def progress(
 
 
 def progress_lines(experiment: str, document: Mapping[str, Any], *, width: int = 80) -> Sequence[str]:
-    """What people see in a terminal so wide."""
+    """The progress for a terminal of that width."""
     done, total = document["finished"], document["trials"]
     bar = max(1, min(_BAR, width - len(f"{experiment}  {total}/{total}")))
     filled = bar * done // total if total else 0
@@ -110,7 +112,7 @@ def progress_lines(experiment: str, document: Mapping[str, Any], *, width: int =
 
 
 def _line(experiment: str, document: Mapping[str, Any]) -> Text:
-    """The same on one line, for a log."""
+    """The progress on one line, for a log."""
     held = f"; nothing more is launched: {visible(document['held'])}" if document["held"] else ""
     told = "; ".join([_states(document), _pace(document), _money(document)])
     return Text(f"{experiment} {document['finished']}/{document['trials']}: {told}{held}")

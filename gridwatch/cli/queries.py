@@ -1,4 +1,4 @@
-"""`gridwatch query`: answers out of the snapshots' tables, by a view or by SQL."""
+"""`gridwatch query`: answers from the snapshots' tables, by a view or by SQL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Engine(StrEnum):
-    """What answers: both read the same files and have the same views."""
+    """Which engine answers: both read the same files and have the same views."""
 
     ATHENA = "athena"
     DUCKDB = "duckdb"
@@ -57,7 +57,9 @@ def query(
 
 
 def sql_of(question: str, experiment: str | None) -> str:
-    """The SQL of a view or table by its name; anything else is SQL already. Raises CliError for a name of neither."""
+    """The SQL of the view or table of that name, or the text itself if it is SQL. Raises CliError for a name of
+    neither.
+    """
     view = queries.view(question)
     if view is None:
         if experiment is not None:
@@ -78,8 +80,8 @@ def _ask_here(cloud: Cloud, sql: str) -> Answer:
 
 
 def read_leaderboard(cloud: Cloud, experiment: str) -> Sequence[Mapping[str, Any]]:
-    """The rows of the leaderboard query, hyperparameters decoded; `algorithm` in those that have one. Trials that were
-    not over at the last snapshot are shown as they stand now.
+    """The rows of the leaderboard query with decoded hyperparameters, and `algorithm` in those that have one. Trials
+    that were not over at the last snapshot are shown as of now.
 
     Raises CliError when there is no such experiment.
     """
@@ -94,7 +96,9 @@ def read_leaderboard(cloud: Cloud, experiment: str) -> Sequence[Mapping[str, Any
 
 
 def with_varied(rows: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Mapping[str, Any]]]:
-    """Columns and rows with a column for each hyperparameter in which the trials differ, and for their algorithms."""
+    """Columns and rows with a column for each hyperparameter in which the trials differ, and one for their
+    algorithms.
+    """
     names = sorted({name for row in rows for name in row["hyperparameters"]})
     varied = [name for name in names if len({json.dumps(row["hyperparameters"].get(name)) for row in rows}) > 1]
     place, *others = LEADERBOARD_COLUMNS

@@ -1,8 +1,8 @@
-"""`gridwatch redrive`: what could not be done goes back to where it was to be done, once somebody saw to the cause.
+"""`gridwatch redrive`: sends dead letters back to where they failed, once their cause is mended.
 
-Three kinds of dead letters: messages of our own queues; events that EventBridge could not hand to a target; invocations
-by EventBridge that failed to the last. Each goes back before it is taken out, so that a command that dies repeats and
-loses nothing; all functions take what they have done already for done.
+There are three kinds of dead letters: messages of our own queues, events that EventBridge could not hand to a target,
+and invocations by EventBridge that kept failing. Each is sent back before it is deleted, so a command that dies repeats
+and loses nothing; all functions ignore what they have done already.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Letter:
     message_id: str
 
     def reason(self) -> str:
-        """Why it lies here, as far as it says so itself."""
+        """Why the letter lies here, as far as it says so itself."""
         if self.origin == _UNDELIVERED:
             return f"{self.attributes.get('ERROR_CODE', '?')}: {self.attributes.get('ERROR_MESSAGE', '')}"
         if self.origin == _FAILED:
@@ -55,11 +55,11 @@ class Destination:
 
 
 class UnknownLetterError(ValueError):
-    """Nobody knows where it was to go."""
+    """A letter that does not say where it was going."""
 
 
 def destination(letter: Letter, prefix: str) -> Destination:
-    """Raises UnknownLetterError for what does not say where it was to go."""
+    """Where a letter was going. Raises UnknownLetterError when it does not say so."""
     try:
         if letter.origin.endswith(_DEAD):
             return Destination(letter.body, queue=f"{prefix}-{letter.origin.removesuffix(_DEAD)}")
@@ -74,7 +74,7 @@ def destination(letter: Letter, prefix: str) -> Destination:
 
 
 def _function(record: Mapping[str, Any]) -> str:
-    """arn:…:function:<name>:<version>, of which the version is of no interest."""
+    """The function in arn:…:function:<name>:<version>; the version is ignored."""
     arn: str = record["requestContext"]["functionArn"]
     return arn.removesuffix(":$LATEST")
 
@@ -87,17 +87,19 @@ class DeadLetters:
         self._urls = {_name(url): url for url in self._all_urls()}
 
     def counts(self) -> Mapping[str, int]:
-        """How many lie where, by the queue's name without the prefix."""
+        """The number of letters in each queue, by the queue's name without the prefix."""
         return {self._short(name): self._count(url) for name, url in sorted(self._urls.items()) if self._is_dead(name)}
 
     def look(self, origin: str) -> Letter | None:
-        """One of them, which stays where it is."""
+        """One of the letters, which stays where it is."""
         for letter, _ in self._receive(origin, hidden=0, most=1):
             return letter
         return None
 
     def redrive(self, origin: str) -> tuple[int, list[str]]:
-        """How many went back, and of those that could not the reasons; what falls back meanwhile stays."""
+        """Send letters back; returns how many went, and the reasons for those that could not. Letters that come
+        meanwhile stay.
+        """
         done, kept = 0, []
         for letter, receipt in self._receive(origin, hidden=_HIDDEN_SECONDS, most=self._count(self._url(origin))):
             try:
@@ -196,6 +198,6 @@ def redrive(
 
 
 def _sample(letters: DeadLetters, name: str, counts: Mapping[str, int]) -> str | None:
-    """Why the first of them lies there."""
+    """Why the first of the letters lies there."""
     letter = letters.look(name) if counts[name] else None
     return letter.reason() if letter else None

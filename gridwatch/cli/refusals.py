@@ -1,4 +1,4 @@
-"""What Gridwatch answered to a spec that it refused."""
+"""The reasons for which Gridwatch refused a spec."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def refusal_of(s3: S3Client, bucket: str, experiment: str) -> str | None:
-    """The problems found in a spec uploaded as `experiments/<experiment>.<suffix>`, on one line; None without any."""
+    """The problems found in a spec uploaded as `experiments/<experiment>.<suffix>`, on one line; None if it has
+    none.
+    """
     for suffix in (*layout.SPEC_SUFFIXES, *(suffix.upper() for suffix in layout.SPEC_SUFFIXES)):
         key = layout.spec_error_key(f"{layout.SPEC_PREFIX}{experiment}{suffix}")
         try:

@@ -1,4 +1,4 @@
-"""`gridwatch register`: a trial's model into SageMaker's model registry, with where it came from."""
+"""`gridwatch register`: puts a trial's model into SageMaker's model registry, with its lineage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gridwatch.cli.rerun import read_fingerprint
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.reproduce.registering import (
     CannotRegisterError,
-    Wish,
+    RegistrationOptions,
     group_name,
     metrics_document,
     package_request,
@@ -55,7 +55,7 @@ def register(  # noqa: PLR0917  options of the command line
         request = package_request(
             experiment,
             found.trial,
-            Wish(image=image, approved=approve),
+            RegistrationOptions(image=image, approved=approve),
             group=name,
             metrics_uri=metrics,
             fingerprint=fingerprint,
@@ -80,7 +80,7 @@ def register(  # noqa: PLR0917  options of the command line
 
 
 def _as_it_was(cloud: Cloud, found: Found) -> ExperimentRecord:
-    """The experiment as the trial's own upload had it: a later one may have another spec."""
+    """The experiment as it was when the trial was uploaded: a later upload may have another spec."""
     made = read_fingerprint(cloud, found)
     return replace(
         found.experiment,

@@ -63,8 +63,8 @@ def _is_folder(subject: str) -> bool:
 
 
 def _is_experiment_too(context: typer.Context, subject: str) -> bool:
-    """Whether the folder is none of tensors, as one with an experiment's script often is, and there is an experiment
-    of its name.
+    """Whether the folder holds no tensors (a folder with an experiment's script, say) and an experiment has its
+    name.
     """
     from gridwatch.cli.openers import opener_of
 

@@ -1,4 +1,4 @@
-"""`gridwatch fingerprint` and `gridwatch rerun`: what a trial was made of, and the trial once more from that."""
+"""`gridwatch fingerprint` and `gridwatch rerun`: what a trial was made of, and how to train it again from that."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ def rerun(
 
 
 def read_fingerprint(cloud: Cloud, found: Found) -> Fingerprint:
-    """Of the trial's job, or of the upload when it has none yet. Raises CliError when there is none."""
+    """The fingerprint of the trial's job, or of the upload when it has no job yet. Raises CliError when there
+    is none.
+    """
     from gridwatch.reproduce.fingerprint import Fingerprint
 
     job = cloud.store.get_job(found.job_name)
@@ -112,8 +114,8 @@ def read_fingerprint(cloud: Cloud, found: Found) -> Fingerprint:
 
 
 def read_packages(cloud: Cloud, job_name: str) -> Mapping[str, Any] | None:
-    """What the hook wrote when training ended; None where no hook of Gridwatch's was there or came so far, or where
-    something else lies in its place.
+    """The packages that the hook recorded when training ended; None without Gridwatch's hook, when it did not come that
+    far, or when another file lies in its place.
     """
     content = _read(cloud, cloud.deployment.artifacts_bucket, f"{tensor_prefix(job_name)}{PACKAGES}")
     try:
@@ -125,7 +127,7 @@ def read_packages(cloud: Cloud, job_name: str) -> Mapping[str, Any] | None:
 
 
 def look(cloud: Cloud, found: Found, made: Fingerprint) -> Findings:
-    """What of it is there still."""
+    """What still exists of the things in the fingerprint."""
     from gridwatch.launch.request import IMAGE
     from gridwatch.reproduce.differences import Place, find_differences
     from gridwatch.reproduce.recording import account_of

@@ -1,4 +1,4 @@
-"""`gridwatch rules`: which rules there are, and what one says of a folder of tensors."""
+"""`gridwatch rules`: lists the rules, and evaluates one over a folder of tensors."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def _described_parameter(parameter: Parameter) -> dict[str, Any]:
 
 
 def _shown(default: Any) -> Any:
-    """Lists as Debugger's strings."""
+    """A parameter as it is shown: lists as Debugger's strings."""
     if isinstance(default, tuple):
         return ",".join(f"{each:g}" if isinstance(each, float) else each for each in default) or None
     return default

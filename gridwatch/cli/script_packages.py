@@ -1,7 +1,7 @@
-"""What a training script imports and the place where it will run does not have, said before anything is launched.
+"""Modules that a training script imports and that are missing where it will run, found before anything is launched.
 
-Read are the entry point and the files beside it that it imports, as text: nothing is run. An import that the script
-itself expects to fail (in a `try`) is not counted, nor what a requirements.txt at the root brings.
+The entry point and the files beside it that it imports are read as text; nothing is run. An import that the script
+itself expects to fail (in a `try`) does not count, nor does a package that a requirements.txt at the root installs.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a script runs, by its name, and the modules or packages that it has."""
+    """Where a script runs, by its name, and the modules or packages there."""
 
     name: str
     modules: frozenset[str]
@@ -55,7 +55,7 @@ class Place:
 
 
 def lacking(files: Mapping[str, Path], entry_point: str, image: str, *, is_local: bool) -> list[str]:
-    """A line for each module that is imported and is not where the script will run; empty where that is not known."""
+    """A line for each imported module that is missing where the script will run; empty where that is not known."""
     place = local_place(image) if is_local else place_of_aws(image)
     brought = _brought(files)
     if place is None or brought is None:
@@ -77,7 +77,7 @@ def lacking(files: Mapping[str, Path], entry_point: str, image: str, *, is_local
 
 
 def missing_packages(spec: ExperimentSpec, folder: Path, site: LaunchSite) -> list[str]:
-    """What the script beside the spec imports and the place where it will run does not have."""
+    """The imports of the script beside the spec that are missing where it will run."""
     from gridwatch.launch.images import NoImageError, UnknownRegionError  # noqa: PLC0415  pydantic is slow to import
     from gridwatch.launch.parts.algorithm import algorithm_part  # noqa: PLC0415
 
@@ -98,7 +98,7 @@ def print_packages(packages: Iterable[str]) -> None:
 
 
 def imports_of(files: Mapping[str, Path], entry_point: str) -> Iterator[Import]:
-    """What the entry point and the files beside it that it imports do import, but for the standard library."""
+    """The imports of the entry point and of the files beside it that it imports, except the standard library."""
     waiting, seen = [entry_point], {entry_point}
     while waiting:
         name = waiting.pop(0)
@@ -112,7 +112,7 @@ def imports_of(files: Mapping[str, Path], entry_point: str) -> Iterator[Import]:
 
 
 def local_place(image: str) -> Place | None:
-    """The environment that stands for the image in the local cloud; None where there is none, or it is not built."""
+    """The environment that stands for the image in the local cloud; None when there is none or it is not built."""
     from gridwatch.localcloud.sagemaker.errors import ServiceError  # noqa: PLC0415  only who plans for a local cloud needs it
     from gridwatch.localcloud.sagemaker.images import ImageMap  # noqa: PLC0415
 
@@ -131,7 +131,7 @@ def local_place(image: str) -> Place | None:
 
 
 def place_of_aws(image: str) -> Place | None:
-    """AWS's image, as far as it is known; None for others."""
+    """AWS's image, as far as its packages are known; None for other images."""
     file = next((file for pattern, file in _OF_AWS.items() if fnmatchcase(image, pattern)), None)
     if file is None:
         return None
@@ -155,7 +155,7 @@ def _imported(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def _counted(node: ast.AST) -> Iterator[ast.AST]:
-    """The node and all below it, but what may fail or is for type checkers alone."""
+    """The node and all below it, except code that may fail or is for type checkers only."""
     yield node
     skipped: list[ast.stmt] = []
     if isinstance(node, ast.Try) and any(_forgives(handler) for handler in node.handlers):
@@ -173,14 +173,14 @@ def _forgives(handler: ast.ExceptHandler) -> bool:
 
 
 def _beside(files: Mapping[str, Path], module: str) -> list[str]:
-    """The packed files that an import reads: of `a.b` also those of `a`."""
+    """The packed files that an import reads: for `a.b` also those of `a`."""
     parts = module.split(".")
     paths = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
     return [name for path in paths for name in (f"{path}.py", f"{path}/__init__.py") if name in files]
 
 
 def _brought(files: Mapping[str, Path]) -> frozenset[str] | None:
-    """What the script's requirements.txt brings, by name; None where it names something else than packages."""
+    """The packages that the script's requirements.txt installs, by name; None when it names anything but packages."""
     if "requirements.txt" not in files:
         return frozenset()
     lines = [

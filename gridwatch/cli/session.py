@@ -1,4 +1,4 @@
-"""The command line's one way to AWS, or to the local cloud that stands in for it."""
+"""The command line's only access to AWS, or to the local cloud that stands in for it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Session:
 
     @classmethod
     def of(cls, cloud: RunningCloud) -> Session:
-        """A session with the local cloud."""
+        """A session with that local cloud."""
         session = boto3.Session(
             aws_access_key_id=cloud.access_key_id,
             aws_secret_access_key=cloud.secret_access_key,
@@ -63,9 +63,9 @@ class Session:
 
     @classmethod
     def discover(cls, environment: Environment) -> Session:
-        """Where the shell points, else the local cloud that is running (which is said on stderr), else AWS.
+        """A session where the shell points, else with the running local cloud (which is said on stderr), else with AWS.
 
-        Raises CliError where the shell was a local cloud's and that cloud has ended: nothing turns to AWS by itself.
+        Raises CliError where the shell was a local cloud's that has ended: no command turns to AWS by itself.
         """
         if environment.endpoint_url is None:
             cloud = recall(state_file())
@@ -88,12 +88,12 @@ class Session:
 
     @property
     def endpoint_url(self) -> str | None:
-        """Of a local cloud; None for AWS itself."""
+        """The endpoint of a local cloud; None for AWS itself."""
         return self._endpoint_url
 
     @property
     def region(self) -> str:
-        """Raises botocore's NoRegionError when none is named."""
+        """The session's region. Raises botocore's NoRegionError when none is named."""
         return str(self.s3.meta.region_name)
 
     def client(self, service: str) -> Any:
@@ -118,7 +118,9 @@ class Session:
 
     @cached_property
     def patient_sagemaker(self) -> Any:
-        """For Search, which has no published rate: it slows down by itself when told to, and goes on for minutes."""
+        """A client for Search that slows down when it is throttled and retries for minutes: Search has no published
+        rate.
+        """
         adaptive = Config(read_timeout=60, retries={"mode": "adaptive", "total_max_attempts": 10})
         config = (_LOCAL if self._endpoint_url else _CONFIG).merge(adaptive)
         return self._session.client("sagemaker", endpoint_url=self._endpoint_url, config=config)
@@ -138,7 +140,7 @@ def _tell_troubles(endpoint: str) -> None:
 
 
 def _refuse_local_shell(session: boto3.Session, environment: Environment) -> None:
-    """Raises CliError when what AWS would be asked with is a local cloud's, so that the shell is one of those.
+    """Raise CliError if the credentials for AWS are a local cloud's, since the shell is then one that was set for it.
 
     A profile may name the local cloud's endpoint: then its credentials go there.
     """
@@ -168,7 +170,7 @@ def _nobody_at(endpoint: str) -> str:
 
 
 def explain(error: Exception) -> str:
-    """One line about an error of AWS or of the way to it."""
+    """One line about an error of AWS or of the connection to it."""
     if isinstance(error, ClientError):
         told = error.response.get("Error", {})
         why = filter(None, (told.get("Code"), told.get("Message")))  # some answers have a status and no words

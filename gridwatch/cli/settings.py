@@ -16,7 +16,7 @@ LOCAL_ACCOUNT = "000000000000"  # of every local cloud
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the shell says: `endpoint_url` None stands for AWS itself, or for a local cloud that is running."""
+    """The shell's settings: `endpoint_url` None stands for AWS itself, or for a running local cloud."""
 
     endpoint_url: str | None
     stack: str | None
@@ -34,28 +34,29 @@ class Environment:
 
 
 def kept_files(environment: Mapping[str, str] | None = None) -> Path:
-    """Where commands keep what they make or remember: `.gridwatch` in the project's folder, or GRIDWATCH_FILES."""
+    """The folder where commands keep files: `.gridwatch` in the project's folder, or GRIDWATCH_FILES."""
     source = os.environ if environment is None else environment
     return Path(source.get("GRIDWATCH_FILES") or project_root() / ".gridwatch")
 
 
 def child_environment(**changes: str) -> dict[str, str]:
-    """The environment for a process that we start: ours, with these changes.
+    """The environment for a process that we start: our own, with these changes.
 
-    Without PYTHONDONTWRITEBYTECODE: importing aws-cdk-lib takes eight times longer when its .pyc files cannot be kept.
+    PYTHONDONTWRITEBYTECODE is removed: importing aws-cdk-lib takes eight times longer when its .pyc files cannot be
+    kept.
     """
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, **changes}
 
 
 def own_command() -> str:
-    """This command as a person can type it again: `gridwatch`, or the path by which it was started from a folder that
-    need not be on the PATH, such as `.venv/bin/gridwatch`.
+    """This command as a person can type it again: `gridwatch`, or the path by which it was started if its folder need
+    not be on the PATH, such as `.venv/bin/gridwatch`.
     """
     started = Path(sys.argv[0])
     return "gridwatch" if started.is_absolute() or started.name != "gridwatch" else str(started)
 
 
 def project_root() -> Path:
-    """The checkout that this command was installed from, or what stands for it (gridwatch.project)."""
+    """The checkout that this command was installed from, or what stands in for it (gridwatch.project)."""
     return project.project_root()

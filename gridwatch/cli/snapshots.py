@@ -77,6 +77,6 @@ class _Object:
 
 
 def _object(s3: S3Client, bucket: str, key: str) -> _Object | None:
-    """None while there is none. Listed, because not all who may query may read the object."""
+    """The object; None while there is none. It is listed, because not everybody who may query may read it."""
     found = s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents", [])
     return next((_Object(each["ETag"], each["LastModified"]) for each in found if each["Key"] == key), None)

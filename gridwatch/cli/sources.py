@@ -1,4 +1,4 @@
-"""A spec's own script, packed as SageMaker's containers take it: one archive with everything at its root."""
+"""Packs a spec's own script as SageMaker's containers take it: one archive with everything at its root."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ _LEFT_OUT = {".git", ".hg", ".svn", "__pycache__", ".ipynb_checkpoints", ".DS_St
 
 @dataclass(frozen=True, slots=True)
 class PackedSource:
-    """`digest` is of the files and their names alone: packed again elsewhere, the same code is the same archive."""
+    """A packed script. `digest` covers only the files and their names: the same code gives the same archive
+    everywhere.
+    """
 
     content: bytes
     digest: str
@@ -35,13 +37,13 @@ class PackedSource:
 
 
 def packed_source(algorithm: Algorithm, folder: Path) -> PackedSource | None:
-    """None when the spec has no code beside it. Raises CliError for files that are not there or too many."""
+    """The packed script; None when the spec has no code beside it. Raises CliError for missing files or too many."""
     files = source_files(algorithm, folder)
     return None if files is None else _packed(files)
 
 
 def source_files(algorithm: Algorithm, folder: Path) -> dict[str, Path] | None:
-    """What is packed, by its name in the archive. Raises CliError as `packed_source` does."""
+    """The files to pack, by name in the archive. Raises CliError as `packed_source` does."""
     if not algorithm.has_local_source:
         return None
     root = _inside(folder, algorithm.source or ".")
@@ -65,7 +67,7 @@ def source_files(algorithm: Algorithm, folder: Path) -> dict[str, Path] | None:
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """The path below the spec's folder, links followed."""
+    """The path below the spec's folder, after following links."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise CliError(f"{folder / name} leads out of the spec's folder")
@@ -93,7 +95,7 @@ def _files(path: Path, root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _refuse(error: OSError) -> None:
-    """A folder that is passed over would be code that is missing."""
+    """Raise CliError for a folder that cannot be packed: skipping it would leave code out."""
     raise CliError(f"{error.filename} cannot be read: {error.strerror}") from error
 
 
@@ -105,7 +107,7 @@ def _content(file: Path) -> bytes:
 
 
 def _packed(files: dict[str, Path]) -> PackedSource:
-    """Names in order, no times and no owners, so that the archive is a function of the code."""
+    """An archive that depends on the code alone: names in order, no times, no owners."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name in sorted(files):

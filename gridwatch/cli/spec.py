@@ -1,4 +1,4 @@
-"""`gridwatch spec`: specs that are made from what is there."""
+"""`gridwatch spec`: makes specs from existing things."""
 
 from __future__ import annotations
 

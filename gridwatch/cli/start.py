@@ -1,4 +1,4 @@
-"""Where the command `gridwatch` begins: whoever interrupts it is not shown what it was importing."""
+"""The entry point of the command `gridwatch`, which stays silent when interrupted while it imports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; interrupted, also while it is still being imported, it ends with 130 and says nothing."""
+    """Run the command line; if interrupted, even while it is still being imported, it exits with 130 and prints
+    nothing.
+    """
     try:
         from gridwatch.cli.main import main as run  # noqa: PLC0415  takes a second, in which people press Ctrl-C
 

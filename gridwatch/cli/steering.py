@@ -1,4 +1,4 @@
-"""`gridwatch stop` and `gridwatch retry`: a whole experiment, or a part of it."""
+"""`gridwatch stop` and `gridwatch retry`: for a whole experiment, or a part of it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def retry(
 
 
 def condition(where: str | None) -> Callable[[TrialRecord], bool]:
-    """What a CEL expression says of a trial. Raises CliError for one that is none."""
+    """The CEL expression as a condition on trials. Raises CliError for one that is not valid."""
     if where is None:
         return lambda trial: True
     try:
@@ -89,7 +89,7 @@ def condition(where: str | None) -> Callable[[TrialRecord], bool]:
 
 
 def _stop_tunings(cloud: Cloud, experiment: str) -> None:
-    """First, so that no other training job takes the place of one that is stopped."""
+    """Stop the tuning jobs first, so that no other training job takes the place of one that is stopped."""
     if not cloud.store.list_tunings(experiment):
         return
     from gridwatch.aws.tuning_stop import stop_tuning_job  # noqa: PLC0415  boto3 is slow to import

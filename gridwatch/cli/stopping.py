@@ -63,7 +63,9 @@ def status(context: typer.Context, as_json: JsonOption = False, account: Account
 
 
 def _described(store: StateStore) -> Mapping[str, Any]:
-    """A switch that cannot be read counts as paused, as it does for whoever stops jobs."""
+    """The switch as it counts: one that cannot be read counts as paused, as it does for the functions that stop
+    jobs.
+    """
     try:
         return describe(store.get_stopping())
     except UnreadableRecordError as error:
@@ -71,7 +73,7 @@ def _described(store: StateStore) -> Mapping[str, Any]:
 
 
 def describe(record: StoppingRecord | None) -> Mapping[str, Any]:
-    """The switch as it stands; nobody has touched it when it has no `at`."""
+    """The switch in words; without `at`, nobody has touched it."""
     return {
         "paused": record.paused if record else False,
         "by": record.by if record else None,
@@ -81,7 +83,7 @@ def describe(record: StoppingRecord | None) -> Mapping[str, Any]:
 
 
 def spared(store: StateStore) -> Iterator[tuple[TrialRecord, str]]:
-    """Trials that run on although a rule asked to stop them, because stopping was paused; and that rule."""
+    """Trials that run on because stopping was paused when a rule asked to stop them, each with that rule."""
     for trial in store.trials_in(TrialState.RUNNING):
         for reaction in store.list_reactions(trial.job_name):
             if kept_by_pause(reaction.reason, reaction.outcome):
@@ -103,6 +105,6 @@ def _set(cloud: Cloud, store: StateStore, *, paused: bool, reason: str) -> None:
 
 
 def _who(cloud: Cloud) -> str:
-    """As AWS knows whoever calls, with the name on this machine, for roles that many assume."""
+    """The caller as AWS knows it, with the user's name on this machine, for roles that several people assume."""
     arn = cloud.session.client("sts").get_caller_identity()["Arn"]
     return f"{getpass.getuser()} ({arn})"

@@ -1,4 +1,4 @@
-"""`gridwatch submit`: put a spec where Gridwatch finds it."""
+"""`gridwatch submit`: checks a spec and uploads it."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def own_files(spec: ExperimentSpec, folder: Path) -> list[str]:
 
 
 def upload_rule(cloud: Cloud, file: Path, key: str) -> None:
-    """Put a rule's file where the spec says that it is, before the spec."""
+    """Upload a rule's file to the place that the spec names, before the spec itself."""
     cloud.session.s3.put_object(Bucket=cloud.deployment.experiments_bucket, Key=key, Body=read_file(file))
     console(stderr=True).print(f"uploaded rule file to s3://{cloud.deployment.experiments_bucket}/{key}")
 
 
 def read_file(file: Path) -> bytes:
-    """Raises CliError when it cannot be read."""
+    """The file's content. Raises CliError when it cannot be read."""
     try:
         return file.read_bytes()
     except OSError as error:
@@ -69,7 +69,7 @@ def read_file(file: Path) -> bytes:
 
 
 def checked_spec(spec: Path, content: bytes, today: date) -> ExperimentSpec:
-    """The spec; what is doubtful is said on stderr. Raises CliError with every problem of the spec."""
+    """The spec; warnings go to stderr. Raises CliError with every problem of the spec."""
     # pydantic: only commands that read specs need it
     from gridwatch.spec.parse import parse_spec  # noqa: PLC0415
     from gridwatch.spec.problems import SpecError  # noqa: PLC0415

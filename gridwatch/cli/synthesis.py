@@ -1,4 +1,4 @@
-"""Synthesizes the CloudFormation template, unless the one that lies there is of the very same sources."""
+"""Synthesizes the CloudFormation template, unless the existing one was made from the same sources."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ _PASSED_OVER = ("__pycache__", ".mypy_cache", ".ruff_cache")
 
 
 def synthesized(root: Path) -> tuple[Path, bool]:
-    """The cloud assembly of the checkout at `root`, and whether it had to be made. Raises CliError saying why not."""
+    """The cloud assembly of the checkout at `root`, and whether it had to be made. Raises CliError saying why it cannot
+    be.
+    """
     assembly = root / ASSEMBLY
     fingerprint = _fingerprint(root)
     if _recorded(assembly) == [fingerprint, _stamp(assembly)]:
@@ -42,7 +44,7 @@ def _synthesize(root: Path) -> None:
 
 
 def _fingerprint(root: Path) -> str:
-    """Names, sizes and times of all sources: a file that changed, came or went makes another."""
+    """A digest of all sources' names, sizes and times: it differs if a file changed, came or went."""
     digest = hashlib.sha256()
     for file in sorted(_files(root)):
         known = file.stat()
@@ -68,7 +70,7 @@ def _recorded(assembly: Path) -> object:
 
 
 def _stamp(assembly: Path) -> int:
-    """When the assembly was written: one that somebody else made since is not the one on record."""
+    """When the assembly was written, which tells one that somebody made since from the one on record."""
     try:
         return (assembly / "manifest.json").stat().st_mtime_ns
     except FileNotFoundError:

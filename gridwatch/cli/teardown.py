@@ -1,4 +1,4 @@
-"""`gridwatch teardown`: remove what an experiment left among SageMaker's experiments, and artifacts when asked."""
+"""`gridwatch teardown`: removes an experiment from SageMaker Experiments, and its artifacts when asked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call, in the order in which SageMaker takes them."""
+    """One call of the teardown, in the order in which SageMaker accepts them."""
 
     action: str
     name: str
@@ -83,18 +83,19 @@ def teardown(  # noqa: PLR0917  options of the command line
 
 @dataclass(slots=True)
 class Teardown:
-    """Plans and takes the steps, with at most `rate` calls a second. What is gone already is done."""
+    """Plans and takes the steps, at most `rate` calls a second. What is gone already counts as done."""
 
     sagemaker: Any
     clock: Clock
     rate: float
 
     def plan(self, *entities: str, own: Collection[str]) -> list[Step]:
-        """What is left to do, as SageMaker shows it now; empty when nothing is. Components first, experiments last.
+        """The steps that are left, as SageMaker shows it now: components first, experiments last; empty when nothing is
+        left.
 
-        A trial that is none of one's `own` is somebody else's: it stays, and its experiment with it. A component that
-        such a trial or one of another experiment has too is disassociated, and stays; so do those of processing jobs,
-        which were there before.
+        A trial that is not among the `own` ones is somebody else's: it stays, and its experiment with it. A component
+        that also belongs to such a trial or to another experiment is disassociated and stays; so do those of processing
+        jobs, which were there before.
         """
         found = {name: [each["TrialName"] for each in self._listed("trials", ExperimentName=name)] for name in entities}
         trials = [trial for each in found.values() for trial in each if trial in own]
@@ -112,7 +113,7 @@ class Teardown:
         return steps + [Step(_EXPERIMENT, name) for name in empty]
 
     def take(self, step: Step) -> None:
-        """Raises CliError when SageMaker refuses for good."""
+        """Take one step. Raises CliError when SageMaker refuses it for good."""
         call: Callable[[], Any] = {
             _DISASSOCIATE: lambda: self.sagemaker.disassociate_trial_component(
                 TrialComponentName=step.name, TrialName=step.trial
@@ -139,7 +140,7 @@ class Teardown:
                 return
 
     def _listed(self, what: str, **by: str) -> Iterator[dict[str, Any]]:
-        """Nothing where what it is listed by is gone."""
+        """The entities of a listing; nothing when the parent entity is gone."""
         summaries = "".join(word.capitalize() for word in what.split("_"))[:-1] + "Summaries"
         try:
             for page in self.sagemaker.get_paginator(f"list_{what}").paginate(**by):
@@ -160,7 +161,9 @@ class Teardown:
 
 
 def entities_of(cloud: Cloud, experiment: str) -> tuple[str, ...]:
-    """The experiments that SageMaker has its trials in, also of one that was never accepted. None of watched jobs."""
+    """The SageMaker experiments that hold an experiment's trials, even if its spec was never accepted; none for watched
+    jobs.
+    """
     if experiment.startswith(EXPERIMENT_PREFIX):
         return ()
     record = cloud.store.get_experiment(experiment)
@@ -176,7 +179,9 @@ def own_trials(cloud: Cloud, experiment: str) -> frozenset[str]:
 
 
 def forget_further(cloud: Cloud, experiment: str) -> None:
-    """All are gone: what is uploaded from now on begins in the first again, unless a launcher was faster."""
+    """Forget the further SageMaker experiments, all of which are gone: new uploads begin in the first again, unless a
+    launcher was faster.
+    """
     record = cloud.store.get_tracking(experiment)
     if record is not None and len(record.entities) > 1:
         first = replace(record, entities=record.entities[:1], updated_at=cloud.clock.now())

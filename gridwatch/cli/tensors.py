@@ -1,4 +1,4 @@
-"""`gridwatch tensors`: what is in a folder of tensors, or in that of a trial."""
+"""`gridwatch tensors`: shows what is in a folder of tensors, or in a trial's."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NamesOption = Annotated[
 
 
 def _in_one_line(command: Callable[P, None]) -> Callable[P, None]:
-    """What is wrong with the folder is told in one line."""
+    """A block that turns an error about the folder into one line."""
 
     @functools.wraps(command)
     def told(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -96,7 +96,7 @@ def _read(context: typer.Context, path: str) -> tuple[TensorReader, list[SavedSt
 
 
 def _draw(curves: Mapping[str, list[tuple[int, float]]], output: Path) -> None:
-    """One panel per metric (`train-error` and `validation-error` share one), steps across."""
+    """Draw one panel per metric (`train-error` and `validation-error` share one), with steps on the x axis."""
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -1,6 +1,7 @@
-"""What the embedded cloud needs beside the installed packages: layers, the training script, environments to train in.
+"""What the embedded cloud needs besides the installed packages: layers, the training script, training environments.
 
-In a checkout `make setup layers` makes them; where the command was installed from its distribution, it does so itself.
+In a checkout `make setup layers` makes them; where the command was installed from its distribution, it makes them
+itself.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _FRAMEWORKS = ("xgboost", "scikit-learn")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to be made: `made` is there when it is, `command` makes it."""
+    """One thing to be made: `made` exists once it is, `command` makes it."""
 
     title: str
     made: Path
@@ -30,7 +31,7 @@ class Step:
 
 
 def make_ready(root: Path, tell: Callable[[str], None]) -> None:
-    """Makes what is missing, once for each version; the packages come from the registry that pip is set to.
+    """Make what is missing, once for each version; packages come from the registry that pip is set to.
 
     Raises CliError with the last words of what failed.
     """
@@ -43,7 +44,7 @@ def make_ready(root: Path, tell: Callable[[str], None]) -> None:
 
 
 def steps(root: Path) -> Iterator[Step]:
-    """All that is made, in order."""
+    """Everything that is made, in order."""
     python, build = sys.executable, root / "layers" / "build"
     for platform, asked in (("host", ()), (_DEPLOYED[1], _DEPLOYED)):
         for layer in _LAYERS:

@@ -1,1 +1,1 @@
-"""The domain's vocabulary: experiments, trials, jobs, rules and what is known of them, as frozen values."""
+"""The domain's vocabulary as frozen values: experiments, trials, jobs, rules and what is known of them."""

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRecord:
-    """Something people must be told, once. `content` is the alert as data (gridwatch.alerts)."""
+    """An alert on record. People are told of it once. `content` is the alert as data (gridwatch.alerts)."""
 
     alert_id: str
     experiment: str | None  # None when the spec could not be read at all
@@ -27,16 +27,16 @@ class AlertRecord:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing remains to be done: it is sent, or told in another alert."""
+        """Whether nothing is left to do: the alert was sent, or told in another alert."""
         return self.sent_at is not None or self.told_in is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertGate:
-    """Which alerts were let through since it opened and which were held back (gridwatch.alerts.gates); by alert id.
+    """The state of a gate: which alerts it let through since it opened and which it held back (gridwatch.alerts.gates).
 
-    Every alert that came to a gate that is `listed` has a place of its own beside it (`AlertStore.admitted`): then
-    `collected` has the first alone, and `held` counts the others.
+    Alerts are given by id. If the gate is `listed`, every alert that came to it has an item of its own
+    (`AlertStore.admitted`): `collected` then has only the first one, and `held` counts the others.
     """
 
     gate_id: str

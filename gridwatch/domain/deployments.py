@@ -1,4 +1,4 @@
-"""What a deployment knows of itself and its account: whether stopping is paused, whether Debugger was refused."""
+"""What a deployment knows of itself and its account: whether stopping is paused, and whether Debugger was refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoppingRecord:
-    """The switch that pauses all stopping in a deployment: how it stands, and who set it so and why."""
+    """The switch that pauses all stopping in a deployment: how it stands, who set it and why."""
 
     paused: bool
     by: str
@@ -18,9 +18,10 @@ class StoppingRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DebuggerRefusal:
-    """SageMaker's word that this account has no Debugger here: it took a job only without what is Debugger's.
+    """The finding that this account has no Debugger: SageMaker accepted a job only after its Debugger fields were
+    removed.
 
-    `forgotten`: a person wants it to be tried again.
+    `forgotten`: a person wants Debugger to be tried again.
     """
 
     account: str

@@ -1,4 +1,4 @@
-"""What SageMaker says of a training job and of a tuning job."""
+"""SageMaker's descriptions of a training job and of a tuning job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gridwatch_rules.tensors.metric_definition import LogMetric
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDescription:
-    """What SageMaker says of a training job. Times are aware and in UTC; None: not yet known."""
+    """SageMaker's description of a training job. Times are aware and in UTC; None means not yet known."""
 
     job_name: str
     arn: str
@@ -41,7 +41,7 @@ class JobDescription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuningDescription:
-    """What SageMaker says of a tuning job."""
+    """SageMaker's description of a tuning job."""
 
     name: str
     arn: str

@@ -13,10 +13,11 @@ from gridwatch.domain.trials import TrialState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentRecord:
-    """An experiment as last uploaded. `document` is the normalized spec; `template` what all its requests share.
+    """An experiment as last uploaded. `document` is the normalized spec; `template` is what all its training requests
+    share.
 
-    With the engine `auto` the template asks for Debugger; where the account has none, `own_fields` take the place of
-    all that is Debugger's in it, and Gridwatch evaluates every rule (gridwatch.launch.engine).
+    With the engine `auto` the template asks for Debugger; where the account has none, `own_fields` replace the Debugger
+    fields in it, and Gridwatch evaluates every rule (gridwatch.launch.engine).
     """
 
     name: str
@@ -38,9 +39,9 @@ class ExperimentRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchHold:
-    """What keeps an experiment's waiting trials from being launched, and the failures in a row that may lead to it.
+    """The reason why an experiment's waiting trials are not launched, and the failures in a row that may lead to one.
 
-    It is of one upload of the spec: the next one begins with none.
+    It belongs to one upload of the spec: the next upload begins without a hold.
     """
 
     experiment: str
@@ -58,7 +59,7 @@ class LaunchHold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotTurn:
-    """Whose turn it is to write an experiment's tables, and how the last one went: only one writes at a time."""
+    """The turn to write an experiment's tables: who has it, and how the last one went. Only one writes at a time."""
 
     experiment: str
     holder: str | None = None  # the invocation that writes them
@@ -72,9 +73,10 @@ class SnapshotTurn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingRecord:
-    """In which of SageMaker's experiments an experiment's trials are, as they were opened: the last one has room.
+    """The SageMaker experiments that hold an experiment's trials, in the order in which they were opened; the last has
+    room.
 
-    There is none as long as they are all in the one that is named after the experiment.
+    There is no such record while all trials are in the SageMaker experiment of the same name.
     """
 
     experiment: str
@@ -85,9 +87,9 @@ class TrackingRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuningRecord:
-    """A tuning job of an experiment whose points SageMaker chooses. Its training jobs are trials as others are.
+    """A tuning job of an experiment whose points SageMaker chooses. Its training jobs are trials like any others.
 
-    `request` is the whole CreateHyperParameterTuningJob; the name in it is made of the rest, so it is created once.
+    `request` is the whole CreateHyperParameterTuningJob; its name is derived from the rest, so it is created once.
     """
 
     experiment: str

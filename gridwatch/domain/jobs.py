@@ -13,7 +13,8 @@ from gridwatch_rules.tensors.metric_definition import LogMetric
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
-    """Whose training job this is: written before the job is created, so that any event about it can be placed.
+    """Which experiment and trial a training job belongs to. It is written before the job is created, so that every
+    event about the job finds it.
 
     Rules look at the tensors at `tensors_uri` (None: where Gridwatch's own jobs write theirs), and at the values of
     `log_metrics`, which are recorded from the job's log into a folder of their own (gridwatch.streams.source).
@@ -49,7 +50,7 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentRecord:
-    """The objective of a trial so far: what people see while its job runs. A curve's other points are in its stream."""
+    """The objective of a trial so far, shown while its job runs. The curve's other points are in its stream."""
 
     experiment: str
     trial_id: str
@@ -67,5 +68,7 @@ class CurrentRecord:
 
     @property
     def rank(self) -> str:
-        """A text by which the records of one job are in order: the newer later, those of its own source last."""
+        """A text that orders the records of one job: newer ones sort later, and those from the job's own source
+        last.
+        """
         return f"{'-' if self.substitute else ''}{self.count:010d}"

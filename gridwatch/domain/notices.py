@@ -1,4 +1,4 @@
-"""What a check has to say, and which checks there are."""
+"""Notices, the results of checks before a launch, and the names of the checks."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _ORDER = tuple(Level)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One thing that a check found. `field` is of the spec; `row` and `column` count from 1, as editors do."""
+    """One thing that a check found. `field` is the spec's; `row` and `column` count from 1, as editors do."""
 
     check: str
     message: str
@@ -80,7 +80,7 @@ class Notice:
         return ", ".join(part for part in parts if part)
 
     def as_text(self) -> str:
-        """`<level>: <check>: <place>: <message>; allowed: …; <advice>`, on one line."""
+        """The notice on one line: `<level>: <check>: <place>: <message>; allowed: …; <advice>`."""
         said = [self.message, f"allowed: {self.allowed}" if self.allowed else None, self.advice]
         head = f"{self.level or CHECKS[self.check]}: {self.check}: {self.place}{': ' if self.place else ''}"
         return head + "; ".join(part for part in said if part)
@@ -102,7 +102,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All notices, the gravest first, and in words what was looked at and what was not."""
+    """All notices, the gravest first, and in words what was checked and what was not."""
 
     notices: tuple[Notice, ...]
     looked_at: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What the spec says of checks: these refuse, these warn, these are not wanted."""
+    """The spec's settings for checks: which refuse, which warn, and which are off."""
 
     refuse: frozenset[str] = frozenset()
     warn: frozenset[str] = frozenset()

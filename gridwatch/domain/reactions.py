@@ -12,7 +12,7 @@ from gridwatch.domain.savings import SavingsRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReactionRecord:
-    """What was done about one rule's issue in one job: at most one of these per (job, rule)."""
+    """What was done about one rule's issue in one job: at most one record for each job and rule."""
 
     job_name: str
     rule_name: str

@@ -18,7 +18,9 @@ class RegionConditionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoomedRegionRecord:
-    """A part of the search space where trials fail, with the evidence of then (gridwatch_rules.judgement.regions)."""
+    """A part of the search space where trials fail, with the evidence at that time
+    (gridwatch_rules.judgement.regions).
+    """
 
     name: str
     conditions: tuple[RegionConditionRecord, ...]

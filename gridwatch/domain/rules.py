@@ -1,4 +1,4 @@
-"""The rules of an experiment as they were asked for, and what each has said of a job."""
+"""The rules of an experiment as its spec asks for them, and their statuses for a job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gridwatch_rules.rules.status_change import StatusChange
 
 
 class Action(StrEnum):
-    """What a spec's rule asks for when it finds an issue; each includes the ones after it."""
+    """What a spec asks to be done when a rule finds an issue; each action includes the ones after it."""
 
     STOP = "stop"
     ALERT = "alert"
@@ -63,5 +63,5 @@ class RuleEvaluationRecord:
 
     @property
     def needs_reaction(self) -> bool:
-        """Whether somebody must decide what to do about it."""
+        """Whether a reaction to the status must be decided."""
         return self.status in ("IssuesFound", "Error", "SawNothing")

@@ -1,4 +1,4 @@
-"""What a stop spares, and how that is known."""
+"""What a stop saves, and how that is known."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ class Certainty(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavingsRecord:
-    """What a stop spares (gridwatch.savings). `cost` and the other amounts are None without a price.
+    """What a stop saves (gridwatch.savings). `cost` and the other amounts are None without a price.
 
-    The true figure is expected between the low and the high one. Under `at_most` `seconds` and `cost` are the most
-    that it can be.
+    The true figure is expected between the low and the high one. For `at_most`, `seconds` and `cost` are upper bounds.
     """
 
     seconds: float  # of training, on each instance
@@ -47,13 +46,15 @@ class SavingsRecord:
 
     @property
     def seconds_range(self) -> tuple[float, float]:
-        """The low and the high figure; of an old record that has none, what it says."""
+        """The low and the high figure. Where an old record lacks them, its one figure counts, or 0 as the low
+        of a bound.
+        """
         low = self.seconds_low if self.seconds_low is not None else 0.0 if self.at_most else self.seconds
         return low, self.seconds if self.seconds_high is None else self.seconds_high
 
     @property
     def cost_range(self) -> tuple[float, float] | None:
-        """Likewise of money; None without a price."""
+        """The low and the high amount of money, in the same way; None without a price."""
         if self.cost is None:
             return None
         low = self.cost_low if self.cost_low is not None else 0.0 if self.at_most else self.cost

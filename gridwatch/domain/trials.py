@@ -1,4 +1,4 @@
-"""A trial: where it stands, and all that is known of it."""
+"""A trial: its state, and everything that is known of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ QUEUED = "Queued"  # the secondary status of a job that waits in a queue of AWS 
 
 
 class TrialState(StrEnum):
-    """Where a trial stands. Only `retry` makes a finished trial wait again, as a new attempt."""
+    """The state of a trial. Only `retry` makes a finished trial wait again, as a new attempt."""
 
     WAITING = "waiting"  # recorded, not yet handed to SageMaker
     STARTING = "starting"  # claimed by a launcher; the job may or may not exist yet
@@ -30,7 +30,7 @@ class TrialState(StrEnum):
 
     @property
     def takes_slot(self) -> bool:
-        """True while instances are (or may be) taken: until the job is terminal, also while Stopping."""
+        """Whether instances are (or may be) in use: until the job is terminal, even while Stopping."""
         return self in (TrialState.STARTING, TrialState.RUNNING, TrialState.STOPPING)
 
 
@@ -70,13 +70,15 @@ class TrialRecord:
 
     @property
     def training_job(self) -> str:
-        """The name by which SageMaker knows its job: for logs, metrics and Search. AWS Batch gives one of its own."""
+        """The name by which SageMaker knows the trial's job, for logs, metrics and Search. AWS Batch gives it one of
+        its own.
+        """
         known = (self.job_arn or "").rpartition(":training-job/")
         return known[2] if known[1] else self.job_name
 
     @property
     def machines(self) -> str | None:
-        """Its job's instances, in words."""
+        """The instances of the trial's job, in words."""
         if self.instance_type is None:
             return None
         counts = {self.instance_type: self.instance_count, **self.further_machines}
@@ -94,7 +96,7 @@ class TrialRecord:
 
     @property
     def is_training(self) -> bool:
-        """Whether SageMaker has told of its job; one in a queue of AWS Batch has no job yet, or none any more."""
+        """Whether SageMaker knows the trial's job; in a queue of AWS Batch there is none yet, or none any more."""
         return self.status is not None and self.secondary_status != QUEUED
 
     settings: Mapping[str, Any] = field(default_factory=dict)  # fields of the spec that differ between its trials
@@ -112,9 +114,10 @@ class TrialRecord:
 
     @property
     def job_names(self) -> tuple[str, ...]:
-        """Every recorded name of a job of this trial. AWS Batch gives a training job a name of its own beside ours.
+        """Every recorded name of a job of this trial. AWS Batch gives a training job a name of its own besides ours.
 
-        What was never launched has none: its job's name may be that of somebody else's job, and refused for that.
+        A trial that was never launched has none: its planned name may be that of somebody else's job, and refused for
+        that.
         """
         never = self.state in (TrialState.CANCELLED, TrialState.REFUSED)
         latest = () if never else (self.job_name, self.training_job)

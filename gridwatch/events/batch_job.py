@@ -1,4 +1,4 @@
-"""AWS Batch's news of a service job, by which it runs a training job: the event and the answer of DescribeServiceJob.
+"""AWS Batch's state of a service job, which runs a training job: the event and the answer of DescribeServiceJob.
 
 Batch names the training job itself, `AWSBatch`, the service job's name and a hash, anew for each attempt. The service
 job's name is the job's name as Gridwatch knows it. Source: AWS Batch user guide, "Service jobs".
@@ -19,7 +19,7 @@ _OVER = {"SUCCEEDED": "Completed", "FAILED": "Failed"}
 
 
 def batch_job_change(event: Mapping[str, Any]) -> JobDescription | None:
-    """The end of a service job; None for another event, and while it is not over: of that SageMaker's events tell more.
+    """The end of a service job; None for another event or while the job is not over: SageMaker's events then tell more.
 
     Raises ValueError when it lacks the essentials.
     """
@@ -32,9 +32,9 @@ def batch_job_change(event: Mapping[str, Any]) -> JobDescription | None:
 
 
 def service_job(detail: Mapping[str, Any]) -> JobDescription:
-    """What Batch alone says of the job: whether it waits, runs or is over. Times in Batch are epoch milliseconds.
+    """What only Batch says of a job: whether it waits, runs or is over. Times in Batch are epoch milliseconds.
 
-    Its `modified_at` is the last moment that Batch tells of, so that saying it again is not news.
+    `modified_at` is the last time that Batch gives, so the same answer again does not count as news.
     """
     status = str(detail["status"])
     stopped = status == "FAILED" and bool(detail.get("isTerminated"))
@@ -50,7 +50,7 @@ def service_job(detail: Mapping[str, Any]) -> JobDescription:
 
 
 def said_at(detail: Mapping[str, Any]) -> datetime:
-    """Raises KeyError without any time."""
+    """The time of the answer. Raises KeyError when it has none."""
     moments = [detail[key] for key in ("createdAt", "scheduledAt", "startedAt", "stoppedAt") if detail.get(key)]
     if not moments:
         raise KeyError("createdAt")
@@ -58,12 +58,12 @@ def said_at(detail: Mapping[str, Any]) -> datetime:
 
 
 def is_over(detail: Mapping[str, Any]) -> bool:
-    """Whether Batch is through with it: it makes no further attempt."""
+    """Whether Batch has finished with the job and makes no further attempt."""
     return detail["status"] in _OVER
 
 
 def training_job_arn(detail: Mapping[str, Any]) -> str | None:
-    """Of the latest attempt; None before there is one."""
+    """The ARN of the latest attempt; None before there is one."""
     return ((detail.get("latestAttempt") or {}).get("serviceResourceId") or {}).get("value")
 
 

@@ -1,4 +1,4 @@
-"""What asks for an evaluation: a file of tensors or of a profile that landed in S3, or a message of ours."""
+"""A request for an evaluation: a file of tensors or of a profile that landed in S3, or a message of ours."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from gridwatch_rules.tensors.layout import parse_step_key
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRequest:
-    """Which job to look at, and at what of it: an event tells what is new, a message asks for everything.
+    """Which job to evaluate and what to look at: an event names what is new, a message asks for everything.
 
-    `looks`: the moments for which messages were planned that ask now. `arrived`: the objects that events have told of,
-    relative to the folder of the job's hook; None: others may have come. `late`: the events waited, so that more has
-    come since. `rests`: the moments at which calls had no time for all of the new steps, and planned this one.
+    `looks` are the planned times of the messages that ask. `arrived` are the objects named by events, relative to the
+    folder of the job's hook; None means that others may have come. `late` means that the events waited, so more has
+    come since. `rests` are the times at which earlier calls ran out of time for all of the new steps and planned this
+    one.
     """
 
     job_name: str
@@ -32,11 +33,11 @@ class EvaluationRequest:
 
     @property
     def is_of_tensors_alone(self) -> bool:
-        """Whether events of new tensors ask, and nothing else."""
+        """Whether only events of new tensors ask."""
         return self.arrived is not None and not (self.ended or self.profile or self.log)
 
     def is_stale(self, judged: int) -> bool:
-        """Whether it tells of nothing but steps of the hook up to the one that was judged last."""
+        """Whether it names only steps of the hook up to the one that was judged last."""
         if self.arrived is None or not self.is_of_tensors_alone or not self.tensors:
             return False
         steps = [parse_step_key(key) for key in self.arrived]
@@ -44,7 +45,7 @@ class EvaluationRequest:
 
 
 def evaluation_request(body: Mapping[str, Any]) -> EvaluationRequest | None:
-    """None when the message asks for nothing of the kind. Raises ValueError for a broken one."""
+    """The request in a message; None when the message asks for no evaluation. Raises ValueError for a broken one."""
     try:
         if body.get("type") == EvaluateJob.__name__:
             look, rest = (tuple(filter(None, [str(body.get(name) or "")])) for name in ("look", "rest"))

@@ -26,8 +26,8 @@ class TrackJob:
 @dataclass(frozen=True, slots=True)
 class EvaluateJob:
     """Queue `evaluate`: look at this job's streams of metrics. `ended`: the job is over, finish its rules. `look`: the
-    moment for which this look was planned, of a job whose log is read. `rest`: the moment at which a call had no time
-    for all of the new steps; this one takes the rest.
+    time for which this look was planned, for a job whose log is read. `rest`: the time at which an earlier call could
+    not finish all of the new steps; this message continues it.
     """
 
     job_name: str
@@ -40,7 +40,7 @@ class EvaluateJob:
 class EvaluateSlowRule:
     """Queue `slow`: run this job's custom rule, or write the report that this rule stands for.
 
-    `ended`: the job is over, so the rule must come to its verdict.
+    `ended`: the job is over, so the rule must reach its verdict.
     """
 
     job_name: str
@@ -50,7 +50,9 @@ class EvaluateSlowRule:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotExperiment:
-    """Queue `snapshot`: write this experiment's tables. `since`: while its jobs run, so that they are as of then."""
+    """Queue `snapshot`: write this experiment's tables. `since` is set while its jobs run, so that the tables are at
+    least as new.
+    """
 
     experiment: str
     since: str = ""
@@ -65,7 +67,7 @@ class DeliverAlert:
 
 @dataclass(frozen=True, slots=True)
 class CloseGate:
-    """Queue `alerts`: tell what this gate has held back, if its time has come."""
+    """Queue `alerts`: send what this gate has held back, if it is time."""
 
     gate_id: str
 
@@ -100,6 +102,6 @@ Message = (
 
 
 def to_body(message: Message) -> str:
-    """The message as an SQS body; what is empty in it stays away."""
+    """The message as an SQS body; empty fields are left out."""
     said = {name: value for name, value in asdict(message).items() if value != ""}
     return json.dumps({"type": type(message).__name__, **said})

@@ -1,4 +1,6 @@
-"""The queue as the code sees it. Implementations: `gridwatch.aws.queues.SqsQueue` and the tests' in-memory one."""
+"""The queue as Gridwatch's code sees it. Implementations: `gridwatch.aws.queues.SqsQueue` and the tests'
+in-memory one.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,11 @@ class MessageQueue(Protocol):
         deduplication_id: str | None = None,
         delay_seconds: int = 0,
     ) -> None:
-        """Hand over one message.
+        """Send one message.
 
         A FIFO queue needs `deduplication_id`: two sends with one id within five minutes are one message. A standard
-        queue takes none and may deliver a message twice; it keeps one back for `delay_seconds`, at most 900.
-        Raises TransientError when the queue cannot be reached.
+        queue takes none and may deliver a message twice; it holds one back for `delay_seconds`, at most 900. Raises
+        TransientError when the queue cannot be reached.
         """
         ...
 

@@ -22,16 +22,16 @@ VERSION = "1"
 
 
 class EventBus(Protocol):
-    """Where our own events go."""
+    """The bus on which Gridwatch's own events are published."""
 
     def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
-        """Raises TransientError or PermanentError when the bus did not take it."""
+        """Publish an event. Raises TransientError or PermanentError when the bus did not take it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class JobRuleStatuses:
-    """All rules that an event speaks of."""
+    """The statuses of all rules that an event names."""
 
     job_name: str
     changes: tuple[StatusChange, ...]
@@ -39,7 +39,8 @@ class JobRuleStatuses:
 
 
 def rule_statuses(event: Mapping[str, Any]) -> JobRuleStatuses | None:
-    """None for another event, and for a state change without rules. Statuses that are not known are left out.
+    """The rule statuses in an event; None for another event or a state change without rules. Unknown statuses are left
+    out.
 
     Raises ValueError when the event is ours or SageMaker's but not of the documented shape.
     """
@@ -72,7 +73,7 @@ def _readable(document: Any) -> Finding | None:
 def status_change_detail(
     job_name: str, job_arn: str | None, experiment: str, trial_id: str, records: Sequence[RuleEvaluationRecord]
 ) -> dict[str, Any]:
-    """The detail of our event: all rules of the job as they stand, and what they found."""
+    """The detail of our event: the statuses of all of the job's rules, and what they found."""
     return {
         "Version": VERSION,
         "TrainingJobName": job_name,
@@ -99,5 +100,5 @@ def _status(record: RuleEvaluationRecord) -> dict[str, Any]:
 
 
 def _milliseconds(moment: datetime) -> int:
-    """As in SageMaker's events."""
+    """The time in milliseconds, as in SageMaker's events."""
     return round(moment.timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""The request for one slow rule, as it lies in its queue."""
+"""The queued request to run one slow rule."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gridwatch.events.messages import EvaluateSlowRule
 
 
 def slow_rule_request(body: Mapping[str, Any]) -> EvaluateSlowRule:
-    """Raises ValueError for any other message."""
+    """The request in a message. Raises ValueError for any other message."""
     names = (body.get("job_name"), body.get("rule_name"))
     if body.get("type") != EvaluateSlowRule.__name__ or not all(isinstance(name, str) for name in names):
         raise ValueError("not a request to evaluate a slow rule")

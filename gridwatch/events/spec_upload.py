@@ -12,7 +12,7 @@ from gridwatch.storage.layout import is_spec_key
 
 @dataclass(frozen=True, slots=True)
 class SpecUpload:
-    """A spec was uploaded. `version` is the object's version id, its etag in a bucket without versions."""
+    """The upload of a spec. `version` is the object's version id, or its etag in a bucket without versions."""
 
     bucket: str
     key: str
@@ -31,7 +31,9 @@ def unwrapped(event: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def spec_upload(event: Mapping[str, Any]) -> SpecUpload | None:
-    """None when it is no upload of a spec. The key is not URL-encoded here, unlike in S3's own notifications."""
+    """The upload in an event; None when it is none of a spec. The key is not URL-encoded here, unlike in S3's
+    notifications.
+    """
     if event.get("source") != "aws.s3" or event.get("detail-type") != "Object Created":
         return None
     detail = _fields(event, "detail")

@@ -1,4 +1,6 @@
-"""What Lambda hands over from an SQS queue, and the partial answer: only what failed comes again."""
+"""The messages that Lambda hands over from an SQS queue, and the partial answer, after which only failed ones come
+again.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ class QueuedBody:
     sent_at: datetime | None = None
 
     def parsed(self) -> Mapping[str, Any]:
-        """Raises ValueError when it is no JSON object."""
+        """The body's JSON. Raises ValueError when it is no JSON object."""
         try:
             body = json.loads(self.text)
         except RecursionError as error:

@@ -1,4 +1,5 @@
-"""SageMaker's news of a training job: the answer of DescribeTrainingJob, and the event that carries much the same.
+"""SageMaker's descriptions of a training job: the answer of DescribeTrainingJob, and the event with nearly the same
+content.
 
 In events times are epoch milliseconds, as numbers or as strings, and keys may be absent (developer guide, "Automating
 Amazon SageMaker AI with Amazon EventBridge").
@@ -23,14 +24,14 @@ _RULE_STATUSES = ("DebugRuleEvaluationStatuses", "ProfilerRuleEvaluationStatuses
 
 
 def training_job_change(event: Mapping[str, Any]) -> JobDescription | None:
-    """The job's state in the event; None when it is another event. Raises ValueError when it lacks the essentials."""
+    """The job's state in the event; None for another event. Raises ValueError when essential fields are missing."""
     if event.get("source") != "aws.sagemaker" or event.get("detail-type") != DETAIL_TYPE:
         return None
     return job_description(event["detail"], fallback_time=event.get("time"))
 
 
 def job_description(detail: Mapping[str, Any], *, fallback_time: object = None) -> JobDescription:
-    """From an event's detail or from an answer of DescribeTrainingJob."""
+    """The job's description, from an event's detail or from an answer of DescribeTrainingJob."""
     try:
         name, arn, status = detail["TrainingJobName"], detail["TrainingJobArn"], detail["TrainingJobStatus"]
     except KeyError as error:
@@ -67,7 +68,7 @@ def job_description(detail: Mapping[str, Any], *, fallback_time: object = None) 
 
 
 def _machines(resources: Mapping[str, Any]) -> tuple[str | None, int | None, dict[str, int]]:
-    """The first type with how many instances there are of it, and of groups the other types with theirs."""
+    """The first instance type with its count and, for instance groups, the other types with theirs."""
     counts: dict[str, int] = {}
     for group in resources.get("InstanceGroups") or ():
         counts[group["InstanceType"]] = counts.get(group["InstanceType"], 0) + int(group["InstanceCount"])
@@ -78,7 +79,7 @@ def _machines(resources: Mapping[str, Any]) -> tuple[str | None, int | None, dic
 
 
 def known_name(detail: Mapping[str, Any]) -> str:
-    """The job's name as Gridwatch knows it: SageMaker's, unless Batch gave that one."""
+    """The job's name as Gridwatch knows it: SageMaker's, unless AWS Batch gave that one."""
     name = str(detail["TrainingJobName"])
     tags = detail.get("Tags") or {}
     return str(tags.get(JOB_TAG, name)) if name.startswith(_BATCH_PREFIX) else name
@@ -90,7 +91,9 @@ def _log_metrics(algorithm: Mapping[str, Any]) -> tuple[LogMetric, ...]:
 
 
 def _tensors_uri(job_name: str, detail: Mapping[str, Any]) -> str | None:
-    """Where the job's hook writes: Gridwatch's is told by the environment, SageMaker's by the hook's configuration."""
+    """Where the job's hook writes: Gridwatch's takes it from the environment, SageMaker's from the hook's
+    configuration.
+    """
     own = (detail.get("Environment") or {}).get(TENSORS_KEY)
     output = (detail.get("DebugHookConfig") or {}).get("S3OutputPath")
     if own:
@@ -117,7 +120,7 @@ def rule_statuses(detail: Mapping[str, Any]) -> tuple[StatusChange, ...]:
 
 
 def moment(value: object) -> datetime | None:
-    """A time as any of them comes: aware datetime, epoch milliseconds (number or text), or ISO 8601 text."""
+    """A time in any form that occurs: aware datetime, epoch milliseconds (number or text), or ISO 8601 text."""
     if value is None or value == "":
         return None
     if isinstance(value, datetime):

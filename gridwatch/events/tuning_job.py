@@ -1,4 +1,6 @@
-"""SageMaker's news of a tuning job: the answer of DescribeHyperParameterTuningJob, and the event with much the same."""
+"""SageMaker's descriptions of a tuning job: DescribeHyperParameterTuningJob's answer, and the event with nearly the
+same content.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,16 @@ DETAIL_TYPE = "SageMaker HyperParameter Tuning Job State Change"
 
 
 def tuning_job_change(event: Mapping[str, Any]) -> TuningDescription | None:
-    """The tuning job's state in the event; None when it is another event. Raises ValueError without the essentials."""
+    """The tuning job's state in the event; None for another event. Raises ValueError when essential fields are
+    missing.
+    """
     if event.get("source") != "aws.sagemaker" or event.get("detail-type") != DETAIL_TYPE:
         return None
     return tuning_description(event["detail"], fallback_time=event.get("time"))
 
 
 def tuning_description(detail: Mapping[str, Any], *, fallback_time: object = None) -> TuningDescription:
-    """From an event's detail or from an answer of DescribeHyperParameterTuningJob."""
+    """The tuning job's description, from an event's detail or from an answer of DescribeHyperParameterTuningJob."""
     try:
         name, arn = detail["HyperParameterTuningJobName"], detail["HyperParameterTuningJobArn"]
         status = detail["HyperParameterTuningJobStatus"]

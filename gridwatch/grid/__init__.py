@@ -1,1 +1,1 @@
-"""The points of a grid, their order, and which trial each of them is."""
+"""The points of a grid, their order, and the identity of each trial."""

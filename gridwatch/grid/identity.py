@@ -1,4 +1,4 @@
-"""Which trial a point is: the same inputs are the same trial, whoever asks and however often."""
+"""A trial's identity: the same inputs give the same trial, whoever asks and however often."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _ADDED = frozenset({"settings"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialInputs:
-    """Everything that makes a trial another one. Rules, limits, resources and the hypothesis are not part of it.
+    """Everything that distinguishes one trial from another. Rules, limits, resources and the hypothesis are not part of
+    it.
 
     `channels`: for each channel the address and the digest of the objects' etags under it (see `data_digest`).
     `settings`: fields of the spec that differ between its trials, such as the instance type.
@@ -31,7 +32,7 @@ class TrialInputs:
 
 
 def trial_id(inputs: TrialInputs) -> str:
-    """10 hex digits of the SHA-256 of the inputs' canonical JSON (sorted keys, no spaces, 1 and 1.0 apart)."""
+    """Ten hex digits of the SHA-256 of the inputs' canonical JSON (sorted keys, no spaces, 1 and 1.0 apart)."""
     # What was added later is left out where it says nothing, so that no trial became another one by it.
     document = {name: value for name, value in asdict(inputs).items() if name not in _ADDED or value}
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
@@ -39,6 +40,6 @@ def trial_id(inputs: TrialInputs) -> str:
 
 
 def data_digest(etags: Mapping[str, str]) -> str:
-    """The digest of a channel's objects: key to etag (or version id)."""
+    """The digest of a channel's objects, given as key to etag (or version id)."""
     canonical = json.dumps(sorted(etags.items()), separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

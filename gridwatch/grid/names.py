@@ -1,4 +1,4 @@
-"""Names in SageMaker, derived from what they name and never made up (docs/architecture.md)."""
+"""Names in SageMaker, derived from the things that they name and never invented (docs/architecture.md)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _PART = re.compile(r"(?P<first>.+)-[0-9]{3,}")
 
 
 def job_name(prefix: str, experiment: str, trial_id: str, attempt: int) -> str:
-    """`<prefix>-<experiment, cut to fit>-<trial>-<attempt>`, at most 63 characters.
+    """A training job's name: `<prefix>-<experiment, cut to fit>-<trial>-<attempt>`, at most 63 characters.
 
-    Two experiments that look the same when cut still differ in the trial's identity, which holds the whole name.
+    Two experiments whose cut names look the same still differ in the trial's identity, which covers the whole name.
     """
     ending = f"-{trial_id}-{attempt}"
     room = MAX_JOB_NAME - len(prefix) - 1 - len(ending)
@@ -23,13 +23,13 @@ def job_name(prefix: str, experiment: str, trial_id: str, attempt: int) -> str:
 
 
 def next_attempt_name(name: str, trial_id: str, attempt: int) -> str:
-    """The job's name for the attempt after `attempt`, whose job is called `name`."""
+    """The name of the job for the attempt after `attempt`, whose job is called `name`."""
     stem, ending = name.removesuffix(f"-{trial_id}-{attempt}"), f"-{trial_id}-{attempt + 1}"
     return f"{stem[: MAX_JOB_NAME - len(ending)].rstrip('-')}{ending}"
 
 
 def renamed(name: str, trial_id: str, attempt: int, other_id: str) -> str:
-    """The first attempt's job of another trial of the same experiment, by a job of this one."""
+    """The name of another trial's first job in the same experiment, derived from a job of this one."""
     stem, ending = name.removesuffix(f"-{trial_id}-{attempt}"), f"-{other_id}-1"
     return f"{stem[: MAX_JOB_NAME - len(ending)].rstrip('-')}{ending}"
 
@@ -39,22 +39,22 @@ def experiment_entity(prefix: str, experiment: str) -> str:
 
 
 def further_entity(first: str, number: int) -> str:
-    """The experiment of SageMaker that is opened when those before it are full; `number` is 2 or more."""
+    """The name of a further SageMaker experiment, opened when those before it are full; `number` is 2 or more."""
     return _entity(f"{first}-{number:03d}")
 
 
 def metadata_entity(experiment: str, digest: str) -> str:
-    """The trial component that all trials in one of SageMaker's experiments share."""
+    """The name of the trial component that all trials in one SageMaker experiment share."""
     return _entity(f"{experiment}-metadata-{digest}")
 
 
 def processing_entity(job: str) -> str:
-    """The trial component that SageMaker makes for a processing job, named as the SDK's Tracker looks for it."""
+    """The name of the trial component that SageMaker makes for a processing job, as the SDK's Tracker looks for it."""
     return f"{job}{PROCESSING_SUFFIX}".lower()
 
 
 def without_number(name: str) -> str | None:
-    """The name that this one may be a further one of; None when it has no number at its end."""
+    """The name without its number, if it may be a further one; None when it has no number at its end."""
     found = _PART.fullmatch(name)
     return found["first"] if found else None
 

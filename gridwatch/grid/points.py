@@ -10,11 +10,11 @@ Scalar = int | float | bool | str
 
 
 def count(grid: Mapping[str, Sequence[Scalar]]) -> int:
-    """How many points there are, without making them; 1 for an empty grid."""
+    """The number of points, without making them; 1 for an empty grid."""
     return math.prod(len(values) for values in grid.values())
 
 
 def points(grid: Mapping[str, Sequence[Scalar]]) -> Iterator[dict[str, Scalar]]:
-    """One mapping for each point, one at a time."""
+    """One mapping for each point, made one at a time."""
     for values in itertools.product(*grid.values()):
         yield dict(zip(grid, values, strict=True))

@@ -1,6 +1,6 @@
 """The points of a search in their stated order.
 
-The parts are combined, the later ones varying faster: list, zip groups in their order, the grid's factors in theirs,
+The parts are combined, with later ones varying faster: list, zip groups in their order, the grid's factors in theirs,
 random draws, repeats. Then conditions take parameters out of points, points that have become equal count once (the
 first stays), and constraints leave points out.
 """
@@ -24,8 +24,8 @@ _DIGITS = 6  # significant ones of a drawn number
 
 
 class ExpressionError(ValueError):
-    """A condition or a constraint is no expression, or has no answer for a point. `where`: ("when", name) or
-    ("constraints", index).
+    """A condition or a constraint is not a valid expression, or cannot be evaluated for a point. `where`: ("when",
+    name) or ("constraints", index).
     """
 
     def __init__(self, where: tuple[str | int, ...], message: str) -> None:
@@ -35,7 +35,9 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """`kind` is uniform, log_uniform, integer or choice; `values` its two bounds, or what is chosen from."""
+    """What a random hyperparameter is drawn from. `kind` is uniform, log_uniform, integer or choice; `values` are its
+    two bounds, or the choices.
+    """
 
     kind: str
     values: Sequence[Scalar]
@@ -55,7 +57,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What points are made of. `static` is what all share: conditions and constraints may speak of it."""
+    """What points are made from. `static` is what all points share: conditions and constraints may refer to it."""
 
     listed: Sequence[Mapping[str, Scalar]] = ()
     zipped: Sequence[Mapping[str, Sequence[Scalar]]] = ()
@@ -72,21 +74,21 @@ class Search:
 
     @property
     def candidates(self) -> int:
-        """How many points there are before any is left out, without making them."""
+        """The number of points before any is left out, without making them."""
         groups = math.prod(min((len(values) for values in group.values()), default=1) for group in self.zipped)
         return max(1, len(self.listed)) * groups * count(self.factors) * self.samples * self.repeats
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPoint:
-    """`values` are the point's hyperparameters and settings; `repeat` counts from 0."""
+    """A point: `values` are its hyperparameters and settings; `repeat` counts from 0."""
 
     values: Point
     repeat: int = 0
 
 
 def search_points(search: Search) -> Iterator[SearchPoint]:
-    """One point at a time. Raises ExpressionError."""
+    """The points, one at a time. Raises ExpressionError."""
     conditions = {name: _program(("when", name), text) for name, text in search.conditions.items()}
     constraints = [_program(("constraints", index), text) for index, text in enumerate(search.constraints)]
     seen: set[tuple[tuple[str, bool, Scalar], ...]] = set()
@@ -118,15 +120,15 @@ def _candidates(search: Search) -> Iterator[Point]:
 
 
 def _draws(search: Search) -> Iterator[Point]:
-    """A stream of its own for each parameter: another parameter or more samples change none of the draws."""
+    """A stream of draws for each parameter: adding a parameter or more samples changes none of the other draws."""
     streams = {name: Random(f"{search.seed}:{name}") for name in search.draws}  # noqa: S311 - a search is no secret
     for _ in range(search.samples):
         yield {name: draw.at(streams[name].random()) for name, draw in search.draws.items()}
 
 
 def _program(where: tuple[str | int, ...], text: str) -> Callable[[Mapping[str, Any], frozenset[str]], bool]:
-    """The expression as a function of what is known, and of the names that a point goes without: a constraint that
-    speaks of one of these has nothing to say about the point.
+    """The expression as a function of the known values and of the names that a point lacks: a constraint that refers to
+    a missing one says nothing about the point.
     """
     try:
         condition = Condition.compile(text)

@@ -1,1 +1,1 @@
-"""From a spec to training jobs: the plan, the requests, and the order in which they are made."""
+"""Turns a spec into training jobs: the plan, the requests, and the order in which they are made."""

@@ -1,6 +1,7 @@
-"""What a spec may name of an account only when the deployment allows it: roles, images, networks, keys, MLflow.
+"""The things of an account that a spec may name only if the deployment allows them: roles, images, networks, keys,
+MLflow.
 
-A spec is untrusted input. Buckets need no list: the training role reads those alone that the deployment names.
+A spec is untrusted input. Buckets need no list: the training role reads only those that the deployment names.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from gridwatch.spec.problems import Path, Problem, enumerated, shown
 
 
 def not_allowed(spec: ExperimentSpec, deployment: Deployment) -> Iterator[Problem]:
-    """Each thing that the spec names and no pattern of the deployment's matches."""
+    """Everything that the spec names and that matches no pattern of the deployment."""
     if not deployment.is_known:
         return
     for path, named in _named(spec):
@@ -29,7 +30,7 @@ def not_allowed(spec: ExperimentSpec, deployment: Deployment) -> Iterator[Proble
 
 
 def elsewhere(spec: ExperimentSpec, deployment: Deployment) -> Iterator[Problem]:
-    """MLflow in another region than the jobs'."""
+    """A problem for each MLflow server in another region than the jobs."""
     mlflow = spec.tracking.mlflow
     if mlflow is None or region_of(mlflow.resource) == deployment.region:
         return

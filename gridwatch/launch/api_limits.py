@@ -25,7 +25,9 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """`place` leads through the request to what SageMaker would refuse; `value` is what is there, as it is sent."""
+    """One limit that is exceeded. `place` leads through the request to what SageMaker would refuse; `value` is the
+    value sent.
+    """
 
     place: Place
     value: Any
@@ -33,7 +35,7 @@ class Violation:
 
     @property
     def member(self) -> str:
-        """The place as the API's reference has it: `HyperParameterRanges.CategoricalParameterRanges[2].Values[0]`."""
+        """The place as the API reference writes it: `HyperParameterRanges.CategoricalParameterRanges[2].Values[0]`."""
         text = ""
         for step in self.place:
             text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
@@ -41,14 +43,14 @@ class Violation:
 
     @property
     def found(self) -> str:
-        """How much of it there is; the value itself where its characters are wrong."""
+        """The size or number found; the value itself where its characters are wrong."""
         if isinstance(self.value, str) and "characters" in self.allowed:
             return f"{len(self.value):,} characters"
         return f"{len(self.value)}" if isinstance(self.value, (list, tuple, Mapping)) else str(self.value)[:80]
 
 
 def violations(operation: str, request: Mapping[str, Any]) -> Iterator[Violation]:
-    """Everything of the request that is beyond a limit of the operation."""
+    """Everything in the request that exceeds a limit of the operation."""
     yield from _walk(_table()[operation], request, "", ())
 
 
@@ -72,7 +74,7 @@ def _walk(limits: Mapping[str, Limits], value: Any, path: str, place: Place) -> 
 
 
 def _refused(limits: Limits, value: Any) -> str | None:
-    """What is allowed, where the value is not."""
+    """What is allowed there, if the value is not."""
     if value is None:
         return None
     least, most = limits.get("min"), limits.get("max")

@@ -9,7 +9,7 @@ from gridwatch.state.store import StateStore
 
 
 def best_trial(store: StateStore, experiment: str) -> TrialRecord | None:
-    """Of the completed ones whose final metric is a number; of equal ones the first in the grid's order."""
+    """The best completed trial whose final metric is a number; of equal ones, the first in the grid's order."""
     record = store.get_experiment(experiment)
     if record is None:
         return None

@@ -1,7 +1,7 @@
-"""What is known of an account's access to SageMaker's own Debugger, and what follows from it.
+"""What is known of an account's access to SageMaker Debugger, and what follows from it.
 
-Debugger was closed to new customers on 30 July 2026. SageMaker has no call that says whether an account has it: a job
-that it takes only without what is Debugger's is how one finds out.
+Debugger was closed to new customers on 30 July 2026. SageMaker has no call that says whether an account has it: one
+finds out when SageMaker accepts a job only without its Debugger fields.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ TRIED_AGAIN = timedelta(days=30)  # access may be granted; one refused call a mo
 
 
 def refused_now(refusal: DebuggerRefusal | None, now: datetime) -> bool:
-    """Whether Debugger need not be tried."""
+    """Whether Debugger was refused recently, so that it need not be tried."""
     return refusal is not None and not refusal.forgotten and now - refusal.at < TRIED_AGAIN
 
 
 def as_known(plan: Plan, refusal: DebuggerRefusal | None, now: datetime) -> Plan:
-    """A plan of the engine `auto`, after what is known of the account."""
+    """A plan of the engine `auto`, adjusted to what is known of the account."""
     if refusal is None or not refused_now(refusal, now):
         return plan
     message = f"SageMaker refused Debugger to this account on {refusal.at:%Y-%m-%d}: Gridwatch evaluates the rules"
@@ -36,7 +36,7 @@ def as_known(plan: Plan, refusal: DebuggerRefusal | None, now: datetime) -> Plan
 
 
 def without_debugger(experiment: ExperimentRecord) -> ExperimentRecord:
-    """The experiment of the engine `auto` as Gridwatch's own engine launches it."""
+    """The experiment of the engine `auto` as it is launched when Gridwatch's own engine evaluates the rules."""
     kept = {name: value for name, value in experiment.template.items() if name not in DEBUGGER_FIELDS}
     return replace(
         experiment,

@@ -1,4 +1,4 @@
-"""What of a deployment goes into the requests of its training jobs."""
+"""The parts of a deployment that go into the requests of its training jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What of the platform goes into every request."""
+    """What a deployment puts into every request."""
 
     region: str
     name_prefix: str

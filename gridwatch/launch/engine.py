@@ -1,7 +1,7 @@
-"""Who evaluates the rules of an experiment's jobs: Gridwatch, or SageMaker's own Debugger with Gridwatch beside it.
+"""Decides who evaluates the rules of an experiment's jobs: Gridwatch, or SageMaker Debugger with Gridwatch beside it.
 
-Debugger gets the rules that it has; those that it does not have stay Gridwatch's, which reads the tensors that
-Debugger's hook saves. So nothing is launched without a rule that was asked for.
+Debugger gets the rules that it has; Gridwatch evaluates the others, on the tensors that Debugger's hook saves. So
+nothing is launched without a rule that was asked for.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _FIELDS: Mapping[str, Path] = {
 
 
 def divided(spec: ExperimentSpec, policies: Sequence[RulePolicy]) -> tuple[RulePolicy, ...]:
-    """The rules, in their order, marked where Debugger evaluates them."""
+    """The rules in their order, each marked if Debugger evaluates it."""
     own = len(spec.rules)
     return tuple(
         replace(policy, managed=index >= own or is_managed(spec.rules[index])) for index, policy in enumerate(policies)
@@ -42,7 +42,9 @@ def divided(spec: ExperimentSpec, policies: Sequence[RulePolicy]) -> tuple[RuleP
 
 
 def engine_of(spec: ExperimentSpec, deployment: Deployment) -> tuple[str, list[Problem]]:
-    """The engine, with what is to be told of it. Raises UnknownRegionError where Debugger is asked for and is not."""
+    """The engine, with what its user must be told. Raises UnknownRegionError where Debugger is asked for and not
+    available.
+    """
     if spec.engine != "auto":
         if spec.engine == "debugger":
             evaluator_image(BUILT_IN, deployment.region)
@@ -57,12 +59,12 @@ def engine_of(spec: ExperimentSpec, deployment: Deployment) -> tuple[str, list[P
 
 
 def own_fields(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the template for Gridwatch's own engine what takes the place of Debugger's fields."""
+    """The template's fields for Gridwatch's own engine, which replace Debugger's."""
     return {name: template[name] for name in ("Environment", "ProfilerConfig")}
 
 
 def without_debugger(template: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The template with nothing of Debugger's in it; `fields` as `own_fields` gave them."""
+    """The template without any Debugger fields; `fields` are those that `own_fields` returned."""
     return {name: value for name, value in template.items() if name not in DEBUGGER_FIELDS} | dict(fields)
 
 
@@ -71,7 +73,7 @@ def unmanaged(policies: Sequence[RulePolicy]) -> tuple[RulePolicy, ...]:
 
 
 def over_limits(template: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is more than a request with Debugger's fields may hold."""
+    """The limits that a request with Debugger's fields exceeds."""
     hook = template["DebugHookConfig"]
     counted = {
         "CollectionConfigurations": (len(hook.get("CollectionConfigurations", ())), MAX_COLLECTIONS),
@@ -94,7 +96,7 @@ def over_limits(template: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def told_of_debugger(spec: ExperimentSpec, policies: Sequence[RulePolicy]) -> Iterator[Problem]:
-    """What is done otherwise than the spec's words might suggest."""
+    """Notes about everything that is done differently from what the spec's words might suggest."""
     for index, (use, policy) in enumerate(zip(spec.rules, policies, strict=False)):
         if policy.managed:
             continue

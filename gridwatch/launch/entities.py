@@ -1,4 +1,4 @@
-"""In which of SageMaker's experiments the trials of an experiment are: one named after it, and further ones."""
+"""Which SageMaker experiments hold the trials of an experiment: one named after it, and further ones."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from gridwatch.state.store import TrackingStore
 
 
 def sagemaker_experiments(store: TrackingStore, record: ExperimentRecord) -> tuple[str, ...]:
-    """Their names, as they were opened; empty for an experiment that SageMaker has none of, as of watched jobs, and for
-    one of which nothing was launched while its name is that of a further experiment of another.
+    """The names of the SageMaker experiments in the order in which they were opened. Empty for watched jobs, which have
+    none, and for an experiment that launched nothing while its name belongs to another's further experiment.
     """
     first = (record.template.get("ExperimentConfig") or {}).get("ExperimentName")
     if not first:

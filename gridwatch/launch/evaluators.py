@@ -1,6 +1,7 @@
-"""The images in which SageMaker's own Debugger evaluates rules, by region.
+"""The images in which SageMaker Debugger evaluates rules, by region.
 
-Source: the developer guide, "Docker images for Debugger rules"; the built-in rules' also in the SageMaker SDK.
+Source: the developer guide, "Docker images for Debugger rules"; the built-in rules' images are also in the SageMaker
+SDK.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _ACCOUNTS: Mapping[str, Mapping[str, str]] = {
 
 
 def evaluator_image(kind: str, region: str) -> str:
-    """The address of BUILT_IN or CUSTOM there. Raises UnknownRegionError."""
+    """The address of the BUILT_IN or CUSTOM image in that region. Raises UnknownRegionError."""
     account = _ACCOUNTS[kind].get(region)
     if account is None:
         raise UnknownRegionError(
@@ -47,7 +48,8 @@ def evaluator_image(kind: str, region: str) -> str:
 
 
 def same_image_here(address: str | None, kind: str, region: str) -> str:
-    """An image that a configuration names, in this region where it is one of AWS's; `kind` when it names none.
+    """The image that a configuration names, moved to this region if it is AWS's; the image of `kind` when it names
+    none.
 
     Raises UnknownRegionError.
     """
@@ -58,5 +60,5 @@ def same_image_here(address: str | None, kind: str, region: str) -> str:
 
 
 def is_foreign(address: str | None) -> bool:
-    """Whether a configuration names an image that is none of AWS's."""
+    """Whether a configuration names an image that is not AWS's."""
     return address is not None and address != BY_DEFAULT and _AWS_IMAGE.fullmatch(address) is None

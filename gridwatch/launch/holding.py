@@ -1,4 +1,6 @@
-"""When nothing more of an experiment is launched: its deadline, its budget, or failure after failure of one kind."""
+"""Decides when nothing more of an experiment is launched: after its deadline, its budget, or repeated failures of one
+kind.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,7 @@ FIRST_FAILURES = 3
 
 
 def failure_kind(reason: str) -> str:
-    """What failures have in common: out of memory, access denied, bad image; else their cause, whatever its numbers."""
+    """What makes failures alike: out of memory, access denied, bad image; else their cause without its numbers."""
     for kind, pattern in _KINDS:
         if re.search(pattern, reason, re.IGNORECASE | re.DOTALL):
             return kind
@@ -61,12 +63,14 @@ def failure_kind(reason: str) -> str:
 
 
 def without_failures(hold: LaunchHold) -> LaunchHold:
-    """The hold with nothing counted."""
+    """The hold with its counts at zero."""
     return replace(hold, failure_kind=None, failure_cause=None, failed_jobs=(), other_failures=())
 
 
 def failed_in_a_row(hold: LaunchHold, unfinished: int) -> str:
-    """The failures that hold an experiment, in words. `unfinished`: of its trials, those launched and not over."""
+    """The failures that hold an experiment, in words. `unfinished` are its trials that were launched and are
+    not over.
+    """
     count, others = len(hold.failed_jobs), len(hold.other_failures)
     if hold.succeeded:
         kind = hold.failure_kind if hold.failure_kind in _REMEDIES else hold.failure_cause or hold.failure_kind
@@ -80,7 +84,9 @@ def failed_in_a_row(hold: LaunchHold, unfinished: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchLimits:
-    """Keeps and tells what holds experiments. `looked_at` remembers what a budget's last look found, and when."""
+    """The holds of experiments: records them and tells people. `looked_at` remembers what the last check of a budget
+    found, and when.
+    """
 
     store: StateStore
     alerts: AlertOutbox
@@ -89,7 +95,9 @@ class LaunchLimits:
     looked_at: dict[str, tuple[datetime, Spending]] = field(default_factory=dict)
 
     def hold(self, experiment: ExperimentRecord) -> LaunchHold | None:
-        """What holds the experiment now; None when its trials may be launched. A limit just reached is told."""
+        """What holds the experiment now; None when its trials may be launched. A limit that was just reached is
+        told.
+        """
         limits = _limits(experiment)
         for _ in Patience(self.clock, seconds=_PATIENCE).tries():
             kept = self._current(experiment)
@@ -108,7 +116,9 @@ class LaunchLimits:
         raise ConflictError(f"what holds {experiment.name} is written to all the time")
 
     def failed(self, experiment: ExperimentRecord, trial: TrialRecord, reason: str) -> None:
-        """One more failure. The same job's counts once; a refusal, which costs nothing, where the spec has a limit."""
+        """Count a failure. The same job's counts once; a refusal, which costs nothing, counts where the spec has a
+        limit.
+        """
         by_default = _limits(experiment).get("max_failures") is None
         if by_default and trial.state is not TrialState.FAILED:
             return
@@ -128,7 +138,7 @@ class LaunchLimits:
         self._change(experiment, count)
 
     def succeeded(self, experiment: ExperimentRecord) -> None:
-        """A job came to its end as it should: the failures are not in a row, and the script runs."""
+        """Note that a job completed: the script runs, and failures before it are no longer in a row."""
 
         def start_anew(kept: LaunchHold) -> LaunchHold:
             if kept.limit is not None:
@@ -138,7 +148,9 @@ class LaunchLimits:
         self._change(experiment, start_anew)
 
     def ended(self, trial: TrialRecord, *, is_news: bool) -> None:
-        """A job is over. A job that was stopped trained until then: it is no failure, and ends no row of them."""
+        """Note that a job is over. One that was stopped trained until then: it is no failure, and does not end a row of
+        them.
+        """
         failed = trial.state is TrialState.FAILED
         if not failed and not (is_news and trial.state in (TrialState.COMPLETED, TrialState.STOPPED)):
             return
@@ -153,7 +165,7 @@ class LaunchLimits:
             self._change(experiment, lambda kept: replace(kept, succeeded=True))
 
     def _worded(self, hold: LaunchHold) -> LaunchHold:
-        """The hold with what is true now: trials that were on their way may have failed as well."""
+        """The hold worded for now: trials that were on their way may have failed as well."""
         return replace(hold, reason=self._failures(hold)) if hold.limit == "max_failures" else hold
 
     def _failures(self, hold: LaunchHold) -> str:
@@ -216,15 +228,15 @@ class _Failure:
 
 
 def _apart(kept: LaunchHold, job: str, kind: str) -> LaunchHold:
-    """The hold with a failure that is not one of those alike."""
+    """The hold with a failure that differs from those counted."""
     return replace(kept, other_failures=(*kept.other_failures, (job, kind)))
 
 
 def _counted(experiment: ExperimentRecord, kept: LaunchHold, failure: _Failure) -> LaunchHold:
     """The hold with one failure more.
 
-    Before a first success, and without a limit in the spec, failures alike are counted whatever comes between them:
-    two causes in turn are two that no trial gets past. Else they count in a row.
+    Before a first success, and without a limit in the spec, equal failures are counted even with others between them:
+    two causes that alternate are two that no trial gets past. Otherwise only failures in a row count.
     """
     others = kept.other_failures
     if failure.kind == kept.failure_kind:
@@ -244,7 +256,7 @@ def _counted(experiment: ExperimentRecord, kept: LaunchHold, failure: _Failure) 
 
 
 def _most_failures(experiment: ExperimentRecord, kept: LaunchHold) -> int | None:
-    """How many failures alike, in a row, hold the rest; None when no number does."""
+    """The number of equal failures that hold the rest; None when no number does."""
     asked: int | None = _limits(experiment).get("max_failures")
     return FIRST_FAILURES if asked is None and not kept.succeeded else asked
 

@@ -1,4 +1,4 @@
-"""What a training job's hook is told to save: what the spec asks for, and what its rules need without being asked.
+"""The configuration of a training job's hook: it saves what the spec asks for, and what its rules need beyond that.
 
 The document is the JSON of Debugger's hook file (`debughookconfig.json`): HookParameters and CollectionConfigurations.
 """
@@ -40,7 +40,7 @@ _SCHEDULE = ("save_interval", "save_steps", "start_step", "end_step")
 
 @dataclass(frozen=True, slots=True)
 class _Need:
-    """A collection that a rule looks at. `interval` None: any will do."""
+    """A collection that a rule looks at. `interval` None: any interval will do."""
 
     collection: str
     parameters: Mapping[str, str]
@@ -49,8 +49,8 @@ class _Need:
 def hook_document(
     asked: Mapping[str, Mapping[str, str]], policies: Sequence[RulePolicy], *, curves: bool = True
 ) -> dict[str, Any]:
-    """`asked`: collection to its CollectionParameters. What is asked for is never changed by a rule's need.
-    With `curves`, metrics are saved each round unless they are asked for otherwise, whatever a rule needs.
+    """The hook's document. `asked` maps collections to their CollectionParameters; what is asked for is never changed
+    by a rule's need. With `curves`, metrics are saved each round unless the spec says otherwise, whatever a rule needs.
     """
     collections = {name: dict(parameters) for name, parameters in ({**_CURVES, **asked} if curves else asked).items()}
     if curves and not any(key.endswith(_SCHEDULE) for key in collections["metrics"]):
@@ -75,15 +75,17 @@ def hook_document(
 
 
 def environment(document: Mapping[str, Any], key: str = CONFIG_KEY) -> dict[str, str]:
-    """The document as environment variables of at most 512 characters: `…_CONFIG`, `…_CONFIG_1`, `…_CONFIG_2`."""
+    """The document split into environment variables of at most 512 characters: `…_CONFIG`, `…_CONFIG_1`,
+    `…_CONFIG_2`.
+    """
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=True)
     chunks = [text[start : start + MAX_VALUE] for start in range(0, len(text), MAX_VALUE)]
     return {key if index == 0 else f"{key}_{index}": chunk for index, chunk in enumerate(chunks)}
 
 
 def whole_curves(document: dict[str, Any]) -> dict[str, Any]:
-    """The document for Gridwatch's XGBoost script, by which the metrics of every round are kept also where the spec
-    asks for those of each n-th: rules look at these (`looks_at_every`), curves, current values and judgement at all.
+    """The document for Gridwatch's XGBoost script that saves the metrics of every round even where the spec asks for
+    every n-th: rules look only at those (`looks_at_every`); curves, current values and judgement use all.
     """
     configurations = document["CollectionConfigurations"]
     asked = {each["CollectionName"]: each["CollectionParameters"] for each in configurations}
@@ -100,9 +102,9 @@ def whole_curves(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def looks_at_every(policy: RulePolicy, asked: Mapping[str, Mapping[str, str]], *, finest: bool = False) -> int:
-    """At which of the steps that a hook saves of metrics the rule looks: they are saved each round, whatever rules
-    want. `asked`: what the spec itself says of collections. 1 where it names steps, and of a rule to which a single
-    value is enough. `finest`: no step that may be saved for the rule is passed over, however intervals overlap.
+    """How many saved steps lie between two that a rule looks at: metrics are saved each round, whatever rules need.
+    `asked` is what the spec says of collections. 1 where it names steps, and for a rule to which a single value is
+    enough. With `finest`, no step that may be saved for the rule is skipped, however intervals overlap.
     """
     unknown = policy.source is not None or policy.rule not in rule_names()  # to Gridwatch: Debugger knows more
     if unknown:
@@ -119,7 +121,7 @@ def looks_at_every(policy: RulePolicy, asked: Mapping[str, Mapping[str, str]], *
 
 
 def _asked_interval(parameters: Mapping[str, str]) -> int | None:
-    """The interval at which a collection's own parameters have it saved in rounds; None where they say it otherwise."""
+    """The interval in rounds at which a collection's own parameters save it; None where they say it otherwise."""
     scheduled = {key: value for key, value in parameters.items() if key.endswith(_SCHEDULE)}
     said = {key: value for key, value in scheduled.items() if key.removeprefix("global.") in _SCHEDULE}
     if not said:
@@ -130,16 +132,16 @@ def _asked_interval(parameters: Mapping[str, str]) -> int | None:
 
 
 def log_repeats_hook(document: Mapping[str, Any]) -> bool:
-    """Whether the hook of a spec's jobs saves the metrics that they print: that of Gridwatch's XGBoost script does,
-    each round or as the spec asks.
+    """Whether the hook of a spec's jobs saves the metrics that they print: Gridwatch's XGBoost script's does, each
+    round or as the spec asks.
     """
     several = (document.get("tune") or {}).get("algorithms")
     return not several and (document.get("algorithm") or {}).get("name") == "xgboost"
 
 
 def told_document(template: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the hook of jobs with this template is told: by Debugger's configuration, or by the variables that
-    `environment` made.
+    """The document that the hook of jobs with this template gets: from Debugger's configuration, or from the variables
+    that `environment` made.
     """
     if hook := template.get("DebugHookConfig"):
         return dict(hook)
@@ -158,7 +160,7 @@ def rule_needs(policy: RulePolicy) -> Iterator[tuple[str, Mapping[str, str]]]:
 
 
 def _needs(policy: RulePolicy, rule: Rule) -> Iterator[_Need]:
-    """The rule's collections, and a collection of its own for tensors that it finds by their names."""
+    """The rule's collections, plus one of its own for tensors that it finds by name."""
     interval = str(_interval(rule))
     declared = {collect.name: collect.parameters for collect in rule.collect}
     for name in dict.fromkeys((*rule.required.collections, *declared)):
@@ -169,7 +171,7 @@ def _needs(policy: RulePolicy, rule: Rule) -> Iterator[_Need]:
 
 
 def _interval(rule: Rule) -> int:
-    """Often enough for the rule's own stride, and never more seldom than the hook saves by default."""
+    """An interval short enough for the rule's stride, and never longer than the hook's default."""
     stride = getattr(rule.parameters, "num_steps", None)
     return min(DEFAULT_INTERVAL, stride) if isinstance(stride, int) and stride >= 1 else DEFAULT_INTERVAL
 

@@ -19,7 +19,7 @@ _SUFFIXES = {
 
 
 class UnknownRegionError(ValueError):
-    """AWS publishes no such image there, or began to after the table was made."""
+    """AWS publishes no such image in that region, or did not when the table was made."""
 
 
 class NoImageError(ValueError):
@@ -29,8 +29,8 @@ class NoImageError(ValueError):
 def image_address(
     algorithm: Algorithm, region: str, instance_type: str, distribution: Distribution | None = None
 ) -> str:
-    """Raises UnknownRegionError and NoImageError. `distribution`: some old versions have an image of their own with
-    SageMaker's libraries.
+    """The image's address. With `distribution`, some old versions have an image of their own that holds SageMaker's
+    libraries. Raises UnknownRegionError and NoImageError.
     """
     if algorithm.image is not None:
         return algorithm.image
@@ -47,7 +47,7 @@ def image_address(
 
 
 def registry(account: str, region: str) -> str:
-    """The host from which an account's images are pulled."""
+    """The registry host from which an account's images are pulled."""
     suffix = next((suffix for begin, suffix in _SUFFIXES.items() if region.startswith(begin)), "amazonaws.com")
     return f"{account}.dkr.ecr.{region}.{suffix}"
 

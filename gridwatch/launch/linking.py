@@ -1,5 +1,5 @@
-"""The trial components that a trial shares with others, put into SageMaker's trial: what its experiment is made of, and
-the jobs that prepared its data. Tried when the job begins, and what is left once more when it is over.
+"""Puts the trial components that a trial shares with others into SageMaker's trial: what its experiment is made of, and
+the jobs that prepared its data. It is tried when the job begins, and again for the rest when it is over.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gridwatch_rules.failures import NotYetError, PermanentError, TransientError
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """Components that are in the trial since, and those that are not, with the reason."""
+    """The components that have been put into the trial, and those that were not, with the reason."""
 
     linked: tuple[str, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -32,7 +32,9 @@ class Linker:
     name_prefix: str
 
     def link(self, job_name: str, *, begins: bool) -> Linked:
-        """Doing it again changes nothing. Raises TransientError when the job is over: the event comes again."""
+        """Put components into a trial; repeating it changes nothing. Raises TransientError when the job is over, so
+        that the event comes again.
+        """
         job = self.store.get_job(job_name)
         if job is None or not job.components:
             return Linked()

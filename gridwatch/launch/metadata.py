@@ -1,7 +1,7 @@
-"""What all trials of an experiment share, as one trial component of SageMaker's that each of them has.
+"""The trial component in SageMaker that describes what all trials of an experiment share, and that each of them has.
 
-The limits are those of CreateTrialComponent in SageMaker's service model: what is longer is cut, and says where the
-whole of it is.
+The limits are those of CreateTrialComponent in SageMaker's service model: longer values are cut and say where the whole
+is.
 """
 
 from __future__ import annotations
@@ -28,20 +28,22 @@ _OWN = "gridwatch."  # hyperparameters keep their names, so that they stand in o
 
 
 def components_of(record: ExperimentRecord, sagemaker_experiment: str, metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of the components that each of its trials in that experiment has beside its own jobs'."""
+    """The names of the components that each trial has in that SageMaker experiment, besides its own jobs'."""
     jobs = (record.document.get("preprocessing") or {}).get("jobs") or ()
     return (component_name(sagemaker_experiment, metadata), *map(processing_entity, jobs))
 
 
 def component_name(sagemaker_experiment: str, metadata: Mapping[str, Any]) -> str:
-    """By what is in it: when a spec says something else, the trials from then on have another component."""
+    """A name made from the component's content: when a spec says something else, later trials get another component."""
     told = {name: value for name, value in metadata["Parameters"].items() if name != f"{_OWN}spec_version"}
     content = json.dumps([told, metadata["InputArtifacts"]], sort_keys=True)
     return metadata_entity(sagemaker_experiment, hashlib.sha256(content.encode()).hexdigest()[:8])
 
 
 def metadata_of(record: ExperimentRecord, *, experiments_bucket: str, artifacts_bucket: str) -> dict[str, Any]:
-    """CreateTrialComponent without a name: hypothesis, static hyperparameters, search space, data, preprocessing."""
+    """The CreateTrialComponent request without a name: hypothesis, static hyperparameters, search space, data,
+    preprocessing.
+    """
     spec = layout.s3_uri(experiments_bucket, record.spec_key)
     whole = f" … (cut; the whole is in {spec} version {record.spec_version})"
     inputs = {**dict(_data(record.template)), **_of_spec(record, spec)}
@@ -103,7 +105,7 @@ def _artifact(address: str, media_type: str | None = None) -> dict[str, Any]:
 
 
 def _text(text: str, whole: str) -> dict[str, Any]:
-    """In one line, as SageMaker's pattern has it."""
+    """The text in one line, as SageMaker's pattern requires."""
     line = " ".join(text.split())
     return {"StringValue": line if len(line) <= MAX_TEXT else line[: MAX_TEXT - len(whole)] + whole}
 

@@ -1,4 +1,4 @@
-"""What news of a training job makes of its trial's record. Pure: events, answers and sweeps all end here."""
+"""Updates a trial's record from a description of its training job. Pure: events, answers and sweeps all end here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _PROGRESS = [TrialState.WAITING, TrialState.STARTING, TrialState.RUNNING, TrialS
 
 
 def state_of(status: str) -> TrialState | None:
-    """The trial's state for a TrainingJobStatus; None for one that says nothing about it (Deleting, or a new one)."""
+    """The trial's state for a TrainingJobStatus; None for a status that says nothing about it (Deleting, or a
+    new one).
+    """
     return _STATES.get(status)
 
 
@@ -33,7 +35,7 @@ def is_terminal(status: str) -> bool:
 
 
 def observed(trial: TrialRecord, job: JobDescription, now: datetime) -> TrialRecord | None:
-    """The record after the news; None when it is old, says nothing new, or is of another attempt."""
+    """The record after the news; None when the news is old, changes nothing, or is about another attempt."""
     state = state_of(job.status)
     if state is None or job.job_name != trial.job_name or _is_stale(trial, state, job):
         return None
@@ -58,13 +60,13 @@ def observed(trial: TrialRecord, job: JobDescription, now: datetime) -> TrialRec
 
 
 def lacked_capacity(trial: TrialRecord) -> bool:
-    """Whether its job failed only because SageMaker had no machine for it: nothing is wrong with the trial."""
+    """Whether the job failed only because SageMaker had no machine for it, so nothing is wrong with the trial."""
     return trial.state is TrialState.FAILED and (trial.reason or "").startswith(_NO_CAPACITY)
 
 
 def next_attempt(trial: TrialRecord, now: datetime, waits_until: datetime | None = None) -> TrialRecord:
-    """The trial as it waits for another job, of another name; nothing of the former job stays but the reason and
-    what it took.
+    """The trial as it waits for another job under another name; all that stays of the former job is its failure reason
+    and what it took.
     """
     return TrialRecord(
         experiment=trial.experiment,
@@ -96,7 +98,7 @@ def next_attempt(trial: TrialRecord, now: datetime, waits_until: datetime | None
 
 
 def capacity_pause(attempt: int) -> timedelta:
-    """How long a trial waits for capacity after so many attempts: 1, 2, 4, … minutes, at most an hour."""
+    """How long a trial waits for capacity after that many attempts: 1, 2, 4, … minutes, at most an hour."""
     return timedelta(minutes=min(60, 2 ** min(attempt - 1, 6)))
 
 

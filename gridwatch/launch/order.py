@@ -1,4 +1,6 @@
-"""Whose trial is next: priority first, and round-robin across experiments, so that none waits behind a large grid."""
+"""Decides whose trial is next: by priority first, then round-robin across experiments, so that none waits behind a
+large grid.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from gridwatch.domain.trials import TrialRecord
 class FairOrder:
     """Hands out waiting trials one by one, within each experiment's limit of parallel jobs.
 
-    `waiting` holds each experiment's trials in the store's order; no more of them is asked for than is handed out, and
-    one to see whose turn it is. `running` counts the slots taken by experiment; `limits` says how many it may take. An
-    experiment without a limit (its record is not there) is passed over.
+    `waiting` holds each experiment's trials in the store's order; only as many are read as are handed out, and one more
+    to see whose turn it is. `running` counts the slots taken by experiment; `limits` says how many each may take. An
+    experiment without a limit (its record is missing) is skipped.
     """
 
     def __init__(
@@ -26,7 +28,7 @@ class FairOrder:
         self._turns: Counter[str] = Counter()
 
     def next(self) -> TrialRecord | None:
-        """The next trial, whose slot counts as taken from now on; None when none may start."""
+        """The next trial, which takes a slot from now on; None when none may start."""
         heads = {name: head for name in list(self._waiting) if self.free(name) > 0 and (head := self._head(name))}
         if not heads:
             return None
@@ -43,16 +45,16 @@ class FairOrder:
         return self._limits.get(experiment, 0) - self._taken[experiment]
 
     def give_back(self, trial: TrialRecord) -> None:
-        """Its slot was not used after all."""
+        """Give back the slot of a trial that did not use it."""
         self._taken[trial.experiment] -= 1
 
     def skip(self, trial: TrialRecord) -> None:
-        """It was not its turn after all: neither slot nor turn was used."""
+        """Undo a turn: neither slot nor turn was used."""
         self.give_back(trial)
         self._turns[trial.experiment] -= 1
 
     def close(self, experiment: str) -> None:
-        """No more of this experiment."""
+        """Hand out no more trials of this experiment."""
         self._waiting.pop(experiment, None)
 
     def _head(self, experiment: str) -> TrialRecord | None:

@@ -1,4 +1,6 @@
-"""What of a spec SageMaker's API would refuse by its size or its characters, told of the spec's own fields."""
+"""Values in a spec that SageMaker's API would refuse for their size or characters, reported at the spec's own
+fields.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,13 @@ _OWN_VARIABLES = "GRIDWATCH_"
 
 
 def refused_by_training(spec: ExperimentSpec, request: Mapping[str, Any]) -> Iterator[Problem]:
-    """`request`: of CreateTrainingJob, whole."""
+    """What CreateTrainingJob would refuse. `request` is the whole request."""
     for violation in violations(TRAINING, request):
         yield _problem(spec, request, violation, violation.place)
 
 
 def refused_by_tuning(spec: ExperimentSpec, request: Mapping[str, Any]) -> Iterator[Problem]:
-    """`request`: of CreateHyperParameterTuningJob, whole."""
+    """What CreateHyperParameterTuningJob would refuse. `request` is the whole request."""
     for violation in violations(TUNING, request):
         yield _problem(spec, request, violation, _within_definition(violation.place))
 
@@ -44,7 +46,7 @@ def _problem(spec: ExperimentSpec, request: Mapping[str, Any], violation: Violat
 
 
 def _within_definition(place: Place) -> Place:
-    """Of a tuning job's definition what a training job's request has there."""
+    """The training request's part of a tuning job's definition."""
     match place:
         case ("TrainingJobDefinition", *rest) | ("TrainingJobDefinitions", _, *rest):
             return tuple(rest)
@@ -52,7 +54,7 @@ def _within_definition(place: Place) -> Place:
 
 
 def _field(spec: ExperimentSpec, request: Mapping[str, Any], violation: Violation, place: Place) -> Path:
-    """The field that says it; the whole section where no one field does."""
+    """The spec's field that sets the value; the whole section where no single field does."""
     if "ParameterRanges" in place or "HyperParameterRanges" in place:
         return _range(spec, request, violation.place)
     match place:
@@ -71,7 +73,7 @@ def _field(spec: ExperimentSpec, request: Mapping[str, Any], violation: Violatio
 
 
 def _variable(name: str = "", *_: str) -> Path:
-    """Gridwatch's own variables tell the hook what to collect."""
+    """The field behind an environment variable; Gridwatch's own variables tell the hook what to collect."""
     if name.startswith(_OWN_VARIABLES):
         return ("collect",)
     return ("algorithm", "environment", *([name] if name else []))

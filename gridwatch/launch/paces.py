@@ -1,4 +1,4 @@
-"""The pace of each job that is launched or found: by its machines' price, its length and what a spec says."""
+"""The pace of each job that is launched or found, from its machines' price, its length and what a spec says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ DAY = 86_400.0  # seconds that a job may take when nobody says how long
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pacing:
-    """`prices` is asked for when a job needs them; `looks`: what looks cost; `bounds`: the deployment's."""
+    """What a pace is computed from. `prices` is called when a job needs them; `looks` are the costs of looks; `bounds`
+    are the deployment's.
+    """
 
     prices: Callable[[], PriceTable]
     looks: LookPrices
@@ -34,7 +36,7 @@ class Pacing:
         pace: str,
         account: str,
     ) -> Pacing:
-        """By a deployment's settings; `every_seconds` 0: at the best distance."""
+        """The pacing by a deployment's settings; `every_seconds` 0 means the best distance."""
         free = pace == FREELY or (pace == AUTO and account == EMBEDDED_ACCOUNT)
         return cls(prices=prices, looks=looks, bounds=Bounds(share=share, every=every_seconds or None, free=free))
 
@@ -49,9 +51,9 @@ class Pacing:
         log: Log = Log.NEVER,
         profiled: bool = False,
     ) -> Pace:
-        """`longest`: seconds that the job may take; `took`: those of completed trials like it; `watching`: what its
-        spec says of looks; `log`: when what its log says is looked at;
-        `profiled`: a profile is as well.
+        """The pace of a job. `longest` is how many seconds it may take; `took` are the seconds of completed trials like
+        it; `watching` is the spec's section about looks; `log` says when its log is looked at; `profiled` that its
+        profile is looked at as well.
         """
         hourly = None if self.bounds.free else self.prices().hourly(machines)
         if hourly is not None and spot:
@@ -81,7 +83,7 @@ class RequestedMachines:
 
 
 def log_of(job: JobRecord) -> Log:
-    """When what the log of a job says is looked at (evaluate_rules.recording)."""
+    """When a job's log is looked at (evaluate_rules.recording)."""
     if not job.log_metrics:
         return Log.NEVER
     return Log.CHECKED if job.log_repeats_hook else Log.FOLLOWED

@@ -1,7 +1,7 @@
-"""How fast SageMaker is called: a token bucket on the clock, slower for a while after each refusal.
+"""The pace at which SageMaker is called: a token bucket on the clock, slower for a while after each refusal.
 
-SageMaker counts calls when they arrive, which jitters. So of a burst one call is kept back, and each refusal makes the
-pace slower by a hundredth: calls exactly as far apart as is allowed would be refused again and again.
+SageMaker counts calls when they arrive, which jitters. So one call of each burst is kept back, and each refusal makes
+the pace slower by a hundredth: calls spaced at exactly the allowed distance would be refused again and again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _SLOWEST = 0.9  # of the rate
 
 
 class TokenBucket:
-    """`rate` calls a second with bursts of at most `burst`. Not shared between processes."""
+    """A token bucket: `rate` calls a second with bursts of at most `burst`. It is not shared between processes."""
 
     def __init__(self, clock: Clock, rate: float, burst: int = 1) -> None:
         self._clock = clock
@@ -43,7 +43,9 @@ class TokenBucket:
         self._tokens -= 1.0
 
     def refused(self) -> float:
-        """The service said it was too fast: the next call waits 1, 2, 4, … seconds longer, which is returned."""
+        """Note that the service refused a call as too fast: the next call waits 1, 2, 4, … seconds longer, which is
+        returned.
+        """
         delay = min(MAX_BACKOFF_SECONDS, 2.0**self._refusals)
         self._refusals += 1
         self._pace = max(_SLOWEST, self._pace - _SLOWER)
@@ -51,7 +53,7 @@ class TokenBucket:
         return delay
 
     def accepted(self) -> None:
-        """The last call went through: the next refusal starts from one second again."""
+        """Note that the last call went through: the next refusal starts from one second again."""
         self._refusals = 0
 
     def _refill(self) -> None:

@@ -1,4 +1,4 @@
-"""What a spec would launch, as a value: nothing is launched by making a plan."""
+"""The plan of a spec: what it would launch, as a value. Making a plan launches nothing."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ _NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)  # of a record that nobody keeps
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
-    """`name` is the training job's; `hyperparameters` are the static ones and the point's, typed as in the spec, and
-    `settings` what else differs between trials (see gridwatch.spec.search_space).
+    """A planned trial. `name` is the training job's; `hyperparameters` are the static ones and the point's, typed as in
+    the spec, and `settings` the other fields that differ between trials (see gridwatch.spec.search_space).
     """
 
     index: int
@@ -63,10 +63,10 @@ class PlannedTrial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`template` is what all the requests share (see gridwatch.launch.template).
+    """A plan. `template` is what all the requests share (see gridwatch.launch.template).
 
-    Of a spec that is tuned `tuning` is the CreateHyperParameterTuningJob request and nobody knows the trials yet:
-    `examples` are the points at the ends of the ranges, for whoever checks what may come.
+    For a spec that is tuned, `tuning` is the CreateHyperParameterTuningJob request and the trials are not known yet:
+    `examples` are the points at the ends of the ranges, for checks of what may come.
     """
 
     spec: ExperimentSpec
@@ -86,7 +86,7 @@ class Plan:
 
     @property
     def count(self) -> int:
-        """How many trials there will be; of a tuning job at most."""
+        """The number of trials; for a tuning job, the most there can be."""
         tune = self.spec.tune
         if tune is None:
             return len(self.trials)
@@ -102,7 +102,7 @@ class Plan:
         return tuple(trial.trial_id for trial in self.trials)
 
     def without_debugger(self, warning: Problem) -> Plan:
-        """The plan of the engine `auto` where Gridwatch evaluates the rules."""
+        """The plan of the engine `auto` when Gridwatch evaluates the rules."""
         return replace(
             self,
             engine="gridwatch",
@@ -114,7 +114,7 @@ class Plan:
 
 
 def _looking(spec: ExperimentSpec, policies: Sequence[RulePolicy]) -> tuple[RulePolicy, ...]:
-    """Each with the interval at which it looks at XGBoost's rounds."""
+    """The rules, each with the interval at which it looks at XGBoost's rounds."""
     if spec.algorithm.trained_with != "xgboost":
         return tuple(policies)
     collected = {name: collection_parameters(collection) for name, collection in spec.collect.items()}
@@ -124,8 +124,8 @@ def _looking(spec: ExperimentSpec, policies: Sequence[RulePolicy]) -> tuple[Rule
 
 
 def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Plan:
-    """Raises SpecError for what the deployment refuses, what its region has no image for, and when two points cannot
-    be told apart.
+    """The plan of a spec. Raises SpecError when the deployment refuses it, its region has no image for it, or two of
+    its points cannot be told apart.
     """
     spec = parsed.spec
     policies = _looking(spec, [resolved(policy, deployment) for policy in policies_of(spec)])
@@ -176,7 +176,9 @@ def _over_limits(
     trials: tuple[PlannedTrial, ...],
     tuning: Mapping[str, Any] | None,
 ) -> Iterator[Problem]:
-    """Of the first request, whole: trials differ in hyperparameters, whose lengths are checked one by one."""
+    """The limits that the whole first request exceeds: trials differ in hyperparameters, whose lengths are checked one
+    by one.
+    """
     if tuning is not None:
         yield from refused_by_tuning(spec, tuning)
         return
@@ -268,12 +270,12 @@ def _tuning(
 
 
 def _inputs_of(variant: ExperimentSpec, spec: ExperimentSpec, inputs: Inputs) -> Inputs:
-    """The packed script is the spec's own; other algorithms name archives."""
+    """The trials' inputs: the packed script if it is the spec's own; other algorithms name archives."""
     return inputs if variant.algorithm == spec.algorithm else replace(inputs, source_uri=variant.algorithm.source)
 
 
 def _examples(spec: ExperimentSpec) -> Iterator[PlannedTrial]:
-    """For each algorithm the point of all lower ends, and that of all upper ones."""
+    """For each algorithm the point of all lower ends and that of all upper ends."""
     for each in variants(spec):
         ranges = each.spec.tune.parameters if each.spec.tune is not None else {}
         for end in (0, -1):
@@ -282,7 +284,7 @@ def _examples(spec: ExperimentSpec) -> Iterator[PlannedTrial]:
 
 
 def _channels(spec: ExperimentSpec, deployment: Deployment, inputs: Inputs) -> dict[str, dict[str, str]]:
-    """What the trials read, so that other data makes other trials. How it is brought to them is no part of it."""
+    """What the trials read, so that other data makes other trials. The way in which it reaches them is not included."""
     channels = {name: _channel(channel, deployment, inputs.etags[name]) for name, channel in spec.data.items()}
     if spec.start_from is not None:
         channels[spec.start_from.channel] = {"uri": inputs.model_uri or ""}

@@ -1,4 +1,4 @@
-"""What launching needs from the world. Implementations: `gridwatch.aws`, and the tests' in-memory ones.
+"""The ports of launching: the services that it needs. Implementations: `gridwatch.aws`, and the tests' in-memory ones.
 
 Every method raises gridwatch_rules.failures errors: NotFoundError, NameTakenError, NotYetError, ThrottledError,
 TransientError, PermanentError.
@@ -31,7 +31,8 @@ class ExperimentBucket(Protocol):
     def name(self) -> str: ...
 
     def read_spec(self, key: str, version: str | None, *, max_bytes: int) -> StoredSpec:
-        """That very version. Of an object larger than `max_bytes` only `max_bytes` + 1 bytes are fetched.
+        """The content of that very version. For an object larger than `max_bytes`, only `max_bytes` + 1 bytes are
+        fetched.
 
         Raises NotFoundError when the version is no longer there.
         """
@@ -50,21 +51,21 @@ class ExperimentBucket(Protocol):
         ...
 
     def data(self, *uris: str) -> DataSource:
-        """What lies under addresses in any one bucket, to be looked into; nothing is read by asking for it."""
+        """A source for the data under addresses in any one bucket; asking for it reads nothing."""
         ...
 
     def version_of(self, uri: str, etag: str) -> str | None:
-        """The version id of the object at an address in any bucket, if its etag is that one still; None where it is
-        another, may not be read, or its bucket keeps no versions.
+        """The version id of the object at an address in any bucket if it still has that etag; None if it has another,
+        may not be read, or its bucket keeps no versions.
         """
         ...
 
     def write_fingerprint(self, key: str, content: bytes) -> None:
-        """Keep it under that key, which holds its digest: writing it again changes nothing."""
+        """Keep a fingerprint under that key, which holds its digest: writing it again changes nothing."""
         ...
 
     def write_window(self, key: str, content: bytes) -> None:
-        """Keep the manifest of a window under that key, of which its content is the digest."""
+        """Keep the manifest of a window under that key, which is made from the digest of its content."""
         ...
 
     def write_answer(self, key: str, document: Mapping[str, Any]) -> None:
@@ -72,8 +73,8 @@ class ExperimentBucket(Protocol):
         ...
 
     def revise_answer(self, key: str, revised: Callable[[Mapping[str, Any] | None], Mapping[str, Any] | None]) -> None:
-        """Replace the document by what `revised` makes of it (None: it stays as it is). It is called again when
-        somebody else wrote meanwhile, so that no writer's word is lost. Raises TransientError when that never ends.
+        """Replace the document by what `revised` makes of it (None leaves it). `revised` is called again when somebody
+        else wrote meanwhile, so that no writer's change is lost. Raises TransientError when that does not end.
         """
         ...
 
@@ -82,13 +83,13 @@ class ExperimentBucket(Protocol):
         ...
 
     def delete_answer(self, key: str) -> None:
-        """Remove it; nothing happens when it is not there."""
+        """Remove the document; nothing happens when it is not there."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """For a queue that several share: who asks, and how urgently (-100 to 100, higher waits less)."""
+    """A job's share of a common queue: who asks, and how urgently (-100 to 100; a higher value waits less)."""
 
     team: str | None = None
     priority: int = 0
@@ -98,7 +99,7 @@ class JobListing(Protocol):
     """SageMaker's own list of what takes instances."""
 
     def active_jobs(self, name_prefix: str) -> Mapping[str, str]:
-        """Name to TrainingJobStatus of every job that runs or stops and whose name begins so."""
+        """Name to TrainingJobStatus of every job that runs or stops and whose name has that prefix."""
         ...
 
     def jobs_with_tag(self, key: str) -> Mapping[str, str]:
@@ -107,17 +108,17 @@ class JobListing(Protocol):
 
 
 class TrainingService(Protocol):
-    """SageMaker, as far as Gridwatch trains with it."""
+    """The part of SageMaker that Gridwatch trains with."""
 
     def create_job(self, request: Mapping[str, Any], share: Share) -> str:
-        """Hand over a CreateTrainingJob request; the new job's ARN, which may be that of its place in a queue.
+        """Hand over a CreateTrainingJob request; returns the new job's ARN, or that of its place in a queue.
 
-        NameTakenError when the name was ever used, by whomever.
+        Raises NameTakenError when anybody ever used the name.
         """
         ...
 
     def describe_job(self, job_name: str) -> JobDescription:
-        """NotFoundError when there is no such job."""
+        """The job's description. Raises NotFoundError when there is no such job."""
         ...
 
     def job_tags(self, arn: str) -> Mapping[str, str]: ...
@@ -127,7 +128,7 @@ class TrainingService(Protocol):
         ...
 
     def stop_job(self, job_name: str) -> bool:
-        """Ask the job to stop; False when it was already over or stopping. NotFoundError when there is none."""
+        """Ask the job to stop; False when it was already over or stopping. Raises NotFoundError when there is none."""
         ...
 
     def ensure_experiment(self, name: str) -> None:
@@ -135,19 +136,20 @@ class TrainingService(Protocol):
         ...
 
     def ensure_trial(self, experiment: str, trial: str) -> str:
-        """Create SageMaker's trial entity there, unless it is in any experiment; the name of the one that it is in.
+        """Create SageMaker's trial entity in that experiment unless it is in any experiment; returns the experiment
+        that holds it.
 
-        NotYetError when it is nowhere and the experiment is full.
+        Raises NotYetError when it is in none and the experiment is full.
         """
         ...
 
     def ensure_component(self, name: str, content: Mapping[str, Any]) -> None:
-        """Create a trial component, of the rest of a CreateTrialComponent request, unless one of that name is there."""
+        """Create a trial component from the rest of a CreateTrialComponent request, unless one of that name exists."""
         ...
 
     def add_component(self, trial: str, component: str) -> None:
         """Put a trial component into SageMaker's trial, where it may be already.
 
-        NotFoundError when one of them is not there, NotYetError when the trial is full.
+        Raises NotFoundError when one of them does not exist, NotYetError when the trial is full.
         """
         ...

@@ -1,4 +1,4 @@
-"""What a plan takes at most: hours of machines and their price, calls of SageMaker, and the quotas that bind. Pure.
+"""Upper bounds of what a plan takes: machine hours and their price, calls of SageMaker, and the quotas that bind. Pure.
 
 How long a job takes is not known before one has run, so every bound assumes that each job takes all of
 `resources.max_runtime` once. A bound is no expectation; `Preview.assumptions` says so to whoever reads the figures.
@@ -35,9 +35,9 @@ CREATE_PER_SECOND = 1.0  # CreateTrainingJob, not adjustable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """`seconds`: until the last job is over. `cost`: of the machines, in `currency`; None when a price is not known,
-    which `unpriced` names. `launch_seconds`: what creating the jobs takes alone. `look_seconds`: between two looks at a
-    job, of the jobs that are looked at most seldom; `looks_cost`: of all looks at running jobs, a part of `watching`.
+    """The bounds of a plan. `seconds` is until the last job is over. `cost` is the machines', in `currency`; None when
+    a price is not known, which `unpriced` names. `launch_seconds` is the time to create the jobs. `look_seconds` is the
+    longest time between two looks at a job; `looks_cost`, part of `watching`, is the cost of all looks at running jobs.
     """
 
     seconds: int
@@ -106,7 +106,7 @@ def preview(plan: Plan, prices: PriceTable) -> Preview:
 
 @dataclass(frozen=True, slots=True)
 class _Looks:
-    """Of one job, at most: at new tensors, without news, and at its log; `cost` of all together."""
+    """The looks at one job, at most: at new tensors, without news, and at its log; `cost` is that of all together."""
 
     pace: Pace
     looks: float
@@ -116,7 +116,7 @@ class _Looks:
 
 
 def _paced(plan: Plan, prices: PriceTable, table: WatchingTable) -> list[_Looks]:
-    """Of each trial; of a tuning job, whose points nobody knows, of its examples."""
+    """The pace of each trial; for a tuning job, whose points are not known, of its examples."""
     resources = plan.spec.resources
     longest = float(resources.max_runtime)
     pacing, log = Pacing(prices=lambda: prices, looks=look_prices(table)), _log(plan)
@@ -139,7 +139,7 @@ def _paced(plan: Plan, prices: PriceTable, table: WatchingTable) -> list[_Looks]
 
 
 def _log(plan: Plan) -> Log:
-    """When what the jobs' log says is looked at, as their records will say."""
+    """When the jobs' log is looked at, as their records will say."""
     if not plan.template.get("AlgorithmSpecification", {}).get("MetricDefinitions"):
         return Log.NEVER
     return Log.CHECKED if log_repeats_hook(normalized(plan.spec)) else Log.FOLLOWED
@@ -154,7 +154,7 @@ def _looks_of(pace: Pace, steps: float | None, longest: float, log: Log, prices:
 
 
 def _saved_steps(trial: PlannedTrial, interval: int | None) -> float | None:
-    """As many as rounds of XGBoost are saved; None where nobody knows."""
+    """The number of XGBoost rounds that are saved; None when it is not known."""
     if interval is None:
         return 0.0
     count = whole(trial.hyperparameters.get("num_round"))
@@ -167,7 +167,7 @@ def _requested(plan: Plan, trial: PlannedTrial) -> RequestedMachines:
 
 
 def _watching(plan: Plan, paced: list[_Looks], table: WatchingTable) -> tuple[Watching, float]:
-    """What watching costs at most, and the part of it that looks at running jobs take."""
+    """The most that watching costs, and the part of it for looks at running jobs."""
     if plan.tuning is not None:
         # Its examples are few: each time the one that is looked at most.
         paced = plan.count * [max(paced, key=lambda one: one.cost)]
@@ -177,7 +177,7 @@ def _watching(plan: Plan, paced: list[_Looks], table: WatchingTable) -> tuple[Wa
 
 
 def _save_interval(environment: Mapping[str, str]) -> int | None:
-    """The shortest of the collections'; None where no tensors are written."""
+    """The shortest save interval of the collections; None where no tensors are written."""
     if CONFIG_KEY not in environment:
         return None
     found = re.findall(r'"save_interval": ?"(\d+)"', "".join(environment[name] for name in sorted(environment)))
@@ -192,7 +192,7 @@ def _largest(plan: Plan) -> dict[str, int]:
 
 
 def _machines(plan: Plan, trial: PlannedTrial) -> dict[str, int]:
-    """Instance type to how many of them one job takes."""
+    """How many instances of each type one job takes."""
     resources = plan.spec.resources
     if resources.groups:
         return resources.machines
@@ -201,7 +201,7 @@ def _machines(plan: Plan, trial: PlannedTrial) -> dict[str, int]:
 
 
 def _quotas(plan: Plan) -> Iterator[str]:
-    """But for the instances across all jobs, of which preflight speaks."""
+    """The quotas that bind, except that of instances across all jobs, which preflight checks."""
     resources = plan.spec.resources
     largest = sum(_largest(plan).values())
     together = min(plan.parallel_jobs, plan.count) * largest

@@ -1,4 +1,4 @@
-"""The rules of SageMaker's own Debugger take processing instances: looked at before anything of a grid is launched.
+"""Checks the processing instances that SageMaker Debugger's rules take, before anything of a grid is launched.
 
 Each rule of a job is evaluated by a processing job on an instance of its own, which counts against the account's quota
 of instances across all processing jobs (four on a fresh account). A job whose rules do not fit is refused by
@@ -22,9 +22,9 @@ _PARALLEL = ("limits", "parallel_jobs")
 
 
 def within_processing_quota(parsed: ParsedSpec, plan: Plan, quota: Quota) -> Plan:
-    """The plan with as many jobs at one time as the quota has room for, and a warning that says so.
+    """The plan with as many parallel jobs as the quota has room for, and a warning that says so.
 
-    The quota is asked for only when jobs have such rules. When not even one job fits it would wait for ever: with the
+    The quota is read only when jobs have such rules. When not even one job fits, it would wait for ever: with the
     engine `auto` Gridwatch evaluates the rules, else SpecError is raised.
     """
     rules = managed_rules(plan.template)

@@ -1,4 +1,4 @@
-"""What a training job's profiler is told, when a rule of its experiment looks at the profile.
+"""The configuration of a training job's profiler, when a rule of its experiment looks at the profile.
 
 The document is the JSON that SageMaker hands to Debugger's profiler (`profilerconfig.json`); Gridwatch's hook reads it
 from the environment and samples the machine itself.
@@ -18,7 +18,7 @@ FILE_SECONDS = 20
 
 
 def profiler_document(policies: Sequence[RulePolicy]) -> dict[str, Any] | None:
-    """None when no rule needs a profile."""
+    """The profiler's document; None when no rule needs a profile."""
     from gridwatch_rules.rules.profiler.rule import ProfilerRule  # noqa: PLC0415  for who plans, not for who starts
 
     here = [policy.rule for policy in policies if policy.source is None and policy.rule in rule_names()]

@@ -15,12 +15,14 @@ MAX_RULES = 20
 
 
 class ProfilerUpdateError(ValueError):
-    """It cannot be done; the message says why and what is allowed."""
+    """The update cannot be made; the message says why and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfiledJob:
-    """What of a job decides: its region, the rules on its profile by name, and where its profile goes or would go."""
+    """The facts of a job that an update depends on: its region, the rules on its profile by name, and where its profile
+    goes or would go.
+    """
 
     job_name: str
     region: str
@@ -30,7 +32,9 @@ class ProfiledJob:
 
 
 def profiler_update(job: ProfiledJob, *, on: bool | None, interval: int | None, rules: Sequence[str]) -> dict[str, Any]:
-    """`on` None: as it is, but rules need a profile. Raises ProfilerUpdateError and UnknownRegionError."""
+    """The UpdateTrainingJob request. `on` None leaves the profiler as it is, but rules need a profile. Raises
+    ProfilerUpdateError and UnknownRegionError.
+    """
     if job.status != "InProgress":
         raise ProfilerUpdateError(f"{job.job_name} is {job.status}: only a job that is InProgress can be updated")
     if on is False and (rules or interval is not None):

@@ -1,7 +1,7 @@
-"""What a deployment refuses of a spec that is right in itself: code from elsewhere, tensors of others.
+"""What a deployment refuses in a spec that is correct in itself: code from elsewhere, other people's tensors.
 
-A spec is untrusted input. What it names must be within what the deployment's roles reach, and is told here rather than
-when a job runs.
+A spec is untrusted input. What it names must be within reach of the deployment's roles; this is reported here rather
+than when a job runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _JOB = re.compile(r"[A-Za-z0-9](?:-*[A-Za-z0-9]){0,62}")
 
 
 def refusals(policies: Sequence[RulePolicy], deployment: Deployment) -> Iterator[Problem]:
-    """`policies` as `resolved` made them, in the order of the spec's rules."""
+    """The problems of the rules. `policies` are as `resolved` made them, in the order of the spec's rules."""
     if not deployment.is_known:
         return
     for index, policy in enumerate(policies):
@@ -38,7 +38,7 @@ def refusals(policies: Sequence[RulePolicy], deployment: Deployment) -> Iterator
 
 
 def resolved(policy: RulePolicy, deployment: Deployment) -> RulePolicy:
-    """The policy with full addresses: of its own file, and of the other jobs that it names."""
+    """The policy with full addresses: that of its own file, and those of other jobs that it names."""
     if policy.source is not None:
         policy = replace(policy, source=source_uri(policy.source, deployment.experiments_bucket))
     others = _others(policy)

@@ -1,7 +1,8 @@
-"""Train once more, with one change, what a rule stopped: bounded, decided once, linked to its parent.
+"""Trains a stopped trial once more with one change: within bounds, decided once, linked to its parent.
 
 The decision is written on the stopped trial under a condition before anything follows from it, and the repair's
-identity is a function of the trial and the change: whatever dies or comes twice, there is one decision and one repair.
+identity is a function of the trial and the change. So after a crash or a repeated event there is still one decision and
+one repair.
 """
 
 from __future__ import annotations
@@ -33,29 +34,29 @@ NOT_OURS = frozenset({"already over", "the training job is no longer there", NOT
 _REPAIRED = "repaired by "
 
 
-class CheckpointShelf(Protocol):
+class CheckpointStore(Protocol):
     """The checkpoints of trials, named by experiment and trial. Raises gridwatch_rules.failures errors."""
 
     def rounds(self, trial: tuple[str, str]) -> Sequence[int]:
-        """The rounds of which the trial's jobs left a checkpoint."""
+        """The rounds for which the trial's jobs left a checkpoint."""
         ...
 
     def hand_on(self, trial: tuple[str, str], round_: int, to: tuple[str, str]) -> None:
-        """Put that checkpoint where the other trial's job will find it when it starts."""
+        """Copy that checkpoint to where the other trial's job will find it when it starts."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repairer:
     store: StateStore
-    shelf: CheckpointShelf
+    checkpoints: CheckpointStore
     alerts: AlertOutbox
     clock: Clock
 
     def repair(self, trial: TrialRecord) -> TrialRecord | None:
         """The repair of a stopped trial, recorded as waiting; None when there is none.
 
-        Doing it again changes nothing. Raises TransientError or ConflictError: the event must come again.
+        Repeating it changes nothing. Raises TransientError or ConflictError, after which the event must come again.
         """
         experiment = self.store.get_experiment(trial.experiment)
         wanted = experiment.document.get("repair") if experiment else None
@@ -80,7 +81,7 @@ class Repairer:
         return child
 
     def _stop(self, trial: TrialRecord, rules: Sequence[str]) -> ReactionRecord | None:
-        """The reaction that stopped the job. One that is claimed and not finished has stopped it: the job says so."""
+        """The reaction that stopped the job. One that was claimed and never finished did stop it: the job says so."""
         for reaction in self.store.list_reactions(trial.job_name):
             stops = reaction.action == Response.STOP and reaction.outcome not in NOT_OURS
             if stops and reaction.rule_name in rules:
@@ -88,7 +89,7 @@ class Repairer:
         return None
 
     def _obstacle(self, experiment: ExperimentRecord) -> str | None:
-        """Why there may be no repair."""
+        """The reason why there may be no repair."""
         switch = self.store.get_stopping()
         if switch is not None and switch.paused:
             return f"stopping is paused, by {switch.by}: {switch.reason}"
@@ -134,27 +135,29 @@ class Repairer:
         return self.store.get_trial(parent.experiment, child_id) or child
 
     def _checkpoint(self, parent: TrialRecord, child_id: str, reaction: ReactionRecord) -> str:
-        """Where the repair begins, in words; the checkpoint lies there then."""
+        """Where the repair begins, in words; the checkpoint has then been copied there."""
         good, place = last_good_step(reaction.finding), (parent.experiment, parent.trial_id)
         try:
-            rounds = [each for each in self.shelf.rounds(place) if good is not None and each <= good]
+            rounds = [each for each in self.checkpoints.rounds(place) if good is not None and each <= good]
             if not rounds:
                 return "from the start, as no checkpoint is older than the fault"
-            self.shelf.hand_on(place, max(rounds), (parent.experiment, child_id))
+            self.checkpoints.hand_on(place, max(rounds), (parent.experiment, child_id))
         except PermanentError as error:
             return f"from the start, as the checkpoints cannot be read ({error.code or error})"
         return f"from the checkpoint of round {max(rounds)}"
 
 
 def repair_id(parent_id: str, wanted: Mapping[str, Any]) -> str:
-    """The repair's identity: of the trial and the change, whoever asks and however often."""
+    """The repair's identity, made from the trial and the change: the same whoever asks and however often."""
     change = {name: wanted.get(name) for name in ("hyperparameter", "times", "becomes")}
     canonical = json.dumps({"repairs": parent_id, **change}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:LENGTH]
 
 
 def last_good_step(finding: Mapping[str, Any] | None) -> int | None:
-    """The step of the best value that the rule saw: what came after led to the finding. None when nobody knows."""
+    """The step of the best value that the rule saw, since what came after led to the finding; None when it is not
+    known.
+    """
     curve = (finding or {}).get("curve")
     if finding is None or not curve:
         return None

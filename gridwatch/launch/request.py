@@ -1,4 +1,4 @@
-"""The CreateTrainingJob request of one trial: its experiment's template, filled. Needs nothing of the spec."""
+"""The CreateTrainingJob request of one trial: its experiment's template, filled in. It needs nothing of the spec."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def training_request(
     artifacts_bucket: str,
     pace: Pace | None = None,
 ) -> dict[str, Any]:
-    """The complete request for one trial, whose hook keeps to the `pace`. The template is left as it is."""
+    """The complete request for one trial, whose hook keeps to `pace`. The template is not changed."""
     tensors = s3_uri(artifacts_bucket, tensor_prefix(trial.job_name).rstrip("/"))
     return {
         **template,
@@ -57,8 +57,8 @@ def _told(tensors: str, pace: Pace | None) -> dict[str, str]:
 
 
 def _listed(template: Mapping[str, Any], trial: TrialRecord, name_prefix: str) -> dict[str, Any]:
-    """Where SageMaker's experiments and MLflow list the job, each if the spec wants it. An MLflow run is called as the
-    job, in whose name are the trial's id and the attempt.
+    """The request's lists of the job in SageMaker Experiments and MLflow, each if the spec wants it. An MLflow run is
+    named after the job, whose name holds the trial's id and the attempt.
     """
     listed: dict[str, Any] = {}
     if "ExperimentConfig" in template:
@@ -73,9 +73,7 @@ def _listed(template: Mapping[str, Any], trial: TrialRecord, name_prefix: str) -
 
 
 def _hyperparameters(shared: Mapping[str, str], trial: TrialRecord) -> dict[str, str]:
-    """JSON for each value where SageMaker's toolkit runs a script, else the values as texts, as its algorithms read
-    them.
-    """
+    """The hyperparameters: as JSON where SageMaker's toolkit runs a script, else as text, which its algorithms read."""
     if PROGRAM_KEY not in shared:
         return {name: _plain(value) for name, value in trial.hyperparameters.items()}
     machine = trial.settings.get(INSTANCE_TYPE)
@@ -104,7 +102,7 @@ def _of_settings(template: Mapping[str, Any], settings: Mapping[str, Any]) -> di
 
 
 def _checkpoints(template: Mapping[str, Any], trial: TrialRecord, artifacts_bucket: str) -> dict[str, Any]:
-    """A place of the trial's own, the same for each attempt, so that the next one goes on from it."""
+    """The trial's own place for checkpoints, the same for each attempt, so that the next one continues from it."""
     config = template.get("CheckpointConfig")
     if config is None or "S3Uri" in config:
         return {}
@@ -113,7 +111,7 @@ def _checkpoints(template: Mapping[str, Any], trial: TrialRecord, artifacts_buck
 
 
 def _rules(template: Mapping[str, Any], trial: TrialRecord) -> dict[str, Any]:
-    """Debugger's rules, of which those that stop a job must know its name."""
+    """Debugger's rules; those that stop a job get its name."""
     rules = template.get("DebugRuleConfigurations", ())
     if not any(ACTIONS in rule.get("RuleParameters", {}) for rule in rules):
         return {}
@@ -134,10 +132,10 @@ def _trial_tags(trial: TrialRecord) -> list[dict[str, str]]:
 
 
 def managed_rules(template: Mapping[str, Any]) -> int:
-    """Rules that SageMaker's own Debugger evaluates for one job: the processing instances that the job takes."""
+    """The number of rules that SageMaker Debugger evaluates for one job, each of which takes a processing instance."""
     return sum(len(template.get(field, ())) for field in _MANAGED_RULES)
 
 
 def own_tags(name_prefix: str, experiment: str, trial_id: str) -> dict[str, str]:
-    """The tags by which a training job is known to be this deployment's job for this trial."""
+    """The tags that mark a training job as this deployment's job for this trial."""
     return {PREFIX_TAG: name_prefix, EXPERIMENT_TAG: experiment, TRIAL_TAG: trial_id}

@@ -1,7 +1,7 @@
 """A spec's `debugger.configuration` from objects of the SageMaker SDK: rules, hook, profiler and TensorBoard.
 
-The objects are asked for the JSON that they make themselves, so the SDK is not imported, and both of its generations
-(`sagemaker.debugger`, `sagemaker.core.debugger`) will do.
+The objects produce the JSON themselves, so the SDK is not imported, and both of its generations (`sagemaker.debugger`,
+`sagemaker.core.debugger`) work.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def configuration_of(
     profiler_config: _Request | None = None,
     tensorboard_output_config: _Request | None = None,
 ) -> dict[str, Any]:
-    """Debugger's own JSON, with the arguments of an estimator. Rules bring the collections that they attach.
+    """Debugger's own JSON from an estimator's arguments. Rules bring the collections that they attach.
 
-    Raises TypeError for what is no rule.
+    Raises TypeError for an object that is no rule.
     """
     debug = [rule for rule in rules if hasattr(rule, "to_debugger_rule_config_dict")]
     profiler = [rule for rule in rules if hasattr(rule, "to_profiler_rule_config_dict")]
@@ -49,7 +49,7 @@ def _given(section: _Request) -> dict[str, Any]:
 
 
 def _hook(rules: Sequence[Any], section: _Request | None) -> dict[str, Any]:
-    """As an estimator joins them: the hook's collections, then those of the rules that it does not name."""
+    """The hook's collections, then those of the rules that it does not name, as an estimator joins them."""
     hook = _given(section) if section is not None else {}
     collections = {each["CollectionName"]: each for each in hook.get("CollectionConfigurations", ())}
     for rule in rules:
@@ -60,7 +60,9 @@ def _hook(rules: Sequence[Any], section: _Request | None) -> dict[str, Any]:
 
 
 def _rule(rule: Any) -> dict[str, Any]:
-    """With its actions, which an estimator adds when a job is created; a stop that names no job is of that job."""
+    """A rule with its actions, which an estimator adds when a job is created; a stop that names no job is for
+    that job.
+    """
     said: dict[str, Any] = rule.to_debugger_rule_config_dict()
     actions = getattr(rule, "actions", None)
     if actions is None:

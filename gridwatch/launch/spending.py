@@ -1,4 +1,4 @@
-"""What an experiment's jobs have cost and are likely to cost still. Pure; always an estimate until SageMaker bills."""
+"""What an experiment's jobs have cost and are likely to cost. Pure; always an estimate until SageMaker bills."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from gridwatch.savings.prices import PriceTable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
-    """`spent`: what is over, as billed, and what runs, until now. `running`: what the running jobs are likely to cost
-    from now on, and `waiting` the others: a job takes as long as the completed ones in the median, so that before the
-    first has completed both are None. `unpriced`: instance types without a price, which count as nothing.
+    """The money of an experiment. `spent`: finished jobs as billed, and running ones until now. `running`: what the
+    running jobs are likely to cost from now on, and `waiting` the others: a job is taken to last as long as the median
+    completed one, so before the first has completed both are None. `unpriced`: instance types without a price, which
+    count as nothing.
     """
 
     currency: str
@@ -26,7 +27,7 @@ class Spending:
 
     @property
     def committed(self) -> float:
-        """What will have been spent when nothing more is launched."""
+        """What will have been spent if nothing more is launched."""
         return self.spent + (self.running or 0.0)
 
     @property
@@ -57,7 +58,7 @@ def spending(trials: Sequence[TrialRecord], prices: PriceTable, now: datetime) -
 
 
 def at_most(trials: Sequence[TrialRecord], prices: PriceTable, now: datetime, longest_seconds: float) -> float:
-    """What will have been spent when every job that is not over takes `longest_seconds`."""
+    """What will have been spent if every job that is not over takes `longest_seconds`."""
     total = 0.0
     for trial in trials:
         rate = _rate(trial, prices)
@@ -67,7 +68,7 @@ def at_most(trials: Sequence[TrialRecord], prices: PriceTable, now: datetime, lo
 
 
 def _rate(trial: TrialRecord, prices: PriceTable) -> float:
-    """A second's cost; instances whose price is not known count as nothing."""
+    """The cost of a second; instances without a known price count as nothing."""
     counts = {trial.instance_type or "": trial.instance_count or 1, **trial.further_machines}
     return sum(prices.per_hour.get(kind, 0.0) * count for kind, count in counts.items()) / 3600
 

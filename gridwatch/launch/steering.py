@@ -1,4 +1,4 @@
-"""What a person does to an experiment as a whole: stop trials, try failed ones again. Killed and done again, it
+"""What a person does to a whole experiment: stop trials, try failed ones again. Killed half-way and repeated, it
 completes what is missing.
 """
 
@@ -30,7 +30,9 @@ _LOOK_AGAIN = 2.0
 
 @dataclass(frozen=True, slots=True)
 class StopReport:
-    """`cancelled` never had a job, `stopped` are asked to stop, `unclear` were being started and have no job yet."""
+    """What a stop did: `cancelled` trials never had a job, `stopped` ones were asked to stop, `unclear` ones were being
+    started and have no job yet.
+    """
 
     cancelled: int
     stopped: int
@@ -47,7 +49,9 @@ class Steering:
     tell: Callable[[str], None]  # what was done to one trial
 
     def stop(self, experiment: str, is_meant: Callable[[TrialRecord], bool]) -> StopReport:
-        """What waits is cancelled first, so that no slot that becomes free is taken; then what runs is stopped."""
+        """Stop an experiment. Waiting trials are cancelled first, so that none takes a slot that becomes free; then
+        running ones are stopped.
+        """
         meant = [trial for trial in self.store.list_trials(experiment) if is_meant(trial)]
         cancelled = self._cancel([trial for trial in meant if trial.state is TrialState.WAITING])
         bucket = TokenBucket(self.clock, STOP_RATE)
@@ -70,7 +74,7 @@ class Steering:
         return StopReport(cancelled, stopped, len(left))
 
     def retry(self, experiment: ExperimentRecord, states: Collection[TrialState]) -> int:
-        """Trials in those states wait again, each as its next attempt, and what held the experiment is let go."""
+        """Let trials in those states wait again, each as its next attempt, and release what held the experiment."""
         current = frozenset(experiment.trial_ids)
         trials = self.store.list_trials(experiment.name)
         chosen = [trial for trial in trials if trial.state in states and (trial.parent or trial.trial_id) in current]
@@ -84,8 +88,8 @@ class Steering:
         return count
 
     def retry_region(self, experiment: ExperimentRecord, name: str) -> int:
-        """The points that were spared in a doomed region wait as any others again, and it is not doomed any more.
-        Raises LookupError, naming the regions there are.
+        """Let the trials that were spared in a doomed region wait again, and release the region for good. Raises
+        LookupError, naming the regions there are.
         """
         kept = self.store.get_regions(experiment.name)
         known = {each.name: each for each in (*kept.doomed, *kept.released)} if kept else {}

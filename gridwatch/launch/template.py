@@ -24,10 +24,10 @@ _SHARED = ("HyperParameters", "Environment", "InputDataConfig", "Tags")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What was found of a spec's inputs before it is planned.
+    """The inputs found for a spec before it is planned.
 
-    `etags`: for each channel its objects' keys and etags. `source_uri`: the archive of the spec's own script, of which
-    `source_digest` is the digest. `model_uri`: the model that the jobs go on from.
+    `etags`: for each channel its objects' keys and etags. `source_uri`: the archive of the spec's own script, and
+    `source_digest` its digest. `model_uri`: the model that the jobs continue from.
     """
 
     etags: Mapping[str, Mapping[str, str]]
@@ -44,7 +44,9 @@ def build_template(
     *,
     managed: bool = False,
 ) -> dict[str, Any]:
-    """CreateTrainingJob without what differs between trials. `managed`: SageMaker's own Debugger is asked for."""
+    """The CreateTrainingJob request without what differs between trials. With `managed`, it configures SageMaker
+    Debugger.
+    """
     parts = (
         algorithm_part(spec, deployment, inputs.source_uri),
         data_part(spec, deployment, inputs.etags),
@@ -59,7 +61,9 @@ def build_template(
 
 
 def _merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Each field comes from one part; mappings and lists that several may add to are joined."""
+    """The parts as one request: each field comes from one part; mappings and lists that several parts add to are
+    joined.
+    """
     merged: dict[str, Any] = {}
     for part in parts:
         for name, value in part.items():

@@ -1,4 +1,6 @@
-"""News of one training job: recorded on its trial, and at its end told to whoever has work to do then."""
+"""Handles news of one training job: records it on the trial and, when the job is over, tells everyone who then has work
+to do.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ from gridwatch_rules.failures import NotFoundError
 MAX_CONFLICTS = 5
 
 
-class Outcome(StrEnum):
+class TrackingOutcome(StrEnum):
     BEGUN = "begun"  # the first that is heard of a job that is not over
     RECORDED = "recorded"
     STALE = "stale"  # nothing that the trial does not know already
@@ -32,11 +34,11 @@ class Outcome(StrEnum):
 
 
 class Enroller(Protocol):
-    """Who may know whose a job is that nothing is recorded of."""
+    """Finds out whose job it is when there is no record of it."""
 
     def enrol(self, news: JobDescription) -> JobRecord | None:
-        """Its record, with that of its trial, written down now; None when it is none of theirs. Doing it again changes
-        nothing. Raises TransientError: ask again later.
+        """Write and return the record of a job, with that of its trial; None when the job is not ours. Repeating it
+        changes nothing. Raises TransientError: ask again later.
         """
         ...
 
@@ -53,27 +55,29 @@ class Tracker:
     repairer: Repairer
     enrollers: tuple[Enroller, ...] = ()  # of jobs that Gridwatch did not launch itself
 
-    def track(self, news: JobDescription) -> Outcome:
-        """Doing it twice changes nothing. Raises TransientError or ConflictError: the event comes again."""
+    def track(self, news: JobDescription) -> TrackingOutcome:
+        """Record the news of a job; repeating it changes nothing. Raises TransientError or ConflictError: the event
+        comes again.
+        """
         job = self.store.get_job(news.job_name)
         for enroller in self.enrollers if job is None else ():
             job = job or enroller.enrol(news)
         if job is None:
-            return Outcome.FOREIGN
+            return TrackingOutcome.FOREIGN
         if is_terminal(news.status):
             news = self._confirmed(news)
         outcome, trial = self._record(job, news)
-        if outcome is Outcome.BEGUN or (trial is not None and is_terminal(news.status)):
+        if outcome is TrackingOutcome.BEGUN or (trial is not None and is_terminal(news.status)):
             self._learn_metrics(job, news)
-        if outcome is Outcome.BEGUN:
+        if outcome is TrackingOutcome.BEGUN:
             # The rules' first look, before there is anything to see: their statuses are known from the first minute,
             # and whoever evaluates and reacts is awake when the first tensors land.
             self.evaluate_queue.send(EvaluateJob(job.job_name))
-        if outcome is not Outcome.FOREIGN and is_terminal(news.status):
+        if outcome is not TrackingOutcome.FOREIGN and is_terminal(news.status):
             # Also for stale news: what was recorded by a call that died has not been told to anybody.
             if trial is not None:  # before the launcher is woken: it may have to stop
                 limits = LaunchLimits(store=self.store, alerts=self.alerts, clock=self.clock)
-                limits.ended(trial, is_news=outcome is Outcome.RECORDED)
+                limits.ended(trial, is_news=outcome is TrackingOutcome.RECORDED)
                 self.repairer.repair(trial)
             self._wake(job, news)
             if trial is not None and trial.state is TrialState.FAILED:
@@ -83,20 +87,22 @@ class Tracker:
             self._wake(job, news)
         return outcome
 
-    def look(self, job_name: str) -> Outcome:
-        """`track`, with what SageMaker answers now instead of news that came. Raises the same."""
+    def look(self, job_name: str) -> TrackingOutcome:
+        """Record what SageMaker answers now, as `track` does with news that came. Raises the same errors."""
         try:
             return self.track(self.training.describe_job(job_name))
         except NotFoundError:
-            return Outcome.FOREIGN  # deleted since somebody saw it
+            return TrackingOutcome.FOREIGN  # deleted since somebody saw it
 
     def _learn_metrics(self, job: JobRecord, news: JobDescription) -> None:
-        """The expressions of a built-in algorithm are SageMaker's own, and known only once there is a job."""
+        """Learn the metrics' expressions of a built-in algorithm: they are SageMaker's own, and known only once there
+        is a job.
+        """
         if job.log_apart and news.log_metrics and not job.log_metrics:
             self.store.put_job(replace(job, log_metrics=news.log_metrics))
 
     def _confirmed(self, news: JobDescription) -> JobDescription:
-        """SageMaker's own answer has the final metrics, the bill and the model, which the event lacks."""
+        """SageMaker's own description, which has the final metrics, the bill and the model that the event lacks."""
         try:
             described = self.training.describe_job(news.job_name)
         except NotFoundError:
@@ -105,15 +111,15 @@ class Tracker:
             return described  # an attempt failed, and AWS Batch has not given the job up
         return described if described.modified_at >= news.modified_at or is_terminal(described.status) else news
 
-    def _record(self, job: JobRecord, news: JobDescription) -> tuple[Outcome, TrialRecord | None]:
+    def _record(self, job: JobRecord, news: JobDescription) -> tuple[TrackingOutcome, TrialRecord | None]:
         for _ in range(MAX_CONFLICTS):
             trial = self.store.get_trial(job.experiment, job.trial_id)
             if trial is None or trial.job_name != job.job_name:
-                return Outcome.FOREIGN, trial
+                return TrackingOutcome.FOREIGN, trial
             now = self.clock.now()
             after = observed(trial, news, now)
             if after is None:
-                return Outcome.STALE, trial
+                return TrackingOutcome.STALE, trial
             if lacked_capacity(after) and job.tuning_job is None:
                 after = next_attempt(after, now, now + capacity_pause(trial.attempt))
             try:
@@ -121,7 +127,7 @@ class Tracker:
             except ConflictError:
                 continue
             begun = trial.status is None and not is_terminal(news.status)
-            return Outcome.BEGUN if begun else Outcome.RECORDED, after
+            return TrackingOutcome.BEGUN if begun else TrackingOutcome.RECORDED, after
         raise ConflictError(f"the trial of {job.job_name} is written to all the time")
 
     def _wake(self, job: JobRecord, news: JobDescription) -> None:

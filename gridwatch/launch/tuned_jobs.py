@@ -1,4 +1,4 @@
-"""The training jobs of a tuning job become trials of its experiment.
+"""Makes the training jobs of a tuning job trials of its experiment.
 
 SageMaker launches them and names them after the tuning job, whose tags they bear: "Tags that you specify for the tuning
 job are also added to all training jobs that the tuning job launches" (API reference, CreateHyperParameterTuningJob). So
@@ -39,7 +39,7 @@ _NUMBER = re.compile(r"-(\d{3,})-[0-9a-f]{8}$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunedJobs:
-    """Writes down whose job a tuning job's job is. Implements `gridwatch.launch.tracking.Enroller`."""
+    """Writes down which tuning job a training job belongs to. Implements `gridwatch.launch.tracking.Enroller`."""
 
     store: StateStore
     training: TrainingService
@@ -74,7 +74,9 @@ class TunedJobs:
         return job
 
     def _algorithm(self, job_name: str, tuning: TuningRecord) -> str | None:
-        """None also of a job that the list does not have yet: `TuningTracker.complete` writes it down later."""
+        """The algorithm of a job; None also for a job that the list does not have yet: `TuningTracker.complete` records
+        it later.
+        """
         definitions = tuning.request.get("TrainingJobDefinitions", ())
         if len(definitions) < 2:
             return next((str(each["DefinitionName"]) for each in definitions), None)
@@ -83,7 +85,7 @@ class TunedJobs:
 
 
 def tuned_trial(job: JobDescription, experiment: ExperimentRecord, now: datetime) -> TrialRecord:
-    """The trial that a job of a tuning job is; its number is the one in the name that SageMaker gave it."""
+    """The trial of a tuning job's training job; its number is the one in the name that SageMaker gave the job."""
     number = _NUMBER.search(job.job_name)
     return TrialRecord(
         experiment=experiment.name,
@@ -102,7 +104,7 @@ def tuned_trial(job: JobDescription, experiment: ExperimentRecord, now: datetime
 
 
 def chosen(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
-    """The job's hyperparameters as a spec has them: JSON where they are, and none of SageMaker's own."""
+    """The job's hyperparameters as a spec has them: parsed where they are JSON, and without SageMaker's own."""
     return {name: _value(text) for name, text in hyperparameters.items() if not name.startswith(_OF_SAGEMAKER)}
 
 

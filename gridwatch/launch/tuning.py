@@ -1,7 +1,7 @@
-"""The CreateHyperParameterTuningJob request of a spec that is tuned, and what is told of its jobs.
+"""The CreateHyperParameterTuningJob request of a spec that is tuned, and what its jobs are told.
 
-A tuning job has one definition for all of its training jobs, so nothing in it is of one job alone: where a job's hook
-writes is told with the job's name as a placeholder, which the container knows (TRAINING_JOB_NAME).
+A tuning job has one definition for all of its training jobs, so it holds nothing about a single job: the place where a
+job's hook writes has the job's name as a placeholder, which the container knows (TRAINING_JOB_NAME).
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def tuning_request(
     artifacts_bucket: str,
     data: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The whole request. The name is made of everything else in it and of the data's versions, which `data` has: the
-    same spec over the same data makes the same tuning job.
+    """The whole request. Its name is made from everything else in it and from the data's versions in `data`: the same
+    spec over the same data makes the same tuning job.
     """
     several = definitions[0][0] is not None
     made = [_definition(*each, artifacts_bucket=artifacts_bucket) for each in definitions]
@@ -85,7 +85,9 @@ def tuning_request(
 
 
 def tuning_name(prefix: str, experiment: str, about: Mapping[str, Any]) -> str:
-    """`<prefix>-<experiment, cut to fit>-<digest>`, at most 32 characters; SageMaker's names are of no case."""
+    """A tuning job's name: `<prefix>-<experiment, cut to fit>-<digest>`, at most 32 characters; SageMaker ignores its
+    case.
+    """
     ending = f"-{hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:10]}"
     room = MAX_NAME - len(prefix) - 1 - len(ending)
     middle = f"-{experiment[:room].rstrip('-')}" if room > 0 else ""
@@ -95,19 +97,19 @@ def tuning_name(prefix: str, experiment: str, about: Mapping[str, Any]) -> str:
 
 
 def own_tuning_tags(name_prefix: str, experiment: str, name: str) -> dict[str, str]:
-    """The tags by which a tuning job, and each of its jobs, is known to be this deployment's."""
+    """The tags that mark a tuning job, and each of its jobs, as this deployment's."""
     return {PREFIX_TAG: name_prefix, EXPERIMENT_TAG: experiment, TUNING_TAG: name}
 
 
 def environment_size(request: Mapping[str, Any]) -> int:
-    """How many environment variables all definitions have together."""
+    """The number of environment variables in all definitions together."""
     definitions = request.get("TrainingJobDefinitions") or [request["TrainingJobDefinition"]]
     return sum(len(definition["Environment"]) for definition in definitions)
 
 
 def paced(request: Mapping[str, Any], pacing: Pacing, watching: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The request whose jobs' hooks keep to the pace of their machines. It is said when the tuning job is created, so
-    that its name, made of all else, is that of its spec. Where there is no room for the variable it is left out.
+    """The request whose jobs' hooks keep to the pace of their machines. The pace is added when the tuning job is
+    created, so that the name depends on the spec alone. Where there is no room for the variable it is left out.
     """
 
     def told(definition: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,8 +195,8 @@ def _static(values: Mapping[str, Any], shared: Mapping[str, str], *, is_script: 
 
 
 def _ranges(ranges: Mapping[str, Range], *, as_json: bool) -> dict[str, list[dict[str, Any]]]:
-    """SageMaker's three lists, and one of those that it chooses itself when there are any. Categories are JSON where
-    its toolkit runs a script, as other values are there.
+    """SageMaker's three lists of ranges, and the list of those that it chooses itself if there are any. Categories are
+    JSON where its toolkit runs a script, as other values are there.
     """
     told: dict[str, list[dict[str, Any]]] = {
         "ContinuousParameterRanges": [], "IntegerParameterRanges": [], "CategoricalParameterRanges": []

@@ -1,4 +1,4 @@
-"""Stopping the tuning jobs of an experiment, so that SageMaker launches no more of its jobs."""
+"""Stops the tuning jobs of an experiment, so that SageMaker launches no more of their jobs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from gridwatch_rules.failures import NotFoundError
 
 
 def stop_tunings(store: TuningStore, experiment: str, stop: Callable[[str], bool], now: datetime) -> list[str]:
-    """What waits is cancelled, what runs is asked to stop by `stop`, and SageMaker then stops its training jobs.
+    """Cancel waiting tuning jobs and stop running ones by `stop`; SageMaker then stops their training jobs.
 
-    Returns what was done, in words. Done again, it completes what is missing; raises gridwatch_rules.failures errors.
+    Returns what was done, in words. Repeated, it completes what is missing; raises gridwatch_rules.failures errors.
     """
     told = []
     for record in store.list_tunings(experiment):

@@ -1,4 +1,4 @@
-"""News of a tuning job: recorded, and at its end told to whoever has work to do then."""
+"""Handles news of a tuning job: records it and, when the job is over, tells everyone who then has work to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gridwatch.events.queue import MessageQueue
 from gridwatch.launch.observation import state_of
 from gridwatch.launch.ports import TrainingService
 from gridwatch.launch.request import EXPERIMENT_TAG
-from gridwatch.launch.tracking import MAX_CONFLICTS, Outcome, Tracker
+from gridwatch.launch.tracking import MAX_CONFLICTS, Tracker, TrackingOutcome
 from gridwatch.launch.tuning import own_tuning_tags
 from gridwatch.launch.tuning_ports import TuningService
 from gridwatch.state.store import ConflictError, StateStore
@@ -36,11 +36,13 @@ class TuningTracker:
     clock: Clock
     name_prefix: str
 
-    def track(self, news: TuningDescription) -> Outcome:
-        """Doing it twice changes nothing. Raises TransientError or ConflictError: the event comes again."""
+    def track(self, news: TuningDescription) -> TrackingOutcome:
+        """Record the news; repeating it changes nothing. Raises TransientError or ConflictError: the event
+        comes again.
+        """
         record = self._find(news)
         if record is None:
-            return Outcome.FOREIGN
+            return TrackingOutcome.FOREIGN
         outcome, after = self._record(record, news)
         if after.state.is_finished:
             self.complete(after)
@@ -50,8 +52,8 @@ class TuningTracker:
         return outcome
 
     def complete(self, record: TuningRecord) -> int:
-        """Training jobs of it that no event told of become trials; how many. Of the others it is written down of which
-        algorithm they are, if that was not known yet.
+        """Make trials of those training jobs that no event told of, and return how many. For the others, record which
+        algorithm they belong to if that was not known.
         """
         tags = own_tuning_tags(self.name_prefix, record.experiment, record.name)
         count = 0
@@ -66,13 +68,13 @@ class TuningTracker:
                     news = replace(self.training.describe_job(listed.name), tags=tags)
                 except NotFoundError:
                     continue  # deleted since
-                count += self.tracker.track(news) is not Outcome.FOREIGN
+                count += self.tracker.track(news) is not TrackingOutcome.FOREIGN
             elif job.algorithm is None and listed.definition is not None:
                 self._name_algorithm(job, listed.definition)
         return count
 
     def _name_algorithm(self, job: JobRecord, algorithm: str) -> None:
-        """The trial first: what dies between the two comes here again."""
+        """Record a job's algorithm, on its trial first: after a crash between the two writes, this is repeated."""
         trial = self.store.get_trial(job.experiment, job.trial_id)
         if trial is not None and trial.algorithm != algorithm:
             try:
@@ -82,19 +84,19 @@ class TuningTracker:
         self.store.put_job(replace(job, algorithm=algorithm))
 
     def _find(self, news: TuningDescription) -> TuningRecord | None:
-        """By its tags; what has none (it was described) is looked for among those that are not over."""
+        """The tuning job's record: by its tags or, without tags (it was described), among those that are not over."""
         if EXPERIMENT_TAG in news.tags:
             return self.store.get_tuning(news.tags[EXPERIMENT_TAG], news.name)
         known = (record for state in OPEN for record in self.store.tunings_in(state) if record.name == news.name)
         stale = next(known, None)  # as an index has it
         return None if stale is None else self.store.get_tuning(stale.experiment, news.name)
 
-    def _record(self, record: TuningRecord, news: TuningDescription) -> tuple[Outcome, TuningRecord]:
+    def _record(self, record: TuningRecord, news: TuningDescription) -> tuple[TrackingOutcome, TuningRecord]:
         for _ in range(MAX_CONFLICTS):
             state = state_of(news.status)
             old = record.status_at is not None and news.modified_at < record.status_at
             if state is None or old or record.state.is_finished or record.state is state:
-                return Outcome.STALE, record
+                return TrackingOutcome.STALE, record
             begun = record.state is TrialState.WAITING
             after = replace(
                 record, state=state, arn=news.arn, status_at=news.modified_at,
@@ -105,5 +107,5 @@ class TuningTracker:
             except ConflictError:
                 record = self.store.get_tuning(record.experiment, record.name) or record
                 continue
-            return Outcome.BEGUN if begun else Outcome.RECORDED, after
+            return TrackingOutcome.BEGUN if begun else TrackingOutcome.RECORDED, after
         raise ConflictError(f"the tuning job {record.name} is written to all the time")

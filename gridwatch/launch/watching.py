@@ -1,7 +1,7 @@
-"""Watching training jobs that Gridwatch did not launch, because their owners ask for it by a tag.
+"""Watches training jobs that Gridwatch did not launch, because their owners ask for it by a tag.
 
 Such a job gets the records that a launched one has, as a trial of an experiment that stands for its rule set, so that
-everything that reads records knows it. A job is enrolled at the first news of it and stays under the rules of then.
+all code that reads records handles it. A job is enrolled at the first news of it and keeps the rules of that time.
 """
 
 from __future__ import annotations
@@ -59,13 +59,15 @@ class RuleSetError(Exception):
 
 class RuleSets(Protocol):
     def load(self, name: str) -> StoredRuleSet:
-        """Raises RuleSetError, and gridwatch_rules.failures errors when it cannot be reached."""
+        """The rule set of that name. Raises RuleSetError, and gridwatch_rules.failures errors when it cannot be
+        reached.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """The records to write, in this order: whoever finds the job's finds the others."""
+    """The records to write, in this order: whoever finds the job's record finds the others."""
 
     experiment: ExperimentRecord
     trial: TrialRecord
@@ -74,7 +76,7 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enroller:
-    """Writes down whose job a job with the tag is."""
+    """Writes down the experiment of a job that has the tag."""
 
     store: StateStore
     training: TrainingService
@@ -87,7 +89,7 @@ class Enroller:
     def enrol(self, news: JobDescription) -> JobRecord | None:
         """The record of a job whose tags ask for it; None when they do not, or it cannot be watched as they ask.
 
-        Doing it again changes nothing. Raises TransientError: ask again later.
+        Repeating it changes nothing. Raises TransientError: ask again later.
         """
         wanted = news.tags.get(WATCH_TAG)
         if not wanted:
@@ -126,12 +128,12 @@ class Enroller:
 
 
 def paced_records(trial: TrialRecord, job: JobRecord, pace: Pace) -> tuple[TrialRecord, JobRecord]:
-    """The records with how often the job is looked at; what its hook writes keeps to no pace of ours."""
+    """The records with how often the job is looked at; its hook does not keep to that pace, because it is not ours."""
     return replace(trial, check_seconds=pace.check_seconds), replace(job, look_seconds=pace.log_seconds)
 
 
 def enrolment(job: JobDescription, rule_set: StoredRuleSet, *, artifacts_bucket: str, now: datetime) -> Enrolment:
-    """What is written down about a job that is to be watched under a rule set."""
+    """The records of a job that is to be watched under a rule set."""
     trial = TrialRecord(
         experiment=f"{EXPERIMENT_PREFIX}{rule_set.name}",
         trial_id=hashlib.sha256(job.job_name.encode()).hexdigest()[:10],
@@ -188,7 +190,7 @@ def _job(job: JobDescription, trial: TrialRecord, rule_set: StoredRuleSet, artif
 
 
 def _elsewhere(job: JobDescription, artifacts_bucket: str) -> str | None:
-    """None for tensors that lie where Gridwatch's own jobs write theirs."""
+    """The address of tensors; None for those that lie where Gridwatch's own jobs write theirs."""
     if job.tensors_uri is None:
         return None
     try:

@@ -12,9 +12,9 @@ from gridwatch.storage.layout import WINDOW_PREFIX, s3_uri, split_s3_uri
 
 
 def window_manifest(channel: Channel, experiments_bucket: str, keys: Iterable[str]) -> tuple[str, bytes]:
-    """Its key in the experiments bucket and its content: the same for the same objects.
+    """The manifest's key in the experiments bucket and its content: the same for the same objects.
 
-    The form is that of API reference S3DataSource, ManifestFile: a prefix, then what follows it in each object's
+    Its form is that of API reference S3DataSource, ManifestFile: a prefix, then for each object the rest of its
     address.
     """
     bucket, _ = split_s3_uri(channel_uri(channel.uri or "", experiments_bucket))

@@ -122,7 +122,7 @@ def _limits(options: argparse.Namespace) -> Limits:
 
 
 def _named(kind: Callable[[str], N]) -> Callable[[str], tuple[str, N]]:
-    """Reads ``name=number`` or a number alone, whose name is empty."""
+    """Read ``name=number``, or a number alone, whose name is empty."""
 
     def read(text: str) -> tuple[str, N]:
         name, _, number = text.rpartition("=")

@@ -1,4 +1,4 @@
-"""File assets of a synthesized app: which archive goes to which key of the staging bucket."""
+"""Reads the file assets of a synthesized app: which archive goes to which key of the staging bucket."""
 
 import io
 import json
@@ -18,7 +18,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class AssetError(Exception):
-    """An asset cannot be staged; the text says what to do."""
+    """An asset cannot be staged; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Asset:
     key: str
 
     def body(self) -> bytes:
-        """What is uploaded. Raises AssetError when a layer does not fit this machine."""
+        """The bytes to upload. Raises AssetError when a layer does not fit this machine."""
         if self.packaging == "zip" and self.source.is_dir():
             return _archive(for_this_machine(self.source))
         return self.source.read_bytes()
@@ -58,14 +58,14 @@ def fill(text: str, names: Mapping[str, str]) -> str:
 
 
 def for_this_machine(folder: Path, host_layers: Path | None = None) -> Path:
-    """The folder itself, or for a dependency layer built for another platform its twin built for this machine."""
+    """The folder itself or, for a dependency layer built for another platform, its twin built for this machine."""
     if not (folder / LAYER_MANIFEST).exists():
         return folder
     return twin_for_this_machine(_manifest(folder), str(folder), host_layers) or folder
 
 
 def twin_for_this_machine(wanted: Mapping[str, Any], where: str, host_layers: Path | None = None) -> Path | None:
-    """The folder that stands here for a dependency layer with that manifest, which lies ``where``; None where the
+    """The folder that stands in for a dependency layer with that manifest, which lies at ``where``; None where the
     layer was built for this machine. Raises AssetError when nothing fits.
     """
     if wanted["platform"] == _HOST:

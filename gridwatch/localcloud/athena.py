@@ -1,4 +1,4 @@
-"""Athena's SQL (Trino) in DuckDB's words, views included."""
+"""Translates Athena's SQL (Trino) into DuckDB's, views included."""
 
 import base64
 import json

@@ -17,7 +17,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class LocalCloudError(Exception):
-    """The local cloud did not start; the text says what it said."""
+    """The local cloud did not start; the message contains its output."""
 
 
 @dataclass(slots=True)
@@ -72,17 +72,17 @@ class LocalCloud:
         }
 
     def complaints(self) -> Iterator[str]:
-        """What it says on standard error while it runs, until it ends: what must not be seen in a log alone."""
+        """The cloud's warnings on standard error while it runs, which should not be seen in a log alone."""
         with suppress(OSError, ValueError):  # it was stopped while somebody listened
             for line in self._process.stderr or ():
                 yield line.decode(errors="replace").rstrip().removeprefix("localcloud: ")
 
     def wait(self) -> int:
-        """Block until it has ended, whoever ended it; returns its exit code."""
+        """Block until the cloud has ended, whoever ended it; returns its exit code."""
         return self._process.wait()
 
     def stop(self, timeout: float = 15.0) -> None:
-        """End it and everything that it started; safe to call twice."""
+        """End the cloud and everything that it started; safe to call twice."""
         if self._process.poll() is None:
             self._process.terminate()
             try:

@@ -21,7 +21,7 @@ _GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
 class DeployError(Exception):
-    """The stack did not come up; the text has CloudFormation's reasons."""
+    """The stack did not come up; the message has CloudFormation's reasons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def deploy(
 
 
 def _stacks(cdk_out: Path) -> Iterator[StackArtifact]:
-    """The assembly's stacks, each after those that it depends on (the manifest's order is already such)."""
+    """The assembly's stacks, each after those that it depends on (the manifest is in this order)."""
     manifest = cdk_out / "manifest.json"
     if not manifest.exists():
         raise DeployError(f"{cdk_out} is not a synthesized app (no manifest.json): run `make synth`")
@@ -77,7 +77,7 @@ def _stacks(cdk_out: Path) -> Iterator[StackArtifact]:
 
 
 def _stage(s3: Any, manifest: Path, names: Mapping[str, str]) -> None:
-    """Upload what is not there yet; an asset's key is the hash of its content."""
+    """Upload the assets that are missing; an asset's key is the hash of its content."""
     buckets = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
     for asset in read_assets(manifest, names):
         if asset.bucket not in buckets:

@@ -1,7 +1,7 @@
-"""What goes wrong on purpose: calls of functions that are refused, fail, are lost or cost their caller its life, and
-events that come more than once, late, in another order or never. Nothing, unless asked; drawn from a seed.
+"""Faults on purpose: calls of functions that are refused, fail, are lost or kill their caller, and events that come
+more than once, late, in another order or never. There are none unless asked for; they are drawn from a seed.
 
-The caller is always a Lambda function: whoever tells a story reads and writes undisturbed.
+The caller is always a Lambda function: tests and people read and write undisturbed.
 """
 
 import random
@@ -15,7 +15,7 @@ from typing import Any
 
 
 class Fault(StrEnum):
-    """What becomes of one call."""
+    """What happens to one call."""
 
     THROTTLE = "throttle"  # refused as too fast, and not done
     FAIL = "fail"  # an internal error, and not done
@@ -26,13 +26,13 @@ class Fault(StrEnum):
 
 
 class FaultError(ValueError):
-    """The document does not describe faults; the text says what is wrong with it."""
+    """The document does not describe faults; the message says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallFault:
-    """``operation``: service and operation as in ``sns:Publish``, with ``*`` and ``?``; of S3 the HTTP method, of Batch
-    and Lambda the end of the path.
+    """A fault of calls. ``operation``: service and operation as in ``sns:Publish``, with ``*`` and ``?``; for S3 the
+    HTTP method, for Batch and Lambda the end of the path.
     """
 
     operation: str
@@ -42,8 +42,8 @@ class CallFault:
 
 @dataclass(frozen=True, slots=True)
 class EventFaults:
-    """``lost``: the share of events that reach nobody. The others come 1 to ``copies`` times, each up to ``delay``
-    seconds late, and so in another order.
+    """Faults of events. ``lost``: the share of events that reach nobody. The others come 1 to ``copies`` times, each up
+    to ``delay`` seconds late, and so in another order.
     """
 
     lost: float = 0.0
@@ -59,7 +59,8 @@ class Faults:
 
     @classmethod
     def from_document(cls, document: object) -> "Faults":
-        """From ``{"seed": 1, "calls": [{"operation": "sns:*", "fault": "throttle", "share": 0.2}], "events": {…}}``.
+        """The plan in a document such as ``{"seed": 1, "calls": [{"operation": "sns:*", "fault": "throttle", "share":
+        0.2}], "events": {…}}``.
 
         Raises FaultError.
         """
@@ -75,7 +76,9 @@ class Faults:
 
 
 class FaultPlan:
-    """Draws what happens next. ``injected`` counts what did, by operation and fault; events are operation ``event``."""
+    """Draws the next faults. ``injected`` counts those that happened, by operation and fault; events are operation
+    ``event``.
+    """
 
     def __init__(self, faults: Faults) -> None:
         self.injected: Counter[tuple[str, str]] = Counter()
@@ -84,7 +87,7 @@ class FaultPlan:
         self._lock = threading.Lock()
 
     def of_call(self, operation: str) -> Fault | None:
-        """The first fault of those that are set for the operation and that chance chooses."""
+        """The fault of a call: the first of those set for the operation that chance chooses."""
         with self._lock:
             for each in self._faults.calls:
                 if fnmatchcase(operation, each.operation) and self._chance.random() < each.share:
@@ -93,7 +96,7 @@ class FaultPlan:
         return None
 
     def of_event(self) -> list[float]:
-        """Seconds after which the event arrives, once for each time that it does."""
+        """The delays of an event in seconds, one for each time that it arrives."""
         events = self._faults.events
         with self._lock:
             if self._chance.random() < events.lost:

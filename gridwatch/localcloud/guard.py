@@ -44,7 +44,7 @@ class Guard:
         self._write(f"+process {pid}\n")
 
     def forget(self, pid: int) -> None:
-        """``pid`` has ended and was reaped; its number may be used again by somebody else."""
+        """Stop watching ``pid``, which has ended and was reaped; its number may be used again by somebody else."""
         self._write(f"-{pid}\n")
 
     def close(self) -> None:

@@ -43,7 +43,8 @@ class CodeCache:
 
 
 def _keep_compiled(folder: Path) -> None:
-    """Give modules the time that their compiled twins name: archives lose it, and Python would compile all again.
+    """Give modules the modification time that their compiled files name: archives lose it, and Python would compile all
+    again.
 
     Format: https://peps.python.org/pep-0552/ (flags 0: the source's time follows, in seconds).
     """

@@ -5,11 +5,11 @@ import socket
 
 
 class PortError(OSError):
-    """The port cannot be had; the text says what to do."""
+    """The port cannot be used; the message says what to do."""
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket that takes connections there. Raises PortError when somebody else does, or it may not be taken."""
+    """A socket that listens there. Raises PortError when somebody else does, or it is not allowed."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -25,5 +25,5 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def refuse_taken(host: str, port: int) -> None:
-    """Raises PortError when nobody could listen there now."""
+    """Raise PortError if nobody could listen there now."""
     listening(host, port).close()

@@ -1,4 +1,4 @@
-"""The parts of the local cloud wired together: MiniStack's gateway, our SageMaker, Lambda workers, one event loop."""
+"""Wires the parts of the local cloud together: MiniStack's gateway, our SageMaker, Lambda workers, one event loop."""
 
 import asyncio
 import json
@@ -118,7 +118,7 @@ class RunningCloud:
             StrictProfile({"batch": batch.tags_of, "sagemaker": self._sagemaker.tags_of}).install()
 
     def _own_state(self) -> Mapping[str, Any]:
-        """Of the services that are not MiniStack's."""
+        """The state of the services that are not MiniStack's."""
         return {
             "sagemaker": self._sagemaker.state(),
             "batch": self._batch.state(),
@@ -126,7 +126,7 @@ class RunningCloud:
         }
 
     def _go_on(self, own: Mapping[str, Any]) -> None:
-        """Take up what was kept. The machines of jobs that ran then are gone."""
+        """Load the kept state. The machines of jobs that ran then are gone."""
         gateway.readdress_queues()
         self._mailbox.restore(own.get("mails", ()))
         self._batch.restore(own.get("batch", {}))
@@ -208,7 +208,7 @@ class RunningCloud:
 
 
 def _await_parent(loop: asyncio.AbstractEventLoop, leave: Callable[[], None]) -> None:
-    """Standard input is a pipe that only the parent holds: its end is the parent's end."""
+    """Wait for the parent's end: standard input is a pipe that only the parent holds."""
     while os.read(sys.stdin.fileno(), 4096):
         pass
     loop.call_soon_threadsafe(leave)

@@ -1,4 +1,6 @@
-"""What must not be seen in a log alone: told once each where the cloud was started, and kept for whoever asks."""
+"""Troubles: warnings that should not be seen in a log alone. Each is printed once where the cloud was started, and kept
+for whoever asks.
+"""
 
 import json
 import logging
@@ -12,7 +14,9 @@ _LENGTH = 600
 
 
 class Troubles:
-    """Thread-safe. ``voice`` is a file descriptor of the standard error that the cloud was started with."""
+    """The troubles, thread-safe. ``voice`` is a file descriptor of the standard error that the cloud was
+    started with.
+    """
 
     def __init__(self, voice: int | None = None) -> None:
         self._voice = voice
@@ -20,7 +24,7 @@ class Troubles:
         self._texts: dict[str, str] = {}
 
     def tell(self, what: str, text: str) -> None:
-        """A trouble with ``what``; of the same one nothing is said again."""
+        """Report a trouble with ``what``; the same one is not reported again."""
         line = " ".join(text.split())[:_LENGTH]
         with self._lock:
             if self._texts.get(what) == line:
@@ -32,7 +36,7 @@ class Troubles:
             os.write(self._voice, f"localcloud: {what}: {line}\n".encode())
 
     def over(self, what: str) -> None:
-        """The trouble is no more."""
+        """Note that the trouble is over."""
         with self._lock:
             self._texts.pop(what, None)
 

@@ -1,1 +1,1 @@
-"""What can be known to be wrong before an instance is paid for: of the data, of the spec, of a short run."""
+"""Checks before an instance is paid for: of the data, of the spec, and by a short run."""

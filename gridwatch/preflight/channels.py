@@ -1,4 +1,4 @@
-"""What two channels show beside each other: other columns, the same rows, other distributions."""
+"""Compares two channels: different columns, the same rows, different distributions."""
 
 from __future__ import annotations
 

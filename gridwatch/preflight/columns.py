@@ -1,4 +1,4 @@
-"""What single columns and whole rows of a channel show: values that are none, copies, leaks, rows that come twice."""
+"""Checks single columns and whole rows of a channel: invalid values, copies, leaks, rows that occur twice."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_columns(table: Table) -> Iterator[Notice]:
 
 
 def check_rows(table: Table) -> Iterator[Notice]:
-    """Rows that are there twice, more often than chance makes rows of such values alike."""
+    """Rows that occur twice, more often than rows of such values would by chance."""
     counts = Counter(row_hashes(table))
     twice = sum(count - 1 for count in counts.values())
     if not twice or table.count < 2:
@@ -56,13 +56,15 @@ def row_hashes(table: Table) -> array[int]:
 
 
 def alike_by_chance(table: Table) -> float:
-    """How likely two rows agree, were at least the two most varied columns independent (no more is assumed)."""
+    """The probability that two rows are equal, if at least the two most varied columns were independent (no more is
+    assumed).
+    """
     likely = sorted(_collision(column) for column in table.columns)
     return math.prod(likely[:2]) if likely else 1.0
 
 
 def named(table: Table, features: Sequence[int]) -> str:
-    """Columns of the file, as many as people read."""
+    """The names of columns of the file, as many as people read."""
     more = f" and {len(features) - _LISTED} more" if len(features) > _LISTED else ""
     numbers = ", ".join(str(table.number(feature)) for feature in features[:_LISTED])
     return f"column{'s' if len(features) > 1 else ''} {numbers}{more}"

@@ -1,4 +1,4 @@
-"""Whether constraints on columns speak of columns that there are."""
+"""Checks that constraints on columns name columns that exist."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from gridwatch.preflight.targets import Target
 
 
 def check_constraints(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
-    """Told of the training data; of sparse rows the number of columns is known when all of them were read."""
+    """The notices about constraints, for the training data; with sparse rows the number of columns is known only when
+    all were read.
+    """
     if table.channel != "train" or not table.count or (table.is_sparse and not table.is_whole):
         return
     columns = len(table.columns)

@@ -1,4 +1,4 @@
-"""The checks of data, put together: what is read of each channel, and what is said of it."""
+"""Puts the checks of data together: which part of each channel is read, and what is reported."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class ChannelData:
 
     @property
     def kind(self) -> str | None:
-        """csv, libsvm or parquet; None for what is not looked into."""
+        """The data's form: csv, libsvm or parquet; None for data that is not checked."""
         return _KINDS.get(self.content_type.split(";", 1)[0].strip().lower().rpartition("/")[2])
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the data must find room on."""
+    """The machine that the data must fit on."""
 
     instance_types: tuple[str, ...]
     volume_gb: int
@@ -53,9 +53,9 @@ class Examined:
 
 
 def examine(channels: Sequence[ChannelData], targets: Sequence[Target], machine: Machine, budget: Budget) -> Examined:
-    """Everything that can be said of the data, of which at most `budget` of each channel is read.
+    """Every notice about the data, of which at most `budget` per channel is read.
 
-    Raises TransientError when the source is unwell, and nothing for what the data are.
+    Raises TransientError when the source is unwell; faults in the data raise nothing.
     """
     notices: list[Notice] = []
     looked_at: list[str] = []
@@ -146,7 +146,9 @@ def _said(channel: ChannelData, sample: Sample, table: Table | None) -> str:
 
 
 def _once(notices: Sequence[Notice]) -> Iterator[Notice]:
-    """A column's notice of one channel is not repeated for the next: what is said of both is said of the first."""
+    """The notices without repetition: what is reported of a column in one channel is not reported again for the
+    next.
+    """
     known: set[tuple[object, ...]] = set()
     for notice in notices:
         key = (notice.check, notice.channel, notice.file, notice.row, notice.column, notice.message)

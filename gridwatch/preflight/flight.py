@@ -1,4 +1,4 @@
-"""The whole check of one experiment, as `launch_grid`, `gridwatch plan` and `gridwatch preflight` ask for it."""
+"""The whole check of one experiment, which `launch_grid`, `gridwatch plan` and `gridwatch preflight` call."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """`sources`: where each channel's data is; channels without one are not looked at. `open_uri`: what lies at another
-    address, for what manifests list; None where nothing can be reached but the sources.
+    """What a check works with. `sources`: where each channel's data is; channels without one are not checked.
+    `open_uri` opens other addresses, which manifests list; None where only the sources can be reached.
     """
 
     sources: Mapping[str, DataSource]
@@ -40,7 +40,9 @@ class Preflight:
     hook: bool | None = None  # whether the spec's script uses a hook; None: nobody knows
 
     def check(self, plan: Plan, further: tuple[Notice, ...] = ()) -> Report:
-        """Raises TransientError when the data's source is unwell. `further`: what else was found."""
+        """Check an experiment. Raises TransientError when the data's source is unwell. `further`: notices found
+        elsewhere.
+        """
         spec = plan.spec
         points = [trial.hyperparameters for trial in plan.points]
         usual, _ = spec.resources.largest
@@ -77,14 +79,14 @@ class Preflight:
 
 
 def _is_known(spec: ExperimentSpec, name: str, manifest: LookedInto | None) -> bool:
-    """Whether the form of the channel's data is known: what other algorithms and scripts read is their own affair."""
+    """Whether the form of the channel's data is known: other algorithms and scripts read what they like."""
     channel = spec.data[name]
     listed = channel.kind == "manifest" and manifest is not None and manifest.source is not None
     return spec.algorithm.is_own_xgboost and (channel.kind == "prefix" or listed)
 
 
 def _not_looked_at(spec: ExperimentSpec, known: Collection[str], sources: Collection[str]) -> Iterator[str]:
-    """The channels that nothing else is said of, with the reason."""
+    """The channels with no other notice, each with the reason why it was not checked."""
     for name, channel in spec.data.items():
         if name in known:
             continue
@@ -95,7 +97,7 @@ def _not_looked_at(spec: ExperimentSpec, known: Collection[str], sources: Collec
 
 
 def as_problem(notice: Notice) -> Problem:
-    """A refusal as what is wrong with the spec: where in the spec, and in the message where in the data."""
+    """A refusal as a problem of the spec: its place in the spec and, in the message, the place in the data."""
     steps = re.findall(r"[^.\[\]]+", notice.field or "")
     path = (
         ("data", notice.channel) if notice.channel else tuple(int(step) if step.isdigit() else step for step in steps)

@@ -1,8 +1,8 @@
-"""What a job will save, as far as its spec says it, and rules run over it: a rule that judges nothing there ends as
-SawNothing in the job as well.
+"""Foresees what a job will save, as far as its spec says it, and runs rules over it: a rule that judges nothing there
+ends as SawNothing in the job as well.
 
-Values are stand-ins; what matters is which tensors there are, of what kind and at which steps. Needs no numpy: a rule
-that asks for an array where there is none has come further than this can tell, and counts as one that judges.
+Values are stand-ins; what matters is which tensors there are, of what kind and at which steps. It needs no numpy: a
+rule that asks for an array where there is none is beyond what can be foreseen, and counts as one that judges.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """`tensors`: by name what they hold. `collections`: by name the pattern of their tensors and the steps at which
-    they are saved; a step of which none is due has nothing. `steps`: how many there will be.
+    """What a job will save. `tensors`: their kinds by name. `collections`: by name the pattern of their tensors and the
+    steps at which they are saved; at other steps nothing is saved. `steps`: how many there will be.
     """
 
     tensors: Mapping[str, Kind]
@@ -50,7 +50,7 @@ class Foreseen:
     steps: int
 
     def saved(self, most: int = MOST_STEPS) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """The steps at which anything is saved, with the names; of the first `most` steps."""
+        """The steps at which anything is saved, with the names, among the first `most` steps."""
         known: dict[frozenset[str], tuple[str, ...]] = {}
         members = {name: collection for name, (collection, _) in self.collections.items()}
         for step in range(min(self.steps, most)):
@@ -66,7 +66,9 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Whether a rule will judge, and else what there will be for it: its own tensors, and all."""
+    """Whether a rule will judge; if not, in words what there will be of its own tensors (`seen`) and of all
+    (`there`).
+    """
 
     judges: bool
     seen: str = ""
@@ -75,11 +77,11 @@ class Sight:
 
 
 class _CannotTell(Exception):  # noqa: N818 - no error: the rule asks for more than is foreseen
-    """The rule asks for more than is foreseen."""
+    """The rule asks for more than can be foreseen."""
 
 
 def foresee(rule: Rule, job: Foreseen, every: int = 1) -> Sight:
-    """The rule over all that the job will save; it looks at each `every`-th step."""
+    """Run the rule over everything that the job will save; it looks at each `every`-th step."""
     view, sightings = _View(job), Sightings()
     most = _enough(rule, job)
     if most > MOST_STEPS and job.steps > MOST_STEPS:
@@ -101,8 +103,8 @@ def foresee(rule: Rule, job: Foreseen, every: int = 1) -> Sight:
 
 
 def _enough(rule: Rule, job: Foreseen) -> int:
-    """So many steps that what a rule has not seen by then it never sees: beyond all numbers that its parameters and the
-    collections' intervals name.
+    """A number of steps after which a rule that has seen nothing never will: beyond all numbers in its parameters and
+    in the collections' intervals.
     """
     named = [
         int(number) for number in re.findall(r"\d+", str(rule.parameters))[:_MOST_NUMBERS] if len(number) <= _DIGITS
@@ -126,7 +128,7 @@ def _sees_any(rule: Rule, sightings: Sightings) -> bool:
 
 
 class _View(StepView):
-    """One step of a job that has not been."""
+    """One step of a job that has not run yet."""
 
     __slots__ = ("_answers", "_job", "_members", "_names", "_now")
 
@@ -209,7 +211,9 @@ class _View(StepView):
 
 
 def log_of(names: Sequence[str], losses: Sequence[str], lines: int) -> Foreseen:
-    """What a job's log says, by its MetricDefinitions. Which metrics stand in one line nobody knows, so all do."""
+    """What a job's log holds, by its MetricDefinitions. Which metrics share a line is not known, so all are
+    taken to.
+    """
     every = {
         "metrics": (Collection(frozenset(names)), _always),
         "losses": (Collection(frozenset(losses)), _always),
@@ -223,7 +227,7 @@ def _always(step: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """The steps at which a hook saves a collection: those that the interval divides from `start` on, before `end`, and
+    """The steps at which a hook saves a collection: multiples of the interval from `start` on and before `end`, and
     those of `steps`.
     """
 
@@ -234,7 +238,9 @@ class Saving:
 
     @classmethod
     def of(cls, parameters: Mapping[str, str], default_interval: int) -> Saving:
-        """The nearest parameter counts, as in the hook: that of the mode GLOBAL, in which rounds are, then any."""
+        """The saving by a collection's parameters. The nearest one counts, as in the hook: that of the mode GLOBAL, in
+        which rounds are, then any.
+        """
 
         def said(key: str) -> str | None:
             return next(filter(None, (parameters.get(name) for name in (f"global.{key}", key))), None)
@@ -252,5 +258,5 @@ class Saving:
         return regular and step >= self.start and (self.end is None or step < self.end)
 
     def count(self, rounds: int) -> int:
-        """How many of so many steps are saved."""
+        """The number of steps saved out of that many."""
         return sum(map(self, itertools.islice(itertools.count(), rounds)))

@@ -1,4 +1,6 @@
-"""Profiler rules over a profile as a job's machine will write it: with GPUs or without, with so many steps."""
+"""Foresees profiler rules over a profile as a job's machine will write it: with or without GPUs, with that many
+steps.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ _SECONDS = 0.5
 
 
 def foresee_profile(rule: ProfilerRule, *, gpus: int, rounds: int | None, loads: bool) -> bool:
-    """Whether the rule will have what it judges by. `rounds`: of the training, None when nobody knows; `loads`: whether
+    """Whether the rule will have data to judge by. `rounds`: the training's, None when not known; `loads`: whether
     processes may load data for it.
     """
     numbers = [value for name in _fields(rule) if isinstance(value := getattr(rule.parameters, name), int)]
@@ -30,7 +32,7 @@ def _fields(rule: ProfilerRule) -> list[str]:
 
 
 def _measurements(gpus: int, samples: int, steps: int, *, loads: bool) -> Iterator[Measurement]:
-    """Steps of each mode, since nobody knows which a script has; XGBoost's are of mode GLOBAL."""
+    """The measurements, with steps of each mode, since a script's modes are not known; XGBoost's are of mode GLOBAL."""
     used = {f"gpu{number}": 50.0 for number in range(gpus)}
     for number in range(samples):
         time = number * _SECONDS

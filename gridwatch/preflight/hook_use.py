@@ -13,8 +13,8 @@ _HOOKS = ("gridwatch_hook", "smdebug")
 
 
 def uses_hook(archive: bytes) -> bool | None:
-    """None when it cannot be told: the archive is none, or a file that is no Python speaks of a hook (a list of
-    packages, a notebook).
+    """Whether the script uses a hook; None when that cannot be told: the archive is not one, or a file that is not
+    Python mentions a hook (a list of packages, a notebook).
     """
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:*") as packed:

@@ -1,4 +1,4 @@
-"""Whether the first column is a label that the objective can learn from, and that its metrics can judge by."""
+"""Checks that the first column is a label that the objective can learn and that its metrics can judge."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gridwatch.preflight.columns import is_numbered
 from gridwatch.preflight.tables import Table
 from gridwatch.preflight.targets import Judge, Target
 from gridwatch.spec.xgboost.numbers import is_single
-from gridwatch.spec.xgboost.outcomes import Domain, Outcome
+from gridwatch.spec.xgboost.outcomes import Domain, Effect
 
 _BALANCE = 0.1  # a class with less than this part of an equal share is rare
 _CLASSES = 30  # more distinct values are hardly classes
@@ -20,7 +20,7 @@ _BINARY = Domain(0, 1, whole=True)
 
 
 def check_label(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
-    """Refusals are for what cannot be learned from; one notice for each kind."""
+    """The notices about labels. Refusals are for labels that cannot be learned; there is one notice for each kind."""
     if not table.count:
         return
     wrong = [place for place, value in enumerate(table.label) if not is_single(value)]
@@ -64,7 +64,7 @@ def _once(notices: Iterator[Notice]) -> Iterator[Notice]:
 
 
 def _unfits(table: Table, target: Target) -> Iterator[Notice]:
-    """What is wrong for the objective, else what is wrong for each of its metrics."""
+    """Why labels do not suit the objective, else why they do not suit each of its metrics."""
     wrong = _for_objective(table, target)
     if wrong is not None:
         yield wrong
@@ -88,7 +88,7 @@ def _for_objective(table: Table, target: Target) -> Notice | None:
 
 def _for_metric(table: Table, target: Target, judge: Judge, at: int) -> Notice:
     ranked = f"{table.channel}-{judge.name}" == target.ranked_by
-    fatal = judge.outside is Outcome.FAILS or (judge.outside is Outcome.NO_NUMBER and ranked)
+    fatal = judge.outside is Effect.FAILS or (judge.outside is Effect.NO_NUMBER and ranked)
     return Notice(
         check="label", message=f"the label {table.label[at]:g} does not suit the metric {judge.name}: {judge.outside}",
         channel=table.channel, row=table.rows[at], column=1, allowed=judge.labels.allowed,
@@ -106,8 +106,8 @@ def _one_value(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
 
 
 def _no_area(table: Table, targets: Sequence[Target], notice: Notice) -> Notice:
-    """The notice of a class without rows, as a warning; where an area under a curve needs them, it says so, and refuses
-    when trials are ranked by it.
+    """The notice that a class has no rows. It is a warning; where an area under a curve needs those rows it says so,
+    and it refuses when trials are ranked by it.
     """
     areas = [judge.name for target in targets for judge in target.judges if judge.needs_two_classes]
     ranked = any(target.ranked_by in {f"{table.channel}-{name}" for name in areas} for target in targets)

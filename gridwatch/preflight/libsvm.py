@@ -1,4 +1,4 @@
-"""libsvm as XGBoost's script reads it: a label, then index:value; what is not written is missing."""
+"""Reads libsvm as XGBoost's script does: a label, then index:value; features that are not written are missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_COLUMNS = 2_000  # more are not laid out as a table: label and form are che
 
 
 def read_libsvm(sample: Sample, channel: str, budget: Budget) -> tuple[Table, list[Notice]]:
-    """The table of features by index, and the faults."""
+    """The table of features by index, and the faults in the files."""
     table, faults = Table(channel, is_whole=sample.is_whole, is_sparse=True), Faults(channel)
     kept: list[dict[int, float]] = []
     keeping, queries = Keeping(sample, budget), _Queries(table)
@@ -45,8 +45,8 @@ def read_libsvm(sample: Sample, channel: str, budget: Budget) -> tuple[Table, li
 
 
 class _Queries:
-    """Whether the rows of each query stand together: XGBoost takes rows with one qid for a query as long as they follow
-    each other, and each file for queries of its own.
+    """Checks that the rows of each query stand together: XGBoost takes adjacent rows with one qid for a query, and each
+    file for queries of its own.
     """
 
     def __init__(self, table: Table) -> None:
@@ -100,7 +100,7 @@ class _Wrong(NamedTuple):
 
 
 def _wrong_pair(word: str, before: Mapping[int, float]) -> _Wrong | None:
-    """What is wrong with index:value, or with qid:number, behind the pairs of the row that stand before it."""
+    """What is wrong with an index:value or qid:number, given the pairs of the row before it."""
     name, _, value = word.partition(":")
     if name == "qid":
         right = value.isascii() and value.isdigit()

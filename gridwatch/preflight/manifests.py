@@ -1,4 +1,4 @@
-"""Manifests: what SageMaker reads of a channel that lists its objects, instead of holding them under one prefix.
+"""Manifests: how SageMaker reads a channel that lists its objects instead of holding them under one prefix.
 
 The forms are those of API reference S3DataSource. ManifestFile: a JSON array whose first element is
 `{"prefix": "s3://bucket/path/"}`, and then what follows the prefix in the address of each object.
@@ -26,7 +26,7 @@ OpenUri = Callable[[str], DataSource]  # from an address in S3
 
 
 class ManifestError(ValueError):
-    """A manifest that SageMaker cannot read; says what is wrong with it, and what to do."""
+    """A manifest that SageMaker cannot read; the message says what is wrong with it and what to do."""
 
     def __init__(self, message: str, advice: str) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ class ManifestError(ValueError):
 
 @dataclass(slots=True)
 class Listed:
-    """The objects that a manifest lists, as a source of data. `absent`: of those looked for, the ones not there."""
+    """The objects that a manifest lists, as a source of data. `absent`: those that were looked for and do not exist."""
 
     source: DataSource
     found: list[DataFile] = field(default_factory=list)
@@ -112,9 +112,9 @@ def augmented_uris(content: bytes, attributes: Sequence[str]) -> list[str]:
 
 
 def check_listed(uris: Sequence[str], open_uri: OpenUri) -> tuple[Listed | None, list[str]]:
-    """The listed objects as a source, None when they lie in several buckets; and the addresses that are not there.
+    """The listed objects as a source, None when they lie in several buckets; and the addresses that do not exist.
 
-    Of very many some are looked for, evenly spread. Raises OSError and gridwatch_rules.failures errors.
+    Of very many objects an evenly spread selection is looked for. Raises OSError and gridwatch_rules.failures errors.
     """
     stride = -(-len(uris) // _CHECKED)
     looked_for = uris[::stride]
@@ -132,7 +132,7 @@ def check_listed(uris: Sequence[str], open_uri: OpenUri) -> tuple[Listed | None,
 
 
 def _known(uris: Sequence[str], open_uri: OpenUri) -> tuple[DataSource, dict[str, DataFile]]:
-    """Of one bucket: what lies below what the addresses have in common, by key."""
+    """The objects of one bucket below what the addresses have in common, by key."""
     common = _in_common(uris)
     source = open_uri(common)
     return source, {file.key: file for file in source.files()}
@@ -145,7 +145,7 @@ def _in_common(uris: Sequence[str]) -> str:
 
 
 def notices_of(channel: str, file: str, absent: Sequence[str], error: ManifestError | None) -> Iterator[Notice]:
-    """What is wrong with a channel's manifest."""
+    """The notices about a channel's manifest."""
     if error is not None:
         yield Notice(check="manifest", message=str(error), channel=channel, file=file, advice=error.advice)
     for uri in absent[:_TOLD]:
@@ -159,13 +159,13 @@ def notices_of(channel: str, file: str, absent: Sequence[str], error: ManifestEr
 
 
 def unlooked(channel: str, why: str) -> Notice:
-    """A manifest that could not be checked from here, which is no fault of it."""
+    """The notice that a manifest could not be checked from here, which is no fault of the manifest."""
     return Notice(check="manifest", message=f"its manifest was not looked at: {why}", channel=channel, level=Level.WARN)
 
 
 @dataclass(frozen=True, slots=True)
 class LookedInto:
-    """What was found of a channel's manifest. `source`: the objects that it lists, where they can be looked into."""
+    """What was found out about a channel's manifest. `source`: the objects that it lists, where they can be read."""
 
     notices: tuple[Notice, ...]
     looked_at: str
@@ -175,7 +175,7 @@ class LookedInto:
 def look_into(
     channel: str, source: DataSource, attributes: Sequence[str] | None, open_uri: OpenUri | None
 ) -> LookedInto:
-    """Everything that can be said of a manifest. `attributes`: of an augmented one. Raises TransientError."""
+    """Every notice about a manifest. `attributes`: those of an augmented one. Raises TransientError."""
     try:
         content = manifest_bytes(source)
         uris = listed_uris(content) if attributes is None else augmented_uris(content, attributes)

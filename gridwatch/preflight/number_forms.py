@@ -1,4 +1,4 @@
-"""Numbers that are written so that no training reads them, told for what they are: in quotes, with a decimal comma."""
+"""Recognizes numbers in a form that no training reads: in quotes, or with a decimal comma."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ABSENT = frozenset({"na", "n/a", "#n/a", "null", "none", "nil", "missing", "?",
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What the cells are, and what to do about it."""
+    """A form of cells, and what to do about it."""
 
     what: str
     advice: str
@@ -41,7 +41,7 @@ _FORMS = (
 
 
 def readable(text: str) -> str:
-    """A cell as people see it: lines are read byte by byte, and most are UTF-8."""
+    """A cell as people see it: lines are read as bytes, and most are UTF-8."""
     try:
         return text.encode("latin-1").decode("utf-8")
     except UnicodeError:
@@ -49,7 +49,7 @@ def readable(text: str) -> str:
 
 
 def form_of(cell: str) -> Form | None:
-    """What kind of number this is that is not read as one; None for a number, and for other text."""
+    """The form of a number that is not read as one; None for a readable number, and for other text."""
     text = readable(cell.strip())
     if text.startswith(("\ufeff", "\u00ef\u00bb\u00bf")):
         return _MARK
@@ -67,7 +67,7 @@ def form_of(cell: str) -> Form | None:
 
 
 def form_of_row(text: str, cells: Sequence[str]) -> Form | None:
-    """Of a row whose cells are no numbers the form that explains all of them; None when another text is among them."""
+    """The form that explains all cells of a row without readable numbers; None when another text is among them."""
     for mark in (";", "\t", "|"):
         # Cut at its commas it is nonsense, and at another mark it is numbers with commas.
         others = text.split(mark)

@@ -1,4 +1,4 @@
-"""Parquet as XGBoost's script reads it: columns of numbers, the label first. Needs DuckDB."""
+"""Reads Parquet as XGBoost's script does: columns of numbers, the label first. Needs DuckDB."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _CHUNK = 2_048
 
 
 class MissingLibraryError(Exception):
-    """There is no DuckDB here."""
+    """DuckDB is not installed."""
 
 
 def read_parquet(sample: Sample, channel: str, budget: Budget) -> tuple[Table, list[Notice]]:
-    """Evenly spread rows of the files that fit the budget whole. Raises MissingLibraryError."""
+    """Evenly spread rows of those files that fit the budget as a whole. Raises MissingLibraryError."""
     try:
         import duckdb  # noqa: PLC0415  65 MB, which only who reads Parquet needs
     except ImportError as error:
@@ -58,7 +58,7 @@ def read_parquet(sample: Sample, channel: str, budget: Budget) -> tuple[Table, l
 
 @dataclass(frozen=True, slots=True)
 class _Room:
-    """What of one file may be kept."""
+    """How much of one file may be kept."""
 
     rows: int
     cells: int
@@ -110,14 +110,14 @@ def _take(connection: duckdb.DuckDBPyConnection, path: Path, table: Table, file:
 
 
 def _named_twice(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None:
-    """A name that two columns have in the file itself: DuckDB gives the second one another. Of flat files."""
+    """A name that two columns share in a flat file itself; DuckDB renames the second one."""
     names = connection.execute("SELECT name FROM parquet_schema(?) OFFSET 1", [str(path)]).fetchall()
     counts = Counter(str(name) for (name,) in names)
     return next((name for name, count in counts.items() if count > 1), None)
 
 
 def _index_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> frozenset[str]:
-    """What pandas has kept its index in, which is no column to it, nor to whoever trains."""
+    """The columns in which pandas has kept its index; neither pandas nor a training reads them as columns."""
     query = "SELECT value FROM parquet_kv_metadata(?) WHERE key = 'pandas'"
     kept = connection.execute(query, [str(path)]).fetchone()
     try:

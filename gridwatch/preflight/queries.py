@@ -1,4 +1,4 @@
-"""Whether a ranking finds the queries that it ranks within."""
+"""Checks that a ranking objective finds the queries within which it ranks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from gridwatch.preflight.targets import Target
 
 
 def check_queries(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
-    """Told of libsvm under a ranking objective; CSV and Parquet have no queries, which the spec's own checks tell."""
+    """The notices for libsvm data under a ranking objective; CSV and Parquet have no queries, which the spec's own
+    checks report.
+    """
     if not table.is_sparse or not table.seen or not any(target.objective.startswith("rank:") for target in targets):
         return
     if table.queryless:

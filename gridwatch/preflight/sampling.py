@@ -1,4 +1,4 @@
-"""Which bytes of a channel are looked at, and the lines in them. Memory is bounded whatever the files hold."""
+"""Chooses which bytes of a channel are read, and finds the lines in them. Memory is bounded whatever the files hold."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class LocalData:
 
 @dataclass(frozen=True, slots=True)
 class LocalObjects:
-    """A folder in place of a bucket: files by the keys that they would have. `left_out` begins each key and no path."""
+    """A folder that stands for a bucket: files by the keys that they would have. `left_out` is the start of every
+    key, which the paths in the folder lack.
+    """
 
     folder: Path
     left_out: str
@@ -45,7 +47,7 @@ class LocalObjects:
         return LocalObjects(self.folder, self.left_out, prefix)
 
     def files(self) -> Sequence[DataFile]:
-        """Those whose keys begin with the prefix."""
+        """The files whose keys begin with the prefix."""
         found = []
         for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
             key = self.left_out + path.relative_to(self.folder).as_posix()
@@ -61,7 +63,7 @@ class LocalObjects:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much is read of a channel (`read` bytes) and kept of it (`rows`, `cells`: what 8 bytes each may take)."""
+    """How much is read of a channel (`read` bytes) and kept (`rows`, and `cells` of 8 bytes each)."""
 
     read: int = 1 << 24
     rows: int = 50_000
@@ -119,7 +121,7 @@ class Sample:
         return self.read == self.total
 
     def lines(self) -> Iterator[Line]:
-        """Whole lines only: what a block's edges cut is left out. Empty ones count, and are not given."""
+        """Whole lines only: lines cut by a block's edge are left out. Empty lines are counted and not returned."""
         for file, start, length in self.ranges:
             yield from self._lines(file, start, length)
 
@@ -141,7 +143,7 @@ class Sample:
 
 
 def _spread(files: Sequence[DataFile], total: int, count: int) -> Iterator[tuple[DataFile, int, int]]:
-    """About `count` blocks at even distances over all files laid end to end."""
+    """About `count` blocks, evenly spread over all files laid end to end."""
     step, position, before = total / count, 0.0, 0
     for file in files:
         first = True

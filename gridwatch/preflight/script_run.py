@@ -1,4 +1,4 @@
-"""What a short training by a script of the user's says: its losses against what they should be."""
+"""Judges a short training by a user's script: compares its losses with what they should be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STEPS = 100  # with one batch, before what is left of the loss says anything
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """What pytorch_probe.py tells of one run.
+    """The results of one run of pytorch_probe.py.
 
     `first`, `last`: the loss at the first step and the median of the last ten, None when not finite or never told to
     `backward`. `targets` of the first step, when the loss is a mean cross entropy (`kind` classes, with their `classes`
@@ -39,11 +39,11 @@ class Probed:
 
 
 def expected_loss(targets: Mapping[str, Any]) -> tuple[float, float]:
-    """The least and the most that a network should lose before its first step, before any tolerance.
+    """The range in which a network's loss before its first step should lie, before any tolerance.
 
-    Cross entropy: from the entropy of the classes' shares in the batch (a constant that is the base rate), to
-    ln(classes) (all alike, as with small random weights). Squared error: from the targets' variance (their mean is
-    guessed) to their mean square (0 is guessed).
+    For cross entropy it is from the entropy of the classes' shares in the batch (a constant that is the base rate) to
+    ln(classes) (all classes alike, as with small random weights). For squared error it is from the targets' variance
+    (their mean is guessed) to their mean square (0 is guessed).
     """
     if targets["kind"] == "numbers":
         return float(targets["variance"]), float(targets["square"])
@@ -53,7 +53,9 @@ def expected_loss(targets: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def judge(looked: Probed, batch: Probed | None) -> Iterator[Notice]:
-    """`batch`: of the run with one batch, None when there was none. What is not finite is told alone."""
+    """The notices about a short training. `batch`: the run with one batch, None when there was none. Values that are
+    not finite are reported alone.
+    """
     if looked.not_finite:
         yield Notice(
             check="short-run-gradients", message=f"{looked.not_finite} is not finite",

@@ -1,4 +1,4 @@
-"""What a short training on a sample says: its losses against what they should be."""
+"""Judges a short training on a sample: compares its losses with what they should be."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ENOUGH = 100  # rows held out, before what they say is no accident
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What hook/xgboost_script/short_run.py prints; a loss of None was not finite. `before` is that of the model
+    """The output of hook/xgboost_script/short_run.py; a loss of None was not finite. `before` is that of the model
     without a tree.
     """
 
@@ -42,11 +42,11 @@ class Measured:
 
 
 def expected_loss(labels: Sequence[float], objective: str) -> tuple[float, float]:
-    """The least and the most that a model without a tree should lose, before any tolerance.
+    """The range in which the loss of a model without a tree should lie, before any tolerance.
 
-    Cross entropy: from the entropy of the classes' shares (a constant that is the base rate: Cover and Thomas, Elements
-    of Information Theory, 2006, section 2.1), to ln(num_class), or ln 2 (all classes alike). Squared error: the
-    labels' variance (a constant that is the mean). XGBoost fits this constant unless base_score is given.
+    For cross entropy it is from the entropy of the classes' shares (a constant that is the base rate: Cover and Thomas,
+    Elements of Information Theory, 2006, section 2.1) to ln(num_class), or ln 2 (all classes alike). For squared error
+    it is the labels' variance (a constant that is the mean). XGBoost fits this constant unless base_score is given.
     """
     count = len(labels)
     if OBJECTIVES[objective]:
@@ -58,7 +58,9 @@ def expected_loss(labels: Sequence[float], objective: str) -> tuple[float, float
 
 
 def judge(measured: Measured, labels: Sequence[float], objective: str) -> Iterator[Notice]:
-    """`labels`: those of the sample. What is not finite is told alone: other losses mean nothing then."""
+    """The notices about a short training. `labels`: those of the sample. Values that are not finite are reported alone,
+    since other losses then mean nothing.
+    """
     losses = (measured.before, measured.after, measured.batch_before, measured.batch_after)
     before, after, batch_before, batch_after = losses
     if not measured.finite or before is None or after is None or batch_before is None or batch_after is None:
@@ -82,7 +84,9 @@ def judge(measured: Measured, labels: Sequence[float], objective: str) -> Iterat
 def judge_rounds(
     rounds: Sequence[Mapping[str, Any]], points: Sequence[Mapping[str, Any]], ranked_by: str, rows: int
 ) -> Iterator[Notice]:
-    """What the first rounds of some trials say by the spec's own metrics; each kind of fault is told once."""
+    """The notices about the first rounds of some trials, by the spec's own metrics; each kind of fault is reported
+    once.
+    """
     told: set[str] = set()
     for said, point in zip(rounds, points, strict=True):
         where = f" (a trial with {_varied(point, points)})" if len(points) > 1 and _varied(point, points) else ""

@@ -1,4 +1,4 @@
-"""Rules that will see nothing to judge by: what they look for cannot come from the jobs of the spec."""
+"""Finds rules that will see nothing to judge by, because the jobs of the spec cannot produce what they look for."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ _LINES = 10_000  # of a log: how many there are nobody knows, so there are enoug
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What the jobs of a trial will have for rules, by source; None: nobody knows. `metrics`: what they report, None
-    when a hook may report more. `without_hook`: the script is known to use none. `count`: how many such there are.
+    """What the jobs of a trial will have for rules, by source; None when not known. `metrics`: those that they report,
+    None when a hook may report more. `without_hook`: the script is known to use none. `count`: how many such trials
+    there are.
     """
 
     sources: Sequence[Foreseen] | None
@@ -46,7 +47,9 @@ class Trial:
 
 
 def blind_rules(plan: Plan, *, hook: bool | None) -> Iterator[Notice]:
-    """`hook`: whether the script of the spec uses a hook; None: nobody knows. What cannot be foreseen is no warning."""
+    """The warnings about rules that will see nothing. `hook`: whether the spec's script uses a hook; None when not
+    known. What cannot be foreseen gives no warning.
+    """
     spec = plan.spec
     if spec.tune is not None and spec.tune.algorithms:
         return  # each algorithm has metrics of its own
@@ -68,8 +71,8 @@ _ADVICE = "change what it looks at or how often that is saved (collect), or leav
 
 
 def _blind(policy: RulePolicy, kind: Sequence[Trial], spec: ExperimentSpec) -> Iterator[tuple[Trial, str]]:
-    """Of trials that differ in their rounds alone, fewest first: with more of them a rule sees more, so that those in
-    which it sees nothing come first.
+    """The trials in which a rule sees nothing. They differ only in their rounds, fewest first: with more rounds a rule
+    sees more.
     """
     judging = bisect_left(kind, True, key=lambda trial: _told(policy, trial, spec) is None)
     for trial in kind[:judging]:
@@ -78,7 +81,7 @@ def _blind(policy: RulePolicy, kind: Sequence[Trial], spec: ExperimentSpec) -> I
 
 
 def _trials(plan: Plan, hook: bool | None) -> Iterator[Sequence[Trial]]:
-    """The kinds of trials that differ in what they will have, each by rounds."""
+    """The kinds of trials that differ in what they will have, each sorted by rounds."""
     spec = plan.spec
     if spec.algorithm.is_own_xgboost:
         yield from _xgboost(plan)
@@ -123,7 +126,7 @@ def _log(names: Sequence[str], lines: int) -> list[Foreseen]:
 
 
 def _told(policy: RulePolicy, trial: Trial, spec: ExperimentSpec) -> str | None:
-    """Why the rule will see nothing in the trial; None when it will, or nobody knows."""
+    """Why the rule will see nothing in the trial; None when it will see something, or that is not known."""
     if policy.source is not None:
         return "the script uses no hook, so that its jobs save no tensors" if trial.without_hook else None
     if is_judgement_rule(policy.rule):
@@ -140,7 +143,7 @@ def _told(policy: RulePolicy, trial: Trial, spec: ExperimentSpec) -> str | None:
 
 
 def _sight(policy: RulePolicy, place: int, source: Foreseen) -> Sight:
-    """A log has no intervals; the hook's rounds do."""
+    """The foreseen sight of a rule; a log has no intervals, but the hook's rounds have."""
     return foresee(create_rule(policy.rule, policy.parameters), source, policy.every if place == 0 else 1)
 
 
@@ -175,7 +178,7 @@ def _across(policy: RulePolicy, trial: Trial, spec: ExperimentSpec) -> str | Non
 
 
 def _reports(source: Foreseen, metric: str) -> list[int]:
-    """The steps at which it is saved, under either spelling."""
+    """The steps at which a metric is saved, under either spelling."""
     names = {metric, metric.replace(":", "-")}
     return [step for step, saved in source.saved() if not names.isdisjoint(saved)]
 

@@ -1,4 +1,4 @@
-"""Whether a channel's data finds room on the instance: its volume, and its memory."""
+"""Checks that a channel's data fits on the instance: on its volume and in its memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _MEMORY: Mapping[str, Mapping[str, float]] = {
 
 
 def instance_memory(instance_type: str) -> float | None:
-    """GiB; None for types that are not known here."""
+    """The instance type's memory in GiB; None for types that are not known here."""
     _, _, rest = instance_type.partition(".")
     family, _, size = rest.partition(".")
     if family in _REGULAR:
@@ -50,7 +50,9 @@ def instance_memory(instance_type: str) -> float | None:
 def check_sizes(
     totals: Mapping[str, int], instance_types: Sequence[str], volume_gb: int, *, text: bool = True
 ) -> Iterator[Notice]:
-    """`totals`: bytes by channel. SageMaker's File mode copies all channels to the volume; XGBoost holds them."""
+    """The notices about sizes. `totals`: bytes by channel. SageMaker's File mode copies all channels to the volume;
+    XGBoost holds them in memory.
+    """
     total = sum(totals.values())
     sizes = ", ".join(f"{name} {_size(size)}" for name, size in totals.items())
     if total > volume_gb * _GIB:

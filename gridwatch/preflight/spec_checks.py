@@ -1,4 +1,4 @@
-"""What a spec asks for in vain: quotas that bind, money and time that do not suffice."""
+"""Finds what a spec asks for in vain: quotas that bind, money and time that do not suffice."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ FRESH_ACCOUNT = 4  # instances over all training jobs, before anybody asked for 
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """What the spec makes: `points` are the trials' hyperparameters."""
+    """The trials that the spec makes: `points` are their hyperparameters."""
 
     points: Sequence[Mapping[str, Any]]
     instance_types: Sequence[str]
 
 
 def check_spec(spec: ExperimentSpec, trials: Trials, prices: PriceTable, now: datetime) -> Iterator[Notice]:
-    """What is asked for in vain; told before it is launched."""
+    """The notices about what is asked for in vain."""
     count = len(trials.points)
     yield from _quota(spec, count)
     groups = spec.resources.machines if spec.resources.groups else None
@@ -46,7 +46,7 @@ def _quota(spec: ExperimentSpec, trials: int) -> Iterator[Notice]:
 
 
 def _money(spec: ExperimentSpec, machines: Mapping[str, int], prices: PriceTable) -> Iterator[Notice]:
-    """`machines`: of one job, by instance type."""
+    """The notices about money. `machines`: those of one job, by instance type."""
     budget = spec.limits.budget
     for kind in machines:
         if kind not in prices.per_hour:

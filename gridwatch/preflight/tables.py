@@ -1,4 +1,4 @@
-"""A channel's sample as columns of numbers, and what kept it from being read as such."""
+"""Reads a channel's sample as columns of numbers, and notes why a row could not be read that way."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _FOREIGN = (
 
 @dataclass(slots=True)
 class Table:
-    """The rows that were kept. `columns` are the features; what is missing is NaN. `empty` counts missing cells by
-    column, apart from cells that say NaN. `seen` rows were checked for their form, also those that were not kept.
+    """The rows that were kept. `columns` are the features, with NaN for missing values. `empty` counts missing cells by
+    column, apart from cells that say NaN. `seen` rows were checked for their form, including those that were not kept.
     """
 
     channel: str
@@ -52,7 +52,7 @@ class Table:
         return len(self.label)
 
     def number(self, feature: int) -> int:
-        """The column in the file, from 1: the label is the first."""
+        """The feature's column number in the file, from 1: the label is the first."""
         return feature + 2 + self.weight_columns
 
     @property
@@ -64,7 +64,7 @@ class Table:
 
 
 class Faults:
-    """Told one by one at first, then counted."""
+    """Faults in rows, reported one by one at first and then counted."""
 
     def __init__(self, channel: str) -> None:
         self._channel = channel
@@ -100,7 +100,7 @@ class Faults:
 
 
 def foreign(sample: Sample, channel: str, kind: str) -> Iterator[Notice]:
-    """Files that are not text at all, told by their first bytes."""
+    """Files that are not text at all, recognized by their first bytes."""
     for file, start, length in sample.ranges:
         if start:
             continue
@@ -113,7 +113,7 @@ def foreign(sample: Sample, channel: str, kind: str) -> Iterator[Notice]:
 
 
 def read_csv(sample: Sample, channel: str, budget: Budget, *, weighted: bool) -> tuple[Table, list[Notice]]:
-    """As XGBoost's script reads it: numbers, no header, the label first, empty cells missing."""
+    """Read CSV as XGBoost's script does: numbers, no header, the label first, empty cells missing."""
     table, faults = Table(channel, is_whole=sample.is_whole, weight_columns=int(weighted)), Faults(channel)
     reader = _Csv(table, faults, Keeping(sample, budget))
     try:
@@ -125,7 +125,7 @@ def read_csv(sample: Sample, channel: str, budget: Budget, *, weighted: bool) ->
 
 
 class Keeping:
-    """Which rows are kept: evenly spread ones, so many as the budget allows by what the first row's length promises."""
+    """Which rows are kept: evenly spread ones, as many as fit the budget, estimated from the first row's length."""
 
     def __init__(self, sample: Sample, budget: Budget) -> None:
         self._read, self._budget = sample.read, budget
@@ -137,7 +137,7 @@ class Keeping:
         return math.ceil(self._read / (len(line.text) + 1))
 
     def wants(self, line: Line, width: int, count: int) -> bool:
-        """`count`: rows kept so far."""
+        """Whether the next row is kept. `count`: rows kept so far."""
         if not self._stride:
             self._room = max(1, min(self._budget.rows, self._budget.cells // max(1, width)))
             self._stride = math.ceil(self.rows(line) / self._room)
@@ -186,12 +186,12 @@ class _Csv:
             self._keep(line, numbers, cells)
 
     def _other_delimiter(self, text: str) -> str | None:
-        """The delimiter by which the row is as many numbers as the first row has."""
+        """The delimiter with which the row has as many numbers as the first row."""
         others = (mark for mark in _DELIMITERS if mark in text and text.count(mark) == self._width - 1)
         return next((mark for mark in others if not isinstance(_numbers(text.split(mark)), int)), None)
 
     def trailing_delimiter(self) -> Iterator[Notice]:
-        """Every row ends with a delimiter: to who reads them they all have one more column, which is empty."""
+        """Whether every row ends with a delimiter, so that readers see one more, empty column."""
         if self._trailing and self._trailing == self._table.seen and self._delimiter != " ":
             message = f"every row ends with {self._delimiter!r}, which makes an empty last column"
             advice = "save it without a delimiter after the last value"
@@ -237,7 +237,7 @@ class _Csv:
 
 
 def _numbers(cells: Sequence[str]) -> list[float] | int:
-    """The numbers, NaN for empty cells; or the place of the first cell that is neither."""
+    """The row's numbers, NaN for empty cells; or the place of the first cell that is neither."""
     try:
         return _slowly(cells) if any(map(_odd, cells)) else [float(cell) for cell in cells]
     except ValueError:
@@ -259,7 +259,7 @@ def _slowly(cells: Sequence[str]) -> list[float] | int:
 
 
 def _quoted_or_name(words: Sequence[str]) -> bool:
-    """Whether these are names rather than values: in a header of few named columns among numbers."""
+    """Whether the cells are names rather than values: in a header with a few named columns among numbers."""
     return any(word.strip('"').lower() in ("label", "target", "class", "y", "id", "index") for word in words)
 
 

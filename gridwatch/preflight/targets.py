@@ -1,4 +1,6 @@
-"""What a trial wants of its data: the labels that its objective and its metrics take, and the columns it speaks of."""
+"""What a trial needs of its data: the labels that its objective and its metrics accept, and the columns that it
+names.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from gridwatch.spec.xgboost.kinds import Directions, Groups
 from gridwatch.spec.xgboost.metrics import canonical, family, metric_of
 from gridwatch.spec.xgboost.numbers import whole
 from gridwatch.spec.xgboost.objectives import Predicts, objective_of
-from gridwatch.spec.xgboost.outcomes import ANY, Domain, Outcome
+from gridwatch.spec.xgboost.outcomes import ANY, Domain, Effect
 from gridwatch.spec.xgboost.settings import metrics_of
 
 _AREAS = ("auc", "aucpr")
@@ -18,11 +20,11 @@ _AREAS = ("auc", "aucpr")
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A metric and the labels it takes; `by_query`: where rows have queries (libsvm), it takes any."""
+    """A metric and the labels that it accepts; with `by_query`, it accepts any where rows have queries (libsvm)."""
 
     name: str
     labels: Domain
-    outside: Outcome
+    outside: Effect
     by_query: bool = False
 
     @property
@@ -32,8 +34,8 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What one trial wants; `classes` of a classification, else None. `ranked_by` is the experiment's objective,
-    `directions` for how many columns monotone_constraints speaks, `furthest` the last column of
+    """What one trial needs. `classes` is None unless it classifies. `ranked_by` is the experiment's objective;
+    `directions` is the number of columns in monotone_constraints, `furthest` the last column in
     interaction_constraints, -1 for none.
     """
 
@@ -44,7 +46,7 @@ class Target:
     ranked_by: str = ""
     directions: int = 0
     furthest: int = -1
-    without_positive: Outcome | None = None
+    without_positive: Effect | None = None
 
     @property
     def is_binary(self) -> bool:
@@ -60,7 +62,7 @@ class Target:
 
 
 def targets_of(points: Iterable[Mapping[str, Any]], ranked_by: str = "") -> tuple[Target, ...]:
-    """Everything that trials of these hyperparameters want, each once."""
+    """What trials with these hyperparameters need, without repetition."""
     return tuple(dict.fromkeys(_target(point, ranked_by) for point in points))
 
 
@@ -83,7 +85,7 @@ def _target(point: Mapping[str, Any], ranked_by: str) -> Target:
 
 
 def _judges(point: Mapping[str, Any], predicts: Predicts) -> tuple[Judge, ...]:
-    """The metrics that look at labels as numbers; of several classes they look at the objective's own labels."""
+    """The metrics that look at labels as numbers; with several classes they look at the objective's own labels."""
     judges = []
     for given in metrics_of(point):
         metric, name = metric_of(given), canonical(given) or given

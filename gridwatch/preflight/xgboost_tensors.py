@@ -1,7 +1,7 @@
 """What Gridwatch's XGBoost script saves through its hook: tensors, and collections by pattern.
 
-The same as in `gridwatch_hook.collection`, `.metrics` and `.xgboost`, which run in the container and import nothing of
-ours; a test holds the two together, and one trains.
+The same is defined in `gridwatch_hook.collection`, `.metrics` and `.xgboost`, which run in the container and import
+nothing of this package; one test holds the two together, and another trains.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TREES: Mapping[str, Kind] = {
 
 
 def hook_saves(point: Mapping[str, Any], channels: Sequence[str], document: Mapping[str, Any], rounds: int) -> Foreseen:
-    """What a trial's hook saves, told by the document of its configuration."""
+    """What a trial's hook saves, by its configuration document."""
     return Foreseen(_tensors(point, channels), _collections(document), rounds)
 
 
@@ -48,7 +48,7 @@ def metrics_of(point: Mapping[str, Any], channels: Sequence[str]) -> tuple[str, 
 
 
 def _tensors(point: Mapping[str, Any], channels: Sequence[str]) -> dict[str, Kind]:
-    """Features are called f0, f1, …; how many there are nobody knows."""
+    """The tensors by name. Features are called f0, f1, …; how many there are is not known."""
     found = dict.fromkeys(metrics_of(point, channels), Kind.SCALAR)
     found |= {f"hyperparameters/{name}": Kind.TEXT for name in point}
     if "validation" in channels:

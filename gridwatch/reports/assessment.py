@@ -1,4 +1,4 @@
-"""How well predictions fit labels: numbers and curves, from arrays."""
+"""Scores of how well predictions fit labels: numbers and curves, from arrays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RocCurve:
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """Of one class: shares between 0 and 1; NaN where there is nothing to divide by."""
+    """The scores of one class: shares between 0 and 1; NaN where there is nothing to divide by."""
 
     precision: float
     recall: float
@@ -32,7 +32,7 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Of a regression, in the label's unit; `r2` is 1 - residual sum of squares / total sum of squares."""
+    """The errors of a regression, in the label's unit; `r2` is 1 - residual sum of squares / total sum of squares."""
 
     rmse: float
     mae: float
@@ -41,8 +41,8 @@ class Errors:
 
 
 def predicted_classes(predictions: Array, *, binary: bool) -> Counts:
-    """Classes, shape (rows,): the likeliest of each row; of two, 1 from a probability of 0.5 on, or from a margin of 0
-    on (binary:logitraw); otherwise the class that was predicted.
+    """The predicted classes, shape (rows,): the likeliest of each row; with two classes, 1 from a probability of 0.5
+    on, or from a margin of 0 on (binary:logitraw); otherwise the class that was predicted.
     """
     if predictions.ndim == 2 and predictions.shape[1] > 1:
         return np.asarray(np.argmax(predictions, axis=1), dtype=np.int64)
@@ -60,7 +60,7 @@ def confusion_matrix(labels: Array, predicted: Counts, classes: int) -> Counts:
 
 
 def class_scores(matrix: Counts) -> list[ClassScore]:
-    """For each class, from a confusion matrix."""
+    """The scores of each class, from a confusion matrix."""
     right = np.diag(matrix).astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         precision = right / matrix.sum(axis=0)
@@ -89,7 +89,7 @@ def roc_curve(positive: NDArray[np.bool_], scores: Array) -> RocCurve | None:
 
 
 def regression_errors(labels: Array, predictions: Array) -> Errors:
-    """Both of shape (rows,)."""
+    """The errors of a regression; labels and predictions are both of shape (rows,)."""
     residuals = predictions - labels
     spread = float(((labels - labels.mean()) ** 2).sum())
     squares = float((residuals**2).sum())

@@ -1,4 +1,4 @@
-"""Plots as SVG that follow the page they stand in: their colours are the page's variables, their text is text."""
+"""Plots as SVG that match the page around them: their colours are the page's variables, their text is text."""
 
 from __future__ import annotations
 

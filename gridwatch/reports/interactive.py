@@ -1,6 +1,7 @@
-"""Reports with charts that can be worked with: the page's frame, with Apache ECharts and our scripts inside it.
+"""Reports with interactive charts: the page's frame, with Apache ECharts and our scripts inside it.
 
-Nothing is loaded from elsewhere, so the page opens from a disk, a bucket or a mail alike; its policy forbids it to.
+Nothing is loaded from elsewhere, so the page opens from a disk, a bucket or a mail alike; its security policy forbids
+loading.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _NO_SCRIPT = "<noscript><p>The charts need JavaScript; the tables do not.</p></n
 def interactive_page(
     title: str, subtitle: str, sections: Iterable[str], data: Mapping[str, Any], scripts: Sequence[str]
 ) -> str:
-    """The document. `data` is what the scripts draw, `scripts` are names of files in `assets`, run in their order."""
+    """The document. `data` is what the scripts draw; `scripts` are names of files in `assets`, run in their order."""
     codes = [_asset(_LIBRARY), *map(_asset, ("charts.js", *scripts))]
     allowed = " ".join(f"'sha256-{_digest(code)}'" for code in codes)
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
@@ -84,12 +85,12 @@ def checkbox(name: str, label: str) -> str:
 
 
 def controls(*parts: str) -> str:
-    """`parts` are HTML."""
+    """A row of controls; `parts` are HTML."""
     return f'<div class="controls">{"".join(parts)}</div>'
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
-    """Names (text) with what is to be said of them (HTML)."""
+    """Names (text) with their descriptions (HTML)."""
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in pairs)
     return f'<dl class="facts">{listed}</dl>'
 
@@ -110,7 +111,7 @@ def _json(data: Mapping[str, Any]) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null stands for them."""
+    """The value with null for NaN and infinity, which JSON lacks."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

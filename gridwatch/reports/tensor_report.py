@@ -20,12 +20,12 @@ _WORDS = {
 
 
 def create_tensor_report(reader: TensorReader, title: str) -> str:
-    """The page, of a finished training or a running one. Raises CorruptTensorError."""
+    """The page about a finished or running training. Raises CorruptTensorError."""
     return render(summarize(reader), title)
 
 
 def render(summary: TensorSummary, title: str) -> str:
-    """The page. Its charts are empty where nothing was saved, which its sections say."""
+    """The page as HTML. Charts are empty where nothing was saved, and their sections say so."""
     about = f"{counted(len(summary.tensors), 'tensor')} · {counted(summary.steps, 'saved step')}"
     return interactive_page(title, about, _sections(summary), _drawn(summary), ("tensors.js",))
 

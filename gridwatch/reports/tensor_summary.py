@@ -1,4 +1,4 @@
-"""A training's tensors as a page can show them: figures and a histogram of each at some steps. Needs numpy."""
+"""Summarizes a training's tensors for a page: figures and a histogram of each at some steps. Needs numpy."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class TensorSteps:
 
 @dataclass(frozen=True, slots=True)
 class TensorSummary:
-    """`tensors` in the order in which the training saved them, which is the network's. `left_out`: of more than fit.
+    """The tensors of a training. `tensors` are in the order in which the training saved them, which is the network's.
+    `left_out`: how many did not fit.
 
     `importances`: kind -> feature -> (steps, values).
     """
@@ -55,7 +56,9 @@ class TensorSummary:
 
 
 def summarize(reader: TensorReader) -> TensorSummary:
-    """All tensors of more than one element, and feature importances by round. Raises CorruptTensorError."""
+    """The summary of all tensors with more than one element, and feature importances by round. Raises
+    CorruptTensorError.
+    """
     saved = list(reader.new_steps(Cursor(), ended=reader.has_ended()))
     places: dict[str, list[SavedStep]] = {}
     for step in saved:
@@ -78,7 +81,7 @@ def _is_shown(reader: TensorReader, name: str, saved: SavedStep) -> bool:
 
 
 def _some(steps: Sequence[SavedStep]) -> list[SavedStep]:
-    """At most MOST_STEPS, evenly, with both ends."""
+    """At most MOST_STEPS of the steps, evenly spaced, with both ends."""
     if len(steps) <= MOST_STEPS:
         return list(steps)
     return [steps[round(n * (len(steps) - 1) / (MOST_STEPS - 1))] for n in range(MOST_STEPS)]

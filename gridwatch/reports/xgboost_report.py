@@ -20,7 +20,7 @@ from gridwatch.reports.assessment import (
     regression_errors,
     roc_curve,
 )
-from gridwatch.reports.xgboost_training import Outcome, Task, XgboostTraining, read_training
+from gridwatch.reports.xgboost_training import PredictedRows, Task, XgboostTraining, read_training
 from gridwatch_rules.page import figure, page, paragraph, section, table
 from gridwatch_rules.rules.metrics import is_score
 from gridwatch_rules.tensors.reader import TensorReader
@@ -74,7 +74,7 @@ def _curves(training: XgboostTraining) -> Iterator[str]:
     yield table(("Metric", "Data", "Last", "Best", "at round"), rows, frozenset({2, 3, 4}))
 
 
-def _residuals(outcome: Outcome) -> Iterator[str]:
+def _residuals(outcome: PredictedRows) -> Iterator[str]:
     labels, predictions = outcome.labels, outcome.predictions.reshape(len(outcome.labels), -1)[:, 0]
     found = regression_errors(labels, predictions)
     alt = (
@@ -92,7 +92,7 @@ def _residuals(outcome: Outcome) -> Iterator[str]:
     yield table(("Measure", "Value"), rows, frozenset({1}))
 
 
-def _classification(outcome: Outcome, task: Task) -> Iterator[str]:
+def _classification(outcome: PredictedRows, task: Task) -> Iterator[str]:
     predicted = predicted_classes(outcome.predictions, binary=task is Task.BINARY)
     labels = outcome.labels
     if min(labels.min(), predicted.min()) < 0 or np.any(labels != np.round(labels)):
@@ -130,7 +130,7 @@ def _confusion(counts: Counts, step: int) -> Iterator[str]:
     yield table(("Class", "Precision", "Recall", "F1", "Rows"), rows, frozenset({1, 2, 3, 4}))
 
 
-def _roc_curves(outcome: Outcome, task: Task, counts: Counts) -> dict[str, RocCurve]:
+def _roc_curves(outcome: PredictedRows, task: Task, counts: Counts) -> dict[str, RocCurve]:
     predictions = outcome.predictions.reshape(len(outcome.labels), -1)
     if task is Task.BINARY:
         # Of two probabilities a row, the second is that of class 1.
@@ -156,13 +156,13 @@ def _importances(training: XgboostTraining) -> Iterator[str]:
     yield table(("Feature", *kinds), rows, frozenset(range(1, len(kinds) + 1)))
 
 
-def _finite(outcome: Outcome | None) -> Outcome | None:
+def _finite(outcome: PredictedRows | None) -> PredictedRows | None:
     """The rows whose label and predictions are all finite; None when there are none."""
     if outcome is None or not len(outcome.labels):
         return None
     predictions = outcome.predictions.reshape(len(outcome.labels), -1)
     kept = np.isfinite(outcome.labels) & np.isfinite(predictions).all(axis=1)
-    return Outcome(outcome.step, outcome.labels[kept], outcome.predictions[kept]) if kept.any() else None
+    return PredictedRows(outcome.step, outcome.labels[kept], outcome.predictions[kept]) if kept.any() else None
 
 
 def _share(value: float) -> str:

@@ -23,7 +23,7 @@ _MOST_CLASSES = 100  # integers with more values than this are numbers, not clas
 
 
 class Task(StrEnum):
-    """What is learned; decides what a report shows."""
+    """The kind of learning task, which decides what a report shows."""
 
     BINARY = "binary classification"
     MULTICLASS = "multiclass classification"
@@ -32,7 +32,7 @@ class Task(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PredictedRows:
     """Labels, shape (rows,), and predictions, shape (rows,) or (rows, classes), saved at one step."""
 
     step: int
@@ -42,10 +42,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class XgboostTraining:
-    """`curves`: metric -> data set -> (steps, values). `importances`: kind -> feature -> value, of the last step."""
+    """An XGBoost training. `curves`: metric -> data set -> (steps, values). `importances`: kind -> feature -> value, of
+    the last step.
+    """
 
     curves: Mapping[str, Mapping[str, tuple[Sequence[int], Sequence[float]]]] = field(default_factory=dict)
-    outcome: Outcome | None = None
+    outcome: PredictedRows | None = None
     importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
     steps: int = 0
@@ -56,7 +58,7 @@ class XgboostTraining:
 
     @property
     def task(self) -> Task:
-        """By the objective; where that was not saved, by what labels and predictions look like."""
+        """The task by the objective or, where that was not saved, by the form of labels and predictions."""
         objective = self.objective
         if objective is not None:
             return _task_of(objective)
@@ -107,15 +109,17 @@ def _chunks(reader: TensorReader) -> Iterator[list[SavedStep]]:
         yield chunk
 
 
-def _outcome(reader: TensorReader, saved: SavedStep | None) -> Outcome | None:
-    """Every worker's rows, one below the other."""
+def _outcome(reader: TensorReader, saved: SavedStep | None) -> PredictedRows | None:
+    """The predictions with every worker's rows, one below the other."""
     if saved is None:
         return None
     labels, predictions = (
         [np.asarray(reader.value(saved, name, worker), dtype=np.float64) for worker in saved.places("labels")]
         for name in ("labels", "predictions")
     )
-    outcome = Outcome(saved.step, np.concatenate([each.reshape(-1) for each in labels]), np.concatenate(predictions))
+    outcome = PredictedRows(
+        saved.step, np.concatenate([each.reshape(-1) for each in labels]), np.concatenate(predictions)
+    )
     return outcome if len(outcome.labels) == len(outcome.predictions) else None
 
 
@@ -148,7 +152,7 @@ def _task_of(objective: str) -> Task:
     return Task.REGRESSION
 
 
-def _guess(outcome: Outcome) -> Task:
+def _guess(outcome: PredictedRows) -> Task:
     if outcome.predictions.ndim == 2 and outcome.predictions.shape[1] > 1:
         return Task.MULTICLASS
     values = np.unique(outcome.labels)

@@ -1,1 +1,1 @@
-"""What a trial was made of, and making it again from that."""
+"""Fingerprints of trials, and training a trial again from its fingerprint."""

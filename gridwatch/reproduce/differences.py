@@ -1,4 +1,4 @@
-"""What of a fingerprint is no longer there, or is other now, and what of it can be brought back."""
+"""Compares a fingerprint with what exists now: what is gone or different, and what can be restored."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`hinders`: with it the trial would not be the same one."""
+    """A difference from the fingerprint. `hinders`: with it the trial would not be the same one."""
 
     what: str
     state: State
@@ -35,7 +35,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One version of an object, by which it can be had again."""
+    """One version of an object, from which it can be restored."""
 
     key: str
     version: str
@@ -43,9 +43,9 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """`restore`: by the name of what is recorded, all of its objects as they were, where they must be brought back.
+    """The differences, and what must be restored. `restore`: by the recorded name, all of its objects as they were.
 
-    `image_digest`: by which the image is to be named, as its tag stands for another one now.
+    `image_digest`: the digest by which the image must be named, since its tag stands for another one now.
     """
 
     differences: tuple[Difference, ...]
@@ -58,14 +58,14 @@ class Findings:
 
 
 class Archive(Protocol):
-    """What is left of the past. Raises gridwatch_rules.failures errors."""
+    """The port to former versions of objects and images. Raises gridwatch_rules.failures errors."""
 
     def etags(self, uri: str) -> Mapping[str, str]:
         """Key to etag of every object under an address now."""
         ...
 
     def version(self, uri: str, etag: str, known: str | None) -> str | None:
-        """The version of the object that has this etag; `known` is looked for first. None: there is none any more."""
+        """The version of the object that has this etag, looking at `known` first; None when there is none any more."""
         ...
 
     def has_version(self, uri: str, version: str) -> bool: ...
@@ -75,7 +75,7 @@ class Archive(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the trial would run now."""
+    """The deployment in which the trial would run now."""
 
     region: str
     account: str
@@ -83,7 +83,7 @@ class Place:
 
 
 def find_differences(fingerprint: Fingerprint, image: str, place: Place, archive: Archive) -> Findings:
-    """Everything that is looked at, in the order of region, spec, code, image, data. `image`: the trial's address."""
+    """The differences in the order of region, spec, code, image, data. `image`: the trial's address."""
     search = _Search(fingerprint, archive)
     search.place(place)
     search.spec(place)
@@ -115,7 +115,7 @@ class _Search:
             self._tell(what, State.SAME if same else State.OTHER, now if same else f"it was {was}, here is {now}")
 
     def spec(self, place: Place) -> None:
-        """What was made of it is in the fingerprint, so that a spec that is gone hinders nothing."""
+        """The difference in the spec, which hinders nothing: what was made from the spec is in the fingerprint."""
         key, version = self.fingerprint.spec_key, self.fingerprint.spec_version
         uri = s3_uri(place.experiments_bucket, key)
         there = self._is_there(uri, version)
@@ -153,7 +153,7 @@ class _Search:
             self._tell("image", State.GONE, f"{address}: {now.note}")
 
     def objects(self, recorded: Recorded, what: str) -> None:
-        """A script's archive or a channel."""
+        """The differences in objects: a script's archive or a channel."""
         if recorded.kind == "file_system":
             self._tell(what, State.UNKNOWN, f"{recorded.uri}: what is in a file system is not recorded")
             return
@@ -204,7 +204,7 @@ class _Search:
 
 
 def _listed(recorded: Recorded) -> str:
-    """Where its objects lie: of a window below what the days' addresses begin with alike."""
+    """The address under which the objects are listed: for a window, the common beginning of the days' addresses."""
     return recorded.uri.partition("{")[0]
 
 

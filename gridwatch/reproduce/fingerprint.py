@@ -1,4 +1,4 @@
-"""The fingerprint of an upload's trials: everything that a job of theirs was made of, as it was when it was accepted.
+"""The fingerprint of an upload's trials: everything that their jobs were made of, as it was when the spec was accepted.
 
 It is kept as a file under its own digest and never changed. A trial's hyperparameters and settings are on its record.
 """
@@ -20,7 +20,7 @@ MAX_VERSIONS = 20  # of a channel whose version ids are asked for, one call each
 
 @dataclass(frozen=True, slots=True)
 class ObjectVersion:
-    """`version` is None where it was not asked for or the bucket keeps none."""
+    """The version of an object. `version` is None where it was not asked for or the bucket keeps none."""
 
     key: str
     etag: str
@@ -29,7 +29,7 @@ class ObjectVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What lay under an address that jobs read. `digest` is of all objects' keys and etags."""
+    """The objects under an address that jobs read. `digest` covers all objects' keys and etags."""
 
     name: str  # of the channel; `code` for the script's archive
     uri: str
@@ -41,7 +41,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class ImageVersion:
-    """`digest` is the registry's for the tag; where it is None, `note` says why."""
+    """The version of an image. `digest` is the registry's for the tag; where it is None, `note` says why."""
 
     address: str
     digest: str | None = None
@@ -76,7 +76,7 @@ class Fingerprint:
         return fingerprint_key(self.experiment, self.digest)
 
     def image(self, address: str) -> ImageVersion:
-        """What was recorded of one of its images."""
+        """The recorded version of one of its images."""
         known = next((image for image in self.images if image.address == address), None)
         return known or ImageVersion(address, note="not recorded")
 
@@ -85,5 +85,5 @@ class Fingerprint:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Fingerprint:
-        """Raises ValueError when it is none."""
+        """The fingerprint in a file. Raises ValueError when the file holds none."""
         return from_json(cls, content.decode())

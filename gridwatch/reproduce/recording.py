@@ -41,7 +41,9 @@ def take_fingerprint(
     spec: tuple[str, str, bytes],
     image: Callable[[str], ImageVersion],
 ) -> Fingerprint:
-    """`spec`: its key, version and bytes. `image`: what the registry says of an address. Raises TransientError."""
+    """Take a fingerprint. `spec`: its key, version and bytes. `image` returns the registry's version of an address.
+    Raises TransientError.
+    """
     key, version, content = spec
     usual = str(plan.template["AlgorithmSpecification"]["TrainingImage"])
     addresses = dict.fromkeys([usual, *(str(t.settings[IMAGE]) for t in plan.trials if IMAGE in t.settings)])
@@ -94,7 +96,7 @@ def _channel(
 
 
 def _under(name: str, uri: str, bucket: ExperimentBucket, kind: str = "prefix", *, may_read: bool = True) -> Recorded:
-    """What lies there. `may_read`: the deployment may ask for versions, and not for a listing alone."""
+    """The objects under an address. `may_read`: the deployment may read their versions, and not only list them."""
     try:
         etags = bucket.etags(uri)
     except PermanentError:

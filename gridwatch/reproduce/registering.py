@@ -1,4 +1,6 @@
-"""A trial's model as SageMaker's model registry takes it: CreateModelPackageGroup, CreateModelPackage."""
+"""Builds the requests that put a trial's model into SageMaker's model registry: CreateModelPackageGroup,
+CreateModelPackage.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,12 @@ _TRAINS_ONLY = re.compile(r"/[a-z-]*-training(:|@|$)")
 
 
 class CannotRegisterError(Exception):
-    """What keeps a model from being registered, and what to do."""
+    """The model cannot be registered; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What a person says of it. `image`: to serve with, where the training image does not serve."""
+class RegistrationOptions:
+    """What a person chooses about a registration. `image` serves the model where the training image does not."""
 
     group: str | None = None
     image: str | None = None
@@ -43,7 +45,7 @@ class Registry(Protocol):
     """SageMaker's model registry. Raises gridwatch_rules.failures errors."""
 
     def ensure_group(self, name: str, description: str, tags: Mapping[str, str]) -> None:
-        """Create it unless it is there."""
+        """Create the group unless it exists."""
         ...
 
     def find(self, group: str, properties: Mapping[str, str], model_uri: str) -> str | None:
@@ -51,7 +53,7 @@ class Registry(Protocol):
         ...
 
     def create(self, request: Mapping[str, Any]) -> str:
-        """The ARN of the new package."""
+        """Create a package and return its ARN."""
         ...
 
 
@@ -63,7 +65,7 @@ class Registered:
 
 
 def group_name(name_prefix: str, experiment: str) -> str:
-    """The group of an experiment's models, by default: `<prefix>-<experiment>`, cut to fit."""
+    """The default group of an experiment's models: `<prefix>-<experiment>`, cut to fit."""
     name = f"{name_prefix}-{experiment}"
     if len(name) <= MAX_GROUP:
         return name
@@ -75,28 +77,30 @@ def group_name(name_prefix: str, experiment: str) -> str:
 def package_request(
     experiment: ExperimentRecord,
     trial: TrialRecord,
-    wish: Wish,
+    options: RegistrationOptions,
     *,
     group: str,
     metrics_uri: str,
     fingerprint: str | None,
 ) -> dict[str, Any]:
-    """Raises CannotRegisterError. `fingerprint`: its key; `metrics_uri`: where the trial's metrics lie, as JSON."""
+    """The CreateModelPackage request. `fingerprint`: its key; `metrics_uri`: the address of the trial's metrics as
+    JSON. Raises CannotRegisterError.
+    """
     if _GROUP.fullmatch(group) is None:
         raise CannotRegisterError(f"--group {group!r}: a group's name has letters, digits and hyphens, 63 at most")
     if not trial.model_uri:
         raise CannotRegisterError(f"{trial.job_name} has no model: it is {trial.shown_state}")
-    container = {"Image": wish.image or _serving_image(experiment, trial), "ModelDataUrl": trial.model_uri}
+    container = {"Image": options.image or _serving_image(experiment, trial), "ModelDataUrl": trial.model_uri}
     properties = dict(_properties(experiment, trial, fingerprint))
     request: dict[str, Any] = {
         "ModelPackageGroupName": group,
         "ModelPackageDescription": f"trial {trial.trial_id} of experiment {trial.experiment}, job {trial.training_job}",
         "InferenceSpecification": {
             "Containers": [container],
-            "SupportedContentTypes": list(wish.content_types),
-            "SupportedResponseMIMETypes": list(wish.response_types),
+            "SupportedContentTypes": list(options.content_types),
+            "SupportedResponseMIMETypes": list(options.response_types),
         },
-        "ModelApprovalStatus": "Approved" if wish.approved else "PendingManualApproval",
+        "ModelApprovalStatus": "Approved" if options.approved else "PendingManualApproval",
         "CustomerMetadataProperties": properties,
         "ModelMetrics": {"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_uri}}},
         "ClientToken": client_token(group, trial),
@@ -107,12 +111,12 @@ def package_request(
 
 
 def client_token(group: str, trial: TrialRecord) -> str:
-    """The same for the same model in the same group, so that a call that is repeated makes one package."""
+    """A token that is the same for the same model in the same group, so that a repeated call makes one package."""
     return hashlib.sha256(f"{group} {trial.job_name} {trial.model_uri}".encode()).hexdigest()[:36]
 
 
 def identity_of(trial: TrialRecord) -> Mapping[str, str]:
-    """The properties by which a package is known to be this trial's."""
+    """The properties that identify a package as this trial's."""
     return {"gridwatch.trial": trial.trial_id, JOB_PROPERTY: _value(trial.job_name)}
 
 
@@ -130,7 +134,7 @@ def _serving_image(experiment: ExperimentRecord, trial: TrialRecord) -> str:
 
 
 def _properties(experiment: ExperimentRecord, trial: TrialRecord, fingerprint: str | None) -> Iterator[tuple[str, str]]:
-    """The lineage first, then metrics and hyperparameters as far as there is room."""
+    """The package's properties: the lineage first, then metrics and hyperparameters as far as there is room."""
     lineage = {
         "gridwatch.experiment": trial.experiment,
         **identity_of(trial),
@@ -157,7 +161,7 @@ def _value(value: object) -> str:
 def register(
     experiment: ExperimentRecord, trial: TrialRecord, request: Mapping[str, Any], registry: Registry
 ) -> Registered:
-    """Doing it again finds the package that is there. Raises gridwatch_rules.failures errors."""
+    """Register the model; repeating it finds the existing package. Raises gridwatch_rules.failures errors."""
     group = str(request["ModelPackageGroupName"])
     tags = {"gridwatch:experiment": experiment.name}
     registry.ensure_group(group, f"models of experiment {experiment.name}", tags)

@@ -1,7 +1,7 @@
-"""A trial once more, from its fingerprint: an experiment of its own with one trial, linked to the first.
+"""Trains a trial once more from its fingerprint: an experiment of its own with one trial, linked to the first.
 
-It has an experiment of its own because the first one's may have another spec by now, whose uploads take away what is
-not theirs, and whose deadline and budget are those of then.
+It has an experiment of its own because the first one's may have another spec by now: its uploads would remove the
+trial, and its deadline and budget belong to another time.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _MOST = 1_000  # reruns of one trial
 
 
 class Restorer(Protocol):
-    """Brings back what is in the fingerprint. Raises gridwatch_rules.failures errors."""
+    """The port that restores what is in a fingerprint. Raises gridwatch_rules.failures errors."""
 
     def copy(self, bucket: str, source: Copy, to: str) -> None:
-        """Put that version of an object at an address; again changes nothing."""
+        """Copy that version of an object to an address; repeating it changes nothing."""
         ...
 
     def write(self, uri: str, content: bytes) -> None: ...
@@ -54,7 +54,7 @@ class Rerunner:
     clock: Clock
 
     def begin(self, trial: TrialRecord, fingerprint: Fingerprint, findings: Findings) -> TrialRecord:
-        """The new trial, recorded as waiting. Killed and done again, it completes what is missing."""
+        """The new trial, recorded as waiting. Killed half-way and repeated, it completes what is missing."""
         name, identity = self._free_name(trial, fingerprint)
         made = self._restored(fingerprint, findings)
         made = replace(made, experiment=name, template=self._template(made, trial, name, findings))
@@ -77,7 +77,7 @@ class Rerunner:
         raise ValueError(f"{trial.job_name} was run again {_MOST} times")
 
     def _restored(self, fingerprint: Fingerprint, findings: Findings) -> Fingerprint:
-        """The fingerprint with what was brought back at its new addresses."""
+        """The fingerprint with the restored objects at their new addresses."""
         template, changed = fingerprint.template, {}
         recorded = [*fingerprint.data, *([fingerprint.code] if fingerprint.code else [])]
         for each in (each for each in recorded if each.name in findings.restore):
@@ -96,7 +96,7 @@ class Rerunner:
         )
 
     def _bring_back(self, recorded: Recorded, copies: Sequence[Copy], place: str) -> tuple[str, str]:
-        """All its objects below `place`: the address that lists them, and the one that a job reads."""
+        """Restore all objects below `place`; returns the address that lists them, and the one that a job reads."""
         source, prefix = split_s3_uri(recorded.uri)
         bucket = self.deployment.experiments_bucket
         for copy in copies:
@@ -112,7 +112,7 @@ class Rerunner:
         return uri, uri
 
     def _template(self, made: Fingerprint, trial: TrialRecord, name: str, findings: Findings) -> Mapping[str, Any]:
-        """The request as it was, with what is the deployment's as it is now."""
+        """The request as it was, with the deployment's parts as they are now."""
         template, here = made.template, self.deployment
         own_role = (made.document.get("resources") or {}).get("role")
         entity = experiment_entity(here.name_prefix, name)
@@ -177,7 +177,9 @@ class Rerunner:
 
 
 def _below(recorded: Recorded, key: str) -> str:
-    """The object's name below where the jobs read: of a prefix, what follows its last slash; of a window, all of it."""
+    """The object's name below what the jobs read: for a prefix, what follows its last slash; for a window, all
+    of it.
+    """
     if recorded.kind == "window":
         return key
     _, prefix = split_s3_uri(recorded.uri)

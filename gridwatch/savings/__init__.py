@@ -1,1 +1,1 @@
-"""What a stop spares: an estimate of the time and the money that a training job would still have taken."""
+"""Estimates of what a stop saves: the time and the money that a training job would still have taken."""

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 
 def mean(values: Sequence[float]) -> float:
-    """Of at least one value."""
+    """The mean of at least one value."""
     return sum(values) / len(values)
 
 
 def median(values: Sequence[float]) -> float:
-    """Of at least one value."""
+    """The median of at least one value."""
     ordered, middle = sorted(values), len(values) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

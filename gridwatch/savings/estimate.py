@@ -37,8 +37,8 @@ _CLOCKS = 60.0  # seconds by which two clocks may differ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningJob:
-    """What is known of a job. `step`: the last that is known to be done, where there is no `progress`; `siblings` reads
-    the experiment's trials, of which there may be thousands, and is called only when they are needed.
+    """What is known of a job. `step` is the last that is known to be done, where there is no `progress`; `siblings`
+    reads the experiment's trials, of which there may be thousands, and is called only when they are needed.
     """
 
     started_at: datetime | None
@@ -55,7 +55,7 @@ class RunningJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remaining:
-    """Seconds that remain: most likely, and between what and what. `at_most`: `seconds` is the most that it can be."""
+    """The remaining seconds: the likeliest number and its range. `at_most`: `seconds` is an upper bound."""
 
     seconds: float
     low: float
@@ -64,7 +64,7 @@ class Remaining:
     at_most: bool = False
 
     def within(self, limit: float | None) -> Remaining:
-        """The same, where no more than `limit` seconds can have remained."""
+        """The same estimate, when no more than `limit` seconds can have remained."""
         if limit is None or limit >= self.high:
             return self
         cut = self.seconds > limit
@@ -76,13 +76,13 @@ class Remaining:
 
 
 def estimate(job: RunningJob, prices: PriceTable, now: datetime) -> SavingsRecord | None:
-    """What a stop at `now` spares; None for a job that has not begun to train, whose remaining time nobody knows."""
+    """What a stop at `now` saves; None for a job that has not begun to train, whose remaining time is not known."""
     found = remaining(job, now)
     return None if found is None else priced(found, job, prices)
 
 
 def remaining(job: RunningJob, now: datetime) -> Remaining | None:
-    """The time that the job would still have taken from `now` on; None when nothing tells it."""
+    """The time that the job would still have taken from `now` on; None when nothing says it."""
     if job.started_at is None:
         return None
     elapsed = max((now - job.started_at).total_seconds(), 0.0)
@@ -127,7 +127,7 @@ def _cost(seconds: float, hourly: float | None) -> float | None:
 
 
 def _billed_share(siblings: Sequence[TrialRecord]) -> tuple[float, float, bool] | None:
-    """The part of the training time that spot jobs were billed: usual, least, and whether it is a bound."""
+    """The share of the training time that spot jobs were billed: usual, least, and whether it is a bound."""
     shares = [
         trial.billable_seconds / took
         for trial in siblings
@@ -137,7 +137,9 @@ def _billed_share(siblings: Sequence[TrialRecord]) -> tuple[float, float, bool] 
 
 
 def _by_progress(job: RunningJob, now: datetime) -> Remaining | None:
-    """Of a script that may stop by itself, siblings know better where it does; so they do where they contradict."""
+    """The estimate by progress. Where a script may stop by itself, the siblings know better when, and decide if they
+    contradict.
+    """
     found = job.progress
     pace = found.pace if found is not None else None
     if found is None or pace is None or job.started_at is None:
@@ -169,7 +171,7 @@ def _by_progress(job: RunningJob, now: datetime) -> Remaining | None:
 
 
 def _since(newest: float, started_at: datetime, now: datetime) -> float:
-    """Seconds since the newest step. A container's clock may be wrong: then its steps tell a pace, and no more."""
+    """Seconds since the newest step. A container's clock may be wrong: then its steps give a pace only."""
     if not started_at.timestamp() - _CLOCKS <= newest <= now.timestamp() + _CLOCKS:
         return 0.0
     return max(now.timestamp() - newest, 0.0)
@@ -188,7 +190,7 @@ def _agree(one: float, other: float) -> bool:
 
 
 def _by_siblings(job: RunningJob, elapsed: float, least: int = 1) -> Remaining | None:
-    """Completed trials that were to take as many rounds or epochs, on as many machines."""
+    """The estimate by siblings: completed trials planned for as many rounds or epochs, on as many machines."""
     length = planned(job.hyperparameters)
     took = [
         _took(trial)
@@ -226,7 +228,7 @@ def _took(trial: TrialRecord) -> float:
 
 
 def _by_first_steps(job: RunningJob, elapsed: float) -> Remaining | None:
-    """With one moment alone: start-up is in it, so that the training can hardly have been slower."""
+    """The estimate by a single moment: start-up is included, so the training can hardly have been slower."""
     found = planned(job.hyperparameters)
     mark = job.progress.newest if job.progress is not None else _finding(job, found.unit if found else "")
     if found is None or mark is None or not 0 < mark.done <= found.length:
@@ -238,7 +240,7 @@ def _by_first_steps(job: RunningJob, elapsed: float) -> Remaining | None:
 
 
 def _finding(job: RunningJob, unit: str) -> Mark | None:
-    """The step of what was found; rounds alone are known to be counted as steps are."""
+    """The step of the finding; only rounds are known to be counted as steps are."""
     return Mark(job.step + 1.0, 0.0) if job.step is not None and job.step >= 0 and unit == ROUNDS else None
 
 
@@ -247,7 +249,7 @@ def _stands_still(progress: Progress, started_at: datetime, now: datetime) -> bo
 
 
 def _still(found: Remaining, limit: float) -> Remaining:
-    """A training that stands still takes its instances until its longest time is over."""
+    """The estimate for a training that stands still: it holds its instances until its time limit."""
     method = f"limit: at most, as the training stands still and the job might have gone on for {limit:.0f} s"
     return Remaining(seconds=limit, low=min(found.low, limit), high=limit, method=method, at_most=True)
 

@@ -1,4 +1,6 @@
-"""Amounts of money as people read them: the one place that turns a number into a text, always with its currency."""
+"""Writes amounts of money for people. This is the only place that turns an amount into text, always with its
+currency.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,10 @@ _CENT = 0.01
 
 
 def money(amount: float, currency: str) -> str:
-    """An amount in whole cents; below a cent its first two significant digits, so that little is not told as nothing.
+    """The amount as text in whole cents; below a cent, with its first two significant digits, so that a little is not
+    shown as nothing.
 
-    An amount that is not finite is told as it is, and never as a number.
+    An amount that is not finite is written as such, and never as a number.
     """
     return f"{figure(amount)} {currency}"
 

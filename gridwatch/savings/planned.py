@@ -1,4 +1,4 @@
-"""How long a training is meant to be, by its hyperparameters: in rounds, epochs or steps, or nobody says.
+"""Two amounts as a range: `0.0021 to 0.0035 USD`.
 
 Names are compared without regard to case, hyphens and leading dashes, since each script has its own way of writing
 them. A value that SageMaker's toolkits have put in quotes counts as the value.
@@ -43,7 +43,7 @@ _OFF = frozenset({"", "0", "-1", "false", "no", "none", "null", "off"})
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """`length` units (rounds, epochs or steps), by the hyperparameter `name`."""
+    """The planned length: `length` units (rounds, epochs or steps), set by the hyperparameter `name`."""
 
     unit: str
     length: float
@@ -63,7 +63,7 @@ def planned(hyperparameters: Mapping[str, Any]) -> Planned | None:
 
 
 def may_end_early(hyperparameters: Mapping[str, Any]) -> str | None:
-    """The hyperparameter, with its value, by which the script may stop by itself before the planned length."""
+    """The hyperparameter, with its value, that lets the script stop by itself before the planned length."""
     for name, value in hyperparameters.items():
         if _plain(name) in _ENDS_EARLY and _unquoted(value).lower() not in _OFF:
             return f"{name} {_unquoted(value)}"
@@ -71,7 +71,7 @@ def may_end_early(hyperparameters: Mapping[str, Any]) -> str | None:
 
 
 def number(value: object) -> float | None:
-    """A finite number, as it stands or in quotes; None for anything else."""
+    """A finite number, plain or in quotes; None for anything else."""
     if isinstance(value, bool):
         return None
     try:

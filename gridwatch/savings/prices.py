@@ -13,11 +13,11 @@ _BUILT_IN = Path(__file__).with_name("prices.json")
 
 
 class PriceTableError(ValueError):
-    """The document is no price table; the message says what is wrong."""
+    """The document is no price table; the message says what is wrong with it."""
 
 
 class Machines(Protocol):
-    """A job's instances: `instance_count` of `instance_type`, and of groups of instances those of the other types."""
+    """A job's instances: `instance_count` of `instance_type` and, for instance groups, those of the other types."""
 
     @property
     def instance_type(self) -> str | None: ...
@@ -31,7 +31,7 @@ class Machines(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceTable:
-    """`per_hour` by instance type, in `currency`; `source` and `date` say where the prices come from."""
+    """Prices `per_hour` by instance type, in `currency`; `source` and `date` say where the prices come from."""
 
     source: str
     date: str
@@ -39,7 +39,7 @@ class PriceTable:
     per_hour: Mapping[str, float] = field(default_factory=dict)
 
     def hourly(self, job: Machines) -> float | None:
-        """What an hour of all the job's instances costs; None where the price of one is not known."""
+        """The price of an hour of all the job's instances; None where one price is not known."""
         if job.instance_type is None:
             return None
         counts = {job.instance_type: job.instance_count or 1, **job.further_machines}
@@ -53,7 +53,7 @@ class PriceTable:
 
     @classmethod
     def parse(cls, text: str) -> PriceTable:
-        """Raises PriceTableError."""
+        """The price table in a document. Raises PriceTableError."""
         try:
             document = json.loads(text)
             table = cls(

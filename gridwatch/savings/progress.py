@@ -1,7 +1,7 @@
 """How far a training has come and how fast it goes, by the steps that it saved and the times at which it saved them.
 
-One axis is chosen, whose planned length is known, and no other is mixed into it: the steps of a hook for rounds and
-steps; for epochs, and for jobs whose metrics come from their log, how often the objective was reported.
+One axis with a known planned length is chosen, and no other is mixed into it: the steps of a hook for rounds and steps;
+for epochs, and for jobs whose metrics come from their log, how often the objective was reported.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LEAST_SPREAD = 0.1  # no pace is known better than this
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """`done` units of the planned length were done at `at`, in Unix seconds."""
+    """A point of the progress: `done` units of the planned length were done at `at`, in Unix seconds."""
 
     done: float
     at: float
@@ -39,7 +39,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Seconds that a unit takes: most likely, and the range in which it lies."""
+    """The seconds that a unit takes: the likeliest number, and its range."""
 
     usual: float
     low: float
@@ -48,10 +48,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The training's way so far: `marks` with at least one entry, increasing in both. `assumed`: in words, what was
-    taken for granted to count so; `restarted`: the steps began anew in between; `saved_every`: steps between two that
-    Gridwatch's hook saves several of in one object, which it makes up for when it closes; `vague`: what is assumed may
-    well be otherwise, as of a loss of training, which many scripts report several times an epoch.
+    """How far the training has come: `marks`, at least one, increase in both units and time. `assumed`: in words, what
+    the count takes for granted; `restarted`: the steps began again in between; `saved_every`: the number of steps
+    between two that Gridwatch's hook saves together in one object, indexing the rest when it closes; `vague`: the
+    assumption may well be wrong, as for a training loss, which many scripts report several times an epoch.
     """
 
     planned: Planned
@@ -67,7 +67,7 @@ class Progress:
 
     @property
     def pace(self) -> Pace | None:
-        """None while there are not two moments to compare."""
+        """The pace; None while there are not two moments to compare."""
         rates = _rates(self.marks)
         if not rates:
             return None
@@ -81,8 +81,8 @@ class Progress:
 
     @property
     def closing(self) -> Pace:
-        """Seconds that the hook closes longer after all steps than it does after a stop now: it then writes the index
-        objects that it has left out (gridwatch_hook.closing).
+        """The seconds that the hook would need longer to close after all steps than after a stop now: it then writes
+        the index objects that it has left out (gridwatch_hook.closing).
         """
         if self.saved_every is None or self.planned.unit == EPOCHS:
             return Pace(usual=0.0, low=0.0, high=0.0)
@@ -95,7 +95,7 @@ class Progress:
         return Pace(usual=longer(usual), low=longer(quick), high=longer(slow))
 
     def stands_still(self, at: float) -> bool:
-        """Whether no step has come for so long that the training does not seem to go on."""
+        """Whether no step has come for so long that the training seems not to go on."""
         gaps = [after.at - before.at for before, after in pairwise(self.marks)]
         longest = max(gaps, default=0.0)
         done = self.newest.done >= self.planned.length
@@ -148,13 +148,13 @@ def _of_worker(
 
 
 def _saved_every(steps: Sequence[WorkerStep]) -> float | None:
-    """How many steps lie between two that are saved and get an index object when the hook closes."""
+    """How many steps lie between two that are saved and whose index object is written when the hook closes."""
     distances = [after.step - before.step for before, after in pairwise(step for step in steps if step.asked)]
     return median(distances) if distances else None
 
 
 def _steps(steps: Sequence[WorkerStep]) -> list[tuple[float, WorkerStep]]:
-    """Each step with how many are done by then. A hook that knows modes counts those of training by themselves."""
+    """Each step with the number of steps done by then. A hook that knows modes counts those of training separately."""
     trained = [step for step in steps if step.mode is Mode.TRAIN]
     if trained:
         return [(float(step.mode_step + 1), step) for step in trained]
@@ -162,7 +162,8 @@ def _steps(steps: Sequence[WorkerStep]) -> list[tuple[float, WorkerStep]]:
 
 
 def _reports(steps: Sequence[WorkerStep], metric: str) -> list[tuple[float, WorkerStep]]:
-    """The steps with a report of the metric, in the mode in which it came first, each with how many there were by then.
+    """The steps with a report of the metric, in the mode that reported it first, each with the number of reports by
+    then.
 
     Where steps were not looked at, reports are counted by their usual distance.
     """
@@ -180,7 +181,9 @@ def _reports(steps: Sequence[WorkerStep], metric: str) -> list[tuple[float, Work
 
 
 def _since_restart(marks: Sequence[Mark]) -> list[Mark]:
-    """Up to the mark that came last in time: what lies beyond it is of a former run of the job, which began anew."""
+    """The marks up to the one that came last in time: those beyond it are from a former run of the job, which began
+    again.
+    """
     if not marks:
         return []
     latest = max(range(len(marks)), key=lambda place: marks[place].at)
@@ -192,7 +195,7 @@ def _since_restart(marks: Sequence[Mark]) -> list[Mark]:
 
 
 def _rates(marks: Sequence[Mark]) -> list[float]:
-    """Seconds for a unit in each of some stretches, which are of about as many units each."""
+    """The seconds for a unit in each of several stretches of about as many units."""
     if len(marks) < 2:
         return []
     first, last = marks[0], marks[-1]

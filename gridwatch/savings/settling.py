@@ -1,4 +1,4 @@
-"""What is made of an estimate once its job is over: by then it is known how far the training had really come."""
+"""Corrects an estimate once its job is over, when it is known how far the training had really come."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_RUNTIME = "MaxRuntimeExceeded"  # SageMaker's secondary status of a job tha
 
 
 def needs_settling(trial: TrialRecord, reaction: ReactionRecord) -> bool:
-    """Whether the job is over, and its saving still as it was when the stop was decided."""
+    """Whether the job is over and its saving is still the one estimated when the stop was decided."""
     savings = reaction.savings
     done = reaction.carried_out_at is not None and trial.state.is_finished and trial.ended_at is not None
     return done and savings is not None and savings.certainty is Certainty.ESTIMATE
@@ -31,7 +31,9 @@ def settled(
     progress: Progress | None,
     siblings: Callable[[], Sequence[TrialRecord]],
 ) -> ReactionRecord:
-    """The reaction with its saving corrected (of a stop), or beside what the rest really took (of one not made)."""
+    """The reaction with its saving corrected (for a stop), or with what the rest really took (for a stop that was not
+    made).
+    """
     savings, ended_at = reaction.savings, trial.ended_at
     if savings is None or ended_at is None:
         return reaction
@@ -54,7 +56,7 @@ def _left(
     siblings: Callable[[], Sequence[TrialRecord]],
     savings: SavingsRecord,
 ) -> Remaining | None:
-    """What remained when the job was over; None where nothing tells it now either."""
+    """The time that remained when the job was over; None where nothing says it even now."""
     if trial.state is not TrialState.STOPPED:
         return Remaining(seconds=0.0, low=0.0, high=0.0, method="the training job came to its end before the stop")
     if trial.ended_at is None:
@@ -79,14 +81,14 @@ def _is_through(progress: Progress | None) -> bool:
 
 
 def _training_ended(ended_at: datetime, progress: Progress | None) -> datetime:
-    """When the last step was saved: what the job did then, it would have done after its last step all the same."""
+    """When the last step was saved: what the job did afterwards it would also have done after its last step."""
     if progress is None or progress.newest.at > ended_at.timestamp():
         return ended_at
     return datetime.fromtimestamp(progress.newest.at, UTC)
 
 
 def _corrected(savings: SavingsRecord, left: Remaining | None, ran_on: float) -> SavingsRecord:
-    """Without news of its progress the job has at least run on since it was decided to stop it."""
+    """The corrected estimate. Without news of its progress, the job has at least run on since the stop was decided."""
     if left is None:
         low, high = savings.seconds_range
         left = Remaining(

@@ -1,4 +1,4 @@
-"""Brings together what is known of a job, to tell what a stop of it spares: its records, its tensors, the prices."""
+"""Collects what is known of a job to tell what a stop of it saves: its records, its tensors, the prices."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Sparing:
     def of(
         self, job: JobRecord, description: JobDescription, *, step: int | None, at: datetime
     ) -> SavingsRecord | None:
-        """What a stop at that moment spares; None for a job that has not begun. `step`: of the finding, for jobs whose
+        """What a stop at that moment saves; None for a job that has not begun. `step`: the finding's, for jobs whose
         tensors say nothing.
         """
         running = RunningJob(
@@ -50,8 +50,8 @@ class Sparing:
 
 
 def progress_of(job: JobRecord, open_tensors: OpenTensors, open_log: OpenTensors | None = None) -> Progress | None:
-    """How far the job has come by what it saved or printed, on the axis of one of these; None when that is not known,
-    or neither can be reached: a figure that people would like to have must not keep them from being told.
+    """How far the job has come by what it saved or printed, on one of these axes. None when that is not known or cannot
+    be read: a missing figure must not keep people from being told.
     """
     logged, apart = [metric.name for metric in job.log_metrics], reads_log_apart(job)
     # What the hook saved under names that the log has too, as Gridwatch's XGBoost script does, are steps and no lines.

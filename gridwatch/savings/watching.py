@@ -1,4 +1,4 @@
-"""What watching costs: what was counted in the embedded cloud, at AWS's prices."""
+"""What watching costs: usage counted in the embedded cloud, at AWS's prices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TENSOR_BYTES = 8_000  # of a look: an events and an index object with some scala
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Units of one thing (an experiment, a trial, a look, …) by the name of their price."""
+    """The usage of one thing (an experiment, a trial, a look, …): units by the name of their price."""
 
     units: Mapping[str, float]
 
@@ -33,8 +33,8 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchingTable:
-    """`shares` by what they are of: `experiment`, `trial`, `look` (at new tensors), `job_minute` (of a running job),
-    `sweep`; `prices` of one unit each, in `currency`.
+    """Usage and prices. `shares` by what they belong to: `experiment`, `trial`, `look` (at new tensors), `job_minute`
+    (of a running job), `sweep`; `prices` of one unit each, in `currency`.
     """
 
     counted: str
@@ -56,8 +56,8 @@ class WatchingTable:
 
 
 def look_prices(table: WatchingTable) -> LookPrices:
-    """What a look costs with all that it takes: the hook's object, S3's event, the message, and the evaluation; of a
-    job with which no other is looked at in one invocation.
+    """The price of a look with everything it takes: the hook's object, S3's event, the message, and the evaluation, for
+    a job that shares its invocation with no other.
     """
     written = table.price_of(Share.of(WRITTEN))
     recorded = table.price_of(Share.of({"s3_write": 1.0, "eventbridge_event": 1.0}))  # steps, index, position
@@ -68,7 +68,7 @@ def look_prices(table: WatchingTable) -> LookPrices:
 
 
 def _alone(share: Share) -> Share:
-    """The share with an invocation of its own, which jobs that were counted together had a part of."""
+    """The share with an invocation of its own, where the counted jobs shared one."""
     part = share.units["lambda_request"]
     return Share.of(
         {name: count / min(part, 1.0) if name in _OF_INVOCATIONS else count for name, count in share.units.items()}
@@ -81,7 +81,9 @@ _OF_INVOCATIONS = ("lambda_request", "lambda_gb_second", "sqs_request")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
-    """Of one experiment: its cost, requests of AWS, Lambda's GB seconds and what its tensors take in S3, in GB."""
+    """What watching one experiment takes: its cost, requests of AWS, Lambda's GB seconds, and the GB of its tensors in
+    S3.
+    """
 
     cost: float
     currency: str
@@ -91,8 +93,8 @@ class Watching:
 
 
 def cost_of_watching(trials: int, looks: float, checks: float, table: WatchingTable) -> Watching:
-    """`looks`: in all, at new tensors, each written as an object by a job; `checks`: without news, of all jobs. At
-    most: none is looked at together with another.
+    """The cost of watching, at most: no job shares its invocation with another. `looks`: all those at new tensors, each
+    written as an object by a job; `checks`: those without news, of all jobs.
     """
     parts = (("experiment", 1.0), ("trial", float(trials)), ("look", looks), ("job_minute", checks))
     written = Share.of({name: count * looks for name, count in WRITTEN.items()})

@@ -1,4 +1,4 @@
-"""What stops saved, as people read it: never without its currency, and never without its "at most"."""
+"""What stops saved, in words for people: never without its currency, and never without its "at most"."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CERTAIN = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """What one stop or several saved together. `cost` is of those with a price, `unpriced` how many have none."""
+    """What one stop or several saved together. `cost` covers those with a price; `unpriced` is how many have none."""
 
     count: int
     seconds: float
@@ -42,7 +42,7 @@ class Amount:
 
 
 def together(savings: Sequence[SavingsRecord]) -> Saved:
-    """The sum; where one of them is the most that it can be, the sum is."""
+    """The sum; if one of them is an upper bound, so is the sum."""
     amounts: dict[str, Amount] = {}
     for each in savings:
         if each.cost is None or each.cost_range is None:
@@ -63,7 +63,7 @@ def together(savings: Sequence[SavingsRecord]) -> Saved:
 
 
 def in_words(savings: SavingsRecord) -> str:
-    """One stop's saving with how it is known, and what its rest really took where the job was let run on."""
+    """One stop's saving with how it is known, and what the rest really took where the job was let run on."""
     text = f"{amount(together([savings]))} ({_CERTAIN[savings.certainty]}; {savings.method})"
     if savings.certainty is Certainty.CORRECTED and savings.decided_seconds is not None:
         text = f"{text[:-1]}; when it was decided: {span(savings.decided_seconds)})"
@@ -74,7 +74,7 @@ def in_words(savings: SavingsRecord) -> str:
 
 
 def amount(saved: Saved) -> str:
-    """Time and money with their bound and, where they are uncertain, their range."""
+    """Time and money as a bound or, where they are uncertain, as a range."""
     if not saved.costs:
         return f"{time_of(saved)}, price unknown"
     without = f" ({saved.unpriced} without a known price)" if saved.unpriced else ""
@@ -82,7 +82,7 @@ def amount(saved: Saved) -> str:
 
 
 def time_of(saved: Saved) -> str:
-    """The time alone."""
+    """The time alone, in words."""
     wide = _is_wide(saved.seconds_low, saved.seconds_high) and not saved.at_most
     given = f" ({span(saved.seconds_low)} to {span(saved.seconds_high)})" if wide else ""
     return f"{saved.bound} {span(saved.seconds)}{given}"
@@ -105,7 +105,7 @@ def _is_wide(low: float, high: float) -> bool:
 
 
 def span(seconds: float) -> str:
-    """A time as people say it; below ten seconds with two digits, so that little is not told as nothing."""
+    """A time in words; below ten seconds with two digits, so that a little is not shown as nothing."""
     if 0 < seconds < 9.95:
         return f"{seconds:.2g} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -116,12 +116,12 @@ def span(seconds: float) -> str:
 
 
 def lasting(savings: Iterable[SavingsRecord | None]) -> list[SavingsRecord]:
-    """Those that there are."""
+    """The savings that exist."""
     return [each for each in savings if each is not None]
 
 
 def saved_fields(savings: SavingsRecord | None) -> dict[str, object]:
-    """For machines: the figures by name, all None without a saving; `saved` is the same in words."""
+    """The figures by name for machines, all None without a saving; `saved` is the same in words."""
     low, high = savings.seconds_range if savings else (None, None)
     cost_low, cost_high = (savings.cost_range if savings else None) or (None, None)
     return {

@@ -1,1 +1,1 @@
-"""The experiment spec: reading, validating, explaining what is wrong with it. The only part that needs pydantic."""
+"""The experiment spec: reading it, validating it, explaining what is wrong with it. Nothing else needs pydantic."""

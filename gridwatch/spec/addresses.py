@@ -1,4 +1,4 @@
-"""Addresses in S3 as SageMaker takes them: what is valid in one field of a spec is valid in every one."""
+"""Addresses in S3 as SageMaker accepts them: what is valid in one field of a spec is valid in every one."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _OBJECT = re.compile(rf"{_BUCKET}/{_KEY}+")
 
 
 def is_prefix(uri: str) -> bool:
-    """Whether this is a bucket, or a place in one."""
+    """Whether the address is a bucket, or a place in one."""
     return _PREFIX.fullmatch(uri) is not None
 
 
 def is_object(uri: str) -> bool:
-    """Whether this is a place in a bucket, and not the bucket as a whole."""
+    """Whether the address is a place in a bucket, and not the bucket as a whole."""
     return _OBJECT.fullmatch(uri) is not None
 
 
 def is_archive(uri: str) -> bool:
-    """Whether this is the place of a packed script, by its name."""
+    """Whether the address is a packed script's, by its name."""
     return is_object(uri) and uri.endswith(".tar.gz")

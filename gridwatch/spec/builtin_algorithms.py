@@ -1,4 +1,4 @@
-"""SageMaker's built-in algorithms, as far as a spec can be checked by them.
+"""SageMaker's built-in algorithms, as far as specs are checked against them.
 
 Source: "Parameters for Built-in Algorithms" (channels, input modes, file types, instances) and each algorithm's tuning
 page (metrics) of the SageMaker developer guide.
@@ -21,7 +21,9 @@ _IMAGES = ("application/x-recordio", "image/png", "image/jpeg", "application/x-i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltIn:
-    """`channels`: the required ones. `processors`: where it trains. `metrics`: those that its tuning page lists."""
+    """A built-in algorithm. `channels`: the required ones. `processors`: those that it trains on. `metrics`: those that
+    its tuning page lists.
+    """
 
     channels: tuple[str, ...] = ("train",)
     input_modes: tuple[str, ...] = _FILE_PIPE

@@ -1,4 +1,4 @@
-"""Where a channel's data is: an address of its own, or a place below `data/` of the experiments bucket."""
+"""The address of a channel's data: one of its own, or a place below `data/` of the experiments bucket."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def channel_problem(uri: str) -> str | None:
 
 
 def channel_uri(uri: str, experiments_bucket: str) -> str:
-    """The address as SageMaker takes it."""
+    """The channel's address as SageMaker accepts it."""
     return uri if uri.startswith("s3://") else s3_uri(experiments_bucket, DATA_PREFIX + uri)

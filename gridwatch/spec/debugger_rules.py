@@ -1,8 +1,8 @@
-"""The rules of SageMaker's own Debugger: their names, the parameters that they take, and what is saved for them.
+"""The rules of SageMaker Debugger: their names, their parameters, and what is saved for them.
 
 Source: the developer guide's lists of built-in rules, and `smdebug_rulesconfig` 1.0.1, from which the SageMaker SDK
-takes the collections that a rule attaches. Of what Gridwatch's rules of the same names take beyond that Debugger knows
-nothing: such a use is Gridwatch's own.
+takes the collections that a rule attaches. Gridwatch's rules of the same names accept further parameters that Debugger
+does not know: a rule that uses one is evaluated by Gridwatch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ EVERY = "500"  # steps, where the SDK says nothing else
 
 @dataclass(frozen=True, slots=True)
 class DebuggerRule:
-    """`collections`: CollectionParameters by name, as the SDK attaches them. `profiler`: it looks at the profile."""
+    """A rule of Debugger. `collections`: CollectionParameters by name, as the SDK attaches them. `profiler`: it looks
+    at the profile.
+    """
 
     parameters: frozenset[str]
     collections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -115,13 +117,15 @@ HOOK_PARAMETERS = frozenset(
 
 
 def without_effect(name: str, value: str) -> bool:
-    """Whether a parameter asks Gridwatch's hook for what it does not do: it writes nothing for TensorBoard."""
+    """Whether a parameter asks Gridwatch's hook for something that it does not do: it writes nothing for
+    TensorBoard.
+    """
     switched_on = name in ("export_tensorboard", "save_histogram") and value.strip().lower() == "true"
     return switched_on or name == "tensorboard_dir"
 
 
 def unknown_to_debugger(rule: str, parameters: Mapping[str, object]) -> str | None:
-    """Why Debugger has no such rule, to complete "Gridwatch evaluates it, because …"; None when it has it."""
+    """Why Debugger does not have such a rule, to complete "Gridwatch evaluates it, because …"; None when it has it."""
     known = DEBUGGER_RULES.get(rule)
     if known is None:
         return f"Debugger has no rule {rule}"

@@ -1,4 +1,4 @@
-"""What jobs of AWS's XGBoost images report where no metric is asked for: by the objective, as their version has it."""
+"""The metrics that jobs of AWS's XGBoost images report by default, by objective and version."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _IMAGES = re.compile(r"/(sagemaker-xgboost|xgboost)(:|@|$)")
 
 
 def is_xgboost(image: str) -> bool:
-    """Whether it is one of AWS's XGBoost images; the oldest is called `xgboost`."""
+    """Whether the image is one of AWS's for XGBoost; the oldest is called `xgboost`."""
     return _IMAGES.search(image) is not None
 
 
 def default_metric_of(setting: Mapping[str, Any], version: str) -> str:
     """The first metric of a job in an image of that version (`1.2-1`, `0.90-2-cpu-py3`, `latest`): the one asked for,
-    else its objective's.
+    else the objective's.
     """
     asked = metrics_in(str(setting.get("eval_metric", "")))
     if asked:
@@ -46,6 +46,6 @@ def default_metric_of(setting: Mapping[str, Any], version: str) -> str:
 
 
 def _number(version: str) -> tuple[int, int]:
-    """`latest` and `1` are the oldest image, of XGBoost 0.72."""
+    """The version as a number; `latest` and `1` are the oldest image, of XGBoost 0.72."""
     found = re.match(r"(\d+)\.(\d+)", version)
     return (int(found[1]), int(found[2])) if found else (0, 72)

@@ -1,4 +1,4 @@
-"""Parts of a training job's description in the words of a spec."""
+"""Turns parts of a training job's description into parts of a spec."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KINDS = {"ManifestFile": "manifest", "AugmentedManifestFile": "augmented_manife
 
 
 def known_image(address: str, *, with_script: bool) -> dict[str, Any] | None:
-    """What AWS's image of that address is called in a spec; None for an image of somebody's own."""
+    """The spec's name for AWS's image of that address; None for somebody's own image."""
     found = re.fullmatch(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+/([^:]+):(.+)", address)
     if found is None:
         return None
@@ -54,14 +54,16 @@ def s3_source(place: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def network_of(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """`resources.network` from VpcConfig."""
+    """The section `resources.network`, from VpcConfig."""
     if not config:
         return None
     return {"subnets": list(config["Subnets"]), "security_groups": list(config["SecurityGroupIds"])}
 
 
 def distribution_of(given: Mapping[str, Any]) -> dict[str, Any] | None:
-    """From what SageMaker's containers are told of it (gridwatch.launch.parts.distribution)."""
+    """The section `distribution`, from what SageMaker's containers are told of it
+    (gridwatch.launch.parts.distribution).
+    """
     way = _way(given)
     groups = given.get("sagemaker_distribution_instance_groups")
     if way is not None and isinstance(groups, list) and groups:
@@ -98,7 +100,7 @@ def _way(given: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def registry_of(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """`algorithm.registry` from TrainingImageConfig."""
+    """The section `algorithm.registry`, from TrainingImageConfig."""
     if not config or config.get("TrainingRepositoryAccessMode") != "Vpc":
         return None
     credentials = (config.get("TrainingRepositoryAuthConfig") or {}).get("TrainingRepositoryCredentialsProviderArn")
@@ -106,12 +108,12 @@ def registry_of(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def switches_of(described: Mapping[str, Any]) -> dict[str, bool]:
-    """`remote_debug`, `infra_check` and `session_tags` where they are on."""
+    """The settings `remote_debug`, `infra_check` and `session_tags` that are on."""
     return {name: True for name, (config, field) in _SWITCHES.items() if (described.get(config) or {}).get(field)}
 
 
 def continued(environment: Mapping[str, str]) -> str:
-    """A value that goes on in …_1, …_2."""
+    """A value that is continued in …_1, …_2."""
     parts = [environment[HOOK]]
     while (part := environment.get(f"{HOOK}_{len(parts)}")) is not None:
         parts.append(part)
@@ -125,7 +127,7 @@ def as_asked(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def value_of(text: Any) -> Any:
-    """A hyperparameter of a script, which SageMaker's toolkit reads as JSON; what is no JSON stays a text."""
+    """A script's hyperparameter, which SageMaker's toolkit reads as JSON; a value that is not JSON stays text."""
     try:
         return json.loads(text)
     except (ValueError, TypeError):
@@ -133,7 +135,7 @@ def value_of(text: Any) -> Any:
 
 
 def number_or_text(text: str) -> Any:
-    """As a built-in algorithm reads it: a number where it is one, else the text."""
+    """A hyperparameter as a built-in algorithm reads it: a number where it is one, else the text."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -143,7 +145,7 @@ def number_or_text(text: str) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Without an answer's empty parts."""
+    """The answer without its empty parts."""
     if isinstance(value, Mapping):
         return {name: plain(each) for name, each in value.items() if each not in (None, {}, [])}
     return [plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""Directions against what a metric's name says: of an objective, and of rules that are told which way is better."""
+"""Compares directions with metrics' names: the objective's, and those of rules that are told which way is better."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BETTER = {Sense.RISES: "higher", Sense.FALLS: "lower"}
 
 
 def warn_of_objective(objective: Objective | None) -> Iterator[Problem]:
-    """Of an objective by which the worst trials would be the best."""
+    """The warning that an objective would make the worst trials the best."""
     known = sense(objective.metric) if objective is not None else None
     if objective is not None and known is not None and known is not _WAYS[objective.direction]:
         message = (
@@ -33,7 +33,7 @@ def warn_of_objective(objective: Objective | None) -> Iterator[Problem]:
 def warn_of_rules(
     rules: Sequence[RuleUse], objective: Objective | None, reported: Sequence[str] = ()
 ) -> Iterator[Problem]:
-    """`reported`: the metrics of the jobs, as far as they are known."""
+    """The warnings about rules. `reported`: the jobs' metrics, as far as they are known."""
     for index, use in enumerate(rules):
         way = use.parameters.get("direction")
         if use.source is None and way in ("min", "max"):
@@ -43,7 +43,9 @@ def warn_of_rules(
 
 
 def _taken_for_a_loss(path: Path, use: RuleUse, objective: Objective, reported: Sequence[str]) -> Iterator[Problem]:
-    """An objective that rises, which a rule cannot know by its name and watches as what should fall."""
+    """The warning about an objective that rises although its name does not say so: a rule takes it for one that should
+    fall.
+    """
     metric = objective.metric
     if objective.direction == "minimize" or sense(metric) is not None or metric not in reported:
         return
@@ -69,13 +71,13 @@ def _rule(
 
 
 def _judged(use: RuleUse, objective: Objective | None) -> list[str]:
-    """What a rule across trials compares by."""
+    """The metric by which a rule across trials compares."""
     metric: Any = use.parameters.get("metric") or (objective.metric if objective is not None else None)
     return [str(metric)] if metric else []
 
 
 def _inspected(use: RuleUse, objective: Objective | None, reported: Sequence[str]) -> list[str]:
-    """The metrics that a rule on one job's curves looks at: those that its patterns find, else all."""
+    """The metrics that a rule on one job's curves looks at: those that its patterns match, else all."""
     patterns = use.parameters.get("tensor_regex")
     known = list(reported) or ([objective.metric] if objective is not None else [])
     if not patterns:
@@ -87,7 +89,7 @@ def _inspected(use: RuleUse, objective: Objective | None, reported: Sequence[str
 
 
 def _finds(pattern: str, name: str) -> bool:
-    """Whether a pattern finds the name; one that is none, or takes too long, is told by the rules' own checks."""
+    """Whether a pattern matches the name; an invalid or slow pattern is reported by the rules' own checks."""
     try:
         return found(compile_pattern(pattern), name)
     except PatternError:

@@ -1,4 +1,4 @@
-"""Durations as people write them."""
+"""Reads durations as people write them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _DURATION = re.compile(r"(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8
 
 
 def seconds_of(text: str) -> int | None:
-    """Seconds of `1h30m`, `90m`, `2d`, `45s`; None when it is none of these."""
+    """The seconds in `1h30m`, `90m`, `2d`, `45s`; None for any other text."""
     match = _DURATION.fullmatch(text.replace(" ", ""))
     if not match or not any(match.groups()):
         return None

@@ -1,4 +1,4 @@
-"""pydantic's errors as problems that name what is allowed. Paths are the file's own."""
+"""Turns pydantic's errors into problems that name what is allowed. Paths are the file's own."""
 
 from __future__ import annotations
 
@@ -136,12 +136,12 @@ def _fields_at(path: Path) -> list[str]:
 
 
 def _fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """By the names that they have in the file."""
+    """The fields by the names that they have in the file."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _model_at(path: Path) -> type[BaseModel] | None:
-    """The section of the spec that a path leads to; keys of mappings and places in lists are passed over."""
+    """The section of the spec that a path leads to; keys of mappings and places in lists are skipped."""
     model: type[BaseModel] = ExperimentSpec
     for step in path:
         fields = _fields_of(model)

@@ -1,4 +1,4 @@
-"""What a YAML parser's complaint means to whoever wrote the file."""
+"""Explains a YAML parser's error to the author of the file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOOKALIKE = re.compile("[\u00a0\u2000-\u200b\u202f\u205f\u3000\ufeff\uff1a]")
 
 
 def in_words(complaint: str, text: str, mark: Any | None) -> tuple[str, str | None]:
-    """The parser's complaint about the place `mark` of the text, in words, and what to do about it."""
+    """The parser's error at the place `mark` of the text, in words, and what to do about it."""
     lines = text.splitlines()
     line = lines[mark.line] if mark and mark.line < len(lines) else ""
     indentation = line[: len(line) - len(line.lstrip())]
@@ -40,7 +40,7 @@ def in_words(complaint: str, text: str, mark: Any | None) -> tuple[str, str | No
 
 
 def _lookalike(lines: list[str], mark: Any | None) -> tuple[str, str] | None:
-    """The character that no parser takes for a blank or a colon; the parser may notice a line later."""
+    """A character that looks like a blank or a colon and is none to a parser, which may notice it a line later."""
     for number in (mark.line, mark.line - 1) if mark else ():
         found = _LOOKALIKE.search(lines[number]) if 0 <= number < len(lines) else None
         if found is not None:

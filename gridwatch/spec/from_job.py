@@ -1,6 +1,6 @@
-"""A spec from a training job that is there: what DescribeTrainingJob says, in the words of a spec.
+"""Makes a spec from an existing training job: what DescribeTrainingJob says, in the words of a spec.
 
-Whatever cannot be carried over becomes a note, which stands as a comment where people look for it.
+Everything that cannot be carried over becomes a note, which stands as a comment where people look for it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _NOT_CARRIED = (
 
 @dataclass(slots=True)
 class Draft:
-    """The spec as a document, and for its top-level keys what its reader must know ("" is the whole)."""
+    """The spec as a document and, for its top-level keys, notes for its reader ("" is the whole)."""
 
     document: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Draft:
         self.notes.setdefault(key, []).append(text)
 
     def as_yaml(self) -> str:
-        """With each note as a comment above the key that it is about."""
+        """The spec as YAML, each note a comment above its key."""
         blocks = [_comment(self.notes.get("", []))]
         for key, value in self.document.items():
             text = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=110)
@@ -68,7 +68,7 @@ class Draft:
 
 
 def spec_of_job(described: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> Draft:
-    """`described`: the answer of DescribeTrainingJob, or a CreateTrainingJob request."""
+    """The spec of a job. `described`: the answer of DescribeTrainingJob, or a CreateTrainingJob request."""
     draft = Draft()
     draft.document["name"] = str(described["TrainingJobName"])[:64].rstrip("-")
     draft.note("", f"From the training job {described['TrainingJobName']}, as SageMaker describes it.")
@@ -165,7 +165,9 @@ class _Job:
 
     @property
     def _is_own_script(self) -> bool:
-        """Gridwatch's own script for XGBoost: it lies in the deployment's assets, not where specs' sources do."""
+        """Whether the job trains with Gridwatch's own script for XGBoost, which lies in the deployment's assets and not
+        among specs' sources.
+        """
         image = str(self._specification.get("TrainingImage"))
         source = str(self._given.get("sagemaker_submit_directory"))
         return self._program == "train.py" and "/sagemaker-xgboost:" in image and "/code/sources/" not in source
@@ -182,7 +184,7 @@ class _Job:
         return {"metric": chosen, "direction": "maximize" if is_score(chosen) else "minimize"}
 
     def _own_metrics(self) -> list[str]:
-        """What Gridwatch's script reports in place of the built-in XGBoost; nothing of any other job."""
+        """The metrics that Gridwatch's script reports in place of the built-in XGBoost; none for any other job."""
         with_script = self._program is not None and not self._is_own_script
         known = known_image(str(self._specification.get("TrainingImage")), with_script=with_script) or {}
         if known.get("name") != "xgboost":
@@ -190,7 +192,7 @@ class _Job:
         return list(reported_metrics(evaluation_metrics(self._xgboost_setting(), {}), self._channels))
 
     def _scripts_metrics(self) -> Mapping[str, str]:
-        """Expressions for a script's job that defines none: XGBoost prints what its version does by default."""
+        """Expressions for a script's job that defines none: XGBoost prints its version's default metrics."""
         if not self._is_xgboost:
             return {"loss": "loss[=:] *([0-9.eE+-]+)"}
         metric = default_metric_of(self._xgboost_setting(), self._xgboost_version)
@@ -207,12 +209,12 @@ class _Job:
 
     @property
     def _channels(self) -> list[str]:
-        """A script without channels trains all the same."""
+        """The channels; a script without channels trains all the same."""
         names = [each["ChannelName"] for each in self.described.get("InputDataConfig") or ()]
         return names if {"train", "validation"} & set(names) else ["train"]
 
     def _xgboost_setting(self) -> dict[str, Any]:
-        """The hyperparameters as Gridwatch's script takes them."""
+        """The hyperparameters as Gridwatch's script accepts them."""
         return {name: self._xgboost_value(name, text) for name, text in self._given.items()}
 
     def _xgboost_value(self, name: str, text: str) -> Any:
@@ -344,7 +346,7 @@ class _Job:
         return found
 
     def tracking(self) -> dict[str, Any] | None:
-        """MLflow, which the container is told of by the same names as the request."""
+        """The MLflow section; the container is told of MLflow by the same names as the request."""
         told = self._mlflow
         if not told:
             return None
@@ -355,7 +357,7 @@ class _Job:
         return {"mlflow": {"resource": told["MlflowResourceArn"], **experiment}}
 
     def debugger(self) -> dict[str, Any]:
-        """The engine, and Debugger's configuration as it is."""
+        """The engine, and Debugger's configuration unchanged."""
         told = {name: plain(self.described[name]) for name in _DEBUGGER if self.described.get(name)}
         profiler = self.described.get("ProfilerConfig") or {}
         if profiler and not profiler.get("DisableProfiler") and (told or profiler.get("S3OutputPath")):

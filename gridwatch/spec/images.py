@@ -1,4 +1,4 @@
-"""Which of AWS's training images there are. `python -m scripts.image_addresses` writes the table, images.json."""
+"""The table of AWS's training images. `python -m scripts.image_addresses` writes it, images.json."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ _NUMBERS = re.compile(r"\d+")
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """`tag` has `{processor}` in it when there is one image for each of `processors`; `accounts` by region."""
+    """An image. `tag` has `{processor}` in it when there is one image for each of `processors`; `accounts` by
+    region.
+    """
 
     repository: str
     tag: str
@@ -36,20 +38,20 @@ def _table() -> dict[str, Any]:
 
 
 def algorithm_image(name: str) -> Image | None:
-    """Of a built-in algorithm, whose one version is 1."""
+    """The image of a built-in algorithm, whose only version is 1."""
     entry = _table()["algorithms"].get(name)
     return _image(entry) if entry else None
 
 
 def framework_image(framework: str, version: str) -> Image | None:
-    """Of a version as AWS tags it, or of the newest patch of a shorter one (2.6 is 2.6.0)."""
+    """The image of a framework's version as AWS tags it, or of the newest patch of a shorter one (2.6 is 2.6.0)."""
     full = full_version(framework, version)
     return _image(_table()["frameworks"][framework][full]) if full else None
 
 
 @cache
 def framework_versions(framework: str) -> tuple[str, ...]:
-    """Oldest first."""
+    """The versions of a framework, the oldest first."""
     return tuple(sorted(_table()["frameworks"][framework], key=_order))
 
 
@@ -60,7 +62,7 @@ def full_version(framework: str, version: str) -> str | None:
 
 
 def with_cuda_11(repository: str, tag: str) -> str:
-    """The tag of the image that these machines and libraries need: a few old versions have two images for GPUs."""
+    """The tag of the image for these machines and libraries: a few old versions have two images for GPUs."""
     system = "cu110-ubuntu18.04"
     return f"{tag}-{system}" if f"{repository}:{tag}" in _WITH_CUDA_11 else tag
 

@@ -1,4 +1,4 @@
-"""A configuration of Debugger as Gridwatch understands it: rules, and the collections that are asked for."""
+"""Reads a Debugger configuration as Gridwatch understands it: rules, and the collections that are asked for."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def rule_uses(spec: ExperimentSpec) -> list[RuleUse]:
 
 
 def imported_rules(spec: ExperimentSpec) -> list[RuleUse]:
-    """The rules of Debugger's configuration as a spec says them. A name that is no rule of Debugger's is kept."""
+    """The rules of Debugger's configuration in the form of a spec's. A name that is no rule of Debugger's is kept."""
     configuration = spec.debugger.configuration
     return [_use(spec, rule) for rule in configuration.all_rules] if configuration else []
 
 
 def placed(spec: ExperimentSpec, problem: Problem) -> Problem:
-    """A problem of one of `rule_uses`, by its index, at the place where the spec says the rule."""
+    """A problem of one of `rule_uses`, given by its index, at the place where the spec has that rule."""
     index = problem.path[1] if len(problem.path) > 1 and problem.path[0] == "rules" else None
     imported = isinstance(index, int) and index >= len(spec.rules)
     return replace(problem, path=("debugger", "configuration")) if imported else problem
 
 
 def asked_collections(spec: ExperimentSpec) -> dict[str, dict[str, str]]:
-    """CollectionParameters by name, as Debugger's configuration has them."""
+    """The CollectionParameters by name, as Debugger's configuration has them."""
     configuration = spec.debugger.configuration
     if configuration is None or configuration.hook is None:
         return {}
@@ -47,7 +47,7 @@ def asked_collections(spec: ExperimentSpec) -> dict[str, dict[str, str]]:
 
 
 def asked_hook_parameters(spec: ExperimentSpec) -> dict[str, str]:
-    """HookParameters; the spec's own word counts before that of the configuration."""
+    """The HookParameters; the spec's own setting overrides the configuration's."""
     configuration = spec.debugger.configuration
     imported = configuration.hook.hook_parameters if configuration and configuration.hook else {}
     return {**imported, **spec.debugger.hook_parameters}
@@ -77,13 +77,13 @@ def _use(spec: ExperimentSpec, rule: RuleConfiguration) -> RuleUse:
 
 
 def looks_at_all(rule: RuleConfiguration) -> bool:
-    """Whether it is a rule on chosen tensors for which none were chosen, as the SDK's configurations leave it."""
+    """Whether the rule needs chosen tensors and none were chosen, as the SDK's configurations leave it."""
     chosen = any(not _is_unsaid(rule.parameters.get(name, "")) for name in ("collection_names", "tensor_regex"))
     return rule.parameters.get(INVOKED, rule.name) in _CHOOSING and SOURCE not in rule.parameters and not chosen
 
 
 def _is_unsaid(value: str) -> bool:
-    """What the SDK's objects write for a parameter that nobody gave."""
+    """Whether the value is what the SDK's objects write for a parameter that nobody gave."""
     return value.strip() in ("", "None", "null")
 
 

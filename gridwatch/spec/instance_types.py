@@ -1,6 +1,6 @@
-"""The instance types that CreateTrainingJob takes (botocore's TrainingInstanceType), to check specs without AWS.
+"""The instance types that CreateTrainingJob accepts (botocore's TrainingInstanceType), to check specs without AWS.
 
-A test holds the table to the botocore that the project is pinned to.
+A test compares the table with the botocore that the project is pinned to.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ INSTANCE_TYPES = tuple(f"ml.{family}.{size}" for family, sizes in _SIZES.items()
 
 
 def processor(instance_type: str) -> str:
-    """What a training image must be made for: cpu, gpu or neuron (AWS's own accelerators)."""
+    """The processor that a training image must be made for: cpu, gpu or neuron (AWS's own accelerators)."""
     family = instance_type.removeprefix("ml.")
     return "neuron" if family.startswith(("trn", "inf")) else "gpu" if family[:1] in ("g", "p") else "cpu"
 
@@ -82,14 +82,16 @@ _GPUS: dict[str, dict[str, int]] = {
 
 
 def gpus(instance_type: str) -> int:
-    """How many GPUs one instance has; 0 when it has none or it is not known."""
+    """The number of GPUs of one instance; 0 when it has none or it is not known."""
     family, _, size = instance_type.removeprefix("ml.").partition(".")
     known = _GPUS.get(family, {})
     return known.get(size, known.get("", 0))
 
 
 def one_in_place_of(instance_type: str, count: int) -> str | None:
-    """The smallest instance type of the same family that is as large as so many of the given; None when none is."""
+    """The smallest instance type of the same family that is as large as that many of the given one; None when there is
+    none.
+    """
     family, _, _ = instance_type.rpartition(".")
     wanted = _capacity(instance_type)[0] * count, _capacity(instance_type)[1] * count
     larger = [
@@ -101,7 +103,7 @@ def one_in_place_of(instance_type: str, count: int) -> str | None:
 
 
 def _capacity(instance_type: str) -> tuple[int, float]:
-    """GPUs, and the size as a multiple of xlarge."""
+    """The number of GPUs, and the size as a multiple of xlarge."""
     size = instance_type.rpartition(".")[2]
     multiple = {"medium": 0.25, "large": 0.5}.get(size)
     return gpus(instance_type), multiple or float(size.removesuffix("xlarge") or 1)

@@ -1,4 +1,4 @@
-"""The audit of stops and doomed regions as the spec has them."""
+"""The spec's sections about the audit of stops and about doomed regions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 
 
 def percent(value: Any) -> Any:
-    """`5 %` as a number."""
+    """A percentage such as `5 %` as a number."""
     found = _PERCENT.fullmatch(value) if isinstance(value, str) else None
     return float(found[1]) / 100 if found else value
 
@@ -22,7 +22,7 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Audit(Section):
-    """A share of the trials is let run on after a stop was decided, so that it shows what stops cost."""
+    """The share of trials that is let run on after a stop was decided, to show what stops cost."""
 
     share: Annotated[
         _Share,
@@ -33,7 +33,7 @@ class Audit(Section):
 
 
 def as_audit(value: Any) -> Any:
-    """The short form, a share alone, written out."""
+    """The full form of an audit given as a share alone."""
     return value if isinstance(value, dict) or value is None else {"share": value}
 
 
@@ -45,7 +45,7 @@ AuditField = Annotated[
 
 
 class DoomedRegions(Section):
-    """What is done with the waiting points of a part of the search space in which trials fail."""
+    """What is done with trials that wait in a part of the search space where trials fail."""
 
     action: Annotated[
         Literal["cancel", "last"],

@@ -1,7 +1,7 @@
-"""What the expression of a metric would lose of the numbers that a script prints.
+"""Finds numbers of a script that a metric's expression would lose.
 
-A line is made from the expression itself: the shortest text that it finds, with a number in place of its first group,
-which is what SageMaker takes for the value. What is read from that line must be the number.
+A line is made from the expression itself: the shortest text that it matches, with a number in place of its first group,
+which SageMaker takes for the value. The value read from that line must be the number.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BETTER = r"([-+]?(?:[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?|nan|inf))"
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What is read from `line` in place of `number`: `read`, or nothing."""
+    """A lost number: from `line`, the expression reads `read` (or nothing) in place of `number`."""
 
     number: str
     line: str
@@ -41,7 +41,7 @@ class Loss:
 
 
 def losses(expression: str, samples: Sequence[str] = (*SAMPLES, *NOT_FINITE)) -> tuple[Loss, ...]:
-    """What is lost of these numbers; nothing also where no line can be made of the expression.
+    """The numbers that are lost; none also where no line can be made from the expression.
 
     The expression is one that `gridwatch_rules.patterns.compile_pattern` takes, with a group.
     """
@@ -53,8 +53,8 @@ def losses(expression: str, samples: Sequence[str] = (*SAMPLES, *NOT_FINITE)) ->
 
 
 def value_group(expression: str) -> int | None:
-    """The group that holds numbers of more forms than the first of all, which is the one that SageMaker takes: a name
-    or an epoch may stand there. None where the first holds as many.
+    """A group that holds more forms of numbers than the first one, which SageMaker reads and which may be a name or an
+    epoch. None where the first group holds as many.
     """
     pattern = re.compile(expression)
     try:
@@ -67,7 +67,7 @@ def value_group(expression: str) -> int | None:
 
 
 def line_of(expression: str, number: str = "0.5") -> str | None:
-    """A line in which the expression finds the number; None when there is none."""
+    """A line in which the expression matches the number; None when there is none."""
     pattern = re.compile(expression)
     line = shortest_text(pattern, 1, number)
     found = pattern.search(line) if line is not None else None
@@ -89,7 +89,7 @@ def _losses(expression: str, samples: Sequence[str]) -> Iterator[Loss]:
 
 
 def _as_printed(pattern: re.Pattern[str], samples: Sequence[str]) -> Sequence[str]:
-    """The numbers as the expression wants them: one that is made for four decimals is not blamed for wanting four, nor
+    """The numbers in the form that the expression expects: one for four decimals is not blamed for wanting four, nor
     one for powers of ten.
     """
     if _reads(pattern, "0.5"):
@@ -104,12 +104,12 @@ def _as_printed(pattern: re.Pattern[str], samples: Sequence[str]) -> Sequence[st
 
 
 def _fixed(number: str) -> tuple[str, ...]:
-    """With two decimals and more, as format strings print them."""
+    """The number with two decimals and more, as format strings print it."""
     return tuple(f"{float(number):.{decimals}f}" for decimals in range(2, 11))
 
 
 def _scientific(number: str) -> tuple[str, ...]:
-    """As `%e` prints them, which has a power of ten in every number."""
+    """The number as `%e` prints it, always with a power of ten."""
     return tuple(f"{float(number):.{decimals}e}" for decimals in (6, *range(6), *range(7, 11)))
 
 
@@ -124,7 +124,7 @@ def _found(pattern: re.Pattern[str], number: str | None) -> re.Match[str] | None
 
 
 def _read_by(pattern: re.Pattern[str], group: int) -> int:
-    """How many of the numbers the group holds whole, where it is no part of the first group."""
+    """How many of the numbers the group holds in full, where it is no part of the first group."""
     count = 0
     for number in SAMPLES:
         line = shortest_text(pattern, group, number)

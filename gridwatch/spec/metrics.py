@@ -1,4 +1,4 @@
-"""Which metrics XGBoost's training jobs report, and how SageMaker finds them in the log."""
+"""The metrics that XGBoost's training jobs report, and the expressions by which SageMaker finds them in the log."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _NUMBER = r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?"
 
 
 def evaluation_metrics(hyperparameters: Mapping[str, Any], factors: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
-    """The metrics of any trial, as XGBoost prints them: `eval_metric`'s, else the objective's own."""
+    """The metrics of any trial, as XGBoost prints them: those of `eval_metric`, else the objective's own."""
     names: Iterator[str] = itertools.chain.from_iterable(map(metrics_of, _settings(hyperparameters, factors)))
     return tuple(dict.fromkeys(canonical(name) or name for name in names))
 
 
 def reported_metrics(metrics: Sequence[str], channels: Sequence[str]) -> tuple[str, ...]:
-    """`train-<metric>`, and `validation-<metric>` when there is a validation channel."""
+    """The metrics `train-<metric>`, and `validation-<metric>` when there is a validation channel."""
     sets = [name for name in CHANNELS if name in channels]
     return tuple(f"{name}-{metric}" for name in sets for metric in metrics)
 

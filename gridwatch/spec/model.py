@@ -59,7 +59,7 @@ class Objective(Section):
 
 
 class RuleUse(Section):
-    """One rule that watches every job of the experiment: `rule`, or `when`, or `source` and `class`."""
+    """A rule that watches every job of the experiment: `rule`, or `when`, or `source` and `class`."""
 
     rule: Annotated[
         str | None, Field(min_length=1, max_length=64, description="its name in `gridwatch rules list`")
@@ -89,12 +89,12 @@ class RuleUse(Section):
 
     @property
     def rule_class(self) -> str:
-        """In the catalogue, or in the rule's own file."""
+        """The rule's class, in the catalogue or in the rule's own file."""
         return self.rule or self.class_ or EXPRESSION
 
     @property
     def title(self) -> str:
-        """The name under which it is told of, unique in the spec."""
+        """The name under which the rule's status is told, unique in the spec."""
         return self.name or self.rule_class
 
     @property

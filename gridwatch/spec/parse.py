@@ -1,4 +1,4 @@
-"""From the bytes of an upload to a spec that can be launched, or to everything that is wrong with it."""
+"""Parses the bytes of an upload into a spec that can be launched, or into everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ParsedSpec:
 
 
 def parse_spec(content: bytes, *, today: date) -> ParsedSpec:
-    """Raises SpecError with all problems, in the order of the file's lines."""
+    """The spec in a file. Raises SpecError with all problems, in the order of the file's lines."""
     source = read_document(content)
     if not isinstance(source.value, dict):
         message, advice = "a spec is keys with values", "see docs/spec.md"
@@ -48,14 +48,16 @@ def parse_spec(content: bytes, *, today: date) -> ParsedSpec:
 
 
 def policies_of(spec: ExperimentSpec) -> tuple[RulePolicy, ...]:
-    """The spec's rules, those of Debugger's configuration last, as they are kept with the experiment and its jobs;
-    `source` still as the spec has it.
+    """The rules of a spec, those of Debugger's configuration last, as they are recorded with the experiment and its
+    jobs; `source` is still as in the spec.
     """
     return tuple(policy_of(use, spec.mode, spec.audit) for use in rule_uses(spec))
 
 
 def policy_of(use: RuleUse, mode: Mode, audit: Audit | None = None) -> RulePolicy:
-    """`mode` is that of the whole document, which holds unless the rule has one of its own; `audit` holds for all."""
+    """One rule as it is recorded. `mode` is the document's, unless the rule has one of its own; `audit` holds for all
+    rules.
+    """
     return RulePolicy(
         name=use.title,
         rule=use.rule_class,
@@ -86,7 +88,7 @@ def _validate(source: Document, today: date) -> ExperimentSpec:
 
 
 def _checked(spec: ExperimentSpec, today: date) -> tuple[list[Problem], list[Problem]]:
-    """Problems and warnings that need more than one field."""
+    """Problems and warnings that involve more than one field."""
     return list(check(spec, today)), list(warn(spec, today))
 
 

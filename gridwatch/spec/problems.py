@@ -1,4 +1,6 @@
-"""What is wrong with a spec, so that its author can mend it: where, what was found, what is allowed, what to do."""
+"""The problems of a spec, in a form in which its author can mend them: where, what was found, what is allowed, what to
+do.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,7 @@ class Problem:
         return {"line": self.line, "column": self.column, **words}
 
     def as_text(self, source: str) -> str:
-        """`<source>:<line>:<column>: <field>: <message>; found …; allowed …; <advice>`, on one line."""
+        """The problem on one line: `<source>:<line>:<column>: <field>: <message>; found …; allowed …; <advice>`."""
         place = ":".join(str(part) for part in (source, self.line, self.column) if part is not None)
         parts = [self.message]
         if self.found is not None:
@@ -65,7 +67,9 @@ class Problem:
 
 
 class SpecError(Exception):
-    """The spec cannot be accepted. Permanent: only its author can help. `problems` is never empty."""
+    """The spec cannot be accepted. The error is permanent: only the spec's author can help. `problems` is never
+    empty.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         if not problems:
@@ -86,7 +90,7 @@ class SpecError(Exception):
 
 
 def shown(value: object) -> str:
-    """A value as it may stand in a message: as JSON, on one line, never long."""
+    """A value in a form for messages: as JSON, on one line, never long."""
     if isinstance(value, Mapping):
         return f"a mapping with {len(value)} keys"
     if isinstance(value, (list, tuple)) and len(value) > 8:

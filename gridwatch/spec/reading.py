@@ -1,7 +1,7 @@
-"""From bytes to a plain document that knows the line of every field. The bytes are not trusted.
+"""Reads bytes as a plain document that knows the line of every field. The bytes are not trusted.
 
 YAML is read as events and composed here, within bounds on size, depth and number of nodes (aliases expanded); tags
-build no objects. JSON is a subset of it, but for escaped surrogate pairs, which are replaced first.
+build no objects. JSON is a subset of it, except for escaped surrogate pairs, which are replaced first.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The plain values of a file, and where each field (by its key) stands."""
+    """The plain values of a file, and the place of each field by its key."""
 
     value: Any
     places: Mapping[Path, Place]
 
     def place(self, path: Path) -> Place:
-        """Of the field, or of the nearest field around it that the file has."""
+        """The place of the field, or of the nearest field around it that the file has."""
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, Place(1, 1))
@@ -51,7 +51,9 @@ class Document:
 
 
 def read_document(content: bytes) -> Document:
-    """Raises SpecError: for what stops the reading one problem, for duplicate keys and unusable numbers all of them."""
+    """The document in a file. Raises SpecError: with one problem when reading must stop, with all of them for duplicate
+    keys and unusable numbers.
+    """
     root = _Composer(_decode(content)).compose()
     builder = _Builder()
     value = builder.build(root, ())
@@ -80,7 +82,9 @@ def _join_surrogates(match: re.Match[str]) -> str:
 
 @dataclass(slots=True)
 class _Node:
-    """`content`: a scalar's text, a list of nodes, or of pairs. `size` and `height` count aliases as expanded."""
+    """A node. `content`: a scalar's text, a list of nodes, or a list of pairs. `size` and `height` count aliases as
+    expanded.
+    """
 
     kind: str
     place: Place
@@ -92,7 +96,7 @@ class _Node:
 
 
 class _Composer:
-    """Events to nodes, without recursion deeper than MAX_DEPTH."""
+    """Composes events into nodes, without recursion deeper than MAX_DEPTH."""
 
     def __init__(self, text: str) -> None:
         self._events = self._safely(text)
@@ -169,7 +173,7 @@ class _Composer:
 
 @dataclass(slots=True)
 class _Builder:
-    """Nodes to plain values; collects the places of fields and what is wrong with keys and numbers."""
+    """Builds plain values from nodes; collects the places of fields and the problems of keys and numbers."""
 
     places: dict[Path, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def changed(value: Any, times: float | None, becomes: Any) -> Any:
-    """The hyperparameter after the repair; None when a value that is no number is to be multiplied."""
+    """The hyperparameter after the repair; None when a value that is not a number would be multiplied."""
     if times is None:
         return becomes
     if isinstance(value, bool) or not isinstance(value, int | float):

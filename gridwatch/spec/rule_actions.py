@@ -1,6 +1,6 @@
-"""`action_json`: what Debugger itself does when a rule fires, as the SageMaker SDK writes it, with escaped quotes.
+"""Debugger's own rule actions: `action_json`, as the SageMaker SDK writes it, with escaped quotes.
 
-Needs nothing of the spec: a job's name is filled in when its request is made.
+It needs nothing of the spec: a job's name is filled in when its request is made.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _UNSAID = re.compile(r'\{\\"name\\": \\"stoptraining\\"\}')
 
 
 def serialized(actions: Sequence[Mapping[str, str]]) -> str:
-    """A stop that names no job is completed by `with_job_name`."""
+    """The actions as text. A stop that names no job is completed by `with_job_name`."""
     told = (", ".join(f'\\"{name}\\": \\"{value}\\"' for name, value in action.items()) for action in actions)
     return f"[{', '.join(f'{{{each}}}' for each in told)}]"
 

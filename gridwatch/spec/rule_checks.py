@@ -1,4 +1,4 @@
-"""What must hold of a spec's rules: each is one that there is, with parameters it takes, under a name of its own."""
+"""Checks of a spec's rules: each exists, has parameters that it accepts, and has a name of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gridwatch_rules.rules.errors import RuleConfigurationError
 
 
 def check_rules(rules: Sequence[RuleUse]) -> Iterator[Problem]:
-    """Every problem of the rules, each by itself and their names."""
+    """Every problem of the rules, one by one and of their names together."""
     names: dict[str, int] = {}
     for index, use in enumerate(rules):
         if use.title in names:
@@ -32,7 +32,7 @@ def check_rules(rules: Sequence[RuleUse]) -> Iterator[Problem]:
 
 
 def _kind_problem(index: int, use: RuleUse) -> Problem | None:
-    """A rule is one of three things."""
+    """The problem of a rule that is not exactly one of three kinds."""
     given = [name for name in ("rule", "when", "source") if getattr(use, name) is not None]
     allowed = "rule, or when, or source with class"
     if len(given) != 1:
@@ -73,6 +73,6 @@ def _known_rule(index: int, use: RuleUse) -> Iterator[Problem]:
 
 
 def _rule_path(index: int, parameters: Mapping[str, Any], message: str) -> Path:
-    """The parameter that the message speaks of, as far as it names one that was given."""
+    """The path of the parameter that the message names, if it is one that was given."""
     named = [name for name in parameters if f"{name} = " in message or repr(name) in message]
     return ("rules", index, "parameters", *named[:1])

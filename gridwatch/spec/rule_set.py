@@ -41,7 +41,7 @@ class ParsedRuleSet:
 
 
 def parse_rule_set(content: bytes) -> ParsedRuleSet:
-    """Raises SpecError with all problems, in the order of the file's lines."""
+    """The rule set in a file. Raises SpecError with all problems, in the order of the file's lines."""
     source = read_document(content)
     if not isinstance(source.value, dict):
         message, advice = "a rule set is keys with values", "see docs/watching.md"

@@ -1,4 +1,4 @@
-"""Where a custom rule's file lies: an S3 address, or a path below `code/` of the experiments bucket."""
+"""The address of a custom rule's file: one in S3, or a path below `code/` of the experiments bucket."""
 
 from __future__ import annotations
 

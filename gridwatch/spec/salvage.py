@@ -1,7 +1,7 @@
-"""Finding the rest of the problems in a spec whose fields are partly wrong, so that its author hears of all at once.
+"""Finds the remaining problems in a spec whose fields are partly invalid, so that its author hears of all at once.
 
-What is wrong is taken out, what is then missing is filled with a stand-in, and the checks between fields run on that.
-Of what they find, only problems that a wrong or missing field cannot have caused are told.
+Invalid fields are taken out, missing ones are filled with stand-ins, and the checks between fields run on the result.
+Of the problems found, only those are reported that an invalid or missing field cannot have caused.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ENTANGLED = frozenset({"data", "hyperparameters", "grid", "search"})
 
 
 def sound_part(document: dict[str, Any], error: ValidationError) -> ExperimentSpec | None:
-    """A spec of the fields that are right; None when there is no such spec."""
+    """A spec made from the valid fields; None when there is none."""
     rest = copy.deepcopy(document)
     for _ in range(_ROUNDS):
         for path in _broken(error):
@@ -46,7 +46,7 @@ def sound_part(document: dict[str, Any], error: ValidationError) -> ExperimentSp
 
 
 def independent(further: Iterable[Problem], known: Iterable[Problem]) -> Iterator[Problem]:
-    """Those of the further problems that the known ones cannot have caused."""
+    """The further problems that the known ones cannot have caused."""
     broken = [problem.path for problem in known]
     # A stand-in for what trains asks for channels and hyperparameters of its own.
     entangled = ("algorithm",) in broken or any(path[:1] and path[0] in _ENTANGLED for path in broken)
@@ -59,12 +59,12 @@ def independent(further: Iterable[Problem], known: Iterable[Problem]) -> Iterato
 
 
 def _broken(error: ValidationError) -> set[Path]:
-    """What must go: whole sections, or whole entries of a section."""
+    """The invalid parts to take out: whole sections, or whole entries of a section."""
     return {tuple(details["loc"][:2]) for details in error.errors(include_url=False)}
 
 
 def _remove(document: dict[str, Any], path: Path) -> None:
-    """Replace what the path leads to by its stand-in, or take it out."""
+    """Replace the value at the path by its stand-in, or take it out."""
     section = document.get(str(path[0])) if path else None
     if len(path) == 2 and path[0] == "rules" and isinstance(section, list):
         section[int(path[1])] = {"rule": rule_names()[0], "name": f"stand-in-{path[1]}"}  # its place must be kept

@@ -1,4 +1,4 @@
-"""What a plain YAML scalar means: YAML 1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-schema).
+"""Reads a plain YAML scalar: YAML 1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-schema).
 
 Not YAML 1.1 as PyYAML reads it, under which `1e-3` is text, `yes` and `on` are booleans and `12:30` is a number.
 """
@@ -18,11 +18,11 @@ _MAX_DIGITS = 19  # of a 64-bit integer
 
 
 class ScalarError(ValueError):
-    """A number that cannot be used: the message says why."""
+    """A number that cannot be used; the message says why."""
 
 
 def resolve(text: str) -> str | int | float | bool | None:
-    """The value of a plain scalar. Raises ScalarError for non-finite and for too large numbers."""
+    """The value of a plain scalar. Raises ScalarError for numbers that are not finite or too large."""
     if text in _NULL:
         return None
     if text in _TRUE or text in _FALSE:

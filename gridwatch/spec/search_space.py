@@ -1,4 +1,6 @@
-"""What a spec varies: its grid and its search as `gridwatch.grid.search` takes them, and every value with its place."""
+"""The search space of a spec: its grid and its search as `gridwatch.grid.search` takes them, and every value with its
+place.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,7 @@ def search_of(spec: ExperimentSpec) -> Search:
 
 
 def kinds_of(given: Distribution) -> list[str]:
-    """Which of the distributions it says; a sound one says one."""
+    """The kinds of distribution that the section names; exactly one in a valid spec."""
     return [kind for kind in _KINDS if getattr(given, kind) is not None]
 
 
@@ -54,7 +56,7 @@ def draw_of(given: Distribution) -> Draw:
 
 
 def varied(spec: ExperimentSpec) -> Iterator[tuple[Path, str, Scalar]]:
-    """Every value that a trial may have and where it stands; of a range both ends."""
+    """Every value that a trial may have and its place; for a range, both ends."""
     yield from _tuned(spec)
     for name, values in (spec.grid or {}).items():
         yield from ((("grid", name, index), name, value) for index, value in enumerate(values))
@@ -85,7 +87,7 @@ def _tuned(spec: ExperimentSpec) -> Iterator[tuple[Path, str, Scalar]]:
 
 
 def names_of(spec: ExperimentSpec) -> Iterator[tuple[Path, str]]:
-    """Every name that varies, with each part of the spec that says so."""
+    """Every name that varies, with each part of the spec that names it."""
     yield from ((("tune", "parameters", name), name) for name in (spec.tune.parameters if spec.tune else {}))
     yield from ((("grid", name), name) for name in spec.grid or {})
     search = spec.search
@@ -108,7 +110,9 @@ def is_hyperparameter(name: str) -> bool:
 
 
 def factors_of(spec: ExperimentSpec) -> dict[str, list[Scalar]]:
-    """Each hyperparameter that varies with the values it may have, in the order of the points; of a range its ends."""
+    """Each hyperparameter that varies with the values that it may have, in the order of the points; for a range, its
+    ends.
+    """
     factors: dict[str, list[Scalar]] = {}
     for _, name, value in varied(spec):
         if is_hyperparameter(name):

@@ -1,4 +1,4 @@
-"""What values of several hyperparameters the trials of a spec have together."""
+"""The combinations of values that several hyperparameters have in the trials of a spec."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ Setting = dict[str, Any]
 
 
 class Settings:
-    """The settings of a spec's trials; of a tuning job those at the ends of its ranges and of all its categories.
+    """The settings of a spec's trials; for a tuning job, those at the ends of its ranges and of all its categories.
 
-    What makes no points, because a search is not well formed, has none: its own problems are told elsewhere.
+    A search that is not well formed makes no points and has no settings: its own problems are reported elsewhere.
     """
 
     def __init__(self, spec: ExperimentSpec) -> None:
         self._spec = spec
 
     def of(self, names: Sequence[str]) -> Iterator[Setting]:
-        """Each that occurs of these hyperparameters, once; a hyperparameter that a trial goes without is left out."""
+        """Each combination of these hyperparameters that occurs, once; a hyperparameter that a trial lacks is
+        left out.
+        """
         seen: set[tuple[tuple[str, str], ...]] = set()
         for whole in itertools.islice(self._wholes(names), _MOST):
             setting = {name: whole[name] for name in names if name in whole}
@@ -53,12 +55,12 @@ class Settings:
 
     @cached_property
     def _selected(self) -> list[Mapping[str, Any]]:
-        """Of all points, since conditions and constraints may speak of any hyperparameter."""
+        """The settings of all points, since conditions and constraints may refer to any hyperparameter."""
         return [{**self._spec.hyperparameters, **point} for point in _points(self._spec, None)]
 
 
 def _points(spec: ExperimentSpec, names: Sequence[str] | None) -> Iterator[Mapping[str, Any]]:
-    """`names`: the hyperparameters that count, where the others have no say."""
+    """The points. `names`: the hyperparameters that count, where no other one has an influence."""
     try:
         search = search_of(spec) if names is None else _narrowed(search_of(spec), names)
         looks = search.candidates * max(1, len(search.conditions) + len(search.constraints))
@@ -69,7 +71,7 @@ def _points(spec: ExperimentSpec, names: Sequence[str] | None) -> Iterator[Mappi
 
 
 def _narrowed(search: Search, names: Sequence[str]) -> Search:
-    """The search of these hyperparameters alone, which has the same settings of them and far fewer points."""
+    """A search of these hyperparameters alone, with the same settings and far fewer points."""
     return replace(
         search,
         listed=_distinct({name: row[name] for name in row if name in names} for row in search.listed),

@@ -1,4 +1,4 @@
-"""The shortest text that a regular expression finds, with something of one's own in place of one of its groups."""
+"""The shortest text that a regular expression matches, with a text of one's own in place of one of its groups."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _REPEATS = (kinds.MAX_REPEAT, kinds.MIN_REPEAT, kinds.POSSESSIVE_REPEAT)
 
 
 def shortest_text(pattern: re.Pattern[str], group: int, inserted: str | None) -> str | None:
-    """`inserted` stands where the group would match; None leaves the group its own text. None for an expression with
-    parts of which no text is made. Whether the expression really finds the text is for the caller to see: what looks
-    around, such as a word's boundary, is passed over.
+    """The shortest text that matches; `inserted` stands where the group would match, and None leaves the group its own
+    text. None for an expression with parts from which no text can be made. Whether the expression really matches must
+    be checked by the caller: assertions such as a word's boundary are skipped.
     """
     maker = _Maker(group, inserted)
     try:
@@ -25,11 +25,11 @@ def shortest_text(pattern: re.Pattern[str], group: int, inserted: str | None) ->
 
 
 class _UnknownPartError(Exception):
-    """A part of an expression of which no text is made."""
+    """A part of an expression from which no text can be made."""
 
 
 class _Maker:
-    """Goes through the parts of a parsed expression, in the terms of Python's own parser."""
+    """Walks through the parts of a parsed expression, in the terms of Python's own parser."""
 
     def __init__(self, group: int, inserted: str | None) -> None:
         self._group = group
@@ -76,7 +76,7 @@ class _Maker:
         return self.sequence(next((branch for branch in branches if self._holds(branch)), branches[0]))
 
     def _holds(self, parts: Any) -> bool:
-        """Whether the group is among the parts or within them."""
+        """Whether the group is one of the parts or inside one."""
         return any(
             (kind is kinds.SUBPATTERN and value[0] == self._group) or any(map(self._holds, _inner(kind, value)))
             for kind, value in parts

@@ -1,4 +1,4 @@
-"""The field types of the spec that pydantic does not have: what they accept, and how editors see them."""
+"""The spec's field types that pydantic lacks: what they accept, and how editors show them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _LIST_ADVICE = 'several values go under grid; a list that the training itself re
 
 
 def _scalar_or_names(value: Any) -> Any:
-    """Several names may be given as a list; SageMaker's containers take them with commas between."""
+    """The value as text: several names may be given as a list, and SageMaker's containers take them separated by
+    commas.
+    """
     if isinstance(value, list) and value and all(isinstance(part, str) and "," not in part for part in value):
         return ",".join(value)
     if isinstance(value, list):

@@ -1,4 +1,6 @@
-"""A spec that tunes several algorithms as one spec for each: what holds for a spec then holds for each of them."""
+"""Splits a spec that tunes several algorithms into one spec for each, so that the checks of a spec apply to each of
+them.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,14 @@ from gridwatch.spec.problems import Path, Problem
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """`name` None: the spec itself. `fields` are the spec's fields that the algorithm says for itself."""
+    """One algorithm's spec. `name` None: the spec itself. `fields` are those that the algorithm sets for itself."""
 
     name: str | None
     spec: ExperimentSpec
     fields: frozenset[Path] = frozenset()
 
     def placed(self, problem: Problem) -> Problem:
-        """The problem with the path that the whole spec has."""
+        """The problem with the path that it has in the whole spec."""
         if self.name is None:
             return problem
         within = ("tune", "algorithms", self.name)
@@ -33,7 +35,7 @@ class Variant:
 
 
 def variants(spec: ExperimentSpec) -> tuple[Variant, ...]:
-    """The algorithms of its tuning job in the spec's order; of every other spec the spec itself."""
+    """The algorithms of a tuning job in the spec's order; for every other spec, the spec itself."""
     if spec.tune is None or not spec.tune.algorithms:
         return (Variant(None, spec),)
     return tuple(_variants(spec))
@@ -59,5 +61,5 @@ def _variants(spec: ExperimentSpec) -> Iterator[Variant]:
 
 
 def once(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Without those that several algorithms share."""
+    """The problems without those that several algorithms share."""
     return iter(dict.fromkeys(problems))

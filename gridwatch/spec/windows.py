@@ -1,4 +1,4 @@
-"""Sliding windows: a channel whose address names a day, read for the last days."""
+"""Sliding windows: a channel whose address contains a day, read for the last days."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _USUAL = "%Y-%m-%d"
 
 
 def window_problem(uri: str, window: Window | None) -> str | None:
-    """What is wrong between the address and the window; None when nothing is."""
+    """The problem between the address and the window; None when there is none."""
     forms = _PLACE.findall(uri)
     if window is None:
         return "names a day, but there is no window" if forms else None
@@ -33,13 +33,13 @@ def window_problem(uri: str, window: Window | None) -> str | None:
 
 
 def last_day(window: Window, uploaded: date) -> date:
-    """Raises ValueError for a day that no calendar has."""
+    """The last day of a window. Raises ValueError for a day that no calendar has."""
     return date.fromisoformat(window.until) if window.until is not None else uploaded - timedelta(days=1)
 
 
 def channel_uris(channel: Channel, experiments_bucket: str, uploaded: date) -> Sequence[str]:
-    """Every address in S3 that the channel reads, of a window one for each day, the oldest first; none of a file
-    system. `uploaded`: the day in UTC on which the spec was.
+    """Every address in S3 that the channel reads: for a window one for each day, the oldest first; none for a file
+    system. `uploaded`: the day in UTC on which the spec was uploaded.
     """
     if channel.uri is None:
         return ()

@@ -1,1 +1,1 @@
-"""What Gridwatch remembers: records (frozen values) and the stores that keep them."""
+"""The records that Gridwatch keeps (frozen values) and the stores that keep them."""

@@ -1,7 +1,7 @@
-"""Records as JSON and back.
+"""Converts records to JSON and back.
 
-Unknown keys are passed over and missing ones take the field's default, so that neighbouring versions of Gridwatch read
-each other's records: a new field needs a default, an old one is never given another meaning.
+Unknown keys are ignored and missing ones take the field's default, so that neighbouring versions of Gridwatch read each
+other's records: a new field needs a default, and an old one never changes its meaning.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ R = TypeVar("R")
 
 
 def moment_text(moment: datetime) -> str:
-    """UTC in a fixed width, so that texts sort as the moments do. Raises ValueError for a time without a zone."""
+    """The time in UTC in a fixed width, so that texts sort as the times do. Raises ValueError for a time without a
+    zone.
+    """
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone")
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def to_json(record: Any) -> str:
-    """The record as a JSON object. Floats keep every bit; what is not finite is written as Python's json does."""
+    """The record as a JSON object. Floats keep every bit; values that are not finite are written as Python's
+    json does.
+    """
     return json.dumps(to_document(record), ensure_ascii=False, separators=(",", ":"))
 
 
@@ -44,7 +48,7 @@ def from_json(kind: type[R], text: str) -> R:
 
 
 def _require_letters(document: Any) -> None:
-    """Raises ValueError for halves of letters, which JSON can tell of and nothing can write again."""
+    """Raise ValueError for lone surrogates, which JSON can express and nothing can write again."""
     try:
         json.dumps(document, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -52,13 +56,13 @@ def _require_letters(document: Any) -> None:
 
 
 def to_document(record: Any) -> Any:
-    """The record as plain values that JSON knows."""
+    """The record as plain values that JSON has."""
     return _plain(record)
 
 
 def from_document(kind: type[R], document: Mapping[str, Any]) -> R:
-    """The record that `to_document` made plain. Raises ValueError when something is missing or is of another type,
-    naming it.
+    """The record from the plain values that `to_document` made. Raises ValueError naming what is missing or has another
+    type.
     """
     restored: R = _restored(kind, document)
     return restored
@@ -95,7 +99,7 @@ def _restored(kind: Any, document: Any) -> Any:
 
 @cache
 def _converters(kind: Any) -> tuple[tuple[str, Callable[[Any], Any], bool], ...]:
-    """Of each field its name, what makes its value from JSON, and whether it may be absent."""
+    """The fields of a record class: name, converter from JSON, and whether it may be absent."""
     hints = typing.get_type_hints(kind)
     return tuple(
         (
@@ -145,7 +149,7 @@ def _mapping(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _enum(kind: type[Enum]) -> Callable[[Any], Any]:
-    """Raises ValueError for a value that a newer version may know."""
+    """The enum's member. Raises ValueError for a value that a newer version may know."""
 
     def converted(value: Any) -> Enum:
         try:
@@ -193,7 +197,7 @@ def _moment(value: Any) -> datetime:
 
 
 def _shown(value: Any) -> str:
-    """The value, short enough for a log."""
+    """The value, shortened for a log."""
     if isinstance(value, str | float | bool | None) or (isinstance(value, int) and abs(value) < _LARGEST):
         return f"{value!r:.60}"
     return f"a value of the kind {type(value).__name__}"

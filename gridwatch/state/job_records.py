@@ -1,4 +1,4 @@
-"""What is recorded of one job: the job itself, what its rules came to, and what was done about it."""
+"""The records of one job: the job itself, its rules' evaluations, and the reactions to them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from gridwatch.domain.trials import TrialRecord
 
 @dataclass(frozen=True, slots=True)
 class JobRecords:
-    """`job` is None when nothing that can be read is recorded of it. Rules and reactions are by the rule's name."""
+    """The records of a job. `job` is None when there is no readable record of it. Evaluations and reactions are by the
+    rule's name.
+    """
 
     job: JobRecord | None = None
     evaluations: tuple[RuleEvaluationRecord, ...] = ()
@@ -31,8 +33,8 @@ NOTHING = JobRecords()
 
 
 def records_of_trials(store: ReadsJobs, trials: Iterable[TrialRecord]) -> Mapping[str, JobRecords]:
-    """What is recorded of the latest jobs of these trials, by job name, for every one of them; the trials are of one
-    experiment. It is read by the page, never by the trial.
+    """The records of the latest jobs of these trials of one experiment, by job name, with an entry for each. They are
+    read by the page, not trial by trial.
     """
     every = list(trials)
     if not every:

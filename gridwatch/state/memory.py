@@ -1,4 +1,4 @@
-"""The store in memory: the state of a test, and the contract of `gridwatch.state.store` in its plainest form."""
+"""A store in memory: the state of a test, and the contract of `gridwatch.state.store` in its plainest form."""
 
 from __future__ import annotations
 

@@ -24,21 +24,21 @@ def is_open(record: ExperimentRecord) -> bool:
 
 
 def close(store: StateStore, record: ExperimentRecord, trials: Sequence[TrialRecord]) -> None:
-    """`record` and `trials` as they were read; an experiment that was changed since stays open."""
+    """Close an experiment, given `record` and `trials` as they were read; one that was changed since stays open."""
     if is_open(record) and store.get_experiment(record.name) == record:
         counts = Counter(trial.state.value for trial in trials)
         store.put_experiment(replace(record, final_states=dict(counts)))
 
 
 def reopen(store: StateStore, record: ExperimentRecord) -> None:
-    """Before its trials are changed: who dies in between leaves an experiment open, which harms nothing."""
+    """Open an experiment before its trials are changed: a crash in between leaves it open, which harms nothing."""
     if not is_open(record):
         store.put_experiment(replace(record, final_states=None))
 
 
 def open_experiments(store: StateStore) -> Iterator[ExperimentRecord]:
-    """Those that are open, and those with trials that are not over: a former version recorded them, or they were closed
-    at the moment in which a trial was added. The latter are open from now on.
+    """The open experiments, and those with trials that are not over: a former version recorded them, or they were
+    closed at the moment when a trial was added. The latter are open from now on.
     """
     found = set()
     for record in store.open_experiments():

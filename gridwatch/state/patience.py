@@ -1,4 +1,4 @@
-"""How often, and for how long, a write is tried again that others were faster with."""
+"""Retries of a write that somebody else's write overtook: how often, and for how long."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ LONGEST_WAIT = 1.0
 
 
 def at_random(longest: float) -> float:
-    """So many seconds at most."""
+    """A random number of seconds up to that many."""
     return random.uniform(0, longest)  # noqa: S311 - spreads calls, guards nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Tries one after the other, with waits at random between them, for `seconds` in all."""
+    """Tries one after the other, with random waits between them, for `seconds` in all."""
 
     clock: Clock = field(default_factory=SystemClock)
     seconds: float = 25.0
     jitter: Callable[[float], float] = at_random
 
     def tries(self) -> Iterator[int]:
-        """The numbers of the tries, from 0; the one who asks for the next has lost the one before."""
+        """The numbers of the tries, from 0; asking for the next means that the one before failed."""
         began = self.clock.now()
         for number in count():
             yield number

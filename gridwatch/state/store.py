@@ -1,4 +1,4 @@
-"""The contract of Gridwatch's memory. Implementations: `gridwatch.state.memory` (tests) and `gridwatch.aws.state_table`
+"""The contract of Gridwatch's store. Implementations: `gridwatch.state.memory` (tests) and `gridwatch.aws.state_table`
 (DynamoDB); one contract test class runs against both.
 
 Every method is atomic for one record. Reads are strongly consistent except where a docstring says otherwise.
@@ -54,7 +54,7 @@ class TrialPlace:
 
     @property
     def is_possible(self) -> bool:
-        """Whether its text in an index sorts as it does: a damaged record may have any number."""
+        """Whether the place's text in an index sorts correctly: a damaged record may have any number."""
         return abs(self.priority) < _PRIORITIES and 0 <= self.index < LAST_INDEX
 
     def behind_its_upload(self) -> TrialPlace:
@@ -71,8 +71,8 @@ class TrialPlace:
 
 class ExperimentStore(Protocol):
     def put_experiment(self, record: ExperimentRecord) -> ExperimentRecord | None:
-        """Keep the record unless one of a later upload (`uploaded_at`) is there. Returns the one that does not count
-        any more: the record that it replaced (None: there was none), or `record` itself when it lost.
+        """Save the record unless one of a later upload (`uploaded_at`) is stored. Returns the record that no longer
+        counts: the one that was replaced (None: there was none), or `record` itself when it lost.
         """
         ...
 
@@ -83,7 +83,8 @@ class ExperimentStore(Protocol):
         ...
 
     def open_experiments(self) -> Iterator[ExperimentRecord]:
-        """Those without `final_states`, by name, read as they are asked for; none that a former version recorded.
+        """The experiments without `final_states`, by name, read as the caller iterates; none that a former version
+        recorded.
 
         Eventually consistent.
         """
@@ -94,9 +95,9 @@ class HoldStore(Protocol):
     def get_hold(self, experiment: str) -> LaunchHold | None: ...
 
     def save_hold(self, hold: LaunchHold) -> LaunchHold:
-        """Keep it as the next version of the one that was read; ConflictError when another is stored.
+        """Save the hold as the next version of the one that was read; ConflictError when another is stored.
 
-        `version` 0 is of a record that was not there. Returns it as it is kept now.
+        `version` 0 stands for a hold that was not there. Returns it as it is stored now.
         """
         ...
 
@@ -115,8 +116,8 @@ class RegionStore(Protocol):
     def get_regions(self, experiment: str) -> RegionsRecord | None: ...
 
     def save_regions(self, record: RegionsRecord) -> None:
-        """Keep it as the next version of the one that was read (0: there was none); ConflictError when another is
-        stored.
+        """Save the regions as the next version of those that were read (0: there were none); ConflictError when another
+        is stored.
         """
         ...
 
@@ -125,8 +126,8 @@ class TrackingStore(Protocol):
     def get_tracking(self, experiment: str) -> TrackingRecord | None: ...
 
     def save_tracking(self, record: TrackingRecord) -> TrackingRecord:
-        """Keep it as the next version of the one that was read (0: there was none); ConflictError when another is
-        stored. Returns it as it is kept now.
+        """Save the record as the next version of the one that was read (0: there was none); ConflictError when another
+        is stored. Returns it as it is stored now.
         """
         ...
 
@@ -135,7 +136,7 @@ class TrialStore(Protocol):
     def add_trials(self, trials: Iterable[TrialRecord]) -> int:
         """Record the trials that are not there yet (by experiment and trial_id); returns how many were new.
 
-        Trials that exist keep their record. Killed halfway and called again, it completes what is missing.
+        Trials that exist keep their record. Killed half-way and called again, it completes what is missing.
         """
         ...
 
@@ -158,7 +159,7 @@ class TrialStore(Protocol):
     def trials_in(
         self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None
     ) -> Sequence[TrialRecord]:
-        """Trials in that state over all experiments, in the order of `TrialPlace`; only those behind `after`.
+        """Trials in that state over all experiments, in the order of `TrialPlace`, only those after `after`.
 
         Eventually consistent (an index): confirm by `update_trial` before acting.
         """
@@ -167,7 +168,7 @@ class TrialStore(Protocol):
 
 class TuningStore(Protocol):
     def add_tuning(self, record: TuningRecord) -> bool:
-        """Keep the record unless there is one of its experiment and name; False when there is."""
+        """Save the record unless there is one of its experiment and name; False when there is."""
         ...
 
     def get_tuning(self, experiment: str, name: str) -> TuningRecord | None: ...
@@ -187,32 +188,34 @@ class TuningStore(Protocol):
 
 class JobStore(Protocol):
     def put_job(self, job: JobRecord) -> None:
-        """Keep whose job this is; writing the same again changes nothing."""
+        """Save whose job this is; writing the same again changes nothing."""
         ...
 
     def get_job(self, job_name: str) -> JobRecord | None: ...
 
     def get_jobs(self, job_names: Iterable[str]) -> Mapping[str, JobRecord | None]:
-        """Those of these jobs that are on record, a hundred in a request; None for one that cannot be read."""
+        """The records of these jobs, read a hundred in a request; None for one that cannot be read."""
         ...
 
     def records_of_jobs(self, experiment: str, job_names: Iterable[str]) -> Mapping[str, JobRecords]:
-        """What is recorded of these jobs of the experiment, by job name, for every one of them.
+        """The records of these jobs of the experiment, by job name, with an entry for each.
 
-        It costs a request a page of what the experiment has, however many jobs there are. Eventually consistent: what
-        was written a moment ago may be missing, or be as it was before.
+        It costs one request for each page of the experiment's records, however many jobs are named. Eventually
+        consistent: a recent write may be missing, or the record may be as it was before.
         """
         ...
 
     def managed_jobs(self) -> Sequence[JobRecord]:
-        """Jobs under rules of SageMaker's own Debugger, from `put_job` to `close_managed_job`, by name.
+        """Jobs under rules of SageMaker Debugger, from `put_job` to `close_managed_job`, by name.
 
         Eventually consistent.
         """
         ...
 
     def close_managed_job(self, job_name: str) -> None:
-        """The job is over and all its managed rules have their verdicts; without a record of it nothing happens."""
+        """Note that the job is over and all its managed rules have their verdicts; without a record of the job nothing
+        happens.
+        """
         ...
 
 
@@ -228,14 +231,14 @@ class EvaluationStore(Protocol):
         ...
 
     def open_findings(self) -> Sequence[RuleEvaluationRecord]:
-        """Rules with an issue or an error since whose record `close_finding` was not called, oldest first.
+        """Rules whose issue or error was recorded and for which `close_finding` was not called since, oldest first.
 
         Eventually consistent.
         """
         ...
 
     def close_finding(self, job_name: str, rule_name: str) -> None:
-        """Nothing remains to be done about what the rule found; without a record of it nothing happens."""
+        """Note that nothing is left to do about what the rule found; without a record of it nothing happens."""
         ...
 
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]: ...
@@ -243,41 +246,41 @@ class EvaluationStore(Protocol):
 
 class CurrentStore(Protocol):
     def put_current(self, record: CurrentRecord) -> None:
-        """Replace what was known of the trial's objective; one with fewer values of the same job never replaces one
-        with more, and one of another source never that of its own.
+        """Replace what is known of the trial's objective. A record with fewer values of the same job never replaces one
+        with more, and one from another source never replaces one from the job's own.
         """
         ...
 
     def list_current(self, experiment: str) -> Sequence[CurrentRecord]:
-        """Of all trials of an experiment that have a value, in one query."""
+        """The current objective of all trials of an experiment that have one, in one query."""
         ...
 
 
 class ReportStore(Protocol):
     def add_reports(self, record: ReportsRecord) -> None:
-        """Keep the entry of the log; ConflictError when there is one of that number."""
+        """Add the entry to the log; ConflictError when there is one of that number."""
         ...
 
     def reports_after(self, log: str, number: int) -> Sequence[ReportsRecord]:
-        """The entries after that number (0: all), by number. Costs what is new."""
+        """The entries after that number (0: all), by number. The cost depends on the new entries alone."""
         ...
 
 
 class ReactionStore(Protocol):
     def claim_stop(self, job_name: str, rule_name: str) -> str:
-        """Keep which rule stops the job: the first that asks. Returns that rule, ours or the earlier."""
+        """Record which rule stops the job: the first that asks. Returns that rule, this one or an earlier one."""
         ...
 
     def claim_reaction(self, record: ReactionRecord, *, until: datetime) -> ReactionRecord:
-        """Keep the record if there is none for its (job, rule); returns the one that is kept: that very object, or the
-        earlier one. Whoever claims it may carry it out alone `until` then.
+        """Save the record if there is none for its (job, rule); returns the stored one: that very object, or the
+        earlier one. Whoever claims it may carry it out alone until `until`.
         """
         ...
 
     def lease_reaction(self, record: ReactionRecord, *, now: datetime, until: datetime) -> bool:
-        """Take a reaction that somebody else claimed for carrying it out: nobody else gets it before `until`.
+        """Lease a reaction that somebody else claimed, to carry it out: nobody else gets it before `until`.
 
-        False when another's lease lasts beyond `now`, and when it is carried out already.
+        False when another's lease lasts beyond `now`, or when it is carried out already.
         """
         ...
 
@@ -290,7 +293,7 @@ class ReactionStore(Protocol):
 
 class StoppingStore(Protocol):
     def get_stopping(self) -> StoppingRecord | None:
-        """The switch as it stands; None when nobody ever touched it, so that stopping is not paused."""
+        """The switch that pauses stopping; None when nobody ever touched it, so that stopping is not paused."""
         ...
 
     def put_stopping(self, record: StoppingRecord) -> None: ...
@@ -298,7 +301,7 @@ class StoppingStore(Protocol):
 
 class DebuggerStore(Protocol):
     def get_debugger_refusal(self) -> DebuggerRefusal | None:
-        """What is known of this account and region, of which the store itself is; None: nothing was refused."""
+        """The refusal of Debugger in this store's account and region; None when nothing was refused."""
         ...
 
     def put_debugger_refusal(self, record: DebuggerRefusal) -> None: ...
@@ -306,24 +309,24 @@ class DebuggerStore(Protocol):
 
 class AlertStore(Protocol):
     def add_alert(self, alert: AlertRecord) -> AlertRecord:
-        """Keep the alert if its id is new; returns the one that is kept."""
+        """Save the alert if its id is new; returns the stored one."""
         ...
 
     def get_alert(self, alert_id: str) -> AlertRecord | None: ...
 
     def get_alerts(self, alert_ids: Iterable[str]) -> Sequence[AlertRecord]:
-        """Those of these alerts that are on record and can be read, in this order, a hundred in a request."""
+        """The readable records of these alerts, in this order, read a hundred in a request."""
         ...
 
     def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
-        """Take the alert for sending: nobody else gets it before `until`, unless it is sent.
+        """Lease the alert for sending: nobody else gets it before `until`, unless it is sent.
 
-        None when it is settled already or somebody else's lease lasts beyond `now`, and when there is no such alert.
+        None when it is settled already, when somebody else's lease lasts beyond `now`, or when there is no such alert.
         """
         ...
 
     def keep_leased(self, alert: AlertRecord, *, until: datetime) -> None:
-        """Replace an alert that is leased to the caller, which keeps it `until` then."""
+        """Replace an alert that is leased to the caller, who keeps the lease until `until`."""
         ...
 
     def mark_sent(self, alert: AlertRecord) -> None:
@@ -331,7 +334,7 @@ class AlertStore(Protocol):
         ...
 
     def mark_all_sent(self, alerts: Sequence[AlertRecord]) -> None:
-        """As `mark_sent`, a hundred in a request."""
+        """Mark alerts as sent, as `mark_sent` does, a hundred in a request."""
         ...
 
     def unsent_alerts(self) -> Sequence[AlertRecord]:
@@ -341,14 +344,16 @@ class AlertStore(Protocol):
     def get_gate(self, gate_id: str) -> AlertGate | None: ...
 
     def save_gate(self, gate: AlertGate) -> AlertGate:
-        """Keep the gate as the next version of the one that was read; ConflictError when another is stored.
+        """Save the gate as the next version of the one that was read; ConflictError when another is stored.
 
-        `version` 0 is of a gate that was not there. Returns the gate as it is kept now.
+        `version` 0 stands for a gate that was not there. Returns the gate as it is stored now.
         """
         ...
 
     def admit_alert(self, gate: AlertGate, alert_id: str) -> AlertGate:
-        """As `save_gate`, and keep that the alert came to the gate in this opening of it: both or neither."""
+        """Save the gate as `save_gate` does, together with the fact that the alert came to it in this opening: both or
+        neither.
+        """
         ...
 
     def is_admitted(self, gate: AlertGate, alert_id: str) -> bool:
@@ -360,7 +365,7 @@ class AlertStore(Protocol):
         ...
 
     def untold_gates(self) -> Sequence[AlertGate]:
-        """Gates that have collected alerts and are not told, by `closes_at`. Eventually consistent."""
+        """Gates that have collected alerts and were not told yet, by `closes_at`. Eventually consistent."""
         ...
 
 
@@ -382,4 +387,4 @@ class StateStore(
     AlertStore,
     Protocol,
 ):
-    """Everything, as the functions that compose several areas take it."""
+    """The whole store, for functions that use several areas of it."""

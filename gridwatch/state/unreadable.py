@@ -1,4 +1,6 @@
-"""Records that cannot be read: written by a newer version, or damaged. One of them must harm nothing but itself."""
+"""Records that cannot be read: a newer version wrote them, or they are damaged. One of them must affect nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,9 @@ T = TypeVar("T")
 
 
 class UnreadableRecordError(GridwatchError):
-    """`place` says where the record lies, `reason` what is wrong with it; it is left as it is.
+    """A record that cannot be read. `place` says where it lies, `reason` what is wrong with it; it is left as it is.
 
-    No PermanentError: those are of what was asked of AWS, and lead to trials that are refused.
+    It is not a PermanentError, which stands for a refused request to AWS and leads to a refused trial.
     """
 
     def __init__(self, place: str, reason: str) -> None:
@@ -31,11 +33,11 @@ Noted = Callable[[UnreadableRecordError], None]
 
 
 def unnoted(error: UnreadableRecordError) -> None:
-    """For whoever has nobody to tell."""
+    """Ignore an unreadable record, for callers that have nobody to tell."""
 
 
 def if_readable(read: Callable[[], T | None]) -> T | None:
-    """What `read` gives, and None for a record that cannot be read: for loops in which one must not stop the rest."""
+    """The result of `read`; None for a record that cannot be read, so that one record does not stop a loop."""
     try:
         return read()
     except UnreadableRecordError:
@@ -48,16 +50,18 @@ DAMAGE = (UnreadableRecordError, LookupError, TypeError, ValueError, AttributeEr
 
 @dataclass(slots=True)
 class Isolation:
-    """Keeps one bad thing from harming those beside it: whoever works on many does it for each under `each`.
+    """Keeps one bad record from harming the others: code that works on many handles each in a block `each`.
 
-    `broken` has what could not be done, with the reason, for whoever reports it.
+    `broken` holds what could not be done, with the reason, for reporting.
     """
 
     broken: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def each(self, subject: str) -> Iterator[None]:
-        """Errors that a damaged record leads to end the block and are noted; those of AWS and conflicts are raised."""
+        """A block for one record: errors that a damaged record causes end the block and are noted; errors of AWS and
+        conflicts are raised.
+        """
         try:
             yield
         except DAMAGE as error:

@@ -1,1 +1,1 @@
-"""Where things lie in S3."""
+"""The layout of Gridwatch's objects in S3, and sources of data."""

@@ -1,4 +1,4 @@
-"""Where the bytes of a channel come from."""
+"""The port through which a channel's bytes are read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 
 class DataFile(NamedTuple):
-    """One object of a channel; `key` as its source knows it, `size` in bytes."""
+    """One object of a channel; `key` is the name that its source has for it, `size` is in bytes."""
 
     key: str
     size: int
@@ -18,12 +18,12 @@ class DataFile(NamedTuple):
 
 
 class DataSource(Protocol):
-    """Where a channel's bytes come from: a local path, or S3."""
+    """The source of a channel's bytes: a local path, or S3."""
 
     def files(self) -> Sequence[DataFile]:
         """Every object of the channel, in order. Raises OSError or GridwatchError when it cannot be listed."""
         ...
 
     def read(self, key: str, start: int, length: int) -> bytes:
-        """Fewer bytes where the object ends early. Raises OSError or GridwatchError."""
+        """Bytes of an object; fewer where it ends early. Raises OSError or GridwatchError."""
         ...

@@ -35,22 +35,22 @@ _PROFILE_KEY = re.compile(rf"tensors/{_JOB}/profiler-output/system/.+\.json")
 
 
 def is_spec_key(key: str) -> bool:
-    """Whether it is a spec by its name, however its suffix is written: some systems write UP.YAML."""
+    """Whether the key is a spec's, whatever the case of its suffix: some systems write UP.YAML."""
     return key.startswith(SPEC_PREFIX) and key.lower().endswith(SPEC_SUFFIXES)
 
 
 def spec_error_key(spec_key: str) -> str:
-    """Where Gridwatch answers a spec that it cannot accept."""
+    """The key of Gridwatch's answer to a spec that it cannot accept."""
     return f"{STATUS_PREFIX}{spec_key}.error.json"
 
 
 def spec_status_key(spec_key: str) -> str:
-    """Where Gridwatch says what it made of a spec that it accepted."""
+    """The key of Gridwatch's answer to a spec that it accepted."""
     return f"{STATUS_PREFIX}{spec_key}.json"
 
 
 def rule_set_keys(name: str) -> list[str]:
-    """Where a rule set of that name may lie; the first that is there counts."""
+    """The keys at which a rule set of that name may lie; the first that exists counts."""
     return [f"{RULE_SET_PREFIX}{name}{suffix}" for suffix in SPEC_SUFFIXES]
 
 
@@ -60,7 +60,7 @@ def tensor_prefix(job_name: str) -> str:
 
 
 def log_metric_prefix(job_name: str) -> str:
-    """The root of what a job's log says of its metrics, in the layout of tensors; no event comes of it."""
+    """The root of the metrics from a job's log, in the layout of tensors; S3 sends no events about it."""
     return f"{TENSOR_PREFIX}{job_name}/log-output/"
 
 
@@ -68,23 +68,25 @@ SOURCE_METADATA = "gridwatch-source"  # of a spec: the key of the archive that w
 
 
 def source_key(digest: str) -> str:
-    """Where `gridwatch submit` puts an archive of training code."""
+    """The key of an archive of training code that `gridwatch submit` uploads."""
     return f"{SOURCE_PREFIX}{digest}.tar.gz"
 
 
 def checkpoint_prefix(experiment: str, trial_id: str) -> str:
-    """What a trial's jobs may go on from, whichever attempt they are."""
+    """The root of the checkpoints that a trial's jobs continue from, whichever attempt they are."""
     return f"{CHECKPOINT_PREFIX}{experiment}/{trial_id}/"
 
 
 def log_position_key(job_name: str) -> str:
-    """How far a job's log was read for its metrics; beside its tensors, where no event comes of it."""
+    """The key that says how far a job's log was read for its metrics; it lies beside the tensors, where S3 sends no
+    events.
+    """
     return f"{TENSOR_PREFIX}{job_name}/log-position.json"
 
 
 def job_of_index_key(key: str) -> str | None:
-    """The job whose index or flush object this is; None for any other key, such as that of an index object which a
-    hook adds when it closes.
+    """The job of an index or flush object; None for any other key, such as that of an index object which a hook adds
+    when it closes.
     """
     match = _INDEX_KEY.fullmatch(key) or _FLUSH_KEY.fullmatch(key)
     return match["job"] if match else None
@@ -96,16 +98,16 @@ def profile_prefix(job_name: str) -> str:
 
 
 def job_of_profile_key(key: str) -> str | None:
-    """The job whose file of system metrics this is; None for any other key.
+    """The job of a file of system metrics; None for any other key.
 
-    Its sampler writes the framework metrics of the same time before it, so that one event stands for both.
+    The sampler writes the framework metrics of the same time before it, so one event stands for both.
     """
     match = _PROFILE_KEY.fullmatch(key)
     return match["job"] if match else None
 
 
 def report_key(job_name: str, rule_name: str) -> str:
-    """The page that a rule makes of a job."""
+    """The key of the page that a rule makes about a job."""
     return f"{REPORT_PREFIX}{job_name}/{rule_name}.html"
 
 
@@ -115,27 +117,29 @@ def experiment_report_key(experiment: str) -> str:
 
 
 def table_key(table: str, experiment: str) -> str:
-    """One Parquet object per table and experiment."""
+    """The key of a Parquet object: one for each table and experiment."""
     return f"{TABLE_PREFIX}{table}/{experiment}.parquet"
 
 
 def components_key(experiment: str) -> str:
-    """What SageMaker Search had of an experiment's jobs at its last snapshot."""
+    """The key of what SageMaker Search had of an experiment's jobs at its last snapshot."""
     return f"{COMPONENT_PREFIX}{experiment}.json.gz"
 
 
 def history_key(table: str, day: date) -> str:
-    """One Parquet object per table and day, over all experiments."""
+    """The key of a Parquet object with one day of a table, over all experiments."""
     return f"{HISTORY_PREFIX}{table}/dt={day:%Y-%m-%d}/all.parquet"
 
 
 def rule_state_key(job_name: str, version: int, digest: str) -> str:
-    """A rule engine state too large for the table. The digest keeps two writers of one version apart."""
+    """The key of a rule engine's state that is too large for the table. The digest keeps two writers of one version
+    apart.
+    """
     return f"{RULE_STATE_PREFIX}{job_name}/{version}-{digest}.json"
 
 
 def fingerprint_key(experiment: str, digest: str) -> str:
-    """What the trials of one upload were made of."""
+    """The key of the fingerprint of one upload's trials."""
     return f"{FINGERPRINT_PREFIX}{experiment}/{digest[:32]}.json"
 
 

@@ -1,1 +1,1 @@
-"""The metrics of a job as streams of points, one for each source, and when they are looked at."""
+"""The metrics of a job as streams of points, one for each source, and when they are read."""

@@ -1,7 +1,7 @@
-"""Where a job's metrics come from. Each source has a folder, a name space and a step axis of its own.
+"""The sources of a job's metrics. Each source has a folder, a name space and a step axis of its own.
 
-One metric is taken from one source: which one is decided by the job's record before the job begins, never by what
-happens to be there, so that tables, rules across trials and current values follow the same curve.
+Each metric is taken from one source, which the job's record decides before the job begins and not by which data happen
+to exist, so that tables, rules across trials and current values follow the same curve.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ def sources_of(job: JobRecord) -> tuple[MetricSource, ...]:
 
 
 def reads_log_apart(job: JobRecord) -> bool:
-    """Whether what its log says goes to the log's own folder; in records of former versions it does not."""
+    """Whether metrics from the log go to the log's own folder; in records of former versions they do not."""
     return job.log_apart and bool(job.log_metrics)
 
 
 def source_of(job: JobRecord, metric: str) -> MetricSource:
     """The one source from which this metric of the job is taken.
 
-    The log, where the job's MetricDefinitions name it, as SageMaker takes its own values from there; else the hook.
-    Of Gridwatch's XGBoost script, whose hook saves what it prints, the hook: it is sooner and has all digits.
+    It is the log where the job's MetricDefinitions name the metric, since SageMaker takes its own values from there;
+    otherwise the hook. For Gridwatch's XGBoost script, whose hook saves what it prints, it is the hook, which is sooner
+    and has all digits.
     """
     if not reads_log_apart(job) or job.log_repeats_hook:
         return MetricSource.HOOK

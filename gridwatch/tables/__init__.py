@@ -1,1 +1,1 @@
-"""The analytic tables: what their columns mean, how records become rows and rows Parquet, what is asked of them."""
+"""The analytic tables: their columns, how records become rows and rows become Parquet, and the queries on them."""

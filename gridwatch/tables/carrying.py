@@ -1,4 +1,4 @@
-"""What one snapshot takes over from the one before it, by DuckDB on the Parquet files themselves."""
+"""Copies rows from one snapshot to the next, by DuckDB on the Parquet files themselves."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Former:
-    """The files of the experiment's last snapshot; None where there is none, or where it was of another schema."""
+    """The files of the experiment's last snapshot; None where there is none, or it has another schema."""
 
     trials: Path | None = None
     metrics: Path | None = None
 
     @cached_property
     def settled_jobs(self) -> frozenset[str]:
-        """Jobs that were over and whose curves were read to their end; none unless both files are of one snapshot
-        (of an empty table of metrics only those without a curve). A file that cannot be read counts as absent.
+        """The jobs that were over and whose curves were read to the end; none unless both files are of one snapshot
+        (for an empty table of metrics, only those without a curve). A file that cannot be read counts as absent.
         """
         return self._jobs(_SETTLED)
 
@@ -50,7 +50,7 @@ class Former:
         return frozenset(name for (name,) in found)
 
     def carry(self, jobs: Collection[str], stamp: Stamp) -> Carried | None:
-        """The rows of these jobs' metrics, as rows of a new snapshot."""
+        """Copy the rows of these jobs' metrics, as rows of a new snapshot."""
         return Carried(self.metrics, sorted(jobs), stamp) if self.metrics is not None and jobs else None
 
 
@@ -82,7 +82,8 @@ def _is_current(connection: duckdb.DuckDBPyConnection, path: Path, table: schema
 
 
 def curve_counts(path: Path, *, maximizing: Collection[str]) -> dict[str, CurveCount]:
-    """By job: the points in a file of `metrics`, and what its objective's curve comes to. `complete` is not known here.
+    """The number of points of each job in a file of `metrics`, and a summary of its objective's curve. `complete` is
+    not known here.
 
     `maximizing`: the jobs whose objective is better when higher.
     """

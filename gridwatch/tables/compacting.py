@@ -1,4 +1,4 @@
-"""Many files of one table to one, by DuckDB."""
+"""Merges many files of one table into one, by DuckDB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training job's trial component, as SageMaker Search gives it, reduced to what the tables hold of it."""
+"""A training job's trial component, as SageMaker Search returns it, reduced to what the tables hold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FINAL = ("Completed", "Failed", "Stopped")
 
 @dataclass(frozen=True, slots=True)
 class MetricSummary:
-    """What SageMaker keeps of one metric of a job: no curve, but its figures."""
+    """SageMaker's figures for one metric of a job; it keeps no curve."""
 
     name: str
     min: float | None
@@ -49,7 +49,7 @@ class Component:
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> Component:
-        """From the TrialComponent of a SearchRecord, times as boto3 gives them."""
+        """The component in the TrialComponent of a SearchRecord, whose times are as boto3 returns them."""
         return cls(
             name=record["TrialComponentName"],
             status=(record.get("Status") or {}).get("PrimaryStatus"),
@@ -83,11 +83,13 @@ class Component:
 
     @property
     def job_name(self) -> str:
-        """The training job whose component it is; of others, the component's own name."""
+        """The training job of the component; for other components, the component's own name."""
         return self.name.removesuffix(JOB_SUFFIX)
 
     def keeps_up_with(self, trial: TrialRecord) -> bool:
-        """Whether it has what the record has: the final status, and every metric that the job ended with."""
+        """Whether the component has everything that the record has: the final status, and every metric that the job
+        ended with.
+        """
         if trial.status not in _FINAL:
             return True
         return self.status == trial.status and {metric.name for metric in self.metrics} >= trial.final_metrics.keys()

@@ -1,5 +1,5 @@
-"""What people call the curves of `metrics`: by the metric's name, and where one name has several, by what tells them
-apart.
+"""The names by which people know the curves of `metrics`: the metric's name and, where several curves share it, what
+distinguishes them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 
 class CurveKey(NamedTuple):
-    """Which curves belong together over trials. Old tables say neither source nor worker: all was the hook's."""
+    """Which curves belong together across trials. Old tables name neither source nor worker: everything was the
+    hook's.
+    """
 
     name: str
     mode: str
@@ -18,7 +20,7 @@ class CurveKey(NamedTuple):
 
 
 def curve_labels(keys: Iterable[CurveKey]) -> dict[CurveKey, str]:
-    """The name, with the mode, the source and the worker as far as curves of that name differ in them."""
+    """The curve's name, with mode, source and worker where curves of that name differ in them."""
     by_name: dict[str, list[CurveKey]] = {}
     for key in dict.fromkeys(keys):
         by_name.setdefault(key.name, []).append(key)
@@ -26,8 +28,8 @@ def curve_labels(keys: Iterable[CurveKey]) -> dict[CurveKey, str]:
 
 
 def echoes(points: Mapping[CurveKey, int], shown: Collection[CurveKey] = ()) -> set[CurveKey]:
-    """Of one job's curves, by how many points they have, those of the log that say once more what the hook saved: of
-    Gridwatch's XGBoost script. Never those in `shown`.
+    """The curves from a job's log that repeat what the hook saved, which happens with Gridwatch's XGBoost script;
+    judged by how many points they have. Never those in `shown`.
     """
     of_hook = {(key.name, count) for key, count in points.items() if key.source == "hook"}
     return {

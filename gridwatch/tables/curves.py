@@ -1,5 +1,5 @@
-"""What is made of all points of an experiment before they are stored: which curve is the objective's, and fewer points
-of curves that are very long. In SQL, on the table `rows` of `metrics`.
+"""Works on all points of an experiment before they are stored: marks which curve is the objective's, and thins very
+long curves. It runs in SQL, on the table `rows` of `metrics`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ MOST_POINTS = 100_000  # of one curve: one metric of one source, worker and mode
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """By what a job's trial is compared, and from which source it is taken. `repeated`: the job's log prints what its
-    hook saves, so that where the hook was to save fewer rounds, the log has the whole curve.
+    """The metric by which a job's trial is compared, and the source from which it is taken. `repeated`: the job's log
+    prints what its hook saves, so where the hook saves fewer rounds, the log has the whole curve.
     """
 
     job_name: str
@@ -30,17 +30,16 @@ class Objective:
 
 
 def drop_echoes(connection: duckdb.DuckDBPyConnection, jobs: Sequence[str]) -> None:
-    """Of these jobs, whose hook saves what they print, removes metrics from the log of which the hook saved
-    all: they are there once, with all their digits.
+    """Remove metrics from the log of those jobs whose hook saves what they print, where the hook saved all values: they
+    are kept once, with all their digits.
     """
     connection.execute(_ECHOES, [list(jobs)])
 
 
 def mark_objectives(connection: duckdb.DuckDBPyConnection, objectives: Sequence[Objective]) -> None:
-    """Sets `objective` in one curve of each job: of its source where that has the metric, else of the next that has;
-    where the log repeats the hook, that of more points;
-    of several workers the first, of several modes the one saved first; the metric's own name before the hook's
-    spelling of it. Never parts of two.
+    """Set `objective` in one curve of each job: from its source where that has the metric, else from the next that has
+    it; where the log repeats the hook, from the one with more points; of several workers the first, of several modes
+    the one saved first; the metric's own name before the hook's spelling of it. Never parts of two.
     """
     connection.execute("UPDATE rows SET objective = false WHERE objective")
     columns = [
@@ -54,8 +53,8 @@ def mark_objectives(connection: duckdb.DuckDBPyConnection, objectives: Sequence[
 
 
 def thin(connection: duckdb.DuckDBPyConnection, most: int = MOST_POINTS) -> None:
-    """Of each curve with more than `most` points keeps about so many, evenly, with its first, last, least and greatest
-    and the first that is not finite; `thinned` is set in them.
+    """Keep about `most` points of each longer curve, evenly spaced, with its first, last, least and greatest and the
+    first that is not finite; `thinned` is set in them.
     """
     connection.execute(_LONG, [most])
     if connection.execute("SELECT 1 FROM long LIMIT 1").fetchone():

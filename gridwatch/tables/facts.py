@@ -21,7 +21,7 @@ from gridwatch_rules.wording import counted
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Which snapshot a row belongs to, and from when on it read."""
+    """The snapshot that a row belongs to, and the time from which it read."""
 
     snapshot_id: str
     as_of: datetime
@@ -44,7 +44,7 @@ _WITHOUT_JOB = (TrialState.WAITING, TrialState.CANCELLED, TrialState.REFUSED)
 
 
 class SearchState(StrEnum):
-    """What SageMaker Search had of a trial's job, beside what Gridwatch knows itself."""
+    """What SageMaker Search had of a trial's job, besides what Gridwatch knows itself."""
 
     CURRENT = "current"
     BEHIND = "behind"  # its component, with older news than ours
@@ -54,7 +54,7 @@ class SearchState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialFacts:
-    """One trial with what is recorded about its latest job; `component` is the job's in SageMaker Search, if any."""
+    """A trial with what is recorded about its latest job; `component` is the job's in SageMaker Search, if any."""
 
     trial: TrialRecord
     job: JobRecord | None = None
@@ -64,12 +64,12 @@ class TrialFacts:
 
     @property
     def policies(self) -> tuple[RulePolicy, ...]:
-        """The rules that the job was launched under; none of a job that was recorded, but never came to be."""
+        """The rules that the job was launched under; none for a job that was recorded but never existed."""
         return self.job.policies if self.job and self.trial.state not in _WITHOUT_JOB else ()
 
     @property
     def open_rules(self) -> int:
-        """How many of the rules on record have not said their last word."""
+        """The number of recorded rules without a final status."""
         return sum(not is_final(evaluation.status) for evaluation in self.evaluations)
 
 
@@ -88,7 +88,7 @@ class CurveCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentFacts:
-    """One experiment with its trials; `curves` by trial_id, for those trials whose job could have written tensors."""
+    """An experiment with its trials; `curves` by trial_id, for trials whose job could have written tensors."""
 
     record: ExperimentRecord
     trials: tuple[TrialFacts, ...]
@@ -98,12 +98,12 @@ class ExperimentFacts:
     search_error: str | None = None  # why Search could not be read
 
     def trial_complete(self, facts: TrialFacts) -> bool:
-        """Nothing more will come of this trial or of its rules, and what came was read."""
+        """Whether nothing more will come of this trial or of its rules, and everything that came was read."""
         count = self.curves.get(facts.trial.trial_id)
         return facts.trial.state.is_finished and not facts.open_rules and (count is None or count.complete)
 
     def search_state(self, facts: TrialFacts) -> SearchState | None:
-        """None for a trial without a job."""
+        """What Search had of the trial's job; None for a trial without a job."""
         trial = facts.trial
         if trial.status is None:
             return None
@@ -115,7 +115,7 @@ class ExperimentFacts:
 
     @property
     def incomplete_reasons(self) -> tuple[str, ...]:
-        """What is missing, in words; empty when every trial of the current spec is on record, over and read."""
+        """What is missing, in words; empty when every trial of the current spec is recorded, over and read."""
         recorded = {facts.trial.trial_id for facts in self.trials}
         unrecorded = len(set(self.record.trial_ids) - recorded)
         unfinished = sum(not facts.trial.state.is_finished for facts in self.trials)
@@ -132,5 +132,5 @@ class ExperimentFacts:
 
     @property
     def complete(self) -> bool:
-        """True when nothing is missing. What Search lacks is told by itself: it adds figures, but no trial."""
+        """Whether nothing is missing. What Search lacks does not count: it adds figures, but no trial."""
         return not self.incomplete_reasons

@@ -1,4 +1,4 @@
-"""The grid of an experiment that is over, out of the rows of its tables."""
+"""The grid of a finished experiment, made from the rows of its tables."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def grid_of(
 
 
 def curves_of(points: Iterable[Mapping[str, Any]]) -> Curves:
-    """Of rows of the table `metrics`, in the order of their steps. Of one name and mode one source's and one worker's
-    values count, the objective's first, then the log's, then those of the first worker.
+    """The curves in rows of the table `metrics`, which are in the order of their steps. For each name and mode, one
+    source's and one worker's values count: the objective's first, then the log's, then those of the first worker.
     """
     found: dict[str, dict[tuple[str, str], dict[tuple[bool, bool, str], list[tuple[int, float]]]]] = {}
     for row in points:
@@ -69,7 +69,7 @@ def curves_of(points: Iterable[Mapping[str, Any]]) -> Curves:
 
 
 def _is_true(value: object) -> bool:
-    """Athena answers in text."""
+    """Whether a value is true; Athena answers in text."""
     return value is True or value == "true"
 
 

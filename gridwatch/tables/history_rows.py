@@ -1,4 +1,4 @@
-"""Rows of what went in and out of a trial's job, and of what happened when."""
+"""Rows about the inputs and outputs of a trial's job, and about what happened when."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SCRIPT = "sagemaker_submit_directory"  # the hyperparameter by which script mod
 
 
 def artifact_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
-    """What the job was given and left: by our records, and what its component shows beside that."""
+    """The job's inputs and outputs: from our records, and further ones from its component."""
     for each in facts.trials:
         ours = {(artifact.direction, artifact.uri): artifact for artifact in _recorded(facts, each)}
         shown = each.component.artifacts if each.component else ()
@@ -88,7 +88,7 @@ class _Event:
 
 
 def event_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
-    """By time; what happened at one moment stays in the order in which such things follow each other."""
+    """The events by time; those of one moment are in the order in which such events follow each other."""
     record = facts.record
     found: list[tuple[TrialFacts | None, _Event]] = [
         (None, _Event(record.uploaded_at, "spec_uploaded", record.spec_key, record.spec_version))

@@ -1,4 +1,6 @@
-"""Rows to Parquet, by DuckDB: one file per table and experiment, typed by the schema and never by the data."""
+"""Writes rows as Parquet, by DuckDB: one file per table and experiment, with types from the schema and never from the
+data.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ class DamagedTableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """Rows of an earlier file of the same table, by their jobs, that are rows of a new snapshot too."""
+    """Rows of an earlier file of the same table, selected by job, that a new snapshot has too."""
 
     path: Path
     job_names: Sequence[str]
@@ -106,7 +108,7 @@ def damage_of(path: Path, table: Table) -> str | None:
 
 
 def first_line(error: Exception) -> str:
-    """DuckDB draws below its message."""
+    """The first line of an error: DuckDB draws the place of a mistake below it."""
     return (str(error).strip().splitlines() or [""])[0][:300]
 
 

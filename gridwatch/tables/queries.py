@@ -1,4 +1,4 @@
-"""What is asked of the tables, as SQL that Athena and DuckDB both run.
+"""The queries on the tables, as SQL that Athena and DuckDB both run.
 
 Every computed column has an alias, since the two engines name unnamed ones differently, and a type that both give it.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class NamedQuery:
-    """A question over all experiments. `select` is a view's, without an order; `order` is how people read it."""
+    """A query over all experiments. `select` is the view, without an order; `order` is how people read it."""
 
     name: str
     description: str
@@ -170,7 +170,7 @@ def leaderboard_of(experiment: str) -> str:
 
 
 def of_experiment(query: NamedQuery, experiment: str) -> str:
-    """The query's rows of one experiment. A place does not change by it: places are counted by experiment."""
+    """The query's rows for one experiment. Ranks are unaffected: they are counted within each experiment."""
     where = f"WHERE experiment = {text_literal(experiment)}"
     return f"SELECT * FROM (\n{query.select}\n) of_all\n{where}\nORDER BY {query.order}"  # noqa: S608  a literal
 

@@ -1,4 +1,4 @@
-"""From what is known about an experiment to the rows of its tables: mappings by column name, complete and typed."""
+"""Turns what is known about an experiment into rows of its tables: mappings by column name, complete and typed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NOTHING_READ = CurveCount(points=0, complete=False)
 
 
 def experiment_row(facts: ExperimentFacts, stamp: Stamp, counts: Mapping[str, int]) -> Row:
-    """`counts`: rows of the experiment's other tables, by table."""
+    """The row of the experiment. `counts` are the rows of its other tables, by table."""
     record = facts.record
     states = Counter(each.trial.state for each in facts.trials)
     metric, direction = _objective(facts)
@@ -137,7 +137,7 @@ def parameter_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
 
 
 def final_metric_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
-    """Every metric that the job ended with, by our records, or that its component shows, or both."""
+    """Every metric that the job ended with, from our records, from its component, or both."""
     for each in facts.trials:
         summaries = {summary.name: summary for summary in each.component.metrics} if each.component else {}
         final = each.trial.final_metrics
@@ -177,7 +177,7 @@ def metric_rows(trial: TrialRecord, points: Iterable[Point], stamp: Stamp) -> It
 
 
 def rule_evaluation_rows(facts: ExperimentFacts, stamp: Stamp) -> Iterator[Row]:
-    """Every rule that a job was launched under, also while nothing is recorded of it, and every recorded rule."""
+    """Every rule that a job was launched under, even while nothing is recorded of it, and every recorded rule."""
     for each in facts.trials:
         recorded = {evaluation.rule_name: evaluation for evaluation in each.evaluations}
         policies = {policy.name: policy for policy in each.policies}
@@ -261,7 +261,9 @@ def _savings(savings: SavingsRecord | None) -> Row:
 
 
 def _afterwards(trial: TrialRecord, reaction: ReactionRecord | None, facts: ExperimentFacts, best: float | None) -> Row:
-    """What really happened: whether a stop would have been right shows when shadow mode let the job go on."""
+    """What really happened afterwards: when shadow mode let the job go on, it shows whether a stop would have been
+    right.
+    """
     metric, _ = _objective(facts)
     value = trial.final_metrics.get(metric) if metric else None
     after = _seconds(reaction.decided_at if reaction else None, trial.ended_at)
@@ -334,7 +336,7 @@ def _measured(value: float | str | None) -> float | None:
 
 
 def _whole(value: object) -> int | None:
-    """What is no whole number of 64 bits has no place in its column; the finding's JSON has it as it is."""
+    """A whole number of 64 bits; any other value has no place in its column, and the finding's JSON keeps it."""
     return value if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63 else None
 
 

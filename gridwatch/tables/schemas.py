@@ -28,8 +28,8 @@ class ColumnType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; any may be null but `experiment` and the snapshot's own. `former`: its value, as SQL, in files of an
-    earlier schema, which lack it; None of a column that every file has.
+    """One column; any may be null except `experiment` and the snapshot's own. `former` is its value, as SQL, in files
+    of an earlier schema, which lack it; None for a column that every file has.
     """
 
     name: str

@@ -1,8 +1,9 @@
-"""What to do about a rule's status, as a table: every case of training status, rule status and policy has its line.
+"""Decides what to do about a rule's status, by a table: every case of training status, rule status and policy has its
+line.
 
-Some things are never done: a job that is over or on its way out is not stopped; a rule that failed, or that saw
-nothing to judge by, stops nothing, because it says nothing about the training; a rule under shadow says what it would
-have stopped; and what its owners spare is not stopped. Of several reasons not to stop, people are told the one nearest
+Some things are never done. A job that is over or ending is not stopped. A rule that failed, or that saw nothing to
+judge by, stops nothing, because it says nothing about the training. A rule in shadow mode says what it would have
+stopped. A job that its owners protect is not stopped. Of several reasons not to stop, people are told the one nearest
 to the job: how it stands, what its owners say of it, what its rule may do, what holds for all jobs.
 """
 
@@ -31,7 +32,7 @@ class Response(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`reason` completes the sentence "…, because …" for people."""
+    """A response with its `reason`, which completes the sentence "…, because …" for people."""
 
     response: Response
     reason: str
@@ -76,9 +77,9 @@ _NOT_IN_SPEC = Decision(Response.RECORD, "the spec does not know this rule")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restraint:
-    """What may keep a stop from being made. `job_protected`: the job carries the tag gridwatch:protect; `withdrawn`: a
-    watched job carries the tag gridwatch:watch no more; `audited`: the trial is among those that are let run on to see
-    what stops cost; `paused`: by whom and why all stopping is paused.
+    """The reasons that may keep a stop from being made. `job_protected`: the job has the tag gridwatch:protect;
+    `withdrawn`: a watched job no longer has the tag gridwatch:watch; `audited`: the trial is let run on to see what
+    stops cost; `paused`: by whom and why all stopping is paused.
     """
 
     withdrawn: bool = False
@@ -101,7 +102,9 @@ def decide(
     on_issue: Action | None,
     restraint: Restraint = FREE,
 ) -> Decision:
-    """`training_status` is SageMaker's, None when the job is gone; `on_issue` the spec's policy, if it has one."""
+    """What to do about a rule's status. `training_status` is SageMaker's, None when the job is gone; `on_issue` is the
+    spec's policy, if it has one.
+    """
     if rule_status in _NOTHING_FOUND:
         return Decision(Response.IGNORE, _NOTHING_FOUND[rule_status])
     if on_issue is None:

@@ -33,7 +33,7 @@ class Page:
         self.requests: list[str] = []
 
     def open(self, address: str, *, dark: bool = False, width: int = 1280, height: int = 900) -> None:
-        """Open it and wait until its scripts have run (they set data-ready)."""
+        """Open a page and wait until its scripts have run (they set data-ready)."""
         if self._session:
             self._call("Page.close")
         self._session, self.errors, self.requests = None, [], []
@@ -59,7 +59,7 @@ class Page:
         self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def evaluate(self, expression: str) -> Any:
-        """The value of an expression, or of the promise that it gives."""
+        """The value of an expression, or of the promise that it returns."""
         told = self._call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in told:
             raise AssertionError(told["exceptionDetails"])
@@ -81,7 +81,7 @@ class Page:
         path.write_bytes(base64.b64decode(taken["data"]))
 
     def close(self) -> None:
-        """End the browser, which then has written its profile."""
+        """End the browser, so that it has written its profile."""
         self._session = None
         self._call("Browser.close")
 
@@ -121,7 +121,7 @@ class Page:
 
 @contextmanager
 def browser(command: str, profile: Path) -> Iterator[Page]:
-    """A browser of its own, with its profile in that folder; ended with the block."""
+    """A block with a browser of its own and its profile in that folder; the browser ends with the block."""
     to_browser, to = _high(*os.pipe())
     back, from_browser = _high(*os.pipe())
     # The protocol's pipe is descriptors 3 and 4 of the browser; a shell puts them there.
@@ -147,7 +147,7 @@ def browser(command: str, profile: Path) -> Iterator[Page]:
 
 
 def _high(*descriptors: int) -> list[int]:
-    """The same files under numbers that are neither 3 nor 4."""
+    """Move files to numbers other than 3 and 4."""
     made = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 20) for each in descriptors]
     for each in descriptors:
         os.close(each)

@@ -1,4 +1,4 @@
-"""Pages in a real browser; skipped, saying so, where there is none."""
+"""Fixtures for pages in a real browser; the tests are skipped, saying so, where there is none."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.fixture
 def screenshots() -> Path:
-    """Where pictures are left for a person to look at."""
+    """The folder in which pictures are left for a person to look at."""
     return SCREENSHOTS

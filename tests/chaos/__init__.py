@@ -1,1 +1,1 @@
-"""The whole embedded stack while things go wrong on purpose: seeded, and told again by the same seed."""
+"""Tests of the whole embedded stack while things go wrong on purpose; a seed repeats a run."""

@@ -1,4 +1,4 @@
-"""Which stories are told: one that settles quickly in `make test`, and the seeds that `make test-chaos` asks for."""
+"""Selects the chaos stories: one that settles quickly in `make test`, and the seeds that `make test-chaos` asks for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes minutes is for `make test-chaos`."""
+    """Leave stories that take minutes to `make test-chaos`."""
     if seeds():
         return
     slow = [item for item in items if {"harsh_seed", "patience"}.intersection(getattr(item, "fixturenames", ()))]
@@ -27,4 +27,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def patience() -> None:
-    """For stories that wait for what the platform itself waits for, a minute or more."""
+    """The patience of stories that wait, like the platform itself, for a minute or more."""

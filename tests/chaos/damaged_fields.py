@@ -1,4 +1,4 @@
-"""Damage to single values of a record: each is JSON, of a kind that a careless reader takes for what it should be."""
+"""Damage to single values of a record: each is valid JSON that a careless reader mistakes for the right value."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VALUES: tuple[Any, ...] = (
 
 
 def paths(document: Any, above: Path = ()) -> Iterator[Path]:
-    """Every place in the document at which a value stands; of lists the first alone."""
+    """The path of every value in the document; in lists only the first."""
     inner: list[tuple[Any, Any]] = []
     if isinstance(document, dict):
         inner = list(document.items())
@@ -46,7 +46,7 @@ def replaced(document: Any, path: Path, value: Any) -> Any:
 
 
 def damaged(item: Item, chance: random.Random) -> tuple[Item, str]:
-    """The item with one of its values replaced, and what was done. Keys stay: they are what finds it."""
+    """The item with one of its values replaced, and a description of the change. Keys stay: they find the item."""
     attributes = [name for name in item if name not in ("pk", "sk", "document", "packed", "gsi1pk")]
     if attributes and chance.random() < 0.1:
         name = chance.choice(attributes)

@@ -30,7 +30,7 @@ METRIC = "train-error"
 
 @dataclass
 class FaultyCloud:
-    """`deployed`, with `faults` to turn on and off, and a table to read what was recorded."""
+    """The deployment, `deployed`, with `faults` to turn on and off, and a table to read what was recorded."""
 
     deployed: Deployed
     endpoint: str
@@ -48,7 +48,7 @@ class FaultyCloud:
             self._steer("DELETE")
 
     def injected(self) -> Mapping[str, int]:
-        """How many faults there were, by operation and fault."""
+        """The number of faults, by operation and fault."""
         told = self._steer("GET")["injected"]
         return {f"{each['operation']} {each['fault']}": each["count"] for each in told}
 
@@ -59,13 +59,15 @@ class FaultyCloud:
             return json.load(answer)
 
     def hurry_queues(self, seconds: int) -> None:
-        """Messages of calls that failed come again after so long, not after minutes as in the template."""
+        """Make messages of failed calls come again after that long, not after minutes as in the template."""
         sqs = self.deployed.client("sqs")
         for url in sqs.list_queues(QueueNamePrefix="gridwatch-")["QueueUrls"]:
             sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
 
     def launch(self, name: str, jobs: int, rules: list[dict[str, Any]]) -> list[str]:
-        """A grid through the whole stack; the names of its jobs by their place in the grid, when all of them train."""
+        """Launch a grid through the whole stack; returns the names of its jobs by their place in the grid, once all
+        train.
+        """
         self.submit(name, jobs, rules)
 
         def training() -> list[str] | None:
@@ -84,16 +86,16 @@ class FaultyCloud:
         self.deployed.put(f"experiments/{name}.json", json.dumps(grid_spec(name, jobs, rules)))
 
     def begin(self, job_name: str) -> None:
-        """What a hook writes before the first step."""
+        """Write what a hook writes before the first step."""
         self._put(job_name, *collections_file({"metrics": [METRIC]}))
 
     def write(self, job_name: str, step: int, value: float) -> None:
-        """One step's tensors, as the hook writes them."""
+        """Write one step's tensors, as the hook does."""
         for key, content in scalar_files([ScalarStep(step, time.time(), {METRIC: value})]):
             self._put(job_name, key, content)
 
     def sweep(self) -> None:
-        """What the schedules do every minute and every five."""
+        """Do what the schedules do every minute and every five."""
         missed = {"task": "look for missed uploads"}
         for function, payload in (("sweep", {"task": "wake evaluations"}), ("sweep", {}), ("launch-grid", missed)):
             self.deployed.client("lambda").invoke(
@@ -101,7 +103,7 @@ class FaultyCloud:
             )
 
     def redrive(self) -> None:
-        """What a person does about dead letters once the cause is mended."""
+        """Do what a person does about dead letters once the cause is mended."""
         letters = DeadLetters(self.deployed.client("sqs"), self.deployed.client("lambda"), "gridwatch")
         for name, count in letters.counts().items():
             if count:
@@ -133,7 +135,7 @@ def faulty_cloud(
 
 
 def grid_spec(name: str, jobs: int, rules: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    """So many points that differ in their seed, all of which may run at once."""
+    """A spec with that many points, which differ in their seed and may all run at once."""
     return {
         "name": name,
         "objective": {"metric": "validation-error", "direction": "minimize"},

@@ -1,4 +1,4 @@
-"""What the local cloud's contract tests share: a running cloud with tiny images, clients, and requests."""
+"""Shared parts of the local cloud's contract tests: a running cloud with tiny images, clients, and requests."""
 
 import io
 import itertools
@@ -93,7 +93,7 @@ class World:
         return self._clients[service]
 
     def prepare(self) -> None:
-        """The role and the data that every job needs."""
+        """Create the role and the data that every job needs."""
         trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "sagemaker.amazonaws.com"}}
         document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         role = self.client("iam").create_role(RoleName="job", AssumeRolePolicyDocument=document)
@@ -148,7 +148,7 @@ def channel(name: str, uri: str, **changes: Any) -> dict[str, Any]:
 
 
 def pack_source(world: World, name: str, **files: str | bytes) -> str:
-    """Files by their names as a submitted source archive in S3."""
+    """Pack files, given by name, as a submitted source archive in S3."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as bundle:
         for path, given in files.items():
@@ -203,7 +203,7 @@ def wait_for(look: Callable[[], T | None], timeout: float = 20) -> T:
 
 
 def write_images(folder: Path) -> Path:
-    """An image map with two tiny scripts as images."""
+    """Write an image map with two tiny scripts as images."""
     entries = []
     for kind, image, script in (("training", TRAINER, _TRAINER_SCRIPT), ("evaluator", EVALUATOR, _EVALUATOR_SCRIPT)):
         path = folder / f"{kind}.py"

@@ -24,7 +24,7 @@ from gridwatch.spec.xgboost.growing import GROWING, LINEAR_UPDATERS
 from gridwatch.spec.xgboost.kinds import Choice, Directions, Groups, Names, Number
 from gridwatch.spec.xgboost.metrics import METRICS, Suffix, canonical, metric_of
 from gridwatch.spec.xgboost.objectives import OBJECTIVES, Predicts
-from gridwatch.spec.xgboost.outcomes import Outcome
+from gridwatch.spec.xgboost.outcomes import Effect
 from gridwatch.spec.xgboost.parameters import PARAMETERS
 from gridwatch.spec.xgboost.settings import metrics_of
 
@@ -60,7 +60,7 @@ class Row:
     labels: str | tuple[float, ...]
 
     @property
-    def expected(self) -> set[Outcome]:
+    def expected(self) -> set[Effect]:
         return {found.outcome for found in clashes(self.given)}
 
 
@@ -86,7 +86,7 @@ def suited(each: Row) -> Row | None:
     objective = OBJECTIVES[str(each.given["objective"])]
     domains = [objective.labels_of(3)]
     for metric in filter(None, map(metric_of, metrics_of(each.given))):
-        if metric.outside is not Outcome.DOUBTFUL and objective.predicts in metric.fits - {Predicts.CLASSES}:
+        if metric.outside is not Effect.DOUBTFUL and objective.predicts in metric.fits - {Predicts.CLASSES}:
             domains.append(metric.labels)
     for kind in (str(each.labels), *KINDS):
         if all(domain.accepts(value) for domain in domains for value in KINDS[kind]):
@@ -109,8 +109,8 @@ def disagreements(rows: Sequence[Row], *, elsewhere: bool = False) -> list[str]:
 
 def disagreement(each: Row, answer: Mapping[str, Any]) -> str | None:
     """Where the table and XGBoost say different things of one row."""
-    expected = each.expected - {Outcome.DOUBTFUL}
-    if expected == {Outcome.CONTAINER}:
+    expected = each.expected - {Effect.DOUBTFUL}
+    if expected == {Effect.CONTAINER}:
         return None if container_refuses(each.given) else "the container does not refuse it"
     if expected:
         return None if any(came_true(outcome, answer) for outcome in expected) else f"the table says {expected}"
@@ -122,16 +122,16 @@ def disagreement(each: Row, answer: Mapping[str, Any]) -> str | None:
     return None if set(answer["values"]) == names else f"the table says that it prints {names}"
 
 
-def came_true(outcome: Outcome, answer: Mapping[str, Any]) -> bool:
+def came_true(outcome: Effect, answer: Mapping[str, Any]) -> bool:
     values: Mapping[str, list[float]] = answer.get("values", {})
     match outcome:
-        case Outcome.FAILS:
+        case Effect.FAILS:
             return "error" in answer
-        case Outcome.NO_NUMBER:
+        case Effect.NO_NUMBER:
             return any(not any(map(math.isfinite, of)) for of in values.values())
-        case Outcome.CONSTANT:
+        case Effect.CONSTANT:
             return not answer.get("splits", True)
-        case Outcome.MISREAD:  # the value depends on the order of the rows
+        case Effect.MISREAD:  # the value depends on the order of the rows
             return any(abs(value - values[name][-1]) > 1e-4 for name, value in answer.get("elsewhere", {}).items())
         case _:
             return False
@@ -347,9 +347,9 @@ def test_random_settings_fail_where_the_table_says_so() -> None:
     assert len(rows) > 800
     for each, answer in zip(rows, trained(rows), strict=True):
         if "error" in answer:
-            assert each.expected & {Outcome.FAILS, Outcome.CONTAINER}, (each, answer)
+            assert each.expected & {Effect.FAILS, Effect.CONTAINER}, (each, answer)
         else:
-            assert Outcome.FAILS not in each.expected, (each, answer)
+            assert Effect.FAILS not in each.expected, (each, answer)
 
 
 BEYOND = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 31.0, 32.0)
@@ -379,7 +379,7 @@ def test_labels_of_every_objective() -> None:
         if fits:
             assert "error" not in answer, (each.given, value, answer)
             assert finite(values), (each.given, value, answer)
-        elif outside is Outcome.UNFIT:
+        elif outside is Effect.UNFIT:
             # What is neither 0 nor 1 is counted as half an error, as two, or as less than none.
             error, accuracy = answer["values"].values()
             assert abs(error[-1] + accuracy[-1] - 1) > 0.001, (each.given, value, answer)
@@ -418,10 +418,10 @@ def test_labels_of_every_metric() -> None:
     for each, answer, (fits, outside) in zip(rows, trained(rows), allowed, strict=True):
         value = each.labels[4]
         values = next(iter(answer.get("values", {}).values()), [])
-        if fits or outside is Outcome.DOUBTFUL:
+        if fits or outside is Effect.DOUBTFUL:
             assert "error" not in answer, (each.given, value, answer)
-            assert finite(values) or outside is Outcome.DOUBTFUL, (each.given, value, answer)
-        elif outside is Outcome.FAILS:
+            assert finite(values) or outside is Effect.DOUBTFUL, (each.given, value, answer)
+        elif outside is Effect.FAILS:
             assert "error" in answer, (each.given, value, answer)
         elif name_of(each) != "aucpr":  # whose sum may come out within 0 and 1 by chance
             assert not finite(values), (each.given, value, answer)
@@ -480,7 +480,7 @@ def test_each_value_that_is_taken_by_itself_trains() -> None:
     wrong = [
         (each.given, answer)
         for each, answer in zip(rows, trained(rows), strict=True)
-        if ("error" in answer) != bool(each.expected & {Outcome.FAILS, Outcome.CONTAINER})
-        and each.expected != {Outcome.CONTAINER}
+        if ("error" in answer) != bool(each.expected & {Effect.FAILS, Effect.CONTAINER})
+        and each.expected != {Effect.CONTAINER}
     ]
     assert wrong == []

@@ -65,7 +65,7 @@ def outcome(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _elsewhere(model: Any, labels: Any) -> dict[str, float]:
-    """The values of XGBoost's own metrics."""
+    """The values of XGBoost's own metrics on the rows in another order."""
     order = np.arange(ROWS)[::-1]
     matrix = xgb.DMatrix(FEATURES[order], label=labels[order], nthread=1)
     told = model.eval_set([(matrix, "train")], 0).split("\t")[1:]

@@ -18,13 +18,13 @@ UV = Path(sys.executable).parent / "uv"
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment with one of the wheels in it, and a folder to work in."""
+    """An environment with one of the wheels installed, and a folder to work in."""
 
     place: Path
     folder: Path
 
     def run(self, program: str, *arguments: str, code: int = 0) -> str:
-        """What a program of the environment prints, with nothing of this shell's environment but a home."""
+        """Run a program of the environment and return its output; of this shell's environment it gets only a home."""
         command = [str(self.place / "bin" / program), *arguments]
         environment = {"HOME": str(self.folder), "PATH": "/usr/bin:/bin"}
         done = subprocess.run(
@@ -34,14 +34,14 @@ class Installed:
         return done.stdout
 
     def top_level(self) -> set[str]:
-        """The modules that the environment has at the top, of all that was installed."""
+        """The top-level modules that the environment has, of all installed packages."""
         (site,) = self.place.glob("lib/python3.*/site-packages")
         return {path.stem for path in site.iterdir() if path.is_dir() or path.suffix == ".py"}
 
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Installed]:
-    """Installs the wheel of a distribution, once for each."""
+    """Install the wheel of each distribution, once."""
     made: dict[str, Installed] = {}
 
     def install(name: str) -> Installed:

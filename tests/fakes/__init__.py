@@ -1,1 +1,1 @@
-"""In-memory stands-in for the ports, with lists to look into."""
+"""In-memory implementations of the ports, with lists to look into."""

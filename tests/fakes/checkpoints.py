@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class FakeCheckpoints:
-    """`kept`: the rounds of each trial's checkpoints, by experiment and trial."""
+    """Checkpoints in memory. `kept`: the rounds of each trial's checkpoints, by experiment and trial."""
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], set[int]] = {}

@@ -12,7 +12,9 @@ from gridwatch.tables.components import Component
 
 @dataclass
 class FakeSearch:
-    """`records` are trial components by name; `asked` tells the experiment and the time of each reading."""
+    """Search in memory. `records` are trial components by name; `asked` tells the experiment and the time of each
+    reading.
+    """
 
     records: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     asked: list[tuple[str, datetime | None]] = field(default_factory=list)
@@ -26,7 +28,7 @@ class FakeSearch:
         experiment: str = "gridwatch-blobs",
         **metrics: float,
     ) -> None:
-        """A training job's component; each metric has been logged twice, first as one more."""
+        """Add a training job's component. Each metric was logged twice, first as one more than its value."""
         name = f"{job_name}-aws-training-job"
         self.records[name] = {
             "TrialComponentName": name,

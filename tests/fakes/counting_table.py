@@ -30,7 +30,7 @@ _WHOLE: Mapping[str, tuple[str, str]] = {"": ("pk", "sk"), **INDEXES}
 
 @dataclass(slots=True)
 class Count:
-    """What was asked of the table since the count began."""
+    """The requests to the table since the count began."""
 
     requests: Counter[str] = field(default_factory=Counter)
     read_units: float = 0.0

@@ -31,7 +31,9 @@ class FakeData:
 
 
 class FakeExperimentBucket:
-    """`objects`: address to etag, of data sets in any bucket. `answers`: what was written, by key."""
+    """The bucket in memory. `objects`: address to etag, of data sets in any bucket. `answers`: what was written, by
+    key.
+    """
 
     def __init__(self, name: str = "experiments-bucket") -> None:
         self.name = name

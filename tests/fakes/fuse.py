@@ -1,4 +1,4 @@
-"""A process that dies at its n-th call to the world: before the call has an effect, or right after it had one."""
+"""A fuse that ends a process at its n-th call to a port: before the call has an effect, or right after it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ P = TypeVar("P")
 
 
 class Fuse:
-    """Shared by all that one invocation calls. `after`: the last call is done, but its caller does not see it."""
+    """A fuse that all ports of one invocation share. `after`: the last call is done, but its caller does not see it."""
 
     def __init__(self, calls: int, *, after: bool) -> None:
         self.left = calls
         self.after = after
 
     def guard(self, port: P) -> P:
-        """The port, whose calls are counted."""
+        """The port, with its calls counted."""
         guarded: Any = _Guarded(port, self)
         return guarded
 

@@ -1,4 +1,4 @@
-"""A store whose caller dies after some calls, in the middle of what it writes if it writes several."""
+"""A store whose caller dies after some calls, even in the middle of a write of several records."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from gridwatch.state.memory import MemoryStore
 
 
 class KilledError(BaseException):
-    """The process ends here: nothing may catch it."""
+    """Ends the process: nothing may catch it."""
 
 
 class MortalStore(MemoryStore):
-    """Reads and writes the records of `inner`; the call after `calls` others kills."""
+    """Reads and writes the records of `inner`; after `calls` calls, the next one kills."""
 
     def __init__(self, inner: MemoryStore, calls: int) -> None:
         super().__init__()

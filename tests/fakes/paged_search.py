@@ -1,4 +1,6 @@
-"""SageMaker's client with Search alone, in memory: filters by time, sorts, pages, and no query gives all."""
+"""SageMaker's client with Search alone, in memory: it filters by time, sorts and pages, and no query returns
+everything.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ _COMPARES = {
 
 
 class PagedSearch:
-    """`limit`: how many results a query gives before it ends, whatever else there is. `calls` are the requests."""
+    """The client. `limit`: how many results a query gives before it ends, whatever else there is. `calls` are the
+    requests.
+    """
 
     def __init__(self, components: Sequence[Mapping[str, Any]], limit: int = 10_000) -> None:
         self._components = components

@@ -1,4 +1,4 @@
-"""A queue that keeps what was sent."""
+"""A queue that keeps the messages sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gridwatch.events.messages import Message
 
 
 class FakeQueue:
-    """`fifo`: asks for a deduplication id, and keeps one message for each."""
+    """A queue in memory. `fifo`: it requires a deduplication id, and keeps one message for each."""
 
     def __init__(self, *, fifo: bool = False) -> None:
         self.fifo = fifo

@@ -1,10 +1,10 @@
-"""A shelf that keeps the pages."""
+"""A store of pages in memory."""
 
 from __future__ import annotations
 
 
-class FakeShelf:
-    """Implements `gridwatch.storage.report_shelf.ReportShelf`; `pages` by job and rule."""
+class FakeReportStore:
+    """Implements `gridwatch.storage.report_store.ReportStore`; `pages` by job and rule."""
 
     def __init__(self) -> None:
         self.pages: dict[tuple[str, str], str] = {}

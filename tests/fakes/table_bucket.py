@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass
 class FakeTableBucket:
-    """`puts` and `gets` tell the order; `times` are what `written_at` says."""
+    """The bucket. `puts` and `gets` tell the order of calls; `times` are what `written_at` returns."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
     times: dict[str, datetime] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""SageMaker in memory: names are used up for ever, and it can be told to refuse."""
+"""SageMaker in memory: a name can be used only once, and calls can be made to fail."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class FakeTraining:
         return self.jobs[name].arn
 
     def put(self, name: str, tags: dict[str, str]) -> None:
-        """A job as it is right after its creation."""
+        """Add a job as it is right after its creation."""
         now = self.clock.now()
         self.jobs[name] = JobDescription(
             job_name=name, arn=ARN + name, status="InProgress", secondary_status="Starting", modified_at=now
@@ -83,7 +83,7 @@ class FakeTraining:
         self.tags[ARN + name] = tags
 
     def finish(self, name: str, status: str = "Completed", **known: Any) -> JobDescription:
-        """The job is over; returns what an event would say, which lacks what only DescribeTrainingJob knows."""
+        """End the job; returns what an event would say, which lacks what only DescribeTrainingJob knows."""
         event = replace(
             self.jobs[name],
             status=status,

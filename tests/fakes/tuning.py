@@ -48,7 +48,7 @@ class FakeTuning:
         return ARN + name
 
     def launch(self, name: str, number: int, hyperparameters: Mapping[str, str], definition: str | None = None) -> str:
-        """SageMaker launches a training job of the tuning job: its name and its tags are as documented."""
+        """Launch a training job of the tuning job as SageMaker does: its name and its tags are as documented."""
         job = f"{name}-{number:03d}-{number:08x}"
         self.training.put(job, dict(self.tags[name]))
         if definition is not None:
@@ -57,7 +57,7 @@ class FakeTuning:
         return job
 
     def finish(self, name: str, status: str = "Completed", reason: str | None = None) -> TuningDescription:
-        """What the event of its end says."""
+        """End the tuning job; returns what the event would say."""
         ended = replace(self.tunings[name], status=status, modified_at=self.clock.now(), failure_reason=reason)
         self.tunings[name] = ended
         return replace(ended, tags=self.tags[name])

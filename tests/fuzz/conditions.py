@@ -53,7 +53,9 @@ def pattern(random: Random) -> bytes:
 
 
 def take_pattern(content: bytes) -> bool:
-    """As a metric's regular expression in a spec, and over a log, which may come without the spec's check."""
+    """Take an input as a metric's regular expression in a spec, and over a log, which may come without the spec's
+    check.
+    """
     text = content.decode()
     list(MetricFinder([LogMetric(name="m", regex=text)]).steps([LogLine(0.0, line) for line in _LINES], 0))
     try:

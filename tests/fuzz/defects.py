@@ -1,4 +1,4 @@
-"""What is wrong with an answer, beyond an exception that nobody expected."""
+"""The defects that an answer may have, besides an unexpected exception."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 
 
 class DefectError(AssertionError):
-    """An input was handled, but not as it must be."""
+    """An input was handled wrongly."""
 
 
 def readable(text: str, longest: int = 150_000) -> None:
-    """What people are shown: of bounded length, and without what a terminal or a chat would obey."""
+    """Check a text that people are shown: its length is bounded, and nothing in it would steer a terminal or a chat."""
     if len(text) > longest:
         raise DefectError(f"a text of {len(text):,} characters")
     if found := _CONTROL.search(text):

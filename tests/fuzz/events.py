@@ -1,4 +1,6 @@
-"""Events and messages: what AWS sends, changed; handed to every function's handler, in an account that moto plays."""
+"""Events and messages: what AWS sends, changed, and handed to every function's handler in an account that moto
+simulates.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ def _golden() -> tuple[dict[str, Any], ...]:
 
 
 def event(random: Random) -> bytes:
-    """A function's name, a line's end, and what Lambda would call it with."""
+    """An input: a function's name, a line's end, and what Lambda would call it with."""
     function = random.choice((*FROM_QUEUES, "launch_grid", "sweep"))
     if function in ("launch_grid", "sweep"):
         return _invocation(function, _one(random))
@@ -59,7 +61,7 @@ def _invocation(function: str, document: Any) -> bytes:
 
 
 def _one(random: Random) -> Any:
-    """Always an object: EventBridge sends nothing else."""
+    """One event, always an object: EventBridge sends nothing else."""
     known = random.choice(_golden())
     return known if random.random() < 0.1 else {**known, "detail": changed(known.get("detail"), random)}
 
@@ -80,7 +82,7 @@ def _body(random: Random) -> str:
 
 @cache
 def _handlers() -> dict[str, Callable[[Any, Any], Any]]:
-    """Of all functions, in one account; the process is the fuzzer's own, so that nothing is put back."""
+    """The handlers of all functions, in one account; the process is the fuzzer's own, so nothing is restored."""
     os.environ.update(_FURTHER)
     os.environ.pop("AWS_ENDPOINT_URL", None)
     mock_aws().start()
@@ -91,7 +93,7 @@ def _handlers() -> dict[str, Callable[[Any, Any], Any]]:
 
 
 def take_event(content: bytes) -> bool:
-    """True when all of it was done, False when it is to come again, or is refused with a reason."""
+    """Handle an event. True when all of it was done, False when it is to come again or is refused with a reason."""
     name, _, text = content.partition(b"\n")
     function, document = name.decode(), json.loads(text)
     with redirect_stdout(StringIO()):  # logs and metrics

@@ -1,4 +1,6 @@
-"""Files of others: tensors of a job, curves for a replay, data sets, price tables, answers of users' rules."""
+"""Files that other programs wrote: tensors of a job, curves for a replay, data sets, price tables, answers of users'
+rules.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ def _folder() -> dict[str, bytes]:
 
 
 def tensors(random: Random) -> bytes:
-    """A job's folder, some of its files broken: as JSON of latin-1 texts."""
+    """A job's folder with some broken files, as JSON of latin-1 texts."""
     objects = dict(_folder())
     for key in random.sample(sorted(objects), random.randrange(1, 4)):
         if key.endswith(".json") and random.random() < 0.6:
@@ -64,7 +66,7 @@ def tensors(random: Random) -> bytes:
 
 
 def take_tensors(content: bytes) -> bool:
-    """Read as the rules read them, and judged by rules; a damaged file is told, or the rules come to status Error."""
+    """Read tensors as the rules do and judge them; a damaged file is reported, or the rules end with status Error."""
     source = MemorySource({key: text.encode("latin-1") for key, text in json.loads(content).items()})
     evaluation = Evaluation.create(
         [RuleConfiguration(name=rule, rule=rule, parameters=_parameters(rule)) for rule in RULES]
@@ -113,7 +115,7 @@ def take_curves(content: bytes) -> bool:
 
 
 def data(random: Random) -> bytes:
-    """A data set's kind, a line's end, and its content."""
+    """An input: a data set's kind, a line's end, and its content."""
     content = text(clean(40, 4, seed=random.randrange(9)))
     kind = random.choice(("text/csv", "text/libsvm"))
     if kind == "text/libsvm":

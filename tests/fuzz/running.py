@@ -20,7 +20,7 @@ MAX_MEGABYTES = 256  # by which the process's peak may rise
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """`name` is what --only takes."""
+    """A failed input; `name` is the value that --only takes."""
 
     name: str
     reason: str
@@ -29,7 +29,7 @@ class Failure:
 
 @dataclass(slots=True)
 class Tally:
-    """Of one target. `peak`: of the process, in megabytes."""
+    """The counts of one target. `peak`: the process's memory, in megabytes."""
 
     accepted: int = 0
     refused: int = 0
@@ -64,7 +64,7 @@ def run(target: str, seed: int, numbers: Iterator[int] | range) -> Tally:
 
 
 def peak_megabytes() -> float:
-    """Of this process, since it was started. Linux' getrusage has that of the process that started it as well."""
+    """The peak memory of this process since it started. Linux' getrusage also counts the process that started it."""
     status = Path("/proc/self/status")
     if status.exists():
         found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())

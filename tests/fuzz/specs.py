@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @cache
 def valid() -> tuple[str, ...]:
-    """The examples, and every spec that the documentation shows."""
+    """Valid specs: the examples, and every spec that the documentation shows."""
     examples = [path.read_text() for path in sorted((ROOT / "examples").glob("*.yaml"))]
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "spec.md").read_text(), re.DOTALL)
     return (*examples, *(block for block in blocks if block.startswith("name:")))
@@ -46,7 +46,7 @@ def _changed(random: Random) -> bytes:
 
 
 def _with_parts(random: Random) -> bytes:
-    """A valid spec with parts as the schema describes them, so that every field is reached, those to come as well."""
+    """A valid spec with parts generated from the schema, so that every field is reached, including future ones."""
     document = dict(random.choice(_documents()))
     fields = list(_schema()["properties"])
     for name in random.sample(fields, random.randrange(1, 4)):
@@ -107,7 +107,7 @@ def _hostile(random: Random) -> bytes:
 
 
 def of_schema(schema: dict[str, Any], random: Random, depth: int = 0) -> Any:
-    """Something that the schema mostly allows; here and there something that it does not."""
+    """A value that the schema mostly allows, and sometimes does not."""
     if random.random() < 0.03 or depth > 8:
         return anything(random, 2)
     if "$ref" in schema:

@@ -1,4 +1,5 @@
-"""What takes untrusted input, each as a function of bytes: True for accepted, False for refused with a clear error.
+"""The targets: everything that takes untrusted input, each as a function of bytes that returns True for accepted, False
+for refused with a clear error.
 
 Any other exception is a defect, as is an answer that nobody should be shown or that AWS would refuse.
 """
@@ -25,7 +26,7 @@ from tests.unit.spec.specs import TODAY
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`make` draws an input; `take` gives it to Gridwatch. `share` of the inputs of a run."""
+    """A target. `make` draws an input; `take` gives it to Gridwatch. `share` of the inputs of a run."""
 
     make: Callable[[Random], bytes]
     take: Callable[[bytes], bool]
@@ -33,7 +34,7 @@ class Target:
 
 
 def take_spec(content: bytes) -> bool:
-    """From an upload to the requests that SageMaker would be sent."""
+    """Take a spec from an upload to the requests that SageMaker would be sent."""
     try:
         parsed = parse_spec(content, today=TODAY)
         plan = make_plan(parsed, DEPLOYMENT, _inputs(parsed.spec))
@@ -47,7 +48,7 @@ def take_spec(content: bytes) -> bool:
 
 
 def _inputs(spec: ExperimentSpec) -> Inputs:
-    """As if everything that the spec names were there."""
+    """Inputs as if everything that the spec names existed."""
     return Inputs(
         etags={name: {f"data/{name}.csv": "0" * 32} for name in spec.data},
         source_uri="s3://experiments-bucket/code/sources/0.tar.gz" if spec.algorithm.entry_point else None,

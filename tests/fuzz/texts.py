@@ -1,4 +1,4 @@
-"""Names and reasons of users, where people read them: alerts in every form, and pages."""
+"""Names and reasons of users in the places where people read them: alerts in every form, and pages."""
 
 from __future__ import annotations
 

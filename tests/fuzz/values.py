@@ -1,4 +1,4 @@
-"""What people and attackers put where something simple is expected."""
+"""Values that people and attackers enter where something simple is expected."""
 
 from __future__ import annotations
 

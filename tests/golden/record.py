@@ -1,4 +1,5 @@
-"""Keep what this version writes, so that later ones are held to reading it: `python -m tests.golden.record VERSION`.
+"""Records what this version writes, so that tests hold later versions to reading it: `python -m tests.golden.record
+VERSION`.
 
 An experiment with a failing trial runs through the embedded stack; its items of the state table, its tables, its rules'
 saved state and every kind of message go to `tests/golden/VERSION`. Run it for a release, never to change a former one.
@@ -77,7 +78,7 @@ def main(version: str) -> None:
 
 
 def _await(clients: dict[str, Any], bucket: str) -> None:
-    """Until the experiment is over and its page is there."""
+    """Wait until the experiment is over and its page exists."""
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         if clients["s3"].list_objects_v2(Bucket=bucket, Prefix="reports/experiments/").get("Contents"):

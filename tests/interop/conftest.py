@@ -1,4 +1,4 @@
-"""Running the peers' scripts in their environment, and an S3 for both sides."""
+"""Fixtures that run the peers' scripts in their environment, and an S3 for both sides."""
 
 from __future__ import annotations
 

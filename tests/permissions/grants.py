@@ -1,4 +1,4 @@
-"""What a synthesized template allows to whom, in names that stay the same from one synthesis to the next."""
+"""Reads who is allowed what from a synthesized template, in names that stay the same from one synthesis to the next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TEMPLATE = "Gridwatch.template.json"
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """`resource`: the template's construct, or what an ARN has behind its account."""
+    """A grant. `resource`: the template's construct, or the part of an ARN after its account."""
 
     role: str
     action: str
@@ -60,7 +60,7 @@ def policies(template: Mapping[str, Any]) -> Iterator[Policy]:
 
 
 def granted(template: Mapping[str, Any]) -> set[Grant]:
-    """Everything that is allowed to roles."""
+    """Everything that roles are allowed."""
     return {
         Grant(policy.role, action, label)
         for policy in policies(template)
@@ -72,7 +72,7 @@ def granted(template: Mapping[str, Any]) -> set[Grant]:
 
 
 def without(template: Mapping[str, Any], grant: Grant) -> dict[str, Any]:
-    """The template with one grant taken away and all else as it was. Raises ValueError when it is not in it."""
+    """The template without one grant and otherwise unchanged. Raises ValueError when the grant is not in it."""
     changed: dict[str, Any] = json.loads(json.dumps(template))
     found = False
     for resource in changed["Resources"].values():
@@ -91,7 +91,7 @@ def without(template: Mapping[str, Any], grant: Grant) -> dict[str, Any]:
 
 
 def _parted(statement: Mapping[str, Any], grant: Grant) -> list[Mapping[str, Any]]:
-    """The statement; or what is left of it, as at most two."""
+    """The statement without the grant, split into at most two."""
     actions, resources = _listed(statement["Action"]), _listed(statement["Resource"])
     others = [resource for resource in resources if _label(resource) != grant.resource]
     if statement["Effect"] != "Allow" or grant.action not in actions or others == resources:

@@ -1,1 +1,3 @@
-"""The deployed system in one process and in simulated time: the real handlers on clients of an AWS in memory."""
+"""The simulation: the deployed system in one process and in simulated time, with the real handlers on clients of an AWS
+in memory.
+"""

@@ -1,4 +1,4 @@
-"""Scenarios by hand and by night. One that fails prints how to repeat it, and what happened.
+"""Runs scenarios by hand and by night. One that fails prints how to repeat it, and what happened.
 
 `clean`, `random SEED` and `at FUNCTION/OPERATION/OCCURRENCE/FAULT` tell one scenario; `nightly` tells many.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from gridwatch.localcloud.faults import Fault
 from tests.simulation.blueprint import Blueprint
 from tests.simulation.faults import At
-from tests.simulation.story import Scenario, Told, at_random, clean, one_after_the_other, one_fault, tell
+from tests.simulation.story import Scenario, ScenarioResult, at_random, clean, one_after_the_other, one_fault, tell
 
 PROGRESS_EVERY = 20
 LAST_LINES = 60  # of what happened in a scenario that fails; all of it is printed when it is told alone
@@ -75,18 +75,18 @@ def _nightly(arguments: list[str], blueprint: Blueprint) -> int:
     return 1 if failed else 0
 
 
-def _told(scenario: Scenario, folder: Path) -> Told:
+def _told(scenario: Scenario, folder: Path) -> ScenarioResult:
     try:
         told = tell(scenario, Blueprint(folder))
     except Exception:  # noqa: BLE001 - the others are told all the same
-        return Told(scenario, broken=[traceback.format_exc()])
+        return ScenarioResult(scenario, broken=[traceback.format_exc()])
     if not told.broken:
         told.trace = []
     told.calls = dict(told.calls)
     return told
 
 
-def report(told: Told) -> Iterator[str]:
+def report(told: ScenarioResult) -> Iterator[str]:
     yield f'FAILED, again by: make chaos-one SCENARIO="{told.scenario.command}"'
     yield from (f"  {sentence}" for sentence in told.broken)
     yield from (f"    {line}" for line in told.trace if "<--" in line)

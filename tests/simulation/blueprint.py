@@ -1,4 +1,6 @@
-"""What the synthesized template says of queues, functions, rules and schedules: the simulation knows nothing else."""
+"""Reads queues, functions, rules and schedules from the synthesized template, which is all that the simulation
+knows.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
 @dataclass(frozen=True)
 class Blueprint(Synthesized):
-    """References to queues are their addresses."""
+    """The template's content. References to queues are their addresses."""
 
     @classmethod
     def create(cls, folder: Path) -> Blueprint:
@@ -31,12 +33,12 @@ class Blueprint(Synthesized):
 
     @cached_property
     def queues(self) -> Mapping[str, Mapping[str, Any]]:
-        """Properties by the queue's address."""
+        """The queues' properties by address."""
         return {self.resolve({"Ref": name}): each for name, each in self.of_type("AWS::SQS::Queue").items()}
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """Of all functions together: what two of them share is the same to both."""
+        """The environment of all functions together: variables that two of them share have the same values."""
         together: dict[str, str] = {}
         for function in self.functions.values():
             for key, value in function.environment.items():
@@ -47,7 +49,7 @@ class Blueprint(Synthesized):
 
     @cached_property
     def sources(self) -> Mapping[str, tuple[str, Mapping[str, Any]]]:
-        """By the queue's address the function that reads it, and how."""
+        """The function that reads each queue, by the queue's address, and how."""
         names = {each.logical_id: each.name for each in self.functions.values()}
         return {
             self.address(each["EventSourceArn"]): (names[each["FunctionName"]], each)
@@ -56,7 +58,7 @@ class Blueprint(Synthesized):
 
     @cached_property
     def invoke_configs(self) -> Mapping[str, Mapping[str, Any]]:
-        """How EventBridge's invocations are repeated, by function."""
+        """The retries of EventBridge's invocations, by function."""
         names = {each.logical_id: each.name for each in self.functions.values()}
         configs = self.of_type("AWS::Lambda::EventInvokeConfig").values()
         return {names[each["FunctionName"]]: each for each in configs}
@@ -85,7 +87,7 @@ class Blueprint(Synthesized):
         return next((each.name for each in self.functions.values() if each.logical_id == logical_id), None)
 
     def address(self, arn: str) -> str:
-        """The queue's address by its ARN."""
+        """The queue's address, by its ARN."""
         return str(self.resolve({"Ref": arn.removeprefix("arn:of:")}))
 
     def _reference(self, logical_id: str) -> str:

@@ -1,5 +1,5 @@
-"""In the place of boto3's clients, the clock and the environment: the three seams through which the product sees the
-world. While `installed`, everything that the product's process asks for is answered by a simulated cloud.
+"""Replaces boto3's clients, the clock and the environment, the three seams through which the product sees the world.
+While `installed`, a simulated cloud answers everything that the product's process asks for.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TOKENS = {"list_objects_v2": "NextContinuationToken"}
 
 
 class Client:
-    """Every operation is a call to the cloud, and a point at which things go wrong."""
+    """A client. Every operation is a call to the cloud, and a point at which things can go wrong."""
 
     def __init__(self, service: str, cloud: Cloud) -> None:
         self._service, self._cloud = service, cloud
@@ -91,7 +91,7 @@ class Client:
 
 
 def _about(request: Mapping[str, Any]) -> str:
-    """What a call is about, for the trace."""
+    """The subject of a call, for the trace."""
     known = [request[key] for key in ("TrainingJobName", "QueueUrl", "ResourceArn", "ExperimentName") if key in request]
     for key in ("Key", "Item"):
         if isinstance(request.get(key), Mapping):
@@ -121,7 +121,7 @@ def installed(cloud: Cloud) -> Iterator[None]:
         cloud.stage.acting.pause(seconds)
 
     class Moment(real.datetime):
-        """Powertools' datetime."""
+        """Powertools' datetime in simulated time."""
 
         @classmethod
         def now(cls, tz: real.tzinfo | None = None) -> real.datetime:
@@ -152,7 +152,7 @@ def installed(cloud: Cloud) -> Iterator[None]:
 
 
 class _OneAfterTheOther:
-    """A pool of threads whose work is done when it is asked for: the order of calls follows from the seed."""
+    """A pool of threads whose work is done when it is asked for, so that the order of calls follows from the seed."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass

@@ -38,7 +38,7 @@ class Mail:
 
 
 class Cloud:
-    """`inbox`: what people were told. `trouble` decides what goes wrong."""
+    """The deployment on its stage. `inbox`: the messages that people got. `trouble` decides what goes wrong."""
 
     def __init__(
         self,
@@ -262,7 +262,7 @@ class Cloud:
     # Jobs -----------------------------------------------------------------------------------------------------------
 
     def _tensors(self, job_name: str, step: int, value: float | None) -> None:
-        """What a hook writes: before the first step the collections, then each step's value."""
+        """Write what a hook writes: before the first step the collections, then each step's value."""
         if value is None:
             files = [collections_file({"metrics": [METRIC]})]
         else:

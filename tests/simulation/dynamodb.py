@@ -89,7 +89,9 @@ def _compared(left: Mapping[str, str], relation: str, right: Mapping[str, str]) 
 
 
 class DynamoDB:
-    """`tables` by name: items by their key. `index_lag`: seconds at most until an index shows a write."""
+    """DynamoDB in memory. `tables` by name: items by their key. `index_lag`: the most seconds until an index shows a
+    write.
+    """
 
     def __init__(self, stage: Stage, index_lag: float = INDEX_LAG) -> None:
         self._lag = index_lag

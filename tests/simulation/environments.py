@@ -17,7 +17,7 @@ FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 
 @dataclass(slots=True)
 class Environment:
-    """`skew`: by how many seconds its machine's clock is wrong."""
+    """An environment. `skew`: by how many seconds its machine's clock is wrong."""
 
     function: str
     handler: Callable[[Any, Any], Any]

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose in the simulation, in the words of the embedded cloud (gridwatch.localcloud.faults)."""
+"""Faults on purpose in the simulation, in the words of the embedded cloud (gridwatch.localcloud.faults)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _NO_FAULTS = Faults()
 
 @dataclass(frozen=True, slots=True)
 class Ailments:
-    """Beside faults of calls and events: `skew`, seconds by which clocks are wrong at most; `slow`, the share of calls
-    that take as long as a client waits at most; `twice`, the share of deliveries that a queue makes twice.
+    """Faults besides those of calls and events: `skew`, the most seconds by which clocks are wrong; `slow`, the share
+    of calls that take as long as a client waits at most; `twice`, the share of deliveries that a queue makes twice.
     """
 
     faults: Faults = _NO_FAULTS

@@ -1,4 +1,6 @@
-"""What must be true when all has come to rest, whatever went wrong; read from the truth: jobs, objects, mails."""
+"""The invariants, which must hold when all has come to rest, whatever went wrong; they are checked on the truth: jobs,
+objects, mails.
+"""
 
 from __future__ import annotations
 
@@ -188,7 +190,7 @@ def findings_are_true(cloud: Cloud, records: Records) -> Iterator[str]:
 
 
 def findings_are_told(cloud: Cloud, records: Records) -> Iterator[str]:
-    """Of each finding there is a mail, of its own or with others; of what is only recorded a line in the digest."""
+    """Each finding was told in a mail, its own or a shared one; one that is only recorded has a line in the digest."""
     sent = {mail.attributes["alert_id"] for mail in cloud.inbox}
     for alert in records.alerts.values():
         if (alert.told_in or alert.alert_id) not in sent:

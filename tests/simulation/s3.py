@@ -25,7 +25,7 @@ class Stored:
 
 
 class S3:
-    """`announce` hears of each object that is created: bucket, key and what is stored."""
+    """S3 in memory. `announce` is called with each object that is created: bucket, key and what is stored."""
 
     def __init__(self, stage: Stage, announce: Callable[[str, str, Stored], None]) -> None:
         self.objects: dict[tuple[str, str], list[Stored]] = {}

@@ -17,7 +17,7 @@ SEARCH_LAG = 20.0  # seconds at most until Search knows a change
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What a job does, were it not stopped: the metric's value at each step, and how it ends."""
+    """The course of a job that is not stopped: the metric's value at each step, and how the job ends."""
 
     values: tuple[float, ...]
     failure: str | None = None
@@ -49,7 +49,8 @@ class Job:
 
 
 class SageMaker:
-    """`course_of` says what a request's job will do; `write` puts a step's tensors; `announce` hears of each change.
+    """SageMaker in memory. `course_of` says what a request's job will do; `write` puts a step's tensors; `announce`
+    hears of each change.
 
     `quota`: jobs that may run at one time. `running` is how many ever did at the most.
     """
@@ -171,7 +172,7 @@ class SageMaker:
         self._stage.after(job.course.step_seconds, lambda: self._step(job, 0))
 
     def _step(self, job: Job, step: int) -> None:
-        """One step more; also while it stops, until the container is gone."""
+        """Take one step more, even while the job stops, until the container is gone."""
         if job.status in OVER:
             return
         job.written.append(job.course.values[step])
@@ -244,7 +245,7 @@ class SageMaker:
 
 
 def final_metrics(job: Job) -> list[dict[str, Any]]:
-    """What SageMaker keeps of the objective: the last value, which is no number that JSON has."""
+    """SageMaker's final value of the objective: the last one, if JSON has such a number."""
     finite = [value for value in job.written if math.isfinite(value)]
     return [{"MetricName": "validation-error", "Value": finite[-1]}] if finite else []
 

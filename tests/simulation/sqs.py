@@ -15,7 +15,9 @@ _REMEMBERED = 300.0  # seconds that a FIFO queue knows a deduplication id
 
 @dataclass(slots=True)
 class Message:
-    """`excuses`: of each delivery that did not end well, whether something had been done to its invocation."""
+    """A message. `excuses`: for each delivery that did not end well, whether something had been done to its
+    invocation.
+    """
 
     message_id: str
     body: str
@@ -29,7 +31,7 @@ class Message:
 
 @dataclass(slots=True)
 class Queue:
-    """`poll` is called when a message may have become visible."""
+    """A queue. `poll` is called when a message may have become visible."""
 
     name: str
     visibility: float = 30.0
@@ -56,7 +58,7 @@ class Sqs:
         self, queue: Queue, body: str, *, group: str | None = None, token: str | None = None, delay: float = 0.0,
         attributes: dict[str, Any] | None = None, poison: bool = False,
     ) -> str:  # fmt: skip
-        """The new message's id."""
+        """Put a message; returns its id."""
         number = f"{queue.name}-{next(self._ids)}"
         if queue.fifo:
             token = token or body  # the template asks for deduplication by content
@@ -70,7 +72,7 @@ class Sqs:
         return number
 
     def receive(self, queue: Queue, most: int) -> list[Message]:
-        """Takes what is visible; what was taken too often goes to the dead letters."""
+        """Take the visible messages; one that was taken too often goes to the dead-letter queue."""
         taken: list[Message] = []
         for message in self._visible(queue):
             if len(taken) == most:

@@ -17,7 +17,7 @@ START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC).timestamp()
 
 
 class KilledError(BaseException):
-    """The function's process ends here: nothing may catch it."""
+    """Ends the function's process: nothing may catch it."""
 
 
 @dataclass(order=True, slots=True)
@@ -28,7 +28,7 @@ class _Planned:
 
 
 class Stage:
-    """What happens when. `trace` tells what happened, a line each."""
+    """The schedule of everything that happens. `trace` tells what happened, one line each."""
 
     def __init__(self, seed: int) -> None:
         self.now = START
@@ -50,7 +50,7 @@ class Stage:
         self.after(seconds, again)
 
     def run(self, until: Callable[[], bool], *, most_seconds: float) -> bool:
-        """Let time pass until something holds; False when so many seconds were not enough."""
+        """Let time pass until a condition holds; False when that many seconds were not enough."""
         end = self.now + most_seconds
         while not until():
             if not self._planned or self._planned[0].at > end:
@@ -69,7 +69,7 @@ class Stage:
         return datetime.fromtimestamp(self.now, UTC)
 
     def hand_over(self, act: Act) -> None:
-        """Let the act run until it gives way or is over."""
+        """Let the act run until it yields or is over."""
         self.acting = act
         act.turn.release()
         self._yielded.acquire()
@@ -82,7 +82,7 @@ class Stage:
 class Act(threading.Thread):
     """One invocation: `work` runs until it returns, raises, is killed, or its time is over.
 
-    `skew`: by how many seconds its machine's clock is wrong. `done` hears of the end: the answer or the error.
+    `skew`: by how many seconds its machine's clock is wrong. `done` is called at the end with the answer or the error.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Act(threading.Thread):
         self._stage.give_back()
 
     def pause(self, seconds: float) -> None:
-        """Give way for so long. Raises KilledError when its time is over before."""
+        """Yield for that long. Raises KilledError when the time is over before."""
         self.check()
         overdue = seconds > self.seconds_left
         self._stage.after(min(seconds, max(self.seconds_left, 0.0)), lambda: self._stage.hand_over(self))
@@ -143,7 +143,7 @@ class Act(threading.Thread):
         raise KilledError
 
     def check(self) -> None:
-        """Raises KilledError for what a dead process would do, as in its `finally`."""
+        """Raise KilledError for anything that a dead process would still do, such as in its `finally`."""
         if self.dead:
             raise KilledError
 

@@ -58,7 +58,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`poison`: when a message that nobody understands comes, and into which queue."""
+    """A scenario. `poison`: when a message that nobody understands comes, and into which queue."""
 
     seed: int
     uploads: tuple[Upload, ...]
@@ -68,8 +68,8 @@ class Scenario:
 
 
 @dataclass(slots=True)
-class Told:
-    """How a scenario went. `broken` are the sentences that do not hold."""
+class ScenarioResult:
+    """The result of a scenario. `broken` are the invariants that do not hold."""
 
     scenario: Scenario
     broken: list[str] = field(default_factory=list)
@@ -79,13 +79,13 @@ class Told:
     redriven: int = 0
 
 
-def tell(scenario: Scenario, blueprint: Blueprint) -> Told:
+def tell(scenario: Scenario, blueprint: Blueprint) -> ScenarioResult:
     from tests.simulation.invariants import broken
 
     stage = Stage(scenario.seed)
     trouble = Trouble(scenario.ailments, scenario.seed)
     cloud = Cloud(blueprint, stage, trouble, course_of, quota=4)
-    told = Told(scenario, trace=stage.trace, calls=trouble.calls)
+    told = ScenarioResult(scenario, trace=stage.trace, calls=trouble.calls)
     with installed(cloud):
         prepare(cloud, scenario)
         stage.run(lambda: False, most_seconds=CHAOS_SECONDS)
@@ -146,8 +146,10 @@ def unrest(cloud: Cloud) -> list[str]:
     return found
 
 
-def redrive(cloud: Cloud, told: Told) -> int:
-    """What a person does who has looked at the dead letters; poison is left where it is. How many went back."""
+def redrive(cloud: Cloud, told: ScenarioResult) -> int:
+    """Do what a person does after looking at the dead letters; poison is left where it is. Returns how many letters
+    went back.
+    """
     unexplained = [
         message
         for queue in dead_letter_queues(cloud)
@@ -172,7 +174,7 @@ def redrive(cloud: Cloud, told: Told) -> int:
 
 
 def dead_letter_queues(cloud: Cloud, *, poisoned: bool = True) -> Iterator[Any]:
-    """Those that hold something; without `poisoned`, something that was not put there on purpose."""
+    """The dead-letter queues that hold something; without `poisoned`, something that was not put there on purpose."""
     for queue in cloud.sqs.queues.values():
         letters = [message for message in queue.messages if poisoned or not message.poison]
         if queue.dead_letters is None and letters:
@@ -184,7 +186,7 @@ def store_of(cloud: Cloud) -> StateTable:
 
 
 def course_of(request: Mapping[str, Any]) -> Course:
-    """What the job of a request does, by its hyperparameter `seed` and its attempt."""
+    """The course of a request's job, by its hyperparameter `seed` and its attempt."""
     seed = int(json.loads(request["HyperParameters"]["seed"]))
     place = seed % len(COURSES)
     first = str(request["TrainingJobName"]).endswith("-1")
@@ -212,7 +214,7 @@ AT_ONE_CALL = (Fault.THROTTLE, Fault.FAIL, Fault.LOST, Fault.KILL, Fault.KILL_AF
 
 
 def clean(seed: int = 0) -> Scenario:
-    """Nothing goes wrong: the calls of this one are those that fail one after the other."""
+    """A scenario in which nothing goes wrong; its calls are those that then fail one after the other."""
     return Scenario(seed, _SMALL, command="clean")
 
 
@@ -229,7 +231,9 @@ def one_after_the_other(calls: Mapping[tuple[str, str], int]) -> Iterator[Scenar
 
 
 def at_random(seed: int) -> Scenario:
-    """Everything the seed says: who uploads what when, what fails how often, what gets lost, whose clock is wrong."""
+    """A scenario drawn from the seed: who uploads what when, what fails how often, what gets lost, whose clock is
+    wrong.
+    """
     chance = random.Random(f"scenario {seed}")
     uploads = list(_uploads(chance))
     faults = Faults(tuple(_call_faults(chance)), _event_faults(chance), seed)
@@ -250,7 +254,9 @@ QUEUES = tuple(
 
 
 def _uploads(chance: random.Random) -> Iterator[Upload]:
-    """The same spec again at nearly the same time, another version of it, the same experiment under another key."""
+    """Uploads: the same spec again at nearly the same time, another version of it, the same experiment under another
+    key.
+    """
     seeds = tuple(chance.sample(range(14), chance.randint(2, 7)))
     first = Upload(chance.uniform(0, 5), "experiments/a.json", "alpha", seeds)
     yield first
@@ -265,7 +271,7 @@ def _uploads(chance: random.Random) -> Iterator[Upload]:
 
 
 def _call_faults(chance: random.Random) -> Iterator[CallFault]:
-    """Some operations fail often, all of them now and then."""
+    """Faults of calls: some operations fail often, all of them now and then."""
     if chance.random() < 0.1:
         return
     operations = (

@@ -1,4 +1,4 @@
-"""The deployment as a user has it: plain boto3, the stack's outputs, and patience."""
+"""The deployment as a user sees it: plain boto3, the stack's outputs, and waiting."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Deployed:
         self.client("s3").put_object(Bucket=self.outputs["ExperimentsBucket"], Key=key, Body=body)
 
     def get_json(self, key: str) -> Any:
-        """An object of the experiments bucket; None while there is none."""
+        """An object of the experiments bucket; None while it does not exist."""
         s3 = self.client("s3")
         try:
             return json.loads(s3.get_object(Bucket=self.outputs["ExperimentsBucket"], Key=key)["Body"].read())
@@ -79,7 +79,7 @@ class Deployed:
         return lines
 
     def query(self, sql: str) -> list[dict[str, str | None]]:
-        """Rows as Athena tells them: everything text."""
+        """The rows of a query as Athena returns them: everything text."""
         athena = self.client("athena")
         started = athena.start_query_execution(
             QueryString=sql,
@@ -102,14 +102,14 @@ class Deployed:
         return [dict(zip(names, line, strict=True)) for line in lines[1:]]
 
     def snapshot(self, experiment: str) -> None:
-        """Ask for a snapshot as anybody may, and wait until it says that it is complete."""
+        """Ask for a snapshot as anybody may, and wait until it is complete."""
         body = json.dumps({"type": "SnapshotExperiment", "experiment": experiment})
         self.client("sqs").send_message(QueueUrl=self.outputs["SnapshotQueue"], MessageBody=body, DelaySeconds=0)
         sql = f"SELECT complete FROM experiments WHERE experiment = '{experiment}'"
         self.wait(lambda: self._has_tables(experiment) and self.query(sql) == [{"complete": "true"}], "a snapshot", 60)
 
     def wait(self, look: Callable[[], T | None], what: str, seconds: float) -> T:
-        """Look until something is there."""
+        """Wait until a look finds something."""
         seconds *= _PATIENCE
         deadline = time.monotonic() + seconds
         while not (found := look()):
@@ -121,7 +121,7 @@ class Deployed:
         return found
 
     def wait_for_jobs(self, experiment: str, count: int, seconds: float) -> list[dict[str, Any]]:
-        """So many jobs of the experiment, all of them over."""
+        """Wait for that many jobs of the experiment, all of them over."""
         over = ("Completed", "Failed", "Stopped")
 
         def look() -> bool:
@@ -176,7 +176,7 @@ class Mailbox:
         return cls(deployed, url)
 
     def about(self, word: str) -> list[dict[str, Any]]:
-        """The mails whose subject or text has the word."""
+        """The mails whose subject or text contains the word."""
         sqs = self.deployed.client("sqs")
         while found := sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
             for message in found:

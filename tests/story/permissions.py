@@ -1,4 +1,4 @@
-"""What the strict profile saw of a story: calls refused, permissions needed."""
+"""Reads what the strict profile saw of a story: calls refused, permissions needed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ _LOOKS = 12
 
 
 class RefusedError(AssertionError):
-    """A call was refused that a story makes."""
+    """AWS would refuse a call that a story makes."""
 
 
 @dataclass(frozen=True)
 class Permissions:
-    """`known`: role, action and resource as deployed, and as the template has them; `roles` likewise."""
+    """The permissions of a deployment. `known`: role, action and resource as deployed, and as the template has them;
+    `roles` likewise.
+    """
 
     endpoint: str
     roles: Mapping[str, str]
@@ -57,12 +59,12 @@ class Permissions:
         return cls(endpoint, roles, known)
 
     def check(self) -> None:
-        """Raises RefusedError when a call was refused since the last story's end."""
+        """Check the calls. Raises RefusedError when one was refused since the last story's end."""
         if refused := self._read("GET")["refused"]:
             raise RefusedError("refused: " + "; ".join(self._line(each) for each in refused))
 
     def settle(self, story: str, seconds: float) -> None:
-        """The story is over, after so long: begin anew for the next one. Raises RefusedError."""
+        """End the story, which took that long, and begin anew for the next one. Raises RefusedError."""
         if os.environ.get(USED):
             self._until_quiet()
         report = self._read("DELETE")
@@ -80,7 +82,9 @@ class Permissions:
             raise RefusedError("refused: " + "; ".join(self._line(each) for each in report["refused"]))
 
     def _until_quiet(self) -> None:
-        """What a story has begun goes on when it is over, such as a snapshot, and would be taken for the next one's."""
+        """Wait until the story's after-effects are over, such as a snapshot: they would be counted for the next
+        story.
+        """
         for _ in range(_LOOKS):
             before = self._read("GET")["granted"]
             time.sleep(_QUIET)

@@ -1,4 +1,4 @@
-"""`gridwatch teardown --artifacts` as a person calls it, and what it took away from whom."""
+"""Runs `gridwatch teardown --artifacts` as a person does, and finds out whose objects it deleted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.story.deployed import Deployed
 
 
 def torn_down(deployed: Deployed, experiment: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The keys of the artifacts bucket that are gone after it; everybody's were looked at."""
+    """Run the teardown; returns the keys that it deleted from the artifacts bucket, of which all were looked at."""
     for name, value in _environment(deployed).items():
         monkeypatch.setenv(name, value)
     before = _keys(deployed)

@@ -1,4 +1,6 @@
-"""What the deployment itself says when something does not come: its queues and its functions' last words."""
+"""Collects what the deployment says when something does not come: its queues' messages and its functions' last log
+lines.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ _COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible
 
 
 def testimony(client: Callable[[str], Any]) -> str:
-    """Messages that wait, and the last lines of every function; why there are none where they cannot be read."""
+    """Waiting messages, and the last lines of every function; why there are none where they cannot be read."""
     try:
         return "\n".join([*_queues(client("sqs")), *_logs(client("logs"))])
     except (BotoCoreError, ClientError) as error:
@@ -42,7 +44,7 @@ def _logs(logs: Any) -> Iterator[str]:
 
 
 def _short(line: str) -> str:
-    """A line of a log without what is the same in all of them."""
+    """A line of a log without the part that is the same in all of them."""
     if not line.startswith("{"):
         return line
     said = json.loads(line)

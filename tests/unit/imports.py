@@ -1,4 +1,4 @@
-"""The imports of the house, read from its sources: who imports whom, on which rung a room stands, what is circular."""
+"""Reads the project's imports from its sources: who imports whom, the rung of each room, and the circles."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def rungs(page: str) -> list[list[str]]:
 
 
 def room_of(module: str) -> str:
-    """`gridwatch.spec.checks.tune` is in the room `gridwatch.spec`; the hook is one room."""
+    """The room of a module: `gridwatch.spec.checks.tune` is in the room `gridwatch.spec`; the hook is one room."""
     parts = module.split(".")
     return parts[0] if parts[0] == "gridwatch_hook" else ".".join(parts[:2])
 
 
 def against(ladder: Sequence[Sequence[str]], imports: Mapping[str, Iterable[str]]) -> list[str]:
-    """`importer -> imported` for every import that does not lead to a lower rung or stay in its room. A package's own
-    module offers what is in its rooms, so it stands above them.
+    """Each forbidden import as `importer -> imported`: every import that does not lead to a lower rung or stay in its
+    room. A package's own module offers what is in its rooms, so it stands above them.
     """
     height = {room: len(ladder) - place for place, rung in enumerate(ladder) for room in rung}
     return [

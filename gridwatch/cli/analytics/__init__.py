@@ -1,4 +1,4 @@
-"""What experiments taught, as pandas data frames: `from gridwatch.cli import analytics; analytics.connect()`."""
+"""Experiments' results as pandas data frames: `from gridwatch.cli import analytics; analytics.connect()`."""
 
 from gridwatch.cli.analytics.frames import Analytics, connect
 

@@ -1,4 +1,4 @@
-"""`gridwatch analytics`: an experiment in the layouts of the SageMaker SDK's analytics, as CSV."""
+"""`gridwatch analytics`: an experiment as CSV, in the layouts of the SageMaker SDK's analytics classes."""
 
 from __future__ import annotations
 

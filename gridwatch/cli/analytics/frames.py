@@ -25,14 +25,14 @@ _TIMES = frozenset(
 
 
 def connect(stack: str | None = None) -> Analytics:
-    """The analytics of a deployment: of that name, else where the environment points, else the running local cloud."""
+    """The analytics of a deployment: the one named, else where the environment points, else the running local cloud."""
     return Analytics(connect_cloud(stack))
 
 
 class Analytics:
-    """Questions to one deployment. Everything but `experiment_analytics` is as of the last snapshot.
+    """Queries to one deployment. Everything but `experiment_analytics` is as of the last snapshot.
 
-    Methods return pandas data frames, and raise CliError when there is nothing to ask.
+    Methods return pandas data frames, and raise CliError when there is nothing to query.
     """
 
     def __init__(self, cloud: Cloud) -> None:
@@ -43,14 +43,14 @@ class Analytics:
         return _frame(self._cloud.ask(query))
 
     def table(self, name: str, experiment: str | None = None) -> pd.DataFrame:
-        """A table, of one experiment or of all."""
+        """A table, for one experiment or for all."""
         if name not in {table.name for table in schemas.TABLES}:
             raise CliError(f"there is no table {name!r}: {', '.join(table.name for table in schemas.TABLES)}")
         where = f" WHERE experiment = {queries.text_literal(experiment)}" if experiment else ""
         return self.sql(f"SELECT * FROM {name}{where}")  # noqa: S608  a table's name and a literal
 
     def view(self, name: str, experiment: str | None = None) -> pd.DataFrame:
-        """A view, of one experiment or of all."""
+        """A view, for one experiment or for all."""
         query = queries.view(name)
         if query is None:
             raise CliError(f"there is no view {name!r}: {', '.join(each.name for each in queries.NAMED_QUERIES)}")
@@ -60,10 +60,10 @@ class Analytics:
         return self.view("leaderboard", experiment)
 
     def experiment_analytics(self, experiment: str) -> pd.DataFrame:
-        """What `sagemaker.analytics.ExperimentAnalytics(experiment).dataframe()` gives, from Search as of now.
+        """The data frame of `sagemaker.analytics.ExperimentAnalytics(experiment).dataframe()`, from Search as of now.
 
-        All components, however many, of all of SageMaker's experiments that its trials are in; newest change first,
-        which is Search's own order.
+        It has every component of all the SageMaker experiments that hold the experiment's trials, the newest change
+        first, which is Search's own order.
         """
         import pandas as pd  # noqa: PLC0415  a third of a second that only frames need
 
@@ -94,7 +94,7 @@ class Analytics:
         return pd.DataFrame(list(sdk_layouts.tuning_rows(trials, sdk_layouts.varied(trials))))
 
     def training_job_analytics(self, job_name: str) -> pd.DataFrame:
-        """A job's curves as `TrainingJobAnalytics` shows them: means of each minute."""
+        """A job's curves as `TrainingJobAnalytics` shows them: the mean of each minute."""
         import pandas as pd  # noqa: PLC0415  a third of a second that only frames need
 
         answer = self._cloud.ask(

@@ -1,4 +1,4 @@
-"""The tables in a DuckDB of this machine: the same files, the same views, no Athena."""
+"""The tables in a DuckDB database on this machine: the same files and views, without Athena."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BROKEN = ".damaged"
 
 
 class LocalTables:
-    """Keeps copies of a bucket's tables in a folder, and asks them. Files that did not change are not fetched again."""
+    """A folder of copies of a bucket's tables, for queries. Files that did not change are not fetched again."""
 
     def __init__(self, s3: S3Client, bucket: str, folder: Path) -> None:
         self._s3 = s3
@@ -38,8 +38,8 @@ class LocalTables:
         return duckdb.connect()
 
     def refresh(self) -> int:
-        """Fetch what is new and declare tables and views anew; returns how many files were fetched. A damaged file is
-        left out, and told of.
+        """Fetch what is new and declare tables and views again; returns how many files were fetched. A damaged file is
+        left out and reported.
         """
         fetched = 0
         self.damaged = {}
@@ -65,8 +65,8 @@ class LocalTables:
         return fetched
 
     def statements_of(self, text: str) -> list[str]:
-        """The single statements of a text, as DuckDB parts them: a semicolon in quotes or a comment ends none. Raises
-        CliError for what is no SQL.
+        """The single statements of a text, split as DuckDB does: a semicolon in quotes or in a comment ends none.
+        Raises CliError for text that is not SQL.
         """
         import duckdb  # noqa: PLC0415  65 MB, which other commands do not need
 
@@ -119,7 +119,7 @@ class LocalTables:
 
 
 def _as_athena(value: Any) -> Any:
-    """Times as text, as `gridwatch.cli.athena` leaves them."""
+    """The value with times as text, as `gridwatch.cli.athena` returns them."""
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="milliseconds")
     return value.isoformat() if isinstance(value, date) else value

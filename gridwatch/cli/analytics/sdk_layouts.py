@@ -19,7 +19,7 @@ _PERIOD = 60  # seconds over which TrainingJobAnalytics lets CloudWatch average
 
 
 class Layout(StrEnum):
-    """By the class of the SDK that has it."""
+    """Which class of the SDK a layout belongs to."""
 
     EXPERIMENT = "experiment"  # ExperimentAnalytics: a row per trial component
     TUNING = "tuning"  # HyperparameterTuningJobAnalytics: a row per training job
@@ -27,7 +27,9 @@ class Layout(StrEnum):
 
 
 def component_row(component: Mapping[str, Any]) -> Row:
-    """ExperimentAnalytics' row of a trial component, as Search gives it. A parameter may hide a fixed column there."""
+    """ExperimentAnalytics' row for a trial component, as Search returns it. There, a parameter may hide a fixed
+    column.
+    """
     row: dict[str, Any] = {name: component.get(name, "") for name in ("TrialComponentName", "DisplayName")}
     if source := component.get("Source"):
         row["SourceArn"] = source["SourceArn"]
@@ -47,9 +49,10 @@ def component_row(component: Mapping[str, Any]) -> Row:
 
 
 def tuning_rows(trials: Iterable[Row], tuned: Sequence[str]) -> Iterator[Row]:
-    """HyperparameterTuningJobAnalytics' rows, of rows of the table `trials` with decoded hyperparameters and times.
+    """HyperparameterTuningJobAnalytics' rows, made from rows of the table `trials` with decoded hyperparameters and
+    times.
 
-    `tuned` are the hyperparameters in which trials differ. Trials that never had a job are not listed there.
+    `tuned` are the hyperparameters in which trials differ. Trials that never had a job are left out.
     """
     for trial in trials:
         if trial["status"] is None:
@@ -69,7 +72,7 @@ def tuning_rows(trials: Iterable[Row], tuned: Sequence[str]) -> Iterator[Row]:
 
 
 def varied(trials: Sequence[Row]) -> list[str]:
-    """The hyperparameters that not all trials have alike; of a single trial, all."""
+    """The hyperparameters that differ between trials; for a single trial, all of them."""
     names = sorted({name for trial in trials for name in trial["hyperparameters"]})
     if len(trials) == 1:
         return names
@@ -77,9 +80,9 @@ def varied(trials: Sequence[Row]) -> list[str]:
 
 
 def training_rows(points: Iterable[tuple[str, datetime, float]]) -> Iterator[Row]:
-    """TrainingJobAnalytics' rows, of (name, time, value) of one job's metrics in the order of their names.
+    """TrainingJobAnalytics' rows, made from (name, time, value) of one job's metrics in the order of their names.
 
-    As CloudWatch does, values are averaged by whole minutes; `timestamp` counts from the metric's first.
+    As in CloudWatch, values are averaged by whole minutes; `timestamp` counts from the metric's first.
     """
     for name, group in groupby(sorted(points), key=lambda point: point[0]):
         minutes: dict[int, list[float]] = {}

@@ -54,7 +54,7 @@ def open_tables(cloud: Cloud) -> LocalTables:
 
 
 def refreshed(tables: LocalTables) -> int:
-    """How many files were fetched; those that are damaged are told of on stderr, and left out."""
+    """Fetch new files and return how many there were; damaged ones are left out and named on stderr."""
     fetched = tables.refresh()
     for address, reason in tables.damaged.items():
         line = f"gridwatch: left out, because it is damaged: {address} ({reason}); `gridwatch snapshot` writes it again"
@@ -63,8 +63,8 @@ def refreshed(tables: LocalTables) -> int:
 
 
 def statements(lines: Iterable[str]) -> Iterator[str]:
-    """What is asked at once: one or more statements, up to a line that ends with a semicolon; a line that starts with
-    a dot is a command by itself.
+    """The statements of one input: one or more, up to a line that ends with a semicolon; a line that starts with a dot
+    is a command of the shell.
     """
     pending: list[str] = []
     for line in lines:
@@ -83,7 +83,7 @@ def statements(lines: Iterable[str]) -> Iterator[str]:
 
 
 def run(tables: LocalTables, statement: str, *, as_json: bool) -> None:
-    """Print what a command of the shell says, or the answer to each statement."""
+    """Run one command of the shell or each statement, and print the answers."""
     if statement == ".tables":
         found = [{"name": table.name, "what": table.comment} for table in schemas.TABLES]
         found += [{"name": query.name, "what": query.description} for query in queries.NAMED_QUERIES]

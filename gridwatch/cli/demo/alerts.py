@@ -22,19 +22,19 @@ class Mail:
 
     @property
     def is_digest(self) -> bool:
-        """Whether it tells how an experiment ended, and not that something is wrong."""
+        """Whether the mail is an experiment's digest, and not an alert that something is wrong."""
         return self.kind == "experiment_ended"
 
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """A queue that is subscribed to the topic. It keeps what comes until it is read."""
+    """A queue that is subscribed to the topic. It keeps messages until they are read."""
 
     sqs: SQSClient
     queue_url: str
 
     def read(self, *, wait_seconds: int = 0) -> list[Mail]:
-        """What has come since the last reading; waits for the first message at most so long."""
+        """The messages since the last reading; waits at most that long for the first one."""
         mails: list[Mail] = []
         while messages := self._receive(wait_seconds if not mails else 0):
             mails += messages
@@ -52,7 +52,7 @@ class Mailbox:
 
 
 def open_mailbox(cloud: Cloud, name: str) -> Mailbox:
-    """A new mailbox of that name. It stays: whoever opened it in an account that lasts deletes the queue."""
+    """A new mailbox of that name. Nothing deletes it: in a lasting account whoever opened it deletes the queue."""
     sqs = cloud.session.sqs
     queue_url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

@@ -43,7 +43,7 @@ class Places:
         return self.root / "examples" / f"{experiment}.yaml"
 
     def shown(self, path: Path) -> str:
-        """As somebody in the project's folder would name it."""
+        """The path as somebody in the project's folder would type it."""
         return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
 
 

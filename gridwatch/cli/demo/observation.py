@@ -1,4 +1,4 @@
-"""What can be seen of an experiment at one moment, for its progress lines."""
+"""The state of an experiment at one moment, for the demo's progress lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gridwatch_rules.status import is_final
 class TrialView:
     """One trial's line: `rules` is the status by rule, `done` what was done about an issue.
 
-    `finished`: the job is over and every rule has said its last word.
+    `finished`: the job is over and every rule has its final status.
     """
 
     name: str

@@ -11,7 +11,7 @@ from gridwatch_rules.clock import Clock
 
 @dataclass(slots=True)
 class Phases:
-    """Seconds by phase, in the order in which they were run."""
+    """Seconds by phase, in the order in which the phases ran."""
 
     clock: Clock
     seconds: dict[str, float] = field(default_factory=dict)

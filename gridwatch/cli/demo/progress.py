@@ -19,7 +19,7 @@ _COLOURS = {"completed": "green", "stopped": "yellow", "failed": "red", "waiting
 
 @contextmanager
 def progress(console: Console) -> Iterator[Show]:
-    """What is called with the trials' newest state, as often as one likes."""
+    """A callback that is called with the trials' newest state, as often as one likes."""
     if not console.is_terminal:
         yield _lines(console)
         return

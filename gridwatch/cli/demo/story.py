@@ -1,4 +1,4 @@
-"""The demo's story against a deployment: upload, watch, see one job stopped, ask what was learned."""
+"""The demo's story against a deployment: upload a spec, watch, see a job stopped, query the results."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MAIL_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Learned:
-    """What the demo found out, as it came."""
+    """What the demo found out, in the order in which it came."""
 
     leaderboard: Sequence[Mapping[str, Any]] = ()
     statuses: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -49,11 +49,11 @@ class Learned:
 
     @property
     def digest(self) -> Mail | None:
-        """How the grid ended."""
+        """The digest, which tells how the grid ended."""
         return next((mail for mail in self.mails if mail.is_digest and f" {GRID} has ended" in mail.subject), None)
 
     def faults(self) -> list[str]:
-        """What is not as the demo must be; empty when all is well."""
+        """What differs from what the demo must show; empty when all is well."""
         grid = [trial["state"] for trial in self.statuses[GRID]["trials"]]
         failing = self.statuses[FAILING]["trials"]
         found = []
@@ -80,7 +80,7 @@ def upload_data(cloud: Cloud, files: Mapping[str, Path]) -> None:
 
 
 def upload_spec(cloud: Cloud, spec: Path) -> None:
-    """The same as any upload: a file under `experiments/`."""
+    """Upload the spec as anybody would: as a file under `experiments/`."""
     key = f"{layout.SPEC_PREFIX}{spec.name}"
     cloud.session.s3.put_object(Bucket=cloud.deployment.experiments_bucket, Key=key, Body=spec.read_bytes())
 
@@ -108,21 +108,21 @@ def snapshot(cloud: Cloud) -> None:
 
 
 def learn(cloud: Cloud, learned: Learned) -> None:
-    """Ask for everything that the demo shows and checks."""
+    """Query everything that the demo shows and checks."""
     learned.leaderboard = read_leaderboard(cloud, GRID)
     learned.statuses = {experiment: read_status(cloud, experiment) for experiment in (GRID, FAILING)}
     learned.last_round = last_round(cloud, learned.statuses[FAILING]["trials"])
 
 
 def read_mail(cloud: Cloud, mailbox: Mailbox, learned: Learned) -> None:
-    """The alert is there by now; how the grid ended is told when its snapshot and its report are."""
+    """Read the mails. The finding's alert is there by now; the digest comes once snapshot and report are written."""
     deadline = cloud.clock.now() + timedelta(seconds=_MAIL_SECONDS)
     while (not learned.alerts or learned.digest is None) and cloud.clock.now() < deadline:
         learned.mails += mailbox.read(wait_seconds=1)
 
 
 def last_round(cloud: Cloud, trials: Sequence[Mapping[str, Any]]) -> int | None:
-    """The last round that the (one) trial's job logged; None when it logged none."""
+    """The last round that the trial's one job logged; None when it logged none."""
     lines: list[str] = []
     logs = cloud.session.client("logs")
     for trial in trials:
@@ -136,7 +136,7 @@ def last_round(cloud: Cloud, trials: Sequence[Mapping[str, Any]]) -> int | None:
 
 
 def keep_tables(cloud: Cloud, folder: Path) -> None:
-    """Copies of the Parquet files, since the cloud they lie in goes with the demo."""
+    """Copies of the Parquet files, since the cloud that holds them ends with the demo."""
     bucket = cloud.deployment.artifacts_bucket
     listed = cloud.session.s3.list_objects_v2(Bucket=bucket, Prefix=layout.TABLE_PREFIX)
     for found in listed.get("Contents", []):

@@ -1,1 +1,1 @@
-"""`gridwatch doctor`: whether an account can hold a deployment, and whether one that is there works."""
+"""`gridwatch doctor`: checks whether an account can hold a deployment, and whether an existing one works."""

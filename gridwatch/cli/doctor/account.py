@@ -1,4 +1,4 @@
-"""What can be known of an account and region before anything is deployed. Every call only reads."""
+"""Checks of an account and region before a deployment. Every call only reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ALL_PROCESSING = "Number of instances across all processing jobs"
 
 
 def account_checks(session: Session, instance_types: Sequence[str]) -> list[Check]:
-    """`instance_types` are those that specs are to train on."""
+    """The checks of the account. `instance_types` are those that specs will train on."""
     return [
         *looked("account", lambda: _identity(session)),
         *looked("image", lambda: _images(session.region, instance_types)),

@@ -1,4 +1,6 @@
-"""An experiment of one tiny job through a deployment: each phase with its time, and nothing of it left on S3."""
+"""The canary: an experiment of one tiny job through a deployment, with the time of each phase; its objects on S3 are
+removed.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ _DATA = "".join(f"{n % 7},{n},{n * n}\n" for n in range(200))  # the label first
 
 
 def canary_checks(cloud: Cloud, instance_type: str, patience: float) -> list[Check]:
-    """`patience` is in seconds, for each phase. The experiment's record and tables stay, as of every experiment."""
+    """The checks of a canary. `patience` is the seconds allowed for each phase. The experiment's record and tables
+    stay.
+    """
     canary = Canary(cloud, f"canary-{cloud.clock.now():%Y%m%d%H%M%S}", patience)
     found = looked("canary", lambda: canary.fly(instance_type))
     return found + looked("canary: cleaned up", canary.clean_up)
@@ -42,7 +46,7 @@ def canary_checks(cloud: Cloud, instance_type: str, patience: float) -> list[Che
 
 @dataclass(slots=True)
 class Canary:
-    """One flight; `name` is the experiment's."""
+    """One run of the canary; `name` is the experiment's."""
 
     cloud: Cloud
     name: str
@@ -95,7 +99,9 @@ class Canary:
         self._uploaded.append(key)
 
     def _phase(self, phase: str, look: Callable[[], str | None], advice: str) -> Check:
-        """`look` tells what is there once it is; what went wrong begins with "failed: "."""
+        """Wait for one phase. `look` returns what it found once the phase is reached; a failure begins with
+        "failed: ".
+        """
         began = self.cloud.clock.now()
         while True:
             told = look()

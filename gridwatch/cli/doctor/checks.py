@@ -1,4 +1,4 @@
-"""What one look at an account found, and looks that may be refused."""
+"""The answers of one check of an account, and checks that AWS may refuse."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One answer: `found` is what is there, `advice` what to do about it (empty when there is nothing to do)."""
+    """One answer: `found` is what there is, `advice` what to do about it (empty when there is nothing to do)."""
 
     name: str
     result: Result
@@ -29,7 +29,7 @@ class Check:
 
 
 def looked(name: str, look: Callable[[], Iterable[Check]]) -> list[Check]:
-    """The look's answers; `unknown`, in AWS's words, when AWS did not let us look. What it found before stays."""
+    """The answers of a check; where AWS refused to answer, `unknown` with AWS's words, after the answers so far."""
     found: list[Check] = []
     try:
         for check in look():

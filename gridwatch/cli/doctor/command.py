@@ -1,4 +1,4 @@
-"""`gridwatch doctor`: looks at an account before a deployment and after it, and tries it out with one tiny job."""
+"""`gridwatch doctor`: checks an account before a deployment and after it, and tries it out with one tiny job."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def doctor(  # noqa: PLR0917  options of the command line
 
 
 def _of_deployment(cloud: Cloud, *, wanted: bool) -> list[Check]:
-    """Without a stack there is nothing to look at, which is no fault unless the canary needs one."""
+    """The checks of the deployment. A missing stack is no fault unless the canary needs one."""
     from gridwatch.cli.doctor.checks import Check, Result, looked
     from gridwatch.cli.doctor.parts import debugger_unknown, deployed_checks
 

@@ -1,4 +1,4 @@
-"""MLflow on SageMaker that specs are to name: whether it is there, and can be written into."""
+"""The MLflow apps and servers on SageMaker that specs will name: whether each exists and can be written to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STOPPED = ("Stopping", "Stopped", "StartFailed")  # of tracking servers alone
 
 
 def mlflow_checks(session: Session, resources: Sequence[str]) -> list[Check]:
-    """Of each MLflow app or tracking server, by its ARN."""
+    """The checks of each MLflow app or tracking server, by its ARN."""
     found = []
     for resource in resources:
         found += looked(_NAME, partial(_look, session, resource))

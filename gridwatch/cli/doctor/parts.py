@@ -1,4 +1,4 @@
-"""Buckets, roles, and ways to people: those of a deployment, and existing ones that a deployment is to be given."""
+"""Checks of buckets, roles and webhooks: those of a deployment, and existing ones that a deployment will be given."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SAGEMAKER = "sagemaker.amazonaws.com"
 
 
 def given_checks(session: Session, buckets: Sequence[str], roles: Sequence[str], secrets: Sequence[str]) -> list[Check]:
-    """Of what exists before the deployment and is named in its settings or in specs."""
+    """The checks of resources that exist before the deployment and are named in its settings or in specs."""
     found = []
     for bucket in buckets:
         found += looked("bucket", partial(_bucket, session.s3, bucket))
@@ -29,7 +29,7 @@ def given_checks(session: Session, buckets: Sequence[str], roles: Sequence[str],
 
 
 def deployed_checks(cloud: Cloud) -> list[Check]:
-    """Of a stack that is there."""
+    """The checks of a stack that exists."""
     session, deployment = cloud.session, cloud.deployment
     secrets: list[str] = []
     found = given_checks(session, (deployment.experiments_bucket, deployment.artifacts_bucket), (), ())
@@ -63,7 +63,7 @@ def _bucket(s3: Any, bucket: str) -> Iterator[Check]:
 
 
 def _needs(deployment: Deployment) -> Mapping[str, str]:
-    """What a training job does in its role: actions, and what on."""
+    """What a training job does in its role: the actions, and on which resources."""
     partition = deployment.job_role.split(":")[1]
     return {
         "s3:GetObject": f"arn:{partition}:s3:::{deployment.experiments_bucket}/data/any",
@@ -103,7 +103,7 @@ def _trusts(document: Mapping[str, Any]) -> bool:
 
 
 def _webhooks(lambda_: Any, name_prefix: str, secrets: list[str]) -> Iterator[Check]:
-    """Notes the secrets that the deployed function reads, by the ARNs in its environment."""
+    """Check the webhooks, and add to `secrets` the ARNs of the secrets in the deployed function's environment."""
     try:
         told = lambda_.get_function_configuration(FunctionName=f"{name_prefix}-post-webhook")
     except lambda_.exceptions.ResourceNotFoundException:
@@ -115,7 +115,9 @@ def _webhooks(lambda_: Any, name_prefix: str, secrets: list[str]) -> Iterator[Ch
 
 
 def _secret(secrets: Any, arn: str) -> Iterator[Check]:
-    """Its form alone, of which nothing is shown: posting would tell people something that is not so."""
+    """The check of a secret's form, of which nothing is shown. Nothing is posted, since people would be told something
+    untrue.
+    """
     try:
         text = str(secrets.get_secret_value(SecretId=arn).get("SecretString", "")).strip()
     except secrets.exceptions.ResourceNotFoundException:

@@ -1,1 +1,1 @@
-"""Commands that look at results: one trial, several beside each other, those that match, where they come from."""
+"""Commands that show results: one trial, several side by side, those that match, and what they were made from."""

@@ -126,7 +126,7 @@ def _curve_rows(names: Sequence[str], curves: Sequence[Sequence[JobCurve]]) -> l
 
 
 def _by_axis(curves: Sequence[JobCurve | None]) -> Iterator[tuple[str, list[JobCurve | None]]]:
-    """The curves of one name, those that count the same together: lines of a log are no steps of a training."""
+    """The curves of one name, grouped by what they count: lines of a log are not steps of a training."""
     for axis in dict.fromkeys(curve.axis for curve in curves if curve is not None):
         yield axis, [curve if curve is not None and curve.axis == axis else None for curve in curves]
 
@@ -140,7 +140,7 @@ def _seconds(trial: TrialRecord) -> float | None:
 
 
 def _findings(cloud: Cloud, found: Found) -> str | None:
-    """What its rules found, and which of them failed or saw nothing to judge by: of these nothing is known."""
+    """What the trial's rules found, and which of them failed or saw nothing to judge by."""
     evaluations = cloud.store.list_rule_evaluations(found.job_name)
     issues = [each for each in evaluations if each.status == "IssuesFound"]
     told = [f"{each.rule_name} at step {(each.finding or {}).get('step', '?')}" for each in issues]

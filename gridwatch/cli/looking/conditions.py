@@ -28,14 +28,16 @@ class Condition:
 
     @classmethod
     def parse(cls, text: str) -> Condition:
-        """Raises CliError for what is none."""
+        """The condition in a text. Raises CliError when there is none."""
         found = _CONDITION.fullmatch(text)
         if found is None:
             raise CliError(f"{text!r} is no condition: write name=value, or with !=, <, <=, >, >=, ~ (contains)")
         return cls(found["name"], found["operator"], found["value"])
 
     def holds(self, row: Mapping[str, Any]) -> bool:
-        """Numbers are compared as numbers, everything else as text without regard to case."""
+        """Whether a row meets the condition: numbers are compared as numbers, everything else as text regardless of
+        case.
+        """
         actual = row.get(self.name)
         if actual is None:
             return False
@@ -50,7 +52,7 @@ class Condition:
 
 
 def matching(rows: Iterable[Mapping[str, Any]], conditions: Iterable[str]) -> list[Mapping[str, Any]]:
-    """The rows that meet all of the conditions. Raises CliError for one on a column that no row has."""
+    """The rows that meet all of the conditions. Raises CliError for a condition on a column that no row has."""
     kept, parsed = list(rows), [Condition.parse(text) for text in conditions]
     known = {name for row in kept for name in row}
     for condition in parsed:

@@ -15,7 +15,7 @@ from gridwatch_rules.wording import counted
 
 @dataclass(frozen=True, slots=True)
 class JobCurve:
-    """One metric of one job by step. `axis`: what its steps count, `step` or of a log `line`."""
+    """One metric of one job by step. `axis` says what its steps count: `step`, or `line` of a log."""
 
     name: str
     steps: Sequence[int]
@@ -23,7 +23,7 @@ class JobCurve:
     axis: str = "step"
 
     def line(self) -> str:
-        """The whole curve in one line: evenly spaced values, with its ends."""
+        """The whole curve in one line: evenly spaced values, with its first and last."""
         count = len(self.values)
         places = sorted({round(n * (count - 1) / (LONGEST - 1)) for n in range(LONGEST)}) if count > 1 else [0]
         return sparkline([self.values[place] for place in places])
@@ -34,7 +34,7 @@ class JobCurve:
 
 
 def read_curves(cloud: Cloud, job_names: Sequence[str]) -> Mapping[str, Sequence[JobCurve]]:
-    """By job; a job that no snapshot knows has none. Raises CliError."""
+    """The curves by job; a job that no snapshot has gets none. Raises CliError."""
     listed = ", ".join(text_literal(name) for name in job_names)
     answer = cloud.ask(
         "SELECT job_name, name, mode, coalesce(source, 'hook') AS source, worker, step, value "  # noqa: S608  literals

@@ -1,4 +1,4 @@
-"""`gridwatch inspect`: all about one trial."""
+"""`gridwatch inspect`: everything about one trial."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def describe(cloud: Cloud, found: Found) -> Mapping[str, Any]:
 
 
 def _curves(cloud: Cloud, job_name: str) -> tuple[Sequence[JobCurve], str | None]:
-    """The curves, and why there are none: no snapshot yet, or no metric in it."""
+    """The curves and, when there are none, the reason: no snapshot yet, or no metric in it."""
     try:
         found = read_curves(cloud, [job_name])[job_name]
     except CliError as error:
@@ -147,7 +147,7 @@ def _rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _evidence(finding: Mapping[str, Any]) -> Iterator[str]:
-    """The values that led to it, as far as the finding keeps them."""
+    """The values that led to the finding, as far as it keeps them."""
     for name, value in finding.items():
         if isinstance(value, Sequence) and not isinstance(value, str) and value:
             last = value[-_VALUES:]

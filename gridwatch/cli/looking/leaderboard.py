@@ -45,7 +45,7 @@ def leaderboard(  # noqa: PLR0917  options of the command line
 
 
 def _sorted(rows: Sequence[Mapping[str, Any]], sort: str | None) -> Sequence[Mapping[str, Any]]:
-    """Numbers before text, what is missing last, whichever way."""
+    """The rows by one column: numbers before text; missing values last, in either direction."""
     if sort is None or not rows:
         return rows
     name = sort.removeprefix("-")

@@ -1,4 +1,4 @@
-"""`gridwatch lineage`: from data and code to the model, and from an address to the trials that read or made it."""
+"""`gridwatch lineage`: from data and code to the model, and from an address to the trials that read or wrote it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def lineage_of(cloud: Cloud, found: Found) -> Sequence[Mapping[str, Any]]:
 
 
 def _of_preprocessing(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """As the spec tells it; Gridwatch has seen neither the script nor the jobs."""
+    """The preprocessing as the spec describes it; Gridwatch has seen neither the script nor the jobs."""
     told = document.get("preprocessing") or {}
     if told.get("script"):
         yield _row("preprocessing", "script", told["script"])
@@ -77,7 +77,7 @@ def _of_template(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _around(cloud: Cloud, address: str) -> Iterator[Mapping[str, Any]]:
-    """Everything at the address, below it or around it, of every trial."""
+    """Everything at the address, below it or above it, for every trial."""
     records = cloud.store.list_experiments()
     trials = trials_of(cloud.store, [record.name for record in records])
     for record in records:
@@ -94,7 +94,7 @@ def _meet(one: str, other: str) -> bool:
 
 
 def _plain(value: str) -> str:
-    """A hyperparameter of script mode is JSON."""
+    """A hyperparameter as plain text: in script mode it is JSON."""
     try:
         return str(json.loads(value))
     except ValueError:

@@ -1,4 +1,4 @@
-"""`gridwatch logs`: what a training job wrote, and what its rules said."""
+"""`gridwatch logs`: what a training job logged, and what its rules said."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # a log must not steer the t
 
 
 def _training_job(found: Found) -> str:
-    """As SageMaker calls it; of former attempts only our name is known."""
+    """SageMaker's name of the training job; for former attempts only Gridwatch's name is known."""
     return found.trial.training_job if found.trial.job_name == found.job_name else found.job_name
 
 
@@ -68,7 +68,7 @@ def logs(  # noqa: PLR0917  options of the command line
 
 
 def _follow(cloud: Cloud, found: Found, reader: _StreamLog | _RuleLog) -> None:
-    """Until the trial's job is over and nothing more comes."""
+    """Print the log until the trial's job is over and nothing more comes."""
     while True:
         trial = cloud.store.get_trial(found.trial.experiment, found.trial.trial_id)
         over = trial is None or trial.state.is_finished or trial.job_name != found.job_name
@@ -85,7 +85,7 @@ def _print(lines: Sequence[Line]) -> None:
 
 @dataclass
 class _StreamLog:
-    """Every stream of a job in CloudWatch Logs, each read on from where it was left."""
+    """Every stream of a job in CloudWatch Logs, each read on from where the last read ended."""
 
     client: Any
     job_name: str
@@ -120,14 +120,14 @@ class _StreamLog:
 
 @dataclass
 class _RuleLog:
-    """What a job's rules said of themselves, as recorded: their last word, and what was done about it."""
+    """The history of a job's rules as recorded: their final statuses, and what was done about them."""
 
     store: StateStore
     job_name: str
     told: set[tuple[str, str]] = field(default_factory=set)
 
     def new(self) -> Iterator[Line]:
-        """What was not told before, by time."""
+        """The lines that were not printed before, by time."""
         fresh = [line for line in self._lines() if (line.source, line.message) not in self.told]
         self.told |= {(line.source, line.message) for line in fresh}
         yield from sorted(fresh, key=lambda line: line.at)

@@ -1,4 +1,4 @@
-"""What the commands that look at results have in common."""
+"""Options that the commands which show results share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trial took: money by the deployment's prices, and its machine by its profile."""
+"""The cost of a trial by the deployment's prices, and its machine's use by its profile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def cost_of(cloud: Cloud, trial: TrialRecord, prices: PriceTable | None = None) -> str | None:
-    """An estimate, in words; None without a price or a bill."""
+    """The trial's estimated cost in words; None without a price or without billed seconds."""
     if trial.billable_seconds is None or trial.instance_type is None:
         return None
     known = prices or prices_of(cloud)
@@ -27,7 +27,7 @@ def cost_of(cloud: Cloud, trial: TrialRecord, prices: PriceTable | None = None) 
 
 
 def usage_of(cloud: Cloud, job_name: str) -> str | None:
-    """The mean use of each resource, in words; None without a profile."""
+    """The mean use of each resource in words; None without a profile."""
     from gridwatch.reports.experiment.usage import read_usage  # noqa: PLC0415  numpy is slow to import
     from gridwatch_rules.tensors.errors import CorruptTensorError  # noqa: PLC0415  likewise
 
@@ -42,7 +42,7 @@ def usage_of(cloud: Cloud, job_name: str) -> str | None:
 
 
 def prices_of(cloud: Cloud) -> PriceTable:
-    """The deployment's own, or the package's. Raises PriceTableError, a ValueError."""
+    """The deployment's prices, or the package's. Raises PriceTableError, a ValueError."""
     s3, bucket = cloud.session.s3, cloud.deployment.experiments_bucket
     try:
         return PriceTable.parse(s3.get_object(Bucket=bucket, Key=layout.PRICE_TABLE_KEY)["Body"].read().decode())

@@ -1,4 +1,4 @@
-"""Finds the trial that a person means, and flattens trials into rows."""
+"""Finds the trial that a person names, and flattens trials into rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ class Found:
 
 
 def find_trial(store: StateStore, text: str) -> Found:
-    """By a job's name, the trial's id or its beginning, or `<experiment>/<place or id>`. Raises CliError."""
+    """The trial named by a job's name, by its id or the beginning of one, or by `<experiment>/<place or id>`. Raises
+    CliError.
+    """
     job = store.get_job(text)
     if job is not None:
         experiment, trial = store.get_experiment(job.experiment), store.get_trial(job.experiment, job.trial_id)
@@ -65,9 +67,9 @@ def _one(text: str, found: list[tuple[ExperimentRecord, TrialRecord]]) -> Found:
 
 
 def flat(record: ExperimentRecord, trial: TrialRecord) -> Mapping[str, Any]:
-    """One row of all that a trial can be searched by: hyperparameters and metrics by their names, tags as `tag.<name>`.
+    """One row of everything that a trial can be searched by: hyperparameters and metrics by name, tags as `tag.<name>`.
 
-    Of names that meet, the trial's own count, then hyperparameters, then metrics.
+    Where names collide, the trial's own wins, then hyperparameters, then metrics.
     """
     document = record.document
     seconds = (trial.ended_at - trial.started_at).total_seconds() if trial.started_at and trial.ended_at else None

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def short_run(plan: Plan, folder: Path, sources: Mapping[str, DataSource]) -> tuple[Notice, ...]:
-    """What a training of the first trial says, or a note why there was none.
+    """The notices of a short training of the first trial, or a notice why there was none.
 
-    `folder`: the spec's, beside which its script lies. Raises OSError and GridwatchError when the data cannot be read,
-    CliError when the script cannot.
+    `folder` is the spec's, beside which its script lies. Raises OSError and GridwatchError when the data cannot be
+    read, CliError when the script cannot.
     """
     algorithm = plan.spec.algorithm
     if algorithm.is_own_xgboost:

@@ -1,7 +1,7 @@
-"""A short training by a spec's own PyTorch script, on the data within reach.
+"""A short training with a spec's own PyTorch script, on the data within reach.
 
-The script runs as the local cloud runs it, with the same files and variables and no credentials, listened to by
-pytorch_probe.py.
+The script runs as the local cloud runs it, with the same files and variables and no credentials; pytorch_probe.py
+records what it does.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PROBE = Path(__file__).with_name("pytorch_probe.py")
 
 
 def short_run(plan: Plan, folder: Path, sources: Mapping[str, DataSource]) -> tuple[Notice, ...]:
-    """As gridwatch.cli.short_run's."""
+    """A short training with PyTorch, by the contract of gridwatch.cli.short_run's."""
     reason = _cannot(plan, sources)
     if reason:
         return (Notice(check="short-run", message=f"not run: {reason}", level=Level.NOTE),)
@@ -150,6 +150,6 @@ def _copy(source: DataSource, folder: Path) -> None:
 
 
 def _names(files: Sequence[DataFile]) -> list[str]:
-    """Below the folder that they share."""
+    """The files' names below the folder that they share."""
     shared = os.path.commonpath([PurePosixPath(file.key).parent.as_posix() for file in files]) if files else ""
     return [PurePosixPath(file.key).relative_to(shared).as_posix() for file in files]

@@ -35,11 +35,11 @@ _SAME = 1e-4  # relative: how near the loss is to that of one known function, wh
 
 
 class Enough(BaseException):
-    """Enough was seen; the script ends here. No error, so that nothing in the script catches it."""
+    """Raised to end the script once enough was seen. It is no Exception, so nothing in the script catches it."""
 
 
 class Probe:
-    """What was seen; losses as they were told to `backward`."""
+    """What was seen of a training; losses as they were passed to `backward`."""
 
     def __init__(self, most_steps: int, seconds: float) -> None:
         self.most_steps = most_steps
@@ -94,7 +94,7 @@ class Probe:
             raise Enough
 
     def saw_loss(self, value: torch.Tensor, described: Callable[[], dict[str, Any] | None]) -> None:
-        """A known loss function gave the value; which targets it had is only worked out for the first."""
+        """Note the value of a known loss function; its targets are looked at only for the first."""
         if self.losses or value.numel() != 1 or not torch.is_grad_enabled():
             return
         targets = described()
@@ -170,7 +170,7 @@ LOSSES = {
 
 
 def hold_one_batch() -> None:
-    """Every loader gives its first batch: to the training for ever, where gradients are off once."""
+    """Have every loader return its first batch: endlessly in training, once where gradients are off."""
     given = DataLoader.__iter__
 
     def held(self: DataLoader[Any]) -> Iterator[Any]:
@@ -184,7 +184,7 @@ def hold_one_batch() -> None:
 
 
 def step_with_adam(probe: Probe) -> None:
-    """In place of every optimizer's own step."""
+    """Take an Adam step in place of every optimizer's own step."""
     adams: dict[int, torch.optim.Optimizer] = {}
 
     def step(optimizer: torch.optim.Optimizer, *_: Any) -> None:

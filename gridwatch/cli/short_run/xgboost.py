@@ -27,7 +27,7 @@ _ENVIRONMENT = Path(".venvs", "xgboost", "bin", "python")
 
 
 def short_run(plan: Plan, sources: Mapping[str, DataSource]) -> tuple[Notice, ...]:
-    """What the first round of each trial says by its own metrics, and what a training of the first trial says; or a
+    """The notices about each trial's first round, by its own metrics, and about a training of the first trial; or a
     note why there was none. Raises OSError and GridwatchError when the data cannot be read.
     """
     points = [trial.hyperparameters for trial in plan.points[:TRIALS]]
@@ -58,7 +58,7 @@ def _cannot(plan: Plan, points: Sequence[Mapping[str, Any]], sources: Mapping[st
 
 
 def _no_losses(point: Mapping[str, Any]) -> str | None:
-    """Why the losses of a longer training would mean nothing to us."""
+    """Why the losses of a longer training would mean nothing here."""
     objective = str(point.get("objective", "reg:squarederror"))
     if objective not in OBJECTIVES:
         return f"what the loss of {objective} should be is known for {', '.join(OBJECTIVES)} alone"

@@ -17,7 +17,7 @@ LOG_LEVEL = 20
 
 
 def algorithm_part(spec: ExperimentSpec, deployment: Deployment, source_uri: str | None) -> dict[str, Any]:
-    """`source_uri`: the archive of the spec's own script, when it has one."""
+    """The algorithm's part of the request. `source_uri` is the archive of the spec's own script, if it has one."""
     algorithm = spec.algorithm
     specification: dict[str, Any] = {
         "TrainingImage": image_address(algorithm, deployment.region, spec.resources.image_type, spec.distribution),
@@ -48,7 +48,7 @@ def _registry(registry: Registry) -> dict[str, Any]:
 
 
 def _metric_definitions(spec: ExperimentSpec) -> list[dict[str, str]]:
-    """None for built-in algorithms: SageMaker knows how theirs are found."""
+    """The metrics' expressions; None for built-in algorithms, whose metrics SageMaker knows."""
     if spec.algorithm.is_own_xgboost:
         metrics = evaluation_metrics(spec.hyperparameters, factors_of(spec))
         return metric_definitions(reported_metrics(metrics, list(spec.data)))
@@ -56,7 +56,7 @@ def _metric_definitions(spec: ExperimentSpec) -> list[dict[str, str]]:
 
 
 def _script_mode(program: str, source_uri: str, region: str) -> dict[str, str]:
-    """What SageMaker's containers read before they run a script; every value is JSON."""
+    """The hyperparameters that SageMaker's containers read before they run a script; every value is JSON."""
     values = {
         "sagemaker_program": program,
         "sagemaker_submit_directory": source_uri,

@@ -1,4 +1,6 @@
-"""CheckpointConfig; where each trial's checkpoints lie is filled in with the trial (gridwatch.launch.request)."""
+"""The part CheckpointConfig; the folder of each trial's checkpoints is filled in with the trial
+(gridwatch.launch.request).
+"""
 
 from __future__ import annotations
 

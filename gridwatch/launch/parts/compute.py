@@ -1,4 +1,4 @@
-"""ResourceConfig and what else is said of the machines and their network."""
+"""The part ResourceConfig and other fields about the machines and their network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gridwatch.spec.parts.compute import Resources
 
 
 def compute_part(spec: ExperimentSpec) -> dict[str, Any]:
-    """Only what was said: SageMaker has defaults of its own."""
+    """The machines' part of the request. Only what the spec says is sent: SageMaker has defaults of its own."""
     resources = spec.resources
     part: dict[str, Any] = {"ResourceConfig": _machines(resources), "StoppingCondition": _times(resources)}
     if resources.spot is not None:

@@ -1,4 +1,4 @@
-"""InputDataConfig and OutputDataConfig."""
+"""The parts InputDataConfig and OutputDataConfig."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KINDS = {"prefix": "S3Prefix", "manifest": "ManifestFile", "augmented_manifest"
 
 
 def data_part(spec: ExperimentSpec, deployment: Deployment, etags: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """`etags`: for each channel its objects' keys and etags."""
+    """The data's part of the request. `etags` are for each channel its objects' keys and etags."""
     output: dict[str, Any] = {"S3OutputPath": s3_uri(deployment.artifacts_bucket, MODEL_PREFIX.rstrip("/"))}
     if spec.resources.output_key is not None:
         output["KmsKeyId"] = spec.resources.output_key
@@ -27,7 +27,7 @@ def data_part(spec: ExperimentSpec, deployment: Deployment, etags: Mapping[str, 
 
 
 def _channel(name: str, channel: Channel, deployment: Deployment, keys: Iterable[str]) -> dict[str, Any]:
-    """Only what was said: SageMaker has defaults of its own."""
+    """One channel. Only what the spec says is sent: SageMaker has defaults of its own."""
     told: dict[str, Any] = {"ChannelName": name, "DataSource": _source(channel, deployment, keys)}
     if channel.content_type is not None:
         told["ContentType"] = channel.content_type

@@ -1,4 +1,4 @@
-"""What the hook in the training container is told, and what of SageMaker's own Debugger is asked for."""
+"""The request's fields for the hook in the training container and for SageMaker Debugger."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from gridwatch.spec.model import ExperimentSpec
 def debugger_part(
     spec: ExperimentSpec, policies: Sequence[RulePolicy], deployment: Deployment, *, managed: bool
 ) -> dict[str, Any]:
-    """`managed`: Debugger evaluates the rules that say so. Raises UnknownRegionError where there is none."""
+    """The hook's and Debugger's part of the request. With `managed`, Debugger evaluates the rules marked so. Raises
+    UnknownRegionError in a region without Debugger.
+    """
     own = managed_part(spec, policies, deployment) if managed else _own_part(spec, policies)
     return own | tensorboard_part(spec, deployment)
 

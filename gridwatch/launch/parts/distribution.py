@@ -1,4 +1,4 @@
-"""How the containers are told of a distributed training: hyperparameters of script mode, each value as JSON."""
+"""The hyperparameters of script mode that tell the containers of a distributed training, each value as JSON."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ MODEL_TYPE = "application/x-sagemaker-model"
 
 
 def incremental_part(spec: ExperimentSpec, model_uri: str | None) -> dict[str, Any]:
-    """`model_uri`: where the model is that the spec goes on from."""
+    """The channel with an earlier model. `model_uri` is the address of the model that the spec continues from."""
     if spec.start_from is None or model_uri is None:
         return {}
     source = {"S3DataType": "S3Prefix", "S3Uri": model_uri, "S3DataDistributionType": "FullyReplicated"}

@@ -1,4 +1,5 @@
-"""What of a request is SageMaker's own Debugger's: the hook, the rules and their evaluators, the profiler.
+"""The part of a training request that configures SageMaker Debugger: the hook, the rules and their evaluators, the
+profiler.
 
 Tensors and profile go where Gridwatch's own jobs write theirs, so that its rules can look at them beside Debugger's.
 """
@@ -25,14 +26,16 @@ _REPORTS = "CreateXgboostReport"
 
 
 def is_managed(use: RuleUse) -> bool:
-    """Whether Debugger can evaluate a rule that the spec says itself."""
+    """Whether Debugger can evaluate a rule of the spec itself."""
     if use.source is not None:
         return use.evaluator is not None
     return unknown_to_debugger(use.rule_class, use.all_parameters) is None
 
 
 def managed_part(spec: ExperimentSpec, policies: Sequence[RulePolicy], deployment: Deployment) -> dict[str, Any]:
-    """`policies`: all rules, in the order of `rule_uses`. Raises UnknownRegionError."""
+    """The Debugger part of the request. `policies` are all rules, in the order of `rule_uses`. Raises
+    UnknownRegionError.
+    """
     part: dict[str, Any] = {"DebugHookConfig": _hook(spec, policies, deployment)}
     configured = list(_rules(spec, policies, deployment))
     for field, profiler in (("DebugRuleConfigurations", False), ("ProfilerRuleConfigurations", True)):
@@ -42,7 +45,7 @@ def managed_part(spec: ExperimentSpec, policies: Sequence[RulePolicy], deploymen
 
 
 def tensorboard_part(spec: ExperimentSpec, deployment: Deployment) -> dict[str, Any]:
-    """TensorBoardOutputConfig, which needs no Debugger."""
+    """The part TensorBoardOutputConfig, which needs no Debugger."""
     own, configuration = spec.debugger.tensorboard, spec.debugger.configuration
     imported = configuration.tensorboard if configuration else None
     if own is None and imported is None:
@@ -52,7 +55,7 @@ def tensorboard_part(spec: ExperimentSpec, deployment: Deployment) -> dict[str, 
 
 
 def outside_places(spec: ExperimentSpec) -> list[str]:
-    """Places in S3 that Debugger's configuration names, in the order of its fields."""
+    """Places in S3 outside the deployment that Debugger's configuration names, in the order of its fields."""
     configuration = spec.debugger.configuration
     if configuration is None:
         return []
@@ -61,7 +64,7 @@ def outside_places(spec: ExperimentSpec) -> list[str]:
 
 
 def _place(given: str | None, spec: ExperimentSpec, deployment: Deployment) -> str:
-    """Where something is written: the deployment's own role reaches no other place than the deployment's."""
+    """Where something is written: the deployment's own role reaches no place outside the deployment."""
     own = s3_uri(deployment.artifacts_bucket, TENSOR_PREFIX.rstrip("/"))
     return given.rstrip("/") if given is not None and spec.resources.role is not None else own
 
@@ -83,8 +86,8 @@ def _hook(spec: ExperimentSpec, policies: Sequence[RulePolicy], deployment: Depl
 
 
 def _saved(spec: ExperimentSpec, policies: Sequence[RulePolicy]) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """HookParameters and CollectionConfigurations: what is asked for, what Debugger's rules look at as the SageMaker
-    SDK attaches it, and what Gridwatch's own rules need.
+    """The hook's HookParameters and CollectionConfigurations: what the spec asks for, what Debugger's rules look at as
+    the SageMaker SDK attaches it, and what Gridwatch's own rules need.
     """
     own = {name: collection_parameters(collection) for name, collection in spec.collect.items()}
     asked = {**asked_collections(spec), **own}
@@ -107,7 +110,9 @@ def _saved(spec: ExperimentSpec, policies: Sequence[RulePolicy]) -> tuple[dict[s
 
 
 def _attached(policy: RulePolicy) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """The collections of one rule of Debugger's: as the SDK attaches them, then what the rule was told to look at."""
+    """The collections of one Debugger rule: those that the SDK attaches, then those that the rule was told to
+    look at.
+    """
     known = DEBUGGER_RULES.get(policy.rule)
     if policy.source is not None or known is None:
         return
@@ -130,7 +135,7 @@ def _keep_finer(attached: dict[str, dict[str, str]], name: str, parameters: Mapp
 def _rules(
     spec: ExperimentSpec, policies: Sequence[RulePolicy], deployment: Deployment
 ) -> Iterator[tuple[bool, dict[str, Any]]]:
-    """Each rule that Debugger evaluates, and whether it is one on the profile."""
+    """Each rule that Debugger evaluates, and whether it looks at the profile."""
     for use, policy in zip(spec.rules, policies, strict=False):
         if policy.managed:
             known = DEBUGGER_RULES.get(policy.rule)
@@ -162,7 +167,7 @@ def _rule(use: RuleUse, policy: RulePolicy, deployment: Deployment) -> dict[str,
 
 
 def _imported(rule: RuleConfiguration, spec: ExperimentSpec, deployment: Deployment) -> dict[str, Any]:
-    """As the configuration has it, but for the region, and for places that only its own role could reach."""
+    """A rule as the configuration has it, except for its region and for places that only its own role could reach."""
     kind = CUSTOM if SOURCE in rule.parameters else BUILT_IN
     elsewhere = rule.s3_output_path is not None and spec.resources.role is not None
     return {
@@ -196,7 +201,7 @@ def _profiler(spec: ExperimentSpec, policies: Sequence[RulePolicy], deployment: 
 
 
 def parameter_text(value: object) -> str:
-    """Debugger's RuleParameters: lists with commas, truths as Python writes them."""
+    """A value for Debugger's RuleParameters: lists with commas, booleans as Python writes them."""
     return ",".join(str(part) for part in value) if isinstance(value, list | tuple) else str(value)
 
 
@@ -206,7 +211,7 @@ def _action(action: RuleAction) -> dict[str, str]:
 
 
 def collection_parameters(collection: Collection) -> dict[str, str]:
-    """Debugger's CollectionParameters: text for every value, lists with commas."""
+    """Debugger's CollectionParameters: every value as text, lists with commas."""
     given = collection.model_dump(exclude_none=True)
     return {name: _parameter(value) for name, value in given.items()}
 

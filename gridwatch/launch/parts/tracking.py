@@ -1,4 +1,4 @@
-"""Where SageMaker and MLflow list the job, and whose it is."""
+"""The part of the request that says where SageMaker and MLflow list the job, and whose it is."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def tracking_part(spec: ExperimentSpec, deployment: Deployment) -> dict[str, Any
 
 
 def _mlflow(spec: ExperimentSpec) -> dict[str, Any]:
-    """What SageMaker is told, and what MLflow's own client in the container reads: what a container gets of the first
-    is not documented.
+    """The MLflow part for SageMaker and the variables for MLflow's own client in the container: what a container gets
+    of the first is not documented.
     """
     mlflow = spec.tracking.mlflow
     if mlflow is None:

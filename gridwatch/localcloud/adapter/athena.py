@@ -1,4 +1,4 @@
-"""Athena's dialect for MiniStack's queries, and named queries in its templates."""
+"""Gives MiniStack Athena's dialect in queries, and named queries in templates."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,9 @@ from gridwatch.localcloud.athena import to_duckdb, view_sql
 
 
 def improve_athena() -> None:
-    """Queries in Athena's dialect, and named queries in templates. Applied when either service is first used."""
+    """Translate queries from Athena's dialect, and create named queries of templates. Both are applied when the service
+    is first used.
+    """
 
     def translate_queries() -> None:
         from ministack.services import athena  # noqa: PLC0415  (see _before_first_use)
@@ -36,7 +38,7 @@ def _views(database: str) -> dict[str, str]:
 
 
 def _before_first_use(handlers: dict[str, Any], service: str, prepare: Callable[[], None]) -> None:
-    """Importing a service costs memory and start-up time: change it only when its first request comes."""
+    """Make changes when a service's first request comes: importing it earlier costs memory and start-up time."""
     original = handlers[service]
     prepare_once = cache(prepare)
 

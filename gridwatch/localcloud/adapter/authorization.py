@@ -1,4 +1,5 @@
-"""MiniStack's own IAM evaluation (AUTH) made whole: our services too, the bus's deliveries, and nothing let through.
+"""Completes MiniStack's own IAM evaluation (AUTH): our services too, the bus's deliveries, and no request let through
+unchecked.
 
 `StrictProfile` needs the environment in which AUTH was on before MiniStack was imported. What MiniStack has already:
 signatures, sessions of functions' roles, actions and resources of each request, identity policies, boundaries, resource
@@ -40,11 +41,11 @@ Scope = MutableMapping[str, Any]
 
 
 class UnknownConditionError(Exception):
-    """A policy has a condition that cannot be evaluated here; what it was to confine is refused."""
+    """A policy has a condition that cannot be evaluated here; requests that it restricts are refused."""
 
 
 class _Operators(dict[str, Any]):
-    """Condition operators by name; one that is not known refuses rather than passes."""
+    """Condition operators by name; an unknown one refuses rather than passes."""
 
     def get(self, name: str, _default: object = None) -> Any:
         if name not in self:
@@ -53,7 +54,9 @@ class _Operators(dict[str, Any]):
 
 
 class StrictProfile:
-    """Enforces from `install` on. `tags`: of each of our services, the tags of (account, region, ARN)."""
+    """The strict profile, which enforces permissions from `install` on. `tags`: for each of our services, a function
+    from (account, region, ARN) to tags.
+    """
 
     def __init__(self, tags: Mapping[str, Callable[[str, str, str], Mapping[str, str]]]) -> None:
         self._tags = tags
@@ -82,7 +85,7 @@ class StrictProfile:
         return self._evaluate(context, policies, *limits)
 
     def _enforce_noting(self, key: str, action: str, service: str, region: str, *args: Any, **options: Any) -> Any:
-        """As MiniStack decides, but that what cannot be evaluated is refused; written down either way."""
+        """Decide as MiniStack does, but refuse what cannot be evaluated; every decision is recorded."""
         token = _EVALUATED.set([])
         try:
             denied = self._enforce(key, _BATCHES.get(action, action), service, region, *args, **options)
@@ -107,7 +110,8 @@ class StrictProfile:
         self._ledger.refused(Refusal(principal, action, resource, reason))
 
     def _hiding_missing_objects(self, inner: Handler) -> Handler:
-        """Without s3:ListBucket, S3 answers 403 for a key that is not there (S3 API reference, GetObject, Permissions).
+        """Answer 403 for a key that does not exist where s3:ListBucket is missing, as S3 does (API reference,
+        GetObject, Permissions).
 
         Such a request has no s3:prefix: a statement that lists below a prefix alone does not help.
         """
@@ -127,7 +131,9 @@ class StrictProfile:
         return handler
 
     def _check_deliveries(self) -> None:
-        """EventBridge calls queues and functions as a service, which their own policies must allow."""
+        """Check EventBridge's deliveries: it calls queues and functions as a service, which their own policies must
+        allow.
+        """
         invoke = eventbridge._invoke_target
 
         def invoke_allowed(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None) -> None:
@@ -150,14 +156,16 @@ class StrictProfile:
 
 
 def _take_loopback_for_tls() -> None:
-    """Nothing leaves the machine, and statements about aws:SecureTransport would refuse every call of plain HTTP."""
+    """Treat loopback requests as TLS: nothing leaves the machine, and statements about aws:SecureTransport would refuse
+    all plain HTTP.
+    """
     origin: ContextVar[tuple[str, bool]] = ContextVar("origin", default=("127.0.0.1", True))
     iam_evaluator._request_origin = origin
     app.pin_request_origin = lambda source_ip, _secure: origin.set((source_ip, True))
 
 
 def _service_may(action: str, resource: str, policy: Any, source: str) -> bool:
-    """Whether the resource's own policy lets EventBridge in, for the rule `source`."""
+    """Whether the resource's own policy admits EventBridge for the rule `source`."""
     account = responses.get_account_id()
     context = iam_evaluator.EvalContext(
         principal_arn="*",
@@ -204,12 +212,14 @@ def _text(conditions: Mapping[str, Any]) -> str:
 
 
 def _role(arn: str) -> str:
-    """The role of a session; other principals as they are."""
+    """The role of a session; other principals unchanged."""
     return arn.split("/")[1] if ":assumed-role/" in arn else arn
 
 
 class _Page:
-    """`GET` tells what was used and refused, `DELETE` begins anew; everything else goes on to MiniStack."""
+    """The ledger's page: `GET` returns what was used and refused, `DELETE` begins anew; everything else goes on to
+    MiniStack.
+    """
 
     def __init__(self, inner: Any, ledger: Ledger) -> None:
         self._inner = inner

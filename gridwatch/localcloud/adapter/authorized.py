@@ -1,4 +1,6 @@
-"""Which IAM actions requests are: those of our own services, and what MiniStack leaves open of the others."""
+"""The IAM actions of requests: those of our own services, and those that MiniStack leaves undetermined for the
+others.
+"""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,7 +24,7 @@ Handler = Callable[[str, str, dict[str, str], bytes, Any], Awaitable[Response]]
 
 
 def name_every_action() -> None:
-    """A request that MiniStack finds no action for would be let through: it gets the name that it gives itself."""
+    """Name the action of each request after its own operation where MiniStack finds none and would let it through."""
     extract = iam_actions.extract_iam_action
 
     def extract_always(service: str, method: str, path: str, headers: Mapping[str, str], *request: Any) -> str | None:
@@ -36,7 +38,7 @@ def name_every_action() -> None:
 
 
 def tell_event_sources() -> None:
-    """The key events:source of PutEvents (EventBridge user guide, "Using IAM policy conditions")."""
+    """Set the condition key events:source of PutEvents (EventBridge user guide, "Using IAM policy conditions")."""
     tag_context = iam_actions.request_tag_context
 
     def with_source(service: str, action: str, body: bytes, params: Any) -> dict[str, Any]:
@@ -50,7 +52,7 @@ def tell_event_sources() -> None:
 
 
 def name_log_streams() -> None:
-    """Calls on a log group are calls on its streams, named or not: `log-group:<name>:log-stream:<stream>`.
+    """Treat calls on a log group as calls on its streams, named or not: `log-group:<name>:log-stream:<stream>`.
 
     Source: CloudWatch Logs API reference, LogGroup (`arn`, with `:*`, is for policies; `logGroupArn` for tags alone).
     """
@@ -68,7 +70,7 @@ def name_log_streams() -> None:
 
 
 def authorized(service: str, inner: Handler, tags: Callable[[str, str, str], Mapping[str, str]]) -> Handler:
-    """One of our services behind the same evaluation; the refusal is worded as AWS words it, for JSON protocols."""
+    """One of our services behind the same evaluation; a refusal is worded as AWS words it for JSON protocols."""
 
     async def handler(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Response:
         account, region = responses.get_account_id(), responses.get_region()
@@ -100,7 +102,7 @@ def authorized(service: str, inner: Handler, tags: Callable[[str, str, str], Map
 
 
 def _batch_operation(method: str, path: str) -> tuple[str, str]:
-    """The operation, and the ARN in the path of those on tags."""
+    """The operation, and the ARN in the path of operations on tags."""
     if path.startswith("/v1/tags/"):
         return _TAG_METHODS[method], unquote(path.removeprefix("/v1/tags/"))
     name = path.removeprefix("/v1/")
@@ -108,7 +110,7 @@ def _batch_operation(method: str, path: str) -> tuple[str, str]:
 
 
 def _sagemaker_operation(headers: Mapping[str, str], path: str) -> str:
-    """sagemaker-metrics has its operations in the path."""
+    """The operation; sagemaker-metrics has its operations in the path."""
     return headers.get("x-amz-target", "").rpartition(".")[2] or path.strip("/")
 
 

@@ -1,4 +1,4 @@
-"""Our Batch in MiniStack's place: its requests, and what CloudFormation creates of it."""
+"""Puts our Batch in the place of MiniStack's: its requests, and the resources that CloudFormation creates."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

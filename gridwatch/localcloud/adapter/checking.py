@@ -1,4 +1,4 @@
-"""MiniStack's services behind what AWS takes: a request that AWS would refuse never reaches them."""
+"""Checks requests before MiniStack's services: one that AWS would refuse never reaches them."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ Handler = Callable[[str, str, dict[str, str], bytes, Any], Awaitable[Response]]
 
 
 def check_requests() -> None:
-    """Hold every request to the services that are known well enough against their models and limits."""
+    """Check every request to the services whose models and limits are known well enough."""
     for service in CHECKED:
         app.SERVICE_HANDLERS[service] = _checked(service, app.SERVICE_HANDLERS[service])
     app.SERVICE_HANDLERS["s3"] = _checked_s3(app.SERVICE_HANDLERS["s3"])
@@ -53,7 +53,7 @@ def _checked_s3(inner: Handler) -> Handler:
 
 
 def _refuse_entries() -> None:
-    """PutEvents takes the good entries of a request and says of each of the others why it does not."""
+    """Split a PutEvents request: its valid entries go on, and each of the others gets the reason for its refusal."""
     put = eventbridge._put_events
 
     def put_good(data: dict[str, Any], allow_aws_source: bool = False) -> Response:

@@ -1,4 +1,4 @@
-"""What MiniStack reads from the environment when it is imported; imports nothing of it."""
+"""The environment that MiniStack reads when it is imported; this module imports nothing of it."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ def prepare_environment(
     host: str, port: int, region: str, account: str, scratch: Path, *, strict: bool, kept: Path | None = None
 ) -> None:
     """Set what MiniStack reads, and drop the host's own AWS settings, which would otherwise reach real AWS. State is
-    kept in the folder ``kept`` if there is one.
+    kept in the folder ``kept`` if it is given.
     """
     for name in [name for name in os.environ if name.startswith(("AWS_", "BOTO_"))]:
         del os.environ[name]

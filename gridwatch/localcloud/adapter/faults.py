@@ -1,4 +1,6 @@
-"""Faults in MiniStack's front door and on its bus; set and read under ``/_localcloud/faults`` while the cloud runs."""
+"""Faults in MiniStack's front door and on its bus; they are set and read under ``/_localcloud/faults`` while the cloud
+runs.
+"""
 
 import asyncio
 import json
@@ -24,7 +26,9 @@ Answer = tuple[int, Mapping[str, str], bytes]
 
 
 class FaultyDoor:
-    """An ASGI application before MiniStack's. ``kill`` ends the worker that a request came from, by its name."""
+    """An ASGI application in front of MiniStack's that causes faults. ``kill`` ends the worker that a request came
+    from, by name.
+    """
 
     def __init__(self, kill: Callable[[str], None]) -> None:
         self._kill = kill
@@ -32,7 +36,7 @@ class FaultyDoor:
         self._inner = app.app
 
     def install(self) -> None:
-        """Stand before MiniStack's application, and on its bus."""
+        """Put the faults in front of MiniStack's application, and on its bus."""
         app.app = self
         dispatch = eventbridge._dispatch_event
 
@@ -67,7 +71,7 @@ class FaultyDoor:
             await _reply(send, _refusal(service, throttled=fault is Fault.THROTTLE))
 
     def _steer(self, method: str, body: bytes) -> Answer:
-        """PUT sets the faults, DELETE ends them, GET tells what was done so far."""
+        """Steer the faults: PUT sets them, DELETE ends them, GET returns what was done so far."""
         if method == "PUT":
             try:
                 self._plan = FaultPlan(Faults.from_document(json.loads(body)))
@@ -94,7 +98,7 @@ def _later(delay: float, account: str, region: str, deliver: Callable[[], None])
 
 
 def worker_of(scope: Scope) -> str | None:
-    """The Lambda worker that makes the request: its SDK says so, as AWS's does in a function."""
+    """The Lambda worker that makes the request: its SDK names it, as AWS's does in a function."""
     agent = _headers(scope).get("user-agent", "")
     if "exec-env/AWS_Lambda" not in agent:
         return None
@@ -106,7 +110,7 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 
 def operation_of(scope: Scope, body: bytes) -> tuple[str, str]:
-    """The service by the signature's scope; the operation as its protocol says it."""
+    """The service by the signature's scope, and the operation as its protocol names it."""
     headers = _headers(scope)
     # AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, …
     scoped = headers.get("authorization", "").partition("Credential=")[2].partition(",")[0].split("/")
@@ -123,7 +127,7 @@ def operation_of(scope: Scope, body: bytes) -> tuple[str, str]:
 
 
 def _refusal(service: str, *, throttled: bool) -> Answer:
-    """As the service words it in its protocol (Smithy: AWS restXml, query and JSON protocols)."""
+    """A refusal in the form of the service's protocol (Smithy: AWS restXml, query and JSON protocols)."""
     if service == "s3":
         code, status = ("SlowDown", 503) if throttled else ("InternalError", 500)
         return status, _XML, f"<Error><Code>{code}</Code><Message>injected</Message></Error>".encode()
@@ -153,7 +157,7 @@ def _again(body: bytes) -> Receive:
 
 
 async def _nobody(_message: MutableMapping[str, Any]) -> None:
-    """Who hears an answer that is lost."""
+    """The receiver of an answer that is lost."""
 
 
 async def _reply(send: Send, answer: Answer) -> None:

@@ -1,4 +1,4 @@
-"""MiniStack's front door: our service beside its own, its event bus, its IAM, and serving it all."""
+"""MiniStack's front door: adds our service, gives access to its event bus and IAM, and serves it all."""
 
 import asyncio
 import json
@@ -39,7 +39,9 @@ def on_reset(callback: Callable[[], None]) -> None:
 
 
 def put_event(account: str, region: str, entry: Mapping[str, Any]) -> None:
-    """Put an event of an AWS service on the default bus; from any thread, delivered in the order of the calls."""
+    """Put an event of an AWS service on the default bus. It may be called from any thread; events are delivered in the
+    order of the calls.
+    """
 
     def deliver() -> None:
         with responses.request_scope(account, region):
@@ -51,7 +53,7 @@ def put_event(account: str, region: str, entry: Mapping[str, Any]) -> None:
 
 
 def complete_s3_events() -> None:
-    """Put the object's version into S3's events: MiniStack has it for classic notifications, not for EventBridge."""
+    """Put the object's version into S3's events: MiniStack has it in classic notifications, not for EventBridge."""
     fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event
 
     def fire_with_version(*arguments: Any, **options: Any) -> None:
@@ -74,8 +76,8 @@ def complete_s3_events() -> None:
 
 
 def readdress_queues() -> None:
-    """Give queues that were kept the addresses of this cloud: those of the former one had its port in them, and
-    functions' event sources look for a queue by its address. A request may still name a queue by the old one.
+    """Give kept queues the addresses of this cloud: the former cloud's port was part of theirs, and functions' event
+    sources look for a queue by its address. A request may still name a queue by the old one.
     """
     renamed: dict[str, str] = {}
     for (account, region, old), queue in list(sqs._queues._data.items()):
@@ -91,7 +93,7 @@ def readdress_queues() -> None:
 
 
 def role_trusts(role_arn: str, service: str) -> bool:
-    """Whether IAM holds the role and its trust policy lets ``service`` assume it. Only within a request."""
+    """Whether IAM has the role and its trust policy lets ``service`` assume it. Only within a request."""
     role = iam._roles.get(role_arn.rsplit("/", 1)[-1])
     if role is None:
         return False

@@ -1,4 +1,4 @@
-"""``POST /_localcloud/training-jobs/<name>/interrupt``: a running job loses its machines."""
+"""A running job's loss of its machines: ``POST /_localcloud/training-jobs/<name>/interrupt``."""
 
 import json
 import re
@@ -18,7 +18,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class InterruptingDoor:
-    """An ASGI application before MiniStack's. ``interrupt`` raises ServiceError when it cannot be done."""
+    """An ASGI application in front of MiniStack's. ``interrupt`` raises ServiceError when a job cannot be
+    interrupted.
+    """
 
     def __init__(self, interrupt: Callable[[str, Interruption], None]) -> None:
         self._interrupt = interrupt

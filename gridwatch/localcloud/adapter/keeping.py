@@ -1,8 +1,8 @@
 """Keeps the cloud's state in a folder, across a stop and a kill: MiniStack's services as it writes them itself, our own
 beside them, and S3's objects, which MiniStack writes at once.
 
-A second after something was asked of the cloud a child process, forked from it, writes what the memory held at that
-moment: the cloud goes on meanwhile, and every file is replaced in one step. What is lost by a kill is that second.
+A second after a request a child process, forked from the cloud, writes the memory's content at that moment: the cloud
+goes on meanwhile, and every file is replaced in one step. A kill loses at most that second.
 """
 
 import contextlib
@@ -33,11 +33,11 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class StateInUseError(OSError):
-    """Another cloud works on the folder; the text names it."""
+    """Another cloud works on the folder; the message names it."""
 
 
 class UnreadableStateError(Exception):
-    """What a folder keeps cannot be taken up; the text says which file, and what to do."""
+    """The state in a folder cannot be loaded; the message says which file, and what to do."""
 
     def __init__(self, file: Path, why: object) -> None:
         super().__init__(
@@ -56,7 +56,7 @@ class StateFolder:
         self.unreadable: UnreadableStateError | None = None
 
     def take(self) -> None:
-        """Raises StateInUseError when another cloud has it."""
+        """Lock the folder. Raises StateInUseError when another cloud has it."""
         held = self._lock.open("a")
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,7 +67,7 @@ class StateFolder:
         self._held = held
 
     def load(self) -> Mapping[str, Any]:
-        """What this project's services had; empty when nothing was kept."""
+        """The kept state of this project's services; empty when nothing was kept."""
         if not self._own.exists():
             return {}
         # The folder is the user's own, as the programs are that would be named in it.
@@ -80,8 +80,8 @@ class StateFolder:
         return loaded
 
     def take_up(self, restore: Callable[[Mapping[str, Any]], None]) -> None:
-        """Give what this project's services had to ``restore``. Raises UnreadableStateError where anything that is
-        kept could not be read, also of MiniStack's, which would begin anew and then write over it.
+        """Give this project's services their kept state by ``restore``. Raises UnreadableStateError if any kept state
+        could not be read, including MiniStack's, which would begin anew and then overwrite it.
         """
         if self.unreadable is not None:
             raise self.unreadable
@@ -92,7 +92,7 @@ class StateFolder:
             raise UnreadableStateError(self._own, f"{type(error).__name__}: {error}") from error
 
     def load_services(self) -> None:
-        """Load what MiniStack's services had, until one file cannot be."""
+        """Load the kept state of MiniStack's services, up to the first file that cannot be loaded."""
         for key, module in app._state_map.items():
             file = Path(persistence.STATE_DIR) / f"{key}.json"
             try:
@@ -119,7 +119,7 @@ class StateFolder:
 
 
 class Keeper:
-    """Saves after each request, in a child process; it is an ASGI application before MiniStack's."""
+    """Saves after each request, in a child process; an ASGI application in front of MiniStack's."""
 
     def __init__(self, folder: StateFolder, own: Callable[[], Mapping[str, Any]], listener: int) -> None:
         self._folder = folder
@@ -137,7 +137,7 @@ class Keeper:
         logging.getLogger("persistence").setLevel(logging.WARNING)  # it would tell of every file
 
     def begin(self) -> None:
-        """Save from now on: what was kept has been taken up."""
+        """Save from now on: the kept state has been loaded."""
         # MiniStack would save at its end once more, for as long as it takes.
         app.PERSIST_STATE = False
         self._has_begun = True
@@ -182,8 +182,8 @@ class Keeper:
         return status == 0
 
     def _write_and_exit(self, own: Mapping[str, Any], with_code: bool) -> None:
-        """In the child, which has this thread alone. A lock that another thread held at the fork is never released
-        here: then the alarm ends it.
+        """Write the state and exit, in the child, which has only this thread. A lock that another thread held at the
+        fork is never released here: then the alarm ends the child.
         """
         code = 1
         try:

@@ -1,4 +1,6 @@
-"""MiniStack's Lambda: quick workers that end with the cloud, few of them, and asynchronous delivery from the bus."""
+"""Changes MiniStack's Lambda: workers start quickly, end with the cloud and are few, and the bus delivers
+asynchronously.
+"""
 
 import io
 import json
@@ -25,11 +27,11 @@ _FUNCTIONS: dict[str, str] = {}  # the functions that these are of; kept when th
 
 
 class LambdaInitError(RuntimeError):
-    """A function's module could not be imported; the text is what the worker said."""
+    """A function's module could not be imported; the message is what the worker said."""
 
 
 def deliver_asynchronously() -> None:
-    """EventBridge invokes functions as asynchronous calls do: with retries and the function's failure target."""
+    """Have EventBridge invoke functions as asynchronous calls do: with retries and the function's failure target."""
 
     def dispatch(arn: str, payload: str) -> None:
         function, config, _name = lambda_svc._get_func_record_for_ref(arn)
@@ -43,7 +45,8 @@ def deliver_asynchronously() -> None:
 def poll_queues_at_once() -> None:
     """Shorten the pause that MiniStack's queue poller makes after a wake that was not for it.
 
-    Every message to any queue wakes it, so in a chain of queues most wakes are such: 50 ms each would be the latency.
+    Every message to any queue wakes every poller, so in a chain of queues most wakes are of this kind: 50 ms each would
+    be the latency.
     """
     lambda_svc._ESM_IDLE_WAKE_GAP_SECONDS = 0.005
 
@@ -56,7 +59,7 @@ def improve_workers(
     """
 
     class Worker(lambda_runtime.Worker):  # type: ignore[misc]
-        """A worker whose code lies unpacked in the cache, so that only the first one compiles it."""
+        """A worker whose code is unpacked in the cache, so that only the first one compiles it."""
 
         def _spawn(self) -> None:
             what = f"function {self.config.get('FunctionName', '')} cannot start, so nothing that it does will happen"
@@ -109,7 +112,8 @@ def improve_workers(
 
 
 def _bound_workers(per_function: int) -> None:
-    """An invocation beyond the bound waits for a free worker: on a small machine a new one would slow down them all.
+    """Bound the workers: an invocation beyond the bound waits for a free one, since on a small machine a new one would
+    slow down all.
 
     A function that may take minutes, such as one that writes tables, has a single worker: several would take the
     machine from the trainings and from whoever watches them.
@@ -146,8 +150,8 @@ def _layer_archives(config: Mapping[str, Any]) -> list[bytes]:
 
 
 def _layer_folder(archive: bytes, cache: CodeCache) -> Path:
-    """The layer's content; of a dependency layer for another platform its twin for this machine, whoever uploaded it.
-    Raises AssetError when there is none that fits.
+    """The folder with the layer's content; for a dependency layer built for another platform, its twin for this
+    machine, whoever uploaded it. Raises AssetError when none fits.
     """
     with zipfile.ZipFile(io.BytesIO(archive)) as bundle:
         if LAYER_MANIFEST not in bundle.namelist():
@@ -157,7 +161,7 @@ def _layer_folder(archive: bytes, cache: CodeCache) -> Path:
 
 
 def function_of(name: str) -> str | None:
-    """The function of a worker, by the name that its requests carry."""
+    """The function of a worker, by the name in its requests."""
     return _FUNCTIONS.get(name)
 
 
@@ -201,7 +205,9 @@ def _start_worker(config: Mapping[str, Any], code: Path, layers: Iterable[Path],
 
 
 def _worker_environment(config: Mapping[str, Any], code: Path, layers: Iterable[Path]) -> dict[str, str]:
-    """Lambda's own variables, none of the host's (docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html)."""
+    """The variables of a worker: Lambda's own and none of the host's
+    (docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
+    """
     _account, region = lambda_runtime._account_region_from_function_config(config)
     name = config.get("FunctionName", "")
     return {

@@ -1,6 +1,8 @@
-"""``GET /_localcloud/mails``: every message of every SNS topic, as a subscriber by e-mail gets it, without subscribing.
+"""The mailbox of the cloud: ``GET /_localcloud/mails`` returns every message of every SNS topic, as an e-mail
+subscriber gets it.
 
-Nobody takes anything out: whoever asks says after which number, and the same mails are there for the next who asks.
+Reading removes nothing: the reader names the number after which it wants mails, and the next reader finds the same
+ones.
 """
 
 import json
@@ -29,7 +31,7 @@ class Mailbox:
         self._last = 0
 
     def install(self) -> None:
-        """Keep what MiniStack hands to subscribers."""
+        """Keep every message that MiniStack hands to subscribers."""
         fan_out = sns._fanout
 
         def keep_and_fan_out(topic: str, message_id: str, message: str, subject: str, *more: Any, **named: Any) -> None:
@@ -54,7 +56,7 @@ class Mailbox:
             return [mail for mail in self._mails if mail["number"] > number and topic in (None, mail["topic"])]
 
     def as_json(self, query: str) -> bytes:
-        """The mails that a query asks for: ``after`` a number, of one ``topic``."""
+        """The mails that a query asks for: those ``after`` a number, those of one ``topic``."""
         asked = parse_qs(query)
         number = asked.get("after", ["0"])[0]
         mails = self.after(int(number) if number.isdigit() else 0, asked["topic"][0] if "topic" in asked else None)
@@ -77,7 +79,7 @@ class Mailbox:
 
 
 def _for_people(message: str, structure: str) -> str:
-    """What goes by e-mail where a message has a text for each protocol."""
+    """The text for e-mail where a message has one for each protocol."""
     if structure != "json":
         return message
     document = json.loads(message)

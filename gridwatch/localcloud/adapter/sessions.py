@@ -1,4 +1,4 @@
-"""Credentials of processes that act as a role."""
+"""Makes credentials of processes that act as a role."""
 
 import hashlib
 

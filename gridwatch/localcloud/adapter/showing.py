@@ -1,4 +1,4 @@
-"""Documents that the cloud shows beside AWS's services: ``GET`` of one path each."""
+"""Serves documents that the cloud shows beside AWS's services: ``GET`` of one path each."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -12,7 +12,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class ShowingDoor:
-    """An ASGI application before MiniStack's. ``show`` makes the JSON document at the path of the query's text."""
+    """An ASGI application in front of MiniStack's. ``show`` makes the JSON document at the path from the
+    query's text.
+    """
 
     def __init__(self, path: str, show: Callable[[str], bytes]) -> None:
         self._path = path

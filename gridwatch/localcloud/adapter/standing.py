@@ -1,4 +1,4 @@
-"""What AWS refuses for what there is, or is not, in the account; only within a request."""
+"""Checks that depend on what exists in the account, where AWS refuses a request for it; only within a request."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _TOP_LEVEL = re.compile(r"(?<![\w.:#\]])[#A-Za-z_][\w#]*")  # of document paths,
 
 
 def check_what_is_there(call: Call) -> None:
-    """Raises ServiceError."""
+    """Check a request against what exists. Raises ServiceError."""
     check = _CHECKS.get(f"{call.service}:{call.operation.name}")
     if check is not None:
         check(call.parameters)
@@ -52,7 +52,9 @@ def _source(request: Request) -> None:
 
 
 def _topic(request: Request) -> None:
-    """A topic that exists is given back, but never under other attributes or tags than it has."""
+    """Check the creation of a topic: an existing one is returned, but never under other attributes or tags than
+    it has.
+    """
     topic = next((each for arn, each in sns._topics.items() if arn.rsplit(":", 1)[-1] == request["Name"]), None)
     if topic is None:
         return
@@ -75,7 +77,9 @@ def _tags(topic: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _query(request: Request) -> None:
-    """A filter is for attributes that are no keys of what is queried: those go into the key condition."""
+    """Check a query: its filter may only use attributes that are no keys of what is queried; those belong in the key
+    condition.
+    """
     table = dynamodb._tables.get(str(request["TableName"]).rsplit("/", 1)[-1])
     if table is None or not request.get("FilterExpression"):
         return
@@ -118,7 +122,7 @@ def _role_of_stack(properties: Request) -> None:
 
 
 def _with_numbers(check: Callable[[Request], None]) -> Callable[[Request], None]:
-    """The check of properties whose numbers a template may write as text."""
+    """Check properties whose numbers a template may write as text."""
 
     def checked(properties: Request) -> None:
         numbers = {name: int(text) for name, text in properties.items() if str(text).isdigit()}

@@ -1,9 +1,9 @@
-"""CloudFormation refuses to create what exists already, as AWS does; MiniStack does so for some types only, and for the
-others puts a new, empty resource in the place of the one that was there: a table that an earlier stack had retained, a
-log group, a role.
+"""Makes CloudFormation refuse to create what already exists, as AWS does; MiniStack does so for some types only, and
+for the others replaces what was there by a new, empty resource: a table that an earlier stack retained, a log group, a
+role.
 
-A resource whose name the template leaves to CloudFormation gets another one when an earlier stack's is still there: on
-AWS such names are drawn anew for each stack, in MiniStack they are made of the stack's and the resource's.
+A resource whose name the template leaves to CloudFormation gets another one when an earlier stack's still exists: on
+AWS such names are drawn anew for each stack, in MiniStack they are made from the stack's and the resource's.
 """
 
 import uuid
@@ -34,7 +34,7 @@ Create = Callable[[str, Properties, str], tuple[str, dict[str, Any]]]
 
 
 class NameTakenError(ValueError):
-    """CloudFormation's word that a resource exists."""
+    """CloudFormation's error that a resource already exists."""
 
     def __init__(self, kind: str, name: str) -> None:
         told = f"Resource of type '{kind}' with identifier '{name}' already exists."
@@ -43,7 +43,7 @@ class NameTakenError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """How a type's resources are named: by which property, what has a name already, and how one is made up."""
+    """The names of one resource type: which property names a resource, which names exist, and how one is made up."""
 
     name: str
     is_taken: Callable[[str, Properties], bool]
@@ -51,12 +51,12 @@ class Named:
 
 
 def _has(store: Callable[[], Any]) -> Callable[[str, Properties], bool]:
-    """Stores are looked up anew each time: they answer for the account and region of the request."""
+    """Whether a name exists. Stores are looked up each time: they answer for the account and region of the request."""
     return lambda name, _: name in store()
 
 
 def _ends(store: Callable[[], Any], ending: str) -> Callable[[str, Properties], bool]:
-    """Of a store by ARN."""
+    """The names in a store by ARN."""
     return lambda name, _: any(str(arn).endswith(f"{ending}{name}") for arn in store())
 
 
@@ -120,7 +120,7 @@ def _refusing(kind: str, named: Named, create: Create) -> Create:
 
 
 def _made_up(kind: str, named: Named, logical_id: str, properties: Properties, stack: str) -> str:
-    """The name that MiniStack is going to give; when an earlier stack's resource has it, another one from now on."""
+    """The name that MiniStack is about to give; if an earlier stack's resource has it, another one from now on."""
     if kind == "AWS::Logs::LogGroup":
         return f"/aws/cloudformation/{stack}/{logical_id}"
 

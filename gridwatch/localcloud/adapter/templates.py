@@ -1,4 +1,4 @@
-"""Templates that CloudFormation would refuse are refused before MiniStack's stacks create anything."""
+"""Refuses templates that CloudFormation would refuse, before MiniStack's stacks create anything."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ _MODULES = (changesets, handlers)
 
 
 def check_templates() -> None:
-    """Have stacks and change sets refuse what AWS refuses, and ask for capabilities without the strict profile too."""
+    """Have stacks and change sets refuse what AWS refuses, and require capabilities even without the strict profile."""
     for module in _MODULES:
         module.validate_template_support = _also_ours(module.validate_template_support)
         module._resolve_parameters = _known_parameters(module._resolve_parameters)

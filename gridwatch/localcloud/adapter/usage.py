@@ -1,8 +1,8 @@
-"""What is asked of the cloud, counted for whoever works out what it would cost: ``GET /_localcloud/usage``.
+"""Counts requests to the cloud, to work out what they would cost on AWS: ``GET /_localcloud/usage``.
 
-``requests``: by caller (the function, or ``other``: jobs, command lines, tests) and operation: ``service:name``,
-of S3 the HTTP method or LIST, of REST protocols the path's end. ``invocations``: by function, how many and for how many
-seconds. ``DELETE`` begins anew.
+``requests`` are counted by caller (the function, or ``other``: jobs, command lines, tests) and operation:
+``service:name``, for S3 the HTTP method or LIST, for REST protocols the end of the path. ``invocations`` are counted by
+function: how many and for how many seconds. ``DELETE`` begins anew.
 """
 
 import json
@@ -56,7 +56,7 @@ class Usage:
 
 
 class CountingDoor:
-    """An ASGI application before MiniStack's. ``function_of`` gives the function's name of a worker's."""
+    """An ASGI application in front of MiniStack's. ``function_of`` returns a function's name by its worker's."""
 
     def __init__(self, usage: Usage, function_of: Callable[[str], str | None]) -> None:
         self._usage = usage

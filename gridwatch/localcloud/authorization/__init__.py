@@ -1,1 +1,1 @@
-"""Who may do what under the strict profile; imports nothing of MiniStack."""
+"""The permissions under the strict profile; imports nothing of MiniStack."""

@@ -1,4 +1,4 @@
-"""Which permissions calls have used, and which calls were refused."""
+"""The record of which permissions calls have used, and of which calls were refused."""
 
 import threading
 from collections import Counter
@@ -26,7 +26,7 @@ class Refusal:
 
 
 class Ledger:
-    """Counts from the start, or since `forget`; safe to use from any thread.
+    """The counts since the start or the last `forget`; safe to use from any thread.
 
     A grant is *used* by every call that it allows, and *needed* by those that nothing else allows: without it they
     would have been refused.
@@ -39,7 +39,7 @@ class Ledger:
         self._lock = threading.Lock()
 
     def allowed(self, grants: Iterable[Grant]) -> None:
-        """A call took place, allowed by all of these."""
+        """Count a call that all of these grants allow."""
         found = set(grants)
         with self._lock:
             self._used.update(found)

@@ -1,4 +1,4 @@
-"""What a request of SageMaker or Batch needs to be allowed: IAM actions on resources, with their condition keys.
+"""The permissions that a request of SageMaker or Batch needs: IAM actions on resources, with their condition keys.
 
 Sources: Service Authorization Reference, "Actions, resources, and condition keys" for Amazon SageMaker, for AWS Batch
 (docs.aws.amazon.com/service-authorization/latest/reference/list_sagemaker.html and list_batch.html), and for handing a
@@ -28,9 +28,9 @@ class Need:
 
 
 def sagemaker_needs(operation: str, request: Mapping[str, Any], arn: Callable[[str], str], tags: TagsOf) -> list[Need]:
-    """Of a SageMaker request. `arn` makes an ARN here of `kind/name`; `tags` are those that a resource carries.
+    """What a SageMaker request needs. `arn` makes an ARN of `kind/name`; `tags` returns a resource's tags.
 
-    An operation whose resource is not known here needs `*`, which only a statement for everything allows.
+    An operation whose resource is not known here needs `*`, which only a statement about everything allows.
     """
     given = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
     context = _requested(given)
@@ -48,7 +48,7 @@ def sagemaker_needs(operation: str, request: Mapping[str, Any], arn: Callable[[s
 def batch_needs(
     operation: str, request: Mapping[str, Any], arn: Callable[[str], str], tags: TagsOf, resource: str = ""
 ) -> list[Need]:
-    """Of a Batch request; `resource` is the ARN in the path of the operations on tags."""
+    """What a Batch request needs; `resource` is the ARN in the path of operations on tags."""
     if operation in ("ListTagsForResource", "TagResource", "UntagResource"):
         return [_on(f"batch:{operation}", resource, tags, _requested(request.get("tags", {})))]
     if operation == "SubmitServiceJob":

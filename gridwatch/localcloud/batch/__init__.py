@@ -1,1 +1,1 @@
-"""AWS Batch for SageMaker Training, as far as Gridwatch queues with it: service environments, queues, service jobs."""
+"""AWS Batch for SageMaker Training, as far as Gridwatch uses it: service environments, queues, service jobs."""

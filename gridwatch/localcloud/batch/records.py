@@ -1,4 +1,4 @@
-"""What Batch keeps: service environments, scheduling policies, job queues and service jobs."""
+"""The records of Batch: service environments, scheduling policies, job queues and service jobs."""
 
 import fnmatch
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,14 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Fair share: a share's weight factor; the smaller, the more it gets."""
+    """A fair-share policy: the smaller a share's weight factor, the more it gets."""
 
     name: str
     arn: str
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def weight(self, share: str) -> float:
-        """Of a share identifier, which may be listed by its beginning and ``*``."""
+        """The weight of a share identifier, which may be listed by its beginning and ``*``."""
         listed = [weight for name, weight in self.weights.items() if fnmatch.fnmatchcase(share, name)]
         return listed[0] if listed else DEFAULT_WEIGHT
 
@@ -42,7 +42,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One training job. Times in epoch milliseconds."""
+    """One training job of a service job. Times are in epoch milliseconds."""
 
     training_job_arn: str
     started_at: int
@@ -84,7 +84,9 @@ class ServiceJob:
         return self.attempts[-1].training_job_arn.rpartition("/")[2] if self.attempts else None
 
     def may_retry(self, reason: str) -> bool:
-        """By the first line of evaluateOnExit that fits; without any, while attempts are left."""
+        """Whether the job may be tried again: by the first entry of evaluateOnExit that fits or, without any, while
+        attempts are left.
+        """
         strategy = self.request.get("retryStrategy") or {}
         if self.is_terminated or len(self.attempts) >= int(strategy.get("attempts", 1)):
             return False
@@ -94,7 +96,7 @@ class ServiceJob:
         return True
 
     def summary(self) -> dict[str, Any]:
-        """As ListServiceJobs has it, and the event."""
+        """The job as ListServiceJobs and the event have it."""
         known = {
             "jobArn": self.arn,
             "jobId": self.job_id,
@@ -112,7 +114,7 @@ class ServiceJob:
         return {key: value for key, value in known.items() if value is not None}
 
     def describe(self) -> dict[str, Any]:
-        """As DescribeServiceJob has it."""
+        """The job as DescribeServiceJob has it."""
         return {
             **self.summary(),
             "startedAt": self.started_at or 0,
@@ -127,9 +129,10 @@ class ServiceJob:
 
 
 def runnable(jobs: Sequence[ServiceJob], policy: Policy | None) -> list[ServiceJob]:
-    """What waits, in the order in which it may start: the share that uses least by its weight, then priority, then age.
+    """The waiting jobs, in the order in which they may start: the share that uses least by its weight, then priority,
+    then age.
 
-    Without a policy first come, first served.
+    Without a policy it is first come, first served.
     """
     waiting = [job for job in jobs if job.status == "RUNNABLE"]
     if policy is None:

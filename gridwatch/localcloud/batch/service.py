@@ -1,4 +1,4 @@
-"""Batch's operations over HTTP, and the clock that starts what waits and sees what came of it."""
+"""Batch's operations over HTTP, and the clock that starts waiting jobs and follows running ones."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def _alone(act: Callable[[], None]) -> None:
-    """What fails with one queue or job, such as an environment that is not there, keeps no other waiting."""
+    """A block for one queue or job: an error in it, such as a missing environment, keeps no other waiting."""
     try:
         act()
     except Exception:  # noqa: BLE001  (the edge of the thread: it goes on, and the log tells)
@@ -39,7 +39,7 @@ Response = tuple[int, dict[str, str], bytes]
 
 
 class RegionalBatch:
-    """Of one account and region."""
+    """Batch in one account and region."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -58,7 +58,7 @@ class RegionalBatch:
         }
 
     def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Raises ServiceError."""
+        """Perform one call. Raises ServiceError."""
         validate("batch", operation, request)
         handler = self._operations.get(operation)
         if handler is None:
@@ -93,7 +93,7 @@ class RegionalBatch:
         return {"tags": dict(self._by_arn(arn).tags)}
 
     def tags_of(self, arn: str) -> Mapping[str, str]:
-        """Empty when there is no such job."""
+        """The tags of a job; empty when there is no such job."""
         job = self._jobs.get(arn.rpartition("/")[2])
         return dict(job.tags) if job else {}
 
@@ -210,7 +210,7 @@ class RegionalBatch:
                 return
 
     def _chosen(self, queue: Queue) -> list[ServiceJob]:
-        """What may start now."""
+        """The job that may start now."""
         with self._lock:
             mine = [job for job in self._jobs.values() if job.request["jobQueue"] == queue.arn]
             room = self._capacity(queue) - sum(job.instances for job in mine if job.status in HOLDING)
@@ -227,7 +227,9 @@ class RegionalBatch:
         return sum(known[name].max_instances for name in queue.environments)
 
     def _start(self, job: ServiceJob) -> bool:
-        """False when SageMaker has no room now. No lock is held: SageMaker is asked over HTTP, by this very server."""
+        """Start a job; False when SageMaker has no room now. No lock is held: SageMaker is called over HTTP, on this
+        very server.
+        """
         number = len(job.attempts) + 1
         ending = hashlib.sha256(f"{job.job_id} {number}".encode()).hexdigest()[:10]
         name = f"AWSBatch{job.name}"[: 63 - len(ending)] + ending
@@ -258,7 +260,7 @@ class RegionalBatch:
         self._change(job, lambda now: _after(now, found))
 
     def _change(self, job: ServiceJob, change: Callable[[ServiceJob], ServiceJob]) -> ServiceJob:
-        """As it is now, which may not be as it was read; the bus is told of a new status."""
+        """Change the job as it is now, which may not be as it was read; a new status goes to the bus."""
         with self._lock:
             before = self._jobs[job.job_id]
             after = change(before)
@@ -294,7 +296,7 @@ class RegionalBatch:
 
 
 class Batch:
-    """The HTTP face: Batch speaks REST with JSON, an operation a path."""
+    """Batch over HTTP: it speaks REST with JSON, one path for each operation."""
 
     def __init__(self, create: Callable[[str, str], RegionalBatch]) -> None:
         self._create = create
@@ -309,7 +311,7 @@ class Batch:
         return self.part(account, region).tags_of(arn)
 
     def state(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """All that there is, to be kept."""
+        """The whole state, to be kept."""
         return {where: part.state() for where, part in self._parts.items()}
 
     def restore(self, state: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
@@ -317,7 +319,7 @@ class Batch:
             self.part(*where).restore(kept)
 
     def handle(self, account: str, region: str, method: str, path: str, body: bytes) -> Response:
-        """One request; the answer is (status, headers, body) and never an exception."""
+        """Answer one request with (status, headers, body), never with an exception."""
         part = self.part(account, region)
         try:
             if path.startswith("/v1/tags/"):
@@ -364,7 +366,7 @@ def _operation(path: str) -> str:
 
 
 def _matches(name: str, wanted: str) -> bool:
-    """A filter's value ends in ``*`` for all names that begin so."""
+    """Whether a filter matches; its value ends in ``*`` for all names that begin with it."""
     return name.lower().startswith(wanted[:-1].lower()) if wanted.endswith("*") else name.lower() == wanted.lower()
 
 

@@ -1,1 +1,1 @@
-"""What runs in place of container images."""
+"""Programs that run in place of container images."""

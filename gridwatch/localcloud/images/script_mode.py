@@ -35,11 +35,11 @@ TORCHRUN = ("torch_distributed", "pytorch_ddp")
 
 
 class UserCodeError(Exception):
-    """The job asks for code that cannot be run; the text is for the job's failure reason."""
+    """The job asks for code that cannot be run; the message becomes the job's failure reason."""
 
 
 def decode(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
-    """Hyperparameters are JSON-encoded strings; what is not JSON is the string itself."""
+    """A hyperparameter's value: hyperparameters are JSON-encoded strings; one that is not JSON is the string itself."""
     return {name: _decoded(value) for name, value in hyperparameters.items()}
 
 
@@ -51,7 +51,7 @@ def _decoded(value: str) -> Any:
 
 
 def arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
-    """``--name value`` in alphabetical order (``-n`` for one letter), without the ``sagemaker_`` ones."""
+    """The arguments ``--name value`` in alphabetical order (``-n`` for one letter), without the ``sagemaker_`` ones."""
     words: list[str] = []
     for name in sorted(hyperparameters):
         if not name.startswith(FRAMEWORK_PREFIX):
@@ -110,7 +110,7 @@ def _text(value: Any) -> str:
 
 
 def program_command(program: str, module: str, hyperparameters: Mapping[str, Any]) -> list[str]:
-    """How the user's program is started: by the shell, by torchrun on every host, or as a module."""
+    """The command that starts the user's program: by the shell, by torchrun on every host, or as a module."""
     words = arguments(hyperparameters)
     if program.endswith(".sh"):
         return ["/bin/sh", "-c", shlex.join([f"./{program}", *words])]
@@ -120,7 +120,7 @@ def program_command(program: str, module: str, hyperparameters: Mapping[str, Any
 
 
 def _torchrun() -> list[str]:
-    """One process on each host: these hosts have no GPUs."""
+    """The torchrun command, with one process on each host: these hosts have no GPUs."""
     resources = json.loads((_base() / "input" / "config" / "resourceconfig.json").read_text())
     hosts = resources["hosts"]
     return [
@@ -165,7 +165,7 @@ def unpack(bundle: tarfile.TarFile, folder: Path) -> None:
 
 
 def unpack_by_member(bundle: tarfile.TarFile, folder: Path) -> None:
-    """What ``unpack`` does where Python has no filter, after its documentation of ``data_filter``."""
+    """Unpack as ``unpack`` does, where Python has no filter, following the documentation of ``data_filter``."""
     root = folder.resolve()
     for member in bundle:
         place = (root / member.name.lstrip("/")).resolve()
@@ -181,7 +181,7 @@ def unpack_by_member(bundle: tarfile.TarFile, folder: Path) -> None:
 
 
 def _link_target(member: tarfile.TarInfo, place: Path, root: Path) -> Path:
-    """Where a link leads; of any other member its own place. A hard link names a member from the archive's root."""
+    """Where a link leads; for any other member its own place. A hard link names a member from the archive's root."""
     if member.issym():
         return (place.parent / member.linkname).resolve()
     return (root / member.linkname).resolve() if member.islnk() else place
@@ -200,7 +200,7 @@ def _download(bucket: str, key: str, target: Path) -> None:
 
 
 def _signed_headers(url: ParseResult, region: str) -> dict[str, str]:
-    """Signature Version 4 of a GET: importing boto3 for one file would cost every job half a second.
+    """The headers of a GET with Signature Version 4: importing boto3 for one file would cost every job half a second.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
     """
@@ -257,7 +257,9 @@ def main() -> None:
 
 
 def _become_algorithm(script: Path) -> None:
-    """The script finds its hyperparameters in the container's files, and its packages beside its folder."""
+    """Become the algorithm's script, which finds its hyperparameters in the container's files and its packages beside
+    its folder.
+    """
     os.chdir(script.parent)
     variables = {**os.environ, "PYTHONPATH": str(script.parent.parent)}
     os.execve(sys.executable, [sys.executable, "-u", str(script)], variables)  # noqa: S606  (no shell is wanted)

@@ -1,5 +1,5 @@
-"""What EventBridge, its scheduler and Step Functions take beyond their models (API reference of PutRule, CreateSchedule
-and CreateStateMachine; user guide, "Setting a schedule pattern").
+"""What EventBridge, its scheduler and Step Functions accept beyond their models (API reference of PutRule,
+CreateSchedule and CreateStateMachine; user guide, "Setting a schedule pattern").
 """
 
 import json
@@ -20,7 +20,7 @@ _AT = re.compile(r"at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)")
 
 
 def is_schedule(text: str) -> bool:
-    """Whether an expression is a rate or a cron expression that EventBridge takes."""
+    """Whether an expression is a rate or a cron expression that EventBridge accepts."""
     rate = _RATE.fullmatch(text)
     if rate is not None:
         return (rate[1] == "1") is not bool(rate[3])
@@ -72,7 +72,7 @@ def _state_machine(request: Mapping[str, Any]) -> None:
 
 
 def refused_entry(entry: Mapping[str, Any]) -> dict[str, str] | None:
-    """What PutEvents answers for an entry that it does not take; None for one that it does."""
+    """PutEvents' answer for an entry that it refuses; None for an accepted one."""
     for name in ("Source", "DetailType", "Detail"):
         if not entry.get(name):
             return {
@@ -87,8 +87,8 @@ def refused_entry(entry: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def check_sizes(entries: Sequence[Mapping[str, Any]]) -> None:
-    """Raises ValidationException for entries that are too large together (user guide, "Calculating PutEvents event
-    entry size").
+    """Check the entries' size together. Raises ValidationException (user guide, "Calculating PutEvents event entry
+    size").
     """
     texts = [[entry.get(name) or "" for name in ("Source", "DetailType", "Detail")] for entry in entries]
     texts += [entry.get("Resources") or [] for entry in entries]

@@ -1,4 +1,4 @@
-"""What Lambda takes beyond its model (Developer Guide, "Lambda quotas" and "Using Lambda environment variables")."""
+"""What Lambda accepts beyond its model (Developer Guide, "Lambda quotas" and "Using Lambda environment variables")."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,6 @@
-"""What CloudWatch Logs takes beyond its model (API reference of PutLogEvents, FilterLogEvents, DescribeLogStreams)."""
+"""What CloudWatch Logs accepts beyond its model (API reference of PutLogEvents, FilterLogEvents,
+DescribeLogStreams).
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -11,7 +11,9 @@ _TYPES = ("String", "Number", "Binary")
 
 
 def check_attributes(attributes: Mapping[str, Any], code: str) -> None:
-    """Raises ServiceError with the code for an attribute that no message may have."""
+    """Check a message's attributes. Raises ServiceError with the given code for an attribute that no message
+    may have.
+    """
     for name, value in attributes.items():
         if not _NAME.fullmatch(name):
             raise ServiceError(code, f"The message attribute name '{name}' is invalid.")

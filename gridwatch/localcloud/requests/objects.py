@@ -21,7 +21,7 @@ _CHANGES = ("x-amz-storage-class", "x-amz-website-redirect-location", "x-amz-ser
 
 
 def refuse_s3(request: HttpRequest) -> None:
-    """Raises ServiceError for a request that S3 would refuse whatever is stored."""
+    """Check a request to S3. Raises ServiceError for one that S3 would refuse whatever is stored."""
     bucket, _, key = unquote(request.path).lstrip("/").partition("/")
     if len(key.encode()) > _KEY:
         raise ServiceError("KeyTooLongError", "Your key is too long")
@@ -40,7 +40,7 @@ def refuse_s3(request: HttpRequest) -> None:
 
 
 def listed_at_once(request: HttpRequest) -> HttpRequest:
-    """The request, with as many keys as S3 gives at once where more are asked for: that is no error there."""
+    """The request, limited to the number of keys that S3 returns at once: asking for more is no error there."""
     asked = request.query.get("max-keys", ["0"])[0]
     if request.method != "GET" or not asked.isdigit() or int(asked) <= _LISTED_AT_ONCE:
         return request
@@ -49,7 +49,7 @@ def listed_at_once(request: HttpRequest) -> HttpRequest:
 
 
 def answer_s3(error: ServiceError) -> tuple[int, dict[str, str], bytes]:
-    """The refusal as S3 has it."""
+    """The refusal in S3's form."""
     words = f"<Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
     text = f"<Error>{words}<RequestId>local</RequestId></Error>"
     return error.status, {"Content-Type": "application/xml"}, text.encode()

@@ -1,4 +1,4 @@
-"""What Systems Manager, Secrets Manager and CloudWatch take beyond their models (their API references)."""
+"""What Systems Manager, Secrets Manager and CloudWatch accept beyond their models (their API references)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What SQS takes beyond its model (API reference; Developer Guide, "Amazon SQS quotas")."""
+"""What SQS accepts beyond its model (API reference; Developer Guide, "Amazon SQS quotas")."""
 
 import re
 from collections.abc import Mapping

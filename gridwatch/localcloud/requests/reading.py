@@ -20,7 +20,7 @@ _ENVELOPE = frozenset({"Action", "Version"})
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is asked for: ``parameters`` in the model's names, as far as they could be read."""
+    """A call of an operation: ``parameters`` by the model's names, as far as they could be read."""
 
     service: str
     operation: OperationModel
@@ -39,7 +39,7 @@ class HttpRequest:
 
 
 def read_call(service: str, request: HttpRequest) -> Call | None:
-    """The call; None where it is in another protocol or of no known operation: its service says what it makes of it."""
+    """The call in a request; None where it uses another protocol or an unknown operation, which its service answers."""
     model = service_model(_MODELS.get(service, service))
     if request.headers.get("x-amz-target"):
         return _of_json(service, request)
@@ -118,7 +118,7 @@ def _numbered(form: Mapping[str, str], prefix: str, middle: str, read: Callable[
 
 
 def _scalar(shape: Shape, text: str | None) -> Any:
-    """The text as its type; what is none of it stays text, which the model then refuses."""
+    """The text as a value of its type; text that is not valid for the type stays text, which the model then refuses."""
     if text is None:
         return None
     try:
@@ -179,7 +179,7 @@ def _rest_parameters(
 
 
 def _placed(member: Shape, name: str, request: HttpRequest, places: Mapping[str, str]) -> Any:
-    """A member that is in the path, in the query or in a header."""
+    """The value of a member that is in the path, in the query or in a header."""
     where = member.serialization.get("location")
     if where == "uri":
         return _scalar(member, unquote(places[name])) if name in places else None

@@ -1,4 +1,4 @@
-"""Whether AWS would take a call, and the answer where it would not, in the words and the protocol of the service."""
+"""Decides whether AWS would accept a call and, if not, answers in the words and the protocol of the service."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ CHECKED = (
 
 
 def refuse(call: Call) -> None:
-    """Raises ServiceError for a call that AWS would refuse whatever there is in the account."""
+    """Check a call. Raises ServiceError for one that AWS would refuse whatever exists in the account."""
     name = f"{call.service}:{call.operation.name}"
     modelled = {key: value for key, value in call.parameters.items() if key not in _WRONG_IN_MODELS.get(name, ())}
     problems = problems_of(call.operation.input_shape, modelled)
@@ -51,7 +51,7 @@ def refuse(call: Call) -> None:
 
 
 def answer(call: Call, error: ServiceError) -> Answer:
-    """The refusal as the protocol of the operation has it."""
+    """The refusal in the form of the operation's protocol."""
     model = call.operation.service_model
     if "query" in model.metadata.get("protocols", [model.metadata["protocol"]]) and call.service != "monitoring":
         kind = "Sender" if error.status < 500 else "Receiver"

@@ -1,5 +1,5 @@
-"""What IAM refuses beyond its model: policies that are none, and those that are too long (IAM User Guide, "IAM and AWS
-STS quotas"; white space is not counted).
+"""What IAM refuses beyond its model: invalid policies, and policies that are too long (IAM User Guide, "IAM and AWS STS
+quotas"; white space is not counted).
 """
 
 import json

@@ -37,7 +37,7 @@ def _changed(expression: str) -> list[str]:
 
 
 def _split(text: str) -> list[str]:
-    """At the commas that stand in no parentheses."""
+    """The parts of the text between commas that stand in no parentheses."""
     found, depth, start = [], 0, 0
     for number, character in enumerate(text):
         depth += {"(": 1, ")": -1}.get(character, 0)

@@ -1,5 +1,5 @@
-"""What CloudFormation refuses of a template before it creates anything: names that stand for nothing, and properties
-that a type does not have or lacks, by the types' published schemas (cfn-lint's files; its code is not imported).
+"""What CloudFormation refuses in a template before it creates anything: references to nothing, and properties that a
+type does not have or lacks, by the types' published schemas (cfn-lint's files; its code is not imported).
 """
 
 import importlib.util
@@ -21,11 +21,11 @@ Template = Mapping[str, Any]
 
 
 class TemplateError(ValueError):
-    """CloudFormation's word about a template."""
+    """CloudFormation's error about a template."""
 
 
 def check_template(template: Template) -> None:
-    """Raises TemplateError. A template that a macro changes is looked at when it has been changed."""
+    """Check a template. Raises TemplateError. A template that a macro changes is checked after the change."""
     resources = template.get("Resources")
     if not isinstance(resources, Mapping) or not resources:
         raise TemplateError("Template format error: At least one Resources member must be defined.")
@@ -44,7 +44,7 @@ def check_template(template: Template) -> None:
 
 
 def check_parameters(template: Template, given: Sequence[Mapping[str, Any]]) -> None:
-    """Raises TemplateError for a parameter that the template does not have."""
+    """Check the parameters. Raises TemplateError for one that the template does not have."""
     known = template.get("Parameters") or {}
     unknown = [str(each["Key"]) for each in given if "Key" in each and each["Key"] not in known]
     if unknown:
@@ -52,7 +52,7 @@ def check_parameters(template: Template, given: Sequence[Mapping[str, Any]]) -> 
 
 
 def _named(value: Any) -> Iterator[str]:
-    """What Ref, Fn::GetAtt and Fn::Sub name within a value."""
+    """The names that Ref, Fn::GetAtt and Fn::Sub refer to within a value."""
     if isinstance(value, list):
         for each in value:
             yield from _named(each)
@@ -93,7 +93,7 @@ def _check_resource(name: str, resource: Mapping[str, Any], resources: Collectio
 
 
 def _problems(schema: Template, root: Template, value: Any, place: str) -> Iterator[str]:
-    """What is wrong with the names of an object and of what is in it; what a function makes is not known here."""
+    """The problems with the names in an object and inside it; what a function makes is not known here."""
     schema = _resolved(schema, root)
     if isinstance(value, list):
         for number, each in enumerate(value):
@@ -140,7 +140,7 @@ def _schema(kind: str) -> Mapping[str, Any] | None:
 
 @cache
 def _schemas() -> tuple[Path | None, Mapping[str, str]]:
-    """The folder of schemas, and which file is which type's."""
+    """The folder of schemas, and the file of each type."""
     spec = importlib.util.find_spec("cfnlint")
     if spec is None or not spec.submodule_search_locations:
         return None, {}

@@ -1,4 +1,4 @@
-"""What SNS takes beyond its model (API reference of CreateTopic, Publish, Subscribe, SetTopicAttributes)."""
+"""What SNS accepts beyond its model (API reference of CreateTopic, Publish, Subscribe, SetTopicAttributes)."""
 
 import json
 import re
@@ -119,7 +119,7 @@ _CONDITIONS = frozenset({
 
 
 def check_filter(document: Any) -> None:
-    """Raises InvalidParameter for a filter policy that SNS would not take."""
+    """Check a filter policy. Raises InvalidParameter for one that SNS would refuse."""
     if not isinstance(document, dict):
         raise _invalid("FilterPolicy: Filter policy must be a JSON object")
     for name, conditions in document.items():

@@ -1,4 +1,4 @@
-"""What a channel holds: the S3 objects of one host's share, copied into a folder or streamed as one run of bytes.
+"""Reads a channel: the S3 objects of one host's share, copied into a folder or streamed as one run of bytes.
 
 Rules of sharding, manifests, shuffling, compression and record wrapping:
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Channel.html and API_S3DataSource.html
@@ -23,12 +23,12 @@ _MAGIC = 0xCED7230A
 
 
 class InputError(Exception):
-    """A channel cannot be read; the text becomes the job's FailureReason."""
+    """A channel cannot be read; the message becomes the job's FailureReason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Which part of a sharded channel a host gets: number ``index`` of ``count``."""
+    """The part of a sharded channel that a host gets: number ``index`` of ``count``."""
 
     index: int = 0
     count: int = 1
@@ -59,7 +59,7 @@ def download_channel(s3: Any, channel: Mapping[str, Any], folder: Path, share: S
 
 
 def check_channel(s3: Any, channel: Mapping[str, Any]) -> None:
-    """Raises InputError when there is nothing to stream."""
+    """Check a channel. Raises InputError when there is nothing to stream."""
     with _ClientErrors():
         if channel["DataSource"]["S3DataSource"]["S3DataType"] != "AugmentedManifestFile":
             _objects(s3, channel)
@@ -68,7 +68,7 @@ def check_channel(s3: Any, channel: Mapping[str, Any]) -> None:
 
 
 def stream_channel(s3: Any, channel: Mapping[str, Any], share: Share, epoch: int) -> Iterator[bytes]:
-    """A host's share of the channel once through, as a pipe carries it. Raises InputError."""
+    """Stream a host's share of the channel once, as a pipe carries it. Raises InputError."""
     with _ClientErrors():
         if channel["DataSource"]["S3DataSource"]["S3DataType"] == "AugmentedManifestFile":
             records = _augmented(s3, channel, share, epoch)
@@ -80,7 +80,7 @@ def stream_channel(s3: Any, channel: Mapping[str, Any], share: Share, epoch: int
 
 
 class _ClientErrors:
-    """Turns S3's refusals into a reason for the job."""
+    """A block that turns S3's refusals into a reason for the job."""
 
     def __enter__(self) -> None:
         return None
@@ -92,7 +92,9 @@ class _ClientErrors:
 
 
 def _objects(s3: Any, channel: Mapping[str, Any]) -> list[_Object]:
-    """All objects of the channel, in the order of their keys or of the manifest. Raises InputError for none."""
+    """All objects of the channel, in the order of their keys or of the manifest. Raises InputError when there
+    are none.
+    """
     source = channel["DataSource"]["S3DataSource"]
     bucket, key = split_uri(source["S3Uri"])
     if source["S3DataType"] == "S3Prefix":
@@ -109,8 +111,8 @@ def _objects(s3: Any, channel: Mapping[str, Any]) -> list[_Object]:
 
 
 def _of_manifest(s3: Any, uri: str) -> Iterator[_Object]:
-    """Raises InputError, as the fault of who wrote it, for what is no manifest, and for one that lists nothing or what
-    is not there.
+    """The objects that a manifest lists. Raises InputError, as its author's fault, for an invalid manifest and for one
+    that lists nothing or missing objects.
 
     The form is that of API_S3DataSource: a prefix, then what follows it in the address of each object.
     """
@@ -152,7 +154,8 @@ def _is_there(s3: Any, bucket: str, key: str) -> bool:
 
 
 def _shared(found: list[Any], channel: Mapping[str, Any], share: Share, epoch: int) -> list[Any]:
-    """Shuffled anew for each epoch where that is asked for; then every count-th, where the channel is sharded.
+    """One host's objects: shuffled anew for each epoch where that is asked for; then every count-th, where the channel
+    is sharded.
 
     All hosts shuffle alike, so that together they see each object once.
     """
@@ -169,7 +172,7 @@ def _content(s3: Any, channel: Mapping[str, Any], found: _Object) -> Iterator[by
 
 
 def _decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Gzip, also of several members one after another."""
+    """The bytes of gzip data, which may have several members one after another."""
     engine = zlib.decompressobj(wbits=31)
     try:
         for chunk in chunks:
@@ -189,7 +192,9 @@ def _wrapped(record: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _augmented(s3: Any, channel: Mapping[str, Any], share: Share, epoch: int) -> Iterator[Iterator[bytes]]:
-    """Each attribute of each line is one record, in the order of AttributeNames; ``…-ref`` is the object it names."""
+    """The records of an augmented manifest: each attribute of each line is one, in the order of AttributeNames;
+    ``…-ref`` names an object.
+    """
     source = channel["DataSource"]["S3DataSource"]
     for line in _shared(list(_lines(s3, channel)), channel, share, epoch):
         for name in source.get("AttributeNames", []):

@@ -37,7 +37,7 @@ class HostRun:
 
     @classmethod
     def prepare(cls, job: TrainingJob, host: Host, base: Path, s3: Any) -> "HostRun":
-        """Lay out the host's folder, bring its input, restore its checkpoints. Raises InputError."""
+        """Create the host's folder, copy its input, restore its checkpoints. Raises InputError."""
         layout = lay_out(job.request, base, host)
         feeders = []
         for channel in channels_of(job.request, host):
@@ -58,7 +58,7 @@ class HostRun:
         shared: Mapping[str, str],
         on_line: Callable[[str], None],
     ) -> None:
-        """Start the image's command; ``shared`` are the variables that all hosts of the attempt have alike."""
+        """Start the image's command; ``shared`` are the variables that all hosts of the attempt share."""
         stream = f"{job.name}/{self.host.name}-{int(clock.now())}"
         log = self._log = logs.LogStream.create(platform.client_as("logs", job.request["RoleArn"]), logs.GROUP, stream)
         for feeder in self._feeders:
@@ -82,16 +82,16 @@ class HostRun:
 
     @property
     def has_failed(self) -> bool:
-        """The process has ended by itself, and not well."""
+        """Whether the process has ended by itself with a failure."""
         return self._process is not None and self._process.exit_code not in (None, 0)
 
     @property
     def problem(self) -> str | None:
-        """Why a pipe of this host ran dry before its time."""
+        """The reason why a pipe of this host ended early."""
         return next((feeder.problem for feeder in self._feeders if feeder.problem), None)
 
     def look(self) -> None:
-        """Send what has come since: log lines, tensors, checkpoints."""
+        """Send what is new: log lines, tensors, checkpoints."""
         if self._log:
             self._log.flush()
         for sync in self._syncs:
@@ -110,21 +110,21 @@ class HostRun:
             self._process.kill()
 
     def finish(self) -> None:
-        """End whatever is left, and know the exit code."""
+        """End whatever is left, and determine the exit code."""
         if self._process:
             self.exit_code = self._process.finish()
         for feeder in self._feeders:
             feeder.stop()
 
     def send_rest(self) -> None:
-        """Everything that is still to go to S3 and to the log: the process has ended."""
+        """Send everything that is not yet in S3 and in the log, after the process has ended."""
         for sync in self._syncs:
             sync.flush()
         if self._log:
             self._log.flush()
 
     def failure(self) -> str:
-        """What the process left as its reason, else its last words."""
+        """The reason that the process left, else its last words."""
         if self.layout.failure.exists():
             return self.layout.failure.read_text(errors="replace").strip()
         words = "\n".join(self._process.tail if self._process else ())
@@ -141,7 +141,7 @@ class Cluster:
 
     @classmethod
     def prepare(cls, job: TrainingJob, base: Path, s3: Any) -> "Cluster":
-        """Every host's folder under ``base``, with its input. Raises InputError."""
+        """Prepare every host's folder under ``base``, with its input. Raises InputError."""
         hosts = hosts_of(job.request["ResourceConfig"])
         return cls([HostRun.prepare(job, host, base / host.name, s3) for host in hosts], base)
 
@@ -158,7 +158,7 @@ class Cluster:
 
     @property
     def running(self) -> bool:
-        """While any host runs and none has failed: a cluster that lost a host has failed."""
+        """Whether any host runs and none has failed: a cluster that lost a host has failed."""
         return any(run.running for run in self.runs) and self.failed is None
 
     @property
@@ -166,7 +166,7 @@ class Cluster:
         return next((run for run in self.runs if run.has_failed), None)
 
     def check_input(self) -> None:
-        """Raises InputError when a pipe ran dry before its time."""
+        """Check the pipes. Raises InputError when one ended early."""
         for run in self.runs:
             if run.problem:
                 raise InputError(run.problem)
@@ -176,7 +176,7 @@ class Cluster:
             run.look()
 
     def terminate(self, grace: float) -> None:
-        """SIGTERM to every host; returns when all have ended or the grace is over."""
+        """Send SIGTERM to every host; returns when all have ended or the grace period is over."""
         deadline = clock.monotonic() + grace
         for run in self.runs:
             run.terminate()
@@ -196,7 +196,7 @@ class Cluster:
             run.send_rest()
 
     def gather(self) -> Layout:
-        """The first host's folder, with what the other hosts left of model and output that it has not itself."""
+        """The first host's folder, with the other hosts' model and output files that it does not have itself."""
         first = self.runs[0].layout
         for run in self.runs[1:]:
             _move_new(run.layout.model, first.model)
@@ -208,7 +208,7 @@ class Cluster:
 
 
 def _share(request: Mapping[str, Any], channel: Mapping[str, Any], host: Host) -> Share:
-    """Among the hosts that see the channel at all."""
+    """The host's share, among the hosts that get the channel at all."""
     name = channel["ChannelName"]
     seeing = [
         each

@@ -1,4 +1,4 @@
-"""What a trial component shows: what was given for it, and for a training job's own component what the job is."""
+"""Describes a trial component: the given values and, for a training job's own component, the job."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whether the account has Debugger: like most, it has not, unless the local cloud is told otherwise.
+"""Decides whether the account has Debugger: like most, it has not, unless the local cloud is told otherwise.
 
 What SageMaker answers an account without it is published nowhere; code and words are an assumption.
 """
@@ -12,7 +12,7 @@ _FIELDS = ("DebugHookConfig", "DebugRuleConfigurations", "ProfilerRuleConfigurat
 
 
 def refuse_debugger(request: Mapping[str, Any], *, available: bool) -> None:
-    """Raises a ValidationException when the request asks for Debugger and the account has none."""
+    """Raise a ValidationException if the request asks for Debugger and the account has none."""
     if available:
         return
     asked = [name for name in _FIELDS if request.get(name)]

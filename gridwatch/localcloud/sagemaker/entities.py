@@ -29,7 +29,9 @@ class EntityStore:
         self._entities: dict[str, Entity] = {}
 
     def add(self, entity: Entity) -> None:
-        """Raises ValidationException when the name is taken: SageMaker models no ResourceInUse for these."""
+        """Add an entity. Raises ValidationException when the name is taken: SageMaker models no ResourceInUse for
+        these.
+        """
         if entity.name in self._entities:
             raise validation_error(
                 f"{self.kind} names must be unique within an AWS account and region. "
@@ -38,7 +40,7 @@ class EntityStore:
         self._entities[entity.name] = entity
 
     def get(self, name: str) -> Entity:
-        """Raises ResourceNotFound."""
+        """The entity of that name. Raises ResourceNotFound."""
         entity = self.find(name)
         if entity is None:
             raise not_found(f"{self.kind} '{name}' does not exist.")

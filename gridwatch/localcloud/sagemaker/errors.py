@@ -1,4 +1,4 @@
-"""What SageMaker answers when it refuses a call."""
+"""SageMaker's errors for calls that it refuses."""
 
 from dataclasses import dataclass
 

@@ -66,7 +66,7 @@ class Experiments:
         return arn
 
     def add_job_component(self, job: TrainingJob) -> None:
-        """The component that SageMaker makes for a training job, in the trial that the job names."""
+        """Add the component that SageMaker makes for a training job to the trial that the job names."""
         name = f"{job.name}{COMPONENT_SUFFIX}".lower()
         config = job.request.get("ExperimentConfig", {})
         display = config.get("TrialComponentDisplayName")
@@ -122,7 +122,7 @@ class Experiments:
         return {f"{store.kind}Arn": store.remove(name).arn}
 
     def associate(self, request: Request) -> dict[str, Any]:
-        """A component that SageMaker made for a job takes no room in the trial."""
+        """Add a component to a trial. One that SageMaker made for a job takes no room there."""
         trial, component = self._pair(request)
         if (trial.name, component.name) not in self._associations and not _is_automatic(component.name):
             taken = [name for owner, name in self._associations if owner == trial.name and not _is_automatic(name)]

@@ -21,7 +21,7 @@ _NUMBER = r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?|nan|-?inf"
 
 
 class ImageMapError(Exception):
-    """The image map cannot be used; the text says which entry and why."""
+    """The image map cannot be used; the message says which entry and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Image:
 
     @classmethod
     def parse(cls, entry: dict[str, Any], root: Path) -> "Image":
-        """``root`` is where the command's relative paths start. Raises ImageMapError."""
+        """The map's entries. ``root`` is where the commands' relative paths start. Raises ImageMapError."""
         unknown = set(entry) - {"image", "kind", "command", "parameter", "hint", "metrics"}
         if unknown or not entry.get("image") or not entry.get("command") or entry.get("kind") not in _KINDS:
             raise ImageMapError(f"image entry {entry}: needs image, command and kind ({' or '.join(_KINDS)})")
@@ -58,7 +58,9 @@ class Image:
         return words
 
     def metric_definitions(self, request: Mapping[str, Any]) -> list[Mapping[str, str]]:
-        """The request's own; without them, and without a script of the user's, what the algorithm reports of itself."""
+        """The request's own definitions; without them, and without a user's script, those that the algorithm has by
+        itself.
+        """
         own: list[Mapping[str, str]] = list(request["AlgorithmSpecification"].get("MetricDefinitions", []))
         if own or "sagemaker_program" in request.get("HyperParameters", {}):
             return own
@@ -89,7 +91,7 @@ class ImageMap:
         return [Image.parse(entry, root) for entry in content.get("images", [])]
 
     def find(self, address: str, kind: str) -> Image:
-        """The image's entry; ValidationException that lists what exists when there is none or it cannot run."""
+        """The image's entry. Raises ValidationException, listing what exists, when there is none or it cannot run."""
         for image in self.images:
             if image.kind == kind and fnmatch.fnmatchcase(address, image.pattern):
                 if image.is_runnable():

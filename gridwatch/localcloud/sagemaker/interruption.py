@@ -1,4 +1,4 @@
-"""A job's machines are taken away: because spot capacity is wanted elsewhere, or by a fault of the service."""
+"""Interruptions: a job loses its machines, because spot capacity is wanted elsewhere or by a fault of the service."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,19 +8,21 @@ _CAUSES = ("spot", "internal-error")
 
 
 class InterruptionError(ValueError):
-    """The document describes no interruption; the text says what is wrong with it."""
+    """The document describes no interruption; the message says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """``capacity_after``: seconds until there are machines again; None: never."""
+    """An interruption. ``capacity_after``: seconds until there are machines again; None: never."""
 
     cause: str = "spot"
     capacity_after: float | None = 0.5
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Interruption":
-        """From ``{"cause": "spot", "capacity_after": 2}``; both may be missing. Raises InterruptionError."""
+        """The interruption in a document such as ``{"cause": "spot", "capacity_after": 2}``; both may be missing.
+        Raises InterruptionError.
+        """
         unknown = sorted(set(document) - {"cause", "capacity_after"})
         if unknown:
             raise InterruptionError(f"{', '.join(unknown)} unknown; there are cause and capacity_after")

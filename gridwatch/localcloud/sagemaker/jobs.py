@@ -28,11 +28,11 @@ _INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please
 
 
 class _StopAskedError(Exception):
-    """The job is Stopping: no further phase begins."""
+    """Raised when the job is Stopping, so that no further phase begins."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
+class _AttemptEnd:
     """Why an attempt ended: ``exit`` (``failed``: the host that failed, if one did), ``stop``, ``interrupted``, or the
     status that a limit of time leads to.
     """
@@ -71,7 +71,7 @@ class JobRunner:
         self.thread.start()
 
     def stop(self) -> None:
-        """The record is already Stopping: end the process."""
+        """End the process of a job whose record is already Stopping."""
         self._stop.set()
         self._wake.set()
 
@@ -124,8 +124,8 @@ class JobRunner:
         if outcome is not None:
             self._finish(outcome)
 
-    def _attempt(self, number: int) -> _Outcome | None:
-        """Train on fresh machines; None when there are none, or the job was abandoned."""
+    def _attempt(self, number: int) -> _AttemptEnd | None:
+        """Train on new machines; None when there are none, or the job was abandoned."""
         self._pause(self._platform.settings.starting_delay)
         if self._platform.limits.lacks_capacity(self._job.name):
             self._fail(NO_CAPACITY)
@@ -146,7 +146,7 @@ class JobRunner:
             cluster.remove()
         return outcome
 
-    def _train(self, cluster: Cluster, *, first: bool) -> _Outcome:
+    def _train(self, cluster: Cluster, *, first: bool) -> _AttemptEnd:
         """Run the processes to their end."""
         begun = clock.monotonic()
         try:
@@ -159,7 +159,7 @@ class JobRunner:
             cluster.finish()
             self._trained += clock.monotonic() - begun
 
-    def _watch(self, cluster: Cluster) -> _Outcome:
+    def _watch(self, cluster: Cluster) -> _AttemptEnd:
         deadline, beyond = self._deadline()
         next_sync = 0.0
         while cluster.running and not self._wake.is_set() and clock.monotonic() < deadline:
@@ -170,16 +170,16 @@ class JobRunner:
                 next_sync = clock.monotonic() + self._platform.settings.sync_interval
             self._wake.wait(_TICK)
         if not cluster.running and not self._wake.is_set():
-            return _Outcome("exit", cluster.failed)
+            return _AttemptEnd("exit", cluster.failed)
         reason = "stop" if self._stop.is_set() else "interrupted" if self._interruption else beyond
         if reason == beyond:
             self._enter("Stopping")
         cluster.terminate(0 if self._abandoned else self._platform.settings.stop_grace)
         # Who is asked to stop while the machines are taken away does not go on elsewhere.
-        return _Outcome("stop" if self._stop.is_set() and reason == "interrupted" else reason)
+        return _AttemptEnd("stop" if self._stop.is_set() and reason == "interrupted" else reason)
 
     def _deadline(self) -> tuple[float, str]:
-        """When the time is up, and the status that it leads to: all attempts count, and of spot jobs the waits too."""
+        """The time limit, and the status that it leads to: all attempts count, and for spot jobs the waits too."""
         limits = self._job.request["StoppingCondition"]
         runtime = clock.monotonic() + limits.get("MaxRuntimeInSeconds", 86400) - self._trained
         waiting = self._waits_until()
@@ -190,7 +190,7 @@ class JobRunner:
         return self._begun + longest
 
     def _has_machines_again(self) -> bool:
-        """After an interruption: wait for capacity, or end the job."""
+        """Wait for capacity after an interruption; False when the job ends instead."""
         with self._lock:
             interruption, self._interruption = self._interruption or Interruption(), None
         if not self._stop.is_set():
@@ -213,7 +213,7 @@ class JobRunner:
         self._enter("Starting")
         return True
 
-    def _finish(self, outcome: _Outcome) -> None:
+    def _finish(self, outcome: _AttemptEnd) -> None:
         if self._cluster is None:
             return
         failed = outcome.failed

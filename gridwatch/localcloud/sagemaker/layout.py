@@ -1,4 +1,4 @@
-"""A CreateTrainingJob request as the directory tree that a SageMaker container finds under ``/opt/ml``.
+"""Lays out a CreateTrainingJob request as the directory tree that a SageMaker container finds under ``/opt/ml``.
 
 Usable alone (the image contract lays out a request with it): it needs no running cloud and no network.
 File formats: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-running-container.html
@@ -26,7 +26,7 @@ class Host:
 
 
 def hosts_of(resources: Mapping[str, Any]) -> tuple[Host, ...]:
-    """``algo-1`` to ``algo-N``, numbered through the instance groups where there are such."""
+    """The hosts ``algo-1`` to ``algo-N``, numbered through the instance groups where there are any."""
     single = {
         "InstanceType": resources.get("InstanceType", "ml.m5.large"),
         "InstanceCount": resources.get("InstanceCount", 1),
@@ -71,12 +71,12 @@ class Layout:
         return self.base / "code"
 
     def local(self, container_path: str) -> Path:
-        """Where a path given for the container lies: paths under ``/opt/ml`` move, others are kept out of the host."""
+        """The place of a container's path: paths under ``/opt/ml`` are moved, others are kept off the host."""
         inside = re.sub(rf"^{CONTAINER_BASE}(?=/|$)", "", container_path.rstrip("/")).lstrip("/")
         return self.base / inside
 
     def moved(self, values: Mapping[str, str]) -> dict[str, str]:
-        """The values (of hyperparameters, of variables) with paths below ``/opt/ml`` where they lie here."""
+        """The values (of hyperparameters, of variables), with paths below ``/opt/ml`` replaced by their places here."""
         return {name: _OWN_PATH.sub(rf"\g<1>{self.base}", value, 1) if _OWN_PATH.match(value) else value
                 for name, value in values.items()}  # fmt: skip
 
@@ -92,7 +92,7 @@ def input_mode(channel: Mapping[str, Any], request: Mapping[str, Any]) -> str:
 
 
 def channels_of(request: Mapping[str, Any], host: Host) -> list[Mapping[str, Any]]:
-    """The channels that reach the host: those of its instance group, and those that name no groups."""
+    """The channels of the host: those of its instance group, and those that name no groups."""
     named = (
         (channel, channel["DataSource"].get("S3DataSource", {}).get("InstanceGroupNames"))
         for channel in request.get("InputDataConfig", [])

@@ -1,5 +1,5 @@
-"""What SageMaker refuses although the request is right: too fast, over a quota, no capacity. Nothing, unless asked;
-but an experiment's trials and a trial's components have the quotas that every account has.
+"""Refusals of correct requests: too fast, over a quota, no capacity. There are none unless asked for; but an
+experiment's trials and a trial's components have the quotas that every account has.
 """
 
 import hashlib
@@ -37,11 +37,10 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``rates``: calls a second by operation. ``quotas``: instances by type, over all training jobs and over all
-    processing jobs (a rule's evaluator is one); trials of an experiment, components of a trial. ``throttled`` and
-    ``capacity_failures``: shares from 0 to 1, of all calls and of the jobs. ``search_lag``: seconds until Search knows
-    of a change.
-    ``debugger``: the account has SageMaker Debugger.
+    """The account's limits. ``rates``: calls a second by operation. ``quotas``: instances by type, over all training
+    jobs and over all processing jobs (a rule's evaluator is one); trials of an experiment, components of a trial.
+    ``throttled`` and ``capacity_failures``: shares from 0 to 1, of all calls and of the jobs. ``search_lag``: seconds
+    until Search knows of a change. ``debugger``: the account has SageMaker Debugger.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -53,7 +52,9 @@ class Limits:
     debugger: bool = False
 
     def check_quotas(self, request: Mapping[str, Any], jobs: Iterable[TrainingJob]) -> None:
-        """Raises ResourceLimitExceeded when the request does not fit beside the jobs that are not over."""
+        """Check the quotas. Raises ResourceLimitExceeded when the request does not fit beside the jobs that are not
+        over.
+        """
         if not self.quotas:
             return
         taken: Counter[str] = Counter()
@@ -66,9 +67,10 @@ class Limits:
                 raise ServiceError("ResourceLimitExceeded", _over(what, limit, taken[what], asked))
 
     def check_room(self, what: str, count: int) -> None:
-        """Raises ResourceLimitExceeded when an experiment has `count` trials, or a trial components, and no room.
+        """Check the room. Raises ResourceLimitExceeded when an experiment with `count` trials, or a trial with as many
+        components, is full.
 
-        The words are those that AWS was seen to use, which count what is there as part of what is asked for.
+        The message is the one that AWS was seen to use, which counts what exists as part of what is asked for.
         """
         limit = self.quotas.get(what, _USUAL[what])
         if count < limit:
@@ -84,7 +86,7 @@ class Limits:
         )
 
     def lacks_capacity(self, job_name: str) -> bool:
-        """The same for the same name, so that a story can be told again."""
+        """Whether a job finds no capacity: always the same for the same name, so that a story can be repeated."""
         drawn = int.from_bytes(hashlib.sha256(job_name.encode()).digest()[:4]) / 2**32
         return drawn < self.capacity_failures
 

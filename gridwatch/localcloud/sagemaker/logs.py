@@ -1,4 +1,4 @@
-"""A job's log in CloudWatch Logs, written in batches."""
+"""Writes a job's log to CloudWatch Logs in batches."""
 
 import threading
 from contextlib import suppress

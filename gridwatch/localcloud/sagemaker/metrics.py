@@ -1,4 +1,4 @@
-"""Metrics read from a job's log by the MetricDefinitions' regular expressions."""
+"""Reads metrics from a job's log by the MetricDefinitions' regular expressions."""
 
 import re
 from collections.abc import Mapping, Sequence

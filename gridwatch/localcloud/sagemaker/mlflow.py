@@ -1,4 +1,6 @@
-"""MLflow on SageMaker, which the local cloud has not: what MLflow's client writes goes into a folder instead."""
+"""Stands in for MLflow on SageMaker, which the local cloud does not have: MLflow's client writes into a folder
+instead.
+"""
 
 import re
 from collections.abc import Mapping
@@ -9,8 +11,8 @@ _RESOURCE = re.compile(r"arn:[^:]*:sagemaker:[^:]*:[^:]*:(mlflow-[a-zA-Z-]*/.+)"
 
 
 def with_local_store(environment: Mapping[str, str], stores: Path) -> dict[str, str]:
-    """A job's variables with a store of MLflow's file format below ``stores`` in place of an MLflow app or tracking
-    server, one for each; any other address stays.
+    """A job's variables with a folder in MLflow's file format below ``stores`` in place of each MLflow app or tracking
+    server; any other address stays.
     """
     found = _RESOURCE.fullmatch(environment.get(_URI, ""))
     if found is None:

@@ -169,6 +169,6 @@ class ModelRegistry:
 
 
 def _is_listed(shown: Mapping[str, Any], name: str, request: Request) -> bool:
-    """As the request's part of a name and times of creation ask for."""
+    """Whether a package is listed: by the request's part of a name and times of creation."""
     begin, end = request.get("CreationTimeAfter", 0), request.get("CreationTimeBefore", shown["CreationTime"])
     return request.get("NameContains", "") in shown[name] and bool(begin <= shown["CreationTime"] <= end)

@@ -1,6 +1,6 @@
-"""Pipe mode: a channel as named pipes ``<channel>_<epoch>``, each of which carries the data once through.
+"""Pipe mode: a channel as named pipes ``<channel>_<epoch>``, each of which carries the data once.
 
-The pipe of the next epoch is there before the data of this one has ended; a reader may stop reading at any time.
+The pipe of the next epoch exists before the data of this one has ended; a reader may stop reading at any time.
 """
 
 import errno
@@ -18,8 +18,8 @@ _LOOK = 0.05  # seconds between two looks for a reader
 
 
 class PipeFeeder:
-    """Feeds the pipes of one channel of one host from a thread. ``stream`` gives an epoch's bytes; ``problem`` is why
-    the data ended early, None while all is well.
+    """Feeds the pipes of one channel of one host from a thread. ``stream`` returns an epoch's bytes; ``problem`` is the
+    reason why the data ended early, None while all is well.
     """
 
     def __init__(self, stem: Path, stream: Callable[[int], Iterator[bytes]]) -> None:
@@ -30,12 +30,12 @@ class PipeFeeder:
         self._thread = threading.Thread(target=self._feed, name=f"pipe-{stem.name}", daemon=True)
 
     def start(self) -> None:
-        """The first pipe exists when this returns."""
+        """Start feeding. The first pipe exists when this returns."""
         os.mkfifo(self._path(0))
         self._thread.start()
 
     def stop(self) -> None:
-        """No further epoch begins; one that is being read ends with its reader."""
+        """Begin no further epoch; one that is being read ends with its reader."""
         self._stopped.set()
         self._thread.join(timeout=5)
 

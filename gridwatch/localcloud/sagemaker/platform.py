@@ -1,4 +1,4 @@
-"""What jobs need from the cloud around them."""
+"""The cloud around the jobs: settings, clients and addresses."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from gridwatch.localcloud.sagemaker.limits import Limits
 
 @dataclass(frozen=True, slots=True)
 class JobSettings:
-    """How jobs behave here. Times in seconds."""
+    """How jobs behave here. Times are in seconds."""
 
     starting_delay: float = 0.2
     uploading_delay: float = 0.0
@@ -47,7 +47,7 @@ class Platform:
         return f"arn:{partition(self.region)}:sagemaker:{self.region}:{self.account}:{resource}"
 
     def environment(self, role: str) -> dict[str, str]:
-        """The variables of a process that acts as ``role``, with nothing of the host's but where programs are."""
+        """The variables of a process that acts as ``role``; from the host it gets only where programs are."""
         threads = str(self.settings.threads_per_job)
         limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
         return {

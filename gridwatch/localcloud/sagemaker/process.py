@@ -62,7 +62,7 @@ class JobProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; 128 + signal for one that a signal ended."""
+        """The exit code; None while it runs; 128 + signal for one that a signal ended."""
         code = self._process.poll()
         return code if code is None or code >= 0 else 128 - code
 
@@ -75,12 +75,12 @@ class JobProcess:
         return True
 
     def terminate(self) -> None:
-        """SIGTERM to the first process alone, as a container's stop does."""
+        """Send SIGTERM to the first process alone, as a container's stop does."""
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL to the whole group."""
+        """Send SIGKILL to the whole group."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""Training jobs as frozen values, and their two faces: DescribeTrainingJob's answer and the state-change event."""
+"""Training jobs as frozen values, with their two forms: DescribeTrainingJob's answer and the state-change event."""
 
 import math
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ ECHOED = (
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One secondary status with its time; ``end`` is None while it lasts. Seconds since the epoch."""
+    """One secondary status with its time in seconds since the epoch; ``end`` is None while it lasts."""
 
     status: str
     start: float
@@ -55,7 +55,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class RuleStatus:
-    """What a Debugger rule says about the job."""
+    """The status of a Debugger rule for the job."""
 
     name: str
     evaluation_job_arn: str
@@ -66,7 +66,7 @@ class RuleStatus:
 
 @dataclass(frozen=True, slots=True)
 class MetricSeries:
-    """One metric's values in the order in which the log gave them: (time, value, step) each."""
+    """The values of one metric in the log's order, each as (time, value, step)."""
 
     name: str
     points: tuple[tuple[float, float, int | None], ...] = ()
@@ -118,13 +118,13 @@ class TrainingJob:
 
     @property
     def model_artifact(self) -> str:
-        """Where the model goes: ``model.tar.gz``, or a folder when the output is not to be compressed."""
+        """The model's address: ``model.tar.gz``, or a folder when the output is not to be compressed."""
         leaf = "model" if self._output.get("CompressionType") == "NONE" else "model.tar.gz"
         return f"{self._output['S3OutputPath'].rstrip('/')}/{self.name}/output/{leaf}"
 
     @property
     def tensors_uri(self) -> str | None:
-        """Where Debugger's hook output goes, when the job has a DebugHookConfig."""
+        """The address of Debugger's hook output, when the job has a DebugHookConfig."""
         hook = self.request.get("DebugHookConfig")
         return f"{hook['S3OutputPath'].rstrip('/')}/{self.name}/debug-output" if hook else None
 
@@ -218,7 +218,9 @@ def _identity(job: TrainingJob) -> dict[str, Any]:
 
 
 def _durations(job: TrainingJob) -> dict[str, int]:
-    """Of one instance. Without what a job waited for new machines; spot capacity is billed as so much less time."""
+    """Training and billable seconds of one instance, without waits for new machines; spot capacity is billed as less
+    time.
+    """
     if job.started is None or job.ended is None:
         return {}
     seconds = sum(step.end - step.start for step in job.transitions if step.status in _RUNNING and step.end)

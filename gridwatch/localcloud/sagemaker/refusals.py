@@ -1,4 +1,6 @@
-"""What AWS trains and this machine cannot, and what AWS itself refuses of data and clusters; each with its reason."""
+"""Refusals with their reasons: what AWS trains and this machine cannot, and what AWS itself refuses of data and
+clusters.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +20,7 @@ _DISTRIBUTIONS = {
 
 
 def refuse_what_cannot_run(request: Mapping[str, Any]) -> None:
-    """Raises ValidationException."""
+    """Check whether the job can run here. Raises ValidationException."""
     _check_cluster(request)
     _check_container(request["AlgorithmSpecification"])
     _check_distribution(request.get("HyperParameters", {}))

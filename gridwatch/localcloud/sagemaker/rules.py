@@ -28,7 +28,7 @@ GROUP = "/aws/sagemaker/ProcessingJobs"
 
 
 class RuleRunner:
-    """Runs one rule's evaluator and puts what it says on the job."""
+    """Runs one rule's evaluator and puts its statuses on the job."""
 
     def __init__(
         self, job: TrainingJob, rule: Mapping[str, Any], image: Image, store: JobStore, platform: Platform
@@ -48,7 +48,7 @@ class RuleRunner:
         self._thread.start()
 
     def training_ended(self) -> None:
-        """No more tensors will come: mark the end for the evaluator, or close the rule that never began."""
+        """Note that no more tensors will come: mark the end for the evaluator, or close the rule that never began."""
         self._ended.set()
         if self._thread is None:
             self._set("Error", f"{_SAW_NOTHING}. The training job ended before the rule was evaluated")

@@ -33,8 +33,8 @@ Condition = Callable[[Record], bool]
 
 
 def search(resource: str, records: Sequence[Record], request: Mapping[str, Any]) -> tuple[list[Record], dict[str, str]]:
-    """The page of ``records`` that match the request's SearchExpression, newest first unless asked otherwise. Raises
-    ValidationException for whatever cannot be done as it is asked.
+    """The page of those ``records`` that match the request's SearchExpression, newest first unless asked otherwise.
+    Raises ValidationException for whatever cannot be done as it is asked.
     """
     if request.get("CrossAccountFilterOption") == "CrossAccount":
         raise validation_error("The local cloud has one account: no resources of others can be found")
@@ -51,7 +51,7 @@ def search(resource: str, records: Sequence[Record], request: Mapping[str, Any])
 
 
 class _Reading:
-    """Makes an expression's conditions, and counts them."""
+    """Reads an expression's conditions, and counts them."""
 
     def __init__(self, resource: str, records: Sequence[Record]) -> None:
         self._resource = resource
@@ -81,7 +81,7 @@ class _Reading:
             yield self.expression(inner)
 
     def _nested(self, nested: Mapping[str, Any]) -> Condition:
-        """One element of the list must satisfy every filter; their names repeat the list's name."""
+        """A condition on nested lists: one element must satisfy every filter; their names repeat the list's name."""
         name = nested["NestedPropertyName"]
         self._counted()
         inner = [self._filter(nested_property(self._resource, name, each["Name"]), each) for each in nested["Filters"]]
@@ -111,7 +111,7 @@ class _Reading:
 
 
 def _check(wanted: Property, operator: str, value: str | None) -> None:
-    """Whether the operator can be asked of such a property, with such a value (API reference, Filter)."""
+    """Check whether the operator suits such a property and such a value (API reference, Filter)."""
     if operator in ("Exists", "NotExists"):
         if value is not None:
             raise validation_error(f"Filter on {wanted.name}: {operator} takes no Value")
@@ -171,7 +171,7 @@ def _epoch(name: str, text: str) -> float:
 
 
 def _visible(conditions: Sequence[Mapping[str, Any]]) -> Condition:
-    """What bears none of the tags is visible, and what bears them with the given values."""
+    """Whether a record is visible: it has none of the tags, or has them with the given values."""
     wanted = {each["Key"].removeprefix("Tags."): each.get("Value") for each in conditions}
     return lambda record: all(
         tag["Value"] == wanted[tag["Key"]] for tag in record.get("Tags", ()) if tag["Key"] in wanted

@@ -1,4 +1,4 @@
-"""The names by which Search finds and sorts: what property of a record a name stands for, and what kind it is of.
+"""The names by which Search finds and sorts: which property of a record each stands for, and of which kind.
 
 A name that stands for nothing is refused: on AWS it is too, and here it would otherwise find nothing, or leave the
 order as it is, without a word. Names are those of the service's model. `Metrics.` and `Parameters.`, and the statistics
@@ -41,7 +41,9 @@ _SCALARS = {"timestamp": Kind.TIME, "boolean": Kind.FLAG, "string": Kind.TEXT}
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """What a name stands for: `read` gives all of a record's values of it, several where lists are on the way."""
+    """A record's property. `read` returns all of a record's values of it, several where the path leads through
+    lists.
+    """
 
     name: str
     kind: Kind
@@ -50,7 +52,7 @@ class Property:
 
 
 def find_property(resource: str, name: str) -> Property:
-    """Raises ValidationException for a name that stands for nothing."""
+    """The property of that name. Raises ValidationException for a name that stands for nothing."""
     first, dot, rest = name.partition(".")
     known = f"{_LOWER.get(first, first)}{dot}{rest}"
     shape = service_model("sagemaker").shape_for(_SHAPES[resource])
@@ -63,7 +65,7 @@ def find_property(resource: str, name: str) -> Property:
 
 
 def nested_property(resource: str, nested: str, name: str) -> Property:
-    """A property of the elements of a list. Raises ValidationException for one that they do not have."""
+    """The property of a list's elements. Raises ValidationException for one that they do not have."""
     shape = service_model("sagemaker").shape_for(_SHAPES[resource])
     elements = shape.members.get(nested) if isinstance(shape, StructureShape) else None
     if not isinstance(elements, ListShape):
@@ -77,7 +79,9 @@ def nested_property(resource: str, nested: str, name: str) -> Property:
 
 
 def check_metric(wanted: Property, records: Sequence[Record]) -> None:
-    """Raises ValidationException for a statistic that metrics do not have (`Metrics.loss.Median`)."""
+    """Check a metric's name. Raises ValidationException for a statistic that metrics do not have
+    (`Metrics.loss.Median`).
+    """
     if wanted.metric is None:
         return
     names = {str(metric["MetricName"]) for record in records for metric in _metrics(record)}
@@ -89,7 +93,7 @@ def check_metric(wanted: Property, records: Sequence[Record]) -> None:
 
 
 def _metric(resource: str, name: str, rest: str) -> Property:
-    """`Metrics.<name>` is the last value, `Metrics.<name>.Max` and the like one statistic."""
+    """The property of a metric: `Metrics.<name>` is the last value, `Metrics.<name>.Max` and the like one statistic."""
 
     def read(record: Record) -> list[Any]:
         for metric in _metrics(record):
@@ -145,7 +149,7 @@ def _number_or_group(shape: Shape) -> Kind:
 
 
 def _entry(shape: MapShape, rest: str, name: str) -> Property:
-    """An entry of a map; of a trial component's parameters and artifacts also one of its members."""
+    """The property of a map's entry; for a trial component's parameters and artifacts also one of its members."""
     members = list(shape.value.members) if isinstance(shape.value, StructureShape) else []
     wanted, _, member = rest.rpartition(".")
     chosen = member if wanted and member in members else None
@@ -161,7 +165,7 @@ def _entry(shape: MapShape, rest: str, name: str) -> Property:
 
 
 def _through(inner: Property | None, step: Callable[[Any], Sequence[Any]]) -> Property | None:
-    """The property of what a step leads to."""
+    """The property at the end of one more step."""
     if inner is None:
         return None
 

@@ -108,12 +108,12 @@ class RegionalSageMaker:
             return handler(request)
 
     def tags_of(self, arn: str) -> Mapping[str, str]:
-        """Of any resource here; empty when there is none."""
+        """The tags of any resource here; empty when there is none."""
         with self._lock:
             return self._tags.of(arn)
 
     def state(self) -> Answer:
-        """All that there is, to be kept: plain values and frozen records."""
+        """The whole state, to be kept: plain values and frozen records."""
         with self._lock:
             return {
                 "jobs": self._jobs.all(),
@@ -123,7 +123,7 @@ class RegionalSageMaker:
             }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what was kept; jobs that ran then have failed, and that is announced."""
+        """Load the kept state; jobs that ran then have failed, and that is announced."""
         with self._lock:
             self._jobs.restore(state["jobs"])
             self._experiments.restore(state["experiments"])
@@ -174,14 +174,14 @@ class RegionalSageMaker:
 
 
 class SageMaker:
-    """The HTTP face: finds the account and region's part, and speaks JSON 1.1 (and sagemaker-metrics' REST)."""
+    """SageMaker over HTTP: finds the account and region's part, and speaks JSON 1.1 (and sagemaker-metrics' REST)."""
 
     def __init__(self, create: Callable[[str, str], RegionalSageMaker]) -> None:
         self._create = create
         self._parts: dict[tuple[str, str], RegionalSageMaker] = {}
 
     def handle(self, account: str, region: str, headers: Mapping[str, str], path: str, body: bytes) -> Response:
-        """One request; the answer is (status, headers, body) and never an exception."""
+        """Answer one request with (status, headers, body), never with an exception."""
         part = self._part(account, region)
         try:
             service, operation = _operation(headers, path)
@@ -193,7 +193,7 @@ class SageMaker:
             return _json(500, {"__type": "InternalFailure", "message": "The local cloud failed; see its log"})
 
     def interrupt(self, job: str, interruption: Interruption) -> None:
-        """Take the machines of a training job away, whosesoever it is. Raises ServiceError."""
+        """Take the machines of a training job away, in whichever account it is. Raises ServiceError."""
         for part in list(self._parts.values()):
             if part.training.has(job):
                 part.training.interrupt(job, interruption)

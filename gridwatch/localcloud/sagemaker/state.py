@@ -14,7 +14,7 @@ Change = Callable[[TrainingJob], TrainingJob]
 class JobStore:
     """Frozen job records under one lock. ``on_change`` is called for every new status, in the order of the changes.
 
-    For ``kept_seconds`` what a job was before is remembered.
+    Former states of a job are remembered for ``kept_seconds``.
     """
 
     def __init__(self, on_change: Callable[[TrainingJob], None], kept_seconds: float = 0.0) -> None:
@@ -38,7 +38,7 @@ class JobStore:
             self._on_change(job)
 
     def refuse_used(self, name: str) -> None:
-        """Raises ResourceInUse when the name was ever used."""
+        """Raise ResourceInUse if the name was ever used."""
         with self._lock:
             if name in self._jobs:
                 raise in_use(
@@ -53,7 +53,7 @@ class JobStore:
                 self._keep(job)
 
     def get(self, name: str) -> TrainingJob:
-        """Raises ResourceNotFound."""
+        """The job of that name. Raises ResourceNotFound."""
         with self._lock:
             if name not in self._jobs:
                 raise not_found("Requested resource not found.")
@@ -71,7 +71,7 @@ class JobStore:
             return list(self._jobs.values())
 
     def as_of(self, seconds: float) -> list[TrainingJob]:
-        """The jobs as they were so many seconds ago, which must be remembered still."""
+        """The jobs as they were that many seconds ago, which must still be remembered."""
         if seconds <= 0:
             return self.all()
         then = clock.now() - seconds

@@ -1,4 +1,4 @@
-"""What the platform copies between S3 and a job's folders: artifacts out, synced folders all the time."""
+"""Copies files between S3 and a job's folders: artifacts at the end, synced folders all the time."""
 
 import os
 import tarfile
@@ -14,7 +14,9 @@ _PASSED = (".tmp", ".sagemaker-ignore")
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """``s3://bucket/key`` as (bucket, key); a key may hold any character, also those that mean something in URLs."""
+    """The address ``s3://bucket/key`` as (bucket, key); a key may hold any character, even those with a meaning in
+    URLs.
+    """
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
@@ -35,7 +37,7 @@ def _relative(key: str, prefix: str) -> str:
 
 
 def upload_archive(s3: Any, folder: Path, uri: str) -> None:
-    """The folder's content as ``uri`` (a ``.tar.gz`` key)."""
+    """Upload the folder's content as ``uri`` (a ``.tar.gz`` key)."""
     bucket, key = split_uri(uri)
     with tempfile.NamedTemporaryFile(suffix=".tar.gz", dir=folder.parent) as archive:
         with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as bundle:
@@ -46,7 +48,7 @@ def upload_archive(s3: Any, folder: Path, uri: str) -> None:
 
 
 def upload_folder(s3: Any, folder: Path, uri: str) -> None:
-    """Every file below ``folder`` under the prefix ``uri``."""
+    """Upload every file below ``folder`` under the prefix ``uri``."""
     FolderSync(s3, folder, uri).flush()
 
 
@@ -63,9 +65,10 @@ class _Seen:
 
 
 class FolderSync:
-    """Copies a growing folder to S3. A file goes up when two looks in a row find it the same: none goes half written.
+    """Copies a growing folder to S3. A file is uploaded once two looks in a row find it the same, so none goes half
+    written.
 
-    Files of ``index/`` go last: who sees an index file finds its events file.
+    Files of ``index/`` go last: whoever sees an index file finds its events file.
     """
 
     def __init__(self, s3: Any, folder: Path, uri: str) -> None:
@@ -84,14 +87,14 @@ class FolderSync:
             self._sent[target] = _seen(target)
 
     def look(self) -> None:
-        """Send what has stopped changing since the last look."""
+        """Send the files that have not changed since the last look."""
         found = {path: _seen(path) for path in self._files()}
         settled = [path for path, seen in found.items() if self._looked.get(path) == seen]
         self._looked = found
         self._send(settled)
 
     def flush(self) -> None:
-        """Send all that has not been sent: the writer has ended."""
+        """Send all that has not been sent, after the writer has ended."""
         self._send(self._files())
 
     def _files(self) -> list[Path]:

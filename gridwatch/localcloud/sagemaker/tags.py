@@ -46,7 +46,7 @@ class Tags:
         return {"Tags": found, **token}
 
     def of(self, arn: str) -> Mapping[str, str]:
-        """What the resource carries; nothing when there is none."""
+        """The resource's tags; none when there is no such resource."""
         entities = [entity for store in self._stores for entity in store.all()]
         tagged: list[TrainingJob | Entity] = [*self._jobs.all(), *entities]
         return next((dict(each.tags) for each in tagged if each.arn == arn), {})

@@ -1,4 +1,4 @@
-"""sagemaker-metrics: values written to and read from a trial component or a training job."""
+"""The service sagemaker-metrics: values written to and read from a trial component or a training job."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -78,7 +78,7 @@ class Training:
         return {}
 
     def go_on(self) -> None:
-        """After the cloud was started again: the processes of jobs that ran are gone, so these have failed."""
+        """Mark jobs that ran as failed after the cloud was started again: their processes are gone."""
 
         def lost(job: TrainingJob) -> TrainingJob:
             failed = replace(job, failure_reason=f"InternalServerError: {LOST}")
@@ -109,7 +109,9 @@ class Training:
         return {"TrainingJobSummaries": found, **token}
 
     def forget(self) -> None:
-        """Kill every job and hear no more of it. Waits for none: their threads may be waiting for this very server."""
+        """Kill every job and announce nothing about it. This does not wait: their threads may be waiting for this very
+        server.
+        """
         self._store.mute()
         with self._lock:
             runners = list(self._runners.values())
@@ -158,7 +160,7 @@ def _with_defaults(request: Request) -> Request:
 
 
 def _check(request: Request) -> None:
-    """What the service checks beyond its model."""
+    """Check what the service checks beyond its model."""
     for name in ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition"):
         if name not in request:
             raise validation_error(f"{name} is required for a training job that is not serverless")

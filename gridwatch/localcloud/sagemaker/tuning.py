@@ -93,7 +93,7 @@ class Tuning:
         return {"TrainingJobSummaries": shown, **token}
 
     def tags_of(self, arn: str) -> Mapping[str, str] | None:
-        """None when there is no such tuning job."""
+        """The tags of a tuning job; None when there is no such tuning job."""
         with self._lock:
             return next((tuning.tags for tuning in self._tunings.values() if tuning.arn == arn), None)
 
@@ -102,7 +102,7 @@ class Tuning:
             return dict(self._tunings)
 
     def restore(self, tunings: Mapping[str, TuningJob]) -> None:
-        """Take up what was kept. One that ran launches nothing any more: it has failed, as its jobs have."""
+        """Load the kept state. A tuning job that ran launches nothing any more: it has failed, as its jobs have."""
         with self._lock:
             self._tunings.update(tunings)
         for name, tuning in tunings.items():
@@ -169,7 +169,9 @@ class Tuning:
             yield definition, points(tuning.config["Strategy"], tuning.ranges(definition), seed + index)
 
     def _launch(self, tuning: TuningJob, walks: list[tuple[Mapping[str, Any], Iterator[dict[str, str]]]]) -> str | None:
-        """The definitions take turns; one without points left goes. Returns why such jobs are refused for good."""
+        """Launch jobs, with the definitions taking turns until their points run out. Returns the reason when such jobs
+        are refused for good.
+        """
         definition, walk = walks.pop(0)
         point = next(walk, None)
         if point is None:

@@ -1,4 +1,4 @@
-"""When a tuning job ends before all of its jobs were launched, and which jobs are stopped early.
+"""Decides when a tuning job ends before all of its jobs were launched, and which jobs are stopped early.
 
 Early stopping is the median rule of "Stop Training Jobs Early" (SageMaker developer guide): a job is stopped when its
 best value so far is worse than the median of the completed jobs' running averages up to the same report.
@@ -51,7 +51,7 @@ class Judging:
             self.best = value if self.best is None or self._gain(value) > 0 else self.best
 
     def _gain(self, value: float) -> float:
-        """How much better than the best; below 0: worse."""
+        """How much better than the best; below 0 it is worse."""
         gain = value - (self.best or 0.0)
         return gain if self._maximize else -gain
 

@@ -13,7 +13,7 @@ _TRIES = 1_000  # in a row that brought nothing new: the ranges have no more poi
 
 
 def points(strategy: str, ranges: Mapping[str, Any], seed: int) -> Iterator[dict[str, str]]:
-    """Each point once, as texts as a training job gets them; it ends when the ranges have no more."""
+    """Each point once, as texts that a training job gets; it ends when the ranges have no more."""
     if strategy == "Grid":
         categories = ranges.get("CategoricalParameterRanges", [])
         names = [each["Name"] for each in categories]
@@ -33,7 +33,7 @@ def points(strategy: str, ranges: Mapping[str, Any], seed: int) -> Iterator[dict
 
 
 def check_ranges(ranges: Mapping[str, Any], strategy: str) -> None:
-    """Raises ServiceError for ranges that AWS refuses."""
+    """Check the ranges. Raises ServiceError for those that AWS refuses."""
     numbers = [*ranges.get("ContinuousParameterRanges", []), *ranges.get("IntegerParameterRanges", [])]
     for each in numbers:
         low, high = float(each["MinValue"]), float(each["MaxValue"])

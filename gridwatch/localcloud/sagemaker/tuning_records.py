@@ -1,4 +1,4 @@
-"""Tuning jobs as frozen values, and their faces: Describe's answer, the summary of a job of theirs, the event."""
+"""Tuning jobs as frozen values, with their forms: Describe's answer, the summary of one of their jobs, the event."""
 
 import json
 from collections import Counter
@@ -15,7 +15,7 @@ OBJECTIVE = "_tuning_objective_metric"
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A training job that a tuning job launched: of which definition, with which values of its ranges."""
+    """A training job that a tuning job launched: its definition, and its values from the ranges."""
 
     name: str
     definition: Mapping[str, Any]
@@ -55,7 +55,7 @@ class TuningJob:
         return several
 
     def objective(self, definition: Mapping[str, Any]) -> Mapping[str, str]:
-        """Type and MetricName of what the definition's jobs are compared by."""
+        """The Type and MetricName of the objective of the definition's jobs."""
         own: Mapping[str, str] = definition.get("TuningObjective") or self.config["HyperParameterTuningJobObjective"]
         return own
 
@@ -69,7 +69,7 @@ class TuningJob:
 
 
 def value_of(tuning: TuningJob, child: Child, job: TrainingJob) -> float | None:
-    """The objective as the job last reported it; None before it has."""
+    """The job's last reported objective; None before it has reported one."""
     series = series_of(tuning, child, job)
     return series[-1] if series else None
 
@@ -103,7 +103,7 @@ def describe(tuning: TuningJob, jobs: Mapping[str, TrainingJob]) -> dict[str, An
 
 
 def best(tuning: TuningJob, jobs: Mapping[str, TrainingJob]) -> Child | None:
-    """Of the completed jobs the one with the best objective."""
+    """The completed job with the best objective."""
     known = [
         (value, child)
         for child in tuning.children
@@ -115,7 +115,7 @@ def best(tuning: TuningJob, jobs: Mapping[str, TrainingJob]) -> Child | None:
 
 
 def summary(tuning: TuningJob, child: Child, job: TrainingJob) -> dict[str, Any]:
-    """As ListTrainingJobsForHyperParameterTuningJob has a training job."""
+    """The summary of a training job, as ListTrainingJobsForHyperParameterTuningJob has it."""
     told: dict[str, Any] = {
         "TrainingJobName": job.name,
         "TrainingJobArn": job.arn,

@@ -1,5 +1,5 @@
-"""Members of requests that this SageMaker does not obey. They are refused: whoever asks for one would otherwise take an
-answer for what it is not. tests/unit/test_localcloud_members.py finds those that are neither read nor refused.
+"""Refuses members of requests that this SageMaker does not obey: whoever uses one would otherwise misread the answer.
+tests/unit/test_localcloud_members.py finds those that are neither read nor refused.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ _AS_IT_IS: tuple[Any, ...] = (None, [], {}, "SameAccount", "AllData")
 
 
 def refuse_unobeyed(operation: str, request: Mapping[str, Any]) -> None:
-    """Raises ValidationException for a member that is there and not obeyed."""
+    """Raise ValidationException for a member that is present and not obeyed."""
     for member, why in UNOBEYED.get(operation, {}).items():
         if request.get(member) not in _AS_IT_IS:
             raise validation_error(f"The local cloud does not obey {member} of {operation}: {why}")

@@ -39,7 +39,7 @@ def operation_model(service: str, name: str) -> OperationModel:
 
 
 def validate(service: str, operation: str, request: Mapping[str, Any]) -> None:
-    """Raise ValidationException naming every member that breaks the model: required, type, size, pattern, enum."""
+    """Raise ValidationException naming every member that violates the model: required, type, size, pattern, enum."""
     problems = problems_of(operation_model(service, operation).input_shape, request)
     if problems:
         count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
@@ -47,7 +47,7 @@ def validate(service: str, operation: str, request: Mapping[str, Any]) -> None:
 
 
 def problems_of(shape: Shape | None, request: Mapping[str, Any]) -> list[str]:
-    """What breaks the model of an operation's input, one text each; none of an operation without input."""
+    """The violations of an operation's input model, one text each; none for an operation without input."""
     return [] if shape is None else list(_problems(shape, request, ""))
 
 

@@ -1,1 +1,1 @@
-"""The report of an experiment: one page made of a snapshot's tables."""
+"""The report of an experiment: one page made from a snapshot's tables."""

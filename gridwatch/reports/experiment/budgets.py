@@ -1,5 +1,5 @@
-"""Which trial was best when each had trained for so many steps only, or by so many values, where it is the log that
-tells them: its lines count everything that a job prints.
+"""Finds which trial was best after a given number of steps. Where curves come from a log, values are counted instead,
+since its lines count everything that a job prints.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _SHARES = (0.3, 0.6, 0.9)
 
 @dataclass(frozen=True, slots=True)
 class BestAt:
-    """The best trial by the last value within the budget; `reached` counts the trials that have one there. `unit`: what
-    `budget` and `step` count.
+    """The best trial by the last value within the budget; `reached` counts the trials that have one there. `unit` is
+    what `budget` and `step` count.
     """
 
     budget: int
@@ -29,7 +29,8 @@ class BestAt:
 
 
 def best_by_budget(series: Sequence[Series], direction: str, budgets: Sequence[int] = ()) -> list[BestAt]:
-    """One for each budget that a trial reaches: those given, else about 30, 60 and 90 % of the longest curve, and all.
+    """The best trial for each budget that a trial reaches: the given budgets, else about 30, 60 and 90 % of the longest
+    curve, and all of it.
 
     A budget of n is the first n steps, counted from the first of all; where curves come from logs, the first n values.
     A trial that ended earlier competes with the value that it ended with.
@@ -44,8 +45,8 @@ def best_by_budget(series: Sequence[Series], direction: str, budgets: Sequence[i
 
 
 def _counted(curves: Sequence[Series]) -> tuple[Sequence[Series], str]:
-    """The curves with what a budget counts as their steps. Of a curve that was thinned when it was stored nobody knows
-    how many values it had, so that lines must do.
+    """The curves with steps that a budget counts. For a curve that was thinned when it was stored the original number
+    of values is not known, so its lines are counted.
     """
     if not any(each.source == "log" for each in curves):
         return curves, "steps"

@@ -1,4 +1,4 @@
-"""What an experiment took and what its stops saved: the report's section about time and money."""
+"""The report's section about time and money: what an experiment took and what its stops saved."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def spent_and_saved(found: ExperimentFacts) -> Iterator[tuple[str, str]]:
 
 
 def _audited(found: ExperimentFacts) -> Iterator[tuple[str, str, str, str]]:
-    """Stops that were decided and not carried out, to see what they are worth: estimated, and what came of them."""
+    """The audited stops, which were decided and not carried out: the estimate, and what really happened."""
     audited = [each for each in _priced(found) if each["audited"]]
     over = [each for each in audited if each["job_seconds_after"] is not None]
     if audited:
@@ -81,7 +81,7 @@ def _total(rows: Sequence[Row]) -> Saved:
 
 
 def _record(row: Row) -> SavingsRecord:
-    """A row of `findings`, which may be of a table that was written before it had bounds."""
+    """A record from a row of `findings`, whose table may be older than the bounds."""
     return SavingsRecord(
         seconds=row["saved_seconds"],
         cost=row["saved_cost"],

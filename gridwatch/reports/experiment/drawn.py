@@ -1,4 +1,4 @@
-"""What the report's scripts draw: the experiment as one JSON document, columns by trial."""
+"""The data that the report's scripts draw: the experiment as one JSON document, columns by trial."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_PANELS = 24
 
 
 def drawn(facts: ExperimentFacts) -> Mapping[str, Any]:
-    """Trials are named by their place in the tables."""
+    """The document; trials are identified by their place in the tables."""
     trials = facts.tables.trials
     pool = StepPool([each.steps for each in facts.tables.series])
     metrics = _metrics(facts, pool)
@@ -44,7 +44,7 @@ def drawn(facts: ExperimentFacts) -> Mapping[str, Any]:
 
 
 def metric_names(facts: ExperimentFacts) -> list[str]:
-    """The names of curves, the objective's first; what tells them apart stands behind a name that several have."""
+    """The names of curves, the objective's first; where several share a name, what distinguishes them is added."""
     return [name for name, _ in _by_metric(facts)]
 
 
@@ -70,7 +70,7 @@ def _metrics(facts: ExperimentFacts, pool: StepPool) -> list[dict[str, Any]]:
 
 
 def _findings(facts: ExperimentFacts, metrics: Sequence[str]) -> list[dict[str, Any]]:
-    """A finding stands on the curve of its tensor and source; where that is no curve, on the objective's."""
+    """The findings, each on the curve of its tensor and source; where there is no such curve, on the objective's."""
     labels = {(each.name, each.source): facts.tables.label(each) for each in facts.tables.series}
     return [
         {
@@ -92,7 +92,7 @@ def _curve_of(finding: Mapping[str, Any], labels: Mapping[tuple[str, str], str],
 
 
 def _finals(facts: ExperimentFacts) -> list[dict[str, Any]]:
-    """The objective of all trials, and the last value of every curve."""
+    """The objective of every trial, and the last value of every curve."""
     objective = [trial["objective_value"] for trial in facts.tables.trials]
     found = {facts.metric: [value for value in objective if value is not None]}
     for name, by_trial in facts.tables.last_values.items():

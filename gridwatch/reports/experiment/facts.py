@@ -1,4 +1,4 @@
-"""What a report says of an experiment, worked out of its tables once."""
+"""The facts of an experiment that its report needs, computed once from its tables."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ STATES = (
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentFacts:
-    """`prices` are those by which the snapshot estimated costs; `expression` is the hypothesis' in CEL; `budgets` in
-    steps, by default shares of the longest curve.
+    """An experiment's facts. `prices` are those by which the snapshot estimated costs; `expression` is the hypothesis
+    in CEL; `budgets` are in steps, by default shares of the longest curve.
     """
 
     tables: ExperimentTables
@@ -49,25 +49,27 @@ class ExperimentFacts:
 
     @property
     def by_place(self) -> Sequence[Row]:
-        """The trials, the best first, those without a result last."""
+        """The trials, the best first and those without a result last."""
         rest = [place for place in range(len(self.tables.trials)) if place not in self.places]
         return [self.tables.trials[place] for place in (*self.order, *rest)]
 
     @cached_property
     def hyperparameters(self) -> Sequence[Mapping[str, Any]]:
-        """Of each trial, in the order of the trials; of a tuning job with several algorithms, which one it is, too."""
+        """The hyperparameters of each trial, in the order of the trials; for a tuning job with several algorithms, also
+        the algorithm.
+        """
         return [{**json.loads(trial["hyperparameters"] or "{}"), **_algorithm(trial)} for trial in self.tables.trials]
 
     @cached_property
     def order(self) -> Sequence[int]:
-        """Places in `tables.trials` of those with a finite objective, the best first."""
+        """The places in `tables.trials` of those with a finite objective, the best first."""
         sign = -1.0 if self.direction == "maximize" else 1.0
         ranked = [place for place, trial in enumerate(self.tables.trials) if _is_finite(trial["objective_value"])]
         return sorted(ranked, key=lambda place: sign * self.tables.trials[place]["objective_value"])
 
     @cached_property
     def places(self) -> Mapping[int, int]:
-        """From 1, by place in `tables.trials`; equal objectives share a place, as in SQL's rank()."""
+        """The ranks from 1, by place in `tables.trials`; equal objectives share a rank, as in SQL's rank()."""
         places: dict[int, int] = {}
         for rank, trial in enumerate(self.order, 1):
             before = self.order[rank - 2] if rank > 1 else None
@@ -97,7 +99,7 @@ class ExperimentFacts:
 
     @cached_property
     def trial_places(self) -> Mapping[str, int]:
-        """Place in `tables.trials` by the trial's id."""
+        """The place in `tables.trials` of each trial id."""
         return {trial["trial_id"]: place for place, trial in enumerate(self.tables.trials)}
 
     @cached_property

@@ -11,7 +11,9 @@ from gridwatch_rules.expressions import Condition, ExpressionError
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`holds` is None while it is not decided; `reason` says in words why, or what it was judged by."""
+    """The verdict on a hypothesis. `holds` is None while it is undecided; `reason` says in words why, or by what it was
+    judged.
+    """
 
     holds: bool | None
     reason: str
@@ -22,7 +24,7 @@ class Verdict:
 
 
 def judge(expression: str | None, ranked: Sequence[Mapping[str, Any]], *, complete: bool) -> Verdict:
-    """`ranked`: hyperparameters and `objective` of every trial with an objective, the best first.
+    """Judge a hypothesis. `ranked`: hyperparameters and `objective` of every trial with an objective, the best first.
 
     The expression sees `best` (the first of them), `trials` (all) and `count`. Numbers are as in the spec: whole ones
     are integers, the objective is a double.

@@ -1,4 +1,4 @@
-"""Which hyperparameters the objective depends on, from the trials that there are."""
+"""Which hyperparameters the objective depends on, judged from the trials that exist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_LEVELS = 8  # numbers with more values are cut into as many groups of equa
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """One hyperparameter's: `effect` from 0 (none) to 1 (it alone decides the order of the trials)."""
+    """The importance of one hyperparameter: `effect` from 0 (none) to 1 (it alone decides the order of the trials)."""
 
     name: str
     effect: float
@@ -24,7 +24,8 @@ class Importance:
 
 
 def importances(trials: Sequence[tuple[Mapping[str, Any], float]]) -> list[Importance]:
-    """By effect, the largest first; of hyperparameters that differ. Each trial is its hyperparameters and objective.
+    """The importance of each hyperparameter that differs, by effect, the largest first. Each trial is its
+    hyperparameters and objective.
 
     The effect is eta squared of the Kruskal-Wallis test, (H - k + 1) / (n - k) for k groups of n trials, below 0 taken
     as 0 (Tomczak and Tomczak, "The need to report effect size estimates revisited", 2014). It looks at the ranks of
@@ -75,7 +76,7 @@ def _effect(groups: Sequence[str], ranks: Sequence[float]) -> float:
 
 
 def _ranks(values: Sequence[float]) -> list[float]:
-    """From 1; equal values share the mean of their ranks."""
+    """The group of each trial: its value, or the range of values that contains it."""
     order = sorted(range(len(values)), key=values.__getitem__)
     ranks = [0.0] * len(values)
     start = 0

@@ -1,4 +1,4 @@
-"""What rules across trials would have saved on this very experiment, and what they would have cost."""
+"""The ranks from 1; equal values share the mean of their ranks."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ _ALL_REPORTS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """`outcomes` of every rule over `grid`, in `orders` random orders; `drawn` when the grid is a part of a larger
-    one's trials, `total` of which trained to their end. `reason`: why nothing was replayed.
-    """
+    """The report's section about what rules across trials would have saved and cost on this very experiment."""
 
     outcomes: Sequence[Outcome] = ()
     grid: Grid | None = None
@@ -41,7 +39,7 @@ class Replayed:
 
 
 def replayed(tables: ExperimentTables, seed: int = 0) -> Replayed:
-    """All rules across trials with their defaults over the trials that trained to their end."""
+    """All rules across trials, with their defaults, replayed over the trials that trained to their end."""
     trials = [{**trial, **_objective(tables)} for trial in tables.trials]
     try:
         grid = grid_of(str(tables.experiment["experiment"]), trials, _curves(tables), None, None)
@@ -79,7 +77,7 @@ def _curves(tables: ExperimentTables) -> Curves:
 
 
 def _drawn(grid: Grid, seed: int) -> tuple[Grid, int]:
-    """As many trials, drawn at random, as have at most `_MOST_REPORTS` together, and how many those are."""
+    """As many randomly chosen trials as have at most `_MOST_REPORTS` reports together, and how many those are."""
     chosen: list[Trained] = []
     reports = 0
     order = list(grid.trials)
@@ -173,7 +171,7 @@ def _plain(outcome: Outcome) -> str:
 
 
 def drawn_judgement(found: Replayed) -> Sequence[Mapping[str, object]]:
-    """What the script draws: shares in percent."""
+    """The data that the script draws: shares in percent."""
     front = set(pareto([each.saved_and_killed for each in found.outcomes]))
     return [
         {"rule": each.rule, "saved": round(100 * saved, 2), "killed": round(100 * killed, 2), "front": place in front}

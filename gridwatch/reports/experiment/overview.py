@@ -1,4 +1,4 @@
-"""What a report says first and last: what was asked and answered, and what it took."""
+"""The first and the last section of a report: what was asked and answered, and what it took."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _best(found: ExperimentFacts) -> str:
 
 
 def _best_reached(found: ExperimentFacts) -> Iterator[str]:
-    """The trial whose best value is the best of all; a training can get worse again after it."""
+    """The trial whose best value is the best of all; a training can get worse again afterwards."""
     # Tables of earlier versions have no such column.
     reached = [trial for trial in found.tables.trials if _finite(trial.get("objective_best"))]
     if reached:
@@ -65,7 +65,7 @@ def _best_reached(found: ExperimentFacts) -> Iterator[str]:
 
 
 def _where(trial: Mapping[str, Any]) -> str:
-    """A log has lines, of which those without a metric are not counted; a hook has steps of the training."""
+    """The place of a value: a line for a log, where lines without a metric are not counted; a step for a hook."""
     step = shown(trial["objective_best_step"])
     return (
         f"line {step} of those with a metric in its log" if trial.get("objective_source") == "log" else f"step {step}"

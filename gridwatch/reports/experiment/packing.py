@@ -1,4 +1,4 @@
-"""Curves as few bytes: numbers in base64, and each sequence of steps once."""
+"""Packs curves into few bytes: numbers in base64, and each sequence of steps once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class StepPool:
-    """Sequences of steps. One that begins another is kept as so many steps of it: jobs that were stopped early."""
+    """Sequences of steps. One that is a beginning of another is kept as its length: such jobs were stopped early."""
 
     def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
         self._kept: list[tuple[int, ...]] = []
@@ -21,7 +21,9 @@ class StepPool:
                 self._kept.append(steps)
 
     def place(self, steps: Sequence[int]) -> int:
-        """Which of `packed` begins with these steps. Raises KeyError for steps that were not given."""
+        """The place in `packed` of the sequence that begins with these steps. Raises KeyError for steps that were not
+        given.
+        """
         found = self._find(tuple(steps))
         if found is None:
             raise KeyError(steps)
@@ -46,7 +48,9 @@ def pack(code: str, numbers: Sequence[Any]) -> str:
 
 
 def _single(number: float) -> float:
-    """Beyond the range of 32 bits, array raises OverflowError for nothing: what is that large is infinite there."""
+    """The value in single precision: beyond the range of 32 bits, where array raises OverflowError, it becomes
+    infinite.
+    """
     if number != number or abs(number) <= 3.4e38:  # noqa: PLR0124  NaN is the only value that differs from itself
         return number
     return float("inf") if number > 0 else float("-inf")

@@ -1,4 +1,4 @@
-"""The parts of an experiment's report, in their order; each says why when it has nothing to show."""
+"""The sections of an experiment's report, in their order; each says why when it has nothing to show."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def _no_findings(evaluations: Sequence[Row]) -> str:
 
 
 def _without_verdict(evaluations: Sequence[Row]) -> Iterator[str]:
-    """Rules that say nothing of the training, and why: those that saw nothing to judge by, and those that failed."""
+    """Rules that say nothing about the training, and why: those that saw nothing to judge by, and those that failed."""
     for status, words in ((RuleStatus.SAW_NOTHING, "saw nothing to judge by"), (RuleStatus.ERROR, "failed")):
         of_status = [each for each in evaluations if each["status"] == status]
         for rule in dict.fromkeys(each["rule_name"] for each in of_status):

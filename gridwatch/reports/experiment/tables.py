@@ -1,4 +1,4 @@
-"""What the report is made of, read from the Parquet files of one snapshot with DuckDB."""
+"""The tables from which the report is made, read from the Parquet files of one snapshot with DuckDB."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ TABLES = ("experiments", "trials", "metrics", "rule_evaluations", "findings")
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One curve of one trial by step; values may be NaN or infinite. `objective`: by it the trial is compared."""
+    """One curve of one trial by step; values may be NaN or infinite. `objective`: whether the trial is compared
+    by it.
+    """
 
     trial_id: str
     name: str
@@ -60,7 +62,7 @@ class ExperimentTables:
         return curve_labels(each.key for each in self.series)
 
     def label(self, series: Series) -> str:
-        """What people call the curve: the objective's bears its name, wherever it comes from."""
+        """The name of the curve for people: the objective's has the metric's name, wherever it comes from."""
         metric = self.experiment.get("objective_metric")
         return str(metric) if series.objective and metric else self.labels[series.key]
 
@@ -70,7 +72,7 @@ class ExperimentTables:
 
 
 def read_tables(find: Callable[[str], Path], most_points: int = MOST_POINTS) -> ExperimentTables:
-    """The tables of one experiment; `find` gives the Parquet file of a table. Raises duckdb.Error."""
+    """The tables of one experiment; `find` returns the Parquet file of a table. Raises duckdb.Error."""
     with _connected(find) as connection:
         (experiment,) = _rows(connection, "SELECT * FROM experiments")
         count = connection.execute("SELECT count(*) FROM metrics").fetchone()
@@ -104,7 +106,7 @@ def _connected(find: Callable[[str], Path]) -> Iterator[duckdb.DuckDBPyConnectio
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, name: str, file: str) -> str:
-    """A file of an earlier schema lacks columns."""
+    """The columns that a file has; a file of an earlier schema lacks some."""
     described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet('{file}')").fetchall()  # noqa: S608  ours
     present = {column for column, *_ in described}
     lacking = "".join(
@@ -122,7 +124,9 @@ def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any
 
 
 def _series(connection: duckdb.DuckDBPyConnection, points: int, most_points: int) -> list[Series]:
-    """Every curve of every trial's latest job; above `most_points` each n-th of its points, its ends always."""
+    """Every curve of every trial's latest job; above `most_points` only each n-th of its points, and always its
+    ends.
+    """
     found = connection.execute(
         """
         WITH numbered AS (

@@ -1,4 +1,4 @@
-"""How a trial used its machine: what the report shows of its profile."""
+"""How a trial used its machine, which the report shows from its profile."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ CELLS = 48  # of equal time, from a job's first sample to its last
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """Percent of one resource: how many samples lie in each of BINS, the mean of each of CELLS (None: no sample)."""
+class ResourceUse:
+    """The use of one resource in percent: how many samples lie in each of BINS, and the mean of each of CELLS (None: no
+    sample).
+    """
 
     histogram: tuple[int, ...]
     timeline: tuple[float | None, ...]
@@ -32,16 +34,20 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class TrialUsage:
-    """By resource: CPU, memory, GPU, GPU memory, I/O wait; `seconds` from the first sample to the last."""
+    """A trial's use of CPU, memory, GPU, GPU memory and I/O wait, by resource; `seconds` from the first sample to the
+    last.
+    """
 
     trial_id: str
     seconds: float
-    uses: Mapping[str, Use]
+    uses: Mapping[str, ResourceUse]
 
 
 @dataclass(frozen=True, slots=True)
 class Usages:
-    """`looked_at`: trials whose profile was looked for; `damaged` says which could not be read, and why."""
+    """The use of machines by trials. `looked_at`: trials whose profile was looked for; `damaged` says which could not
+    be read, and why.
+    """
 
     found: Sequence[TrialUsage] = ()
     looked_at: int = 0
@@ -49,7 +55,9 @@ class Usages:
 
 
 def read_usages(trials: Sequence[Mapping[str, Any]], open_profile: Callable[[str], TensorSource]) -> Usages:
-    """Of the first MOST_TRIALS rows of the table trials that had a job, in their order; `open_profile` takes a job."""
+    """The usage of the first MOST_TRIALS rows of the table trials that had a job, in their order; `open_profile` takes
+    a job.
+    """
     looked_at = [trial for trial in trials if trial["status"] is not None][:MOST_TRIALS]
     found, damaged = [], []
     for trial in looked_at:
@@ -63,7 +71,7 @@ def read_usages(trials: Sequence[Mapping[str, Any]], open_profile: Callable[[str
 
 
 def read_usage(trial_id: str, source: TensorSource, *, ended: bool) -> TrialUsage | None:
-    """From a profile; None when it holds no sample. Raises CorruptTensorError."""
+    """The usage in a profile; None when it holds no sample. Raises CorruptTensorError."""
     found: dict[str, list[tuple[float, float]]] = {}
     for sample in _samples(ProfileReader(source), ended=ended):
         for resource, percent in _percents(sample):
@@ -97,11 +105,11 @@ def _percents(sample: Sample) -> Iterator[tuple[str, float]]:
         yield "memory", sample.memory
 
 
-def _use(points: Iterable[tuple[float, float]], began: float, ended: float) -> Use:
+def _use(points: Iterable[tuple[float, float]], began: float, ended: float) -> ResourceUse:
     histogram = [0] * BINS
     cells: list[list[float]] = [[] for _ in range(CELLS)]
     for time, percent in points:
         histogram[min(BINS - 1, max(0, int(percent * BINS / 100)))] += 1
         share = (time - began) / (ended - began) if ended > began else 0.0
         cells[min(CELLS - 1, int(share * CELLS))].append(percent)
-    return Use(tuple(histogram), tuple(fmean(cell) if cell else None for cell in cells))
+    return ResourceUse(tuple(histogram), tuple(fmean(cell) if cell else None for cell in cells))

@@ -1,1 +1,1 @@
-"""What must hold between a spec's fields, a module for each part of the spec; `whole` puts them together."""
+"""Checks between a spec's fields, one module for each part of the spec; `whole` puts them together."""

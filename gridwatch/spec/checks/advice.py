@@ -1,4 +1,4 @@
-"""What AWS advises against in tuning jobs although it is allowed.
+"""Warnings about things in tuning jobs that are allowed but that AWS advises against.
 
 Source: "Best Practices for Hyperparameter Tuning" of the SageMaker developer guide.
 """

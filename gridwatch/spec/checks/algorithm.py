@@ -1,4 +1,4 @@
-"""What must hold of what trains, and between it, the metrics, the channels and the machines."""
+"""Checks of the algorithm, and between it, the metrics, the channels and the machines."""
 
 from __future__ import annotations
 
@@ -134,7 +134,9 @@ def _machines(spec: ExperimentSpec, name: str, built_in: BuiltIn) -> Iterator[Pr
 
 
 def _instance_types(spec: ExperimentSpec) -> Iterator[tuple[Path, str]]:
-    """Of groups, the one that the image is chosen for: it runs on the others as well."""
+    """The instance type that the image is chosen for, where there are instance groups; the image runs on the other
+    types as well.
+    """
     chosen = [(path, str(value)) for path, name, value in varied(spec) if name == INSTANCE_TYPE]
     field = "groups" if spec.resources.groups else "instance_type"
     yield from chosen or [(("resources", field), spec.resources.image_type)]

@@ -1,4 +1,4 @@
-"""What must hold of the machines."""
+"""Checks of the machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold of the inputs."""
+"""Checks of the inputs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _of_xgboost(spec: ExperimentSpec) -> Iterator[Problem]:
 
 
 def _parameter(content_type: str, name: str) -> str | None:
-    """What follows the type, as in text/csv; label_size=1."""
+    """The parameters that follow a content type, as in text/csv; label_size=1."""
     header = Message()
     header["Content-Type"] = content_type if "/" in content_type else f"text/{content_type}"
     value = header.get_param(name)
@@ -109,7 +109,7 @@ def _window(name: str, channel: Channel, uri: str) -> Iterator[Problem]:
 
 
 def _reading(name: str, channel: Channel) -> Iterator[Problem]:
-    """Between the ways in which a channel is read."""
+    """The problems between the ways in which a channel is read."""
     mode = channel.input_mode or "File"
     if channel.file_system is not None:
         for field in ("kind", "window", "attributes", "record_wrapper", "compression", "sharded", "shuffle_seed"):

@@ -1,4 +1,4 @@
-"""What must hold of what is saved for the rules."""
+"""Checks of what is saved for the rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold of a distributed training; what Debugger makes of it is said in gridwatch.spec.checks.engine.
+"""Checks of a distributed training; those of Debugger beside it are in gridwatch.spec.checks.engine.
 
 Sources: the support tables of the SageMaker distributed libraries (as `sagemaker.fw_utils` has them).
 """
@@ -115,7 +115,7 @@ def _machines(spec: ExperimentSpec, way: str, path: Path) -> Iterator[Problem]:
 
 
 def _group(spec: ExperimentSpec, named: str | None) -> Iterator[Problem]:
-    """The SDK, and so AWS's toolkit, takes one group."""
+    """The instance group that is distributed: the SDK, and so AWS's toolkit, accepts one."""
     path: Path = ("distribution", "instance_group")
     groups = spec.resources.groups
     if named is not None and named not in groups:

@@ -1,4 +1,4 @@
-"""What must hold of who evaluates the rules: Gridwatch, or SageMaker's own Debugger."""
+"""Checks of the engine that evaluates the rules: Gridwatch, or SageMaker Debugger."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONFIGURATION: Path = ("debugger", "configuration")
 
 
 def check_engine(spec: ExperimentSpec) -> Iterator[Problem]:
-    """The rules, and what only Debugger does."""
+    """Check the rules, and the settings that only Debugger obeys."""
     yield from check_collections(spec)
     yield from _rules(spec)
     for name in asked_collections(spec):
@@ -68,7 +68,7 @@ def warn_of_engine(spec: ExperimentSpec) -> Iterator[Problem]:
 
 
 def debugger_conflicts(spec: ExperimentSpec) -> Iterator[Problem]:
-    """Why Debugger cannot watch these jobs.
+    """The reasons why Debugger cannot watch these jobs.
 
     Source: "Debugger advanced topics and reference documentation" of the SageMaker developer guide.
     """
@@ -98,7 +98,7 @@ def _rules(spec: ExperimentSpec) -> Iterator[Problem]:
 
 
 def _hook(spec: ExperimentSpec) -> Iterator[Problem]:
-    """What Gridwatch's own hook would refuse when the job begins."""
+    """The settings that Gridwatch's own hook would refuse when the job begins."""
     for name, value in asked_hook_parameters(spec).items():
         own = name in spec.debugger.hook_parameters
         path = ("debugger", "hook_parameters") if own else _CONFIGURATION

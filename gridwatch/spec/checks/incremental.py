@@ -1,4 +1,4 @@
-"""What must hold of what a training goes on from: checkpoints and earlier models."""
+"""Checks of what a training continues from: checkpoints and earlier models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the expressions of a script's metrics would lose, cut or read wrongly; told before a job runs."""
+"""Finds numbers that the expressions of a script's metrics would lose, cut or misread; they are reported before a job
+runs.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ def warn_of_expressions(spec: ExperimentSpec) -> Iterator[Problem]:
 
 
 def samples_for(name: str) -> tuple[str, ...]:
-    """The numbers that a metric of this name may have: epochs have no fraction, and an accuracy no minus."""
+    """The numbers that a metric of this name may have: epochs have no fraction, and an accuracy has no minus sign."""
     if is_count(name):
         return ("12",)
     return tuple(number for number in SAMPLES if not (number.startswith("-") and is_never_negative(name)))
@@ -55,13 +57,13 @@ def _lossy(path: Path, expression: str, lost: tuple[Loss, ...], *, all_lost: boo
 
 
 def _listed(lost: tuple[Loss, ...]) -> str:
-    """What is read wrongly before what is missed: a wrong value is worse than none."""
+    """The losses, misread numbers before missed ones: a wrong value is worse than none."""
     ordered = sorted(lost, key=lambda loss: loss.read is None)
     return ", ".join(loss.as_text for loss in ordered[:_TOLD])
 
 
 def _of_others(path: Path, expression: str, lines: Mapping[str, str | None]) -> Iterator[Problem]:
-    """Lines of other metrics in which this one finds a value too, so that two curves become one."""
+    """Lines of other metrics in which this one also finds a value, so that two curves become one."""
     for other, line in lines.items():
         if line is not None and _is_found(expression, line):
             message = f'also finds a value in "{line}", which is a line of {other}'
@@ -87,7 +89,7 @@ def _is_found(expression: str, line: str) -> bool:
 
 
 def _usable(metrics: Mapping[str, str]) -> dict[str, str]:
-    """The expressions that can be tried; none at all where one takes too long. The others are told as problems."""
+    """The expressions that can be tried; none at all where one takes too long. The others are reported as problems."""
     usable = {}
     for name, expression in metrics.items():
         try:

@@ -1,4 +1,4 @@
-"""What must hold of SageMaker's model parallel library.
+"""Checks of SageMaker's model parallel library.
 
 Sources: `sagemaker.fw_utils.validate_mp_config`; for version 1 "smdistributed.modelparallel" of its documentation,
 for version 2 "The SageMaker model parallel library v2 reference" of the developer guide.
@@ -62,7 +62,7 @@ def warn_of_model_parallel(spec: ExperimentSpec) -> Iterator[Problem]:
 
 
 def _between(given: ModelParallel) -> Iterator[Problem]:
-    """The library's own rules, of which the job would learn only after its machines have started."""
+    """The library's own rules, which a job would otherwise learn only after its machines have started."""
     told = given.told
     partitions = told.get("partitions")
     default = told.get("default_partition")

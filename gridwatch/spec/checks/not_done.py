@@ -1,7 +1,7 @@
-"""What of a Debugger configuration is not done where Gridwatch evaluates the rules.
+"""The settings of a Debugger configuration that have no effect where Gridwatch evaluates the rules.
 
-Every member of DebugHookConfig, DebugRuleConfigurations, ProfilerConfig and ProfilerRuleConfigurations is either done,
-needs nothing, or is named here (docs/debugger.md has the list).
+Every member of DebugHookConfig, DebugRuleConfigurations, ProfilerConfig and ProfilerRuleConfigurations is obeyed, needs
+nothing, or is named here (docs/debugger.md has the list).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DATA = "DataloaderProfilingConfig"
 
 
 def not_done(spec: ExperimentSpec) -> Iterator[Problem]:
-    """A warning for each thing that is asked for in vain."""
+    """A warning for each setting that has no effect."""
     configuration = spec.debugger.configuration
     if configuration is None:
         return

@@ -1,4 +1,4 @@
-"""What must hold of what a spec says about its preprocessing."""
+"""Checks of what a spec says about its preprocessing."""
 
 from __future__ import annotations
 

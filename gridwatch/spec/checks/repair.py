@@ -1,4 +1,4 @@
-"""What must hold of a repair: it follows a rule that stops, and changes one hyperparameter to what XGBoost takes."""
+"""Checks of a repair: it follows a rule that stops, and changes one hyperparameter to a value that XGBoost accepts."""
 
 from __future__ import annotations
 

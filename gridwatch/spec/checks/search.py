@@ -1,4 +1,4 @@
-"""What must hold of the points that a spec makes."""
+"""Checks of the points that a spec makes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold of MLflow: what names it, and that what trains can reach it."""
+"""Checks of MLflow: its address, and that the training can reach it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VARIABLES = (URI_VARIABLE, EXPERIMENT_VARIABLE)
 
 
 def region_of(resource: str) -> str | None:
-    """The region in the ARN of an MLflow app or tracking server; None when it is none."""
+    """The region in the ARN of an MLflow app or tracking server; None for any other text."""
     found = RESOURCE.fullmatch(resource)
     return found["region"] if found else None
 

@@ -1,4 +1,4 @@
-"""What must hold of a tuning job. Limits: "Resource Limits for Automatic Model Tuning" of the developer guide."""
+"""Checks of a tuning job. Limits: "Resource Limits for Automatic Model Tuning" of the developer guide."""
 
 from __future__ import annotations
 
@@ -188,5 +188,5 @@ def _definition(spec: ExperimentSpec) -> Iterator[Problem]:
 
 
 def grid_size(tune: Tune) -> int:
-    """How many combinations the strategy grid trains."""
+    """The number of combinations that the strategy grid trains."""
     return prod(len(given.ends) for given in tune.parameters.values())

@@ -1,4 +1,4 @@
-"""Which versions of AWS's images a spec may ask for, and until when AWS patches them.
+"""Checks of the versions of AWS's images: which a spec may ask for, and until when AWS patches them.
 
 Source: "Pre-built SageMaker AI Docker images support policy" and "XGBoost algorithm" of the SageMaker developer guide;
 "Framework Support Policy" of AWS Deep Learning Containers; read 2026-11.
@@ -39,8 +39,9 @@ PATCHED_UNTIL = {
 
 
 def check_version(algorithm: Algorithm, today: date) -> tuple[list[Problem], list[Problem]]:
-    """Problems and warnings. A version of XGBoost past its support is refused as long as there is one to replace it:
-    Gridwatch's script is made for the newest. Of other frameworks the script is the user's, who is told.
+    """Problems and warnings about a version. A version of XGBoost past its support is refused if there is one to
+    replace it, because Gridwatch's script is made for the newest. With other frameworks the script is the user's, who
+    is warned.
     """
     if algorithm.is_own_xgboost:
         return list(_problems(algorithm.version)), list(_warnings(algorithm.version or "", today))

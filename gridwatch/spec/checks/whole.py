@@ -1,4 +1,4 @@
-"""All that must hold between a spec's fields, and between the spec, what trains, the rules and SageMaker's limits."""
+"""All checks between a spec's fields, and between the spec and its algorithm, rules and SageMaker's limits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OWN_TAGS = ("gridwatch:", "aws:")
 
 
 def check(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
-    """Every problem of a spec whose single fields are right."""
+    """Every problem of a spec whose single fields are valid."""
     yield from once(_of_each_algorithm(spec, today))
     yield from check_tune(spec)
     yield from check_engine(spec)
@@ -54,7 +54,7 @@ def _of_each_algorithm(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
 
 
 def warn(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
-    """What is allowed but hardly meant."""
+    """Warnings about settings that are allowed but probably not meant."""
     yield from once(
         variant.placed(problem)
         for variant in variants(spec)

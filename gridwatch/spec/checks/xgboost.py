@@ -1,4 +1,4 @@
-"""What must hold of a spec that trains SageMaker's XGBoost with Gridwatch's own script."""
+"""Checks of a spec that trains SageMaker's XGBoost with Gridwatch's own script."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def warn_of_xgboost(spec: ExperimentSpec) -> Iterator[Problem]:
 
 
 def _queries(spec: ExperimentSpec) -> Iterator[Problem]:
-    """Of rankings over data that cannot say which rows belong to one query."""
+    """The problem of rankings over data that cannot say which rows belong to one query."""
     ranking = next((value for value in _given(spec, "objective") if str(value).startswith("rank:")), None)
     for name, channel in spec.data.items():
         kind = (channel.content_type or "libsvm").split(";", 1)[0]
@@ -72,7 +72,9 @@ def _hyperparameters(spec: ExperimentSpec) -> Iterator[Problem]:
 
 
 def _meant(given: str, known: Sequence[str]) -> str | None:
-    """Names of other versions and other libraries count: a slip in one of them leads to what replaced it."""
+    """The name that was probably meant. Names of other versions and libraries count: a slip in one of them leads to its
+    replacement.
+    """
     meant = closest(given, known)
     if meant is None:
         return None
@@ -95,7 +97,7 @@ def _value(path: Path, name: str, value: Any) -> Iterator[Problem]:
 
 
 def _allowed(kind: Kind, value: Any) -> str:
-    """What the value may be; for a number that single precision does not have, also how large such numbers are."""
+    """The allowed values; for a number that single precision cannot hold, also the largest such number."""
     number = None if isinstance(kind, Number) and kind.whole else finite(value)
     if not isinstance(kind, Number) or number is None or single(number) is not None:
         return kind.allowed
@@ -112,7 +114,7 @@ def _channels(spec: ExperimentSpec) -> Iterator[Problem]:
 
 
 def _clashes(spec: ExperimentSpec) -> Iterator[tuple[Problem, Found]]:
-    """What does not go together in any trial, each told once, where the value to change stands."""
+    """The settings of any trial that do not go together, each reported once, at the value to change."""
     settings = Settings(spec)
     for clash in CLASHES:
         told = ((each, found) for each in settings.of(clash.names) for found in clash.look(each))
@@ -131,7 +133,7 @@ def _placed(spec: ExperimentSpec, found: Found, setting: Setting) -> Problem:
 
 
 def _place(spec: ExperimentSpec, name: str, value: Any) -> Path:
-    """Where a hyperparameter gets this value: in what varies, else among those that all trials share."""
+    """The place where a hyperparameter gets this value: in what varies, else among those that all trials share."""
     for path, varies, given in varied(spec):
         if varies == name and type(given) is type(value) and given == value:
             return path

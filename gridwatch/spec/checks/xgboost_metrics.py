@@ -1,4 +1,4 @@
-"""What must hold of XGBoost's evaluation metrics, and of the objective, which is one of them."""
+"""Checks of XGBoost's evaluation metrics, and of the objective, which is one of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NAMING = (
 
 
 def meant_by(channel: str) -> str | None:
-    """The channel that somebody meant by another name."""
+    """The channel that was probably meant by another name."""
     if channel in CHANNELS:
         return None
     if channel.casefold() in _OF_TRAINING:
@@ -48,7 +48,7 @@ def check_metrics(spec: ExperimentSpec) -> Iterator[Problem]:
 
 
 def warn_of_metrics(spec: ExperimentSpec) -> Iterator[Problem]:
-    """Of an objective that some trials report and others do not."""
+    """Warnings about an objective that some trials report and others do not."""
     channels = list(spec.data)
     settings = list(Settings(spec).of(_NAMING))
     without = [
@@ -94,7 +94,9 @@ def _no_metric(path: Path, name: str) -> Problem:
 
 
 def _spelt(name: str) -> str | None:
-    """What a name with its parameter run together means, or that of another library: error0.7, ndcg10, precision@5."""
+    """The metric that was probably meant where a name and its parameter are run together or the name is another
+    library's: error0.7, ndcg10, precision@5.
+    """
     found = _RUN_TOGETHER.fullmatch(name.strip().casefold())
     if found is None:
         return None
@@ -104,7 +106,7 @@ def _spelt(name: str) -> str | None:
 
 
 def _reported(spec: ExperimentSpec, reported: tuple[str, ...]) -> str | None:
-    """What to do about an objective that no job reports: its channel, its spelling or eval_metric may be wrong."""
+    """The advice for an objective that no job reports: its channel, its spelling or eval_metric may be wrong."""
     given = spec.objective.metric.replace(":", "-")
     channel, _, metric = given.partition("-")
     meant = channel if channel in CHANNELS else meant_by(channel)

@@ -1,4 +1,4 @@
-"""What trains."""
+"""The section about what trains."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ class Algorithm(Section):
 
     @property
     def is_own_xgboost(self) -> bool:
-        """Gridwatch's own script for SageMaker's XGBoost, whose hyperparameters, metrics and tensors are known."""
+        """Whether Gridwatch's own script trains SageMaker's XGBoost, whose hyperparameters, metrics and tensors are
+        known.
+        """
         return self.name == "xgboost"
 
     @property
@@ -74,10 +76,10 @@ class Algorithm(Section):
 
     @property
     def title(self) -> str:
-        """What it is called in messages."""
+        """The algorithm's name in messages."""
         return " ".join(part for part in (self.name or self.framework or self.image, self.version) if part)
 
     @property
     def has_local_source(self) -> bool:
-        """Code beside the spec, which must be packed before anything is launched."""
+        """Whether there is code beside the spec, which must be packed before anything is launched."""
         return self.entry_point is not None and not (self.source or "").startswith("s3://")

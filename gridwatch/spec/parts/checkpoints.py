@@ -1,4 +1,4 @@
-"""Where a training job saves what it can go on from."""
+"""The section about checkpoints, from which a training job continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machines of a training job, and the network that they are in."""
+"""The section about the machines of a training job and their network."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ class Resources(Section):
 
     @property
     def largest(self) -> tuple[str, int]:
-        """The type and number of the instances; of groups, of the type with the most."""
+        """The type and number of the instances; with instance groups, those of the type with the most."""
         return max(self.machines.items(), key=lambda machine: machine[1])
 
     @property
     def machines(self) -> dict[str, int]:
-        """Instance type to how many of it one job takes."""
+        """How many instances of each type one job takes."""
         counts = Counter[str]()
         for group in self.groups.values():
             counts[group.instance_type] += group.instance_count
@@ -94,13 +94,13 @@ class Resources(Section):
 
     @property
     def further_machines(self) -> dict[str, int]:
-        """Those of groups that `largest` does not say."""
+        """The instances of groups that `largest` leaves out."""
         return {kind: count for kind, count in self.machines.items() if kind != self.largest[0]}
 
     @property
     def image_type(self) -> str:
-        """The instance type for which the image is made that all instances run: of groups, as the SageMaker SDK
-        chooses, the first with accelerators, since such an image runs on the others as well.
+        """The instance type that all instances' image is made for: with groups, as the SageMaker SDK chooses, the first
+        with accelerators, since such an image runs on the others as well.
         """
         types = list(self.machines)
         return next((each for each in types if processor(each) != "cpu"), types[0])

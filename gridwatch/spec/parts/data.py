@@ -1,4 +1,4 @@
-"""The inputs of a training job."""
+"""The section about the inputs of a training job."""
 
 from __future__ import annotations
 

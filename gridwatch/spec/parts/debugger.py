@@ -1,7 +1,7 @@
-"""What is saved of a training job for the rules to look at, and what SageMaker's own Debugger is told beyond the rules.
+"""The sections about what is saved of a training job for the rules, and about further settings of SageMaker Debugger.
 
-`Configuration` is Debugger's own JSON, as CreateTrainingJob takes it, DescribeTrainingJob gives it back and the
-SageMaker SDK's objects make it.
+`Configuration` is Debugger's own JSON, as CreateTrainingJob takes it, DescribeTrainingJob returns it and the SageMaker
+SDK's objects make it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Interval = Literal[100, 200, 500, 1_000, 5_000, 60_000]
 
 
 def _as_text(value: Any) -> Any:
-    """Debugger's parameters are texts; numbers and truths are written as it reads them."""
+    """The value as text, which Debugger's parameters are: numbers and booleans as it reads them."""
     if isinstance(value, bool):
         return "True" if value else "False"
     return str(value) if isinstance(value, int | float) else value
@@ -86,7 +86,7 @@ class TensorBoardOutput(Section):
 
 
 class _Spelled(Section):
-    """In SageMaker's spelling of the names."""
+    """A section in SageMaker's spelling of the names."""
 
 
 class CollectionConfiguration(_Spelled):

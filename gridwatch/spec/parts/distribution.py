@@ -55,7 +55,7 @@ class ModelParallel(Section):
 
     @property
     def told(self) -> dict[str, Scalar]:
-        """What the library is told, by its names."""
+        """The library's parameters, by its names."""
         own = self.model_dump(exclude={"processes_per_host", "mpi_options", "parameters"}, exclude_none=True)
         return {**own, **self.parameters}
 
@@ -89,7 +89,7 @@ class Distribution(Section):
 
     @property
     def ways(self) -> tuple[str, ...]:
-        """Those that are said: one, in a spec without problems."""
+        """The ways that the section names: exactly one in a spec without problems."""
         return tuple(way for way in WAYS if getattr(self, way) is not None)
 
 

@@ -1,4 +1,4 @@
-"""Going on from an earlier training instead of beginning anew."""
+"""The section about continuing from an earlier training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the checks before a launch weigh."""
+"""The section about how the checks before a launch weigh."""
 
 from __future__ import annotations
 

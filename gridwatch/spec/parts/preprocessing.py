@@ -1,4 +1,4 @@
-"""What was done to the data before the training: told in SageMaker's experiments, not run by Gridwatch."""
+"""The section about preprocessing: it is recorded in SageMaker Experiments, not run by Gridwatch."""
 
 from __future__ import annotations
 

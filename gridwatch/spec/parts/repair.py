@@ -1,4 +1,4 @@
-"""One repair of what a rule stopped; off when the spec says nothing."""
+"""The section about repairs of what a rule stopped; off when the spec has none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which points are trained beside the grid's: lists, values that go together, random draws, and what is left out."""
+"""The section about points beside the grid's: lists, values that go together, random draws, and what is left out."""
 
 from __future__ import annotations
 

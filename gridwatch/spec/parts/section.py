@@ -1,4 +1,4 @@
-"""What every section of a spec is, and the names that occur in several."""
+"""The base of every section of a spec, and the names that occur in several."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 
 def _as_a_folder(name: str) -> str:
-    """A channel is a folder below input/data, which the pattern alone does not say."""
+    """The name as a folder's: a channel is a folder below input/data, which the pattern alone does not say."""
     if name in (".", ".."):
         raise ValueError("leaves the folder of its data")
     return name
@@ -30,7 +30,7 @@ ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
 def _as_aws_has_tags(text: str) -> str:
-    """The pattern below lets in what AWS refuses: marks that stand above letters, for example."""
+    """The text as AWS accepts it in tags: the pattern below also allows what AWS refuses, such as combining marks."""
     if odd := next((sign for sign in text if sign not in " _.:/=+-@" and category(sign)[0] not in "LN"), None):
         raise ValueError(f"has {odd!r}: tags have letters, numbers, spaces and _.:/=+-@")
     return text

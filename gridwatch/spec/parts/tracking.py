@@ -1,4 +1,4 @@
-"""Where a trial is written down beside Gridwatch's own tables."""
+"""The section about where a trial is recorded besides Gridwatch's own tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Automatic Model Tuning: SageMaker chooses the points, by what the earlier ones brought."""
+"""The section about Automatic Model Tuning: SageMaker chooses the points by the results of earlier ones."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Range(Section):
 
     @property
     def kinds(self) -> list[str]:
-        """Which of the four it says; a sound one says one."""
+        """Which of the four kinds the range has; exactly one in a valid spec."""
         return [kind for kind in ("continuous", "integer", "categorical", "auto") if getattr(self, kind) is not None]
 
     @property
     def ends(self) -> list[Any]:
-        """Both ends of numbers, every category, or the example."""
+        """Both ends of a range of numbers, every category, or the example."""
         return [value for kind in self.kinds for value in ([self.auto] if kind == "auto" else getattr(self, kind))]
 
 

@@ -1,4 +1,4 @@
-"""How often the jobs of a spec are looked at, in place of what the deployment says."""
+"""The section about how often the jobs of a spec are looked at, which overrides the deployment."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Watching(Section):
 
 
 def as_watching(value: Any) -> Any:
-    """The short form, a share alone, written out."""
+    """The full form of a section given as a share alone."""
     return value if isinstance(value, dict) or value is None else {"share": value}
 
 

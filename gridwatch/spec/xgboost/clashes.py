@@ -2,7 +2,7 @@
 
 Each clash is a row: which hyperparameters it is about, and in which settings of them it holds.
 tests/contract/test_xgboost_table.py trains with products of their values and finds each clash, and no other.
-Sources: what XGBoost 3.2.0 says when it fails; for `Outcome.CONTAINER` algorithm_mode/hyperparameter_validation.py of
+Sources: what XGBoost 3.2.0 says when it fails; for `Effect.CONTAINER` algorithm_mode/hyperparameter_validation.py of
 aws/sagemaker-xgboost-container.
 """
 
@@ -14,14 +14,14 @@ from gridwatch.spec.xgboost import growing
 from gridwatch.spec.xgboost.metrics import family, metric_of
 from gridwatch.spec.xgboost.numbers import finite
 from gridwatch.spec.xgboost.objectives import Predicts, objective_of
-from gridwatch.spec.xgboost.outcomes import Outcome
+from gridwatch.spec.xgboost.outcomes import Effect
 from gridwatch.spec.xgboost.settings import Clash, Found, Setting, metrics_of
 
 _ONLY_CLASS_1 = ("f1_binary", "precision", "recall")
 
 
 def clashes(setting: Setting) -> Iterator[Found]:
-    """Everything of a trial's hyperparameters that does not go together."""
+    """Every clash in a trial's hyperparameters."""
     for clash in CLASHES:
         yield from clash.look(setting)
 
@@ -34,10 +34,10 @@ def _classes(setting: Setting) -> Iterator[Found]:
     if objective.predicts is Predicts.CLASSES:
         if "num_class" not in setting:
             message, advice = "num_class is missing", "multi: objectives need it"
-            yield Found("objective", message, Outcome.FAILS, advice=advice)
+            yield Found("objective", message, Effect.FAILS, advice=advice)
     elif number is not None and number > 1:
         message = f"num_class belongs to the objectives multi:softmax and multi:softprob, not to {name}"
-        yield Found("num_class", message, Outcome.FAILS, advice="leave it out")
+        yield Found("num_class", message, Effect.FAILS, advice="leave it out")
 
 
 def _labels(setting: Setting) -> Iterator[Found]:
@@ -45,7 +45,7 @@ def _labels(setting: Setting) -> Iterator[Found]:
     if objective is not None and objective.predicts is Predicts.NOTHING:
         message = f"{name} needs a lower and an upper bound of each label, which no format of a channel can carry"
         advice = "survival:cox takes one label, or train a script of your own (framework: xgboost)"
-        yield Found("objective", message, Outcome.FAILS, advice=advice)
+        yield Found("objective", message, Effect.FAILS, advice=advice)
 
 
 def _base_score(setting: Setting) -> Iterator[Found]:
@@ -63,11 +63,11 @@ def _quantile(setting: Setting) -> Iterator[Found]:
     if asks is not None and "quantile_alpha" not in setting:
         blame = "objective" if asks == name else "eval_metric"
         advice = "say which quantile, such as quantile_alpha: 0.5"
-        yield Found(blame, f"{asks} needs quantile_alpha, which is missing", Outcome.FAILS, advice=advice)
+        yield Found(blame, f"{asks} needs quantile_alpha, which is missing", Effect.FAILS, advice=advice)
 
 
 def _metrics(setting: Setting) -> Iterator[Found]:
-    """Of metrics that are asked for; what an objective reports by itself fits."""
+    """The clashes of requested metrics; a metric that an objective reports by itself always fits."""
     name, objective = objective_of(setting)
     if objective is None or "eval_metric" not in setting:
         return
@@ -75,8 +75,8 @@ def _metrics(setting: Setting) -> Iterator[Found]:
         metric = metric_of(given)
         outcome = metric.outcome(objective.predicts) if metric else None
         if name == "multi:softmax" and given in ("mse", "r2"):
-            outcome = Outcome.DOUBTFUL  # of the classes' numbers
-        if given in _ONLY_CLASS_1 and outcome is Outcome.CONTAINER and finite(setting.get("num_class")) == 2:
+            outcome = Effect.DOUBTFUL  # of the classes' numbers
+        if given in _ONLY_CLASS_1 and outcome is Effect.CONTAINER and finite(setting.get("num_class")) == 2:
             outcome = None
         if outcome is not None:
             yield Found("eval_metric", f"{given} does not fit the objective {name}: {outcome}", outcome,

@@ -1,4 +1,4 @@
-"""What a single hyperparameter may be."""
+"""The kinds of values that a single hyperparameter may have."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gridwatch.spec.xgboost.numbers import finite, single
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """An interval; `whole` for integers. Others are read in single precision, and must lie within it as they are read:
-    1.99999999 is read as 2, and 1e-50 is refused.
+    """A number in an interval; `whole` for integers. Other numbers are read in single precision and must lie in the
+    interval as read: 1.99999999 is read as 2, and 1e-50 is refused.
     """
 
     low: float = -math.inf
@@ -67,7 +67,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Several of the names, with commas between."""
+    """Several of the names, separated by commas."""
 
     names: tuple[str, ...]
 
@@ -85,7 +85,9 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Directions:
-    """A tuple of -1, 0 and 1 as text, one for each column, such as (1,-1). XGBoost reads it itself, and no list."""
+    """A tuple of -1, 0 and 1 as text, one for each column, such as (1,-1). XGBoost parses it itself, and accepts no
+    list.
+    """
 
     allowed: str = "a text of -1, 0 and 1 such as (1,-1)"
     choices: tuple[str, ...] = ()
@@ -95,7 +97,7 @@ class Directions:
 
     @staticmethod
     def count(value: str) -> int:
-        """For how many columns it speaks."""
+        """The number of columns in the text."""
         return sum(bool(part.strip(" ()")) for part in value.split(","))
 
 
@@ -111,7 +113,7 @@ class Groups:
 
     @staticmethod
     def columns(value: str) -> set[int] | None:
-        """The columns that it speaks of; None when it is none such text."""
+        """The columns that the text names; None when it is not valid."""
         try:
             groups = json.loads(value)
         except (ValueError, RecursionError):
@@ -125,7 +127,7 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Evaluation metrics; what is wrong with them is told name by name (gridwatch.spec.checks)."""
+    """Evaluation metrics; their problems are reported name by name (gridwatch.spec.checks)."""
 
     allowed: str = "metrics, several as a list or with commas"
     choices: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The evaluation metrics: how each is spelt, what it compares, which labels it takes, and whether higher is better.
+"""The evaluation metrics: how each is spelt, what it compares, which labels it accepts, and whether higher is better.
 
 XGBoost's own, and those that SageMaker's container adds (sagemaker_xgboost_container/metrics/custom_metrics.py), which
 Gridwatch's training script computes alike. Found by training with each under each objective in XGBoost 3.2.0
@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from gridwatch.spec.xgboost.numbers import finite, printed, single
 from gridwatch.spec.xgboost.objectives import RELEVANCE, Predicts
-from gridwatch.spec.xgboost.outcomes import ANY, Domain, Outcome
+from gridwatch.spec.xgboost.outcomes import ANY, Domain, Effect
 
 
 class Suffix(StrEnum):
@@ -43,66 +43,66 @@ _WHOLE = Domain(whole=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """`fits` are the kinds of predictions that it compares; others end as `otherwise` says, or fail. Labels beyond
-    `labels` end as `outside` says.
+    """An evaluation metric. `fits` are the kinds of predictions that it compares; others lead to `otherwise`, or fail.
+    Labels beyond `labels` lead to `outside`.
     """
 
     fits: frozenset[Predicts] = _SCALAR
-    otherwise: Mapping[Predicts, Outcome] = field(default_factory=dict)
+    otherwise: Mapping[Predicts, Effect] = field(default_factory=dict)
     labels: Domain = ANY
-    outside: Outcome = Outcome.FAILS
+    outside: Effect = Effect.FAILS
     suffix: Suffix = Suffix.NONE
     rises: bool = False
     of_container: bool = False
 
-    def outcome(self, predicts: Predicts) -> Outcome | None:
-        """What comes of comparing such predictions; None when it fits."""
-        return None if predicts in self.fits else self.otherwise.get(predicts, Outcome.FAILS)
+    def outcome(self, predicts: Predicts) -> Effect | None:
+        """The effect of comparing such predictions; None when they fit."""
+        return None if predicts in self.fits else self.otherwise.get(predicts, Effect.FAILS)
 
 
-_OF_CLASSES = {Predicts.CLASSES: Outcome.MISREAD}
-_NOT_OF_A_CLASS = {Predicts.CLASS: Outcome.NO_NUMBER}
-_NOT_OF_MARGINS = {Predicts.MARGIN: Outcome.NO_NUMBER}
+_OF_CLASSES = {Predicts.CLASSES: Effect.MISREAD}
+_NOT_OF_A_CLASS = {Predicts.CLASS: Effect.NO_NUMBER}
+_NOT_OF_MARGINS = {Predicts.MARGIN: Effect.NO_NUMBER}
 _POSITIVE_ONLY = frozenset({Predicts.NUMBER, Predicts.POSITIVE, Predicts.PROBABILITY, Predicts.CLASS})
-_ANY_CLASS = Metric(fits=_SCALAR | _CLASSES, labels=_WHOLE, outside=Outcome.DOUBTFUL, rises=True, of_container=True)
+_ANY_CLASS = Metric(fits=_SCALAR | _CLASSES, labels=_WHOLE, outside=Effect.DOUBTFUL, rises=True, of_container=True)
 # scikit-learn's, which refuse more than two classes.
 _CLASS_1 = Metric(
-    otherwise={Predicts.CLASSES: Outcome.CONTAINER}, labels=_BINARY, outside=Outcome.DOUBTFUL, rises=True,
+    otherwise={Predicts.CLASSES: Effect.CONTAINER}, labels=_BINARY, outside=Effect.DOUBTFUL, rises=True,
     of_container=True,
 )  # fmt: skip
 
 METRICS: Mapping[str, Metric] = {
     "aft-nloglik": Metric(fits=frozenset()),
-    "ams": Metric(suffix=Suffix.SHARE, otherwise=_OF_CLASSES, labels=_SHARE, outside=Outcome.DOUBTFUL, rises=True),
+    "ams": Metric(suffix=Suffix.SHARE, otherwise=_OF_CLASSES, labels=_SHARE, outside=Effect.DOUBTFUL, rises=True),
     "auc": Metric(
-        fits=_CLASSIFYING, otherwise=dict.fromkeys(_REGRESSIONS, Outcome.CONTAINER), labels=_SHARE,
-        outside=Outcome.NO_NUMBER, rises=True,
+        fits=_CLASSIFYING, otherwise=dict.fromkeys(_REGRESSIONS, Effect.CONTAINER), labels=_SHARE,
+        outside=Effect.NO_NUMBER, rises=True,
     ),
-    "aucpr": Metric(fits=_SCALAR | _CLASSES, labels=_SHARE, outside=Outcome.NO_NUMBER, rises=True),
+    "aucpr": Metric(fits=_SCALAR | _CLASSES, labels=_SHARE, outside=Effect.NO_NUMBER, rises=True),
     "cox-nloglik": Metric(
         fits=_POSITIVE_ONLY - {Predicts.CLASS}, otherwise=_NOT_OF_MARGINS | _OF_CLASSES | _NOT_OF_A_CLASS
     ),
-    "error": Metric(suffix=Suffix.THRESHOLD, labels=_SHARE, outside=Outcome.DOUBTFUL),
+    "error": Metric(suffix=Suffix.THRESHOLD, labels=_SHARE, outside=Effect.DOUBTFUL),
     "gamma-deviance": Metric(
-        fits=_POSITIVE_ONLY, otherwise=_NOT_OF_MARGINS, labels=_FROM_0, outside=Outcome.NO_NUMBER
+        fits=_POSITIVE_ONLY, otherwise=_NOT_OF_MARGINS, labels=_FROM_0, outside=Effect.NO_NUMBER
     ),
-    "gamma-nloglik": Metric(labels=_ABOVE_0, outside=Outcome.DOUBTFUL),
+    "gamma-nloglik": Metric(labels=_ABOVE_0, outside=Effect.DOUBTFUL),
     "interval-regression-accuracy": Metric(fits=frozenset(), rises=True),
-    "logloss": Metric(labels=_SHARE, outside=Outcome.DOUBTFUL),
+    "logloss": Metric(labels=_SHARE, outside=Effect.DOUBTFUL),
     "mae": Metric(),
     "map": Metric(suffix=Suffix.RANK, labels=_BINARY, rises=True),
-    "mape": Metric(labels=Domain(zero=False), outside=Outcome.NO_NUMBER),
+    "mape": Metric(labels=Domain(zero=False), outside=Effect.NO_NUMBER),
     "merror": Metric(fits=_CLASSES),
     "mlogloss": Metric(fits=_CLASSES),
     "mphe": Metric(otherwise=_OF_CLASSES),
     "ndcg": Metric(suffix=Suffix.RANK, labels=RELEVANCE, rises=True),
-    "poisson-nloglik": Metric(labels=_FROM_0, outside=Outcome.DOUBTFUL),
+    "poisson-nloglik": Metric(labels=_FROM_0, outside=Effect.DOUBTFUL),
     "pre": Metric(suffix=Suffix.RANK, labels=_BINARY, rises=True),
     "quantile": Metric(otherwise=_OF_CLASSES),
     "rmse": Metric(),
-    "rmsle": Metric(labels=Domain(-1, open_low=True), outside=Outcome.NO_NUMBER),
+    "rmsle": Metric(labels=Domain(-1, open_low=True), outside=Effect.NO_NUMBER),
     "tweedie-nloglik": Metric(
-        fits=_POSITIVE_ONLY - {Predicts.CLASS}, suffix=Suffix.POWER, labels=_FROM_0, outside=Outcome.DOUBTFUL,
+        fits=_POSITIVE_ONLY - {Predicts.CLASS}, suffix=Suffix.POWER, labels=_FROM_0, outside=Effect.DOUBTFUL,
         otherwise=_NOT_OF_MARGINS | _NOT_OF_A_CLASS,
     ),
     "accuracy": _ANY_CLASS,
@@ -127,18 +127,18 @@ _LARGEST_RANK = 2**32 - 1
 
 
 def metric_of(name: str) -> Metric | None:
-    """The row of a metric, by its name as it was given, rightly spelt or not."""
+    """The row of a metric by its given name, correctly spelt or not."""
     return METRICS.get(family(name))
 
 
 def family(name: str) -> str:
-    """A metric's name without what may follow it: `ndcg@10-` is of the family ndcg."""
+    """A metric's name without its suffix: `ndcg@10-` is of the family ndcg."""
     base = name.partition("@")[0]
     return base if base in METRICS else base.removesuffix("-")
 
 
 def canonical(name: str) -> str | None:
-    """The metric's name as XGBoost prints it; None when it is none. `error@0.5` is printed as error."""
+    """The metric's name as XGBoost prints it; None when there is no such metric. `error@0.5` is printed as error."""
     base, at, given = name.partition("@")
     if "@" not in name and base.endswith("-"):
         base, given = base[:-1], "-"
@@ -181,6 +181,6 @@ def _threshold(base: str, at: str, given: str) -> str | None:
 
 
 def _number(text: str) -> float:
-    """The number as C reads it, to which 0_5 is 0 and other alphabets have no digits; NaN for what is none."""
+    """The number as C reads it, for which 0_5 is 0 and other alphabets have no digits; NaN for anything else."""
     number = finite(text) if _NUMBER.fullmatch(text) else None
     return math.nan if number is None else number

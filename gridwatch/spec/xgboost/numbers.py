@@ -10,12 +10,12 @@ SMALLEST_SINGLE = float.fromhex("0x1p-126")  # above 0; what is smaller XGBoost 
 
 
 def is_single(value: float) -> bool:
-    """Whether it is finite in single precision too."""
+    """Whether the number is finite in single precision too."""
     return abs(value) <= LARGEST_SINGLE
 
 
 def finite(value: object) -> float | None:
-    """The number that a value is, also as a text; None for everything else, and for what is not finite."""
+    """The finite number that a value is, also as text; None for everything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -26,7 +26,7 @@ def finite(value: object) -> float | None:
 
 
 def single(number: float) -> float | None:
-    """The number as single precision has it; None for one that is too large for that, or too small and not 0."""
+    """The number in single precision; None for one that is too large for that, or too small and not 0."""
     if not is_single(number):
         return None
     rounded: float = struct.unpack("f", struct.pack("f", number))[0]
@@ -34,7 +34,7 @@ def single(number: float) -> float | None:
 
 
 def whole(value: object) -> int | None:
-    """The integer that a value is, also as a text, as SageMaker's SDK has all hyperparameters; None for others."""
+    """The integer that a value is, also as text, as SageMaker's SDK has all hyperparameters; None for anything else."""
     number = finite(value)
     return int(number) if number is not None and number == math.floor(number) else None
 

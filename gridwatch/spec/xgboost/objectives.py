@@ -1,7 +1,7 @@
-"""The objectives: what each learns from, what it predicts, where it begins, and what is reported of it by default.
+"""The objectives: the labels, predictions, base score and default metric of each.
 
 Found by training with each in XGBoost 3.2.0 (tests/contract/test_xgboost_table.py does so again). Where XGBoost takes
-what SageMaker's container refuses, `Outcome.CONTAINER` says so: sagemaker_xgboost_container, algorithm_mode/
+what SageMaker's container refuses, `Effect.CONTAINER` says so: sagemaker_xgboost_container, algorithm_mode/
 hyperparameter_validation.py and constants/xgb_constants.py of aws/sagemaker-xgboost-container.
 """
 
@@ -13,11 +13,11 @@ from enum import StrEnum
 from typing import Any
 
 from gridwatch.spec.xgboost.numbers import printed, whole
-from gridwatch.spec.xgboost.outcomes import ANY, Domain, Outcome
+from gridwatch.spec.xgboost.outcomes import ANY, Domain, Effect
 
 
 class Predicts(StrEnum):
-    """What the metrics are given as predictions."""
+    """The kind of predictions that the metrics are given."""
 
     NUMBER = "numbers"
     POSITIVE = "positive numbers"
@@ -38,28 +38,28 @@ RELEVANCE = Domain(0, 31, whole=True)  # 2 ** label - 1, the gain of NDCG, must 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """`labels` and `base_score`, and what comes of others, and of labels of which none is above 0; `metric` is reported
-    when no eval_metric is asked for.
+    """An objective. `labels` and `base_score` are those that it accepts, with the effect of others and of labels of
+    which none is above 0; `metric` is reported when no eval_metric is asked for.
     """
 
     predicts: Predicts
     metric: str
     labels: Domain = ANY
-    outside: Outcome = Outcome.FAILS
+    outside: Effect = Effect.FAILS
     base_score: Domain = ANY
-    off_base: Outcome = Outcome.FAILS
-    at_the_ends: Outcome | None = None
-    without_positive: Outcome | None = None
+    off_base: Effect = Effect.FAILS
+    at_the_ends: Effect | None = None
+    without_positive: Effect | None = None
 
-    def base_score_outcome(self, score: float) -> Outcome | None:
-        """What comes of beginning with it; None when it is taken."""
+    def base_score_outcome(self, score: float) -> Effect | None:
+        """The effect of beginning with that base score; None when it is accepted."""
         if self.base_score.accepts(score):
             return None
         ends = (self.base_score.low, self.base_score.high)
         return self.at_the_ends if self.at_the_ends and score in ends else self.off_base
 
     def labels_of(self, classes: int | None) -> Domain:
-        """`classes`: of num_class, where it is known."""
+        """The labels that the objective accepts. `classes`: num_class, where it is known."""
         if self.predicts is Predicts.CLASSES and classes is not None:
             return Domain(0, classes - 1, whole=True)
         return self.labels
@@ -68,17 +68,17 @@ class Objective:
 OBJECTIVES: Mapping[str, Objective] = {
     # Labels beyond 0 and 1 are trained on as if they were classes, and the error falls below 0.
     "binary:hinge": Objective(
-        predicts=Predicts.CLASS, metric="error", labels=_BINARY, outside=Outcome.UNFIT
+        predicts=Predicts.CLASS, metric="error", labels=_BINARY, outside=Effect.UNFIT
     ),
     # With 0 and 1 as base_score, XGBoost 3.2 begins beside them and finds no split; before it refused them, and the
     # container still calls it the customer's error.
     "binary:logistic": Objective(
-        predicts=Predicts.PROBABILITY, metric="logloss", labels=_SHARE, base_score=_INSIDE, at_the_ends=Outcome.CONSTANT
+        predicts=Predicts.PROBABILITY, metric="logloss", labels=_SHARE, base_score=_INSIDE, at_the_ends=Effect.CONSTANT
     ),
     "binary:logitraw": Objective(predicts=Predicts.MARGIN, metric="logloss", labels=_SHARE),
     "count:poisson": Objective(
         predicts=Predicts.POSITIVE, metric="poisson-nloglik", labels=_NOT_NEGATIVE, base_score=_NOT_NEGATIVE,
-        off_base=Outcome.NO_NUMBER,
+        off_base=Effect.NO_NUMBER,
     ),
     "multi:softmax": Objective(predicts=Predicts.CLASSES, metric="mlogloss", labels=Domain(0, whole=True)),
     "multi:softprob": Objective(predicts=Predicts.CLASSES, metric="mlogloss", labels=Domain(0, whole=True)),
@@ -90,30 +90,30 @@ OBJECTIVES: Mapping[str, Objective] = {
         predicts=Predicts.POSITIVE, metric="gamma-deviance", labels=_POSITIVE, base_score=_POSITIVE
     ),
     "reg:logistic": Objective(
-        predicts=Predicts.PROBABILITY, metric="rmse", labels=_SHARE, base_score=_INSIDE, at_the_ends=Outcome.CONSTANT
+        predicts=Predicts.PROBABILITY, metric="rmse", labels=_SHARE, base_score=_INSIDE, at_the_ends=Effect.CONSTANT
     ),
     "reg:pseudohubererror": Objective(predicts=Predicts.NUMBER, metric="mphe"),
     "reg:quantileerror": Objective(predicts=Predicts.NUMBER, metric="quantile"),
     "reg:squarederror": Objective(predicts=Predicts.NUMBER, metric="rmse"),
     "reg:squaredlogerror": Objective(
         predicts=Predicts.NUMBER, metric="rmsle", labels=Domain(-1, open_low=True), base_score=Domain(-1),
-        off_base=Outcome.NO_NUMBER,
+        off_base=Effect.NO_NUMBER,
     ),
     "reg:tweedie": Objective(
         predicts=Predicts.POSITIVE, metric="tweedie-nloglik", labels=_NOT_NEGATIVE, base_score=_POSITIVE,
-        off_base=Outcome.NO_NUMBER, without_positive=Outcome.NO_NUMBER,
+        off_base=Effect.NO_NUMBER, without_positive=Effect.NO_NUMBER,
     ),
     "survival:aft": Objective(predicts=Predicts.NOTHING, metric="aft-nloglik"),
     "survival:cox": Objective(
-        predicts=Predicts.POSITIVE, metric="cox-nloglik", base_score=_POSITIVE, off_base=Outcome.NO_NUMBER,
-        without_positive=Outcome.CONSTANT,  # all are censored, and no event is left to learn from
+        predicts=Predicts.POSITIVE, metric="cox-nloglik", base_score=_POSITIVE, off_base=Effect.NO_NUMBER,
+        without_positive=Effect.CONSTANT,  # all are censored, and no event is left to learn from
     ),
 }  # fmt: skip
 DEFAULT_OBJECTIVE = "reg:squarederror"
 
 
 def objective_of(setting: Mapping[str, Any]) -> tuple[str, Objective | None]:
-    """The objective that a trial of these hyperparameters trains with; None for one that there is not."""
+    """The objective that a trial with these hyperparameters trains with; None when there is no such objective."""
     name = str(setting.get("objective", DEFAULT_OBJECTIVE))
     return name, OBJECTIVES.get(name)
 

@@ -1,4 +1,4 @@
-"""What becomes of a training that asks for what does not fit, and the values within which it fits."""
+"""What happens to a training whose settings do not fit, and the values that fit."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Outcome(StrEnum):
-    """What happens when it is tried all the same. All but DOUBTFUL are refused."""
+class Effect(StrEnum):
+    """What happens when a setting is tried all the same. All but DOUBTFUL are refused."""
 
     FAILS = "the training fails in its first round"
     NO_NUMBER = "the value is no number"
@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 
     @property
     def is_refused(self) -> bool:
-        return self is not Outcome.DOUBTFUL
+        return self is not Effect.DOUBTFUL
 
 
 @dataclass(frozen=True, slots=True)

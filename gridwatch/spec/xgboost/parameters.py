@@ -1,4 +1,4 @@
-"""The hyperparameters of SageMaker's XGBoost 3.2, with what values each takes by itself.
+"""The hyperparameters of SageMaker's XGBoost 3.2, with the values that each accepts by itself.
 
 A spec that passes here is not refused by the training script (a test compares the two). Sources:
 "XGBoost hyperparameters" of the SageMaker developer guide

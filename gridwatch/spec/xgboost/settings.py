@@ -1,4 +1,4 @@
-"""The hyperparameters of one trial, as the tables ask for them, and what is found in them."""
+"""The hyperparameters of one trial, as the tables query them, and the clashes found in them."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from dataclasses import dataclass
 from typing import Any
 
 from gridwatch.spec.xgboost.objectives import default_metric
-from gridwatch.spec.xgboost.outcomes import Outcome
+from gridwatch.spec.xgboost.outcomes import Effect
 
 Setting = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A clash in one setting: `blame` is the hyperparameter to change, `value` what it has there, if anything."""
+    """A clash in one setting: `blame` is the hyperparameter to change, `value` the value it has there, if any."""
 
     blame: str
     message: str
-    outcome: Outcome
+    outcome: Effect
     allowed: str | None = None
     advice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """`names` are all that it looks at: what else a setting has makes no difference."""
+    """A possible clash. `names` are all hyperparameters that it looks at: others make no difference."""
 
     names: tuple[str, ...]
     look: Callable[[Setting], Iterator[Found]]
 
 
 def metrics_of(setting: Setting) -> tuple[str, ...]:
-    """The metrics that a trial reports, by the names it gives them."""
+    """The metrics that a trial reports, by the names in its hyperparameters."""
     names = metrics_in(str(setting.get("eval_metric", "")))
     default = None if names else default_metric(setting)
     return tuple(dict.fromkeys(names)) or ((default,) if default else ())

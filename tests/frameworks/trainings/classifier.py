@@ -14,7 +14,7 @@ from gridwatch_hook.pytorch import PyTorchHook
 
 
 def build(kind: str) -> nn.Sequential:
-    """Both are the same net; in one of them activations are called 1 and 3."""
+    """Build the net. Both forms are the same net; in one of them activations are called 1 and 3."""
     layers = [nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 16), nn.Tanh(), nn.Linear(16, 2)]
     if kind == "sequential":
         return nn.Sequential(*layers)
@@ -23,7 +23,7 @@ def build(kind: str) -> nn.Sequential:
 
 
 def plant(fault: str, model: nn.Sequential) -> float:
-    """Returns the learning rate."""
+    """Plant the fault; returns the learning rate."""
     first, _, second, _, last = model
     assert isinstance(first, nn.Linear)
     assert isinstance(second, nn.Linear)

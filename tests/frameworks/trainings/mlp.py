@@ -30,7 +30,7 @@ class Net(nn.Module):
 
 
 def plant(fault: str, model: Net) -> float:
-    """Returns the learning rate."""
+    """Plant the fault; returns the learning rate."""
     if fault == "zero_init":
         for parameter in model.parameters():
             nn.init.zeros_(parameter)

@@ -69,7 +69,7 @@ def described(file: Path) -> dict[str, Any]:
 
 
 def modules(root: Path) -> dict[str, Any]:
-    """By name without the package's own: "" for the package, "core.tensor"."""
+    """The modules by name, without the package's own name: "" for the package, "core.tensor"."""
     found = {}
     for file in sorted(root.rglob("*.py")):
         parts = file.relative_to(root).with_suffix("").parts

@@ -123,7 +123,9 @@ def images(asked: list[list[Any]]) -> list[str | None]:
 
 
 def _image(name: str, version: str | None, region: str, instance_type: str, python: str | None) -> str | None:
-    """None where this release of the SDK knows no such image: it is older than Gridwatch's table."""
+    """The image's address; None where this release of the SDK knows no such image, because it is older than Gridwatch's
+    table.
+    """
     extra = {"base_framework_version": version.split(" ")[1]} if version and " " in version else {}
     try:
         return image_uris.retrieve(

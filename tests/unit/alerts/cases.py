@@ -1,4 +1,4 @@
-"""Alerts of every kind as they come to be, for all that renders them."""
+"""Alerts of every kind as the code makes them, for tests of everything that renders them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.savings import SavingsRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.savings.prices import PriceTable
-from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch.storage.report_store import ReportPlace
 from gridwatch_rules.judgement.hindsight import Hindsight
 from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus

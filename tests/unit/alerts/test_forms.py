@@ -18,7 +18,7 @@ from gridwatch.alerts.links import Link
 from gridwatch.alerts.shared_values import shared_values
 from gridwatch.alerts.slack import slack_message
 from gridwatch.domain.trials import TrialState
-from gridwatch.storage.report_shelf import ReportPlace
+from gridwatch.storage.report_store import ReportPlace
 from tests.unit.alerts.cases import PRICES, cases, experiment, grid
 from tests.unit.alerts.rendering import GOLDEN, renderings
 from tests.unit.alerts.test_text import NOW

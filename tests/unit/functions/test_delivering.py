@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from deliver_alert.channels import ChatTopic, IncidentWebhook, SlackWebhook
-from deliver_alert.delivering import LEASE, Outcome
+from deliver_alert.delivering import LEASE, DeliveryOutcome
 from gridwatch.alerts.content import Alert, Severity, record, spec_rejected
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.domain.alerts import AlertRecord
@@ -32,8 +32,8 @@ def test_sent_once_and_remembered() -> None:
     world = World()
     alert = asked(world)
 
-    assert world.deliver(alert.alert_id) is Outcome.SENT
-    assert world.deliver(alert.alert_id) is Outcome.SENT_BEFORE
+    assert world.deliver(alert.alert_id) is DeliveryOutcome.SENT
+    assert world.deliver(alert.alert_id) is DeliveryOutcome.SENT_BEFORE
 
     ((subject, body, attributes),) = world.topic.messages
     assert subject.startswith("[Gridwatch] Spec experiments/a.yaml")
@@ -61,7 +61,7 @@ def test_asking_twice_is_asking_once() -> None:
 
 
 def test_an_alert_that_nobody_knows() -> None:
-    assert World().deliver("nothing-0123") is Outcome.UNKNOWN
+    assert World().deliver("nothing-0123") is DeliveryOutcome.UNKNOWN
 
 
 def test_two_invocations_at_once_send_one_message() -> None:
@@ -75,7 +75,7 @@ def test_two_invocations_at_once_send_one_message() -> None:
         return publish(subject, body, attributes)
 
     world.topic.publish = publish_slowly  # type: ignore[assignment,method-assign]
-    assert world.deliver(alert_id) is Outcome.SENT
+    assert world.deliver(alert_id) is DeliveryOutcome.SENT
     assert len(world.topic.messages) == 1
 
 
@@ -92,7 +92,7 @@ def test_a_throttled_topic_loses_nothing() -> None:
         world.deliver(alert_id)
     world.topic.publish = publish  # type: ignore[method-assign]
     world.clock.advance(LEASE.total_seconds())
-    assert world.deliver(alert_id) is Outcome.SENT
+    assert world.deliver(alert_id) is DeliveryOutcome.SENT
 
 
 def test_death_at_any_call_sends_at_least_once_under_one_id() -> None:

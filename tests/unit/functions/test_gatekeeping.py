@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from deliver_alert.delivering import LEASE, Outcome
-from deliver_alert.gatekeeping import Wishes
+from deliver_alert.delivering import LEASE, DeliveryOutcome
+from deliver_alert.gatekeeping import AlertSettings
 from gridwatch.alerts.content import Alert, Severity, record, trial_failed
 from gridwatch.alerts.held import concerned_before
 from gridwatch.alerts.launch_limit import limit_reached
@@ -29,15 +29,15 @@ from tests.fakes.fuse import Fuse
 from tests.fakes.mortal_store import KilledError
 from tests.unit.functions.watching import ALIVE, World, at_every_call
 
-TOGETHER = Wishes(together=timedelta(minutes=5))
+TOGETHER = AlertSettings(together=timedelta(minutes=5))
 NIGHT = QuietHours(time(22), time(7), UTC)
 ETAS = [1.0] * 16 + [0.1] * 48
 
 
-def grid(wishes: Wishes = TOGETHER) -> World:
+def grid(alert_settings: AlertSettings = TOGETHER) -> World:
     """An experiment of 64 trials, 16 of them with eta 1.0."""
     world = World()
-    world.wishes = wishes
+    world.alert_settings = alert_settings
     world.store.trials.clear()
     now = world.clock.now()
     world.store.add_trials(
@@ -174,7 +174,7 @@ def dies(alert: AlertRecord) -> None:
 def test_an_alert_that_comes_again_stands_in_its_gate_once() -> None:
     world = grid()
     alert = joined_and_died(world)
-    assert world.deliver(alert.alert_id) is Outcome.HELD_BACK
+    assert world.deliver(alert.alert_id) is DeliveryOutcome.HELD_BACK
     world.clock.advance(301)
     world.deliver_all()
     world.deliver_all()
@@ -189,7 +189,7 @@ def test_an_alert_that_was_told_with_others_is_not_told_again_when_its_gate_has_
     asked(world, 2)
     world.deliver_all()
     assert len(concerned_before(world.store, world.store.gates["cause IssuesFound blobs loss"])) == 3
-    assert world.deliver(alert.alert_id) is Outcome.HELD_BACK
+    assert world.deliver(alert.alert_id) is DeliveryOutcome.HELD_BACK
     finish(world)
     assert told(world) == [
         "Stopped blobs/0000000000: loss", "loss: 1 more trial of blobs", "Stopped blobs/0000000002: loss"
@@ -286,8 +286,8 @@ def test_failures_that_hold_an_experiment_are_told_with_the_hold_and_no_more(hol
 
 
 class TestQuietHours:
-    def night(self, **wishes: object) -> World:
-        world = grid(replace(Wishes(quiet=NIGHT), **wishes))  # type: ignore[arg-type]
+    def night(self, **alert_settings: object) -> World:
+        world = grid(replace(AlertSettings(quiet=NIGHT), **alert_settings))  # type: ignore[arg-type]
         world.clock.time = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)
         return world
 
@@ -366,7 +366,7 @@ class TestQuietHours:
 
 
 def test_at_most_so_many_an_hour_and_the_rest_in_one() -> None:
-    world = grid(Wishes(most_per_hour=3))
+    world = grid(AlertSettings(most_per_hour=3))
     for index in range(10):
         asked(world, index, rule=f"rule{index}")
     world.deliver_all()
@@ -384,11 +384,11 @@ def test_at_most_so_many_an_hour_and_the_rest_in_one() -> None:
 
 
 def test_an_alert_that_may_have_been_sent_is_not_held_back() -> None:
-    world = grid(Wishes(quiet=NIGHT))
+    world = grid(AlertSettings(quiet=NIGHT))
     alert = asked(world, 0)
     world.store.alerts[alert.alert_id] = replace(alert, cleared=True)
     world.clock.time = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)
-    assert world.deliver(alert.alert_id) is Outcome.SENT
+    assert world.deliver(alert.alert_id) is DeliveryOutcome.SENT
     assert len(told(world)) == 1
 
 
@@ -447,7 +447,7 @@ def test_death_at_any_call_of_closing() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_any_order_with_deaths_losses_and_repetitions(seed: int) -> None:
     chance = random.Random(seed)
-    world = grid(Wishes(together=timedelta(minutes=5), quiet=NIGHT, most_per_hour=4))
+    world = grid(AlertSettings(together=timedelta(minutes=5), quiet=NIGHT, most_per_hour=4))
     world.clock.time = datetime(2026, 11, 21, 20, 0, tzinfo=UTC) + timedelta(minutes=chance.randrange(150))
     for index in range(12):
         asked(world, index, rule=f"rule{index % 3}")

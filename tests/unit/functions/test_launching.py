@@ -19,7 +19,7 @@ from gridwatch.launch.ports import Share
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.store import TrialPlace
 from gridwatch_rules.failures import NotYetError, PermanentError, ThrottledError, TransientError
-from launch_grid.accept import Outcome
+from launch_grid.accept import UploadOutcome
 from start_trials.starting import MAX_ATTEMPTS
 from start_trials.waiting import PAGE, WaitingTrials
 from tests.fakes.mortal_store import KilledError, MortalStore
@@ -31,7 +31,7 @@ def test_an_uploaded_grid_is_recorded_started_within_its_limit_and_finished() ->
 
     accepted = world.submit(example())
 
-    assert (accepted.outcome, accepted.trials, accepted.recorded) == (Outcome.ACCEPTED, 8, 8)
+    assert (accepted.outcome, accepted.trials, accepted.recorded) == (UploadOutcome.ACCEPTED, 8, 8)
     assert world.start_queue.messages == [StartTrials("spec experiments/blobs.yaml")]
     world.start()
     assert len(world.trials(TrialState.RUNNING)) == 4  # limits.parallel_jobs
@@ -70,7 +70,7 @@ def test_two_keys_with_one_experiment_are_one_experiment_and_the_later_upload_wi
     late = world.upload(example().replace("parallel_jobs: 4", "parallel_jobs: 2"), "experiments/b.yaml")
 
     world.launch(late)
-    assert world.launch(early).outcome is Outcome.SUPERSEDED
+    assert world.launch(early).outcome is UploadOutcome.SUPERSEDED
 
     world.start()
     assert len(world.trials()) == 8
@@ -82,7 +82,7 @@ def test_an_older_version_of_a_key_is_not_launched_after_a_newer_one_came() -> N
     older = world.upload(example())
     newer = world.upload(example().replace("max_depth: [2, 8]", "max_depth: [3]"))
 
-    assert world.launch(older).outcome is Outcome.SUPERSEDED
+    assert world.launch(older).outcome is UploadOutcome.SUPERSEDED
     assert world.launch(newer).recorded == 4
 
 
@@ -116,7 +116,7 @@ def test_a_bad_spec_launches_nothing_and_is_told_once() -> None:
     world = World()
     upload = world.upload(example().replace("max_depth:", "max_dept:").replace("minimize", "minimise"))
 
-    assert world.launch(upload).outcome is Outcome.REJECTED
+    assert world.launch(upload).outcome is UploadOutcome.REJECTED
     world.launch(upload)
 
     answer = world.bucket.answers["status/experiments/blobs.yaml.error.json"]
@@ -145,7 +145,7 @@ def test_a_channel_without_data_is_a_problem_of_the_spec() -> None:
     world = World()
     world.bucket.objects.clear()
 
-    assert world.submit(example()).outcome is Outcome.REJECTED
+    assert world.submit(example()).outcome is UploadOutcome.REJECTED
 
     (first, second) = world.bucket.answers["status/experiments/blobs.yaml.error.json"]["problems"]
     assert (first["field"], second["field"]) == ("data.train.uri", "data.validation.uri")
@@ -160,7 +160,7 @@ def test_a_channel_that_may_not_be_read_is_a_problem_of_the_spec_too() -> None:
 
     world.bucket.etags = denied  # type: ignore[method-assign]
 
-    assert world.submit(example()).outcome is Outcome.REJECTED
+    assert world.submit(example()).outcome is UploadOutcome.REJECTED
     text = world.bucket.answers["status/experiments/blobs.yaml.error.json"]["text"]
     assert "data.train.uri: cannot be read: AccessDenied" in text
 
@@ -882,7 +882,7 @@ def test_data_that_cannot_be_learned_from_is_refused_before_anything_is_launched
 
     accepted = world.submit(example())
 
-    assert (accepted.outcome, accepted.problems) == (Outcome.REJECTED, 1)
+    assert (accepted.outcome, accepted.problems) == (UploadOutcome.REJECTED, 1)
     answer = world.bucket.answers["status/experiments/blobs.yaml.error.json"]
     assert "the first row is a header" in answer["text"]
     assert answer["problems"][0]["field"] == "data.train"
@@ -903,12 +903,12 @@ def with_manifest(world: World, content: str) -> str:
 def test_the_files_of_a_manifest_are_looked_at_like_any_others() -> None:
     world = World()
     listed = '[{"prefix": "s3://experiments-bucket/data/blobs/"}, "train.csv"]'
-    assert world.submit(with_manifest(world, listed)).outcome is Outcome.ACCEPTED
+    assert world.submit(with_manifest(world, listed)).outcome is UploadOutcome.ACCEPTED
     looked_at = world.bucket.answers["status/experiments/blobs.yaml.json"]["preflight"]["looked_at"]
     assert looked_at[0] == "train: a manifest of 1 object, 1 of which were looked for: 0 are not there"
     assert looked_at[1].startswith("train: read all of ")
     world.bucket.contents["s3://experiments-bucket/data/blobs/train.csv"] = b"label,a,b\n" + b"1,2,3\n" * 30
-    assert world.submit(with_manifest(world, listed) + "\n").outcome is Outcome.REJECTED
+    assert world.submit(with_manifest(world, listed) + "\n").outcome is UploadOutcome.REJECTED
     (problem,) = world.bucket.answers["status/experiments/blobs.yaml.error.json"]["problems"]
     assert "preflight, header" in problem["message"]
 
@@ -923,7 +923,7 @@ def test_the_files_of_a_manifest_are_looked_at_like_any_others() -> None:
 )
 def test_an_upload_with_a_manifest_that_cannot_be_read_is_refused(content: str, told: str) -> None:
     world = World()
-    assert world.submit(with_manifest(world, content)).outcome is Outcome.REJECTED
+    assert world.submit(with_manifest(world, content)).outcome is UploadOutcome.REJECTED
     (problem,) = world.bucket.answers["status/experiments/blobs.yaml.error.json"]["problems"]
     assert (problem["field"], told in problem["message"]) == ("data.train", True), problem
     assert world.trials() == []
@@ -935,7 +935,7 @@ def test_what_preflight_only_warns_of_stands_in_the_answer() -> None:
     rows = "".join(f"{row % 2},{row * 7 % 101}.5,4\n" for row in range(100))
     world.bucket.contents[address] = rows.encode()
 
-    assert world.submit(example()).outcome is Outcome.ACCEPTED
+    assert world.submit(example()).outcome is UploadOutcome.ACCEPTED
     preflight = world.bucket.answers["status/experiments/blobs.yaml.json"]["preflight"]
     told = [notice["check"] for notice in preflight["notices"] if notice["channel"] == "train"]
     assert told == ["constant"]
@@ -944,4 +944,4 @@ def test_what_preflight_only_warns_of_stands_in_the_answer() -> None:
 def test_the_spec_may_launch_over_a_refusal() -> None:
     world = World()
     world.bucket.contents[f"s3://{world.bucket.name}/data/blobs/train.csv"] = b"a,b,c\n" + b"0,1.5,2\n1,2.5,3\n" * 50
-    assert world.submit(example() + "\npreflight: {warn: [header]}\n").outcome is Outcome.ACCEPTED
+    assert world.submit(example() + "\npreflight: {warn: [header]}\n").outcome is UploadOutcome.ACCEPTED

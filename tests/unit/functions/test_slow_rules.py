@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from evaluate_rules.evaluating import Outcome
-from evaluate_slow_rules.evaluating import Outcome as Slow
-from evaluate_slow_rules.evaluating import SlowEvaluator
+from evaluate_slow_rules.evaluating import SlowEvaluator, SlowRuleOutcome
 from gridwatch.aws.custom_rules import LambdaCustomRules
 from gridwatch.aws.job_folders import neighbour_source
 from gridwatch.domain.rules import RulePolicy
@@ -34,13 +33,15 @@ from tests.tensor_folder import TensorFolder
 from tests.unit.functions.watching import JOB, LOSS, World
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
-OWN = RulePolicy(name="own", rule="Slow", parameters={"limit": 3}, source="s3://experiments/code/slow.py")
+OWN = RulePolicy(name="own", rule="SlowRuleOutcome", parameters={"limit": 3}, source="s3://experiments/code/slow.py")
 REPORT = RulePolicy(name="report", rule="CreateXgboostReport")
 CPU = RulePolicy(name="cpu", rule="CPUBottleneck", parameters={"scan_interval_us": 0, "patience": 0})
 MACHINE = RulePolicy(name="machine", rule="ProfilerReport")
 QUIET = RuleEvaluation(RuleStatus.IN_PROGRESS)
 FIRED = RuleEvaluation(
-    RuleStatus.ISSUES_FOUND, "it is slow", Finding(rule="Slow", step=4, mode=Mode.TRAIN, sentence="slow at step 4")
+    RuleStatus.ISSUES_FOUND,
+    "it is slow",
+    Finding(rule="SlowRuleOutcome", step=4, mode=Mode.TRAIN, sentence="slow at step 4"),
 )
 
 
@@ -66,7 +67,7 @@ def slow(world: World, rules: FakeCustomRules | None = None, render: Any = rende
         custom_rules=rules,
         open_tensors=lambda job: world.tensors[job.job_name].source(),
         render=render,
-        shelf=world.shelf,
+        reports=world.reports,
     )
 
 
@@ -132,11 +133,15 @@ def test_what_a_custom_rule_finds_is_told_as_any_other() -> None:
     world.evaluate()
     rules = FakeCustomRules(QUIET, FIRED)
     evaluator = slow(world, rules)
-    assert evaluator.evaluate(EvaluateSlowRule(JOB, "own")).outcome is Slow.UNCHANGED
-    assert evaluator.evaluate(EvaluateSlowRule(JOB, "own", ended=True)).outcome is Slow.CHANGED
-    assert evaluator.evaluate(EvaluateSlowRule(JOB, "own")).outcome is Slow.OVER
+    assert evaluator.evaluate(EvaluateSlowRule(JOB, "own")).outcome is SlowRuleOutcome.UNCHANGED
+    assert evaluator.evaluate(EvaluateSlowRule(JOB, "own", ended=True)).outcome is SlowRuleOutcome.CHANGED
+    assert evaluator.evaluate(EvaluateSlowRule(JOB, "own")).outcome is SlowRuleOutcome.OVER
     assert rules.runs[1] == CustomRun(
-        job_name=JOB, source="s3://experiments/code/slow.py", class_name="Slow", parameters={"limit": 3}, ended=True
+        job_name=JOB,
+        source="s3://experiments/code/slow.py",
+        class_name="SlowRuleOutcome",
+        parameters={"limit": 3},
+        ended=True,
     )
     event = world.bus.events[-1]["detail"]
     listed = event["DebugRuleEvaluationStatuses"]
@@ -158,7 +163,7 @@ def test_a_report_is_written_and_the_status_says_where() -> None:
     world.losses(3.0, 2.0)
     evaluated = slow(world).evaluate(EvaluateSlowRule(JOB, "report", ended=True))
     assert evaluated.details == f"The report is at s3://artifacts/reports/{JOB}/report.html"
-    assert world.shelf.pages[(JOB, "report")] == f"<h1>report of {JOB}</h1>2 files"
+    assert world.reports.pages[(JOB, "report")] == f"<h1>report of {JOB}</h1>2 files"
     assert statuses(world) == {"report": "NoIssuesFound"}
 
 
@@ -176,13 +181,13 @@ def test_a_report_on_a_job_that_saved_nothing_says_so() -> None:
     evaluated = slow(world).evaluate(EvaluateSlowRule(JOB, "report", ended=True))
     assert (evaluated.status, statuses(world)) == (RuleStatus.SAW_NOTHING, {"report": "SawNothing"})
     assert evaluated.details.endswith("the job saved no tensors and reported no metrics")
-    assert not world.shelf.pages
+    assert not world.reports.pages
 
 
 def test_jobs_and_rules_that_are_not_there_are_passed_over() -> None:
     world = World(REPORT)
     for job_name, rule_name in (("another-1", "report"), (JOB, "another")):
-        assert slow(world).evaluate(EvaluateSlowRule(job_name, rule_name)).outcome is Slow.FOREIGN
+        assert slow(world).evaluate(EvaluateSlowRule(job_name, rule_name)).outcome is SlowRuleOutcome.FOREIGN
 
 
 def test_the_profile_is_evaluated_when_it_is_new_and_at_the_end() -> None:
@@ -195,7 +200,7 @@ def test_the_profile_is_evaluated_when_it_is_new_and_at_the_end() -> None:
     assert records["loss"].status == "SawNothing"  # two steps, and it compares over two
     assert records["machine"].details is not None
     assert records["machine"].details.endswith(f"he report is at s3://artifacts/reports/{JOB}/machine.html")
-    assert "Where the time went" in world.shelf.pages[(JOB, "machine")]
+    assert "Where the time went" in world.reports.pages[(JOB, "machine")]
     assert world.evaluate().outcome is Outcome.OVER
 
 
@@ -276,7 +281,7 @@ class MemoryPayload:
         return self.content[:size]
 
 
-RUN = CustomRun(job_name=JOB, source="s3://experiments/code/slow.py", class_name="Slow")
+RUN = CustomRun(job_name=JOB, source="s3://experiments/code/slow.py", class_name="SlowRuleOutcome")
 
 
 def test_the_function_s_answers_and_failures() -> None:
@@ -323,7 +328,7 @@ if os.fork() == 0:
     os._exit(0)
 while not pathlib.Path(__file__).with_name("left").exists():
     time.sleep(0.01)
-class Slow: ...
+class SlowRuleOutcome: ...
 """
 
 

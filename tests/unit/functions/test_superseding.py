@@ -12,7 +12,7 @@ from gridwatch.domain.trials import TrialState
 from gridwatch.events.spec_upload import SpecUpload
 from gridwatch.launch.observation import REMOVED
 from gridwatch.state.memory import MemoryStore
-from launch_grid.accept import Outcome
+from launch_grid.accept import UploadOutcome
 from launch_grid.answers import UploadedSpec, tell_superseded, write_answer
 from tests.fakes.experiment_bucket import FakeExperimentBucket
 from tests.unit.functions.world import World, example
@@ -120,9 +120,9 @@ def test_a_version_that_comes_after_its_successor_is_named_in_the_successors_ans
     world = World()
     first, second, third = (world.upload(spec(f"[{depth}]"), ALICE) for depth in (2, 3, 4))
     world.launch(third)
-    assert world.launch(first).outcome is Outcome.SUPERSEDED
-    assert world.launch(second).outcome is Outcome.SUPERSEDED
-    assert world.launch(first).outcome is Outcome.SUPERSEDED
+    assert world.launch(first).outcome is UploadOutcome.SUPERSEDED
+    assert world.launch(second).outcome is UploadOutcome.SUPERSEDED
+    assert world.launch(first).outcome is UploadOutcome.SUPERSEDED
     told = answer(world, third)
     assert (told["outcome"], told["spec"]) == ("accepted", ref(third))
     assert sorted(each["version"] for each in told["supersedes"]) == sorted([first.version, second.version])
@@ -170,5 +170,5 @@ def test_uploading_the_same_again_supersedes_the_former_version_and_says_so() ->
     world.clock.advance(5)
     again = world.upload(example() + "\n")
     accepted = world.launch(again)
-    assert accepted.outcome is Outcome.ACCEPTED
+    assert accepted.outcome is UploadOutcome.ACCEPTED
     assert answer(world, again)["supersedes"] == [ref(first)]

@@ -10,7 +10,7 @@ import pytest
 from gridwatch.domain.descriptions import JobDescription
 from gridwatch.domain.trials import QUEUED, TrialRecord, TrialState
 from gridwatch.events.messages import EvaluateJob, StartTrials
-from gridwatch.launch.tracking import Outcome
+from gridwatch.launch.tracking import TrackingOutcome
 from gridwatch.state.memory import MemoryStore
 from gridwatch_rules.failures import NotFoundError
 from gridwatch_rules.tensors.metric_definition import LogMetric
@@ -77,8 +77,8 @@ def test_a_repeated_end_wakes_the_others_again_but_the_launcher_once() -> None:
     (trial,) = world.trials()
     end = world.training.finish(trial.job_name)
 
-    assert world.tracker().track(end) is Outcome.RECORDED
-    assert world.tracker().track(end) is Outcome.STALE
+    assert world.tracker().track(end) is TrackingOutcome.RECORDED
+    assert world.tracker().track(end) is TrackingOutcome.STALE
 
     assert world.evaluate_queue.messages == [EvaluateJob(trial.job_name, ended=True)] * 2
     assert world.start_queue.messages.count(StartTrials(f"{trial.job_name} is over")) == 1
@@ -88,7 +88,7 @@ def test_news_of_a_job_that_is_not_ours_are_left_alone() -> None:
     world = running()
     news = replace(world.training.jobs[world.trials()[0].job_name], job_name="somebody-elses-job")
 
-    assert world.tracker().track(news) is Outcome.FOREIGN
+    assert world.tracker().track(news) is TrackingOutcome.FOREIGN
 
     assert world.evaluate_queue.messages == []
 
@@ -111,13 +111,13 @@ def test_a_built_in_algorithms_expressions_are_learnt_from_its_job() -> None:
 def test_the_first_news_wakes_the_evaluation_and_further_progress_nobody() -> None:
     world = running()
     (trial,) = world.trials()
-    assert world.tracker().track(world.training.jobs[trial.job_name]) is Outcome.BEGUN
+    assert world.tracker().track(world.training.jobs[trial.job_name]) is TrackingOutcome.BEGUN
     assert world.evaluate_queue.messages == [EvaluateJob(trial.job_name)]
     world.evaluate_queue.messages.clear()
     world.clock.advance(5)
     news = replace(world.training.jobs[trial.job_name], secondary_status="Training", modified_at=world.clock.now())
 
-    assert world.tracker().track(news) is Outcome.RECORDED
+    assert world.tracker().track(news) is TrackingOutcome.RECORDED
 
     assert world.trials()[0].secondary_status == "Training"
     assert world.evaluate_queue.messages == []
@@ -160,7 +160,7 @@ def test_what_somebody_else_wrote_meanwhile_is_not_lost() -> None:
 
     outcome = replace(world.tracker(), store=contested).track(world.training.finish(trial.job_name))
 
-    assert outcome is Outcome.RECORDED
+    assert outcome is TrackingOutcome.RECORDED
     assert (world.trials()[0].state, world.trials()[0].priority) == (TrialState.COMPLETED, 7)
 
 

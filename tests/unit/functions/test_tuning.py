@@ -13,7 +13,7 @@ from gridwatch.alerts.digest import is_over
 from gridwatch.domain.experiments import TuningRecord
 from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import EvaluateJob, SnapshotExperiment
-from gridwatch.launch.tracking import Outcome, Tracker
+from gridwatch.launch.tracking import Tracker, TrackingOutcome
 from gridwatch.launch.tuned_jobs import TunedJobs
 from gridwatch.launch.tuning import TUNING_TAG
 from gridwatch.launch.tuning_steering import stop_tunings
@@ -72,7 +72,7 @@ class Tuned(World):
     def child(self, number: int = 1, definition: str | None = None, **changes: str) -> str:
         return self.tuning.launch(self.record.name, number, {**CHOSEN, **changes}, definition)
 
-    def hear(self, job_name: str, **changes: Any) -> Outcome:
+    def hear(self, job_name: str, **changes: Any) -> TrackingOutcome:
         """The event of the job's present state, which has its tags."""
         job = self.training.jobs[job_name]
         return self.tracker().track(replace(job, tags=self.training.tags[job.arn], **changes))
@@ -184,7 +184,7 @@ def test_another_tuning_job_takes_the_place_of_one_that_waits_and_not_of_one_tha
 def test_a_job_of_it_becomes_a_trial_with_what_the_tuner_chose() -> None:
     world = running()
     job_name = world.child(3)
-    assert world.hear(job_name) is Outcome.BEGUN
+    assert world.hear(job_name) is TrackingOutcome.BEGUN
     (trial,) = world.trials()
     assert (trial.experiment, trial.index, trial.job_name, trial.state) == ("blobs", 2, job_name, TrialState.RUNNING)
     assert trial.hyperparameters == {"eta": 0.125, "max_depth": 3, "num_round": 10, "objective": "binary:logistic"}
@@ -192,7 +192,7 @@ def test_a_job_of_it_becomes_a_trial_with_what_the_tuner_chose() -> None:
     assert (job.objective_metric, job.objective_direction) == ("validation-error", "minimize")
     assert job.tuning_job == world.record.name
     assert world.evaluate_queue.messages == [EvaluateJob(job_name)]
-    assert world.hear(job_name) is Outcome.STALE
+    assert world.hear(job_name) is TrackingOutcome.STALE
     assert len(world.trials()) == 1
 
 
@@ -210,7 +210,7 @@ def test_a_job_is_not_taken_at_its_word(tags: dict[str, str]) -> None:
     job_name = world.child()
     mine = world.training.tags[world.training.jobs[job_name].arn]
     mine.update(tags) if tags else mine.clear()
-    assert world.hear(job_name) is Outcome.FOREIGN
+    assert world.hear(job_name) is TrackingOutcome.FOREIGN
     assert world.trials() == []
 
 
@@ -230,7 +230,7 @@ def test_the_experiment_is_over_when_its_tuning_job_and_all_of_its_jobs_are() ->
     world.finish(job_name)
     assert not world.is_over()  # the tuner may launch another
     world.clock.advance(1)
-    assert world.tuning_tracker().track(world.tuning.finish(world.record.name)) is Outcome.RECORDED
+    assert world.tuning_tracker().track(world.tuning.finish(world.record.name)) is TrackingOutcome.RECORDED
     assert world.is_over()
     assert world.snapshot_queue.messages[-1] == SnapshotExperiment("blobs")
 
@@ -240,7 +240,7 @@ def test_the_end_that_was_recorded_and_not_told_is_told_when_its_event_comes_aga
     ended = world.tuning.finish(world.record.name)
     world.tuning_tracker().track(ended)
     world.snapshot_queue.messages.clear()
-    assert world.tuning_tracker().track(ended) is Outcome.STALE
+    assert world.tuning_tracker().track(ended) is TrackingOutcome.STALE
     assert world.snapshot_queue.messages == [SnapshotExperiment("blobs")]
 
 
@@ -296,7 +296,7 @@ def test_a_job_of_a_tuning_job_that_was_never_recorded_is_left_alone() -> None:
     world = running()
     world.tuning.tags["gridwatch-made-up"] = {**world.tuning.tags[world.record.name], TUNING_TAG: "gridwatch-made-up"}
     job_name = world.tuning.launch("gridwatch-made-up", 1, CHOSEN)
-    assert world.hear(job_name) is Outcome.FOREIGN
+    assert world.hear(job_name) is TrackingOutcome.FOREIGN
     assert world.training.described == []
 
 
@@ -316,7 +316,7 @@ def test_a_job_that_the_list_does_not_have_yet_gets_its_algorithm_at_the_next_sw
     world = of_several()
     job_name = world.child(1, "large")
     world.tuning.unlisted.add(job_name)
-    assert world.hear(job_name) is not Outcome.FOREIGN
+    assert world.hear(job_name) is not TrackingOutcome.FOREIGN
     assert algorithms(world) == [(None, None)]
     world.tuning.unlisted.clear()
     assert world.tuning_tracker().complete(world.record) == 0

@@ -11,7 +11,7 @@ from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.trials import TrialState
 from gridwatch.events.messages import EvaluateJob
 from gridwatch.events.training_job import job_description, training_job_change
-from gridwatch.launch.tracking import Outcome
+from gridwatch.launch.tracking import TrackingOutcome
 from gridwatch.launch.watching import RuleSetError, StoredRuleSet
 from gridwatch_rules.tensors.metric_definition import LogMetric
 from tests.fakes.clock import START
@@ -54,7 +54,7 @@ class Shared(World):
         arn = self.training.jobs[OTHERS].arn
         self.training.jobs[OTHERS] = replace(described, arn=arn, tags={}, modified_at=self.clock.now())
 
-    def hear(self, fuse: Fuse | None = None, **changes: Any) -> Outcome:
+    def hear(self, fuse: Fuse | None = None, **changes: Any) -> TrackingOutcome:
         news = training_job_change(EVENT)
         assert news is not None
         return self.tracker(fuse).track(replace(news, modified_at=self.clock.now(), **changes))
@@ -63,7 +63,7 @@ class Shared(World):
 def test_a_tagged_job_is_recorded_as_a_trial_of_its_rule_set_and_looked_at() -> None:
     world = Shared()
 
-    assert world.hear() is Outcome.BEGUN
+    assert world.hear() is TrackingOutcome.BEGUN
 
     job = world.store.jobs[OTHERS]
     assert (job.experiment, job.policies, job.watched) == ("watch.careful", (STOP,), True)
@@ -80,13 +80,13 @@ def test_hearing_of_it_again_changes_nothing() -> None:
     world.hear()
     before = (dict(world.store.jobs), dict(world.store.trials))
     world.rule_sets.known.clear()  # the job stays under the rules of its beginning
-    assert world.hear() is Outcome.STALE
+    assert world.hear() is TrackingOutcome.STALE
     assert (dict(world.store.jobs), dict(world.store.trials)) == before
 
 
 def test_a_job_without_the_tag_is_never_touched() -> None:
     world = Shared()
-    assert world.hear(tags={"team": "nlp"}) is Outcome.FOREIGN
+    assert world.hear(tags={"team": "nlp"}) is TrackingOutcome.FOREIGN
     assert OTHERS not in world.store.jobs
     assert world.training.described == []
     assert world.rule_sets.loads == 0
@@ -95,7 +95,7 @@ def test_a_job_without_the_tag_is_never_touched() -> None:
 def test_a_rule_set_that_is_not_there_is_told_once_and_nothing_is_watched() -> None:
     world = Shared()
     for _ in range(3):
-        assert world.hear(tags={"gridwatch:watch": "carefull"}) is Outcome.FOREIGN
+        assert world.hear(tags={"gridwatch:watch": "carefull"}) is TrackingOutcome.FOREIGN
     assert OTHERS not in world.store.jobs
     (alert,) = world.store.alerts.values()
     assert alert.kind == "watch_refused"

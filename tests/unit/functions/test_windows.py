@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from launch_grid.accept import Outcome
+from launch_grid.accept import UploadOutcome
 from tests.unit.functions.world import World, example
 
 DAYS = ("2026-10-30", "2026-10-31", "2026-11-01")
@@ -38,7 +38,7 @@ def source(world: World) -> dict[str, Any]:
 
 def test_the_jobs_read_the_objects_of_all_days_through_a_manifest() -> None:
     world = with_days(*DAYS, "2026-11-02")
-    assert world.submit(windowed()).outcome is Outcome.ACCEPTED
+    assert world.submit(windowed()).outcome is UploadOutcome.ACCEPTED
     found = source(world)
     ((key, content),) = world.bucket.windows.items()
     assert (found["S3DataType"], found["S3Uri"]) == ("ManifestFile", f"s3://experiments-bucket/{key}")
@@ -58,13 +58,13 @@ def test_new_days_make_new_trials_and_the_same_days_none() -> None:
 
 def test_days_without_data_are_named_unless_they_may_lack() -> None:
     world = with_days(DAYS[0])
-    assert world.submit(windowed()).outcome is Outcome.REJECTED
+    assert world.submit(windowed()).outcome is UploadOutcome.REJECTED
     (problem,) = world.bucket.answers["status/experiments/blobs.yaml.error.json"]["problems"]
     assert problem["field"] == "data.train.window"
     assert problem["message"] == "of 2 of the 3 days there is no data"
     assert problem["found"] == "s3://events/dt=2026-10-31/, s3://events/dt=2026-11-01/"
     assert world.bucket.windows == {}
     world.clock.advance(10)
-    assert world.submit(windowed(may_lack=2)).outcome is Outcome.ACCEPTED
+    assert world.submit(windowed(may_lack=2)).outcome is UploadOutcome.ACCEPTED
     empty = with_days()
-    assert empty.submit(windowed(may_lack=2)).outcome is Outcome.REJECTED
+    assert empty.submit(windowed(may_lack=2)).outcome is UploadOutcome.REJECTED

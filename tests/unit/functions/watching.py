@@ -1,4 +1,4 @@
-"""The watching side of Gridwatch around in-memory ports: evaluate, react, deliver, sweep, one call at a time."""
+"""The watching side of Gridwatch on in-memory ports: evaluate, react, deliver, sweep, one call at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deliver_alert import delivering
 from deliver_alert.channels import Channel, TextTopic
 from deliver_alert.delivering import Courier
 from deliver_alert.digesting import Digester
-from deliver_alert.gatekeeping import Gatekeeper, Wishes
+from deliver_alert.gatekeeping import AlertSettings, Gatekeeper
 from evaluate_rules.evaluating import Evaluated, Evaluator
 from evaluate_rules.rests import Rests
 from gridwatch.alerts.outbox import AlertOutbox
@@ -39,7 +39,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.fuse import Fuse
 from tests.fakes.mortal_store import KilledError
 from tests.fakes.queues import FakeQueue
-from tests.fakes.reports import FakeShelf
+from tests.fakes.reports import FakeReportStore
 from tests.fakes.training import ARN, FakeTraining
 from tests.fakes.tuning import FakeTuning
 from tests.tensor_folder import MemorySource, TensorFolder
@@ -68,13 +68,13 @@ class World:
         self.bus, self.topic = FakeBus(), FakeTopic()
         self.alert_queue, self.evaluate_queue, self.snapshot_queue = FakeQueue(), FakeQueue(), FakeQueue()
         self.start_queue = FakeQueue(fifo=True)
-        self.slow_queue, self.shelf = FakeQueue(), FakeShelf()
+        self.slow_queue, self.reports = FakeQueue(), FakeReportStore()
         self.track_queue = FakeQueue()
         self.profile: dict[str, bytes] = {}
         self.tensors: dict[str, TensorFolder] = {}
         self.until: int | None = None  # tensors of later steps have not arrived yet
         self.invocation_seconds = 60.0
-        self.wishes, self.channels = Wishes(), list[Channel]()
+        self.alert_settings, self.channels = AlertSettings(), list[Channel]()
         self.rule_sets: RuleSets = NoRuleSets()
         self.add_job(JOB, "0a1b2c3d4e", *(policies or (LOSS,)))
 
@@ -127,7 +127,7 @@ class World:
             raise LookupError(f"{location}: not one of ours") from None
 
     def react(self, event: Mapping[str, Any] | None = None, fuse: Fuse = ALIVE) -> Sequence[Reaction]:
-        """One invocation for that event, the last on the bus when none is given; a message that comes again is late."""
+        """Invoke the reaction with that event, by default the last on the bus; a message that comes again is late."""
         self.clock.advance(120)
         statuses = rule_statuses(event or self.bus.events[-1])
         return self.reactor(fuse).react(statuses) if statuses else []
@@ -160,7 +160,7 @@ class World:
     def gatekeeper(self, fuse: Fuse = ALIVE) -> Gatekeeper:
         store, queue = fuse.guard(self.store), fuse.guard(self.alert_queue)
         alerts = AlertOutbox(store, queue)
-        return Gatekeeper(store=store, queue=queue, alerts=alerts, clock=self.clock, wishes=self.wishes)
+        return Gatekeeper(store=store, queue=queue, alerts=alerts, clock=self.clock, alert_settings=self.alert_settings)
 
     def digest(self, experiment: str, fuse: Fuse = ALIVE) -> AlertRecord | None:
         store = fuse.guard(self.store)
@@ -168,7 +168,7 @@ class World:
         return Digester(store=store, alerts=alerts, clock=self.clock).digest(experiment)
 
     def handle(self, message: Message, fuse: Fuse = ALIVE) -> None:
-        """One message of the alert queue."""
+        """Handle one message of the alert queue."""
         if isinstance(message, CloseGate):
             self.gatekeeper(fuse).close(message.gate_id)
         elif isinstance(message, DigestExperiment):
@@ -178,7 +178,7 @@ class World:
             self.deliver(message.alert_id, fuse)
 
     def deliver_all(self) -> None:
-        """Every message of the alert queue, once."""
+        """Handle every message of the alert queue, once."""
         messages = list(self.alert_queue.messages)
         self.alert_queue.messages.clear()
         for message in messages:
@@ -196,7 +196,7 @@ class World:
             snapshot_queue=self.snapshot_queue,
             alerts=alerts,
             clock=self.clock,
-            repairer=Repairer(store=store, shelf=FakeCheckpoints(), alerts=alerts, clock=self.clock),
+            repairer=Repairer(store=store, checkpoints=FakeCheckpoints(), alerts=alerts, clock=self.clock),
             enrollers=(
                 TunedJobs(
                     store=store,
@@ -231,13 +231,13 @@ class World:
         )
 
     def sweep(self, fuse: Fuse = ALIVE) -> SweepReport:
-        """One sweep, and what it asks `track_job` for."""
+        """Run one sweep, and handle what it asks `track_job` for."""
         report = self.sweeper(fuse).sweep()
         self.track_all(fuse)
         return report
 
     def track_all(self, fuse: Fuse = ALIVE) -> None:
-        """Every message of the queue `track`; one whose invocation dies stays."""
+        """Handle every message of the queue `track`; one whose invocation dies stays."""
         while self.track_queue.messages:
             message = self.track_queue.messages[0]
             assert isinstance(message, TrackJob)
@@ -274,7 +274,7 @@ class World:
 
 
 def at_every_call(invoke: Callable[[World, Fuse], object], prepare: Callable[[], World]) -> list[World]:
-    """Worlds in which `invoke` died at its first, second, … call, before it or after it, up to the last."""
+    """Worlds in which `invoke` died at its first, second, … call, before or after it took effect, up to the last."""
     worlds = []
     for calls, after in itertools.product(range(60), (False, True)):
         world = prepare()

@@ -1,4 +1,4 @@
-"""The launching side of Gridwatch around in-memory ports, as the stories of these tests need it."""
+"""The launching side of Gridwatch on in-memory ports, as the tests need it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gridwatch.launch.holding import LaunchLimits
 from gridwatch.launch.paces import Pacing
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.repairing import Repairer
-from gridwatch.launch.tracking import Outcome, Tracker
+from gridwatch.launch.tracking import Tracker, TrackingOutcome
 from gridwatch.reproduce.fingerprint import ImageVersion
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.memory import MemoryStore
@@ -89,7 +89,7 @@ class World:
         return self.launch(self.upload(content, key))
 
     def start(self, *, store: StateStore | None = None) -> RoundReport:
-        """One invocation of start_trials."""
+        """Invoke start_trials once."""
         self.rounds += 1
         return Round(
             launcher=self.launcher(store or self.store), queue=self.start_queue, round_id=f"request-{self.rounds}"
@@ -140,10 +140,10 @@ class World:
             snapshot_queue=self.snapshot_queue,
             alerts=self.alerts,
             clock=self.clock,
-            repairer=Repairer(store=self.store, shelf=self.checkpoints, alerts=self.alerts, clock=self.clock),
+            repairer=Repairer(store=self.store, checkpoints=self.checkpoints, alerts=self.alerts, clock=self.clock),
         )
 
-    def finish(self, job_name: str, status: str = "Completed", **known: object) -> Outcome:
+    def finish(self, job_name: str, status: str = "Completed", **known: object) -> TrackingOutcome:
         self.clock.advance(1)
         return self.tracker().track(self.training.finish(job_name, status, **known))
 

@@ -32,7 +32,7 @@ _OF_FORMER_VERSIONS = ("gsi2pk", "gsi2sk")
 
 @dataclass
 class Grown:
-    """`trials` of one experiment, each with its job, what rules said and what was done."""
+    """An experiment with that many `trials`, each with its job, its rules' evaluations and reactions."""
 
     trials: int
     state: TrialState = TrialState.COMPLETED

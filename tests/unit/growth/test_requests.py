@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deliver_alert.digesting import Digester
-from deliver_alert.gatekeeping import Gatekeeper, Wishes
+from deliver_alert.gatekeeping import AlertSettings, Gatekeeper
 from gridwatch.alerts.content import TRIAL_FAILED, Alert, Severity, record
 from gridwatch.alerts.gates import HOUR
 from gridwatch.alerts.outbox import AlertOutbox
@@ -229,7 +229,7 @@ def test_telling_what_a_gate_of_a_former_version_held_back(alerts: int) -> None:
 def gatekeeper(world: Grown) -> Gatekeeper:
     return Gatekeeper(
         store=world.store, queue=FakeQueue(), alerts=AlertOutbox(world.store, FakeQueue()), clock=world.clock,
-        wishes=Wishes(most_per_hour=3),
+        alert_settings=AlertSettings(most_per_hour=3),
     )  # fmt: skip
 
 

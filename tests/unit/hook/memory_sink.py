@@ -12,8 +12,8 @@ from tests.tensor_folder import MemorySource
 
 
 class MemorySink:
-    """`objects` is what a reader sees, `puts` the keys in the order written, `failures` how many writes are still to
-    fail.
+    """A sink in memory. `objects` is what a reader sees, `puts` the keys in the order written, `failures` how many
+    writes are still to fail.
     """
 
     flushes_per_second = 1e6

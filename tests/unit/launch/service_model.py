@@ -1,4 +1,4 @@
-"""Would SageMaker take this request? botocore's service model says: types, members, lengths, patterns, enums."""
+"""Checks a request against botocore's service model: types, members, lengths, patterns, enums."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SAGEMAKER = botocore.session.get_session().get_service_model("sagemaker")
 
 
 def faults(operation: str, request: dict[str, Any]) -> list[str]:
-    """Everything that the model forbids; botocore checks types and required members, the rest is checked here."""
+    """Everything that the model forbids; botocore checks types and required members, and the rest is checked here."""
     shape = SAGEMAKER.operation_model(operation).input_shape
     report = ParamValidator().validate(request, shape)
     return [report.generate_report()] if report.has_errors() else list(_walk(request, shape, operation))

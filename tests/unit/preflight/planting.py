@@ -35,7 +35,7 @@ def notices(
     content_type: str = "text/csv",
     budget: Budget = FULL,
 ) -> tuple[Notice, ...]:
-    """What is told of these channels, each one file."""
+    """The notices about these channels, each of one file."""
     channels = []
     for name, content in contents.items():
         file = folder / f"{name}.csv"
@@ -45,5 +45,5 @@ def notices(
 
 
 def told(found: Sequence[Notice]) -> list[str]:
-    """The checks that refuse or warn; notes are none."""
+    """The checks that refuse or warn; notes do not count."""
     return [notice.check for notice in found if notice.level is not Level.NOTE]

@@ -8,7 +8,9 @@ _VOID = {"meta", "br", "link", "img", "input"}
 
 
 class Markup(HTMLParser):
-    """`tags` with their attributes, and `text`. Raises AssertionError where tags are not closed in order."""
+    """A parsed report: `tags` with their attributes, and `text`. Raises AssertionError where tags are not closed in
+    order.
+    """
 
     def __init__(self, document: str) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ import pytest
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.experiment.report import create_report
 from gridwatch.reports.experiment.tables import read_tables
-from gridwatch.reports.experiment.usage import BINS, CELLS, TrialUsage, Usages, Use
+from gridwatch.reports.experiment.usage import BINS, CELLS, ResourceUse, TrialUsage, Usages
 from gridwatch.reports.interactive import interactive_page
 from tests.experiment_tables import METRIC, PRICES, MadeUp
 from tests.unit.reports.markup import Markup
@@ -163,7 +163,7 @@ def test_nothing_is_loaded_and_nothing_of_users_becomes_markup(tmp_path: Path) -
 
 
 def test_charts_say_what_they_show(half_failed: ExperimentFacts) -> None:
-    usage = TrialUsage("0000000001", 5.0, {"CPU": Use((1,) * BINS, (50.0,) * CELLS)})
+    usage = TrialUsage("0000000001", 5.0, {"CPU": ResourceUse((1,) * BINS, (50.0,) * CELLS)})
     page = Markup(create_report(replace(half_failed, usages=Usages([usage], 1))))
     plots = {a["id"]: a for tag, a in page.tags if "plot" in (a.get("class") or "")}
     assert set(plots) == {"curves", "parallel", "importance", "slices", "finals", "judged", "uses", "heat"}

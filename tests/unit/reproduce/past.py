@@ -1,4 +1,4 @@
-"""S3 with versions and a registry, in memory, as `gridwatch rerun` needs them."""
+"""S3 with versions and an image registry, in memory, as `gridwatch rerun` needs them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from gridwatch.storage.layout import s3_uri
 
 
 class FakePast:
-    """`versions`: by address what it was, oldest first, as version and etag; the last one is there now.
-    `deleted`: addresses that have no object now. `images`: digest by address.
+    """The past in memory. `versions`: by address what it was, oldest first, as version and etag; the last one exists
+    now. `deleted`: addresses that have no object now. `images`: digest by address.
     """
 
     def __init__(self) -> None:

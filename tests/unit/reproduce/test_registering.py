@@ -17,7 +17,7 @@ from gridwatch.localcloud.sagemaker.errors import ServiceError
 from gridwatch.localcloud.sagemaker.validation import validate
 from gridwatch.reproduce.registering import (
     CannotRegisterError,
-    Wish,
+    RegistrationOptions,
     group_name,
     identity_of,
     package_request,
@@ -40,11 +40,11 @@ def trained() -> tuple[ExperimentRecord, TrialRecord]:
     return record, replace(trial, model_uri="s3://artifacts-bucket/models/job/model.tar.gz", final_metrics=metrics)
 
 
-def request_of(record: ExperimentRecord, trial: TrialRecord, **wish: Any) -> dict[str, Any]:
+def request_of(record: ExperimentRecord, trial: TrialRecord, **options: Any) -> dict[str, Any]:
     return package_request(
         record,
         trial,
-        Wish(**wish),
+        RegistrationOptions(**options),
         group="gridwatch-blobs",
         metrics_uri=METRICS,
         fingerprint="fingerprints/blobs/1.json",

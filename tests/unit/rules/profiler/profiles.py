@@ -74,7 +74,7 @@ class Profile:
         node: str = "algo-1",
         **details: Any,
     ) -> None:
-        """`start` in seconds since the profile began."""
+        """Add a span; `start` is in seconds since the profile began."""
         if len(self._spans.get(node, ())) >= 16 and not self._events:
             self.flush()
         arguments = details | ({} if step is None else {"step_num": str(step)})

@@ -1,4 +1,4 @@
-"""Where the pages that rules make are kept. Implementations: `gridwatch.aws.report_bucket` and the tests' own."""
+"""The store of the pages that rules make. Implementations: `gridwatch.aws.report_bucket` and the tests' own."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class ReportShelf(Protocol):
+class ReportStore(Protocol):
     def put(self, job_name: str, rule_name: str, page: str) -> str:
-        """Keep the page, replacing a former one, and return its address. Raises gridwatch_rules.failures errors."""
+        """Save the page, replacing a former one, and return its address. Raises gridwatch_rules.failures errors."""
         ...
 
 
 def told_where(details: str, address: str) -> str:
-    """A rule's status details with the place of its page."""
+    """A rule's status details with the address of its page."""
     return f"{details}; the report is at {address}" if details else f"The report is at {address}"
 
 
 @dataclass(frozen=True, slots=True)
 class ReportPlace:
-    """Where the page about the experiment lies, and what it says that rules would have saved."""
+    """The address of the page about the experiment, and what the page says that rules would have saved."""
 
     bucket: str
     key: str
