@@ -1,4 +1,4 @@
-"""Learning-curve extrapolation: a power law with its uncertainty."""
+"""The rule that extrapolates learning curves by a power law with its uncertainty."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-_LEAST = 3  # reports for two coefficients and an error
+_LEAST = 3  # two coefficients and an error need three reports
 _LOWEST, _HIGHEST, _EXPONENTS = 0.1, 3.0, 16
 
 
@@ -79,8 +79,8 @@ class CurveExtrapolation(JudgementRule):
 
 
 def chance_of(curve: Curve, whole: float, limit: float) -> tuple[float, float] | None:
-    """The loss to be expected at `whole`, and the probability that it is at most `limit`. None for a curve of fewer
-    than three reports beyond its first quarter or with a value there that is not finite: no power law goes through it.
+    """The expected loss at `whole`, and the probability that it is at most `limit`. None when no power law can be
+    fitted: the curve has fewer than three reports beyond its first quarter, or one of them is not finite.
     """
     first = len(curve.values) // 4
     values = curve.values[first:]
@@ -90,13 +90,13 @@ def chance_of(curve: Curve, whole: float, limit: float) -> tuple[float, float] |
 
 
 def _forecast(resources: tuple[float, ...], values: list[float], whole: float, limit: float) -> tuple[float, float]:
-    """What the curve comes to at `whole`, and the probability that it is at most `limit` there."""
+    """The expected loss at `whole`, and the probability that it is at most `limit`."""
     import numpy as np
 
     law = _law(resources, whole)
-    unit = max(map(abs, values)) or 1.0  # so that squares stay within range
+    unit = max(map(abs, values)) or 1.0  # scaled so that squares do not overflow
     y = np.asarray(values) / unit
-    found = law.solve @ y  # exponents x 2
+    found = law.solve @ y  # shape (exponents, 2)
     left = y - np.einsum("eni,ei->en", law.design, found)
     rss = np.maximum((left * left).sum(axis=1), 1e-16)
     freedom = len(values) - 2
@@ -111,8 +111,8 @@ def _forecast(resources: tuple[float, ...], values: list[float], whole: float, l
 
 @dataclass(frozen=True, slots=True)
 class _Law:
-    """Per exponent: design matrix, its pseudo-inverse, the regressors at the end, one plus their leverage there, and
-    the logarithm of |X'X| ** -1/2.
+    """The parts of the regression for each exponent: design matrix, its pseudo-inverse, the regressors at the end, one
+    plus their leverage there, and the logarithm of |X'X| ** -1/2.
     """
 
     design: Array
@@ -129,7 +129,7 @@ def _law(resources: tuple[float, ...], whole: float) -> _Law:
     exponents = np.geomspace(_LOWEST, _HIGHEST, _EXPONENTS)
     r = np.asarray(resources) / whole
     falling = r[None, :] ** -exponents[:, None]
-    scale = falling.max(axis=1, keepdims=True)  # or the normal equations lose their digits
+    scale = falling.max(axis=1, keepdims=True)  # scaled, because otherwise the normal equations lose precision
     design = np.stack([np.ones_like(falling), falling / scale], axis=2)
     normal = design.transpose(0, 2, 1) @ design
     inverse = np.linalg.inv(normal)

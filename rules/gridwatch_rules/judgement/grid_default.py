@@ -1,4 +1,4 @@
-"""GridDefault: Gridwatch's own rule for grids."""
+"""The rule GridDefault, Gridwatch's own for grids."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from gridwatch_rules.judgement.history import Curve, History, Known
 from gridwatch_rules.judgement.rule import Judgement, JudgementParameters, JudgementRule
 from gridwatch_rules.rules.parameters import integer, number
 
-# A value below this share of its size lower counts as better; the scores of rules are counted with the same share.
+# A value counts as better when it is lower by at least this share of its size; rules' scores use the same share.
 _WORTH = 0.05
-# A good trial is done when as much time again as half of that to its best brought nothing better.
+# A good trial is done when it found nothing better for half as long again as it took to reach its best.
 _STALE = 1.5
 
 
@@ -109,7 +109,7 @@ class GridDefault(JudgementRule):
         )  # fmt: skip
 
     def _may_return(self, curve: Curve, history: History, whole: float) -> bool:
-        from gridwatch_rules.judgement.extrapolation import chance_of  # which needs numpy, and only this choice does
+        from gridwatch_rules.judgement.extrapolation import chance_of  # needs numpy
 
         known = history.known
         better = known[max(1, math.ceil(self.parameters.top / 2 * len(known))) - 1].best
@@ -117,7 +117,7 @@ class GridDefault(JudgementRule):
         return found is None or found[1] >= (self.parameters.probability or 0.0)
 
     def _envelope(self, history: History, good: Sequence[Known], resource: float) -> float:
-        """The best so far at the resource that all but a share `error` of the good trials had."""
+        """The value that the best so far of all but a share `error` of the good trials had reached at the resource."""
         kept = history.kept(("GridDefault", self.parameters.error), good)
         limit: float | None = kept.get(resource)
         if limit is None:
@@ -164,19 +164,20 @@ def _told(reason: str, trend: Trend, history: History) -> dict[str, object]:
 
 
 def _is_stale(curve: Curve) -> bool:
-    """Whether the best lies further back than half of the time that it took."""
+    """Whether the best is older than half of the time that it took to reach it."""
     first = bisect_left(curve.bests, -curve.best, key=lambda best: -best)
     return curve.reached >= _STALE * curve.resources[first]
 
 
 def _reports(curve: Curve, resource: float) -> float:
-    """How many reports there will be at a resource, when they come as they came."""
+    """The number of reports that there will be at a resource, at their rate so far."""
     return len(curve.values) * resource / curve.reached
 
 
 def _size(curve: Curve, history: History) -> float:
-    """What shares of a value are taken of: a loss above zero itself; of scores, which lie near their best value,
-    and of what can be negative, the distance between the best and the median trial when that is less.
+    """The size of which shares are taken. It is the loss itself when that is above zero. For scores, which lie near
+    their best value, and for metrics that can be negative, it is at most the distance between the best and the median
+    trial.
     """
     size = abs(curve.best)
     if curve.best > 0 and not history.maximize:
