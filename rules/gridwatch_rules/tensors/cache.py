@@ -1,4 +1,4 @@
-"""A bounded memory of values already read."""
+"""A bounded cache for values already read."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ V = TypeVar("V")
 
 
 class Bounded(Generic[K, V]):
-    """Keeps the most recently used values while their weights sum up to at most `limit`; always at least the last
-    one.
-    """
+    """Keeps the most recently used values up to a total weight of `limit`, but always at least the last one."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
