@@ -16,8 +16,8 @@ _NAME = "smdebug"
 
 
 def install(given: Reach) -> None:
-    """From now on `import smdebug` and all below it give the stand-in, even where smdebug is installed; `given` says
-    how its trials reach tensors.
+    """Make `import smdebug` and its submodules give the stand-in, even where smdebug is installed. `given` is its
+    trials' access to tensors.
     """
     use(given)
     sys.modules.update(_modules())
@@ -25,7 +25,7 @@ def install(given: Reach) -> None:
 
 @contextmanager
 def installed(given: Reach) -> Iterator[None]:
-    """The modules are importable while this lasts, and afterwards what was there before."""
+    """Make the stand-in importable within the block, and restore the former modules afterwards."""
     before = {name: module for name, module in sys.modules.items() if _is_smdebug(name)}
     _take_away()
     install(given)

@@ -1,4 +1,4 @@
-"""Reading objects of S3 by their address."""
+"""Reads objects of S3 by their addresses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ListRequest", "ReadObjectRequest", "S3Handler", "is_s3"]
 
 
 class ReadObjectRequest:
-    """An object, or `length` bytes of it from `start`."""
+    """The request for an object, or for `length` bytes of it from `start`."""
 
     def __init__(self, path: str, start: int | None = None, length: int | None = None) -> None:
         self.is_s3, self.bucket, self.key = is_s3(path)
@@ -31,7 +31,7 @@ class ReadObjectRequest:
 
 
 class ListRequest:
-    """The keys of a bucket that start with `Prefix` and sort after `StartAfter`."""
+    """The request for the keys of a bucket that start with `Prefix` and sort after `StartAfter`."""
 
     def __init__(self, Bucket: str, Prefix: str = "", Delimiter: str = "", StartAfter: str = "") -> None:
         self.bucket = Bucket
@@ -41,7 +41,7 @@ class ListRequest:
 
 
 class S3Handler:
-    """Lists and reads; credentials are those of the process."""
+    """Lists and reads objects with the credentials of the process."""
 
     @staticmethod
     def list_prefixes(list_requests: Sequence[ListRequest]) -> list[list[str]]:
@@ -63,5 +63,5 @@ class S3Handler:
     def get_objects(
         object_requests: Sequence[ReadObjectRequest], use_multiprocessing: bool = True, n_process: int | None = None
     ) -> list[bytes | None]:
-        del use_multiprocessing, n_process  # requests to S3 are made together all the same
+        del use_multiprocessing, n_process  # requests to S3 are made together in any case
         return [S3Handler.get_object(request) for request in object_requests]

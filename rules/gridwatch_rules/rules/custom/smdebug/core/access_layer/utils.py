@@ -1,4 +1,4 @@
-"""Whether files are there, and whether a training is over."""
+"""Checks whether files exist, and whether a training is over."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ logger = get_logger()
 
 
 def file_exists(file_path: str) -> bool:
-    """Whether there is such a file, or in S3 an object whose key begins so."""
+    """Whether the file exists, or in S3 an object whose key begins with the path."""
     folder, _, name = file_path.rstrip("/").rpartition("/")
     try:
         return bool(reach().folder(folder).keys(name, limit=1))
@@ -28,11 +28,11 @@ def has_training_ended(trial_prefix: str) -> bool:
 
 
 def is_rule_signalled_gracetime_passed(trial_prefix: str) -> bool:
-    """Never: no signal file tells a rule of Gridwatch to end."""
+    """Always false, because no signal file tells a rule of Gridwatch to end."""
     del trial_prefix
     return False
 
 
 def check_dir_exists(path: str) -> bool:
-    """Whether a finished training wrote there."""
+    """Whether a finished training wrote to the folder."""
     return has_training_ended(path)
