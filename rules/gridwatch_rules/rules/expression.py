@@ -61,7 +61,7 @@ class Expression(Rule):
         super().__init__(parameters)
         self._condition = _compile(parameters.expression)
         self._reach = Reach(self._condition)
-        self._states: dict[str, dict[str, int]] = {}  # tensor -> first and last saved step, times in a row
+        self._states: dict[str, dict[str, int]] = {}  # tensor -> first saved step, last saved step, times in a row
 
     def requirement(self) -> Requirement:
         if self.parameters.tensor_regex:
@@ -115,7 +115,7 @@ class Expression(Rule):
         return self.finding(view, name or None, observed, None, sentence)
 
     def _answer(self, variables: Mapping[str, Any]) -> bool | None:
-        """None where there is none."""
+        """The expression's answer; None where it has none."""
         try:
             return self._condition.holds(variables)
         except KeyError:
@@ -146,12 +146,12 @@ def _compile(expression: str) -> Condition:
 
 
 def _try(condition: Condition) -> None:
-    """Evaluates once on values of the right types, so that a mistake is told before a job runs."""
+    """Evaluate the condition once on values of the right types, so that a mistake is reported before a job runs."""
     variables: dict[str, Any] = {**dict.fromkeys((*_SERIES, *_COUNTS, *_REDUCTIONS), 1.0), "name": "a", "mode": "TRAIN"}
     try:
         condition.holds({**variables, "step": 1, "mode_step": 1, "scalars": {}})
     except KeyError:
-        return  # no scalar is known beforehand
+        return  # names of scalars are not known beforehand
     except ExpressionError as error:
         raise RuleConfigurationError(f"Expression: {condition.text}: {error}") from error
 

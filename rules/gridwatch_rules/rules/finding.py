@@ -1,4 +1,4 @@
-"""What a rule found: enough to decide, to tell people, and to look it up later."""
+"""A rule's finding, with all that is needed to react, to inform people, and to look it up later."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOOK = "hook"
 class Finding:
     """`rule` fired at step `step` of a source: `observed` against `threshold`, in the unit that `sentence` names.
 
-    `evidence`, as JSON, is what a rule across trials judged by; None for the others.
+    `evidence` is JSON with the values by which a rule across trials judged; None for other rules.
     """
 
     rule: str
@@ -27,10 +27,11 @@ class Finding:
     observed: float | None = None
     threshold: float | None = None
     evidence: Mapping[str, Any] | None = None
-    source: str = HOOK  # gridwatch_rules.streams.metric_source.MetricSource: whose steps these are
+    source: str = HOOK  # gridwatch_rules.streams.metric_source.MetricSource, to which the steps belong
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON; what is not finite, which JSON cannot hold, is written as text ("nan", "inf")."""
+        """The finding as plain JSON. Numbers that are not finite become text ("nan", "inf").
+        """
         return {
             "rule": self.rule,
             "step": self.step,

@@ -1,4 +1,4 @@
-"""StalledTrainingRule: no tensor has come for too long."""
+"""StalledTrainingRule: no tensor has arrived for too long."""
 
 from __future__ import annotations
 
