@@ -22,7 +22,15 @@ from gridwatch.state.unreadable import if_readable
 from gridwatch.streams.source import source_of
 from gridwatch_rules.judgement.catalogue import create_judgement_rule, is_judgement_rule
 from gridwatch_rules.judgement.history import Ending
-from gridwatch_rules.judgement.live import Pending, Replica, Told, Verdict, beginning, log_name, of_earlier
+from gridwatch_rules.judgement.live import (
+    Pending,
+    Replica,
+    TrialReports,
+    Verdict,
+    as_earlier_entry,
+    first_entry,
+    log_name,
+)
 from gridwatch_rules.judgement.reported import ReportsRecord
 from gridwatch_rules.judgement.reports import MetricReports
 from gridwatch_rules.judgement.rule import JudgementRule
@@ -161,7 +169,7 @@ class Bench:
                 for each in collected.fresh
                 if math.isfinite(resource := each.resource(use.resource, counted=use.source is MetricSource.LOG))
             ]
-            told = Told(_trial(job), reports, collected.planned(use.resource, job.hyperparameters), ending)
+            told = TrialReports(_trial(job), reports, collected.planned(use.resource, job.hyperparameters), ending)
             replica = self._replica(log, maximize=maximize)
             self._record(replica, told, job, use)
             yield from _judged(job, across, names, replica, collected)
@@ -170,7 +178,7 @@ class Bench:
                     seen = _Seen(collected, told.planned, replica.reached(told.trial), replica.knows_others(told.trial))
                     yield across.conclude(name, _without_issue(across.uses[name], seen, there(use.source)))
 
-    def _record(self, replica: Replica, told: Told, job: JobRecord, use: Use) -> None:
+    def _record(self, replica: Replica, told: TrialReports, job: JobRecord, use: Use) -> None:
         log = log_name(job.experiment, use.metric, use.resource)
         for _ in self.patience.tries():
             replica.extend(self.store.reports_after(log, replica.number))
@@ -197,7 +205,7 @@ class Bench:
         if earlier := start.get("experiment"):
             earlier_log = log_name(earlier, use.metric, use.resource)
             if known := len(self.store.reports_after(earlier_log, 0)):
-                yield beginning(log, earlier_log, known)
+                yield first_entry(log, earlier_log, known)
 
     def _earlier(self, first: ReportsRecord) -> list[ReportsRecord]:
         """The entries that the log's first one names, those before them first. A log names only what was there before
@@ -205,7 +213,7 @@ class Bench:
         """
         records = list(self.store.reports_after(first.earlier_log or "", 0)[: first.earlier_number])
         before = self._earlier(records[0]) if records and records[0].earlier_log else []
-        return [*before, *(of_earlier(record) for record in records if not record.earlier_log)]
+        return [*before, *(as_earlier_entry(record) for record in records if not record.earlier_log)]
 
     def _replica(self, log: str, *, maximize: bool) -> Replica:
         """The one remembered, now the last to be forgotten."""

@@ -15,7 +15,7 @@ _MOST = 1_000  # tensors that are followed
 
 
 @dataclass(slots=True)
-class _Course:
+class _Trend:
     """The running means of one tensor's values."""
 
     quick: float
@@ -47,14 +47,14 @@ class Alarm:
     """Follows scalars by name. It reports each turn for the worse once, until the curve has turned back."""
 
     def __init__(self) -> None:
-        self._courses: dict[str, _Course] = {}
+        self._courses: dict[str, _Trend] = {}
 
     def rings(self, name: str, value: float, *, is_loss: bool) -> bool:
         """Whether this value should be looked at soon. A scalar that is no loss rings only when it is not finite."""
         course = self._courses.get(name)
         if course is None:
             if len(self._courses) < _MOST:
-                self._courses[name] = _Course(value, value, finite=math.isfinite(value))
+                self._courses[name] = _Trend(value, value, finite=math.isfinite(value))
             return not math.isfinite(value)
         turned = course.turns(value)
         return turned and (is_loss or not math.isfinite(value))

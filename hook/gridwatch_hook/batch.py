@@ -18,7 +18,7 @@ _OVERHEAD = 256  # approximate bytes of a step, or of a record with its index en
 
 @dataclass(slots=True)
 class SavedStep:
-    """What one worker saves at one global step."""
+    """The tensors that one worker saves at one global step."""
 
     step: int
     mode: Mode

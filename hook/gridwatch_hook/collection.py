@@ -21,9 +21,7 @@ TRAINING_ONLY_COLLECTIONS = frozenset({"gradients", "optimizer_variables"})
 
 @dataclass(frozen=True, slots=True)
 class FrameworkCollections:
-    """What a framework's hook saves without any configuration: its collections by pattern, those that are always saved,
-    and how often.
-    """
+    """The defaults of a framework's hook: its collections by pattern, those that are always saved, and how often."""
 
     patterns: Mapping[str, tuple[str, ...]]
     always: tuple[str, ...]

@@ -38,7 +38,7 @@ TOP_KEYS = ("LocalPath", "S3Path", "S3OutputPath", "HookParameters", "Collection
 
 @dataclass(frozen=True, slots=True)
 class HookConfig:
-    """What to save, when, and how to hand it over."""
+    """The configuration of a hook: the collections to save, when to save them, and how to write them."""
 
     local_path: str
     collections: tuple[Collection, ...]

@@ -1,4 +1,4 @@
-"""Where each file lies below a job's tensor folder: smdebug's layout (smdebug/core/locations.py)."""
+"""The keys of files below a job's tensor folder, in smdebug's layout (smdebug/core/locations.py)."""
 
 from __future__ import annotations
 

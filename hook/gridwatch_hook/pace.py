@@ -54,9 +54,10 @@ class FixedPace:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What looks at a job may cost. `look_seconds` is the interval between two looks at which their cost together with
-    the cost of lateness is least. `least_seconds` is the smallest mean interval that the limit on the share of the
-    job's price allows (0 when looks are free). `first_looks` is how many looks a job of five minutes may have.
+    """The limits on the cost of looks at a job. `look_seconds` is the interval between two looks at which their cost
+    together with the cost of lateness is least. `least_seconds` is the smallest mean interval that the limit on the
+    share of the job's price allows (0 when looks are free). `first_looks` is how many looks a job of five minutes may
+    have.
     """
 
     look_seconds: float

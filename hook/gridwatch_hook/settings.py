@@ -29,7 +29,7 @@ _BASE = "SAGEMAKER_BASE_DIR"
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the process's environment says about the hook. `document` is None when no hook was asked for."""
+    """The part of the process's environment that concerns the hook. `document` is None when no hook was asked for."""
 
     document: Any
     tensors_uri: str | None  # s3://bucket/prefix or a folder; None: the configuration's LocalPath

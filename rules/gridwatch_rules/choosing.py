@@ -17,7 +17,7 @@ from gridwatch_rules.judgement.smdebug_rules import smdebug_stops
 from gridwatch_rules.judgement.trial_rules import stops_of
 from gridwatch_rules.rules.catalogue import rule_class, rule_names
 from gridwatch_rules.rules.custom import former_names
-from gridwatch_rules.rules.custom.recorded import Reach
+from gridwatch_rules.rules.custom.recorded import TensorAccess
 from gridwatch_rules.rules.custom.shim import installed
 from gridwatch_rules.rules.custom.smdebug.rules import Rule as SmdebugRule
 from gridwatch_rules.rules.errors import RuleConfigurationError
@@ -111,7 +111,7 @@ def _own_rule(text: str) -> type[Rule | SmdebugRule]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     former_names.install()
-    with installed(Reach(_no_trials, _no_trials)):
+    with installed(TensorAccess(_no_trials, _no_trials)):
         spec.loader.exec_module(module)
     found: Any = getattr(module, class_name, None)
     if not (isinstance(found, type) and issubclass(found, Rule | SmdebugRule)):

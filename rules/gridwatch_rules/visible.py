@@ -26,12 +26,12 @@ def visible(text: str) -> str:
 
 
 def visible_text(text: str) -> str:
-    """As `visible`, but line breaks and tabs stay."""
+    """The text as `visible` shows it, but with its line breaks and tabs."""
     return "".join(letter if is_seen(letter) or letter in "\n\t" else _code(letter) for letter in text)
 
 
 def visible_line(text: str) -> str:
-    """As `visible`, but in one line: each separator of lines or words becomes a space."""
+    """The text as `visible` shows it, but in one line: each separator of lines or words becomes a space."""
     return "".join(" " if letter.isspace() else letter if is_seen(letter) else _code(letter) for letter in text)
 
 

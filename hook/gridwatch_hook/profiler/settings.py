@@ -68,7 +68,9 @@ class ProfilerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the process's environment says about the profiler. `settings` is None when no profile was asked for."""
+    """The part of the process's environment that concerns the profiler. `settings` is None when no profile was asked
+    for.
+    """
 
     settings: ProfilerSettings | None
     uri: str

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gridwatch_rules.judgement.forecast import Trend, trend_of
-from gridwatch_rules.judgement.history import Curve, History, Known
+from gridwatch_rules.judgement.history import Curve, History, KnownTrial
 from gridwatch_rules.judgement.rule import Judgement, JudgementParameters, JudgementRule
 from gridwatch_rules.rules.parameters import integer, number
 
@@ -84,7 +84,7 @@ class GridDefault(JudgementRule):
             return self._done(curve, history, whole)
         return self._outside(curve, history, good, whole) or self._lost(curve, history, good, whole)
 
-    def _outside(self, curve: Curve, history: History, good: Sequence[Known], whole: float) -> Judgement | None:
+    def _outside(self, curve: Curve, history: History, good: Sequence[KnownTrial], whole: float) -> Judgement | None:
         at = curve.reached
         if curve.best <= self._envelope(history, good, at):
             return None
@@ -116,7 +116,7 @@ class GridDefault(JudgementRule):
         found = chance_of(curve, whole, better) if whole else None
         return found is None or found[1] >= (self.parameters.probability or 0.0)
 
-    def _envelope(self, history: History, good: Sequence[Known], resource: float) -> float:
+    def _envelope(self, history: History, good: Sequence[KnownTrial], resource: float) -> float:
         """The value that the best so far of all but a share `error` of the good trials had reached at the resource."""
         kept = history.kept(("GridDefault", self.parameters.error), good)
         limit: float | None = kept.get(resource)
@@ -126,7 +126,7 @@ class GridDefault(JudgementRule):
             limit = kept[resource] = ranked[-1 - outside]
         return limit
 
-    def _lost(self, curve: Curve, history: History, good: Sequence[Known], whole: float) -> Judgement | None:
+    def _lost(self, curve: Curve, history: History, good: Sequence[KnownTrial], whole: float) -> Judgement | None:
         if not whole or not _is_stale(curve):
             return None
         limit, trend = good[-1].best, trend_of(curve.values)

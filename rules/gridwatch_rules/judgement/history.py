@@ -111,7 +111,7 @@ def unpack(packed: bytes) -> Iterator[tuple[float, float]]:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Known:
+class KnownTrial:
     """A trial's best values until it ended, or until it completed one of the `PARTS` of its training. Reports before
     the next part do not change them. `until` is the resource that it had reached.
     """
@@ -163,9 +163,9 @@ class History:
         self.best = math.inf  # loss
         self.furthest = 0.0  # the largest resource at which a trial completed
         self.completed = 0
-        self.known: list[Known] = []  # the best trial first
+        self.known: list[KnownTrial] = []  # the best trial first
         self._kept: dict[Hashable, tuple[Sequence[object], dict[float, Any]]] = {}
-        self._known_of: dict[str, Known] = {}
+        self._known_of: dict[str, KnownTrial] = {}
         self._curves: dict[str, Curve] = {}
         self._ranked: dict[tuple[Statistic, bool], _Columns] = {}
 
@@ -279,7 +279,7 @@ class History:
         former = self._known_of.get(curve.trial)
         if former is not None:
             self.known.pop(bisect_left(self.known, former))
-        known = self._known_of[curve.trial] = Known(curve.best, curve.index, curve.reached, curve)
+        known = self._known_of[curve.trial] = KnownTrial(curve.best, curve.index, curve.reached, curve)
         insort(self.known, known)
 
     def _extend(self, curve: Curve, before: float, *, completed: bool) -> None:

@@ -38,14 +38,14 @@ class Verdict:
     number: int
 
 
-def beginning(log: str, earlier_log: str, known: int) -> ReportsRecord:
+def first_entry(log: str, earlier_log: str, known: int) -> ReportsRecord:
     """The first entry of the log of an experiment that continues from another one. It says that the first `known`
     entries of the earlier log come before all entries of this log.
     """
     return ReportsRecord(log=log, number=1, trial="", earlier_log=earlier_log, earlier_number=known)
 
 
-def of_earlier(record: ReportsRecord) -> ReportsRecord:
+def as_earlier_entry(record: ReportsRecord) -> ReportsRecord:
     """Rename the trial in an earlier experiment's entry, so that it cannot be mistaken for one of this experiment."""
     return replace(record, trial=f"{record.log}/{record.trial}")
 
@@ -157,7 +157,7 @@ Report = tuple[float, float, float]  # tuples of step, resource and value
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TrialReports:
     """The latest news of a trial: all or the last of its reports, and how it ended, if it did."""
 
     trial: str

@@ -21,7 +21,7 @@ _LENGTHS = ("epochs", "num_epochs", "n_epochs", "max_epochs", "num_train_epochs"
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
+class MetricReport:
     """One value of the metric with its global step, the number of reports up to it, and the seconds since the first."""
 
     step: int
@@ -55,7 +55,7 @@ class MetricReports(Rule):
 
     def __init__(self, parameters: MetricReportsParameters) -> None:
         super().__init__(parameters)
-        self.fresh: list[Reported] = []
+        self.fresh: list[MetricReport] = []
         self.count = 0
         self.first_step = 0
         self.last_step = 0
@@ -83,7 +83,7 @@ class MetricReports(Rule):
             self.first_step = view.step if not self.count else self.first_step
             self.last_step = view.step
             self.count += 1
-            self.fresh.append(Reported(view.step, self.count, seconds, value))
+            self.fresh.append(MetricReport(view.step, self.count, seconds, value))
         return None
 
     def _seconds(self, view: StepView, name: str) -> float:

@@ -143,13 +143,13 @@ class Evaluation:
         """A text that says what the job has saved."""
         return self._sightings.there
 
-    def there_of(self, source: MetricSource) -> str:
+    def saved_in_source(self, source: MetricSource) -> str:
         """A text that says what the job has saved in one of its several sources."""
-        return self._sightings.there_of(source)
+        return self._sightings.saved_in_source(source)
 
-    def saw_nothing(self, source: MetricSource, name: str) -> tuple[str, str]:
+    def sought_and_saved(self, source: MetricSource, name: str) -> tuple[str, str]:
         """Two texts: what a rule looks for, and what of that the source had."""
-        return self._rules[name].looks_for(), self._sightings.told_of(source, name)
+        return self._rules[name].looks_for(), self._sightings.details_in_source(source, name)
 
     def save(self) -> dict[str, Any]:
         """The state from which the evaluation can continue, as JSON."""
@@ -312,7 +312,7 @@ class Evaluation:
             elif self._has_judged(name):
                 self._statuses[name] = RuleEvaluation(RuleStatus.NO_ISSUES_FOUND)
             else:
-                details = self._sightings.told(name, rule.name, rule.looks_for())
+                details = self._sightings.details(name, rule.name, rule.looks_for())
                 self._statuses[name] = RuleEvaluation(RuleStatus.SAW_NOTHING, details)
 
     def _record(self, name: str, finding: Finding | None) -> None:

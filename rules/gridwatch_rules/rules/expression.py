@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gridwatch_rules.expressions import Condition, ExpressionError
 from gridwatch_rules.rules.errors import RuleConfigurationError
-from gridwatch_rules.rules.expression_reach import Reach
+from gridwatch_rules.rules.expression_reach import Reachability
 from gridwatch_rules.rules.finding import Finding
 from gridwatch_rules.rules.numbers import numbers_of, reduced
 from gridwatch_rules.rules.parameters import integer, names, patterns, text
@@ -60,7 +60,7 @@ class Expression(Rule):
     def __init__(self, parameters: ExpressionParameters) -> None:
         super().__init__(parameters)
         self._condition = _compile(parameters.expression)
-        self._reach = Reach(self._condition)
+        self._reach = Reachability(self._condition)
         self._states: dict[str, dict[str, int]] = {}  # tensor -> first saved step, last saved step, times in a row
 
     def requirement(self) -> Requirement:

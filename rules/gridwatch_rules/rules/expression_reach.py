@@ -20,7 +20,7 @@ _MOST_TRIALS = 2_000
 _MOST_STEPS = 500  # most steps that are tried one by one, for expressions with a remainder
 
 
-class Reach:
+class Reachability:
     """Tries an expression on other values. A result is kept for the same names and for steps between the same two
     numbers in the expression.
     """

@@ -30,8 +30,7 @@ class Finding:
     source: str = HOOK  # gridwatch_rules.streams.metric_source.MetricSource, to which the steps belong
 
     def as_json(self) -> dict[str, Any]:
-        """The finding as plain JSON. Numbers that are not finite become text ("nan", "inf").
-        """
+        """The finding as plain JSON, with numbers that are not finite as text ("nan", "inf")."""
         return {
             "rule": self.rule,
             "step": self.step,

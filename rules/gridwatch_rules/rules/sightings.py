@@ -81,30 +81,30 @@ class Sightings:
     def has(self, rule: str) -> bool:
         return rule in self._sighted
 
-    def told(self, rule: str, title: str, looks_for: str) -> str:
+    def details(self, rule: str, title: str, looks_for: str) -> str:
         """The status details of a rule that judged nothing."""
-        seen = self.seen_by(rule)
+        seen = self.tensors_of(rule)
         if seen:
             there = f"there was only {seen}"
         else:
             there = f"none was there: {self.there}" if self.steps and self._whole else self.there
         return nothing_seen(title, looks_for, there)
 
-    def told_of(self, source: MetricSource, rule: str) -> str:
+    def details_in_source(self, source: MetricSource, rule: str) -> str:
         """A text that says what one of several sources had for a rule that judged nothing by it."""
         words = _OF_SOURCE[source]
-        if seen := self.seen_by(rule):
+        if seen := self.tensors_of(rule):
             return f"{words.had} only {seen}"
-        return self.there_of(source)
+        return self.saved_in_source(source)
 
-    def there_of(self, source: MetricSource) -> str:
+    def saved_in_source(self, source: MetricSource) -> str:
         """A text that says what one of several sources had, although no rule looked for it."""
         words = _OF_SOURCE[source]
         if not self._whole:
             return f"{words.none} is it"
         return f"{words.none} is it ({self.saved or 'nothing'})" if self.steps else words.nothing
 
-    def seen_by(self, rule: str) -> str:
+    def tensors_of(self, rule: str) -> str:
         """A text that lists the rule's tensors that were saved; empty when there were none."""
         return _listed(self._of_rules.get(rule, {}))
 

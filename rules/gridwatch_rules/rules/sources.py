@@ -108,13 +108,13 @@ class SourcesEvaluation:
 
     def _nothing_seen(self, name: str) -> str:
         """The details of a rule that saw nothing: what it looks for, and what each source that could have it had."""
-        told = [part.saw_nothing(source, name) for source, part in self._parts_of(name).items()]
+        told = [part.sought_and_saved(source, name) for source, part in self._parts_of(name).items()]
         return nothing_seen(self._rule(name), told[0][0], "; ".join(there for _, there in told))
 
     def there(self, source: MetricSource) -> str:
         """A text that says what the job has saved in a source."""
         part = self.parts[source]
-        return part.there_of(source) if len(self.parts) > 1 else part.there
+        return part.saved_in_source(source) if len(self.parts) > 1 else part.there
 
     def _parts_of(self, name: str) -> dict[MetricSource, Evaluation]:
         return {source: part for source, part in self.parts.items() if name in part.statuses}

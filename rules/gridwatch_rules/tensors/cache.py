@@ -10,7 +10,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Bounded(Generic[K, V]):
+class BoundedCache(Generic[K, V]):
     """Keeps the most recently used values up to a total weight of `limit`, but always at least the last one."""
 
     def __init__(self, limit: int) -> None:

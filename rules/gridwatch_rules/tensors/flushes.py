@@ -11,7 +11,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gridwatch_rules.tensors.cache import Bounded
+from gridwatch_rules.tensors.cache import BoundedCache
 from gridwatch_rules.tensors.checksum import masked_crc32c
 from gridwatch_rules.tensors.errors import CorruptTensorError
 from gridwatch_rules.tensors.index import LARGEST_INDEX, WorkerStep, parse_index
@@ -113,7 +113,7 @@ class HeadedSource:
 
     def __init__(self, source: TensorSource) -> None:
         self._source = source
-        self._heads: Bounded[str, bytes] = Bounded(_REMEMBERED)
+        self._heads: BoundedCache[str, bytes] = BoundedCache(_REMEMBERED)
 
     def keys(self, prefix: str, after: str = "", limit: int | None = None) -> Sequence[str]:
         return self._source.keys(prefix, after, limit)

@@ -37,7 +37,7 @@ class SavedShape:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStep:
-    """What one worker saved at one global step."""
+    """The tensors that one worker saved at one global step."""
 
     step: int
     worker: str

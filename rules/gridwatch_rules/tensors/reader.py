@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gridwatch_rules.tensors import layout
-from gridwatch_rules.tensors.cache import Bounded
+from gridwatch_rules.tensors.cache import BoundedCache
 from gridwatch_rules.tensors.collections import Collections, parse_collections
 from gridwatch_rules.tensors.errors import CorruptTensorError, MissingEventsError, TensorUnavailableError
 from gridwatch_rules.tensors.flushes import HeadedSource, flushed_steps, follows
@@ -82,8 +82,8 @@ class TensorReader:
         self._others: dict[str, TensorReader] = {}
         self._collections: Collections | None = None
         self._collection_keys: tuple[str, ...] = ()
-        self._history: Bounded[int, SavedStep] = Bounded(_HISTORY)
-        self._values: Bounded[ByteRange, NDArray[Any]] = Bounded(_VALUES)
+        self._history: BoundedCache[int, SavedStep] = BoundedCache(_HISTORY)
+        self._values: BoundedCache[ByteRange, NDArray[Any]] = BoundedCache(_VALUES)
         self._fetched: dict[ByteRange, memoryview] = {}
         self._unsound: frozenset[ByteRange] = frozenset()  # places whose fetched bytes do not match their checksum
         self._decoder = TensorDecoder()

@@ -172,7 +172,7 @@ def _step_of(key: str) -> int:
 
 
 def _spread(items: Sequence[T], most: int) -> Sequence[T]:
-    """At most this many of the items at even distances, including the first and the last."""
+    """Select at most this many of the items at even distances, including the first and the last."""
     if len(items) <= most:
         return items
     places = dict.fromkeys(round(place * (len(items) - 1) / (most - 1)) for place in range(most))

@@ -24,7 +24,7 @@ from gridwatch.state.patience import Patience
 from gridwatch.state.store import ConflictError
 from gridwatch_rules.judgement.catalogue import judgement_rule_names
 from gridwatch_rules.judgement.history import Ending, History
-from gridwatch_rules.judgement.live import Pending, Replica, Told, beginning, log_name
+from gridwatch_rules.judgement.live import Pending, Replica, TrialReports, first_entry, log_name
 from gridwatch_rules.judgement.median import KatibMedianStopping
 from gridwatch_rules.judgement.reported import ReportsRecord
 from tests.fakes.clock import FakeClock
@@ -373,7 +373,7 @@ def test_a_chain_of_experiments_counts_as_far_back_as_it_goes() -> None:
     world = World(MEDIAN)
     starts_from(world, "before")
     completed_before(world, GOOD, log=log_name("first", "loss", "epochs"))
-    world.store.add_reports(beginning(EARLIER, log_name("first", "loss", "epochs"), 1))
+    world.store.add_reports(first_entry(EARLIER, log_name("first", "loss", "epochs"), 1))
     world.store.add_reports(
         ReportsRecord(
             log=EARLIER, number=2, trial="1-1", reports=((0.0, 1.0, 0.7), (1.0, 2.0, 0.7)), ending="completed"
@@ -412,14 +412,14 @@ def test_a_report_that_others_are_faster_with_waits_its_turn_and_does_not_give_u
     use: Any = SimpleNamespace(metric="loss", resource="epochs")
     replica = Replica()
     bench = Bench(store, Patience(clock, jitter=lambda longest: longest / 2))
-    bench._record(replica, Told("mine-1", [(0.0, 1.0, 0.5)]), job, use)
+    bench._record(replica, TrialReports("mine-1", [(0.0, 1.0, 0.5)]), job, use)
     log = store.reports[log_name("e", "loss", "epochs")]
     assert [record.number for record in log] == list(range(1, 72))
     assert (log[-1].trial, replica.number) == ("mine-1", 71)
     assert 0 < sum(clock.slept) < 25
     crowded = Crowd(times=10_000)
     with pytest.raises(ConflictError, match="all the time"):
-        Bench(crowded, Patience(FakeClock()))._record(Replica(), Told("mine-1", [(0.0, 1.0, 0.5)]), job, use)
+        Bench(crowded, Patience(FakeClock()))._record(Replica(), TrialReports("mine-1", [(0.0, 1.0, 0.5)]), job, use)
 
 
 def test_an_entry_that_cannot_be_read_keeps_its_number_and_says_nothing() -> None:
@@ -433,4 +433,4 @@ def test_an_entry_that_cannot_be_read_keeps_its_number_and_says_nothing() -> Non
     replica.extend(store.reports_after(LOG, 0))
     assert (replica.number, replica.reports) == (3, 2)
     assert replica.judge("t3-1", {}) == {}
-    assert Told("t2-1", [(0.0, 1.0, 0.5)]).entries(replica, LOG)[0].number == 4
+    assert TrialReports("t2-1", [(0.0, 1.0, 0.5)]).entries(replica, LOG)[0].number == 4

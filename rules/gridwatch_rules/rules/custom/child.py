@@ -20,7 +20,7 @@ from gridwatch_rules.failures import TransientError
 from gridwatch_rules.rules.custom import former_names
 from gridwatch_rules.rules.custom.answer import as_answer
 from gridwatch_rules.rules.custom.packages import THERE, as_deployed
-from gridwatch_rules.rules.custom.recorded import Reach, RecordedFolder, holds_profile
+from gridwatch_rules.rules.custom.recorded import RecordedFolder, TensorAccess, holds_profile
 from gridwatch_rules.rules.custom.replay import replay
 from gridwatch_rules.rules.custom.shim import install
 from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
@@ -40,7 +40,7 @@ def main(answer: Path) -> None:
         sys.stderr.write(str(error))
         sys.exit(TRY_AGAIN)
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises, SystemExit too, is its verdict
-        found = RuleEvaluation(RuleStatus.ERROR, _told(error, request["file"]))
+        found = RuleEvaluation(RuleStatus.ERROR, _error_text(error, request["file"]))
     partial = answer.with_suffix(".part")
     partial.write_text(json.dumps(as_answer(found)))
     partial.replace(answer)  # the answer appears wholly or not at all
@@ -62,7 +62,7 @@ def judge(request: Mapping[str, Any]) -> RuleEvaluation:
         is_the_job = path.rstrip("/") == location.rstrip("/")
         return RecordedFolder(TensorReader(open_source(path), open_source), ended=ended if is_the_job else True)
 
-    install(Reach(trial_at, open_source))
+    install(TensorAccess(trial_at, open_source))
     former_names.install()
     file = Path(request["file"])
     if request.get("as_deployed"):
@@ -95,7 +95,7 @@ def _load(file: Path, class_name: str) -> Any:
     return found
 
 
-def _told(error: BaseException, file: str) -> str:
+def _error_text(error: BaseException, file: str) -> str:
     """The text of an error, with the last line of the user's own file in its traceback."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     where = f" ({Path(file).name}, line {lines[-1]})" if lines else ""

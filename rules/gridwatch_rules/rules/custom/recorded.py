@@ -80,7 +80,7 @@ def has_ended(source: TensorSource) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class TensorAccess:
     """The access to tensors and files: the trial at a path, and the objects below a folder or s3:// address."""
 
     trial: Callable[[str], Recorded]
@@ -88,29 +88,29 @@ class Reach:
     awaited: list[str] = field(default_factory=list)  # kept because a rule may catch `Waiting`
 
 
-def reach() -> Reach:
+def current_access() -> TensorAccess:
     """The access that is in force. Raises LookupError when none is set."""
     if not _reaches:
         raise LookupError("nobody has said how tensors are reached")
     return _reaches[-1]
 
 
-_reaches: list[Reach] = []  # a global, because smdebug's create_trial(path) takes no such argument
+_reaches: list[TensorAccess] = []  # a global, because smdebug's create_trial(path) takes no such argument
 
 
 def wait_for(what: str) -> Waiting:
     """The exception to raise where smdebug would wait. It is also recorded, because a rule may have an `except:` for
     everything.
     """
-    reach().awaited.append(what)
+    current_access().awaited.append(what)
     return Waiting(what)
 
 
-def use(given: Reach) -> None:
+def set_access(given: TensorAccess) -> None:
     """Set the access to tensors that is in force from now on."""
     _reaches.append(given)
 
 
-def forget() -> None:
-    """Undo the last `use`."""
+def reset_access() -> None:
+    """Undo the last `set_access`."""
     _reaches.pop()

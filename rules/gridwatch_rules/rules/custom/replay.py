@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gridwatch_rules.rules.custom.recorded import Waiting, reach
+from gridwatch_rules.rules.custom.recorded import Waiting, current_access
 from gridwatch_rules.rules.custom.sightings import nothing_read, nothing_saved, saved_nothing
 from gridwatch_rules.rules.custom.smdebug.core.modes import ModeKeys
 from gridwatch_rules.rules.custom.smdebug.exceptions import NoMoreData, RuleEvaluationConditionMet, StepNotYetAvailable
@@ -34,16 +34,16 @@ def replay(
     """
     if not issubclass(rule_class, Rule) and not hasattr(rule_class, "invoke"):  # smdebug's loop needs nothing else
         raise TypeError(f"{rule_class.__name__} is a subclass of neither smdebug.rules.Rule nor Gridwatch's Rule")
-    if ended and not profile and saved_nothing(reach().trial(location)):
+    if ended and not profile and saved_nothing(current_access().trial(location)):
         return RuleEvaluation(RuleStatus.SAW_NOTHING, nothing_saved(rule_class.__name__))
     with tempfile.TemporaryDirectory(prefix="gridwatch-outputs-") as outputs:
         try:
             trial = create_trial(location, profiler=profile, output_dir=outputs)
             found = evaluate(rule_class, trial, _given(parameters), ended=ended)
         except (Waiting, Exception):
-            if not reach().awaited:
+            if not current_access().awaited:
                 raise
-        return RuleEvaluation(RuleStatus.IN_PROGRESS) if reach().awaited else found
+        return RuleEvaluation(RuleStatus.IN_PROGRESS) if current_access().awaited else found
 
 
 def evaluate(rule_class: Any, trial: Any, parameters: Mapping[str, Any], *, ended: bool) -> RuleEvaluation:

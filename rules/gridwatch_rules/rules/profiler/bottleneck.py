@@ -110,7 +110,7 @@ class CPUBottleneck(_Bottleneck):
 
 
 class IOBottleneck(_Bottleneck):
-    """As CPUBottleneck, with some core's I/O wait above `io_threshold`.
+    """Fires as CPUBottleneck does, but for some core's I/O wait above `io_threshold`.
 
     Never fires without a GPU. Defaults: Debugger's documentation; its smdebug_rulesconfig 1.0.1 says gpu_threshold 10.
     """

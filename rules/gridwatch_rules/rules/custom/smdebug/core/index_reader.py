@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridwatch_rules.rules.custom.recorded import Recorded, reach, wait_for
+from gridwatch_rules.rules.custom.recorded import Recorded, current_access, wait_for
 from gridwatch_rules.rules.custom.sightings import Lookups
 from gridwatch_rules.rules.custom.smdebug.core.locations import IndexFileLocationUtils, TensorLocation, TensorShape
 from gridwatch_rules.rules.custom.smdebug.core.logger import get_logger
@@ -73,7 +73,7 @@ class IndexReader:
     @property
     def recorded(self) -> Recorded:
         if self._recorded is None:
-            self._recorded = reach().trial(self.path)
+            self._recorded = current_access().trial(self.path)
         return self._recorded
 
     @recorded.setter

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from gridwatch_rules.rules.custom.recorded import reach
+from gridwatch_rules.rules.custom.recorded import current_access
 from gridwatch_rules.rules.custom.smdebug.core.logger import get_logger
 from gridwatch_rules.rules.custom.smdebug.profiler.profiler_constants import PYTHONTIMELINE_SUFFIX
 from gridwatch_rules.rules.custom.smdebug.profiler.utils import (
@@ -117,7 +117,7 @@ class MetricsReaderBase:
 
     def _look_below(self, root: str) -> None:
         """Record the files below `<root>/<prefix>/` by their time."""
-        for key in reach().folder(root).keys(f"{self.prefix.strip('/')}/"):
+        for key in current_access().folder(root).keys(f"{self.prefix.strip('/')}/"):
             address = f"{root.rstrip('/')}/{key}"
             timestamp = self._get_timestamp_from_filename(address)
             if timestamp is not None and re.match(self._get_event_file_regex(), key.split("/")[-1]):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from gridwatch_rules.rules.custom.recorded import reach
+from gridwatch_rules.rules.custom.recorded import current_access
 from gridwatch_rules.rules.custom.smdebug.core.access_layer.s3handler import ReadObjectRequest, S3Handler
 from gridwatch_rules.rules.custom.smdebug.core.logger import get_logger
 
@@ -115,7 +115,7 @@ def read_tf_profiler_metadata_file(file_path: str) -> tuple[str, str, str]:
     if not is_valid_tfprof_tracefilename(file_path):
         return "", "0", "0"
     folder = "/".join(file_path.split("/")[:-4])
-    names = [key for key in reach().folder(folder).keys("") if key.endswith(".metadata")]
+    names = [key for key in current_access().folder(folder).keys("") if key.endswith(".metadata")]
     if not names:
         return "", "0", "0"
     node, start, end = names[0].split("/")[-1].split("_")

@@ -113,7 +113,7 @@ class LoadedTrial:
         self.last_index_token = last or self.last_index_token
 
     def _give_up_waiting(self) -> None:
-        """When very many steps are incomplete, count half a window of them as complete."""
+        """Count half a window of steps as complete when very many are incomplete."""
         window = self._incomplete_wait_for_step_window
         if len(self._global_to_mode) - (self.last_complete_step + 1) > window:
             self.last_complete_step += window // 2

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from gridwatch_rules.rules.custom.recorded import reach, wait_for
+from gridwatch_rules.rules.custom.recorded import current_access, wait_for
 from gridwatch_rules.rules.custom.smdebug.core.access_layer.utils import has_training_ended
 from gridwatch_rules.rules.custom.smdebug.core.logger import get_logger
 from gridwatch_rules.rules.custom.smdebug.exceptions import NoMoreProfilerData, SMDebugRuntimeError
@@ -38,7 +38,7 @@ class ProfilerTrial:
 
     def job_finished(self) -> bool:
         path = self.path.rstrip("/")
-        ended = reach().trial(self.path).ended
+        ended = current_access().trial(self.path).ended
         return ended or has_training_ended(f"{path}/system") or has_training_ended(f"{path}/framework")
 
     def get_first_timestamp(self) -> None:

@@ -83,7 +83,7 @@ class Trial(LoadedTrial):
         elif regex is not None:
             names &= self._tensors_matching_regex(regex)
         if not names:
-            self.index_reader.lookups.miss(_told(regex, collection))
+            self.index_reader.lookups.miss(_asked_for(regex, collection))
         return sorted(names)
 
     def _names_at(self, step: int | None, mode: ModeKeys) -> set[str]:
@@ -207,7 +207,7 @@ class Trial(LoadedTrial):
         return StepState.AVAILABLE if self._is_complete(at) else StepState.NOT_YET_AVAILABLE
 
 
-def _told(regex: Any, collection: Any) -> str:
+def _asked_for(regex: Any, collection: Any) -> str:
     """A description of the tensors that were asked for."""
     if collection is not None:
         return f"tensors of collection={getattr(collection, 'name', collection)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gridwatch_rules.rules.custom.recorded import reach
+from gridwatch_rules.rules.custom.recorded import current_access
 from gridwatch_rules.rules.custom.smdebug.core.logger import get_logger
 from gridwatch_rules.rules.custom.smdebug.core.utils import is_s3
 from gridwatch_rules.rules.custom.smdebug.exceptions import SMDebugValueError
@@ -49,15 +49,15 @@ class S3Handler:
 
     @staticmethod
     def list_prefix(lr: ListRequest) -> list[str]:
-        return list(reach().folder(f"s3://{lr.bucket}").keys(lr.prefix, lr.start_after))
+        return list(current_access().folder(f"s3://{lr.bucket}").keys(lr.prefix, lr.start_after))
 
     @staticmethod
     def get_object(object_request: ReadObjectRequest) -> bytes | None:
         place = ByteRange(object_request.key or "", object_request.start or 0, object_request.length)
         if not object_request.is_s3:
             folder, _, name = str(object_request.bucket).rpartition("/")
-            return reach().folder(folder).read([place._replace(key=name)])[0]
-        return reach().folder(f"s3://{object_request.bucket}").read([place])[0]
+            return current_access().folder(folder).read([place._replace(key=name)])[0]
+        return current_access().folder(f"s3://{object_request.bucket}").read([place])[0]
 
     @staticmethod
     def get_objects(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gridwatch_rules.rules.custom.recorded import reach
+from gridwatch_rules.rules.custom.recorded import current_access
 from gridwatch_rules.rules.custom.smdebug.core.logger import get_logger
 
 END_OF_JOB_FILENAME = "training_job_end.ts"
@@ -18,7 +18,7 @@ def file_exists(file_path: str) -> bool:
     """Whether the file exists, or in S3 an object whose key begins with the path."""
     folder, _, name = file_path.rstrip("/").rpartition("/")
     try:
-        return bool(reach().folder(folder).keys(name, limit=1))
+        return bool(current_access().folder(folder).keys(name, limit=1))
     except FileNotFoundError:
         return False
 
