@@ -7,6 +7,7 @@ Lambda runs handlers. In other threads (a notebook's) and where there are no suc
 
 from __future__ import annotations
 
+import gc
 import re
 import signal
 import threading
@@ -66,10 +67,15 @@ def found(pattern: re.Pattern[str], text: str) -> bool:
 
 @contextmanager
 def time_limit(seconds: float = SECONDS) -> Iterator[None]:
-    """Raise PatternError when the block takes more CPU time than this. Limits do not nest."""
+    """Raise PatternError when the block takes more CPU time than this. Limits do not nest.
+
+    Garbage collection is off within the block, because it may take longer than the limit, and would swallow the error.
+    """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
+    collects = gc.isenabled()
+    gc.disable()
     before = signal.signal(signal.SIGVTALRM, _too_long)
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
@@ -77,6 +83,8 @@ def time_limit(seconds: float = SECONDS) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
+        if collects:
+            gc.enable()
 
 
 def _too_long(number: int, frame: FrameType | None) -> None:
