@@ -1,8 +1,8 @@
 """Errors that say what should happen next. Adapters translate other libraries' errors into these; handlers act on them.
 
-PermanentError: doing the same again cannot help: record it, tell people, do not retry.
-TransientError: may pass by itself: raise it, so that whoever called the function tries again.
-NotYetError:    a quota or missing capacity: not a fault; wait for as long as it takes, without using up retries.
+PermanentError: doing the same again cannot help. Record it and inform people; do not retry.
+TransientError: the fault may pass by itself. Raise it, so that the function's caller tries again.
+NotYetError:    a quota is used up or capacity is missing. Wait as long as it takes, without using up retries.
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ class CurveExtrapolationParameters(JudgementParameters):
 
 
 class CurveExtrapolation(JudgementRule):
-    """Stops a trial that, by the extrapolation of its own curve to the end of the training, becomes as good as the best
-    `top` of the trials known so far with a probability below `probability`.
+    """Stops a trial when the extrapolation of its own curve to the end of the training gives it a probability below
+    `probability` of becoming as good as the best `top` of the trials known so far.
 
     Model: loss(r) = c + a * r ** -b with normal errors, the family "pow3" of Domhan, Springenberg and Hutter, "Speeding
     Up Automatic Hyperparameter Optimization of Deep Neural Networks by Extrapolation of Learning Curves" (IJCAI 2015),
@@ -41,11 +41,11 @@ class CurveExtrapolation(JudgementRule):
     solved in closed form; the exponents are averaged with the weights of their marginal likelihood under flat priors,
     |X'X| ** -1/2 * RSS ** -(n - 2)/2 (Zellner, "An Introduction to Bayesian Inference in Econometrics", 1971), and each
     predicts with a Student distribution of n - 2 degrees of freedom that holds the errors of c and a and of a single
-    report. The first quarter of the reports is left out: it is seldom of one law with the rest.
+    report. The first quarter of the reports is left out, because it seldom follows the same law as the rest.
 
-    The uncertainty is that of the model, not of its choice. It is wrong for curves that stand still and then fall
-    (plateaus of deep networks), for schedules that change the learning rate, for errors that grow or hang
-    together, and it knows no best of several later reports; such trials are stopped too early.
+    The uncertainty is that within the model, not of the choice of model. It is wrong for curves that stand still and
+    then fall (plateaus of deep networks), for schedules that change the learning rate, and for errors that grow or are
+    correlated. It also ignores that the best of several later reports counts. Such trials are stopped too early.
     """
 
     name = "CurveExtrapolation"

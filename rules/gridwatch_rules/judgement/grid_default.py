@@ -41,25 +41,25 @@ class GridDefaultParameters(JudgementParameters):
 
 
 class GridDefault(JudgementRule):
-    """Stops a trial for one of three reasons. Good trials are the best `top` of those known: all that ended, and the
+    """Stops a trial for one of three reasons. Good trials are the best `top` of the known ones: all that ended, and the
     others as they stood at the last sixteenth of their training.
 
     Outside: its best is worse than that of all but a share `error` of the good trials at the same resource, and it will
-    not catch up: even if the next doubling of its time gains `catch_up` of what the last one gained, it stays
-    worse than they were by then. Trials that learn slowly widen what is allowed as soon as one of them is good: with n
-    good trials, another one of their kind lies outside with a probability of about error + 1 / (n + 1), as in conformal
-    prediction (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005).
+    not catch up. Even if the next doubling of its time gains `catch_up` of the gain of the last doubling, it will be
+    worse than they were by then. Trials that learn slowly widen the allowed range as soon as one of them is good. With
+    n good trials, another one of their kind lies outside with a probability of about error + 1 / (n + 1), as in
+    conformal prediction (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005).
 
-    Lost: it is not good, and a cautious forecast of its own trend and noise to the end of the training stays worse
-    than the worst of the good trials. Done: it is good, but its best lies far back, and a more cautious forecast does
-    not come 5 % below it. The forecast takes the medians of the two halves of its newer reports; the fall between them
-    goes on decaying as the logarithm (lost) or undiminished (done), and `margin` times the median change from report to
-    report comes on top.
+    Lost: it is not good, and a cautious forecast of its own trend and noise to the end of the training is worse than
+    the worst of the good trials. Done: it is good, but its best lies far back, and a more cautious forecast does not
+    get 5 % below it. The forecast takes the medians of the two halves of its newer reports. The fall between them
+    continues, slowing like a logarithm (lost) or undiminished (done), with a margin of `margin` times the median change
+    from report to report.
 
-    It needs to know how long a training lasts: as planned, else as long as the longest that completed. Fails for curves
-    that stand still and then fall at once, later than those of all good trials before, and for the first few of a kind
-    that learns slowly. Until 2 * `min_trials` trials are known it judges by nothing but finiteness. See
-    docs/judgement.md for what it was chosen on.
+    The rule needs to know how long a training lasts: as long as planned, else as long as the longest that completed. It
+    fails for curves that stand still and then fall suddenly, later than those of all earlier good trials, and for the
+    first few trials of a kind that learns slowly. Until 2 * `min_trials` trials are known it stops only trials whose
+    value is not finite. docs/judgement.md describes the data on which it was chosen.
     """
 
     name = "GridDefault"

@@ -90,7 +90,7 @@ class Confusion(Rule):
 
     def _judge(self, view: StepView, tensor: str, matrix: NDArray[Any]) -> Finding | None:
         by_label = self.parameters.normalization == "labels"
-        lines = matrix if by_label else matrix.T  # each line of `whole` is the total for shares
+        lines = matrix if by_label else matrix.T  # shares are of the sum of a line
         for one, line in enumerate(lines):
             total = int(line.sum())
             if not total:

@@ -45,10 +45,10 @@ class Expression(Rule):
     The expression is CEL (github.com/google/cel-spec). For each tensor saved at a step there are: `name`; `value`,
     `previous` and `first` (a scalar now, at its saved step before, at its first saved step); `size`, `zeros` (share),
     `non_finite` (count); each reduction by its name (`mean`, `abs_mean`, `min`, `max`, `std`, `variance`, `sum`,
-    `prod`, `l1`, `l2`). For the step: `step`, `mode`, `mode_step`, and `scalars`, a map from the name of each
-    inspected scalar to its value; an expression that uses only these is evaluated once a step. Numbers are doubles:
-    write `1.1 * previous`. A tensor of which something the expression uses was not saved is passed over, as is a
-    comparison of what is not finite (CEL has none): look at `non_finite`.
+    `prod`, `l1`, `l2`). For the step: `step`, `mode`, `mode_step`, and `scalars`, a map from the name of each inspected
+    scalar to its value; an expression that uses only these is evaluated once a step. All numbers are doubles: write
+    `1.1 * previous`. A tensor is passed over when something that the expression uses was not saved, or when the
+    expression compares values that are not finite, which CEL cannot do: use `non_finite` for those.
     """
 
     name = "Expression"
