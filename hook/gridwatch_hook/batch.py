@@ -80,8 +80,8 @@ def encode_together(steps: Sequence[SavedStep], worker: str, follows: int | None
     key = flush_key(steps[-1].step, worker)
     records = frame(_events(steps))
     *earlier, last = _entries(steps, key, records)
-    told = {} if follows is None else {"follows": follows}
-    (head,) = frame([index_event(steps[-1].wall_time, last.to_json(earlier, **told))])
+    members = {} if follows is None else {"follows": follows}
+    (head,) = frame([index_event(steps[-1].wall_time, last.to_json(earlier, **members))])
     entries = _entries(steps, key, records, offset=len(head))
     return Batch(key, b"".join([head, *records]), tuple(entries))
 

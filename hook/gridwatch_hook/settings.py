@@ -54,13 +54,13 @@ def tensors_uri(variables: Mapping[str, str]) -> str | None:
     """The address for tensors. All jobs of a tuning job are given the same text, with a placeholder for the job's own
     name.
     """
-    told = variables.get(_TENSORS) or None
-    if told is None or _JOB_PLACEHOLDER not in told:
-        return told
+    address = variables.get(_TENSORS) or None
+    if address is None or _JOB_PLACEHOLDER not in address:
+        return address
     name = variables.get(_JOB_NAME)
     if not name:
-        raise ConfigError(f"{_TENSORS} is {told}, and {_JOB_NAME} does not say which job this is")
-    return told.replace(_JOB_PLACEHOLDER, name)
+        raise ConfigError(f"{_TENSORS} is {address}, and {_JOB_NAME} does not say which job this is")
+    return address.replace(_JOB_PLACEHOLDER, name)
 
 
 def pace_terms(variables: Mapping[str, str]) -> Terms | None:

@@ -233,8 +233,8 @@ def _as_numbers(name: str, table: Any, column: str) -> Any:
 
 
 def _listed(names: Sequence[str]) -> str:
-    told = ", ".join(map(repr, names[:6]))
-    return f"{told} and {len(names) - 6} more" if len(names) > 6 else told
+    shown = ", ".join(map(repr, names[:6]))
+    return f"{shown} and {len(names) - 6} more" if len(names) > 6 else shown
 
 
 _LOADERS = {"csv": _load_csv, "libsvm": _load_libsvm, "parquet": _load_parquet}

@@ -74,8 +74,10 @@ class CurveExtrapolation(JudgementRule):
             f"it becomes as good as the best {len(good)} of {len(known)} trials with a probability of {chance:.2g}"
         )
         others = [each.best for each in good]
-        told = {"probability": chance}
-        return self.stop(curve, history, observed=expected, threshold=limit, because=because, others=others, told=told)
+        details = {"probability": chance}
+        return self.stop(
+            curve, history, observed=expected, threshold=limit, because=because, others=others, details=details
+        )
 
 
 def chance_of(curve: Curve, whole: float, limit: float) -> tuple[float, float] | None:

@@ -102,7 +102,7 @@ class GridDefault(JudgementRule):
         threshold = self._envelope(history, good, at)
         return self.stop(
             curve, history, observed=curve.best, threshold=threshold, because=because, others=others,
-            told={
+            details={
                 "reason": "outside", "expected": history.metric(caught_up), "needed": history.metric(limit),
                 "later": later,
             },
@@ -139,7 +139,7 @@ class GridDefault(JudgementRule):
         because = f"its trend does not lead to the best of {len(good)} good trials by {whole:g}"
         return self.stop(
             curve, history, observed=bound, threshold=limit, because=because, others=others,
-            told=_told("lost", trend, history),
+            details=_details("lost", trend, history),
         )  # fmt: skip
 
     def _done(self, curve: Curve, history: History, whole: float) -> Judgement | None:
@@ -155,11 +155,11 @@ class GridDefault(JudgementRule):
         because = "it is good, but nothing says that it will become better than its best"
         return self.stop(
             curve, history, observed=bound, threshold=wanted, because=because,
-            told=_told("done", trend, history),
+            details=_details("done", trend, history),
         )  # fmt: skip
 
 
-def _told(reason: str, trend: Trend, history: History) -> dict[str, object]:
+def _details(reason: str, trend: Trend, history: History) -> dict[str, object]:
     return {"reason": reason, "level": history.metric(trend.level), "fall": trend.fall, "noise": trend.noise}
 
 

@@ -47,7 +47,7 @@ class ASHA(JudgementRule):
             return None
         because = f"it is not among the best {kept} of the {len(ranked)} trials that came to the rung at {at:g}"
         return self.stop(
-            curve, history, observed=value, threshold=limit, because=because, others=ranked, told={"rung": at}
+            curve, history, observed=value, threshold=limit, because=because, others=ranked, details={"rung": at}
         )
 
 
@@ -106,8 +106,10 @@ class Hyperband(JudgementRule):
         if value <= limit:
             return None
         because = f"it is not among the best {kept} of {len(ranked)} at the rung {at:g} of bracket {bracket}"
-        told = {"rung": at, "bracket": bracket}
-        return self.stop(curve, history, observed=value, threshold=limit, because=because, others=ranked, told=told)
+        details = {"rung": at, "bracket": bracket}
+        return self.stop(
+            curve, history, observed=value, threshold=limit, because=because, others=ranked, details=details
+        )
 
 
 @lru_cache(maxsize=64)

@@ -136,10 +136,10 @@ class JudgementRule(ABC):
         threshold: float,
         because: str,
         others: Sequence[float] = (),
-        told: Mapping[str, object] = MappingProxyType({}),
+        details: Mapping[str, object] = MappingProxyType({}),
     ) -> Judgement:
         """Make the verdict with its evidence. Arguments are losses; the verdict is in the metric's own unit. `others`
-        are the ranked losses from which the threshold was taken; `told` holds further evidence as JSON.
+        are the ranked losses from which the threshold was taken; `details` holds further evidence as JSON.
         """
         shown, limit = history.metric(observed), history.metric(threshold)
         at = curve.reached
@@ -156,7 +156,7 @@ class JudgementRule(ABC):
                 "threshold": limit,
                 "compared": len(others),
                 "values": [history.metric(value) if math.isfinite(value) else None for value in _spread(others)],
-                **told,
+                **details,
             },
         )
 

@@ -103,12 +103,12 @@ def sense(name: str) -> Sense | None:
     precedence over a word for a score: `dice_loss` falls, and so does `accuracy_error`.
     """
     words = _words(name)
-    told = _told(name, words)
-    if told is None or not (_NEGATIVE & set(words)):
-        return told
+    found = _by_words(name, words)
+    if found is None or not (_NEGATIVE & set(words)):
+        return found
     if _LIKELIHOODS & set(words):
         return Sense.FALLS
-    return Sense.FALLS if told is Sense.RISES else Sense.RISES  # scikit-learn's neg_mean_squared_error
+    return Sense.FALLS if found is Sense.RISES else Sense.RISES  # scikit-learn's neg_mean_squared_error
 
 
 def is_never_negative(name: str) -> bool:
@@ -123,7 +123,7 @@ def is_count(name: str) -> bool:
     return bool(set(_words(name)) & _COUNTS) and sense(name) is None
 
 
-def _told(name: str, words: list[str]) -> Sense | None:
+def _by_words(name: str, words: list[str]) -> Sense | None:
     text = " ".join(words)
     for together, way in _TOGETHER:
         if re.search(rf"(?:^| ){together}(?: |$)", text):

@@ -11,7 +11,7 @@ from gridwatch_rules.status import LONGEST_DETAILS, RuleStatus
 from gridwatch_rules.streams.metric_source import MetricSource
 
 # Number of tensor names that are listed; for others only their number is given.
-_TOLD = 6
+_MOST_NAMES = 6
 _LONGEST_NAME = 80
 _LONGEST_LOOKED_FOR = 400
 LONGEST_NOTHING_SEEN = LONGEST_DETAILS - len(f"{RuleStatus.SAW_NOTHING}: ")
@@ -133,8 +133,8 @@ def nothing_seen(rule: str, looks_for: str, there: str) -> str:
 def listed(names: Iterable[str]) -> str:
     """A text with the first names and the number of others."""
     every = [name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…" for name in names]
-    more = len(every) - _TOLD
-    return ", ".join((*every[:_TOLD], *([f"{more} more"] if more > 0 else [])))
+    more = len(every) - _MOST_NAMES
+    return ", ".join((*every[:_MOST_NAMES], *([f"{more} more"] if more > 0 else [])))
 
 
 def _listed(counts: Mapping[str, int]) -> str:
@@ -142,8 +142,8 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 
 def _count(counts: dict[str, int], names: Sequence[str]) -> None:
-    for name in names[: 4 * _TOLD]:
-        if name in counts or len(counts) <= _TOLD:
+    for name in names[: 4 * _MOST_NAMES]:
+        if name in counts or len(counts) <= _MOST_NAMES:
             counts[name] = counts.get(name, 0) + 1
 
 

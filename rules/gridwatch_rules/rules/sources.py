@@ -84,8 +84,8 @@ class SourcesEvaluation:
         """Judge by the time. A job is silent only when all its sources are: a log may be silent while tensors come."""
         for name, found in self.statuses.items():
             parts = self._parts_of(name) if not found.status.is_final else {}
-            told = {source: part.finding_by_time(name, now) for source, part in parts.items()}
-            findings = [replace(each, source=source) for source, each in told.items() if each is not None]
+            by_source = {source: part.finding_by_time(name, now) for source, part in parts.items()}
+            findings = [replace(each, source=source) for source, each in by_source.items() if each is not None]
             if findings and len(findings) == len(parts):
                 latest = min(findings, key=lambda finding: finding.observed or 0.0)
                 details = condition_met(latest.rule, latest.step)
@@ -108,8 +108,8 @@ class SourcesEvaluation:
 
     def _nothing_seen(self, name: str) -> str:
         """The details of a rule that saw nothing: what it looks for, and what each source that could have it had."""
-        told = [part.sought_and_saved(source, name) for source, part in self._parts_of(name).items()]
-        return nothing_seen(self._rule(name), told[0][0], "; ".join(there for _, there in told))
+        texts = [part.sought_and_saved(source, name) for source, part in self._parts_of(name).items()]
+        return nothing_seen(self._rule(name), texts[0][0], "; ".join(there for _, there in texts))
 
     def there(self, source: MetricSource) -> str:
         """A text that says what the job has saved in a source."""

@@ -125,10 +125,10 @@ class TensorReader:
             self._flushed = cursor.flushed
         gathering = Gathering(cursor.step, collections.workers)
         settled = -1
-        told = None if ended or collections.workers > 1 else self._told(cursor)
+        announced = None if ended or collections.workers > 1 else self._announced(cursor)
         try:
             weight = _WEIGHT
-            for worker_steps in self._index_objects(cursor.step, ended=ended, told=told):
+            for worker_steps in self._index_objects(cursor.step, ended=ended, announced=announced):
                 if weight >= _WEIGHT:
                     # Steps are given out one batch late, so that an object written late, with steps before its
                     # neighbours', is still in time.
@@ -276,7 +276,7 @@ class TensorReader:
             self._flushed = True
         return layout.FLUSH_PREFIX if self._flushed else layout.INDEX_PREFIX
 
-    def _told(self, cursor: Cursor) -> list[str] | None:
+    def _announced(self, cursor: Cursor) -> list[str] | None:
         """The flush objects after the cursor that events announced, if none is missing: each must follow the one
         before, and the first must follow the cursor. None when the folder must be listed.
         """
@@ -301,13 +301,13 @@ class TensorReader:
         return fresh
 
     def _index_objects(
-        self, after: int, *, ended: bool, told: Sequence[str] | None = None
+        self, after: int, *, ended: bool, announced: Sequence[str] | None = None
     ) -> Iterator[list[WorkerStep]]:
         """Yield the content of each index or flush object after a step, up to the first that ends early. The objects
-        are those that events have `told` of, or else those listed.
+        are the `announced` ones, or else those listed.
         """
-        if told is not None:
-            named = [(key, *parsed) for key in told if (parsed := layout.parse_step_key(key)) is not None]
+        if announced is not None:
+            named = [(key, *parsed) for key in announced if (parsed := layout.parse_step_key(key)) is not None]
             for steps in self._read_index(named, ended=ended):
                 if steps is None:
                     return
