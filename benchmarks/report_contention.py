@@ -21,7 +21,7 @@ from evaluate_rules.across import Bench
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.patience import Patience
 from gridwatch.state.store import ConflictError
-from gridwatch_rules.judgement.live import Replica, Told
+from gridwatch_rules.judgement.live import Replica, TrialReports
 from gridwatch_rules.judgement.reported import ReportsRecord
 
 AT_ONCE = (50, 200, 500)
@@ -83,7 +83,7 @@ class Hasty(Patience):
         return iter(range(50))
 
 
-def _record(bench: Bench, replica: Replica, told: Told, waits: Waits, since: float) -> None:
+def _record(bench: Bench, replica: Replica, told: TrialReports, waits: Waits, since: float) -> None:
     try:
         bench._record(replica, told, _JOB, _USE)
     except ConflictError:
@@ -98,7 +98,7 @@ def at_once(jobs: int, patience: Patience) -> tuple[Waits, FarTable]:
     store: Any = table
 
     def one(number: int) -> None:
-        bench, told = Bench(store, patience), Told(f"t{number}-1", [(0.0, 1.0, 0.5)])
+        bench, told = Bench(store, patience), TrialReports(f"t{number}-1", [(0.0, 1.0, 0.5)])
         gate.wait()
         _record(bench, Replica(), told, waits, time.monotonic())
 
@@ -121,7 +121,7 @@ def steady(jobs: int, seconds: float) -> Waits:
             elif report_number + 1 < seconds and time.monotonic() > due + 1:
                 continue  # the next one's call takes this report along
             reports = [(float(step), float(step), 0.5) for step in range(report_number + 1)]
-            _record(bench, replica, Told(f"t{number}-1", reports), waits, due)
+            _record(bench, replica, TrialReports(f"t{number}-1", reports), waits, due)
 
     _together(jobs, one)
     return waits
