@@ -46,36 +46,38 @@ HEAD = """# What the platform costs
 
 <!-- Written by `python -m scripts.cost_page` from counted figures, prices and the template. -->
 
-Worked out from requests that were counted, and from prices. `python -m benchmarks.platform_usage` launches jobs through
-the whole embedded stack, writes tensors for them and stops them; it counts every request that reaches the cloud, and
-the seconds of every invocation times its function's memory. Seconds are those of a busy machine of two cores: on AWS
-they will differ, the requests will not.
+These figures are worked out from counted requests and from prices. `python -m benchmarks.platform_usage` launches
+jobs through the whole embedded stack, writes tensors for them and stops them; it counts every request that reaches
+the cloud, and the seconds of every invocation times its function's memory. The seconds are those of a busy machine
+of two cores: on AWS they will differ, but the requests will not.
 """
 
 IDLE_NOTE = """
-Without the free tier, which covers a million requests of SQS and of Lambda. The tables, buckets and logs of an idle
-deployment are next to nothing. Not in it, where settings ask for them: a customer-managed key (1.00 a month), secrets
-(0.40 each), a dashboard beyond an account's third (3.00), interface endpoints of a network without a way out (about
-7.30 each, in each zone).
+The table leaves out the free tier, which covers a million requests of SQS and of Lambda. The tables, buckets and logs
+of an idle deployment cost next to nothing. Settings can add to it: a customer-managed key (1.00 a month), secrets (0.40
+each), a dashboard beyond an account's third (3.00), and interface endpoints of a network without a way out (about 7.30
+each, in each zone).
 """
-TRIALS_NOTE = """Ten experiments of 100 trials, each on the machine named, all of its time and at its pace. Training
-itself is not in it, nor what data, models and logs of jobs take. `gridwatch plan` says for a spec what it is at most.
+TRIALS_NOTE = """The table is for ten experiments of 100 trials; each trial takes all of its time on the machine
+named and is looked at as often as its price allows. It does not include the training itself, nor
+the storage of data, models and logs of jobs. `gridwatch plan` gives the most that a spec can cost.
 """
 PACE_NOTE = """
 ## How often a job is looked at
 
-As often as costs least. With c the price of a look, p the job's price an hour and T the hours that it is expected
-to take (`max_runtime`, or a quarter more than earlier trials of the experiment took in the median), looks at the
-distance d cost c·T/d, and a stop that comes d/2 late in the mean costs p·d/2 once; the sum is least at d =
+A job is looked at as often as costs least. With c the price of a look, p the job's price an hour and T the hours
+that it is expected to take (`max_runtime`, or a quarter more than earlier trials of the experiment took in the
+median), looks at the distance d cost c·T/d, and a stop that comes d/2 late in the mean costs p·d/2 once; the sum
+is least at d =
 √(2·c·T/p). A look costs {look:.7f} {currency} with all that it takes: the object that the hook writes, S3's event,
 the message, the evaluation.
 
-The share wins: at any moment after a job's first {first:.0f} seconds, looks have cost at most {share:g} % of what
+The share limits this: any time after a job's first {first:.0f} seconds, looks have cost at most {share:g} % of what
 the job has cost, those without news (each minute where the price allows it) among them. As many looks as five
-minutes pay for are there from the beginning, so the first steps of a dear job are looked at sooner, and the hook
-spends what is left when a loss is not finite or begins to rise. `share` and the distance are settings, of a spec
+minutes pay for are available from the beginning, so the first steps of an expensive job are looked at sooner, and the
+hook spends what is left when a loss is not finite or begins to rise. `share` and the distance are settings, of a spec
 (`watching`) and of the deployment (`watch_share`, `watch_every_seconds`); one look is made however small the share.
-`gridwatch look EXPERIMENT --every 5` wishes for more looks at what runs, for a while and within the share. No
+`gridwatch look EXPERIMENT --every 5` asks for more looks at the running jobs, for a while and within the share. No
 distance is longer than {longest:.0f} s. Spot is reckoned at {spot:g} % of the on-demand price, instances without a
 price at {unknown} {currency} an hour: put the real ones into `settings/instance-prices.json`
 ([watching](watching.md#what-a-stop-saved)). In the embedded cloud looks are free and {quick:g} a second;
@@ -89,8 +91,9 @@ A stop comes half the distance late in the mean. `python -m benchmarks.watch_cos
 hook and functions in simulated hours ([benchmarks](benchmarks.md)).
 """
 ASSUMED_NOTE = """
-Assumed: a write into the state table is one unit for the item and one for its index, a read one unit; an invocation
-logs {bytes:,} bytes; one by a queue is one receive and one delete; S3 tells EventBridge of every object written.
+The figures assume: a write into the state table is one unit for the item and one for its index, a read one unit; an
+invocation logs {bytes:,} bytes; one by a queue is one receive and one delete; S3 tells
+EventBridge of every object written.
 """
 
 

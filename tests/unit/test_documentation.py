@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import fields
 from pathlib import Path
 
@@ -24,6 +25,53 @@ NO_FILE = re.compile(r"[<>*{}…]|layers/build|/NNNN|NAME")
 def test_links_lead_somewhere(document: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_headings_that_exist(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|mailto:)([^)#]*)#([^)]+)\)", document.read_text())
+    pages = [(document.parent / name if name else document, anchor) for name, anchor in links]
+    assert [
+        f"{page.name}#{anchor}" for page, anchor in pages if page.suffix == ".md" and anchor not in anchors(page)
+    ] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({path.parent for path in (ROOT / "docs").rglob("*.md")}), ids=lambda path: path.name
+)
+def test_every_page_is_linked_from_the_index_of_its_folder(folder: Path) -> None:
+    index = folder / "README.md"
+    pages = {path for path in folder.glob("*.md") if path != index}
+    assert pages - linked(index) == set(), f"link them in {index.relative_to(ROOT)}"
+
+
+def test_the_index_of_the_documentation_links_those_of_its_folders() -> None:
+    docs = ROOT / "docs"
+    assert set(docs.glob("*/README.md")) - linked(docs / "README.md") == set()
+
+
+def linked(page: Path) -> set[Path]:
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text())
+    return {(page.parent / link).resolve() for link in links}
+
+
+def test_no_two_entries_of_the_changelog_begin_alike() -> None:
+    beginnings = Counter(re.findall(r"^- (.{40})", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE))
+    assert [beginning for beginning, times in beginnings.items() if times > 1] == []
+
+
+def test_every_addition_and_correction_is_in_a_group() -> None:
+    unreleased = (ROOT / "CHANGELOG.md").read_text().partition("## [Unreleased]")[2].partition("\n## ")[0]
+    for section in ("Added", "Fixed"):
+        before_groups = unreleased.partition(f"### {section}\n")[2].partition("\n#### ")[0]
+        assert before_groups.strip() == "", f"put these under a heading of {section}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -1,12 +1,13 @@
-"""docs/rules.md says what the rules are, and the rules are Debugger's."""
+"""docs/rules/ says what the rules are, and the rules are Debugger's."""
 
 from __future__ import annotations
 
 import pytest
 
+from gridwatch_rules.judgement.catalogue import judgement_rule_names
 from gridwatch_rules.rules.catalogue import rule_class, rule_names
 from gridwatch_rules.rules.parameters import declared
-from scripts.rules_page import DEBUGGER, PAGE, render
+from scripts.rules_page import DEBUGGER, FAMILIES, FOLDER, pages
 
 # smdebug_rulesconfig 1.0.1, ruleConfigs.json: what Debugger saves for a rule; nothing for the others.
 COLLECTIONS = {
@@ -76,8 +77,14 @@ DEFAULTS = {
 }  # fmt: skip
 
 
-def test_the_page_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == render(), "run python -m scripts.rules_page"
+def test_the_pages_are_current() -> None:
+    there = {path: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
+    assert there == pages(), "run python -m scripts.rules_page"
+
+
+def test_every_rule_is_on_one_page() -> None:
+    described = [name for family in FAMILIES for name in family.rules]
+    assert sorted(described) == sorted([*rule_names(), *judgement_rule_names()])
 
 
 def test_all_of_debuggers_rules_are_there() -> None:

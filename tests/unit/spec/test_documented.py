@@ -44,7 +44,7 @@ def test_there_is_no_spec_that_is_not_tested() -> None:
 # The other pages show whole specs and sections of one; watching.md shows a rule set, which has a test of its own.
 ELSEWHERE = [
     pytest.param(text, id=f"{page.stem}-{number}")
-    for page in sorted((EXAMPLES.parent / "docs").glob("*.md"))
+    for page in sorted((EXAMPLES.parent / "docs").rglob("*.md"))
     if page.stem not in ("spec", "watching")
     for number, text in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL))
 ]
