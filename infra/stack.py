@@ -1,4 +1,4 @@
-"""The one stack: everything that a deployment of Gridwatch consists of."""
+"""The one stack, which holds everything that a deployment of Gridwatch consists of."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ LOOK_INTERVAL, TABLE_INTERVAL = "LookIntervalSeconds", "TableIntervalSeconds"
 
 
 class GridwatchStack(cdk.Stack):
-    """Deployable to any account and region: both are resolved at deployment. `root` is the checkout with the assets."""
+    """Gridwatch's stack for any account and region, which are resolved at deployment. `root` is the checkout with the
+    assets.
+    """
 
     def __init__(self, scope: Construct, name: str, *, settings: DeploymentSettings, root: Path) -> None:
         super().__init__(
@@ -42,10 +44,10 @@ class GridwatchStack(cdk.Stack):
             termination_protection=settings.keeps_data,
         )
         cdk.Tags.of(self).add("gridwatch:prefix", settings.name_prefix)
-        # W3005: DependsOn lines that the CDK adds to every function although GetAtt implies them; harmless.
+        # W3005 is about harmless DependsOn lines that the CDK adds to every function although GetAtt implies them.
         self.template_options.metadata = {
             "cfn-lint": {"config": {"ignore_checks": ["W3005"]}},
-            # Where looks cost nothing (gridwatch.localcloud.deploy).
+            # In this account looks cost nothing (gridwatch.localcloud.deploy).
             "localcloud": {"parameters": {LOOK_INTERVAL: "2", TABLE_INTERVAL: "3"}},
         }
         key = encryption_key(self, settings)
@@ -58,7 +60,7 @@ class GridwatchStack(cdk.Stack):
         training = Training(
             self, "Training", storage=storage, key=key, archive=archive, allowed=settings.allowed_in_specs
         )
-        for source in rule_sources(training, settings, storage):  # Debugger runs such code in the jobs' role
+        for source in rule_sources(training, settings, storage):  # Debugger runs such code under the jobs' role
             training.role.add_to_policy(permissions.read_objects(source.bucket, source.prefix))
         analytics = Analytics(self, "Analytics", settings=settings, storage=storage, key=key)
         # Events of AWS services arrive on the default bus only, so ours go there too.
@@ -132,7 +134,9 @@ class GridwatchStack(cdk.Stack):
         )
 
     def _interval(self, name: str, default: int, least: int, description: str) -> cdk.CfnParameter:
-        """A parameter of the stack, because one template is deployed where looks cost money and where they do not."""
+        """An interval as a stack parameter, because one template is deployed where looks cost money and where they do
+        not.
+        """
         parameter = cdk.CfnParameter(
             self, name, type="Number", default=default, min_value=least, max_value=900, description=description
         )
@@ -140,6 +144,6 @@ class GridwatchStack(cdk.Stack):
         return parameter
 
     def _outputs(self, values: dict[str, str]) -> None:
-        """What the command line reads, under exactly these keys."""
+        """Create the outputs that the command line reads, under exactly these keys."""
         for name, value in values.items():
             cdk.CfnOutput(self, name, value=value)

@@ -103,7 +103,7 @@ class SlowEvaluator:
         tensors = self.open_tensors(job)
         if not tensors.keys("index/", limit=1):
             wanted = create_rule(policy.rule, policy.parameters).looks_for()
-            return RuleEvaluation(RuleStatus.SAW_NOTHING, Sightings().told(policy.name, policy.rule, wanted))
+            return RuleEvaluation(RuleStatus.SAW_NOTHING, Sightings().details(policy.name, policy.rule, wanted))
         try:
             page = self.render(tensors, f"{policy.name} of {job.job_name}")
         except CorruptTensorError as error:

@@ -18,7 +18,7 @@ from gridwatch.state.patience import Patience
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch_rules.judgement.history import Ending
-from gridwatch_rules.judgement.live import Replica, TrialReports, beginning, log_name, of_earlier
+from gridwatch_rules.judgement.live import Replica, TrialReports, as_earlier_entry, first_entry, log_name
 from gridwatch_rules.judgement.reported import ReportsRecord
 from gridwatch_rules.judgement.running import CrossTrialRule, CrossTrialRules, SeenOfTrial
 from gridwatch_rules.rules.status_change import StatusChange
@@ -90,7 +90,7 @@ class CrossTrialJudge:
         if earlier := start.get("experiment"):
             earlier_log = log_name(earlier, rule.metric, rule.resource)
             if known := len(self.store.reports_after(earlier_log, 0)):
-                yield beginning(log, earlier_log, known)
+                yield first_entry(log, earlier_log, known)
 
     def _earlier(self, first: ReportsRecord) -> list[ReportsRecord]:
         """The entries that the log's first one names, those before them first. A log names only what was there before
@@ -98,7 +98,7 @@ class CrossTrialJudge:
         """
         records = list(self.store.reports_after(first.earlier_log or "", 0)[: first.earlier_number])
         before = self._earlier(records[0]) if records and records[0].earlier_log else []
-        return [*before, *(of_earlier(record) for record in records if not record.earlier_log)]
+        return [*before, *(as_earlier_entry(record) for record in records if not record.earlier_log)]
 
     def _replica(self, log: str, *, maximize: bool) -> Replica:
         """The one remembered, now the last to be forgotten."""

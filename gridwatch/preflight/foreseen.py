@@ -99,7 +99,7 @@ def foresee(rule: Rule, job: Foreseen, every: int = 1) -> Sight:
     except Exception:  # noqa: BLE001 - whatever a rule raises here, it has found something to look at
         return Sight(judges=True)
     enough = bool(rule.judged) if rule.judged is not None else _sees_any(rule, sightings)
-    return Sight(enough, sightings.seen_by("it"), sightings.saved, sightings.steps)
+    return Sight(enough, sightings.tensors_of("it"), sightings.saved, sightings.steps)
 
 
 def _enough(rule: Rule, job: Foreseen) -> int:

@@ -1,6 +1,6 @@
 """Notices in the training itself what should be looked at soon: a loss that is not finite, a loss that begins to rise.
 
-It decides nothing: rules do, in the look that comes sooner because of it.
+It decides nothing. It only brings the next evaluation forward, and the rules decide there.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-_QUICK, _SLOW = 0.3, 0.05  # weights of a new value in the two running means
+_QUICK, _SLOW = 0.3, 0.05  # weights of a new value in the quick and in the slow running mean
 _WARM = 10  # values before a trend is known
-_DEVIATIONS = 3.0  # by which the quick mean must leave the slow one
+_DEVIATIONS = 3.0  # how many usual distances the quick mean must move away from the slow one
 _MOST = 1_000  # tensors that are followed
 
 
 @dataclass(slots=True)
-class _Course:
-    """What is known of one tensor's values."""
+class _Trend:
+    """The running means of one tensor's values."""
 
     quick: float
     slow: float
@@ -26,7 +26,7 @@ class _Course:
     finite: bool = True
 
     def turns(self, value: float) -> bool:
-        """Takes the next value; whether the course begins to rise with it, or stops being finite."""
+        """Take the next value. True when the curve begins to rise with it, or stops being finite."""
         if not math.isfinite(value):
             was, self.finite = self.finite, False
             return was
@@ -44,17 +44,17 @@ class _Course:
 
 
 class Alarm:
-    """Follows scalars by name; each turn is told once, until the course has turned back."""
+    """Follows scalars by name. It reports each turn for the worse once, until the curve has turned back."""
 
     def __init__(self) -> None:
-        self._courses: dict[str, _Course] = {}
+        self._courses: dict[str, _Trend] = {}
 
     def rings(self, name: str, value: float, *, is_loss: bool) -> bool:
-        """Whether this value should be looked at soon. Of what is no loss only a value that is not finite is."""
+        """Whether this value should be looked at soon. A scalar that is no loss rings only when it is not finite."""
         course = self._courses.get(name)
         if course is None:
             if len(self._courses) < _MOST:
-                self._courses[name] = _Course(value, value, finite=math.isfinite(value))
+                self._courses[name] = _Trend(value, value, finite=math.isfinite(value))
             return not math.isfinite(value)
         turned = course.turns(value)
         return turned and (is_loss or not math.isfinite(value))

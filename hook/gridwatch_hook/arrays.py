@@ -1,4 +1,4 @@
-"""From a value of the training loop to an array that smdebug's reader reads back as it was."""
+"""Turns a value of the training loop into an array that smdebug's reader reads back unchanged."""
 
 from __future__ import annotations
 
@@ -34,12 +34,11 @@ _WIDENED: dict[np.dtype[Any], type[np.generic]] = {
 
 
 class UnsupportedValueError(Exception):
-    """The value is no array of numbers, booleans or text."""
+    """The value cannot be saved: it is not an array of numbers, booleans or text."""
 
 
 def to_array(value: Any) -> Array:
-    """The value as an array of its own (later changes to `value` do not reach it) of a type in TENSOR_TYPES, or of
-    text.
+    """Copy the value into an array whose type is in TENSOR_TYPES, or text; later changes to `value` do not reach it.
 
     A scalar becomes shape (1,), as smdebug saves it. uint64 becomes int64, or float64 where a value does not fit. Text
     is flattened to one dimension, the only one in which smdebug reads it.

@@ -13,24 +13,24 @@ from gridwatch_hook.modes import Mode
 from gridwatch_hook.records import StepEncoder, frame, index_event
 from gridwatch_hook.seal import sealed
 
-_OVERHEAD = 256  # bytes of a step, or of a record and its index entry besides content and name, about
+_OVERHEAD = 256  # approximate bytes of a step, or of a record with its index entry, without content and name
 
 
 @dataclass(slots=True)
 class SavedStep:
-    """What one worker saves at one global step."""
+    """The tensors that one worker saves at one global step."""
 
     step: int
     mode: Mode
     mode_step: int
     wall_time: float  # Unix seconds
     tensors: dict[str, Array] = field(default_factory=dict)
-    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of tensors that are not saved whole
-    size: int = _OVERHEAD  # bytes in memory, about, and more than its index entries take
-    asked: bool = True  # by more than the collection CURVES
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # the shapes of tensors that are not saved whole
+    size: int = _OVERHEAD  # approximate bytes in memory; an upper bound for its index entries
+    asked: bool = True  # a collection other than CURVES asked for it
 
     def add(self, name: str, array: Array) -> None:
-        """Of a tensor that is saved again at the same step, the last value counts."""
+        """Add a tensor. When it was saved before at the same step, the last value counts."""
         former = self.tensors.get(name)
         self.tensors[name] = array
         self.size += array.nbytes + _OVERHEAD + 2 * len(name) if former is None else array.nbytes - former.nbytes
@@ -45,8 +45,8 @@ class IndexEntry:
     asked: bool = True
 
     def to_json(self, earlier: Sequence[IndexEntry] = (), **further: Any) -> bytes:
-        """The object; steps before this one that have no object of their own yet go along under `earlier`, and what
-        else only Gridwatch's reader knows as it is.
+        """Encode the index object. Former steps that have no object of their own yet are included under `earlier`,
+        along with other members that only Gridwatch's reader knows.
         """
         document = {**self.content, **further}
         if earlier:
@@ -64,23 +64,24 @@ class Batch:
 
 
 def encode(steps: Sequence[SavedStep], worker: str) -> Batch:
-    """The batch of `steps` (at least one, increasing)."""
+    """Encode `steps` (at least one, increasing) as one batch."""
     key = events_key(steps[0].step, worker)
     records = frame(_events(steps))
     return Batch(key, b"".join(records), tuple(_entries(steps, key, records)))
 
 
 def encode_together(steps: Sequence[SavedStep], worker: str, follows: int | None = None) -> Batch:
-    """The same with the index at the head of the events file, where places count from the end of the first record.
+    """Encode `steps` as one batch whose events file begins with its own index. Places in that index count from the end
+    of the first record.
 
-    The entries of the batch count from the file's beginning, as other readers expect. `follows`: the last step of the
-    file that this process wrote before; -1 when this is its first.
+    Places in the batch's own entries count from the beginning of the file, as other readers expect. `follows` is the
+    last step of the file that this process wrote before, or -1 when this is its first.
     """
     key = flush_key(steps[-1].step, worker)
     records = frame(_events(steps))
     *earlier, last = _entries(steps, key, records)
-    told = {} if follows is None else {"follows": follows}
-    (head,) = frame([index_event(steps[-1].wall_time, last.to_json(earlier, **told))])
+    members = {} if follows is None else {"follows": follows}
+    (head,) = frame([index_event(steps[-1].wall_time, last.to_json(earlier, **members))])
     entries = _entries(steps, key, records, offset=len(head))
     return Batch(key, b"".join([head, *records]), tuple(entries))
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """`wall` is in Unix seconds, `monotonic` in seconds from an arbitrary point."""
+    """A source of time. `wall` is in Unix seconds, `monotonic` in seconds from an arbitrary point."""
 
     def wall(self) -> float: ...
 

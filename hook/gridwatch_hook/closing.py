@@ -1,4 +1,4 @@
-"""What is left to write when training is over: the index objects that were left out, the end marker, the report."""
+"""Writes what remains when training is over: the index objects that were left out, the end marker, the report."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ TRAINING_ONLY_COLLECTIONS = frozenset({"gradients", "optimizer_variables"})
 
 @dataclass(frozen=True, slots=True)
 class FrameworkCollections:
-    """What a framework's hook knows by itself: its collections by pattern, those always saved, and how often."""
+    """The defaults of a framework's hook: its collections by pattern, those that are always saved, and how often."""
 
     patterns: Mapping[str, tuple[str, ...]]
     always: tuple[str, ...]
@@ -91,11 +91,12 @@ ANY_LOOP = FrameworkCollections(
 )
 
 
-# What a launch adds so that Gridwatch has every round's metrics where the spec asks for fewer. A step that nothing else
-# asks for goes out with the others, and gets no index object when the hook closes: no other reader misses it.
+# A launch adds this collection so that Gridwatch has every round's metrics where the spec asks for fewer. A step that
+# no other collection asks for is written with the others, but gets no index object when the hook closes: no other
+# reader needs one.
 CURVES = "gridwatch_curves"
-# Collections that any hook takes, also where its framework has nothing for them: smdebug's, and those of our hooks.
-# What else is asked for needs a pattern, so that a name that is misspelt is told.
+# Any hook accepts these collections, even when its framework has nothing for them: smdebug's, and those of our hooks.
+# Any other collection needs a pattern, so that a misspelt name is reported.
 KNOWN = frozenset(
     {"inputs", "outputs", "layers", "sm_metrics", "optimizer_variables", "tensorflow_summaries"}.union(
         *(each.patterns for each in (XGBOOST, PYTORCH, KERAS, ANY_LOOP))
@@ -130,7 +131,7 @@ class Collection:
         save_raw_tensor: bool,
         save_shape: bool = False,
     ) -> Collection:
-        """Raises re.error for a pattern that is none."""
+        """Create a collection. Raises re.error for an invalid pattern."""
         if name in SCALAR_COLLECTIONS:
             reductions, save_raw_tensor = (), True
         patterns = tuple(re.compile(pattern) for pattern in include_regex)
@@ -145,7 +146,9 @@ class Collection:
         return self.schedules[mode].saves(mode_step)
 
     def to_json(self, saved_names: set[str]) -> dict[str, Any]:
-        """As smdebug keeps it in the collections file; `saved_names` are the tensors saved under it so far."""
+        """The collection in the form of smdebug's collections file; `saved_names` are the tensors saved under it so
+        far.
+        """
         return {
             "name": self.name,
             "include_regex": list(self.include_regex),

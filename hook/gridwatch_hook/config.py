@@ -1,8 +1,8 @@
 """The hook's configuration: the JSON that SageMaker hands to Debugger's hook, parsed and checked.
 
-`{"LocalPath": ..., "HookParameters": {...}, "CollectionConfigurations": [{"CollectionName",
-"CollectionParameters"}]}`; parameter values are strings, or the JSON types they stand for. What a collection does not
-say, HookParameters say, then the framework.
+`{"LocalPath": ..., "HookParameters": {...}, "CollectionConfigurations": [{"CollectionName", "CollectionParameters"}]}`;
+parameter values are strings, or the JSON types they stand for. A parameter that a collection does not give is taken
+from HookParameters, then from the framework's defaults.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ TOP_KEYS = ("LocalPath", "S3Path", "S3OutputPath", "HookParameters", "Collection
 
 @dataclass(frozen=True, slots=True)
 class HookConfig:
-    """What to save, when, and how to hand it over."""
+    """The configuration of a hook: the collections to save, when to save them, and how to write them."""
 
     local_path: str
     collections: tuple[Collection, ...]
     all_workers: bool = False
-    flushes_per_second: float | None = None  # None: as often as suits the place where tensors go
+    flushes_per_second: float | None = None  # None: as often as the destination allows
     backfill_seconds: float = 30.0  # how long closing may take to add the index objects that were left out
-    memory_limit_mb: float = 256.0  # of tensors waiting to be written
+    memory_limit_mb: float = 256.0  # for tensors that wait to be written
     shap_sample_rows: int = 200
 
     @classmethod
     def parse(cls, document: Any, framework: FrameworkCollections) -> HookConfig:
-        """Raises ConfigError naming what is wrong and what is allowed."""
+        """Parse and check the JSON document. Raises ConfigError saying what is wrong and what is allowed."""
         top = Parameters.create("the hook configuration", {} if document is None else document, TOP_KEYS)
         given = top.get("HookParameters")
         hook = Parameters.create("HookParameters", {} if given is None else given, _HOOK_KEYS)
@@ -91,7 +91,7 @@ def _configurations(listed: Any) -> dict[str, Parameters]:
 def _refuse_what_has_no_effect(
     hook: Parameters, configured: Mapping[str, Parameters], framework: FrameworkCollections
 ) -> None:
-    """Raises ConfigError for what Debugger's hook would do and this one does not, or does not here."""
+    """Raise ConfigError for a parameter that Debugger's hook obeys but that has no effect here."""
     for given in (hook, *configured.values()):
         for key in _FOR_TENSORBOARD:
             if given.boolean(key, False):
@@ -152,7 +152,9 @@ def _collection(name: str, own: Parameters, hook: Parameters, framework: Framewo
 
 
 def _schedule(mode: Mode, own: Parameters, hook: Parameters, default_interval: int) -> SaveSchedule:
-    """The nearest answer counts: the collection's for the mode, the collection's, then the hook's likewise."""
+    """The schedule of a mode. Each value comes from the most specific place that gives it: the collection's parameter
+    for the mode, the collection's, the hook's for the mode, then the hook's.
+    """
 
     def nearest(key: str) -> tuple[Parameters, str] | None:
         prefixed = f"{mode.name.lower()}.{key}"

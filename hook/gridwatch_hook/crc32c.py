@@ -46,7 +46,7 @@ def register_after(data: bytes, register: int = _ONES) -> int:
 
 
 def registers_after(messages: Sequence[bytes]) -> list[int]:
-    """`register_after` of each message; many short ones advance together, which costs each of them a fraction."""
+    """Compute `register_after` of each message. Many short ones advance together, at a fraction of the cost."""
     registers = [0] * len(messages)
     short = [position for position, message in enumerate(messages) if len(message) < _LANES_PAY_FROM]
     together = len(short) >= _MESSAGES_PAY_FROM
@@ -70,7 +70,7 @@ def masked(data: bytes) -> int:
 
 
 def bytes_towards(register: int, target: int) -> bytes:
-    """The four bytes that lead from `register` to `target`: data followed by them has a checksum chosen beforehand."""
+    """The four bytes that lead from `register` to `target`. Data followed by them gets a checksum chosen beforehand."""
     return (register ^ _before(target)).to_bytes(4, "little")
 
 
@@ -100,8 +100,8 @@ def _register_after_lanes(data: bytes, register: int) -> int:
 
 
 def _advance_messages(messages: list[bytes]) -> list[int]:
-    """Messages of at least four bytes, each a lane that ends where all end: zeros before it leave a register of 0 as
-    it is.
+    """The register after each message (of at least four bytes). Each message is a lane padded with zeros in front, so
+    that all lanes end together: leading zeros leave a register of 0 as it is.
     """
     width = -(-max(map(len, messages)) // 4) * 4
     padded = b"".join(message.rjust(width, b"\0") for message in messages)

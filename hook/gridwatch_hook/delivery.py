@@ -14,10 +14,10 @@ from gridwatch_hook.sinks import Sink
 from gridwatch_hook.skipped import SkippedEntries
 from gridwatch_hook.wish import WishBox
 
-_FEW_STEPS = 4  # a batch of so many gets an index object for each step
-LARGEST_BATCH = 16 * 1024 * 1024  # bytes in one events file, about; readers take no index that is larger
-_SHORTEST = 0.05  # seconds of waiting
-_LONGEST_PAUSE = 30.0  # seconds between attempts
+_FEW_STEPS = 4  # a batch of at most this many steps gets an index object for each of them
+LARGEST_BATCH = 16 * 1024 * 1024  # approximate bytes in one events file; readers accept no index that is larger
+_SHORTEST = 0.05  # shortest wait, in seconds
+_LONGEST_PAUSE = 30.0  # longest pause between attempts, in seconds
 
 
 class Delivery:
@@ -49,7 +49,7 @@ class Delivery:
         self._pace = pace
         self._wishes = wishes
         self._memory_limit = memory_limit
-        # What waits for its turn must not fill the memory that is there for writes that fail.
+        # Steps that wait for their turn must not fill the memory that is reserved for failing writes.
         self._full = min(LARGEST_BATCH, memory_limit / 4)
         self._first_pause = first_pause
         self._follows = -1  # the last step that was written
@@ -58,7 +58,7 @@ class Delivery:
         self._count = threading.Lock()
         self._collections: bytes | None = None
         self._arrived = threading.Event()
-        self._stirred = threading.Event()  # whoever waits for the next turn looks at it anew
+        self._stirred = threading.Event()  # set to wake the thread, which then computes its wait afresh
         self._urgent = False
         self._closing = threading.Event()
         self._give_up_at = float("inf")
@@ -68,7 +68,7 @@ class Delivery:
         self._thread.start()
 
     def describe_collections(self, document: bytes) -> None:
-        """The collections file to write before the next index object."""
+        """Set the collections file to write before the next index object."""
         self._collections = document
 
     def add(self, saved: SavedStep, *, urgent: bool = False) -> None:
@@ -88,7 +88,7 @@ class Delivery:
             self._arrived.set()
 
     def finish(self, seconds: float) -> bool:
-        """Write what is waiting, trying for `seconds` at most; whether the thread came to its end."""
+        """Write what is waiting, trying for `seconds` at most. Returns whether the thread came to its end."""
         self._give_up_at = self._clock.monotonic() + seconds
         self._closing.set()
         self._stirred.set()
@@ -97,12 +97,12 @@ class Delivery:
         return not self._thread.is_alive()
 
     def due_in(self) -> float:
-        """How long what waits must wait still; 0 or less when it may be written now."""
+        """Seconds until the waiting steps may be written; 0 or less when they may be written now."""
         if self._waiting_bytes >= self._full:
             return 0.0
         now = self._clock.monotonic()
         delay = self._pace.delay(now, urgent=self._urgent)
-        # A wish may come meanwhile; it is looked for in this thread, where waiting harms nobody.
+        # A wish may arrive in the meantime. This thread checks for it, because a delay here does not hold training up.
         return min(delay, max(self._wishes.due_in(now), _SHORTEST)) if self._wishes is not None else delay
 
     def _hear_wishes(self) -> None:
@@ -111,7 +111,7 @@ class Delivery:
             self._pace.wish(wish.every if wish.until > self._clock.wall() else float("inf"))
 
     def write(self) -> None:
-        """Write what waits. By the thread, or, where none was started, by whoever keeps the time."""
+        """Write what is waiting. The thread calls it; where no thread was started, the caller that keeps time does."""
         self._pace.taken(self._clock.monotonic())
         self._urgent = False
         self._flush()
@@ -164,7 +164,7 @@ class Delivery:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _rest(self, seconds: float) -> bool:
-        """Wait before the next attempt; False when there is no time for one."""
+        """Wait before the next attempt. Returns False when there is no time for one."""
         self._closing.wait(seconds)
         if not self._closing.is_set():
             return True
@@ -180,7 +180,7 @@ class Delivery:
             self._sink.put(collections_key(self.worker), document)
             if self._collections is document:
                 self._collections = None
-        if batch.events:  # of steps of which only shapes are saved there are none
+        if batch.events:  # there are no records when only shapes are saved at these steps
             self._sink.put(batch.events_key, batch.events)
         if self.together:
             self.skipped.add(tuple(entry for entry in batch.entries if entry.asked))
@@ -194,5 +194,5 @@ class Delivery:
         self.skipped.add(tuple(earlier))
 
     def left_out_key(self, step: int, worker: str) -> str:
-        """Where closing puts the index object of a step that has none of its own."""
+        """The key under which closing puts the index object of a step that has none of its own."""
         return completed_index_key(step, worker) if self.together else index_key(step, worker)

@@ -38,16 +38,16 @@ from gridwatch_hook.sinks import Sink, open_sink
 from gridwatch_hook.wish import WishBox
 
 _LOSSES = "losses"
-_CLOSING_SECONDS = 30.0  # for what is still waiting when training ends
+_CLOSING_SECONDS = 30.0  # time for steps still waiting when training ends
 
 
 class Hook:
-    """Saves tensors step by step. Made by `create` or `from_environment`; nothing it does raises into the training.
+    """Saves tensors step by step. `create` or `from_environment` makes one; none of its errors reaches the training.
 
-    Of a copy (deepcopy, pickle) and in a forked process it does nothing: one process writes a worker's tensors.
+    A copy (deepcopy, pickle) and a hook in a forked process do nothing: only one process writes a worker's tensors.
 
-    A step begins at 0, or with `start_step`; `next_step` and `start_step` hand over the one before. Not for several
-    threads.
+    Steps count from 0, or from the number given to `start_step`; `next_step` and `start_step` hand over the step
+    before. The hook must be used from one thread only.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Hook:
         self._membership = Membership.create(config.collections)
         self._current: SavedStep | None = None
         self._alarm = Alarm()
-        self._urgent = False  # the step begun should be looked at soon
+        self._urgent = False  # the current step should be looked at soon
         self._closed = False
         self._begun = False
         self._process = os.getpid()
@@ -94,11 +94,11 @@ class Hook:
         clock: Clock | None = None,
         sink: Sink | None = None,
     ) -> Hook:
-        """A hook that writes to `uri` (s3://bucket/prefix or a folder; the configuration's LocalPath when None).
-        `config` is also taken as the document that SageMaker hands to Debugger's hook.
+        """Create a hook that writes to `uri` (s3://bucket/prefix or a folder; the configuration's LocalPath when None).
+        `config` may also be the document that SageMaker hands to Debugger's hook.
 
-        Raises ConfigError for a configuration that is wrong. Of several workers, those beyond the first save nothing
-        unless the configuration asks for all.
+        Raises ConfigError for a configuration that is wrong. When there are several workers, only the first saves
+        anything unless the configuration asks for all.
         """
         environment = environment or Environment.read({})
         if not isinstance(config, HookConfig):
@@ -160,14 +160,14 @@ class Hook:
         return self._closed
 
     def forget_end(self) -> None:
-        """A restarted job goes on writing where it ended before: take its end marker away."""
+        """Remove the end marker, because a restarted job goes on writing where it ended before."""
         try:
             self._sink.remove(END_MARKER)
         except Exception as error:  # noqa: BLE001  (training goes on; readers may take the job for ended)
             self.problem("removing the former end marker", error)
 
     def set_mode(self, mode: Mode) -> None:
-        """Go on in another mode. A step begun in which nothing was saved yet becomes a step of the new mode."""
+        """Continue in another mode. If the current step has saved nothing yet, it becomes a step of the new mode."""
         if mode is self.mode:
             return
         unused = self._current is None
@@ -177,11 +177,11 @@ class Hook:
         self.start_step(self.step if unused else self.step + 1)
 
     def next_step(self) -> None:
-        """Hand over the step begun and begin the next one of the current mode."""
+        """Hand over the current step and begin the next one of the same mode."""
         self.start_step(self.step + 1)
 
     def begin_step(self, mode: Mode) -> None:
-        """Begin the next step, in `mode`: for frameworks that say when each of their steps begins."""
+        """Begin the next step, in `mode`. This serves frameworks that announce the beginning of each step."""
         if self._begun:
             self.mode = mode
             self.start_step(self.step + 1)
@@ -190,7 +190,7 @@ class Hook:
             self.set_mode(mode)
 
     def start_step(self, step: int) -> None:
-        """Hand over the step begun, and begin the global step `step` in the current mode."""
+        """Hand over the current step, and begin the global step `step` in the same mode."""
         self._hand_over()
         mode_step = step if self.mode is Mode.GLOBAL else self.mode_steps.get(self.mode, -1) + 1
         self.step = step
@@ -209,8 +209,8 @@ class Hook:
             self.problem(tensor, error)
 
     def save_tensor(self, name: str, value: Any, collection: str | None = None) -> None:
-        """Save an array (or what numpy makes one of) at this step: in a collection when that is due, else always, as
-        the collections that hold its name have it saved.
+        """Save an array (or anything that numpy turns into one) at this step. With `collection` it is saved when that
+        collection is due; without, always. The collections that hold its name say in which form.
         """
         try:
             self._save_in(name, to_array(value), collection, list(self._membership.of(name)))
@@ -222,17 +222,15 @@ class Hook:
         self._membership.enlist(collection, tensor)
 
     def offer(self, name: str, value: Any, convert: Callable[[Any], Array] = to_array) -> None:
-        """Save a tensor if a collection that holds its name is due at this step; what it costs otherwise is one
-        look-up.
-        """
+        """Save a tensor if a collection that holds its name is due at this step. Otherwise this costs one look-up."""
         holders = [item for item in self._membership.of(name) if item.name in self.due]
         if holders:
             self._write(name, convert(value), holders)
 
     def problem(self, what: str, error: Exception) -> None:
-        """Note that something could not be saved; told at once, the first time, and again at the end."""
+        """Record that something could not be saved. It is logged at once the first time, and again at the end."""
         if what not in self.report.problems:
-            reason = str(error).partition("\n")[0]  # XGBoost's errors go on with a stack trace
+            reason = str(error).partition("\n")[0]  # XGBoost's error texts end with a stack trace
             self.report.problems[what] = f"{type(error).__name__}: {reason}"
             print(f"gridwatch_hook: {what} is not saved: {reason}", file=sys.stderr, flush=True)  # noqa: T201
 
@@ -264,7 +262,8 @@ class Hook:
 
     def _write(self, name: str, array: Array, holders: list[Collection]) -> None:
         whole = not holders or any(item.save_raw_tensor for item in holders)
-        # Readers know a whole tensor's shape; smdebug's would no longer find the tensor if the index told its shape.
+        # A whole tensor carries its shape. If the index gave the shape as well, smdebug's reader would not find the
+        # tensor.
         shaped = not whole and any(item.save_shape for item in holders)
         if self._closed or not (array.size or shaped):
             return
@@ -317,5 +316,5 @@ class Hook:
 
 
 def _idle_hook() -> Hook:
-    """A hook that saves nothing, as that of a worker beyond the first."""
+    """A hook that saves nothing, like that of every worker but the first."""
     return Hook.create("", rank=1)

@@ -1,8 +1,8 @@
 """The hook as a callback of Keras 3: `model.fit(..., callbacks=[KerasHook.create("out")])`.
 
-A step is one batch, its mode TRAIN, EVAL or PREDICT. Saved are variables under their paths
-(`sequential/dense/kernel`), gradients as `gradient/<path>` where the backend keeps them (PyTorch), and what Keras logs
-for the batch (`loss`, `accuracy`): as Keras reports them, which is their mean over the epoch so far.
+A step is one batch, its mode TRAIN, EVAL or PREDICT. The hook saves variables under their paths
+(`sequential/dense/kernel`), gradients as `gradient/<path>` where the backend keeps them (PyTorch), and the metrics that
+Keras logs for the batch (`loss`, `accuracy`). Keras reports each metric as its mean over the epoch so far.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from gridwatch_hook.report import Report
 
 
 class KerasHook(keras.callbacks.Callback):  # type: ignore[misc]  # keras is published without types
-    """Watches `fit`, `evaluate` and `predict`. Nothing it does changes the training; it closes itself at the process's
-    end.
+    """Saves tensors during `fit`, `evaluate` and `predict`. It never changes the training, and closes itself when the
+    process ends.
     """
 
     def __init__(self, hook: Hook) -> None:
@@ -32,7 +32,7 @@ class KerasHook(keras.callbacks.Callback):  # type: ignore[misc]  # keras is pub
 
     @classmethod
     def create(cls, uri: str | None = None, configuration: Any = None) -> KerasHook:
-        """A callback that writes to `uri`, configured by a document like SageMaker's. Raises ConfigError."""
+        """Create a callback that writes to `uri`, configured by a document like SageMaker's. Raises ConfigError."""
         return cls(Hook.create(uri, HookConfig.parse(configuration, KERAS), framework=KERAS))
 
     @classmethod
@@ -42,7 +42,7 @@ class KerasHook(keras.callbacks.Callback):  # type: ignore[misc]  # keras is pub
         return cls(hook) if hook else None
 
     def close(self) -> Report:
-        """As Hook.close."""
+        """Write what is left and close the hook, as Hook.close does."""
         return self.hook.close()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:

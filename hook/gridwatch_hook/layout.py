@@ -1,10 +1,10 @@
-"""Where each file lies below a job's tensor folder: smdebug's layout (smdebug/core/locations.py)."""
+"""The keys of files below a job's tensor folder, in smdebug's layout (smdebug/core/locations.py)."""
 
 from __future__ import annotations
 
 END_MARKER = "training_job_end.ts"
 REPORT = "gridwatch_hook.json"
-WISH = "wish.json"  # that a job is looked at sooner; written by `gridwatch look`
+WISH = "wish.json"  # an owner's wish for sooner looks; written by `gridwatch look`
 PACKAGES = "packages.json"
 STEPS_PER_INDEX_FOLDER = 1000
 
@@ -18,17 +18,17 @@ def index_key(step: int, worker: str) -> str:
 
 
 def flush_key(last_step: int, worker: str) -> str:
-    """One object of everything that is written at once, named after its last step: an events file whose first record
-    tells where in it the tensors of each step lie.
+    """The key of a flush object, which holds everything that is written at once and is named after its last step. It is
+    an events file whose first record says where in it the tensors of each step lie.
     """
     return f"events/flushes/{last_step // STEPS_PER_INDEX_FOLDER:09d}/{last_step:012d}_{worker}.tfevents"
 
 
 def completed_index_key(step: int, worker: str) -> str:
-    """The index object that closing adds for other readers. Nobody is woken by a key of this kind."""
+    """The key of an index object that closing adds for other readers. An object under such a key wakes no function."""
     return f"index/completed/{step // STEPS_PER_INDEX_FOLDER:09d}/{step:012d}_{worker}.json"
 
 
 def events_key(first_step: int, worker: str) -> str:
-    """One events file may hold several steps; it is named after the first."""
+    """The key of an events file. It may hold several steps and is named after the first."""
     return f"events/{first_step:012d}/{first_step:012d}_{worker}.tfevents"

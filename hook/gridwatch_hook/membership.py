@@ -1,4 +1,4 @@
-"""Which collections a tensor belongs to, and which tensors were saved under each."""
+"""Knows which collections a tensor belongs to, and which tensors were saved under each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from gridwatch_hook.schedule import SaveSchedule
 
 
 class Membership:
-    """Answers by name are kept: a name is matched against patterns once."""
+    """The membership of tensors in collections. Answers are kept by name, so each name is matched against the patterns
+    once.
+    """
 
     def __init__(self, collections: dict[str, Collection]) -> None:
         self._collections = collections
@@ -44,14 +46,14 @@ class Membership:
         return item
 
     def enlist(self, collection: str, tensor: str) -> None:
-        """Add a name to a configured collection; nothing where there is none of that name."""
+        """Add a tensor's name to a configured collection. Does nothing when no collection has that name."""
         item = self._collections.get(collection)
         if item is not None and tensor not in item.tensor_names:
             self._collections[collection] = replace(item, tensor_names=item.tensor_names | {tensor})
             self._of.pop(tensor, None)
 
     def note(self, tensor: str, holders: list[Collection]) -> bool:
-        """Remember that the tensor is saved under `holders`; whether that is news."""
+        """Record that the tensor is saved under `holders`. Returns whether that was unknown before."""
         if tensor in self._noted:
             return False
         self._noted.add(tensor)
@@ -60,5 +62,5 @@ class Membership:
         return True
 
     def to_json(self) -> dict[str, Any]:
-        """The collections as smdebug's file holds them."""
+        """The collections in the form of smdebug's collections file."""
         return {name: item.to_json(self._saved[name]) for name, item in self._collections.items()}

@@ -1,4 +1,4 @@
-"""Which evaluation metrics are losses: those that fall when the model gets better."""
+"""Tells evaluation metrics that rise when the model gets better from losses, which fall."""
 
 from __future__ import annotations
 

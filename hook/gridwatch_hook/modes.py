@@ -9,4 +9,4 @@ class Mode(Enum):
     TRAIN = 1
     EVAL = 2
     PREDICT = 3
-    GLOBAL = 4  # frameworks without phases, such as XGBoost
+    GLOBAL = 4  # used by frameworks without phases, such as XGBoost

@@ -1,7 +1,7 @@
-"""How often the hook writes what it has: each write is looked at, and a look has a price.
+"""Decides how often the hook writes: each write makes Gridwatch look at the job, and each look has a price.
 
-Gridwatch works out the terms when it launches a job (gridwatch.pace has the formula and its source). Without terms the
-hook writes as fast as the place suits that it writes to.
+Gridwatch works out the terms when it launches a job (gridwatch.pace has the formula and its source). Without such terms
+the hook writes as often as the destination allows.
 """
 
 from __future__ import annotations
@@ -9,31 +9,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-FIRST_SECONDS = 300.0  # what a job of this length may spend on looks is there from its beginning
+FIRST_SECONDS = 300.0  # seconds; the looks that a job of this length may have are available from its beginning
 _URGENT_GAP = 1.0  # seconds between two looks at something urgent
-_EASED = 3  # looks after the first that come sooner: after an eighth, a quarter and a half of the usual distance
-_PLENTY = 8  # looks that a job must have at first for some of them to come sooner
+_EASED = 3  # the looks after the first come sooner: after an eighth, a quarter and a half of the usual interval
+_PLENTY = 8  # some looks come sooner only when a job has at least this many at its beginning
 
 
 class Pace(Protocol):
     """Says when the next write may be. Times are monotonic seconds."""
 
     def delay(self, now: float, *, urgent: bool) -> float:
-        """How long to wait still for the next write, 0 or less when it may be now."""
+        """Seconds until the next write may be made; 0 or less when it may be made now."""
         ...
 
     def taken(self, now: float) -> None:
-        """A write is made now."""
+        """Record that a write is made now."""
         ...
 
     def wish(self, every: float) -> None:
-        """From now on somebody wishes a write every so many seconds; infinity: nobody does."""
+        """Set the seconds between two writes that somebody has asked for; infinity when nobody has."""
         ...
 
 
 class FixedPace:
-    """Allows `per_second` writes a second, and `burst` of them in a row after a rest: a token bucket that starts full,
-    so that a job's first steps are out at once.
+    """A pace of `per_second` writes a second, with `burst` of them in a row after a rest. It is a token bucket that
+    starts full, so that a job's first steps are written at once.
     """
 
     def __init__(self, per_second: float, burst: int = 4) -> None:
@@ -54,9 +54,10 @@ class FixedPace:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """`look_seconds`: the distance of two looks that costs least together with lateness. `least_seconds`: the mean
-    distance that the bound on the share allows (0: looks are free). `first_looks`: as many as a job of five minutes
-    may have.
+    """The limits on the cost of looks at a job. `look_seconds` is the interval between two looks at which their cost
+    together with the cost of lateness is least. `least_seconds` is the smallest mean interval that the limit on the
+    share of the job's price allows (0 when looks are free). `first_looks` is how many looks a job of five minutes may
+    have.
     """
 
     look_seconds: float
@@ -64,7 +65,9 @@ class Terms:
     first_looks: int = 1
 
     def for_workers(self, workers: int) -> Terms:
-        """Each of several workers writes, and each write is looked at: together they keep to the terms."""
+        """The terms of one worker among several. Each worker's writes are looked at, and together they keep to these
+        terms.
+        """
         if workers <= 1:
             return self
         first = max(1, self.first_looks // workers)
@@ -72,8 +75,9 @@ class Terms:
 
 
 class PricedPace:
-    """Looks at the distance of least cost, sooner where it is urgent, and never more than the share allows: after `t`
-    seconds at most `first_looks`, and one more for each `least_seconds` beyond the first five minutes.
+    """A pace of looks at the interval of least cost, or sooner when a step is urgent. The limit on the share always
+    holds: after `t` seconds there were at most `first_looks`, and one more for each `least_seconds` beyond the first
+    five minutes.
     """
 
     def __init__(self, terms: Terms, began: float) -> None:

@@ -1,4 +1,4 @@
-"""Which packages are installed where the training runs, so that a later run can be compared with this one."""
+"""Lists the packages that are installed where the training runs, so that a later run can be compared with it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import metadata
 
 
 def installed_packages() -> bytes:
-    """JSON: `python`, `platform`, and `packages` by name with their versions."""
+    """The installed packages as JSON with `python`, `platform`, and `packages`, a map from names to versions."""
     found = {item.metadata["Name"]: item.version for item in metadata.distributions() if item.metadata["Name"]}
     document = {
         "python": platform.python_version(),

@@ -1,4 +1,6 @@
-"""Reading one level of the configuration: string values, the keys that are allowed, and errors that say both."""
+"""Reads one level of the configuration: string values under allowed keys, and errors that say what was found and what
+is allowed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Keys and values of one level; `where` names it in errors."""
+    """The keys and values of one level of the configuration; `where` names the level in errors."""
 
     where: str
     values: Mapping[str, Any]
@@ -74,7 +76,7 @@ class Parameters:
         return value
 
     def listed(self, key: str) -> tuple[str, ...]:
-        """A comma-separated list, or a JSON list of texts."""
+        """The value as a list, written with commas or as a JSON list of texts."""
         value = self.values.get(key)
         if value is None:
             return ()
@@ -84,7 +86,7 @@ class Parameters:
         return tuple(item.strip() for item in items if item.strip())
 
     def patterns(self, key: str) -> tuple[str, ...]:
-        """Regular expressions separated by commas; a comma within brackets belongs to its expression."""
+        """The value as regular expressions separated by commas. A comma within brackets belongs to its expression."""
         value = self.values.get(key)
         return _split_outside_brackets(value) if isinstance(value, str) else self.listed(key)
 
@@ -94,7 +96,7 @@ class Parameters:
         return tuple(self._integer(key, item) for item in items if str(item).strip())
 
     def without_effect(self, key: str, why: str) -> ConfigError:
-        """What is said of a parameter that would do nothing."""
+        """The error for a parameter that would have no effect."""
         return ConfigError(f"{self.where}: {key} is {self.values[key]!r}, but {why}")
 
     def _integer(self, key: str, value: Any) -> int:

@@ -25,7 +25,7 @@ from gridwatch_hook.hook import Hook
 from gridwatch_hook.modes import Mode
 from gridwatch_hook.report import Report
 
-# Activations belong to these collections whatever their module is called: in an nn.Sequential it is a number.
+# Activations belong to these collections whatever their module's name, which is only a number in an nn.Sequential.
 _ACTIVATIONS: dict[str, tuple[type[nn.Module], ...]] = {
     "relu": (nn.ReLU, nn.ReLU6),
     "tanh": (nn.Tanh,),
@@ -34,10 +34,9 @@ _ACTIVATIONS: dict[str, tuple[type[nn.Module], ...]] = {
 
 
 class PyTorchHook:
-    """Watches one model and its losses. What it does changes no value, no gradient and no random number of the
-    training.
+    """Saves the tensors of one model and its losses. It changes no value, gradient or random number of the training.
 
-    A copy (deepcopy, pickle) of a watched model is not watched: what is copied of the hook does nothing.
+    A copy (deepcopy, pickle) of a watched model is not watched: its copy of the hook does nothing.
     """
 
     _hook: Hook | None = None  # the inert state of a copy
@@ -46,12 +45,12 @@ class PyTorchHook:
         self._hook = hook
         self._mode: Mode | None = None
         self._names: dict[nn.Module, str] = {}
-        self._activations: dict[str, str] = {}  # `<module>_input` or `_output` -> its activation's collection
+        self._activations: dict[str, str] = {}  # `<module>_input` or `<module>_output` -> collection
         self._calls: dict[str, int] = {}
 
     @classmethod
     def create(cls, uri: str | None = None, configuration: Any = None) -> PyTorchHook:
-        """A hook that writes to `uri`, configured by a document like SageMaker's. Raises ConfigError."""
+        """Create a hook that writes to `uri`, configured by a document like SageMaker's. Raises ConfigError."""
         config = HookConfig.parse(configuration, PYTORCH)
         return cls(Hook.create(uri, config, framework=PYTORCH, rank=_rank(), workers=_workers()))
 
@@ -88,19 +87,19 @@ class PyTorchHook:
         self._guarded(name, lambda hook: self._offer_all(hook, f"{name}_output", value))
 
     def save_scalar(self, name: str, value: Any, collection: str | None = None) -> None:
-        """As Hook.save_scalar; the value may be a tensor of one element."""
+        """Save one number, as Hook.save_scalar does. The value may be a tensor of one element."""
         self._guarded(name, lambda hook: hook.save_scalar(name, _plain(value), collection))
 
     def save_tensor(self, name: str, value: Any, collection: str | None = None) -> None:
-        """As Hook.save_tensor; the value may be a tensor on any device."""
+        """Save an array, as Hook.save_tensor does. The value may be a tensor on any device."""
         self._guarded(name, lambda hook: hook.save_tensor(name, _plain(value), collection))
 
     def set_mode(self, mode: Mode) -> None:
-        """The mode of the steps that follow, whatever the model's `training` says."""
+        """Set the mode of the steps that follow, whatever the model's `training` says."""
         self._mode = mode
 
     def close(self) -> Report | None:
-        """As Hook.close."""
+        """Write what is left and close the hook, as Hook.close does."""
         return self._hook.close() if self._hook else None
 
     def _before_step(self, module: nn.Module, _: Any) -> None:
@@ -130,7 +129,9 @@ class PyTorchHook:
         return save
 
     def _offer_all(self, hook: Hook, stem: str, values: Any) -> None:
-        """Tensors are numbered through, over nested tuples and lists and over several calls of one module in a step."""
+        """Offer all tensors in `values`. They are numbered consecutively, across nested tuples and lists and across
+        several calls of one module in a step.
+        """
         if isinstance(values, torch.Tensor):
             number = self._calls.get(stem, 0)
             self._calls[stem] = number + 1
@@ -159,7 +160,7 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, torch.Tensor):
         return value
     dense = value.detach().to_dense() if value.is_sparse else value.detach()
-    # numpy has no bfloat16, nor what quantization uses.
+    # numpy has neither bfloat16 nor the types of quantized tensors.
     known = dense.float() if dense.dtype == torch.bfloat16 or dense.is_quantized else dense
     return known.cpu().resolve_conj().resolve_neg().numpy()
 

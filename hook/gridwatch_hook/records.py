@@ -1,4 +1,4 @@
-"""Tensors as records of an events file: TFRecords that hold Event protobufs, written field by field.
+"""Encodes tensors as records of an events file: TFRecords that hold Event protobufs, written field by field.
 
 Field numbers: tensorflow/core/util/event.proto, framework/summary.proto, tensor.proto, tensor_shape.proto.
 
@@ -37,7 +37,7 @@ def varint(value: int) -> bytes:
 
 
 class StepEncoder:
-    """Makes the Events of one step, whose time (Unix seconds), global step and mode all its tensors share."""
+    """Encodes the Events of one step. All its tensors share their time (Unix seconds), global step and mode."""
 
     def __init__(self, step: int, wall_time: float, mode: Mode, mode_step: int) -> None:
         self._head = b"\x09" + struct.pack("<d", wall_time) + b"\x10" + varint(step) + b"\x2a"
@@ -46,7 +46,7 @@ class StepEncoder:
         self._metadata = b"\x4a" + varint(len(plugins)) + plugins
 
     def event(self, name: str, array: Array) -> bytes:
-        """The Event of one tensor, but for its last four bytes."""
+        """The Event of one tensor, without its last four bytes, which `frame` adds."""
         if array.dtype.kind == "U":
             tensor = _text(array)
             value = b"".join((_tag(name), b"\x42", varint(len(tensor)), tensor, self._metadata))
@@ -57,12 +57,12 @@ class StepEncoder:
 
 
 def index_event(wall_time: float, index: bytes) -> bytes:
-    """The Event that carries a file's index and no tensor, but for its last four bytes."""
+    """The Event that carries a file's index and no tensor, without its last four bytes, which `frame` adds."""
     return b"".join((b"\x09", struct.pack("<d", wall_time), _INDEX_TAG, varint(len(index)), index, _BALANCE_TAG))
 
 
 def frame(events: Sequence[bytes]) -> list[bytes]:
-    """Events from `StepEncoder.event` and `index_event` as complete records."""
+    """Complete Events from `StepEncoder.event` and `index_event` and frame them as records."""
     registers = registers_after(events)
     return [
         b"".join((_header(len(event) + 4), event, bytes_towards(register, _MAGIC_REGISTER), _FOOTER))
@@ -91,14 +91,14 @@ def _lengths(value: int) -> bytes:
 
 @lru_cache(maxsize=65536)
 def _before_content(name: str, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
-    """Everything of a Summary's value that comes before the numbers of its tensor."""
+    """The part of a Summary's value that precedes the numbers of its tensor."""
     size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     tensor = b"\x08" + varint(TENSOR_TYPES[dtype]) + _shape(shape) + b"\x22" + varint(size)
     return _tag(name) + b"\x42" + varint(len(tensor) + size) + tensor
 
 
 def _text(array: Array) -> bytes:
-    """Without a type, as smdebug writes text and expects it back."""
+    """Encode a tensor of text. It carries no type, because smdebug writes and expects text without one."""
     items = [str(item).encode() for item in array]
     return _shape(array.shape) + b"".join(b"\x42" + varint(len(item)) + item for item in items)
 

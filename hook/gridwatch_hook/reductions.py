@@ -1,4 +1,6 @@
-"""Numbers saved in place of a whole tensor, by smdebug's names and formulas (smdebug/core/reductions.py)."""
+"""Computes the numbers that are saved in place of a whole tensor, by smdebug's names and formulas
+(smdebug/core/reductions.py).
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,8 @@ _FORMULAS: dict[str, Callable[[Array], Any]] = {
     "variance": np.var,
     "sum": np.sum,
     "prod": np.prod,
-    # of the flattened values; smdebug's Python reader takes the matrix norm of two-dimensional arrays instead when it
-    # computes a norm itself, its framework hooks save the flattened one (torch.norm)
+    # Norms are of the flattened values, as smdebug's framework hooks save them (torch.norm). When smdebug's Python
+    # reader computes a norm itself, it takes the matrix norm of two-dimensional arrays instead.
     "l1": lambda array: np.linalg.norm(array.reshape(-1), ord=1),
     "l2": lambda array: np.linalg.norm(array.reshape(-1), ord=2),
 }
@@ -31,14 +33,14 @@ NAMES = tuple(_FORMULAS)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reduction:
-    """One of NAMES, of the values or of their absolute values."""
+    """A reduction: one of NAMES, applied to the values or to their absolute values."""
 
     name: str
     of_absolute: bool
 
     @classmethod
     def parse(cls, text: str) -> Reduction:
-        """From Debugger's spelling: `mean`, `abs_mean`, `l2`, `l2_norm`, `abs_l1_norm`. Raises ValueError."""
+        """Parse Debugger's spelling: `mean`, `abs_mean`, `l2`, `l2_norm`, `abs_l1_norm`. Raises ValueError."""
         name = text.removeprefix("abs_").removesuffix("_norm")
         if name not in _FORMULAS or (text.endswith("_norm") and name not in ("l1", "l2")):
             raise ValueError(f"{text!r} is not a reduction; allowed are {', '.join(NAMES)}, each also with abs_")
@@ -54,6 +56,6 @@ class Reduction:
         return f"{_PREFIX}{'abs_' if self.of_absolute else ''}{self.name}/{re.sub(r':[0-9]+', '', tensor)}"
 
     def of(self, array: Array) -> Any:
-        """The reduction's value. ValueError for an empty array where numpy has no answer."""
+        """Compute the reduction. Raises ValueError for an empty array where numpy has no answer."""
         values = np.absolute(array) if self.of_absolute else array
         return _FORMULAS[self.name](values)

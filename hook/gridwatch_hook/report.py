@@ -1,4 +1,4 @@
-"""What became of the tensors: counted while training runs, told when the hook closes."""
+"""Counts what became of the tensors while training runs, for the line that the hook logs when it closes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 @dataclass(slots=True)
 class Report:
-    """Counters of one hook. Written by the delivery's thread and, for what it drops, by the training's."""
+    """The counters of one hook. The delivery's thread updates them; the training's thread counts what it drops."""
 
     steps_written: int = 0
     steps_lost: int = 0  # never written: memory ran out while uploads failed, or closing ran out of time
     failed_attempts: int = 0  # writes that failed and were tried again
     index_objects_left_out: int = 0  # steps whose index entry exists only under a later step's `earlier`
     last_error: str = ""
-    problems: dict[str, str] = field(default_factory=dict)  # what could not be saved at all, and why
+    problems: dict[str, str] = field(default_factory=dict)  # tensors that could not be saved at all, and why
 
     @property
     def clean(self) -> bool:
@@ -26,7 +26,7 @@ class Report:
         return (json.dumps(asdict(self), indent=2) + "\n").encode()
 
     def sentence(self) -> str:
-        """One line for the training's log."""
+        """The counters as one line for the training's log."""
         parts: list[Any] = [f"{self.steps_written} steps written"]
         if self.steps_lost:
             parts.append(f"{self.steps_lost} steps LOST")

@@ -1,4 +1,4 @@
-"""Tensors as objects below a prefix in S3."""
+"""Stores tensors as objects below a prefix in S3."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CONNECTIONS = 16  # the index objects that closing adds are put in parallel
 
 
 class S3Sink:
-    """`s3://bucket/prefix`, written with the container's own credentials."""
+    """Writes to `s3://bucket/prefix` with the container's own credentials."""
 
     flushes_per_second = 4.0
     every_index_object = False
@@ -25,7 +25,9 @@ class S3Sink:
 
     @classmethod
     def create(cls, uri: str, region: str | None) -> S3Sink:
-        """Raises ConfigError when `uri` names no bucket. `region` None: boto3's own search for it."""
+        """Create a sink. Raises ConfigError when `uri` names no bucket. When `region` is None, boto3 finds it by
+        itself.
+        """
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         if not bucket:
             raise ConfigError(f"{uri!r} names no bucket; expected s3://bucket/prefix")
@@ -43,7 +45,7 @@ class S3Sink:
         self._client.put_object(Bucket=self._bucket, Key=f"{self._prefix}{key}", Body=body)
 
     def read(self, key: str) -> bytes | None:
-        """Raises whatever S3 says of a key that is not there."""
+        """Read an object. A key that does not exist raises boto3's exception."""
         return bytes(self._client.get_object(Bucket=self._bucket, Key=f"{self._prefix}{key}")["Body"].read(10_000))
 
     def remove(self, key: str) -> None:

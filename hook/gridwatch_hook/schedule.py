@@ -1,4 +1,4 @@
-"""When a collection is saved: Debugger's save_interval, save_steps, start_step and end_step, by mode."""
+"""Says when a collection is saved: Debugger's save_interval, save_steps, start_step and end_step, by mode."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class SaveSchedule:
-    """Saves the steps in `steps`, and every step in [start, end) that `interval` divides; interval 0 means `steps`
-    alone.
+    """A schedule that saves the steps in `steps`, and every step in [start, end) that `interval` divides. With interval
+    0 it saves `steps` alone.
     """
 
     interval: int
@@ -25,7 +25,7 @@ class SaveSchedule:
         return step >= self.start and (self.end is None or step < self.end)
 
     def to_json(self) -> dict[str, Any]:
-        """As smdebug keeps it in the collections file, where an interval is at least 1."""
+        """The schedule in the form of smdebug's collections file, where an interval is at least 1."""
         only_steps = not self.interval
         return {
             "save_interval": self.interval or 1,

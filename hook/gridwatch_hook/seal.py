@@ -1,7 +1,7 @@
-"""JSON files that carry their own checksum as their last member, by which Gridwatch notices a flipped bit in them.
+"""Adds to a JSON file its own checksum as the last member, by which Gridwatch notices a flipped bit in it.
 
-Other readers pass over it where it stands: in an index object itself, in a collections file within `_meta`, because
-smdebug refuses a file with another member beside that.
+It stands where other readers ignore it: in an index object at the top level, in a collections file within `_meta`,
+because smdebug refuses a collections file with any other member beside that.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import zlib
 
 
 def sealed(text: bytes, depth: int = 1) -> bytes:
-    """The JSON object with the checksum of all that stands before it; with a depth of 2 as the last member of the
-    object that is its last member. Neither is empty.
+    """Add the checksum of all text before it to a JSON object, as its last member. With `depth` 2 it goes into the
+    object that is the last member. Neither object may be empty.
     """
     body, end = text[:-depth], text[-depth:]
     return b'%s,"crc32":"%08x"%s' % (body, zlib.crc32(body), end)

@@ -13,14 +13,14 @@ from gridwatch_hook.config import TOP_KEYS
 from gridwatch_hook.pace import Terms
 from gridwatch_hook.parameters import ConfigError, Parameters
 
-SAGEMAKER_CONFIG_FILE = "input/config/debughookconfig.json"  # below /opt/ml, wherever that lies
+SAGEMAKER_CONFIG_FILE = "input/config/debughookconfig.json"  # relative to SageMaker's folder (/opt/ml)
 
 _CONFIG = "GRIDWATCH_HOOK_CONFIG"
 _CONFIG_FILE = "SMDEBUG_CONFIG_FILE_PATH"
 _PACE = "GRIDWATCH_PACE"
 _PACE_KEYS = ("look_seconds", "least_seconds", "first_looks")
 _TENSORS = "GRIDWATCH_TENSORS_URI"
-_JOB_NAME = "TRAINING_JOB_NAME"  # SageMaker sets it in every training container
+_JOB_NAME = "TRAINING_JOB_NAME"  # SageMaker sets this variable in every training container
 _JOB_PLACEHOLDER = f"{{{_JOB_NAME}}}"
 _OUTPUT_DATA = "SM_OUTPUT_DATA_DIR"
 _REGION = "AWS_REGION"
@@ -29,17 +29,17 @@ _BASE = "SAGEMAKER_BASE_DIR"
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the process was started with. `document` is None when no hook was asked for."""
+    """The part of the process's environment that concerns the hook. `document` is None when no hook was asked for."""
 
     document: Any
     tensors_uri: str | None  # s3://bucket/prefix or a folder; None: the configuration's LocalPath
-    output_data_folder: str | None  # where files go that SageMaker keeps beside the model
+    output_data_folder: str | None  # the folder whose files SageMaker keeps beside the model
     region: str | None  # SageMaker sets AWS_REGION, which boto3 does not read
-    pace: Terms | None = None  # how often Gridwatch looks at what is written; None: nobody has said
+    pace: Terms | None = None  # the terms on which Gridwatch looks at what is written; None: not given
 
     @classmethod
     def read(cls, variables: Mapping[str, str] | None = None) -> Environment:
-        """Raises ConfigError when the configuration is no JSON, or the file that is named does not exist."""
+        """Read the environment. Raises ConfigError when the configuration is not JSON, or its file does not exist."""
         source = os.environ if variables is None else variables
         return cls(
             _document(source),
@@ -51,19 +51,21 @@ class Environment:
 
 
 def tensors_uri(variables: Mapping[str, str]) -> str | None:
-    """Where tensors go. All jobs of a tuning job are told the same, with their own name left open."""
-    told = variables.get(_TENSORS) or None
-    if told is None or _JOB_PLACEHOLDER not in told:
-        return told
+    """The address for tensors. All jobs of a tuning job are given the same text, with a placeholder for the job's own
+    name.
+    """
+    address = variables.get(_TENSORS) or None
+    if address is None or _JOB_PLACEHOLDER not in address:
+        return address
     name = variables.get(_JOB_NAME)
     if not name:
-        raise ConfigError(f"{_TENSORS} is {told}, and {_JOB_NAME} does not say which job this is")
-    return told.replace(_JOB_PLACEHOLDER, name)
+        raise ConfigError(f"{_TENSORS} is {address}, and {_JOB_NAME} does not say which job this is")
+    return address.replace(_JOB_PLACEHOLDER, name)
 
 
 def pace_terms(variables: Mapping[str, str]) -> Terms | None:
-    """How often Gridwatch looks; None when nobody has said. What a newer Gridwatch says beyond what is known here is
-    passed over. Raises ConfigError.
+    """The terms on which Gridwatch looks at the job; None when they are not given. Members that only a newer Gridwatch
+    knows are ignored. Raises ConfigError.
     """
     text = variables.get(_PACE)
     if not text:
@@ -88,7 +90,7 @@ def _document(variables: Mapping[str, str]) -> Any:
         document = _parse(path.read_text(errors="replace"), str(path))
         if named is not None or not isinstance(document, dict):
             return document
-        # SageMaker's file may hold more than the hook's part.
+        # SageMaker's file may hold more than the hook's configuration.
         return {key: value for key, value in document.items() if key in TOP_KEYS}
     if named:
         raise ConfigError(f"{_CONFIG_FILE} names {named}, which does not exist")
@@ -96,7 +98,7 @@ def _document(variables: Mapping[str, str]) -> Any:
 
 
 def _continued(variables: Mapping[str, str]) -> str:
-    """A value longer than SageMaker allows goes on in _1, _2, …"""
+    """The text of a setting whose value, when longer than SageMaker allows, is continued in _1, _2, …"""
     parts = [variables[_CONFIG]]
     while (part := variables.get(f"{_CONFIG}_{len(parts)}")) is not None:
         parts.append(part)

@@ -1,4 +1,4 @@
-"""Where files go: a folder, or a prefix in S3."""
+"""The places that files are written to: a folder, or a prefix in S3."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Protocol
 
 
 class Sink(Protocol):
-    """Puts whole files under keys below one root.
+    """A place for whole files, under keys below one root.
 
-    `put` replaces what was there, is seen by readers either wholly or not at all, may be called from several threads,
-    and raises an Exception of whatever kind when it fails; putting the same file again is always safe.
+    `put` replaces an existing file, and readers see the new file either wholly or not at all. It may be called from
+    several threads, and raises an Exception of any kind when it fails. Putting the same file again is always safe.
     """
 
     @property
     def flushes_per_second(self) -> float:
-        """How often this place may be written to."""
+        """The most writes a second that suit this place."""
         ...
 
     @property
     def every_index_object(self) -> bool:
-        """Whether objects are so cheap that each step gets its own index object at once."""
+        """Whether objects are cheap enough here for each step to get its own index object at once."""
         ...
 
     def put(self, key: str, body: bytes) -> None: ...
 
     def read(self, key: str) -> bytes | None:
-        """A small file. Raises or gives None where it cannot be read."""
+        """Read a small file. Raises an exception or returns None where it cannot be read."""
         ...
 
     def remove(self, key: str) -> None: ...
@@ -49,7 +49,7 @@ class FolderSink:
         if folder not in self._made:
             Path(folder).mkdir(parents=True, exist_ok=True)
             self._made.add(folder)
-        waiting = f"{path}.tmp"  # smdebug's readers pass over names that do not end in .json or .tfevents
+        waiting = f"{path}.tmp"  # smdebug's readers ignore names that do not end in .json or .tfevents
         descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
             _write_all(descriptor, body)
@@ -72,7 +72,7 @@ def _write_all(descriptor: int, body: bytes) -> None:
 
 
 def open_sink(uri: str, region: str | None = None) -> Sink:
-    """The sink of `s3://bucket/prefix`, `file:///folder` or a path."""
+    """Open the sink for `s3://bucket/prefix`, `file:///folder` or a path."""
     if uri.startswith("s3://"):
         from gridwatch_hook.s3 import S3Sink  # noqa: PLC0415  (boto3 is imported only where tensors go to S3)
 

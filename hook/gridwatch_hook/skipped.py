@@ -1,5 +1,5 @@
-"""The index entries that went out only under a later step's `earlier`, kept until closing gives each an object of its
-own.
+"""Keeps the index entries that were written only under a later step's `earlier`, until closing gives each an object of
+its own.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from gridwatch_hook.batch import IndexEntry
 
-_IN_MEMORY = 4 * 1024 * 1024  # bytes; more go to a temporary file, so that a job of any length keeps its memory
+_IN_MEMORY = 4 * 1024 * 1024  # bytes; the rest goes to a temporary file, so that memory does not grow with the job
 
 
 class SkippedEntries:
-    """Appended by one thread, read once at the end."""
+    """A list of index entries that one thread appends to and that is read once at the end."""
 
     def __init__(self) -> None:
         self._file: tempfile.SpooledTemporaryFile[str] | None = None
@@ -28,7 +28,7 @@ class SkippedEntries:
         self.count += len(entries)
 
     def drain(self) -> Iterator[IndexEntry]:
-        """Every entry once, in the order added; nothing may be added afterwards."""
+        """Yield every entry once, in the order added. Nothing may be added afterwards."""
         if self._file is None:
             return
         self._file.seek(0)

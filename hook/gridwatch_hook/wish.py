@@ -1,4 +1,4 @@
-"""An owner's wish to be looked at sooner, which `gridwatch look` puts beside the tensors of a running job."""
+"""Reads an owner's wish for sooner looks at a running job, which `gridwatch look` puts beside the job's tensors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gridwatch_hook.pace import Terms
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """`every`: seconds between two looks, `until` a moment in Unix seconds."""
+    """A wish for sooner looks. `every` is the seconds between two looks, `until` its end in Unix seconds."""
 
     every: float
     until: float
@@ -22,7 +22,7 @@ NONE = Wish(float("inf"), float("-inf"))
 
 
 class WishBox:
-    """Reads the wish twice in a usual distance of looks at most: a reading costs a thirtieth of a look."""
+    """Reads the wish at most twice in the usual interval between looks: one reading costs a thirtieth of a look."""
 
     def __init__(self, read: Callable[[str], bytes | None], terms: Terms) -> None:
         self._read = read
@@ -31,7 +31,7 @@ class WishBox:
         self._wish = NONE
 
     def look(self, now: float) -> Wish:
-        """The wish as last read, read anew when it is time; `now` in monotonic seconds."""
+        """The current wish, read afresh when a reading is due; `now` is in monotonic seconds."""
         if now >= self._next:
             self._next = now + self._every
             self._wish = self._parsed()

@@ -24,11 +24,11 @@ Tensors = Iterator[tuple[str, Any]]
 
 
 class XGBoostHook(TrainingCallback):  # type: ignore[misc]  # xgboost is published without types
-    """Saves what the configured collections ask for after each round. Nothing it does changes or stops the training.
+    """Saves the tensors of the configured collections after each round. It never changes or stops the training.
 
-    `train_data` is needed for average_shap and full_shap (of a sample of its rows), `validation_data` for predictions
-    and labels, `hyperparameters` for the collection of that name. `first_round`: the rounds of a checkpoint that
-    training resumes.
+    `train_data` is needed for average_shap and full_shap (computed on a sample of its rows), `validation_data` for
+    predictions and labels, `hyperparameters` for the collection of that name. `first_round` is the number of rounds in
+    the checkpoint from which training resumes.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class XGBoostHook(TrainingCallback):  # type: ignore[misc]  # xgboost is publish
 
     @classmethod
     def create(cls, uri: str | None = None, configuration: Any = None, **data: Any) -> XGBoostHook:
-        """A callback that writes to `uri`, configured by a document like SageMaker's. Raises ConfigError."""
+        """Create a callback that writes to `uri`, configured by a document like SageMaker's. Raises ConfigError."""
         config = HookConfig.parse(configuration, XGBOOST)
         return cls(Hook.create(uri, config, framework=XGBOOST, rank=_rank(), workers=_workers()), **data)
 
@@ -72,7 +72,7 @@ class XGBoostHook(TrainingCallback):  # type: ignore[misc]  # xgboost is publish
         return cls(hook, **data) if hook else None
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
-        """Save this round. Always False: the hook never asks XGBoost to stop."""
+        """Save this round. Always returns False, because the hook never asks XGBoost to stop."""
         try:
             self._save_round(model, self.first_round + epoch, evals_log)
         except Exception as error:  # noqa: BLE001  (a hook must never stop the training it watches)
@@ -97,7 +97,9 @@ class XGBoostHook(TrainingCallback):  # type: ignore[misc]  # xgboost is publish
                 self._save_group(name, model)
 
     def _find_who_wants(self, model: Any) -> dict[str, set[str]]:
-        """For each group of tensors the collections that hold any of them: its own, and others by their patterns."""
+        """Find, for each group of tensors, the collections that hold any of them: its own, and others by their
+        patterns.
+        """
         wanted: dict[str, set[str]] = {}
         for group, names in self._possible_names(model).items():
             holders = {item.name for item in self.hook.config.collections if any(item.holds(name) for name in names)}
@@ -165,7 +167,7 @@ class XGBoostHook(TrainingCallback):  # type: ignore[misc]  # xgboost is publish
             yield f"full_shap/{feature}", values[..., position]
 
     def _shap_values(self, model: Any) -> Any:
-        """Contributions of each feature, shape (rows, features + 1), or (rows, classes, features + 1)."""
+        """The contributions of each feature, of shape (rows, features + 1) or (rows, classes, features + 1)."""
         if self._shap_sample is None:
             self._shap_sample = _sample(_needed(self.train_data, "train_data"), self.hook.config.shap_sample_rows)
         return model.predict(self._shap_sample, pred_contribs=True)
@@ -178,7 +180,7 @@ def _needed(given: Any, argument: str) -> Any:
 
 
 def _sample(data: xgb.DMatrix, rows: int) -> xgb.DMatrix:
-    """At most `rows` rows, evenly spaced: contributions cost time for each row, and their mean needs few."""
+    """Take at most `rows` rows, evenly spaced. Contributions cost time for each row, and their mean needs few rows."""
     total = data.num_row()
     return data if total <= rows else data.slice(np.linspace(0, total - 1, rows, dtype=np.int32))
 
@@ -186,7 +188,7 @@ def _sample(data: xgb.DMatrix, rows: int) -> xgb.DMatrix:
 def _feature_names(model: Any) -> list[str]:
     if not isinstance(
         model, xgb.Booster
-    ):  # cross-validation hands over several boosters in one, without their features
+    ):  # cross-validation passes several boosters as one, without their feature names
         return []
     return list(model.feature_names or [f"f{number}" for number in range(model.num_features())])
 

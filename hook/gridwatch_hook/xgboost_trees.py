@@ -1,4 +1,6 @@
-"""The trees of a booster's last round as columns, one entry for each node, as smdebug's XGBoost hook saves them."""
+"""Reads the trees of a booster's last round as columns with one entry for each node, as smdebug's XGBoost hook saves
+them.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +12,17 @@ import numpy as np
 
 from gridwatch_hook.arrays import Array
 
-_NONE = float("nan")  # smdebug's entry where a node has no such thing; it reads "nan" in columns of text
+_NONE = float("nan")  # smdebug's entry where a node has no such value; in columns of text it appears as "nan"
 COLUMNS = ("Tree", "Node", "ID", "Feature", "Split", "Yes", "No", "Missing", "Gain", "Cover", "Category")
 _TEXT_COLUMNS = ("ID", "Feature", "Yes", "No", "Missing", "Category")
 
 
 def tree_columns(model: Any) -> dict[str, Array]:
-    """Tree, Node (int64), Split, Gain, Cover (float64; Gain is a leaf's value) and text columns, ordered by tree and
-    node.
+    """The columns Tree, Node (int64), Split, Gain, Cover (float64; a leaf's Gain is its value) and columns of text,
+    ordered by tree and node.
 
-    A round grows one tree, or one for each class and parallel tree; trees are numbered through the whole booster.
-    Raises XGBoostError for a linear booster, which has no trees.
+    A round grows one tree, or one for each class and parallel tree. Trees are numbered across the whole booster. Raises
+    XGBoostError for a linear booster, which has no trees.
     """
     rounds = model.num_boosted_rounds()
     dumps = model[rounds - 1 : rounds].get_dump(with_stats=True, dump_format="json")

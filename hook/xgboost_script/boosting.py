@@ -1,4 +1,4 @@
-"""One training with XGBoost's own metrics and those that SageMaker's container adds."""
+"""Runs one training with XGBoost's own metrics and those that SageMaker's container adds."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def boost(
     checkpoint: xgb.Booster | None,
     rounds_done: int,
 ) -> xgb.Booster:
-    """The trained model. Raises UserError with XGBoost's reason when it refuses."""
+    """Train and return the model. Raises UserError with XGBoost's reason when XGBoost refuses."""
     own = tuple(name for name in hyperparameters.eval_metrics if name in CUSTOM_METRICS)
     native = [name for name in hyperparameters.eval_metrics if name not in CUSTOM_METRICS]
     params = dict(hyperparameters.params)
     if native or own:
-        # With metrics of our own alone, XGBoost must not add its default one.
+        # When all metrics are our own, XGBoost must not add its default one.
         params |= {"eval_metric": native} if native else {"disable_default_eval_metric": True}
     try:
         return xgb.train(
@@ -42,5 +42,5 @@ def boost(
 
 
 def _reason(error: Exception) -> str:
-    """The sentence of an XGBoost error, without its stack trace."""
+    """The message of an XGBoost error, without its stack trace."""
     return str(error).split("Stack trace")[0].strip()

@@ -1,5 +1,5 @@
-"""What happens after each round besides the hook: the log line, the checkpoint, and the end when SageMaker asks for
-it.
+"""Callbacks that run after each round besides the hook: the log line, the checkpoint, and the stop that SageMaker asks
+for.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ EvalsLog = Mapping[str, Mapping[str, Any]]
 
 
 class EvaluationLog(TrainingCallback):
-    r"""One line a round, as XGBoost's EvaluationMonitor prints it in the built-in algorithm
-    (`[0]\ttrain-error:0.15970\t...`, the tab shown as #011 in CloudWatch), written a few times a second: thousands of
-    small writes would slow training down.
+    r"""Logs one line a round, as XGBoost's EvaluationMonitor prints it in the built-in algorithm
+    (`[0]\ttrain-error:0.15970\t...`, with the tab shown as #011 in CloudWatch). Lines are written a few times a second,
+    because thousands of small writes would slow training down.
     """
 
     def __init__(self, stream: TextIO, first_round: int) -> None:
@@ -60,7 +60,9 @@ class EvaluationLog(TrainingCallback):
 
 
 class StopOnSigterm(TrainingCallback):
-    """SageMaker stops a job with SIGTERM and waits two minutes: the round is finished, and the model of it is saved."""
+    """Ends training on SIGTERM, with which SageMaker stops a job two minutes before it kills it. The current round is
+    finished and its model is saved.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,8 +79,9 @@ class StopOnSigterm(TrainingCallback):
 
 
 class Checkpoints(TrainingCallback):
-    """Keeps the last few rounds' models as `xgboost-checkpoint.<round>` where SageMaker syncs them, as the built-in
-    does, and the best one, by the last metric of the last data: from there a training that went wrong can go on.
+    """Keeps the models of the last few rounds as `xgboost-checkpoint.<round>` where SageMaker syncs them, as the
+    built-in algorithm does. It also keeps the best model, by the last metric of the last data set, from which a
+    training that went wrong can continue.
     """
 
     def __init__(self, folder: Path, first_round: int, keep: int = 5) -> None:
@@ -91,7 +94,7 @@ class Checkpoints(TrainingCallback):
 
     def after_iteration(self, model: Any, epoch: int, evals_log: EvalsLog) -> bool:
         path = self._folder / f"xgboost-checkpoint.{self._first_round + epoch}"
-        waiting = path.with_name(f"{path.name}.sagemaker-ignore")  # a suffix that SageMaker's sync passes over
+        waiting = path.with_name(f"{path.name}.sagemaker-ignore")  # SageMaker's sync ignores this suffix
         waiting.write_bytes(model.save_raw("ubj"))
         waiting.replace(path)
         self._saved.append(path)
@@ -103,7 +106,7 @@ class Checkpoints(TrainingCallback):
         return False
 
     def _judge(self, path: Path, evals_log: EvalsLog) -> Path | None:
-        """The checkpoint that this one beats."""
+        """The former best checkpoint, when this one beats it."""
         metrics = next(reversed(evals_log.values()), {})
         name = next(reversed(metrics), None)
         if name is None:
@@ -117,7 +120,7 @@ class Checkpoints(TrainingCallback):
 
 
 def latest_checkpoint(folder: Path | None) -> tuple[xgb.Booster | None, int]:
-    """The newest checkpoint that can be read and the number of rounds done with it; (None, 0) to begin anew."""
+    """The newest readable checkpoint and the number of rounds in it; (None, 0) when training begins afresh."""
     found = []
     if folder is not None and folder.is_dir():
         found = [(int(match[1]), path) for path in folder.iterdir() if (match := _CHECKPOINT.fullmatch(path.name))]
@@ -130,6 +133,6 @@ def latest_checkpoint(folder: Path | None) -> tuple[xgb.Booster | None, int]:
 
 
 def say(message: str) -> None:
-    """A line in the training's log."""
+    """Write a line to the training's log."""
     sys.stdout.write(f"{message}\n")
     sys.stdout.flush()

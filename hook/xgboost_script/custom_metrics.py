@@ -1,6 +1,6 @@
-"""The evaluation metrics that SageMaker's container adds to XGBoost's, under its names.
+"""Computes the evaluation metrics that SageMaker's container adds to XGBoost's, under the container's names.
 
-Formulas: scikit-learn's, in whose terms the container defines them
+The formulas are scikit-learn's, with which the container defines them
 (sagemaker_xgboost_container/metrics/custom_metrics.py).
 """
 
@@ -18,7 +18,9 @@ Metric = Callable[[Values, Values], float]  # (labels, predicted classes or valu
 
 
 def evaluation(names: tuple[str, ...], objective: str) -> Callable[[Any, xgb.DMatrix], list[tuple[str, float]]]:
-    """XGBoost's `custom_metric` for `names`: computes each on the predictions after the objective's link."""
+    """The function for XGBoost's `custom_metric` that computes each of `names` on the predictions after the objective's
+    link.
+    """
 
     def evaluate(predictions: Any, data: xgb.DMatrix) -> list[tuple[str, float]]:
         labels = data.get_label().astype(np.float64)
@@ -52,7 +54,7 @@ def _r2(labels: Values, values: Values) -> float:
 
 
 def _counts(labels: Values, classes: Values) -> tuple[Values, Values, Values]:
-    """For each class that occurs: rightly predicted, predicted, present."""
+    """Count, for each class that occurs, the correct predictions, all predictions, and the rows of the class."""
     occurring = np.union1d(labels, classes)
     right = np.array([np.sum((labels == item) & (classes == item)) for item in occurring], dtype=np.float64)
     predicted = np.array([np.sum(classes == item) for item in occurring], dtype=np.float64)
@@ -74,7 +76,7 @@ def _balanced_accuracy(labels: Values, classes: Values) -> float:
 
 
 def _positive(position: int) -> Metric:
-    """Precision (0), recall (1) or F1 (2) of the class 1."""
+    """The metric of class 1 at a position: precision (0), recall (1) or F1 (2)."""
 
     def metric(labels: Values, classes: Values) -> float:
         right = float(np.sum((labels == 1) & (classes == 1)))
@@ -86,7 +88,7 @@ def _positive(position: int) -> Metric:
 
 
 def _macro(position: int) -> Metric:
-    """The unweighted mean over classes."""
+    """The metric at a position as its unweighted mean over classes."""
 
     def metric(labels: Values, classes: Values) -> float:
         right, predicted, present = _counts(labels, classes)

@@ -1,5 +1,5 @@
-"""Channels as matrices: csv, libsvm and parquet, with the label first and no header, as the built-in algorithm reads
-them.
+"""Reads channels as matrices from csv, libsvm and parquet, with the label first and no header, as the built-in
+algorithm does.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _TYPES = {
 }  # fmt: skip
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_PLAIN = re.compile(r"[A-Za-z0-9_./-]+")  # what XGBoost opens under its own name
+_PLAIN = re.compile(r"[A-Za-z0-9_./-]+")  # characters of names that XGBoost opens as given
 
 # label[:weight], then qid:n or index:value; a comment may follow.
 _LIBSVM_LINE = re.compile(r"[^\s:,]+(:[^\s:,]+)?(\s+[A-Za-z0-9]+:[^\s:,]+)*\s*(#.*)?$")
 
 
 def load_channel(name: str, channel: Channel, *, csv_weights: bool, nthread: int | None) -> xgb.DMatrix:
-    """The channel's rows. Raises UserError when it holds none or cannot be read as what it was declared to be."""
+    """Load the channel's rows. Raises UserError when it holds none or cannot be read as its declared content type."""
     kind = content_kind(name, channel.content_type)
     files = _files(channel.folder)
     if not files:
@@ -47,15 +47,15 @@ def load_channel(name: str, channel: Channel, *, csv_weights: bool, nthread: int
 
 
 def check_columns(channels: Mapping[str, Channel]) -> None:
-    """Raises UserError when two channels of Parquet files do not have the same columns in the same order: their rows
-    are taken by position, as the built-in algorithm takes them.
+    """Raise UserError when two channels of Parquet files do not have the same columns in the same order. Columns are
+    matched by position, as the built-in algorithm matches them.
     """
     known: dict[str, list[str]] = {}
     for name, channel in channels.items():
         if content_kind(name, channel.content_type) == "parquet" and (files := _data_files(channel.folder)):
             try:
                 known[name] = _parquet_names(name, files)
-            except (OSError, ValueError):  # whoever loads the channel says what is wrong with it
+            except (OSError, ValueError):  # `load_channel` reports what is wrong with the channel
                 continue
     for name, names in known.items():
         first = next(iter(known))
@@ -71,13 +71,15 @@ def _data_files(folder: Path) -> list[Path]:
 
 
 def _what_was_said(error: Exception) -> str:
-    """XGBoost's message without its stack trace, which follows from a line of its own on."""
+    """XGBoost's message without its stack trace, which begins on a line of its own."""
     message = str(error).partition("Stack trace")[0].strip()
     return message.splitlines()[-1] if message else type(error).__name__
 
 
 def content_kind(name: str, content_type: str | None) -> str:
-    """csv, libsvm or parquet; libsvm when nothing was declared, as with the built-in algorithm. Raises UserError."""
+    """The kind of content: csv, libsvm or parquet; libsvm when none was declared, as with the built-in algorithm.
+    Raises UserError.
+    """
     if not content_type:
         return "libsvm"
     header = Message()
@@ -91,7 +93,7 @@ def content_kind(name: str, content_type: str | None) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Data files at any depth; hidden ones and those that begin with an underscore are not data."""
+    """The data files at any depth, without hidden ones and those that begin with an underscore."""
     if folder.is_file():
         return [folder]
     return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_")))
@@ -111,16 +113,17 @@ def _load_libsvm(name: str, files: list[Path], weighted: bool, nthread: int | No
 
 def _load_text(files: list[Path], options: str, nthread: int | None) -> xgb.DMatrix:
     with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="channel-") as folder:
-        # The built-in algorithm's own parser, deprecated since XGBoost 3.1 and still the one that reads what it reads.
+        # The built-in algorithm's own parser. XGBoost deprecates it since 3.1, but only it reads exactly the same
+        # files.
         warnings.simplefilter("ignore", UserWarning)
-        # XGBoost follows a link that stands alone, to a name that it cannot open; those of a list it opens as given.
+        # XGBoost resolves a link that is given alone, to a name that it cannot open; links in a list it opens as given.
         names = "".join(f"{path};" for path in _plainly_named(files, Path(folder)))
         return xgb.DMatrix(f"{names}?{options}", nthread=nthread)
 
 
 def _plainly_named(files: list[Path], folder: Path) -> list[Path]:
-    """The files, where it must be so as links in `folder`: XGBoost takes a name for a pattern in an address, in which
-    ? # ; and many other characters mean something, and letters beyond ASCII are not found.
+    """The files, replaced where needed by links in `folder` with plain names. XGBoost takes a name for a pattern in an
+    address, in which ? # ; and many other characters have a meaning, and does not find names with letters beyond ASCII.
     """
     if all(_PLAIN.fullmatch(str(path)) for path in files):
         return files
@@ -133,7 +136,7 @@ def _plainly_named(files: list[Path], folder: Path) -> list[Path]:
 
 
 def _check_first_line(name: str, path: Path) -> str:
-    """The delimiter; UserError when the first line is a header or no row of numbers."""
+    """The delimiter of the file. Raises UserError when the first line is a header or not a row of numbers."""
     with path.open(errors="replace") as lines:
         first = lines.readline().strip()
     delimiter = next((mark for mark in (",", "\t", ";", "|", " ") if mark in first), ",")
@@ -149,7 +152,9 @@ def _check_first_line(name: str, path: Path) -> str:
 
 
 def _wrong_number(cell: str, line: str) -> str:
-    """What is wrong with it, and what to do, where it is a number written otherwise; else what CSV must be."""
+    """The message for a cell that is not a number: what to do if it is a number in another notation, else what CSV must
+    be.
+    """
     if cell.startswith("\ufeff"):
         return "the file begins with a byte order mark; save it as UTF-8 without one"
     if cell[:1] in "\"'" and _NUMBER.fullmatch(cell.strip("\"' ")):
@@ -161,7 +166,7 @@ def _wrong_number(cell: str, line: str) -> str:
 
 
 def _check_libsvm(name: str, path: Path) -> None:
-    """UserError when the first line is none of libsvm's: XGBoost's parser does not survive other text."""
+    """Raise UserError when the first line is not in libsvm's format: XGBoost's parser crashes on other text."""
     with path.open(errors="replace") as lines:
         first = lines.readline().strip()
     if first and not _LIBSVM_LINE.match(first):
@@ -174,7 +179,7 @@ def _load_parquet(name: str, files: list[Path], weighted: bool, nthread: int | N
 
     with_rows = [path for path in files if path.stat().st_size]
     names = _parquet_names(name, with_rows)
-    # By name within a channel, as the built-in algorithm has it: the order is the first file's.
+    # Columns are matched by name within a channel, as in the built-in algorithm, in the order of the first file.
     tables = [_parquet(name).ParquetFile(path).read(columns=names) for path in with_rows]
     parts = [np.column_stack([_as_numbers(name, table, column) for column in names]) for table in tables]
     rows = np.concatenate(parts).astype(np.float32)
@@ -190,7 +195,7 @@ def _parquet(name: str) -> Any:
 
 
 def _parquet_names(name: str, files: Sequence[Path]) -> list[str]:
-    """The columns of the channel in the order of its first file. Raises UserError where a file has others."""
+    """The channel's columns in the order of its first file. Raises UserError when another file has different ones."""
     names: list[str] = []
     for path in files:
         found = _columns(_parquet(name).ParquetFile(path).schema_arrow)
@@ -207,14 +212,16 @@ def _parquet_names(name: str, files: Sequence[Path]) -> list[str]:
 
 
 def _columns(schema: Any) -> list[str]:
-    """Without what pandas has kept its index in, which is no column to it, nor to the built-in algorithm."""
+    """The columns of the schema, without those that hold pandas' index, which the built-in algorithm does not count
+    either.
+    """
     kept = schema.pandas_metadata or {}
     index = {column for column in kept.get("index_columns", ()) if isinstance(column, str)}
     return [str(column) for column in schema.names if column not in index]
 
 
 def _as_numbers(name: str, table: Any, column: str) -> Any:
-    """The column as doubles, what is missing as NaN. Raises UserError for one that holds no numbers."""
+    """The column as doubles, with NaN for missing values. Raises UserError when it holds no numbers."""
     import pyarrow as pa  # noqa: PLC0415  (it is there: the table is one of its)
 
     kind = table.schema.field(column).type
@@ -226,8 +233,8 @@ def _as_numbers(name: str, table: Any, column: str) -> Any:
 
 
 def _listed(names: Sequence[str]) -> str:
-    told = ", ".join(map(repr, names[:6]))
-    return f"{told} and {len(names) - 6} more" if len(names) > 6 else told
+    shown = ", ".join(map(repr, names[:6]))
+    return f"{shown} and {len(names) - 6} more" if len(names) > 6 else shown
 
 
 _LOADERS = {"csv": _load_csv, "libsvm": _load_libsvm, "parquet": _load_parquet}

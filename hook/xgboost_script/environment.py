@@ -1,5 +1,5 @@
-"""What SageMaker hands to the container: folders, channels and hyperparameters, from SM_* variables or from the files
-behind them.
+"""Reads what SageMaker hands to the container: folders, channels and hyperparameters, from SM_* variables or from the
+files behind them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class TrainingEnvironment:
-    """Folders are those of the container contract (/opt/ml/...), wherever they lie on this machine."""
+    """The inputs and folders of one training. Folders are those of the container contract (/opt/ml/...), wherever they
+    lie on this machine.
+    """
 
     hyperparameters: Mapping[str, Any]
     channels: Mapping[str, Channel]
@@ -35,8 +37,8 @@ class TrainingEnvironment:
 
     @classmethod
     def read(cls, arguments: list[str]) -> TrainingEnvironment:
-        """`arguments` are the command line's `--name value` pairs, which count where SM_HPS is not set. Raises
-        UserError.
+        """Read the environment. `arguments` are the command line's `--name value` pairs, used when SM_HPS is not set.
+        Raises UserError.
         """
         base = Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml")
         config = Path(os.environ.get("SM_INPUT_CONFIG_DIR") or base / "input" / "config")
@@ -51,7 +53,7 @@ class TrainingEnvironment:
 
 
 def output_folder() -> Path:
-    """Where the reason of a failure goes, also when the environment cannot be read."""
+    """The folder for the reason of a failure, known even when the environment cannot be read."""
     return Path(os.environ.get("SM_OUTPUT_DIR") or Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml") / "output")
 
 
@@ -65,7 +67,7 @@ def _file(path: Path) -> Any:
 
 
 def _hyperparameters(config: Path, arguments: list[str]) -> dict[str, Any]:
-    """SM_HPS keeps types that the same values lose as arguments."""
+    """The hyperparameters, from SM_HPS if possible, because values lose their types as arguments."""
     given = _variable("SM_HPS")
     if given is not None:
         return dict(given)
@@ -74,7 +76,9 @@ def _hyperparameters(config: Path, arguments: list[str]) -> dict[str, Any]:
 
 
 def _decoded(value: Any) -> Any:
-    """In script mode the file's values are JSON in strings; what is none is the string itself."""
+    """Decode a value of the hyperparameters file. In script mode values are JSON in strings; a string that is not JSON
+    stands for itself.
+    """
     try:
         return json.loads(value)
     except (TypeError, ValueError):
@@ -111,7 +115,7 @@ def _channels(base: Path, config: Path) -> dict[str, Channel]:
 
 
 def _checkpoint_folder(base: Path, config: Path) -> Path | None:
-    """Where SageMaker said, or its usual place when that exists."""
+    """The folder for checkpoints: the one that SageMaker names, or the usual one when it exists."""
     named = _file(config / "checkpointconfig.json").get("LocalPath")
     usual = base / "checkpoints"
     if named:

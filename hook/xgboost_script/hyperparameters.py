@@ -1,8 +1,9 @@
-"""The hyperparameters of SageMaker's built-in XGBoost algorithm: names, types and ranges, from strings as SageMaker
-passes them.
+"""Parses the hyperparameters of SageMaker's built-in XGBoost algorithm, with their names, types and ranges, from the
+strings that SageMaker passes.
 
-Source: docs.aws.amazon.com/sagemaker/latest/dg/xgboost_hyperparameters.html. What XGBoost 3 no longer knows
-(`predictor`, `sketch_eps`, `dsplit`) is accepted and left out with a warning, as is `gpu_hist`'s modern spelling.
+Source: docs.aws.amazon.com/sagemaker/latest/dg/xgboost_hyperparameters.html. Hyperparameters that XGBoost 3 no longer
+knows (`predictor`, `sketch_eps`, `dsplit`) are accepted and left out with a warning; `gpu_hist` is replaced by its
+modern spelling, also with a warning.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Reader = Callable[[str, str], Any]
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
-    """`params` are XGBoost's own; the rest steers the training around it."""
+    """The parsed hyperparameters. `params` go to XGBoost itself; the rest steer the training around it."""
 
     num_round: int
     params: dict[str, Any]
@@ -31,7 +32,7 @@ class Hyperparameters:
 
 
 def parse_hyperparameters(given: Mapping[str, Any]) -> Hyperparameters:
-    """Raises UserError naming every hyperparameter that is unknown or wrong, not only the first."""
+    """Parse all hyperparameters. Raises UserError naming every one that is unknown or wrong, not only the first."""
     values: dict[str, Any] = {}
     problems: list[str] = []
     for name, raw in given.items():
@@ -178,7 +179,7 @@ def _is_threshold(text: str) -> bool:
 
 
 def _literal(allowed: str) -> Reader:
-    """A list or tuple that XGBoost reads itself, such as "(1,-1)" or "[[0,1],[2]]"."""
+    """A reader for a list or tuple that XGBoost parses itself, such as "(1,-1)" or "[[0,1],[2]]"."""
 
     def read(name: str, text: str) -> str:
         try:
@@ -196,7 +197,7 @@ _METRICS = (
     "poisson-nloglik", "pre", "quantile", "rmse", "rmsle", "tweedie-nloglik",
 )  # fmt: skip
 _THRESHOLD_METRICS = ("error", "ndcg", "map", "pre", "tweedie-nloglik", "ams")
-_RANKING_METRICS = ("ndcg", "map", "pre")  # with a minus behind: queries without a relevant row count 0
+_RANKING_METRICS = ("ndcg", "map", "pre")  # with a trailing minus, queries without a relevant row count as 0
 # Not XGBoost's: SageMaker's container computes them, and so does custom_metrics.
 CUSTOM_METRICS = (
     "accuracy", "balanced_accuracy", "f1", "f1_binary", "f1_macro", "mse", "precision", "precision_macro",

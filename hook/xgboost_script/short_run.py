@@ -1,9 +1,10 @@
-"""A short training on a sample, measured for `gridwatch preflight --run`: `python short_run.py FOLDER [losses]`.
+"""Runs and measures a short training on a sample, for `gridwatch preflight --run`: `python short_run.py FOLDER
+[losses]`.
 
-Reads FOLDER/train.csv and FOLDER/points.json, the hyperparameters of some trials, as `train.py` reads its own. Prints
-one line of JSON: `rounds`, what the first round of each trial says by its own metrics, on its own rows and on rows held
-out, or how it fails; and with `losses` what the first trial's losses are, `measured`. Exit code 1 and the reason on
-stderr where the data cannot be read. What the numbers mean is judged elsewhere.
+It reads FOLDER/train.csv and FOLDER/points.json, which holds the hyperparameters of some trials, as `train.py` reads
+its own. It prints one line of JSON: `rounds` holds the metrics of each trial's first round, on its own rows and on rows
+held out, or the reason why it failed; with `losses`, `measured` holds the losses of the first trial. Where the data
+cannot be read, the exit code is 1 and the reason is on stderr. Other code judges what the numbers mean.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from hyperparameters import Hyperparameters, parse_hyperparameters
 
 _BATCH = 32
 _LEAST_ROUNDS, _MOST_ROUNDS = 50, 200
-_HELD_OUT = 5  # every fifth row
-# Nothing may keep the trees from learning one small batch by heart, save the objective and eta.
+_HELD_OUT = 5  # every fifth row is held out
+# Only the objective and eta are kept; nothing else may keep the trees from fitting one small batch exactly.
 _FREE = {
     "max_depth": 8, "min_child_weight": 0, "gamma": 0, "alpha": 0, "lambda": 0.001, "subsample": 1,
     "colsample_bytree": 1, "colsample_bylevel": 1, "colsample_bynode": 1, "max_delta_step": 0, "max_leaves": 0,
@@ -48,7 +49,9 @@ def main(folder: Path, *, losses: bool) -> int:
 
 
 class _Values(xgb.callback.TrainingCallback):
-    """The last value of each metric, by the data's name and its own; None for what is not finite."""
+    """Collects the last value of each metric, by the names of the data and the metric; None for values that are not
+    finite.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +66,9 @@ class _Values(xgb.callback.TrainingCallback):
 
 
 def first_round(point: dict[str, Any], matrix: xgb.DMatrix) -> dict[str, Any]:
-    """The values of one round as a job with these hyperparameters prints them, or `error`, why there are none."""
+    """The metrics of one round as a job with these hyperparameters prints them, or `error` with the reason why there
+    are none.
+    """
     train, rest = _apart(matrix)
     kept = _Values()
     try:
@@ -76,25 +81,25 @@ def first_round(point: dict[str, Any], matrix: xgb.DMatrix) -> dict[str, Any]:
 
 
 def _apart(matrix: xgb.DMatrix) -> tuple[xgb.DMatrix, xgb.DMatrix]:
-    """The rows to train on, and those held out."""
+    """Split the rows into those to train on and those held out."""
     rows = np.arange(matrix.num_row())
     held = rows % _HELD_OUT == _HELD_OUT - 1
     return matrix.slice(rows[~held]), matrix.slice(rows[held])
 
 
 def _reason(error: Exception) -> str:
-    """XGBoost's sentence, without the place in its sources before it and the stack trace behind."""
+    """XGBoost's message, without the source location before it and the stack trace after it."""
     said = str(error).partition("Stack trace")[0].strip().removeprefix("XGBoost refused the training: ")
     return re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", said)
 
 
 def measured(given: Hyperparameters, matrix: xgb.DMatrix) -> dict[str, Any]:
-    """Losses: before and after the first round, on one small batch, on rows that were held out (in nats or squares)."""
+    """The losses before and after the first round, on one small batch, and on rows held out (in nats or squares)."""
     rows = np.arange(matrix.num_row())
     train, rest = _apart(matrix)
     batch = matrix.slice(np.unique(np.linspace(0, len(rows) - 1, _BATCH).astype(int)))
     rounds = min(max(given.num_round, _LEAST_ROUNDS), _MOST_ROUNDS)
-    # A long training with a small eta goes as far in fewer rounds with a larger one.
+    # A larger eta gets as far in fewer rounds as a long training with a small one.
     eta = min(1.0, given.params.get("eta", 0.3) * max(1.0, given.num_round / rounds))
     pace = {**given.params, "eta": eta}
     first = xgb.train(given.params, matrix, num_boost_round=1)

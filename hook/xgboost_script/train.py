@@ -1,5 +1,5 @@
-"""SageMaker script mode: trains as the built-in XGBoost algorithm does, and saves tensors through the hook while it
-trains.
+"""The script for SageMaker's script mode: trains as the built-in XGBoost algorithm does, and saves tensors through the
+hook.
 
 Hyperparameters, channels, content types, log lines and the model file are the built-in algorithm's (version 3.2).
 """
@@ -28,13 +28,13 @@ from gridwatch_hook.xgboost import XGBoostHook
 
 Evals = list[tuple[xgb.DMatrix, str]]
 
-_STOPPING_SECONDS = 20.0  # for tensors still waiting when SageMaker stops the job; it kills after 120
+_STOPPING_SECONDS = 20.0  # seconds for tensors still waiting when SageMaker stops the job; it kills the job after 120
 _STOPPING_BACKFILL_SECONDS = 5.0
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code 0 when a model was saved, also of a training that SageMaker stopped; 1 for a fault, with its reason
-    recorded.
+    """Run the script. The exit code is 0 when a model was saved, even if SageMaker stopped the training, and 1 for a
+    fault, whose reason is recorded.
     """
     try:
         train(TrainingEnvironment.read(arguments))
@@ -84,7 +84,7 @@ def _train(environment: TrainingEnvironment, stop: after_round.StopOnSigterm, pr
 
 
 def _load(environment: TrainingEnvironment, hyperparameters: Hyperparameters) -> Evals:
-    """The training data first, then the validation data when there is such a channel."""
+    """Load the training data and then, if there is such a channel, the validation data."""
     if "train" not in environment.channels:
         raise UserError("the job has no channel 'train'")
     check_columns(environment.channels)
@@ -102,7 +102,7 @@ def _load(environment: TrainingEnvironment, hyperparameters: Hyperparameters) ->
 
 
 def _timed(load: Callable[[], Evals], profiler: Profiler | None) -> Evals:
-    """The data that `load` gives; its time is in the profile."""
+    """Load data with `load` and record the time in the profile."""
     return profiler.loading(load) if profiler else load()
 
 
@@ -131,8 +131,8 @@ def _callbacks(
 
 
 def _early_stopping(hyperparameters: Hyperparameters, data: str) -> Any:
-    """As the built-in algorithm stops: on the last metric given, on the validation data; the model is that of the best
-    round.
+    """Early stopping as in the built-in algorithm: by the last metric given, on the validation data. The model is that
+    of the best round.
     """
     metric = hyperparameters.eval_metrics[-1] if hyperparameters.eval_metrics else None
     return xgb.callback.EarlyStopping(

@@ -1,4 +1,4 @@
-"""A build backend (PEP 517) for this folder alone: zips its Python files into a wheel with nothing but the standard
+"""A build backend (PEP 517) for this folder alone, which zips its Python files into a wheel with only the standard
 library.
 """
 
@@ -13,11 +13,11 @@ from typing import Any
 _NAME = "gridwatch_xgboost_training-1.0.0"
 _METADATA = "Metadata-Version: 2.1\nName: gridwatch-xgboost-training\nVersion: 1.0.0\n"
 _WHEEL = "Wheel-Version: 1.0\nGenerator: gridwatch\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-_NOT_INSTALLED = ("setup.py", Path(__file__).name)  # SageMaker generates the first
+_NOT_INSTALLED = ("setup.py", Path(__file__).name)  # SageMaker generates the first of these files
 
 
 def build_wheel(wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None) -> str:
-    """Called by pip in this folder; returns the wheel's file name."""
+    """Build the wheel and return its file name. pip calls this in the folder."""
     modules = (path for path in sorted(Path().rglob("*.py")) if path.as_posix() not in _NOT_INSTALLED)
     content = {path.as_posix(): path.read_bytes() for path in modules if "build" not in path.parts}
     content[f"{_NAME}.dist-info/METADATA"] = _METADATA.encode()

@@ -1,1 +1,1 @@
-"""The parts that the stack is put together from."""
+"""The constructs of which the stack consists."""

@@ -1,4 +1,4 @@
-"""Alarms: what a person must look at, each named in docs/operations.md with what it means and what to do."""
+"""CloudWatch alarms for what a person must look at. docs/operations.md says of each what it means and what to do."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from infra.constructs.queues import Queues
 from infra.settings import DeploymentSettings
 
 _FIVE_MINUTES = cdk.Duration.minutes(5)
-# A message that is older than this waits for something that does not come. Webhooks are tried for two hours.
+# A message that is older than this is stuck. Webhooks are tried for two hours.
 _OLDEST = {"webhooks": cdk.Duration.hours(3)}
 _OLDEST_ELSEWHERE = cdk.Duration.minutes(30)
 
 
 class Alarms(Construct):
-    """All of them tell `topic`, when they begin and when they end."""
+    """All alarms of the deployment. Each notifies `topic` when it begins and when it ends."""
 
     def __init__(
         self,
@@ -48,7 +48,9 @@ class Alarms(Construct):
         self._unreadable()
 
     def _topic(self, settings: DeploymentSettings, key: kms.IKey | None) -> sns.ITopic:
-        """A topic of its own: CloudWatch's messages are JSON, and it may not use the key that AWS manages for SNS."""
+        """The alarms' own topic, because CloudWatch's messages are JSON, and because CloudWatch may not use the key
+        that AWS manages for SNS.
+        """
         if settings.alarm_topic_arn:
             return sns.Topic.from_topic_arn(self, "Topic", settings.alarm_topic_arn)
         topic = sns.Topic(
@@ -83,7 +85,7 @@ class Alarms(Construct):
         )
 
     def _failing(self, name: str, function: lambda_.Function) -> None:
-        """Single failures are tried again; a function that fails three times five minutes on end does not recover."""
+        """Alarm when a function fails, or is throttled, in three successive periods of five minutes."""
         self._alarm(
             f"{name}-failing",
             f"Invocations of {name} fail for a quarter of an hour.",
@@ -100,7 +102,9 @@ class Alarms(Construct):
         )
 
     def _unreadable(self) -> None:
-        """Of all functions together: as long as a record cannot be read, one of them comes across it."""
+        """Alarm when a record cannot be read. One alarm serves all functions, because one of them keeps meeting the
+        record.
+        """
         self._alarm(
             "records-unreadable",
             "A record of the state table is damaged or of a newer version, and is left out.",
@@ -125,7 +129,7 @@ class Alarms(Construct):
             threshold=threshold,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             evaluation_periods=periods,
-            # Where nothing is counted, nothing happens.
+            # No data means that nothing went wrong.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         alarm.add_alarm_action(self._action)

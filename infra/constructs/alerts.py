@@ -1,4 +1,4 @@
-"""The topics through which people are told, and the chats that read one of them."""
+"""The topics that carry alerts to people, and the chats that read one of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infra.settings import DeploymentSettings
 
 
 def alert_topic(scope: Construct, settings: DeploymentSettings, key: kms.IKey | None) -> sns.ITopic:
-    """The deployment's own topic, or the one that it names."""
+    """The topic for alerts: the deployment's own, or the one that the settings name."""
     if settings.alert_topic_arn:
         topic = sns.Topic.from_topic_arn(scope, "AlertTopic", settings.alert_topic_arn)
     else:
@@ -24,14 +24,14 @@ def alert_topic(scope: Construct, settings: DeploymentSettings, key: kms.IKey | 
 
 
 def chat_topic(scope: Construct, settings: DeploymentSettings, key: kms.IKey | None) -> sns.ITopic | None:
-    """The topic with notifications for Amazon Q Developer, and the chats that get them; None without a chat.
+    """Create the topic with notifications for Amazon Q Developer, and the chats that get them. None without a chat.
 
-    A topic of its own: people who subscribe to the other one never see the notifications' JSON.
+    It is a topic of its own, so that people who subscribe to the other one never see the notifications' JSON.
     """
     if not (settings.slack_channel_id or settings.teams_channel_id):
         return None
     topic = _topic(scope, "ChatTopic", settings, "alerts-chat", key)
-    # Notifications need no permission; with none, nobody can run anything in the account from the chat.
+    # Notifications need no permission. Without any, nobody can run a command in the account from the chat.
     role = iam.Role(scope, "ChatRole", assumed_by=iam.ServicePrincipal("chatbot.amazonaws.com"))
     if settings.slack_channel_id:
         chatbot.CfnSlackChannelConfiguration(

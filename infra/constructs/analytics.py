@@ -1,4 +1,4 @@
-"""Analytics: Glue database and tables over the Parquet files, Athena workgroup and named queries."""
+"""The analytics: Glue database and tables over the Parquet files, Athena workgroup and named queries."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from infra.settings import DeploymentSettings
 
 # Written from gridwatch.tables by `python -m scripts.declare_tables`; a test holds the two together.
 DECLARATION = Path(__file__).with_name("tables.json")
-# Before any deployment wrote a history. Days without a file cost Athena a listing each.
+# A day before any deployment wrote a history. Each day without a file costs Athena a listing.
 FIRST_DAY = "2026-11-01"
 
 
 class Analytics(Construct):
-    """`database` and `work_group` are the names by which queries reach them."""
+    """The Glue database and the Athena workgroup; queries reach them by the names `database` and `work_group`."""
 
     def __init__(
         self, scope: Construct, name: str, *, settings: DeploymentSettings, storage: Storage, key: kms.IKey | None
@@ -52,7 +52,7 @@ class Analytics(Construct):
             self._view(database, query)
 
     def _table(self, database: glue.CfnDatabase, table: dict[str, Any]) -> None:
-        """The experiments as they stand: one file each."""
+        """A table of the experiments as they stand, with one file for each."""
         resource = glue.CfnTable(
             self,
             _camel(table["name"]) + "Table",
@@ -69,7 +69,9 @@ class Analytics(Construct):
         resource.add_resource_dependency(database)
 
     def _history(self, database: glue.CfnDatabase, table: dict[str, Any]) -> None:
-        """The same by day: one file each. Athena reckons the partitions from the dates; nobody has to register them."""
+        """A table of the experiments by day, with one file for each. Athena computes the partitions from the dates, so
+        that nobody has to register them.
+        """
         folder = f"history/{table['name']}/"
         resource = glue.CfnTable(
             self,
@@ -112,7 +114,7 @@ class Analytics(Construct):
         )
 
     def _view(self, database: glue.CfnDatabase, query: dict[str, Any]) -> None:
-        """An Athena view: a Glue table whose text is Presto's own record of a view, as CREATE VIEW writes it."""
+        """An Athena view. It is a Glue table whose text is Presto's own record of a view, as CREATE VIEW writes it."""
         record = {
             "originalSql": query["select"],
             "catalog": "awsdatacatalog",

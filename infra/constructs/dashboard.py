@@ -1,4 +1,4 @@
-"""A dashboard of the deployment: launch pace, queues, findings, stops, errors, what was spent and saved."""
+"""The deployment's dashboard: launch pace, queues, findings, stops, errors, and the money spent and saved."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from constructs import Construct
 
 from infra.settings import DeploymentSettings
 
-NAMESPACE = "Gridwatch"  # as the functions' metrics have it
+NAMESPACE = "Gridwatch"  # the service's name in the functions' metrics
 _MINUTE = cdk.Duration.minutes(1)
-_WIDTH, _HEIGHT = 12, 6  # of 24 columns
-# Title -> (service, metric) as the functions count them.
+_WIDTH, _HEIGHT = 12, 6  # of the dashboard's 24 columns
+# Title -> (service, metric), as the functions name them.
 OWN_METRICS: Mapping[str, Sequence[tuple[str, str]]] = {
     "Launching, trials a minute": (
         ("launch_grid", "TrialsRecorded"),
@@ -55,7 +55,7 @@ OWN_METRICS: Mapping[str, Sequence[tuple[str, str]]] = {
 
 
 class Dashboard(Construct):
-    """Everything is counted in sums a minute; names are those of this deployment."""
+    """The dashboard. Everything is counted in sums a minute, for this deployment's names alone."""
 
     def __init__(
         self,

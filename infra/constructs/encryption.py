@@ -24,13 +24,13 @@ def encryption_key(scope: Construct, settings: DeploymentSettings) -> kms.IKey |
         enable_key_rotation=True,
         removal_policy=cdk.RemovalPolicy.RETAIN if settings.keeps_data else cdk.RemovalPolicy.DESTROY,
     )
-    # The bus encrypts what it puts into the queues, and alarms what they publish.
+    # The event bus encrypts what it puts into queues, and alarms encrypt what they publish.
     key.add_to_resource_policy(
         iam.PolicyStatement(
             sid="ServicesThatSendMessages",
             principals=[iam.ServicePrincipal("events.amazonaws.com"), iam.ServicePrincipal("cloudwatch.amazonaws.com")],
             actions=["kms:Decrypt", "kms:GenerateDataKey"],
-            resources=["*"],  # in a key's policy: this key
+            resources=["*"],  # in a key's policy, "*" is this key
             conditions={"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}},
         )
     )
@@ -39,7 +39,7 @@ def encryption_key(scope: Construct, settings: DeploymentSettings) -> kms.IKey |
 
 
 def _logs(name_prefix: str) -> iam.PolicyStatement:
-    """CloudWatch Logs encrypts the functions' logs, and those of this deployment alone.
+    """Allow CloudWatch Logs to encrypt logs with the key, but only those of this deployment's functions.
 
     Source: CloudWatch Logs user guide, "Encrypt log data in CloudWatch Logs using AWS Key Management Service".
     """
@@ -48,6 +48,6 @@ def _logs(name_prefix: str) -> iam.PolicyStatement:
         sid="LogsOfTheFunctions",
         principals=[iam.ServicePrincipal(f"logs.{cdk.Aws.REGION}.{cdk.Aws.URL_SUFFIX}")],
         actions=["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
-        resources=["*"],  # in a key's policy: this key
+        resources=["*"],  # in a key's policy, "*" is this key
         conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
     )

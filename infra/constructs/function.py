@@ -1,4 +1,4 @@
-"""The function factory: the one place that says what a Lambda function of Gridwatch is like."""
+"""The function factory, the one place that defines the common properties of Gridwatch's Lambda functions."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from infra.settings import DeploymentSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionShape:
-    """What one function may use. `layers` beside `gridwatch` and `runtime`, which all have.
+    """The limits and layers of one function. `layers` are those beside `gridwatch` and `runtime`, which all functions
+    have.
 
-    `runs_foreign_code`: its role holds nothing that its work does not need, not even the right to be traced.
+    With `runs_foreign_code` its role holds nothing that its work does not need, not even the right to be traced.
     """
 
     timeout_seconds: int
@@ -34,7 +35,7 @@ class FunctionShape:
 
 
 class FunctionFactory:
-    """Makes functions that differ only in what is asked for: code, shape, settings, permissions."""
+    """Creates functions that differ only in their code, shape, settings and permissions."""
 
     def __init__(
         self,
@@ -63,9 +64,10 @@ class FunctionFactory:
         statements: Sequence[iam.PolicyStatement],
         invoked_directly: bool = False,
     ) -> lambda_.Function:
-        """The function in the folder `name`. `environment` is its settings by field, as yet in lower case.
+        """Create the function in the folder `name`. `environment` holds its settings under their field names, in lower
+        case.
 
-        `invoked_directly`: by EventBridge rather than from a queue, so that Lambda's own asynchronous retries apply.
+        `invoked_directly` means that EventBridge invokes it rather than a queue, so that Lambda's own retries apply.
         """
         function_name = f"{self._settings.name_prefix}-{name.replace('_', '-')}"
         construct = "".join(word.capitalize() for word in name.split("_"))
@@ -94,7 +96,7 @@ class FunctionFactory:
         return self.made[name]
 
     def _code(self, name: str) -> lambda_.AssetCode:
-        """The package `name` alone, at the root of the asset."""
+        """An asset with only the package `name`, at its root."""
         if not (self._functions / name / "handler.py").is_file():
             raise FileNotFoundError(
                 f"functions/{name}/handler.py is missing: the function {name} has no code to deploy"
@@ -116,7 +118,9 @@ class FunctionFactory:
     def _role(
         self, construct: str, log_group: logs.LogGroup, statements: Sequence[iam.PolicyStatement], *, only_reads: bool
     ) -> iam.Role:
-        """A role of the function's own. No managed policy: its log permission would reach every log group."""
+        """The function's own role. It has no managed policy, because the log permission of that would reach every log
+        group.
+        """
         role = iam.Role(self._scope, f"{construct}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         write_logs = permissions.allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn])
         use_key = [permissions.use_key(self._key, only_to_read=only_reads)] if self._key else []

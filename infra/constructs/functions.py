@@ -1,4 +1,4 @@
-"""The functions: each one's shape, settings and permissions. docs/architecture.md says what each is for."""
+"""All functions with their shapes, settings and permissions. docs/architecture.md says what each is for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from infra.constructs.storage import Storage
 from infra.constructs.training import Training, image_repositories
 from infra.settings import DeploymentSettings
 
-# What reacting to a finding does with a training job; tags say whether it may be stopped, and who stopped it.
+# The calls on a training job when a finding is reacted to; tags say whether it may be stopped, and who stopped it.
 _REACTING = (
     "sagemaker:AddTags",
     "sagemaker:DescribeTrainingJob",
@@ -29,7 +29,7 @@ _REACTING = (
     "sagemaker:StopTrainingJob",
 )
 
-BATCH_RATE = 20.0  # SubmitServiceJob a second; AWS publishes none, and allows 50 SubmitJob
+BATCH_RATE = 20.0  # calls of SubmitServiceJob a second; AWS publishes no limit for it, and allows 50 of SubmitJob
 
 
 class Functions(Construct):
@@ -71,11 +71,11 @@ class Functions(Construct):
             state=state,
             bus=bus,
             factory=factory,
-            elsewhere=self._tensors_elsewhere(),
+            elsewhere=self._read_tensors_elsewhere(),
         )
         self._rule_sources = slow.sources
-        # Five at once: each may hold a function with somebody's code for a minute.
-        self._reads(slow.evaluate, "slow", batch_size=1, at_once=5)
+        # Five at once, because each may keep the function with users' code busy for a minute.
+        self._read_queue(slow.evaluate, "slow", batch_size=1, at_once=5)
         self.launch_grid = self._launch_grid()
         self._start_trials()
         self._track_job()
@@ -100,8 +100,8 @@ class Functions(Construct):
         ]
         return self._factory.create(
             "launch_grid",
-            # A call that dies keeps others from its upload for as long as it might have lasted. Lambda tries it twice
-            # more, one and three minutes later: the last must find the upload free. A grid of 10,000 takes 5 s.
+            # A call that dies blocks its upload for others for as long as its timeout. Lambda tries it twice more, one
+            # and three minutes later, and the last try must find the upload free. A grid of 10,000 takes 5 s.
             FunctionShape(timeout_seconds=90, memory_mb=512),
             environment={
                 "experiments_bucket": self._storage.experiments.bucket_name,
@@ -128,12 +128,12 @@ class Functions(Construct):
                 # A trial's identity holds the versions of its data, and preflight looks at the first rows.
                 *(may.read_objects(bucket, prefix) for bucket, prefix in data),
                 *(may.list_objects(bucket, *filter(None, [prefix])) for bucket, prefix in data),
-                # Whether the model is there that jobs are to start from.
+                # It checks whether the model exists from which jobs are to start.
                 may.list_objects(self._storage.artifacts, "models/"),
-                # A rule file that is not there is told at once.
+                # A missing rule file is reported at once.
                 *(may.list_objects(source.bucket, *filter(None, [source.prefix])) for source in self._rule_sources),
                 *may.use_state(self._state.table),
-                # Whether the XGBoost script is there, and its pinned packages: the archive alone may be listed.
+                # It checks whether the XGBoost script and its pinned packages exist; only this archive may be listed.
                 may.allow(
                     ["s3:ListBucket"],
                     [f"arn:{cdk.Aws.PARTITION}:s3:::{self._training.source.s3_bucket_name}"],
@@ -146,7 +146,7 @@ class Functions(Construct):
                 may.use_idempotency(self._state.idempotency),
                 may.send(*(self._queues[name] for name in ("start", "snapshot", "alerts"))),
                 may.allow(["ecr:BatchGetImage"], image_repositories()),  # which digest an image's tag stands for
-                # They know no resources.
+                # These actions cannot be limited to resources.
                 may.allow(["servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"], ["*"]),
             ],
             invoked_directly=True,
@@ -155,12 +155,13 @@ class Functions(Construct):
     def _start_trials(self) -> None:
         function = self._factory.create(
             "start_trials",
-            # It paces itself: nearly all of its time is waiting for the next call that SageMaker allows. Short all the
-            # same: a launcher that dies keeps the next one out until its message shows again.
+            # It paces itself and spends nearly all its time waiting for the next call that SageMaker allows. The
+            # timeout is short all the same: a launcher that dies keeps the next one out until its message is visible
+            # again.
             FunctionShape(timeout_seconds=90),
             environment={
                 "state_table": self._state.table.table_name,
-                **self._watching,
+                **self._look_settings,
                 "start_queue_url": self._queues["start"].queue_url,
                 "alert_queue_url": self._queues["alerts"].queue_url,
                 "snapshot_queue_url": self._queues["snapshot"].queue_url,
@@ -178,7 +179,7 @@ class Functions(Construct):
                         "sagemaker:AddTags",  # creating a job with tags needs it
                         "sagemaker:CreateTrainingJob",
                         "sagemaker:DescribeTrainingJob",
-                        "sagemaker:ListTags",  # whose job it is that has a name already
+                        "sagemaker:ListTags",  # to find out whose job already has a name
                     ]
                 ),
                 may.tuning_jobs(
@@ -199,7 +200,7 @@ class Functions(Construct):
                 may.send(*(self._queues[name] for name in ("start", "snapshot", "alerts"))),
             ],
         )
-        self._reads(function, "start", batch_size=1)
+        self._read_queue(function, "start", batch_size=1)
 
     def _track_job(self) -> None:
         function = self._factory.create(
@@ -209,7 +210,7 @@ class Functions(Construct):
                 "experiments_bucket": self._storage.experiments.bucket_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "state_table": self._state.table.table_name,
-                **self._watching,
+                **self._look_settings,
                 "start_queue_url": self._queues["start"].queue_url,
                 "evaluate_queue_url": self._queues["evaluate"].queue_url,
                 "snapshot_queue_url": self._queues["snapshot"].queue_url,
@@ -224,12 +225,12 @@ class Functions(Construct):
                 may.link_components(self._prefix),
                 may.read_objects(self._storage.experiments, "rule-sets/"),
                 *self._queued_jobs(),
-                *self._hands_checkpoints_on(),
+                *self._copy_checkpoints(),
                 *may.use_state(self._state.table),
                 may.send(*(self._queues[name] for name in ("start", "evaluate", "snapshot", "alerts"))),
             ],
         )
-        self._reads(function, "track", batch_size=10)
+        self._read_queue(function, "track", batch_size=10)
 
     def _evaluate_rules(self) -> None:
         function = self._factory.create(
@@ -249,20 +250,20 @@ class Functions(Construct):
             },
             statements=[
                 may.read_objects(self._storage.artifacts, "tensors/", "rule-state/"),
-                # What jobs' logs say of their metrics is recorded in the layout of tensors.
+                # Metrics from jobs' logs are recorded in the layout of tensors.
                 may.write_objects(self._storage.artifacts, "rule-state/", "tensors/", "reports/"),
                 may.list_objects(self._storage.artifacts, "tensors/", "rule-state/"),
                 may.read_training_logs(),
-                *self._tensors_elsewhere(),
+                *self._read_tensors_elsewhere(),
                 *may.use_state(self._state.table),
                 may.send(*(self._queues[name] for name in ("slow", "evaluate", "snapshot"))),
                 may.put_own_events(self._bus.event_bus_arn),
             ],
         )
-        # Many index files of one job arrive together: what lies in the queue already is taken in one call.
+        # Many index files of one job arrive together; one call takes all that already lie in the queue.
         window = self._settings.evaluate_window_seconds
-        # Lambda takes more than ten messages at once only where it waits for them.
-        self._reads(function, "evaluate", batch_size=1_000 if window else 10, window_seconds=window)
+        # Lambda takes more than ten messages at once only with a batching window.
+        self._read_queue(function, "evaluate", batch_size=1_000 if window else 10, window_seconds=window)
 
     def _react_to_finding(self) -> None:
         function = self._factory.create(
@@ -281,10 +282,10 @@ class Functions(Construct):
                 may.watched_jobs(_REACTING),
                 may.tag_trials(self._prefix),  # where people look for the trial as well
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
-                # How far a job has come: what a stop saves follows from it.
+                # To see how far a job has come, from which the saving by its stop follows.
                 may.read_objects(self._storage.artifacts, "tensors/"),
                 may.list_objects(self._storage.artifacts, "tensors/"),
-                *self._tensors_elsewhere(),
+                *self._read_tensors_elsewhere(),
                 *self._queued_jobs(),
                 *([may.end_service_jobs(self._prefix)] if self._launch_queue_arn else []),
                 *may.use_state(self._state.table),
@@ -292,8 +293,8 @@ class Functions(Construct):
                 may.send(self._queues["alerts"]),
             ],
         )
-        # SageMaker allows one stop a second in an account: many at once would only throttle each other.
-        self._reads(function, "reactions", batch_size=1, at_once=5)
+        # SageMaker allows one stop a second in an account, so many calls at once would only throttle each other.
+        self._read_queue(function, "reactions", batch_size=1, at_once=5)
 
     def _deliver_alert(self) -> None:
         function = self._factory.create(
@@ -326,8 +327,9 @@ class Functions(Construct):
                 ),
             ],
         )
-        # Few at once: alerts of one cause come together, and whoever holds one back writes to the same record.
-        self._reads(function, "alerts", batch_size=1, at_once=5)
+        # Few at once, because alerts of one cause come together, and calls that hold them back write to the same
+        # record.
+        self._read_queue(function, "alerts", batch_size=1, at_once=5)
 
     def _post_webhook(self, webhooks: Mapping[str, str]) -> None:
         function = self._factory.create(
@@ -345,8 +347,8 @@ class Functions(Construct):
                 may.send(self._queues.dead_letters_of("webhooks")),
             ],
         )
-        # Two is the fewest that SQS can be told: webhooks take about one message a second.
-        self._reads(function, "webhooks", batch_size=1, at_once=2)
+        # Two is the smallest concurrency that SQS allows; webhooks take about one message a second.
+        self._read_queue(function, "webhooks", batch_size=1, at_once=2)
 
     def _snapshot_experiment(self) -> None:
         function = self._factory.create(
@@ -366,18 +368,18 @@ class Functions(Construct):
                     self._storage.artifacts, "tables/", "history/", "components/", "reports/experiments/"
                 ),
                 may.list_objects(self._storage.artifacts, "tensors/", "tables/", "history/", "components/"),
-                may.allow(["sagemaker:Search"], ["*"]),  # it knows no resources
+                may.allow(["sagemaker:Search"], ["*"]),  # this action cannot be limited to resources
                 may.read_objects(self._storage.experiments, "settings/"),  # prices of the deployment's own
-                *self._tensors_elsewhere(),
+                *self._read_tensors_elsewhere(),
                 *may.use_state(self._state.table),
                 may.send(self._queues["alerts"], self._queues["snapshot"]),
             ],
         )
         # Jobs that end within some seconds of each other make one snapshot.
-        self._reads(function, "snapshot", batch_size=100, window_seconds=10)
+        self._read_queue(function, "snapshot", batch_size=100, window_seconds=10)
 
-    def _tensors_elsewhere(self) -> list[iam.PolicyStatement]:
-        """Reading what hooks of watched jobs wrote into other buckets."""
+    def _read_tensors_elsewhere(self) -> list[iam.PolicyStatement]:
+        """Permissions to read tensors that the hooks of watched jobs wrote into other buckets."""
         return [
             statement
             for bucket in self._storage.tensors
@@ -385,7 +387,9 @@ class Functions(Construct):
         ]
 
     def _launch_rate(self) -> float:
-        """Batch paces its calls of SageMaker itself, and takes jobs much faster than that."""
+        """The most launches a second. AWS Batch paces its calls of SageMaker itself, and accepts jobs much faster than
+        SageMaker.
+        """
         return max(self._rate, BATCH_RATE) if self._launch_queue_arn else self._rate
 
     def _training_jobs(self, actions: Sequence[str]) -> iam.PolicyStatement:
@@ -402,7 +406,7 @@ class Functions(Construct):
                 "experiments_bucket": self._storage.experiments.bucket_name,
                 "artifacts_bucket": self._storage.artifacts.bucket_name,
                 "state_table": self._state.table.table_name,
-                **self._watching,
+                **self._look_settings,
                 "start_queue_url": self._queues["start"].queue_url,
                 "track_queue_url": self._queues["track"].queue_url,
                 "evaluate_queue_url": self._queues["evaluate"].queue_url,
@@ -423,8 +427,8 @@ class Functions(Construct):
                     self._prefix,
                 ),
                 may.read_objects(self._storage.experiments, "rule-sets/"),
-                *self._hands_checkpoints_on(),
-                may.allow(["sagemaker:ListTrainingJobs", "sagemaker:Search"], ["*"]),  # they know no resources
+                *self._copy_checkpoints(),
+                may.allow(["sagemaker:ListTrainingJobs", "sagemaker:Search"], ["*"]),  # not limited to resources
                 *self._queued_jobs(),
                 *may.use_state(self._state.table),
                 may.close_items(self._state.table),
@@ -435,8 +439,10 @@ class Functions(Construct):
         )
 
     @property
-    def _watching(self) -> Mapping[str, str]:
-        """How often jobs are looked at; the account tells the embedded cloud, where looks are free."""
+    def _look_settings(self) -> Mapping[str, str]:
+        """The settings for how often jobs are looked at. The account number identifies the embedded cloud, where looks
+        are free.
+        """
         settings = self._settings
         return {
             "watch_share": f"{settings.watch_share:g}",
@@ -445,8 +451,8 @@ class Functions(Construct):
             "account_id": cdk.Aws.ACCOUNT_ID,
         }
 
-    def _hands_checkpoints_on(self) -> list[iam.PolicyStatement]:
-        """A repair begins with a checkpoint of the job that was stopped."""
+    def _copy_checkpoints(self) -> list[iam.PolicyStatement]:
+        """Permissions to copy checkpoints: a repaired trial starts from a checkpoint of the job that was stopped."""
         bucket = self._storage.artifacts
         return [
             may.read_objects(bucket, "checkpoints/"),
@@ -454,7 +460,7 @@ class Functions(Construct):
             may.list_objects(bucket, "checkpoints/"),
         ]
 
-    def _reads(
+    def _read_queue(
         self,
         function: lambda_.Function,
         queue: str,
@@ -463,7 +469,7 @@ class Functions(Construct):
         window_seconds: int = 0,
         at_once: int | None = None,
     ) -> None:
-        """Invoke `function` with what lies in `queue`; a message that fails comes back alone."""
+        """Invoke `function` with messages from `queue`. When a message fails, only that one comes back."""
         function.add_event_source(
             event_sources.SqsEventSource(
                 self._queues[queue],

@@ -1,4 +1,4 @@
-"""AWS Batch as the launch target: an environment with the instances it may use, a queue, and how teams share it."""
+"""AWS Batch as the launch target: an environment with its instances, a queue, and a policy for how teams share it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from constructs import Construct
 
 from infra.settings import DeploymentSettings
 
-# A share's use is remembered for so long: who has just used much waits for who has not.
+# Batch remembers a team's use for this long: a team that has just used much waits for one that has not.
 _MEMORY_SECONDS = 3600
 
 
 class LaunchQueue(Construct):
-    """`arn` is the job queue's."""
+    """The job queue and its environment. `arn` is the job queue's."""
 
     def __init__(self, scope: Construct, name: str, *, settings: DeploymentSettings) -> None:
         super().__init__(scope, name)
@@ -54,10 +54,12 @@ class LaunchQueue(Construct):
 
 
 def _shares(settings: DeploymentSettings) -> list[batch.CfnSchedulingPolicy.ShareAttributesProperty] | None:
-    """Batch's weight factor is the other way round: the smaller, the more. A team that is not named has 1."""
+    """The teams' weights as Batch's weight factors, where a smaller factor means a larger share. A team that is not
+    named has the factor 1.
+    """
     return [
         batch.CfnSchedulingPolicy.ShareAttributesProperty(
-            # As gridwatch.aws.batch_training spells a team for Batch.
+            # This is how gridwatch.aws.batch_training spells a team for Batch.
             share_identifier=re.sub(r"[^A-Za-z0-9]", "", team)[:255],
             weight_factor=round(1 / weight, 4),
         )

@@ -15,7 +15,7 @@ from infra.constructs.own_layer import assemble
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
 PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
-# Bytecode belongs to the interpreter that wrote it, and changes an asset's hash from machine to machine.
+# Bytecode fits only the interpreter that wrote it, and makes an asset's hash differ between machines.
 NOT_DEPLOYED = ["__pycache__", "*.pyc"]
 
 
@@ -24,13 +24,13 @@ class MissingLayerError(Exception):
 
 
 class Layers(Construct):
-    """`gridwatch` and the dependency layers, by name."""
+    """The layers by name: `gridwatch` and the dependency layers."""
 
     def __init__(self, scope: Construct, name: str, *, architecture: str, root: Path) -> None:
         super().__init__(scope, name)
         self._architecture = architecture
         self._build = root / "layers" / "build" / PLATFORMS[architecture]
-        with tempfile.TemporaryDirectory() as scratch:  # the asset is copied as soon as its layer is made
+        with tempfile.TemporaryDirectory() as scratch:  # the CDK copies the asset as soon as its layer is created
             own = lambda_.Code.from_asset(str(assemble(root, Path(scratch) / "gridwatch")))
             self._by_name = {"gridwatch": self._layer("gridwatch", own, "Gridwatch's own package")}
         for dependency in ("runtime", "numeric", "duckdb", "plots"):

@@ -1,4 +1,4 @@
-"""The layer of Gridwatch's own packages, put together from the places where people read them."""
+"""Assembles the layer of Gridwatch's own packages from their folders in the checkout."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 PACKAGES = ("gridwatch", "rules/gridwatch_rules")
-# What no function imports, by its path in the package: it serves people at their own machines. A test holds that so.
+# Modules that no function imports, by their paths in the package, because they serve people at their own machines. A
+# test checks that.
 LEFT_OUT = {
     "gridwatch": (
         "cli",
@@ -45,7 +46,7 @@ class MissingPackageError(Exception):
 
 
 def assemble(root: Path, target: Path) -> Path:
-    """A Lambda layer in `target`: the packages of the checkout at `root` below `python/`, without bytecode.
+    """Assemble a Lambda layer in `target`: the packages of the checkout at `root` below `python/`, without bytecode.
 
     Raises MissingPackageError.
     """
@@ -58,7 +59,7 @@ def assemble(root: Path, target: Path) -> Path:
 
 
 def _left_out(package: Path) -> Callable[[str, list[str]], set[str]]:
-    """What is not copied of a folder, as shutil asks for it."""
+    """A function for shutil that names the entries of a folder that are not copied."""
 
     def ignored(folder: str, names: list[str]) -> set[str]:
         place = Path(folder).relative_to(package)

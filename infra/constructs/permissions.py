@@ -1,4 +1,4 @@
-"""Policy statements, each as narrow as the service lets it be. Functions' roles are put together from these alone."""
+"""Policy statements, each as narrow as the service allows. The roles of functions consist of these alone."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
-# By it the owner of a training job that Gridwatch did not launch asks for rules.
+# With this tag the owner of a training job that Gridwatch did not launch asks for rules.
 WATCH_TAG = "gridwatch:watch"
 
-# Single records and one area of them, transactions of puts included; no scan, no deletion of what was recorded.
+# Access to single records and to one partition, with transactions of puts; no scan, and no deletion of records.
 TABLE_ACTIONS = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
-# What Powertools' idempotency layer calls.
+# The actions that Powertools' idempotency layer calls.
 IDEMPOTENCY_ACTIONS = ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 
 
@@ -38,24 +38,24 @@ def write_objects(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:
 
 
 def delete_objects(bucket: s3.IBucket, prefix: str) -> iam.PolicyStatement:
-    """Deleting below `prefix`; the buckets are versioned, so what was there can be brought back."""
+    """Allow deleting objects below `prefix`. The buckets are versioned, so deleted objects can be restored."""
     return allow(["s3:DeleteObject"], [bucket.arn_for_objects(f"{prefix}*")])
 
 
 def list_objects(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:
-    """Listing below `prefixes`; without any, the whole bucket."""
+    """Allow listing below `prefixes`, or without any, the whole bucket."""
     below = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}} if prefixes else None
     return allow(["s3:ListBucket"], [bucket.bucket_arn], conditions=below)
 
 
 def use_state(table: dynamodb.Table) -> list[iam.PolicyStatement]:
-    """Of the indexes, queries alone: items are read and written by the table's own keys."""
+    """Allow reading and writing items by the table's own keys, and querying its indexes."""
     indexes = [f"{table.table_arn}/index/{name}" for name in ("gsi1", "gsi2")]
     return [allow(TABLE_ACTIONS, [table.table_arn]), allow(["dynamodb:Query"], indexes)]
 
 
 def close_items(table: dynamodb.Table) -> iam.PolicyStatement:
-    """Taking items out of the index of what is open; an update, but of nothing else's keys."""
+    """Allow updating an item by its key, which takes a closed record out of the index of open ones."""
     return allow(["dynamodb:UpdateItem"], [table.table_arn])
 
 
@@ -72,7 +72,8 @@ def publish(*topics: sns.ITopic) -> iam.PolicyStatement:
 
 
 def read_secrets(arns: Sequence[str]) -> list[iam.PolicyStatement]:
-    """Reading these secrets, whichever key they are encrypted with: a key decrypts for this role what is in them alone.
+    """Allow reading these secrets, whichever key they are encrypted with. This role may use the key only to decrypt
+    them.
 
     Source: Secrets Manager user guide, "Secret encryption and decryption" (encryption context).
     """
@@ -86,26 +87,29 @@ def invoke(function: lambda_.IFunction) -> iam.PolicyStatement:
 
 
 def put_own_events(bus_arn: str) -> iam.PolicyStatement:
-    """Only events that name Gridwatch as their source."""
+    """Allow putting events that name Gridwatch as their source."""
     return allow(["events:PutEvents"], [bus_arn], conditions={"StringEquals": {"events:source": "gridwatch"}})
 
 
 def training_jobs(actions: Sequence[str], name_prefix: str, *, by_batch: bool) -> iam.PolicyStatement:
-    """Actions on the training jobs whose names carry the deployment's prefix; Batch puts a word of its own before it.
+    """Allow actions on the training jobs whose names begin with the deployment's prefix. Batch puts a word of its own
+    before it.
 
-    SageMaker writes names in ARNs in small letters in places, so both spellings are meant.
+    SageMaker writes some names in ARNs in lower case, so both spellings are allowed.
     """
     names = [f"{name_prefix}-*", *([f"AWSBatch{name_prefix}-*", f"awsbatch{name_prefix}-*"] if by_batch else [])]
     return allow(actions, [sagemaker_arn("training-job", name) for name in names])
 
 
 def tuning_jobs(actions: Sequence[str], name_prefix: str) -> iam.PolicyStatement:
-    """Actions on the tuning jobs whose names carry the deployment's prefix."""
+    """Allow actions on the tuning jobs whose names begin with the deployment's prefix."""
     return allow(actions, [sagemaker_arn("hyper-parameter-tuning-job", f"{name_prefix}-*")])
 
 
 def look_into_queue() -> list[iam.PolicyStatement]:
-    """Reading service jobs, which have no names before they are submitted; listing knows no resources."""
+    """Allow reading service jobs. They have no names before they are submitted, and listing cannot be limited to
+    resources.
+    """
     return [
         allow(["batch:DescribeServiceJob", "batch:ListTagsForResource"], [_service_jobs()]),
         allow(["batch:ListServiceJobs"], ["*"]),
@@ -117,7 +121,7 @@ def submit_to(queue_arn: str) -> iam.PolicyStatement:
 
 
 def end_service_jobs(name_prefix: str) -> iam.PolicyStatement:
-    """Of this deployment alone, by the tag that they are submitted with."""
+    """Allow ending service jobs of this deployment, recognized by the tag with which they are submitted."""
     ours = {"StringEquals": {"aws:ResourceTag/gridwatch:prefix": name_prefix}}
     return allow(["batch:TerminateServiceJob"], [_service_jobs()], conditions=ours)
 
@@ -127,19 +131,21 @@ def _service_jobs() -> str:
 
 
 def watched_jobs(actions: Sequence[str]) -> iam.PolicyStatement:
-    """Actions on training jobs of any name whose owners let Gridwatch in by the tag, for as long as they carry it."""
+    """Allow actions on training jobs of any name, as long as they carry the tag with which their owners admit
+    Gridwatch.
+    """
     carried = {"Null": {f"aws:ResourceTag/{WATCH_TAG}": "false"}}
     return allow(actions, [sagemaker_arn("training-job", "*")], conditions=carried)
 
 
 def read_training_logs() -> iam.PolicyStatement:
-    """Reading the logs of training jobs. Watched jobs bear any name, so no prefix narrows it."""
+    """Allow reading the logs of training jobs. Watched jobs may have any name, so no prefix can narrow this."""
     group = f"arn:{cdk.Aws.PARTITION}:logs:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:log-group:/aws/sagemaker/TrainingJobs"
     return allow(["logs:DescribeLogStreams", "logs:GetLogEvents"], [f"{group}:*"])
 
 
 def experiments(name_prefix: str) -> list[iam.PolicyStatement]:
-    """Creating the SageMaker experiments and trials of this deployment, and seeing in which experiment a trial is."""
+    """Allow creating this deployment's SageMaker experiments and trials, and finding the experiment of a trial."""
     experiment, trial = (sagemaker_arn(kind, f"{name_prefix}-*") for kind in ("experiment", "experiment-trial"))
     return [
         allow(["sagemaker:CreateExperiment"], [experiment]),
@@ -150,7 +156,7 @@ def experiments(name_prefix: str) -> list[iam.PolicyStatement]:
 
 
 def link_components(name_prefix: str) -> iam.PolicyStatement:
-    """Putting components into this deployment's trials: its own, and those of processing jobs, whoever ran them."""
+    """Allow adding components to this deployment's trials: its own, and those of processing jobs, whoever ran them."""
     own, processing = (
         sagemaker_arn("experiment-trial-component", name) for name in (f"{name_prefix}-*", "*-aws-processing-job")
     )
@@ -178,7 +184,7 @@ def use_key(key: kms.IKey, *, only_to_read: bool = False) -> iam.PolicyStatement
 
 
 def use_network(name_prefix: str) -> list[iam.PolicyStatement]:
-    """Lambda makes a function's network interfaces in the name of its role, which its code must not be able to do.
+    """Allow Lambda to create network interfaces under a function's role, and deny the same to the function's code.
 
     Source: AWS Lambda developer guide, "Giving Lambda functions access to resources in an Amazon VPC".
     """
@@ -193,7 +199,7 @@ def use_network(name_prefix: str) -> list[iam.PolicyStatement]:
     functions = f"arn:{cdk.Aws.PARTITION}:lambda:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:function:{name_prefix}-*"
     by_code = {"ArnLike": {"lambda:SourceFunctionArn": functions}}
     return [
-        allow(actions, ["*"]),  # interfaces have no names before they are made
+        allow(actions, ["*"]),  # interfaces have no names before they are created
         iam.PolicyStatement(effect=iam.Effect.DENY, actions=actions, resources=["*"], conditions=by_code),
     ]
 

@@ -1,4 +1,6 @@
-"""What an account asks of every role and function: a permissions boundary, a path, a network without a way out."""
+"""Applies an account's rules to every role and function: a permissions boundary, a path, a network without internet
+access.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from infra.constructs import permissions
 from infra.settings import DeploymentSettings
 
 T = TypeVar("T", bound=IConstruct)
-# What the functions call. S3 and DynamoDB have gateway endpoints, which cost nothing.
+# The services that the functions call. S3 and DynamoDB have gateway endpoints, which cost nothing.
 INTERFACES = (
     "ecr.api", "events", "kms", "lambda", "logs", "sagemaker.api", "secretsmanager", "servicequotas", "sns", "sqs",
     "sts", "xray",
@@ -23,7 +25,7 @@ GATEWAYS = ("dynamodb", "s3")
 
 
 def place(scope: Construct, settings: DeploymentSettings) -> None:
-    """Put everything that `scope` holds so far where the settings say."""
+    """Place everything that `scope` holds so far as the settings say."""
     for role in _all(scope, iam.CfnRole):
         role.path = settings.role_path if settings.role_path != "/" else None
         role.permissions_boundary = settings.permissions_boundary_arn or None
@@ -44,7 +46,9 @@ def _into_the_network(scope: Construct, settings: DeploymentSettings) -> None:
 
 
 def _endpoints(scope: Construct, settings: DeploymentSettings) -> None:
-    """The ways to AWS that a network without a way out needs; `vpc_endpoints_in` is the network."""
+    """Create the endpoints through which a network without internet access reaches AWS; `vpc_endpoints_in` is the
+    network.
+    """
     through_batch = ("batch",) if settings.launch_target == "batch" else ()
     for service in (*INTERFACES, *through_batch):
         ec2.CfnVPCEndpoint(

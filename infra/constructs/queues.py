@@ -12,13 +12,13 @@ from constructs import Construct
 
 from infra.settings import DeploymentSettings
 
-# The longest that SQS keeps a message: somebody must look at a dead letter within two weeks.
+# The longest that SQS keeps a message. Somebody must look at a dead letter within two weeks.
 DEAD_LETTER_RETENTION = cdk.Duration.days(14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueShape:
-    """How one queue behaves. `visibility_seconds` is six times its function's timeout, as Lambda advises."""
+    """The properties of one queue. `visibility_seconds` is six times its function's timeout, as Lambda advises."""
 
     visibility_seconds: int
     max_receive_count: int
@@ -27,23 +27,26 @@ class QueueShape:
 
 
 SHAPES = {
-    # One message group, so one call at a time. Not six timeouts: a call that dies blocks launching for as long.
+    # There is one message group, so one call at a time. The visibility timeout is less than six timeouts, because a
+    # call that dies blocks launching for as long.
     "start": QueueShape(visibility_seconds=100, max_receive_count=5, fifo=True),
     "track": QueueShape(visibility_seconds=180, max_receive_count=10),
     "evaluate": QueueShape(visibility_seconds=360, max_receive_count=5),
     "slow": QueueShape(visibility_seconds=1080, max_receive_count=5),
-    # SageMaker allows one stop a second: a throttled stop comes back many times before it is given up.
+    # SageMaker allows one stop a second, so a throttled stop comes back many times before it is given up.
     "reactions": QueueShape(visibility_seconds=360, max_receive_count=50),
     "alerts": QueueShape(visibility_seconds=180, max_receive_count=50),
-    # A webhook that is down for two hours gets its messages all the same.
+    # A webhook that is down for two hours still gets its messages.
     "webhooks": QueueShape(visibility_seconds=360, max_receive_count=20),
-    # A moment later than the job's end, so that the last evaluation of its rules is in the tables as well.
+    # The delay after a job's end lets the tables include the last evaluation of its rules.
     "snapshot": QueueShape(visibility_seconds=1800, max_receive_count=5, delay_seconds=5),
 }
 
 
 class Queues(Construct):
-    """Every queue by its name, and the two that keep what could not be delivered or handled without one."""
+    """Every queue by its name, and two dead-letter queues for events that could not be delivered or handled without a
+    queue.
+    """
 
     def __init__(self, scope: Construct, name: str, *, settings: DeploymentSettings, key: kms.IKey | None) -> None:
         super().__init__(scope, name)
@@ -57,7 +60,7 @@ class Queues(Construct):
 
     @property
     def by_name(self) -> Mapping[str, sqs.Queue]:
-        """Those that functions read."""
+        """The queues that functions read, by name."""
         return self._by_name
 
     def __getitem__(self, name: str) -> sqs.Queue:
@@ -65,7 +68,7 @@ class Queues(Construct):
 
     @property
     def dead_letters(self) -> Mapping[str, sqs.Queue]:
-        """Everything that waits for a person, by the queue's name without the deployment's prefix."""
+        """All dead-letter queues, by the queue's name without the deployment's prefix."""
         of_queues = {f"{name}-dead": queue for name, queue in self._dead.items()}
         return of_queues | {
             "undelivered-events": self.undelivered_events,

@@ -1,4 +1,4 @@
-"""What wakes the functions: EventBridge rules and schedules, each with retries and a dead-letter queue."""
+"""EventBridge rules and schedules that wake the functions, each with retries and a dead-letter queue."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from infra.settings import DeploymentSettings
 # An event that could not be handed over for a day goes to the dead-letter queue.
 RETRIES = 185
 MAX_EVENT_AGE = cdk.Duration.hours(24)
-# Of the FIFO queue `start`: one group, so one message at a time.
+# The FIFO queue `start` has one group, so one message at a time.
 MESSAGE_GROUP = "gridwatch"
 
 
 class Routing(Construct):
-    """All rules of the deployment. Patterns filter by the deployment's buckets and prefix: stages share one bus."""
+    """All EventBridge rules of the deployment. Patterns filter by its buckets and prefix: stages share one bus."""
 
     def __init__(
         self,
@@ -53,8 +53,8 @@ class Routing(Construct):
         self._schedules(functions.sweep, functions.launch_grid)
 
     def _specs(self, storage: Storage, launch_grid: lambda_.Function) -> None:
-        # No pattern has a prefix and a suffix in any case: these are the ways in which people write it. A spec with
-        # another (.yAML) is found by the schedule that looks for uploads without an answer.
+        # A pattern cannot combine a prefix with a suffix that ignores case, so these are the usual spellings. A spec
+        # with another one (.yAML) is found by the schedule that looks for uploads without an answer.
         suffixes = [
             f".{write(kind)}" for kind in ("yaml", "yml", "json") for write in (str.lower, str.upper, str.title)
         ]
@@ -63,13 +63,13 @@ class Routing(Construct):
         self._rule("SpecUploaded", "A spec was uploaded", pattern).add_target(self._invoke(launch_grid))
 
     def _tensors(self, storage: Storage) -> None:
-        # What a hook adds at the end for other readers (index/completed/) wakes nobody: other folders of index objects
-        # are numbers, which begin with a zero up to step 10^11.
+        # The objects that a hook adds at the end for other readers (index/completed/) wake no function: other folders
+        # of index objects are numbers, which begin with a zero up to step 10^11.
         patterns = ("index/0*.json", "events/flushes/*.tfevents")
         keys = [{"wildcard": f"tensors/*/debug-output/{pattern}"} for pattern in patterns]
         pattern = _object_created(storage.artifacts.bucket_name, keys)
         self._rule("TensorsLanded", "New tensors of a job are complete", pattern).add_target(self._queue("evaluate"))
-        # Framework metrics of the same time are written before, so they wake nobody.
+        # Framework metrics of the same time are written earlier, so they need not wake a function.
         profiles = [{"wildcard": "tensors/*/profiler-output/system/*.json"}]
         pattern = _object_created(storage.artifacts.bucket_name, profiles)
         self._rule("ProfileLanded", "New system metrics of a job", pattern).add_target(self._queue("evaluate"))
@@ -90,7 +90,8 @@ class Routing(Construct):
         watched = events.EventPattern(
             source=["aws.sagemaker"],
             detail_type=["SageMaker Training Job State Change"],
-            # Our own jobs, which come by their names, cannot carry the tag: specs may not give tags of this kind.
+            # Our own jobs, which are matched by their names, cannot carry the tag, because specs may not give such
+            # tags.
             detail={"Tags": {permissions.WATCH_TAG: [{"exists": True}]}},
         )
         self._rule("WatchedJobChanged", "A job whose owner wants it watched changed its state", watched).add_target(
@@ -98,7 +99,9 @@ class Routing(Construct):
         )
 
     def _ends_in_queue(self, launch_queue_arn: str) -> None:
-        """What was taken out of the queue never had a training job, and what failed to the last had several."""
+        """Route the ends of service jobs. A job taken out of the queue never had a training job, and one that failed in
+        every attempt had several.
+        """
         pattern = events.EventPattern(
             source=["aws.batch"],
             detail_type=["Batch Service Job State Change"],
@@ -107,7 +110,7 @@ class Routing(Construct):
         self._rule("ServiceJobEnded", "AWS Batch is through with a job", pattern).add_target(self._queue("track"))
 
     def _rule_statuses(self) -> None:
-        """Both engines' findings go one way: SageMaker's event that carries rule statuses, and our own."""
+        """Route rule statuses. SageMaker's events with rule statuses and our own go to the same functions."""
         managed = events.EventPattern(
             source=["aws.sagemaker"],
             detail_type=["SageMaker Training Job State Change"],
@@ -162,7 +165,7 @@ class Routing(Construct):
         )
 
     def _queue(self, name: str, message_group: str | None = None) -> events.IRuleTarget:
-        """The event itself as the message's body."""
+        """A queue as a target; the event becomes the message's body."""
         return targets.SqsQueue(
             self._queues[name],
             message_group_id=message_group,

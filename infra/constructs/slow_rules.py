@@ -1,4 +1,6 @@
-"""Rules that take long or are not ours: `evaluate_slow_rules`, and `run_custom_rule` where the deployment allows it."""
+"""The functions for slow rules and users' own rules: `evaluate_slow_rules`, and `run_custom_rule` where the deployment
+allows it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from infra.settings import DeploymentSettings
 
 @dataclass(frozen=True, slots=True)
 class RuleSource:
-    """A prefix from which code of users may run as a rule."""
+    """A prefix from which users' code may run as a rule."""
 
     bucket: s3.IBucket
     prefix: str
@@ -32,7 +34,7 @@ class RuleSource:
 
 
 def rule_sources(scope: Construct, settings: DeploymentSettings, storage: Storage) -> list[RuleSource]:
-    """The deployment's setting, where a path stands for one in the experiments bucket."""
+    """The prefixes that the deployment's settings allow; a path without a bucket lies in the experiments bucket."""
     sources = []
     for number, given in enumerate(settings.custom_rule_sources):
         bucket, _, prefix = given.removeprefix("s3://").partition("/")
@@ -44,7 +46,9 @@ def rule_sources(scope: Construct, settings: DeploymentSettings, storage: Storag
 
 
 class SlowRules(Construct):
-    """`evaluate` reads the queue `slow`; it alone may invoke the function that runs users' code."""
+    """The functions for slow rules. `evaluate` reads the queue `slow`; it alone may invoke the function that runs
+    users' code.
+    """
 
     def __init__(
         self,
@@ -64,7 +68,7 @@ class SlowRules(Construct):
         custom = self._run_custom_rule() if self.sources else None
         self.evaluate = factory.create(
             "evaluate_slow_rules",
-            # Longer than the longest run of a custom rule, for which it waits.
+            # The timeout exceeds the longest run of a custom rule, for which the function waits.
             FunctionShape(timeout_seconds=180, memory_mb=1024, layers=("plots",)),
             environment={
                 "state_table": state.table.table_name,
@@ -86,13 +90,13 @@ class SlowRules(Construct):
         )
 
     def _run_custom_rule(self) -> lambda_.Function:
-        """Users' code: it reads tensors and the code itself, and is allowed nothing else."""
+        """The function that runs users' code. It may read tensors and the code itself, and nothing else."""
         return self._factory.create(
             "run_custom_rule",
             FunctionShape(
                 timeout_seconds=self._settings.custom_rule_seconds + 30,
                 memory_mb=1024,
-                layers=("plots",),  # AWS's own rules on the profile import matplotlib
+                layers=("plots",),  # AWS's own rules on profiles import matplotlib
                 runs_foreign_code=True,
             ),
             environment={

@@ -1,4 +1,4 @@
-"""What Gridwatch remembers: the state table, and the idempotency records of its functions."""
+"""The tables in which Gridwatch keeps its state, and its functions their idempotency records."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from constructs import Construct
 from infra.settings import DeploymentSettings
 
 STATE_EXPIRY = "expires_at"
-IDEMPOTENCY_EXPIRY = "expiration"  # as Powertools names it
+IDEMPOTENCY_EXPIRY = "expiration"  # Powertools' name for it
 
 
 class State(Construct):
-    """Two on-demand tables with point-in-time recovery."""
+    """The two tables, on demand and with point-in-time recovery."""
 
     def __init__(self, scope: Construct, name: str, *, settings: DeploymentSettings, key: kms.IKey | None) -> None:
         super().__init__(scope, name)
@@ -47,7 +47,7 @@ class State(Construct):
             partition_key=_text(partition),
             sort_key=_text(sort) if sort else None,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            # DynamoDB always encrypts; with the deployment's key, whoever may not use the key may not read the table.
+            # DynamoDB always encrypts. With the deployment's key, only those who may use the key can read the table.
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED if self._key else dynamodb.TableEncryption.AWS_MANAGED,
             encryption_key=self._key,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(

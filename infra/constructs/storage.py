@@ -1,4 +1,6 @@
-"""The two buckets: what people bring (specs, data) and what Gridwatch and its jobs make (tensors, models, tables)."""
+"""The two buckets: one for what people upload (specs, data), one for what Gridwatch and its jobs write (tensors,
+models, tables).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from infra.settings import DeploymentSettings
 
 
 class Storage(Construct):
-    """`experiments` and `artifacts`, as docs/architecture.md lays them out; an existing bucket is taken as it is."""
+    """The buckets `experiments` and `artifacts`, laid out as in docs/architecture.md. An existing bucket is left
+    unchanged.
+    """
 
     def __init__(self, scope: Construct, name: str, *, settings: DeploymentSettings, key: kms.IKey | None) -> None:
         super().__init__(scope, name)
@@ -57,7 +61,7 @@ class Storage(Construct):
         return bucket
 
     def _artifact_lifecycle(self) -> tuple[s3.LifecycleRule, ...]:
-        # Tensors and states are bulky and soon useless: findings keep the values that caused them.
+        # Tensors and saved states are large and soon useless, because findings keep the values that caused them.
         def expire(prefix: str, days: int) -> s3.LifecycleRule:
             return s3.LifecycleRule(
                 id=f"expire-{prefix.rstrip('/')}",
@@ -76,13 +80,15 @@ class Storage(Construct):
         days = self._settings.tensor_retention_days
         return (
             *(expire("tensors/", days), expire("rule-state/", days), expire("athena/", 7)),
-            # Every snapshot replaces them whole, many times a day; what a day left is in the history.
+            # Every snapshot replaces these tables whole, many times a day; the history keeps one state of each day.
             *(forget_replaced("tables/"), forget_replaced("components/")),
         )
 
 
 def _send_events(bucket: s3.Bucket) -> None:
-    """Turn EventBridge on by the bucket's own property: the L2 flag brings a custom resource with a Lambda."""
+    """Turn EventBridge on by the bucket's own property. The L2 construct's flag would add a custom resource with a
+    Lambda.
+    """
     resource = bucket.node.default_child
     if not isinstance(resource, s3.CfnBucket):
         raise TypeError(f"{bucket.node.path} has no CloudFormation bucket")

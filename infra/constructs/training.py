@@ -1,4 +1,4 @@
-"""What training jobs get: the role that SageMaker assumes for them, and the source of the XGBoost script."""
+"""The role that SageMaker assumes for training jobs, and the source of the XGBoost script."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from constructs import Construct
 from infra.constructs import permissions
 from infra.constructs.storage import Storage
 
-# Of AWS's images in which specs may train scripts, and in which Debugger evaluates rules.
+# The repositories of AWS's images in which specs may train scripts, and in which Debugger evaluates rules.
 REPOSITORIES = (
     "huggingface-pytorch-training",
     "huggingface-tensorflow-training",
@@ -30,8 +30,8 @@ REPOSITORIES = (
     "tensorflow-training",
 )
 
-# What a training script calls that writes one run ("Actions, resources, and condition keys for Amazon SageMaker with
-# MLflow" of the Service Authorization Reference).
+# The actions of a training script that writes one run ("Actions, resources, and condition keys for Amazon SageMaker
+# with MLflow" of the Service Authorization Reference).
 MLFLOW_ACTIONS = (
     "CreateExperiment",
     "CreateRun",
@@ -60,9 +60,10 @@ class MissingSourceError(Exception):
 
 
 class Training(Construct):
-    """`source`: the archive that script mode unpacks. `role`: reads data and source, writes tensors and models.
+    """The resources for training jobs. `source` is the archive that script mode unpacks. `role` reads data and source,
+    and writes tensors and models.
 
-    `allowed` is what specs may name (see the setting allowed_in_specs): `other_roles` are the roles among it.
+    `allowed` lists the resources that specs may name (see the setting allowed_in_specs); `other_roles` are its roles.
     """
 
     def __init__(
@@ -111,13 +112,13 @@ class Training(Construct):
         return [
             permissions.read_objects(storage.experiments, "data/", "code/sources/"),
             permissions.list_objects(storage.experiments, "data/", "code/sources/"),
-            # What a job goes on from: checkpoints of the attempt before it, models of earlier trials. In this role
-            # Debugger evaluates its rules as well, which look at tensors, those of other trials among them.
+            # A job starts from checkpoints of the attempt before it, or from models of earlier trials. Debugger uses
+            # this role as well to evaluate its rules, which look at tensors, even those of other trials.
             permissions.read_objects(storage.artifacts, "checkpoints/", "models/", "tensors/"),
             permissions.list_objects(storage.artifacts, "checkpoints/", "models/", "tensors/"),
             permissions.allow(["s3:GetObject"], [source.arn_for_objects(self.source.s3_object_key)]),
             permissions.write_objects(storage.artifacts, "tensors/", "models/", "checkpoints/"),
-            # A job that is started again takes the mark away that its tensors are complete.
+            # A restarted job deletes the marker that says its tensors are complete.
             permissions.allow(
                 ["s3:DeleteObject"], [storage.artifacts.arn_for_objects("tensors/*/training_job_end.ts")]
             ),
@@ -126,18 +127,20 @@ class Training(Construct):
 
 
 def content_digest(archive: Path) -> str:
-    """Of the tar, not of its compression, which zlib versions do differently: it is part of every trial's identity."""
+    """The digest of the tar's content, without its compression, which differs between zlib versions. It is part of
+    every trial's identity.
+    """
     return hashlib.sha256(gzip.decompress(archive.read_bytes())).hexdigest()
 
 
 def _named_in_specs(allowed: Sequence[str]) -> list[iam.PolicyStatement]:
-    """What the role needs for the keys and the networks that specs may name."""
+    """Permissions for the keys and networks that specs may name."""
     statements = []
     if keys := [pattern for pattern in allowed if re.match(r"arn:[^:]*:kms:.*:key/", pattern)]:
         actions = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
         statements.append(permissions.allow(actions, keys))
     if any(pattern.startswith("subnet-") for pattern in allowed):
-        # SageMaker makes the interfaces in the role's name; they have no names to narrow it by.
+        # SageMaker creates the interfaces under this role; they have no names by which to narrow this.
         here = f"arn:{cdk.Aws.PARTITION}:ec2:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
         interfaces = [
             f"ec2:{does}NetworkInterface{what}" for does in ("Create", "Delete") for what in ("", "Permission")
@@ -146,13 +149,13 @@ def _named_in_specs(allowed: Sequence[str]) -> list[iam.PolicyStatement]:
         statements.append(permissions.allow(interfaces, [f"{here}:{kind}/*" for kind in kinds]))
         described = [f"ec2:Describe{what}" for what in ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets",
                                                         "Vpcs")]  # fmt: skip
-        statements.append(permissions.allow(described, ["*"]))  # the actions know no resources
+        statements.append(permissions.allow(described, ["*"]))  # these actions cannot be limited to resources
     return [*statements, *_mlflow(allowed)]
 
 
 def _mlflow(allowed: Sequence[str]) -> list[iam.PolicyStatement]:
-    """Writing runs into the MLflow apps and tracking servers that specs may name: nothing is deleted, and nothing put
-    into MLflow's registry of models.
+    """Permissions to write runs into the MLflow apps and tracking servers that specs may name, without deleting
+    anything and without MLflow's model registry.
     """
     kinds = {"mlflow-app": ["sagemaker:CallMlflowAppApi", "sagemaker:DescribeMlflowApp"],
              "mlflow-tracking-server": ["sagemaker:DescribeMlflowTrackingServer"]}  # fmt: skip
@@ -165,19 +168,20 @@ def _mlflow(allowed: Sequence[str]) -> list[iam.PolicyStatement]:
 
 
 def image_repositories() -> list[str]:
-    """Where training images are pulled from."""
+    """The repositories from which training images are pulled."""
     return [
-        # AWS's own images lie in accounts that differ by region. Built-in algorithms' are pulled by SageMaker itself.
+        # AWS keeps its own images in accounts that differ by region. SageMaker itself pulls those of built-in
+        # algorithms.
         *(f"arn:{cdk.Aws.PARTITION}:ecr:{cdk.Aws.REGION}:*:repository/{name}" for name in REPOSITORIES),
         f"arn:{cdk.Aws.PARTITION}:ecr:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:repository/*",
     ]
 
 
 def _service() -> list[iam.PolicyStatement]:
-    """What SageMaker does in the role's name: pull the image, write the log and the metrics that it reads from it."""
+    """Permissions that SageMaker needs under the role: pull the image, write the log and the metrics found in it."""
     region = f"{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
     logs = f"arn:{cdk.Aws.PARTITION}:logs:{region}:log-group:/aws/sagemaker"
-    # Debugger's rules are evaluated in processing jobs.
+    # Debugger evaluates rules in processing jobs.
     log_groups = [f"{logs}/TrainingJobs", f"{logs}/ProcessingJobs"]
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     return [

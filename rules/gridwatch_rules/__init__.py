@@ -20,7 +20,7 @@ _HOMES = {"check": "checking", "backtest": "replays", "open_tensors": "replays"}
 
 
 def __getattr__(name: str) -> Any:
-    """The functions of this package, imported when they are first asked for: they need numpy."""
+    """Import a function of this package on first use, because it needs numpy."""
     if name in _HOMES:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""One rule over one folder of tensors or a profile, from its first step: what the command `check` does."""
+"""Evaluates one rule on one folder of tensors or one profile, from its first step, for the command `check`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from gridwatch_rules.rules.custom.runner import CustomRule
     from gridwatch_rules.tensors.source import TensorSource
 
-# Evaluating needs numpy: commands that evaluate nothing do not pay for it.
+# Evaluation needs numpy, so it is imported late: commands that evaluate nothing do not pay for it.
 # ruff: noqa: PLC0415
 
 
-# Exit codes of commands that check, by what the rule came to.
+# Exit codes of commands that check, by the rule's final status.
 EXIT_CODES = {
     RuleStatus.NO_ISSUES_FOUND: 0,
     RuleStatus.ISSUES_FOUND: 3,
@@ -33,7 +33,7 @@ EXIT_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """How a running job is followed: looked at every `seconds`, until it ends."""
+    """The way to follow a running job: look every `seconds` until it ends."""
 
     clock: Clock
     seconds: float = 1.0
@@ -49,9 +49,9 @@ def check(
     seconds: float = 300.0,
     as_deployed: bool = False,
 ) -> RuleEvaluation:
-    """What a rule says of a folder of tensors. `rule`: its name, or FILE.py:ClassName for one of your own, which may
-    take `seconds` and with `as_deployed` imports no more than the deployed function has. `following`: until the job has
-    ended or the rule fired, and not only on what is there.
+    """Evaluate a rule on a folder of tensors. `rule` is its name, or FILE.py:ClassName for one of your own, which may
+    take `seconds` and with `as_deployed` can import only what the deployed function has. With `following` the
+    evaluation goes on until the job has ended or the rule fired, instead of ending with the steps already saved.
 
     Raises RuleConfigurationError, GridwatchError or OSError.
     """
@@ -82,7 +82,7 @@ def check_tensors(
     clock: Clock,
     following: Following | None = None,
 ) -> RuleEvaluation:
-    """The rule's verdict on what is there; with `following` on all that comes until the end marker is there.
+    """Evaluate the rule on the saved tensors, or with `following` on all that arrive until the end marker does.
 
     Raises RuleConfigurationError, GridwatchError or OSError.
     """
@@ -104,11 +104,12 @@ def check_tensors(
 def _judge_unfinished(
     configuration: RuleConfiguration, saved: Mapping[str, Any], reader: Any, clock: Clock
 ) -> RuleEvaluation:
-    """A folder without end marker (SageMaker's hook writes none): judged as if the job were over, unless its last step
-    is only half there, which is no damage while a job runs. A former step that is not whole is damage.
+    """Evaluate a folder without an end marker (SageMaker's hook writes none) as if the job were over. If its last step
+    is incomplete, that step is ignored, as it would be while the job runs. An earlier step that is incomplete is
+    damage.
     """
     evaluation = Evaluation.restore([configuration], saved)
-    met_damage = bool(reader.damage)  # while the job ran, so it is no step that is only half there
+    met_damage = bool(reader.damage)  # damage was found while the job ran, so the cause is not an incomplete last step
     evaluation.advance(reader, now=clock.now(), ended=True)
     found = evaluation.statuses[configuration.name]
     step = saved["cursor"]["step"]
@@ -122,7 +123,7 @@ def _judge_unfinished(
 
 
 def check_profile(source: TensorSource, configuration: RuleConfiguration) -> RuleEvaluation:
-    """A profiler rule's verdict on a `profiler-output` folder of a job that is over."""
+    """Evaluate a profiler rule on the `profiler-output` folder of a job that is over."""
     from gridwatch_rules.rules.profiler.evaluation import ProfileEvaluation
     from gridwatch_rules.rules.profiler.reader import ProfileReader
 
@@ -132,7 +133,7 @@ def check_profile(source: TensorSource, configuration: RuleConfiguration) -> Rul
 
 
 def is_profiler_rule(name: str, parameters: Mapping[str, Any]) -> bool:
-    """Whether the rule looks at a profile. Raises RuleConfigurationError for a rule or parameters that are none."""
+    """Whether the rule looks at a profile. Raises RuleConfigurationError for an unknown rule or wrong parameters."""
     from gridwatch_rules.rules.profiler.rule import ProfilerRule
 
     return isinstance(create_rule(name, parameters), ProfilerRule)
@@ -148,7 +149,9 @@ def check_custom(
     following: Following | None,
     as_deployed: bool = True,
 ) -> RuleEvaluation:
-    """A custom rule's verdict, in a process of its own. Followed, it is replayed from the first step each time."""
+    """Evaluate a custom rule in a process of its own. When a job is followed, each look replays the rule from the first
+    step.
+    """
     from gridwatch_rules.rules.custom.recorded import has_ended
     from gridwatch_rules.rules.custom.runner import run_custom_rule
 

@@ -1,4 +1,4 @@
-"""Rules as people name them on the command line, made ready for a replay."""
+"""Turns the rules that people name on the command line into rules that can be replayed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gridwatch_rules.judgement.smdebug_rules import smdebug_stops
 from gridwatch_rules.judgement.trial_rules import stops_of
 from gridwatch_rules.rules.catalogue import rule_class, rule_names
 from gridwatch_rules.rules.custom import former_names
-from gridwatch_rules.rules.custom.recorded import Reach
+from gridwatch_rules.rules.custom.recorded import TensorAccess
 from gridwatch_rules.rules.custom.shim import installed
 from gridwatch_rules.rules.custom.smdebug.rules import Rule as SmdebugRule
 from gridwatch_rules.rules.errors import RuleConfigurationError
@@ -25,12 +25,12 @@ from gridwatch_rules.rules.rule import Rule
 
 
 class ChoiceError(ValueError):
-    """The parameters are none of the chosen rules; the message says which there are."""
+    """No chosen rule has a given parameter; the message says which parameters there are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What `--rule` says: one rule, or several joined by `+` of which any stops; with the parameters of each."""
+    """The value of one `--rule` with its parameters: a rule, or several joined by `+`, any of which stops a trial."""
 
     text: str
     parts: Sequence[tuple[str, Mapping[str, str]]]
@@ -40,7 +40,7 @@ class Choice:
         return {key: value for _, parameters in self.parts for key, value in parameters.items()}
 
     def resource(self) -> str:
-        """What its rules count training in. Raises RuleConfigurationError when they do not agree."""
+        """The unit in which its rules count training. Raises RuleConfigurationError when they do not agree."""
         across = [create_judgement_rule(name, given) for name, given in self.parts if is_judgement_rule(name)]
         units = sorted({rule.parameters.resource for rule in across})
         if len(units) > 1:
@@ -48,14 +48,15 @@ class Choice:
         return units[0] if units else "epochs"
 
     def judges(self, grid: Grid) -> list[Judge]:
-        """The rules over one grid. Raises RuleConfigurationError, GridError, PermanentError."""
+        """Create the rules for one grid. Raises RuleConfigurationError, GridError, PermanentError."""
         return [_judge(name, given, grid) for name, given in self.parts]
 
 
 def choices(rules: Sequence[str], pairs: Sequence[str]) -> list[Choice]:
-    """`-p KEY=VALUE` belongs to every chosen rule that has such a parameter, `-p RULE.KEY=VALUE` to that one.
+    """Assign parameters to the chosen rules: `-p KEY=VALUE` goes to every rule that has it, `-p RULE.KEY=VALUE` to that
+    rule.
 
-    Raises ChoiceError for a parameter that no chosen rule has, RuleConfigurationError for a rule that is none.
+    Raises ChoiceError for a parameter that no chosen rule has, RuleConfigurationError for an unknown rule.
     """
     texts = list(rules) or list(judgement_rule_names())
     names = [name.strip() for text in texts for name in text.split("+")]
@@ -80,7 +81,7 @@ def _parameter_names(name: str) -> tuple[str, ...]:
     from gridwatch_rules.rules.parameters import declared  # noqa: PLC0415  plain commands need neither
 
     if ":" in name:
-        return ()  # whatever the file's class takes
+        return ()  # the class in the file says which parameters it takes
     if is_judgement_rule(name):
         return tuple(each.name for each in declared(judgement_rule_class(name).Parameters))
     if name not in rule_names():
@@ -101,7 +102,7 @@ def _judge(name: str, given: Mapping[str, str], grid: Grid) -> Judge:
 
 
 def _own_rule(text: str) -> type[Rule | SmdebugRule]:
-    """A user's own rule, out of a file on the user's own machine."""
+    """Load a user's own rule from a file on the user's own machine."""
     file, _, class_name = text.rpartition(":")
     path = Path(file)
     spec = importlib.util.spec_from_file_location(path.stem, path) if path.is_file() else None
@@ -110,7 +111,7 @@ def _own_rule(text: str) -> type[Rule | SmdebugRule]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     former_names.install()
-    with installed(Reach(_no_trials, _no_trials)):
+    with installed(TensorAccess(_no_trials, _no_trials)):
         spec.loader.exec_module(module)
     found: Any = getattr(module, class_name, None)
     if not (isinstance(found, type) and issubclass(found, Rule | SmdebugRule)):

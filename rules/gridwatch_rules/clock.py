@@ -1,4 +1,4 @@
-"""The one place that reads time. Everything else is handed a clock, so that tests decide what time it is."""
+"""The one place that reads time. All other code is given a clock, so that tests decide what time it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Time as the code sees it: `now` is aware and in UTC, `sleep` takes seconds."""
+    """A source of time. `now` returns an aware time in UTC, `sleep` takes seconds."""
 
     def now(self) -> datetime: ...
 

@@ -1,4 +1,4 @@
-"""What is in a folder of tensors, as rows for people: every tensor, and its values by step."""
+"""Lists the contents of a folder of tensors as rows for people: every tensor, and its values by step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VALUES = ("step", "mode", "tensor", "value", "min", "mean", "max")
 
 
 def listed(reader: TensorReader, steps: Sequence[SavedStep]) -> list[dict[str, Any]]:
-    """A row for each tensor: its collections, how often it was saved, its type and shape."""
+    """Make a row for each tensor with its collections, how often it was saved, its type and its shape."""
     rows = []
     for name in sorted({name for saved in steps for name in (*saved.names, *saved.shapes())}):
         saved_at = [saved for saved in steps if name in saved.names or name in saved.shapes()]
@@ -37,7 +37,7 @@ def listed(reader: TensorReader, steps: Sequence[SavedStep]) -> list[dict[str, A
 
 
 def _kind(reader: TensorReader, saved_at: list[SavedStep], name: str) -> tuple[str, tuple[int, ...] | None]:
-    """The tensor's type, or in which other form alone it was saved; its shape where it is known."""
+    """The tensor's type, or the form in which it was saved instead of whole; and its shape where it is known."""
     first = next((saved for saved in saved_at if saved.place(name)), None)
     if first is not None:
         value = reader.value(first, name)
@@ -52,12 +52,12 @@ def _collections_of(reader: TensorReader, name: str) -> list[str]:
 
 
 def selected(saved: SavedStep, patterns: Sequence[str] | None) -> list[str]:
-    """The names of a step in which any of the patterns is found; without patterns all of them."""
+    """The names saved at a step in which any of the patterns is found; without patterns, all names."""
     return [name for name in saved.names if not patterns or any(re.search(pattern, name) for pattern in patterns)]
 
 
 def values(reader: TensorReader, saved: SavedStep, name: str) -> dict[str, Any]:
-    """A row of a tensor at a step: a scalar as it is, of a larger tensor the minimum, mean and maximum."""
+    """Make a row for a tensor at a step: a scalar's value, or a larger tensor's minimum, mean and maximum."""
     from gridwatch_rules.tensors.reductions import reduce_tensor  # noqa: PLC0415  numpy is slow to import
 
     row: dict[str, Any] = {"step": saved.step, "mode": saved.mode.name, "tensor": name}

@@ -1,9 +1,9 @@
-"""Conditions that people write: CEL, of which only what ends soon is allowed.
+"""Conditions that people write in CEL, restricted to expressions that end soon.
 
 The text is not trusted. CEL evaluates no code and has no side effects, but its macros nest into loops within loops, its
 `map` makes values that grow with each use, and a regular expression is compiled anew for each value. So the text is
-read into tokens first: what is not known, too long, too deep or too costly is refused before the compiler sees it. What
-is left takes time in proportion to the values that it looks at.
+read into tokens first, and anything unknown, too long, too deep or too costly is refused before the compiler sees it.
+The remaining expressions take time in proportion to the values that they look at.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any
 MAX_LENGTH = 2_000
 MAX_TOKENS = 400
 MAX_DEPTH = 20
-MAX_LOOPS = 4  # one after the other, never within one another
+MAX_LOOPS = 4  # loops one after the other; they may not nest
 FUNCTIONS = frozenset(
     {"bool", "contains", "double", "dyn", "endsWith", "has", "int", "size", "startsWith", "string", "type", "uint"}
 )
 LOOPS = frozenset({"all", "exists", "exists_one", "filter"})
 _SHOWN = 80
 
-# Raw, byte and triple-quoted strings and comments are left out: what a token is must be as clear to us as to CEL.
+# Raw, byte and triple-quoted strings and comments are refused, so that this reader and CEL agree on every token.
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
     |(?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
@@ -36,12 +36,12 @@ _TOKEN = re.compile(
 
 
 class ExpressionError(ValueError):
-    """The text is no expression that is allowed, or has no answer for the values at hand: the message says which."""
+    """The text is not an allowed expression, or has no answer for the given values; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Something that is true or false of named values; `names` are those that it looks at."""
+    """A compiled condition on named values. `names` are the values that it looks at."""
 
     text: str
     names: frozenset[str]
@@ -49,7 +49,7 @@ class Condition:
 
     @classmethod
     def compile(cls, text: str) -> Condition:
-        """Raises ExpressionError."""
+        """Compile the text. Raises ExpressionError."""
         check_grammar(text)
         import cel  # noqa: PLC0415 - the compiler takes long to load, and few have expressions
 
@@ -60,7 +60,7 @@ class Condition:
             raise ExpressionError(f"is no CEL expression: {_first_line(error)}") from _ordinary(error)
 
     def keys(self, name: str) -> frozenset[str]:
-        """The keys of the map `name` that the text writes out: `name['key']` and `'key' in name`."""
+        """The keys of the map `name` that appear in the text, as in `name['key']` and `'key' in name`."""
         tokens = list(_tokens(self.text))
         indexed = (key for (_, one), (_, bracket), key in _triples(tokens) if (one, bracket) == (name, "["))
         asked = (key for key, (_, word), (_, one) in _triples(tokens) if (word, one) == ("in", name))
@@ -68,13 +68,13 @@ class Condition:
 
     @property
     def numbers(self) -> frozenset[float]:
-        """The numbers that the text writes out."""
+        """The numbers that appear in the text."""
         written = (text.rstrip("u") for kind, text in _tokens(self.text) if kind == "number")
         return frozenset(float(int(text, 16)) if text.startswith("0x") else float(text) for text in written)
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        """`values` may hold more than the expression looks at. Raises ExpressionError, and KeyError for a key of a map
-        that is not there.
+        """Evaluate the condition. `values` may hold more than the expression looks at. Raises ExpressionError, and
+        KeyError for a missing key of a map.
         """
         known = {name: value for name, value in values.items() if name in self.names}
         try:
@@ -89,7 +89,7 @@ class Condition:
 
 
 def check_grammar(text: str) -> None:
-    """Raises ExpressionError for what is not allowed; what is left may still be no CEL."""
+    """Raise ExpressionError if the text is not allowed. Text that passes may still be invalid CEL."""
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"is too long: {len(text):,} characters, allowed are {MAX_LENGTH:,}")
     tokens = list(_tokens(text))
@@ -99,7 +99,7 @@ def check_grammar(text: str) -> None:
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    """Kind and text of each, without the space between them."""
+    """Yield the kind and the text of each token, without the space between them."""
     position, before = 0, ("space", "")
     while position < len(text):
         found = _TOKEN.match(text, position)
@@ -120,7 +120,7 @@ def _triples(tokens: list[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], t
 
 
 def _plain(text: str) -> str:
-    """What a string literal stands for: CEL's escapes are Python's."""
+    """The value of a string literal; CEL's escapes are Python's."""
     try:
         return str(literal_eval(text))
     except (ValueError, SyntaxError):
@@ -128,7 +128,7 @@ def _plain(text: str) -> str:
 
 
 def _check_calls(tokens: list[tuple[str, str]]) -> None:
-    open_loops: list[bool] = []  # for each open bracket, whether it stands inside of a loop
+    open_loops: list[bool] = []  # for each open bracket, whether it is inside a loop
     loops = 0
     called = ""
     for kind, sign in tokens:
@@ -146,7 +146,7 @@ def _check_calls(tokens: list[tuple[str, str]]) -> None:
 
 
 def _check_call(name: str, *, inside: bool) -> bool:
-    """True for a loop."""
+    """Check a call, and return whether it is a loop."""
     if name in LOOPS:
         if inside:
             raise ExpressionError(f"has {name}(...) inside of another loop, which could take forever")
@@ -158,7 +158,7 @@ def _check_call(name: str, *, inside: bool) -> bool:
 
 
 def _ordinary(error: BaseException) -> BaseException:
-    """`error`, unless the interpreter means to end. What CEL's compiler gives up with is not even an Exception."""
+    """Return `error`, unless it means that the interpreter exits. CEL's compiler raises errors beyond Exception."""
     if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)):
         raise error
     return error

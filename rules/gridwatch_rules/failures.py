@@ -1,15 +1,15 @@
-"""What should happen next when the world says no. Adapters translate foreign errors into these; handlers act on them.
+"""Errors that say what should happen next. Adapters translate other libraries' errors into these; handlers act on them.
 
-PermanentError: doing the same again cannot help: record it, tell people, do not retry.
-TransientError: may pass by itself: raise it, so that whoever called the function tries again.
-NotYetError:    a quota or missing capacity: not a fault; wait for as long as it takes, without using up retries.
+PermanentError: doing the same again cannot help. Record it and inform people; do not retry.
+TransientError: the fault may pass by itself. Raise it, so that the function's caller tries again.
+NotYetError:    a quota is used up or capacity is missing. Wait as long as it takes, without using up retries.
 """
 
 from __future__ import annotations
 
 
 class GridwatchError(Exception):
-    """`code` is the foreign service's own name of the error, for logs and records."""
+    """The base of these errors. `code` is the service's own name for the error, for logs and records."""
 
     def __init__(self, message: str, *, code: str = "") -> None:
         super().__init__(message)
@@ -17,15 +17,15 @@ class GridwatchError(Exception):
 
 
 class PermanentError(GridwatchError):
-    """The request itself is refused."""
+    """The request itself is refused, so that repeating it cannot help."""
 
 
 class NotFoundError(PermanentError):
-    """What was asked for is not there."""
+    """The requested object does not exist."""
 
 
 class NameTakenError(PermanentError):
-    """Something of that name exists already."""
+    """An object of that name exists already."""
 
 
 class TransientError(GridwatchError):
@@ -33,7 +33,7 @@ class TransientError(GridwatchError):
 
 
 class ThrottledError(TransientError):
-    """Too many requests: slow down."""
+    """There were too many requests; the caller must slow down."""
 
 
 class NotYetError(GridwatchError):

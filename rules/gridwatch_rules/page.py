@@ -1,4 +1,4 @@
-"""The frame of every report: one HTML document that needs nothing else and is readable in light and in dark."""
+"""The frame of every report: a self-contained HTML document that is readable in light and in dark mode."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from html import escape
 
 from gridwatch_rules.visible import visible_document
 
-# Contrast on the surface, light and dark (a test computes it): text 15.3 and 14.6 to 1, muted text 5.9 and 7.8, series
-# at least 4.4 and 7.2.
+# Contrasts with the surface in light and dark mode, which a test computes: text 15.3 and 14.6 to 1, muted text 5.9 and
+# 7.8, series at least 4.4 and 7.2.
 _STYLE = """
 :root { color-scheme: light dark;
   --surface: #fcfcfb; --panel: #ffffff; --ink: #1d2330; --muted: #5b6374; --line: #d5d9e0; --grid: #e6e9ee;
@@ -41,7 +41,7 @@ figure svg { max-width: 100%; height: auto; display: block; }
 """
 
 
-# Of a page without scripts: should a text of others be taken for markup after all, nothing of it runs or is loaded.
+# The policy of pages without scripts. Should foreign text be taken for markup after all, nothing in it runs or loads.
 _NO_SCRIPTS = (
     '<meta http-equiv="Content-Security-Policy" '
     "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
@@ -49,9 +49,9 @@ _NO_SCRIPTS = (
 
 
 def page(title: str, subtitle: str, sections: Iterable[str], *, head: str = _NO_SCRIPTS, foot: str = "") -> str:
-    """The document. `title` and `subtitle` are text, `sections` HTML; `head` and `foot` are HTML for those places.
+    """Make the document. `title` and `subtitle` are text, `sections` HTML; `head` and `foot` are HTML for those places.
 
-    Without a `head`, with a policy of its own, no script runs.
+    Scripts run only when `head` brings a security policy that allows them.
     """
     return visible_document(
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -64,7 +64,7 @@ def page(title: str, subtitle: str, sections: Iterable[str], *, head: str = _NO_
 
 
 def section(heading: str, *parts: str) -> str:
-    """`heading` is text, `parts` HTML."""
+    """Make a section. `heading` is text, `parts` are HTML."""
     return f"<section>\n<h2>{escape(heading)}</h2>\n" + "\n".join(parts) + "\n</section>"
 
 
@@ -74,7 +74,7 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: frozenset[int] = frozenset()) -> str:
-    """`headings` are text, cells are HTML; `numbers`: columns set flush right."""
+    """Make a table. `headings` are text, cells are HTML; the columns in `numbers` are aligned right."""
 
     def cell(tag: str, column: int, content: str) -> str:
         attributes = ' class="number"' if column in numbers else ""
@@ -87,5 +87,5 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: froze
 
 
 def figure(svg: str, caption: str) -> str:
-    """`svg` is markup, `caption` text."""
+    """Make a figure. `svg` is markup, `caption` text."""
     return f"<figure>\n{svg}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"

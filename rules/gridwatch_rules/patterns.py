@@ -1,9 +1,8 @@
-"""Regular expressions that people write, over texts that jobs write: neither is trusted to end soon.
+"""Runs regular expressions that people write on texts that jobs write, with a limit on time because neither is trusted.
 
-Python's engine goes back over what it has tried, which for some patterns, such as `(a+)+$`, doubles with each letter.
-It looks for signals meanwhile, so a timer of this process's own working time ends it. Signals reach the main thread
-alone, in which Lambda runs handlers; elsewhere (a notebook's thread) and where there are no such timers nothing is
-bounded.
+Python's engine backtracks, which for some patterns, such as `(a+)+$`, takes twice as long with each letter. It checks
+for signals meanwhile, so a timer of this process's CPU time ends it. Signals reach only the main thread, in which
+Lambda runs handlers. In other threads (a notebook's) and where there are no such timers, nothing limits the time.
 """
 
 from __future__ import annotations
@@ -17,30 +16,30 @@ from contextlib import contextmanager
 from functools import lru_cache
 from types import FrameType
 
-MAX_PATTERNS = 100  # in one parameter
-SECONDS = 0.5  # of working time, for one pattern over one text
-_PROBE_SECONDS = 0.03  # ordinary patterns take a hundredth of it
-# Texts on which patterns that go back too often show it: what many repetitions match, and then something else.
+MAX_PATTERNS = 100  # patterns in one parameter
+SECONDS = 0.5  # seconds of CPU time for one pattern on one text
+_PROBE_SECONDS = 0.03  # seconds; ordinary patterns take a hundredth of this
+# Texts that expose patterns which backtrack too much: many repetitions of something that matches, then something else.
 _PROBES = tuple(part * (64 // len(part)) + "\0" for part in ("a", "0", " ", "x=1 ", "0.", "aA", "._/", "-"))
 _LONG = "loss: 0.123456789 epoch=12 acc 0.5 " * 30 + "0" * 60 + "\0"
 
 
 class PatternError(ValueError):
-    """The pattern is none, or takes too long; the message says which."""
+    """The pattern is not a regular expression, or takes too long; the message says which."""
 
 
 class SlowPatternError(PatternError):
-    """It takes too long."""
+    """The pattern takes too long."""
 
 
 def compile_pattern(text: str) -> re.Pattern[str]:
-    """Raises PatternError: for what is no regular expression, and for what on short texts already takes too long."""
+    """Compile a pattern. Raises PatternError when it is invalid, or takes too long even on short texts."""
     return compile_patterns((text,))[0]
 
 
 @lru_cache(maxsize=256)
 def compile_patterns(texts: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
-    """Several, which together may take as long as one alone. Raises PatternError."""
+    """Compile several patterns, which together get the time of one alone. Raises PatternError."""
     if len(texts) > MAX_PATTERNS:
         raise PatternError(f"are {len(texts)} patterns: allowed are {MAX_PATTERNS}")
     try:
@@ -55,22 +54,22 @@ def compile_patterns(texts: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
 
 
 def _own_probes(text: str) -> Iterator[str]:
-    """The pattern's own words, many times over."""
+    """Yield texts that repeat the pattern's own words many times."""
     for word in set(re.findall(r"[A-Za-z0-9]+", text)[:20]):
         yield word * (1 + 64 // len(word)) + "\0"
 
 
 def found(pattern: re.Pattern[str], text: str) -> bool:
-    """Whether the pattern is found anywhere. Raises PatternError when that takes too long."""
+    """Whether the pattern is found anywhere in the text. Raises PatternError when the search takes too long."""
     with time_limit():
         return pattern.search(text) is not None
 
 
 @contextmanager
 def time_limit(seconds: float = SECONDS) -> Iterator[None]:
-    """Raises PatternError when what stands inside takes more working time. Limits do not nest.
+    """Raise PatternError when the block takes more CPU time than this. Limits do not nest.
 
-    No garbage is collected meanwhile: that may take longer than the pattern has, and would swallow the error.
+    Garbage collection is off within the block, because it may take longer than the limit, and would swallow the error.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield

@@ -1,4 +1,6 @@
-"""Tensor folders as people name them, and how they are opened: paths here, whatever else a caller can open."""
+"""Opens tensor folders by the names that people give them: paths by itself, other addresses by a function of the
+caller.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,13 @@ from dataclasses import dataclass, field
 from gridwatch_rules.tensors.layout import STEP_PREFIXES
 from gridwatch_rules.tensors.source import TensorSource, open_folder
 
-_OUTPUTS = ("debug-output", "log-output")  # what the hook saved, and what was read from the log
+_OUTPUTS = ("debug-output", "log-output")  # the hook's tensors, and those that were read from the log
 
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """How tensors are reached. `open` gives those at a location; the process of a user's own rule opens them with the
-    function that `name` names (`module:function`), and sees of the environment what `environment` holds.
+    """The way to reach tensors. `open` opens those at a location. The process of a user's own rule opens them with the
+    function that `name` names (`module:function`), and its environment is `environment`.
     """
 
     open: Callable[[str], TensorSource] = open_folder
@@ -22,7 +24,9 @@ class Opener:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def tensors_in(self, location: str) -> str:
-        """The location itself; of a job's whole output what its hook saved, else what was read from its log."""
+        """The folder of tensors at a location. This is the location itself, or within a job's whole output the folder
+        of the hook, else that of the log.
+        """
         source = self.open(location)
         if any(source.keys(prefix, limit=1) for prefix in STEP_PREFIXES):
             return location
@@ -30,13 +34,13 @@ class Opener:
         return f"{location.rstrip('/')}/{found}" if found else location
 
     def open_job(self, location: str) -> TensorSource:
-        """Another job's tensors. What it gives raises FileNotFoundError for a folder that is not there."""
+        """Open another job's tensors. Reading from them raises FileNotFoundError when there is no such folder."""
         return self.open(self.tensors_in(location))
 
 
 def require_tensors(source: TensorSource, location: str) -> None:
-    """Raises FileNotFoundError for a folder without tensors. Of a job that saved nothing its hook's collections are
-    there all the same.
+    """Raise FileNotFoundError for a folder without tensors. A job that saved nothing passes, because its hook still
+    wrote its collections.
     """
     if any(source.keys(prefix, limit=1) for prefix in STEP_PREFIXES):
         return

@@ -1,4 +1,4 @@
-"""What a notebook asks of finished trainings: rules replayed on their curves, and the tensors that one saved."""
+"""Functions for notebooks about finished trainings: replay rules on their curves, and read a training's tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gridwatch_rules.tensors.reader import TensorReader
 
 
 def open_tensors(location: str | Path) -> TensorReader:
-    """The tensors of a folder, or of a job's whole output. Raises FileNotFoundError where there are none."""
+    """Open the tensors of a folder, or of a job's whole output. Raises FileNotFoundError where there are none."""
     opener = Opener()
     path = opener.tensors_in(str(location))
     source = opener.open(path)
@@ -23,7 +23,9 @@ def open_tensors(location: str | Path) -> TensorReader:
 
 
 def read_grid(path: str | Path, metric: str | None = None, direction: str | None = None) -> Grid:
-    """The grid in a file of curves (JSON, also gzipped). Raises PermanentError when it cannot be read or is none."""
+    """Read the grid in a file of curves (JSON, also gzipped). Raises PermanentError when it cannot be read or is
+    invalid.
+    """
     file = Path(path)
     try:
         content = file.read_bytes()
@@ -44,9 +46,9 @@ def backtest(
     metric: str | None = None,
     direction: str | None = None,
 ) -> list[Outcome]:
-    """What each rule (without: every rule across trials) would have saved and what it would have cost, as means over
-    `orders` random orders of arrival for each number of `workers`. A parameter belongs to every chosen rule that has
-    it, under `RULE.KEY` to that one.
+    """Measure what each rule would have saved and what it would have cost, as means over `orders` random orders of
+    arrival for each number of `workers`. Without `rules` it measures every rule across trials. A parameter `KEY` goes
+    to every chosen rule that has it, and `RULE.KEY` to that rule alone.
 
     Raises ChoiceError, RuleConfigurationError and PermanentError.
     """

@@ -1,5 +1,5 @@
-"""The status of a rule's evaluation: SageMaker Debugger's statuses, and one of Gridwatch's own for a rule that could
-judge nothing.
+"""Defines the statuses of a rule's evaluation: SageMaker Debugger's, and one of Gridwatch's own for a rule that had
+nothing to judge by.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from enum import StrEnum
 
 
 class RuleStatus(StrEnum):
-    """`RuleEvaluationStatus` of the SageMaker API, and `SawNothing`, which events carry as `Error`."""
+    """The status of a rule: `RuleEvaluationStatus` of the SageMaker API, or `SawNothing`, which events carry as
+    `Error`.
+    """
 
     IN_PROGRESS = "InProgress"
     NO_ISSUES_FOUND = "NoIssuesFound"
     ISSUES_FOUND = "IssuesFound"
     ERROR = "Error"
-    SAW_NOTHING = "SawNothing"  # the job is over, and the rule never had what it judges by
+    SAW_NOTHING = "SawNothing"  # the job is over, and the rule never had the data that it judges by
     STOPPING = "Stopping"
     STOPPED = "Stopped"
 
@@ -25,11 +27,11 @@ class RuleStatus(StrEnum):
 
 
 def is_final(status: str) -> bool:
-    """Whether a recorded status is final. One that this version does not know is not."""
+    """Whether a recorded status is final. A status that this version does not know is not final."""
     return status in RuleStatus.__members__.values() and RuleStatus(status).is_final
 
 
-LONGEST_DETAILS = 1024  # StatusDetails of the SageMaker API
+LONGEST_DETAILS = 1024  # longest StatusDetails of the SageMaker API
 _SAW_NOTHING = f"{RuleStatus.SAW_NOTHING}: "
 _STEP = re.compile(r"\bat step (\d+)\b")
 # Of Debugger's own rules, where a job saved no tensors (aws/sagemaker-python-sdk#1907, tensorflow/tensorflow#51414).
@@ -37,14 +39,16 @@ _DEBUGGER_SAW_NOTHING = "No debugging data was saved by the training job"
 
 
 def event_status(status: RuleStatus, details: str) -> tuple[RuleStatus, str]:
-    """A status and its details as an event carries them: the statuses of events are a closed list."""
+    """The status and details that an event carries, because the statuses of events are a closed list."""
     if status is RuleStatus.SAW_NOTHING:
         return RuleStatus.ERROR, f"{_SAW_NOTHING}{details}"[:LONGEST_DETAILS]
     return status, details
 
 
 def status_of_event(status: RuleStatus, details: str) -> tuple[RuleStatus, str]:
-    """What `event_status` was given; an `Error` of Debugger's that says that the job saved nothing, likewise."""
+    """The inverse of `event_status`. An `Error` in which Debugger says that the job saved nothing also becomes
+    `SawNothing`.
+    """
     if status is RuleStatus.ERROR and details.startswith(_SAW_NOTHING):
         return RuleStatus.SAW_NOTHING, details.removeprefix(_SAW_NOTHING)
     if status is RuleStatus.ERROR and _DEBUGGER_SAW_NOTHING in details:
@@ -53,7 +57,7 @@ def status_of_event(status: RuleStatus, details: str) -> tuple[RuleStatus, str]:
 
 
 def condition_met(rule: str, step: int) -> str:
-    """The StatusDetails of a rule that fired, as Debugger words them."""
+    """The StatusDetails of a rule that fired, in Debugger's words."""
     sentence = f"Evaluation of the rule {rule} at step {step} resulted in the condition being met"
     return f"RuleEvaluationConditionMet: {sentence}"
 

@@ -1,6 +1,6 @@
-"""What somebody probably meant: the known name that differs from theirs as a slip of the hand does.
+"""Suggests the known name that somebody probably meant, when theirs differs from it only by typing errors.
 
-A name that only looks alike is not proposed: a wrong suggestion costs more than none.
+A name that is merely similar is not suggested, because a wrong suggestion costs more than none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ _SEPARATORS = re.compile(r"[\s:_./-]+")
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was meant: spelt alike but for case and separators, begun, or a slip or two away."""
+    """The known name that was meant: one that is equal but for case and separators, that begins with the given name, or
+    that is a typing error or two away.
+    """
     if len(name) > _LONGEST:
         return None
     names = list(dict.fromkeys(known))
@@ -33,8 +35,8 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 
 def slips(one: str, other: str) -> int:
-    """Letters left out, added, replaced or swapped with their neighbour: the restricted Damerau-Levenshtein distance
-    (Damerau 1964, "A technique for computer detection and correction of spelling errors").
+    """The number of letters left out, added, replaced or swapped with their neighbour. This is the restricted
+    Damerau-Levenshtein distance (Damerau 1964, "A technique for computer detection and correction of spelling errors").
     """
     before: list[int] = []
     above = list(range(len(other) + 1))
@@ -50,7 +52,9 @@ def slips(one: str, other: str) -> int:
 
 
 def _slips_between(name: str, candidate: str) -> int | None:
-    """None when there are too many to be slips; most pairs are told by their lengths and letters alone."""
+    """The number of typing errors between two names; None when there are too many. Most pairs are rejected by their
+    lengths and letters alone.
+    """
     allowed = _allowed(min(len(name), len(candidate)))
     if abs(len(name) - len(candidate)) > allowed or len(set(name) ^ set(candidate)) > 2 * allowed:
         return None
@@ -64,5 +68,5 @@ def _plain(name: str) -> str:
 
 
 def _allowed(length: int) -> int:
-    """A slip in a short word, two in a usual one, three in a long one."""
+    """The number of typing errors allowed: one in a short word, two in a usual one, three in a long one."""
     return 0 if length < 3 else 1 if length < 6 else 2 if length < 14 else 3

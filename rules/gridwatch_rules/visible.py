@@ -1,7 +1,7 @@
-"""Letters that are not seen, or that turn those around them: shown by their codes, wherever people read.
+"""Shows characters that are invisible, or that reverse the text around them, as their codes wherever people read.
 
-A name with U+202E reads backwards from there, one with U+200B looks like another. Unicode's own word for most of them
-is that they are not printable; a few count as letters although nothing is to be seen of them.
+A name with U+202E reads backwards from there, and one with U+200B looks like another name. Unicode classes most of them
+as not printable; a few count as letters although they are invisible.
 """
 
 from __future__ import annotations
@@ -17,25 +17,27 @@ def is_seen(letter: str) -> bool:
 
 
 def visible(text: str) -> str:
-    """What a terminal or a chat would obey instead of showing it, as its code: colours, links, turned directions."""
+    """The text with codes for all characters that a terminal or a chat would obey instead of showing: colours, links,
+    directions.
+    """
     if text.isascii() and text.isprintable():
         return text
     return "".join(letter if is_seen(letter) else _code(letter) for letter in text)
 
 
 def visible_text(text: str) -> str:
-    """The same, with line breaks and tabs as they are."""
+    """The text as `visible` shows it, but with its line breaks and tabs."""
     return "".join(letter if is_seen(letter) or letter in "\n\t" else _code(letter) for letter in text)
 
 
 def visible_line(text: str) -> str:
-    """The same in one line: what parts lines or words is a blank."""
+    """The text as `visible` shows it, but in one line: each separator of lines or words becomes a space."""
     return "".join(" " if letter.isspace() else letter if is_seen(letter) else _code(letter) for letter in text)
 
 
 def visible_document(text: str) -> str:
-    """A finished page, or JSON in it: such letters in a form that neither HTML nor JSON reads as anything else. Lines
-    and blanks stay.
+    """A finished page, or JSON in it, with such characters in a form that neither HTML nor JSON misreads. Line breaks
+    and spaces stay.
     """
     found = {letter for letter in set(text) if not is_seen(letter) and not letter.isspace()}
     found |= {letter for letter in "\u2028\u2029" if letter in text}
@@ -43,7 +45,7 @@ def visible_document(text: str) -> str:
 
 
 def visible_json(text: str) -> str:
-    """A JSON document that says the same, with such letters as JSON's own escapes."""
+    """An equal JSON document, with such characters as JSON's own escapes."""
     found = {letter for letter in set(text) if not is_seen(letter) and letter not in "\n\t "}
     return text.translate({ord(letter): json.dumps(letter)[1:-1] for letter in found}) if found else text
 

@@ -1,7 +1,7 @@
 """Samples the machine and times the steps of a training, in the files that Debugger's profiler writes.
 
-`Profiler` is what a script uses and `profiler.xgboost` the callback for XGBoost; `sampler` is the background thread,
-`proc`, `with_psutil` and `gpu` read the counters, `timeline` writes framework metrics, `settings` and `ranges` say what
+A script uses `Profiler`, and for XGBoost the callback in `profiler.xgboost`. `sampler` is the background thread;
+`proc`, `with_psutil` and `gpu` read the counters; `timeline` writes framework metrics; `settings` and `ranges` say what
 to measure.
 """
 

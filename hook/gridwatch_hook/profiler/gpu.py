@@ -1,4 +1,4 @@
-"""NVIDIA GPUs: through NVML's Python binding where it is installed, through nvidia-smi where only that is."""
+"""Reads NVIDIA GPUs through NVML's Python binding, or through nvidia-smi where the binding is not installed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _QUERY = "index,utilization.gpu,memory.used,memory.total"
 
 
 class NvmlReader:
-    """`nvml`: the module pynvml, initialized; `devices`: its handles."""
+    """Reads GPUs through NVML. `nvml` is the module pynvml, initialized; `devices` are its handles."""
 
     def __init__(self, nvml: Any, devices: list[Any]) -> None:
         self._nvml = nvml
@@ -23,7 +23,7 @@ class NvmlReader:
 
     @classmethod
     def create(cls, nvml: Any) -> NvmlReader:
-        """Raises the module's NVMLError where there is no driver."""
+        """Initialize NVML. Raises the module's NVMLError where there is no driver."""
         nvml.nvmlInit()
         return cls(nvml, [nvml.nvmlDeviceGetHandleByIndex(each) for each in range(nvml.nvmlDeviceGetCount())])
 
@@ -40,7 +40,9 @@ class NvmlReader:
 
 
 class SmiReader:
-    """One nvidia-smi that goes on printing: starting one for each sample would cost more than everything else here."""
+    """Reads GPUs from one nvidia-smi process that keeps printing. Starting one for each sample would cost more than all
+    other sampling.
+    """
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -49,7 +51,7 @@ class SmiReader:
 
     @classmethod
     def create(cls, command: str, interval_ms: int) -> SmiReader:
-        """Raises OSError when the command cannot be started."""
+        """Start the command. Raises OSError when it cannot be started."""
         arguments = [command, f"--query-gpu={_QUERY}", "--format=csv,noheader,nounits", f"--loop-ms={interval_ms}"]
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         reader = cls(process)
@@ -80,7 +82,7 @@ class SmiReader:
 
 
 def parse_smi(line: str) -> tuple[int, GpuReading] | None:
-    """One line of nvidia-smi's answer; None where it says that a value is not available."""
+    """Parse one line of nvidia-smi's output. Returns None where it says that a value is not available."""
     try:
         index, busy, used, total = (part.strip() for part in line.split(","))
         return int(index), GpuReading(utilization=float(busy), memory=100.0 * float(used) / float(total))
@@ -91,7 +93,7 @@ def parse_smi(line: str) -> tuple[int, GpuReading] | None:
 def open_gpus(interval_ms: int) -> GpuReader | None:
     """The reader for this machine's GPUs; None where there are none, or no way to ask."""
     try:
-        return NvmlReader.create(import_module("pynvml"))  # no dependency: used where it is there
+        return NvmlReader.create(import_module("pynvml"))  # an optional package, used where it is installed
     except Exception:  # noqa: BLE001, S110  (not installed, no driver, a driver too old: then the command, if there is one)
         pass
     command = shutil.which("nvidia-smi")

@@ -1,4 +1,4 @@
-"""Names of the files below `profiler-output/`: those of Debugger's profiler, which smdebug's metrics readers know."""
+"""Names the files below `profiler-output/` as Debugger's profiler does, so that smdebug's metrics readers find them."""
 
 from __future__ import annotations
 

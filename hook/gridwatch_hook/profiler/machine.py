@@ -1,4 +1,4 @@
-"""Readings of the machine's counters, and what two of them make of the time in between."""
+"""Readings of the machine's counters, and the metrics that two readings give for the time between them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class CoreTimes:
-    """What one core has done since the machine started, in any unit of time, the same for all three."""
+    """The times that one core has spent since the machine started. All three are in the same unit, which may be any."""
 
     busy: float
     io_wait: float
@@ -18,7 +18,7 @@ class CoreTimes:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """One reading: counters since the machine started, and the memory in use now (percent)."""
+    """One reading of the machine: counters since it started, and the memory in use now (percent)."""
 
     cores: Mapping[str, CoreTimes]
     memory_percent: float | None = None
@@ -31,7 +31,7 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class GpuReading:
-    """One GPU now: how busy (percent of the last moment) and how full its memory is (percent)."""
+    """One reading of a GPU: its utilization and the share of its memory in use, both in percent."""
 
     utilization: float
     memory: float
@@ -39,7 +39,7 @@ class GpuReading:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One value in the terms of Debugger's system metrics."""
+    """One value, named as in Debugger's system metrics."""
 
     type: str
     name: str
@@ -47,7 +47,7 @@ class Metric:
     value: float
 
     def as_event(self, node: str, timestamp: float) -> dict[str, Any]:
-        """`timestamp` in Unix seconds."""
+        """The metric as one of Debugger's events; `timestamp` is in Unix seconds."""
         return {
             "Type": self.type,
             "Name": self.name,
@@ -59,13 +59,13 @@ class Metric:
 
 
 class CounterReader(Protocol):
-    """Reads the machine. Raises OSError, or whatever its library raises, when it cannot."""
+    """Reads the machine's counters. Raises OSError, or an exception of its library, when it cannot."""
 
     def read(self) -> Counters: ...
 
 
 class GpuReader(Protocol):
-    """Reads the GPUs, in their order; an empty list before the first reading is there."""
+    """Reads the GPUs, in their order. The list is empty until the first reading is available."""
 
     def read(self) -> list[GpuReading]: ...
 
@@ -74,13 +74,13 @@ class GpuReader(Protocol):
 
 @dataclass(slots=True)
 class Change:
-    """Turns one reading after the other into metrics; the first one yields only what needs no comparison."""
+    """Turns successive readings into metrics. The first reading yields only the metrics that need no comparison."""
 
     _former: Counters | None = field(default=None)
     _at: float = 0.0
 
     def metrics(self, now: Counters, at: float) -> Iterator[Metric]:
-        """`at`: monotonic seconds of the reading `now`."""
+        """The metrics of the reading `now`, which was made at `at` (monotonic seconds)."""
         former, seconds = self._former, at - self._at
         self._former, self._at = now, at
         if now.memory_percent is not None:
@@ -107,7 +107,7 @@ def gpu_metrics(readings: list[GpuReading]) -> Iterator[Metric]:
 def _cores(former: Counters, now: Counters) -> Iterator[Metric]:
     for name, core in now.cores.items():
         before = former.cores.get(name)
-        # A core's clock stands still between two readings closer than its tick (10 ms): then nothing is known.
+        # A core's times do not change between two readings closer than their tick (10 ms), so nothing is known then.
         if before is None or (total := core.total - before.total) <= 0:
             continue
         yield Metric("cpu", name, "CPUUtilization", _percent(core.busy - before.busy, total))

@@ -1,4 +1,4 @@
-"""Puts finished files into a sink in a thread of its own, so that a slow or failing place delays no sample."""
+"""Puts finished files into a sink in a thread of its own, so that a slow or failing destination delays no sample."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST_PAUSE = 30.0  # seconds between attempts
 
 @dataclass(slots=True)
 class OutboxReport:
-    """What became of the files."""
+    """Counts of the files that were written, dropped and tried again."""
 
     files_written: int = 0
     files_lost: int = 0  # memory ran out while writes failed, or closing ran out of time
@@ -23,10 +23,10 @@ class OutboxReport:
 
 
 class Outbox:
-    """Files leave in the order in which they came; one that fails is tried again until it succeeds or closing runs out
-    of time.
+    """A queue of finished files, written in the order in which they came. A file that fails is tried again until it
+    succeeds or closing runs out of time.
 
-    When more than `memory_limit` bytes wait, what comes is dropped and counted.
+    While more than `memory_limit` bytes wait, new files are dropped and counted.
     """
 
     def __init__(

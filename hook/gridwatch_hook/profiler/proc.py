@@ -1,4 +1,4 @@
-"""The machine's counters from Linux's /proc, without any library."""
+"""Reads the machine's counters from Linux's /proc, without any library."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 from gridwatch_hook.profiler.machine import CoreTimes, Counters
 
-_SECTOR = 512  # bytes, in /proc/diskstats whatever the device's own sectors are
-_VIRTUAL_DISKS = ("loop", "ram", "zram", "dm-", "md", "sr", "fd")  # dm and md repeat what their disks count
+_SECTOR = 512  # bytes; /proc/diskstats counts in these whatever the size of the device's own sectors
+_VIRTUAL_DISKS = ("loop", "ram", "zram", "dm-", "md", "sr", "fd")  # dm and md repeat the counts of their disks
 
 
 class ProcReader:
-    """Reads below `proc` (/proc) and takes the names of whole disks from `blocks` (/sys/block)."""
+    """Reads the counters below `proc` (/proc), and takes the names of whole disks from `blocks` (/sys/block)."""
 
     def __init__(self, proc: Path = Path("/proc"), blocks: Path = Path("/sys/block")) -> None:
         self._stat = str(proc / "stat")
@@ -37,7 +37,9 @@ class ProcReader:
 
 
 def parse_cores(text: str) -> dict[str, CoreTimes]:
-    """/proc/stat by core. As in psutil, waiting for I/O is not being busy, and time stolen by other guests is."""
+    """Parse /proc/stat by core. As in psutil, waiting for I/O does not count as busy, and time stolen by other guests
+    does.
+    """
     cores = {}
     for line in text.splitlines():
         name, _, rest = line.partition(" ")
@@ -53,7 +55,7 @@ def parse_cores(text: str) -> dict[str, CoreTimes]:
 
 
 def parse_memory(text: str) -> float | None:
-    """/proc/meminfo: percent of the memory that is neither free nor can be freed at once."""
+    """Parse /proc/meminfo: the percentage of memory that is neither free nor can be freed at once."""
     found = {}
     for line in text.splitlines():
         name, _, rest = line.partition(":")
@@ -65,7 +67,7 @@ def parse_memory(text: str) -> float | None:
 
 
 def parse_disks(text: str, disks: Container[str]) -> tuple[int, int, int]:
-    """/proc/diskstats of whole disks: operations, bytes read, bytes written."""
+    """Parse /proc/diskstats: operations, bytes read and bytes written of whole disks."""
     operations = read = written = 0
     for line in text.splitlines():
         fields = line.split()
@@ -77,7 +79,7 @@ def parse_disks(text: str, disks: Container[str]) -> tuple[int, int, int]:
 
 
 def parse_network(text: str) -> tuple[int, int]:
-    """/proc/net/dev: bytes received and sent by all interfaces but the loopback."""
+    """Parse /proc/net/dev: bytes received and sent by all interfaces but the loopback."""
     received = sent = 0
     for line in text.splitlines():
         name, colon, rest = line.partition(":")

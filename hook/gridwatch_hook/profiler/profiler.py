@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Profiler:
-    """Samples the machine in the background and times what it is told about. Nothing it does stops the training.
+    """Samples the machine in the background and times the steps that a script marks. No error of it stops the training.
 
     `with Profiler.create("out") as profiler: for batch in profiler.batches(loader): with profiler.step(): ...`
     """
@@ -49,7 +49,7 @@ class Profiler:
 
     @classmethod
     def create(cls, uri: str, settings: ProfilerSettings | None = None, *, node: str = "algo-1") -> Profiler:
-        """A profiler that writes below `uri`: a folder, or s3://bucket/prefix. Raises ConfigError."""
+        """Create a profiler that writes below `uri`: a folder, or s3://bucket/prefix. Raises ConfigError."""
         return cls._assembled(settings or ProfilerSettings(), uri, node, None)
 
     @classmethod
@@ -69,14 +69,14 @@ class Profiler:
         return cls(settings, outbox, sampler, clock, gpus)
 
     def start(self) -> None:
-        """Begin to sample. Ends with `close`, or with the process."""
+        """Begin to sample. Sampling ends with `close`, or with the process."""
         self._open = True
         self.outbox.start()
         self._sampler.start()
         atexit.register(self.close)
 
     def close(self, seconds: float = _CLOSING_SECONDS) -> None:
-        """Write what is left, trying for `seconds` at most, and say what was lost."""
+        """Write what is left, trying for `seconds` at most, and log what was lost."""
         if not self._open:
             return
         self._open = False
@@ -91,14 +91,16 @@ class Profiler:
             _log.warning("the profile is incomplete", extra=report | {"problem": self._sampler.problem})
 
     def step(self, mode: str = Mode.TRAIN.name, number: int | None = None) -> AbstractContextManager[None]:
-        """Times one step; steps of a mode are counted from 0 unless they are numbered."""
+        """Time one step. Steps of a mode are counted from 0 unless `number` is given."""
         step = self._steps.get(mode, 0) if number is None else number
         self._steps[mode] = step + 1
         name = timeline.STEP + mode
         return _Timed(self, self._settings.steps, Span(name, name, 0.0, 0.0, {"step_num": str(step)}), step)
 
     def batches(self, loader: Iterable[T]) -> Iterator[T]:
-        """The loader's batches, with the time that each was waited for. Knows the workers of a PyTorch DataLoader."""
+        """Iterate over the loader's batches and record the time spent waiting for each. It also records the worker
+        processes of a PyTorch DataLoader.
+        """
         began = self._clock.wall()
         iterator = self.loading(lambda: iter(loader), timeline.LOADER_START_PHASE, **_loader_details(loader))
         workers = range(int(getattr(loader, "num_workers", 0) or 0)) if self._settings.loading else ()
@@ -118,18 +120,18 @@ class Profiler:
                 self.record(timeline.LOADER_WORKER, timeline.LOADER_WORKER, began, ended - began, worker_id=worker)
 
     def loading(self, load: Callable[[], T], phase: str = timeline.LOADER_PHASE, **details: Any) -> T:
-        """Calls `load()`, times it as data loading, and gives what it gave."""
+        """Call `load()`, time it as data loading, and return its result."""
         step = self._steps.get(Mode.TRAIN.name, 0)
         with _Timed(self, self._settings.loading, Span(phase, phase, 0.0, 0.0, details), step):
             return load()
 
     def record(self, phase: str, name: str, start: float, duration: float, **details: Any) -> None:
-        """Something that lasted from `start` (Unix seconds) for `duration` seconds; `details` as JSON."""
+        """Record a span that lasted from `start` (Unix seconds) for `duration` seconds; `details` are saved as JSON."""
         if self._open:
             self._sampler.add(Span(phase, name, start, duration, details))
 
     def now(self) -> float:
-        """Unix seconds, by the profiler's clock."""
+        """The time in Unix seconds, by the profiler's clock."""
         return self._clock.wall()
 
     def monotonic(self) -> float:
@@ -146,7 +148,7 @@ class Profiler:
 
 
 class _Timed(AbstractContextManager[None]):
-    """Records how long its block took when the step is in the range. A block that fails is recorded too."""
+    """Records how long its block took, if the step is in the profiled range. A block that fails is recorded too."""
 
     __slots__ = ("_began", "_began_wall", "_profiler", "_range", "_span", "_step")
 

@@ -1,4 +1,4 @@
-"""Which steps are profiled: from a step for a number of steps, or from a moment for a while, as in Debugger."""
+"""Says which steps are profiled: a number of steps from a first one, or a duration from a moment, as in Debugger."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _KEYS = ("StartStep", "NumSteps", "StartTimeInSecSinceEpoch", "DurationInSeconds
 
 @dataclass(slots=True)
 class ProfileRange:
-    """The half-open range of steps, or of Unix seconds; without either, everything.
+    """A half-open range of steps, or of Unix seconds. Without either it covers everything.
 
-    As in smdebug, a start that is not given is the first that comes, and a number of steps that is not given is one.
+    As in smdebug, a missing start means the first step that comes, and a missing number of steps means one.
     """
 
     start_step: int | None = None
@@ -27,7 +27,7 @@ class ProfileRange:
 
     @classmethod
     def parse(cls, where: str, text: Any, more_keys: tuple[str, ...] = ()) -> ProfileRange:
-        """A value of ProfilingParameters: the text of an object with the keys of Debugger. Raises ConfigError."""
+        """Parse a value of ProfilingParameters: the text of an object with Debugger's keys. Raises ConfigError."""
         given = Parameters.create(where, _object(where, text), (*_KEYS, *more_keys))
         found = cls(
             start_step=given.integer("StartStep", None, at_least=0),
@@ -40,7 +40,7 @@ class ProfileRange:
         return found
 
     def covers(self, step: int, now: float) -> bool:
-        """Whether a step that happens `now` (Unix seconds) is in the range."""
+        """Whether the range covers a step that happens `now` (Unix seconds)."""
         if self._by_step:
             if self._limits is None:
                 first = step if self.start_step is None else self.start_step
@@ -63,7 +63,9 @@ class ProfileRange:
 
 
 def _object(where: str, text: Any) -> Mapping[str, Any]:
-    """SageMaker's SDK ends these objects with a comma before the brace, which JSON forbids and Python allows."""
+    """Parse the text of an object. SageMaker's SDK writes a comma before its closing brace, which JSON forbids and
+    Python allows.
+    """
     if isinstance(text, Mapping):
         return text
     try:

@@ -14,8 +14,8 @@ from gridwatch_hook.profiler.machine import Change, CounterReader, GpuReader, Me
 from gridwatch_hook.profiler.settings import ProfilerSettings
 from gridwatch_hook.profiler.timeline import Span, Timeline
 
-_SPAN_BYTES = 160  # of one encoded span, about
-_MOST_SPANS = 500_000  # waiting at once: 80 MB encoded; a training that makes more than that in a file's time is told
+_SPAN_BYTES = 160  # approximate bytes of one encoded span
+_MOST_SPANS = 500_000  # spans that may wait at once, 80 MB encoded; more than that during one file's time is reported
 
 
 class Files(Protocol):
@@ -25,10 +25,10 @@ class Files(Protocol):
 
 
 class Sampler:
-    """Takes a sample every interval and writes a file every few. `spans` is filled by the training's thread.
+    """Takes a sample every interval and writes a file after several. The training's thread fills `spans`.
 
-    Framework metrics are written before the system metrics of the same time: who sees a sample has seen the steps
-    that ended before it.
+    Framework metrics are written before the system metrics of the same time, so that a reader who sees a sample has
+    already seen the steps that ended before it.
     """
 
     def __init__(
@@ -65,20 +65,20 @@ class Sampler:
         self._thread.start()
 
     def add(self, span: Span) -> None:
-        """Called by the training: cheap, and bounded."""
+        """Add a span. The training calls this, so it is cheap and uses bounded memory."""
         if len(self.spans) < _MOST_SPANS:
             self.spans.append(span)
         else:
             self.spans_lost += 1
 
     def finish(self) -> None:
-        """Take a last sample and hand over what there is."""
+        """Take a last sample and hand over everything gathered."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(5.0)
 
     def sample(self) -> None:
-        """One sample of the machine. A reading that fails is left out, and why it did is kept."""
+        """Take one sample of the machine. A reading that fails is left out, and its reason is kept."""
         wall = self._clock.wall()
         metrics = self._read()
         if not metrics:
@@ -88,7 +88,7 @@ class Sampler:
         self._lines += [json.dumps(metric.as_event(self._node, wall)) for metric in metrics]
 
     def flush(self) -> None:
-        """Hand over what was gathered, as files that are never touched again."""
+        """Hand over everything gathered, as files that are never changed again."""
         self._flush_at = self._clock.monotonic() + self._settings.file_seconds
         if self.spans:
             end, body = self._timeline.encode([self.spans.popleft() for _ in range(len(self.spans))])
@@ -113,7 +113,7 @@ class Sampler:
                 break
             if self.due():
                 self.flush()
-            # On time in the long run; samples that were missed are not made up for.
+            # The schedule does not drift, and missed samples are not made up for.
             next_at = max(next_at + interval, self._clock.monotonic())
             self._closing.wait(next_at - self._clock.monotonic())
         self.flush()

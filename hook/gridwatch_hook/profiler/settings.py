@@ -32,18 +32,21 @@ _PROFILE = "GRIDWATCH_PROFILE_URI"
 
 @dataclass(frozen=True, slots=True)
 class ProfilerSettings:
-    """What to measure and how often to hand it over. `steps` and `loading` None: no such framework metrics."""
+    """Says what to measure and how often to write it. `steps` and `loading` are None when those framework metrics are
+    not wanted.
+    """
 
     interval_ms: int = 500
-    file_seconds: float = 10.0  # how long a file is filled before it is written
-    file_bytes: int = 10 * 1024 * 1024  # about; of a file of framework metrics
+    file_seconds: float = 10.0  # seconds for which a file is filled before it is written
+    file_bytes: int = 10 * 1024 * 1024  # approximate bytes of a file of framework metrics
     steps: ProfileRange | None = field(default_factory=ProfileRange)
     loading: ProfileRange | None = field(default_factory=ProfileRange)
     local_path: str = DEFAULT_LOCAL_PATH
 
     @classmethod
     def parse(cls, document: Any) -> ProfilerSettings | None:
-        """SageMaker's ProfilerConfig; None when it disables the profiler. Raises ConfigError saying what is allowed.
+        """Parse SageMaker's ProfilerConfig. Returns None when it disables the profiler. Raises ConfigError saying what
+        is allowed.
 
         As in Debugger, framework metrics need ProfilingParameters: steps are then timed (only those of
         DetailedProfilingConfig, when it is given), data loading is timed when DataloaderProfilingConfig asks for it.
@@ -65,7 +68,9 @@ class ProfilerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the process was started with. `settings` None: no profile was asked for."""
+    """The part of the process's environment that concerns the profiler. `settings` is None when no profile was asked
+    for.
+    """
 
     settings: ProfilerSettings | None
     uri: str
@@ -74,20 +79,20 @@ class Environment:
 
     @classmethod
     def read(cls, variables: Mapping[str, str] | None = None) -> Environment:
-        """Raises ConfigError when the configuration is no JSON or cannot be used."""
+        """Read the environment. Raises ConfigError when the configuration is not JSON or cannot be used."""
         source = os.environ if variables is None else variables
         document = _document(source)
         settings = None if document is None else ProfilerSettings.parse(document)
         terms = pace_terms(source)
         if settings is not None and terms is not None:
-            # Each file is looked at: it is filled for as long as the job's price says.
+            # Each file costs a look at the job, so it is filled for as long as the terms of the job's price say.
             settings = replace(settings, file_seconds=max(settings.file_seconds, terms.look_seconds))
         local = settings.local_path if settings else DEFAULT_LOCAL_PATH
         return cls(settings, _uri(source) or local, _node(source), source.get("AWS_REGION") or None)
 
 
 def profile_uri(tensors_uri: str) -> str:
-    """Where the profile of a job goes whose tensors go to `tensors_uri`: beside them."""
+    """The address of a job's profile, which lies beside the tensors at `tensors_uri`."""
     stem = tensors_uri.rstrip("/")
     return f"{stem.removesuffix(f'/{TENSORS_FOLDER}')}/{PROFILE_FOLDER}"
 
@@ -102,7 +107,7 @@ def _node(variables: Mapping[str, str]) -> str:
     if not named:
         path = Path(SAGEMAKER_RESOURCES_FILE)
         named = json.loads(path.read_text()).get("current_host") if path.is_file() else None
-    # smdebug passes over files whose node is not called as SageMaker calls its nodes.
+    # smdebug ignores files whose node is not named the way SageMaker names its nodes.
     return named if named and named.removeprefix("algo-").isdigit() else "algo-1"
 
 
@@ -111,7 +116,7 @@ def _document(variables: Mapping[str, str]) -> Any:
         return _parse(_continued(variables), f"the environment variable {_CONFIG}")
     named = variables.get(_CONFIG_FILE)
     if variables.get(_PROFILE) and not named:
-        return {}  # whoever says where the profile goes wants one, whatever SageMaker's own profiler is told
+        return {}  # an explicit address for the profile asks for one, whatever SageMaker's own profiler is told
     path = Path(named or SAGEMAKER_CONFIG_FILE)
     if path.is_file():
         return _parse(path.read_text(), str(path))
@@ -121,7 +126,7 @@ def _document(variables: Mapping[str, str]) -> Any:
 
 
 def _continued(variables: Mapping[str, str]) -> str:
-    """A value longer than SageMaker allows goes on in _1, _2, …"""
+    """The text of a setting whose value, when longer than SageMaker allows, is continued in _1, _2, …"""
     parts = [variables[_CONFIG]]
     while (part := variables.get(f"{_CONFIG}_{len(parts)}")) is not None:
         parts.append(part)

@@ -1,4 +1,4 @@
-"""Framework metrics: what the training did from when to when, as trace events."""
+"""Encodes framework metrics, the spans of time in which the training did something, as trace events."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-STEP = "Step:ModeKeys."  # with the mode: the phase, and the name, of a step
+STEP = "Step:ModeKeys."  # this and the mode make a step's phase and its name
 NEXT_BATCH = "DataLoaderIter::GetNext"
 LOADER_PHASE = "DataLoaderIter"
 LOADER_START_PHASE = "DataLoaderIterInitialize"
@@ -14,7 +14,7 @@ LOADER_WORKER = "DataLoaderWorker"
 
 
 class Span(NamedTuple):
-    """Something that lasted from `start` for `duration` (Unix seconds, seconds)."""
+    """One activity of the training, which lasted from `start` (Unix seconds) for `duration` seconds."""
 
     phase: str
     name: str
@@ -24,7 +24,7 @@ class Span(NamedTuple):
 
 
 class Timeline:
-    """Encodes spans; a phase has the same number (the trace format's `pid`) in all files of one process."""
+    """Encodes spans. A phase has the same number (the trace format's `pid`) in all files of one process."""
 
     def __init__(self, process: int, started: float) -> None:
         self._process = process
@@ -32,9 +32,10 @@ class Timeline:
         self._phases: dict[str, int] = {}
 
     def encode(self, spans: Sequence[Span]) -> tuple[int, bytes]:
-        """The file of these spans, and when the last of them ended (microseconds since 1970).
+        """Encode these spans as a file. Returns the end of the last span (microseconds since 1970) and the file's
+        content.
 
-        Written as smdebug does: one event a line, times relative to the one that the first event names.
+        The format is smdebug's: one event a line, with times relative to the time that the first event names.
         """
         start = {"start_time_since_epoch_in_micros": self._started_us}
         lines = _metadata(0, start)

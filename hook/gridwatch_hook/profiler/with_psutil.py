@@ -1,4 +1,4 @@
-"""The machine's counters through psutil, where there is no /proc."""
+"""Reads the machine's counters through psutil, where there is no /proc."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from gridwatch_hook.profiler.machine import CoreTimes, Counters
 
 
 class PsutilReader:
-    """`psutil`: the module."""
+    """Reads the counters through `psutil`, which is the imported module."""
 
     def __init__(self, psutil: Any) -> None:
         self._psutil = psutil
 
     @classmethod
     def open(cls) -> PsutilReader | None:
-        """None where psutil is not installed; it is no dependency."""
+        """A reader, or None where psutil, an optional package, is not installed."""
         try:
             return cls(import_module("psutil"))
         except ImportError:

@@ -12,7 +12,9 @@ from gridwatch_hook.profiler.profiler import Profiler
 
 
 class RoundTimer(TrainingCallback):  # type: ignore[misc]  # xgboost is published without types
-    """One step for each boosting round, with its evaluation; mode GLOBAL, as the rounds' tensors have."""
+    """A callback that times each boosting round with its evaluation as one step, of mode GLOBAL like the rounds'
+    tensors.
+    """
 
     def __init__(self, profiler: Profiler, first_round: int = 0) -> None:
         super().__init__()
@@ -27,7 +29,7 @@ class RoundTimer(TrainingCallback):  # type: ignore[misc]  # xgboost is publishe
         return False
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Any]) -> bool:
-        """Always False: the profiler never asks XGBoost to stop."""
+        """Record the round's time. Always returns False, because the profiler never asks XGBoost to stop."""
         del model, epoch, evals_log
         self._timed.__exit__(None, None, None)
         return False

@@ -1,4 +1,6 @@
-"""`gridwatch-rules backtest`: what rules would have saved on trials that trained to their end, and what they cost."""
+"""The command `gridwatch-rules backtest`: what rules would have saved on trials that trained to their end, and at what
+cost.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ _COLUMNS = ("grid", "rule", *_SHARES.values())
 
 
 def run_backtest(asked: Namespace) -> int:
-    """A row for each rule on each file of curves."""
+    """Print a row for each rule on each file of curves."""
     from gridwatch_rules.judgement.backtest import measure  # noqa: PLC0415  numpy is slow to import
     from gridwatch_rules.replays import read_grid  # noqa: PLC0415  as above
 

@@ -1,4 +1,4 @@
-"""`gridwatch-rules check` and `gridwatch-rules list`: one rule over a folder of tensors, and which rules there are."""
+"""The commands `gridwatch-rules check`, which runs one rule on a folder of tensors, and `gridwatch-rules list`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class UsageError(Exception):
 
 
 def run_check(asked: Namespace) -> int:
-    """Exit code 0: no issues found, 3: issues found, 2: error, 4: the rule saw nothing that it could judge by."""
+    """Check a folder. The exit code is 0 for no issues, 3 for issues, 2 for an error, 4 when the rule had nothing to
+    judge by.
+    """
     given = parsed(asked.parameter)
     try:
         found = check(
@@ -45,7 +47,7 @@ def run_check(asked: Namespace) -> int:
 
 
 def run_list(asked: Namespace) -> int:
-    """Every rule with what it looks for."""
+    """Print every rule with what it looks for."""
     known: list[type[Rule] | type[JudgementRule]] = [rule_class(name) for name in rule_names()]
     known += [judgement_rule_class(name) for name in judgement_rule_names()]
     rows = [{"name": rule.name, "scope": str(rule.scope), "summary": rule.summary} for rule in known]
@@ -55,7 +57,7 @@ def run_list(asked: Namespace) -> int:
 
 
 def parsed(pairs: Sequence[str]) -> dict[str, str]:
-    """`KEY=VALUE` by key. Raises UsageError."""
+    """Parse `KEY=VALUE` pairs. Raises UsageError."""
     for pair in pairs:
         if "=" not in pair:
             raise UsageError(f"--parameter: {pair!r} is no KEY=VALUE")

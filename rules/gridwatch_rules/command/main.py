@@ -1,4 +1,4 @@
-"""The arguments of `gridwatch-rules`, and its errors in one line."""
+"""Parses the arguments of `gridwatch-rules` and prints its errors in one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PARAMETER = {"action": "append", "default": [], "metavar": "KEY=VALUE", "help":
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command. Exit codes: 0 done, 1 it could not be done, 2 wrong usage; those of `check` are its own."""
+    """Run the command. Exit codes: 0 for success, 1 for failure, 2 for wrong usage; `check` has its own."""
     asked = _parser().parse_args(arguments)
     try:
         return int(asked.run(asked))

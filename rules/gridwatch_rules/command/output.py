@@ -1,4 +1,4 @@
-"""Results on standard output: a table for people, JSON for machines."""
+"""Prints results on standard output, as a table for people or as JSON for machines."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from gridwatch_rules.visible import visible, visible_json
 
 
 def say(text: str) -> None:
-    """A line for people; what a terminal would obey in it is shown as its code."""
+    """Print a line for people. Characters that a terminal would obey are shown as their codes."""
     sys.stdout.write(f"{visible(text)}\n")
 
 
 def print_json(document: object) -> None:
-    """One document. JSON knows no NaN and no infinity: they are told as strings."""
+    """Print one document. NaN and infinity, which JSON lacks, become strings."""
     sys.stdout.write(visible_json(json.dumps(_plain(document), indent=2, ensure_ascii=False)) + "\n")
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
-    """Rows as a table, or as a JSON list of objects; `empty` is said instead of a table without rows."""
+    """Print rows as a table, or as a JSON list of objects. `empty` is printed instead of a table without rows."""
     if as_json:
         print_json([{column: row.get(column) for column in columns} for row in rows])
         return

@@ -6,5 +6,5 @@ import os
 
 
 def environment() -> dict[str, str]:
-    """What the process of a user's own rule sees of the shell's environment: all of it."""
+    """The environment for the process of a user's own rule, which is the shell's whole environment."""
     return dict(os.environ)

@@ -1,4 +1,4 @@
-"""`gridwatch-rules tensors`: what is in a folder of tensors."""
+"""The command `gridwatch-rules tensors`, which lists the contents of a folder of tensors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gridwatch_rules.contents import LISTED, VALUES, listed, selected, values
 
 
 def run_tensors(asked: Namespace) -> int:
-    """The tensors by collection, or with `--values` what was saved at each step."""
+    """Print the tensors by collection, or with `--values` the values saved at each step."""
     from gridwatch_rules.replays import open_tensors  # noqa: PLC0415  numpy is slow to import
     from gridwatch_rules.tensors.reader import Cursor  # noqa: PLC0415  as above
 

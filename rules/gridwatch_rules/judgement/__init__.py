@@ -1,1 +1,1 @@
-"""Rules that look across the trials of an experiment: whether a trial is worth its remaining time."""
+"""Rules that compare the trials of an experiment, to judge whether a trial is worth its remaining time."""

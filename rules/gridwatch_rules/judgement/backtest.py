@@ -1,4 +1,4 @@
-"""What rules would have saved and what they would have cost: means over replays of a complete grid."""
+"""Measures what rules would have saved and what they would have cost, as means over replays of a complete grid."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _MOST = {"saved": 1.0, "top_killed": 1.0, "hopeless_caught": 1.0, "accuracy_regr
 
 
 class Contender(Protocol):
-    """One rule, or several of which any stops, as they are made for a grid."""
+    """A choice of rules to measure on a grid: one rule, or several, any of which stops a trial."""
 
     @property
     def text(self) -> str: ...
 
     @property
     def given(self) -> Mapping[str, str]:
-        """The parameters that are not by default."""
+        """The parameters that differ from their defaults."""
         ...
 
     def resource(self) -> str:
-        """What training is counted in."""
+        """The unit in which training is counted."""
         ...
 
     def judges(self, grid: Grid) -> Sequence[Judge]: ...
@@ -35,7 +35,7 @@ class Contender(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RuleAcross:
-    """A rule across trials with its defaults."""
+    """A rule across trials with default parameters."""
 
     text: str
     given: Mapping[str, str]
@@ -50,18 +50,18 @@ class RuleAcross:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One rule on one grid: of each score the mean over all replays, None where nothing can be said."""
+    """The scores of one choice of rules on one grid, as means over all replays; None where a score is not known."""
 
     grid: str
     rule: str
     parameters: Mapping[str, str]
     means: Mapping[str, Mean | None]
-    seconds: float  # of the whole grid
-    currency: str = "USD"  # of `saved_cost`
+    seconds: float  # the price of the whole grid
+    currency: str = "USD"  # the currency of `saved_cost`
 
     @property
     def saved_and_killed(self) -> tuple[float, float]:
-        """Shares from 0 to 1."""
+        """The share of time saved and the share of top trials killed, from 0 to 1."""
         saved, killed = self.means["saved"], self.means["top_killed"]
         assert saved is not None
         assert killed is not None
@@ -78,7 +78,7 @@ class Outcome:
 
 
 def measure(grid: Grid, contender: Contender, orders: int, workers: Sequence[int], hopeless: float | None) -> Outcome:
-    """The scores of one contender: means over `orders` orders with each number of workers."""
+    """Measure one contender: the means over `orders` orders of arrival with each number of workers."""
     counted = grid.counted_in(contender.resource())
     judges, scorer = contender.judges(counted), Scorer(counted, hopeless)
     scores = [

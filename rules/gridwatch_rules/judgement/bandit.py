@@ -1,4 +1,4 @@
-"""Bandit slack: a trial must stay within a distance of the best one."""
+"""The bandit rule: a trial must stay within a distance of the best one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chooses a rule and its parameters on a user's own finished experiments, and says what to expect of it on others."""
+"""Chooses a rule and its parameters by a user's own finished experiments, and says what to expect of it on others."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from gridwatch_rules.judgement.grids import Grid
 from gridwatch_rules.judgement.replay import AcrossTrials, replay
 from gridwatch_rules.judgement.scores import Mean, Scorer, Scores, mean_of
 
-# A history is large enough when one trial of its best fifth weighs no more than what may be killed.
+# A history is large enough when one trial is no larger a share of its best fifth than the share that may be killed.
 _NEAR_THE_BEST = 0.2
 
 
 class HistoryTooSmallError(PermanentError, ValueError):
-    """Nothing can be promised from this history; the message says why and what would be enough."""
+    """The history is too small to predict anything; the message says why and what would be enough."""
 
 
 class NothingKeepsWithinError(PermanentError, ValueError):
-    """No choice of rule and parameters keeps within what is allowed."""
+    """Every choice of rule and parameters kills more than is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """Means of what was scored on the units that the choice had not seen. `across`: the intervals hold how experiments
-    differ, not only how orders of arrival do.
+    """The mean scores on units that were not used for the choice. With `across` the intervals include the differences
+    between experiments, not only between orders of arrival.
     """
 
     saved: Mean
@@ -49,7 +49,7 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """One unit, the candidate that was chosen without it, and what that scored on it."""
+    """One unit, the candidate that was chosen without it, and that candidate's scores on the unit."""
 
     unit: str
     candidate: Candidate
@@ -65,8 +65,9 @@ class Calibration:
 
 
 def candidates(*, careful: bool) -> list[Candidate]:
-    """What is chosen from, at round values. `careful`: only such as take at least a fifth of the trials for good and
-    stop another on two grounds that must agree, the envelope of the good ones and the extrapolation of its own curve.
+    """The candidates, with round values of parameters. With `careful` these are only candidates that regard at least a
+    fifth of the trials as good, and that stop another trial only when two tests agree: the envelope of the good trials
+    and the extrapolation of the trial's own curve.
     """
     tops = (0.2, 0.3, 0.4) if careful else (0.1, 0.2, 0.3)
     grounds = [
@@ -92,11 +93,11 @@ def calibrate(
     workers: int = 8,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Calibration:
-    """The candidate that saves most among those that kill at most `max_killed` of the best trials.
+    """Choose the candidate that saves most among those that kill at most `max_killed` of the best trials.
 
-    With several experiments each is held out once: chosen on the others, scored on it. A single one is split into two
-    halves of its trials, and only the careful candidates are looked at, since nothing is known of how other
-    experiments differ. Raises HistoryTooSmallError, NothingKeepsWithinError.
+    With several experiments each is held out once: the candidate is chosen by the others and scored on it. A single
+    experiment is split into two halves of its trials, and only the careful candidates are considered, since nothing is
+    known about how other experiments differ. Raises HistoryTooSmallError, NothingKeepsWithinError.
     """
     _require(grids, max_killed)
     alone = len(grids) == 1
@@ -153,7 +154,9 @@ Scored = Mapping[tuple[int, int], Sequence[Scores]]
 
 
 def _choose(tried: Sequence[Candidate], scores: Scored, places: Sequence[int], max_killed: float) -> int | None:
-    """The number of the candidate that saves most without killing more, on these units; each unit counts the same."""
+    """The number of the candidate that saves most on these units without killing more than `max_killed`. Each unit
+    counts the same.
+    """
     within = [number for number in range(len(tried)) if _killed(scores, number, places) <= max_killed]
     return max(within, key=lambda number: _saved(scores, number, places)) if within else None
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, cast
 from gridwatch_rules.rules.errors import RuleConfigurationError
 from gridwatch_rules.suggestions import closest
 
-if TYPE_CHECKING:  # names are asked for by who has no rule across trials
+if TYPE_CHECKING:  # imported late: callers that only need names have no rule across trials
     from gridwatch_rules.judgement.rule import JudgementRule
 
-# rule -> module in this package; the class bears the rule's name
+# rule -> module in this package; the class has the rule's name
 _MODULES: Mapping[str, str] = {
     "ASHA": "halving",
     "BanditStopping": "bandit",
@@ -33,12 +33,12 @@ def judgement_rule_names() -> tuple[str, ...]:
 
 
 def is_judgement_rule(name: str) -> bool:
-    """Whether a rule of that name looks across trials."""
+    """Whether the rule of that name compares trials."""
     return name in _MODULES
 
 
 def judgement_rule_class(name: str) -> type[JudgementRule]:
-    """The class of a rule. Raises RuleConfigurationError naming the rules there are."""
+    """The class of a rule. Raises RuleConfigurationError listing the known rules."""
     module = _MODULES.get(name)
     if module is None:
         meant = closest(name, _MODULES)
@@ -49,5 +49,5 @@ def judgement_rule_class(name: str) -> type[JudgementRule]:
 
 
 def create_judgement_rule(name: str, parameters: Mapping[str, object]) -> JudgementRule:
-    """The rule with these parameters. Raises RuleConfigurationError."""
+    """Create the rule with these parameters. Raises RuleConfigurationError."""
     return judgement_rule_class(name).create(parameters)

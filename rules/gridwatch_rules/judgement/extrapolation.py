@@ -1,4 +1,4 @@
-"""Learning-curve extrapolation: a power law with its uncertainty."""
+"""The rule that extrapolates learning curves by a power law with its uncertainty."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-_LEAST = 3  # reports for two coefficients and an error
+_LEAST = 3  # two coefficients and an error need three reports
 _LOWEST, _HIGHEST, _EXPONENTS = 0.1, 3.0, 16
 
 
@@ -32,8 +32,8 @@ class CurveExtrapolationParameters(JudgementParameters):
 
 
 class CurveExtrapolation(JudgementRule):
-    """Stops a trial that, by the extrapolation of its own curve to the end of the training, becomes as good as the best
-    `top` of the trials known so far with a probability below `probability`.
+    """Stops a trial when the extrapolation of its own curve to the end of the training gives it a probability below
+    `probability` of becoming as good as the best `top` of the trials known so far.
 
     Model: loss(r) = c + a * r ** -b with normal errors, the family "pow3" of Domhan, Springenberg and Hutter, "Speeding
     Up Automatic Hyperparameter Optimization of Deep Neural Networks by Extrapolation of Learning Curves" (IJCAI 2015),
@@ -41,11 +41,11 @@ class CurveExtrapolation(JudgementRule):
     solved in closed form; the exponents are averaged with the weights of their marginal likelihood under flat priors,
     |X'X| ** -1/2 * RSS ** -(n - 2)/2 (Zellner, "An Introduction to Bayesian Inference in Econometrics", 1971), and each
     predicts with a Student distribution of n - 2 degrees of freedom that holds the errors of c and a and of a single
-    report. The first quarter of the reports is left out: it is seldom of one law with the rest.
+    report. The first quarter of the reports is left out, because it seldom follows the same law as the rest.
 
-    The uncertainty is that of the model, not of its choice. It is wrong for curves that stand still and then fall
-    (plateaus of deep networks), for schedules that change the learning rate, for errors that grow or hang
-    together, and it knows no best of several later reports; such trials are stopped too early.
+    The uncertainty is that within the model, not of the choice of model. It is wrong for curves that stand still and
+    then fall (plateaus of deep networks), for schedules that change the learning rate, and for errors that grow or are
+    correlated. It also ignores that the best of several later reports counts. Such trials are stopped too early.
     """
 
     name = "CurveExtrapolation"
@@ -74,13 +74,15 @@ class CurveExtrapolation(JudgementRule):
             f"it becomes as good as the best {len(good)} of {len(known)} trials with a probability of {chance:.2g}"
         )
         others = [each.best for each in good]
-        told = {"probability": chance}
-        return self.stop(curve, history, observed=expected, threshold=limit, because=because, others=others, told=told)
+        details = {"probability": chance}
+        return self.stop(
+            curve, history, observed=expected, threshold=limit, because=because, others=others, details=details
+        )
 
 
 def chance_of(curve: Curve, whole: float, limit: float) -> tuple[float, float] | None:
-    """The loss to be expected at `whole`, and the probability that it is at most `limit`. None for a curve of fewer
-    than three reports beyond its first quarter or with a value there that is not finite: no power law goes through it.
+    """The expected loss at `whole`, and the probability that it is at most `limit`. None when no power law can be
+    fitted: the curve has fewer than three reports beyond its first quarter, or one of them is not finite.
     """
     first = len(curve.values) // 4
     values = curve.values[first:]
@@ -90,13 +92,13 @@ def chance_of(curve: Curve, whole: float, limit: float) -> tuple[float, float] |
 
 
 def _forecast(resources: tuple[float, ...], values: list[float], whole: float, limit: float) -> tuple[float, float]:
-    """What the curve comes to at `whole`, and the probability that it is at most `limit` there."""
+    """The expected loss at `whole`, and the probability that it is at most `limit`."""
     import numpy as np
 
     law = _law(resources, whole)
-    unit = max(map(abs, values)) or 1.0  # so that squares stay within range
+    unit = max(map(abs, values)) or 1.0  # scaled so that squares do not overflow
     y = np.asarray(values) / unit
-    found = law.solve @ y  # exponents x 2
+    found = law.solve @ y  # shape (exponents, 2)
     left = y - np.einsum("eni,ei->en", law.design, found)
     rss = np.maximum((left * left).sum(axis=1), 1e-16)
     freedom = len(values) - 2
@@ -111,8 +113,8 @@ def _forecast(resources: tuple[float, ...], values: list[float], whole: float, l
 
 @dataclass(frozen=True, slots=True)
 class _Law:
-    """Per exponent: design matrix, its pseudo-inverse, the regressors at the end, one plus their leverage there, and
-    the logarithm of |X'X| ** -1/2.
+    """The parts of the regression for each exponent: design matrix, its pseudo-inverse, the regressors at the end, one
+    plus their leverage there, and the logarithm of |X'X| ** -1/2.
     """
 
     design: Array
@@ -129,7 +131,7 @@ def _law(resources: tuple[float, ...], whole: float) -> _Law:
     exponents = np.geomspace(_LOWEST, _HIGHEST, _EXPONENTS)
     r = np.asarray(resources) / whole
     falling = r[None, :] ** -exponents[:, None]
-    scale = falling.max(axis=1, keepdims=True)  # or the normal equations lose their digits
+    scale = falling.max(axis=1, keepdims=True)  # scaled, because otherwise the normal equations lose precision
     design = np.stack([np.ones_like(falling), falling / scale], axis=2)
     normal = design.transpose(0, 2, 1) @ design
     inverse = np.linalg.inv(normal)

@@ -1,4 +1,4 @@
-"""How good a curve can still become: a cautious bound from its own trend and its own noise."""
+"""Bounds how good a curve can still become, cautiously, from its own trend and noise."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_LEAST = 4  # reports that a trend is taken from
+_LEAST = 4  # fewest reports for a trend
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Of the newer half of a curve's reports: the median of its newer half, the fall per report from its older half to
-    its newer one, the number of the report at which that level lies, and the median change between neighbours.
+    """The trend of the newer half of a curve's reports. That half is split again: the trend holds the median of its
+    newer part, the fall per report from its older part to its newer part, the number of the report at which that median
+    lies, and the median change between neighbours.
     """
 
     level: float
@@ -21,8 +22,9 @@ class Trend:
     noise: float
 
     def bound(self, reports: float, margin: float, *, decaying: bool) -> float:
-        """The lowest value to be expected until the report of that number: the fall goes on as it is, or `decaying`, as
-        the logarithm does (the same fall in each doubling), and `margin` times the noise comes on top.
+        """The lowest value to be expected until the report of that number. The fall continues as it is, or with
+        `decaying` like a logarithm (the same fall in each doubling), and `margin` times the noise is subtracted in
+        addition.
         """
         ahead = max(reports - self.place, 0.0)
         if decaying:

@@ -1,4 +1,4 @@
-"""GridDefault: Gridwatch's own rule for grids."""
+"""The rule GridDefault, Gridwatch's own for grids."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gridwatch_rules.judgement.forecast import Trend, trend_of
-from gridwatch_rules.judgement.history import Curve, History, Known
+from gridwatch_rules.judgement.history import Curve, History, KnownTrial
 from gridwatch_rules.judgement.rule import Judgement, JudgementParameters, JudgementRule
 from gridwatch_rules.rules.parameters import integer, number
 
-# A value below this share of its size lower counts as better; the scores of rules are counted with the same share.
+# A value counts as better when it is lower by at least this share of its size; rules' scores use the same share.
 _WORTH = 0.05
-# A good trial is done when as much time again as half of that to its best brought nothing better.
+# A good trial is done when it found nothing better for half as long again as it took to reach its best.
 _STALE = 1.5
 
 
@@ -41,25 +41,25 @@ class GridDefaultParameters(JudgementParameters):
 
 
 class GridDefault(JudgementRule):
-    """Stops a trial for one of three reasons. Good trials are the best `top` of those known: all that ended, and the
+    """Stops a trial for one of three reasons. Good trials are the best `top` of the known ones: all that ended, and the
     others as they stood at the last sixteenth of their training.
 
     Outside: its best is worse than that of all but a share `error` of the good trials at the same resource, and it will
-    not catch up: even if the next doubling of its time gains `catch_up` of what the last one gained, it stays
-    worse than they were by then. Trials that learn slowly widen what is allowed as soon as one of them is good: with n
-    good trials, another one of their kind lies outside with a probability of about error + 1 / (n + 1), as in conformal
-    prediction (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005).
+    not catch up. Even if the next doubling of its time gains `catch_up` of the gain of the last doubling, it will be
+    worse than they were by then. Trials that learn slowly widen the allowed range as soon as one of them is good. With
+    n good trials, another one of their kind lies outside with a probability of about error + 1 / (n + 1), as in
+    conformal prediction (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005).
 
-    Lost: it is not good, and a cautious forecast of its own trend and noise to the end of the training stays worse
-    than the worst of the good trials. Done: it is good, but its best lies far back, and a more cautious forecast does
-    not come 5 % below it. The forecast takes the medians of the two halves of its newer reports; the fall between them
-    goes on decaying as the logarithm (lost) or undiminished (done), and `margin` times the median change from report to
-    report comes on top.
+    Lost: it is not good, and a cautious forecast of its own trend and noise to the end of the training is worse than
+    the worst of the good trials. Done: it is good, but its best lies far back, and a more cautious forecast does not
+    get 5 % below it. The forecast takes the medians of the two halves of its newer reports. The fall between them
+    continues, slowing like a logarithm (lost) or undiminished (done), with a margin of `margin` times the median change
+    from report to report.
 
-    It needs to know how long a training lasts: as planned, else as long as the longest that completed. Fails for curves
-    that stand still and then fall at once, later than those of all good trials before, and for the first few of a kind
-    that learns slowly. Until 2 * `min_trials` trials are known it judges by nothing but finiteness. See
-    docs/judgement.md for what it was chosen on.
+    The rule needs to know how long a training lasts: as long as planned, else as long as the longest that completed. It
+    fails for curves that stand still and then fall suddenly, later than those of all earlier good trials, and for the
+    first few trials of a kind that learns slowly. Until 2 * `min_trials` trials are known it stops only trials whose
+    value is not finite. docs/judgement.md describes the data on which it was chosen.
     """
 
     name = "GridDefault"
@@ -84,7 +84,7 @@ class GridDefault(JudgementRule):
             return self._done(curve, history, whole)
         return self._outside(curve, history, good, whole) or self._lost(curve, history, good, whole)
 
-    def _outside(self, curve: Curve, history: History, good: Sequence[Known], whole: float) -> Judgement | None:
+    def _outside(self, curve: Curve, history: History, good: Sequence[KnownTrial], whole: float) -> Judgement | None:
         at = curve.reached
         if curve.best <= self._envelope(history, good, at):
             return None
@@ -102,22 +102,22 @@ class GridDefault(JudgementRule):
         threshold = self._envelope(history, good, at)
         return self.stop(
             curve, history, observed=curve.best, threshold=threshold, because=because, others=others,
-            told={
+            details={
                 "reason": "outside", "expected": history.metric(caught_up), "needed": history.metric(limit),
                 "later": later,
             },
         )  # fmt: skip
 
     def _may_return(self, curve: Curve, history: History, whole: float) -> bool:
-        from gridwatch_rules.judgement.extrapolation import chance_of  # which needs numpy, and only this choice does
+        from gridwatch_rules.judgement.extrapolation import chance_of  # needs numpy
 
         known = history.known
         better = known[max(1, math.ceil(self.parameters.top / 2 * len(known))) - 1].best
         found = chance_of(curve, whole, better) if whole else None
         return found is None or found[1] >= (self.parameters.probability or 0.0)
 
-    def _envelope(self, history: History, good: Sequence[Known], resource: float) -> float:
-        """The best so far at the resource that all but a share `error` of the good trials had."""
+    def _envelope(self, history: History, good: Sequence[KnownTrial], resource: float) -> float:
+        """The value that the best so far of all but a share `error` of the good trials had reached at the resource."""
         kept = history.kept(("GridDefault", self.parameters.error), good)
         limit: float | None = kept.get(resource)
         if limit is None:
@@ -126,7 +126,7 @@ class GridDefault(JudgementRule):
             limit = kept[resource] = ranked[-1 - outside]
         return limit
 
-    def _lost(self, curve: Curve, history: History, good: Sequence[Known], whole: float) -> Judgement | None:
+    def _lost(self, curve: Curve, history: History, good: Sequence[KnownTrial], whole: float) -> Judgement | None:
         if not whole or not _is_stale(curve):
             return None
         limit, trend = good[-1].best, trend_of(curve.values)
@@ -139,7 +139,7 @@ class GridDefault(JudgementRule):
         because = f"its trend does not lead to the best of {len(good)} good trials by {whole:g}"
         return self.stop(
             curve, history, observed=bound, threshold=limit, because=because, others=others,
-            told=_told("lost", trend, history),
+            details=_details("lost", trend, history),
         )  # fmt: skip
 
     def _done(self, curve: Curve, history: History, whole: float) -> Judgement | None:
@@ -155,28 +155,29 @@ class GridDefault(JudgementRule):
         because = "it is good, but nothing says that it will become better than its best"
         return self.stop(
             curve, history, observed=bound, threshold=wanted, because=because,
-            told=_told("done", trend, history),
+            details=_details("done", trend, history),
         )  # fmt: skip
 
 
-def _told(reason: str, trend: Trend, history: History) -> dict[str, object]:
+def _details(reason: str, trend: Trend, history: History) -> dict[str, object]:
     return {"reason": reason, "level": history.metric(trend.level), "fall": trend.fall, "noise": trend.noise}
 
 
 def _is_stale(curve: Curve) -> bool:
-    """Whether the best lies further back than half of the time that it took."""
+    """Whether the best is older than half of the time that it took to reach it."""
     first = bisect_left(curve.bests, -curve.best, key=lambda best: -best)
     return curve.reached >= _STALE * curve.resources[first]
 
 
 def _reports(curve: Curve, resource: float) -> float:
-    """How many reports there will be at a resource, when they come as they came."""
+    """The number of reports that there will be at a resource, at their rate so far."""
     return len(curve.values) * resource / curve.reached
 
 
 def _size(curve: Curve, history: History) -> float:
-    """What shares of a value are taken of: a loss above zero itself; of scores, which lie near their best value,
-    and of what can be negative, the distance between the best and the median trial when that is less.
+    """The size of which shares are taken. It is the loss itself when that is above zero. For scores, which lie near
+    their best value, and for metrics that can be negative, it is at most the distance between the best and the median
+    trial.
     """
     size = abs(curve.best)
     if curve.best > 0 and not history.maximize:

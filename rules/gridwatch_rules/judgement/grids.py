@@ -1,4 +1,4 @@
-"""Complete grids: every configuration trained to its end, so that it can be said what a rule would have cost."""
+"""Complete grids, in which every configuration trained to its end, so that the cost of a rule can be measured."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from typing import Any
 from gridwatch_rules.failures import PermanentError
 from gridwatch_rules.rules.metrics import is_score
 
-MAX_UNPACKED = 200_000_000  # bytes; a curve of a thousand steps of ten thousand trials
+MAX_UNPACKED = 200_000_000  # bytes; room for ten thousand trials with a thousand steps each
 _PREFERRED = ("validation_loss", "val_loss", "validation-logloss", "validation-mlogloss", "validation-rmse", "loss")
 _ACCURACIES = ("accuracy", "validation_accuracy", "val_accuracy", "validation-accuracy")
 
 
 class GridError(PermanentError, ValueError):
-    """What was read is no grid that rules can be replayed on; the message says where, and what is wanted."""
+    """The input is not a grid on which rules can be replayed; the message says where and what is expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """One configuration that trained to its end: `losses` of the judged metric (lower is better; inf where it was not
-    finite) at `resources`, the seconds of all of it, and every series that was recorded, as it was.
+    """A configuration that trained to its end. `losses` are those of the judged metric (lower is better; inf where it
+    was not finite) at `resources`; `seconds` is the whole training time; `series` holds every series as it was
+    recorded.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Trained:
     seconds: float
     series: Mapping[str, Sequence[float]] = field(default_factory=dict)
     accuracy: Sequence[float] | None = None
-    price_per_hour: float | None = None  # of all its instances
+    price_per_hour: float | None = None  # the price of all its instances
     steps: Sequence[int] | None = None  # the global step of each report, where it is known
 
     @property
@@ -45,22 +46,24 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Trials of one experiment; `metric` is what they are judged by, `incomplete` how many could not be taken."""
+    """The trials of one experiment. `metric` is the one they are judged by; `incomplete` counts trials that had to be
+    left out.
+    """
 
     name: str
     metric: str
     maximize: bool
     trials: Sequence[Trained]
     incomplete: int = 0
-    currency: str = "USD"  # of the trials' prices
+    currency: str = "USD"  # the currency of the trials' prices
 
     @property
     def seconds(self) -> float:
         return sum(trial.seconds for trial in self.trials)
 
     def counted_in(self, resource: str) -> Grid:
-        """The same grid with the trials' resources in `rounds`, `epochs` or `seconds`, as rules across trials count
-        them. Where no steps are known a report is a round.
+        """The same grid with its resources in `rounds`, `epochs` or `seconds`, as rules across trials count them. Where
+        no steps are known, each report counts as a round.
         """
         trials = [replace(trial, resources=_resources(trial, resource)) for trial in self.trials]
         return replace(self, trials=trials)
@@ -76,9 +79,9 @@ def _resources(trial: Trained, resource: str) -> Sequence[float]:
 
 
 def parse_grid(content: bytes, name: str, *, metric: str | None = None, direction: str | None = None) -> Grid:
-    """The grid in a curves file: a JSON list (also gzipped) of objects with a list for each series, `null` where a
-    value was not finite, and `seconds` for the whole training; `config` and everything else that is no list is passed
-    over. Raises GridError.
+    """Parse a curves file: a JSON list (also gzipped) of objects with a list for each series, `null` where a value was
+    not finite, and `seconds` for the whole training. `config` and all other members that are not lists are ignored.
+    Raises GridError.
     """
     document = _json(content, name)
     if not isinstance(document, list) or not document:
@@ -113,7 +116,7 @@ def _json(content: bytes, name: str) -> Any:
 
 
 def _unpacked(content: bytes, name: str) -> bytes:
-    """A file of a few kilobytes can unpack to gigabytes: it is read up to a bound."""
+    """Unpack the file up to a limit, because a few kilobytes can unpack to gigabytes."""
     with gzip.open(io.BytesIO(content)) as stream:
         text = stream.read(MAX_UNPACKED + 1)
     if len(text) > MAX_UNPACKED:

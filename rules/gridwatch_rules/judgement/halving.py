@@ -1,4 +1,4 @@
-"""Successive halving: of the trials that come to a rung, the best share goes on."""
+"""Rules by successive halving: only the best share of the trials that reach a rung continues."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ class ASHAParameters(JudgementParameters):
 
 
 class ASHA(JudgementRule):
-    """Stops a trial that comes to a rung and is not among the best 1 / `reduction_factor` of all that came to it so
-    far.
+    """Stops a trial that reaches a rung and is not among the best 1 / `reduction_factor` of all that reached it so far.
 
-    Rungs lie at grace * reduction_factor ** k. Of the first trials at a rung, fewer than `reduction_factor`, only the
-    best so far goes on. Asynchronous successive halving in its stopping form: Li et al., "A System for Massively
+    Rungs lie at grace * reduction_factor ** k. Among the first trials at a rung, fewer than `reduction_factor`, only
+    the best so far continues. Asynchronous successive halving in its stopping form: Li et al., "A System for Massively
     Parallel Hyperparameter Tuning" (MLSys 2020); the selection is that of Optuna's SuccessiveHalvingPruner.
     """
 
@@ -48,16 +47,16 @@ class ASHA(JudgementRule):
             return None
         because = f"it is not among the best {kept} of the {len(ranked)} trials that came to the rung at {at:g}"
         return self.stop(
-            curve, history, observed=value, threshold=limit, because=because, others=ranked, told={"rung": at}
+            curve, history, observed=value, threshold=limit, because=because, others=ranked, details={"rung": at}
         )
 
 
 def rung_reached(curve: Curve, grace: float, factor: float) -> float | None:
-    """The highest rung that the last report came to and the one before did not."""
+    """The highest rung that the last report reached and the one before did not."""
     at = curve.reached
     if at < grace:
         return None
-    # The logarithm may miss a rung by its rounding.
+    # Rounding may make the logarithm miss a rung.
     rung = math.floor(math.log(at / grace, factor) + 1e-9)
     resource = grace * factor**rung
     return resource if bisect_left(curve.resources, resource) == len(curve.resources) - 1 else None
@@ -71,11 +70,11 @@ class HyperbandParameters(JudgementParameters):
 
 
 class Hyperband(JudgementRule):
-    """Successive halving in several brackets, whose first rungs lie at min_resource * reduction_factor ** k.
+    """Successive halving in several brackets. Their first rungs lie at min_resource * reduction_factor ** k.
 
-    A trial belongs to the bracket that a checksum of its name says, in proportion to the brackets' budgets, and is
-    compared with the trials of its bracket alone. Li et al., "Hyperband" (JMLR 2018), run asynchronously; the number of
-    brackets and their shares are those of Optuna's HyperbandPruner.
+    A checksum of a trial's name chooses its bracket, in proportion to the brackets' budgets. The trial is compared only
+    with the trials of its bracket. Li et al., "Hyperband" (JMLR 2018), run asynchronously; the number of brackets and
+    their shares are those of Optuna's HyperbandPruner.
     """
 
     name = "Hyperband"
@@ -107,13 +106,15 @@ class Hyperband(JudgementRule):
         if value <= limit:
             return None
         because = f"it is not among the best {kept} of {len(ranked)} at the rung {at:g} of bracket {bracket}"
-        told = {"rung": at, "bracket": bracket}
-        return self.stop(curve, history, observed=value, threshold=limit, because=because, others=ranked, told=told)
+        details = {"rung": at, "bracket": bracket}
+        return self.stop(
+            curve, history, observed=value, threshold=limit, because=because, others=ranked, details=details
+        )
 
 
 @lru_cache(maxsize=64)
 def _shares(whole: float, least: float, factor: float) -> tuple[int, ...]:
-    """How many trials of each round of brackets begin in each, the most aggressive bracket first."""
+    """The number of trials that begin in each bracket in one round of brackets, the most aggressive bracket first."""
     brackets = math.floor(math.log(max(whole / least, 1), factor) + 1e-9) + 1
     rungs = range(brackets - 1, -1, -1)
     return tuple(math.ceil(brackets * factor**rung / (rung + 1)) for rung in rungs)
@@ -121,7 +122,7 @@ def _shares(whole: float, least: float, factor: float) -> tuple[int, ...]:
 
 @lru_cache(maxsize=65536)
 def bracket_of(trial: str, shares: tuple[int, ...]) -> int:
-    """The bracket of a trial, the same wherever and whenever it is asked for."""
+    """The bracket of a trial, which depends only on the trial's name and the shares."""
     place = crc32(trial.encode()) % sum(shares)
     for bracket, share in enumerate(shares):
         place -= share

@@ -1,4 +1,4 @@
-"""What the stops of a rule in shadow mode would have cost, by what became of the trials that were not stopped."""
+"""Tells what the stops of a rule in shadow mode would have cost, from how the trials ended that it did not stop."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from gridwatch_rules.judgement.replay import Replay
 from gridwatch_rules.judgement.reported import ReportsRecord
 from gridwatch_rules.judgement.scores import Scorer
 
-MOST_TRIALS = 1_000  # whose curves are looked at: of 50 reports each about 2 MB
+MOST_TRIALS = 1_000  # most trials whose curves are read; about 2 MB with 50 reports each
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A trial that trained to its end: `final` is its last value of the objective, `step` the one at which the rule
-    would have stopped it and `seconds` how long it trained from then on, None of one that it would have left alone.
+    """A trial that trained to its end. `final` is its last value of the objective. `step` is the step at which the rule
+    would have stopped it and `seconds` how long it trained from then on; both are None when the rule would not have
+    stopped it.
     """
 
     trial: str
@@ -28,12 +29,12 @@ class Completed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hindsight:
-    """Of one rule and the `trials` that trained to their end.
+    """The cost of one rule's stops among the `trials` that trained to their end.
 
-    `lost`: of the best `top` (5 %) those whose best before the stop is more than 5 % worse than their own best, as a
-    backtest counts them. `best` is the best value that was reached, `best_seen` the best that the stops would have let
-    anybody see, None when there would be none. `without_curves`: of so many of the `stopped` nothing is known but
-    the end, so they count as if nothing had been seen of them.
+    `lost` counts those of the best `top` trials (5 %) whose best before the stop is more than 5 % worse than their own
+    best, as in a backtest. `best` is the best value that was reached, `best_seen` the best that would have been seen
+    with the stops, or None if there were none. `without_curves` is the number of `stopped` trials whose curve is not
+    known; they count as if no value of theirs had been seen.
     """
 
     rule: str
@@ -50,7 +51,9 @@ class Hindsight:
 def hindsight(
     rule: str, completed: Sequence[Completed], log: Iterable[ReportsRecord], *, maximize: bool
 ) -> Hindsight | None:
-    """`log`: what trials reported of the objective, empty when nobody recorded it. None when no trial has a value."""
+    """Compute the hindsight for one rule. `log` holds the trials' reports of the objective and is empty when they were
+    not recorded. Returns None when no trial has a value.
+    """
     curves = _curves(log, {each.trial for each in completed}, maximize=maximize)
     trained = [_trained(each, curves.get(each.trial), maximize=maximize) for each in completed]
     scorer = Scorer(Grid(rule, "", maximize, trained))
@@ -75,7 +78,7 @@ def hindsight(
     )
 
 
-_Curve = list[tuple[int, float]]  # step, loss
+_Curve = list[tuple[int, float]]  # pairs of step and loss
 
 
 def _curves(log: Iterable[ReportsRecord], trials: set[str], *, maximize: bool) -> Mapping[str, _Curve]:
@@ -89,14 +92,18 @@ def _curves(log: Iterable[ReportsRecord], trials: set[str], *, maximize: bool) -
 
 
 def _trained(trial: Completed, curve: _Curve | None, *, maximize: bool) -> Trained:
-    """Of a trial without a curve its end, behind a report in which nothing was seen."""
+    """The trial as a trained configuration. A trial without a curve gets its final value after one report without a
+    value.
+    """
     final = -trial.final if maximize else trial.final
     losses = [loss for _, loss in curve] if curve else [math.inf, final if math.isfinite(final) else math.inf]
     return Trained(trial.trial, range(1, len(losses) + 1), losses, 0.0)
 
 
 def _reports_until(step: int | None, curve: _Curve | None) -> int:
-    """At least one: of a trial that would have been stopped before its first report that one counts as seen."""
+    """The number of reports until the step, at least one: a trial stopped before its first report counts as having
+    shown it.
+    """
     if curve is None or step is None:
         return 1
     return max(1, sum(reported <= step for reported, _ in curve))

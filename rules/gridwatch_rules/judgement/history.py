@@ -1,7 +1,7 @@
-"""What the trials of an experiment have reported so far: all that a rule across trials may look at.
+"""The history of what an experiment's trials have reported so far, which is all that a rule across trials may look at.
 
-Values are kept as losses: of a metric that is better when higher the negative, so that lower is better everywhere.
-Nothing here needs numpy.
+Values are kept as losses, so that lower is better everywhere; a metric that is better when higher is negated. This
+module does not need numpy.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-# A running trial becomes known, and known anew, at each of so many parts of its training.
+# A running trial is added to the known trials, or updated there, each time it completes one of this many parts.
 PARTS = 16
 
-_REPORT = struct.Struct("<fd")  # resource, value
+_REPORT = struct.Struct("<fd")  # pairs of resource and value
 REPORT_BYTES = _REPORT.size
 
 
 class Statistic(StrEnum):
-    """What of a curve is compared at a resource: the value reported there, the best or the mean of all until there."""
+    """The value of a curve that is compared at a resource: the one reported there, or the best or the mean of all until
+    there.
+    """
 
     VALUE = "value"
     BEST = "best"
@@ -30,7 +32,7 @@ class Statistic(StrEnum):
 
 
 class Ending(StrEnum):
-    """How a trial stands. Only a trial that trained to its own end is `COMPLETED`."""
+    """The state of a trial. Only a trial that trained to its own end is `COMPLETED`."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -39,11 +41,11 @@ class Ending(StrEnum):
 
 
 class Curve:
-    """One trial's reports in the order of their resource: `values` as losses (inf when not finite), with the running
-    `bests` and `means` (the mean of what is finite; inf before anything was).
+    """One trial's reports in the order of their resource. `values` are losses (inf when not finite); `bests` and
+    `means` are the running best and the running mean of the finite values (inf before the first one).
 
-    `planned` is the resource of the whole training, None when nobody knows it; `index` counts trials by their first
-    sight, from 0.
+    `planned` is the resource of the whole training, None when it is not known. `index` numbers the trials from 0 in the
+    order in which they appeared.
     """
 
     __slots__ = ("_finite", "_sum", "bests", "ending", "index", "means", "planned", "resources", "trial", "values")
@@ -92,26 +94,26 @@ class Curve:
         self.means.append(self._sum / self._finite if self._finite else math.inf)
 
     def packed(self) -> bytes:
-        """The reports, 12 bytes each; packed parts of one curve may be joined. Resources keep 24 bits."""
+        """The reports as bytes, 12 for each. Packed parts of one curve may be joined. Resources keep 24 bits."""
         return b"".join(map(_REPORT.pack, self.resources, self.values))
 
 
 def pack(reports: Iterable[tuple[float, float]]) -> bytes:
-    """Reports (resource, loss) as `Curve.packed` has them, to be appended to what was packed before."""
+    """Pack reports (resource, loss) as `Curve.packed` does, to be appended to earlier packed reports."""
     return b"".join(_REPORT.pack(resource, loss) for resource, loss in reports)
 
 
 def unpack(packed: bytes) -> Iterator[tuple[float, float]]:
-    """Reports as (resource, loss). Raises ValueError when the bytes are no whole number of reports."""
+    """Yield packed reports as (resource, loss). Raises ValueError when the bytes are not a whole number of reports."""
     if len(packed) % REPORT_BYTES:
         raise ValueError(f"{len(packed)} bytes are no whole number of reports of {REPORT_BYTES} bytes")
     return _REPORT.iter_unpack(packed)
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Known:
-    """What is known of a trial that ended or came to a part of its training (of `PARTS`): its best until then, which
-    the reports until the next part do not change. `until` is where it stood.
+class KnownTrial:
+    """A trial's best values until it ended, or until it completed one of the `PARTS` of its training. Reports before
+    the next part do not change them. `until` is the resource that it had reached.
     """
 
     best: float
@@ -120,12 +122,12 @@ class Known:
     curve: Curve = field(compare=False, repr=False)
 
     def at(self, resource: float) -> float:
-        """Its best at a resource, and beyond `until` the last one."""
+        """The trial's best at a resource, or beyond `until` its last best."""
         return self.curve.at(Statistic.BEST, min(resource, self.until))
 
 
 class _Columns:
-    """Ranked values by resource, of the resources that were asked for."""
+    """The ranked values of all trials, at each resource that was asked for."""
 
     __slots__ = ("_columns", "_resources")
 
@@ -142,7 +144,7 @@ class _Columns:
         return column
 
     def add(self, curve: Curve, statistic: Statistic, before: float) -> None:
-        """The curve has come from `before` to where it is now."""
+        """Add the curve's values at the resources between `before` and its last report."""
         first, last = bisect_right(self._resources, before), bisect_right(self._resources, curve.reached)
         for resource in self._resources[first:last]:
             insort(self._columns[resource], curve.at(statistic, resource))
@@ -151,10 +153,9 @@ class _Columns:
 class History:
     """Every trial's curve, in the order in which the reports became known.
 
-    A rule's verdict is a function of this alone. Reports come once: one at or before the last known resource of its
-    trial is ignored, so that what is delivered twice or late changes nothing. What is asked for again and again, the
-    ranked values of all trials at one resource, is kept and extended with each report; it costs nothing until a rule
-    first asks for it.
+    A rule's verdict depends on this alone. A report at or before the last known resource of its trial is ignored, so
+    that reports delivered twice or late change nothing. The ranked values of all trials at one resource, which rules
+    ask for again and again, are kept and extended with each report; they cost nothing until a rule first asks for them.
     """
 
     def __init__(self, *, maximize: bool = False) -> None:
@@ -162,9 +163,9 @@ class History:
         self.best = math.inf  # loss
         self.furthest = 0.0  # the largest resource at which a trial completed
         self.completed = 0
-        self.known: list[Known] = []  # the best first
+        self.known: list[KnownTrial] = []  # the best trial first
         self._kept: dict[Hashable, tuple[Sequence[object], dict[float, Any]]] = {}
-        self._known_of: dict[str, Known] = {}
+        self._known_of: dict[str, KnownTrial] = {}
         self._curves: dict[str, Curve] = {}
         self._ranked: dict[tuple[Statistic, bool], _Columns] = {}
 
@@ -182,7 +183,7 @@ class History:
         return self._curves[trial]
 
     def metric(self, loss: float) -> float:
-        """A loss as people know the metric."""
+        """Convert a loss to the metric's own value."""
         return -loss if self.maximize else loss
 
     def start(self, trial: str, planned: float | None = None) -> Curve:
@@ -199,7 +200,7 @@ class History:
         return self.add(self.start(trial), resource, -value if self.maximize else value)
 
     def add(self, curve: Curve, resource: float, loss: float) -> bool:
-        """`report` for one who holds the curve and counts in losses."""
+        """Add a loss to a curve, as `report` does for a value of the metric."""
         before = curve.reached if curve.resources else -math.inf
         if resource <= before:
             return False
@@ -213,7 +214,7 @@ class History:
         return True
 
     def end(self, trial: str, ending: Ending) -> None:
-        """The trial is over; said twice, the first counts."""
+        """Record that the trial is over. When this is called twice, the first call counts."""
         curve = self.start(trial)
         if curve.ending is not Ending.RUNNING:
             return
@@ -226,8 +227,8 @@ class History:
             self._extend(curve, -math.inf, completed=True)
 
     def ranked(self, statistic: Statistic, resource: float, *, completed: bool = False) -> list[float]:
-        """The statistic at that resource of every trial that has reached it (with `completed`: of those that trained
-        to their end), ascending, so best first. Not to be changed by the caller.
+        """The statistic at that resource of every trial that has reached it (with `completed`, only of those that
+        trained to their end), ascending, so best first. The caller must not change the list.
         """
         columns = self._ranked.get((statistic, completed))
         if columns is None:
@@ -253,8 +254,8 @@ class History:
         return column[:own] + column[own + 1 :]
 
     def kept(self, key: Hashable, source: Sequence[object]) -> dict[float, Any]:
-        """A place for what a rule derives from `source` by resource, empty whenever the source is not as it was: so
-        that a verdict stays a function of the history. Only saves time.
+        """A cache for values that a rule derives from `source`, by resource. It is emptied whenever the source has
+        changed, so that a verdict still depends on the history alone.
         """
         found = self._kept.get(key)
         if found is None or found[0] != source:
@@ -268,7 +269,7 @@ class History:
                 self._know(curve)
 
     def _amend(self, curve: Curve, before: float) -> None:
-        """A report that became known after the end of its trial."""
+        """Update what is known of a trial after a report that arrived after its end."""
         self._know(curve)
         if curve.ending is Ending.COMPLETED:
             self.furthest = max(self.furthest, curve.reached)
@@ -278,7 +279,7 @@ class History:
         former = self._known_of.get(curve.trial)
         if former is not None:
             self.known.pop(bisect_left(self.known, former))
-        known = self._known_of[curve.trial] = Known(curve.best, curve.index, curve.reached, curve)
+        known = self._known_of[curve.trial] = KnownTrial(curve.best, curve.index, curve.reached, curve)
         insort(self.known, known)
 
     def _extend(self, curve: Curve, before: float, *, completed: bool) -> None:

@@ -1,8 +1,8 @@
-"""Rules across trials while the trials run.
+"""Evaluates rules across trials while the trials run.
 
-What trials report of a metric stands in a log, in the order in which it became known. The history that rules judge by
-is what the log says up to a report, so a verdict is a function of the entries before it: whoever reads the log again,
-in another process or after a crash, comes to the same.
+A log holds the trials' reports of a metric in the order in which they became known. Rules judge a report by the history
+of the entries up to it, so a verdict depends only on those entries: any process that reads the log again, even after a
+crash, comes to the same verdict.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def log_name(experiment: str, metric: str, resource: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A rule that has no verdict on a trial yet, and the resource up to which it has judged it."""
+    """A rule without a verdict on a trial so far, and the resource up to which it has judged the trial."""
 
     rule: JudgementRule
     judged: float = -math.inf
@@ -31,30 +31,30 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A judgement of a rule, the step it was made at, and the number of the entry of the log that held the report."""
+    """A rule's judgement, its step, and the number of the log entry that held the judged report."""
 
     judgement: Judgement
     step: int
     number: int
 
 
-def beginning(log: str, earlier_log: str, known: int) -> ReportsRecord:
-    """The first entry of the log of an experiment that starts from another: the first `known` entries of that one's log
-    come before all others.
+def first_entry(log: str, earlier_log: str, known: int) -> ReportsRecord:
+    """The first entry of the log of an experiment that continues from another one. It says that the first `known`
+    entries of the earlier log come before all entries of this log.
     """
     return ReportsRecord(log=log, number=1, trial="", earlier_log=earlier_log, earlier_number=known)
 
 
-def of_earlier(record: ReportsRecord) -> ReportsRecord:
-    """The same of a trial that cannot be taken for one of another experiment's."""
+def as_earlier_entry(record: ReportsRecord) -> ReportsRecord:
+    """Rename the trial in an earlier experiment's entry, so that it cannot be mistaken for one of this experiment."""
     return replace(record, trial=f"{record.log}/{record.trial}")
 
 
 class Replica:
-    """One log as far as it was read, and the history that it makes.
+    """One log as far as it was read, and the history made from it.
 
-    Reading on costs what is new. Only a trial whose reports are in the log without having been judged, because a call
-    died or another one was faster, costs the history of the whole log once more.
+    Reading on costs only the new entries. When a trial has reports in the log that were not judged, because a call died
+    or another one was faster, the history of the whole log is built once more.
     """
 
     def __init__(self, *, maximize: bool = False) -> None:
@@ -65,27 +65,27 @@ class Replica:
         self._earlier: Sequence[ReportsRecord] | None = None
         self._history = History(maximize=maximize)
         self._applied = 0
-        self.reports = 0  # read so far: about 250 bytes each, with what the history keeps
+        self.reports = 0  # the entries read so far; each takes about 250 bytes together with its part of the history
 
     @property
     def number(self) -> int:
-        """Of the last entry that was read."""
+        """The number of the last entry that was read."""
         return len(self._records)
 
     @property
     def lacks_earlier(self) -> ReportsRecord | None:
-        """The log's first entry, when it names an earlier log that was not told yet."""
+        """The log's first entry, when it names an earlier log that was not given to `precede` yet."""
         first = self._records[0] if self._records else None
         return first if first is not None and first.earlier_log and self._earlier is None else None
 
     def precede(self, records: Sequence[ReportsRecord]) -> None:
-        """The entries of earlier logs that come before all of this one."""
+        """Put the entries of earlier logs before all entries of this one."""
         self._earlier = records
         self.reports += sum(len(record.reports) for record in records)
         self.forget()
 
     def extend(self, records: Iterable[ReportsRecord]) -> None:
-        """The entries that follow."""
+        """Add the entries that follow."""
         for record in records:
             self._records.append(record)
             if record.earlier_log:
@@ -108,7 +108,7 @@ class Replica:
         return trial in self._ended
 
     def forget(self) -> None:
-        """Of a history that somebody failed in the midst of."""
+        """Discard the history, after an update that failed half-way. It is then built afresh from the log."""
         self._history, self._applied = History(maximize=self._maximize), 0
         for record in self._earlier or ():
             self._history.start(record.trial, record.planned)
@@ -118,7 +118,7 @@ class Replica:
                 self._history.end(record.trial, Ending(record.ending))
 
     def judge(self, trial: str, pending: Mapping[str, Pending]) -> dict[str, Verdict]:
-        """By the rules' names the first verdict of each on the reports of the trial that it has not judged."""
+        """The first verdict of each rule, by its name, on the reports of the trial that it has not judged yet."""
         since = min((each.judged for each in pending.values()), default=math.inf)
         if self._applied and self.reached(trial) > since and self._was_applied(trial, since):
             self.forget()
@@ -136,14 +136,14 @@ class Replica:
 
     def _apply(self, place: int, pending: Mapping[str, Pending], found: dict[str, Verdict]) -> None:
         record = self._records[place]
-        if record.earlier_log or not record.trial:  # the log's beginning, or an entry that nobody can read
+        if record.earlier_log or not record.trial:  # the log's first entry, or one that cannot be read
             return
         self._history.start(record.trial, record.planned)
         for step, resource, value in record.reports:
             if not self._history.report(record.trial, resource, value):
                 continue
             if record.planned is not None and resource >= record.planned and math.isfinite(value):
-                continue  # it is through: there is nothing left to stop
+                continue  # the trial is over, so there is nothing left to stop
             for name, each in pending.items():
                 if name not in found and resource > each.judged:
                     judgement = each.rule.judge(record.trial, self._history)
@@ -153,7 +153,7 @@ class Replica:
             self._history.end(record.trial, Ending(record.ending))
 
 
-Report = tuple[float, float, float]  # step, resource, value
+Report = tuple[float, float, float]  # tuples of step, resource and value
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +166,8 @@ class TrialReports:
     ending: Ending | None = None
 
     def entries(self, replica: Replica, log: str) -> list[ReportsRecord]:
-        """What must be added to the log, behind what the replica has read, so that it holds this. Nothing that it holds
-        already.
+        """The entries to append to the log after those that the replica has read. Reports that the log holds already
+        are left out.
         """
         reached = replica.reached(self.trial)
         fresh = tuple(report for report in self.reports if report[1] > reached)
@@ -182,4 +182,4 @@ class TrialReports:
         return [*records[:-1], replace(records[-1], ending=ended)]
 
 
-_AT_ONCE = 2_000  # reports of about 40 bytes; an item of the table takes 400 kB
+_AT_ONCE = 2_000  # reports in one entry, of about 40 bytes each; an item of the table may have 400 kB

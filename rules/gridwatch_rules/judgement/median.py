@@ -1,4 +1,4 @@
-"""Median stopping: a trial is compared with the median of the running averages of the others."""
+"""Rules by median stopping: a trial is compared with the median of the running averages of the others."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class MedianStopping(JudgementRule):
     """Stops a trial whose metric is worse than the median of the running averages of other trials up to the same
     resource.
 
-    What SageMaker's automatic model tuning does (Developer Guide, "Stop Training Jobs Early"). Which trials the
-    "previous training jobs" are, the guide does not say: by default those that completed, as in Golovin et al., "Google
-    Vizier" (KDD 2017), section 3.2.1.
+    SageMaker's automatic model tuning stops trials this way (Developer Guide, "Stop Training Jobs Early"). The guide
+    does not say which trials its "previous training jobs" are; by default they are here those that completed, as in
+    Golovin et al., "Google Vizier" (KDD 2017), section 3.2.1.
     """
 
     name = "MedianStopping"
@@ -74,10 +74,10 @@ class KatibMedianStopping(JudgementRule):
     """Stops a trial whose best value is worse than the median of the running averages of the completed trials up to the
     same step.
 
-    Katib's early stopping `medianstop` as its documentation describes it ("Katib Early Stopping", after Golovin et al.,
-    2017, with `min_trials_required` and `start_step`). Its code
-    (kubeflow/katib, pkg/earlystopping/v1beta1/medianstop/service.py) differs: what it calls a median is the mean of
-    each completed trial's average over its first `start_step` reports, one limit for all later steps.
+    This is Katib's early stopping `medianstop` as its documentation describes it ("Katib Early Stopping", after Golovin
+    et al., 2017, with `min_trials_required` and `start_step`). Its code (kubeflow/katib,
+    pkg/earlystopping/v1beta1/medianstop/service.py) differs: what it calls a median is the mean of each completed
+    trial's average over its first `start_step` reports, one limit for all later steps.
     """
 
     name = "KatibMedianStopping"

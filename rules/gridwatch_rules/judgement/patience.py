@@ -1,4 +1,4 @@
-"""Patience: a trial that no longer gets better by itself."""
+"""The rule for patience: it stops a trial that no longer improves on itself."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class PatienceParameters(JudgementParameters):
 class Patience(JudgementRule):
     """Stops a trial that had no new best for `patience` reports in a row.
 
-    The criterion of Keras' EarlyStopping (keras.io/api/callbacks/early_stopping); after Prechelt, "Early Stopping - But
-    When?" (1998). It looks at no other trial; it is here so that it can be compared with those that do.
+    The criterion is that of Keras' EarlyStopping (keras.io/api/callbacks/early_stopping), after Prechelt, "Early
+    Stopping - But When?" (1998). The rule looks at no other trial; it is here for comparison with the rules that do.
     """
 
     name = "Patience"
@@ -45,9 +45,9 @@ class Patience(JudgementRule):
         return self.stop(curve, history, observed=recent[0], threshold=before, because=because, others=recent)
 
     def _since_best(self, curve: Curve) -> int:
-        """Reports since the last that was better than the best before it by more than `min_delta`."""
+        """The number of reports since the last one that improved on the best before it by more than `min_delta`."""
         if not self.parameters.min_delta:
-            # bests never rise: the first place from which on they are the last one
+            # bests never rise, so bisection finds the first report that reached the last best
             return len(curve.bests) - 1 - bisect_left(curve.bests, -curve.best, key=lambda best: -best)
         since, best = -1, curve.values[0]
         for value in curve.values:

@@ -1,4 +1,4 @@
-"""Percentiles of the trials at one resource: Optuna's percentile pruner and Azure's truncation."""
+"""Rules by percentiles of the trials at one resource: Optuna's percentile pruner and Azure's truncation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PercentileStopping(JudgementRule):
     """Stops a trial whose best value so far is worse than the given percentile of the completed trials' values at the
     same resource.
 
-    Optuna's PercentilePruner; with `percentile` 50, its default here, Optuna's MedianPruner
+    This is Optuna's PercentilePruner, and with `percentile` 50, the default here, Optuna's MedianPruner
     (optuna.readthedocs.io, `optuna.pruners`). Optuna counts its steps as the user reports them, mostly from 0; here
     they are counted from 1, so its `n_warmup_steps` w is `start` w + 1.
     """
@@ -66,9 +66,9 @@ class TruncationStopping(JudgementRule):
     """Stops a trial that is among the worst `truncation_percentage` percent of all trials that have come as far, by
     their values there.
 
-    Azure Machine Learning's TruncationSelectionPolicy (learn.microsoft.com, "Hyperparameter tuning a model",
-    early termination). Trials of the past count also when they were stopped. Rounded down: of fewer than
-    100 / `truncation_percentage` trials none is stopped.
+    This is Azure Machine Learning's TruncationSelectionPolicy (learn.microsoft.com, "Hyperparameter tuning a model",
+    early termination). Past trials count even when they were stopped. The number to stop is rounded down: among fewer
+    than 100 / `truncation_percentage` trials none is stopped.
     """
 
     name = "TruncationStopping"
@@ -96,8 +96,8 @@ class TruncationStopping(JudgementRule):
 
 
 def is_due(curve: Curve, start: float, interval: float) -> bool:
-    """Whether a multiple of `interval` from `start` on lies between the curve's report before and its last: judged at
-    the first report there, when none falls on it.
+    """Whether a judgement is due: a multiple of `interval`, from `start` on, lies after the curve's last report but one
+    and not after its last. So a multiple without a report of its own is judged at the next report.
     """
     at = curve.reached
     if at < start:

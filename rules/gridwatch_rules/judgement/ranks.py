@@ -1,4 +1,4 @@
-"""Quantiles of ranked values."""
+"""Computes quantiles of ranked values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 def quantile(ranked: Sequence[float], share: float) -> float:
     """The value below which `share` of the ascending values lie, interpolated between neighbours (Hyndman and Fan's
-    type 7, numpy's default). Infinite values take part: between a finite and an infinite one it is infinite.
+    type 7, numpy's default). Infinite values count: between a finite and an infinite value the result is infinite.
     """
     place = share * (len(ranked) - 1)
     below = math.floor(place)

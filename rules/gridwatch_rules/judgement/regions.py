@@ -1,10 +1,11 @@
-"""Parts of a search space in which trials fail.
+"""Finds parts of a search space in which trials fail.
 
-A region is a condition on one factor (a value, or of numbers everything up to or from a value) or on two of them. It is
-doomed when at least `share` of its points fail, with the confidence that is asked for. The share of failures is judged
-by its posterior under a uniform prior, Beta(1 + failures, 1 + others), whose tail is a binomial sum (Abramowitz and
-Stegun, 26.5.24). As many regions are looked at, the doubt is divided by the number of those that hold different points
-(Bonferroni), for conditions on one factor and on two apart, so that the confidence holds for all of a kind together.
+A region is a condition on one factor or on two. A condition asks for a value, or for numbers up to or from a value. A
+region is doomed when at least `share` of its points fail, with the confidence that is asked for. The share of failures
+is judged by its posterior under a uniform prior, Beta(1 + failures, 1 + others), whose tail is a binomial sum
+(Abramowitz and Stegun, 26.5.24). Because many regions are looked at, the permitted error is divided by the number of
+regions that hold different points (Bonferroni), separately for conditions on one factor and on two, so that the
+confidence holds for all regions of a kind together.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, order=True)
 class Condition:
-    """`factor` compared with `value`; `relation` is `=`, `<=` or `>=`."""
+    """A comparison of `factor` with `value`; `relation` is `=`, `<=` or `>=`."""
 
     factor: str
     relation: str
     value: Any
 
     def holds(self, point: Mapping[str, Any]) -> bool:
-        """Also of a factor that the point does not have: then it does not hold."""
+        """Whether the condition holds for the point. It does not when the point lacks the factor."""
         if self.factor not in point:
             return False
         given = point[self.factor]
@@ -43,7 +44,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """All of its conditions hold."""
+    """The part of the search space in which all of the conditions hold."""
 
     conditions: tuple[Condition, ...]
 
@@ -56,8 +57,8 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Doomed:
-    """`failures` of `known` points in the region failed. `confidence` that at least the asked share of its points does,
-    after the division of the doubt; `elsewhere`: failures and known points outside of it.
+    """A region in which `failures` of the `known` points failed. `confidence` is that at least the given share of its
+    points fails, after Bonferroni's correction. `elsewhere` holds the failures and known points outside of it.
     """
 
     region: Region
@@ -69,7 +70,7 @@ class Doomed:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A point whose trial is decided: whether it failed."""
+    """A point whose trial has ended, with whether it failed."""
 
     point: Mapping[str, Any]
     failed: bool
@@ -98,10 +99,10 @@ def doomed_region(
     min_failures: int = 4,
     but: Sequence[Region] = (),
 ) -> Doomed | None:
-    """The doomed region that holds most failures; of these the one on fewer factors, then the one that holds fewer
-    points. None while there is none. Regions within one of `but` are not looked at.
+    """Find the doomed region that holds most failures; among equals the one on fewer factors, then the one with fewer
+    points. Returns None when there is none. Regions within one of `but` are left out.
 
-    A region that holds every known point is none: then it is not this part that fails but everything.
+    A region that holds every known point does not count, because then everything fails and not this part.
     """
     points = _Points(known)
     left = [points.of(region) for region in but]
@@ -129,7 +130,7 @@ def doomed_region(
 
 
 class _Points:
-    """Sets of points as the bits of a number: what two conditions hold of is their `&`."""
+    """The known points. A set of points is the bits of a number, so `&` intersects two sets."""
 
     def __init__(self, known: Sequence[Known]) -> None:
         self._known = known
@@ -149,7 +150,7 @@ class _Points:
         return held not in (0, self._all)
 
     def judged(self, region: Region, held: int, share: float) -> Doomed:
-        """A region in which no larger part fails than outside of it has no confidence at all."""
+        """Judge a region. Its confidence is 0 when no larger share fails in it than outside of it."""
         failures, count = self.failures(held), held.bit_count()
         outside = self._all & ~held
         elsewhere = (self.failures(outside), outside.bit_count())
@@ -158,7 +159,7 @@ class _Points:
 
 
 def _conditions(known: Sequence[Known], factors: Sequence[str]) -> Iterator[Condition]:
-    """Those that failed points may be told by; of many values of a factor evenly spread ones."""
+    """Yield conditions that may distinguish failed points, from evenly spaced values of a factor that has many."""
     for factor in factors:
         failed = {
             repr(each.point[factor]): each.point[factor] for each in known if each.failed and factor in each.point

@@ -1,4 +1,4 @@
-"""Replays rules over a complete grid: what a live system would have seen, in a random order of arrival on so many
+"""Replays rules over a complete grid as a live system would have seen it, in a random order of arrival on a number of
 workers.
 """
 
@@ -17,14 +17,14 @@ from gridwatch_rules.judgement.rule import JudgementRule
 
 
 class Judge(Protocol):
-    """Says after each report whether the trial is stopped."""
+    """Decides after each report whether the trial is stopped."""
 
     def stops(self, curve: Curve, trained: Trained, history: History) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
 class AcrossTrials:
-    """A rule across trials as a judge."""
+    """The judge for a rule across trials."""
 
     rule: JudgementRule
 
@@ -35,7 +35,9 @@ class AcrossTrials:
 
 @dataclass(frozen=True, slots=True)
 class FixedStops:
-    """A rule that looks at each trial alone: after which report it stops it does not depend on the order."""
+    """The judge for a rule that looks at each trial alone, so that the report at which it stops does not depend on the
+    order.
+    """
 
     after: Mapping[str, int]
 
@@ -46,18 +48,20 @@ class FixedStops:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One order of arrival: how many reports of each trial there were before it was stopped; those not named trained to
-    their end.
+    """The result of one order of arrival: for each stopped trial the number of its reports until then. Trials that are
+    not named trained to their end.
     """
 
     stopped: Mapping[str, int] = field(default_factory=dict)
 
 
 def replay(grid: Grid, judges: Sequence[Judge], *, seed: int, workers: int, before: Sequence[Trained] = ()) -> Replay:
-    """Trials arrive in the order that the seed draws, each takes a worker until it ends or one of the judges stops it.
+    """Replay the grid. Trials arrive in an order drawn with the seed; each takes a worker until it ends or a judge
+    stops it.
 
-    A trial's reports come evenly over its seconds. `before`: trials known from the beginning, as of an experiment that
-    is resumed. Events at the same time come in the order in which they were begun. The same arguments, the same replay.
+    A trial's reports are spread evenly over its seconds. `before` holds trials known from the beginning, as in a
+    resumed experiment. Events at the same time come in the order in which they were begun. Equal arguments give equal
+    replays.
     """
     order = list(grid.trials)
     random.Random(seed).shuffle(order)  # noqa: S311  no secret

@@ -1,4 +1,4 @@
-"""What the trials of an experiment reported of a metric, as entries of a log."""
+"""The log of the values of a metric that an experiment's trials reported."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportsRecord:
-    """One entry of the log of what an experiment's trials reported of a metric: entries are numbered from 1, are never
-    changed, and their order is the order in which the reports became known.
+    """One entry of the log of a metric's reports in an experiment. Entries are numbered from 1 and never changed. Their
+    order is the order in which the reports became known.
     """
 
     log: str
@@ -17,7 +17,7 @@ class ReportsRecord:
     reports: tuple[tuple[float, ...], ...] = ()  # step, resource, value as the trial reported it
     planned: float | None = None  # the resource of the whole training, when it is known
     ending: str | None = None  # gridwatch_rules.judgement.history.Ending, when the trial is over
-    # Of the first entry alone, which is of no trial: the log of the experiment that this one starts from, and how many
-    # entries of it were known before all of this log.
+    # Only the first entry may have these, and it belongs to no trial: the log of the experiment from which this one
+    # continues, and how many of its entries come before all of this log.
     earlier_log: str | None = None
     earlier_number: int = 0

@@ -1,4 +1,4 @@
-"""What a trial reports of one metric, taken from its steps by the engine that evaluates rules."""
+"""Collects a trial's reports of one metric from its steps, with the engine that evaluates rules."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _LENGTHS = ("epochs", "num_epochs", "n_epochs", "max_epochs", "num_train_epochs"
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
-    """One value of the metric: the global step, how many reports there were with it, the seconds since the first."""
+class MetricReport:
+    """One value of the metric with its global step, the number of reports up to it, and the seconds since the first."""
 
     step: int
     count: int
@@ -30,8 +30,8 @@ class Reported:
     value: float
 
     def resource(self, kind: str, *, counted: bool = False) -> float:
-        """In what rules across trials count in: rounds, epochs or seconds. `counted`: the steps are lines of a log, so
-        that each report is a round.
+        """The report's resource in the unit of a rule across trials: rounds, epochs or seconds. With `counted` the
+        steps are lines of a log, so that each report is a round.
         """
         rounds = float(self.count) if counted else self.step + 1.0
         return {"rounds": rounds, "epochs": float(self.count), "seconds": self.seconds}[kind]
@@ -44,8 +44,8 @@ class MetricReportsParameters:
 
 
 class MetricReports(Rule):
-    """Finds nothing: collects the values of one scalar, of the mode and the worker in which it was saved first, until
-    the job is over. `fresh` are those of this call.
+    """A rule that never fires. It collects the values of one scalar until the job is over, in the mode and from the
+    worker in which it was saved first. `fresh` are the values of this call.
     """
 
     name = "MetricReports"
@@ -55,7 +55,7 @@ class MetricReports(Rule):
 
     def __init__(self, parameters: MetricReportsParameters) -> None:
         super().__init__(parameters)
-        self.fresh: list[Reported] = []
+        self.fresh: list[MetricReport] = []
         self.count = 0
         self.first_step = 0
         self.last_step = 0
@@ -83,7 +83,7 @@ class MetricReports(Rule):
             self.first_step = view.step if not self.count else self.first_step
             self.last_step = view.step
             self.count += 1
-            self.fresh.append(Reported(view.step, self.count, seconds, value))
+            self.fresh.append(MetricReport(view.step, self.count, seconds, value))
         return None
 
     def _seconds(self, view: StepView, name: str) -> float:
@@ -94,7 +94,7 @@ class MetricReports(Rule):
         return now - self._began if self._began is not None else math.nan
 
     def planned(self, kind: str, hyperparameters: Mapping[str, Any]) -> float | None:
-        """The resource of the whole training, as far as its hyperparameters say it; None when they do not."""
+        """The resource of the whole training, if the hyperparameters give it; otherwise None."""
         rounds = _number(hyperparameters.get("num_round"))
         if kind != "epochs":
             return rounds if kind == "rounds" else None
@@ -102,7 +102,7 @@ class MetricReports(Rule):
             return next(filter(None, (_number(hyperparameters.get(name)) for name in _LENGTHS)), None)
         if self.count < 2:
             return None
-        # Reported every so many rounds, beginning with the first that was saved.
+        # Values are saved at a fixed interval of rounds, beginning with the first one saved.
         interval = (self.last_step - self.first_step) / (self.count - 1)
         return float(math.floor((rounds - 1 - self.first_step) / interval) + 1)
 

@@ -1,4 +1,4 @@
-"""What a rule across trials is, and what it says."""
+"""The base of all rules across trials, and their judgements."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from gridwatch_rules.rules.parameters import parse_parameters, text
 from gridwatch_rules.rules.requirement import Collect
 from gridwatch_rules.rules.rule import Scope
 
-# More values than this are told by as many of them, evenly spread over the ranks.
+# When there are more values than this, only this many are shown, evenly spread over the ranks.
 _MOST_VALUES = 256
 
 
 @dataclass(frozen=True, slots=True)
 class JudgementParameters:
-    """What every rule across trials is told."""
+    """The parameters of every rule across trials."""
 
     metric: str | None = text(None, "the scalar it judges by; by default the experiment's objective")
     direction: str = text(
@@ -39,8 +39,8 @@ class JudgementParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The trial should be stopped: at `resource` (in the rule's unit) `observed` was worse than `threshold`, both in
-    the metric's own unit. `evidence` is plain JSON: every value that the verdict came from.
+    """The verdict that a trial should be stopped, because at `resource` (in the rule's unit) `observed` was worse than
+    `threshold`, both in the metric's own unit. `evidence` is plain JSON with every value that led to the verdict.
     """
 
     rule: str
@@ -55,8 +55,8 @@ class Judgement:
 class JudgementRule(ABC):
     """Judges a trial by what the trials of its experiment have reported before.
 
-    It has no state of its own: a verdict is a function of the parameters and of the history alone, so it is the same
-    whoever asks and however often. Asked after each report of a trial, in the order of its resource.
+    It has no state of its own. A verdict depends only on the parameters and the history, so asking again gives the same
+    answer. It is asked after each report of a trial, in the order of the resource.
     """
 
     name: ClassVar[str]
@@ -64,45 +64,45 @@ class JudgementRule(ABC):
     scope: ClassVar[Scope] = Scope.EXPERIMENT
     collect: ClassVar[tuple[Collect, ...]] = (Collect("metrics"), Collect("losses"))
     Parameters: ClassVar[type[Any]] = JudgementParameters
-    compares: ClassVar[bool] = True  # with other trials
+    compares: ClassVar[bool] = True  # whether it compares the trial with others
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
 
     @classmethod
     def create(cls, given: Mapping[str, object]) -> Self:
-        """The rule with these parameters. Raises RuleConfigurationError when they are wrong."""
+        """Create the rule with these parameters. Raises RuleConfigurationError when they are wrong."""
         return cls(parse_parameters(cls.name, cls.Parameters, given))
 
     @property
     def reports_needed(self) -> int:
-        """Reports of its metric before which it does not judge a trial."""
+        """The number of reports of its metric that it needs before it judges a trial."""
         return 1
 
     @property
     def resource_needed(self) -> float:
-        """The resource before which it does not judge a trial."""
+        """The resource that a trial must have reached before it is judged."""
         return 0
 
     def looks_for(self) -> str:
-        """What a trial must have reported to be judged, completing "the rule looks for …"."""
+        """A text completing "the rule looks for …", which names what a trial must have reported to be judged."""
         reports = f"{self.reports_needed} reports" if self.reports_needed > 1 else "a report"
         start = f", from {self.resource_needed:g} {self.parameters.resource} on" if self.resource_needed > 1 else ""
         return f"{reports} of {self.parameters.metric or 'the objective'}{start}"
 
     def maximizes(self, metric: str, objective: str | None = None) -> bool:
-        """Whether the metric is better when higher: as the rule says, else as the objective's direction (`minimize`,
-        `maximize`) says, else by its name. The history is to be made with it.
+        """Whether the metric is better when higher, as told by the rule, else by the objective's direction (`minimize`,
+        `maximize`), else by the metric's name. The history must be created with the same answer.
         """
         if self.parameters.direction != "auto":
             return bool(self.parameters.direction == "max")
         return is_score(metric) if objective is None else objective == "maximize"
 
     def judge(self, trial: str, history: History) -> Judgement | None:
-        """Whether to stop the trial now, after its last report; None: let it go on.
+        """Judge the trial after its last report. Returns None when it should go on.
 
-        A trial whose last value is not finite is hopeless, whatever else the history says. KeyError for a trial that
-        the history does not know; one that has reported nothing goes on.
+        A trial whose last value is not finite is stopped, whatever else the history says. A trial that has reported
+        nothing goes on. Raises KeyError for a trial that the history does not know.
         """
         curve = history.curve(trial)
         if not curve.values:
@@ -113,7 +113,7 @@ class JudgementRule(ABC):
 
     @abstractmethod
     def compare(self, curve: Curve, history: History) -> Judgement | None:
-        """`judge` for a trial whose last value is finite."""
+        """Judge a trial whose last value is finite."""
 
     def _hopeless(self, curve: Curve) -> Judgement:
         at = curve.reached
@@ -136,10 +136,10 @@ class JudgementRule(ABC):
         threshold: float,
         because: str,
         others: Sequence[float] = (),
-        told: Mapping[str, object] = MappingProxyType({}),
+        details: Mapping[str, object] = MappingProxyType({}),
     ) -> Judgement:
-        """The verdict with its evidence; losses in, the metric's own unit out. `others`: the ranked losses that the
-        threshold was taken from; `told`: what else belongs to the evidence, as JSON.
+        """Make the verdict with its evidence. Arguments are losses; the verdict is in the metric's own unit. `others`
+        are the ranked losses from which the threshold was taken; `details` holds further evidence as JSON.
         """
         shown, limit = history.metric(observed), history.metric(threshold)
         at = curve.reached
@@ -156,7 +156,7 @@ class JudgementRule(ABC):
                 "threshold": limit,
                 "compared": len(others),
                 "values": [history.metric(value) if math.isfinite(value) else None for value in _spread(others)],
-                **told,
+                **details,
             },
         )
 

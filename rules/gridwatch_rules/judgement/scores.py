@@ -1,4 +1,4 @@
-"""What a replay saved and what it cost."""
+"""Scores of a replay: what it saved and what it cost."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ WORTH = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Of one replay. `saved`: share of the grid's seconds not spent; `top_killed`: share of the best 5 % of the trials
-    whose best before the stop is more than 5 % worse than their own best; `hopeless_caught`: share of the hopeless
-    trials that were stopped; `accuracy_regret_pp`: the best accuracy of the grid less the best one seen, in percentage
-    points; `regret`: the same of the judged metric, in its unit; `saved_cost`: None without a price.
+    """The scores of one replay. `saved` is the share of the grid's seconds that was not spent; `top_killed` the share
+    of the best 5 % of the trials whose best before the stop is more than 5 % worse than their own best;
+    `hopeless_caught` the share of the hopeless trials that were stopped; `accuracy_regret_pp` the grid's best accuracy
+    less the best one seen, in percentage points; `regret` the same for the judged metric, in its unit; `saved_cost` the
+    money saved, None without a price.
     """
 
     saved: float
@@ -32,8 +33,8 @@ class Scores:
 
 @dataclass(frozen=True)
 class Scorer:
-    """Counts replays of one grid. `hopeless`: a trial is hopeless whose accuracy never reaches it. Without accuracies
-    or such a limit nothing is said of hopeless trials.
+    """Computes the scores of replays of one grid. A trial is hopeless when its accuracy never reaches `hopeless`.
+    Without accuracies or such a limit, hopeless trials have no score.
     """
 
     grid: Grid
@@ -57,7 +58,7 @@ class Scorer:
 
     @cached_property
     def top(self) -> Sequence[Trained]:
-        """The best 5 % of the trials, at least one; none when no trial has a finite value."""
+        """The best 5 % of the trials, at least one; empty when no trial has a finite value."""
         finite = sorted((trial for trial in self.grid.trials if trial.best < math.inf), key=lambda trial: trial.best)
         return finite[: max(1, round(TOP_SHARE * len(self.grid.trials)))]
 
@@ -118,7 +119,7 @@ def _difference(seen: float, best: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """The mean over replays with the 95 % confidence interval of it (Student), and the least and most."""
+    """A mean over replays with its 95 % confidence interval (Student), and the smallest and largest value."""
 
     mean: float
     low: float
@@ -128,8 +129,8 @@ class Mean:
 
 
 def mean_of(values: Sequence[float], *, least: float = -math.inf, most: float = math.inf) -> Mean:
-    """Of at least one value; the interval of one value is itself. It does not leave the range that the values have by
-    their nature.
+    """Compute the mean of at least one value. The interval of a single value is that value. The interval does not leave
+    the range from `least` to `most`, which the values cannot leave.
     """
     count = len(values)
     mean = math.fsum(values) / count
@@ -152,8 +153,8 @@ def student_975(freedom: int) -> float:
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
-    """The places of the (saved, killed) that no other beats: none saves as much and kills less, or saves more and kills
-    no more.
+    """The positions of those points (saved, killed) that no other point beats by saving as much and killing less, or by
+    saving more and killing no more.
     """
     return [
         place

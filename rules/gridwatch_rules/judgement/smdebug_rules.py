@@ -1,4 +1,4 @@
-"""Rules written for smdebug on the curves of a complete grid: each report is a step whose tensors are its scalars."""
+"""Runs rules written for smdebug on a complete grid's curves. Each report is a step; its scalars are the tensors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WORKER = "worker_0"
 
 
 class CurveTensors:
-    """Scalars by name in place of a job's tensors; steps are the reports' numbers, from 0, without modes."""
+    """A trial's scalars in place of a job's tensors. Steps are the numbers of the reports, from 0, without modes."""
 
     ended = True
 
@@ -40,7 +40,7 @@ class CurveTensors:
     def worker_steps(self) -> Iterator[WorkerStep]:
         for step in range(max(map(len, self._scalars.values()), default=0)):
             names = tuple(name for name, values in self._scalars.items() if step < len(values))
-            places = {name: ByteRange("", step) for name in names}  # curves lie in no object
+            places = {name: ByteRange("", step) for name in names}  # a curve's values are in no object
             yield WorkerStep(step, _WORKER, Mode.GLOBAL, step, places, {}, names)
 
     def collection_files(self) -> Mapping[str, bytes]:
@@ -60,7 +60,7 @@ class CurveTensors:
 
 
 class CurveTrial(Trial):
-    """A trial of a grid as a rule written for smdebug has it."""
+    """A grid's trial in the form of smdebug's trials."""
 
     def __init__(self, name: str, scalars: Mapping[str, Sequence[float]]) -> None:
         super().__init__(name)
@@ -71,8 +71,8 @@ class CurveTrial(Trial):
 
 
 def smdebug_stops(grid: Grid, rule: type[Rule], parameters: Mapping[str, Any]) -> FixedStops:
-    """After which report a new instance of the rule fires for each trial. Raises GridError when it asks for other
-    trials, when it fails, and when it saw nothing of any trial.
+    """Find the report at which a new instance of the rule fires, for each trial. Raises GridError when the rule asks
+    for other trials, when it fails, and when it found nothing to judge in any trial.
     """
     if "other_trials" in parameters:
         raise GridError(f"{rule.__name__}: other_trials are jobs with tensors, which a grid of curves does not have")
@@ -95,13 +95,15 @@ def smdebug_stops(grid: Grid, rule: type[Rule], parameters: Mapping[str, Any]) -
 
 
 def _fires_at(rule: Rule, reports: int) -> tuple[int | None, int]:
-    """The number of the report, and at how many the rule had what it asked for."""
+    """The number of the report at which the rule fires, and the number of reports at which it had the tensors that it
+    asked for.
+    """
     looked = 0
     for step in range(reports):
         try:
             rule.invoke(step)
         except (TensorUnavailableForStep, StepUnavailable, TensorUnavailable):
-            continue  # as in a live evaluation
+            continue  # a live evaluation does the same
         except NoMoreData:
             break
         except RuleEvaluationConditionMet:

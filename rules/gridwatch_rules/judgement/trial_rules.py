@@ -1,4 +1,4 @@
-"""Rules that look at one trial alone (those on tensors, expressions, users' own) on the curves of a complete grid."""
+"""Runs rules that look at one trial alone (on tensors, by expressions, users' own) on the curves of a complete grid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gridwatch_rules.tensors.modes import Mode
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Names of series as files of curves have them, and as the frameworks' hooks would have written them.
+# Names of series in files of curves -> the names that the frameworks' hooks would have written.
 _NAMES = {
     "train_loss": "loss",
     "validation_loss": "val_loss",
@@ -27,8 +27,8 @@ _NAMES = {
 
 
 class CurveView(StepView):
-    """One report of a trial as a step without modes, whose tensors are the scalars of that report. The step is the
-    report's number, from 0.
+    """One report of a trial as a step without modes, whose tensors are the scalars of that report. Its step is the
+    number of the report, from 0.
     """
 
     __slots__ = ("_collections", "_place", "_scalars", "_selected")
@@ -99,8 +99,8 @@ class CurveView(StepView):
 
 
 def stops_of(grid: Grid, make: Callable[[], Rule]) -> FixedStops:
-    """After which report the rule, made anew for each trial, finds something. Raises GridError when it looks at none of
-    the series that the grid has.
+    """Find the report at which the rule, created afresh for each trial, finds something. Raises GridError when it looks
+    at none of the grid's series.
     """
     after: dict[str, int] = {}
     sighted = False
@@ -123,30 +123,32 @@ def _first_finding(rule: Rule, view: CurveView, trial: Trained) -> int | None:
             if rule.check(view.at(place)) is not None:
                 return place + 1
         except TensorUnavailableError:
-            continue  # as in live evaluation, what was not saved is passed over
+            continue  # as in live evaluation, a step without a needed tensor is passed over
     return None
 
 
 def nothing_to_see(rule: str, grid: Grid) -> GridError:
-    """Of a rule that looks at none of the series that the grid has."""
+    """The error for a rule that looks at none of the grid's series."""
     there = ", ".join(sorted({name for trial in grid.trials for name in scalars_of(trial)}))
     return GridError(f"{rule} looks at none of the curves of {grid.name}; there are {there}")
 
 
 def scalars_of(trial: Trained) -> Mapping[str, Sequence[float]]:
-    """The trial's series by the names that rules know."""
+    """The trial's series under the names that rules know."""
     return {_NAMES.get(key, key): values for key, values in trial.series.items() if len(values)}
 
 
 def collections_of(scalars: Mapping[str, Any]) -> Collections:
-    """`metrics` are all series, `losses` those with loss in their name, as the hooks have it."""
+    """The collections that a hook would have made: `metrics` with all series, `losses` with those that have loss in
+    their name.
+    """
     names = frozenset(scalars)
     losses = frozenset(name for name in names if "loss" in name.lower())
     return Collections({"metrics": Collection(names), "losses": Collection(losses), "all": Collection(names)})
 
 
 def not_finite(grid: Grid) -> FixedStops:
-    """Stops at the first value of the judged metric that is not finite."""
+    """A judge that stops each trial at the first value of the judged metric that is not finite."""
     after = {}
     for trial in grid.trials:
         place = next((place for place, loss in enumerate(trial.losses, 1) if math.isinf(loss)), None)

@@ -1,6 +1,4 @@
-"""How often each node of a layer was active, counted over samples and steps: what DeadRelu and SaturatedActivation
-share.
-"""
+"""Counts how often each node of a layer was active, over samples and steps, for DeadRelu and SaturatedActivation."""
 
 from __future__ import annotations
 
@@ -14,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class Activity:
-    """Counts of one layer. A node is one position of the tensor without its first axis, which is the batch."""
+    """The counts of one layer. A node is one position of the tensor without its first axis, which is the batch."""
 
     def __init__(self) -> None:
         self.samples = 0
         self._active: NDArray[Any] | None = None
 
     def add(self, active: NDArray[Any]) -> None:
-        """Counts a batch: booleans of shape (samples, nodes...). A layer whose shape changed is counted from anew."""
+        """Count a batch: booleans of shape (samples, nodes...). A changed shape starts the counts afresh."""
         import numpy as np
 
         flat = active.reshape(active.shape[0], -1)

@@ -57,7 +57,7 @@ class AllZero(Rule):
 
 
 def _percent_zero(view: StepView, name: str, threshold: float) -> float | None:
-    """None when it cannot be told: of reductions it is known whether all is zero, and no more."""
+    """The percentage of zeros; None when it is not known. Reductions tell only whether all values are zero."""
     import numpy as np
 
     shares = [

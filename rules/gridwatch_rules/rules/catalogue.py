@@ -1,6 +1,4 @@
-"""Every rule by its name. A rule is imported when it is asked for, and without numpy: listing and validating is
-cheap.
-"""
+"""Every rule by its name. A rule is imported on first use, without numpy, so that listing is cheap."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from gridwatch_rules.suggestions import closest
 if TYPE_CHECKING:
     from gridwatch_rules.rules.rule import Rule
 
-# rule -> module in this package; the class bears the rule's name
+# rule -> module in this package; the class has the rule's name
 _MODULES: Mapping[str, str] = {
     "AllZero": "all_zero",
     "BatchSize": "profiler.batch_size",
@@ -65,7 +63,7 @@ def rule_names() -> tuple[str, ...]:
 
 
 def rule_class(name: str) -> type[Rule]:
-    """The class of a rule. Raises RuleConfigurationError naming the rules there are."""
+    """The class of a rule. Raises RuleConfigurationError listing the known rules."""
     module = _MODULES.get(name)
     if module is None:
         meant = closest(name, _MODULES)
@@ -75,7 +73,7 @@ def rule_class(name: str) -> type[Rule]:
 
 
 def create_rule(name: str, parameters: Mapping[str, object]) -> Rule:
-    """The rule with these parameters; its `required` and `collect` say what the job must save.
+    """Create the rule with these parameters. Its `required` and `collect` say what the job must save.
 
     Raises RuleConfigurationError.
     """

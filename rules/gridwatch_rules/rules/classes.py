@@ -1,4 +1,4 @@
-"""Labels and predictions as vectors of class numbers."""
+"""Reads labels and predictions as vectors of class numbers."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ if TYPE_CHECKING:
 
 
 def class_numbers(values: NDArray[Any], *, argmax: bool) -> NDArray[Any]:
-    """Class numbers, shape (samples,), of a vector of numbers or, with `argmax`, of one row of scores per sample.
+    """The class numbers, of shape (samples,), in a vector of numbers or, with `argmax`, in one row of scores per
+    sample.
 
-    Numbers are rounded to the nearest class, so that the probability of class 1 becomes 1 from one half on (Debugger
-    casts to int, which equals it for whole numbers). Raises ValueError for scores per class without `argmax`, for text
-    and for what is not finite.
+    Numbers are rounded to the nearest class, so that a probability of class 1 becomes 1 from one half on (Debugger
+    casts to int, which is the same for whole numbers). Raises ValueError for scores per class without `argmax`, for
+    text and for values that are not finite.
     """
     import numpy as np
 

@@ -78,7 +78,7 @@ class Confusion(Rule):
         return self._judge(view, prediction, self._matrix(truth, guess))
 
     def _matrix(self, truth: NDArray[Any], guess: NDArray[Any]) -> NDArray[Any]:
-        """Counts, shape (classes, classes), one row per label."""
+        """The matrix of counts, of shape (classes, classes), with one row for each label."""
         import numpy as np
 
         largest = int(max(truth.max(), guess.max()))
@@ -90,7 +90,7 @@ class Confusion(Rule):
 
     def _judge(self, view: StepView, tensor: str, matrix: NDArray[Any]) -> Finding | None:
         by_label = self.parameters.normalization == "labels"
-        lines = matrix if by_label else matrix.T  # each line is what shares are taken of
+        lines = matrix if by_label else matrix.T  # shares are of the sum of a line
         for one, line in enumerate(lines):
             total = int(line.sum())
             if not total:

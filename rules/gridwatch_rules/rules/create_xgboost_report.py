@@ -1,4 +1,4 @@
-"""CreateXgboostReport: not a judgement but a report."""
+"""CreateXgboostReport: collects data for a report and judges nothing."""
 
 from __future__ import annotations
 

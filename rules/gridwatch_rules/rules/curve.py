@@ -1,4 +1,4 @@
-"""The curve that led to a finding: the last values of its tensor, so that people see what the rule saw."""
+"""Reads the curve that led to a finding, the last values of its tensor, so that people see what the rule saw."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from gridwatch_rules.tensors.reader import Cursor, TensorReader
 from gridwatch_rules.tensors.source import ByteRange
 
 POINTS = 32
-# How many steps before the finding are looked through: more, the more seldom the tensor is saved.
+# The numbers of steps before the finding that are searched in turn: more when the tensor is saved more rarely.
 _WINDOWS = (128, 2_048, 32_768)
 
 
 def curve_to(finding: Finding, reader: TensorReader) -> Curve | None:
     """Up to 32 scalars of the finding's tensor and mode, to the finding's step.
 
-    None when there are none, or what is stored is damaged: a finding is told with its curve or without. Raises
-    GridwatchError when the tensors cannot be reached.
+    Returns None when there are none or the stored data is damaged, because a finding can be reported without its curve.
+    Raises GridwatchError when the tensors cannot be reached.
     """
     if finding.tensor is None:
         return None

@@ -1,4 +1,4 @@
-"""What can be wrong with how rules are asked for. The spec or the command must change."""
+"""Errors in the way that rules are configured. The spec or the command must change."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from gridwatch_rules.failures import PermanentError
 
 
 class RuleConfigurationError(PermanentError, ValueError):
-    """A rule or a parameter that does not exist, or a value it cannot take. The message lists what is allowed."""
+    """A rule or a parameter does not exist, or cannot have the given value. The message lists what is allowed."""

@@ -1,4 +1,4 @@
-"""Drives a job's rules over its tensors: only new steps, in any number of calls, each rule on its own."""
+"""Evaluates a job's rules over its tensors: only new steps, in any number of calls, each rule independently."""
 
 from __future__ import annotations
 
@@ -30,18 +30,20 @@ from gridwatch_rules.visible import visible_line
 
 _STEPS_AT_ONCE = 128
 _BYTES_AT_ONCE = 2 * 1024 * 1024
-_STEPS_AHEAD = 20  # SageMaker's own copies of a hook's files come in any order, but not so far apart
-_NAMES_AT_ONCE = 200_000  # of tensors in these steps, which memory must hold
+_STEPS_AHEAD = 20  # steps; SageMaker's copies of a hook's files come in any order, but not this far apart
+_NAMES_AT_ONCE = 200_000  # names of tensors in one chunk of steps, which memory must hold
 
 
 def never() -> bool:
-    """Time is never up."""
+    """A `time_is_up` that is always false."""
     return False
 
 
 @dataclass(frozen=True, slots=True)
 class RuleConfiguration:
-    """One rule of a job: `name` is unique in the job, `rule` is in the catalogue. It looks at every so many-th step."""
+    """The configuration of one rule of a job. `name` is unique in the job, `rule` is its class in the catalogue. It
+    looks at every `every`-th step.
+    """
 
     name: str
     rule: str
@@ -50,7 +52,9 @@ class RuleConfiguration:
 
 
 class Evaluation:
-    """All rules of one job. A rule ends with its first finding; one that fails ends in status Error; others go on."""
+    """The evaluation of all rules of one job. A rule ends with its first finding, or with status Error when it fails;
+    other rules go on.
+    """
 
     def __init__(
         self,
@@ -72,7 +76,7 @@ class Evaluation:
     def create(
         cls, configurations: Sequence[RuleConfiguration], make: Callable[[str, Mapping[str, Any]], Rule] = create_rule
     ) -> Evaluation:
-        """An evaluation from the first step. Raises RuleConfigurationError for a wrong rule, parameter or double
+        """Create an evaluation from the first step. Raises RuleConfigurationError for a wrong rule, parameter or double
         name.
         """
         rules = _create_rules(configurations, make)
@@ -85,7 +89,7 @@ class Evaluation:
         saved: Mapping[str, Any],
         make: Callable[[str, Mapping[str, Any]], Rule] = create_rule,
     ) -> Evaluation:
-        """The evaluation that was saved. A configuration that was not part of it starts at the steps not yet seen.
+        """Restore a saved evaluation. A configuration that was not part of it starts at the steps not yet seen.
 
         Raises RuleConfigurationError, and ValueError for a state saved by another version.
         """
@@ -111,19 +115,19 @@ class Evaluation:
 
     @property
     def there(self) -> str:
-        """What the job has saved, in words."""
+        """A text that says what the job has saved."""
         return self._sightings.there
 
-    def there_of(self, source: MetricSource) -> str:
-        """The same of a job that has other sources as well."""
-        return self._sightings.there_of(source)
+    def saved_in_source(self, source: MetricSource) -> str:
+        """A text that says what the job has saved in one of its several sources."""
+        return self._sightings.saved_in_source(source)
 
-    def saw_nothing(self, source: MetricSource, name: str) -> tuple[str, str]:
-        """What a rule looks for, and what of it there was of the source, one of several, in words."""
-        return self._rules[name].looks_for(), self._sightings.told_of(source, name)
+    def sought_and_saved(self, source: MetricSource, name: str) -> tuple[str, str]:
+        """Two texts: what a rule looks for, and what of that the source had."""
+        return self._rules[name].looks_for(), self._sightings.details_in_source(source, name)
 
     def save(self) -> dict[str, Any]:
-        """Everything to go on from, as JSON."""
+        """The state from which the evaluation can continue, as JSON."""
         return {
             "cursor": self._cursor.save(),
             **self._sightings.save(),
@@ -134,7 +138,7 @@ class Evaluation:
         """Evaluates the steps that are new, and with `ended` finishes every rule that found nothing.
 
         Any split of the steps into calls gives the same findings. Raises GridwatchError or OSError when the tensors
-        cannot be reached; what was saved before the call is then still true.
+        cannot be reached; a state saved before the call is then still valid.
         """
         former = dict(self._statuses)
         if self._active():
@@ -147,8 +151,8 @@ class Evaluation:
         ]
 
     def look(self, reader: TensorReader, *, ended: bool, time_is_up: Callable[[], bool] = never) -> bool:
-        """Evaluates the steps that are new, without an end to it; when `time_is_up`, which is asked now and then, only
-        some of them. Returns whether that was all of them. Raises what `advance` raises.
+        """Evaluate the new steps without finishing any rule. It stops early when `time_is_up`, which it calls now and
+        then. Returns whether all new steps were evaluated. Raises the errors that `advance` raises.
         """
         self._selectors = {}
         complete = True
@@ -163,24 +167,24 @@ class Evaluation:
         return complete or not self._active()
 
     def finding_by_time(self, name: str, now: datetime) -> Finding | None:
-        """What the clock alone tells a rule that has no verdict yet."""
+        """The finding that a rule without a verdict makes from the time alone."""
         return self._rules[name].check_time(now, self._cursor.step)
 
     def rule_of(self, name: str) -> str:
-        """The class of the rule in the catalogue."""
+        """The rule's class in the catalogue."""
         return next(each.rule for each in self._configurations if each.name == name)
 
     def conclude(self, name: str, evaluation: RuleEvaluation) -> None:
-        """Gives a rule the verdict that it came to elsewhere."""
+        """Give a rule the verdict that it reached in another source."""
         self._statuses[name] = evaluation
 
     def _active(self) -> list[str]:
         return [name for name, found in self._statuses.items() if found.status is RuleStatus.IN_PROGRESS]
 
     def _evaluate_new_steps(self, reader: TensorReader, *, ended: bool, time_is_up: Callable[[], bool]) -> bool:
-        """Whether there is nothing more to evaluate now."""
+        """Evaluate new steps until time is up. Returns whether none are left."""
         for number, chunk in enumerate(self._chunks(reader, ended=ended)):
-            if number and time_is_up():  # one at least, so that it comes to an end however little time there is
+            if number and time_is_up():  # at least one step, so that it ends at last however little time each call has
                 return False
             missing = reader.prefetch(place for _, places in chunk for place in places)
             for place, (saved, places) in enumerate(chunk):
@@ -190,7 +194,7 @@ class Evaluation:
                     and not missing.isdisjoint(places)
                     and not _is_left_behind(chunk[place:], missing)
                 ):
-                    return True  # not yet: the events file is still on its way
+                    return True  # the events file is not written yet
                 self._check_step(StepView(reader, saved, self._selectors))
                 self._cursor = reader.cursor_at(saved.step)
                 if not self._active():
@@ -198,7 +202,9 @@ class Evaluation:
         return True
 
     def _chunks(self, reader: TensorReader, *, ended: bool) -> Iterator[list[tuple[SavedStep, list[ByteRange]]]]:
-        """New steps with the places their rules want, as many together as memory and requests make sensible."""
+        """Yield chunks of new steps with the places that their rules want. A chunk is as large as memory and requests
+        make sensible.
+        """
         chunk: list[tuple[SavedStep, list[ByteRange]]] = []
         size = names = 0
         try:
@@ -233,16 +239,16 @@ class Evaluation:
             try:
                 self._record(name, self._rules[name].check(view))
             except TensorUnavailableError:
-                continue  # as in Debugger, a step at which something was not saved is passed over
+                continue  # as in Debugger, a step without a needed tensor is passed over
             except CorruptTensorError as error:
-                self._note_damage(name, error)  # of this step; the others are judged
+                self._note_damage(name, error)  # only this step is damaged; others are judged
             except (GridwatchError, OSError):
                 raise
             except Exception as error:  # noqa: BLE001 - a rule may raise anything; the others must go on
                 self._fail(name, error)
 
     def _note(self, name: str, view: StepView) -> None:
-        """What a rule sees until it has judged; then it need not be told any more."""
+        """Record what a rule sees until it has judged for the first time, after which this is no longer needed."""
         rule = self._rules[name]
         if rule.judged:
             self._sightings.forget(name)
@@ -260,7 +266,7 @@ class Evaluation:
             self._record(name, self._rules[name].check_time(now, self._cursor.step))
 
     def finish(self, reader: TensorReader) -> None:
-        """The job is over: every rule comes to its verdict."""
+        """Bring every rule to its verdict when the job is over."""
         saved = None if self._last_view or self._cursor.step < 0 else reader.step(self._cursor.step)
         view = StepView(reader, saved, self._selectors) if saved else self._last_view
         for name in self._active():
@@ -275,12 +281,12 @@ class Evaluation:
             blind = not self._sightings.has(name)
             if blind and rule.required.collections and self._cursor.step >= 0 and reader.collections().missing:
                 self._fail(name, CorruptTensorError("collections/", "steps were saved, but no collections file"))
-            elif self._statuses[name].details:  # damage, at which nobody knows what there was to see
+            elif self._statuses[name].details:  # because of damage it is not known what there was to see
                 self._statuses[name] = replace(self._statuses[name], status=RuleStatus.ERROR)
             elif self._has_judged(name):
                 self._statuses[name] = RuleEvaluation(RuleStatus.NO_ISSUES_FOUND)
             else:
-                details = self._sightings.told(name, rule.name, rule.looks_for())
+                details = self._sightings.details(name, rule.name, rule.looks_for())
                 self._statuses[name] = RuleEvaluation(RuleStatus.SAW_NOTHING, details)
 
     def _record(self, name: str, finding: Finding | None) -> None:
@@ -292,7 +298,9 @@ class Evaluation:
         self._statuses[name] = RuleEvaluation(RuleStatus.ERROR, _said(error))
 
     def _note_damage(self, name: str, error: CorruptTensorError) -> None:
-        """It costs the step that it is of: the rule goes on, says so, and ends as Error unless it finds something."""
+        """Record damage. The rule loses the damaged step and goes on; its details say so, and it ends as Error unless
+        it finds something.
+        """
         if not self._statuses[name].details:
             self._statuses[name] = RuleEvaluation(RuleStatus.IN_PROGRESS, _said(error))
 
@@ -303,18 +311,20 @@ class Evaluation:
 
 
 def _is_left_behind(chunk: Sequence[tuple[SavedStep, list[ByteRange]]], missing: Collection[ByteRange]) -> bool:
-    """Whether so many steps after this one are whole that what it lacks does not come any more: it is damaged."""
+    """Whether so many later steps are complete that the missing bytes of this one will not come any more."""
     gone = frozenset(missing)
     return sum(bool(places) and gone.isdisjoint(places) for _, places in chunk[1:]) >= _STEPS_AHEAD
 
 
 def _said(error: Exception) -> str:
-    """An error may name what a file of the job says: no line breaks and nothing that a terminal would obey."""
+    """An error's text without line breaks and without characters that a terminal would obey, because it may quote a
+    file.
+    """
     return visible_line(f"{type(error).__name__}: {error}")[:LONGEST_DETAILS]
 
 
 def _quiet() -> AbstractContextManager[Any]:
-    """Tensors that hold NaN are what rules are for; numpy need not warn of them."""
+    """Suppress numpy's warnings about NaN, because finding NaN is the rules' work."""
     import numpy as np
 
     return np.errstate(all="ignore")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gridwatch_rules.rules.view import StepView
 
-# A sum, a product or a variance may overflow although every element is finite; these cannot.
+# These reductions cannot overflow when every element is finite, while sums, products and variances can.
 _TELLING = ("min", "max", "mean")
 
 _NO_TREES = r"^(?!trees/)"
@@ -84,7 +84,7 @@ def _count(value: NDArray[Any], *, only_nan: bool) -> int:
 
     if value.dtype.kind not in "fc":
         return 0
-    # A sum of squares that is finite has finite terms alone, and is far quicker than looking at each.
+    # When a sum of squares is finite, all its terms are; this is far quicker than looking at each.
     if value.dtype.kind == "f" and math.isfinite(np.vdot(value, value)):
         return 0
     if only_nan:

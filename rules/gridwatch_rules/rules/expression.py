@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gridwatch_rules.expressions import Condition, ExpressionError
 from gridwatch_rules.rules.errors import RuleConfigurationError
-from gridwatch_rules.rules.expression_reach import Reach
+from gridwatch_rules.rules.expression_reach import Reachability
 from gridwatch_rules.rules.finding import Finding
 from gridwatch_rules.rules.numbers import numbers_of, reduced
 from gridwatch_rules.rules.parameters import integer, names, patterns, text
@@ -45,10 +45,10 @@ class Expression(Rule):
     The expression is CEL (github.com/google/cel-spec). For each tensor saved at a step there are: `name`; `value`,
     `previous` and `first` (a scalar now, at its saved step before, at its first saved step); `size`, `zeros` (share),
     `non_finite` (count); each reduction by its name (`mean`, `abs_mean`, `min`, `max`, `std`, `variance`, `sum`,
-    `prod`, `l1`, `l2`). For the step: `step`, `mode`, `mode_step`, and `scalars`, a map from the name of each
-    inspected scalar to its value; an expression that uses only these is evaluated once a step. Numbers are doubles:
-    write `1.1 * previous`. A tensor of which something the expression uses was not saved is passed over, as is a
-    comparison of what is not finite (CEL has none): look at `non_finite`.
+    `prod`, `l1`, `l2`). For the step: `step`, `mode`, `mode_step`, and `scalars`, a map from the name of each inspected
+    scalar to its value; an expression that uses only these is evaluated once a step. All numbers are doubles: write
+    `1.1 * previous`. A tensor is passed over when something that the expression uses was not saved, or when the
+    expression compares values that are not finite, which CEL cannot do: use `non_finite` for those.
     """
 
     name = "Expression"
@@ -60,8 +60,8 @@ class Expression(Rule):
     def __init__(self, parameters: ExpressionParameters) -> None:
         super().__init__(parameters)
         self._condition = _compile(parameters.expression)
-        self._reach = Reach(self._condition)
-        self._states: dict[str, dict[str, int]] = {}  # tensor -> first and last saved step, times in a row
+        self._reach = Reachability(self._condition)
+        self._states: dict[str, dict[str, int]] = {}  # tensor -> first saved step, last saved step, times in a row
 
     def requirement(self) -> Requirement:
         if self.parameters.tensor_regex:
@@ -115,7 +115,7 @@ class Expression(Rule):
         return self.finding(view, name or None, observed, None, sentence)
 
     def _answer(self, variables: Mapping[str, Any]) -> bool | None:
-        """None where there is none."""
+        """The expression's answer; None where it has none."""
         try:
             return self._condition.holds(variables)
         except KeyError:
@@ -146,12 +146,12 @@ def _compile(expression: str) -> Condition:
 
 
 def _try(condition: Condition) -> None:
-    """Evaluates once on values of the right types, so that a mistake is told before a job runs."""
+    """Evaluate the condition once on values of the right types, so that a mistake is reported before a job runs."""
     variables: dict[str, Any] = {**dict.fromkeys((*_SERIES, *_COUNTS, *_REDUCTIONS), 1.0), "name": "a", "mode": "TRAIN"}
     try:
         condition.holds({**variables, "step": 1, "mode_step": 1, "scalars": {}})
     except KeyError:
-        return  # no scalar is known beforehand
+        return  # names of scalars are not known beforehand
     except ExpressionError as error:
         raise RuleConfigurationError(f"Expression: {condition.text}: {error}") from error
 

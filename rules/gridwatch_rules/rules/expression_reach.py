@@ -1,4 +1,4 @@
-"""Whether an expression could have been true of a tensor at a step, had its values been others.
+"""Finds out whether an expression could have been true of a tensor at a step if the values had been different.
 
 `step > 20 && value > 1.0` in a job of ten steps, `name == 'loss'` where no tensor has that name, `'auc' in scalars &&
 scalars['auc'] < 0.5` where no auc was saved: each is false whatever the values are, so it says nothing of the training.
@@ -13,16 +13,16 @@ from typing import Any
 
 from gridwatch_rules.expressions import Condition, ExpressionError
 
-# What an expression may ask of beside values. Without any of these it is judged wherever it has an answer.
+# Names that an expression may use besides values. An expression without any of these judges wherever it has an answer.
 _GATES = frozenset({"name", "mode", "step", "mode_step"})
 _USUAL = (-1e9, -1.0, 0.0, 0.5, 1.0, 100.0, 1e9)
 _MOST_TRIALS = 2_000
-_MOST_STEPS = 500  # that are tried one by one, for expressions with a remainder
+_MOST_STEPS = 500  # most steps that are tried one by one, for expressions with a remainder
 
 
-class Reach:
-    """Tries an expression on other values. What was tried once, with the same names and between the same steps that the
-    expression names, is not tried again.
+class Reachability:
+    """Tries an expression on other values. A result is kept for the same names and for steps between the same two
+    numbers in the expression.
     """
 
     def __init__(self, condition: Condition) -> None:
@@ -33,7 +33,9 @@ class Reach:
         self._known: dict[Any, bool] = {}
 
     def could_hold(self, variables: Mapping[str, Any]) -> bool:
-        """`variables`: as they were; numbers but the steps, and the scalars' values, are replaced."""
+        """Whether other values could make the expression true. In `variables` all numbers but the steps, and the
+        scalars' values, are replaced.
+        """
         if not self._gated:
             return True
         key = self._key(variables)
@@ -46,7 +48,7 @@ class Reach:
         return variables.get("name"), variables["mode"], tuple(sorted(variables.get("scalars", ()))), *steps
 
     def _place(self, step: int) -> tuple[int, int, int]:
-        """Where the step lies among the numbers of the expression."""
+        """The position of the step among the numbers in the expression."""
         single = step if "%" in self._condition.text and step < _MOST_STEPS else 0
         return bisect_left(self._numbers, step), bisect_right(self._numbers, step), single
 
@@ -73,7 +75,9 @@ class Reach:
 
 
 def _values(numbers: list[float]) -> list[float]:
-    """The numbers of the expression, what lies between and beside them, and some usual ones, the widest apart first."""
+    """Values to try: the numbers in the expression, values between and beside them, and some common ones, extremes
+    first.
+    """
     between = [(one + other) / 2 for one, other in itertools.pairwise(numbers)]
     beside = [number + shift for number in numbers for shift in (-1e-6 - abs(number) / 100, 1e-6 + abs(number) / 100)]
     every = sorted({*numbers, *between, *beside, *_USUAL})

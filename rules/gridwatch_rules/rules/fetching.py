@@ -1,4 +1,4 @@
-"""Which bytes of a step its rules will ask for, so that they can be fetched together."""
+"""Finds the bytes of a step that its rules will ask for, so that they can be fetched together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def places_wanted(saved: SavedStep, requirements: Sequence[Requirement], view: StepView) -> list[ByteRange]:
-    """The places of the tensors, or of their reductions where these do, that the requirements name at a step."""
+    """The places of the tensors that the requirements name at a step, or of their reductions where those suffice."""
     wanted: list[ByteRange] = []
     for requirement in requirements:
         for name in view.names(requirement):

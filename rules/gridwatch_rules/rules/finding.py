@@ -1,4 +1,4 @@
-"""What a rule found: enough to decide, to tell people, and to look it up later."""
+"""A rule's finding, with all that is needed to react, to inform people, and to look it up later."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Finding:
     curve: Curve | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON; what is not finite, which JSON cannot hold, is written as text ("nan", "inf")."""
+        """The finding as plain JSON, with numbers that are not finite as text ("nan", "inf")."""
         return {
             "rule": self.rule,
             "step": self.step,

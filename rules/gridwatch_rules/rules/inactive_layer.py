@@ -24,7 +24,9 @@ _LAYER = "the percentage of nodes of a layer that may be inactive"
 
 
 class InactiveLayer(Rule):
-    """Counts, per node, the samples in which it was active, over all steps; judges each layer at every step."""
+    """The base of both rules. It counts for each node the samples in which it was active, over all steps, and judges
+    each layer at every step.
+    """
 
     judged = 0
 
@@ -34,7 +36,7 @@ class InactiveLayer(Rule):
 
     @abstractmethod
     def active(self, view: StepView, name: str, values: NDArray[Any]) -> NDArray[Any] | None:
-        """Which elements are active; None when this tensor's kind is not known."""
+        """The elements that are active, as booleans; None when the kind of this tensor is not known."""
 
     def check(self, view: StepView) -> Finding | None:
         for name in view.names(self.required):

@@ -65,7 +65,7 @@ class LossNotDecreasing(Rule):
 
     def __init__(self, parameters: LossNotDecreasingParameters) -> None:
         super().__init__(parameters)
-        # tensor -> mode -> saved steps since the last check as (mode step, global step), the checked one first
+        # tensor -> mode -> (mode step, global step) of the last checked step and of those saved since
         self._steps: dict[str, dict[Mode, list[tuple[int, int]]]] = {}
 
     def requirement(self) -> Requirement:

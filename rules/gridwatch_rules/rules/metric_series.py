@@ -1,4 +1,4 @@
-"""Rules of the field that Debugger lacks, each on the saved values of single metrics of any framework."""
+"""Established rules that Debugger lacks. Each looks at the saved values of single metrics of any framework."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class MetricParameters:
 
 
 class MetricRule(Rule):
-    """Hands each inspected metric's values one by one to `check_metric`. Its state is a dictionary per metric and
-    mode.
+    """The base of rules on metrics. It passes each inspected metric's values one by one to `check_metric`, with a
+    dictionary as state for each metric and mode.
     """
 
     collect = (Collect("metrics"), Collect("losses"))
     parameters: Any
     judged = 0
-    # What it takes of a metric, after "a number".
+    # The values that it needs of a metric, as a text that continues "a number".
     kind: ClassVar[str] = "a number"
 
     def __init__(self, parameters: Any) -> None:
@@ -50,7 +50,7 @@ class MetricRule(Rule):
 
     @property
     def values_needed(self) -> int:
-        """How many values of a metric a judgement takes."""
+        """The number of values of a metric that a judgement needs."""
         return 1
 
     def looks_for(self) -> str:
@@ -59,12 +59,14 @@ class MetricRule(Rule):
         return f"{self.kind} in {self.required.in_words}{times}"
 
     def has_enough(self, state: dict[str, Any]) -> bool:
-        """Counts one more value of a metric, and says whether there are enough of it."""
+        """Count one more value of a metric. Returns whether there are enough."""
         state["seen"] = state.get("seen", 0) + 1
         return bool(state["seen"] >= self.values_needed)
 
     def metrics(self, view: StepView) -> Iterator[tuple[str, float, dict[str, Any]]]:
-        """Name, value and state of each metric saved at the step; the phases of training are metrics of their own."""
+        """Yield the name, value and state of each metric saved at the step. Each phase of training has metrics of its
+        own.
+        """
         for name in view.names(self.required):
             value = view.scalar(name)
             if value is not None:

@@ -1,9 +1,9 @@
-"""Which way a metric is better, as its name tells it: the one place where that is known.
+"""Tells by a metric's name in which direction it is better. This is the one place that knows.
 
 The words are those of XGBoost's evaluation metrics, scikit-learn's scorers, torchmetrics, Keras, Hugging Face evaluate,
-COCO, SageMaker's built-in algorithms and what reinforcement learning reports. A name of which no word is known is no
-opinion. `gridwatch_hook.metrics` may import nothing of ours and has the scores that XGBoost reports once more; a test
-holds both equal.
+COCO, SageMaker's built-in algorithms and what reinforcement learning reports. A name without a known word gives no
+answer. `gridwatch_hook.metrics` may not import this package and repeats the scores that XGBoost reports; a test keeps
+both equal.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _words_of(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Never below 0, so that a minus in a log is no value of theirs.
+# These are never below 0, so a negative number in a log is no value of theirs.
 _SHARES = _words_of(
     """acc accuracy ap ar auc aucpr aupr auprc auroc bertscore bleu bleurt chrf cider completeness coverage dcg dice em
     f1 f1score f2 fbeta fmeasure fscore gleu hit hits homogeneity hota iou jaccard map mar meteor miou mos mrr
@@ -52,15 +52,15 @@ _COUNTS = _words_of(
     seconds step steps time tokens"""
 )
 _SIZES = _words_of("latency learning lr memory throughput")
-# What means something only at a name's end: `map_size` is no mean average precision.
+# Words with this meaning only at the end of a name: `map_size` is no mean average precision.
 _AT_THE_END = _words_of("ap ar ce der em hit hits map mar pq pre quantile return ter")
-# Compound words without separators, told by how they end: `meanIoU`, `rocauc`, `trainloss`.
+# Endings of compound words without separators: `meanIoU`, `rocauc`, `trainloss`.
 _ENDINGS = ("iou", "accuracy", "precision", "recall", "auroc", "auc", "ndcg", "bleu", "reward", "f1")
 _FALLING_ENDINGS = ("loss", "error", "perplexity", "rmse", "nloglik", "entropyloss")
 _PER_SECOND = (
     "(?:batches|examples|frames|images|imgs|items|iterations|rows|samples|steps|tokens|words) per s(?:ec(?:ond)?)?"
 )
-# (words that stand together, as an expression; which way): told before single words.
+# (expression for words that belong together, direction); these are matched before single words.
 _TOGETHER: tuple[tuple[str, Sense], ...] = (
     ("explained variance", Sense.RISES), ("inception score", Sense.RISES), ("exact match", Sense.RISES),
     ("win rate", Sense.RISES), ("success rate", Sense.RISES), ("hit rate", Sense.RISES), ("hit ratio", Sense.RISES),
@@ -78,14 +78,14 @@ _TOGETHER: tuple[tuple[str, Sense], ...] = (
     ("abs rel", Sense.FALLS), ("sq rel", Sense.FALLS),
 )  # fmt: skip
 _LIKELIHOODS = frozenset({"likelihood", "loglikelihood", "loglik", "lik", "ll", "logprob", "prob"})
-# At a name's end these make something else of the metric: how far it spreads, what it is held to, how long it took.
+# At the end of a name these change the meaning of the metric: its spread, its target, its duration.
 _NO_SENSE = _words_of("code length len norm scale stddev stdev threshold time variance weight")
-_SPREAD = _words_of("std stddev stdev")  # wherever they stand: scikit-learn's std_test_score
+_SPREAD = _words_of("std stddev stdev")  # in any position, as in scikit-learn's std_test_score
 _LOST = _words_of("degradation drop gap")
 _WON = _words_of("decrease improvement reduction savings")
-_PLACES = _words_of("at k large medium r small")  # behind a word at a name's end: map_at_10, COCO's AP_small
+_PLACES = _words_of("at k large medium r small")  # after a word at the end of a name: map_at_10, COCO's AP_small
 _NEGATIVE = frozenset({"neg", "negative", "negated", "minus"})
-# R@5, P@1, pass@1, top-5: what is counted among so many.
+# R@5, P@1, pass@1, top-5: hits among a number of candidates.
 _AT_RANK = re.compile(r"(?:^|[^A-Za-z])(?:[RPrp]|HR|[Pp]ass|[Pp]rec|[Aa]cc|[Hh]its?)@(?:\d|[kK]\b)|[Tt]op[-_@ ]?\d")
 _WITHOUT = re.compile(r"^(?:(?:train|val|valid|validation|eval|test)[-_:/])?1 ?- ?[A-Za-z]")  # 1-auc
 _WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+")
@@ -99,20 +99,20 @@ def is_score(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def sense(name: str) -> Sense | None:
-    """Which way the metric is better; None where its name does not tell. What says how wrong something is goes before
-    what says how right: `dice_loss` falls, and so does `accuracy_error`.
+    """The direction in which the metric is better; None where its name does not tell. A word for an error takes
+    precedence over a word for a score: `dice_loss` falls, and so does `accuracy_error`.
     """
     words = _words(name)
-    told = _told(name, words)
-    if told is None or not (_NEGATIVE & set(words)):
-        return told
+    found = _by_words(name, words)
+    if found is None or not (_NEGATIVE & set(words)):
+        return found
     if _LIKELIHOODS & set(words):
         return Sense.FALLS
-    return Sense.FALLS if told is Sense.RISES else Sense.RISES  # scikit-learn's neg_mean_squared_error
+    return Sense.FALLS if found is Sense.RISES else Sense.RISES  # scikit-learn's neg_mean_squared_error
 
 
 def is_never_negative(name: str) -> bool:
-    """Whether the metric is known to be at least 0, whatever it is of."""
+    """Whether the metric is known never to be below 0, whatever it measures."""
     words = set(_words(name)) | set(_stems(name))
     known = words & (_SHARES | _ERRORS | _COUNTS | _SIZES)
     return bool(known) and not (words & (_NEGATIVE | _LOSSES | (_SCORES - _SIZES)))
@@ -123,7 +123,7 @@ def is_count(name: str) -> bool:
     return bool(set(_words(name)) & _COUNTS) and sense(name) is None
 
 
-def _told(name: str, words: list[str]) -> Sense | None:
+def _by_words(name: str, words: list[str]) -> Sense | None:
     text = " ".join(words)
     for together, way in _TOGETHER:
         if re.search(rf"(?:^| ){together}(?: |$)", text):
@@ -135,7 +135,7 @@ def _told(name: str, words: list[str]) -> Sense | None:
     if last in _WON:
         return Sense.RISES
     if {"d2", "score"} <= set(words):
-        return Sense.RISES  # scikit-learn's shares of an error that is explained
+        return Sense.RISES  # scikit-learn's explained share of an error
     meant = {word for word in (*words, *stems) if word not in _AT_THE_END or word == last}
     if meant & (_ERRORS | _LOSSES) or any(word.endswith(_FALLING_ENDINGS) for word in meant):
         return Sense.FALLS
@@ -148,12 +148,12 @@ def _told(name: str, words: list[str]) -> Sense | None:
 
 
 def _words(name: str) -> list[str]:
-    """Its words, also those that capitals tell apart: `val_Accuracy` and `valAccuracy`."""
+    """The words of a name, which may also be separated by capitals: `val_Accuracy` and `valAccuracy`."""
     return [word.lower() for word in _WORD.findall(name)]
 
 
 def _stems(name: str) -> Iterator[str]:
-    """What stands between separators, as it is and without the number behind it: `mAP50`, `bleu4`, `rougeL`."""
+    """Yield the parts between separators, as they are and without a trailing number: `mAP50`, `bleu4`, `rougeL`."""
     for part in _PARTS.findall(name):
         yield part.lower()
         stem = part.lower().rstrip("0123456789")
@@ -166,5 +166,5 @@ def _stems(name: str) -> Iterator[str]:
 
 
 def _last(stems: list[str]) -> str | None:
-    """The last word that is no number and says no place."""
+    """The last word that is neither a number nor a position."""
     return next((word for word in reversed(stems) if not word.isdigit() and word not in _PLACES), None)

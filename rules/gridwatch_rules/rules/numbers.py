@@ -1,5 +1,5 @@
-"""Reading numbers through a view, where text, empty tensors and tensors that were not saved whole are passed over; and
-comparing them with limits.
+"""Reads numbers through a view, ignoring text, empty tensors and tensors that were not saved whole, and compares them
+with limits.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def exceeds(observed: float, limit: float) -> bool:
-    """Whether it lies above the limit by more than the rounding of what it was computed from: (0.55 - 0.5) / 0.5 does
-    not exceed 0.1.
+    """Whether the observed value is above the limit by more than its rounding error: (0.55 - 0.5) / 0.5 does not exceed
+    0.1.
     """
     return observed > limit and not math.isclose(observed, limit, rel_tol=1e-9)
 
 
 def reduced(view: StepView, name: str, kind: str, *, absolute: bool = False) -> float | None:
-    """A reduction of the tensor at this step, saved or computed; None when there is neither, or it holds no numbers."""
+    """A reduction of the tensor at this step, saved or computed; None when there is neither, or no numbers."""
     try:
         return view.reduction(name, kind, absolute=absolute)
     except (TensorUnavailableError, ValueError):
@@ -31,7 +31,9 @@ def reduced(view: StepView, name: str, kind: str, *, absolute: bool = False) -> 
 
 
 def numbers_of(view: StepView, name: str, step: int | None = None) -> NDArray[Any] | None:
-    """The tensor when it was saved whole and holds at least one real number, as float64 (integers, booleans too)."""
+    """The tensor as float64 (also from integers and booleans), if it was saved whole and holds at least one real
+    number.
+    """
     import numpy as np
 
     try:

@@ -1,4 +1,4 @@
-"""The objective of a job so far, followed by the engine that evaluates rules: its last value and its best."""
+"""Follows a job's objective with the engine that evaluates rules: its last value and its best."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def spellings(metric: str) -> tuple[str, ...]:
-    """The names under which a metric may be saved: its own, and for SageMaker's `validation:error` the hook's."""
+    """The names under which a metric may be saved: its own, and the hook's name for one such as SageMaker's
+    `validation:error`.
+    """
     return tuple(dict.fromkeys((metric, metric.replace(":", "-"))))
 
 
@@ -29,7 +31,9 @@ class ObjectiveSoFarParameters:
 
 
 class ObjectiveSoFar(Rule):
-    """Finds nothing: follows one curve, that of the name, mode and worker in which the objective was saved first."""
+    """A rule that never fires. It follows one curve: the objective under the name, mode and worker of its first saved
+    value.
+    """
 
     name = "ObjectiveSoFar"
     summary = "follows the objective"
@@ -42,10 +46,10 @@ class ObjectiveSoFar(Rule):
         self.count = 0
         self.step = 0
         self.value = math.nan
-        self.best: float | None = None  # of the finite values
+        self.best: float | None = None  # the best of the finite values
         self.best_step: int | None = None
         self.at: float | None = None  # Unix time of the last value, by its container's clock
-        self._curve: tuple[str, str, str] | None = None  # name, mode and worker
+        self._curve: tuple[str, str, str] | None = None  # name, mode and worker of the curve
 
     def requirement(self) -> Requirement:
         names = "|".join(re.escape(name) for name in spellings(self.parameters.metric or ""))

@@ -29,7 +29,7 @@ class OverfitParameters:
 
 @dataclass(slots=True)
 class _Loss:
-    """Sums of one loss since the last comparison, and comparisons in a row that went wrong."""
+    """The sums of one loss since the last comparison, and the number of bad comparisons in a row."""
 
     training: list[float] = field(default_factory=lambda: [0.0, 0])
     validation: list[float] = field(default_factory=lambda: [0.0, 0])
@@ -105,7 +105,7 @@ class Overfit(Rule):
                 loss.tensor = name
 
     def _compare(self, view: StepView) -> Finding | None:
-        """Compares each loss of which both kinds were seen, and starts its sums anew."""
+        """Compare each loss of which both kinds were seen, and reset its sums."""
         for loss in self._losses.values():
             if not (loss.training[1] and loss.validation[1]):
                 continue

@@ -1,4 +1,4 @@
-"""Overtraining: neither loss gets better any more, yet the job goes on."""
+"""Overtraining: a loss has stopped improving, yet the job goes on."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Parameters of rules: declared once, on a frozen dataclass, with their default, meaning and limits.
+"""Parameters of rules. Each is declared once, on a frozen dataclass, with its default, meaning and limits.
 
-Values come as typed values or as Debugger's strings ("0.5", "True", "metrics,losses"). Nothing here needs numpy.
+Values may be typed or Debugger's strings ("0.5", "True", "metrics,losses"). This module does not need numpy.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One declared parameter. `minimum` and `maximum` are inclusive; `choices` empty means free."""
+    """One declared parameter. `minimum` and `maximum` are inclusive; empty `choices` allow any value."""
 
     name: str
     kind: Kind
@@ -43,7 +43,7 @@ class Parameter:
     required: bool = False
 
     def parse(self, value: object) -> Any:
-        """The typed value. Raises RuleConfigurationError saying what is allowed."""
+        """Convert a value to its type. Raises RuleConfigurationError saying what is allowed."""
         if value is None or (isinstance(value, str) and value.strip() in ("", "None") and self.default is None):
             return self._absent()
         try:
@@ -59,7 +59,7 @@ class Parameter:
         return self.default
 
     def _choice(self, value: object) -> str:
-        # Debugger's own spellings are taken: "EVAL", "eval", "modes.EVAL".
+        # Debugger's own spellings are accepted: "EVAL", "eval", "modes.EVAL".
         word = _text(value).rpartition(".")[2].casefold()
         for choice in self.choices:
             if choice.casefold() == word:
@@ -76,7 +76,7 @@ class Parameter:
 
     @property
     def allowed(self) -> str:
-        """What values it takes, for people."""
+        """A text for people that says which values are allowed."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
         limits = []
@@ -97,7 +97,7 @@ def declare(
     choices: tuple[str, ...] = (),
     required: bool = False,
 ) -> Any:
-    """A dataclass field that is a rule's parameter."""
+    """Declare a rule's parameter as a dataclass field."""
     parameter = Parameter("", kind, default, meaning, minimum, maximum, choices, required)
     return dataclasses.field(default=default, metadata={"parameter": parameter})
 
@@ -138,7 +138,7 @@ def declared(parameters: type[Any]) -> tuple[Parameter, ...]:
 
 
 def parse_parameters(rule: str, parameters: type[P], given: Mapping[str, object]) -> P:
-    """The given values as the rule's parameters; what is not given has its default.
+    """Parse the given values as the rule's parameters. Parameters that are not given have their defaults.
 
     `rule_to_invoke`, which Debugger's configurations carry, is accepted. Raises RuleConfigurationError.
     """

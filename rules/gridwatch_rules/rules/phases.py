@@ -1,4 +1,4 @@
-"""Which losses belong to training and which to validation, and which two belong together."""
+"""Tells training losses from validation losses, and which two belong together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Phase(StrEnum):
 
 
 class PhasedLoss(NamedTuple):
-    """`metric` is the same for the training loss and the validation loss that are compared."""
+    """A loss with its phase. `metric` is the same for the training loss and the validation loss that are compared."""
 
     phase: Phase
     metric: str
@@ -29,9 +29,9 @@ _XGBOOST = re.compile(r"^(?P<data>[A-Za-z0-9_]+)-(?P<metric>.+)$")  # <evaluatio
 
 
 def phased(name: str, mode: Mode) -> PhasedLoss | None:
-    """The phase of a loss: by the mode of its step, or where steps have no mode by its name (`train-error` and
+    """Find the phase of a loss by the mode of its step, or where steps have no mode, by its name (`train-error` and
     `validation-error` as XGBoost writes them, `loss` and `val_loss` as Keras does, `train:loss` or `loss/train` as
-    scripts do). None for what is better when higher.
+    scripts do). Returns None for a metric that is better when higher.
     """
     if is_score(name):
         return None
@@ -50,7 +50,7 @@ def phased(name: str, mode: Mode) -> PhasedLoss | None:
 
 
 def _parted(name: str) -> tuple[str, str] | None:
-    """What a name says of the data, and the metric; None when it says nothing."""
+    """Split a name into the data set and the metric; None when it names no data set."""
     if found := _BEFORE.match(name):
         return found["data"], f"{found['path'] or ''}{found['metric']}"
     found = _BEHIND.match(name)

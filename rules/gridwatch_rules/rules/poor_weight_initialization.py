@@ -55,7 +55,7 @@ class PoorWeightInitialization(Rule):
         self._gradients = Requirement(("gradients",))
         self._losses = Requirement(("losses",))
         self._seen = 0
-        self._lowest: dict[str, list[float]] = {}  # loss -> its lowest value, and saved steps since
+        self._lowest: dict[str, list[float]] = {}  # loss -> its lowest value, and the number of saved steps since
         self._losses_seen: dict[str, int] = {}
 
     def requirement(self) -> Requirement:

@@ -1,5 +1,5 @@
-"""Which tensors a rule looks at. From it the values of a step are fetched together, and a job's collect section
-derived.
+"""Declares the tensors that a rule looks at. The values of a step are fetched together by it, and a job's collect
+section is derived from it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from gridwatch_rules.tensors.index import ReductionName
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Requirement:
-    """The union of the tensors in `collections` and those whose name one of `patterns` is found in; or `everything`.
+    """The tensors that a rule needs: those in `collections`, those in whose name one of `patterns` is found, or
+    `everything`.
 
-    When `reductions` are given, these of a tensor do and it need not be saved whole. `all_workers`: each worker's own
-    value counts, not the first one's alone.
+    When `reductions` are given, those of a tensor suffice and it need not be saved whole. With `all_workers` each
+    worker's own value counts, instead of only the first worker's.
     """
 
     collections: tuple[str, ...] = ()
@@ -29,12 +30,12 @@ class Requirement:
 
     @property
     def names_any(self) -> bool:
-        """Whether there are tensors that it could select."""
+        """Whether it can select any tensors."""
         return bool(self.collections or self.patterns or self.everything)
 
     @property
     def in_words(self) -> str:
-        """What it selects, for people: "the collections losses, metrics or tensors named like ^a"."""
+        """A text for people that says what it selects: "the collections losses, metrics or tensors named like ^a"."""
         collections = f"the collection{'s' if len(self.collections) > 1 else ''} {', '.join(self.collections)}"
         patterns = f"tensors named like {', '.join(self.patterns)}"
         parts = [collections] * bool(self.collections) + [patterns] * bool(self.patterns)
@@ -43,14 +44,16 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """A collection that a job must save for a rule, in the terms of Debugger's CollectionConfiguration."""
+    """A collection that a job must save for a rule, in the form of Debugger's CollectionConfiguration."""
 
     name: str
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 class Selector:
-    """Applies one requirement to the names saved at a step; steps mostly save the same names, so answers are kept."""
+    """Applies one requirement to the names saved at a step. Answers are cached, because steps mostly save the same
+    names.
+    """
 
     def __init__(self, requirement: Requirement, collections: Collections) -> None:
         self._requirement = requirement

@@ -1,4 +1,4 @@
-"""What a rule is."""
+"""The base class of rules."""
 
 from __future__ import annotations
 
@@ -26,23 +26,24 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoParameters:
-    """For rules that take none."""
+    """The parameters of a rule that takes none."""
 
 
 class Rule(ABC):
-    """Judges one job. Handed every global step that was saved once, in increasing order, until it finds something.
+    """Judges one job. It is given every saved global step once, in increasing order, until it finds something.
 
-    What it must remember from step to step it keeps in a few numbers that `save` gives out as JSON and `restore` takes
-    back, so that the steps may come in any number of calls without changing the verdict. Values of former steps are not
-    remembered but read again through the view.
+    A rule keeps its state between steps in a few numbers, which `save` returns as JSON and `restore` takes back, so
+    that the steps may come in any number of calls without changing the verdict. It does not keep values of former
+    steps, but reads them again through the view.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     scope: ClassVar[Scope] = Scope.TRIAL
-    collect: ClassVar[tuple[Collect, ...]] = ()  # what Debugger saves for this rule when nothing else is said
+    collect: ClassVar[tuple[Collect, ...]] = ()  # what Debugger saves for this rule by default
     Parameters: ClassVar[type[Any]] = NoParameters
-    # How often it had all that its verdict takes. None: it does not say, and whatever it looks at counts as enough.
+    # How often the rule had everything that a verdict needs. None means that it does not count this, and that any
+    # tensor it looks at is enough.
     judged: int | None = None
 
     def __init__(self, parameters: Any) -> None:
@@ -51,30 +52,30 @@ class Rule(ABC):
 
     @property
     def judges_each_value(self) -> bool:
-        """Whether a single value is enough for a finding, so that none may be passed over."""
+        """Whether a single value is enough for a finding, so that no step may be skipped."""
         return False
 
     @classmethod
     def create(cls, given: Mapping[str, object]) -> Rule:
-        """The rule with these parameters. Raises RuleConfigurationError when they are wrong."""
+        """Create the rule with these parameters. Raises RuleConfigurationError when they are wrong."""
         return cls(parse_parameters(cls.name, cls.Parameters, given))
 
     @abstractmethod
     def requirement(self) -> Requirement:
-        """The tensors this rule, with its parameters, looks at."""
+        """The tensors that this rule, with its parameters, looks at."""
 
     @abstractmethod
     def check(self, view: StepView) -> Finding | None:
-        """Looks at one step. Steps at which none of its tensors were saved come too."""
+        """Look at one step. The step may have none of the rule's tensors."""
 
     def looks_for(self) -> str:
-        """What it must have seen to judge, completing "the rule looks for …"."""
+        """A text completing "the rule looks for …", which names the data that it needs to judge."""
         return self.required.in_words
 
     def finding(
         self, view: StepView, tensor: str | None, observed: float | None, threshold: float | None, sentence: str
     ) -> Finding:
-        """What this rule found at a step."""
+        """Make this rule's finding at a step."""
         return Finding(
             rule=self.name,
             step=view.step,
@@ -86,21 +87,19 @@ class Rule(ABC):
         )
 
     def check_time(self, now: datetime, last_step: int) -> Finding | None:
-        """Looks at the clock, once in each call that evaluates, after the new steps. `last_step` is -1 before the
-        first.
-        """
+        """Judge by the time, once in each evaluating call, after its steps. `last_step` is -1 before the first step."""
         del now, last_step
         return None
 
     def finish(self, view: StepView | None) -> Finding | None:
-        """Looks back when the job is over. `view` is of its last step, None when it saved nothing."""
+        """Make a last judgement when the job is over. `view` shows its last step, and is None when it saved nothing."""
         del view
         return None
 
     def save(self) -> dict[str, Any]:
-        """What must be remembered: dictionaries with text keys, lists, texts, numbers (also such as are not finite)."""
+        """The rule's state: dictionaries with text keys, lists, texts and numbers, which need not be finite."""
         return {}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Takes back what `save` gave."""
+        """Restore the result of `save`."""
         del saved

@@ -1,4 +1,4 @@
-"""A rule's state as strict JSON, which has no NaN and no infinity while losses do."""
+"""Converts a rule's state to strict JSON, which lacks the NaN and infinity that losses may have."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _KEY = "not finite"
 
 
 def encode(state: Any) -> Any:
-    """The same structure with each number that is not finite written as a small object."""
+    """Encode a state: each number that is not finite becomes a small object."""
     if isinstance(state, float):
         return state if math.isfinite(state) else {_KEY: str(state)}
     if isinstance(state, dict):
@@ -20,7 +20,7 @@ def encode(state: Any) -> Any:
 
 
 def decode(state: Any) -> Any:
-    """What `encode` was given (tuples as lists)."""
+    """Decode the result of `encode`. Tuples come back as lists."""
     if isinstance(state, dict):
         return float(state[_KEY]) if set(state) == {_KEY} else {key: decode(value) for key, value in state.items()}
     return [decode(value) for value in state] if isinstance(state, list) else state

@@ -1,4 +1,4 @@
-"""The parameters with which Debugger's rules choose tensors: the union of collections and name patterns."""
+"""The parameters with which Debugger's rules select tensors: the union of collections and name patterns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ class SelectionParameters:
 def chosen(
     rule: str, parameters: SelectionParameters, *, all_workers: bool = False, reductions: tuple[ReductionName, ...] = ()
 ) -> Requirement:
-    """The requirement of a rule that must be told what to inspect. Raises RuleConfigurationError when it was not."""
+    """The requirement of a rule that must be told which tensors to inspect. Raises RuleConfigurationError if none are
+    given.
+    """
     if not parameters.collection_names and not parameters.tensor_regex:
         raise RuleConfigurationError(f"{rule}: one of collection_names and tensor_regex is required")
     return Requirement(

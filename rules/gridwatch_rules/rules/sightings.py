@@ -1,5 +1,5 @@
-"""What a job saved, counted for rules that have judged nothing yet: in the end they say what they looked for and what
-was there.
+"""Counts what a job saved. Rules that could judge nothing use it at the end to say what they looked for and what was
+there.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 from gridwatch_rules.status import LONGEST_DETAILS, RuleStatus
 from gridwatch_rules.streams.metric_source import MetricSource
 
-# Names of tensors that are told; of others only that there were more.
-_TOLD = 6
+# Number of tensor names that are listed; for others only their number is given.
+_MOST_NAMES = 6
 _LONGEST_NAME = 80
 _LONGEST_LOOKED_FOR = 400
 LONGEST_NOTHING_SEEN = LONGEST_DETAILS - len(f"{RuleStatus.SAW_NOTHING}: ")
 
 
 class _Words(NamedTuple):
-    """How it is said what a source had."""
+    """The wording for the contents of a source."""
 
     nothing: str
     had: str
@@ -32,18 +32,18 @@ _OF_SOURCE = {
 
 
 class Sightings:
-    """Counts the steps that a job saved, and by rule those at which each of its first few tensors was saved."""
+    """Counts a job's saved steps, and for each rule the steps at which each of its first few tensors was saved."""
 
     def __init__(self) -> None:
         self.steps = 0
-        self._names: dict[str, int] = {}  # of the whole job
+        self._names: dict[str, int] = {}  # counts for the whole job
         self._of_rules: dict[str, dict[str, int]] = {}
-        self._sighted: set[str] = set()  # rules of whose tensors any was saved
-        self._whole = True  # counted from the first step
+        self._sighted: set[str] = set()  # rules with at least one saved tensor
+        self._whole = True  # whether counting began with the first step
 
     @classmethod
     def restore(cls, saved: Mapping[str, Any]) -> Sightings:
-        """Of a state without sightings, which an earlier version saved, it is known which rules saw any tensor."""
+        """Restore saved counts. A state of an earlier version has none and only says which rules saw any tensor."""
         found = cls()
         kept = saved.get("sightings") or {"whole": False}
         found._whole = bool(kept.get("whole", True))
@@ -69,53 +69,53 @@ class Sightings:
         _count(self._names, names)
 
     def note(self, rule: str, names: Sequence[str]) -> None:
-        """The tensors of the rule's requirement that were saved at the step."""
+        """Count the rule's tensors that were saved at the step."""
         if names:
             self._sighted.add(rule)
             _count(self._of_rules.setdefault(rule, {}), names)
 
     def forget(self, rule: str) -> None:
-        """The rule has judged: what it saw need not be told."""
+        """Drop the counts of a rule that has judged, because they are no longer needed."""
         self._of_rules.pop(rule, None)
 
     def has(self, rule: str) -> bool:
         return rule in self._sighted
 
-    def told(self, rule: str, title: str, looks_for: str) -> str:
-        """The details of a rule that judged nothing."""
-        seen = self.seen_by(rule)
+    def details(self, rule: str, title: str, looks_for: str) -> str:
+        """The status details of a rule that judged nothing."""
+        seen = self.tensors_of(rule)
         if seen:
             there = f"there was only {seen}"
         else:
             there = f"none was there: {self.there}" if self.steps and self._whole else self.there
         return nothing_seen(title, looks_for, there)
 
-    def told_of(self, source: MetricSource, rule: str) -> str:
-        """What there was of one of several sources, for a rule that judged nothing by it."""
+    def details_in_source(self, source: MetricSource, rule: str) -> str:
+        """A text that says what one of several sources had for a rule that judged nothing by it."""
         words = _OF_SOURCE[source]
-        if seen := self.seen_by(rule):
+        if seen := self.tensors_of(rule):
             return f"{words.had} only {seen}"
-        return self.there_of(source)
+        return self.saved_in_source(source)
 
-    def there_of(self, source: MetricSource) -> str:
-        """What one of several sources had, none of which anybody looked for."""
+    def saved_in_source(self, source: MetricSource) -> str:
+        """A text that says what one of several sources had, although no rule looked for it."""
         words = _OF_SOURCE[source]
         if not self._whole:
             return f"{words.none} is it"
         return f"{words.none} is it ({self.saved or 'nothing'})" if self.steps else words.nothing
 
-    def seen_by(self, rule: str) -> str:
-        """The tensors of its requirement, in words; empty when there were none."""
+    def tensors_of(self, rule: str) -> str:
+        """A text that lists the rule's tensors that were saved; empty when there were none."""
         return _listed(self._of_rules.get(rule, {}))
 
     @property
     def saved(self) -> str:
-        """All tensors, in words."""
+        """A text that lists all saved tensors."""
         return _listed(self._names)
 
     @property
     def there(self) -> str:
-        """What the whole job saved, in words."""
+        """A text that says what the whole job saved."""
         if not self._whole:
             return "none was there"
         if not self.steps:
@@ -124,17 +124,17 @@ class Sightings:
 
 
 def nothing_seen(rule: str, looks_for: str, there: str) -> str:
-    """The details of status SawNothing: what the rule looked for, and what was there, on one line."""
+    """The details of status SawNothing on one line: what the rule looked for, and what was there."""
     wanted = looks_for if len(looks_for) <= _LONGEST_LOOKED_FOR else f"{looks_for[: _LONGEST_LOOKED_FOR - 1]}…"
     said = f"{rule} looks for {wanted}; {there}"
     return "".join(letter if letter.isprintable() else " " for letter in said)[:LONGEST_NOTHING_SEEN]
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first names, and how many more there are."""
+    """A text with the first names and the number of others."""
     every = [name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…" for name in names]
-    more = len(every) - _TOLD
-    return ", ".join((*every[:_TOLD], *([f"{more} more"] if more > 0 else [])))
+    more = len(every) - _MOST_NAMES
+    return ", ".join((*every[:_MOST_NAMES], *([f"{more} more"] if more > 0 else [])))
 
 
 def _listed(counts: Mapping[str, int]) -> str:
@@ -142,8 +142,8 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 
 def _count(counts: dict[str, int], names: Sequence[str]) -> None:
-    for name in names[: 4 * _TOLD]:
-        if name in counts or len(counts) <= _TOLD:
+    for name in names[: 4 * _MOST_NAMES]:
+        if name in counts or len(counts) <= _MOST_NAMES:
             counts[name] = counts.get(name, 0) + 1
 
 

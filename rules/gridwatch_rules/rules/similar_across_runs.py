@@ -1,4 +1,4 @@
-"""SimilarAcrossRuns: a job's tensors are compared with those of other jobs."""
+"""SimilarAcrossRuns: compares a job's tensors with those of another job."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Drives a job's rules over each of its sources of metrics: every source has its own cursor and its own rules' states,
-so that steps of one axis are never held against those of another. A rule's first finding, wherever, is its verdict.
+"""Evaluates a job's rules over each of its sources of metrics. Every source has its own cursor and states of rules, so
+that steps of different axes are never compared. A rule's first finding in any source is its verdict.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from gridwatch_rules.tensors.reader import TensorReader
 
 @dataclass(slots=True)
 class SourcesEvaluation:
-    """All rules of one job. `parts`: by source, in the order in which they are looked at; a rule is in those that could
-    have what it looks at. `behind`: the last call had no time for all of the new steps.
+    """The evaluation of all rules of one job. `parts` holds an evaluation for each source, in the order in which they
+    are looked at; a rule is in those parts whose source could have its data. `behind` means that the last call had no
+    time for all new steps.
     """
 
     parts: Mapping[MetricSource, Evaluation]
@@ -33,7 +34,7 @@ class SourcesEvaluation:
 
     @property
     def last_step(self) -> int:
-        """The last step evaluated of the source that is furthest, -1 before the first."""
+        """The last evaluated step of the source that is furthest, -1 before the first."""
         return max(part.last_step for part in self.parts.values())
 
     def advance(
@@ -47,8 +48,8 @@ class SourcesEvaluation:
         """Evaluates the steps that are new, and with `ended` brings every rule to its verdict. When `time_is_up` it
         leaves the rest, and with it the verdicts, for the next call.
 
-        Any split of a source's steps into calls gives the same findings of it. Raises GridwatchError or OSError when a
-        source cannot be reached; what was saved before the call is then still true.
+        Any split of a source's steps into calls gives the same findings. Raises GridwatchError or OSError when a source
+        cannot be reached; a state saved before the call is then still valid.
         """
         former = self.statuses
         self.behind = False
@@ -66,7 +67,7 @@ class SourcesEvaluation:
         return [found.reached_by(name) for name, found in self.statuses.items() if found != former[name]]
 
     def _share_findings(self, source: MetricSource, part: Evaluation, before: Iterable[str]) -> None:
-        """What rules have just found in one source ends them in the others."""
+        """End rules in the other sources when they have just found something in one."""
         for name in before:
             found = part.statuses[name]
             if found.finding is not None:
@@ -77,23 +78,25 @@ class SourcesEvaluation:
             part.conclude(name, found)
 
     def _check_time(self, now: datetime) -> None:
-        """Time has run out only when it has in all sources: a log may be silent while tensors come."""
+        """Judge by the time. A job is silent only when all its sources are: a log may be silent while tensors come."""
         for name, found in self.statuses.items():
             parts = self._parts_of(name) if not found.status.is_final else {}
-            told = {source: part.finding_by_time(name, now) for source, part in parts.items()}
-            findings = [replace(each, source=source) for source, each in told.items() if each is not None]
+            by_source = {source: part.finding_by_time(name, now) for source, part in parts.items()}
+            findings = [replace(each, source=source) for source, each in by_source.items() if each is not None]
             if findings and len(findings) == len(parts):
                 latest = min(findings, key=lambda finding: finding.observed or 0.0)
                 details = condition_met(latest.rule, latest.step)
                 self._conclude(name, RuleEvaluation(RuleStatus.ISSUES_FOUND, details, latest))
 
     def _verdict(self, name: str) -> RuleEvaluation:
-        """An issue anywhere; else, as long as any source may still bring one, that; else what they come to together."""
+        """The rule's outcome over all sources: a finding in any of them; else in progress, while any source may still
+        bring one; else the merged outcome.
+        """
         found = {source.value: part.statuses[name] for source, part in self._parts_of(name).items()}
         still_open = [each for each in found.values() if not each.status.is_final]
         issues = any(each.status is RuleStatus.ISSUES_FOUND for each in found.values())
         if still_open and not issues:
-            # Damage in one source is told, whatever the others say.
+            # Damage in one source is always reported.
             return next((each for each in still_open if each.details), still_open[0])
         verdict = merged(found)
         if verdict.status is RuleStatus.SAW_NOTHING and len(self.parts) > 1:
@@ -101,14 +104,14 @@ class SourcesEvaluation:
         return verdict
 
     def _nothing_seen(self, name: str) -> str:
-        """What the rule looks for, once, and what there was of each source that could have it."""
-        told = [part.saw_nothing(source, name) for source, part in self._parts_of(name).items()]
-        return nothing_seen(self._rule(name), told[0][0], "; ".join(there for _, there in told))
+        """The details of a rule that saw nothing: what it looks for, and what each source that could have it had."""
+        texts = [part.sought_and_saved(source, name) for source, part in self._parts_of(name).items()]
+        return nothing_seen(self._rule(name), texts[0][0], "; ".join(there for _, there in texts))
 
     def there(self, source: MetricSource) -> str:
-        """What the job has saved of a source, in words."""
+        """A text that says what the job has saved in a source."""
         part = self.parts[source]
-        return part.there_of(source) if len(self.parts) > 1 else part.there
+        return part.saved_in_source(source) if len(self.parts) > 1 else part.there
 
     def _parts_of(self, name: str) -> dict[MetricSource, Evaluation]:
         return {source: part for source, part in self.parts.items() if name in part.statuses}

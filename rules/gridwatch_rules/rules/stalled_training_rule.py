@@ -1,4 +1,4 @@
-"""StalledTrainingRule: no tensor has come for too long."""
+"""StalledTrainingRule: no tensor has arrived for too long."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ class StalledTrainingRule(Rule):
     """Fires when no new step was seen for more than `threshold` seconds, counted from the call that saw the last one.
 
     It judges by the clock of the evaluation, so it must be evaluated from time to time also when nothing arrives. It
-    never stops a job itself, as Debugger's does when told by `stop_training_on_fire`: that is the reaction's work, by
-    exact name. Source: SageMaker Developer Guide, "List of Debugger built-in rules", StalledTrainingRule.
+    never stops a job itself, as Debugger's rule does with `stop_training_on_fire`. The reaction to its finding does
+    that, by the job's exact name. Source: SageMaker Developer Guide, "List of Debugger built-in rules",
+    StalledTrainingRule.
     """
 
     name = "StalledTrainingRule"

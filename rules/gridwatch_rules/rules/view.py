@@ -1,4 +1,4 @@
-"""A step of a job as rules see it: which tensors there are, their values, and those of former steps."""
+"""The view of a job's step that rules get: the saved tensors, their values, and the values of former steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class StepView:
-    """One global step. Wherever a method takes `step`, a former step's values are read instead of this one's."""
+    """One global step. Where a method takes `step`, it reads the values of that former step instead."""
 
     __slots__ = ("_reader", "_saved", "_selectors")
 
@@ -42,12 +42,12 @@ class StepView:
 
     @property
     def reader(self) -> TensorReader:
-        """The job's tensors as a whole, for rules that look further."""
+        """The reader of all the job's tensors, for rules that look beyond the step."""
         return self._reader
 
     @property
     def saved_names(self) -> tuple[str, ...]:
-        """All tensors that were saved at this step."""
+        """The names of all tensors that were saved at this step."""
         return self._saved.names
 
     def names(self, requirement: Requirement) -> tuple[str, ...]:
@@ -65,23 +65,23 @@ class StepView:
         return self._saved.place(name) is not None
 
     def worker_of(self, name: str) -> str | None:
-        """The first worker that saved the tensor whole at this step: the one whose value `scalar` is."""
+        """The first worker that saved the tensor whole at this step, whose value `scalar` gives."""
         return next(iter(self._saved.places(name)), None)
 
     def value(self, name: str, step: int | None = None, worker: str | None = None) -> NDArray[Any]:
-        """The tensor as a read-only array, of the first worker that saved it unless one is named.
+        """The tensor as a read-only array, from the named worker or else the first that saved it.
 
         Raises TensorUnavailableError when it was not saved whole at that step.
         """
         return self._reader.value(self._at(name, step), name, worker)
 
     def values(self, name: str) -> Mapping[str, NDArray[Any]]:
-        """Worker to tensor, of all that saved it whole at this step."""
+        """The tensor by worker, for all workers that saved it whole at this step."""
         places = self._saved.places(name)
         return {worker: self._reader.value_at(place, name) for worker, place in places.items()}
 
     def scalar(self, name: str, step: int | None = None) -> float | None:
-        """The tensor as one number; None when it holds more or fewer, or text, or only reductions of it were saved."""
+        """The tensor as one number; None when it holds another number of values, or text, or was not saved whole."""
         saved = self._saved if step is None else self._at(name, step)
         place = saved.place(name)
         if place is None:
@@ -90,16 +90,16 @@ class StepView:
         return float(value.item()) if value.size == 1 and value.dtype.kind in "biuf" else None
 
     def logged_at(self, name: str) -> datetime | None:
-        """When the tensor of this step was written, by its container's clock; None when nobody knows."""
+        """The time when the tensor of this step was written, by its container's clock; None when it is not known."""
         return self._reader.logged_at(self._saved, name)
 
     def saved_reductions(self, name: str) -> Mapping[tuple[str, bool], float]:
-        """The reductions that were saved at this step by the first worker that saved any."""
+        """The reductions saved at this step by the first worker that saved any."""
         kinds = self._saved.reductions(name)
         return {key: self._reader.reduction(self._saved, name, key[0], absolute=key[1]) for key in kinds}
 
     def reduction(self, name: str, kind: str, *, absolute: bool = False, step: int | None = None) -> float:
-        """A reduction, the saved one or else computed. Raises TensorUnavailableError when there is neither."""
+        """A reduction, saved or else computed. Raises TensorUnavailableError when neither is possible."""
         return self._reader.reduction(self._at(name, step), name, kind, absolute=absolute)
 
     def _at(self, name: str, step: int | None) -> SavedStep:

@@ -1,4 +1,4 @@
-"""A bounded memory of values already read."""
+"""A bounded cache for values already read."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Bounded(Generic[K, V]):
-    """Keeps the most recently used values while their weights sum up to at most `limit`; always at least the last
-    one.
-    """
+class BoundedCache(Generic[K, V]):
+    """Keeps the most recently used values up to a total weight of `limit`, but always at least the last one."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -1,5 +1,5 @@
-"""CRC-32C (Castagnoli), as TFRecord uses it. Polynomial and masking: RFC 3720 appendix B.4, TensorFlow's record
-format.
+"""CRC-32C (Castagnoli), as TFRecord uses it. Polynomial and masking are those of RFC 3720 appendix B.4 and of
+TensorFlow's record format.
 
 Short data goes through a table of bytes; long data is cut into equal lanes that numpy advances together, and whose
 registers are then joined, because the checksum is linear: register(A + B) = zeros(register(A), len(B)) ^ register(B
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 _POLYNOMIAL = 0x82F63B78  # reflected
 _ONES = 0xFFFFFFFF
-_LONG = 2048  # bytes from which lanes pay
+_LONG = 2048  # bytes from which lanes are faster
 _SHORTEST_LANE = 8  # words of four bytes
 _LANES = 2048
-_TOGETHER_FROM = 16  # messages
+_TOGETHER_FROM = 16  # messages from which lanes are faster
 
 Words: TypeAlias = NDArray[np.uint32]
 
@@ -39,7 +39,9 @@ _TABLE = _table()
 
 
 def masked_crc32c(data: bytes | memoryview) -> int:
-    """The checksum as it stands in a TFRecord: rotated and offset, so that a checksum of checksums stays useful."""
+    """The checksum as TFRecord stores it: rotated and offset, so that a checksum of data that holds checksums stays
+    strong.
+    """
     crc = crc32c(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & _ONES
 
@@ -50,8 +52,8 @@ def crc32c(data: bytes | memoryview) -> int:
 
 
 def registers_after(messages: Sequence[bytes | memoryview]) -> list[int]:
-    """The register after each message; its complement is the CRC. Many short ones cost a tenth of what each costs
-    alone.
+    """The register after each message; its complement is the CRC. Many short messages together take a tenth of the
+    time.
     """
     short = [place for place, message in enumerate(messages) if 4 <= len(message) < _LONG]
     if len(short) < _TOGETHER_FROM:
@@ -68,7 +70,7 @@ def registers_after(messages: Sequence[bytes | memoryview]) -> list[int]:
 
 
 def bytes_towards(register: int, target: int) -> bytes:
-    """The four bytes that lead from `register` to `target`: data followed by them has a checksum chosen beforehand."""
+    """The four bytes that lead from `register` to `target`. Data followed by them gets a checksum chosen beforehand."""
     return (register ^ _before(target)).to_bytes(4, "little")
 
 
@@ -106,7 +108,9 @@ def _after_lanes(data: memoryview, register: int) -> int:
 
 
 def _together(messages: Sequence[bytes]) -> list[int]:
-    """Each message is a lane that ends where all end: zeros before it leave a register of 0 as it is."""
+    """The register after each message. Each message is a lane padded with zeros in front, so that all lanes end
+    together: leading zeros leave a register of 0 as it is.
+    """
     width = -(-max(map(len, messages)) // 4) * 4
     padded = b"".join(message.rjust(width, b"\0") for message in messages)
     lanes = np.frombuffer(padded, dtype=np.uint8).reshape(len(messages), width).copy()

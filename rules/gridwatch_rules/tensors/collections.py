@@ -1,4 +1,4 @@
-"""The collections of a job: names for groups of tensors, as the hook wrote them down."""
+"""The collections of a job, which are named groups of tensors, read from the hook's files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from gridwatch_rules.tensors.partial import ends_early
 from gridwatch_rules.tensors.seal import require_unbroken
 
 _MAX_PATTERNS = 500  # in all of a job's collections
-_MOST_WORKERS = 100_000  # more than any training has; a step is waited for until so many have reached it
-_LARGEST = 16 * 1024 * 1024  # bytes of a file: what JSON says takes up to 27 times its bytes of memory
-_SHOWN = 300  # letters of an error
+_MOST_WORKERS = 100_000  # more than any training has; a step is final when all its workers have reached it
+_LARGEST = 16 * 1024 * 1024  # bytes of a file; parsed JSON takes up to 27 times as much memory
+_SHOWN = 300  # longest error text
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A tensor belongs to it by name, or when one of the patterns is found anywhere in its name (as smdebug does)."""
+    """A named group of tensors. A tensor belongs to it by name, or when one of the patterns is found anywhere in its
+    name (as in smdebug).
+    """
 
     tensor_names: frozenset[str] = frozenset()
     patterns: tuple[re.Pattern[str], ...] = ()
@@ -32,8 +34,8 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Collections:
-    """All collections of a job, from all its workers' files together, and how many workers it has. `missing`: no such
-    file is there.
+    """All collections of a job, merged from all its workers' files, and its number of workers. `missing` is true when
+    there is no such file.
     """
 
     by_name: Mapping[str, Collection] = field(default_factory=dict)
@@ -46,9 +48,9 @@ class Collections:
 
 
 def parse_collections(files: Iterable[tuple[str, bytes]]) -> Collections | None:
-    """The collections in these (key, content) files; None when one ends early, so that it may still be being written.
+    """Parse these (key, content) files. Returns None when one ends early, because it may still be being written.
 
-    Raises CorruptTensorError when one is not what smdebug writes.
+    Raises CorruptTensorError when a file is not in smdebug's format.
     """
     names: dict[str, set[str]] = {}
     patterns: dict[str, dict[str, re.Pattern[str]]] = {}

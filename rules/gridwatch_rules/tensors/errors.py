@@ -1,4 +1,4 @@
-"""What can be wrong with stored tensors. "Not there yet" is no error: the reader simply stops before it."""
+"""Errors in stored tensors. A tensor that is not written yet is no error: the reader stops before it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from gridwatch_rules.visible import visible_line
 
 
 class CorruptTensorError(Exception):
-    """A file is damaged and waiting will not heal it. Permanent; the message names the file and what is wrong with
-    it.
-    """
+    """A file is damaged for good, so that waiting cannot help. The message names the file and what is wrong with it."""
 
     def __init__(self, key: str, reason: str) -> None:
-        # Both may hold what a file says: nothing that a terminal would obey instead of showing it.
+        # Both may hold text from a file, so characters that a terminal would obey are shown as codes.
         said = visible_line(f"{key} is damaged: {reason}")
         super().__init__(said)
         self.key = key
@@ -19,7 +17,7 @@ class CorruptTensorError(Exception):
 
 
 class MissingEventsError(CorruptTensorError):
-    """The index names an events file that is not there. smdebug takes the step's tensors for not saved."""
+    """The index names an events file that does not exist. smdebug treats the step's tensors as not saved."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key, "the index names it, and it is missing")

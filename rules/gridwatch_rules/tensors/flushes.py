@@ -1,7 +1,7 @@
-"""Flush objects: events files that carry their own index, so that one object tells of all steps written at once.
+"""Reads flush objects: events files that carry their own index, so that one object describes all steps written at once.
 
-Gridwatch's hook writes them while a training runs that Gridwatch launched (gridwatch_hook.batch). The first record is
-an Event that holds the index in field 14, in the form of an index object; places in it count from that record's end.
+Gridwatch's hook writes them during trainings that Gridwatch launched (gridwatch_hook.batch). The first record is an
+Event that holds the index in field 14, in the form of an index object; places in it count from that record's end.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gridwatch_rules.tensors.cache import Bounded
+from gridwatch_rules.tensors.cache import BoundedCache
 from gridwatch_rules.tensors.checksum import masked_crc32c
 from gridwatch_rules.tensors.errors import CorruptTensorError
 from gridwatch_rules.tensors.index import LARGEST_INDEX, WorkerStep, parse_index
 from gridwatch_rules.tensors.source import ByteRange, TensorSource
 from gridwatch_rules.tensors.wire import FRAME, WireError, event_field
 
-HEAD = 256 * 1024  # bytes that are read of a flush object at first: mostly all of it
+HEAD = 256 * 1024  # bytes of a flush object that are read at first; this is mostly all of it
 INDEX_FIELD = 14
-_REMEMBERED = 32 * 1024 * 1024  # bytes of heads
+_REMEMBERED = 32 * 1024 * 1024  # bytes of cached beginnings
 _LENGTH = struct.Struct("<QI")
 
 
 def index_record_length(key: str, head: bytes) -> int | None:
-    """How many bytes the record of the index takes; None when not even that is there. Raises CorruptTensorError."""
+    """The length of the index's record in bytes; None when `head` is too short to tell. Raises CorruptTensorError."""
     if len(head) < _LENGTH.size:
         return None
     length, checksum = _LENGTH.unpack_from(head)
@@ -37,7 +37,7 @@ def index_record_length(key: str, head: bytes) -> int | None:
 
 
 def flushed_steps(key: str, step: int, worker: str, head: bytes) -> list[WorkerStep] | None:
-    """The steps that a flush object tells of, increasing; None when its index is not wholly there.
+    """The steps that a flush object describes, increasing; None when its index is incomplete in `head`.
 
     Raises CorruptTensorError when it can never be read.
     """
@@ -52,8 +52,8 @@ def flushed_steps(key: str, step: int, worker: str, head: bytes) -> list[WorkerS
 
 
 def follows(key: str, head: bytes) -> int | None:
-    """The last step of the flush object that the same process wrote before, -1 for its first; None when it does not
-    say. Raises CorruptTensorError.
+    """The last step of the flush object that the same process wrote before this one; -1 when this is its first, None
+    when the object does not say. Raises CorruptTensorError.
     """
     found = _index(key, head)
     try:
@@ -64,7 +64,7 @@ def follows(key: str, head: bytes) -> int | None:
 
 
 def _index(key: str, head: bytes) -> tuple[bytes, int] | None:
-    """The index in an object's first record, and where the record ends; None when it is not wholly there."""
+    """The index in an object's first record, and the end of that record; None when the record is incomplete."""
     length = index_record_length(key, head)
     if length is None or len(head) < length:
         return None
@@ -82,7 +82,7 @@ def _index(key: str, head: bytes) -> tuple[bytes, int] | None:
 
 
 def _in_object(step: WorkerStep, key: str, begins_at: int) -> WorkerStep:
-    """With places that count from the object's beginning; a flush object tells of nothing outside itself."""
+    """The step with places counted from the object's beginning. A flush object may only describe places in itself."""
 
     def moved(place: ByteRange) -> ByteRange:
         return ByteRange(key, place.start + begins_at, place.length)
@@ -95,13 +95,13 @@ def _in_object(step: WorkerStep, key: str, begins_at: int) -> WorkerStep:
 
 
 def _is_whole(key: str, head: bytes) -> bool:
-    """Whether all of the index is there, or will never be: whoever reads it says so."""
+    """Whether `head` holds the whole index, or the index is damaged, which its reader will report."""
     needed = _needed(key, head)
     return needed is not None and len(head) >= needed
 
 
 def _needed(key: str, head: bytes) -> int | None:
-    """How many bytes hold the index; of a damaged object none more than there are, so that it harms no other."""
+    """The number of bytes that hold the index; None when `head` is too short to tell, 0 for a damaged object."""
     try:
         return index_record_length(key, head)
     except CorruptTensorError:
@@ -109,11 +109,11 @@ def _needed(key: str, head: bytes) -> int | None:
 
 
 class HeadedSource:
-    """A source that remembers the beginnings of flush objects: what lies there needs no further request."""
+    """A source that caches the beginnings of flush objects, so that bytes in them need no further request."""
 
     def __init__(self, source: TensorSource) -> None:
         self._source = source
-        self._heads: Bounded[str, bytes] = Bounded(_REMEMBERED)
+        self._heads: BoundedCache[str, bytes] = BoundedCache(_REMEMBERED)
 
     def keys(self, prefix: str, after: str = "", limit: int | None = None) -> Sequence[str]:
         return self._source.keys(prefix, after, limit)
@@ -125,7 +125,7 @@ class HeadedSource:
         return [held[place] if place in held else fetched[place] for place in ranges]
 
     def heads(self, keys: Sequence[str]) -> Mapping[str, bytes]:
-        """The beginning of each flush object, with all of its index as far as it is there."""
+        """The beginning of each flush object, long enough for its index as far as that is written."""
         held = {key: head for key in keys if (head := self._heads.get(key)) is not None and _is_whole(key, head)}
         rest = [key for key in keys if key not in held]
         read = self._source.read([ByteRange(key, 0, HEAD) for key in rest]) if rest else ()

@@ -1,4 +1,6 @@
-"""The index objects: which tensors a worker saved at a step, and where in the events file each of them lies."""
+"""Parses index objects, which say what tensors a worker saved at a step, and where in the events file each of them
+lies.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,13 @@ from gridwatch_rules.tensors.partial import ends_early
 from gridwatch_rules.tensors.seal import require_unbroken
 from gridwatch_rules.tensors.source import ByteRange
 
-_LARGEST = 2**31 - 1  # bytes of a protocol buffer
-_MOST_TENSORS = 100_000  # at a step: to look at each name takes time, of which an evaluation has a minute
-_FARTHEST = 2**53  # no store holds a larger file
-_MOST_AXES = 64  # of an array in numpy
-LARGEST_INDEX = 16 * 1024 * 1024  # bytes of one object: the most tensors of a step, with long names
-_LONGEST_KEY = 700  # bytes of a key within a folder; S3 takes 1,024 with what is before it
-_SHOWN = 300  # letters of an error
+_LARGEST = 2**31 - 1  # most bytes of a protocol buffer
+_MOST_TENSORS = 100_000  # most tensors at a step, because each name takes time and an evaluation has a minute
+_FARTHEST = 2**53  # largest file that any store holds
+_MOST_AXES = 64  # most dimensions of an array in numpy
+LARGEST_INDEX = 16 * 1024 * 1024  # bytes of one object, enough for the most tensors of a step with long names
+_LONGEST_KEY = 700  # bytes of a key within a folder; S3 allows 1,024 including the folder
+_SHOWN = 300  # longest error text
 REDUCTIONS_PREFIX = "smdebug/reductions/"
 
 ReductionName: TypeAlias = tuple[str, bool]  # ("mean", True) is the mean of the absolute values
@@ -27,7 +29,7 @@ ReductionName: TypeAlias = tuple[str, bool]  # ("mean", True) is the mean of the
 
 @dataclass(frozen=True, slots=True)
 class SavedShape:
-    """The shape of a tensor as the index has it. `original_name`: what the framework calls the tensor."""
+    """A tensor's shape as recorded in the index. `original_name` is the framework's name for the tensor."""
 
     shape: tuple[int, ...]
     original_name: str
@@ -35,7 +37,7 @@ class SavedShape:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStep:
-    """What one worker saved at one global step."""
+    """The tensors that one worker saved at one global step."""
 
     step: int
     worker: str
@@ -43,18 +45,18 @@ class WorkerStep:
     mode_step: int
     tensors: Mapping[str, ByteRange]
     reductions: Mapping[str, Mapping[ReductionName, ByteRange]]
-    names: tuple[str, ...]  # of tensors saved whole or as reductions, in the order written
-    shapes: Mapping[str, SavedShape] = field(default_factory=dict)  # of tensors whose shape was asked for
-    asked: bool = True  # False: saved for curves alone, between the steps that the spec asks for
+    names: tuple[str, ...]  # names of tensors saved whole or as reductions, in the order written
+    shapes: Mapping[str, SavedShape] = field(default_factory=dict)  # shapes of tensors whose collection saves shapes
+    asked: bool = True  # False: saved only for curves, between the steps that the spec asks for
 
 
 def parse_index(key: str, step: int, worker: str, data: bytes) -> list[WorkerStep] | None:
-    """The steps described by one index object, increasing: those under `earlier` (which Gridwatch's hook writes when it
-    puts several steps into one object), then its own. None when the object ends early, so that it may still be being
-    written. Raises CorruptTensorError when it can never be read: nothing else comes of what it says.
+    """Parse one index object into the steps that it describes, increasing: those under `earlier` (which Gridwatch's
+    hook writes when it puts several steps into one object), then its own. Returns None when the object ends early,
+    because it may still be being written. Raises CorruptTensorError, and no other error, when it can never be read.
     """
     if len(data) > LARGEST_INDEX:
-        # What JSON says takes up to 27 times its bytes of memory.
+        # Parsed JSON takes up to 27 times as much memory as its text.
         raise CorruptTensorError(key, f"{len(data):,} bytes, where an index object has at most {LARGEST_INDEX:,}")
     try:
         require_unbroken(data)
@@ -75,14 +77,14 @@ def parse_index(key: str, step: int, worker: str, data: bytes) -> list[WorkerSte
 
 
 def whole(value: object, what: str) -> int:
-    """A number of a step. Raises ValueError for what is no whole number from 0 on that 64 bits hold."""
+    """Check that a value is a whole number from 0 on that fits into 64 bits. Raises ValueError."""
     if type(value) is not int or not 0 <= value < 2**63:
         raise ValueError(f"{what} is {value!r:.40}, not a whole number from 0 to 2**63 - 1")
     return value
 
 
 def readable(name: object, what: str) -> str:
-    """A name. Raises ValueError for what is no text, or has letters that no UTF-8 can hold."""
+    """Check that a name is a text that UTF-8 can encode. Raises ValueError."""
     if not isinstance(name, str):
         raise ValueError(f"{what} is {name!r:.40}, not a text")
     if not name.isascii():
@@ -91,7 +93,7 @@ def readable(name: object, what: str) -> str:
 
 
 class _Entry(NamedTuple):
-    """A line of `tensor_payload`, small as soon as it is read."""
+    """One entry of `tensor_payload`, reduced to little memory as soon as it is read."""
 
     name: Any
     start: Any
@@ -141,7 +143,7 @@ def _worker_step(step: int, worker: str, document: Mapping[str, Any]) -> WorkerS
 
 
 def _payloads(document: Mapping[str, Any]) -> tuple[Sequence[Any], Sequence[Any]]:
-    """The entries of tensors and those of shapes; an index object has either, or both."""
+    """The entries of tensors and those of shapes. An index object may have either or both."""
     if "tensor_payload" not in document and "shape_payload" not in document:
         raise ValueError("neither tensor_payload nor shape_payload")
     payload, shaped = document.get("tensor_payload") or (), document.get("shape_payload") or ()

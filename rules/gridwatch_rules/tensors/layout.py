@@ -1,9 +1,9 @@
-"""Where smdebug puts files under a tensor folder. Keys are relative to that folder, with forward slashes.
+"""The layout of smdebug's files in a tensor folder. Keys are relative to that folder, with forward slashes.
 
 `collections/<9 digits>/<worker>_collections.json`, `index/<step // 1000>/<12-digit step>_<worker>.json`,
 `events/<12-digit step>/<12-digit step>_<worker>.tfevents`, and `training_job_end.ts` when the job is over.
 
-Where Gridwatch's hook writes on the terms of a job's price, the steps are listed by its flush objects instead (see
+When Gridwatch launched the job, the flush objects of its hook list the steps instead (see
 gridwatch_rules.tensors.flushes): `events/flushes/<last step // 1000>/<12-digit last step>_<worker>.tfevents`. The index
 objects that the hook adds when it closes, below `index/completed/`, are for other readers.
 """
@@ -13,12 +13,12 @@ from __future__ import annotations
 END_MARKER = "training_job_end.ts"
 INDEX_PREFIX = "index/"
 FLUSH_PREFIX = "events/flushes/"
-WISH = "wish.json"  # an owner's, that a running job is looked at sooner; its hook reads it
-STEP_PREFIXES = (INDEX_PREFIX, FLUSH_PREFIX)  # a folder with steps has objects below one of these
+WISH = "wish.json"  # an owner's wish that a running job be looked at sooner, for the job's hook
+STEP_PREFIXES = (INDEX_PREFIX, FLUSH_PREFIX)  # a folder that holds steps has objects below one of these
 COLLECTIONS_PREFIX = "collections/"
 STEPS_PER_FOLDER = 1000
 
-_DIGITS = 12  # of a step: keys with more do not sort by it
+_DIGITS = 12  # most digits of a step; keys with more do not sort by it
 MOST_STEPS: int = 10**_DIGITS
 _COLLECTIONS_SUFFIX = "_collections.json"
 
@@ -34,9 +34,7 @@ def key_before(prefix: str, step: int) -> str:
 
 
 def parse_step_key(key: str) -> tuple[int, str] | None:
-    """Global step and worker of an index or a flush object, None for a file that is none (temporary files, other
-    formats).
-    """
+    """The global step and worker of an index or flush object; None for any other file, such as a temporary one."""
     stem, dot, suffix = key.rpartition("/")[2].rpartition(".")
     digits, underscore, worker = stem.partition("_")
     wanted = "tfevents" if key.startswith(FLUSH_PREFIX) else "json"

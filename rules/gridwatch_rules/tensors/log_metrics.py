@@ -1,7 +1,7 @@
-"""Metrics of jobs from their log, by the expressions with which SageMaker reads them.
+"""Finds the metrics in jobs' logs, with the regular expressions that SageMaker uses.
 
-A line of the log that holds at least one metric is a step, numbered from 0: a log knows no other steps. It is the
-order of the lines that counts, so the steps are the same whenever, and in however many pieces, the log is read.
+A line of the log that holds at least one metric is a step, numbered from 0, because a log has no other steps. Only the
+order of the lines counts, so the steps are the same whenever, and in however many pieces, the log is read.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from gridwatch_rules.tensors.layout import MOST_STEPS
 from gridwatch_rules.tensors.metric_definition import LogMetric
 from gridwatch_rules.tensors.scalars import ScalarStep
 
-LONGEST_LINE = 4_096  # a metric that comes later in a line is not seen; expressions are the user's own
+LONGEST_LINE = 4_096  # characters of a line that are searched, because the expressions are users' own
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """`at`: seconds since 1970."""
+    """One line of a log; `at` is in seconds since 1970."""
 
     at: float
     text: str
@@ -31,9 +31,9 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPosition:
-    """How far a log was read: streams are read one after the other. `steps`: how many steps came before here.
-    `due`: for when the next look is planned. `closed`: it was read to its end when the job was over. `version`: of what
-    was read, so that of two looks at one time the later one moves nothing back.
+    """The position up to which a log was read, stream after stream. `steps` is the number of steps before it, `due` the
+    planned time of the next look. `closed` means that the log was read to its end after the job was over. `version`
+    numbers the positions, so that of two concurrent looks the later one cannot move the position back.
     """
 
     stream: str = ""
@@ -46,13 +46,13 @@ class LogPosition:
 
     @property
     def is_possible(self) -> bool:
-        """Whether a log can have been read so far."""
+        """Whether the position is one that reading a log can lead to."""
         return 0 <= self.steps < MOST_STEPS
 
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """`more`: another page can be read at once."""
+    """One page of a log. `more` says that another page can be read at once."""
 
     lines: Sequence[LogLine]
     stream: str
@@ -61,30 +61,30 @@ class LogPage:
 
 
 class PositionExpiredError(PermanentError):
-    """The log no longer knows the place: it must be read from its beginning, which leads to the same steps."""
+    """The log no longer accepts the position. It must be read from its beginning, which leads to the same steps."""
 
 
 class TrainingLog(Protocol):
-    """The log of training jobs."""
+    """Access to the logs of training jobs."""
 
     def page(self, job_name: str, stream: str, token: str) -> LogPage:
-        """What comes after a place in a job's log; from its beginning where both are empty.
+        """Read the page after a position in a job's log, or the first page when both are empty.
 
-        Raises PositionExpiredError and other gridwatch_rules.failures errors. A log that is not there yet is empty.
+        Raises PositionExpiredError and other gridwatch_rules.failures errors. A log that does not exist yet is empty.
         """
         ...
 
 
 class MetricFinder:
-    """Finds a job's metrics in lines. Expressions that do not compile find nothing: SageMaker refuses such jobs. One
-    that takes too long on a line finds nothing from there on.
+    """Finds a job's metrics in lines of its log. Expressions that do not compile find nothing; SageMaker refuses such
+    jobs. An expression that takes too long on a line finds nothing from there on.
     """
 
     def __init__(self, metrics: Iterable[LogMetric]) -> None:
         self._expressions = {metric.name: found for metric in metrics if (found := _compiled(metric.regex))}
 
     def steps(self, lines: Iterable[LogLine], first: int) -> Iterator[ScalarStep]:
-        """The steps in these lines, the next one's number being `first`."""
+        """Yield the steps in these lines, numbered from `first`."""
         for line in lines:
             text = line.text[:LONGEST_LINE]
             found = {name: value for name in list(self._expressions) if (value := self._value(name, text)) is not None}

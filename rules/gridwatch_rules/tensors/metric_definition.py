@@ -1,4 +1,4 @@
-"""How a metric is found in a job's log."""
+"""The definition of a metric in a job's log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogMetric:
-    """One of a job's MetricDefinitions: the expression's first group is the metric's value in a line of the log."""
+    """One of a job's MetricDefinitions. The first group of its regular expression is the metric's value in a line of
+    the log.
+    """
 
     name: str
     regex: str

@@ -9,11 +9,11 @@ class Mode(IntEnum):
     TRAIN = 1
     EVAL = 2
     PREDICT = 3
-    GLOBAL = 4  # no phase: a step counted over the whole job
+    GLOBAL = 4  # no phase; steps are counted over the whole job
 
     @classmethod
     def named(cls, text: str) -> Mode:
-        """The mode called `text` ("TRAIN", "train", "ModeKeys.TRAIN"). Raises ValueError naming the known modes."""
+        """Parse the name of a mode ("TRAIN", "train", "ModeKeys.TRAIN"). Raises ValueError naming the known modes."""
         name = text.strip().rsplit(".", 1)[-1].upper()
         if name not in cls.__members__:
             raise ValueError(f"unknown mode {text!r}: one of {', '.join(cls.__members__)}")

@@ -8,6 +8,6 @@ _LITERALS = ("true", "false", "null", "-")
 
 
 def ends_early(error: json.JSONDecodeError) -> bool:
-    """Whether more text could make it JSON: the decoder stopped at the end, in a string, or in a literal begun."""
+    """Whether more text could complete the JSON: the decoder stopped at the end, in a string, or within a literal."""
     rest = error.doc[error.pos :].strip()
     return error.msg.startswith("Unterminated string") or any(word.startswith(rest) for word in _LITERALS)

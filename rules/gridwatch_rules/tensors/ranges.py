@@ -1,4 +1,6 @@
-"""Many small reads as few larger ones: a request to S3 costs far more than the bytes between two tensors."""
+"""Joins many small reads into few larger ones, because a request to S3 costs far more than the bytes between two
+tensors.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ _GAP = 64 * 1024
 
 
 def read_ranges(source: TensorSource, wanted: Iterable[ByteRange]) -> dict[ByteRange, memoryview]:
-    """The bytes of every wanted range (of known length) that is wholly there; the others are left out.
+    """Read the wanted ranges (of known length). Ranges that are not wholly there are left out.
 
-    They are views of what was read, not copies. Raises CorruptTensorError where an object's name is a folder's.
+    The results are views of larger reads, not copies. Raises CorruptTensorError when an object's name is a folder's.
     """
     distinct = sorted({place for place in wanted if place.length is not None})
     merged = merge(distinct)
@@ -38,9 +40,7 @@ def read_ranges(source: TensorSource, wanted: Iterable[ByteRange]) -> dict[ByteR
 
 
 def merge(ordered: Sequence[ByteRange], gap: int = _GAP) -> list[ByteRange]:
-    """Ranges of one object that touch, overlap or lie at most `gap` bytes apart become one. `ordered` must be
-    sorted.
-    """
+    """Merge ranges of one object that touch, overlap or lie at most `gap` bytes apart. `ordered` must be sorted."""
     merged: list[ByteRange] = []
     for key, start, length in ordered:
         end = start + (length or 0)

@@ -1,4 +1,4 @@
-"""Reads a job's tensors step by step, again and again while the job runs, only what is new and what is asked for."""
+"""Reads a job's tensors step by step. While the job runs it can be called again and again, and reads only new data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from gridwatch_rules.tensors import layout
-from gridwatch_rules.tensors.cache import Bounded
+from gridwatch_rules.tensors.cache import BoundedCache
 from gridwatch_rules.tensors.collections import Collections, parse_collections
 from gridwatch_rules.tensors.errors import CorruptTensorError, MissingEventsError, TensorUnavailableError
 from gridwatch_rules.tensors.flushes import HeadedSource, flushed_steps, follows
@@ -22,25 +22,25 @@ from gridwatch_rules.tensors.steps import Gathering, SavedStep
 from gridwatch_rules.tensors.wall_time import WALL_TIME_END, wall_time
 from gridwatch_rules.tensors.wire import TensorDecoder, WireError, unsound
 
-_PAGE = 1000  # keys listed at once, as many as S3 gives
+_PAGE = 1000  # keys listed at once, as many as S3 returns
 _BATCH = 256  # index objects read at once
-_FLUSHES_AT_ONCE = 32  # each with some hundreds of kilobytes of its beginning
-_WEIGHT = 256 * 1024  # tensors of steps that are held back until those before them are known; an object counts too
-_HISTORY = 20_000  # tensor places remembered of former steps, each step counting as ten more
-_VALUES = 8 * 1024 * 1024  # bytes of decoded tensors remembered
+_FLUSHES_AT_ONCE = 32  # flush objects read at once, each with some hundreds of kilobytes of its beginning
+_WEIGHT = 256 * 1024  # tensors of steps that wait until earlier steps are known; each object counts as one more
+_HISTORY = 20_000  # places of tensors of former steps that are cached; each step counts as ten more
+_VALUES = 8 * 1024 * 1024  # bytes of decoded tensors that are cached
 _ARRAY_OVERHEAD = 512
-_STEPS_BEHIND = 20  # a collections file that ends early when so many steps are there is not being written any more
+_STEPS_BEHIND = 20  # when this many steps exist, a collections file that ends early is no longer being written
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a reader has come: every step up to `step` was given out. Small, and JSON through `save` and
-    `restore`.
+    """The position of a reader: every step up to `step` was given out. It is small, and `save` and `restore` convert it
+    to JSON.
     """
 
     step: int = -1
     collections: tuple[str, ...] = ()  # keys of the collections files, so that they need not be listed again
-    flushed: bool | None = None  # whether flush objects list the steps; None: nobody has looked
+    flushed: bool | None = None  # whether flush objects list the steps; None: not known yet
 
     def save(self) -> dict[str, Any]:
         kept = {"step": self.step, "collections": list(self.collections)}
@@ -51,22 +51,22 @@ class Cursor:
         step = int(saved["step"])
         if not -1 <= step < layout.MOST_STEPS:
             raise ValueError(f"no job has saved a step {step}")
-        # Before the first step nobody knows.
+        # Before the first step this is not known.
         return cls(step, tuple(saved["collections"]), bool(saved.get("flushed")) or (None if step < 0 else False))
 
 
 class _Read(NamedTuple):
-    """A tensor that was read, and the beginning of its record, which says when it was written."""
+    """A tensor that was read, with the beginning of its record, which holds the time when it was written."""
 
     value: NDArray[Any]
     beginning: bytes
 
 
 class TensorReader:
-    """One job's tensors. Holds no position: `new_steps` says what came after a cursor.
+    """Reads one job's tensors. It holds no position: `new_steps` gives the steps after a cursor.
 
-    With `passes_over` a damaged index object costs its own steps and no others: `damage` has it, and what lies behind
-    it is read.
+    With `passes_over` a damaged index object costs only its own steps: it is recorded in `damage`, and later steps are
+    read.
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class TensorReader:
         arrived: Sequence[str] | None = None,
         passes_over: bool = False,
     ) -> None:
-        """`arrived`: the objects that events have told of; None: others may have come. What flush objects tell is taken
-        where nothing lies between it and the cursor; else the folder is listed.
+        """Create a reader. `arrived` lists the objects announced by events; None means that others may exist. The steps
+        of such flush objects are used when they follow the cursor without a gap; otherwise the folder is listed.
         """
-        self.damage: dict[str, CorruptTensorError] = {}  # by key
+        self.damage: dict[str, CorruptTensorError] = {}  # by key of the object
         self._passes_over = passes_over
         self._arrived = arrived
         self._source = HeadedSource(source)
@@ -89,14 +89,14 @@ class TensorReader:
         self._others: dict[str, TensorReader] = {}
         self._collections: Collections | None = None
         self._collection_keys: tuple[str, ...] = ()
-        self._history: Bounded[int, SavedStep] = Bounded(_HISTORY)
-        self._values: Bounded[ByteRange, _Read] = Bounded(_VALUES)
+        self._history: BoundedCache[int, SavedStep] = BoundedCache(_HISTORY)
+        self._values: BoundedCache[ByteRange, _Read] = BoundedCache(_VALUES)
         self._fetched: dict[ByteRange, memoryview] = {}
-        self._unsound: frozenset[ByteRange] = frozenset()  # of what was fetched, by its checksum
+        self._unsound: frozenset[ByteRange] = frozenset()  # places whose fetched bytes do not match their checksum
         self._decoder = TensorDecoder()
 
     def has_ended(self) -> bool:
-        """Whether the end marker is there. SageMaker writes it; elsewhere the hook or the runner does."""
+        """Whether the end marker exists. SageMaker writes it; elsewhere the hook or the runner does."""
         return layout.END_MARKER in self._source.keys(layout.END_MARKER, limit=1)
 
     def is_empty(self) -> bool:
@@ -104,7 +104,7 @@ class TensorReader:
         return not self._source.keys(self._prefix(), limit=1)
 
     def saved_after(self, step: int) -> int:
-        """How many steps have index objects after this one, whole or not, of those on the next page."""
+        """The number of later steps with index objects, complete or not, on the next page of the listing."""
         prefix = self._prefix()
         keys = self._source.keys(prefix, layout.key_after(prefix, step), limit=_PAGE)
         return len({parsed[0] for key in keys if (parsed := layout.parse_step_key(key))})
@@ -112,9 +112,9 @@ class TensorReader:
     def new_steps(self, cursor: Cursor, *, ended: bool = False) -> Iterator[SavedStep]:
         """The steps after the cursor that are final, in increasing order, each once.
 
-        A step is final when every worker has reached it, or the job has `ended`. An index object that ends early is
-        "not yet": nothing from it on is given. Raises CorruptTensorError at a damaged one (and at one that ends early
-        when the job is over) after the steps before it were given, unless the reader passes over it.
+        A step is final when every worker has reached it, or the job has `ended`. An index object that ends early counts
+        as not written yet, and the steps stop before it. A damaged index object (or, when the job is over, one that
+        ends early) raises CorruptTensorError after the steps before it, unless the reader passes over it.
         """
         if self._arrived is not None and not self._arrived and not ended:
             return
@@ -125,13 +125,13 @@ class TensorReader:
             self._flushed = cursor.flushed
         gathering = Gathering(cursor.step, collections.workers)
         settled = -1
-        told = None if ended or collections.workers > 1 else self._told(cursor)
+        announced = None if ended or collections.workers > 1 else self._announced(cursor)
         try:
             weight = _WEIGHT
-            for worker_steps in self._index_objects(cursor.step, ended=ended, told=told):
+            for worker_steps in self._index_objects(cursor.step, ended=ended, announced=announced):
                 if weight >= _WEIGHT:
-                    # One batch behind: an object filled in late, whose steps lie before its neighbours', is still in
-                    # time.
+                    # Steps are given out one batch late, so that an object written late, with steps before its
+                    # neighbours', is still in time.
                     yield from self._remembered(gathering.take(settled))
                     settled, weight = gathering.settled(), 0
                 gathering.add(worker_steps)
@@ -142,7 +142,8 @@ class TensorReader:
         yield from self._remembered(gathering.take(None if ended else gathering.settled()))
 
     def worker_steps(self, *, ended: bool = False) -> Iterator[WorkerStep]:
-        """What each worker saved at each step, in the order of the index objects, final or not; a step may come twice.
+        """Yield what each worker saved at each step, final or not, in the order of the index objects. A step may come
+        twice.
 
         Raises CorruptTensorError as `new_steps` does.
         """
@@ -150,7 +151,7 @@ class TensorReader:
             yield from steps
 
     def collection_files(self) -> dict[str, bytes]:
-        """Key to content of the workers' collections files."""
+        """The workers' collections files, as a map from key to content."""
         keys = list(filter(layout.is_collections_key, self._source.keys(layout.COLLECTIONS_PREFIX)))
         contents = self._source.read([ByteRange(key) for key in keys])
         return {key: content for key, content in zip(keys, contents, strict=True) if content is not None}
@@ -160,15 +161,17 @@ class TensorReader:
         return self._source.keys("events/", key)
 
     def cursor_at(self, step: int) -> Cursor:
-        """The cursor after `step` was dealt with."""
+        """The cursor for a reader that has dealt with `step`."""
         return Cursor(step, self._collection_keys, bool(self._flushed) if step >= 0 else None)
 
     def collections(self) -> Collections:
-        """The job's collections as read by the last `new_steps`; empty before any were written."""
+        """The job's collections as read by the last `new_steps`; empty until some are written."""
         return self._collections or self.read_collections() or Collections(missing=True)
 
     def read_collections(self, known: Sequence[str] = (), *, ended: bool = False) -> Collections | None:
-        """Reads the collections again (hooks rewrite them when new tensors appear); None while there are none yet."""
+        """Read the collections again, because hooks rewrite them when new tensors appear. Returns None while there are
+        none.
+        """
         keys = tuple(known) or tuple(filter(layout.is_collections_key, self._source.keys(layout.COLLECTIONS_PREFIX)))
         contents = self._source.read([ByteRange(key) for key in keys])
         files = [(key, content) for key, content in zip(keys, contents, strict=True) if content is not None]
@@ -186,7 +189,7 @@ class TensorReader:
         return self._collections
 
     def step(self, step: int) -> SavedStep | None:
-        """What was saved at a former step, from memory or read again; None when nothing was saved at it."""
+        """The tensors saved at a former step, from the cache or read again; None when nothing was saved at it."""
         found = self._history.get(step)
         if found is None:
             self._recall(step)
@@ -194,9 +197,10 @@ class TensorReader:
         return found
 
     def prefetch(self, places: Iterable[ByteRange]) -> frozenset[ByteRange]:
-        """Reads the bytes of these places in few requests, for `value` to find, and forgets those of the call before.
+        """Read the bytes of these places in few requests, so that `value` finds them. Those of the last call are
+        dropped.
 
-        Returns the places whose bytes are not (wholly) there yet.
+        Returns the places whose bytes are not (completely) written yet.
         """
         wanted = {place for place in places if self._values.get(place) is None}
         self._fetched = read_ranges(self._source, wanted)
@@ -204,7 +208,7 @@ class TensorReader:
         return frozenset(wanted - self._fetched.keys())
 
     def value_at(self, place: ByteRange, name: str) -> NDArray[Any]:
-        """The tensor at a place. Raises CorruptTensorError when it is not there, is damaged, or is another tensor."""
+        """The tensor at a place. Raises CorruptTensorError when it is missing, is damaged, or is another tensor."""
         known = self._values.get(place)
         if known is not None:
             return known.value
@@ -229,7 +233,7 @@ class TensorReader:
         return CorruptTensorError(place.key, f"it ends before byte {place.start + (place.length or 0)}")
 
     def logged_at(self, saved: SavedStep, name: str) -> datetime | None:
-        """When the tensor of a step was written, by its container's clock; None when nobody knows."""
+        """The time when a step's tensor was written, by its container's clock; None when it is not known."""
         place = saved.place(name)
         if place is None:
             return None
@@ -240,8 +244,8 @@ class TensorReader:
         return None if record is None else wall_time(record)
 
     def value(self, saved: SavedStep, name: str, worker: str | None = None) -> NDArray[Any]:
-        """The tensor saved at a step by `worker` (by default the first). Raises TensorUnavailableError if it was
-        not.
+        """The tensor saved at a step by `worker` (by default the first). Raises TensorUnavailableError if it was not
+        saved.
         """
         place = saved.place(name, worker)
         if place is None:
@@ -251,9 +255,7 @@ class TensorReader:
     def reduction(
         self, saved: SavedStep, name: str, kind: str, *, absolute: bool = False, worker: str | None = None
     ) -> float:
-        """A reduction (mean, min, max, std, variance, sum, prod, l1, l2): the one saved, or computed from the
-        tensor.
-        """
+        """A reduction (mean, min, max, std, variance, sum, prod, l1, l2), saved or computed from the tensor."""
         place = saved.reductions(name, worker).get((kind, absolute))
         if place is None:
             return reduce_tensor(self.value(saved, name, worker), kind, absolute=absolute)
@@ -269,14 +271,14 @@ class TensorReader:
         return self._others[location]
 
     def _prefix(self) -> str:
-        """Below which the folder's steps are listed: by flush objects where there are any."""
+        """The prefix below which steps are listed: that of flush objects where there are any."""
         if self._flushed is None and self._source.keys(layout.FLUSH_PREFIX, limit=1):
             self._flushed = True
         return layout.FLUSH_PREFIX if self._flushed else layout.INDEX_PREFIX
 
-    def _told(self, cursor: Cursor) -> list[str] | None:
-        """The flush objects after the cursor that events told of, when they are all: each follows the one before, and
-        the first what the cursor has. None when the folder must be listed.
+    def _announced(self, cursor: Cursor) -> list[str] | None:
+        """The flush objects after the cursor that events announced, if none is missing: each must follow the one
+        before, and the first must follow the cursor. None when the folder must be listed.
         """
         if self._arrived is None or cursor.flushed is False:
             return None
@@ -291,7 +293,7 @@ class TensorReader:
             except CorruptTensorError:
                 if not self._passes_over:
                     raise
-                return None  # the folder is listed, and the damage is met there
+                return None  # the folder is then listed, and its reading reports the damage
             if said is None or said > reached or found is None or (said == -1 and reached >= 0):
                 return None
             reached = found[0]
@@ -299,13 +301,13 @@ class TensorReader:
         return fresh
 
     def _index_objects(
-        self, after: int, *, ended: bool, told: Sequence[str] | None = None
+        self, after: int, *, ended: bool, announced: Sequence[str] | None = None
     ) -> Iterator[list[WorkerStep]]:
-        """What each index or flush object after a step says, up to the first that ends early; of those that events have
-        `told` of, or else that are listed.
+        """Yield the content of each index or flush object after a step, up to the first that ends early. The objects
+        are the `announced` ones, or else those listed.
         """
-        if told is not None:
-            named = [(key, *parsed) for key in told if (parsed := layout.parse_step_key(key)) is not None]
+        if announced is not None:
+            named = [(key, *parsed) for key in announced if (parsed := layout.parse_step_key(key)) is not None]
             for steps in self._read_index(named, ended=ended):
                 if steps is None:
                     return
@@ -313,7 +315,7 @@ class TensorReader:
             return
         prefix = self._prefix()
         last = layout.key_after(prefix, after) if after >= 0 else ""
-        while True:  # page by page: a long job's keys need not all be in memory
+        while True:  # page by page, so that a long job's keys need not all be in memory
             keys = self._source.keys(prefix, last, limit=_PAGE)
             named = [(key, *parsed) for key in keys if (parsed := layout.parse_step_key(key)) is not None]
             batch = _FLUSHES_AT_ONCE if self._flushed else _BATCH
@@ -327,13 +329,13 @@ class TensorReader:
             last = keys[-1]
 
     def _read_index(self, named: Sequence[tuple[str, int, str]], *, ended: bool) -> Iterator[list[WorkerStep] | None]:
-        """What each of these objects says, None for one that may still be on its way."""
+        """Yield the parsed content of each of these objects, or None for one that may not be completely written yet."""
         parse = flushed_steps if self._flushed else parse_index
         last = {worker: key for key, _, worker in named}
         for (key, step, worker), content in self._contents(named):
             try:
                 steps = parse(key, step, worker, content or b"")
-                # A worker writes one after the other: what ends early before a later one stays as it is.
+                # A worker writes its objects in order: one that ends early before a later one will not be completed.
                 if steps is None and (ended or (self._passes_over and last[worker] != key)):
                     raise CorruptTensorError(key, "it ends early, and nothing more comes of it")
             except CorruptTensorError as error:
@@ -344,7 +346,7 @@ class TensorReader:
             yield steps
 
     def _contents(self, named: Sequence[tuple[str, int, str]]) -> Iterator[tuple[tuple[str, int, str], bytes | None]]:
-        """The objects' bytes, in as many requests as it takes for what a call may read at once to hold them."""
+        """Yield the objects' bytes, in as many requests as the limit on one request needs."""
         try:
             keys = [key for key, _, _ in named]
             contents = list(
@@ -370,7 +372,7 @@ class TensorReader:
             yield each
 
     def _recall(self, step: int) -> None:
-        """Reads the index around a former step again: the object of each worker at or after it describes it."""
+        """Read the index around a former step again. Each worker's object at or after the step describes it."""
         workers = self.collections().workers
         prefix = self._prefix()
         keys = self._source.keys(prefix, layout.key_before(prefix, step), limit=32 * workers)

@@ -1,4 +1,4 @@
-"""Reductions of tensors, by the names and definitions of smdebug's ReductionConfig."""
+"""Computes reductions of tensors, by the names and definitions of smdebug's ReductionConfig."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ REDUCTIONS = ("min", "max", "mean", "std", "variance", "sum", "prod", "l1", "l2"
 
 
 def reduce_tensor(values: NDArray[Any], kind: str, *, absolute: bool = False) -> float:
-    """One number for a tensor. `std` and `variance` divide by the number of elements. The norms are
-    numpy.linalg.norm's, as smdebug computes them: of a vector the usual ones, of a matrix the operator norms; of more
-    axes, those of the flat vector.
+    """Reduce a tensor to one number. `std` and `variance` divide by the number of elements. The norms are
+    numpy.linalg.norm's, as in smdebug: the usual ones for a vector, the operator norms for a matrix, and for more axes
+    those of the flattened vector.
 
     Raises ValueError for an unknown name, for text, and for an empty tensor.
     """

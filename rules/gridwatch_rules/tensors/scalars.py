@@ -1,7 +1,7 @@
-"""Writes scalars as a tensor folder, for values that come from elsewhere than a hook: a job's log.
+"""Writes scalars as a tensor folder, for values that come from a job's log instead of a hook.
 
 The files are those that gridwatch_rules.tensors.reader and smdebug read (gridwatch_rules.tensors.wire names the
-formats). The same steps make the same bytes under the same keys, so that writing them twice, or two at once, changes
+formats). Equal steps give equal bytes under equal keys, so that writing them twice, even at the same time, changes
 nothing.
 """
 
@@ -20,8 +20,8 @@ from gridwatch_rules.tensors.seal import sealed
 WORKER = "worker_0"
 _FLOAT64 = 2  # types.proto, DT_DOUBLE
 _ONE_VALUE = b"\x12\x04\x12\x02\x08\x01"  # TensorProto.tensor_shape: one dimension, of size 1
-# smdebug expects a constant's checksum in a payload's place. As the hook's records do, each of these ends in a field
-# of four bytes that make the payload's own checksum the constant's, so that damage shows
+# smdebug expects the checksum of a constant in place of a payload's own. As in the hook's records, each payload ends in
+# a field of four bytes that make its own checksum equal to the constant's, so that damage shows
 # (gridwatch_rules.tensors.wire).
 _CONSTANT = b"0x12345678"
 _FOOTER = struct.pack("<I", masked_crc32c(_CONSTANT))
@@ -31,7 +31,7 @@ _BALANCE_TAG = b"\x7d"  # field 15, four bytes
 
 @dataclass(frozen=True, slots=True)
 class ScalarStep:
-    """The scalars of one global step; `logged_at` in seconds since 1970."""
+    """The scalars of one global step. `logged_at` is in seconds since 1970."""
 
     step: int
     logged_at: float
@@ -39,7 +39,7 @@ class ScalarStep:
 
 
 def collections_file(collections: Mapping[str, Sequence[str]]) -> tuple[str, bytes]:
-    """Key and content that name the tensors of each collection."""
+    """The key and content of the file that lists the tensors of each collection."""
     document = {
         "collections": {name: {"name": name, "tensor_names": sorted(names)} for name, names in collections.items()},
         "_meta": {"num_workers": 1},
@@ -48,9 +48,10 @@ def collections_file(collections: Mapping[str, Sequence[str]]) -> tuple[str, byt
 
 
 def scalar_files(steps: Sequence[ScalarStep]) -> list[tuple[str, bytes]]:
-    """Keys and contents for steps (at least one, increasing), in the order in which they must be written."""
+    """The keys and contents of files for steps (at least one, increasing), in the order of writing."""
     first, last = steps[0].step, steps[-1].step
-    # Named after both ends: of two writers, one of whom has seen more lines, none cuts the other's file short.
+    # The name has both the first and the last step, so that of two writers, one of which has read more lines, neither
+    # truncates the other's file.
     events_key = f"events/{first:012d}/{first:012d}-{last:012d}_{WORKER}.tfevents"
     events, entries = bytearray(), []
     for each in steps:

@@ -1,4 +1,4 @@
-"""Where the bytes of a tensor folder come from: a small protocol, and its implementation for local folders."""
+"""The source of a tensor folder's bytes: a small protocol, and its implementation for local folders."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class ByteRange(NamedTuple):
 class TensorSource(Protocol):
     """A folder of objects. Keys are relative to the folder and use forward slashes.
 
-    Neither call raises for what is not there; both raise for what cannot be reached: OSError, or what
-    gridwatch_rules.failures has for it.
+    Neither call raises for a missing object. Both raise when the folder cannot be reached: OSError, or an error of
+    gridwatch_rules.failures.
     """
 
     def keys(self, prefix: str, after: str = "", limit: int | None = None) -> Sequence[str]:
@@ -32,7 +32,7 @@ class TensorSource(Protocol):
         ...
 
     def read(self, ranges: Sequence[ByteRange]) -> Sequence[bytes | None]:
-        """The bytes of each range, in order: None where there is no such object, fewer bytes where it ends early."""
+        """The bytes of each range, in order: None for a missing object, fewer bytes where the object ends early."""
         ...
 
 
@@ -59,7 +59,7 @@ def open_folder(location: str) -> LocalSource:
 
 
 def _walk(root: str, folder: str, after: str) -> Iterator[str]:
-    """Keys in lexicographic order, a folder read only when its turn comes: those wholly before `after` never are."""
+    """Yield keys in lexicographic order. A folder is read only in its turn, and one wholly before `after` never."""
     try:
         entries = list(os.scandir(root + folder))
     except (FileNotFoundError, NotADirectoryError):
@@ -73,29 +73,29 @@ def _walk(root: str, folder: str, after: str) -> Iterator[str]:
 
 
 def _read(path: str, start: int, length: int | None) -> bytes | None:
-    # Plain system calls: a finished job has thousands of small files, and a buffered file object costs as much as
-    # reading one.
+    # Plain system calls are used, because a finished job has thousands of small files, and a buffered file object costs
+    # as much as reading one.
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:  # as what an index object says may be: there is no such file
+        if error.errno == errno.ENAMETOOLONG:  # a path in an index object may be impossible; then there is no such file
             return None
         raise
     try:
         there = max(os.fstat(descriptor).st_size - start, 0)
-        # Not more than there is: memory for all that is asked for would be taken at once.
+        # At most the file's size, because memory for the whole request would be allocated at once.
         return _pread(descriptor, there if length is None else min(length, there), start)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from error  # a descriptor has no name to tell
+        raise OSError(error.errno, error.strerror, path) from error  # the error of a descriptor does not name the file
     finally:
         os.close(descriptor)
 
 
 def _pread(descriptor: int, wanted: int, start: int) -> bytes:
     data = os.pread(descriptor, wanted, start) if wanted else b""
-    while len(data) < wanted:  # one read gives at most 2 GiB
+    while len(data) < wanted:  # one read returns at most 2 GiB
         more = os.pread(descriptor, wanted - len(data), start + len(data))
         if not more:
             break

@@ -1,4 +1,4 @@
-"""Steps as a rule sees them, put together from what the workers of a job wrote, each at its own pace."""
+"""Assembles the steps that rules see from the files of a job's workers, each of which writes at its own pace."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from gridwatch_rules.tensors.index import ReductionName, SavedShape, WorkerStep
 from gridwatch_rules.tensors.modes import Mode
 from gridwatch_rules.tensors.source import ByteRange
 
-# A worker that falls this many saved steps behind the others is waited for no longer (smdebug waits as long).
+# Steps no longer wait for a worker that is this many saved steps behind the others (as in smdebug).
 _WINDOW = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class SavedStep:
-    """One global step: what each worker saved at it. `workers` is in order of their names and never empty."""
+    """One global step with what each worker saved at it. `workers` is in the order of their names and never empty."""
 
     step: int
     mode: Mode
@@ -32,30 +32,30 @@ class SavedStep:
         return cls(first.step, first.mode, first.mode_step, tuple(workers), names)
 
     def places(self, name: str) -> dict[str, ByteRange]:
-        """Worker to where it put the whole tensor."""
+        """The place of the whole tensor, by worker."""
         return {each.worker: each.tensors[name] for each in self.workers if name in each.tensors}
 
     def place(self, name: str, worker: str | None = None) -> ByteRange | None:
-        """Where the tensor of `worker`, or of the first that saved it, lies."""
+        """The place of the tensor saved by `worker`, or by the first worker that saved it."""
         for each in self.workers:
             if worker in (None, each.worker) and name in each.tensors:
                 return each.tensors[name]
         return None
 
     def reductions(self, name: str, worker: str | None = None) -> Mapping[ReductionName, ByteRange]:
-        """The reductions of the tensor saved by `worker`, or by the first that saved any."""
+        """The reductions of the tensor saved by `worker`, or by the first worker that saved any."""
         for each in self.workers:
             if worker in (None, each.worker) and name in each.reductions:
                 return each.reductions[name]
         return {}
 
     def shapes(self) -> Mapping[str, SavedShape]:
-        """The shapes that the index tells, of tensors that need not be saved otherwise."""
+        """The shapes given in the index, whose tensors need not be saved otherwise."""
         return {name: shape for each in reversed(self.workers) for name, shape in each.shapes.items()}
 
 
 class Gathering:
-    """Collects workers' steps in any order and gives out those that no worker can add to any more, in order."""
+    """Collects workers' steps in any order, and gives out in order the steps to which no worker can add any more."""
 
     def __init__(self, after: int, workers: int) -> None:
         self._after = after
@@ -71,16 +71,14 @@ class Gathering:
                 self._progress[each.worker] = each.step
 
     def settled(self) -> int:
-        """The last step that is final given what was added so far: all workers have reached it, or it is too long
-        ago.
-        """
+        """The last step that is final: all workers have reached it, or the missing ones are too far behind."""
         reached = min(self._progress.values()) if len(self._progress) >= self._expected else -1
         if len(self._pending) > _WINDOW:
             reached = max(reached, sorted(self._pending)[-_WINDOW - 1])
         return reached
 
     def take(self, until: int | None = None) -> Iterator[SavedStep]:
-        """Removes and gives the steps up to `until` (all by default)."""
+        """Remove and yield the steps up to `until` (all by default)."""
         for step in sorted(step for step in self._pending if until is None or step <= until):
             by_worker = self._pending.pop(step)
             self._after = step

@@ -1,7 +1,8 @@
-"""Which steps a job has saved, and when: enough of a tensor folder to tell a pace, in a bounded number of requests.
+"""Finds which steps a job has saved, and when. It reads enough of a tensor folder to tell the pace, in a bounded number
+of requests.
 
-A long training has hundreds of thousands of index objects. Of those only the first, the last and some in between are
-read; the last one is found by bisection, since the keys are in the order of the steps.
+A long training has hundreds of thousands of index objects. Only the first, the last and some in between are read. The
+last one is found by bisection, since the keys are in the order of the steps.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ _EDGE = 64  # index objects read at either end
 _BETWEEN = 12  # index objects read in the middle
 _FARTHEST = 2**53
 _TIMED = 512  # steps whose time is read
-_HEAD = 32  # bytes of a record in which its time lies
+_HEAD = 32  # bytes at the head of a record, which hold its time
 
 
 @dataclass(slots=True)
 class WorkerTimeline:
-    """The steps of a worker that were looked at. `together`: some were told of by one object, as Gridwatch's hook does
-    it, which gives each an object of its own when it closes.
+    """The sampled steps of one worker. `together` means that one object described several steps; Gridwatch's hook
+    writes such objects, and gives each step an object of its own when it closes.
     """
 
     by_step: dict[int, WorkerStep] = field(default_factory=dict)
@@ -43,9 +44,9 @@ class WorkerTimeline:
 
 
 def saved_steps(source: TensorSource) -> Mapping[str, WorkerTimeline]:
-    """Of each worker the steps that were looked at, increasing: those at both ends without a gap, some in between.
+    """Sample the steps of each worker, increasing: those at both ends without a gap, and some in between.
 
-    Damaged and unfinished objects are passed over: whoever evaluates the job tells of them.
+    Damaged and unfinished objects are ignored here; the evaluation of the job reports them.
     """
     found: dict[str, WorkerTimeline] = {}
     read, parse, prefix = _format(source)
@@ -61,17 +62,19 @@ def saved_steps(source: TensorSource) -> Mapping[str, WorkerTimeline]:
 
 
 def _format(source: TensorSource) -> tuple[Callable[[Sequence[str]], Iterable[bytes | None]], Parse, str]:
-    """How objects that tell of steps are read and parsed in this folder, and below which prefix they lie."""
+    """The functions that read and parse objects that describe steps in this folder, and the prefix of their keys."""
     if not source.keys(layout.FLUSH_PREFIX, limit=1):
         return lambda keys: source.read([ByteRange(key) for key in keys]), parse_index, layout.INDEX_PREFIX
-    # Its checksums need numpy, which whoever decides on stops imports for this alone.
+    # Its checksums need numpy, which the code that decides on stops needs for nothing else.
     from gridwatch_rules.tensors.flushes import HeadedSource, flushed_steps  # noqa: PLC0415
 
     return lambda keys: HeadedSource(source).heads(keys).values(), flushed_steps, layout.FLUSH_PREFIX
 
 
 def times(source: TensorSource, steps: Sequence[WorkerStep]) -> Mapping[int, float]:
-    """When each of these steps was saved, in Unix seconds by its container's clock; of many, evenly spread ones."""
+    """The time when each step was saved, in Unix seconds by its container's clock. When there are many steps, evenly
+    spread ones are read.
+    """
     places = {step.step: place for step in _spread(steps, _TIMED) if (place := _first_place(step)) is not None}
     try:
         records = read_ranges(source, places.values())
@@ -89,7 +92,7 @@ def _parsed(key: str, step: int, worker: str, content: bytes | None, parse: Pars
 
 
 def _first_place(step: WorkerStep) -> ByteRange | None:
-    """The head of any record of the step: all of them are of one moment."""
+    """The place of the head of any record of the step, since all its records have the same time."""
     places = [*step.tensors.values(), *(place for kinds in step.reductions.values() for place in kinds.values())]
     if not places:
         return None
@@ -99,7 +102,7 @@ def _first_place(step: WorkerStep) -> ByteRange | None:
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """The objects below one prefix that tell of steps, in the order of the steps."""
+    """The objects below one prefix that describe steps, in the order of the steps."""
 
     source: TensorSource
     prefix: str
@@ -108,7 +111,7 @@ class _Listing:
         return list(self.source.keys(self.prefix, limit=limit))
 
     def at(self, step: int, limit: int) -> list[str]:
-        """From the first that tells of this step or a later one."""
+        """The keys from the first object that describes this step or a later one."""
         return list(self.source.keys(self.prefix, layout.key_before(self.prefix, step), limit))
 
     def next(self, step: int) -> int | None:
@@ -141,7 +144,7 @@ def _edges(keys: Sequence[str]) -> Sequence[str]:
 
 
 def _newest(listing: _Listing, known: int) -> int:
-    """The last step that has an object: doubling the distance as long as there is one, then halving it."""
+    """Find the last step that has an object, by doubling the distance as long as there is one, then halving it."""
     low, distance = known, 1
     while low + distance < _FARTHEST and (beyond := listing.next(low + distance)) is not None:
         low, distance = beyond, 2 * distance
@@ -154,7 +157,7 @@ def _newest(listing: _Listing, known: int) -> int:
 
 
 def _last(listing: _Listing, begin: int, newest: int) -> Sequence[str]:
-    """The last objects, that of `newest` among them."""
+    """The keys of the last objects, including that of `newest`."""
     distance = _EDGE
     while True:
         keys = listing.all_from(max(newest - distance, begin))
@@ -169,7 +172,7 @@ def _step_of(key: str) -> int:
 
 
 def _spread(items: Sequence[T], most: int) -> Sequence[T]:
-    """At most so many of the items, the first and the last among them, at even distances."""
+    """Select at most this many of the items at even distances, including the first and the last."""
     if len(items) <= most:
         return items
     places = dict.fromkeys(round(place * (len(items) - 1) / (most - 1)) for place in range(most))

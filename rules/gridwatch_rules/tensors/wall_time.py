@@ -1,4 +1,4 @@
-"""When a record was written, by the clock of the container that wrote it."""
+"""Reads when a record was written, by the clock of the container that wrote it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ WALL_TIME_END = _FRAME + 1 + _TIME.size  # bytes of a record that say it
 
 
 def wall_time(record: bytes | memoryview) -> datetime | None:
-    """None when the record does not say, or says what is no time."""
+    """The record's time; None when the record has none, or has a value that is no time."""
     if len(record) < WALL_TIME_END or record[_FRAME] != _TAG:
         return None
     (seconds,) = _TIME.unpack_from(record, _FRAME + 1)
     try:
         return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):  # the clock of a container may say anything
+    except (ValueError, OverflowError, OSError):  # a container's clock may be arbitrarily wrong
         return None

@@ -1,8 +1,8 @@
 """Reads one tensor out of the record that an index points at: TFRecord framing around an `Event` protocol buffer.
 
-Only what smdebug writes is understood, by hand, because importing protobuf costs more than a whole evaluation.
-Formats: TensorFlow's record format, event.proto, summary.proto, tensor.proto and types.proto; protobuf's encoding
-guide.
+It understands only what smdebug writes and decodes it by hand, because importing protobuf costs more than a whole
+evaluation. The formats are those of TensorFlow's record format, event.proto, summary.proto, tensor.proto and
+types.proto, and of protobuf's encoding guide.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ _DTYPES = {number: np.dtype(name) for number, name in _TYPE_NAMES.items()}
 _BFLOAT16 = 14
 _STRING = 7
 
-_LARGEST_TEXTS = 64 * 1024 * 1024  # bytes of a tensor of texts in memory
+_LARGEST_TEXTS = 64 * 1024 * 1024  # most bytes in memory of a tensor of texts
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 FRAME = _HEADER.size + _FOOTER.size
-# smdebug does not checksum payloads; it writes the checksum of this constant in their place. Gridwatch's hook ends each
-# payload in a field (number 15, four bytes) that makes the constant's checksum the payload's own, which shows damage.
+# smdebug does not checksum payloads but writes the checksum of this constant instead. Gridwatch's hook ends each
+# payload with a field (number 15, four bytes) chosen so that the payload's own checksum equals the constant's, which
+# shows damage.
 _CONSTANT = b"0x12345678"
 _UNCHECKED = masked_crc32c(_CONSTANT)
 _CONSTANT_REGISTER = registers_after([_CONSTANT])[0]
@@ -41,11 +42,11 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 class WireError(ValueError):
-    """The bytes are not the record they should be."""
+    """The bytes are not a valid record of the expected tensor."""
 
 
 class StoredTensor(NamedTuple):
-    """`content`: where in the record the numbers lie, from `start` to `end`; None for text and other spellings.
+    """A decoded tensor. `content` is where in the record its numbers start and end; None for text and other encodings.
 
     `message` is where the message that describes them starts.
     """
@@ -57,7 +58,7 @@ class StoredTensor(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """What the records of one tensor have in common: everything between `message` and `start`, and what it means."""
+    """The part that all records of one tensor share: the bytes between `message` and `start`, with their meaning."""
 
     message: int
     start: int
@@ -68,13 +69,13 @@ class _Form(NamedTuple):
 
 
 class TensorDecoder:
-    """Reads records, and remembers each tensor's form: its records mostly differ in their numbers alone."""
+    """Decodes records and caches each tensor's form, because a tensor's records mostly differ only in their numbers."""
 
     def __init__(self) -> None:
         self._forms: dict[tuple[str, int], _Form] = {}
 
     def read(self, record: bytes | memoryview, name: str, *, verified: bool = False) -> StoredTensor:
-        """As read_tensor, of a record that should hold the tensor `name`; `verified`: `unsound` has looked at it."""
+        """Decode a record of the tensor `name`, as read_tensor does. `verified` means that `unsound` has checked it."""
         form = self._forms.get((name, len(record)))
         data = memoryview(record)
         if form is not None and data[form.message : form.start] == form.described:
@@ -97,8 +98,8 @@ _FORMS = 10_000
 
 
 def unsound(records: Mapping[K, bytes | memoryview]) -> frozenset[K]:
-    """Those of the records that carry a checksum of their content which is not theirs; in a tenth of the time that it
-    takes one by one. Records whose frame is damaged are not among them: reading them says so.
+    """The keys of the records whose content does not match its checksum, found in a tenth of the time of one by one.
+    Records with a damaged frame are not included, because reading them reports it.
     """
     own = {key: record[_HEADER.size : -_FOOTER.size] for key, record in records.items() if _is_balanced(record)}
     registers = registers_after(list(own.values()))
@@ -106,7 +107,7 @@ def unsound(records: Mapping[K, bytes | memoryview]) -> frozenset[K]:
 
 
 def _is_balanced(record: bytes | memoryview) -> bool:
-    """Whether the content ends in the field that Gridwatch's hook adds."""
+    """Whether the content ends with the field that Gridwatch's hook adds."""
     end = len(record) - _FOOTER.size
     if end < FRAME + _BALANCE_SIZE or record[end - _BALANCE_SIZE] != _BALANCE:
         return False
@@ -114,9 +115,9 @@ def _is_balanced(record: bytes | memoryview) -> bool:
 
 
 def read_tensor(record: bytes | memoryview, *, verified: bool = False) -> StoredTensor:
-    """The tensor in one framed record, as a read-only array of the shape and type it was saved with.
+    """Decode the tensor in one framed record, as a read-only array with its saved shape and type.
 
-    Strings come as an array of str. Raises WireError when the frame, its checksums or the message are damaged.
+    Strings become an array of str. Raises WireError when the frame, its checksums or the message are damaged.
     """
     data = memoryview(record)
     try:
@@ -128,7 +129,7 @@ def read_tensor(record: bytes | memoryview, *, verified: bool = False) -> Stored
 
 
 def event_field(event: memoryview, wanted: int) -> memoryview | None:
-    """The content of one of an Event's fields that hold bytes; None when it has none. Raises WireError."""
+    """The content of one of an Event's fields of bytes; None when the Event lacks it. Raises WireError."""
     try:
         return next(
             (event[start:end] for number, start, end in _fields(event, 0, len(event)) if number == wanted), None
@@ -172,7 +173,7 @@ def _summary_value(data: memoryview, start: int, end: int) -> StoredTensor:
     for number, field, stop in _fields(data, start, end):
         if number == 1:
             name = str(data[field:stop], "utf-8")
-        elif number == 2:  # simple_value: a scalar of a plain TensorBoard event
+        elif number == 2:  # simple_value, the scalar of a plain TensorBoard event
             if stop - field != 4:
                 raise WireError(f"a number of {stop - field} bytes")
             value = np.frombuffer(data[field:stop], dtype="<f4")
@@ -200,7 +201,7 @@ def _tensor(data: memoryview, start: int, end: int) -> tuple[NDArray[Any], tuple
             strings.append(str(data[field:stop], "utf-8"))
         elif number in _REPEATED:
             values.append((number, field, stop))
-    if max(map(len, strings), default=0) * len(strings) * 4 > _LARGEST_TEXTS:  # numpy makes all as long as the longest
+    if max(map(len, strings), default=0) * len(strings) * 4 > _LARGEST_TEXTS:  # numpy pads to the longest
         raise WireError(f"texts of more than {_LARGEST_TEXTS:,} bytes")
     if strings or number_of_type in (0, _STRING):
         return _shaped(np.array(strings, dtype=np.str_), shape), None
@@ -212,7 +213,7 @@ def _tensor(data: memoryview, start: int, end: int) -> tuple[NDArray[Any], tuple
 
 
 def _numbers(content: memoryview, number_of_type: int) -> NDArray[Any]:
-    if number_of_type == _BFLOAT16:  # the upper half of a float32
+    if number_of_type == _BFLOAT16:  # a bfloat16 is the upper half of a float32
         return (np.frombuffer(content, dtype="<u2").astype("<u4") << 16).view("<f4")
     dtype = _DTYPES.get(number_of_type)
     if dtype is None:
@@ -231,7 +232,7 @@ def _shaped(flat: NDArray[Any], shape: list[int]) -> NDArray[Any]:
         raise WireError(f"{flat.size} values do not make the shape {str(tuple(shape))[:200]}") from error
 
 
-# float_val, double_val, int_val, int64_val, bool_val: smdebug never writes them, other writers of the format may.
+# The fields float_val, double_val, int_val, int64_val and bool_val are never written by smdebug, but may be by others.
 _REPEATED: dict[int, str | None] = {5: "<f4", 6: "<f8", 7: None, 10: None, 11: None}
 
 
@@ -262,7 +263,7 @@ def _dimension(data: memoryview, start: int, end: int) -> int:
 
 
 def _fields(data: memoryview, position: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Number, start and end of each field; for a varint its value stands in place of its start."""
+    """Yield number, start and end of each field; for a varint, its value is in place of its start."""
     while position < end:
         key = data[position]
         position += 1

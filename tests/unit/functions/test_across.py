@@ -24,7 +24,7 @@ from gridwatch.state.patience import Patience
 from gridwatch.state.store import ConflictError
 from gridwatch_rules.judgement.catalogue import judgement_rule_names
 from gridwatch_rules.judgement.history import Ending, History
-from gridwatch_rules.judgement.live import Pending, Replica, TrialReports, beginning, log_name
+from gridwatch_rules.judgement.live import Pending, Replica, TrialReports, first_entry, log_name
 from gridwatch_rules.judgement.median import KatibMedianStopping
 from gridwatch_rules.judgement.reported import ReportsRecord
 from tests.fakes.clock import FakeClock
@@ -373,7 +373,7 @@ def test_a_chain_of_experiments_counts_as_far_back_as_it_goes() -> None:
     world = World(MEDIAN)
     starts_from(world, "before")
     completed_before(world, GOOD, log=log_name("first", "loss", "epochs"))
-    world.store.add_reports(beginning(EARLIER, log_name("first", "loss", "epochs"), 1))
+    world.store.add_reports(first_entry(EARLIER, log_name("first", "loss", "epochs"), 1))
     world.store.add_reports(
         ReportsRecord(
             log=EARLIER, number=2, trial="1-1", reports=((0.0, 1.0, 0.7), (1.0, 2.0, 0.7)), ending="completed"

@@ -1,4 +1,6 @@
-"""What a process with a user's code says of a job, as JSON: written by the process of that code, so not trusted."""
+"""The answer, in JSON, of the process that ran a user's rule. That process runs the user's code, so its answer is not
+trusted.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +16,28 @@ from gridwatch_rules.status import RuleStatus, condition_met
 from gridwatch_rules.tensors.modes import Mode
 
 MAX_ANSWER = 64 * 1024  # bytes
-LONGEST_DETAILS = 1024  # StatusDetails of the SageMaker API
+LONGEST_DETAILS = 1024  # longest StatusDetails of the SageMaker API
 _STATUSES = tuple(status for status in RuleStatus if status not in (RuleStatus.STOPPING, RuleStatus.STOPPED))
-_MAX_STEP = 10**12  # the layout has twelve digits for a step
+_MAX_STEP = 10**12  # the layout of tensors has twelve digits for a step
 _LONGEST_NAME = 256
 _LONGEST_SENTENCE = 500
 
 
 def as_answer(found: RuleEvaluation) -> dict[str, Any]:
-    """The answer as JSON."""
+    """Convert an evaluation to its answer in JSON."""
     finding = found.finding.as_json() if found.finding else None
     return {"status": found.status.value, "details": found.details, "finding": finding}
 
 
 def failed(reason: str) -> RuleEvaluation:
-    """The rule did not come to an answer."""
+    """The evaluation of a rule that did not come to an answer."""
     return RuleEvaluation(RuleStatus.ERROR, line(f"CustomRuleError: {reason}", LONGEST_DETAILS))
 
 
 def parse_answer(text: bytes | str, rule: str) -> RuleEvaluation:
-    """What the answer says of `rule`; whatever is no answer, is one of status Error. Texts are cut to one line each."""
+    """Parse the answer about `rule`. An invalid answer becomes an evaluation of status Error. Each text is cut to one
+    line.
+    """
     if len(text) > MAX_ANSWER:
         return failed("its answer is too long")
     try:
@@ -43,7 +47,7 @@ def parse_answer(text: bytes | str, rule: str) -> RuleEvaluation:
 
 
 def line(text: str, longest: int) -> str:
-    """One line of printable characters: it goes into logs, tables and mails."""
+    """Shorten a text to one line of printable characters, because it goes into logs, tables and mails."""
     flat = " ".join(re.sub(r"[^\S ]|[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", " ", text).split())
     return flat if len(flat) <= longest else f"{flat[: longest - 1]}…"
 

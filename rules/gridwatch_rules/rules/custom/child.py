@@ -1,7 +1,6 @@
-"""The process in which a custom rule runs: reads a request on stdin, writes the verdict to the file it is told.
+"""The process in which a custom rule runs. It reads a request from stdin and writes the verdict to the given file.
 
-What the rule prints goes to stderr. Both kinds of rule are known: subclasses of gridwatch_rules.rules.rule.Rule, and
-subclasses of smdebug.rules.Rule.
+Output of the rule goes to stderr. The rule is a subclass of gridwatch_rules.rules.rule.Rule or of smdebug.rules.Rule.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from gridwatch_rules.failures import TransientError
 from gridwatch_rules.rules.custom import former_names
 from gridwatch_rules.rules.custom.answer import as_answer
 from gridwatch_rules.rules.custom.packages import THERE, as_deployed
-from gridwatch_rules.rules.custom.recorded import Reach, RecordedFolder, holds_profile
+from gridwatch_rules.rules.custom.recorded import RecordedFolder, TensorAccess, holds_profile
 from gridwatch_rules.rules.custom.replay import replay
 from gridwatch_rules.rules.custom.shim import install
 from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
@@ -30,7 +29,7 @@ from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.tensors.reader import TensorReader
 
-TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the tensors could not be reached
+TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h; the tensors could not be reached
 
 
 def main(answer: Path) -> None:
@@ -42,27 +41,29 @@ def main(answer: Path) -> None:
         sys.stderr.write(str(error))
         sys.exit(TRY_AGAIN)
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises, SystemExit too, is its verdict
-        found = RuleEvaluation(RuleStatus.ERROR, _told(error, request["file"]))
+        found = RuleEvaluation(RuleStatus.ERROR, _error_text(error, request["file"]))
     partial = answer.with_suffix(".part")
     partial.write_text(json.dumps(as_answer(found)))
-    partial.replace(answer)  # an answer is there wholly or not at all
+    partial.replace(answer)  # the answer appears wholly or not at all
 
 
 def judge(request: Mapping[str, Any]) -> RuleEvaluation:
-    """Loads the class and evaluates it over all steps that are there."""
-    # Whoever starts this process says how tensors are reached; the rules themselves know no AWS. All that is imported
-    # for it comes before the user's folder is searched, where a file may have the name of any module.
+    """Load the class and evaluate it over all saved steps."""
+    # The request says how tensors are reached, because this package knows nothing of AWS. All imports for that come
+    # before the user's folder is on the path, since a file there may have the name of any module.
     module, _, function = request["opener"].partition(":")
     open_source = getattr(importlib.import_module(module), function)
     location, ended = request["location"], request["ended"]
     source = open_source(location)
 
     def trial_at(path: str) -> RecordedFolder:
-        """Of other jobs nobody knows whether they are over: what is there is what counts."""
+        """Open another job's tensors. It is not known whether that job is over, so it is treated as over with what it
+        has saved.
+        """
         is_the_job = path.rstrip("/") == location.rstrip("/")
         return RecordedFolder(TensorReader(open_source(path), open_source), ended=ended if is_the_job else True)
 
-    install(Reach(trial_at, open_source))
+    install(TensorAccess(trial_at, open_source))
     former_names.install()
     file = Path(request["file"])
     if request.get("as_deployed"):
@@ -95,8 +96,8 @@ def _load(file: Path, class_name: str) -> Any:
     return found
 
 
-def _told(error: BaseException, file: str) -> str:
-    """The error with the last line of the user's own file that it passed."""
+def _error_text(error: BaseException, file: str) -> str:
+    """The text of an error, with the last line of the user's own file in its traceback."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     where = f" ({Path(file).name}, line {lines[-1]})" if lines else ""
     lacks = isinstance(error, ModuleNotFoundError) and "rules of users" not in str(error)

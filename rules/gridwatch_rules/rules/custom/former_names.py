@@ -1,4 +1,6 @@
-"""The names under which rules of users were told to import the engine, before it was a distribution of its own."""
+"""Supports the former names of the engine's modules, which users' rules import from before it was a distribution of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from types import ModuleType
 
 FORMER = "gridwatch"
 _ENGINE = __name__.partition(".")[0]
-# Rooms and modules that were in `gridwatch` and are in the engine now.
+# Packages and modules that were in `gridwatch` and are in the engine now.
 MOVED = frozenset(
     [
         "clock",
@@ -29,7 +31,9 @@ MOVED = frozenset(
 
 
 class FormerNames(MetaPathFinder, Loader):
-    """Finds `gridwatch.rules.rule` and the like as the engine's module of today: the very same, not a copy of it."""
+    """An import finder that resolves `gridwatch.rules.rule` and the like to the engine's present module itself, not a
+    copy.
+    """
 
     def __init__(self) -> None:
         self._own: dict[str, ModuleSpec | None] = {}  # the specs of the engine's modules, by former name
@@ -49,12 +53,12 @@ class FormerNames(MetaPathFinder, Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """The module was made under its own name; only its spec, which the import replaced, is given back."""
+        """Restore the module's own spec, which the import replaced. The module itself was executed before."""
         former = module.__spec__.name if module.__spec__ else ""
         module.__spec__ = self._own.pop(former, module.__spec__)
 
 
 def install() -> None:
-    """From now on this process imports the engine under its former names as well."""
+    """Make the engine importable under its former names as well, in this process."""
     if not any(isinstance(finder, FormerNames) for finder in sys.meta_path):
         sys.meta_path.insert(0, FormerNames())

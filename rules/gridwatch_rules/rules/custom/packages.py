@@ -1,4 +1,6 @@
-"""What rules of users may import where they are deployed, so that trying one elsewhere says what it will lack there."""
+"""Lists what users' rules can import where they are deployed, so that a trial run elsewhere shows what would be
+missing.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,7 @@ LAYER_MODULES = frozenset(
         "yaml",
     ]
 )
-# What earlier Pythons have and the function's 3.13 has no more (PEP 594, PEP 632).
+# Modules that earlier Pythons have and the function's 3.13 no longer has (PEP 594, PEP 632).
 GONE_MODULES = frozenset(
     [
         "aifc",
@@ -85,8 +87,8 @@ THERE = "Python 3.13's standard library, numpy, matplotlib and boto3"
 
 
 class DeployedPackages(MetaPathFinder):
-    """Refuses to find what the function that runs rules of users does not have. `folder` is that of the rule's file,
-    the only one of its folder that is uploaded.
+    """An import finder that refuses modules which the function that runs users' rules lacks. `folder` is the folder of
+    the rule's file; of its files only that one is uploaded.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -108,5 +110,5 @@ class DeployedPackages(MetaPathFinder):
 
 
 def as_deployed(folder: Path) -> None:
-    """From now on this process imports what the function could import, and no more."""
+    """Restrict this process's imports to what the function could import."""
     sys.meta_path.insert(0, DeployedPackages(folder))

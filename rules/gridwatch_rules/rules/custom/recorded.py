@@ -1,4 +1,6 @@
-"""What the stand-in for smdebug reads: how it reaches tensor folders, and what it does where smdebug would wait."""
+"""The data that the stand-in for smdebug reads: its access to tensor folders, and its reaction where smdebug would
+wait.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class Waiting(BaseException):
-    """smdebug would wait here for what a running job has yet to write; whoever runs the rule asks again later."""
+    """Raised where smdebug would wait for data that a running job has yet to write. The rule is run again later."""
 
 
 class Recorded(Protocol):
-    """One job's tensors. `ended`: no more will come."""
+    """One job's tensors. `ended` means that no more will be written."""
 
     @property
     def ended(self) -> bool: ...
@@ -32,7 +34,9 @@ class Recorded(Protocol):
         ...
 
     def worker_steps(self) -> Iterable[WorkerStep]:
-        """What each worker saved at each step, in the order of the index objects. Raises CorruptTensorError."""
+        """The tensors that each worker saved at each step, in the order of the index objects. Raises
+        CorruptTensorError.
+        """
         ...
 
     def value(self, place: ByteRange, name: str) -> NDArray[Any]:
@@ -71,40 +75,42 @@ def holds_profile(source: TensorSource) -> bool:
 
 
 def has_ended(source: TensorSource) -> bool:
-    """Whether an end marker is there: of tensors it lies at the root, of a profile below either of its folders."""
+    """Whether an end marker exists. For tensors it lies at the root, for a profile below either of its folders."""
     return any(source.keys(f"{folder}{END_MARKER}", limit=1) for folder in ("", "system/", "framework/"))
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """How tensors and files are reached: the trial at a path, and the objects below a folder or s3:// address."""
+class TensorAccess:
+    """The access to tensors and files: the trial at a path, and the objects below a folder or s3:// address."""
 
     trial: Callable[[str], Recorded]
     folder: Callable[[str], TensorSource]
-    awaited: list[str] = field(default_factory=list)  # what the rule would have waited for; it may hide that it did
+    awaited: list[str] = field(default_factory=list)  # kept because a rule may catch `Waiting`
 
 
-def reach() -> Reach:
-    """How the code that runs reaches tensors. Raises LookupError where nobody has said."""
+def current_access() -> TensorAccess:
+    """The access that is in force. Raises LookupError when none is set."""
     if not _reaches:
         raise LookupError("nobody has said how tensors are reached")
     return _reaches[-1]
 
 
-_reaches: list[Reach] = []  # smdebug's create_trial(path) has no other way to learn of it
+_reaches: list[TensorAccess] = []  # a global, because smdebug's create_trial(path) takes no such argument
 
 
 def wait_for(what: str) -> Waiting:
-    """To be raised where smdebug would wait. It is noted, for a rule may have an `except:` for everything."""
-    reach().awaited.append(what)
+    """The exception to raise where smdebug would wait. It is also recorded, because a rule may have an `except:` for
+    everything.
+    """
+    current_access().awaited.append(what)
     return Waiting(what)
 
 
-def use(given: Reach) -> None:
-    """From now on, tensors are reached so."""
+def set_access(given: TensorAccess) -> None:
+    """Set the access to tensors that is in force from now on."""
     _reaches.append(given)
 
 
-def forget() -> None:
-    """Undoes the last `use`."""
+def reset_access() -> None:
+    """Undo the last `set_access`."""
     _reaches.pop()

@@ -1,4 +1,4 @@
-"""One run of a custom rule over one job, as it is asked of the function that is allowed nothing else."""
+"""The request for one run of a custom rule on one job, sent to the function that may do nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ _JOB = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomRun:
-    """`source`: the S3 address of the rule's file. `ended`: the job is over, so the rule must come to its verdict."""
+    """One run of a custom rule. `source` is the S3 address of the rule's file. `ended` means that the job is over, so
+    the rule must come to its verdict.
+    """
 
     job_name: str
     source: str
@@ -27,7 +29,7 @@ class CustomRun:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> CustomRun:
-        """Raises ValueError for a document of another shape."""
+        """Parse a request. Raises ValueError for a document of another shape."""
         try:
             run = cls(
                 job_name=document["job_name"],
@@ -45,11 +47,15 @@ class CustomRun:
 
 
 class CustomRules(Protocol):
-    """Where custom rules run. Implementations: `gridwatch.aws.custom_rules` and the tests' in-memory one."""
+    """The port to the place where custom rules run. `gridwatch.aws.custom_rules` implements it; tests have one in
+    memory.
+    """
 
     def run(self, run: CustomRun) -> RuleEvaluation:
-        """What the rule says: whatever its code does is an answer, of status Error. InProgress: nothing yet.
+        """Run the rule. Any failure of its code is an evaluation of status Error. InProgress means that it found
+        nothing yet.
 
-        Raises gridwatch_rules.failures errors when it could not be run at all: ask again.
+        Raises gridwatch_rules.failures errors when it could not be run at all, in which case the caller should try
+        again.
         """
         ...

@@ -21,13 +21,13 @@ from gridwatch_rules.rules.status_change import RuleEvaluation
 
 _PACKAGE = Path(__file__).parents[3]  # the folder that holds the package `gridwatch_rules`
 _REQUEST, _ANSWER, _SAID = "request.json", "answer.json", "stderr.txt"
-_TRY_AGAIN = 75  # as the child says it
-_LAST_WORDS = 500  # bytes of what the process said
+_TRY_AGAIN = 75  # the child's exit code for this
+_LAST_WORDS = 500  # bytes of the process's output that are kept
 
 
 @dataclass(frozen=True, slots=True)
 class CustomRule:
-    """The class `class_name` in `file`, with the parameters its constructor takes."""
+    """A custom rule: the class `class_name` in `file`, with the parameters for its constructor."""
 
     file: Path
     class_name: str
@@ -35,7 +35,7 @@ class CustomRule:
 
     @classmethod
     def parse(cls, text: str, parameters: Mapping[str, Any] | None = None) -> CustomRule:
-        """The rule that `FILE.py:ClassName` names. Raises RuleConfigurationError when there is no such file."""
+        """Parse `FILE.py:ClassName`. Raises RuleConfigurationError when there is no such file."""
         path, _, class_name = text.rpartition(":")
         if not path.endswith(".py") or not class_name.isidentifier():
             raise RuleConfigurationError(f"{text!r} names no custom rule: write FILE.py:ClassName")
@@ -55,13 +55,13 @@ def run_custom_rule(
     opener: str = "gridwatch_rules.tensors.source:open_folder",
     as_deployed: bool = False,
 ) -> RuleEvaluation:
-    """What the rule says of the tensors at `location` (a folder or an s3:// address), replayed from their first step.
+    """Evaluate the rule on the tensors at `location` (a folder or an s3:// address), from their first step.
 
-    Whatever the rule's code does, raise, hang or crash, is a RuleEvaluation of status Error; after `seconds` the
-    process is killed. `environment` is all that the process sees of ours; `opener` names the function with which it
-    opens `location` (gridwatch.aws.tensor_source:open_source knows s3:// too); `as_deployed`: it can import what the
-    deployed function has, and no more. Status InProgress: it found nothing, and the job goes on. Raises TransientError
-    when the tensors cannot be reached.
+    When the rule's code raises, hangs or crashes, the RuleEvaluation has status Error; after `seconds` the process is
+    killed. `environment` is the process's whole environment. `opener` names the function with which it opens `location`
+    (gridwatch.aws.tensor_source:open_source opens s3:// too). With `as_deployed` it can import only what the deployed
+    function has. Status InProgress means that the rule found nothing and the job goes on. Raises TransientError when
+    the tensors cannot be reached.
     """
     request = {
         "file": str(rule.file),
@@ -87,10 +87,12 @@ def run_custom_rule(
 
 
 def _run(scratch: Path, request: str, folder: Path, environment: Mapping[str, str], seconds: float) -> int | None:
-    """The exit code of the process; None when its time was over. Whatever it has started ends with it."""
+    """Run the process and return its exit code, or None when it ran out of time. Processes that it has started end with
+    it.
+    """
     paths = [str(_PACKAGE), environment.get("PYTHONPATH", "")]
     (scratch / _REQUEST).write_text(request)
-    # Files, not pipes: a process that the rule has left behind would hold a pipe open, and the reader with it.
+    # Files are used, because a process that the rule left behind would hold a pipe open and block its reader.
     with (scratch / _REQUEST).open() as asked, (scratch / _SAID).open("wb") as said:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "gridwatch_rules.rules.custom.child", str(scratch / _ANSWER)],

@@ -10,29 +10,29 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from gridwatch_rules.rules.custom import smdebug
-from gridwatch_rules.rules.custom.recorded import Reach, forget, use
+from gridwatch_rules.rules.custom.recorded import TensorAccess, reset_access, set_access
 
 _NAME = "smdebug"
 
 
-def install(given: Reach) -> None:
-    """From now on `import smdebug` and all below it give the stand-in, even where smdebug is installed; `given` says
-    how its trials reach tensors.
+def install(given: TensorAccess) -> None:
+    """Make `import smdebug` and its submodules give the stand-in, even where smdebug is installed. `given` is its
+    trials' access to tensors.
     """
-    use(given)
+    set_access(given)
     sys.modules.update(_modules())
 
 
 @contextmanager
-def installed(given: Reach) -> Iterator[None]:
-    """The modules are importable while this lasts, and afterwards what was there before."""
+def installed(given: TensorAccess) -> Iterator[None]:
+    """Make the stand-in importable within the block, and restore the former modules afterwards."""
     before = {name: module for name, module in sys.modules.items() if _is_smdebug(name)}
     _take_away()
     install(given)
     try:
         yield
     finally:
-        forget()
+        reset_access()
         _take_away()
         sys.modules.update(before)
 

@@ -36,12 +36,14 @@ class IOBottleneckParameters:
 
 
 class _Bottleneck(SystemRule):
-    """Counts, for each node, its samples and those in which a GPU is idle while a core is held up."""
+    """The base of both rules. It counts for each node its samples, and those in which a GPU is idle while a core is
+    busy or waits.
+    """
 
     @property
     @abstractmethod
     def cause(self) -> str:
-        """What held the GPU up, for the sentence."""
+        """The cause of the bottleneck, for the sentence of the finding."""
 
     def __init__(self, parameters: Any) -> None:
         super().__init__(parameters)
@@ -53,7 +55,7 @@ class _Bottleneck(SystemRule):
 
     @abstractmethod
     def held_up(self, sample: Sample) -> bool:
-        """Whether some core is."""
+        """Whether some core is busy, or waits, by more than the threshold."""
 
     def take(self, sample: Sample) -> None:
         if not sample.gpu:
@@ -108,7 +110,7 @@ class CPUBottleneck(_Bottleneck):
 
 
 class IOBottleneck(_Bottleneck):
-    """As CPUBottleneck, with some core's I/O wait above `io_threshold`.
+    """Fires as CPUBottleneck does, but for some core's I/O wait above `io_threshold`.
 
     Never fires without a GPU. Defaults: Debugger's documentation; its smdebug_rulesconfig 1.0.1 says gpu_threshold 10.
     """

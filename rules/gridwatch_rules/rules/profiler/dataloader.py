@@ -41,8 +41,8 @@ class Dataloader(ProfilerRule):
     def __init__(self, parameters: DataloaderParameters) -> None:
         super().__init__(parameters)
         self._cores: dict[str, int] = {}
-        self._open: dict[str, list[tuple[float, float]]] = {}  # start and end of the spans of the group not yet over
-        self._groups: dict[str, list[int]] = {}  # processes at the same time, in each group that is over
+        self._open: dict[str, list[tuple[float, float]]] = {}  # start and end of spans in unfinished groups
+        self._groups: dict[str, list[int]] = {}  # number of simultaneous processes in each group that is over
 
     def looks_for(self) -> str:
         return "processes that load data (PyTorch's DataLoader with workers), and samples of the CPU"
@@ -104,7 +104,7 @@ class Dataloader(ProfilerRule):
 
 
 def _at_the_same_time(spans: list[tuple[float, float]]) -> int:
-    """The most spans that overlap at any time."""
+    """The largest number of spans that overlap at any time."""
     changes = sorted([(start, 1) for start, _ in spans] + [(end, -1) for _, end in spans])
     now = most = 0
     for _, change in changes:

@@ -1,4 +1,4 @@
-"""Drives a job's profiler rules over its profile, as `gridwatch_rules.rules.evaluation` drives rules over tensors."""
+"""Evaluates a job's profiler rules over its profile, as `gridwatch_rules.rules.evaluation` does rules over tensors."""
 
 from __future__ import annotations
 
@@ -23,12 +23,16 @@ from gridwatch_rules.tensors.errors import CorruptTensorError
 
 
 def is_profiler_rule(name: str) -> bool:
-    """Whether a rule looks at a job's profile instead of its tensors. Raises RuleConfigurationError for none."""
+    """Whether a rule looks at a job's profile instead of its tensors. Raises RuleConfigurationError for an unknown
+    rule.
+    """
     return name in rule_names() and issubclass(rule_class(name), ProfilerRule)
 
 
 class ProfileEvaluation:
-    """All profiler rules of one job. A rule ends with its first finding; one that fails ends in status Error."""
+    """The evaluation of all profiler rules of one job. A rule ends with its first finding, or with status Error when it
+    fails.
+    """
 
     def __init__(
         self,
@@ -45,14 +49,14 @@ class ProfileEvaluation:
 
     @classmethod
     def create(cls, configurations: Sequence[RuleConfiguration]) -> ProfileEvaluation:
-        """An evaluation from the first sample. Raises RuleConfigurationError."""
+        """Create an evaluation from the first sample. Raises RuleConfigurationError."""
         rules = _create_rules(configurations)
         statuses = {name: RuleEvaluation(RuleStatus.IN_PROGRESS) for name in rules}
         return cls(configurations, rules, statuses, ProfileCursor())
 
     @classmethod
     def restore(cls, configurations: Sequence[RuleConfiguration], saved: Mapping[str, Any]) -> ProfileEvaluation:
-        """The evaluation that was saved; configurations that were not part of it start at what is not yet seen.
+        """Restore a saved evaluation. Configurations that were not part of it start at the measurements not yet seen.
 
         Raises RuleConfigurationError, and ValueError for a state saved by another version.
         """
@@ -72,11 +76,11 @@ class ProfileEvaluation:
 
     @property
     def rules(self) -> Mapping[str, ProfilerRule]:
-        """By name; one that is a report (ProfilerReport) has its page."""
+        """The rules by name. A rule that is a report (ProfilerReport) has a page."""
         return dict(self._rules)
 
     def save(self) -> dict[str, Any]:
-        """Everything to go on from, as JSON."""
+        """The state from which the evaluation can continue, as JSON."""
         return {
             "cursor": self._cursor.save(),
             "seen": self._seen.save(),
@@ -87,7 +91,7 @@ class ProfileEvaluation:
         """Evaluates what is new, and with `ended` finishes every rule that found nothing.
 
         Any split of the files into calls gives the same findings. Raises GridwatchError or OSError when the profile
-        cannot be reached; what was saved before the call is then still true.
+        cannot be reached; a state saved before the call is then still valid.
         """
         former = dict(self._statuses)
         if self._active():

@@ -1,7 +1,7 @@
-"""The files of a profile: their names, and what is in one.
+"""Parses the files of a profile: their names and their contents.
 
-System metrics: one JSON event a line, in `system/incremental/<hour>/<second>.<node>.json`. Framework metrics: an array
-of trace events in `framework/pevents/<hour>/<microsecond>_<process>-<node>_<kind>.json`. Source: smdebug 1.0.34,
+System metrics are one JSON event a line, in `system/incremental/<hour>/<second>.<node>.json`. Framework metrics are an
+array of trace events in `framework/pevents/<hour>/<microsecond>_<process>-<node>_<kind>.json`. Source: smdebug 1.0.34,
 `smdebug/profiler` (readers) and `smdebug/core/tfevent/timeline_file_writer.py` (writer).
 """
 
@@ -21,7 +21,7 @@ SYSTEM_PREFIX = "system/"
 FRAMEWORK_PREFIX = "framework/pevents/"
 
 LARGEST = 24 * 1024 * 1024  # bytes: Debugger begins a new file after 10 MB; JSON takes up to 27 times as much memory
-# What a file can be beside what it should be: numbers without end, lists where an object belongs, and so on.
+# Errors from malformed files: endless numbers, lists in place of objects, and so on.
 _ODD = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 _SYSTEM = re.compile(r"system/.+/(\d{10})\.(algo-\d+)\.json$")
@@ -30,7 +30,9 @@ _PROCESS_NODE = re.compile(r"(?P<process>.+)-(?P<node>algo-\d+)$")
 
 
 class FileKey(NamedTuple):
-    """`stream`: all files of one writer, whose names sort by time; `time`: what the name says, in Unix seconds."""
+    """The parsed key of a file. `stream` names all files of one writer, whose names sort by time; `time` is the time in
+    the name, in Unix seconds.
+    """
 
     key: str
     stream: str
@@ -39,7 +41,7 @@ class FileKey(NamedTuple):
 
 
 def parse_key(key: str) -> FileKey | None:
-    """What a file of a profile is; None for files that rules do not read."""
+    """Parse the key of a profile's file. Returns None for files that rules do not read."""
     if found := _SYSTEM.match(key):
         return FileKey(key, f"system/{found[2]}", found[2], float(found[1]))
     if found := _FRAMEWORK.match(key):
@@ -49,10 +51,10 @@ def parse_key(key: str) -> FileKey | None:
 
 
 def parse_samples(key: str, content: bytes, *, ended: bool) -> list[Sample] | None:
-    """A file of system metrics; None while its last line is not whole. Raises CorruptTensorError."""
+    """Parse a file of system metrics. Returns None while its last line is incomplete. Raises CorruptTensorError."""
     _check_size(key, content)
     *lines, last = content.split(b"\n")
-    # Each line ends with a line break, so what follows the last one is the beginning of a line.
+    # Each line ends with a line break, so text after the last one is an incomplete line.
     if (last or not content) and not ended:
         return None
     lines.append(last)
@@ -70,8 +72,8 @@ def parse_samples(key: str, content: bytes, *, ended: bool) -> list[Sample] | No
 
 
 def parse_spans(file: FileKey, content: bytes, *, ended: bool) -> list[Span] | None:
-    """A file of framework metrics, in the order of their ends; None while it is not whole. Raises
-    CorruptTensorError.
+    """Parse a file of framework metrics into spans in the order of their ends. Returns None while it is incomplete.
+    Raises CorruptTensorError.
     """
     _check_size(file.key, content)
     document = _json(content)

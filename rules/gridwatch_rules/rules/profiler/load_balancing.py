@@ -12,7 +12,7 @@ from gridwatch_rules.rules.parameters import integer, number
 from gridwatch_rules.rules.profiler.metrics import Sample
 from gridwatch_rules.rules.profiler.rule import SystemRule, scan_interval
 
-_BIN = 2  # percent wide
+_BIN = 2  # width of a bin in percent
 _BINS = 100 // _BIN
 
 

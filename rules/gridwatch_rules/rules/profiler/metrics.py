@@ -1,4 +1,4 @@
-"""What profiler rules look at: samples of a machine, and spans of what the training did."""
+"""The measurements that profiler rules judge: samples of a machine, and spans of the training's activity."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SAMPLE_SECONDS = 0.02  # events of a node this close together are one sample, as in Debugger's own rules
+SAMPLE_SECONDS = 0.02  # seconds; events of a node this close together are one sample, as in Debugger's own rules
 STEP_PHASE = "Step:ModeKeys."
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One node at one time (Unix seconds). Core and GPU names to percent; `rates` in bytes or operations a second."""
+    """A sample of one node at one time (Unix seconds). Maps from core and GPU names are in percent; `rates` are in
+    bytes or operations a second.
+    """
 
     node: str
     time: float
@@ -27,7 +29,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Something one process of a node did from `start` (Unix seconds) for `duration` (seconds)."""
+    """One activity of a process on a node, which lasted from `start` (Unix seconds) for `duration` seconds."""
 
     node: str
     phase: str  # "Step:ModeKeys.TRAIN", "DataLoaderIter", …
@@ -39,7 +41,7 @@ class Span:
 
     @property
     def time(self) -> float:
-        """When it ended, which is when it was recorded."""
+        """The end of the span, which is the time when it was recorded."""
         return self.start + self.duration
 
     @property
@@ -48,7 +50,7 @@ class Span:
 
     @property
     def mode(self) -> str:
-        """TRAIN, EVAL, PREDICT or GLOBAL of a step; empty for what is none."""
+        """The mode of a step: TRAIN, EVAL, PREDICT or GLOBAL; empty for a span that is no step."""
         return self.phase.removeprefix(STEP_PHASE) if self.is_step else ""
 
 
@@ -56,7 +58,7 @@ Measurement = Sample | Span
 
 
 def samples(events: Iterable[Mapping[str, Any]]) -> list[Sample]:
-    """Debugger's events of system metrics, in the order of their file, as samples in the order of time."""
+    """Convert Debugger's events of system metrics, in the order of their file, into samples in the order of time."""
     groups: dict[str, list[list[Mapping[str, Any]]]] = {}
     events = list(events)
     if odd := next((event for event in events if not math.isfinite(float(event["Timestamp"]))), None):
@@ -79,7 +81,7 @@ def _sample(node: str, events: list[Mapping[str, Any]]) -> Sample:
             by_dimension.setdefault(dimension, {})[name] = value
         elif name == "MemoryUsedPercent":
             memory = value
-        elif dimension != "Platform":  # what SageMaker itself moves, beside what the training does
+        elif dimension != "Platform":  # includes SageMaker's own traffic besides the training's
             rates[name] = value
     return Sample(
         node=node,

@@ -1,4 +1,4 @@
-"""OverallFrameworkMetrics: where the training's time went. A summary, never a fault."""
+"""OverallFrameworkMetrics: how the training's time was spent. It is a summary and never fires."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class OverallFrameworkMetricsParameters:
 
 @dataclass(frozen=True, slots=True)
 class PhaseTime:
-    """What all processes together spent in a phase (seconds)."""
+    """The time that all processes together spent in a phase (seconds)."""
 
     phase: str
     count: int
@@ -38,8 +38,8 @@ class OverallFrameworkMetrics(ProfilerRule):
 
     def __init__(self, parameters: OverallFrameworkMetricsParameters) -> None:
         super().__init__(parameters)
-        self._phases: dict[str, list[float]] = {}  # count, total, longest
-        self.first_step: float | None = None  # Unix seconds: when the first step began and the last ended
+        self._phases: dict[str, list[float]] = {}  # phase -> count, total, longest
+        self.first_step: float | None = None  # Unix seconds of the first step's beginning and the last step's end
         self.last_step: float | None = None
 
     def looks_for(self) -> str:
@@ -54,7 +54,7 @@ class OverallFrameworkMetrics(ProfilerRule):
             self.last_step = span.time if self.last_step is None else max(self.last_step, span.time)
 
     def phases(self) -> Iterator[PhaseTime]:
-        """The phases, the longest together first."""
+        """Yield the phases, the one with the longest total time first."""
         for phase, (count, total, longest) in sorted(self._phases.items(), key=lambda each: -each[1][1]):
             yield PhaseTime(phase, int(count), total, longest)
 

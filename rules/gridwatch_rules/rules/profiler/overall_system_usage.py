@@ -1,4 +1,4 @@
-"""OverallSystemUsage: how much of each node was used. A summary, never a fault."""
+"""OverallSystemUsage: how much of each node was used. It is a summary and never fires."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class OverallSystemUsageParameters:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One metric of one node, in percent, to whole points: percentiles are those of the points' histogram."""
+    """The usage of one metric on one node, in whole percent. Percentiles are those of a histogram of these."""
 
     node: str
     metric: str
@@ -34,7 +34,7 @@ class Usage:
 
 @dataclass(slots=True)
 class _Series:
-    """Keeps a number for each percent instead of the values, so that it does not grow with the job."""
+    """A histogram with a count for each percent, so that it does not grow with the job as the values would."""
 
     counts: dict[int, int]
     total: float
@@ -49,7 +49,7 @@ class _Series:
         self.maximum = max(self.maximum, value)
 
     def percentile(self, percent: float) -> float:
-        """The nearest rank's."""
+        """The percentile, by the nearest rank."""
         rank = percent / 100 * sum(self.counts.values())
         seen = 0
         for point in sorted(self.counts):
@@ -91,7 +91,7 @@ class OverallSystemUsage(ProfilerRule):
                 series[metric].add(sum(values) / len(values))
 
     def usage(self) -> Iterator[Usage]:
-        """What was used so far, by node and metric."""
+        """Yield the usage so far, by node and metric."""
         for node in sorted(self._series):
             for metric in filter(self._series[node].__contains__, _METRICS):
                 series = self._series[node][metric]
@@ -127,7 +127,7 @@ class OverallSystemUsage(ProfilerRule):
 
 
 def _values(sample: Sample) -> tuple[list[float], ...]:
-    """In the order of _METRICS."""
+    """The values of a sample in the order of _METRICS."""
     memory = [] if sample.memory is None else [sample.memory]
     of_maps = [list(each.values()) for each in (sample.cpu, sample.io_wait, sample.gpu, sample.gpu_memory)]
     return of_maps[0], of_maps[1], memory, of_maps[2], of_maps[3]

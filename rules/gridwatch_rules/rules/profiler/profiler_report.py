@@ -1,4 +1,4 @@
-"""ProfilerReport: all profiler rules together, and the page about what they saw."""
+"""ProfilerReport: runs all profiler rules and makes a page about their results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gridwatch_rules.rules.profiler.rule import ProfilerRule, scan_interval
 from gridwatch_rules.rules.profiler.summary import ProfileSummary, RuleSummary, Times
 from gridwatch_rules.tensors.modes import Mode
 
-# rule -> its module here; the order of the page
+# rule -> module in this package, in the order of the page
 PARTS: Mapping[str, str] = {
     "BatchSize": "batch_size",
     "CPUBottleneck": "bottleneck",
@@ -39,7 +39,7 @@ def part_class(name: str) -> type[ProfilerRule]:
 
 
 def _all_parameters() -> type[Any]:
-    """Debugger names them `<Rule>_<parameter>`; what all rules share is given once."""
+    """Declare all rules' parameters, which Debugger names `<Rule>_<parameter>`. A shared parameter is given once."""
     opt_out = flag(
         "Debugger's report told AWS how it was used unless this was True; Gridwatch's tells nobody", default=False
     )
@@ -72,7 +72,7 @@ class ProfilerReport(ProfilerRule):
         super().__init__(parameters)
         self._parts = {name: _create_part(name, parameters) for name in PARTS}
         self._triggered: dict[str, int] = {}
-        self._findings: dict[str, Finding] = {}  # the last of each rule
+        self._findings: dict[str, Finding] = {}  # each rule's last finding
         self._samples = 0
         self._spans = 0
 
@@ -107,7 +107,7 @@ class ProfilerReport(ProfilerRule):
         )
 
     def profile(self) -> ProfileSummary:
-        """What was seen so far."""
+        """The summary of the profile so far."""
         usage = cast(OverallSystemUsage, self._parts["OverallSystemUsage"])
         framework = cast(OverallFrameworkMetrics, self._parts["OverallFrameworkMetrics"])
         return ProfileSummary(

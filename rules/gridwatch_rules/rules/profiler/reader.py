@@ -1,4 +1,4 @@
-"""Reads a job's profile again and again while the job runs: only new files, samples in the order of their time."""
+"""Reads a job's profile while the job runs. Each call reads only new files, and gives samples in the order of time."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ from gridwatch_rules.rules.profiler.files import (
 from gridwatch_rules.rules.profiler.metrics import Measurement, Sample
 from gridwatch_rules.tensors.source import ByteRange, TensorSource
 
-_FILES_AT_ONCE = 32  # of one writer
-_SILENCE = 180.0  # seconds; a node that is so far behind the others is not waited for (smdebug's readers: the same)
+_FILES_AT_ONCE = 32  # files of one writer
+_SILENCE = 180.0  # seconds; a node this far behind the others is not waited for (as in smdebug's readers)
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far one writer's files were used: wholly up to `key`, and `used` measurements of the file after it."""
+    """The position in one writer's files: all files up to `key` were used, and `used` measurements of the file after
+    it.
+    """
 
     key: str = ""
     used: int = 0
-    time: float = 0.0  # of its last measurement that was read
+    time: float = 0.0  # time of its last measurement that was read
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileCursor:
-    """How far a reader has come, in each writer's files. JSON through `save` and `restore`."""
+    """The position of a reader in each writer's files. `save` and `restore` convert it to JSON."""
 
     positions: Mapping[str, Position] = field(default_factory=dict)
 
@@ -46,8 +48,8 @@ class ProfileCursor:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """New measurements in the order of their time, and the cursor after them. `more`: ask again, there are more
-    files.
+    """New measurements in the order of time, and the cursor after them. `more` means that more files can be read at
+    once.
     """
 
     measurements: Sequence[Measurement]
@@ -57,19 +59,19 @@ class Batch:
 
 @dataclass(slots=True)
 class _Stream:
-    """One writer's files that were read now: what each holds, and whether there are more of them."""
+    """One writer's files read in this call, with their contents, and whether there are more."""
 
     position: Position
     files: list[tuple[str, Sequence[Measurement]]] = field(default_factory=list)
     more: bool = False
-    named: float = 0.0  # the time in the name of its newest file, read or not
+    named: float = 0.0  # the time in the name of its newest file, even if not read
 
     @property
     def last_time(self) -> float:
         return max((each.time for _, held in self.files for each in held), default=self.position.time)
 
     def take(self, horizon: float) -> list[Measurement]:
-        """What is not later than `horizon`; the position moves behind it."""
+        """Take the measurements up to `horizon`, and move the position past them."""
         taken: list[Measurement] = []
         key, used, reached = self.position.key, self.position.used, self.last_time
         for name, held in self.files:
@@ -84,19 +86,22 @@ class _Stream:
 
 
 class ProfileReader:
-    """One job's profile below `profiler-output/`. Holds no position: `read` says what came after a cursor."""
+    """Reads one job's profile below `profiler-output/`. It holds no position: `read` gives the measurements after a
+    cursor.
+    """
 
     def __init__(self, source: TensorSource) -> None:
         self._source = source
 
     def read(self, cursor: ProfileCursor, *, ended: bool = False) -> Batch:
-        """The measurements after the cursor that are final, each once.
+        """Read the measurements after the cursor that are final, each once.
 
-        A sample is final when every node's samples reach as far (nodes silent for three minutes excepted), or the job
-        has `ended`; a span when it was written. A file that ends early is "not yet". Raises CorruptTensorError.
+        A sample is final when every node's samples have reached its time (except nodes silent for three minutes), or
+        the job has `ended`. A span is final when it was written. A file that ends early counts as not written yet.
+        Raises CorruptTensorError.
         """
         streams = {name: _Stream(position) for name, position in cursor.positions.items()}
-        for prefix in (FRAMEWORK_PREFIX, SYSTEM_PREFIX):  # in this order: a sample that is there has its spans there
+        for prefix in (FRAMEWORK_PREFIX, SYSTEM_PREFIX):  # spans before samples
             self._load(prefix, streams, ended=ended)
         found: list[Measurement] = []
         system = {name: each for name, each in streams.items() if name.startswith("system/")}
@@ -110,7 +115,7 @@ class ProfileReader:
 
     def _load(self, prefix: str, streams: dict[str, _Stream], *, ended: bool) -> None:
         known = [each.position.key for name, each in streams.items() if prefix.startswith(name.partition("/")[0])]
-        # From the beginning of the hour's folder, so that a node whose first files come late is not overlooked.
+        # Listing begins with the hour's folder, so that a node whose first files come late is not overlooked.
         keys = self._source.keys(prefix, min(known, default="").rpartition("/")[0])
         wanted: list[FileKey] = []
         counts: dict[str, int] = {}
@@ -141,7 +146,7 @@ def _parse(file: FileKey, content: bytes, *, ended: bool) -> Sequence[Measuremen
 
 
 def _horizon(streams: Collection[_Stream], *, ended: bool) -> float:
-    """The time up to which all nodes are known."""
+    """The time up to which the samples of all nodes are known."""
     newest = max((max(each.last_time, each.named) for each in streams), default=0.0)
     waited_for = (
         each.last_time for each in streams if each.more or (not ended and newest - each.last_time <= _SILENCE)

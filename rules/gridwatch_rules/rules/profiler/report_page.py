@@ -1,4 +1,4 @@
-"""The page of ProfilerReport: where the time went, what was used, which rules triggered and what could be done."""
+"""Renders the page of ProfilerReport: the use of time and machine, the rules that triggered, and advice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gridwatch_rules.rules.profiler.summary import ProfileSummary, RuleSummary, 
 
 
 def render(summary: ProfileSummary, title: str) -> str:
-    """The report as one HTML document, from a finished job or a running one."""
+    """Render the report on a finished or running job as one HTML document."""
     triggered = sum(1 for rule in summary.rules if rule.triggered)
     subtitle = (
         f"{triggered} of {len(summary.rules)} rules triggered · {summary.samples} samples of system metrics · "
@@ -118,7 +118,7 @@ def _meter(percent: float, label: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """For people: "2 h 05 min", "3 min 20 s", "1.5 s", "12 ms"."""
+    """A duration for people: "2 h 05 min", "3 min 20 s", "1.5 s", "12 ms"."""
     if round(seconds) >= 3600:
         hours, rest = divmod(round(seconds / 60), 60)
         return f"{hours} h {rest:02d} min"

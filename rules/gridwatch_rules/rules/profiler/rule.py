@@ -1,4 +1,4 @@
-"""What a profiler rule is: a rule on the measurements of a job's profile instead of the tensors of its steps."""
+"""The base of profiler rules, which judge the measurements of a job's profile instead of the tensors of its steps."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def scan_interval() -> Any:
 
 
 class ProfilerRule(Rule):
-    """Judges one job by its profile. Handed every sample and span once, in the order of their time.
+    """Judges one job by its profile. It is given every sample and span once, in the order of time.
 
-    Unlike rules on tensors it may be asked on after a finding: ProfilerReport counts how often each rule triggered.
-    The step of a finding on system metrics, which know no steps, is 0; its sentence names the sample.
+    Unlike a rule on tensors it may be used further after a finding, because ProfilerReport counts how often each rule
+    triggered. System metrics have no steps, so the step of a finding on them is 0, and its sentence names the sample.
     """
 
     judged = 0
@@ -40,51 +40,51 @@ class ProfilerRule(Rule):
         return Requirement()
 
     def check(self, view: StepView) -> NoReturn:
-        """A profiler rule that was given tensors must not pass for one that found nothing."""
+        """Raise an error, because a profiler rule that is given tensors must not pass for one that found nothing."""
         raise TypeError(f"{self.name} looks at a job's profile, not at its tensors")
 
     def finish(self, view: StepView | None) -> NoReturn:
         raise TypeError(f"{self.name} looks at a job's profile, not at its tensors")
 
     def check_sample(self, sample: Sample) -> Finding | None:
-        """Looks at one sample of system metrics."""
+        """Look at one sample of system metrics."""
         del sample
         return None
 
     def check_span(self, span: Span) -> Finding | None:
-        """Looks at one span of framework metrics."""
+        """Look at one span of framework metrics."""
         del span
         return None
 
     def conclude(self) -> Finding | None:
-        """Looks back when the job is over."""
+        """Make a last judgement when the job is over."""
         return None
 
     def page(self, title: str) -> str | None:
-        """What it leaves for people when it is through, as one HTML document; None: nothing."""
+        """The rule's final page for people as one HTML document, or None."""
         del title
         return None
 
 
 class SystemRule(ProfilerRule):
-    """Takes in every sample, and judges what it has once in each scan interval and at the end.
+    """The base of rules on samples. It takes every sample, and judges once in each scan interval and at the end.
 
-    Debugger's rule containers read the metrics once in `scan_interval_us` and looked at their conditions then.
+    Debugger's rule containers likewise read the metrics and checked their conditions once in `scan_interval_us`.
     """
 
     def __init__(self, parameters: Any) -> None:
         super().__init__(parameters)
         self._scan_at: float | None = None
         self._seen: dict[str, int] = {}  # node -> samples
-        self._last: tuple[str, float] | None = None  # node and time
+        self._last: tuple[str, float] | None = None  # node and time of the last sample
 
     @abstractmethod
     def take(self, sample: Sample) -> None:
-        """Remembers of a sample what judging needs."""
+        """Keep the values of a sample that judging needs."""
 
     @abstractmethod
     def judge(self) -> Finding | None:
-        """Whether the condition is met now."""
+        """Check the condition now."""
 
     def check_sample(self, sample: Sample) -> Finding | None:
         self._seen[sample.node] = self._seen.get(sample.node, 0) + 1
@@ -106,14 +106,14 @@ class SystemRule(ProfilerRule):
 
     @abstractmethod
     def save_state(self) -> Any:
-        """What `take` remembers, as JSON."""
+        """The values that `take` keeps, as JSON."""
 
     @abstractmethod
     def restore_state(self, state: Any) -> None:
-        """Takes back what `save_state` gave."""
+        """Restore the result of `save_state`."""
 
     def found_now(self, metric: str, observed: float, threshold: float, sentence: str) -> Finding:
-        """A finding at the sample that was taken in last."""
+        """Make a finding at the last sample."""
         assert self._last is not None
         node, time = self._last
         at = f"at sample {self._seen[node]} of {node} ({datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC)"

@@ -1,4 +1,4 @@
-"""What of a profile there was: told of rules that could judge nothing."""
+"""Counts the measurements in a profile, for the details of rules that could judge nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gridwatch_rules.rules.profiler.metrics import Measurement, Sample
 
 @dataclass(slots=True)
 class ProfileSightings:
-    """How many measurements of each kind a profile holds."""
+    """The number of measurements of each kind in a profile."""
 
     samples: int = 0
     with_gpu: int = 0

@@ -29,7 +29,9 @@ class StepOutlierParameters:
 
 @dataclass(slots=True)
 class _Durations:
-    """Moments of all durations, and the longest few: of these alone it depends whether there are too many outliers."""
+    """The moments of all durations, and the longest few durations, which suffice to tell whether there are too many
+    outliers.
+    """
 
     count: int
     mean: float
@@ -82,7 +84,7 @@ class StepOutlier(ProfilerRule):
             return None
         self.judged += 1
         limit = found.mean + self.parameters.stddev * found.stddev
-        # The shortest of the n + 1 longest: when it is an outlier, there are more than n.
+        # If the shortest of the n + 1 longest is an outlier, there are more than n outliers.
         if found.longest[0] <= limit:
             return None
         return Finding(

@@ -1,4 +1,4 @@
-"""What a profile says, as data: times, use of the machine, rules, and what could be done."""
+"""The summary of a profile as data: times, use of the machine, rules, and advice."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from gridwatch_rules.rules.profiler.overall_framework_metrics import PhaseTime
 from gridwatch_rules.rules.profiler.overall_system_usage import Usage
 
-_LITTLE = 50.0  # percent at the 95th percentile: half the machine would do
-_LONG_INITIALIZATION = 0.2  # of the job's time
+_LITTLE = 50.0  # percent at the 95th percentile below which half the machine would suffice
+_LONG_INITIALIZATION = 0.2  # share of the job's time
 
 _ADVICE: Mapping[str, str] = {
     "BatchSize": "Use larger batches, or an instance with a smaller GPU.",
@@ -27,7 +27,9 @@ _ADVICE: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds before the first training step, of all steps, and after the last. Without steps all is `before`."""
+    """The seconds before the first training step, during all steps, and after the last. Without steps everything is
+    `before`.
+    """
 
     before: float
     steps: float
@@ -37,7 +39,7 @@ class Times:
     def create(
         cls, began: float | None, first_step: float | None, last_step: float | None, ended: float | None
     ) -> Times | None:
-        """From Unix seconds; None when nothing was sampled."""
+        """Compute the times from Unix seconds. Returns None when nothing was sampled."""
         if began is None or ended is None:
             return None
         first = ended if first_step is None else max(first_step, began)
@@ -51,7 +53,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class RuleSummary:
-    """How often a rule triggered, and what it said last."""
+    """A rule's number of triggers, and its last sentence."""
 
     name: str
     summary: str
@@ -62,7 +64,7 @@ class RuleSummary:
 
 @dataclass(frozen=True, slots=True)
 class ProfileSummary:
-    """All that ProfilerReport has to say."""
+    """The complete results of ProfilerReport."""
 
     times: Times | None
     usage: tuple[Usage, ...]
@@ -72,7 +74,7 @@ class ProfileSummary:
     spans: int
 
     def recommendations(self) -> Iterator[tuple[str, str]]:
-        """Why, and what could be done about it."""
+        """Yield pairs of a reason and a recommendation."""
         for rule in self.rules:
             if rule.triggered:
                 yield f"{rule.name}: {rule.sentence}", _ADVICE[rule.name]

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Windows:
-    """For each key the last `size` values and how many there were in all."""
+    """The last `size` values of each key, and the number of all its values."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -27,7 +27,7 @@ class Windows:
         return iter(self._values)
 
     def count(self, key: str) -> int:
-        """How many values there were in all."""
+        """The number of all values of the key."""
         return self._counts.get(key, 0)
 
     def values(self, key: str) -> list[float]:
@@ -45,7 +45,9 @@ class Windows:
 
 
 def percentile(values: Iterable[float], percent: float) -> float:
-    """Between the two nearest ranks, linearly, as numpy.percentile does. `values` must not be empty."""
+    """The percentile, interpolated linearly between the two nearest ranks as in numpy.percentile. `values` must not be
+    empty.
+    """
     ordered = sorted(values)
     rank = (len(ordered) - 1) * percent / 100
     below = int(rank)

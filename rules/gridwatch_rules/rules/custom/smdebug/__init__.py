@@ -1,8 +1,9 @@
-"""A stand-in for smdebug 1.0.34 as rules know it: its modules, names, signatures and behaviour, on our reader.
+"""A stand-in for smdebug 1.0.34 as rules use it: its modules, names, signatures and behaviour, on Gridwatch's reader.
 
-What rules reach is here: trials, tensors, rules, modes, collections, configurations, exceptions, the profile's readers.
-What writes tensors inside a training (hooks, writers, their file formats) is not. docs/custom-rules.md has the list,
-tests/interop/test_smdebug_names.py compares every name and signature with smdebug's own.
+It has everything that rules use: trials, tensors, rules, modes, collections, configurations, exceptions, the profile's
+readers. It lacks the parts that write tensors inside a training (hooks, writers, their file formats).
+docs/custom-rules.md has the list, tests/interop/test_smdebug_names.py compares every name and signature with smdebug's
+own.
 """
 
 from gridwatch_rules.rules.custom.smdebug._version import __version__

@@ -1,3 +1,3 @@
-"""The release that this stands in for."""
+"""The release of smdebug that this package stands in for."""
 
 __version__ = "1.0.34"

@@ -1,4 +1,4 @@
-"""smdebug's exceptions, with its attributes and its words."""
+"""smdebug's exceptions, with smdebug's attributes and messages."""
 
 from __future__ import annotations
 

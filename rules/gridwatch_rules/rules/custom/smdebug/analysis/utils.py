@@ -10,7 +10,7 @@ from typing import Any
 
 @contextmanager
 def no_refresh(trials: Any) -> Iterator[Any]:
-    """Trials look for nothing new while this lasts. As in smdebug, they stay so after an exception."""
+    """Keep trials from looking for new data within the block. As in smdebug, this stays so after an exception."""
     _set(trials, False)
     yield trials
     _set(trials, True)
@@ -18,7 +18,7 @@ def no_refresh(trials: Any) -> Iterator[Any]:
 
 @contextmanager
 def refresh(trials: Any) -> Iterator[Any]:
-    """Trials look for what is new while this lasts, and no more afterwards."""
+    """Let trials look for new data within the block, and not afterwards."""
     _set(trials, True)
     yield trials
     _set(trials, False)
@@ -35,14 +35,14 @@ def _tensor_name_sorter(t_name: str) -> int:
 
 
 def parse_list_from_str(arg: Any, delimiter: str = ",") -> Any:
-    """A list from a text with delimiters; a list is left as it is."""
+    """Split a text at delimiters. A list is returned unchanged."""
     if arg is None or arg == "":
         return []
     if isinstance(arg, str):
         return arg.split(delimiter)
     if isinstance(arg, list):
         return arg
-    # smdebug's own slip, of which a rule may make something:
+    # This repeats smdebug's own slip, on which a rule may rely:
     raise UnboundLocalError("cannot access local variable 'rval' where it is not associated with a value")
 
 

@@ -1,1 +1,1 @@
-"""What smdebug keeps in `smdebug.core`, as far as rules reach it."""
+"""The parts of `smdebug.core` that rules use."""

@@ -1,4 +1,4 @@
-"""Collections: names for groups of tensors."""
+"""Collections, which are named groups of tensors."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Collection:
 
     @property
     def tensor_names(self) -> Any:
-        """A set."""
+        """The names of its tensors, as a set."""
         return self._tensor_names
 
     @tensor_names.setter
@@ -107,7 +107,7 @@ class Collection:
 
     @property
     def save_config(self) -> Any:
-        """A SaveConfig, or None."""
+        """The SaveConfig of the collection, or None."""
         return self._save_config
 
     @save_config.setter

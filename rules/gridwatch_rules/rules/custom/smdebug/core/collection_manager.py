@@ -1,4 +1,4 @@
-"""All collections of a trial, as a worker's collections file has them."""
+"""All collections of a trial, as in a worker's collections file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ALLOWED_PARAMS = ["collections", "_meta"]
 
 
 class CollectionManager:
-    """Collections by name; asked for one that is not there, it makes an empty one."""
+    """The collections by name. A collection that does not exist is created empty when it is asked for."""
 
     def __init__(self, collections: dict[str, Collection] | None = None, create_default: bool = False) -> None:
-        del create_default  # as in smdebug, which does not look at it
+        del create_default  # ignored, as in smdebug
         self.collections = {} if collections is None else collections
         self._meta: dict[str, Any] = {"num_workers": 1}
 

@@ -1,4 +1,4 @@
-"""Reads a trial's index objects and the tensors they point at, through our reader."""
+"""Reads a trial's index objects and the tensors that they point at, through Gridwatch's reader."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridwatch_rules.rules.custom.recorded import Recorded, reach, wait_for
+from gridwatch_rules.rules.custom.recorded import Recorded, current_access, wait_for
 from gridwatch_rules.rules.custom.sightings import Lookups
 from gridwatch_rules.rules.custom.smdebug.core.locations import IndexFileLocationUtils, TensorLocation, TensorShape
 from gridwatch_rules.rules.custom.smdebug.core.logger import get_logger
@@ -24,7 +24,9 @@ _Entry = dict[str, TensorLocation | TensorShape]
 
 
 class _AsArray(type):
-    """The type of a class that passes for numpy's array: rules ask `type(value) == np.ndarray`, and print types."""
+    """The metaclass of a class that passes for numpy's array, because rules ask `type(value) == np.ndarray` and print
+    types.
+    """
 
     def __eq__(cls, other: object) -> bool:
         return other is np.ndarray or cls is other
@@ -34,8 +36,8 @@ class _AsArray(type):
 
 
 class OneNumber(np.ndarray[Any, Any], metaclass=_AsArray):
-    """A scalar, which smdebug saves with the shape (1,): rules write `float(value)`, as numpy allowed until 2.4. In all
-    else it is as other arrays are.
+    """A scalar, which smdebug saves with the shape (1,). It allows rules to write `float(value)`, as numpy did until
+    2.4. Otherwise it is like other arrays.
     """
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
@@ -60,7 +62,7 @@ OneNumber.__module__, OneNumber.__name__, OneNumber.__qualname__ = "numpy", "nda
 
 
 class IndexReader:
-    """One trial's tensors: where they are, and what they hold."""
+    """Reads one trial's tensors: their places and their contents."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -71,7 +73,7 @@ class IndexReader:
     @property
     def recorded(self) -> Recorded:
         if self._recorded is None:
-            self._recorded = reach().trial(self.path)
+            self._recorded = current_access().trial(self.path)
         return self._recorded
 
     @recorded.setter
@@ -86,8 +88,8 @@ class IndexReader:
     def load_tensor_data_from_index_files(
         self, start_after_key: str | None = None, range_steps: tuple[Any, Any] | None = None
     ) -> tuple[dict[str, dict[int, dict[str, _Entry]]], str | None]:
-        """Tensor to step to worker to where the tensor is, and the name of the last index object; after a name, nothing
-        more: the objects are read once.
+        """A map from tensor to step to worker to place, and the name of the last index object. Called with the name of
+        an object, it returns nothing, because the objects are read only once.
         """
         found: dict[str, dict[int, dict[str, _Entry]]] = {}
         last: str | None = None
@@ -95,13 +97,14 @@ class IndexReader:
             worker = worker_name(saved.worker)
             last = IndexFileLocationUtils.get_index_key_for_step(self.path, saved.step, saved.worker)
             if range_steps is None or step_in_range(range_steps, saved.step):
-                # As in smdebug, the last entry of a tensor counts: with a shape in the index, its values are not found.
+                # As in smdebug, the last entry of a tensor counts, so a tensor with its shape in the index has no
+                # values.
                 for name, entry in self._entries(saved, worker):
                     found.setdefault(name, {}).setdefault(saved.step, {})[worker] = entry
         return found, last
 
     def fetch_tensor_value(self, tensor_location: TensorLocation) -> NDArray[Any]:
-        """A copy of the tensor, which rules may write into. Raises TensorUnavailableForStep when its events file is
+        """A copy of the tensor, into which rules may write. Raises TensorUnavailableForStep when its events file is
         missing.
         """
         at = tensor_location
@@ -114,7 +117,9 @@ class IndexReader:
         return found.view(OneNumber) if found.size == 1 and found.ndim else found
 
     def _missing(self, at: TensorLocation, key: str) -> BaseException:
-        """Whether a missing events file is still to come: not of a job that is over, nor of a worker that went on."""
+        """The exception for a missing events file. It is Waiting when the file may still be written: the job goes on
+        and its worker has written nothing later.
+        """
         worker = parse_worker_name_from_file(key)
         later = self.recorded.events_after(key)
         if self.recorded.ended or any(parse_worker_name_from_file(each) == worker for each in later):
@@ -132,7 +137,8 @@ class IndexReader:
                 places[get_reduction_tensor_name(name, kind, absolute, remove_colon_index=False)] = place
         found: list[tuple[str, _Entry]] = []
         addresses = {key: os.path.join(self.path, key) for key in {place.key for place in places.values()}}
-        # As written, reductions between tensors: the order of a trial's steps and modes comes from it.
+        # Entries keep the order of writing, reductions between tensors, because it gives the order of a trial's steps
+        # and modes.
         for name, (key, start, length) in sorted(places.items(), key=lambda placed: placed[1].start):
             location = TensorLocation(name, mode, mode_step, addresses[key], start, length or 0, worker)
             found.append((name, {"tensor_location": location}))
@@ -143,13 +149,13 @@ class IndexReader:
 
 
 class LocalIndexReader(IndexReader):
-    """Of a folder."""
+    """Reads the index of a trial in a folder."""
 
 
 class S3IndexReader(IndexReader):
-    """Of an S3 prefix."""
+    """Reads the index of a trial below an S3 prefix."""
 
 
 def worker_name(written: str) -> str:
-    """The worker by the name that stands in its index objects."""
+    """The name of the worker, from the name in its index objects."""
     return parse_worker_name_from_file(f"index/0_{written}.json")

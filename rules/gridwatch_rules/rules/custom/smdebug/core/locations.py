@@ -1,4 +1,4 @@
-"""Where tensors and index objects lie."""
+"""The places of tensors and index objects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP_NUMBER_FORMATTING_LENGTH = "012"
 
 
 class TensorLocation:
-    """The bytes of an events file in which a worker's tensor of a step is."""
+    """The place of a worker's tensor of a step: bytes in an events file."""
 
     __slots__ = ("event_file_name", "length", "mode", "mode_step", "start_idx", "tensorname", "worker")
 
@@ -37,7 +37,7 @@ class TensorLocation:
 
 
 class TensorShape:
-    """A tensor's shape at a step, and what the framework calls the tensor."""
+    """A tensor's shape at a step, and the framework's name for the tensor."""
 
     __slots__ = ("mode", "mode_step", "name", "original_name", "shape")
 
@@ -99,7 +99,7 @@ class TensorFileLocation:
 
 
 class IndexFileLocationUtils:
-    """The names of index objects, a thousand steps in a folder."""
+    """Names index objects, with a thousand steps in a folder."""
 
     MAX_INDEX_FILE_NUM_IN_INDEX_PREFIX = 1000
 

@@ -1,4 +1,4 @@
-"""smdebug's logger. Where its lines go is the business of whoever runs rules (`child` sends them to stderr)."""
+"""smdebug's logger. The code that runs a rule decides where its lines go (`child` sends them to stderr)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gridwatch_rules.rules.custom.smdebug.core.config_constants import LOG_DUPLI
 
 
 class MaxLevelFilter(logging.Filter):
-    """Lets through what is below a level."""
+    """Lets records below a level through."""
 
     def __init__(self, level: int) -> None:
         super().__init__()

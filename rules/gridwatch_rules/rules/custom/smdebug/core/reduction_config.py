@@ -1,4 +1,4 @@
-"""Which reductions of a tensor are saved."""
+"""Says which reductions of a tensor are saved."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALLOWED_PARAMS = ["reductions", "abs_reductions", "norms", "abs_norms", "save_ra
 
 
 class ReductionConfig:
-    """Reductions, those of absolute values, norms, those of absolute values; whether tensor and shape are saved too."""
+    """The reductions and norms to save, of values and of absolute values, and whether to save tensor and shape."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class ReductionConfig:
 
     @classmethod
     def from_dict(cls, params: Mapping[str, Any] | None) -> ReductionConfig | None:
-        """From `save_raw_tensor`, `save_shape` and `reductions`, a text such as "mean,abs_max,l2_norm"."""
+        """Create one from `save_raw_tensor`, `save_shape` and `reductions`, a text such as "mean,abs_max,l2_norm"."""
         if params is None:
             return None
         if not isinstance(params, dict):

@@ -20,7 +20,7 @@ def get_numpy_reduction(reduction_name: str, numpy_data: Any, abs: bool = False)
 
 
 def get_basic_numpy_reduction(reduction_name: str, numpy_data: Any) -> Any:
-    """A number of numpy; None for a reduction that is none. Norms are numpy.linalg.norm's, of matrices too."""
+    """The reduction as a number of numpy; None for an unknown one. Norms are numpy.linalg.norm's, even for matrices."""
     if reduction_name in ALLOWED_REDUCTIONS:
         return getattr(np, "var" if reduction_name == "variance" else reduction_name)(numpy_data)
     if reduction_name in ALLOWED_NORMS:
@@ -37,7 +37,7 @@ def get_reduction_tensor_name(tensorname: str, reduction_name: str, abs: bool, r
 
 
 def reverse_reduction_tensor_name(reduction_tensor_name: str) -> tuple[str, str, bool]:
-    """The tensor's name, the reduction's, and whether it is of absolute values."""
+    """The name of the tensor, the name of the reduction, and whether it is of absolute values."""
     reduction, tensor = reduction_tensor_name.split(REDUCTIONS_PREFIX)[1].split("/", 1)
     if "abs_" in reduction:
         return tensor, reduction.split("abs_")[1], True

@@ -1,4 +1,4 @@
-"""When tensors are saved, by mode."""
+"""Says when tensors are saved, by mode."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ALLOWED_PARAMS = ["save_interval", "save_steps", "start_step", "end_step"]
 
 
 class SaveConfigMode:
-    """Every `save_interval`-th step of [start_step, end_step), and the steps in `save_steps`."""
+    """Saves every `save_interval`-th step of [start_step, end_step), and the steps in `save_steps`."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class SaveConfigMode:
 
 
 class SaveConfig:
-    """A SaveConfigMode for each mode; None where a mode was left open."""
+    """A SaveConfigMode for each mode; None where a mode is not given."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class SaveConfig:
         return json.dumps(self.to_json_dict())
 
     def merge_default_save_config(self, default_save_config: SaveConfig) -> None:
-        """Takes from the other what was left open here."""
+        """Take the values that are missing here from the other configuration."""
         for mode in ModeKeys:
             if self.mode_save_configs[mode] is None:
                 other = default_save_config.mode_save_configs[mode]
@@ -132,7 +132,7 @@ class SaveConfig:
     def from_dict(
         cls, params: Mapping[Any, Any] | None, default_values: Mapping[str, Any] | None = None
     ) -> SaveConfig | None:
-        """From modes or their names to SaveConfigMode or what one is made of."""
+        """Create one from a map of modes, or their names, to SaveConfigMode or its parameters."""
         if params is None:
             return None
         given = dict(params)

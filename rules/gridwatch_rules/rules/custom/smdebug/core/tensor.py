@@ -30,7 +30,7 @@ class StepState(Enum):
 
 
 class Step:
-    """What one worker saved of a tensor at a step: value or where it is, shape, reductions by (name, of absolute)."""
+    """One worker's data of a tensor at a step: value or place, shape, and reductions by (name, absolute)."""
 
     __slots__ = ("_reduction_locations", "_reduction_values", "location", "shape", "step_num", "value")
 
@@ -68,7 +68,7 @@ class Step:
 
 
 class ModeSteps:
-    """The steps of one mode, each with what its workers saved."""
+    """The steps of one mode, each with the data that its workers saved."""
 
     def __init__(self, mode: ModeKeys) -> None:
         self.mode = mode
@@ -105,22 +105,22 @@ class ModeSteps:
 
 
 class Tensor:
-    """Steps are global ones, or those of the mode that is named."""
+    """A tensor of a trial. Steps are global ones, or those of the mode that is given."""
 
     def __init__(self, name: str, trial: Trial, cache: bool) -> None:
         self._mode_steps: dict[ModeKeys, ModeSteps] = {}
-        self._in_order: list[int] = []  # its global steps, until more are added
+        self._in_order: list[int] = []  # cache of its global steps until more are added
         self.name = name
-        self.original_name: str | None = None  # told with a shape alone
+        self.original_name: str | None = None  # known only by its shape
         self.trial = trial
         self.cache = cache
 
     def steps(self, mode: ModeKeys = ModeKeys.GLOBAL, show_incomplete_steps: bool = False) -> list[int]:
-        """The steps at which the tensor was saved; complete ones, unless all are asked for."""
+        """The complete steps at which the tensor was saved, or all steps when those are asked for."""
         every = self._all_steps(mode)
         if show_incomplete_steps is True:
             return every
-        # As smdebug does: a mode's step is compared with the last complete global step.
+        # As in smdebug, a mode's step is compared with the last complete global step.
         if self.trial.loaded_all_steps is True:
             return every
         return [step for step in every if self.trial.last_complete_step >= step]
@@ -148,7 +148,7 @@ class Tensor:
         return self._mode_steps[mode].step(step_num) if self._has_mode_step_currently(step_num, mode) else None
 
     def _get_step_currently(self, step_num: int, mode: ModeKeys, worker: str | None = None) -> Step | None:
-        """What the worker, or else the first by name, saved."""
+        """The data saved by the worker, or if none is given by the first worker in order of names."""
         by_worker = self._get_step_dict(step_num, mode)
         if by_worker is None:
             return None
@@ -187,7 +187,7 @@ class Tensor:
         return self._value_of(found)
 
     def _value_of(self, found: Step) -> Any:
-        """The value of what was saved whole."""
+        """The value of a tensor that was saved whole."""
         if found.value is not None or found.location is None:
             return found.value
         value = self.trial.index_reader.fetch_tensor_value(found.location)
@@ -231,7 +231,9 @@ class Tensor:
         worker: str | None = None,
         abs: bool = False,
     ) -> Any:
-        """The reduction as it was saved, an array of one number; else what numpy computes from the tensor."""
+        """The saved reduction, an array of one number, or if it was not saved, the number that numpy computes from the
+        tensor.
+        """
         found = self._step(step_num=step_num, mode=mode, worker=worker)
         saved = found.reduction_value(reduction_name, abs)
         if saved is not None:
@@ -271,7 +273,7 @@ class Tensor:
         steps.set_step_reduction_location(mode_step, worker, red_name, abs, red_location)
 
     def prev_steps(self, step: int, n: int | None = None, mode: ModeKeys = ModeKeys.GLOBAL) -> list[int]:
-        """The last `n` saved steps up to and with `step`; all of them when `n` is None or 0."""
+        """The last `n` saved steps up to and including `step`; all of them when `n` is None or 0."""
         steps = self.steps(mode=mode)
         before = steps[: bisect.bisect_right(steps, step)]
         return before[-n:] if n else before

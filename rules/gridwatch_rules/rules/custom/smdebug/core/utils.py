@@ -80,7 +80,7 @@ def get_immediate_subdirectories(a_dir: str) -> list[str]:
 
 
 def is_s3(path: str) -> tuple[bool, str | None, str | None]:
-    """Whether it is an S3 address, its bucket, its key."""
+    """Whether the path is an S3 address, with its bucket and its key."""
     if not path.startswith("s3://"):
         return False, None, None
     bucket, _, key = path[5:].partition("/")
@@ -101,7 +101,7 @@ def list_collection_files_in_directory(directory: str) -> list[str]:
 
 
 def serialize_tf_device(device: str) -> str:
-    """TensorFlow's name of a device as it stands in the names of files: `_replica-0_task-0_device-GPU-0`."""
+    """Convert TensorFlow's name of a device to its form in file names: `_replica-0_task-0_device-GPU-0`."""
     return device.replace("/", "_").replace(":", "-")
 
 
@@ -146,7 +146,7 @@ def size_and_shape(t: Any) -> tuple[int, Any]:
 
 
 def get_worker_name_from_collection_file(filename: str) -> str:
-    """The worker; a leading underscore stands before the name of a TensorFlow device."""
+    """The worker in a collections file's name. A leading underscore marks the name of a TensorFlow device."""
     found = re.match(r".*/collections/.+/(.+)_collections.(json|ts)", filename)
     if found is None:
         raise IndexReaderException(f"Invalid File Found: {filename}")
@@ -155,7 +155,7 @@ def get_worker_name_from_collection_file(filename: str) -> str:
 
 
 def parse_worker_name_from_file(filename: str) -> str:
-    """The worker in the name of an index or events file; `__` stands before the name of a TensorFlow device."""
+    """The worker in the name of an index or events file. A `__` marks the name of a TensorFlow device."""
     found = re.match(r".+\/\d+_(.+)\.(json|csv|tfevents)$", filename)
     if found is None:
         raise IndexReaderException(f"Invalid File Found: {filename}")

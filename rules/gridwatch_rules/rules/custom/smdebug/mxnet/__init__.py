@@ -1,4 +1,6 @@
-"""What rules take from here: modes, collections, configurations. The hooks are not for rules."""
+"""The names that rules import from here: modes, collections, configurations. Hooks are left out, as rules do not use
+them.
+"""
 
 from gridwatch_rules.rules.custom.smdebug import ReductionConfig, SaveConfig, SaveConfigMode, modes
 from gridwatch_rules.rules.custom.smdebug.core.collection import Collection, CollectionKeys

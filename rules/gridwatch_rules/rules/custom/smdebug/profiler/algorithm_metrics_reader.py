@@ -44,7 +44,7 @@ class AlgorithmMetricsReader(MetricsReaderBase):
     def _get_event_files_in_the_range(
         self, start_time_microseconds: Any, end_time_microseconds: Any, use_buffer: bool = True
     ) -> list[str]:
-        """The files that may hold events between the times: a file is named by the end of its last event."""
+        """The files that may hold events between the times. A file is named after the end of its last event."""
         buffer = TIME_BUFFER_DEFAULT if use_buffer else 0
         start, end = start_time_microseconds - buffer, end_time_microseconds + buffer
         self.refresh_event_file_list()
@@ -63,7 +63,7 @@ class AlgorithmMetricsReader(MetricsReaderBase):
 
 
 class LocalAlgorithmMetricsReader(AlgorithmMetricsReader):
-    """Of a folder that holds `framework/`."""
+    """Reads timelines in a folder that holds `framework/`."""
 
     def __init__(self, trace_root_folder: str, use_in_memory_cache: bool = False) -> None:
         self.trace_root_folder = trace_root_folder
@@ -75,7 +75,7 @@ class LocalAlgorithmMetricsReader(AlgorithmMetricsReader):
 
 
 class S3AlgorithmMetricsReader(AlgorithmMetricsReader):
-    """Of an S3 address below which there is `framework/`."""
+    """Reads timelines at an S3 address below which there is `framework/`."""
 
     def __init__(self, s3_trial_path: str, use_in_memory_cache: bool = False) -> None:
         super().__init__(use_in_memory_cache)

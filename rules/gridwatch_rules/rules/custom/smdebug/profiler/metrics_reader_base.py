@@ -1,4 +1,4 @@
-"""What the readers of a profile share: which files there are, by time, and the events in them."""
+"""The base of the readers of a profile: the list of files by time, and the events in them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from gridwatch_rules.rules.custom.recorded import reach
+from gridwatch_rules.rules.custom.recorded import current_access
 from gridwatch_rules.rules.custom.smdebug.core.logger import get_logger
 from gridwatch_rules.rules.custom.smdebug.profiler.profiler_constants import PYTHONTIMELINE_SUFFIX
 from gridwatch_rules.rules.custom.smdebug.profiler.utils import (
@@ -19,7 +19,7 @@ from gridwatch_rules.rules.custom.smdebug.profiler.utils import (
 
 
 class MetricsReaderBase:
-    """Reads files as they are asked for, each once if `use_in_memory_cache`."""
+    """Reads files on demand, each only once if `use_in_memory_cache` is set."""
 
     def __init__(self, use_in_memory_cache: bool = False) -> None:
         self.logger = get_logger()
@@ -33,14 +33,14 @@ class MetricsReaderBase:
         return self._event_parsers
 
     def get_timestamp_of_first_available_file(self) -> int:
-        """In microseconds; 0 where there is none."""
+        """The time of the first file in microseconds; 0 where there is none."""
         return min(self._timestamp_to_filename, default=0)
 
     def get_timestamp_of_latest_available_file(self) -> int:
         return max(self._timestamp_to_filename, default=0)
 
     def refresh_event_file_list(self) -> None:
-        """Looks which files there are."""
+        """Update the list of files."""
 
     def parse_event_files(self, event_files: Iterable[str]) -> None:
         for event_file in event_files:
@@ -61,7 +61,7 @@ class MetricsReaderBase:
         event_type: str | None = None,
         file_suffix_filter: list[str] | None = None,
     ) -> list[Any]:
-        """The events between two times, of all kinds of files or of those with these endings."""
+        """The events between two times, from all files or only from those with the given suffixes."""
         start = convert_utc_timestamp_to_microseconds(start_time, unit)
         end = convert_utc_timestamp_to_microseconds(end_time, unit)
         files = self._get_event_files_in_the_range(start, end)
@@ -84,7 +84,7 @@ class MetricsReaderBase:
         event_type: str | None = None,
         file_suffix_filter: list[str] | None = None,
     ) -> list[Any]:
-        """The events between the beginnings of two steps, as the Python timeline has them."""
+        """The events between the beginnings of two steps, which are taken from the Python timeline."""
         start, end = self._get_time_interval_for_step(start_step, end_step)
         return self.get_events(start, end, TimeUnits.MICROSECONDS, event_type, file_suffix_filter)
 
@@ -116,8 +116,8 @@ class MetricsReaderBase:
         raise NotImplementedError
 
     def _look_below(self, root: str) -> None:
-        """Notes the files below `<root>/<prefix>/` by their time."""
-        for key in reach().folder(root).keys(f"{self.prefix.strip('/')}/"):
+        """Record the files below `<root>/<prefix>/` by their time."""
+        for key in current_access().folder(root).keys(f"{self.prefix.strip('/')}/"):
             address = f"{root.rstrip('/')}/{key}"
             timestamp = self._get_timestamp_from_filename(address)
             if timestamp is not None and re.match(self._get_event_file_regex(), key.split("/")[-1]):

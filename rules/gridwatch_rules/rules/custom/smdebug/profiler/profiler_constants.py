@@ -1,4 +1,4 @@
-"""Where the profile is, how its files are named, and how far readers look around a time."""
+"""Constants for the profile's folders, the names of its files, and the range of time that readers search."""
 
 DEFAULT_PREFIX = "framework/pevents"
 DEFAULT_SYSTEM_PROFILER_PREFIX = "system"

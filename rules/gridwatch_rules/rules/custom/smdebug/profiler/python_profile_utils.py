@@ -1,4 +1,4 @@
-"""The names that Python's profile uses."""
+"""The names that the Python profiler uses."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class SystemMetricsReader(MetricsReaderBase):
     def _get_event_files_in_the_range(
         self, start_time_microseconds: Any, end_time_microseconds: Any, use_buffer: bool = True
     ) -> list[str]:
-        """The files that may hold events between the times: from the one before, to the one after."""
+        """The files that may hold events between the times, from the file before to the file after."""
         buffer = TIME_BUFFER_DEFAULT if use_buffer else 0
         start, end = start_time_microseconds - buffer, end_time_microseconds + buffer
         if end >= self.get_timestamp_of_latest_available_file():
@@ -49,7 +49,7 @@ class SystemMetricsReader(MetricsReaderBase):
 
 
 class LocalSystemMetricsReader(SystemMetricsReader):
-    """Of a folder that holds `system/`."""
+    """Reads metrics in a folder that holds `system/`."""
 
     def __init__(self, trace_root_folder: str, use_in_memory_cache: bool = False) -> None:
         self.trace_root_folder = trace_root_folder
@@ -61,7 +61,7 @@ class LocalSystemMetricsReader(SystemMetricsReader):
 
 
 class S3SystemMetricsReader(SystemMetricsReader):
-    """Of an S3 address below which there is `system/`."""
+    """Reads metrics at an S3 address below which there is `system/`."""
 
     def __init__(self, s3_trial_path: str, use_in_memory_cache: bool = False) -> None:
         super().__init__(use_in_memory_cache)

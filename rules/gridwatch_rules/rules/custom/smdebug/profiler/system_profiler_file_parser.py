@@ -1,4 +1,4 @@
-"""Metrics of the machine, a JSON object in each line."""
+"""Parses metrics of the machine, one JSON object on each line."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ class ProfilerSystemEvent:
 
 
 class SystemProfilerEventParser:
-    """Keeps the measurements that it has read."""
+    """Reads measurements from files and keeps them."""
 
     def __init__(self) -> None:
         self._events: list[ProfilerSystemEvent] = []
         self.logger = get_logger()
 
     def read_events_from_file(self, eventfile: str) -> None:
-        """A last line that cannot be read is passed over: it may still be being written. Raises ValueError."""
+        """Read a file. An unreadable last line is ignored, because it may still be being written. Raises ValueError for
+        other lines.
+        """
         lines = content_of(eventfile).decode().splitlines()
         for number, line in enumerate(lines, 1):
             try:

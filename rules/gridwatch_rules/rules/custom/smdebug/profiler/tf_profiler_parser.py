@@ -1,4 +1,4 @@
-"""The timelines of smdebug's hooks, of TensorFlow's profiler, of Horovod and of SageMaker's data parallel library."""
+"""Parsers for timelines of smdebug's hooks, TensorFlow's profiler, Horovod and SageMaker's data parallel library."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TensorboardProfilerEvents(TraceEventParser):
             self._read_event(event, node)
 
     def get_events_within_range(self, start_time: datetime, end_time: datetime) -> Any:
-        """Nothing, as in smdebug: its times are not those of a clock."""
+        """Return nothing, as in smdebug, because this timeline's times are not those of a clock."""
 
     def _events_in(self, tracefile: str) -> list[Any]:
         try:

@@ -1,4 +1,4 @@
-"""Spans of time in the format of Chrome's traces, as timelines hold them."""
+"""Parses spans of time in the format of Chrome's traces, which timelines use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gridwatch_rules.rules.custom.smdebug.profiler.utils import (
     get_node_id_from_tracefilename,
 )
 
-_WITHOUT_NAMES = ("SMDataParallelMetrics", "HorovodMetrics")  # whose ends of spans have none
+_WITHOUT_NAMES = ("SMDataParallelMetrics", "HorovodMetrics")  # the timelines in which ends of spans carry no name
 
 
 class ThreadInfo:
@@ -30,7 +30,7 @@ class ThreadInfo:
 
 
 class ProcessInfo:
-    """A phase of the training, and the threads seen in it; of several workers each is a thread."""
+    """A phase of the training, and the threads seen in it. When there are several workers, each is a thread."""
 
     def __init__(self, id: Any, name: str) -> None:
         self.id = id
@@ -48,7 +48,7 @@ class ProcessInfo:
 
 
 class TraceEvent:
-    """One span. Times are in microseconds. `phase_pid` and `phase_tid` are the timeline's, `pid` and `tid` the
+    """One span. Times are in microseconds. `phase_pid` and `phase_tid` are the timeline's numbers, `pid` and `tid` the
     machine's.
     """
 
@@ -101,13 +101,13 @@ class TraceEvent:
 
 
 class TraceEventParser:
-    """Keeps the spans that it has read."""
+    """Reads spans from files and keeps them."""
 
     def __init__(self, type: str = "") -> None:
         self._processes: dict[Any, ProcessInfo] = {}
         self._process_name_to_id: dict[str, Any] = {}
         self._trace_events: list[TraceEvent] = []
-        self._pid_stacks: dict[Any, list[Any]] = {}  # spans begun and not ended, by process
+        self._pid_stacks: dict[Any, list[Any]] = {}  # open spans by process
         self._start_timestamp = 0
         self.type: Any = type
         self.logger = get_logger()
@@ -116,7 +116,7 @@ class TraceEventParser:
         """Nothing, as in smdebug."""
 
     def read_events_from_file(self, tracefile: str) -> None:
-        """A file that cannot be read is passed over."""
+        """Read a file. An unreadable file is ignored."""
         try:
             document = json.loads(content_of(tracefile))
         except (OSError, ValueError) as error:
@@ -140,7 +140,7 @@ class TraceEventParser:
     def get_events_within_time_range(
         self, start_time: Any, end_time: Any, unit: TimeUnits = TimeUnits.MICROSECONDS
     ) -> list[TraceEvent]:
-        """Those of which any part lies between the times."""
+        """The spans of which any part lies between the times."""
         start = convert_utc_timestamp_to_microseconds(start_time, unit)
         end = convert_utc_timestamp_to_microseconds(end_time, unit)
         return [event for event in self._trace_events if not (event.end_time < start or end < event.start_time)]
@@ -186,7 +186,7 @@ class TraceEventParser:
         pid = event["pid"]
         if event["name"] == "process_name":
             name = event["args"].get("name", "Unknown")
-            # Of several nodes, the phase that was seen first has the name.
+            # When several nodes report, the phase that was seen first keeps the name.
             self._processes[pid] = ProcessInfo(self._process_name_to_id.setdefault(name, pid), name)
         self._thread_of(event, node_id)
         start = (event.get("args") or {}).get("start_time_since_epoch_in_micros")
@@ -194,7 +194,7 @@ class TraceEventParser:
             self._start_timestamp = start
 
     def _thread_of(self, event: dict[str, Any], node_id: str = "", default: Any = None, phase_name: str = "") -> Any:
-        """The thread that an event names, or one made of the node and a default; None where there is neither."""
+        """The thread that an event names, or one made from the node and a default; None where there is neither."""
         if self.type in _WITHOUT_NAMES and event.get("ph") == "E":
             event.setdefault("name", "")
         if event["name"] == "thread_name":

@@ -1,4 +1,4 @@
-"""Times in their units, and what the names of a profile's files say."""
+"""Converts times between units, and parses the names of a profile's files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from gridwatch_rules.rules.custom.recorded import reach
+from gridwatch_rules.rules.custom.recorded import current_access
 from gridwatch_rules.rules.custom.smdebug.core.access_layer.s3handler import ReadObjectRequest, S3Handler
 from gridwatch_rules.rules.custom.smdebug.core.logger import get_logger
 
@@ -62,17 +62,17 @@ def ns_since_epoch_to_human_readable_time(ns_since_epoch: float) -> str:
 
 
 def is_valid_tfprof_tracefilename(filename: str) -> bool:
-    """Whether it is a trace of TensorFlow's own profiler."""
+    """Whether the file is a trace of TensorFlow's own profiler."""
     return filename.endswith("trace.json.gz") and "tensorflow/detailed_profiling" in filename
 
 
 def is_valid_tracefilename(filename: str) -> bool:
-    """Whether it is a timeline: `…/pevents/<hour>/<time>_<node>_<kind>.json`."""
+    """Whether the file is a timeline: `…/pevents/<hour>/<time>_<node>_<kind>.json`."""
     return filename.endswith(".json") and "pevents" in filename and len(filename.split("_")) >= 3
 
 
 def validate_system_profiler_file(filename: str) -> bool:
-    """Whether it holds metrics of the machine: `…/system/…/<time>.algo-<n>.json`."""
+    """Whether the file holds metrics of the machine: `…/system/…/<time>.algo-<n>.json`."""
     return re.match(r".+/system/.+/(\d{10}).algo-\d+.json", filename) is not None
 
 
@@ -87,7 +87,7 @@ def get_node_id_from_system_profiler_filename(filename: str) -> str | None:
 
 
 def get_timestamp_from_tracefilename(filename: str) -> int:
-    """When the file's last event ended, in microseconds; 0 when nothing says so."""
+    """The end of the file's last event in microseconds; 0 when the name does not give it."""
     if is_valid_tracefilename(filename):
         return int(filename.rsplit("/", maxsplit=1)[-1].split("_", maxsplit=1)[0])
     return int(read_tf_profiler_metadata_file(filename)[2])
@@ -111,11 +111,11 @@ def str2bool(v: Any) -> bool:
 
 
 def read_tf_profiler_metadata_file(file_path: str) -> tuple[str, str, str]:
-    """Node, start and end of a trace of TensorFlow's own profiler, from the name of the `.metadata` file beside it."""
+    """Node, start and end of a trace of TensorFlow's profiler, from the name of the `.metadata` file beside it."""
     if not is_valid_tfprof_tracefilename(file_path):
         return "", "0", "0"
     folder = "/".join(file_path.split("/")[:-4])
-    names = [key for key in reach().folder(folder).keys("") if key.endswith(".metadata")]
+    names = [key for key in current_access().folder(folder).keys("") if key.endswith(".metadata")]
     if not names:
         return "", "0", "0"
     node, start, end = names[0].split("/")[-1].split("_")
@@ -123,7 +123,7 @@ def read_tf_profiler_metadata_file(file_path: str) -> tuple[str, str, str]:
 
 
 def content_of(address: str) -> bytes:
-    """A file's content. Raises FileNotFoundError."""
+    """Read a file. Raises FileNotFoundError."""
     found = S3Handler.get_object(ReadObjectRequest(address))
     if found is None:
         raise FileNotFoundError(address)

@@ -1,4 +1,4 @@
-"""Rules, and the loop that runs them."""
+"""smdebug's rules and the loop that runs them."""
 
 from gridwatch_rules.rules.custom.smdebug.rules.req_tensors import RequiredTensors, RequiredTensorsForTrial
 from gridwatch_rules.rules.custom.smdebug.rules.rule import Rule

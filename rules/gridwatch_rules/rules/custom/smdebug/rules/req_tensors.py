@@ -1,4 +1,4 @@
-"""The tensors and steps that a rule asks for before it is invoked; where one was not saved, the step is passed over."""
+"""The tensors and steps that a rule needs before it is invoked. When one was not saved, the step is passed over."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gridwatch_rules.rules.custom.smdebug.exceptions import TensorUnavailable
 
 
 class RequiredTensors:
-    """Of the base trial, and of the others."""
+    """The required tensors of the base trial and of other trials."""
 
     def __init__(self, base_trial: Any, other_trials: Any) -> None:
         self.base_trial = base_trial
@@ -57,7 +57,7 @@ class RequiredTensorsForTrial:
 
     def _add(self, name: str, steps: list[int]) -> None:
         if name in self._tensor_steps:
-            self._tensor_steps[name].extend(steps)  # as in smdebug, in the caller's own list
+            self._tensor_steps[name].extend(steps)  # as in smdebug, this changes the caller's list
         else:
             self._tensor_steps[name] = steps
         self._tensors.setdefault(name, self.trial.tensor(name))
@@ -76,7 +76,7 @@ class RequiredTensorsForTrial:
         self._tensors.clear()
 
     def fetch(self) -> None:
-        """Reads every value that is asked for. Raises what says that one is not there."""
+        """Read every required value. Raises smdebug's exception for a value that is missing."""
         self.trial.wait_for_steps(sorted({step for steps in self._tensor_steps.values() for step in steps}))
         for name, steps in self._tensor_steps.items():
             for step in steps:

@@ -1,4 +1,4 @@
-"""What users' rules are made of."""
+"""smdebug's base class of users' rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from gridwatch_rules.rules.custom.smdebug.rules.req_tensors import RequiredTenso
 
 
 class Rule(ABC):
-    """smdebug's Rule, but that `action_str` may be left out: Debugger's evaluator passes it, older files do not."""
+    """smdebug's Rule. `action_str` may be left out here, because Debugger's evaluator passes it, but older files do
+    not.
+    """
 
     def __init__(self, base_trial: Any, action_str: str | None = "", other_trials: Any = None) -> None:
         self.base_trial = base_trial
@@ -32,15 +34,17 @@ class Rule(ABC):
         }
 
     def set_required_tensors(self, step: int) -> None:
-        """Names what must be there for the rule to be asked about the step; nothing unless a rule says so."""
+        """Declare the tensors that the rule needs at the step. By default it needs none."""
         del step
 
     @abstractmethod
     def invoke_at_step(self, step: int) -> Any:
-        """Whether the condition is met at this global step."""
+        """Return whether the condition is met at this global step."""
 
     def invoke(self, step: int) -> None:
-        """Raises RuleEvaluationConditionMet, and what says that the step or a tensor is not there."""
+        """Evaluate the rule at a step. Raises RuleEvaluationConditionMet, or smdebug's exception for a missing step or
+        tensor.
+        """
         self.logger.debug("Invoking rule %s for step %s", self.rule_name, step)
         self.base_trial.wait_for_steps([step])
         with no_refresh(self.trials):

@@ -1,4 +1,4 @@
-"""Debugger's loop: a rule is invoked for one step after the other, whether it was saved or not."""
+"""Debugger's loop, which invokes a rule for one step after the other, whether the step was saved or not."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ logger = get_logger()
 def invoke_rule(
     rule_obj: Any, start_step: int | None = 0, end_step: int | None = None, raise_eval_cond: bool = False
 ) -> None:
-    """Ends with NoMoreData, with RuleEvaluationConditionMet if that is to be raised or ends the rule, at `end_step`, or
-    never.
+    """Invoke the rule until NoMoreData, until RuleEvaluationConditionMet if that is to be raised or ends the rule,
+    until `end_step`, or forever.
     """
     step = start_step if start_step is not None else 0
     while end_step is None or step < end_step:
@@ -47,18 +47,20 @@ def invoke_rule(
 
 
 def _note(rule: Any, reason: Exception) -> None:
-    """So that a rule that got nothing can say what it asked for; trials note tensors that they do not have at all."""
+    """Record a missing step or tensor, so that a rule that got nothing can say what it asked for. Trials record tensors
+    that they lack altogether.
+    """
     reader = getattr(getattr(rule, "base_trial", None), "index_reader", None)
     if isinstance(reason, TensorUnavailableForStep) and reader is not None:
         reader.lookups.miss(reason.tname)
 
 
 def _worth_invoking(rule: Any, step: int) -> int:
-    """The next step that was saved: of one that was not, Rule.invoke says so before it does anything else. A rule with
-    an `invoke` of its own is asked about every number.
+    """The next step for which invoking makes a difference. For Rule.invoke that is the next saved step, because it
+    rejects others at once. A rule with an `invoke` of its own is invoked for every number.
     """
     own = getattr(type(rule), "invoke", None) is not Rule.invoke or "invoke" in vars(rule)
-    trial = getattr(rule, "base_trial", None)  # which a rule lacks that does not call super().__init__
+    trial = getattr(rule, "base_trial", None)  # a rule that does not call super().__init__ lacks this attribute
     if own or not isinstance(trial, Trial):
         return step
     saved: list[int] = trial.steps(show_incomplete_steps=True)

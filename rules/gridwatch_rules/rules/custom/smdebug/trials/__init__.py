@@ -1,4 +1,4 @@
-"""Trials: what a rule has of a training job."""
+"""Trials, through which a rule sees a training job."""
 
 from gridwatch_rules.rules.custom.smdebug.trials.local_trial import LocalTrial
 from gridwatch_rules.rules.custom.smdebug.trials.s3_trial import S3Trial

@@ -1,4 +1,4 @@
-"""How a trial learns what there is: the collections, and what each worker saved at each step."""
+"""Loads a trial's data: its collections, and what each worker saved at each step."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 class LoadedTrial:
-    """What was written when the trial was made is all that it knows: where smdebug would wait for more, `Waiting` is
-    raised.
+    """A trial that knows only the data written before it was created. Where smdebug would wait for more, it raises
+    `Waiting`.
     """
 
     index_reader: IndexReader
@@ -47,7 +47,7 @@ class LoadedTrial:
         self.index_mode = index_mode
         self.cache = cache
         self.loaded_all_steps = False
-        self.dynamic_refresh = True  # rules are invoked without, for the sake of their speed
+        self.dynamic_refresh = True  # off for speed while rules are invoked
         self.num_workers = 0
         self.worker_set: set[str] = set()
         self.workers_for_global_step: dict[int, set[str]] = {}
@@ -59,7 +59,7 @@ class LoadedTrial:
         self._tensors: dict[str, Tensor] = {}
         self._mode_to_global: dict[ModeKeys, dict[int, int]] = {}  # without GLOBAL
         self._global_to_mode: dict[int, tuple[ModeKeys, int]] = {}
-        self._in_order: dict[ModeKeys, list[int]] = {}  # the steps of each mode, until more are read
+        self._in_order: dict[ModeKeys, list[int]] = {}  # cache of the steps of each mode until more are read
         self._incomplete_wait_for_step_window = INCOMPLETE_STEP_WAIT_WINDOW_DEFAULT
         _check_range(range_steps)
 
@@ -73,7 +73,7 @@ class LoadedTrial:
 
     @property
     def index_tensors_dict(self) -> dict[str, Any]:
-        """What the index says, read again: of a long job it takes as much memory as all the rest."""
+        """The content of the index, read afresh, because for a long job it takes as much memory as everything else."""
         return self.index_reader.load_tensor_data_from_index_files(None, self.range_steps)[0]
 
     def _load_collections(self) -> None:
@@ -100,12 +100,12 @@ class LoadedTrial:
         raise wait_for(f"{len(files)} of {wanted} collections files are there")
 
     def refresh_data(self) -> None:
-        """Reads the index, once."""
+        """Read the index, once."""
         if not self.index_mode:
             return
         found, last = self.index_reader.load_tensor_data_from_index_files(self.last_index_token, self.range_steps)
         self._in_order = {}
-        for name in list(found):  # tensor by tensor, as smdebug does; what was taken over is let go
+        for name in list(found):  # tensor by tensor as in smdebug; each entry is released once it is taken over
             for step, by_worker in found.pop(name).items():
                 for worker, entry in by_worker.items():
                     self._add_tensor(step, worker, entry.get("tensor_location"), entry.get("tensor_shape"))
@@ -113,7 +113,7 @@ class LoadedTrial:
         self.last_index_token = last or self.last_index_token
 
     def _give_up_waiting(self) -> None:
-        """Of very many incomplete steps, half a window counts as complete."""
+        """Count half a window of steps as complete when very many are incomplete."""
         window = self._incomplete_wait_for_step_window
         if len(self._global_to_mode) - (self.last_complete_step + 1) > window:
             self.last_complete_step += window // 2

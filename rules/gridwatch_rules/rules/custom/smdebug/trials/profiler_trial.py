@@ -1,4 +1,4 @@
-"""A job's profile as a rule has it."""
+"""The trial through which a rule sees a job's profile."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from gridwatch_rules.rules.custom.recorded import reach, wait_for
+from gridwatch_rules.rules.custom.recorded import current_access, wait_for
 from gridwatch_rules.rules.custom.smdebug.core.access_layer.utils import has_training_ended
 from gridwatch_rules.rules.custom.smdebug.core.logger import get_logger
 from gridwatch_rules.rules.custom.smdebug.exceptions import NoMoreProfilerData, SMDebugRuntimeError
@@ -38,11 +38,11 @@ class ProfilerTrial:
 
     def job_finished(self) -> bool:
         path = self.path.rstrip("/")
-        ended = reach().trial(self.path).ended
+        ended = current_access().trial(self.path).ended
         return ended or has_training_ended(f"{path}/system") or has_training_ended(f"{path}/framework")
 
     def get_first_timestamp(self) -> None:
-        """Sets `first_timestamp`. Raises SMDebugRuntimeError for a job that is over and was not profiled."""
+        """Set `first_timestamp`. Raises SMDebugRuntimeError for a job that is over and was not profiled."""
         if self.path.startswith("s3"):
             self.system_metrics_reader = S3SystemMetricsReader(self.path)
             self.framework_metrics_reader = S3AlgorithmMetricsReader(self.path)
@@ -65,7 +65,7 @@ class ProfilerTrial:
         return framework if 0 != framework < system else system
 
     def wait_for_data(self, end_time: float, start_time: float) -> None:
-        """Raises NoMoreProfilerData when the job is over and nothing comes after `start_time`."""
+        """Check for data. Raises NoMoreProfilerData when the job is over and nothing comes after `start_time`."""
         latest = self.get_latest_timestamp()
         if end_time < latest:
             return

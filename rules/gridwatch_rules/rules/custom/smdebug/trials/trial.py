@@ -1,4 +1,4 @@
-"""A job's tensors as a rule has them: which steps, modes, workers, collections and tensors there are."""
+"""The trial through which a rule sees a job's tensors, steps, modes, workers and collections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gridwatch_rules.rules.custom.smdebug.trials.loading import LoadedTrial
 
 
 class Trial(LoadedTrial):
-    """smdebug's Trial."""
+    """smdebug's Trial: access to one job's tensors."""
 
     def __repr__(self) -> str:
         return (
@@ -83,7 +83,7 @@ class Trial(LoadedTrial):
         elif regex is not None:
             names &= self._tensors_matching_regex(regex)
         if not names:
-            self.index_reader.lookups.miss(_told(regex, collection))
+            self.index_reader.lookups.miss(_asked_for(regex, collection))
         return sorted(names)
 
     def _names_at(self, step: int | None, mode: ModeKeys) -> set[str]:
@@ -105,7 +105,7 @@ class Trial(LoadedTrial):
         return self._values_of(step, self.tensor_names(True, step=step, mode=mode, regex="predictions*"))
 
     def _values_of(self, step: int, names: list[str]) -> list[Any]:
-        """As in smdebug, of the global step of that number, whatever the mode."""
+        """The values at a step. As in smdebug it is the global step of that number, whatever the mode."""
         return [self.tensor(name).value(step) for name in sorted(names, key=_tensor_name_sorter)]
 
     def workers(self) -> list[str]:
@@ -113,7 +113,7 @@ class Trial(LoadedTrial):
         return sorted(self.worker_set)
 
     def steps(self, mode: ModeKeys = ModeKeys.GLOBAL, show_incomplete_steps: bool = False) -> list[int]:
-        """The steps that every worker has written, or all."""
+        """The steps that every worker has written, or all steps."""
         every = self._all_steps(mode)
         if show_incomplete_steps is True or self.loaded_all_steps is True:
             return every
@@ -130,7 +130,9 @@ class Trial(LoadedTrial):
         return list(self._ordered(mode))
 
     def _ordered(self, mode: ModeKeys) -> list[int]:
-        """The same list for all who ask: a rule may be asked about a million numbers, of which few were saved."""
+        """The steps in order, as one shared list, because a rule may be invoked for a million numbers of which few were
+        saved.
+        """
         self.maybe_refresh()
         if mode not in self._in_order:
             self._in_order[mode] = sorted(
@@ -165,7 +167,7 @@ class Trial(LoadedTrial):
         return self.mode_modestep(global_step)[0]
 
     def modes(self) -> KeysView[ModeKeys]:
-        """Those in which steps were saved, without GLOBAL."""
+        """The modes in which steps were saved, without GLOBAL."""
         return self._mode_to_global.keys()
 
     def collections(self) -> dict[str, Collection]:
@@ -191,7 +193,9 @@ class Trial(LoadedTrial):
         raise NoMoreData(step, mode, last)
 
     def has_passed_step(self, step: int, mode: ModeKeys = ModeKeys.GLOBAL) -> StepState:
-        """AVAILABLE: all workers have written the step, or will no more. UNAVAILABLE: nobody has, nor will."""
+        """The state of a step. AVAILABLE means that no worker will add to it; UNAVAILABLE, that no worker has written
+        it or will.
+        """
         steps = self._ordered(mode)
         place = bisect_left(steps, step)
         if place == len(steps):
@@ -203,8 +207,8 @@ class Trial(LoadedTrial):
         return StepState.AVAILABLE if self._is_complete(at) else StepState.NOT_YET_AVAILABLE
 
 
-def _told(regex: Any, collection: Any) -> str:
-    """Which tensors were asked for."""
+def _asked_for(regex: Any, collection: Any) -> str:
+    """A description of the tensors that were asked for."""
     if collection is not None:
         return f"tensors of collection={getattr(collection, 'name', collection)}"
     return "any tensor" if regex is None else f"tensors of regex={regex}"

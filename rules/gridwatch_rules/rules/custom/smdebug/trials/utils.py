@@ -18,7 +18,7 @@ def create_trial(
     output_dir: str = "/opt/ml/processing/outputs/",
     **kwargs: Any,
 ) -> Any:
-    """The tensors of a job, or with `profiler` its profile, at a folder or an s3:// address."""
+    """Open the tensors of a job, or with `profiler` its profile, at a folder or an s3:// address."""
     path = path.strip()
     name = os.path.basename(path) if name is None else name
     if profiler:

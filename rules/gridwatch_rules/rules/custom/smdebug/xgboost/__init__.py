@@ -1,4 +1,6 @@
-"""What rules take from here: modes, collections, configurations. The hook is not for rules."""
+"""The names that rules import from here: modes, collections, configurations. The hook is left out, as rules do not use
+it.
+"""
 
 from gridwatch_rules.rules.custom.smdebug import SaveConfig, SaveConfigMode, modes
 from gridwatch_rules.rules.custom.smdebug.core.collection import Collection, CollectionKeys

@@ -1,4 +1,4 @@
-"""Where a trial's files are; what would write files is left out."""
+"""Access to a trial's files. The parts of smdebug that write files are left out."""
 
 from gridwatch_rules.rules.custom.smdebug.core.access_layer.utils import (
     DEFAULT_GRACETIME_FOR_RULE_STOP_SEC,

@@ -1,8 +1,8 @@
-"""Whether files are there, and whether a training is over."""
+"""Checks whether files exist, and whether a training is over."""
 
 from __future__ import annotations
 
-from gridwatch_rules.rules.custom.recorded import reach
+from gridwatch_rules.rules.custom.recorded import current_access
 from gridwatch_rules.rules.custom.smdebug.core.logger import get_logger
 
 END_OF_JOB_FILENAME = "training_job_end.ts"
@@ -15,10 +15,10 @@ logger = get_logger()
 
 
 def file_exists(file_path: str) -> bool:
-    """Whether there is such a file, or in S3 an object whose key begins so."""
+    """Whether the file exists, or in S3 an object whose key begins with the path."""
     folder, _, name = file_path.rstrip("/").rpartition("/")
     try:
-        return bool(reach().folder(folder).keys(name, limit=1))
+        return bool(current_access().folder(folder).keys(name, limit=1))
     except FileNotFoundError:
         return False
 
@@ -28,11 +28,11 @@ def has_training_ended(trial_prefix: str) -> bool:
 
 
 def is_rule_signalled_gracetime_passed(trial_prefix: str) -> bool:
-    """Never: no signal file tells a rule of Gridwatch to end."""
+    """Always false, because no signal file tells a rule of Gridwatch to end."""
     del trial_prefix
     return False
 
 
 def check_dir_exists(path: str) -> bool:
-    """Whether a finished training wrote there."""
+    """Whether a finished training wrote to the folder."""
     return has_training_ended(path)

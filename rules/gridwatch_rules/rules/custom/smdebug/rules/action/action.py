@@ -13,7 +13,9 @@ ALLOWED_ACTIONS = ["stoptraining", "sms", "email"]
 
 
 class Actions:
-    """`{"name": "StopTraining", "training_job_prefix": …}`, `{"name": "email", "endpoint": …}`, or a list of such."""
+    """The actions in `{"name": "StopTraining", "training_job_prefix": …}`, `{"name": "email", "endpoint": …}` or a list
+    of these.
+    """
 
     def __init__(self, actions_str: str | None, rule_name: str) -> None:
         self._actions: list[Any] = []

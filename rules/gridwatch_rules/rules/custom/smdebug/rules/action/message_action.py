@@ -1,4 +1,4 @@
-"""A message to people."""
+"""The action that sends a message to people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from gridwatch_rules.rules.custom.smdebug.core.logger import get_logger
 
 
 class MessageAction:
-    """Writes a line into the log: alerts are sent by Gridwatch, not by a rule."""
+    """Writes a line to the log, because Gridwatch sends alerts, and not a rule."""
 
     def __init__(self, rule_name: str, message_type: str, message_endpoint: str) -> None:
         self._rule_name = rule_name

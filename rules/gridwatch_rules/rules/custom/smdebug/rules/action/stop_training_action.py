@@ -1,4 +1,4 @@
-"""A training job's end."""
+"""The action that stops a training job."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from gridwatch_rules.rules.custom.smdebug.core.logger import get_logger
 
 
 class StopTrainingAction:
-    """Writes a line into the log: jobs are stopped by Gridwatch, as the rule's policy says, not by a rule."""
+    """Writes a line to the log, because Gridwatch stops jobs as the rule's policy says, and not a rule."""
 
     def __init__(self, rule_name: str, training_job_prefix: str) -> None:
         self._rule_name = rule_name
