@@ -19,6 +19,10 @@ __all__ = ["backtest", "check", "open_tensors"]
 _HOMES = {"check": "checking", "backtest": "replays", "open_tensors": "replays"}
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """The functions of this package, imported when they are first asked for: they need numpy."""
     if name in _HOMES:

@@ -35,11 +35,11 @@ def read_grid(path: str | Path, metric: str | None = None, direction: str | None
 
 def backtest(
     curves: str | Path,
-    rules: Sequence[str] = (),
+    rules: str | Sequence[str] = (),
     parameters: Mapping[str, str] | None = None,
     *,
     orders: int = 20,
-    workers: Sequence[int] = (8,),
+    workers: int | Sequence[int] = (8,),
     hopeless: float | None = None,
     metric: str | None = None,
     direction: str | None = None,
@@ -48,8 +48,12 @@ def backtest(
     `orders` random orders of arrival for each number of `workers`. A parameter belongs to every chosen rule that has
     it, under `RULE.KEY` to that one.
 
-    Raises ChoiceError, RuleConfigurationError and PermanentError.
+    Raises ChoiceError, RuleConfigurationError, PermanentError, and ValueError for counts that are none.
     """
+    several = [workers] if isinstance(workers, int) else list(workers)
+    if orders < 1 or not several or min(several) < 1:
+        raise ValueError(f"orders = {orders}, workers = {several}: allowed are whole numbers of at least 1")
     grid = read_grid(curves, metric, direction)
-    chosen = choices(rules, [f"{key}={value}" for key, value in (parameters or {}).items()])
-    return [measure(grid, choice, orders, list(workers), hopeless) for choice in chosen]
+    named = [rules] if isinstance(rules, str) else rules
+    chosen = choices(named, [f"{key}={value}" for key, value in (parameters or {}).items()])
+    return [measure(grid, choice, orders, several, hopeless) for choice in chosen]
