@@ -7,6 +7,7 @@ for the batch (`loss`, `accuracy`): as Keras reports them, which is their mean o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,7 @@ class KerasHook(keras.callbacks.Callback):  # type: ignore[misc]  # keras is pub
         self.hook = hook
 
     @classmethod
-    def create(cls, uri: str | None = None, configuration: Any = None) -> KerasHook:
+    def create(cls, uri: str | os.PathLike[str] | None = None, configuration: Any = None) -> KerasHook:
         """A callback that writes to `uri`, configured by a document like SageMaker's. Raises ConfigError."""
         return cls(Hook.create(uri, HookConfig.parse(configuration, KERAS), framework=KERAS))
 
