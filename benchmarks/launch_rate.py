@@ -32,6 +32,7 @@ from start_trials.engines import Engines
 from start_trials.round import Round
 from start_trials.starting import Launcher
 from start_trials.tracking import Tracking
+from tests.fakes.state_schema import state_schema
 
 TRIALS = 200
 FLOOR = (TRIALS - BURST) / RATE
@@ -155,19 +156,7 @@ def _trials() -> list[TrialRecord]:
 
 def create_state_table(dynamodb: Any, name: str) -> None:
     """The table as infra/constructs/state.py declares it."""
-    dynamodb.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk", "gsi1pk", "gsi1sk")],
-        KeySchema=_keys("pk", "sk"),
-        GlobalSecondaryIndexes=[
-            {"IndexName": "gsi1", "KeySchema": _keys("gsi1pk", "gsi1sk"), "Projection": {"ProjectionType": "ALL"}}
-        ],
-    )
-
-
-def _keys(partition: str, sort: str) -> list[dict[str, str]]:
-    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+    dynamodb.create_table(TableName=name, **state_schema())
 
 
 TRIAL = TrialRecord(

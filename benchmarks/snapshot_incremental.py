@@ -16,6 +16,7 @@ from benchmarks.snapshot_search import client_of
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.component_search import ComponentSearch
 from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.memory import MemoryStore
 from gridwatch.tables.facts import Stamp
@@ -46,7 +47,7 @@ class Tensors:
     folder: TensorFolder
     opened: int = 0
 
-    def __call__(self, job_name: str) -> TensorSource:
+    def __call__(self, job_name: str, job: JobRecord | None) -> TensorSource:
         self.opened += 1
         return self.folder.source()
 

@@ -66,9 +66,6 @@ SUITES = (
     Suite("PyTorch, Keras", ("test-frameworks",), ("frameworks",)),
     Suite("browser", ("test-browser",), browser=True),
     Suite("other Pythons", ("test-pythons",)),
-    Suite("fuzz", ("fuzz", "INPUTS=4000")),
-    Suite("chaos", ("test-chaos", "SEEDS=1")),
-    Suite("permissions", ("test-permissions-sample", "PERMISSIONS=1:2")),
 )
 
 

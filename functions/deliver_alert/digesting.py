@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from gridwatch.alerts.digest import Ended, digest, digest_id, is_over
+from gridwatch.alerts.held import collected_by
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.domain.alerts import AlertRecord
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.trials import TrialRecord
 from gridwatch.savings.prices import PriceTable
+from gridwatch.state.job_records import JobRecords, records_of_trials
 from gridwatch.state.store import StateStore
-from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.report_shelf import ReportPlace
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.status import is_final
@@ -52,8 +52,10 @@ class Digester:
         trials = self.store.list_trials(name)
         if not is_over(experiment, trials, self.store.list_tunings(name)):
             return None
-        reactions = [each for trial in trials for each in self.store.list_reactions(trial.job_name)]
-        if self._is_unsettled(trials, reactions):
+        # From an index, which shows late what was written: then it is looked at again, as what is not settled.
+        records = records_of_trials(self.store, trials)
+        reactions = [each for trial in trials for each in records[trial.job_name].reactions]
+        if self._is_unsettled(trials, records):
             self.alerts.ask_digest(name, delay_seconds=LOOK_AGAIN_SECONDS)
             return None
         ended = Ended(
@@ -63,28 +65,16 @@ class Digester:
             held=list(self._held(name)),
             report=self.find_report(name),
             shadows=self._shadows(experiment, trials, reactions),
-            evaluations=[each for trial in trials for each in self.store.list_rule_evaluations(trial.job_name)],
+            evaluations=[each for trial in trials for each in records[trial.job_name].evaluations],
         )
         return self.alerts.ask(digest(ended, self.prices(), self.clock.now()))
 
-    def _is_unsettled(self, trials: Sequence[TrialRecord], reactions: Sequence[ReactionRecord]) -> bool:
+    def _is_unsettled(self, trials: Sequence[TrialRecord], records: Mapping[str, JobRecords]) -> bool:
         """Whether verdicts or reactions are on their way; not for ever, because one may never come."""
-        done = {(each.job_name, each.rule_name) for each in reactions if each.carried_out_at is not None}
         since = self.clock.now() - PATIENCE
-        return any(not self._is_settled(trial, done) for trial in trials if trial.updated_at > since)
-
-    def _is_settled(self, trial: TrialRecord, done: Set[tuple[str, str]]) -> bool:
-        if trial.status is None:
-            return True  # it never had a job
-        records = self.store.list_rule_evaluations(trial.job_name)
-        job = if_readable(lambda: self.store.get_job(trial.job_name))
-        known = {record.rule_name for record in records}
-        if job is not None and any(policy.name not in known for policy in job.policies):
-            return False
-        return all(
-            is_final(each.status) and (not each.needs_reaction or (each.job_name, each.rule_name) in done)
-            for each in records
-        )
+        # Without a status SageMaker never had a job.
+        recent = (trial for trial in trials if trial.updated_at > since and trial.status is not None)
+        return any(not _is_settled(records[trial.job_name]) for trial in recent)
 
     def _shadows(
         self, experiment: ExperimentRecord, trials: Sequence[TrialRecord], reactions: Sequence[ReactionRecord]
@@ -97,8 +87,16 @@ class Digester:
 
     def _held(self, name: str) -> Iterator[AlertRecord]:
         """Alerts about the experiment that wait in a gate."""
-        for gate in self.store.untold_gates():
-            for alert_id in gate.collected:
-                alert = if_readable(partial(self.store.get_alert, alert_id))
-                if alert is not None and alert.experiment == name:
-                    yield alert
+        held = [alert_id for gate in self.store.untold_gates() for alert_id in collected_by(self.store, gate)]
+        return (alert for alert in self.store.get_alerts(held) if alert.experiment == name)
+
+
+def _is_settled(records: JobRecords) -> bool:
+    """Whether all rules of a job that is over have said their last word, and all that follows from it is done."""
+    known = {record.rule_name for record in records.evaluations}
+    if records.job is not None and any(policy.name not in known for policy in records.job.policies):
+        return False
+    done = {each.rule_name for each in records.reactions if each.carried_out_at is not None}
+    return all(
+        is_final(each.status) and (not each.needs_reaction or each.rule_name in done) for each in records.evaluations
+    )

@@ -7,19 +7,21 @@ stands in its gate before it is marked as told there, and a gate's one alert is 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 
 from gridwatch.alerts.collected import HELD_BACK, Concerned, follow_up, held_back
 from gridwatch.alerts.content import TRIAL_FAILED, Severity, content_of
 from gridwatch.alerts.gates import HOUR, QUIET, Admission, Opening, admit, cause_gate, follow_up_id, is_of_cause
+from gridwatch.alerts.held import collected_by, concerned_before
 from gridwatch.alerts.launch_limit import told_of_failure
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import QuietHours
 from gridwatch.domain.alerts import AlertGate, AlertRecord
+from gridwatch.domain.experiments import LaunchHold
 from gridwatch.events.messages import CloseGate
 from gridwatch.events.queue import MessageQueue
 from gridwatch.state.patience import Patience
@@ -29,7 +31,9 @@ from gridwatch_rules.clock import Clock
 
 PATIENCE = 10.0  # seconds for one write: many alerts of one cause may come at one instant
 LONGEST_DELAY = 900  # seconds that SQS keeps a message back
-_MOST = 1_000  # alerts of a gate that are read to tell of them; an invocation has half a minute
+_MOST = (
+    10_000  # alerts of a gate that are read to tell of them, a hundred in a request; an invocation has half a minute
+)
 EARLY = timedelta(minutes=1)  # a message that was kept back until the gate closes may come so much too early
 
 
@@ -56,7 +60,7 @@ class Gatekeeper:
 
         Raises ConflictError when too many others come at the same time: ask again.
         """
-        if (limit := self._told_by_limit(alert)) is not None:
+        if (limit := _told_by_limit(alert, self._hold_of)) is not None:
             return limit
         for opening in self._openings(alert):
             gate, admission = self._admit(opening, alert.alert_id)
@@ -101,63 +105,66 @@ class Gatekeeper:
     def _admit(self, opening: Opening, asking: str) -> tuple[AlertGate, Admission]:
         for _ in Patience(self.clock, seconds=PATIENCE).tries():
             kept = self.store.get_gate(opening.gate_id)
-            gate, admission = admit(kept, opening, asking, self.clock.now())
+            came_before = kept is not None and kept.held > 0 and self.store.is_admitted(kept, asking)
+            gate, admission = admit(kept, opening, asking, self.clock.now(), came_before=came_before)
             if admission is Admission.CLOSE_FIRST:
                 self.close(opening.gate_id)
                 continue
             if gate is kept:
                 return gate, admission
             try:
-                return self.store.save_gate(gate), admission
+                kept = self.store.admit_alert(gate, asking) if gate.listed else self.store.save_gate(gate)
+                return kept, admission
             except ConflictError:
                 continue
         raise ConflictError(f"the gate {opening.gate_id} is written to all the time")
 
-    def _told_by_limit(self, alert: AlertRecord) -> str | None:
-        """The alert that failures like this one hold the experiment, if they do: they are told there once, together."""
-        if alert.kind != TRIAL_FAILED or alert.experiment is None:
-            return None
-        hold = if_readable(partial(self.store.get_hold, alert.experiment))
-        return told_of_failure(hold, alert) if hold is not None else None
+    def _hold_of(self, experiment: str) -> LaunchHold | None:
+        return if_readable(partial(self.store.get_hold, experiment))
 
     def _tell(self, gate: AlertGate) -> AlertRecord | None:
         """The gate is closed: nobody joins any more. None when another alert tells all that it has collected, and when
         none of its alerts can be read: it waits for that.
         """
-        every = self._alerts(gate.collected)
+        every = self._alerts(collected_by(self.store, gate))
         if not every:
             return None
-        collected: list[AlertRecord] = []
-        for alert in every:
-            limit = self._told_by_limit(alert)
-            if limit is None:
-                collected.append(alert)
-            else:
-                self.store.mark_sent(replace(alert, told_in=limit))
+        hold_of = cache(self._hold_of)  # many failures are of one experiment
+        limits = {alert.alert_id: _told_by_limit(alert, hold_of) for alert in every}
+        elsewhere = [alert for alert in every if limits[alert.alert_id] is not None]
+        self.store.mark_all_sent([replace(alert, told_in=limits[alert.alert_id]) for alert in elsewhere])
+        collected = [alert for alert in every if limits[alert.alert_id] is None]
         if not collected:
             self.store.save_gate(replace(gate, told=True))
             return None
         now = self.clock.now()
         if is_of_cause(gate):
-            before = self._alerts((*gate.earlier, *gate.passed))
+            before = self._alerts(concerned_before(self.store, gate))
             trials = self.store.list_trials(collected[0].experiment or "")
             telling = follow_up(gate, Concerned(collected=collected, before=before, trials=trials), now)
         else:
             telling = held_back(gate, collected, now)
         asked = self.alerts.ask(telling)
-        for alert in collected:
-            if not alert.is_settled:
-                self.store.mark_sent(replace(alert, told_in=asked.alert_id))
+        self.store.mark_all_sent(
+            [replace(alert, told_in=asked.alert_id) for alert in collected if not alert.is_settled]
+        )
         # Last: until then the sweep finds the gate, and whoever finds it tells the same alert.
         self.store.save_gate(replace(gate, told=True))
         return asked
 
-    def _alerts(self, alert_ids: Sequence[str]) -> list[AlertRecord]:
+    def _alerts(self, alert_ids: Sequence[str]) -> Sequence[AlertRecord]:
         """Those that can be read, of the first _MOST: what a gate says must not keep every other alert waiting."""
         distinct = islice(dict.fromkeys(alert_ids), _MOST)
-        found = (if_readable(partial(self.store.get_alert, alert_id)) for alert_id in distinct)
-        return [alert for alert in found if alert is not None]
+        return sorted(self.store.get_alerts(distinct), key=lambda alert: alert.created_at)
 
     def _close_later(self, gate: AlertGate) -> None:
         seconds = math.ceil((gate.closes_at - self.clock.now()).total_seconds())
         self.queue.send(CloseGate(gate.gate_id), delay_seconds=min(max(seconds, 0), LONGEST_DELAY))
+
+
+def _told_by_limit(alert: AlertRecord, hold_of: Callable[[str], LaunchHold | None]) -> str | None:
+    """The alert that failures like this one hold the experiment, if they do: they are told there once, together."""
+    if alert.kind != TRIAL_FAILED or alert.experiment is None:
+        return None
+    hold = hold_of(alert.experiment)
+    return told_of_failure(hold, alert) if hold is not None else None

@@ -32,7 +32,7 @@ from gridwatch.spec.parse import ParsedSpec, normalized, parse_spec
 from gridwatch.spec.problems import Problem, SpecError, shown
 from gridwatch.spec.reading import MAX_BYTES
 from gridwatch.spec.windows import channel_uris
-from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 from gridwatch.storage.layout import is_spec_key, spec_error_key, split_s3_uri
 from gridwatch_rules.clock import Clock
@@ -195,10 +195,10 @@ def _record(  # noqa: PLR0917  what was found of one upload
     before = {trial.trial_id: trial for trial in platform.store.list_trials(plan.experiment)}
     fresh = (waiting_trial(trial, plan.spec, now) for trial in plan.trials if trial.trial_id not in before)
     recorded = platform.store.add_trials(fresh)
-    recorded += sum(_revise(platform.store, trial) for trial in _returning(plan, before, stored.uploaded_at, now))
-    for change in _moved(plan, before, now):
-        _revise(platform.store, change)
-    cancelled = sum(_revise(platform.store, trial) for trial in _removed(plan, before, now))
+    # Where somebody else was faster, the launcher looks at the experiment's points itself.
+    recorded += len(platform.store.update_trials(list(_returning(plan, before, stored.uploaded_at, now))))
+    platform.store.update_trials(list(_moved(plan, before, now)))
+    cancelled = len(platform.store.update_trials(list(_removed(plan, before, now))))
     record_tuning(plan, platform.store, stored.uploaded_at, now)
     accepted = Accepted(Outcome.ACCEPTED, plan.experiment, plan.count, recorded, cancelled)
     _answer(upload, plan, accepted, platform, report, UploadedSpec.of(overtaken) if overtaken else None)
@@ -293,16 +293,6 @@ def _removed(plan: Plan, before: Mapping[str, TrialRecord], now: datetime) -> It
     for trial in before.values():
         if (trial.parent or trial.trial_id) not in current and trial.state is TrialState.WAITING:
             yield trial, replace(trial, state=TrialState.CANCELLED, reason=REMOVED, updated_at=now)
-
-
-def _revise(store: StateStore, change: Change) -> bool:
-    """False when somebody else was faster: the launcher then looks at the experiment's points itself."""
-    expected, trial = change
-    try:
-        store.update_trial(trial, expected=expected)
-    except ConflictError:
-        return False
-    return True
 
 
 def _answer(  # noqa: PLR0917  what was made of one upload

@@ -149,6 +149,7 @@ class Reactor:
                 details=report.details or None,
                 finding=report.finding,
                 updated_at=report.at or self.clock.now(),
+                experiment=job.experiment,
             )
             self.store.put_rule_evaluation(record)
 

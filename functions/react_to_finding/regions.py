@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from gridwatch.alerts.doomed_region import region_doomed
@@ -17,7 +18,7 @@ from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.regions import CANCELLED_IN, DoomedRegionRecord, RegionsRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.regions import is_spared, region_of, region_record
-from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.store import StateStore
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.judgement.catalogue import is_judgement_rule
 from gridwatch_rules.judgement.regions import Doomed, Known, Region, doomed_region
@@ -47,7 +48,8 @@ class RegionKeeper:
             self.store.save_regions(replace(kept, doomed=tuple(doomed), updated_at=self.clock.now()))
         for each in doomed:
             reason = f"{CANCELLED_IN}{each.name}"  # of a call that died as well
-            spared = sum(trial.reason == reason or self._spare(trial, each, asked["action"]) for trial in trials)
+            known = sum(trial.reason == reason for trial in trials)
+            spared = known + self._spare([t for t in trials if t.reason != reason], each, asked["action"])
             self.alerts.ask(region_doomed(record, each, action=asked["action"], spared=spared, now=self.clock.now()))
         return [each.name for each in doomed]
 
@@ -67,24 +69,19 @@ class RegionKeeper:
             yield found
             but = [*but, found.region]
 
-    def _spare(self, trial: TrialRecord, doomed: DoomedRegionRecord, action: str) -> bool:
-        if (
-            trial.state is not TrialState.WAITING
-            or is_spared(trial)
-            or not region_of(doomed).holds(trial.hyperparameters)
-        ):
-            return False
-        reason = f"{CANCELLED_IN}{doomed.name}"
-        after = replace(trial, reason=reason, updated_at=self.clock.now())
-        if action == "cancel":
-            after = replace(after, state=TrialState.CANCELLED)
-        else:
-            after = replace(after, priority=trial.priority - 1)
-        try:
-            self.store.update_trial(after, expected=trial)
-        except ConflictError:
-            return False  # a launcher was faster
-        return True
+    def _spare(self, trials: Sequence[TrialRecord], doomed: DoomedRegionRecord, action: str) -> int:
+        """How many of those that wait in the region are spared now: where a launcher was faster, it is launched."""
+        region, now = region_of(doomed), self.clock.now()
+        waiting = (trial for trial in trials if trial.state is TrialState.WAITING and not is_spared(trial))
+        within = [trial for trial in waiting if region.holds(trial.hyperparameters)]
+        return len(self.store.update_trials([(trial, _spared(trial, doomed.name, action, now)) for trial in within]))
+
+
+def _spared(trial: TrialRecord, region: str, action: str, now: datetime) -> TrialRecord:
+    after = replace(trial, reason=f"{CANCELLED_IN}{region}", updated_at=now)
+    if action == "cancel":
+        return replace(after, state=TrialState.CANCELLED)
+    return replace(after, priority=trial.priority - 1)
 
 
 def _known(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> Iterator[Known]:

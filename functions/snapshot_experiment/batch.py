@@ -12,10 +12,11 @@ from gridwatch_rules.clock import Clock
 from snapshot_experiment.live import LiveTables
 from snapshot_experiment.requests import Batch
 from snapshot_experiment.snapshot import SnapshotReport, UnknownExperimentError
+from snapshot_experiment.turns import Turns
 
 
 class Snapshots(Protocol):
-    def take(self, experiment: str, stamp: Stamp) -> SnapshotReport: ...
+    def take(self, experiment: str, stamp: Stamp, time_is_up: Callable[[], bool]) -> SnapshotReport: ...
 
     def changed_experiments(self) -> Iterable[str]: ...
 
@@ -58,6 +59,8 @@ class BatchRunner:
     request_id: str
     time_left: Callable[[], float]
     live: LiveTables | None = None
+    turns: Turns | None = None
+    to_write: float = 90.0  # with less time left no further job is read: what was read must be written still
     reserve: float = 60.0  # a schedule's tick begins no snapshot with less time left: the next tick goes on
 
     def run(self, batch: Batch) -> Sequence[str]:
@@ -67,7 +70,8 @@ class BatchRunner:
         failed = [
             message_id
             for experiment, message_ids in batch.experiments.items()
-            if self._is_due(experiment, batch.live.get(experiment)) and not self._take(experiment)
+            if self._is_due(experiment, batch.live.get(experiment))
+            and not self._take_in_turn(experiment, batch.asked.get(experiment))
             for message_id in message_ids
         ]
         if batch.everything:
@@ -84,7 +88,7 @@ class BatchRunner:
             if self.time_left() < self.reserve:
                 return
             if experiment not in taken:
-                self._take(experiment)
+                self._take_in_turn(experiment)
 
     def _close_yesterday(self) -> None:
         # Before anything of today is written over it.
@@ -98,16 +102,49 @@ class BatchRunner:
         if rows:
             self.journal.day_closed(rows)
 
+    def _take_in_turn(self, experiment: str, asked: datetime | None = None) -> bool:
+        """As `_take`, while nobody else does; True also when somebody else has done it since it was asked, or will.
+
+        A message for this is no reason to come again: if another is needed, it is on its way.
+        """
+        if self.turns is None:
+            return self._take(experiment)
+        if self._is_time_up():
+            self.turns.ask_again(experiment)
+            return True
+        try:
+            mine = self.turns.claim(experiment, asked or self.clock.now(), self.time_left())
+        except Exception as error:  # noqa: BLE001  the edge, as below
+            self.journal.failed(experiment, error)
+            return False
+        return not mine or self._take(experiment)
+
     def _take(self, experiment: str) -> bool:
         now = self.clock.now()
         stamp = Stamp(f"{now:%Y%m%dT%H%M%SZ}-{self.request_id[:8]}", now)
         try:
-            self.journal.taken(self.snapshots.take(experiment, stamp))
-        except UnknownExperimentError as error:
-            self.journal.refused(experiment, str(error))
+            report = self.snapshots.take(experiment, stamp, self._is_time_up)
+            self.journal.taken(report)
+            if self.turns is not None:
+                self.turns.finish(experiment, now, whole=not report.unread)
         except Exception as error:  # noqa: BLE001  the edge: one experiment's failure is not the others'
-            self.journal.failed(experiment, error)
-            return False
+            return self._gave_up(experiment, error)
         if self.live is not None:
             self.live.took(experiment, now, self.clock.now())
         return True
+
+    def _is_time_up(self) -> bool:
+        return self.turns is not None and self.time_left() < self.to_write
+
+    def _gave_up(self, experiment: str, error: Exception) -> bool:
+        """Whether it is done with all the same: asking again for what is not known will not help."""
+        if self.turns is not None:
+            try:
+                self.turns.give_up(experiment)
+            except Exception as further:  # noqa: BLE001  its time runs out by itself
+                self.journal.failed(experiment, further)
+        if isinstance(error, UnknownExperimentError):
+            self.journal.refused(experiment, str(error))
+            return True
+        self.journal.failed(experiment, error)
+        return False

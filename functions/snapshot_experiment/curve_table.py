@@ -17,7 +17,7 @@ from gridwatch.tables import rows, schemas
 from gridwatch.tables.carrying import Former, curve_counts
 from gridwatch.tables.curves import Objective, drop_echoes, mark_objectives, thin
 from gridwatch.tables.facts import CurveCount, Point, Stamp, TrialFacts
-from gridwatch.tables.parquet import DamagedTableError, write_parquet
+from gridwatch.tables.parquet import DamagedTableError, carry, write_parquet
 from gridwatch_rules.failures import PermanentError
 from gridwatch_rules.rules.objective import spellings
 from gridwatch_rules.streams.metric_source import MetricSource
@@ -27,14 +27,14 @@ from snapshot_experiment.curves import CurveReader
 if TYPE_CHECKING:
     import duckdb
 
-OpenTensors = Callable[[str], TensorSource]  # from a job's name
+OpenTensors = Callable[[str, JobRecord | None], TensorSource]  # from a job's name and its record, if there is one
 
 
 @dataclass(frozen=True, slots=True)
 class LogStreams:
     """What jobs' logs say of their metrics, and whether a log was read to its end when its job was over."""
 
-    open: OpenTensors
+    open: Callable[[str], TensorSource]  # from a job's name
     is_closed: Callable[[str], bool]
 
 
@@ -42,7 +42,8 @@ class CurveTable:
     """Writes `metrics` of one experiment; then `counts` by trial_id, and what was `damaged`.
 
     A job that was over, and whose curves were read to their end, is not read again: its rows are copied from the
-    `former` table. So the curves stay when the tensors expire.
+    `former` table. So the curves stay when the tensors expire. When the time is up, no further job is read: the rest
+    keep the rows that they had, and `unread` has their names for the next call, which finds more of the others settled.
     """
 
     def __init__(
@@ -52,8 +53,11 @@ class CurveTable:
         stamp: Stamp,
         objective: Mapping[str, Any],
         logs: LogStreams | None = None,
+        *,
+        time_is_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self._open_tensors = open_tensors
+        self._time_is_up = time_is_up
         self._logs = logs
         # Without a status SageMaker never had the job, so that there are no tensors.
         self._facts = [each for each in facts if each.trial.status is not None]
@@ -63,6 +67,7 @@ class CurveTable:
         self._complete: dict[str, bool] = {}
         self.counts: Mapping[str, CurveCount] = {}
         self.damaged: list[str] = []
+        self.unread: list[str] = []
 
     def write(self, path: Path, former: Former) -> int:
         """Returns the number of rows. A transient failure while reading is raised: the snapshot is tried again."""
@@ -85,8 +90,18 @@ class CurveTable:
         settled = former.settled_jobs & finished
         self._complete = dict.fromkeys(settled, True)
         unsettled = [each for each in self._facts if each.trial.job_name not in settled]
+        # Those that are over first: they are read once, so that each call leaves fewer to the next.
+        unsettled.sort(key=lambda each: (not each.trial.state.is_finished, each.trial.job_name in former.jobs))
         carried = former.carry(settled, self._stamp)
-        return write_parquet(schemas.METRICS, self._rows(unsettled), path, carried, self._finish)
+        self.unread = []
+
+        def finish(connection: duckdb.DuckDBPyConnection) -> None:
+            kept = former.carry(former.jobs.intersection(self.unread), self._stamp)
+            if kept is not None:
+                carry(connection, schemas.METRICS, kept)
+            self._finish(connection)
+
+        return write_parquet(schemas.METRICS, self._rows(unsettled), path, carried, finish)
 
     def _finish(self, connection: duckdb.DuckDBPyConnection) -> None:
         drop_echoes(connection, self._repeating)
@@ -95,26 +110,31 @@ class CurveTable:
 
     def _rows(self, facts: Sequence[TrialFacts]) -> Iterator[rows.Row]:
         for each in facts:
+            if self._time_is_up():
+                self.unread.append(each.trial.job_name)
+                self._complete[each.trial.job_name] = False
+                continue
             yield from rows.metric_rows(each.trial, self._points(each.trial, each.job), self._stamp)
 
     def _points(self, trial: TrialRecord, job: JobRecord | None) -> Iterator[Point]:
         names: set[str] = set()
         self._complete[trial.job_name] = True
         for source in sources_of(job) if job is not None else (MetricSource.HOOK,):
-            for point in self._points_of(trial, source):
+            for point in self._points_of(trial, job, source):
                 names.add(point.name)
                 yield point
         if job is not None and self._logs is not None and reads_log_apart(job):
             self._complete[trial.job_name] &= not trial.state.is_finished or self._logs.is_closed(trial.job_name)
         yield from _final_points(trial, names)
 
-    def _points_of(self, trial: TrialRecord, source: MetricSource) -> Iterator[Point]:
-        if source is MetricSource.LOG and self._logs is None:
+    def _points_of(self, trial: TrialRecord, job: JobRecord | None, source: MetricSource) -> Iterator[Point]:
+        logs = self._logs if source is MetricSource.LOG else None
+        if source is MetricSource.LOG and logs is None:
             return
-        opened = self._logs.open if source is MetricSource.LOG and self._logs else self._open_tensors
         reader, complete = None, False
         try:
-            reader = CurveReader(opened(trial.job_name), ended=trial.state.is_finished, of=source)
+            opened = logs.open(trial.job_name) if logs else self._open_tensors(trial.job_name, job)
+            reader = CurveReader(opened, ended=trial.state.is_finished, of=source)
             yield from reader.points()
             complete = reader.complete
         except (PermanentError, *DAMAGE) as error:

@@ -21,6 +21,7 @@ from gridwatch.aws.table_bucket import S3TableBucket
 from gridwatch.aws.tensor_folder import S3MetricRecord
 from gridwatch.aws.tensor_source import job_source, log_source
 from gridwatch.aws.unreadable_records import telling
+from gridwatch.domain.jobs import JobRecord
 from gridwatch.events.sqs import partial_response
 from gridwatch.savings.prices import PriceTable, PriceTableError
 from gridwatch.settings import read_settings
@@ -36,6 +37,7 @@ from snapshot_experiment.requests import parse_batch
 from snapshot_experiment.searching import SearchReader
 from snapshot_experiment.settings import Settings
 from snapshot_experiment.snapshot import SnapshotReport, SnapshotWriter
+from snapshot_experiment.turns import Turns
 
 logger = Logger(service="snapshot_experiment")
 metrics = Metrics(namespace="Gridwatch", service="snapshot_experiment")
@@ -53,6 +55,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         request_id=context.aws_request_id,
         time_left=_seconds_left(context),
         live=_live(),
+        turns=Turns(store=_store(), queue=_queue(), clock=SystemClock(), holder=context.aws_request_id),
     )
     return partial_response(runner.run(parse_batch(event)))
 
@@ -67,6 +70,7 @@ class LogJournal:
             snapshot_id=report.snapshot_id,
             rows=dict(report.row_counts),
             complete=report.complete,
+            unread=report.unread,
         )
         for damage in report.damaged:
             logger.warning("tensors could not be read", experiment=report.experiment, damage=damage)
@@ -87,18 +91,27 @@ class LogJournal:
 
 
 @cache
+def _queue() -> SqsQueue:
+    return SqsQueue(read_settings(Settings).snapshot_queue_url)
+
+
+@cache
 def _live() -> LiveTables:
-    return LiveTables(SqsQueue(read_settings(Settings).snapshot_queue_url))
+    return LiveTables(_queue())
+
+
+@cache
+def _store() -> StateTable:
+    return StateTable(read_settings(Settings).state_table, noted=telling(logger.error))
 
 
 @cache
 def _writer() -> SnapshotWriter:
     settings = read_settings(Settings)
     bucket = settings.artifacts_bucket
-    store = StateTable(settings.state_table, noted=telling(logger.error))
+    store = _store()
 
-    def open_tensors(job_name: str) -> TensorSource:
-        job = store.get_job(job_name)
+    def open_tensors(job_name: str, job: JobRecord | None) -> TensorSource:
         return job_source(bucket, job_name, job.tensors_uri if job else None)
 
     def open_profile(job_name: str) -> TensorSource:

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from gridwatch.events.sqs import queued_bodies
+
+# What follows from a job's end, such as the last evaluation of its rules, is to be in the tables as well: for as long
+# the queue keeps its messages back (infra/constructs/queues.py).
+FOLLOWS = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Ids of messages, by what they ask for; `unreadable` are those that ask for nothing we know, with the reason.
 
-    `live`: of experiments that only such messages name as want fresh tables, since when.
+    `live`: of experiments that only such messages name as want fresh tables, since when. `asked`: from when on the
+    tables must have been read to answer all messages about the experiment, as far as that is known.
     """
 
     experiments: Mapping[str, Sequence[str]] = field(default_factory=dict)
     live: Mapping[str, str] = field(default_factory=dict)
     everything: Sequence[str] = ()  # a schedule's tick: all experiments that changed since their last snapshot
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    asked: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def parse_batch(event: Mapping[str, Any]) -> Batch:
@@ -28,6 +35,7 @@ def parse_batch(event: Mapping[str, Any]) -> Batch:
     everything: list[str] = []
     unreadable: dict[str, str] = {}
     since: dict[str, list[str]] = {}
+    asked: dict[str, list[datetime | None]] = {}
     for body in queued_bodies(event):
         try:
             message = body.parsed()
@@ -40,8 +48,22 @@ def parse_batch(event: Mapping[str, Any]) -> Batch:
         else:
             experiments.setdefault(experiment, []).append(body.message_id)
             since.setdefault(experiment, []).append(str(message.get("since") or ""))
+            asked.setdefault(experiment, []).append(_asked(message, body.sent_at))
     live = {experiment: max(moments) for experiment, moments in since.items() if all(moments)}
-    return Batch(experiments, live, everything, unreadable)
+    known = {experiment: [each for each in its if each is not None] for experiment, its in asked.items()}
+    moments = {experiment: max(its) for experiment, its in known.items() if len(its) == len(asked[experiment])}
+    return Batch(experiments, live, everything, unreadable, moments)
+
+
+def _asked(message: Mapping[str, Any], sent_at: datetime | None) -> datetime | None:
+    """The moment that the tables must know of; None when nothing tells."""
+    if not message.get("since"):
+        return sent_at + FOLLOWS if sent_at is not None else None
+    try:
+        since = datetime.fromisoformat(str(message["since"]))
+    except ValueError:
+        return None
+    return since if since.tzinfo is not None else None
 
 
 def _experiment_of(body: Mapping[str, Any]) -> str | None:

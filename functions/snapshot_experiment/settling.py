@@ -36,7 +36,7 @@ def _settled(
         return facts
     open_log = (lambda job: logs.open(job.job_name)) if logs is not None else None
     stopped = any(each.action == Response.STOP for each in facts.reactions if needs_settling(facts.trial, each))
-    progress = progress_of(job, lambda job: open_tensors(job.job_name), open_log) if stopped else None
+    progress = progress_of(job, lambda job: open_tensors(job.job_name, job), open_log) if stopped else None
 
     def now(reaction: ReactionRecord) -> ReactionRecord:
         if not needs_settling(facts.trial, reaction):

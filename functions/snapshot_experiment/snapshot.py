@@ -15,8 +15,9 @@ from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.trials import TrialRecord
 from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.savings.prices import PriceTable
+from gridwatch.state.job_records import records_of_trials
+from gridwatch.state.open_experiments import close, open_experiments
 from gridwatch.state.store import StateStore
-from gridwatch.state.unreadable import if_readable
 from gridwatch.storage import layout
 from gridwatch.tables import history_rows, rows, schemas
 from gridwatch.tables.carrying import Former
@@ -63,6 +64,7 @@ class SnapshotReport:
     complete: bool
     damaged: tuple[str, ...]
     search_error: str | None = None
+    unread: int = 0  # jobs whose curves another call has to read: there was no time
 
 
 class UnknownExperimentError(NotFoundError):
@@ -93,42 +95,55 @@ class SnapshotWriter:
         self._alerts = alerts
         self._reports = reports
 
-    def take(self, experiment: str, stamp: Stamp) -> SnapshotReport:
-        """Write all tables of an experiment. Raises UnknownExperimentError; a failure while reading changes nothing."""
+    def take(self, experiment: str, stamp: Stamp, time_is_up: Callable[[], bool] = lambda: False) -> SnapshotReport:
+        """Write all tables of an experiment. Raises UnknownExperimentError; a failure while reading changes nothing.
+
+        When the time is up, no further job's curves are read: another call goes on.
+        """
         record = self._store.get_experiment(experiment)
         if record is None:
             raise UnknownExperimentError(f"no experiment {experiment!r} is recorded")
         trials = self._store.list_trials(experiment)
         try:
             with tempfile.TemporaryDirectory(prefix="snapshot-") as folder:
-                return self._take(record, trials, stamp, Path(folder))
+                return self._take(record, trials, stamp, Path(folder), time_is_up)
         finally:
             # How it ended is told when its tables are there, and also when they cannot be made.
             if self._is_over(record, trials):
                 self._alerts.ask_digest(experiment)
 
     def changed_experiments(self) -> Iterable[str]:
-        """Experiments that may have changed since their last snapshot read them, the longest waiting first."""
-        written = self._bucket.written_at(f"{layout.TABLE_PREFIX}{schemas.EXPERIMENTS.name}/")
+        """Open experiments that may have changed since their last snapshot read them, the longest waiting first.
+
+        Those that are over and that a snapshot has read whole are closed.
+        """
         waiting = []
-        for record in self._store.list_experiments():
-            at = written.get(layout.table_key(schemas.EXPERIMENTS.name, record.name))
-            tunings = self._store.list_tunings(record.name) if record.document.get("tune") else ()
-            times = [trial.updated_at for trial in self._store.list_trials(record.name)]
-            changed = max([record.updated_at, *times, *(tuning.updated_at for tuning in tunings)])
+        for record in open_experiments(self._store):
+            key = layout.table_key(schemas.EXPERIMENTS.name, record.name)
+            at = self._bucket.written_at(key).get(key)
+            trials, tunings = self._store.list_trials(record.name), self._store.list_tunings(record.name)
+            times = [*(trial.updated_at for trial in trials), *(tuning.updated_at for tuning in tunings)]
+            changed = max([record.updated_at, *times])
             if at is None or changed > at - _LONGEST_SNAPSHOT:
                 waiting.append((changed, record.name))
+            elif is_over(record, trials, tunings):
+                close(self._store, record, trials)
         return [name for _, name in sorted(waiting)]
 
     def _take(
-        self, record: ExperimentRecord, recorded: Sequence[TrialRecord], stamp: Stamp, folder: Path
+        self,
+        record: ExperimentRecord,
+        recorded: Sequence[TrialRecord],
+        stamp: Stamp,
+        folder: Path,
+        time_is_up: Callable[[], bool],
     ) -> SnapshotReport:
-        trials = settle(self._store, [self._trial_facts(trial) for trial in recorded], self._open_tensors, self._logs)
+        trials = settle(self._store, self._facts_of(recorded), self._open_tensors, self._logs)
         over = self._is_over(record, recorded)
         names = sagemaker_experiments(self._store, record)
         answer = self._search.read(record.name, names, trials, stamp, folder)
         objective = record.document.get("objective") or {}
-        curves = CurveTable(self._open_tensors, trials, stamp, objective, self._logs)
+        curves = CurveTable(self._open_tensors, trials, stamp, objective, self._logs, time_is_up=time_is_up)
         metrics = curves.write(folder / schemas.METRICS.name, self._former(record.name, folder))
         if over:
             proven = prove(self._store, recorded, folder / schemas.METRICS.name, objective, stamp.as_of)
@@ -151,7 +166,13 @@ class SnapshotWriter:
         if over:
             self._reports.publish(record, lambda table: folder / table)
         return SnapshotReport(
-            record.name, stamp.snapshot_id, counts, facts.complete, tuple(curves.damaged), answer.error
+            record.name,
+            stamp.snapshot_id,
+            counts,
+            facts.complete,
+            tuple(curves.damaged),
+            answer.error,
+            len(curves.unread),
         )
 
     def _is_over(self, record: ExperimentRecord, trials: Sequence[TrialRecord]) -> bool:
@@ -165,14 +186,13 @@ class SnapshotWriter:
             files[table.name] = path if self._bucket.get(layout.table_key(table.name, experiment), path) else None
         return Former(**files)
 
-    def _trial_facts(self, trial: TrialRecord) -> TrialFacts:
-        job = if_readable(lambda: self._store.get_job(trial.job_name))
-        return TrialFacts(
-            trial=trial,
-            job=job,
-            evaluations=tuple(self._store.list_rule_evaluations(trial.job_name)),
-            reactions=tuple(self._store.list_reactions(trial.job_name)),
-        )
+    def _facts_of(self, trials: Sequence[TrialRecord]) -> Sequence[TrialFacts]:
+        found = records_of_trials(self._store, trials)
+        return [
+            TrialFacts(trial=trial, job=its.job, evaluations=its.evaluations, reactions=its.reactions)
+            for trial in trials
+            for its in [found[trial.job_name]]
+        ]
 
 
 def _tables(

@@ -6,7 +6,7 @@ of. Each repair does what the lost event would have done, by the same path, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import groupby
@@ -33,6 +33,7 @@ from sweep.tuning import TuningSweeper
 # What is younger is on its way: an event, a message or an invocation may still bring it to its end.
 GRACE = timedelta(minutes=1)
 DESCRIBE_RATE = 4.0  # a second: SageMaker allows 5 in an account
+EVERY = timedelta(minutes=5)  # as infra/constructs/routing.py has the schedule say it; an invocation has as long
 RESERVE = 30.0  # seconds of the invocation that are kept for what does not depend on SageMaker's pace
 
 
@@ -79,8 +80,9 @@ class Sweeper:
         evaluated = self._wake_evaluations([trial for trial in trials if trial.check_seconds <= CHECK_SECONDS])
         enrolled = self._enrol() + self.tunings.sweep()
         bucket = TokenBucket(self.clock, DESCRIBE_RATE)
-        managed = self._ask_managed_rules(bucket)
+        # Jobs under Debugger's own rules are asked about all the time: lost ends, which are few, do not wait for them.
         recorded, vanished, complete = self._track(trials, bucket)
+        managed = self._ask_managed_rules(bucket)
         return SweepReport(recorded, tuple(vanished), evaluated, findings, alerts, waiting, complete, enrolled, managed)
 
     def wake_evaluations(self) -> int:
@@ -99,22 +101,22 @@ class Sweeper:
     def _enrol(self) -> int:
         """Jobs of others that carry the tag and that nothing is recorded of."""
         enrolled = 0
-        for name in self.listing.jobs_with_tag(WATCH_TAG):
+        names = list(self.listing.jobs_with_tag(WATCH_TAG))
+        known = self.store.get_jobs(names)
+        for name in (name for name in names if name not in known):
             with self.isolation.each(name):
-                if self.store.get_job(name) is None:
-                    news = self.training.describe_job(name)
-                    tags = self.training.job_tags(news.arn)
-                    enrolled += self.tracker.track(replace(news, tags=tags)) is not Outcome.FOREIGN
+                news = self.training.describe_job(name)
+                tags = self.training.job_tags(news.arn)
+                enrolled += self.tracker.track(replace(news, tags=tags)) is not Outcome.FOREIGN
         return enrolled
 
     def _queue_unsent_alerts(self) -> int:
         before = self.clock.now() - GRACE
         unsent = [alert for alert in self.store.unsent_alerts() if alert.created_at <= before]
-        for alert in unsent:
-            self.alert_queue.send(DeliverAlert(alert.alert_id))
-        for gate in self.store.untold_gates():
-            if gate.closes_at <= self.clock.now():
-                self.alert_queue.send(CloseGate(gate.gate_id))
+        now = self.clock.now()
+        gates = [gate for gate in self.store.untold_gates() if gate.closes_at <= now]
+        self.alert_queue.send_all(DeliverAlert(alert.alert_id) for alert in unsent)
+        self.alert_queue.send_all(CloseGate(gate.gate_id) for gate in gates)
         return len(unsent)
 
     def _publish_open_findings(self) -> int:
@@ -149,8 +151,7 @@ class Sweeper:
     def _wake_evaluations(self, trials: list[TrialRecord]) -> int:
         """Every running job: rules about time see the clock, and tensors whose events were lost are read."""
         running = [trial for trial in trials if trial.state in (TrialState.RUNNING, TrialState.STOPPING)]
-        for trial in running:
-            self.evaluate_queue.send(EvaluateJob(trial.job_name))
+        self.evaluate_queue.send_all(EvaluateJob(trial.job_name) for trial in running)
         return len(running)
 
     def _ask_managed_rules(self, bucket: TokenBucket) -> int:
@@ -158,7 +159,7 @@ class Sweeper:
         also after the job's end, when the last of them come to their verdicts.
         """
         changed = 0
-        for job in self.store.managed_jobs():
+        for job in self._in_turn(self.store.managed_jobs()):
             if self.seconds_left() < RESERVE:
                 return changed
             bucket.take()
@@ -173,6 +174,12 @@ class Sweeper:
                 self.store.close_managed_job(job.job_name)
         return changed
 
+    def _in_turn(self, jobs: Sequence[JobRecord]) -> Sequence[JobRecord]:
+        """From where the last sweep is likely to have come to, so that of many jobs each is asked about in its turn."""
+        sweeps = int(self.clock.now().timestamp() // EVERY.total_seconds())
+        begin = sweeps * int(DESCRIBE_RATE * (EVERY.total_seconds() - RESERVE)) % max(len(jobs), 1)
+        return [*jobs[begin:], *jobs[:begin]]
+
     def _tell_managed(self, job: JobRecord, news: JobDescription) -> int:
         known = {record.rule_name: record.status for record in self.store.list_rule_evaluations(job.job_name)}
         records = [
@@ -183,6 +190,7 @@ class Sweeper:
                 details=report.details or None,
                 finding=None,
                 updated_at=report.at or news.modified_at,
+                experiment=job.experiment,
             )
             for report in news.rule_reports
             if known.get(report.rule_name) != report.status
@@ -230,6 +238,6 @@ class Sweeper:
                 # Of a trial that starts nobody knows yet whether its job was created.
                 yield trial.job_name, trial.state is not TrialState.STARTING
         # Ours and running, although their trials wait or are over: a launcher died, or an answer never came.
-        for job_name in sorted(active.keys() - {trial.job_name for trial in trials}):
-            if if_readable(lambda name=job_name: self.store.get_job(name)) is not None:  # type: ignore[misc]
-                yield job_name, False
+        others = sorted(active.keys() - {trial.job_name for trial in trials})
+        known = self.store.get_jobs(others)
+        yield from ((job_name, False) for job_name in others if known.get(job_name) is not None)

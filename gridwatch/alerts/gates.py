@@ -53,33 +53,39 @@ def follow_up_id(gate: AlertGate) -> str:
     return alert_id("collected", gate.gate_id, moment_text(gate.opened_at))
 
 
-def admit(kept: AlertGate | None, opening: Opening, asking: str, now: datetime) -> tuple[AlertGate, Admission]:
-    """The gate after the alert with the id `asking` has come to it, and what becomes of the alert.
+def admit(
+    kept: AlertGate | None, opening: Opening, asking: str, now: datetime, *, came_before: bool = False
+) -> tuple[AlertGate, Admission]:
+    """The gate after the alert with the id `asking` has come to it, and what becomes of the alert. `came_before`: to
+    the gate as it stands open.
 
     An alert that comes again gets the same answer for as long as the gate is the same. The gate is `kept` itself when
     nothing changes.
     """
     if kept is not None and asking in kept.passed:
         return kept, Admission.PASSED
-    if kept is not None and asking in kept.collected:
+    if kept is not None and (came_before or asking in kept.collected):
         return kept, Admission.COLLECTED
     if kept is not None and kept.collected and not kept.told and (kept.closed or kept.closes_at <= now):
         return kept, Admission.CLOSE_FIRST
     gate = kept if kept is not None and not kept.told and now < kept.closes_at else _opened(kept, opening, now)
     if len(gate.passed) < opening.capacity:
         return replace(gate, passed=(*gate.passed, asking)), Admission.PASSED
+    if gate.listed and gate.collected:
+        return replace(gate, held=gate.held + 1), Admission.COLLECTED
     return replace(gate, collected=(*gate.collected, asking)), Admission.COLLECTED
 
 
 def _opened(former: AlertGate | None, opening: Opening, now: datetime) -> AlertGate:
-    """A gate anew. Of a cause it remembers whom it has concerned before."""
-    concerned = (
-        (*former.earlier, *former.passed, *former.collected) if former is not None and is_of_cause(former) else ()
-    )
+    """A gate anew. Of a cause it remembers whom it has concerned before, where nothing beside the gate does."""
+    concerned: tuple[str, ...] = ()
+    if former is not None and is_of_cause(former):
+        concerned = former.earlier if former.listed else (*former.earlier, *former.passed, *former.collected)
     return AlertGate(
         gate_id=opening.gate_id,
         opened_at=now,
         closes_at=opening.until,
         earlier=concerned,
+        listed=True,
         version=former.version if former is not None else 0,
     )

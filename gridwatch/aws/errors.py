@@ -52,6 +52,7 @@ KINDS: dict[str, type[GridwatchError]] = {
     "RequestTimeout": TransientError,
     "RequestTimeoutException": TransientError,
     "TransactionInProgressException": TransientError,
+    "TransactionConflictException": TransientError,
     # the role's session is renewed by the platform
     "ExpiredToken": TransientError,
     "ExpiredTokenException": TransientError,

@@ -4,6 +4,7 @@
 | --- | --- | --- | --- | --- |
 | ExperimentRecord | `experiment#<name>` | `experiment` | `experiments` | created_at |
 | LaunchHold | `experiment#<name>` | `hold` | | |
+| SnapshotTurn | `experiment#<name>` | `snapshot` | | |
 | RegionsRecord | `experiment#<name>` | `regions` | | |
 | TrackingRecord | `experiment#<name>` | `tracking` | | |
 | TrialRecord | `experiment#<name>` | `trial#<trial id>` | `trials#<state>` | priority, created_at, experiment, index |
@@ -19,13 +20,17 @@
 | DebuggerRefusal | `debugger` | `refusal` | | |
 | AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until settled | created_at |
 | AlertGate | `gate#<id>` | `gate` | `gates#untold` while it holds alerts back | closes_at |
+| that an alert came to it | `gate#<id>` | `admitted#<opened_at>#<alert id>` | | |
 
 Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials, tuning jobs and rule evaluations,
 `job_name` and `points` (ten digits) of current values,
-`version` of gates and of saved evaluations, `stored_at`, the key in S3 of evaluations over 100 kB, `rule` of stops,
-`leased_until` of alerts and of reactions.
+`version` of gates, holds, turns and of saved evaluations, `stored_at`, the key in S3 of evaluations over 100 kB,
+`rule` of stops, `leased_until` of alerts and of reactions.
+Items of a job (JobRecord, RuleEvaluationRecord, ReactionRecord) are also in a second index, under their experiment:
+gsi2pk `experiment#<name>`, gsi2sk `<job>#<sk>`. Those that former versions wrote are not, and are read by their keys
+(gridwatch.aws.experiment_jobs). An ExperimentRecord is there while it is open: gsi2pk `experiments#open`, gsi2sk name.
 All keys and attributes are strings; every item also has its record as JSON and `schema`, the version of this layout
-(gridwatch.aws.table says how). The index projects all attributes and is sparse: what has no place in it is not in it.
+(gridwatch.aws.table says how). The indexes project all attributes and are sparse: other items are in neither.
 """
 
 from __future__ import annotations
@@ -37,26 +42,38 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from gridwatch.aws.experiment_jobs import (
+    JOB,
+    REACTION,
+    RULE,
+    ExperimentJobs,
+    known_job,
+    known_jobs,
+    place_in_experiment,
+)
+from gridwatch.aws.experiment_jobs import job_key as _job
 from gridwatch.aws.record_reader import RecordReader, place_of
 from gridwatch.aws.rule_state import RuleStateBucket
-from gridwatch.aws.table import DocumentTable, Item
+from gridwatch.aws.table import DocumentTable, Item, Put
 from gridwatch.domain.alerts import AlertGate, AlertRecord
 from gridwatch.domain.deployments import DebuggerRefusal, StoppingRecord
-from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, TrackingRecord, TuningRecord
+from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, SnapshotTurn, TrackingRecord, TuningRecord
 from gridwatch.domain.jobs import CurrentRecord, JobRecord
 from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.regions import RegionsRecord
 from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.codec import moment_text, to_json
+from gridwatch.state.job_records import JobRecords
 from gridwatch.state.store import ConflictError, SavedEvaluation, TrialPlace
-from gridwatch.state.unreadable import Noted, UnreadableRecordError, unnoted
+from gridwatch.state.unreadable import Noted, UnreadableRecordError, if_readable, unnoted
 from gridwatch_rules.failures import NotFoundError, PermanentError
 from gridwatch_rules.judgement.reported import ReportsRecord
 
 SCHEMA = "1"
 LARGEST_EVALUATION = 100 * 1024
 _NEW = "attribute_not_exists(pk)"
+_ADMITTED = "admitted#"
 
 
 class StateTable:
@@ -85,6 +102,7 @@ class StateTable:
             "experiment",
             record,
             index=("experiments", moment_text(record.created_at)),
+            second_index=("experiments#open", record.name) if record.final_states is None else None,
             uploaded_at=uploaded,
         )
         condition = f"{_NEW} OR uploaded_at <= :new"
@@ -101,6 +119,9 @@ class StateTable:
         found = self._table.indexed("experiments", newest_first=True)
         return list(self._records.all(ExperimentRecord, found))
 
+    def open_experiments(self) -> Iterator[ExperimentRecord]:
+        return self._records.all(ExperimentRecord, self._table.second_indexed("experiments#open"))
+
     def get_hold(self, experiment: str) -> LaunchHold | None:
         item = self._table.get(_experiment(experiment), "hold")
         return self._records.one(LaunchHold, item) if item else None
@@ -111,6 +132,18 @@ class StateTable:
         condition, values = ("version = :version", {":version": str(hold.version)}) if hold.version else (_NEW, {})
         if not self._table.put(item, condition=condition, values=values):
             raise ConflictError(f"what holds {hold.experiment} was changed meanwhile")
+        return kept
+
+    def get_turn(self, experiment: str) -> SnapshotTurn | None:
+        item = self._table.get(_experiment(experiment), "snapshot")
+        return self._records.one(SnapshotTurn, item) if item else None
+
+    def save_turn(self, turn: SnapshotTurn) -> SnapshotTurn:
+        kept = replace(turn, version=turn.version + 1)
+        item = _item(_experiment(turn.experiment), "snapshot", kept, version=str(kept.version))
+        condition, values = ("version = :version", {":version": str(turn.version)}) if turn.version else (_NEW, {})
+        if not self._table.put(item, condition=condition, values=values):
+            raise ConflictError(f"whose turn it is to write the tables of {turn.experiment} was changed meanwhile")
         return kept
 
     def get_tracking(self, experiment: str) -> TrackingRecord | None:
@@ -137,9 +170,13 @@ class StateTable:
         return sorted(self._records.all(TrialRecord, found), key=lambda trial: trial.index)
 
     def update_trial(self, trial: TrialRecord, *, expected: TrialRecord) -> None:
-        values = {":expected": moment_text(expected.updated_at)}
-        if not self._table.put(_trial_item(trial), condition="updated_at = :expected", values=values):
+        put = _trial_put(trial, expected)
+        if not self._table.put(put.item, condition=put.condition, values=put.values):
             raise ConflictError(f"trial {trial.trial_id} of {trial.experiment} was changed meanwhile")
+
+    def update_trials(self, changes: Sequence[tuple[TrialRecord, TrialRecord]]) -> Sequence[TrialRecord]:
+        kept = self._table.put_each([_trial_put(after, before) for before, after in changes])
+        return [after for (_, after), is_kept in zip(changes, kept, strict=True) if is_kept]
 
     def trials_in(
         self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None
@@ -177,17 +214,26 @@ class StateTable:
 
     def put_job(self, job: JobRecord) -> None:
         index = ("jobs#managed", job.job_name) if job.managed_rules else None
-        self._table.put(_item(_job(job.job_name), "job", job, index=index))
+        # What a former version recorded stays as it is: rules and reactions that the index does not have belong to it.
+        under = place_in_experiment(job.experiment, job.job_name, JOB) if job.listed else None
+        self._table.put(_item(_job(job.job_name), JOB, job, index=index, second_index=under))
 
     def get_job(self, job_name: str) -> JobRecord | None:
-        item = self._table.get(_job(job_name), "job")
-        return self._records.one(JobRecord, item) if item else None
+        item = self._table.get(_job(job_name), JOB)
+        return known_job(self._records, item) if item else None
+
+    def get_jobs(self, job_names: Iterable[str]) -> Mapping[str, JobRecord | None]:
+        items = self._table.get_many((_job(name), JOB) for name in job_names)
+        return {item.pk.removeprefix(_job("")): next(known_jobs(self._records, [item]), None) for item in items}
+
+    def records_of_jobs(self, experiment: str, job_names: Iterable[str]) -> Mapping[str, JobRecords]:
+        return ExperimentJobs(self._table, self._records).read(experiment, job_names)
 
     def managed_jobs(self) -> Sequence[JobRecord]:
-        return list(self._records.all(JobRecord, self._table.indexed("jobs#managed")))
+        return list(known_jobs(self._records, self._table.indexed("jobs#managed")))
 
     def close_managed_job(self, job_name: str) -> None:
-        self._table.unindex(_job(job_name), "job")
+        self._table.unindex(_job(job_name), JOB)
 
     def load_evaluation(self, job_name: str) -> SavedEvaluation:
         item = self._table.get(_job(job_name), "evaluation")
@@ -215,17 +261,20 @@ class StateTable:
     def put_rule_evaluation(self, record: RuleEvaluationRecord) -> None:
         updated = moment_text(record.updated_at)
         index = ("findings#open", updated) if record.needs_reaction else None
-        item = _item(_job(record.job_name), f"rule#{record.rule_name}", record, index=index, updated_at=updated)
+        sk = f"{RULE}{record.rule_name}"
+        experiment = record.experiment or self._experiment_of(record.job_name)
+        under = place_in_experiment(experiment, record.job_name, sk) if experiment else None
+        item = _item(_job(record.job_name), sk, record, index=index, second_index=under, updated_at=updated)
         self._table.put(item, condition=f"{_NEW} OR updated_at <= :new", values={":new": updated})
 
     def open_findings(self) -> Sequence[RuleEvaluationRecord]:
         return list(self._records.all(RuleEvaluationRecord, self._table.indexed("findings#open")))
 
     def close_finding(self, job_name: str, rule_name: str) -> None:
-        self._table.unindex(_job(job_name), f"rule#{rule_name}")
+        self._table.unindex(_job(job_name), f"{RULE}{rule_name}")
 
     def list_rule_evaluations(self, job_name: str) -> Sequence[RuleEvaluationRecord]:
-        return list(self._records.all(RuleEvaluationRecord, self._table.below(_job(job_name), "rule#")))
+        return list(self._records.all(RuleEvaluationRecord, self._table.below(_job(job_name), RULE)))
 
     def put_current(self, record: CurrentRecord) -> None:
         item = _item(
@@ -287,7 +336,7 @@ class StateTable:
         self._table.put(_reaction_item(record))
 
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]:
-        return list(self._records.all(ReactionRecord, self._table.below(_job(job_name), "reaction#")))
+        return list(self._records.all(ReactionRecord, self._table.below(_job(job_name), REACTION)))
 
     def get_stopping(self) -> StoppingRecord | None:
         item = self._table.get("stopping", "stopping")
@@ -313,6 +362,11 @@ class StateTable:
         item = self._table.get(f"alert#{alert_id}", "alert")
         return self._records.one(AlertRecord, item) if item else None
 
+    def get_alerts(self, alert_ids: Iterable[str]) -> Sequence[AlertRecord]:
+        keys = [(f"alert#{alert_id}", "alert") for alert_id in alert_ids]
+        found = {item.pk: item for item in self._table.get_many(keys)}
+        return list(self._records.all(AlertRecord, (found[pk] for pk, _ in keys if pk in found)))
+
     def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
         item = self._table.get(f"alert#{alert_id}", "alert")
         if item is None:
@@ -330,25 +384,45 @@ class StateTable:
     def mark_sent(self, alert: AlertRecord) -> None:
         self._table.put(_alert_item(alert))
 
+    def mark_all_sent(self, alerts: Sequence[AlertRecord]) -> None:
+        self._table.put_each([Put(_alert_item(alert), "attribute_exists(pk)") for alert in alerts])
+
     def unsent_alerts(self) -> Sequence[AlertRecord]:
         return list(self._records.all(AlertRecord, self._table.indexed("alerts#unsent")))
 
     def get_gate(self, gate_id: str) -> AlertGate | None:
-        item = self._table.get(f"gate#{gate_id}", "gate")
+        item = self._table.get(_gate(gate_id), "gate")
         return self._records.one(AlertGate, item) if item else None
 
     def save_gate(self, gate: AlertGate) -> AlertGate:
         kept = replace(gate, version=gate.version + 1)
-        untold = ("gates#untold", moment_text(gate.closes_at)) if gate.collected and not gate.told else None
-        item = _item(f"gate#{gate.gate_id}", "gate", kept, index=untold, version=str(kept.version))
-        version = {":version": str(gate.version)}
-        condition, values = ("version = :version", version) if gate.version else (_NEW, {})
-        if not self._table.put(item, condition=condition, values=values):
+        put = _gate_put(gate, kept)
+        if not self._table.put(put.item, condition=put.condition, values=put.values):
             raise ConflictError(f"the gate {gate.gate_id} was changed meanwhile")
         return kept
 
+    def admit_alert(self, gate: AlertGate, alert_id: str) -> AlertGate:
+        kept = replace(gate, version=gate.version + 1)
+        place = _admission(gate, alert_id)
+        note = Item(pk=_gate(gate.gate_id), sk=place, document="{}", attributes={"schema": SCHEMA})
+        if not self._table.put_together([_gate_put(gate, kept), Put(note)]):
+            raise ConflictError(f"the gate {gate.gate_id} was changed meanwhile")
+        return kept
+
+    def is_admitted(self, gate: AlertGate, alert_id: str) -> bool:
+        return self._table.get(_gate(gate.gate_id), _admission(gate, alert_id)) is not None
+
+    def admitted(self, gate_id: str) -> Sequence[tuple[datetime, str]]:
+        places = (item.sk.split("#", 2) for item in self._table.below(_gate(gate_id), _ADMITTED))
+        return [(datetime.fromisoformat(opened_at), alert_id) for _, opened_at, alert_id in places]
+
     def untold_gates(self) -> Sequence[AlertGate]:
         return list(self._records.all(AlertGate, self._table.indexed("gates#untold")))
+
+    def _experiment_of(self, job_name: str) -> str | None:
+        """The experiment of a job, for records that do not name it themselves."""
+        job = if_readable(lambda: self.get_job(job_name))
+        return job.experiment if job else None
 
     def _existing(self, item: Item) -> Item:
         kept = self._table.get(item.pk, item.sk)
@@ -392,16 +466,27 @@ def _number(number: int) -> str:
     return f"{number:010d}"
 
 
-def _job(job_name: str) -> str:
-    return f"job#{job_name}"
-
-
 def _trials_in(state: TrialState) -> str:
     return f"trials#{state.value}"
 
 
-def _item(pk: str, sk: str, record: object, *, index: tuple[str, str] | None = None, **attributes: str) -> Item:
-    return Item(pk=pk, sk=sk, document=to_json(record), attributes=attributes | {"schema": SCHEMA}, index=index)
+def _item(
+    pk: str,
+    sk: str,
+    record: object,
+    *,
+    index: tuple[str, str] | None = None,
+    second_index: tuple[str, str] | None = None,
+    **attributes: str,
+) -> Item:
+    return Item(
+        pk=pk,
+        sk=sk,
+        document=to_json(record),
+        attributes=attributes | {"schema": SCHEMA},
+        index=index,
+        second_index=second_index,
+    )
 
 
 def _place(place: TrialPlace) -> str:
@@ -420,6 +505,24 @@ def _trial_item(trial: TrialRecord) -> Item:
     )
 
 
+def _trial_put(trial: TrialRecord, expected: TrialRecord) -> Put:
+    return Put(_trial_item(trial), "updated_at = :expected", {":expected": moment_text(expected.updated_at)})
+
+
+def _gate(gate_id: str) -> str:
+    return f"gate#{gate_id}"
+
+
+def _gate_put(gate: AlertGate, kept: AlertGate) -> Put:
+    untold = ("gates#untold", moment_text(gate.closes_at)) if gate.collected and not gate.told else None
+    item = _item(_gate(gate.gate_id), "gate", kept, index=untold, version=str(kept.version))
+    return Put(item, "version = :version", {":version": str(gate.version)}) if gate.version else Put(item, _NEW)
+
+
+def _admission(gate: AlertGate, alert_id: str) -> str:
+    return f"{_ADMITTED}{moment_text(gate.opened_at)}#{alert_id}"
+
+
 def _tuning_item(record: TuningRecord) -> Item:
     return _item(
         _experiment(record.experiment),
@@ -433,7 +536,9 @@ def _tuning_item(record: TuningRecord) -> Item:
 def _reaction_item(record: ReactionRecord, leased_until: str = "") -> Item:
     """The lease is "done" after the last: greater than any time."""
     lease = "done" if record.carried_out_at is not None else leased_until
-    return _item(_job(record.job_name), f"reaction#{record.rule_name}", record, leased_until=lease)
+    sk = f"{REACTION}{record.rule_name}"
+    under = place_in_experiment(record.experiment, record.job_name, sk)
+    return _item(_job(record.job_name), sk, record, second_index=under, leased_until=lease)
 
 
 def _alert_item(alert: AlertRecord, leased_until: str = "") -> Item:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -66,8 +67,9 @@ def _row(record: ExperimentRecord, trial: TrialRecord, current: CurrentRecord | 
 def _placed(rows: Sequence[dict[str, Any]], *, maximize: bool) -> list[dict[str, Any]]:
     """As SQL's rank() counts: equal values share a place; those without a value are last, of one place."""
     values = [_order(row["objective_value"], maximize=maximize) for row in rows]
+    better = sorted(values)
     for row, value in zip(rows, values, strict=True):
-        row["place"] = 1 + sum(other < value for other in values)
+        row["place"] = 1 + bisect_left(better, value)
     return sorted(rows, key=lambda row: (row["place"], row["grid_index"]))
 
 

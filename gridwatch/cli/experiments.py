@@ -11,6 +11,7 @@ import typer
 from gridwatch.cli.context import Cloud, cloud_of
 from gridwatch.cli.current import last_value
 from gridwatch.cli.errors import CliError
+from gridwatch.cli.every_trial import trials_of
 from gridwatch.cli.output import console, print_json, print_rows, print_table, told
 from gridwatch.cli.progress import prices_of, watch
 from gridwatch.cli.queries import JsonOption
@@ -23,8 +24,10 @@ from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.failure_cause import cause_of
 from gridwatch.savings.words import amount, span, together
 from gridwatch.state.codec import from_document, to_document
+from gridwatch.state.job_records import JobRecords, records_of_trials
+from gridwatch.state.open_experiments import is_open
 from gridwatch.state.store import StateStore
-from gridwatch.state.unreadable import UnreadableRecordError, if_readable
+from gridwatch.state.unreadable import UnreadableRecordError
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.streams.metric_source import MetricSource
 from gridwatch_rules.wording import counted
@@ -79,13 +82,17 @@ def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
         raise CliError(f"there is no experiment {experiment!r}{why}")
     current = {each.job_name: each for each in cloud.store.list_current(record.name)}
     trials = cloud.store.list_trials(record.name)
+    records = records_of_trials(cloud.store, trials)
     return {
         "experiment": record.name,
         "spec_key": record.spec_key,
         "uploaded_at": record.uploaded_at,
         "objective": record.document.get("objective"),
         "held": held_by(cloud.store, record),
-        "trials": [trial_status(cloud.store, record, trial, current.get(trial.job_name)) for trial in trials],
+        "trials": [
+            trial_status(cloud.store, record, trial, current.get(trial.job_name), records[trial.job_name])
+            for trial in trials
+        ],
         "unreadable": list(_unreadable_trials(cloud, record.name)),
     }
 
@@ -119,29 +126,43 @@ def held_by(store: StateStore, record: ExperimentRecord) -> str | None:
 
 def summaries(store: StateStore) -> Sequence[Mapping[str, Any]]:
     """One row for each experiment, newest first."""
-    return [_summary(record, store.list_trials(record.name)) for record in store.list_experiments()]
+    records = store.list_experiments()
+    # Of a closed experiment its record says how its trials ended.
+    trials = trials_of(store, [record.name for record in records if is_open(record)])
+    return [_summary(record, record.final_states or _states(trials.get(record.name, ()))) for record in records]
 
 
-def _summary(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> Mapping[str, Any]:
-    states = Counter(trial.state.value for trial in trials)
+def _states(trials: Sequence[TrialRecord]) -> Mapping[str, int]:
+    return Counter(trial.state.value for trial in trials)
+
+
+def _summary(record: ExperimentRecord, states: Mapping[str, int]) -> Mapping[str, Any]:
     objective = record.document.get("objective") or {}
     return {
         "experiment": record.name,
         "owner": record.document.get("owner"),
-        "trials": len(trials),
-        "finished": sum(trial.state.is_finished for trial in trials),
-        "failed": states["failed"],
-        "stopped": states["stopped"],
+        "trials": sum(states.values()),
+        "finished": sum(states.get(state.value, 0) for state in TrialState if state.is_finished),
+        "failed": states.get("failed", 0),
+        "stopped": states.get("stopped", 0),
         "objective": f"{objective.get('direction')} {objective.get('metric')}",
         "uploaded_at": record.uploaded_at,
     }
 
 
 def trial_status(
-    store: StateStore, record: ExperimentRecord, trial: TrialRecord, current: CurrentRecord | None = None
+    store: StateStore,
+    record: ExperimentRecord,
+    trial: TrialRecord,
+    current: CurrentRecord | None = None,
+    records: JobRecords | None = None,
 ) -> Mapping[str, Any]:
-    """One trial with every rule of its job. `current`: the objective so far; SageMaker's last word is its value."""
-    job = if_readable(lambda: store.get_job(trial.job_name))
+    """One trial with every rule of its job. `current`: the objective so far; SageMaker's last word is its value.
+
+    `records`: what is recorded of its job, where that is read already, as for all trials together.
+    """
+    records = records or records_of_trials(store, [trial])[trial.job_name]
+    job = records.job
     metric = (record.document.get("objective") or {}).get("metric")
     return {
         "index": trial.index,
@@ -164,15 +185,15 @@ def trial_status(
         "started_at": trial.started_at,
         "ended_at": trial.ended_at,
         "billable_seconds": trial.billable_seconds,
-        "rules": list(_rules(store, job, trial)),
+        "rules": list(_rules(records)),
     }
 
 
-def _rules(store: StateStore, job: JobRecord | None, trial: TrialRecord) -> Iterable[Mapping[str, Any]]:
+def _rules(records: JobRecords) -> Iterable[Mapping[str, Any]]:
     """Every rule the job runs under and every rule something is recorded of, so that none is passed over in silence."""
-    recorded = {evaluation.rule_name: evaluation for evaluation in store.list_rule_evaluations(trial.job_name)}
-    reactions = {reaction.rule_name: reaction for reaction in store.list_reactions(trial.job_name)}
-    policies = {policy.name: policy for policy in job.policies} if job else {}
+    recorded = {evaluation.rule_name: evaluation for evaluation in records.evaluations}
+    reactions = {reaction.rule_name: reaction for reaction in records.reactions}
+    policies = {policy.name: policy for policy in records.job.policies} if records.job else {}
     for name in sorted(policies.keys() | recorded.keys()):
         evaluation, policy, reaction = recorded.get(name), policies.get(name), reactions.get(name)
         yield {

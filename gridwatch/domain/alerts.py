@@ -33,7 +33,11 @@ class AlertRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertGate:
-    """Which alerts were let through since it opened and which were held back (gridwatch.alerts.gates); by alert id."""
+    """Which alerts were let through since it opened and which were held back (gridwatch.alerts.gates); by alert id.
+
+    Every alert that came to a gate that is `listed` has a place of its own beside it (`AlertStore.admitted`): then
+    `collected` has the first alone, and `held` counts the others.
+    """
 
     gate_id: str
     opened_at: datetime
@@ -43,4 +47,6 @@ class AlertGate:
     earlier: tuple[str, ...] = ()  # of former openings
     closed: bool = False  # nobody joins any more: what was collected is being told
     told: bool = False
+    listed: bool = False  # False in records of former versions
+    held: int = 0
     version: int = 0  # of the record, as read

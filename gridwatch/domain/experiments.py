@@ -33,6 +33,7 @@ class ExperimentRecord:
     engine: str = "gridwatch"  # gridwatch, debugger or auto: who evaluates the rules
     own_fields: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str | None = None  # the key of what its trials are made of (gridwatch.reproduce)
+    final_states: Mapping[str, int] | None = None  # how many trials ended how; None: it is open, more may come of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,20 @@ class LaunchHold:
     other_failures: tuple[tuple[str, str], ...] = ()  # before a first success: jobs with the kinds of their failures
     succeeded: bool = False  # a job of this upload completed, or trained until it was stopped
     updated_at: datetime
+    version: int = 0  # of the record, as read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotTurn:
+    """Whose turn it is to write an experiment's tables, and how the last one went: only one writes at a time."""
+
+    experiment: str
+    holder: str | None = None  # the invocation that writes them
+    until: datetime | None = None  # it is over by then, whatever becomes of it
+    as_of: datetime | None = None  # from when on the last whole snapshot read
+    ended_at: datetime | None = None  # of the last one
+    seconds: float = 0.0  # that the last one took
+    comes_at: datetime | None = None  # a message for the next one comes then
     version: int = 0  # of the record, as read
 
 

@@ -39,6 +39,7 @@ class JobRecord:
     algorithm: str | None = None  # as of its trial
     components: tuple[str, ...] = ()  # of SageMaker's, that its trial there is to have beside the job's own
     look_seconds: float | None = None  # between two looks of which no event tells, as at its log; None: nobody has said
+    listed: bool = True  # found under its experiment, with all that is recorded of it (False: by a former version)
 
     @property
     def own_policies(self) -> tuple[RulePolicy, ...]:

@@ -44,6 +44,7 @@ class RuleEvaluationRecord:
     details: str | None
     finding: Mapping[str, Any] | None
     updated_at: datetime
+    experiment: str | None = None  # that the job is of; None in records of former versions
 
     @property
     def needs_reaction(self) -> bool:

@@ -88,6 +88,11 @@ class TrialRecord:
         return "queued" if self.state is TrialState.RUNNING and self.secondary_status == QUEUED else self.state.value
 
     @property
+    def may_have_job(self) -> bool:
+        """Whether something may be recorded of a job of its last attempt."""
+        return self.state not in (TrialState.WAITING, TrialState.CANCELLED)
+
+    @property
     def is_training(self) -> bool:
         """Whether SageMaker has told of its job; one in a queue of AWS Batch has no job yet, or none any more."""
         return self.status is not None and self.secondary_status != QUEUED

@@ -72,6 +72,7 @@ def _record(job: JobRecord, news: News, now: datetime) -> RuleEvaluationRecord:
         details=news.details or None,
         finding=news.finding,
         updated_at=now,
+        experiment=job.experiment,
     )
 
 
@@ -83,4 +84,5 @@ def _in_progress(job: JobRecord, policy: RulePolicy, since: datetime) -> RuleEva
         details=None,
         finding=None,
         updated_at=since,
+        experiment=job.experiment,
     )

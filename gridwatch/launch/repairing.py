@@ -21,6 +21,7 @@ from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.grid.identity import LENGTH
 from gridwatch.grid.names import renamed
 from gridwatch.spec.repair_change import changed
+from gridwatch.state.open_experiments import reopen
 from gridwatch.state.store import StateStore
 from gridwatch.verdicts.decision import NOT_STOPPED_PAUSED, Response
 from gridwatch_rules.clock import Clock
@@ -71,6 +72,8 @@ class Repairer:
             decided = replace(trial, repair=decision, updated_at=self.clock.now())
             self.store.update_trial(decided, expected=trial)
         repaired = decided.repair == f"{_REPAIRED}{child_id}"
+        if repaired:
+            reopen(self.store, experiment)
         child = self._begin(decided, child_id, wanted, reaction) if repaired else None
         alert = repair_decided(parent=decided, child=child, rule=reaction.rule_name, now=self.clock.now())
         self.alerts.ask(alert)

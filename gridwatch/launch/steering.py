@@ -4,7 +4,7 @@ completes what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,7 +17,8 @@ from gridwatch.launch.holding import without_failures
 from gridwatch.launch.observation import next_attempt
 from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import TrainingService
-from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.open_experiments import reopen
+from gridwatch.state.store import StateStore
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.failures import NotFoundError, TransientError
 
@@ -48,23 +49,18 @@ class Steering:
     def stop(self, experiment: str, is_meant: Callable[[TrialRecord], bool]) -> StopReport:
         """What waits is cancelled first, so that no slot that becomes free is taken; then what runs is stopped."""
         meant = [trial for trial in self.store.list_trials(experiment) if is_meant(trial)]
-        cancelled = sum(self._cancel(trial) for trial in meant if trial.state is TrialState.WAITING)
+        cancelled = self._cancel([trial for trial in meant if trial.state is TrialState.WAITING])
         bucket = TokenBucket(self.clock, STOP_RATE)
         stopped = 0
-        # What a queue of AWS Batch still has comes before what trains, for the same reason.
-        meant.sort(key=lambda trial: trial.is_training)
-        left = [trial.trial_id for trial in meant if not trial.state.is_finished]
+        left = {trial.trial_id for trial in meant if not trial.state.is_finished}
         deadline = self.clock.now().timestamp() + _CLAIM_SECONDS
         while left:
-            unclear = []
-            for trial in filter(None, (self.store.get_trial(experiment, each) for each in left)):
-                if trial.state is TrialState.RUNNING:
-                    stopped += self._stop(trial.job_name, bucket)
-                elif trial.state is TrialState.WAITING:  # a launcher gave it back
-                    cancelled += self._cancel(trial)
-                elif trial.state is TrialState.STARTING:
-                    unclear.append(trial.trial_id)
-            left = unclear
+            now = [trial for trial in self.store.list_trials(experiment) if trial.trial_id in left]
+            # What a queue of AWS Batch still has comes before what trains, for the same reason.
+            now.sort(key=lambda trial: trial.is_training)
+            cancelled += self._cancel([trial for trial in now if trial.state is TrialState.WAITING])  # given back
+            stopped += sum(self._stop(trial.job_name, bucket) for trial in now if trial.state is TrialState.RUNNING)
+            left = {trial.trial_id for trial in now if trial.state is TrialState.STARTING}
             if left and self.clock.now().timestamp() >= deadline:
                 break
             if left:
@@ -78,10 +74,13 @@ class Steering:
         current = frozenset(experiment.trial_ids)
         trials = self.store.list_trials(experiment.name)
         chosen = [trial for trial in trials if trial.state in states and (trial.parent or trial.trial_id) in current]
-        count = sum(self._again(trial) for trial in chosen)
+        reopen(self.store, experiment)
+        now = self.clock.now()
+        count = self._update([(trial, next_attempt(trial, now)) for trial in chosen], "waits again")
         self._release(experiment)
-        now = f"{self.clock.now():%Y-%m-%dT%H:%M:%S.%f}"
-        self.start_queue.send(StartTrials(f"retry {experiment.name}"), deduplication_id=f"retry {now}")
+        self.start_queue.send(
+            StartTrials(f"retry {experiment.name}"), deduplication_id=f"retry {self.clock.now():%Y-%m-%dT%H:%M:%S.%f}"
+        )
         return count
 
     def retry_region(self, experiment: ExperimentRecord, name: str) -> int:
@@ -96,27 +95,27 @@ class Steering:
         released = (*(each for each in kept.released if each.name != name), known[name])
         now = self.clock.now()
         self.store.save_regions(replace(kept, doomed=doomed, released=released, updated_at=now))
+        reopen(self.store, experiment)
         spared = [t for t in self.store.list_trials(experiment.name) if t.reason == f"{CANCELLED_IN}{name}"]
-        count = sum(self._update(trial, _released(trial, now), "waits again") for trial in spared)
+        count = self._update([(trial, _released(trial, now)) for trial in spared], "waits again")
         self.start_queue.send(
             StartTrials(f"retry {experiment.name}"), deduplication_id=f"retry {now:%Y-%m-%dT%H:%M:%S.%f}"
         )
         return count
 
-    def _cancel(self, trial: TrialRecord) -> bool:
-        after = replace(trial, state=TrialState.CANCELLED, reason=BY_HAND, updated_at=self.clock.now())
-        return self._update(trial, after, "cancelled")
+    def _cancel(self, trials: Sequence[TrialRecord]) -> int:
+        now = self.clock.now()
+        changes = [
+            (trial, replace(trial, state=TrialState.CANCELLED, reason=BY_HAND, updated_at=now)) for trial in trials
+        ]
+        return self._update(changes, "cancelled")
 
-    def _again(self, trial: TrialRecord) -> bool:
-        return self._update(trial, next_attempt(trial, self.clock.now()), "waits again")
-
-    def _update(self, trial: TrialRecord, after: TrialRecord, done: str) -> bool:
-        try:
-            self.store.update_trial(after, expected=trial)
-        except ConflictError:
-            return False  # a launcher was faster; whoever asked looks again
-        self.tell(f"{after.job_name}: {done}")
-        return True
+    def _update(self, changes: Sequence[tuple[TrialRecord, TrialRecord]], done: str) -> int:
+        """How many were changed: where a launcher was faster, whoever asked looks again."""
+        kept = self.store.update_trials(changes)
+        for trial in kept:
+            self.tell(f"{trial.job_name}: {done}")
+        return len(kept)
 
     def _stop(self, job_name: str, bucket: TokenBucket) -> bool:
         while True:

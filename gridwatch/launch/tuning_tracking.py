@@ -55,8 +55,12 @@ class TuningTracker:
         """
         tags = own_tuning_tags(self.name_prefix, record.experiment, record.name)
         count = 0
-        for listed in self.tuning.tuned_jobs(record.name):
-            job = self.store.get_job(listed.name)
+        every = list(self.tuning.tuned_jobs(record.name))
+        known = self.store.get_jobs(listed.name for listed in every)
+        for listed in every:
+            job = known.get(listed.name)
+            if listed.name in known and job is None:
+                continue  # its record cannot be read, which harms no other
             if job is None:
                 try:
                     news = replace(self.training.describe_job(listed.name), tags=tags)

@@ -23,6 +23,7 @@ from gridwatch.launch.observation import state_of
 from gridwatch.launch.paces import Pacing, log_of
 from gridwatch.launch.ports import TrainingService
 from gridwatch.pace import Pace
+from gridwatch.state.open_experiments import reopen
 from gridwatch.state.store import StateStore
 from gridwatch.storage.layout import split_s3_uri, tensor_prefix
 from gridwatch_rules.clock import Clock
@@ -117,6 +118,8 @@ class Enroller:
             if rule_set.warnings:
                 self.alerts.ask(watch_doubtful(rule_set=rule_set.name, version=rule_set.version,
                                                warnings=rule_set.warnings, now=now))  # fmt: skip
+        else:
+            reopen(self.store, kept)
         self.store.add_trials([records.trial])
         self.store.put_job(records.job)
         return records.job

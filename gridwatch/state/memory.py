@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from gridwatch.domain.alerts import AlertGate, AlertRecord
 from gridwatch.domain.deployments import DebuggerRefusal, StoppingRecord
-from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, TrackingRecord, TuningRecord
+from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, SnapshotTurn, TrackingRecord, TuningRecord
 from gridwatch.domain.jobs import CurrentRecord, JobRecord
 from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.regions import RegionsRecord
 from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
+from gridwatch.state.job_records import JobRecords
 from gridwatch.state.store import ConflictError, SavedEvaluation, TrialPlace
 from gridwatch_rules.judgement.reported import ReportsRecord
 
@@ -25,6 +27,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.experiments: dict[str, ExperimentRecord] = {}
         self.holds: dict[str, LaunchHold] = {}
+        self.turns: dict[str, SnapshotTurn] = {}
         self.tracking: dict[str, TrackingRecord] = {}
         self.trials: dict[tuple[str, str], TrialRecord] = {}
         self.tunings: dict[tuple[str, str], TuningRecord] = {}
@@ -42,6 +45,7 @@ class MemoryStore:
         self.alerts: dict[str, AlertRecord] = {}
         self.leases: dict[str, datetime] = {}
         self.gates: dict[str, AlertGate] = {}
+        self.admissions: dict[str, set[tuple[datetime, str]]] = {}
         self.stopping: StoppingRecord | None = None
         self.debugger_refusal: DebuggerRefusal | None = None
 
@@ -58,6 +62,10 @@ class MemoryStore:
     def list_experiments(self) -> Sequence[ExperimentRecord]:
         return sorted(self.experiments.values(), key=lambda record: record.created_at, reverse=True)
 
+    def open_experiments(self) -> Iterator[ExperimentRecord]:
+        found = [record for record in self.experiments.values() if record.final_states is None]
+        return iter(sorted(found, key=lambda record: record.name))
+
     def get_hold(self, experiment: str) -> LaunchHold | None:
         return self.holds.get(experiment)
 
@@ -67,6 +75,16 @@ class MemoryStore:
             raise ConflictError(f"what holds {hold.experiment} was changed meanwhile")
         self.holds[hold.experiment] = replace(hold, version=hold.version + 1)
         return self.holds[hold.experiment]
+
+    def get_turn(self, experiment: str) -> SnapshotTurn | None:
+        return self.turns.get(experiment)
+
+    def save_turn(self, turn: SnapshotTurn) -> SnapshotTurn:
+        kept = self.turns.get(turn.experiment)
+        if (kept.version if kept else 0) != turn.version:
+            raise ConflictError(f"whose turn it is to write the tables of {turn.experiment} was changed meanwhile")
+        self.turns[turn.experiment] = replace(turn, version=turn.version + 1)
+        return self.turns[turn.experiment]
 
     def get_tracking(self, experiment: str) -> TrackingRecord | None:
         return self.tracking.get(experiment)
@@ -96,6 +114,14 @@ class MemoryStore:
         if kept is None or kept.updated_at != expected.updated_at:
             raise ConflictError(f"trial {trial.trial_id} of {trial.experiment} was changed meanwhile")
         self.trials[key] = trial
+
+    def update_trials(self, changes: Sequence[tuple[TrialRecord, TrialRecord]]) -> Sequence[TrialRecord]:
+        kept = []
+        for before, after in changes:
+            with suppress(ConflictError):
+                self.update_trial(after, expected=before)
+                kept.append(after)
+        return kept
 
     def trials_in(
         self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None
@@ -130,6 +156,17 @@ class MemoryStore:
 
     def get_job(self, job_name: str) -> JobRecord | None:
         return self.jobs.get(job_name)
+
+    def get_jobs(self, job_names: Iterable[str]) -> Mapping[str, JobRecord | None]:
+        return {name: self.jobs[name] for name in job_names if name in self.jobs}
+
+    def records_of_jobs(self, experiment: str, job_names: Iterable[str]) -> Mapping[str, JobRecords]:
+        return {
+            name: JobRecords(
+                self.jobs.get(name), tuple(self.list_rule_evaluations(name)), tuple(self.list_reactions(name))
+            )
+            for name in job_names
+        }
 
     def managed_jobs(self) -> Sequence[JobRecord]:
         return [self.jobs[name] for name in sorted(self.managed)]
@@ -232,6 +269,9 @@ class MemoryStore:
     def get_alert(self, alert_id: str) -> AlertRecord | None:
         return self.alerts.get(alert_id)
 
+    def get_alerts(self, alert_ids: Iterable[str]) -> Sequence[AlertRecord]:
+        return [self.alerts[alert_id] for alert_id in alert_ids if alert_id in self.alerts]
+
     def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
         alert = self.alerts.get(alert_id)
         leased = self.leases.get(alert_id)
@@ -247,6 +287,10 @@ class MemoryStore:
     def mark_sent(self, alert: AlertRecord) -> None:
         self.alerts[alert.alert_id] = alert
 
+    def mark_all_sent(self, alerts: Sequence[AlertRecord]) -> None:
+        for alert in alerts:
+            self.mark_sent(alert)
+
     def unsent_alerts(self) -> Sequence[AlertRecord]:
         unsent = (alert for alert in self.alerts.values() if not alert.is_settled)
         return sorted(unsent, key=lambda alert: alert.created_at)
@@ -260,6 +304,17 @@ class MemoryStore:
             raise ConflictError(f"the gate {gate.gate_id} was changed meanwhile")
         self.gates[gate.gate_id] = replace(gate, version=gate.version + 1)
         return self.gates[gate.gate_id]
+
+    def admit_alert(self, gate: AlertGate, alert_id: str) -> AlertGate:
+        kept = self.save_gate(gate)
+        self.admissions.setdefault(gate.gate_id, set()).add((gate.opened_at, alert_id))
+        return kept
+
+    def is_admitted(self, gate: AlertGate, alert_id: str) -> bool:
+        return (gate.opened_at, alert_id) in self.admissions.get(gate.gate_id, ())
+
+    def admitted(self, gate_id: str) -> Sequence[tuple[datetime, str]]:
+        return sorted(self.admissions.get(gate_id, ()))
 
     def untold_gates(self) -> Sequence[AlertGate]:
         untold = (gate for gate in self.gates.values() if gate.collected and not gate.told)

@@ -7,19 +7,20 @@ Records are replaced whole; what two writers could fight over is written under a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from gridwatch.domain.alerts import AlertGate, AlertRecord
 from gridwatch.domain.deployments import DebuggerRefusal, StoppingRecord
-from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, TrackingRecord, TuningRecord
+from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, SnapshotTurn, TrackingRecord, TuningRecord
 from gridwatch.domain.jobs import CurrentRecord, JobRecord
 from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.regions import RegionsRecord
 from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
+from gridwatch.state.job_records import JobRecords
 from gridwatch_rules.judgement.reported import ReportsRecord
 
 LAST_INDEX = 999_999_999  # more than any grid has
@@ -81,6 +82,13 @@ class ExperimentStore(Protocol):
         """All experiments, newest first. Eventually consistent."""
         ...
 
+    def open_experiments(self) -> Iterator[ExperimentRecord]:
+        """Those without `final_states`, by name, read as they are asked for; none that a former version recorded.
+
+        Eventually consistent.
+        """
+        ...
+
 
 class HoldStore(Protocol):
     def get_hold(self, experiment: str) -> LaunchHold | None: ...
@@ -89,6 +97,16 @@ class HoldStore(Protocol):
         """Keep it as the next version of the one that was read; ConflictError when another is stored.
 
         `version` 0 is of a record that was not there. Returns it as it is kept now.
+        """
+        ...
+
+
+class TurnStore(Protocol):
+    def get_turn(self, experiment: str) -> SnapshotTurn | None: ...
+
+    def save_turn(self, turn: SnapshotTurn) -> SnapshotTurn:
+        """Keep it as the next version of the one that was read (0: there was none); ConflictError when another is
+        stored. Returns it as it is kept now.
         """
         ...
 
@@ -131,6 +149,12 @@ class TrialStore(Protocol):
         """Replace `expected` by `trial`; ConflictError when the stored record is not at `expected.updated_at`."""
         ...
 
+    def update_trials(self, changes: Sequence[tuple[TrialRecord, TrialRecord]]) -> Sequence[TrialRecord]:
+        """Replace the first of each pair by the second, a hundred in a request. Returns those that were kept: of the
+        others the stored record is not at the first one's `updated_at`.
+        """
+        ...
+
     def trials_in(
         self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None
     ) -> Sequence[TrialRecord]:
@@ -167,6 +191,18 @@ class JobStore(Protocol):
         ...
 
     def get_job(self, job_name: str) -> JobRecord | None: ...
+
+    def get_jobs(self, job_names: Iterable[str]) -> Mapping[str, JobRecord | None]:
+        """Those of these jobs that are on record, a hundred in a request; None for one that cannot be read."""
+        ...
+
+    def records_of_jobs(self, experiment: str, job_names: Iterable[str]) -> Mapping[str, JobRecords]:
+        """What is recorded of these jobs of the experiment, by job name, for every one of them.
+
+        It costs a request a page of what the experiment has, however many jobs there are. Eventually consistent: what
+        was written a moment ago may be missing, or be as it was before.
+        """
+        ...
 
     def managed_jobs(self) -> Sequence[JobRecord]:
         """Jobs under rules of SageMaker's own Debugger, from `put_job` to `close_managed_job`, by name.
@@ -275,6 +311,10 @@ class AlertStore(Protocol):
 
     def get_alert(self, alert_id: str) -> AlertRecord | None: ...
 
+    def get_alerts(self, alert_ids: Iterable[str]) -> Sequence[AlertRecord]:
+        """Those of these alerts that are on record and can be read, in this order, a hundred in a request."""
+        ...
+
     def lease_alert(self, alert_id: str, *, now: datetime, until: datetime) -> AlertRecord | None:
         """Take the alert for sending: nobody else gets it before `until`, unless it is sent.
 
@@ -290,6 +330,10 @@ class AlertStore(Protocol):
         """Replace the alert by one that is settled: with `sent_at` and `message_id`, or `told_in` another."""
         ...
 
+    def mark_all_sent(self, alerts: Sequence[AlertRecord]) -> None:
+        """As `mark_sent`, a hundred in a request."""
+        ...
+
     def unsent_alerts(self) -> Sequence[AlertRecord]:
         """Alerts that are not settled, oldest first. Eventually consistent."""
         ...
@@ -303,6 +347,18 @@ class AlertStore(Protocol):
         """
         ...
 
+    def admit_alert(self, gate: AlertGate, alert_id: str) -> AlertGate:
+        """As `save_gate`, and keep that the alert came to the gate in this opening of it: both or neither."""
+        ...
+
+    def is_admitted(self, gate: AlertGate, alert_id: str) -> bool:
+        """Whether the alert came to the gate in this opening of it."""
+        ...
+
+    def admitted(self, gate_id: str) -> Sequence[tuple[datetime, str]]:
+        """All alerts that came to the gate, by the time when it was opened and their ids."""
+        ...
+
     def untold_gates(self) -> Sequence[AlertGate]:
         """Gates that have collected alerts and are not told, by `closes_at`. Eventually consistent."""
         ...
@@ -311,6 +367,7 @@ class AlertStore(Protocol):
 class StateStore(
     ExperimentStore,
     HoldStore,
+    TurnStore,
     RegionStore,
     TrackingStore,
     TrialStore,

@@ -28,28 +28,25 @@ class Former:
         """Jobs that were over and whose curves were read to their end; none unless both files are of one snapshot
         (of an empty table of metrics only those without a curve). A file that cannot be read counts as absent.
         """
+        return self._jobs(_SETTLED)
+
+    @cached_property
+    def jobs(self) -> frozenset[str]:
+        """All jobs that were recorded, likewise."""
+        return self._jobs(_RECORDED)
+
+    def _jobs(self, query: str) -> frozenset[str]:
         import duckdb  # noqa: PLC0415  65 MB, which only a snapshot needs
-
-        try:
-            return self._settled_jobs()
-        except duckdb.Error:
-            return frozenset()
-
-    def _settled_jobs(self) -> frozenset[str]:
-        import duckdb  # noqa: PLC0415  it is there already
 
         if self.trials is None or self.metrics is None:
             return frozenset()
-        with duckdb.connect() as connection:
-            if not (
-                _is_current(connection, self.trials, schemas.TRIALS)
-                and _is_current(connection, self.metrics, schemas.METRICS)
-            ):
-                return frozenset()
-            wrote = connection.execute(_SNAPSHOTS, [str(self.trials), str(self.metrics)]).fetchall()
-            if len(wrote) > 1:
-                return frozenset()
-            found = connection.execute(_SETTLED, [str(self.metrics), str(self.trials)]).fetchall()
+        try:
+            with duckdb.connect() as connection:
+                if not _are_of_one_snapshot(connection, self.trials, self.metrics):
+                    return frozenset()
+                found = connection.execute(query, [str(self.metrics), str(self.trials)]).fetchall()
+        except duckdb.Error:
+            return frozenset()
         return frozenset(name for (name,) in found)
 
     def carry(self, jobs: Collection[str], stamp: Stamp) -> Carried | None:
@@ -63,6 +60,15 @@ _SNAPSHOTS = "SELECT snapshot_id FROM read_parquet(?) UNION SELECT snapshot_id F
 _SETTLED = """\
 WITH metrics AS (SELECT count(*) AS rows FROM read_parquet(?))
 SELECT job_name FROM read_parquet(?), metrics WHERE metrics_complete AND (metric_count = 0 OR metrics.rows > 0)"""
+_RECORDED = """\
+WITH metrics AS (SELECT count(*) AS rows FROM read_parquet(?))
+SELECT job_name FROM read_parquet(?), metrics"""
+
+
+def _are_of_one_snapshot(connection: duckdb.DuckDBPyConnection, trials: Path, metrics: Path) -> bool:
+    if not (_is_current(connection, trials, schemas.TRIALS) and _is_current(connection, metrics, schemas.METRICS)):
+        return False
+    return len(connection.execute(_SNAPSHOTS, [str(trials), str(metrics)]).fetchall()) <= 1
 
 
 def _is_current(connection: duckdb.DuckDBPyConnection, path: Path, table: schemas.Table) -> bool:

@@ -54,7 +54,7 @@ def write_parquet(
     """
     with open_table(table, path) as connection:
         if carried is not None:
-            _carry(connection, table, carried)
+            carry(connection, table, carried)
         _insert(connection, table, rows)
         if finish is not None:
             finish(connection)
@@ -110,7 +110,8 @@ def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [""])[0][:300]
 
 
-def _carry(connection: duckdb.DuckDBPyConnection, table: Table, carried: Carried) -> None:
+def carry(connection: duckdb.DuckDBPyConnection, table: Table, carried: Carried) -> None:
+    """Put the carried rows into the connection's `rows`. Raises DamagedTableError when they cannot be read."""
     import duckdb  # noqa: PLC0415  it is there already
 
     described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(carried.path)]).fetchall()

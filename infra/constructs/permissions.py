@@ -17,7 +17,7 @@ from aws_cdk import aws_sqs as sqs
 WATCH_TAG = "gridwatch:watch"
 
 # Single records and one area of them, transactions of puts included; no scan, no deletion of what was recorded.
-TABLE_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
+TABLE_ACTIONS = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
 # What Powertools' idempotency layer calls.
 IDEMPOTENCY_ACTIONS = ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 
@@ -49,8 +49,9 @@ def list_objects(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:
 
 
 def use_state(table: dynamodb.Table) -> list[iam.PolicyStatement]:
-    """Of the index, queries alone: items are read and written by the table's own keys."""
-    return [allow(TABLE_ACTIONS, [table.table_arn]), allow(["dynamodb:Query"], [f"{table.table_arn}/index/gsi1"])]
+    """Of the indexes, queries alone: items are read and written by the table's own keys."""
+    indexes = [f"{table.table_arn}/index/{name}" for name in ("gsi1", "gsi2")]
+    return [allow(TABLE_ACTIONS, [table.table_arn]), allow(["dynamodb:Query"], indexes)]
 
 
 def close_items(table: dynamodb.Table) -> iam.PolicyStatement:

@@ -27,6 +27,13 @@ class State(Construct):
             sort_key=_text("gsi1sk"),
             projection_type=dynamodb.ProjectionType.ALL,
         )
+        # DynamoDB makes one index in an update: a further one comes with a further version.
+        self.table.add_global_secondary_index(
+            index_name="gsi2",
+            partition_key=_text("gsi2pk"),
+            sort_key=_text("gsi2sk"),
+            projection_type=dynamodb.ProjectionType.ALL,
+        )
         self.idempotency = self._table(
             "Idempotency", "idempotency", partition="id", sort=None, expiry=IDEMPOTENCY_EXPIRY
         )

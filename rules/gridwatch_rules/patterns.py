@@ -8,6 +8,7 @@ bounded.
 
 from __future__ import annotations
 
+import gc
 import re
 import signal
 import threading
@@ -67,10 +68,15 @@ def found(pattern: re.Pattern[str], text: str) -> bool:
 
 @contextmanager
 def time_limit(seconds: float = SECONDS) -> Iterator[None]:
-    """Raises PatternError when what stands inside takes more working time. Limits do not nest."""
+    """Raises PatternError when what stands inside takes more working time. Limits do not nest.
+
+    No garbage is collected meanwhile: that may take longer than the pattern has, and would swallow the error.
+    """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
+    collects = gc.isenabled()
+    gc.disable()
     before = signal.signal(signal.SIGVTALRM, _too_long)
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
@@ -78,6 +84,8 @@ def time_limit(seconds: float = SECONDS) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
+        if collects:
+            gc.enable()
 
 
 def _too_long(number: int, frame: FrameType | None) -> None:

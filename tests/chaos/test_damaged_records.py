@@ -184,7 +184,7 @@ def test_whatever_is_damaged_the_other_experiments_run_to_their_end(deployed: De
 KINDS = {
     "experiment current", "experiment experiment", "experiment hold", "experiment tracking", "experiment regions",
     "experiment tuning", "experiment trial", "job job", "job evaluation", "job rule", "job stop", "job reaction",
-    "alert alert", "gate gate", "debugger refusal",
+    "alert alert", "gate gate", "gate admitted", "debugger refusal", "experiment snapshot",
 }  # fmt: skip
 
 # What is made from the tensors once more, and tells the same: the state of a job's rules, and where each one stands.

@@ -16,16 +16,19 @@ from gridwatch.aws.rule_state import RuleStateBucket
 from gridwatch.aws.state_table import StateTable
 from gridwatch.domain.alerts import AlertGate, AlertRecord
 from gridwatch.domain.deployments import DebuggerRefusal, StoppingRecord
-from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, TrackingRecord, TuningRecord
+from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, SnapshotTurn, TrackingRecord, TuningRecord
 from gridwatch.domain.jobs import CurrentRecord, JobRecord
 from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.regions import DoomedRegionRecord, RegionConditionRecord, RegionsRecord
 from gridwatch.domain.rules import Action, RuleEvaluationRecord, RulePolicy
 from gridwatch.domain.trials import TrialRecord, TrialState
+from gridwatch.state.job_records import JobRecords
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.store import ConflictError, SavedEvaluation, StateStore, TrialPlace
 from gridwatch_rules.failures import PermanentError
 from gridwatch_rules.judgement.reported import ReportsRecord
+from tests.fakes.counting_table import CountingTable
+from tests.fakes.state_schema import state_schema
 from tests.simulation.dynamodb import DynamoDB
 from tests.simulation.s3 import S3
 from tests.simulation.stage import Stage
@@ -39,26 +42,12 @@ def state_table() -> StateTable:
     """The table as infra/constructs/state.py declares it."""
     region = "eu-west-1"
     dynamodb, s3 = boto3.client("dynamodb", region), boto3.client("s3", region)
-    keys = [("pk", "HASH"), ("sk", "RANGE")]
-    index = [("gsi1pk", "HASH"), ("gsi1sk", "RANGE")]
-    dynamodb.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys + index],
-        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "gsi1",
-                "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in index],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    )
+    dynamodb.create_table(TableName=TABLE, **state_schema())
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": region})
     return StateTable(TABLE, RuleStateBucket(BUCKET, s3), dynamodb)
 
 
-@pytest.fixture(params=["memory", "dynamodb", "simulated"])
+@pytest.fixture(params=["memory", "dynamodb", "simulated", "counting"])
 def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[StateStore]:
     if request.param == "memory":
         yield MemoryStore()
@@ -67,6 +56,9 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         stage = Stage(0)
         rule_states = RuleStateBucket(BUCKET, S3(stage, lambda *_: None))
         yield StateTable(TABLE, rule_states, DynamoDB(stage, index_lag=0))
+        return
+    if request.param == "counting":  # what the growth of requests is measured with
+        yield StateTable(TABLE, RuleStateBucket(BUCKET, S3(Stage(0), lambda *_: None)), CountingTable())
         return
     for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(key, "testing")
@@ -239,6 +231,23 @@ class TestTrials:
             store.update_trial(trial(), expected=trial())
         assert store.get_trial("blobs", trial().trial_id) is None
 
+    def test_many_are_updated_but_for_those_that_others_changed(self, store: StateStore) -> None:
+        trials = [trial(number) for number in range(230)]
+        store.add_trials(trials[:-1])
+        raced = {5, 120, 121}
+        for number in raced:
+            store.update_trial(
+                trial(number, state=TrialState.STARTING, updated_at=T0 + SECOND), expected=trials[number]
+            )
+        changes = [(each, replace(each, priority=3, updated_at=T0 + 2 * SECOND)) for each in trials]
+        kept = store.update_trials(changes)
+        assert [each.index for each in kept] == [number for number in range(229) if number not in raced]
+        found = store.list_trials("blobs")
+        assert [each.index for each in found] == list(range(229)), "one that is not there is not added"
+        assert {each.index for each in found if each.priority == 3} == {each.index for each in kept}
+        assert {each.index for each in found if each.state is TrialState.STARTING} == raced
+        assert store.update_trials([]) == []
+
     def test_by_state_in_order(self, store: StateStore) -> None:
         store.add_trials(
             [
@@ -304,12 +313,59 @@ class TestTracking:
         assert store.list_trials("blobs") == []
 
 
+class TestTurns:
+    def test_of_two_who_read_the_same_one_loses(self, store: StateStore) -> None:
+        assert store.get_turn("blobs") is None
+        read = SnapshotTurn(experiment="blobs", holder="one", until=T0 + SECOND)
+        kept = store.save_turn(read)
+        assert store.get_turn("blobs") == kept == replace(read, version=1)
+        with pytest.raises(ConflictError):
+            store.save_turn(replace(read, holder="two"))
+        free = store.save_turn(replace(kept, holder=None, until=None, as_of=T0, ended_at=T0 + SECOND, seconds=1.5))
+        assert store.get_turn("blobs") == free
+        assert store.list_trials("blobs") == []
+
+
 class TestJobs:
     def test_kept_and_written_again(self, store: StateStore) -> None:
         store.put_job(job())
         store.put_job(job())
         assert store.get_job("job") == job()
         assert store.get_job("other") is None
+
+    def test_those_of_many_that_are_on_record(self, store: StateStore) -> None:
+        for name in ("one", "two"):
+            store.put_job(job(job_name=name))
+        assert store.get_jobs(["two", "one", "other"]) == {name: job(job_name=name) for name in ("one", "two")}
+        assert store.get_jobs([]) == {}
+
+    def test_all_that_is_recorded_of_an_experiments_jobs(self, store: StateStore) -> None:
+        for name, experiment_ in (("one", "blobs"), ("two", "blobs"), ("one-2", "blobs"), ("other", "moons")):
+            store.put_job(job(job_name=name, experiment=experiment_))
+            store.put_rule_evaluation(status(job_name=name, rule_name="loss", experiment=experiment_))
+            store.put_rule_evaluation(status(job_name=name, rule_name="finite"))
+            store.claim_reaction(reaction(job_name=name, experiment=experiment_), until=T0)
+        found = store.records_of_jobs("blobs", ["one", "two", "never launched"])
+        assert list(found) == ["one", "two", "never launched"]
+        assert found["never launched"] == JobRecords()
+        for name in ("one", "two"):
+            assert found[name].job == job(job_name=name)
+            assert [(each.job_name, each.rule_name) for each in found[name].evaluations] == [
+                (name, "finite"), (name, "loss"),
+            ]  # fmt: skip
+            assert found[name].reactions == (reaction(job_name=name),)
+        assert store.records_of_jobs("blobs", []) == {}
+
+    def test_what_is_recorded_of_a_job_follows_its_changes(self, store: StateStore) -> None:
+        store.put_job(job())
+        store.put_rule_evaluation(status(status="InProgress"))
+        store.put_rule_evaluation(status(status="IssuesFound", updated_at=T0 + SECOND))
+        store.close_finding("job", "loss")
+        store.claim_reaction(reaction(), until=T0)
+        store.finish_reaction(reaction(outcome="done", carried_out_at=T0))
+        (found,) = store.records_of_jobs("blobs", ["job"]).values()
+        assert [each.status for each in found.evaluations] == ["IssuesFound"]
+        assert [each.outcome for each in found.reactions] == ["done"]
 
     def test_those_under_managed_rules_are_listed_until_closed(self, store: StateStore) -> None:
         for name, managed in (("two", True), ("one", True), ("plain", False)):
@@ -459,6 +515,18 @@ class TestAlerts:
         assert store.get_alert("a") == sent
         assert store.add_alert(alert("a")) == sent
 
+    def test_many_are_read_and_settled_together(self, store: StateStore) -> None:
+        names = [f"alert-{number:03d}" for number in range(130)]
+        for name in names:
+            store.add_alert(alert(name))
+        wanted = [*reversed(names), "nobody's"]
+        assert [found.alert_id for found in store.get_alerts(wanted)] == list(reversed(names))
+        told = [replace(found, told_in="another") for found in store.get_alerts(names[5:])]
+        store.mark_all_sent(told)
+        assert [found.alert_id for found in store.unsent_alerts()] == names[:5]
+        assert store.get_alert("alert-129") == told[-1]
+        assert store.get_alerts([]) == []
+
     def test_leased_to_one_at_a_time(self, store: StateStore) -> None:
         store.add_alert(alert())
         until = T0 + 60 * SECOND
@@ -487,6 +555,20 @@ class TestAlerts:
         store.keep_leased(alert(sent_to={"text": "m"}), until=T0 + 90 * SECOND)
         assert store.lease_alert("one", now=T0 + 89 * SECOND, until=T0 + 150 * SECOND) is None
         assert store.lease_alert("one", now=T0 + 90 * SECOND, until=T0 + 150 * SECOND) == alert(sent_to={"text": "m"})
+
+
+class TestAdmissions:
+    def test_gate_and_alert_are_kept_together_or_not_at_all(self, store: StateStore) -> None:
+        first = store.admit_alert(gate(listed=True, collected=("a",)), "a")
+        assert store.get_gate("quiet") == first == gate(listed=True, collected=("a",), version=1)
+        second = store.admit_alert(replace(first, held=1), "b")
+        with pytest.raises(ConflictError):
+            store.admit_alert(replace(first, held=1), "c")
+        assert [name for name in ("a", "b", "c") if store.is_admitted(second, name)] == ["a", "b"]
+        later = store.admit_alert(replace(second, opened_at=T0 + SECOND, held=2), "a")
+        assert store.admitted("quiet") == [(T0, "a"), (T0, "b"), (T0 + SECOND, "a")]
+        assert not store.is_admitted(later, "b"), "it came to the gate as it stood open before"
+        assert store.admitted("hour") == []
 
 
 def gate(gate_id: str = "quiet", **changes: Any) -> AlertGate:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tests.fakes.state_schema import INDEXES
 from tests.simulation.errors import refused
 from tests.simulation.stage import Stage
 
@@ -101,6 +102,13 @@ class DynamoDB:
         item = self._table(TableName).get(_key(Key))
         return {"Item": dict(item)} if item is not None else {}
 
+    def batch_get_item(self, *, RequestItems: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        found = {
+            name: [dict(item) for key in asked["Keys"] if (item := self._table(name).get(_key(key))) is not None]
+            for name, asked in RequestItems.items()
+        }
+        return {"Responses": found, "UnprocessedKeys": {}}
+
     def put_item(self, *, TableName: str, Item: Item, **request: Any) -> dict[str, Any]:
         self._check(TableName, _key(Item), request)
         former = self._table(TableName).get(_key(Item))
@@ -141,7 +149,7 @@ class DynamoDB:
         index = "IndexName" in request
         self._table(TableName)
         found = (self.indexed if index else self.tables)[TableName]
-        order = "gsi1sk" if index else "sk"
+        order = INDEXES[request["IndexName"]][1] if index else "sk"
         items = [item for item in found.values() if condition.holds(item)]
         items.sort(key=lambda item: (item[order]["S"], item["pk"]["S"], item["sk"]["S"]))
         if not request.get("ScanIndexForward", True):

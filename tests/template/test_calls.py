@@ -37,6 +37,7 @@ NAMED_OTHERWISE = {
     "s3:HeadObject": {"s3:GetObject"},
     "s3:CopyObject": {"s3:GetObject", "s3:PutObject"},
     "s3:ListObjectsV2": {"s3:ListBucket"},
+    "sqs:SendMessageBatch": {"sqs:SendMessage"},
     "dynamodb:TransactWriteItems": {"dynamodb:PutItem"},  # of puts alone, as ours are
     "events:PutEvents": {"events:PutEvents"},
     "lambda:Invoke": {"lambda:InvokeFunction"},

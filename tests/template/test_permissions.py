@@ -9,7 +9,7 @@ import pytest
 from tests.template.conftest import Synthesize
 from tests.template.synthesized import Synthesized
 
-STATE = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
+STATE = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
 IDEMPOTENCY = {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 LAMBDA = LOGS | {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import threading
 import time
@@ -83,3 +84,14 @@ def test_a_rule_whose_pattern_takes_too_long_fails_by_itself() -> None:
     selector = Selector(Requirement(patterns=("(z|zz)*$",)), Collections())
     with pytest.raises(PatternError):
         selector.select((LINE,))
+
+
+def test_no_garbage_is_collected_in_a_patterns_time() -> None:
+    """A collection of a large heap takes longer than a pattern has, and its finalizers would swallow the error."""
+    assert gc.isenabled()
+    with time_limit():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(PatternError):
+        found(re.compile("(a+)+$"), "a" * 64 + "b")
+    assert gc.isenabled()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gridwatch.domain.trials import TrialRecord
+from gridwatch.state.job_records import NOTHING, JobRecords, records_of_trials
 from gridwatch.state.store import StateStore
 from gridwatch_rules.status import is_final
 
@@ -36,18 +37,18 @@ def observe(store: StateStore, experiment: str) -> list[TrialView]:
     record = store.get_experiment(experiment)
     if record is None:
         return []
-    return [_view(store, trial, watched=bool(record.policies)) for trial in store.list_trials(experiment)]
-
-
-def _view(store: StateStore, trial: TrialRecord, *, watched: bool) -> TrialView:
+    trials = store.list_trials(experiment)
     # Looked at several times a second: no question is asked whose answer is known.
-    evaluations = store.list_rule_evaluations(trial.job_name) if watched else []
-    reactions = store.list_reactions(trial.job_name) if watched else []
+    records = records_of_trials(store, trials) if record.policies else {}
+    return [_view(trial, records.get(trial.job_name, NOTHING)) for trial in trials]
+
+
+def _view(trial: TrialRecord, records: JobRecords) -> TrialView:
     return TrialView(
         name=f"{trial.experiment} {trial.index + 1}",
         state=trial.state.value if trial.state.is_finished else (trial.secondary_status or trial.state.value).lower(),
-        finished=trial.state.is_finished and all(is_final(each.status) for each in evaluations),
+        finished=trial.state.is_finished and all(is_final(each.status) for each in records.evaluations),
         metrics=trial.final_metrics,
-        rules={each.rule_name: each.status for each in evaluations},
-        done=[f"-> {reaction.action}: {reaction.outcome or 'under way'}" for reaction in reactions],
+        rules={each.rule_name: each.status for each in records.evaluations},
+        done=[f"-> {reaction.action}: {reaction.outcome or 'under way'}" for reaction in records.reactions],
     )

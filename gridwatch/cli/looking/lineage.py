@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from gridwatch.cli.context import Cloud, cloud_of
+from gridwatch.cli.every_trial import trials_of
 from gridwatch.cli.looking.options import CsvOption, JsonOption
 from gridwatch.cli.looking.trials import Found, find_trial
 from gridwatch.cli.output import print_rows
@@ -77,8 +78,10 @@ def _of_template(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _around(cloud: Cloud, address: str) -> Iterator[Mapping[str, Any]]:
     """Everything at the address, below it or around it, of every trial."""
-    for record in cloud.store.list_experiments():
-        for trial in cloud.store.list_trials(record.name):
+    records = cloud.store.list_experiments()
+    trials = trials_of(cloud.store, [record.name for record in records])
+    for record in records:
+        for trial in trials[record.name]:
             for row in lineage_of(cloud, Found(record, trial, trial.job_name)):
                 lies_at = str(row["address"] or "").rstrip("/")
                 if lies_at.startswith("s3://") and _meet(lies_at, address):

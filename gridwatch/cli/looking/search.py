@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gridwatch.cli.context import cloud_of
+from gridwatch.cli.every_trial import trials_of
 from gridwatch.cli.looking.conditions import Condition, matching
 from gridwatch.cli.looking.options import CsvOption, JsonOption
 from gridwatch.cli.looking.trials import flat
@@ -29,7 +30,8 @@ def search(  # noqa: PLR0917  options of the command line
     """Find trials by state, hyperparameter, metric, owner, team, time or tag, as of now."""
     store = cloud_of(context).store
     records = [record for record in store.list_experiments() if experiment in (None, record.name)]
-    rows = [flat(record, trial) for record in records for trial in store.list_trials(record.name)]
+    trials = trials_of(store, [record.name for record in records])
+    rows = [flat(record, trial) for record in records for trial in trials[record.name]]
     found = matching(rows, conditions or [])
     asked = [
         *(name.strip() for name in (columns or "").split(",")),

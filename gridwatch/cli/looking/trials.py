@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gridwatch.cli.errors import CliError
+from gridwatch.cli.every_trial import trials_of
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.trials import TrialRecord
 from gridwatch.state.store import StateStore
@@ -39,7 +40,9 @@ def find_trial(store: StateStore, text: str) -> Found:
         return _one(text, [(named, trial) for trial in store.list_trials(name) if _is_meant(trial, wanted)])
     if len(wanted) < _LEAST:
         raise CliError(f"{text!r} is too short for a trial's id: at least {_LEAST} characters of it")
-    every = [(record, trial) for record in store.list_experiments() for trial in store.list_trials(record.name)]
+    records = store.list_experiments()
+    trials = trials_of(store, [record.name for record in records])
+    every = ((record, trial) for record in records for trial in trials[record.name])
     return _one(text, [(record, trial) for record, trial in every if trial.trial_id.startswith(wanted)])
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from gridwatch.localcloud.guard import Guard
 
 _TAIL_LINES = 20
-_NICE = 10  # a job has machines of its own on AWS; here it must not keep from the cloud what that needs to watch it
 
 
 class JobProcess:
@@ -48,8 +47,6 @@ class JobProcess:
             errors="replace",
             start_new_session=True,
         )
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
         guard.watch_group(process.pid)
         job = cls(process, guard, on_line)
         job._reader.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -19,7 +19,7 @@ from gridwatch_rules.tensors.ranges import read_ranges
 from gridwatch_rules.tensors.reductions import reduce_tensor
 from gridwatch_rules.tensors.source import ByteRange, TensorSource
 from gridwatch_rules.tensors.steps import Gathering, SavedStep
-from gridwatch_rules.tensors.wall_time import wall_time
+from gridwatch_rules.tensors.wall_time import WALL_TIME_END, wall_time
 from gridwatch_rules.tensors.wire import TensorDecoder, WireError, unsound
 
 _PAGE = 1000  # keys listed at once, as many as S3 gives
@@ -55,6 +55,13 @@ class Cursor:
         return cls(step, tuple(saved["collections"]), bool(saved.get("flushed")) or (None if step < 0 else False))
 
 
+class _Read(NamedTuple):
+    """A tensor that was read, and the beginning of its record, which says when it was written."""
+
+    value: NDArray[Any]
+    beginning: bytes
+
+
 class TensorReader:
     """One job's tensors. Holds no position: `new_steps` says what came after a cursor.
 
@@ -83,7 +90,7 @@ class TensorReader:
         self._collections: Collections | None = None
         self._collection_keys: tuple[str, ...] = ()
         self._history: Bounded[int, SavedStep] = Bounded(_HISTORY)
-        self._values: Bounded[ByteRange, NDArray[Any]] = Bounded(_VALUES)
+        self._values: Bounded[ByteRange, _Read] = Bounded(_VALUES)
         self._fetched: dict[ByteRange, memoryview] = {}
         self._unsound: frozenset[ByteRange] = frozenset()  # of what was fetched, by its checksum
         self._decoder = TensorDecoder()
@@ -198,9 +205,9 @@ class TensorReader:
 
     def value_at(self, place: ByteRange, name: str) -> NDArray[Any]:
         """The tensor at a place. Raises CorruptTensorError when it is not there, is damaged, or is another tensor."""
-        value = self._values.get(place)
-        if value is not None:
-            return value
+        known = self._values.get(place)
+        if known is not None:
+            return known.value
         record = self._fetched.pop(place, None)
         verified = record is not None and place not in self._unsound
         record = record or read_ranges(self._source, [place]).get(place)
@@ -212,7 +219,8 @@ class TensorReader:
             raise CorruptTensorError(place.key, f"at byte {place.start}: {error}") from error
         if stored.name != name:
             raise CorruptTensorError(place.key, f"at byte {place.start}: {stored.name!r} where the index says {name!r}")
-        self._values.put(place, stored.value, stored.value.nbytes + _ARRAY_OVERHEAD)
+        read = _Read(stored.value, bytes(record[:WALL_TIME_END]))
+        self._values.put(place, read, stored.value.nbytes + _ARRAY_OVERHEAD)
         return stored.value
 
     def _absent(self, place: ByteRange) -> CorruptTensorError:
@@ -225,6 +233,9 @@ class TensorReader:
         place = saved.place(name)
         if place is None:
             return None
+        known = self._values.get(place)
+        if known is not None:
+            return wall_time(known.beginning)
         record = self._fetched.get(place) or read_ranges(self._source, [place]).get(place)
         return None if record is None else wall_time(record)
 

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 _TAG = 0x09
 _TIME = struct.Struct("<d")
 _FRAME = 12
+WALL_TIME_END = _FRAME + 1 + _TIME.size  # bytes of a record that say it
 
 
 def wall_time(record: bytes | memoryview) -> datetime | None:
     """None when the record does not say, or says what is no time."""
-    if len(record) < _FRAME + 1 + _TIME.size or record[_FRAME] != _TAG:
+    if len(record) < WALL_TIME_END or record[_FRAME] != _TAG:
         return None
     (seconds,) = _TIME.unpack_from(record, _FRAME + 1)
     try:

@@ -74,6 +74,44 @@ class RecordingSqs:
         self.requests.append(request)
 
 
+class BatchSqs:
+    """Takes ten messages in a request, and none whose body holds `refused`."""
+
+    def __init__(self, refused: str = "nothing", *, sender_fault: bool = False) -> None:
+        self.batches: list[list[str]] = []
+        self._refused, self._fault = refused, sender_fault
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        assert 0 < len(Entries) <= 10
+        assert len({entry["Id"] for entry in Entries}) == len(Entries)
+        self.batches.append([json.loads(entry["MessageBody"])["reason"] for entry in Entries])
+        failed = [entry for entry in Entries if self._refused in entry["MessageBody"]]
+        told = {"Code": "InternalError", "Message": "unwell", "SenderFault": self._fault}
+        return {"Successful": [], "Failed": [{"Id": entry["Id"], **told} for entry in failed]}
+
+
+def test_many_messages_go_ten_in_a_request() -> None:
+    sqs = BatchSqs()
+    queue = SqsQueue("https://sqs/1/evaluate", sqs)
+    queue.send_all(StartTrials(str(number)) for number in range(23))
+    assert [len(batch) for batch in sqs.batches] == [10, 10, 3]
+    assert [each for batch in sqs.batches for each in batch] == [str(number) for number in range(23)]
+    queue.send_all([])
+    assert len(sqs.batches) == 3
+
+
+@pytest.mark.parametrize(("sender_fault", "kind"), [(False, TransientError), (True, PermanentError)])
+def test_a_message_that_is_not_taken_is_an_error(sender_fault: bool, kind: type[Exception]) -> None:
+    queue = SqsQueue("https://sqs/1/evaluate", BatchSqs("17", sender_fault=sender_fault))
+    with pytest.raises(kind, match="1 of 10 messages were not taken"):
+        queue.send_all(StartTrials(str(number)) for number in range(23))
+
+
+def test_messages_to_a_fifo_queue_go_one_by_one() -> None:
+    with pytest.raises(ValueError, match="FIFO"):
+        SqsQueue("https://sqs/1/start.fifo", BatchSqs()).send_all([StartTrials("x")])
+
+
 def test_a_fifo_queue_gets_an_id_that_sqs_takes() -> None:
     sqs = RecordingSqs()
     queue = SqsQueue("https://sqs/1/start.fifo", sqs)

@@ -15,6 +15,7 @@ import pytest
 from deliver_alert.delivering import LEASE, Outcome
 from deliver_alert.gatekeeping import Wishes
 from gridwatch.alerts.content import Alert, Severity, record, trial_failed
+from gridwatch.alerts.held import concerned_before
 from gridwatch.alerts.launch_limit import limit_reached
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.quiet_hours import QuietHours
@@ -187,7 +188,7 @@ def test_an_alert_that_was_told_with_others_is_not_told_again_when_its_gate_has_
     world.deliver_all()
     asked(world, 2)
     world.deliver_all()
-    assert len(world.store.gates["cause IssuesFound blobs loss"].earlier) == 2
+    assert len(concerned_before(world.store, world.store.gates["cause IssuesFound blobs loss"])) == 3
     assert world.deliver(alert.alert_id) is Outcome.HELD_BACK
     finish(world)
     assert told(world) == [

@@ -15,6 +15,7 @@ from moto import mock_aws
 from gridwatch.aws import clients
 from gridwatch.aws.state_table import StateTable
 from gridwatch.domain.trials import TrialState
+from tests.fakes.state_schema import state_schema
 from tests.unit.functions.world import example
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
@@ -50,17 +51,7 @@ class Account:
         self.store = StateTable("state", dynamodb=self.dynamodb)
 
     def _tables(self) -> None:
-        text = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "gsi1pk", "gsi1sk")]
-        self.dynamodb.create_table(
-            TableName="state", BillingMode="PAY_PER_REQUEST", AttributeDefinitions=text,
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            GlobalSecondaryIndexes=[{
-                "IndexName": "gsi1", "Projection": {"ProjectionType": "ALL"},
-                "KeySchema": [
-                    {"AttributeName": "gsi1pk", "KeyType": "HASH"}, {"AttributeName": "gsi1sk", "KeyType": "RANGE"},
-                ],
-            }],
-        )  # fmt: skip
+        self.dynamodb.create_table(TableName="state", **state_schema())
         self.dynamodb.create_table(
             TableName="idempotency", BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],

@@ -224,6 +224,24 @@ def test_jobs_are_described_at_sagemakers_pace_and_within_the_time() -> None:
     assert 1000 < len(described) <= 271 * 4 + 1  # by the sweep, then by the tracker, which asks again before an end
 
 
+def test_lost_ends_are_found_beside_many_jobs_under_debuggers_own_rules() -> None:
+    world = World()
+    for number in range(1, 1201):
+        world.add_job(f"gridwatch-blobs-{number:010x}-1", f"{number:010x}", LOSS)
+        name = f"gridwatch-blobs-{number:010x}-1"
+        world.store.put_job(replace(world.store.jobs[name], managed_rules=True))
+    world.clock.advance(300)
+    for number in (7, 300, 601, 999, 1200):
+        world.training.finish(f"gridwatch-blobs-{number:010x}-1")
+
+    assert world.sweep().recorded == 5
+    asked = set(world.training.described)
+    world.clock.advance(30)
+    world.sweep()
+    assert len(asked) < 1200
+    assert len(asked | set(world.training.described)) == 1200, "each in its turn"
+
+
 def managed(world: World, **statuses: RuleStatus) -> None:
     """What SageMaker's own rules say of the job from now on, which no event tells."""
     world.store.put_job(replace(world.store.jobs[JOB], managed_rules=True))

@@ -15,6 +15,7 @@ from gridwatch.aws import clients
 from gridwatch.aws.state_table import StateTable
 from gridwatch.events.messages import SnapshotExperiment, to_body
 from gridwatch.tables import schemas
+from tests.fakes.state_schema import state_schema
 from tests.unit.tables.facts_of import a_trial, an_experiment
 
 
@@ -47,24 +48,7 @@ def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         alerts = boto3.client("sqs").create_queue(QueueName="alerts")
         monkeypatch.setenv("ALERT_QUEUE_URL", alerts["QueueUrl"])
         monkeypatch.setenv("SNAPSHOT_QUEUE_URL", "https://sqs.example/snapshot")
-        boto3.client("dynamodb").create_table(
-            TableName="state",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "gsi1pk", "gsi1sk")
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "gsi1",
-                    "KeySchema": [
-                        {"AttributeName": "gsi1pk", "KeyType": "HASH"},
-                        {"AttributeName": "gsi1sk", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        boto3.client("dynamodb").create_table(TableName="state", **state_schema())
         sys.modules.pop("snapshot_experiment.handler", None)
         from snapshot_experiment.handler import handler
 

@@ -86,7 +86,7 @@ class World:
         with duckdb.connect() as connection:
             return connection.execute(f"SELECT {columns} FROM read_parquet('{file}') ORDER BY ALL").fetchall()
 
-    def _open(self, job_name: str) -> MemorySource:
+    def _open(self, job_name: str, job: JobRecord | None) -> MemorySource:
         self.opened.append(job_name)
         return Unreachable({}) if self.unreachable else self.tensors[job_name].source()
 

@@ -6,12 +6,19 @@ import dataclasses
 import random
 import struct
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gridwatch_hook.batch import SavedStep, encode_together
 from gridwatch_hook.modes import Mode
+from gridwatch_rules.judgement.reports import MetricReports
+from gridwatch_rules.rules.catalogue import create_rule
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.rules.objective import ObjectiveSoFar
+from gridwatch_rules.rules.rule import Rule
 from gridwatch_rules.tensors import flushes
 from gridwatch_rules.tensors.errors import CorruptTensorError
 from gridwatch_rules.tensors.reader import Cursor, TensorReader
@@ -51,6 +58,47 @@ def test_what_closing_adds_for_other_readers_is_not_read_again() -> None:
     objects = folder((0, 1))
     objects["index/completed/000000000/000000000000_worker_0.json"] = b"not even JSON"
     assert losses(objects) == {0: 0.0, 1: 0.5}
+
+
+@pytest.mark.parametrize("follow", ["value first", "time first"])
+def test_asking_when_each_value_was_written_costs_no_requests(follow: str) -> None:
+    """Of an object that is longer than what is read of it at first."""
+    objects = folder(tuple(range(3_000)))
+    source = MemorySource(objects)
+    reader = TensorReader(source)
+    steps = list(reader.new_steps(Cursor()))
+    before = len(source.requests)
+    for first in range(0, len(steps), 100):
+        chunk = steps[first : first + 100]
+        reader.prefetch(place for each in chunk if (place := each.place("loss")))
+        for each in chunk:
+            asked = [reader.value, reader.logged_at]
+            for ask in asked if follow == "value first" else reversed(asked):
+                ask(each, "loss")
+            at = reader.logged_at(each, "loss")
+            assert at is not None
+            assert at.timestamp() == 1_700_000_000.0 + each.step
+    assert len(source.requests) - before <= len(steps) / 100
+
+
+def test_rules_and_whoever_follows_the_objective_cost_no_request_a_step() -> None:
+    objects = folder(tuple(range(3_000)))
+    source = MemorySource(objects)
+    rules = [
+        RuleConfiguration("loss", "LossNotDecreasing", {"num_steps": 5_000}),
+        RuleConfiguration("finite", "MetricNonFinite", {}),
+        RuleConfiguration("objective", ObjectiveSoFar.name, {"metric": "loss"}),
+        RuleConfiguration("reports", MetricReports.name, {"metric": "loss", "timed": True}),
+    ]
+    own = {ObjectiveSoFar.name: ObjectiveSoFar, MetricReports.name: MetricReports}
+
+    def make(rule: str, parameters: Mapping[str, Any]) -> Rule:
+        return own[rule].create(parameters) if rule in own else create_rule(rule, parameters)
+
+    evaluation = Evaluation.create(rules, make)
+    evaluation.advance(TensorReader(source), now=datetime.now(UTC), ended=False)
+    assert evaluation.last_step == 2_999
+    assert len(source.requests) < 40
 
 
 def test_a_look_is_a_list_and_two_gets_whatever_came() -> None:
