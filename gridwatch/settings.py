@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 S = TypeVar("S")
@@ -43,6 +44,20 @@ def inherited(*names: str, environment: Mapping[str, str] | None = None) -> dict
     """The named variables of our own environment, as far as they are set: a process that we start gets no others."""
     source = os.environ if environment is None else environment
     return {name: source[name] for name in names if name in source}
+
+
+def cache_folder(environment: Mapping[str, str] | None = None) -> Path:
+    """The folder of a person's own for what can be made again: `gridwatch` in XDG_CACHE_HOME, else in `~/.cache`.
+
+    Raises SettingsError where nothing says which folder is home.
+    """
+    named = inherited("XDG_CACHE_HOME", environment=environment).get("XDG_CACHE_HOME", "")
+    try:
+        # Relative paths are passed over, as the XDG Base Directory Specification asks.
+        parent = Path(named) if Path(named).is_absolute() else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise SettingsError("no home folder is known here; set HOME or XDG_CACHE_HOME") from error
+    return parent / "gridwatch"
 
 
 def _convert(text: str, kind: type) -> object:

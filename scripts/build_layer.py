@@ -17,6 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from uv import find_uv_bin
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "layers" / "build"
 MANIFEST = "layer-build.json"
@@ -60,14 +62,16 @@ def _install(lock: Path, target: Path, target_platform: str, python: str) -> Non
     where = [] if target_platform == HOST else ["--python-platform", target_platform, "--python-version", python]
     # Only here are the modules compiled: bytecode belongs to one interpreter, and this machine's is not Lambda's.
     compiled = "--compile-bytecode" if target_platform == HOST else "--no-compile-bytecode"
-    subprocess.run(
+    done = subprocess.run(
         [
-            str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--python", sys.executable,
+            find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable,
             "--target", str(target), "--require-hashes", "--no-deps", "--only-binary", ":all:",
             "--no-installer-metadata", compiled, *where, "--requirements", str(lock),
         ],
-        check=True,
+        check=False,
     )  # fmt: skip
+    if done.returncode:
+        sys.exit(f"the packages of {lock} could not be installed (uv's exit code: {done.returncode})")
 
 
 def _drop_what_names_this_machine(target: Path) -> None:

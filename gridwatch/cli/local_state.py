@@ -82,8 +82,14 @@ def remembered(cloud: RunningCloud, file: Path) -> Iterator[None]:
     meanwhile, it is left alone.
     """
     content = _content(cloud)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(content)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    except OSError as error:
+        advice = "set GRIDWATCH_FILES to a folder that you may write to"
+        raise CliError(
+            f"{file}, by which commands find this cloud, is not written: {error.strerror}; {advice}"
+        ) from error
     try:
         yield
     finally:
@@ -122,10 +128,16 @@ def _content(cloud: RunningCloud, *, ended: bool = False) -> str:
 
 
 def _read(file: Path) -> tuple[RunningCloud, bool] | None:
-    """The cloud in the file, and whether it is known to have ended."""
+    """The cloud, and whether it is known to have ended.
+
+    Raises CliError for a file that cannot be read: it may name a cloud, and a command must not turn from it unasked.
+    """
     try:
         document = json.loads(file.read_text())
         ended = bool(document.pop("ended", False))
         return RunningCloud(**document), ended
-    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, AttributeError):
         return None
+    except OSError as error:
+        advice = "make it readable, or set GRIDWATCH_FILES to a folder of your own"
+        raise CliError(f"{file}, which says whether a local cloud runs: {error.strerror}; {advice}") from error

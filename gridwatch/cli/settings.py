@@ -34,9 +34,9 @@ class Environment:
 
 
 def kept_files(environment: Mapping[str, str] | None = None) -> Path:
-    """The folder where commands keep files: `.gridwatch` in the project's folder, or GRIDWATCH_FILES."""
+    """Where commands keep what they make or remember: GRIDWATCH_FILES, or what the project has for it."""
     source = os.environ if environment is None else environment
-    return Path(source.get("GRIDWATCH_FILES") or project_root() / ".gridwatch")
+    return Path(source.get("GRIDWATCH_FILES") or project.files_folder())
 
 
 def child_environment(**changes: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec
@@ -41,6 +42,8 @@ def _in_one_line(command: Callable[P, None]) -> Callable[P, None]:
 
         try:
             command(*args, **kwargs)
+        except re.error as error:
+            raise CliError(f"--tensor: {error.pattern!r} is no regular expression: {error}") from error
         except (OSError, ValueError, CorruptTensorError) as error:
             raise CliError(str(error)) from error
 

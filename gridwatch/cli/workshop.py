@@ -6,11 +6,14 @@ itself.
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from uv import find_uv_bin
 
 from gridwatch.cli.errors import CliError
 from gridwatch.cli.settings import child_environment
@@ -18,6 +21,7 @@ from gridwatch.project import is_checkout
 
 _LAYERS = ("runtime", "numeric", "duckdb", "plots")
 _DEPLOYED = ("--platform", "aarch64-manylinux_2_28", "--python", "3.13")
+_TOLD = 8  # the last lines of what failed: uv tells a fault with its causes, one a line
 _FRAMEWORKS = ("xgboost", "scikit-learn")
 
 
@@ -28,6 +32,16 @@ class Step:
     title: str
     made: Path
     command: tuple[str, ...]
+
+
+def how_to_make(framework: str, root: Path) -> str:
+    """What a person does who misses the place to train with a framework."""
+    if is_checkout(root):
+        return "run: make frameworks" if framework == "frameworks" else "run: make setup"
+    if framework in _FRAMEWORKS:
+        return "`gridwatch local up` makes it"
+    place = root / ".venvs" / framework
+    return f"make it with: {shlex.quote(sys.executable)} -m venv {shlex.quote(str(place))}, and install torch there"
 
 
 def make_ready(root: Path, tell: Callable[[str], None]) -> None:
@@ -60,18 +74,16 @@ def steps(root: Path) -> Iterator[Step]:
         yield Step(
             f"making a place to train with {framework}", program, (python, "-m", "venv", "--without-pip", str(place))
         )
-        packages = (_uv(), "pip", "sync", "--quiet", "--require-hashes", "--python", str(program), wanted)
+        packages = (find_uv_bin(), "pip", "sync", "--quiet", "--require-hashes", "--python", str(program), wanted)
         yield Step(f"installing {framework}", place / ".ready", packages)
 
 
-def _uv() -> str:
-    return str(Path(sys.executable).parent / "uv")
-
-
 def _run(step: Step, root: Path) -> None:
-    done = subprocess.run(step.command, cwd=root, env=child_environment(), capture_output=True, text=True, check=False)
+    # uv trusts the machine's certificates, as pip does, so that it works behind a proxy that has its own.
+    environment = child_environment(UV_SYSTEM_CERTS="1", UV_PYTHON_DOWNLOADS="never")
+    done = subprocess.run(step.command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
-        raise CliError(f"{step.title} failed: {said[-1]}")
+        raise CliError(f"{step.title} failed: {' | '.join(line.strip() for line in said[-_TOLD:])}")
     if step.made.name == ".ready":
         step.made.touch()

@@ -9,4 +9,5 @@ from gridwatch_hook.config import ConfigError, HookConfig
 from gridwatch_hook.hook import Hook
 from gridwatch_hook.modes import Mode
 
+__version__ = "0.1.0"
 __all__ = ["ConfigError", "Hook", "HookConfig", "Mode"]

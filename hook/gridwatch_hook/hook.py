@@ -104,7 +104,7 @@ class Hook:
         if not isinstance(config, HookConfig):
             config = HookConfig.parse({} if config is None else config, framework)
         clock = clock or SystemClock()
-        target = sink or open_sink(os.fspath(uri) if uri else config.local_path, environment.region)
+        target = sink or open_sink(config.local_path if uri is None else os.fspath(uri), environment.region)
         memory_limit = config.memory_limit_mb * 1024 * 1024
         saving_workers = workers if config.all_workers else 1
         terms = environment.pace if config.flushes_per_second is None and not target.every_index_object else None
@@ -316,5 +316,5 @@ class Hook:
 
 
 def _idle_hook() -> Hook:
-    """A hook that saves nothing, like that of every worker but the first."""
-    return Hook.create("", rank=1)
+    """A hook that saves nothing, as that of a worker beyond the first."""
+    return Hook.create(rank=1)

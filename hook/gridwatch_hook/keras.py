@@ -7,6 +7,7 @@ Keras logs for the batch (`loss`, `accuracy`). Keras reports each metric as its 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,8 +32,8 @@ class KerasHook(keras.callbacks.Callback):  # type: ignore[misc]  # keras is pub
         self.hook = hook
 
     @classmethod
-    def create(cls, uri: str | None = None, configuration: Any = None) -> KerasHook:
-        """Create a callback that writes to `uri`, configured by a document like SageMaker's. Raises ConfigError."""
+    def create(cls, uri: str | os.PathLike[str] | None = None, configuration: Any = None) -> KerasHook:
+        """A callback that writes to `uri`, configured by a document like SageMaker's. Raises ConfigError."""
         return cls(Hook.create(uri, HookConfig.parse(configuration, KERAS), framework=KERAS))
 
     @classmethod

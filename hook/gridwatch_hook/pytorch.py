@@ -12,6 +12,7 @@ unless `set_mode` is called. Names: `Net_fc1.weight`, `gradient/Net_fc1.weight`,
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -49,8 +50,8 @@ class PyTorchHook:
         self._calls: dict[str, int] = {}
 
     @classmethod
-    def create(cls, uri: str | None = None, configuration: Any = None) -> PyTorchHook:
-        """Create a hook that writes to `uri`, configured by a document like SageMaker's. Raises ConfigError."""
+    def create(cls, uri: str | os.PathLike[str] | None = None, configuration: Any = None) -> PyTorchHook:
+        """A hook that writes to `uri`, configured by a document like SageMaker's. Raises ConfigError."""
         config = HookConfig.parse(configuration, PYTORCH)
         return cls(Hook.create(uri, config, framework=PYTORCH, rank=_rank(), workers=_workers()))
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Protocol
+
+from gridwatch_hook.parameters import ConfigError
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
 
 class Sink(Protocol):
@@ -72,9 +77,24 @@ def _write_all(descriptor: int, body: bytes) -> None:
 
 
 def open_sink(uri: str, region: str | None = None) -> Sink:
-    """Open the sink for `s3://bucket/prefix`, `file:///folder` or a path."""
-    if uri.startswith("s3://"):
-        from gridwatch_hook.s3 import S3Sink  # noqa: PLC0415  (boto3 is imported only where tensors go to S3)
+    """The sink of `s3://bucket/prefix`, `file:///folder` or a path.
 
-        return S3Sink.create(uri, region)
-    return FolderSink(Path(uri.removeprefix("file://")).expanduser())
+    Raises ConfigError for an address that is none of these, and for S3 where boto3 is missing.
+    """
+    if uri.startswith("s3://"):
+        return _open_s3(uri, region)
+    scheme, colon, _ = uri.partition("://")
+    path = uri.removeprefix("file://")
+    if not path or (colon and _SCHEME.fullmatch(scheme) and scheme != "file"):
+        raise ConfigError(f"tensors cannot be written to {uri!r}; allowed are a folder and s3://bucket/prefix")
+    return FolderSink(Path(path).expanduser())
+
+
+def _open_s3(uri: str, region: str | None) -> Sink:
+    try:
+        from gridwatch_hook.s3 import S3Sink  # noqa: PLC0415  (boto3 is imported only where tensors go to S3)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"tensors go to {uri}, which needs {error.name}, and it is missing; install gridwatch-hook[s3]"
+        ) from error
+    return S3Sink.create(uri, region)

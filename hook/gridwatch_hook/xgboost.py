@@ -5,6 +5,7 @@ Tensor names are those of smdebug's XGBoost hook; steps are boosting rounds, the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from xgboost.callback import TrainingCallback
 from gridwatch_hook.collection import XGBOOST
 from gridwatch_hook.config import HookConfig
 from gridwatch_hook.hook import Hook
+from gridwatch_hook.report import Report
 from gridwatch_hook.xgboost_trees import COLUMNS, tree_columns
 
 _IMPORTANCE_TYPES = ("weight", "gain", "cover", "total_gain", "total_cover")
@@ -60,8 +62,8 @@ class XGBoostHook(TrainingCallback):  # type: ignore[misc]  # xgboost is publish
         }
 
     @classmethod
-    def create(cls, uri: str | None = None, configuration: Any = None, **data: Any) -> XGBoostHook:
-        """Create a callback that writes to `uri`, configured by a document like SageMaker's. Raises ConfigError."""
+    def create(cls, uri: str | os.PathLike[str] | None = None, configuration: Any = None, **data: Any) -> XGBoostHook:
+        """A callback that writes to `uri`, configured by a document like SageMaker's. Raises ConfigError."""
         config = HookConfig.parse(configuration, XGBOOST)
         return cls(Hook.create(uri, config, framework=XGBOOST, rank=_rank(), workers=_workers()), **data)
 
@@ -70,6 +72,10 @@ class XGBoostHook(TrainingCallback):  # type: ignore[misc]  # xgboost is publish
         """The callback that SageMaker's or Gridwatch's configuration asks for, or None. Raises ConfigError."""
         hook = Hook.from_environment(framework=XGBOOST, rank=_rank(), workers=_workers())
         return cls(hook, **data) if hook else None
+
+    def close(self) -> Report:
+        """As Hook.close."""
+        return self.hook.close()
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
         """Save this round. Always returns False, because the hook never asks XGBoost to stop."""

@@ -64,6 +64,6 @@ def _left_out(package: Path) -> Callable[[str, list[str]], set[str]]:
     def ignored(folder: str, names: list[str]) -> set[str]:
         place = Path(folder).relative_to(package)
         left = {name for name in names if (place / name).as_posix() in LEFT_OUT[package.name]}
-        return left | {name for name in names if name == "__pycache__" or name.endswith(".pyc")}
+        return left | {name for name in names if name in ("__pycache__", "py.typed") or name.endswith(".pyc")}
 
     return ignored

@@ -19,6 +19,10 @@ __all__ = ["backtest", "check", "open_tensors"]
 _HOMES = {"check": "checking", "backtest": "replays", "open_tensors": "replays"}
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Import a function of this package on first use, because it needs numpy."""
     if name in _HOMES:

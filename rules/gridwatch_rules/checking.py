@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gridwatch_rules.clock import Clock, SystemClock
+from gridwatch_rules.judgement.catalogue import is_judgement_rule
 from gridwatch_rules.places import Opener, require_tensors
 from gridwatch_rules.rules.catalogue import create_rule
-from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
-from gridwatch_rules.rules.status_change import RuleEvaluation
+from gridwatch_rules.rules.errors import RuleConfigurationError
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
 from gridwatch_rules.status import RuleStatus
 
 if TYPE_CHECKING:
@@ -53,9 +54,15 @@ def check(
     take `seconds` and with `as_deployed` can import only what the deployed function has. With `following` the
     evaluation goes on until the job has ended or the rule fired, instead of ending with the steps already saved.
 
-    Raises RuleConfigurationError, GridwatchError or OSError.
+    Raises RuleConfigurationError, GridwatchError, OSError, or ValueError for `seconds` that are none.
     """
     reached, given = opener or Opener(), dict(parameters or {})
+    if is_judgement_rule(rule):
+        raise RuleConfigurationError(
+            f"{rule} is a rule across trials, and a folder holds one trial's tensors; backtest replays it on curves"
+        )
+    if not seconds > 0:
+        raise ValueError(f"a rule may take {seconds:g} s; allowed is a number above 0")
     path = reached.tensors_in(str(location))
     source = reached.open(path)
     if ":" in rule:

@@ -7,21 +7,25 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from gridwatch_rules.failures import PermanentError
 from gridwatch_rules.judgement.catalogue import create_judgement_rule, is_judgement_rule, judgement_rule_names
 from gridwatch_rules.judgement.grids import Grid
 from gridwatch_rules.judgement.replay import AcrossTrials, Judge
-from gridwatch_rules.judgement.smdebug_rules import smdebug_stops
 from gridwatch_rules.judgement.trial_rules import stops_of
 from gridwatch_rules.rules.catalogue import rule_class, rule_names
 from gridwatch_rules.rules.custom import former_names
-from gridwatch_rules.rules.custom.recorded import TensorAccess
-from gridwatch_rules.rules.custom.shim import installed
-from gridwatch_rules.rules.custom.smdebug.rules import Rule as SmdebugRule
+from gridwatch_rules.rules.custom.recorded import Reach
 from gridwatch_rules.rules.errors import RuleConfigurationError
 from gridwatch_rules.rules.rule import Rule
+from gridwatch_rules.suggestions import closest
+
+if TYPE_CHECKING:
+    from gridwatch_rules.rules.custom.smdebug.rules import Rule as SmdebugRule
+
+# A user's own rules need numpy: who chooses Gridwatch's own does not pay for it.
+# ruff: noqa: PLC0415
 
 
 class ChoiceError(ValueError):
@@ -77,16 +81,20 @@ def choices(rules: Sequence[str], pairs: Sequence[str]) -> list[Choice]:
 
 
 def _parameter_names(name: str) -> tuple[str, ...]:
-    from gridwatch_rules.judgement.catalogue import judgement_rule_class  # noqa: PLC0415  as below
-    from gridwatch_rules.rules.parameters import declared  # noqa: PLC0415  plain commands need neither
+    from gridwatch_rules.judgement.catalogue import judgement_rule_class
+    from gridwatch_rules.rules.parameters import declared
 
     if ":" in name:
         return ()  # the class in the file says which parameters it takes
     if is_judgement_rule(name):
         return tuple(each.name for each in declared(judgement_rule_class(name).Parameters))
     if name not in rule_names():
-        every = ", ".join((*judgement_rule_names(), *rule_names()))
-        raise RuleConfigurationError(f"there is no rule {name!r}: rules are {every}, and FILE.py:Class")
+        known = (*judgement_rule_names(), *rule_names())
+        meant = closest(name, known)
+        hint = f"did you mean {meant}? " if meant else ""
+        raise RuleConfigurationError(
+            f"there is no rule {name!r}: {hint}rules are {', '.join(known)}, and FILE.py:Class"
+        )
     return tuple(each.name for each in declared(rule_class(name).Parameters))
 
 
@@ -98,11 +106,16 @@ def _judge(name: str, given: Mapping[str, str], grid: Grid) -> Judge:
     own = _own_rule(name)
     if issubclass(own, Rule):
         return stops_of(grid, lambda: own.create(given))
+    from gridwatch_rules.judgement.smdebug_rules import smdebug_stops
+
     return smdebug_stops(grid, own, given)
 
 
 def _own_rule(text: str) -> type[Rule | SmdebugRule]:
-    """Load a user's own rule from a file on the user's own machine."""
+    """A user's own rule, out of a file on the user's own machine."""
+    from gridwatch_rules.rules.custom.shim import installed
+    from gridwatch_rules.rules.custom.smdebug.rules import Rule as SmdebugRule
+
     file, _, class_name = text.rpartition(":")
     path = Path(file)
     spec = importlib.util.spec_from_file_location(path.stem, path) if path.is_file() else None
@@ -114,11 +127,18 @@ def _own_rule(text: str) -> type[Rule | SmdebugRule]:
     with installed(TensorAccess(_no_trials, _no_trials)):
         spec.loader.exec_module(module)
     found: Any = getattr(module, class_name, None)
+    if found is None:
+        there = sorted(name for name, value in vars(module).items() if _is_own(value, module.__name__))
+        raise PermanentError(f"{file} has no class {class_name}: there are {', '.join(there) or 'none'}")
     if not (isinstance(found, type) and issubclass(found, Rule | SmdebugRule)):
         raise PermanentError(
             f"{class_name} in {file} is a subclass of neither smdebug.rules.Rule nor gridwatch_rules.rules.rule.Rule"
         )
     return found
+
+
+def _is_own(value: object, module: str) -> bool:
+    return isinstance(value, type) and value.__module__ == module
 
 
 def _no_trials(path: str, *_: object, **__: object) -> NoReturn:

@@ -14,10 +14,14 @@ LISTED = ("collections", "tensor", "steps", "first", "last", "modes", "type", "s
 VALUES = ("step", "mode", "tensor", "value", "min", "mean", "max")
 
 
-def listed(reader: TensorReader, steps: Sequence[SavedStep]) -> list[dict[str, Any]]:
-    """Make a row for each tensor with its collections, how often it was saved, its type and its shape."""
+def listed(
+    reader: TensorReader, steps: Sequence[SavedStep], patterns: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """A row for each tensor in whose name a pattern is found, without patterns for every tensor: its collections, how
+    often it was saved, its type and shape.
+    """
     rows = []
-    for name in sorted({name for saved in steps for name in (*saved.names, *saved.shapes())}):
+    for name in sorted({name for saved in steps for name in (*saved.names, *saved.shapes()) if _fits(name, patterns)}):
         saved_at = [saved for saved in steps if name in saved.names or name in saved.shapes()]
         kind, shape = _kind(reader, saved_at, name)
         rows.append(
@@ -52,8 +56,12 @@ def _collections_of(reader: TensorReader, name: str) -> list[str]:
 
 
 def selected(saved: SavedStep, patterns: Sequence[str] | None) -> list[str]:
-    """The names saved at a step in which any of the patterns is found; without patterns, all names."""
-    return [name for name in saved.names if not patterns or any(re.search(pattern, name) for pattern in patterns)]
+    """The names of a step in which any of the patterns is found; without patterns all of them."""
+    return [name for name in saved.names if _fits(name, patterns)]
+
+
+def _fits(name: str, patterns: Sequence[str] | None) -> bool:
+    return not patterns or any(re.search(pattern, name) for pattern in patterns)
 
 
 def values(reader: TensorReader, saved: SavedStep, name: str) -> dict[str, Any]:

@@ -37,11 +37,11 @@ def read_grid(path: str | Path, metric: str | None = None, direction: str | None
 
 def backtest(
     curves: str | Path,
-    rules: Sequence[str] = (),
+    rules: str | Sequence[str] = (),
     parameters: Mapping[str, str] | None = None,
     *,
     orders: int = 20,
-    workers: Sequence[int] = (8,),
+    workers: int | Sequence[int] = (8,),
     hopeless: float | None = None,
     metric: str | None = None,
     direction: str | None = None,
@@ -50,8 +50,12 @@ def backtest(
     arrival for each number of `workers`. Without `rules` it measures every rule across trials. A parameter `KEY` goes
     to every chosen rule that has it, and `RULE.KEY` to that rule alone.
 
-    Raises ChoiceError, RuleConfigurationError and PermanentError.
+    Raises ChoiceError, RuleConfigurationError, PermanentError, and ValueError for counts that are none.
     """
+    several = [workers] if isinstance(workers, int) else list(workers)
+    if orders < 1 or not several or min(several) < 1:
+        raise ValueError(f"orders = {orders}, workers = {several}: allowed are whole numbers of at least 1")
     grid = read_grid(curves, metric, direction)
-    chosen = choices(rules, [f"{key}={value}" for key, value in (parameters or {}).items()])
-    return [measure(grid, choice, orders, list(workers), hopeless) for choice in chosen]
+    named = [rules] if isinstance(rules, str) else rules
+    chosen = choices(named, [f"{key}={value}" for key, value in (parameters or {}).items()])
+    return [measure(grid, choice, orders, several, hopeless) for choice in chosen]

@@ -23,7 +23,7 @@ def train(folder: str, point: dict, document: dict, *, validated: bool) -> None:
     if "eval_metric" in point:
         params["eval_metric"] = point["eval_metric"].split(",")
     xgb.train(params, data, point["num_round"], evals=evals, callbacks=[hook], verbose_eval=False)
-    hook.hook.close()
+    hook.close()
 
 
 for job in json.load(sys.stdin):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,15 +23,26 @@ class Installed:
     place: Path
     folder: Path
 
-    def run(self, program: str, *arguments: str, code: int = 0) -> str:
-        """Run a program of the environment and return its output; of this shell's environment it gets only a home."""
-        command = [str(self.place / "bin" / program), *arguments]
-        environment = {"HOME": str(self.folder), "PATH": "/usr/bin:/bin"}
-        done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=500
-        )
+    def run(self, program: str, *arguments: str, code: int = 0, environment: Mapping[str, str] | None = None) -> str:
+        """What a program of the environment prints, with nothing of this shell's environment but a home."""
+        done = self._run(program, *arguments, environment=environment)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
+
+    def complaint(self, program: str, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
+        """What a program says that cannot do as asked."""
+        done = self._run(program, *arguments, environment=environment)
+        assert done.returncode == 1, done.stdout + done.stderr
+        return done.stderr
+
+    def _run(
+        self, program: str, *arguments: str, environment: Mapping[str, str] | None
+    ) -> subprocess.CompletedProcess[str]:
+        command = [str(self.place / "bin" / program), *arguments]
+        given = {"HOME": str(self.folder), "PATH": "/usr/bin:/bin", **(environment or {})}
+        return subprocess.run(
+            command, cwd=self.folder, env=given, capture_output=True, text=True, check=False, timeout=500
+        )
 
     def top_level(self) -> set[str]:
         """The top-level modules that the environment has, of all installed packages."""

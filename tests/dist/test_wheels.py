@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.dist.conftest import DIST, ROOT, Installed
 
@@ -88,3 +91,33 @@ def test_what_the_platform_deploys_is_laid_out_like_a_checkout(installed: Instal
     packages, top = installed("gridwatch").run("python", "-c", program).splitlines()
     assert packages == "['gridwatch', 'gridwatch_rules']"
     assert {"cdk.json", "functions", "hook", "infra", "layers", "rules"} <= set(re.findall(r"'([^']+)'", top))
+
+
+def test_every_wheel_holds_its_package_its_license_and_no_more() -> None:
+    for path in DIST.glob("*.whl"):
+        name = path.name.split("-")[0]
+        files = zipfile.ZipFile(path).namelist()
+        assert {file.split("/")[0] for file in files} == {name, f"{name}-{path.name.split('-')[1]}.dist-info"}
+        assert {"py.typed", "__init__.py"} <= {file.split("/")[1] for file in files if file.startswith(f"{name}/")}
+        assert any(file.endswith(".dist-info/licenses/LICENSE") for file in files)
+        assert not [file for file in files if file.endswith(".pyc") or "/tests/" in file]
+        assert not [file for file in files if str(ROOT).encode() in zipfile.ZipFile(path).read(file)]
+
+
+def test_the_platform_looks_without_a_home_and_says_what_it_needs_one_for(installed: Install, tmp_path: Path) -> None:
+    platform = installed("gridwatch")
+    (tmp_path / "file").write_text("")
+    nowhere = {"HOME": str(tmp_path / "file")}  # a file: nobody can make a folder in it
+    assert platform.run("gridwatch", "plan", str(ROOT / "examples" / "blobs.yaml"), environment=nowhere)
+    assert platform.run("gridwatch", "rules", "list", "--json", environment=nowhere)
+    told = platform.complaint("gridwatch", "local", "up", "--port", "0", environment=nowhere)
+    assert "set XDG_CACHE_HOME to a folder that you may write to" in told
+    assert "Traceback" not in told
+
+
+def test_the_cdk_app_starts_with_the_python_of_the_environment(installed: Install) -> None:
+    platform = installed("gridwatch")
+    root = Path(platform.run("python", "-c", "from gridwatch.project import project_root as r; print(r())").strip())
+    app = shlex.split(json.loads((root / "cdk.json").read_text())["app"])
+    assert app == [str(platform.place / "bin" / "python"), "-m", "infra.app"]
+    assert {"package.json", "package-lock.json"} <= {path.name for path in root.iterdir()}

@@ -25,6 +25,7 @@ from gridwatch.cli.queries import with_varied
 from gridwatch.cli.settings import DEFAULT_STACK, kept_files, own_command, project_root
 from gridwatch.cli.synthesis import synthesized
 from gridwatch.cli.workshop import make_ready
+from gridwatch.project import is_checkout
 from gridwatch_rules.clock import SystemClock
 
 
@@ -43,8 +44,9 @@ class Places:
         return self.root / "examples" / f"{experiment}.yaml"
 
     def shown(self, path: Path) -> str:
-        """The path as somebody in the project's folder would type it."""
-        return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
+        """As somebody in the project's folder would name it, which nobody is in where the command was installed."""
+        inside = is_checkout(self.root) and path.is_relative_to(self.root)
+        return str(path.relative_to(self.root) if inside else path)
 
 
 def demo(
@@ -141,13 +143,14 @@ def _tell(learned: story.Learned, out: Console) -> None:
 
 def _tell_where_next(places: Places, out: Console) -> None:
     _title(out, "where to look next")
-    lines = (
+    lines: tuple[tuple[str, str], ...] = (
         (places.shown(places.plot), "the data as a picture"),
         (places.shown(places.files / "tables"), "the snapshot's Parquet tables"),
         (places.shown(places.root / "examples"), "the two specs: change one, or write your own"),
         (f"{own_command()} local up", "the same cloud, staying: submit specs, ask status, query in SQL"),
-        ("README.md, docs/architecture.md", "how it works, and how to deploy it to AWS"),
     )
+    if is_checkout(places.root):
+        lines += (("README.md, docs/architecture.md", "how it works, and how to deploy it to AWS"),)
     for what, why in lines:
         out.print(Text(f"  {what:<36} {why}"))
 

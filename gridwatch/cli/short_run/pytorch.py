@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from gridwatch.cli.settings import project_root
 from gridwatch.cli.sources import packed_source
+from gridwatch.cli.workshop import how_to_make
 from gridwatch.domain.notices import Level, Notice
 from gridwatch.preflight.script_run import Probed, judge
 from gridwatch.storage.data_source import DataFile, DataSource
@@ -64,7 +65,7 @@ def _cannot(plan: Plan, sources: Mapping[str, DataSource]) -> str | None:
     if size > MOST_DATA:
         return f"its data are {size:,} bytes, and at most {MOST_DATA:,} are copied; name a smaller folder with --data"
     if not (project_root() / _ENVIRONMENT).exists():
-        return "the local PyTorch environment is missing; run: make frameworks"
+        return f"the local PyTorch environment is missing; {how_to_make('frameworks', project_root())}"
     return None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.cli.settings import project_root
+from gridwatch.cli.workshop import how_to_make
 from gridwatch.domain.notices import Level, Notice
 from gridwatch.preflight.sampling import Budget, Sample
 from gridwatch.preflight.short_run import OBJECTIVES, Measured, judge, judge_rounds
@@ -53,7 +54,7 @@ def _cannot(plan: Plan, points: Sequence[Mapping[str, Any]], sources: Mapping[st
     if "csv" not in (channel.content_type or "") or any(str(point.get("csv_weights", "0")) == "1" for point in points):
         return "only CSV without weights is run"
     if not (project_root() / _ENVIRONMENT).exists():
-        return "the local training environment is missing; run: make setup"
+        return f"the local training environment is missing; {how_to_make('xgboost', project_root())}"
     return None
 
 

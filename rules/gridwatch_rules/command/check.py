@@ -6,7 +6,6 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gridwatch_rules.checking import EXIT_CODES, Following, check
 from gridwatch_rules.clock import SystemClock
 from gridwatch_rules.command.output import print_json, print_rows, say
 from gridwatch_rules.command.settings import environment
@@ -14,11 +13,11 @@ from gridwatch_rules.failures import GridwatchError
 from gridwatch_rules.judgement.catalogue import judgement_rule_class, judgement_rule_names
 from gridwatch_rules.places import Opener
 from gridwatch_rules.rules.catalogue import rule_class, rule_names
-from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.status import RuleStatus
 
 if TYPE_CHECKING:
     from gridwatch_rules.judgement.rule import JudgementRule
+    from gridwatch_rules.rules.evaluation import RuleEvaluation
     from gridwatch_rules.rules.rule import Rule
 
 
@@ -27,9 +26,11 @@ class UsageError(Exception):
 
 
 def run_check(asked: Namespace) -> int:
-    """Check a folder. The exit code is 0 for no issues, 3 for issues, 2 for an error, 4 when the rule had nothing to
-    judge by.
-    """
+    """Exit code 0: no issues found, 3: issues found, 2: error, 4: the rule saw nothing that it could judge by."""
+    # numpy is slow to import, and listing needs none
+    from gridwatch_rules.checking import EXIT_CODES, Following, check  # noqa: PLC0415
+    from gridwatch_rules.rules.evaluation import RuleEvaluation  # noqa: PLC0415
+
     given = parsed(asked.parameter)
     try:
         found = check(

@@ -19,5 +19,5 @@ def run_tensors(asked: Namespace) -> int:
         rows = [values(reader, saved, name) for saved in steps for name in selected(saved, asked.tensor)]
         print_rows(VALUES, rows, as_json=asked.json, empty="no tensors")
     else:
-        print_rows(LISTED, listed(reader, steps), as_json=asked.json, empty="no tensors")
+        print_rows(LISTED, listed(reader, steps, asked.tensor), as_json=asked.json, empty="no tensors")
     return 0

@@ -51,10 +51,13 @@ class LocalSource:
 
 
 def open_folder(location: str) -> LocalSource:
-    """The folder at a path. Raises FileNotFoundError when there is none."""
+    """The folder at a path. Raises FileNotFoundError when there is none, NotADirectoryError for a file."""
     folder = Path(location).expanduser()
+    if folder.is_file():
+        raise NotADirectoryError(f"{location} is a file; a folder of tensors is wanted")
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {location}")
+        elsewhere = "; folders on this machine are read here, so copy it first" if "://" in location else ""
+        raise FileNotFoundError(f"there is no folder {location}{elsewhere}")
     return LocalSource(folder)
 
 

@@ -57,6 +57,22 @@ def test_a_file_that_says_nothing_is_no_cloud(tmp_path: Path, content: str) -> N
     assert recall(tmp_path / "missing.json") is None
 
 
+def test_a_place_that_no_file_can_be_in_has_no_cloud_and_takes_none(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert recall(tmp_path / "file" / "local.json") is None
+    with (
+        pytest.raises(CliError, match=r"is not written: .*; set GRIDWATCH_FILES to a folder"),
+        remembered(CLOUD, tmp_path / "file" / "local.json"),
+    ):
+        pytest.fail("the block runs only when the cloud can be found")
+
+
+def test_a_file_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "local.json").mkdir()  # no text of its own, also for root
+    with pytest.raises(CliError, match=r"which says whether a local cloud runs: .*; make it readable"):
+        recall(tmp_path / "local.json")
+
+
 def test_the_environment_points_any_client_there() -> None:
     assert CLOUD.environment()["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
     assert CLOUD.environment()["AWS_DEFAULT_REGION"] == "us-east-1"

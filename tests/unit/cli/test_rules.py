@@ -220,3 +220,11 @@ def test_tensors_are_listed_shown_and_drawn(gridwatch: Any, tmp_path: Path) -> N
     assert gridwatch("tensors", "ls", str(tmp_path / "nothing"))[0] == 1
     for folder in ("types", "more_types", "phases"):
         assert gridwatch("tensors", "show", str(DATA / "tensors" / folder))[0] == 0
+
+
+@pytest.mark.parametrize("command", ["show", "plot"])
+def test_a_pattern_that_is_none_is_told_in_one_line(command: str, monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.setattr("sys.argv", ["gridwatch", "tensors", command, BOOSTING, "-t", "("])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    assert capsys.readouterr().err.startswith("gridwatch: --tensor: '(' is no regular expression: missing )")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +16,7 @@ from gridwatch_rules.status import RuleStatus
 from tests.tensor_folder import TensorFolder
 
 BOOSTING = Path(__file__).parents[2] / "data" / "tensors" / "boosting"
+PATH = str(Path(__file__).parents[3] / "rules")
 RULE = """
 from gridwatch_rules.rules.requirement import Requirement
 from gridwatch_rules.rules.rule import Rule
@@ -107,3 +111,87 @@ def test_the_package_offers_its_functions_by_name(stuck: Path) -> None:
     assert gridwatch_rules.open_tensors(BOOSTING).has_ended()
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = gridwatch_rules.nothing
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["backtest", "c.json", "--orders", "0"], "'0' is no whole number of at least 1"),
+        (["backtest", "c.json", "--orders", "-1"], "'-1' is no whole number of at least 1"),
+        (["backtest", "c.json", "--workers", "0"], "'0' is no whole number of at least 1"),
+        (["backtest", "c.json", "--hopeless", "nan"], "'nan' is no number"),
+        (["check", "f", "--rule", "Overfit", "--time-limit", "0"], "'0' is no number above 0"),
+        (["check", "f", "--rule", "Overfit", "--time-limit", "nan"], "'nan' is no number"),
+        (["check", "f", "--rule", "Overfit", "--time-limit", "inf"], "'inf' is no number"),
+        (["tensors", "f", "-t", "("], "'(' is no regular expression: missing )"),
+    ],
+)
+def test_arguments_that_are_none_are_refused(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert told in capsys.readouterr().err
+
+
+def test_tensors_lists_those_in_which_the_pattern_is_found(stuck: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tensors", str(stuck), "-t", "nothing"]) == 0
+    assert capsys.readouterr().out == "no tensors\n"
+    assert main(["tensors", str(stuck), "-t", "^lo", "--json"]) == 0
+    assert [row["tensor"] for row in json.loads(capsys.readouterr().out)] == ["loss"]
+
+
+def test_what_a_person_probably_meant_is_said(stuck: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(stuck), "--rule", "MedianStopping"]) == 2
+    assert "MedianStopping is a rule across trials" in capsys.readouterr().out
+    curves = stuck / "curves.json"
+    curves.write_text(json.dumps([{"loss": [1.0, 0.5], "seconds": 2.0}]))
+    assert main(["backtest", str(curves), "--rule", "MedianStoping"]) == 2
+    assert "did you mean MedianStopping?" in capsys.readouterr().err
+    (stuck / "mine.py").write_text(RULE)
+    assert main(["backtest", str(curves), "--rule", f"{stuck / 'mine.py'}:Fourth"]) == 1
+    assert capsys.readouterr().err.endswith("mine.py has no class Fourth: there are Third\n")
+
+
+def test_what_is_no_folder_is_told_as_what_it_is(stuck: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (stuck / "file").write_text("")
+    assert main(["tensors", str(stuck / "file")]) == 1
+    assert capsys.readouterr().err.endswith("file is a file; a folder of tensors is wanted\n")
+    assert main(["tensors", "s3://bucket/prefix"]) == 1
+    assert "folders on this machine are read here" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
+    program = "import sys\nfrom gridwatch_rules.command.main import main\nsys.exit(main(['list']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PYTHONPATH": PATH}
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["--version"], ["check", "--help"]])
+def test_the_command_starts_without_what_is_slow_to_import(arguments: list[str]) -> None:
+    program = (
+        "import sys\nfrom gridwatch_rules.command.main import main\n"
+        f"try: main({arguments!r})\nexcept SystemExit: pass\n"
+        "slow = {'numpy', 'cel', 'typer', 'rich', 'pydantic', 'boto3'} & set(sys.modules)\n"
+        "sys.exit(repr(slow) if slow else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": PATH}, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("wrong", [{"orders": 0}, {"workers": 0}, {"workers": []}, {"workers": [8, -1]}])
+def test_a_backtest_of_no_replays_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    (tmp_path / "curves.json").write_text(json.dumps([{"loss": [1.0, 0.5], "seconds": 2.0}]))
+    with pytest.raises(ValueError, match="allowed are whole numbers of at least 1"):
+        gridwatch_rules.backtest(tmp_path / "curves.json", "MedianStopping", **wrong)
+    (one,) = gridwatch_rules.backtest(tmp_path / "curves.json", "MedianStopping", workers=2, orders=1)
+    assert one.rule == "MedianStopping"
+
+
+def test_the_functions_of_the_package_are_listed() -> None:
+    assert set(gridwatch_rules.__all__) <= set(dir(gridwatch_rules))

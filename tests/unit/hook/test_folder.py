@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from gridwatch_hook.hook import Hook
+from gridwatch_hook.parameters import ConfigError
 from gridwatch_hook.sinks import FolderSink, open_sink
 from gridwatch_rules.tensors.reader import Cursor, TensorReader
 from gridwatch_rules.tensors.source import LocalSource
@@ -41,3 +44,20 @@ def test_paths_and_file_addresses_are_folders(tmp_path: Path, uri: str) -> None:
     assert isinstance(sink, FolderSink)
     sink.put("a/b", b"x" * 3_000_000)
     assert (tmp_path / "a" / "b").stat().st_size == 3_000_000
+
+
+@pytest.mark.parametrize("place", ["", "file://", "gs://bucket/prefix", "S3://bucket/prefix", "https://host/folder"])
+def test_an_address_that_nothing_can_be_written_to_is_refused(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=re.escape(f"written to {place!r}; allowed are a folder and s3://")):
+        Hook.create(place)
+    assert not list(tmp_path.iterdir())
+
+
+def test_s3_without_boto3_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "gridwatch_hook.s3", raising=False)
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(ConfigError, match=r"s3://bucket/x, which needs boto3, .* install gridwatch-hook\[s3\]"):
+        Hook.create("s3://bucket/x")
