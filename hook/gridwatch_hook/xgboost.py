@@ -74,7 +74,7 @@ class XGBoostHook(TrainingCallback):  # type: ignore[misc]  # xgboost is publish
         return cls(hook, **data) if hook else None
 
     def close(self) -> Report:
-        """As Hook.close."""
+        """Close the hook and return its report, as `Hook.close` does."""
         return self.hook.close()
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:

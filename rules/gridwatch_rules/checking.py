@@ -12,7 +12,8 @@ from gridwatch_rules.judgement.catalogue import is_judgement_rule
 from gridwatch_rules.places import Opener, require_tensors
 from gridwatch_rules.rules.catalogue import create_rule
 from gridwatch_rules.rules.errors import RuleConfigurationError
-from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, RuleEvaluation
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.status import RuleStatus
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from gridwatch_rules.judgement.replay import AcrossTrials, Judge
 from gridwatch_rules.judgement.trial_rules import stops_of
 from gridwatch_rules.rules.catalogue import rule_class, rule_names
 from gridwatch_rules.rules.custom import former_names
-from gridwatch_rules.rules.custom.recorded import Reach
 from gridwatch_rules.rules.errors import RuleConfigurationError
 from gridwatch_rules.rules.rule import Rule
 from gridwatch_rules.suggestions import closest
@@ -113,6 +112,7 @@ def _judge(name: str, given: Mapping[str, str], grid: Grid) -> Judge:
 
 def _own_rule(text: str) -> type[Rule | SmdebugRule]:
     """A user's own rule, out of a file on the user's own machine."""
+    from gridwatch_rules.rules.custom.recorded import TensorAccess
     from gridwatch_rules.rules.custom.shim import installed
     from gridwatch_rules.rules.custom.smdebug.rules import Rule as SmdebugRule
 

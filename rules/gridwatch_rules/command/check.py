@@ -17,8 +17,8 @@ from gridwatch_rules.status import RuleStatus
 
 if TYPE_CHECKING:
     from gridwatch_rules.judgement.rule import JudgementRule
-    from gridwatch_rules.rules.evaluation import RuleEvaluation
     from gridwatch_rules.rules.rule import Rule
+    from gridwatch_rules.rules.status_change import RuleEvaluation
 
 
 class UsageError(Exception):
@@ -29,7 +29,7 @@ def run_check(asked: Namespace) -> int:
     """Exit code 0: no issues found, 3: issues found, 2: error, 4: the rule saw nothing that it could judge by."""
     # numpy is slow to import, and listing needs none
     from gridwatch_rules.checking import EXIT_CODES, Following, check  # noqa: PLC0415
-    from gridwatch_rules.rules.evaluation import RuleEvaluation  # noqa: PLC0415
+    from gridwatch_rules.rules.status_change import RuleEvaluation  # noqa: PLC0415
 
     given = parsed(asked.parameter)
     try:

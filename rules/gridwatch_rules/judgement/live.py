@@ -158,7 +158,7 @@ Report = tuple[float, float, float]  # tuples of step, resource and value
 
 @dataclass(frozen=True, slots=True)
 class TrialReports:
-    """What is known of a trial: all or the last of its reports, and how it ended, when it did."""
+    """The reports of a trial, all or the last of them, and how it ended, when it did."""
 
     trial: str
     reports: Sequence[Report]

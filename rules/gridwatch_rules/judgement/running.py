@@ -33,7 +33,7 @@ class CrossTrialRule:
 
     @property
     def reports(self) -> RuleConfiguration:
-        """What collects its metric, in the terms of the engine. No rule of a spec has such a name."""
+        """The rule that collects its metric, as the engine runs it. No rule of a spec has such a name."""
         timed = self.resource == "seconds"
         name = _collector(self.metric, timed=timed)
         return RuleConfiguration(name, MetricReports.name, {"metric": self.metric, "timed": timed})
@@ -62,7 +62,7 @@ class CrossTrialRules:
 
     @property
     def collectors(self) -> Mapping[str, tuple[RuleConfiguration, MetricSource]]:
-        """By name what collects reports, and the one source that it looks at."""
+        """The rules that collect reports, by name, each with the one source that it looks at."""
         return {each.reports.name: (each.reports, each.source) for each in self.rules.values()}
 
     def save(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class CrossTrialRules:
 
 @dataclass(frozen=True, slots=True)
 class SeenOfTrial:
-    """What a rule had of a trial that is over. The report at the end of the planned training is not judged."""
+    """The reports of a trial that is over. The one at the end of the planned training is not judged."""
 
     collected: MetricReports
     planned: float | None
@@ -134,7 +134,7 @@ class SeenOfTrial:
 
 
 def making(make: MakeRule, collected: dict[str, MetricReports]) -> MakeRule:
-    """What makes the engine's rules, those that collect reports among them, which are kept in `collected`."""
+    """Return a maker of the engine's rules that keeps those that collect reports in `collected`."""
 
     def made(rule: str, parameters: Mapping[str, Any]) -> Any:
         if rule != MetricReports.name:

@@ -13,7 +13,7 @@ _WINDOWS = (128, 2_048, 32_768)
 
 
 def curve_to(finding: Finding, reader: TensorReader) -> Curve | None:
-    """Up to 32 scalars of the finding's tensor and mode, to the finding's step.
+    """Return the last 32 scalars, at most, of the finding's tensor and mode up to the finding's step.
 
     Returns None when there are none or the stored data is damaged, because a finding can be reported without its curve.
     Raises GridwatchError when the tensors cannot be reached.

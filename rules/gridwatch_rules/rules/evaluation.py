@@ -342,7 +342,7 @@ def _create_rules(
 
 
 def _restore_rule(rule: Rule, kept: SavedRule, *, sighted: bool) -> None:
-    """Of a state that an earlier version saved nobody knows whether the rule had judged: what it saw counts."""
+    """Restore a rule. An earlier version did not save whether it had judged, so there what it saw counts."""
     rule.restore(decode(kept.state))
     if rule.judged is not None:
         rule.judged = int(sighted) if kept.judged is None else int(kept.judged)

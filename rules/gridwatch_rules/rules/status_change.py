@@ -1,4 +1,4 @@
-"""Where a rule stands, and the event of its coming there: one from its evaluation to the alert that tells of it."""
+"""The status of a rule, and the one event of its change, from the evaluation to the alert about it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True)
 class RuleEvaluation:
-    """Where a rule stands. `details` is Debugger's StatusDetails."""
+    """The status of a rule. `details` is Debugger's StatusDetails."""
 
     status: RuleStatus
     details: str = ""

@@ -162,7 +162,7 @@ class ProfileEvaluation:
         return SavedRule(configuration.rule, found, {} if found.status.is_final else deepcopy(rule.save()), rule.judged)
 
     def _restore_rule(self, name: str, kept: SavedRule, *, seen: bool) -> None:
-        """Of a state that an earlier version saved nobody knows whether the rule had judged: what it saw counts."""
+        """Restore a rule. An earlier version did not save whether it had judged, so there what it saw counts."""
         self._rules[name].restore(kept.state)
         self._rules[name].judged = int(seen if kept.judged is None else kept.judged)
 
