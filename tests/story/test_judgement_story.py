@@ -20,7 +20,7 @@ SPEC: dict[str, Any] = {
         "train": {"uri": "judged/train.csv", "content_type": "text/csv"},
         "validation": {"uri": "judged/validation.csv", "content_type": "text/csv"},
     },
-    "hyperparameters": {"objective": "binary:logistic", "eval_metric": "logloss", "num_round": 1000, "seed": 1},
+    "hyperparameters": {"objective": "binary:logistic", "eval_metric": "logloss", "num_round": 2000, "seed": 1},
     "collect": {"metrics": {"save_interval": 10}},  # few messages for long jobs: the verdict comes while they train
     "grid": {"eta": [*GOOD, *BAD]},
     "rules": [
@@ -87,7 +87,8 @@ def test_points_that_wait_in_a_doomed_region_are_cancelled(deployed: Deployed, m
     document = {
         **SPEC,
         "name": "doomed",
-        # Enough that are doomed for the region to be found on a slow machine before all have run.
+        # Long enough, and enough that are doomed, for the region to be found on a slow machine before all have run.
+        "hyperparameters": {**SPEC["hyperparameters"], "num_round": 5000},
         "grid": {"eta": [0.3, 0.000001], "max_depth": [2, 3, 4, 5, 6, 7, 8, 9, 10]},
         "search": {"constraints": ["eta < 0.1 || max_depth <= 3"]},
         "rules": [rule],
@@ -100,7 +101,7 @@ def test_points_that_wait_in_a_doomed_region_are_cancelled(deployed: Deployed, m
         trials = store.list_trials("doomed")
         return [trial.reason or "" for trial in trials] if trials and all(t.state.is_finished for t in trials) else None
 
-    reasons = deployed.wait(ended, "the end of the experiment", 120)
+    reasons = deployed.wait(ended, "the end of the experiment", 240)
     assert sum(reason.startswith("stopped by stuck") for reason in reasons) >= 2  # the evidence
     assert "its point lies in a doomed region: eta = 1e-06" in reasons
     (mail, *_) = deployed.wait(lambda: mailbox.about("doomed: trials with eta"), "the alert", 20)
