@@ -81,7 +81,7 @@ class Evaluator:
     rests: Rests
     slow_queue: MessageQueue
     slow_interval: float  # seconds between two runs of a custom rule
-    shelf: ReportStore
+    reports: ReportStore
     judge: CrossTrialJudge
     clock: Clock
     open_log: Callable[[JobRecord], TensorSource] | None = None  # what a job's log says of its metrics
@@ -253,7 +253,7 @@ class Evaluator:
         page = watch.profile.rules[change.rule_name].page(f"{change.rule_name} of {job.job_name}")
         if page is None:
             return change
-        address = self.shelf.put(job.job_name, change.rule_name, page)
+        address = self.reports.put(job.job_name, change.rule_name, page)
         return replace(change, details=told_where(change.details, address))
 
 

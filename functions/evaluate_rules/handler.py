@@ -110,7 +110,7 @@ def _evaluator() -> Evaluator:
         rests=Rests(SqsQueue(settings.evaluate_queue_url), clock),
         slow_queue=SqsQueue(settings.slow_queue_url),
         slow_interval=settings.custom_rule_interval_seconds,
-        shelf=ReportBucket(bucket),
+        reports=ReportBucket(bucket),
         judge=CrossTrialJudge(store),
         clock=clock,
         refresher=Refresher(

@@ -115,7 +115,7 @@ class World:
             rests=Rests(fuse.guard(self.evaluate_queue), self.clock),
             slow_queue=fuse.guard(self.slow_queue),
             slow_interval=60,
-            shelf=fuse.guard(self.shelf),
+            reports=fuse.guard(self.reports),
             judge=CrossTrialJudge(store),
             clock=self.clock,
         )
