@@ -87,8 +87,9 @@ def test_points_that_wait_in_a_doomed_region_are_cancelled(deployed: Deployed, m
     document = {
         **SPEC,
         "name": "doomed",
-        # Long enough, and enough that are doomed, for the region to be found on a slow machine before all have run.
-        "hyperparameters": {**SPEC["hyperparameters"], "num_round": 5000},
+        # Rounds that take as long as those of real trainings, and enough trials that are doomed, for the region to be
+        # found on a slow machine before all have run.
+        "hyperparameters": {**SPEC["hyperparameters"], "num_round": 1000, "num_parallel_tree": 20},
         "grid": {"eta": [0.3, 0.000001], "max_depth": [2, 3, 4, 5, 6, 7, 8, 9, 10]},
         "search": {"constraints": ["eta < 0.1 || max_depth <= 3"]},
         "rules": [rule],

@@ -36,7 +36,7 @@ OF_COMMANDS = (
     "sts",
 )
 # Modules of gridwatch.events about messages of our own, which AWS only carries.
-OWN_EVENTS = {"messages", "queue", "evaluation_request", "telling"}
+OWN_EVENTS = {"messages", "queue", "evaluation_request", "rule_status_publisher"}
 
 
 @cache
