@@ -103,7 +103,7 @@ test: setup layers ## set everything up and run the tests
 
 .PHONY: ci
 
-ci: setup ## everything that CI runs, each suite with its count (SUITES="test-interop test-browser": only those)
+ci: setup ## every suite, each with its count (SUITES="test-interop test-browser": only those)
 	$(BIN)/python -m scripts.ci $(SUITES)
 
 # What a machine cannot hold is skipped with its reason.
