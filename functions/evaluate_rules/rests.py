@@ -1,4 +1,4 @@
-"""What of a job's new steps a call has no time for is left to another call, which is asked for at once.
+"""A call leaves the new steps of a job for which it has no time to another call, which it asks for at once.
 
 The saved state of the evaluation names that call by the moment of asking. Until it has come, others leave the job's
 tensors to it, so that a backlog is read by one call at a time. What those were told of while the last one worked is

@@ -51,7 +51,7 @@ def evaluation_request(body: Mapping[str, Any]) -> EvaluationRequest | None:
             look, rest = (tuple(filter(None, [str(body.get(name) or "")])) for name in ("look", "rest"))
             ended = body.get("ended") is True
             # Who goes on with a job's tensors need not look at all else.
-            also = ended or not rest
+            also = ended or bool(look) or not rest
             return EvaluationRequest(str(body["job_name"]), ended=ended, profile=also, log=also, looks=look, rests=rest)
         if body.get("source") == "aws.s3" and body.get("detail-type") == "Object Created":
             return _of_object(body["detail"]["object"]["key"])

@@ -478,3 +478,10 @@ def test_a_profile_is_looked_at_while_another_call_has_the_tensors() -> None:
     (rest,) = rests(world)
     assert evaluator.evaluate(EvaluationRequest(JOB)).last_step == begun.last_step
     assert evaluator.evaluate(rest).last_step == 299
+
+
+def test_a_planned_look_at_the_log_that_is_postponed_with_a_rest_is_still_one() -> None:
+    world = World(LOSS)
+    world.evaluator().postpone(EvaluationRequest(JOB, looks=("then",), rests=("now",)))
+    (asked,) = rests(world)
+    assert (asked.looks, asked.rests, asked.log, asked.profile) == (("then",), ("now",), True, True)

@@ -62,7 +62,7 @@ def test_what_closing_adds_for_other_readers_is_not_read_again() -> None:
 
 @pytest.mark.parametrize("follow", ["value first", "time first"])
 def test_asking_when_each_value_was_written_costs_no_requests(follow: str) -> None:
-    """Of an object that is longer than what is read of it at first."""
+    """The object is longer than what is read of it at first."""
     objects = folder(tuple(range(3_000)))
     source = MemorySource(objects)
     reader = TensorReader(source)
