@@ -8,6 +8,7 @@ from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.trials import TrialRecord, TrialState
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch.state.store import StateStore
 from gridwatch.verdicts.decision import Response
 from gridwatch_rules.judgement.catalogue import is_judgement_rule
@@ -23,11 +24,11 @@ def shadows(
     are read where a rule across trials has recorded them.
     """
     rules = [policy for policy in experiment.policies if policy.shadow and policy.on_issue is Action.STOP]
-    objective = experiment.document.get("objective") or {}
-    metric = objective.get("metric")
+    spec = spec_of(experiment)
+    metric = spec.metric
     if not rules or not metric:
         return
-    maximize = objective.get("direction") == "maximize"
+    maximize = spec.maximize
     completed = [each for each in trials if each.state is TrialState.COMPLETED and metric in each.final_metrics]
     log = _log(store, experiment, metric) if len(trials) <= MOST_TRIALS else ()
     for policy in rules:

@@ -7,10 +7,9 @@ died is completed by the next one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from gridwatch.alerts.doomed_region import region_doomed
 from gridwatch.alerts.outbox import AlertOutbox
@@ -18,6 +17,7 @@ from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.regions import CANCELLED_IN, DoomedRegionRecord, RegionsRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.regions import is_spared, region_of, region_record
+from gridwatch.state.accepted_spec import DoomedRegions, spec_of
 from gridwatch.state.store import StateStore
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.judgement.catalogue import is_judgement_rule
@@ -37,7 +37,7 @@ class RegionKeeper:
         ask again later.
         """
         record = self.store.get_experiment(experiment)
-        asked = record.document.get("doomed_regions") if record is not None else None
+        asked = spec_of(record).doomed_regions if record is not None else None
         if record is None or not asked:
             return ()
         trials = self.store.list_trials(experiment)
@@ -51,20 +51,20 @@ class RegionKeeper:
         for each in doomed:
             reason = f"{CANCELLED_IN}{each.name}"  # of a call that died as well
             known = sum(trial.reason == reason for trial in trials)
-            spared = known + self._spare([t for t in trials if t.reason != reason], each, asked["action"])
-            self.alerts.ask(region_doomed(record, each, action=asked["action"], spared=spared, now=self.clock.now()))
+            spared = known + self._spare([t for t in trials if t.reason != reason], each, asked.action)
+            self.alerts.ask(region_doomed(record, each, action=asked.action, spared=spared, now=self.clock.now()))
         return [each.name for each in doomed]
 
     def _found(
-        self, record: ExperimentRecord, trials: Sequence[TrialRecord], asked: Mapping[str, Any], but: list[Region]
+        self, record: ExperimentRecord, trials: Sequence[TrialRecord], asked: DoomedRegions, but: list[Region]
     ) -> Iterator[Doomed]:
         current = frozenset(record.trial_ids)
         known = list(_known(record, [trial for trial in trials if trial.trial_id in current]))
         factors = _factors(trials)
         for _ in range(MOST_AT_ONCE):
             found = doomed_region(
-                known, factors, confidence=asked["confidence"], share=asked["share"],
-                min_failures=asked["min_failures"], but=but,
+                known, factors, confidence=asked.confidence, share=asked.share,
+                min_failures=asked.min_failures, but=but,
             )  # fmt: skip
             if found is None:
                 return

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.trials import TrialRecord
+from gridwatch.state.accepted_spec import Objective as StatedObjective
 from gridwatch.state.unreadable import DAMAGE
 from gridwatch.streams.source import reads_log_apart, source_of, sources_of
 from gridwatch.tables import rows, schemas
@@ -51,7 +52,7 @@ class CurveTable:
         open_tensors: OpenTensors,
         facts: Sequence[TrialFacts],
         stamp: Stamp,
-        objective: Mapping[str, Any],
+        objective: StatedObjective | None,
         logs: LogStreams | None = None,
         *,
         time_is_up: Callable[[], bool] = lambda: False,
@@ -155,13 +156,13 @@ def _final_points(trial: TrialRecord, names: set[str]) -> Iterator[Point]:
             yield Point(name, "GLOBAL", 0, float(value), trial.ended_at, source=MetricSource.SAGEMAKER)
 
 
-def _objective(facts: TrialFacts, objective: Mapping[str, Any]) -> Objective:
+def _objective(facts: TrialFacts, objective: StatedObjective | None) -> Objective:
     """The job's objective: where there are several algorithms, each may have its own."""
-    job, metric = facts.job, str(objective.get("metric") or "")
+    job, metric = facts.job, objective.metric if objective else ""
     if job is not None and job.algorithm is not None:
         metric = job.objective_metric
     source = source_of(job, metric) if job is not None else MetricSource.HOOK
     return Objective(
-        facts.trial.job_name, metric, source, objective.get("direction") == "maximize",
+        facts.trial.job_name, metric, source, objective is not None and objective.maximize,
         repeated=job is not None and job.log_repeats_hook,
     )  # fmt: skip

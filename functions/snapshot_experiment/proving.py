@@ -5,13 +5,13 @@ metrics.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from gridwatch.domain.trials import TrialRecord
+from gridwatch.state.accepted_spec import Objective
 from gridwatch.state.store import ConflictError, StateStore
 
 # Of each trial the last value up to the last step that both have reached.
@@ -28,14 +28,14 @@ _QUERY = """
 
 
 def prove(
-    store: StateStore, trials: Sequence[TrialRecord], metrics: Path, objective: Mapping[str, Any], now: datetime
+    store: StateStore, trials: Sequence[TrialRecord], metrics: Path, objective: Objective | None, now: datetime
 ) -> tuple[TrialRecord, ...]:
     """The trials, with the proof of each repair, which is recorded then. Without repairs nothing is done."""
     by_id = {trial.trial_id: trial for trial in trials}
     proven = []
     for trial in trials:
         parent = by_id.get(trial.parent or "")
-        proof = compared(metrics, parent.trial_id, trial.trial_id, objective) if parent else None
+        proof = compared(metrics, parent.trial_id, trial.trial_id, objective) if parent and objective else None
         known = proof is None or proof == trial.proof
         proven.append(trial if known else _recorded(store, trial, replace(trial, proof=proof, updated_at=now)))
     return tuple(proven)
@@ -49,7 +49,7 @@ def _recorded(store: StateStore, trial: TrialRecord, proven: TrialRecord) -> Tri
     return proven
 
 
-def compared(metrics: Path, parent: str, child: str, objective: Mapping[str, Any]) -> str | None:
+def compared(metrics: Path, parent: str, child: str, objective: Objective) -> str | None:
     """The comparison in words, at the last step that both have reached; None when one of the two has no value."""
     import duckdb  # noqa: PLC0415  65 MB, which only snapshots with repairs need again
 
@@ -59,8 +59,8 @@ def compared(metrics: Path, parent: str, child: str, objective: Mapping[str, Any
     if row is None or row[1] is None or row[2] is None:
         return None
     step, theirs, ours = row
-    verdict = _verdict(ours, theirs, maximize=objective.get("direction") == "maximize")
-    return f"{verdict}: {objective.get('metric')} {ours:.6g} at step {step}, where its parent had {theirs:.6g}"
+    verdict = _verdict(ours, theirs, maximize=objective.maximize)
+    return f"{verdict}: {objective.metric} {ours:.6g} at step {step}, where its parent had {theirs:.6g}"
 
 
 def _verdict(ours: float, theirs: float, *, maximize: bool) -> str:

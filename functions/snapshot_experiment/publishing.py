@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.savings.prices import PriceTable
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch_rules.tensors.source import TensorSource
 
 
@@ -37,11 +38,10 @@ class ReportPublisher:
         from gridwatch.reports.experiment.tables import read_tables  # noqa: PLC0415
         from gridwatch.reports.experiment.usage import read_usages  # noqa: PLC0415
 
-        hypothesis = record.document.get("hypothesis")
         facts = ExperimentFacts(
             tables=read_tables(find),
             prices=self.prices(),
-            expression=hypothesis.get("expression") if isinstance(hypothesis, Mapping) else None,
+            expression=spec_of(record).hypothesis.expression,
         )
         facts = replace(facts, usages=read_usages(facts.by_place, self.open_profile))
         return self.bucket.put_experiment(record.name, create_report(facts), in_words(facts.replayed))

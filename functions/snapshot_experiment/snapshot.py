@@ -15,6 +15,7 @@ from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.trials import TrialRecord
 from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.savings.prices import PriceTable
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch.state.job_records import records_of_trials
 from gridwatch.state.open_experiments import close, open_experiments
 from gridwatch.state.store import StateStore
@@ -142,7 +143,7 @@ class SnapshotWriter:
         over = self._is_over(record, recorded)
         names = sagemaker_experiments(self._store, record)
         answer = self._search.read(record.name, names, trials, stamp, folder)
-        objective = record.document.get("objective") or {}
+        objective = spec_of(record).objective
         curves = CurveTable(self._open_tensors, trials, stamp, objective, self._logs, time_is_up=time_is_up)
         metrics = curves.write(folder / schemas.METRICS.name, self._former(record.name, folder))
         if over:

@@ -21,6 +21,7 @@ from gridwatch.domain.trials import TrialRecord
 from gridwatch.launch.debugger_access import refused_now, without_debugger
 from gridwatch.launch.hook import log_repeats_hook
 from gridwatch.launch.request import managed_rules
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.layout import TENSOR_PREFIX, s3_uri
@@ -106,7 +107,8 @@ def job_record(trial: TrialRecord, experiment: ExperimentRecord, artifacts_bucke
     """The job's record, written before the job is created. An engine that is still open is recorded as Debugger's,
     which is tried.
     """
-    objective, template = experiment.document["objective"], experiment.template
+    spec, template = spec_of(experiment), experiment.template
+    objective = spec.stated_objective
     return JobRecord(
         job_name=trial.job_name,
         experiment=trial.experiment,
@@ -114,11 +116,11 @@ def job_record(trial: TrialRecord, experiment: ExperimentRecord, artifacts_bucke
         attempt=trial.attempt,
         policies=experiment.policies,
         hyperparameters=trial.hyperparameters,
-        objective_metric=objective["metric"],
-        objective_direction=objective["direction"],
+        objective_metric=objective.metric,
+        objective_direction=objective.direction,
         log_metrics=_log_metrics(template),
         log_apart=True,
-        log_repeats_hook=log_repeats_hook(experiment.document),
+        log_repeats_hook=log_repeats_hook(spec),
         tensors_uri=_tensors_elsewhere(template, trial.job_name, artifacts_bucket),
         managed_rules=managed_rules(template) > 0,
         engine="gridwatch" if experiment.engine == "gridwatch" else "debugger",

@@ -12,6 +12,7 @@ from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.paces import Pacing, log_of
 from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
 from gridwatch.pace import Pace
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch.state.store import StateStore
 from gridwatch_rules.clock import Clock
 
@@ -35,7 +36,7 @@ class Paces:
             longest=template.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
             took=() if self.pacing.bounds.free else self._took(trial.experiment),
             spot=bool(template.get("EnableManagedSpotTraining")),
-            watching=experiment.document.get("watching"),
+            watching=spec_of(experiment).watching,
             log=log_of(job),
             profiled=PROFILER_KEY in template.get("Environment", {}),
         )

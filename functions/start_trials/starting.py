@@ -23,6 +23,7 @@ from gridwatch.launch.pacing import TokenBucket
 from gridwatch.launch.ports import Share, TrainingService
 from gridwatch.launch.request import own_tags, training_request
 from gridwatch.pace import CHECK_SECONDS
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import DAMAGE
 from gridwatch_rules.clock import Clock
@@ -145,7 +146,7 @@ class Launcher:
         # Before the job is there, so that any event about it can be placed.
         looks = pace.log_seconds if pace else None
         self.store.put_job(replace(variant.job, components=tracked.components, look_seconds=looks))
-        share = Share(experiment.document.get("team"), trial.priority)
+        share = Share(spec_of(experiment).labels.team, trial.priority)
         return self._retried(lambda: self.training.create_job(request, share), paced=True)
 
     def _adopt(self, trial: TrialRecord) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.alerts.tuning import tuning_refused
@@ -16,6 +14,7 @@ from gridwatch.events.queue import MessageQueue
 from gridwatch.launch.paces import Pacing
 from gridwatch.launch.tuning import own_tuning_tags, paced
 from gridwatch.launch.tuning_ports import TuningService
+from gridwatch.state.accepted_spec import Watching, spec_of
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import Isolation
 from gridwatch_rules.clock import Clock
@@ -63,10 +62,10 @@ class TuningLauncher:
         self._settle(record, TrialState.RUNNING, arn=arn)
         return LaunchOutcome.STARTED
 
-    def _watching(self, record: TuningRecord) -> Mapping[str, Any] | None:
+    def _watching(self, record: TuningRecord) -> Watching | None:
         """The spec's section about looks."""
         experiment = self.store.get_experiment(record.experiment)
-        return experiment.document.get("watching") if experiment else None
+        return spec_of(experiment).watching if experiment else None
 
     def _adopt(self, record: TuningRecord, taken: NameTakenError) -> LaunchOutcome:
         """Adopt the tuning job that a former call created before it died, or that another is creating now, unless it is

@@ -23,6 +23,7 @@ from gridwatch.failure_cause import cause_of
 from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.words import amount, lasting, span, together
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch.storage.layout import s3_uri
 from gridwatch.storage.report_store import ReportPlace
 from gridwatch_rules.status import RuleStatus
@@ -56,11 +57,11 @@ class Ended:
     @property
     def metric(self) -> str | None:
         """The metric by which the trials are compared."""
-        return (self.experiment.document.get("objective") or {}).get("metric")
+        return spec_of(self.experiment).metric
 
     @property
     def maximize(self) -> bool:
-        return (self.experiment.document.get("objective") or {}).get("direction") == "maximize"
+        return spec_of(self.experiment).maximize
 
 
 def digest_id(experiment: ExperimentRecord) -> str:
@@ -72,7 +73,7 @@ def is_over(experiment: ExperimentRecord, trials: Sequence[TrialRecord], tunings
     and no tuning job, which may launch more of them.
     """
     recorded = {trial.trial_id for trial in trials}
-    if experiment.document.get("tune") and not tunings:
+    if spec_of(experiment).tune and not tunings:
         return False  # it is being recorded
     through = all(trial.state.is_finished for trial in trials) and all(each.state.is_finished for each in tunings)
     return through and recorded.issuperset(experiment.trial_ids)

@@ -11,6 +11,7 @@ from gridwatch.cli.context import Cloud
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.jobs import CurrentRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
+from gridwatch.state.accepted_spec import spec_of
 
 Row = Mapping[str, Any]
 _UNKNOWN: Row = {"cost": None, "cost_currency": None, "complete": False, "as_of": None}
@@ -40,11 +41,11 @@ def with_current(cloud: Cloud, experiment: str, rows: Sequence[Row]) -> list[dic
         else {**_UNKNOWN, **known.get(trial.trial_id, {}), **_row(record, trial, current.get(trial.job_name))}
         for trial in cloud.store.list_trials(experiment)
     ]
-    return _placed(found, maximize=(record.document.get("objective") or {}).get("direction") == "maximize")
+    return _placed(found, maximize=spec_of(record).maximize)
 
 
 def _row(record: ExperimentRecord, trial: TrialRecord, current: CurrentRecord | None) -> dict[str, Any]:
-    metric = (record.document.get("objective") or {}).get("metric")
+    metric = spec_of(record).metric
     seconds = (trial.ended_at - trial.started_at).total_seconds() if trial.started_at and trial.ended_at else None
     value, best = last_value(trial, metric, current), current.best if current else None
     return {

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from gridwatch.cli.context import Cloud
 from gridwatch.cli.errors import CliError
 from gridwatch.cli.looking.spending import prices_of, profile_of
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.experiment.tables import TABLES, ExperimentTables, read_tables
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch.storage import layout
 
 
@@ -51,5 +51,4 @@ def download(cloud: Cloud, experiment: str) -> ExperimentTables:
 def expression_of(cloud: Cloud, experiment: str) -> str | None:
     """The CEL expression of the experiment's hypothesis, if the spec has one."""
     record = cloud.store.get_experiment(experiment)
-    hypothesis: Mapping[str, Any] | str | None = record.document.get("hypothesis") if record else None
-    return hypothesis.get("expression") if isinstance(hypothesis, Mapping) else None
+    return spec_of(record).hypothesis.expression if record else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +24,7 @@ from gridwatch.domain.savings import SavingsRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.failure_cause import cause_of
 from gridwatch.savings.words import amount, span, together
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch.state.codec import from_document, to_document
 from gridwatch.state.job_records import JobRecords, records_of_trials
 from gridwatch.state.open_experiments import is_open
@@ -82,12 +84,12 @@ def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
         raise CliError(f"there is no experiment {experiment!r}{why}")
     current = {each.job_name: each for each in cloud.store.list_current(record.name)}
     trials = cloud.store.list_trials(record.name)
-    records = records_of_trials(cloud.store, trials)
+    records, objective = records_of_trials(cloud.store, trials), spec_of(record).objective
     return {
         "experiment": record.name,
         "spec_key": record.spec_key,
         "uploaded_at": record.uploaded_at,
-        "objective": record.document.get("objective"),
+        "objective": asdict(objective) if objective else None,
         "held": held_by(cloud.store, record),
         "trials": [
             trial_status(cloud.store, record, trial, current.get(trial.job_name), records[trial.job_name])
@@ -137,15 +139,16 @@ def _states(trials: Sequence[TrialRecord]) -> Mapping[str, int]:
 
 
 def _summary(record: ExperimentRecord, states: Mapping[str, int]) -> Mapping[str, Any]:
-    objective = record.document.get("objective") or {}
+    spec = spec_of(record)
+    objective = spec.objective
     return {
         "experiment": record.name,
-        "owner": record.document.get("owner"),
+        "owner": spec.labels.owner,
         "trials": sum(states.values()),
         "finished": sum(states.get(state.value, 0) for state in TrialState if state.is_finished),
         "failed": states.get("failed", 0),
         "stopped": states.get("stopped", 0),
-        "objective": f"{objective.get('direction')} {objective.get('metric')}",
+        "objective": f"{objective.direction} {objective.metric}" if objective else "none",
         "uploaded_at": record.uploaded_at,
     }
 
@@ -163,7 +166,7 @@ def trial_status(
     """
     records = records or records_of_trials(store, [trial])[trial.job_name]
     job = records.job
-    metric = (record.document.get("objective") or {}).get("metric")
+    metric = spec_of(record).metric
     return {
         "index": trial.index,
         "trial_id": trial.trial_id,

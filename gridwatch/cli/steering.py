@@ -14,6 +14,7 @@ from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.steering import Steering
 from gridwatch.launch.tuning_steering import stop_tunings
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch_rules.expressions import Condition, ExpressionError
 from gridwatch_rules.wording import counted
 
@@ -62,7 +63,7 @@ def retry(
     if not chosen:
         return
     record = _experiment(cloud, experiment)
-    if record.document.get("tune"):
+    if spec_of(record).tune:
         raise CliError("SageMaker launches the jobs of a tuning job: submit the spec again with revision raised by one")
     count = _steering(cloud).retry(record, chosen)
     console(stderr=True).print(f"{counted(count, 'trial')} wait again")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.trials import TrialState
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch.state.patience import Patience
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
@@ -86,8 +87,7 @@ class CrossTrialJudge:
     def _beginning(self, log: str, job: JobRecord, rule: CrossTrialRule) -> Iterator[ReportsRecord]:
         """What an experiment that starts from another knows of it when its own first trial reports."""
         experiment = if_readable(lambda: self.store.get_experiment(job.experiment))
-        start = (experiment.document.get("start_from") or {}) if experiment else {}
-        if earlier := start.get("experiment"):
+        if experiment is not None and (earlier := spec_of(experiment).earlier_experiment):
             earlier_log = log_name(earlier, rule.metric, rule.resource)
             if known := len(self.store.reports_after(earlier_log, 0)):
                 yield first_entry(log, earlier_log, known)

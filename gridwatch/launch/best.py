@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from gridwatch.domain.trials import TrialRecord, TrialState
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch.state.store import StateStore
 
 
@@ -13,8 +14,8 @@ def best_trial(store: StateStore, experiment: str) -> TrialRecord | None:
     record = store.get_experiment(experiment)
     if record is None:
         return None
-    objective = record.document.get("objective") or {}
-    metric, sign = objective.get("metric", ""), -1 if objective.get("direction") == "maximize" else 1
+    spec = spec_of(record)
+    metric, sign = spec.metric or "", -1 if spec.maximize else 1
     completed = [
         trial
         for trial in store.list_trials(experiment)

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from gridwatch.alerts.launch_limit import limit_reached
 from gridwatch.alerts.outbox import AlertOutbox
@@ -18,6 +17,7 @@ from gridwatch.failure_cause import NO_REASON, cause_of
 from gridwatch.launch.spending import Spending, spending
 from gridwatch.savings.money import figure, money
 from gridwatch.savings.prices import PriceTable
+from gridwatch.state.accepted_spec import Limits, spec_of
 from gridwatch.state.patience import Patience
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch_rules.clock import Clock
@@ -98,7 +98,7 @@ class LaunchLimits:
         """What holds the experiment now; None when its trials may be launched. A limit that was just reached is
         told.
         """
-        limits = _limits(experiment)
+        limits = spec_of(experiment).limits
         for _ in Patience(self.clock, seconds=_PATIENCE).tries():
             kept = self._current(experiment)
             if kept.limit is not None:
@@ -119,7 +119,7 @@ class LaunchLimits:
         """Count a failure. The same job's counts once; a refusal, which costs nothing, counts where the spec has a
         limit.
         """
-        by_default = _limits(experiment).get("max_failures") is None
+        by_default = spec_of(experiment).limits.max_failures is None
         if by_default and trial.state is not TrialState.FAILED:
             return
         said = reason.replace(trial.job_name, "")
@@ -196,10 +196,8 @@ class LaunchLimits:
             return
         raise ConflictError(f"what holds {experiment.name} is written to all the time")
 
-    def _reached(
-        self, experiment: ExperimentRecord, kept: LaunchHold, limits: dict[str, Any]
-    ) -> tuple[str, str] | None:
-        most, deadline, budget = _most_failures(experiment, kept), limits.get("deadline"), limits.get("budget")
+    def _reached(self, experiment: ExperimentRecord, kept: LaunchHold, limits: Limits) -> tuple[str, str] | None:
+        most, deadline, budget = _most_failures(experiment, kept), limits.deadline, limits.budget
         if most is not None and len(kept.failed_jobs) >= most:
             return "max_failures", self._failures(kept)
         if deadline is not None and self.clock.now() >= datetime.fromisoformat(deadline):
@@ -246,7 +244,7 @@ def _counted(experiment: ExperimentRecord, kept: LaunchHold, failure: _Failure) 
     else:
         others = (*others, *((job, kept.failure_kind or "") for job in kept.failed_jobs))
         alike = tuple(job for job, kind in others if kind == failure.kind)
-        if kept.succeeded or _limits(experiment).get("max_failures") is not None:
+        if kept.succeeded or spec_of(experiment).limits.max_failures is not None:
             alike = ()
         others = () if kept.succeeded else tuple(pair for pair in others if pair[0] not in alike)
     return replace(
@@ -257,10 +255,5 @@ def _counted(experiment: ExperimentRecord, kept: LaunchHold, failure: _Failure) 
 
 def _most_failures(experiment: ExperimentRecord, kept: LaunchHold) -> int | None:
     """The number of equal failures that hold the rest; None when no number does."""
-    asked: int | None = _limits(experiment).get("max_failures")
+    asked = spec_of(experiment).limits.max_failures
     return FIRST_FAILURES if asked is None and not kept.succeeded else asked
-
-
-def _limits(experiment: ExperimentRecord) -> dict[str, Any]:
-    limits: dict[str, Any] = experiment.document.get("limits") or {}
-    return limits

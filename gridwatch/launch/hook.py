@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.domain.rules import RulePolicy
+from gridwatch.state.accepted_spec import AcceptedSpec
 from gridwatch_rules.judgement.catalogue import is_judgement_rule
 from gridwatch_rules.rules.catalogue import create_rule, rule_names
 
@@ -131,12 +132,12 @@ def _asked_interval(parameters: Mapping[str, str]) -> int | None:
     return int(value) if only and value.isdecimal() and int(value) > 0 else None
 
 
-def log_repeats_hook(document: Mapping[str, Any]) -> bool:
+def log_repeats_hook(spec: AcceptedSpec) -> bool:
     """Whether the hook of a spec's jobs saves the metrics that they print: Gridwatch's XGBoost script's does, each
     round or as the spec asks.
     """
-    several = (document.get("tune") or {}).get("algorithms")
-    return not several and (document.get("algorithm") or {}).get("name") == "xgboost"
+    several = spec.tune is not None and spec.tune.algorithms
+    return not several and spec.algorithm.name == "xgboost"
 
 
 def told_document(template: Mapping[str, Any]) -> Mapping[str, Any]:

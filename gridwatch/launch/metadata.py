@@ -14,6 +14,7 @@ from typing import Any
 
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.grid.names import metadata_entity, processing_entity
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch.storage import layout
 
 MAX_PARAMETERS = 300
@@ -23,13 +24,12 @@ MAX_TEXT = 2_500
 MAX_ADDRESS = 2_048
 _MEDIA_TYPE = re.compile(r"[-\w]+/[-\w+]+", re.ASCII)
 _MAX_MEDIA_TYPE = 64
-_POINTS = ("grid", "search")
 _OWN = "gridwatch."  # hyperparameters keep their names, so that they stand in one column with those of the jobs
 
 
 def components_of(record: ExperimentRecord, sagemaker_experiment: str, metadata: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of the components that each trial has in that SageMaker experiment, besides its own jobs'."""
-    jobs = (record.document.get("preprocessing") or {}).get("jobs") or ()
+    jobs = spec_of(record).preprocessing.jobs
     return (component_name(sagemaker_experiment, metadata), *map(processing_entity, jobs))
 
 
@@ -59,13 +59,14 @@ def metadata_of(record: ExperimentRecord, *, experiments_bucket: str, artifacts_
 
 
 def _said(record: ExperimentRecord, whole: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    document = record.document
-    hypothesis = document.get("hypothesis") or {}
-    points = {name: document[name] for name in _POINTS if document.get(name)}
+    spec = spec_of(record)
+    hypothesis, objective = spec.hypothesis, spec.stated_objective
+    sections = {"grid": spec.points.grid, "search": spec.points.search}
+    points = {name: section for name, section in sections.items() if section}
     said = {
-        "hypothesis": hypothesis.get("text"),
-        "hypothesis_expression": hypothesis.get("expression"),
-        "objective": " ".join(document["objective"][key] for key in ("direction", "metric")),
+        "hypothesis": hypothesis.text,
+        "hypothesis_expression": hypothesis.expression,
+        "objective": f"{objective.direction} {objective.metric}",
         "search_space": _compact(points) if points else None,
         "spec_version": record.spec_version,
     }
@@ -73,7 +74,7 @@ def _said(record: ExperimentRecord, whole: str) -> Iterator[tuple[str, dict[str,
 
 
 def _hyperparameters(record: ExperimentRecord, whole: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, value in record.document.get("hyperparameters", {}).items():
+    for name, value in (spec_of(record).points.hyperparameters or {}).items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             yield name[:MAX_NAME], {"NumberValue": float(value)}
         else:
@@ -94,7 +95,7 @@ def _address(source: Mapping[str, Any]) -> str:
 
 
 def _of_spec(record: ExperimentRecord, spec: str) -> dict[str, dict[str, Any]]:
-    script = (record.document.get("preprocessing") or {}).get("script")
+    script = spec_of(record).preprocessing.script
     prepared = {f"{_OWN}preprocessing_script": _artifact(script)} if script else {}
     return {**prepared, f"{_OWN}spec": _artifact(spec)}
 

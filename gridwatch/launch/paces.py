@@ -9,6 +9,7 @@ from typing import Any
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.pace import SPOT, Bounds, Log, LookPrices, Pace, as_said, expected_seconds, pace_of
 from gridwatch.savings.prices import Machines, PriceTable
+from gridwatch.state.accepted_spec import Watching
 
 EMBEDDED_ACCOUNT = "000000000000"  # of the embedded cloud; AWS has no such account
 BY_PRICE, FREELY, AUTO = "price", "free", "auto"  # the setting watch_pace
@@ -47,7 +48,7 @@ class Pacing:
         longest: float | None,
         took: Sequence[float] = (),
         spot: bool = False,
-        watching: Mapping[str, Any] | None = None,
+        watching: Watching | None = None,
         log: Log = Log.NEVER,
         profiled: bool = False,
     ) -> Pace:
@@ -58,8 +59,8 @@ class Pacing:
         hourly = None if self.bounds.free else self.prices().hourly(machines)
         if hourly is not None and spot:
             hourly *= SPOT
-        said = watching or {}
-        bounds = as_said(self.bounds, said.get("share"), said.get("every"))
+        said = watching or Watching()
+        bounds = as_said(self.bounds, said.share, said.every)
         return pace_of(hourly, expected_seconds(longest or DAY, took), self.looks, bounds, log=log, profiled=profiled)
 
 

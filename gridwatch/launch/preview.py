@@ -21,6 +21,7 @@ from gridwatch.savings.watching import Watching, WatchingTable, cost_of_watching
 from gridwatch.spec.parse import normalized
 from gridwatch.spec.variants import variants
 from gridwatch.spec.xgboost.numbers import whole
+from gridwatch.state.accepted_spec import AcceptedSpec
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan, PlannedTrial
@@ -122,13 +123,13 @@ def _paced(plan: Plan, prices: PriceTable, table: WatchingTable) -> list[_Looks]
     pacing, log = Pacing(prices=lambda: prices, looks=look_prices(table)), _log(plan)
     profiled = PROFILER_KEY in plan.template.get("Environment", {})
     interval = _save_interval(plan.template.get("Environment", {}))
-    said = plan.spec.watching.model_dump() if plan.spec.watching else None
+    spec = AcceptedSpec(normalized(plan.spec))
     paces = [
         pacing.of(
             _requested(plan, trial),
             longest=longest,
             spot=resources.spot is not None,
-            watching=said,
+            watching=spec.watching,
             log=log,
             profiled=profiled,
         )
@@ -142,7 +143,7 @@ def _log(plan: Plan) -> Log:
     """When the jobs' log is looked at, as their records will say."""
     if not plan.template.get("AlgorithmSpecification", {}).get("MetricDefinitions"):
         return Log.NEVER
-    return Log.CHECKED if log_repeats_hook(normalized(plan.spec)) else Log.FOLLOWED
+    return Log.CHECKED if log_repeats_hook(AcceptedSpec(normalized(plan.spec))) else Log.FOLLOWED
 
 
 def _looks_of(pace: Pace, steps: float | None, longest: float, log: Log, prices: LookPrices) -> _Looks:

@@ -22,6 +22,7 @@ from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.grid.identity import LENGTH
 from gridwatch.grid.names import renamed
 from gridwatch.spec.repair_change import changed
+from gridwatch.state.accepted_spec import Repair, spec_of
 from gridwatch.state.open_experiments import reopen
 from gridwatch.state.store import StateStore
 from gridwatch.verdicts.decision import NOT_STOPPED_PAUSED, Response
@@ -59,10 +60,10 @@ class Repairer:
         Repeating it changes nothing. Raises TransientError or ConflictError, after which the event must come again.
         """
         experiment = self.store.get_experiment(trial.experiment)
-        wanted = experiment.document.get("repair") if experiment else None
+        wanted = spec_of(experiment).repair if experiment else None
         if experiment is None or not wanted or trial.state is not TrialState.STOPPED or trial.parent is not None:
             return None
-        reaction = self._stop(trial, wanted["rules"])
+        reaction = self._stop(trial, wanted.rules)
         if reaction is None or trial.trial_id not in experiment.trial_ids:
             return None
         child_id = repair_id(trial.trial_id, wanted)
@@ -96,22 +97,20 @@ class Repairer:
         hold = self.store.get_hold(experiment.name)
         if hold is not None and hold.limit is not None and hold.spec_version == experiment.spec_version:
             return f"{hold.limit} is reached: {hold.reason}"
-        most = (experiment.document.get("limits") or {}).get("trials")
+        most = spec_of(experiment).limits.trials
         if most is not None and len(self.store.list_trials(experiment.name)) >= most:
             return f"limits.trials allows {counted(most, 'trial')}"
         return None
 
-    def _begin(
-        self, parent: TrialRecord, child_id: str, wanted: Mapping[str, Any], reaction: ReactionRecord
-    ) -> TrialRecord:
+    def _begin(self, parent: TrialRecord, child_id: str, wanted: Repair, reaction: ReactionRecord) -> TrialRecord:
         kept = self.store.get_trial(parent.experiment, child_id)
         if kept is not None:
             return kept
         name = renamed(parent.job_name, parent.trial_id, parent.attempt, child_id)
-        start = self._checkpoint(parent, child_id, reaction) if wanted.get("resume") else "from the start"
-        now, changing = self.clock.now(), wanted["hyperparameter"]
+        start = self._checkpoint(parent, child_id, reaction) if wanted.resume else "from the start"
+        now, changing = self.clock.now(), wanted.hyperparameter
         before = parent.hyperparameters.get(changing)
-        after = changed(before, wanted.get("times"), wanted.get("becomes"))
+        after = changed(before, wanted.times, wanted.becomes)
         child = TrialRecord(
             experiment=parent.experiment,
             trial_id=child_id,
@@ -147,9 +146,9 @@ class Repairer:
         return f"from the checkpoint of round {max(rounds)}"
 
 
-def repair_id(parent_id: str, wanted: Mapping[str, Any]) -> str:
+def repair_id(parent_id: str, wanted: Repair) -> str:
     """The repair's identity, made from the trial and the change: the same whoever asks and however often."""
-    change = {name: wanted.get(name) for name in ("hyperparameter", "times", "becomes")}
+    change = {"hyperparameter": wanted.hyperparameter, "times": wanted.times, "becomes": wanted.becomes}
     canonical = json.dumps({"repairs": parent_id, **change}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:LENGTH]
 

@@ -28,6 +28,7 @@ from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG
 from gridwatch.launch.tuning import TUNING_TAG
 from gridwatch.launch.tuning_ports import TuningService
 from gridwatch.launch.watching import paced_records
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch.state.store import StateStore
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.failures import NotFoundError
@@ -65,7 +66,7 @@ class TunedJobs:
         trial = replace(tuned_trial(described, experiment, self.clock.now()), algorithm=algorithm)
         job = _job(described, trial, experiment, tuning_job)
         if self.pacing is not None:
-            watching = experiment.document.get("watching")
+            watching = spec_of(experiment).watching
             longest, log = described.max_runtime_seconds, log_of(job)
             pace = self.pacing.of(trial, longest=longest, watching=watching, log=log)
             trial, job = paced_records(trial, job, pace)
@@ -119,7 +120,8 @@ def _value(text: str) -> Any:
 
 
 def _job(job: JobDescription, trial: TrialRecord, experiment: ExperimentRecord, tuning_job: str) -> JobRecord:
-    objective = experiment.document["objective"]
+    spec = spec_of(experiment)
+    objective = spec.stated_objective
     return JobRecord(
         job_name=job.job_name,
         experiment=trial.experiment,
@@ -128,11 +130,11 @@ def _job(job: JobDescription, trial: TrialRecord, experiment: ExperimentRecord, 
         policies=experiment.policies,
         hyperparameters=trial.hyperparameters,
         # Each of several algorithms may have an objective of its own.
-        objective_metric=str(_value(job.hyperparameters.get(OBJECTIVE, objective["metric"]))),
-        objective_direction=objective["direction"],
+        objective_metric=str(_value(job.hyperparameters.get(OBJECTIVE, objective.metric))),
+        objective_direction=objective.direction,
         log_metrics=job.log_metrics,
         log_apart=True,
-        log_repeats_hook=log_repeats_hook(experiment.document),
+        log_repeats_hook=log_repeats_hook(spec),
         tuning_job=tuning_job,
         algorithm=trial.algorithm,
     )

@@ -15,6 +15,7 @@ from gridwatch.launch.paces import Pacing, RequestedMachines
 from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
 from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG, PROGRAM_KEY
 from gridwatch.pace import PACE_KEY, Log
+from gridwatch.state.accepted_spec import Watching
 from gridwatch.storage.layout import TENSORS_KEY, s3_uri, tensor_prefix
 
 if TYPE_CHECKING:  # pydantic takes a while to import, and most who need this page's names plan nothing
@@ -107,7 +108,7 @@ def environment_size(request: Mapping[str, Any]) -> int:
     return sum(len(definition["Environment"]) for definition in definitions)
 
 
-def paced(request: Mapping[str, Any], pacing: Pacing, watching: Mapping[str, Any] | None) -> dict[str, Any]:
+def paced(request: Mapping[str, Any], pacing: Pacing, watching: Watching | None) -> dict[str, Any]:
     """The request whose jobs' hooks keep to the pace of their machines. The pace is added when the tuning job is
     created, so that the name depends on the spec alone. Where there is no room for the variable it is left out.
     """

@@ -23,6 +23,7 @@ from gridwatch.launch.observation import state_of
 from gridwatch.launch.paces import Pacing, log_of
 from gridwatch.launch.ports import TrainingService
 from gridwatch.pace import Pace
+from gridwatch.state.accepted_spec import AcceptedSpec
 from gridwatch.state.open_experiments import reopen
 from gridwatch.state.store import StateStore
 from gridwatch.storage.layout import split_s3_uri, tensor_prefix
@@ -171,7 +172,7 @@ def _experiment(name: str, rule_set: StoredRuleSet, now: datetime) -> Experiment
 
 
 def _job(job: JobDescription, trial: TrialRecord, rule_set: StoredRuleSet, artifacts_bucket: str) -> JobRecord:
-    objective = rule_set.document.get("objective") or {}
+    objective = AcceptedSpec(rule_set.document).objective
     return JobRecord(
         job_name=job.job_name,
         experiment=trial.experiment,
@@ -179,8 +180,8 @@ def _job(job: JobDescription, trial: TrialRecord, rule_set: StoredRuleSet, artif
         attempt=trial.attempt,
         policies=rule_set.policies,
         hyperparameters=trial.hyperparameters,
-        objective_metric=objective.get("metric", ""),
-        objective_direction=objective.get("direction", ""),
+        objective_metric=objective.metric if objective else "",
+        objective_direction=objective.direction if objective else "",
         log_metrics=job.log_metrics,
         log_apart=True,
         tensors_uri=_elsewhere(job, artifacts_bucket),

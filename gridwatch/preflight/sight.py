@@ -18,6 +18,7 @@ from gridwatch.spec.instance_types import gpus
 from gridwatch.spec.metrics import reported_by
 from gridwatch.spec.parse import normalized
 from gridwatch.spec.xgboost.numbers import whole
+from gridwatch.state.accepted_spec import AcceptedSpec
 from gridwatch_rules.judgement.catalogue import create_judgement_rule, is_judgement_rule
 from gridwatch_rules.rules.catalogue import create_rule
 from gridwatch_rules.rules.metrics import is_score
@@ -97,7 +98,7 @@ def _trials(plan: Plan, hook: bool | None) -> Iterator[Sequence[Trial]]:
 
 def _xgboost(plan: Plan) -> Iterator[Sequence[Trial]]:
     document, channels = told_document(plan.template), list(plan.spec.data)
-    repeats = log_repeats_hook(normalized(plan.spec))
+    repeats = log_repeats_hook(AcceptedSpec(normalized(plan.spec)))
     kinds: dict[Any, Counter[int]] = {}
     points: dict[Any, Mapping[str, Any]] = {}
     for point in plan.points:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.trials import TrialRecord
 from gridwatch.launch.request import IMAGE
+from gridwatch.state.accepted_spec import spec_of
 
 MAX_GROUP = 63
 MAX_PROPERTIES = 50
@@ -127,7 +128,7 @@ def metrics_document(trial: TrialRecord) -> bytes:
 
 def _serving_image(experiment: ExperimentRecord, trial: TrialRecord) -> str:
     address = str(trial.settings.get(IMAGE) or experiment.template["AlgorithmSpecification"]["TrainingImage"])
-    own = (experiment.document.get("algorithm") or {}).get("image") is not None
+    own = spec_of(experiment).algorithm.image is not None
     if own or _TRAINS_ONLY.search(address):
         raise CannotRegisterError(f"it is not known which image serves what {address} trains: say it with --image")
     return address

@@ -23,6 +23,7 @@ from gridwatch.launch.request import EXPERIMENT_TAG, IMAGE, PREFIX_TAG
 from gridwatch.reproduce.differences import Copy, Findings
 from gridwatch.reproduce.fingerprint import Fingerprint, ObjectVersion, Recorded
 from gridwatch.reproduce.recording import SUBMITTED
+from gridwatch.state.accepted_spec import AcceptedSpec
 from gridwatch.state.store import StateStore
 from gridwatch.storage.layout import MODEL_PREFIX, RESTORED_PREFIX, s3_uri, split_s3_uri
 from gridwatch_rules.clock import Clock
@@ -114,7 +115,7 @@ class Rerunner:
     def _template(self, made: Fingerprint, trial: TrialRecord, name: str, findings: Findings) -> Mapping[str, Any]:
         """The request as it was, with the deployment's parts as they are now."""
         template, here = made.template, self.deployment
-        own_role = (made.document.get("resources") or {}).get("role")
+        own_role = AcceptedSpec(made.document).role
         entity = experiment_entity(here.name_prefix, name)
         output = {**template["OutputDataConfig"], "S3OutputPath": s3_uri(here.artifacts_bucket, MODEL_PREFIX[:-1])}
         tags = {tag["Key"]: tag["Value"] for tag in template["Tags"]}

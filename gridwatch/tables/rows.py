@@ -15,6 +15,7 @@ from gridwatch.domain.savings import SavingsRecord
 from gridwatch.domain.trials import TrialRecord, TrialState, used_seconds
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.words import saved_fields
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch.tables.components import MetricSummary
 from gridwatch.tables.facts import CurveCount, ExperimentFacts, Point, SearchState, Stamp
 from gridwatch.tables.schemas import ARTIFACTS, EVENTS, FINDINGS, METRICS, PARAMETERS, RULE_EVALUATIONS, SCHEMA_VERSION
@@ -32,14 +33,14 @@ _NOTHING_READ = CurveCount(points=0, complete=False)
 
 def experiment_row(facts: ExperimentFacts, stamp: Stamp, counts: Mapping[str, int]) -> Row:
     """The row of the experiment. `counts` are the rows of its other tables, by table."""
-    record = facts.record
+    record, spec = facts.record, spec_of(facts.record)
     states = Counter(each.trial.state for each in facts.trials)
     metric, direction = _objective(facts)
     return {
         "experiment": record.name,
-        "hypothesis": _hypothesis(record.document.get("hypothesis")),
-        "owner": record.document.get("owner"),
-        "team": record.document.get("team"),
+        "hypothesis": spec.hypothesis.text,
+        "owner": spec.labels.owner,
+        "team": spec.labels.team,
         "objective_metric": metric,
         "objective_direction": direction,
         "spec_key": record.spec_key,
@@ -312,12 +313,8 @@ def provenance(stamp: Stamp) -> Row:
 
 
 def _objective(facts: ExperimentFacts) -> tuple[str | None, str | None]:
-    objective = facts.record.document.get("objective") or {}
-    return objective.get("metric"), objective.get("direction")
-
-
-def _hypothesis(hypothesis: str | Mapping[str, Any] | None) -> str | None:
-    return hypothesis.get("text") if isinstance(hypothesis, Mapping) else hypothesis
+    objective = spec_of(facts.record).objective
+    return (objective.metric, objective.direction or None) if objective else (None, None)
 
 
 def _number(value: object) -> float | None:

@@ -22,6 +22,7 @@ from gridwatch.domain.trials import TrialRecord
 from gridwatch.reports.experiment.importance import varied
 from gridwatch.savings.money import money
 from gridwatch.savings.prices import PriceTable
+from gridwatch.state.accepted_spec import spec_of
 
 _MOST = 12
 _UNKNOWING = {"Error": "failed", "SawNothing": "saw nothing to judge by"}  # statuses that say nothing of the training
@@ -162,14 +163,14 @@ def _total_cost(trials: Sequence[TrialRecord], prices: PriceTable) -> str | None
 
 
 def _best(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    objective = record.document.get("objective") or {}
-    metric, direction = objective.get("metric"), objective.get("direction")
-    if metric is None:
+    objective = spec_of(record).objective
+    if objective is None:
         return None
+    metric = objective.metric
     known = [trial for trial in trials if math.isfinite(trial.final_metrics.get(metric, math.nan))]
     if not known:
         return None
-    return (max if direction == "maximize" else min)(known, key=lambda trial: trial.final_metrics[metric])
+    return (max if objective.maximize else min)(known, key=lambda trial: trial.final_metrics[metric])
 
 
 def flat_document(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from gridwatch.cli.looking.options import CsvOption, JsonOption
 from gridwatch.cli.looking.trials import Found, find_trial
 from gridwatch.cli.output import print_rows
 from gridwatch.launch.request import MLFLOW
+from gridwatch.state.accepted_spec import Preprocessing, spec_of
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 
 _COLUMNS = ("what", "name", "address")
@@ -43,7 +44,11 @@ def lineage_of(cloud: Cloud, found: Found) -> Sequence[Mapping[str, Any]]:
     """What the trial came from and what came of it, in this order."""
     record, trial = found.experiment, found.trial
     spec = f"{s3_uri(cloud.deployment.experiments_bucket, record.spec_key)} version {record.spec_version}"
-    rows = [_row("spec", record.name, spec), *_of_preprocessing(record.document), *_of_template(record.template)]
+    rows = [
+        _row("spec", record.name, spec),
+        *_of_preprocessing(spec_of(record).preprocessing),
+        *_of_template(record.template),
+    ]
     rows.append(_row("training job", found.job_name, trial.job_arn))
     if trial.status is not None:
         bucket = cloud.deployment.artifacts_bucket
@@ -57,12 +62,11 @@ def lineage_of(cloud: Cloud, found: Found) -> Sequence[Mapping[str, Any]]:
     return rows
 
 
-def _of_preprocessing(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _of_preprocessing(told: Preprocessing) -> Iterator[Mapping[str, Any]]:
     """The preprocessing as the spec describes it; Gridwatch has seen neither the script nor the jobs."""
-    told = document.get("preprocessing") or {}
-    if told.get("script"):
-        yield _row("preprocessing", "script", told["script"])
-    yield from (_row("preprocessing", job, None) for job in told.get("jobs") or ())
+    if told.script:
+        yield _row("preprocessing", "script", told.script)
+    yield from (_row("preprocessing", job, None) for job in told.jobs)
 
 
 def _of_template(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from gridwatch.cli.errors import CliError
 from gridwatch.cli.every_trial import trials_of
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.trials import TrialRecord
+from gridwatch.state.accepted_spec import spec_of
 from gridwatch.state.store import StateStore
 
 _LEAST = 4  # characters of a trial's id that are enough to look for it
@@ -71,10 +72,10 @@ def flat(record: ExperimentRecord, trial: TrialRecord) -> Mapping[str, Any]:
 
     Where names collide, the trial's own wins, then hyperparameters, then metrics.
     """
-    document = record.document
+    labels = spec_of(record).labels
     seconds = (trial.ended_at - trial.started_at).total_seconds() if trial.started_at and trial.ended_at else None
     return {
-        **{f"tag.{name}": value for name, value in (document.get("tags") or {}).items()},
+        **{f"tag.{name}": value for name, value in (labels.tags or {}).items()},
         **trial.final_metrics,
         **trial.hyperparameters,
         "experiment": trial.experiment,
@@ -83,8 +84,8 @@ def flat(record: ExperimentRecord, trial: TrialRecord) -> Mapping[str, Any]:
         "job_name": trial.job_name,
         **({"algorithm": trial.algorithm} if trial.algorithm is not None else {}),
         "state": trial.state.value,
-        "owner": document.get("owner"),
-        "team": document.get("team"),
+        "owner": labels.owner,
+        "team": labels.team,
         "instance_type": trial.instance_type,
         "training_seconds": seconds,
         "billable_seconds": trial.billable_seconds,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from gridwatch.state.accepted_spec import Objective
 from snapshot_experiment.proving import compared
 
 NAN = float("nan")
-MINIMIZE = {"metric": "validation-logloss", "direction": "minimize"}
+MINIMIZE = Objective(metric="validation-logloss", direction="minimize")
 
 
 def metrics(folder: Path, curves: dict[str, list[float]]) -> Path:
@@ -33,7 +35,7 @@ def metrics(folder: Path, curves: dict[str, list[float]]) -> Path:
         ([0.7, 0.9], [0.6, 0.5, 0.1], MINIMIZE, "better: validation-logloss 0.5 at step 1, where its parent had 0.9"),
         ([0.7, 0.4], [0.6, 0.5, 0.1], MINIMIZE, "worse: validation-logloss 0.5 at step 1, where its parent had 0.4"),
         ([0.7, 0.9], [0.7], MINIMIZE, "the same: validation-logloss 0.7 at step 0, where its parent had 0.7"),
-        ([0.7, 0.9], [0.8, 0.95], {**MINIMIZE, "direction": "maximize"}, "better"),
+        ([0.7, 0.9], [0.8, 0.95], replace(MINIMIZE, direction="maximize"), "better"),
         ([0.7, NAN], [0.8, 9.0], MINIMIZE, "better"),
         ([0.7, 0.9], [0.1, NAN], MINIMIZE, "worse"),
     ],
