@@ -29,7 +29,7 @@ from gridwatch.state.codec import from_document, to_document
 from gridwatch.state.job_records import JobRecords, records_of_trials
 from gridwatch.state.open_experiments import is_open
 from gridwatch.state.store import StateStore
-from gridwatch.state.unreadable import UnreadableRecordError
+from gridwatch.state.unreadable import Isolation, UnreadableRecordError
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.streams.metric_source import MetricSource
 from gridwatch_rules.wording import counted
@@ -139,18 +139,27 @@ def _states(trials: Sequence[TrialRecord]) -> Mapping[str, int]:
 
 
 def _summary(record: ExperimentRecord, states: Mapping[str, int]) -> Mapping[str, Any]:
-    spec = spec_of(record)
-    objective = spec.objective
+    owner, compared = _described(record)
     return {
         "experiment": record.name,
-        "owner": spec.labels.owner,
+        "owner": owner,
         "trials": sum(states.values()),
         "finished": sum(states.get(state.value, 0) for state in TrialState if state.is_finished),
         "failed": states.get("failed", 0),
         "stopped": states.get("stopped", 0),
-        "objective": f"{objective.direction} {objective.metric}" if objective else "none",
+        "objective": compared,
         "uploaded_at": record.uploaded_at,
     }
+
+
+def _described(record: ExperimentRecord) -> tuple[str | None, str]:
+    """The owner and the objective, as far as they can be read: one damaged spec leaves the others in the list."""
+    owner, compared = None, UNREADABLE
+    with Isolation().each(record.name):
+        spec = spec_of(record)
+        compared = f"{spec.objective.direction} {spec.objective.metric}" if spec.objective else "none"
+        owner = spec.labels.owner
+    return owner, compared
 
 
 def trial_status(

@@ -129,6 +129,15 @@ def test_the_list_counts_what_is_over(store: MemoryStore) -> None:
     assert row["objective"] == "minimize validation:error"
 
 
+@pytest.mark.parametrize("damage", [{"objective": 5}, {"objective": {"direction": "minimize"}}, {"owner": ["ada"]}])
+def test_a_damaged_spec_leaves_the_others_in_the_list(store: MemoryStore, damage: dict[str, Any]) -> None:
+    kept = an_experiment(RUNNING)
+    store.put_experiment(replace(kept, name="hurt", document={**kept.document, **damage}))
+    told = {row["experiment"]: (row["owner"], row["objective"]) for row in summaries(store)}
+    assert told["blobs"][1] == "minimize validation:error"
+    assert told["hurt"][0] is None
+
+
 def test_a_trial_is_over_for_the_demo_once_its_rules_are(store: MemoryStore) -> None:
     done = replace(RUNNING, state=TrialState.COMPLETED)
     store.update_trial(done, expected=RUNNING)
