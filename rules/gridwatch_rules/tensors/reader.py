@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -368,17 +369,37 @@ class TensorReader:
 
     def _remembered(self, steps: Iterable[SavedStep]) -> Iterator[SavedStep]:
         for each in steps:
-            self._history.put(each.step, each, 10 + len(each.names))
+            self._history.put(each.step, each, _weight(each))
             yield each
 
     def _recall(self, step: int) -> None:
-        """Read the index around a former step again. Each worker's object at or after the step describes it."""
+        """Read the index around a former step again. Each worker's object at or after the step describes it, so no more
+        objects are read than the step needs, and no more steps are remembered than leave room for others.
+        """
         workers = self.collections().workers
         prefix = self._prefix()
         keys = self._source.keys(prefix, layout.key_before(prefix, step), limit=32 * workers)
-        gathering = Gathering(step - 1, workers)
         named = [(key, *parsed) for key in keys if (parsed := layout.parse_step_key(key)) is not None]
-        for steps in self._read_index(named, ended=False):
-            gathering.add(steps or [])
-        for _ in self._remembered(gathering.take(max(gathering.settled(), step))):
-            pass
+        # A single worker's object holds its steps whole; of several, the steps before this one may lack a worker.
+        gathering = Gathering(-1 if workers == 1 else step - 1, workers)
+        at_once = workers if self._flushed else len(named)
+        for start in range(0, len(named), max(at_once, 1)):
+            for steps in self._read_index(named[start : start + at_once], ended=False):
+                gathering.add(steps or [])
+            if gathering.settled() >= step:
+                break
+        self._remember_around(step, list(gathering.take(max(gathering.settled(), step))))
+
+    def _remember_around(self, step: int, found: Sequence[SavedStep]) -> None:
+        """Remember the steps nearest to `step`, itself last, so that neither it nor what rules compare it with is
+        forgotten.
+        """
+        nearest = sorted(found, key=lambda each: abs(each.step - step))
+        weights = itertools.accumulate(_weight(each) for each in nearest)
+        fitting = sum(weight <= _HISTORY // 4 for weight in weights)
+        for each in reversed(nearest[: max(fitting, 1)]):
+            self._history.put(each.step, each, _weight(each))
+
+
+def _weight(step: SavedStep) -> int:
+    return 10 + len(step.names)
