@@ -43,7 +43,7 @@ class TensorGate:
         """Steps are counted by the recorder: nothing happens here."""
 
     def start_step(self, step: int) -> None:
-        """As `begin_step`."""
+        """Nothing happens here either."""
 
     def enlist(self, collection: str, tensor: str) -> None:
         """Make a tensor that no pattern names a member of a collection, if that is configured."""

@@ -52,7 +52,7 @@ class Session:
             self._quietly(framework, self._begin)
 
     def gate(self, framework: str) -> TensorGate | None:
-        """Where a framework's hook takes tensors to; None when the configuration asks for none of this rank."""
+        """The taker of a framework's tensors; None when the configuration asks for none of this rank."""
         self._quietly(framework, self._configure)
         return self._gate
 

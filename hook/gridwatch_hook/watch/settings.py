@@ -26,7 +26,9 @@ _SIZES = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS")
 
 @dataclass(frozen=True, slots=True)
 class WatchConfig:
-    """What is watched and where it is written. Below `place` lie the folders `debug-output` and `heartbeat-output`."""
+    """The place that is written to, and the collections that are asked for. Below the place lie the folders
+    `debug-output` and `heartbeat-output`.
+    """
 
     place: str
     hook: Mapping[str, Any] = field(default_factory=dict)  # the document of Debugger's hook: the collections asked for
