@@ -119,6 +119,7 @@ def test_a_dead_layer_is_found_by_the_rule_without_a_line_in_the_script(tmp_path
             "gridwatch_rules.command",
             "check",
             str(tmp_path / "out"),
+            "--rule",
             "DeadRelu",
         ]
         environment = {"PYTHONPATH": str(ROOT / "rules"), "PATH": os.environ["PATH"]}
@@ -126,6 +127,29 @@ def test_a_dead_layer_is_found_by_the_rule_without_a_line_in_the_script(tmp_path
         assert ended.returncode == code, ended.stdout + ended.stderr
         (tmp_path / "out").rename(tmp_path / f"out-{case}")
     assert "gradient/Sequential_0.weight" in Saved(tmp_path / "out-plain" / "debug-output").names
+
+
+@pytest.mark.parametrize(
+    ("script", "collections", "tensors"),
+    [
+        ("fit", ("weights", "gradients"), {"sequential/dense/kernel", "gradient/sequential/dense/kernel"}),
+        (
+            "rounds",
+            ("feature_importance", "predictions", "labels"),
+            {"feature_importance/gain/f0", "predictions", "labels"},
+        ),
+    ],
+)
+def test_tensors_that_collections_ask_for_are_saved(
+    tmp_path: Path, script: str, collections: tuple[str, ...], tensors: set[str]
+) -> None:
+    every = {"CollectionParameters": {"save_interval": "5"}}
+    hook = {"CollectionConfigurations": [{"CollectionName": name, **every} for name in collections]}
+    path = str(SCRIPTS / f"{script}.py")
+    assert watched(tmp_path, path, hook=hook).splitlines()[-1:] == started(tmp_path, PYTHON, path).splitlines()[-1:]
+    saved = Saved(tmp_path / "out" / "debug-output")
+    for name in tensors:
+        assert [each.step for each in saved.steps if each.place(name)][:3] == [0, 5, 10], (name, saved.names)
 
 
 def test_every_rank_is_seen_and_no_loaders_worker(tmp_path: Path) -> None:

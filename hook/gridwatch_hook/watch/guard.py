@@ -38,7 +38,7 @@ def wrap(owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..
 
 
 def after(owner: Any, name: str, see: Callable[..., None], what: str) -> None:
-    """After each call of `owner.name` that returns, call `see(result, *args, **kwargs)`."""
+    """Call `see(result, *args, **kwargs)` after each call of `owner.name` that returns."""
 
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -52,7 +52,7 @@ def after(owner: Any, name: str, see: Callable[..., None], what: str) -> None:
 
 
 def before(owner: Any, name: str, see: Callable[..., None], what: str) -> None:
-    """Before each call of `owner.name`, call `see(*args, **kwargs)`."""
+    """Call `see(*args, **kwargs)` before each call of `owner.name`."""
 
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:

@@ -94,7 +94,7 @@ class Recorder:
         self.step = max(self.step, step)
 
     def end_step(self, by: str) -> None:
-        """The step is done. Of several watchers the first says when; one that sees training goes before mere logs."""
+        """The step is done. The first of several watchers says when; one that sees training goes before mere logs."""
         if self.by in (None, LOGS):
             self.by = by
         elif self.by != by:
