@@ -1,5 +1,5 @@
 """Watches the two kinds of estimators of scikit-learn that keep a curve: multilayer perceptrons by epoch as they train,
-gradient boosting by stage once it is done. Of others nothing is seen.
+gradient boosting by stage once it is done. Nothing is seen of others.
 """
 
 from __future__ import annotations

@@ -60,7 +60,8 @@ def _tensors_of(container: Any, gate: Any, dtrain: Any, evals: Any) -> Any:
     if hook is None:
         from gridwatch_hook.xgboost import XGBoostHook  # noqa: PLC0415  (only where tensors are asked for)
 
-        others = [data for data, _ in evals or () if data is not dtrain]
+        listed = [data for data, _ in evals or ()]
+        others = [data for data in listed if data is not dtrain] or listed
         hook = XGBoostHook(gate, train_data=dtrain, validation_data=others[-1] if others else None)
         container._gridwatch_tensors = hook
     return hook
