@@ -10,10 +10,10 @@ Nothing is imported before it is used: the watch starts in every Python process 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # importing `typing` would be most of the time that a watched process takes longer to start
 if TYPE_CHECKING:
+    from typing import Any
+
     from gridwatch_hook.config import ConfigError, HookConfig
     from gridwatch_hook.hook import Hook
     from gridwatch_hook.modes import Mode
@@ -35,4 +35,6 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415  (as above)
+
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

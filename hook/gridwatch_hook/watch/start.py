@@ -6,8 +6,11 @@ This module is loaded in every Python process of a training container, so it imp
 from __future__ import annotations
 
 import sys
-from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False  # importing `typing` would be most of the time that a process takes longer to start
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 _HERE = __name__.rpartition(".")[0]
 ROOT = _HERE.rpartition(".")[0]  # the name under which this package was carried
@@ -117,7 +120,7 @@ def start(folder: str) -> None:
     """Begin to wait for frameworks; `folder` holds the configuration. A second start does nothing."""
     if ACTIVE in sys.modules:
         return
-    active = ModuleType(ACTIVE, "Holds what watches this process.")
+    active = type(sys)(ACTIVE, "Holds what watches this process.")
     active.folder = folder  # type: ignore[attr-defined]
     active.package = ROOT  # type: ignore[attr-defined]
     sys.modules[ACTIVE] = active
