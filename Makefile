@@ -205,7 +205,7 @@ lock: | $(UV) ## resolve every requirements file (UPGRADE=--upgrade takes newer 
 	$(subst 3.11,3.12,$(COMPILE)) $(UPGRADE) --overrides requirements/image-xgboost-3.2-0.overrides requirements/image-xgboost-3.2-0.in -o requirements/image-xgboost-3.2-0.txt
 	$(COMPILE) $(UPGRADE) --overrides requirements/interop.overrides requirements/interop.in -o requirements/interop.txt
 	$(COMPILE) $(UPGRADE) requirements/sagemaker.in -o requirements/sagemaker.txt
-	$(COMPILE) $(UPGRADE) requirements/frameworks.in -c requirements/dev.txt -o requirements/frameworks.txt
+	$(COMPILE) $(UPGRADE) --overrides requirements/frameworks.overrides requirements/frameworks.in -c requirements/dev.txt -o requirements/frameworks.txt
 	$(COMPILE) $(UPGRADE) requirements/oracles.in -o requirements/oracles.txt
 	$(COMPILE) $(UPGRADE) requirements/audit.in -o requirements/audit.txt
 
