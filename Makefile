@@ -193,7 +193,7 @@ sbom: setup ## the software bill of materials (CycloneDX), .gridwatch/sbom.cdx.j
 demo: setup layers ## the whole loop on this machine: launch, watch, stop, report
 	@$(BIN)/gridwatch demo
 
-bench: setup layers ## run every benchmark
+bench: setup layers .venvs/interop.stamp .venvs/sagemaker.stamp ## run every benchmark, with the environments of its peers
 	@$(BIN)/python -m benchmarks
 
 ## Upkeep -------------------------------------------------------------------------------------------------------------

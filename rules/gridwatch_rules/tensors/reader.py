@@ -6,9 +6,8 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
-
-from numpy.typing import NDArray
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gridwatch_rules.tensors import layout
 from gridwatch_rules.tensors.cache import BoundedCache
@@ -17,11 +16,16 @@ from gridwatch_rules.tensors.errors import CorruptTensorError, MissingEventsErro
 from gridwatch_rules.tensors.flushes import HeadedSource, flushed_steps, follows
 from gridwatch_rules.tensors.index import WorkerStep, parse_index
 from gridwatch_rules.tensors.ranges import read_ranges
-from gridwatch_rules.tensors.reductions import reduce_tensor
 from gridwatch_rules.tensors.source import ByteRange, TensorSource
 from gridwatch_rules.tensors.steps import Gathering, SavedStep
 from gridwatch_rules.tensors.wall_time import WALL_TIME_END, wall_time
-from gridwatch_rules.tensors.wire import TensorDecoder, WireError, unsound
+from gridwatch_rules.tensors.wire import WireError, unsound
+
+# numpy is slow to import, and many calls of the functions read no tensor: it comes with the first one.
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gridwatch_rules.tensors.decoding import TensorDecoder
 
 _PAGE = 1000  # keys listed at once, as many as S3 returns
 _BATCH = 256  # index objects read at once
@@ -94,7 +98,12 @@ class TensorReader:
         self._values: BoundedCache[ByteRange, _Read] = BoundedCache(_VALUES)
         self._fetched: dict[ByteRange, memoryview] = {}
         self._unsound: frozenset[ByteRange] = frozenset()  # places whose fetched bytes do not match their checksum
-        self._decoder = TensorDecoder()
+
+    @cached_property
+    def _decoder(self) -> TensorDecoder:
+        from gridwatch_rules.tensors.decoding import TensorDecoder  # noqa: PLC0415  as above
+
+        return TensorDecoder()
 
     def has_ended(self) -> bool:
         """Whether the end marker exists. SageMaker writes it; elsewhere the hook or the runner does."""
@@ -259,6 +268,8 @@ class TensorReader:
         """A reduction (mean, min, max, std, variance, sum, prod, l1, l2), saved or computed from the tensor."""
         place = saved.reductions(name, worker).get((kind, absolute))
         if place is None:
+            from gridwatch_rules.tensors.reductions import reduce_tensor  # noqa: PLC0415  as above
+
             return reduce_tensor(self.value(saved, name, worker), kind, absolute=absolute)
         stored_name = f"smdebug/reductions/{'abs_' if absolute else ''}{kind}/{name}"
         return float(self.value_at(place, stored_name).reshape(-1)[0])
