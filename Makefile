@@ -121,10 +121,10 @@ test-interop: setup .venvs/interop.stamp .venvs/sagemaker.stamp ## what smdebug 
 	$(BIN)/python -m pytest -q -rs tests/interop
 
 test-frameworks: setup .venvs/frameworks.stamp ## the hooks for PyTorch and Keras in trainings of their own, and PyTorch in the local cloud
-	$(BIN)/python -m pytest -q -rs tests/frameworks
+	$(BIN)/python -m pytest -q -rs -n $(TEST_JOBS) --dist worksteal tests/frameworks
 
 test-sagemaker: setup .venvs/sagemaker.stamp ## requests and image addresses against the SageMaker SDK's
-	$(BIN)/python -m pytest -q -rs tests/sdk
+	$(BIN)/python -m pytest -q -rs -n $(TEST_JOBS) --dist worksteal tests/sdk
 
 test-oracles: setup .venvs/oracles.stamp ## the rules across trials against Optuna's and Syne Tune's
 	$(BIN)/python -m pytest -q -rs tests/oracles
