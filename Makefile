@@ -121,10 +121,10 @@ test-interop: setup .venvs/interop.stamp .venvs/sagemaker.stamp ## what smdebug 
 	$(BIN)/python -m pytest -q -rs tests/interop
 
 test-frameworks: setup .venvs/frameworks.stamp ## the hooks for PyTorch and Keras in trainings of their own, and PyTorch in the local cloud
-	$(BIN)/python -m pytest -q -rs tests/frameworks
+	$(BIN)/python -m pytest -q -rs -n $(TEST_JOBS) --dist worksteal tests/frameworks
 
 test-sagemaker: setup .venvs/sagemaker.stamp ## requests and image addresses against the SageMaker SDK's
-	$(BIN)/python -m pytest -q -rs tests/sdk
+	$(BIN)/python -m pytest -q -rs -n $(TEST_JOBS) --dist worksteal tests/sdk
 
 test-oracles: setup .venvs/oracles.stamp ## the rules across trials against Optuna's and Syne Tune's
 	$(BIN)/python -m pytest -q -rs tests/oracles
@@ -193,7 +193,7 @@ sbom: setup ## the software bill of materials (CycloneDX), .gridwatch/sbom.cdx.j
 demo: setup layers ## the whole loop on this machine: launch, watch, stop, report
 	@$(BIN)/gridwatch demo
 
-bench: setup layers ## run every benchmark
+bench: setup layers .venvs/interop.stamp .venvs/sagemaker.stamp ## run every benchmark, with the environments of its peers
 	@$(BIN)/python -m benchmarks
 
 ## Upkeep -------------------------------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ lock: | $(UV) ## resolve every requirements file (UPGRADE=--upgrade takes newer 
 	$(subst 3.11,3.12,$(COMPILE)) $(UPGRADE) --overrides requirements/image-xgboost-3.2-0.overrides requirements/image-xgboost-3.2-0.in -o requirements/image-xgboost-3.2-0.txt
 	$(COMPILE) $(UPGRADE) --overrides requirements/interop.overrides requirements/interop.in -o requirements/interop.txt
 	$(COMPILE) $(UPGRADE) requirements/sagemaker.in -o requirements/sagemaker.txt
-	$(COMPILE) $(UPGRADE) requirements/frameworks.in -c requirements/dev.txt -o requirements/frameworks.txt
+	$(COMPILE) $(UPGRADE) --overrides requirements/frameworks.overrides requirements/frameworks.in -c requirements/dev.txt -o requirements/frameworks.txt
 	$(COMPILE) $(UPGRADE) requirements/oracles.in -o requirements/oracles.txt
 	$(COMPILE) $(UPGRADE) requirements/audit.in -o requirements/audit.txt
 

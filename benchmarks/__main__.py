@@ -1,4 +1,6 @@
-"""Runs every benchmark in a process of its own: `python -m benchmarks [--json]`. It fails when one of them does."""
+"""Runs every benchmark in a process of its own: `python -m benchmarks [--json]`. It fails when one of them does, and
+names at the end those that this machine cannot run.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import subprocess
 import sys
 
 import benchmarks
+from benchmarks._peers import CANNOT_RUN
 
 # Modules of this package that are no benchmark.
 SHARED = {"__main__", "result"}
@@ -18,11 +21,16 @@ def names() -> list[str]:
 
 
 def main() -> None:
-    failed = []
+    failed, cannot = [], []
     for name in names():
         print(f"{name} ...", file=sys.stderr)
-        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *sys.argv[1:]], check=False).returncode:
+        code = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *sys.argv[1:]], check=False).returncode
+        if code == CANNOT_RUN:
+            cannot.append(name)
+        elif code:
             failed.append(name)
+    if cannot:
+        print(f"not run, for the reasons above: {', '.join(cannot)}", file=sys.stderr)
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 

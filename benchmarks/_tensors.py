@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks._peers import require
 from gridwatch_rules.clock import SystemClock
 from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
 from gridwatch_rules.rules.rule import Rule
 from gridwatch_rules.tensors.reader import TensorReader
 from gridwatch_rules.tensors.source import TensorSource
-from scripts.peer_environment import python_of, why_missing
+from scripts.peer_environment import python_of
 
 PEER = Path(__file__).with_name("_smdebug_peer.py")
 
@@ -23,8 +24,7 @@ PEER = Path(__file__).with_name("_smdebug_peer.py")
 @contextmanager
 def written(steps: int, tensors: int, size: int) -> Iterator[Path]:
     """A finished job's folder, written by smdebug itself."""
-    if reason := why_missing("interop"):
-        sys.exit(f"smdebug cannot be measured: {reason} (make test-interop makes its environment)")
+    require("interop")
     with tempfile.TemporaryDirectory() as folder:
         peer("write", folder, str(steps), str(tensors), str(size))
         yield Path(folder)

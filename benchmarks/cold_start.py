@@ -1,5 +1,9 @@
-"""Measures each handler's import time beyond boto3 with the same clients, from its unpacked asset and the host's
-layers.
+"""Measures what each handler's import adds to that of boto3 with the same clients, from its unpacked asset and the
+host's layers.
+
+Both are timed one after the other in one process, boto3 first, so that a busy machine slows both; of several processes
+the least of each counts. `worst_ratio` is the largest share that a handler adds: its import beyond boto3, divided by
+boto3's with its clients. What a handler imports with the first call that needs it is timed apart (`first_use`).
 """
 
 from __future__ import annotations
@@ -22,11 +26,18 @@ LAYERS = (
     "numeric",
     "duckdb",
 )  # as in the function with most of them: an unused layer costs an import nothing
-BUDGET_SECONDS = 0.15
+WANTED = 0.5
 RUNS = 7
 
 # Which service a settings field speaks of.
 SERVICES = {"table": "dynamodb", "bucket": "s3", "queue_url": "sqs", "topic_arn": "sns", "event_bus_name": "events"}
+# What a handler imports with the first call that needs it: the model of specs, and numpy.
+FIRST_USE = {
+    "launch_grid": "launch_grid.accept",
+    "evaluate_rules": "gridwatch_rules.tensors.decoding",
+    "evaluate_slow_rules": "gridwatch_rules.tensors.decoding",
+    "snapshot_experiment": "gridwatch_rules.tensors.decoding",
+}
 USES_SAGEMAKER = {"start_trials", "track_job", "react_to_finding", "sweep"}
 
 PROGRAM = """
@@ -39,7 +50,10 @@ for service in {services!r}:
 ready = time.perf_counter()
 import {function}.handler
 end = time.perf_counter()
-print([ready - begin, end - ready])
+if {first_use!r}:
+    __import__({first_use!r})
+used = time.perf_counter()
+print([ready - begin, end - ready, used - end])
 """
 ENVIRONMENT = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "AWS_EC2_METADATA_DISABLED": "true"}
 
@@ -47,13 +61,28 @@ ENVIRONMENT = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "AW
 @dataclass(frozen=True, slots=True)
 class Row:
     """A handler's seconds, the best of the runs: other work on the machine only adds. The handler is imported after
-    boto3.
+    boto3, and what it imports with its first use after that.
     """
 
     function: str
     beyond: float
     boto3: float
+    first_use: float
     clients: tuple[str, ...]
+
+    @property
+    def ratio(self) -> float:
+        return self.beyond / self.boto3
+
+    def as_object(self) -> dict[str, object]:
+        return {
+            "function": self.function,
+            "ratio": round(self.ratio, 3),
+            "beyond": round(self.beyond, 4),
+            "boto3": round(self.boto3, 4),
+            "first_use": round(self.first_use, 4) if self.function in FIRST_USE else None,
+            "clients": self.clients,
+        }
 
 
 def main() -> None:
@@ -61,27 +90,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         unpacked = unpack(Path(folder), functions)
         rows = [measure(function, unpacked) for function in functions]
-    slowest = max(rows, key=lambda row: row.beyond)
+    worst = max(rows, key=lambda row: row.ratio)
     report(
         Result(
             name="cold_start",
-            ours=round(slowest.beyond, 4),
-            peer=round(slowest.boto3, 4),
+            ours=round(worst.beyond, 4),
+            peer=round(worst.boto3, 4),
             unit="s",
-            ratio=round(slowest.boto3 / slowest.beyond, 2),
-            what=f"import of {slowest.function}, the slowest, after boto3 with its clients (peer); best of {RUNS}",
-            more={
-                "budget": BUDGET_SECONDS,
-                "rows": [
-                    {
-                        "function": row.function,
-                        "beyond": round(row.beyond, 4),
-                        "boto3": round(row.boto3, 4),
-                        "clients": row.clients,
-                    }
-                    for row in rows
-                ],
-            },
+            ratio=round(worst.boto3 / worst.beyond, 2),
+            what=f"import of {worst.function}, which adds most to boto3 with its clients (peer); best of {RUNS}. "
+            f"Wanted: no handler adds more than {WANTED:g} of it (worst_ratio)",
+            more={"worst_ratio": round(worst.ratio, 3), "rows": [row.as_object() for row in rows]},
         )
     )
 
@@ -102,7 +121,7 @@ def unpack(folder: Path, functions: list[str]) -> list[str]:
 
 def measure(function: str, path: list[str]) -> Row:
     clients = services(function)
-    program = PROGRAM.format(path=path, services=clients, function=function)
+    program = PROGRAM.format(path=path, services=clients, function=function, first_use=FIRST_USE.get(function, ""))
     command = [sys.executable, "-I", "-S", "-B", "-c", program]
     run_once = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     if run_once.returncode:  # the first run also warms the disk cache
@@ -113,8 +132,9 @@ def measure(function: str, path: list[str]) -> Row:
     ]
     return Row(
         function,
-        beyond=min(beyond for _, beyond in times),
-        boto3=min(boto3 for boto3, _ in times),
+        beyond=min(beyond for _, beyond, _ in times),
+        boto3=min(boto3 for boto3, _, _ in times),
+        first_use=min(first_use for _, _, first_use in times),
         clients=clients,
     )
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks._peers import require
 from benchmarks.result import Result, report
-from scripts.peer_environment import python_of, why_missing
+from scripts.peer_environment import python_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SLOW_ROUND_SECONDS = 0.005
@@ -77,8 +77,7 @@ print(json.dumps({"fast": fast, "slow": slow, "slow_rows": rows}))
 
 
 def main() -> None:
-    if reason := why_missing("interop"):
-        sys.exit(f"hook_overhead needs smdebug (make .venvs/interop.stamp): {reason}")
+    require("interop")
     measured = measure()
     fast, slow = processor(measured["fast"]), processor(measured["slow"])
     report(

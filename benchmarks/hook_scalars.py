@@ -5,12 +5,12 @@ on disk.
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks._peers import require
 from benchmarks.result import Result, report
-from scripts.peer_environment import python_of, why_missing
+from scripts.peer_environment import python_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SCALARS = 20
@@ -51,8 +51,7 @@ print(steps / (time.perf_counter() - begin))
 
 
 def main() -> None:
-    if reason := why_missing("interop"):
-        sys.exit(f"hook_scalars needs smdebug (make .venvs/interop.stamp): {reason}")
+    require("interop")
     ours, peer = [], []
     for _ in range(RUNS):
         ours.append(measure(OURS, OUR_STEPS))

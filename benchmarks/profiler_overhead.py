@@ -12,13 +12,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks._peers import require
 from benchmarks.result import Result, report
-from scripts.peer_environment import python_of, why_missing
+from scripts.peer_environment import python_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -106,8 +106,7 @@ print(json.dumps({"steps": steps, "sample": min(sampling() for _ in range(3)), "
 
 
 def main() -> None:
-    if reason := why_missing("interop"):
-        sys.exit(f"profiler_overhead needs smdebug (make .venvs/interop.stamp): {reason}")
+    require("interop")
     measured = measure()
     ours, peer = (min(written for _, written in measured["steps"][who]) for who in ("ours", "peer"))
     without, profiled = (min(measured["rounds"][which]) for which in ("without", "with"))

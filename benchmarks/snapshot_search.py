@@ -14,12 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks._peers import require
 from benchmarks._search_api import EXPERIMENT, MAX_PAGE, SearchApi, search_api
 from benchmarks.result import Result, report
 from gridwatch.aws.component_search import ComponentSearch, search_client
 from gridwatch.cli.analytics.sdk_layouts import component_row
 from gridwatch.tables.components import Component
-from scripts.peer_environment import python_of, why_missing
+from scripts.peer_environment import python_of
 
 COUNT, MANY = 10_000, 50_000
 ROUNDS = 3
@@ -43,8 +44,7 @@ print(time.perf_counter() - begin, len(frame), len(frame.columns))
 
 
 def main() -> None:
-    if reason := why_missing("sagemaker"):
-        sys.exit(f"the SDK cannot be measured: {reason} (make test-interop makes its environment)")
+    require("sagemaker")
     with search_api(COUNT) as api:
         _read(api)
         calls = api.calls()

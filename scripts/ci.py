@@ -16,10 +16,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from gridwatch_rules.clock import SystemClock
 from scripts.peer_environment import why_missing
 
 _COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
 _CLOSING = re.compile(r"^=* ?(\d+ (passed|failed|skipped|errors?|deselected|warnings?|xfailed)(, )?)+ in [\d.]+s")
+TRIES = 3
+PAUSE_SECONDS = 15.0  # before the second try, and twice that before the third
 _NO_INTERPRETER = "this machine has no Python"
 
 
@@ -57,8 +60,8 @@ class Ran:
 
 SUITES = (
     Suite("lint", ("lint",)),
-    Suite("unit, contract, template, stories", ("test",)),
     Suite("distributions", ("test-dist",)),
+    Suite("unit, contract, template, stories", ("test",)),
     Suite("smdebug, TensorBoard, analytics", ("test-interop",), ("interop", "sagemaker")),
     Suite("SageMaker SDK", ("test-sagemaker",), ("sagemaker",)),
     Suite("Optuna, Syne Tune", ("test-oracles",), ("oracles",)),
@@ -66,6 +69,8 @@ SUITES = (
     Suite("PyTorch, Keras", ("test-frameworks",), ("frameworks",)),
     Suite("browser", ("test-browser",), browser=True),
     Suite("other Pythons", ("test-pythons",)),
+    Suite("permissions, a sample", ("test-permissions-sample",)),
+    Suite("hostile inputs, a sample", ("fuzz", "SEED=7", "INPUTS=3000")),
 )
 
 
@@ -108,11 +113,24 @@ def excuse_of(environments: Sequence[str]) -> str:
 
 
 def install_browser() -> None:
-    """Install Chromium where it is missing and this process may; without one the suite's skips say so."""
+    """Install Chromium where it is missing and this process may. Each step is tried several times, since a registry may
+    be unreachable for a moment. Without a browser the suite's tests are skipped, which counts as a failure.
+    """
     if shutil.which("chromium") or not shutil.which("apt-get") or os.geteuid() != 0:
         return
     for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
-        subprocess.run(["apt-get", *command], stdout=subprocess.DEVNULL, check=False)
+        if not _tried(["apt-get", *command]):
+            print(f"`apt-get {' '.join(command)}` failed {TRIES} times: there is no Chromium for the tests", flush=True)
+            return
+
+
+def _tried(command: Sequence[str]) -> bool:
+    """Whether the command succeeds in one of TRIES tries; what it says is shown."""
+    for number in range(TRIES):
+        SystemClock().sleep(number * PAUSE_SECONDS)
+        if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0:
+            return True
+    return False
 
 
 def lines(ran: Sequence[Ran]) -> list[str]:

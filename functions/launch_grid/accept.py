@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from gridwatch.alerts.content import spec_rejected
-from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.rules import RulePolicy
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.events.messages import SnapshotExperiment, StartTrials
-from gridwatch.events.queue import MessageQueue
 from gridwatch.events.spec_upload import SpecUpload
 from gridwatch.launch.debugger_access import as_known
-from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.observation import REMOVED
 from gridwatch.launch.plan import Plan, PlannedTrial, make_plan, waiting_trial
-from gridwatch.launch.ports import ExperimentBucket, StoredSpec
-from gridwatch.launch.processing import Quota, within_processing_quota
+from gridwatch.launch.ports import StoredSpec
+from gridwatch.launch.processing import within_processing_quota
 from gridwatch.launch.regions import is_spared
 from gridwatch.launch.template import Inputs
-from gridwatch.reproduce.fingerprint import ImageVersion
 from gridwatch.reproduce.recording import take_fingerprint
-from gridwatch.savings.prices import PriceTable
 from gridwatch.spec.imported import placed
 from gridwatch.spec.parse import ParsedSpec, normalized, parse_spec
 from gridwatch.spec.problems import Problem, SpecError, shown
@@ -35,49 +29,15 @@ from gridwatch.spec.windows import channel_uris
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 from gridwatch.storage.layout import is_spec_key, spec_error_key, split_s3_uri
-from gridwatch_rules.clock import Clock
 from gridwatch_rules.failures import NotFoundError, PermanentError
-from launch_grid.answers import SUPERSEDED, UploadedSpec, tell_superseded, write_answer
+from launch_grid.answers import UploadedSpec, tell_superseded, write_answer
 from launch_grid.inputs import find_inputs
+from launch_grid.platform import Accepted, Platform, UploadOutcome
 from launch_grid.tuning import record_tuning
 
 if TYPE_CHECKING:
     from gridwatch.domain.notices import Report
     from gridwatch.storage.data_source import DataSource
-
-
-class UploadOutcome(StrEnum):
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    SUPERSEDED = SUPERSEDED  # a later upload of the same experiment, or of the same key, is there
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The result for an upload. Counts are of this call: a repeated one finds its trials recorded already."""
-
-    outcome: UploadOutcome
-    experiment: str | None = None
-    trials: int = 0
-    recorded: int = 0
-    cancelled: int = 0
-    problems: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
-    """The services that accepting a spec works with."""
-
-    deployment: Deployment
-    bucket: ExperimentBucket
-    store: StateStore
-    start_queue: MessageQueue
-    snapshot_queue: MessageQueue
-    alerts: AlertOutbox
-    clock: Clock
-    prices: Callable[[], PriceTable]
-    processing_instances: Quota  # asked for only where jobs have rules of SageMaker's own
-    image: Callable[[str], ImageVersion]  # what the registry says of an image's address
 
 
 def accept(upload: SpecUpload, platform: Platform) -> Accepted:

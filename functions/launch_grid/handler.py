@@ -29,8 +29,8 @@ from gridwatch.launch.deployment import Deployment
 from gridwatch.savings.prices import PriceTable
 from gridwatch.settings import read_settings
 from gridwatch_rules.clock import SystemClock
-from launch_grid.accept import Accepted, Platform, UploadOutcome, accept
 from launch_grid.missed import PATIENCE, missed_uploads
+from launch_grid.platform import Accepted, Platform, UploadOutcome
 from launch_grid.settings import Settings
 
 MISSED_UPLOADS = "look for missed uploads"  # as infra/constructs/routing.py has the schedule say it
@@ -93,6 +93,10 @@ def _identity(upload: SpecUpload) -> str:
 
 
 def _accept(*, identity: str, upload: SpecUpload, event_id: str | None) -> str:
+    # Imported with the first upload: the model of specs takes as long to import as all else together, and most calls,
+    # which look for missed uploads, need none of it.
+    from launch_grid.accept import accept  # noqa: PLC0415
+
     accepted = accept(upload, _platform())
     _report(accepted, upload, event_id)
     return f"{identity}: {accepted.outcome}"

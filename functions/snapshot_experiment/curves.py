@@ -14,7 +14,7 @@ from gridwatch_rules.tensors.reader import Cursor, TensorReader
 from gridwatch_rules.tensors.source import ByteRange, TensorSource
 from gridwatch_rules.tensors.steps import SavedStep
 from gridwatch_rules.tensors.wall_time import wall_time
-from gridwatch_rules.tensors.wire import WireError, read_tensor, unsound
+from gridwatch_rules.tensors.wire import WireError, unsound
 
 _COLLECTIONS = ("metrics", "losses")
 _LONGEST_POINT = 4096  # bytes of the record of one number with its name; what is longer is no point of a curve
@@ -88,6 +88,8 @@ class CurveReader:
     def _value(
         self, name: str, place: ByteRange, record: bytes | memoryview | None, *, verified: bool
     ) -> tuple[float, bytes | memoryview] | None:
+        from gridwatch_rules.tensors.decoding import read_tensor  # noqa: PLC0415  numpy is slow to import
+
         if record is None:
             self._missing += 1
             return None

@@ -18,7 +18,7 @@ from gridwatch.domain.descriptions import JobDescription
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.trials import TrialRecord
-from gridwatch.launch.debugger_access import refused_now, without_debugger
+from gridwatch.launch.debugger_access import refused_now, under_own_engine
 from gridwatch.launch.hook import log_repeats_hook
 from gridwatch.launch.request import managed_rules
 from gridwatch.state.accepted_spec import spec_of
@@ -67,7 +67,7 @@ class Engines:
         return self.own(trial, experiment)
 
     def own(self, trial: TrialRecord, experiment: ExperimentRecord) -> Variant:
-        plain = without_debugger(experiment)
+        plain = under_own_engine(experiment)
         return Variant(plain.template, job_record(trial, plain, self.artifacts_bucket))
 
     def as_it_is(self, trial: TrialRecord, job: JobDescription) -> None:
@@ -76,7 +76,7 @@ class Engines:
         if kept is None or experiment is None or experiment.engine != "auto":
             return
         if (kept.engine == "debugger") is not job.debugger:
-            found = experiment if job.debugger else without_debugger(experiment)
+            found = experiment if job.debugger else under_own_engine(experiment)
             known = job_record(trial, found, self.artifacts_bucket)
             self.store.put_job(replace(known, components=kept.components))
 

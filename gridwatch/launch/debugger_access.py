@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gridwatch.domain.deployments import DebuggerRefusal
 from gridwatch.domain.experiments import ExperimentRecord
-from gridwatch.launch.request import DEBUGGER_FIELDS
+from gridwatch.launch.request import without_debugger
 from gridwatch.spec.problems import Problem
 
 if TYPE_CHECKING:
@@ -35,13 +35,12 @@ def as_known(plan: Plan, refusal: DebuggerRefusal | None, now: datetime) -> Plan
     return plan.without_debugger(Problem(path=("engine",), message=message, advice=advice))
 
 
-def without_debugger(experiment: ExperimentRecord) -> ExperimentRecord:
+def under_own_engine(experiment: ExperimentRecord) -> ExperimentRecord:
     """The experiment of the engine `auto` as it is launched when Gridwatch's own engine evaluates the rules."""
-    kept = {name: value for name, value in experiment.template.items() if name not in DEBUGGER_FIELDS}
     return replace(
         experiment,
         engine="gridwatch",
-        template={**kept, **experiment.own_fields},
+        template=without_debugger(experiment.template, experiment.own_fields),
         policies=tuple(replace(policy, managed=False) for policy in experiment.policies),
         own_fields={},
     )

@@ -15,7 +15,6 @@ from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.evaluators import BUILT_IN, evaluator_image
 from gridwatch.launch.images import UnknownRegionError
 from gridwatch.launch.parts.managed import is_managed, outside_places
-from gridwatch.launch.request import DEBUGGER_FIELDS
 from gridwatch.spec.checks.engine import debugger_conflicts
 from gridwatch.spec.debugger_rules import unknown_to_debugger
 from gridwatch.spec.model import ExperimentSpec
@@ -61,11 +60,6 @@ def engine_of(spec: ExperimentSpec, deployment: Deployment) -> tuple[str, list[P
 def own_fields(template: Mapping[str, Any]) -> dict[str, Any]:
     """The template's fields for Gridwatch's own engine, which replace Debugger's."""
     return {name: template[name] for name in ("Environment", "ProfilerConfig")}
-
-
-def without_debugger(template: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The template without any Debugger fields; `fields` are those that `own_fields` returned."""
-    return {name: value for name, value in template.items() if name not in DEBUGGER_FIELDS} | dict(fields)
 
 
 def unmanaged(policies: Sequence[RulePolicy]) -> tuple[RulePolicy, ...]:

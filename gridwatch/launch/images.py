@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gridwatch.spec.images import Image, algorithm_image, framework_image, with_cuda_11
 from gridwatch.spec.instance_types import processor
-from gridwatch.spec.parts.algorithm import Algorithm
-from gridwatch.spec.parts.distribution import Distribution
+
+if TYPE_CHECKING:  # pydantic takes a while to import, and who has an address or catches an error needs no specs
+    from gridwatch.spec.parts.algorithm import Algorithm
+    from gridwatch.spec.parts.distribution import Distribution
 
 # Where a region's registries are, by the beginning of its name; botocore's partitions.json.
 _SUFFIXES = {

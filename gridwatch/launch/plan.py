@@ -23,14 +23,13 @@ from gridwatch.launch.engine import (
     own_fields,
     told_of_debugger,
     unmanaged,
-    without_debugger,
 )
 from gridwatch.launch.hook import looks_at_every
 from gridwatch.launch.images import NoImageError, UnknownRegionError, image_address
 from gridwatch.launch.over_limits import refused_by_training, refused_by_tuning
 from gridwatch.launch.parts.managed import collection_parameters
 from gridwatch.launch.refusals import refusals, resolved
-from gridwatch.launch.request import IMAGE, training_request
+from gridwatch.launch.request import IMAGE, training_request, without_debugger
 from gridwatch.launch.template import Inputs, build_template
 from gridwatch.launch.tuning import MAX_ENVIRONMENT, environment_size, tuning_request
 from gridwatch.spec.channels import channel_uri

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from gridwatch.domain.descriptions import JobDescription
 from gridwatch.storage.data_source import DataSource
 
+Quota = Callable[[], int | None]  # instances of all processing jobs at one time; None: not known
+
 
 @dataclass(frozen=True, slots=True)
 class StoredSpec:

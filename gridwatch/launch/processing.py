@@ -7,16 +7,15 @@ CreateTrainingJob with ResourceLimitExceeded, as if it only had to wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from gridwatch.launch.plan import Plan
+from gridwatch.launch.ports import Quota
 from gridwatch.launch.request import managed_rules
 from gridwatch.spec.parse import ParsedSpec
 from gridwatch.spec.problems import Problem
 from gridwatch_rules.wording import counted
 
-Quota = Callable[[], int | None]  # instances of all processing jobs at one time; None: not known
 _RULES = ("rules",)
 _PARALLEL = ("limits", "parallel_jobs")
 

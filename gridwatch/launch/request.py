@@ -136,6 +136,11 @@ def managed_rules(template: Mapping[str, Any]) -> int:
     return sum(len(template.get(field, ())) for field in _MANAGED_RULES)
 
 
+def without_debugger(template: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The template without any Debugger fields; `fields` are Gridwatch's own, which replace them."""
+    return {name: value for name, value in template.items() if name not in DEBUGGER_FIELDS} | dict(fields)
+
+
 def own_tags(name_prefix: str, experiment: str, trial_id: str) -> dict[str, str]:
     """The tags that mark a training job as this deployment's job for this trial."""
     return {PREFIX_TAG: name_prefix, EXPERIMENT_TAG: experiment, TRIAL_TAG: trial_id}

@@ -59,6 +59,7 @@ class Hook:
         clock: Clock,
         workers: int,
         report_folder: str | None,
+        marks_end: bool = True,
     ) -> None:
         self.config = config
         self.step = 0
@@ -70,6 +71,7 @@ class Hook:
         self._clock = clock
         self._workers = workers
         self._report_folder = report_folder
+        self._marks_end = marks_end
         self._membership = Membership.create(config.collections)
         self._current: SavedStep | None = None
         self._alarm = Alarm()
@@ -93,12 +95,13 @@ class Hook:
         environment: Environment | None = None,
         clock: Clock | None = None,
         sink: Sink | None = None,
+        every_worker: bool = False,
     ) -> Hook:
         """Create a hook that writes to `uri` (s3://bucket/prefix or a folder; the configuration's LocalPath when None).
         `config` may also be the document that SageMaker hands to Debugger's hook.
 
         Raises ConfigError for a configuration that is wrong. When there are several workers, only the first saves
-        anything unless the configuration asks for all.
+        anything unless the configuration asks for all. With `every_worker` all save, and only the first marks the end.
         """
         environment = environment or Environment.read({})
         if not isinstance(config, HookConfig):
@@ -106,7 +109,7 @@ class Hook:
         clock = clock or SystemClock()
         target = sink or open_sink(config.local_path if uri is None else os.fspath(uri), environment.region)
         memory_limit = config.memory_limit_mb * 1024 * 1024
-        saving_workers = workers if config.all_workers else 1
+        saving_workers = workers if config.all_workers or every_worker else 1
         terms = environment.pace if config.flushes_per_second is None and not target.every_index_object else None
         pace: Pace = FixedPace(config.flushes_per_second or target.flushes_per_second)
         if terms is not None:
@@ -127,8 +130,9 @@ class Hook:
             clock=clock,
             workers=saving_workers,
             report_folder=environment.output_data_folder,
+            marks_end=not (every_worker and rank),
         )
-        if rank and not config.all_workers:
+        if rank and not (config.all_workers or every_worker):
             hook._closed = True
             return hook
         hook.start_step(0)
@@ -207,6 +211,16 @@ class Hook:
             self._save_in(tensor, array, collection, [])
         except Exception as error:  # noqa: BLE001  (what cannot be saved is reported and must not stop the training)
             self.problem(tensor, error)
+
+    def save_curve(self, name: str, value: Any, collection: str) -> None:
+        """Save one number at this step in a collection, and in those that are due and hold its name."""
+        try:
+            item = self._membership.add(collection, name)
+            holders = {each.name: each for each in (*self._membership.of(name), item) if each.name in self.due}
+            if holders:
+                self._write(name, to_array(value).reshape(-1), list(holders.values()))
+        except Exception as error:  # noqa: BLE001  (what cannot be saved is reported and must not stop the training)
+            self.problem(name, error)
 
     def save_tensor(self, name: str, value: Any, collection: str | None = None) -> None:
         """Save an array (or anything that numpy turns into one) at this step. With `collection` it is saved when that
@@ -300,7 +314,8 @@ class Hook:
             self._sink.put(REPORT if worker == "worker_0" else f"{worker}_{REPORT}", self.report.to_json())
             if worker == "worker_0":
                 self._sink.put(PACKAGES, installed_packages())
-            self._sink.put(END_MARKER, b"end of training-job\n")
+            if self._marks_end:
+                self._sink.put(END_MARKER, b"end of training-job\n")
         except Exception as error:  # noqa: BLE001  (the training succeeded whether or not its end can be marked)
             self.problem("the end marker", error)
 

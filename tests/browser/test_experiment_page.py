@@ -9,7 +9,7 @@ import pytest
 from gridwatch.reports.experiment.facts import ExperimentFacts
 from gridwatch.reports.experiment.report import create_report
 from gridwatch.reports.experiment.tables import read_tables
-from gridwatch.reports.experiment.usage import BINS, CELLS, TrialUsage, Usages, Use
+from gridwatch.reports.experiment.usage import BINS, CELLS, ResourceUse, TrialUsage, Usages
 from gridwatch.savings.prices import PriceTable
 from tests.browser.chromium import Page
 from tests.experiment_tables import MadeUp
@@ -28,7 +28,7 @@ PRESSED = "[...document.querySelectorAll('#leaderboard button[aria-pressed=true]
 
 def written(name: str, folder: Path) -> str:
     tables = read_tables(EXPERIMENTS[name].write(folder).__getitem__)
-    use = Use(tuple(range(BINS)), tuple(float(cell) for cell in range(CELLS)))
+    use = ResourceUse(tuple(range(BINS)), tuple(float(cell) for cell in range(CELLS)))
     usages = Usages([TrialUsage(trial["trial_id"], 60.0, {"CPU": use}) for trial in tables.trials[:20]], 20)
     facts = ExperimentFacts(
         tables=tables, prices=PriceTable.built_in(), expression="best.max_depth <= 6", usages=usages

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from typing import Any
 
@@ -41,6 +42,13 @@ class Subject:
                 started_at=self.service.clock.now(), instance_type="ml.m5.large", instance_count=1,
             )  # fmt: skip
         return self.wait(lambda: job if is_terminal((job := self.service.describe_job(name)).status) else None)
+
+    def parameters_of(self, component: str) -> Mapping[str, Any]:
+        """The parameters of a trial component as it was made."""
+        if isinstance(self.service, FakeTraining):
+            return dict(self.service.components[component]["Parameters"])
+        described = self._world.client("sagemaker").describe_trial_component(TrialComponentName=component)
+        return dict(described["Parameters"])
 
     def wait(self, look: Callable[[], JobDescription | None]) -> JobDescription:
         deadline = time.monotonic() + 30
@@ -181,11 +189,13 @@ def test_a_trial_of_an_experiment_that_is_not_there_is_refused(subject: Subject)
 def test_a_component_is_made_once_and_put_into_as_many_trials_as_one_likes(subject: Subject) -> None:
     service = subject.service
     service.ensure_experiment("contract-shared")
-    for _ in range(2):
-        service.ensure_component("contract-metadata", {"Parameters": {"eta": {"NumberValue": 0.5}}})
+    component = f"contract-once-{uuid.uuid4().hex[:8]}"
+    for eta in (0.5, 0.25):
+        service.ensure_component(component, {"Parameters": {"eta": {"NumberValue": eta}}})
         for trial in ("contract-shared-1", "contract-shared-2"):
             service.ensure_trial("contract-shared", trial)
-            service.add_component(trial, "contract-metadata")
+            service.add_component(trial, component)
+    assert subject.parameters_of(component) == {"eta": {"NumberValue": 0.5}}, "it was made a second time"
 
 
 def test_a_component_or_a_trial_that_is_not_there_is_not_found(subject: Subject) -> None:

@@ -44,7 +44,7 @@ def test_the_demos_story(deployed: Deployed, mailbox: Mailbox, blobs: Dataset, e
     _the_leaderboard_is_what_the_jobs_logged(deployed, grid)
     _the_finding_is_in_the_tables(deployed, failing)
     _the_same_upload_launches_nothing(deployed, example)
-    (ended,) = deployed.wait(lambda: _of_kind(mailbox, "experiment_ended", "blobs has ended"), "the digest", 60)
+    (ended,) = deployed.wait(lambda: _of_kind(mailbox, "experiment_ended", "blobs has ended"), "the digest", 120)
     assert "8 completed" in ended["Subject"]
     assert len(_of_kind(mailbox, "rule_issue")) == 1, "one alert, told once"
     assert {_kind(mail) for mail in mailbox.about("")} == {"rule_issue", "experiment_ended"}

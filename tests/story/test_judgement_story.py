@@ -70,7 +70,7 @@ def test_trials_worse_than_the_others_are_stopped_and_people_are_told_what_they_
     assert "worse than the median running average of " in mail["Message"]
     assert "completed trials" in mail["Message"]
 
-    (mail, *_) = deployed.wait(lambda: mailbox.about("judged has ended"), "the digest", 60)
+    (mail, *_) = deployed.wait(lambda: mailbox.about("judged has ended"), "the digest", 120)
     text = " ".join(mail["Message"].split())
     assert "In shadow GridDefault would have stopped none of 3 completed trials" in text
     assert "where the 2 stopped trials would have ended was not seen" in text

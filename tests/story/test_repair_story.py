@@ -56,7 +56,7 @@ def test_a_diverging_trial_is_repaired_once_and_the_digest_says_what_it_brought(
     assert (parent.state, child.state) == (TrialState.STOPPED, TrialState.COMPLETED), f"{child.change}: {child.reason}"
     assert parent.repair == f"repaired by {child.trial_id}"
     assert child.hyperparameters["eta"] == 0.001
-    (digest,) = deployed.wait(lambda: mailbox.about("repaired has ended"), "the digest", 60)
+    (digest,) = deployed.wait(lambda: mailbox.about("repaired has ended"), "the digest", 120)
     told = " ".join(digest["Message"].split())  # its lines are wrapped
     assert f"{parent.trial_id} by {child.trial_id}, eta 1.0 -> 0.001, from the checkpoint of round " in told
     assert ": better: validation-logloss" in told

@@ -145,7 +145,7 @@ def _the_blind_rule_is_shown_as_such(deployed: Deployed, mailbox: Mailbox) -> No
     assert str(row["details"]).startswith("DeadRelu looks for ")
     found = deployed.query("SELECT rule_name FROM findings WHERE experiment = 'all-rules'")
     assert "DeadRelu" not in {each["rule_name"] for each in found}
-    (ended,) = deployed.wait(lambda: mailbox.about("all-rules has ended"), "the digest", 90)
+    (ended,) = deployed.wait(lambda: mailbox.about("all-rules has ended"), "the digest", 120)
     assert "DeadRelu in 1 of 1 job: DeadRelu looks for" in " ".join(ended["Message"].split())
 
 

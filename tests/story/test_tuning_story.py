@@ -47,7 +47,7 @@ def test_a_tuning_job_is_watched_to_its_end(
     )
     assert told["HyperParameterTuningJobConfig"]["Strategy"] == "Grid"
     deployed.wait(lambda: mailbox.about("long"), "the alert of the stop", 30)
-    deployed.wait(lambda: mailbox.about("tuned has ended"), "the digest", 40)
+    deployed.wait(lambda: mailbox.about("tuned has ended"), "the digest", 120)
 
     deployed.snapshot("tuned")
     trials = deployed.query("SELECT state, job_name FROM trials WHERE experiment = 'tuned' ORDER BY state")
@@ -84,7 +84,7 @@ def test_of_several_algorithms_it_is_told_which_each_trial_is_of(
     spec["collect"] = {"metrics": {"save_interval": 5}}
     deployed.put("experiments/several.json", json.dumps(spec))
     jobs = deployed.wait_for_jobs("several", 2, 60)
-    deployed.wait(lambda: mailbox.about("several has ended"), "the digest", 60)
+    deployed.wait(lambda: mailbox.about("several has ended"), "the digest", 120)
     deployed.snapshot("several")
     rounds = {job["TrainingJobName"]: json.loads(job["HyperParameters"]["num_round"]) for job in jobs}
     assert set(rounds.values()) == {5, 60}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from gridwatch_hook.profiler.settings import ProfilerSettings
 from gridwatch_hook.profiler.timeline import Span, Timeline
 
 _SPAN_BYTES = 160  # approximate bytes of one encoded span
+_APART = 0.05  # seconds between two samples at least; readers take what is within 0.02 s for one sample
 _MOST_SPANS = 500_000  # spans that may wait at once, 80 MB encoded; more than that during one file's time is reported
 
 
@@ -57,6 +59,7 @@ class Sampler:
         self._lines: list[str] = []
         self._first_second = 0
         self._last_file = 0
+        self._sampled_at = -math.inf
         self._flush_at = clock.monotonic() + settings.file_seconds
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gridwatch-profiler", daemon=True)
@@ -80,6 +83,7 @@ class Sampler:
     def sample(self) -> None:
         """Take one sample of the machine. A reading that fails is left out, and its reason is kept."""
         wall = self._clock.wall()
+        self._sampled_at = self._clock.monotonic()
         metrics = self._read()
         if not metrics:
             return
@@ -108,13 +112,14 @@ class Sampler:
         interval = self._settings.interval_ms / 1000
         next_at = self._clock.monotonic()
         while True:
-            self.sample()
+            if self._clock.monotonic() >= self._sampled_at + _APART:
+                self.sample()
             if self._closing.is_set():
                 break
             if self.due():
                 self.flush()
             # The schedule does not drift, and missed samples are not made up for.
-            next_at = max(next_at + interval, self._clock.monotonic())
+            next_at = max(next_at + interval, self._sampled_at + _APART)
             self._closing.wait(next_at - self._clock.monotonic())
         self.flush()
 

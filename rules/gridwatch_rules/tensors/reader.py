@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
-
-from numpy.typing import NDArray
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gridwatch_rules.tensors import layout
 from gridwatch_rules.tensors.cache import BoundedCache
@@ -16,11 +16,16 @@ from gridwatch_rules.tensors.errors import CorruptTensorError, MissingEventsErro
 from gridwatch_rules.tensors.flushes import HeadedSource, flushed_steps, follows
 from gridwatch_rules.tensors.index import WorkerStep, parse_index
 from gridwatch_rules.tensors.ranges import read_ranges
-from gridwatch_rules.tensors.reductions import reduce_tensor
 from gridwatch_rules.tensors.source import ByteRange, TensorSource
 from gridwatch_rules.tensors.steps import Gathering, SavedStep
 from gridwatch_rules.tensors.wall_time import WALL_TIME_END, wall_time
-from gridwatch_rules.tensors.wire import TensorDecoder, WireError, unsound
+from gridwatch_rules.tensors.wire import WireError, unsound
+
+# numpy is slow to import, and many calls of the functions read no tensor: it comes with the first one.
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gridwatch_rules.tensors.decoding import TensorDecoder
 
 _PAGE = 1000  # keys listed at once, as many as S3 returns
 _BATCH = 256  # index objects read at once
@@ -93,7 +98,12 @@ class TensorReader:
         self._values: BoundedCache[ByteRange, _Read] = BoundedCache(_VALUES)
         self._fetched: dict[ByteRange, memoryview] = {}
         self._unsound: frozenset[ByteRange] = frozenset()  # places whose fetched bytes do not match their checksum
-        self._decoder = TensorDecoder()
+
+    @cached_property
+    def _decoder(self) -> TensorDecoder:
+        from gridwatch_rules.tensors.decoding import TensorDecoder  # noqa: PLC0415  as above
+
+        return TensorDecoder()
 
     def has_ended(self) -> bool:
         """Whether the end marker exists. SageMaker writes it; elsewhere the hook or the runner does."""
@@ -258,6 +268,8 @@ class TensorReader:
         """A reduction (mean, min, max, std, variance, sum, prod, l1, l2), saved or computed from the tensor."""
         place = saved.reductions(name, worker).get((kind, absolute))
         if place is None:
+            from gridwatch_rules.tensors.reductions import reduce_tensor  # noqa: PLC0415  as above
+
             return reduce_tensor(self.value(saved, name, worker), kind, absolute=absolute)
         stored_name = f"smdebug/reductions/{'abs_' if absolute else ''}{kind}/{name}"
         return float(self.value_at(place, stored_name).reshape(-1)[0])
@@ -368,17 +380,37 @@ class TensorReader:
 
     def _remembered(self, steps: Iterable[SavedStep]) -> Iterator[SavedStep]:
         for each in steps:
-            self._history.put(each.step, each, 10 + len(each.names))
+            self._history.put(each.step, each, _weight(each))
             yield each
 
     def _recall(self, step: int) -> None:
-        """Read the index around a former step again. Each worker's object at or after the step describes it."""
+        """Read the index around a former step again. Each worker's object at or after the step describes it, so no more
+        objects are read than the step needs, and no more steps are remembered than leave room for others.
+        """
         workers = self.collections().workers
         prefix = self._prefix()
         keys = self._source.keys(prefix, layout.key_before(prefix, step), limit=32 * workers)
-        gathering = Gathering(step - 1, workers)
         named = [(key, *parsed) for key in keys if (parsed := layout.parse_step_key(key)) is not None]
-        for steps in self._read_index(named, ended=False):
-            gathering.add(steps or [])
-        for _ in self._remembered(gathering.take(max(gathering.settled(), step))):
-            pass
+        # A single worker's object holds its steps whole; of several, the steps before this one may lack a worker.
+        gathering = Gathering(-1 if workers == 1 else step - 1, workers)
+        at_once = workers if self._flushed else len(named)
+        for start in range(0, len(named), max(at_once, 1)):
+            for steps in self._read_index(named[start : start + at_once], ended=False):
+                gathering.add(steps or [])
+            if gathering.settled() >= step:
+                break
+        self._remember_around(step, list(gathering.take(max(gathering.settled(), step))))
+
+    def _remember_around(self, step: int, found: Sequence[SavedStep]) -> None:
+        """Remember the steps nearest to `step`, itself last, so that neither it nor what rules compare it with is
+        forgotten.
+        """
+        nearest = sorted(found, key=lambda each: abs(each.step - step))
+        weights = itertools.accumulate(_weight(each) for each in nearest)
+        fitting = sum(weight <= _HISTORY // 4 for weight in weights)
+        for each in reversed(nearest[: max(fitting, 1)]):
+            self._history.put(each.step, each, _weight(each))
+
+
+def _weight(step: SavedStep) -> int:
+    return 10 + len(step.names)

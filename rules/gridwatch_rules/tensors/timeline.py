@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from gridwatch_rules.tensors import layout
 from gridwatch_rules.tensors.errors import CorruptTensorError
+from gridwatch_rules.tensors.flushes import HeadedSource, flushed_steps
 from gridwatch_rules.tensors.index import WorkerStep, parse_index
 from gridwatch_rules.tensors.ranges import read_ranges
 from gridwatch_rules.tensors.source import ByteRange, TensorSource
@@ -65,9 +66,6 @@ def _format(source: TensorSource) -> tuple[Callable[[Sequence[str]], Iterable[by
     """The functions that read and parse objects that describe steps in this folder, and the prefix of their keys."""
     if not source.keys(layout.FLUSH_PREFIX, limit=1):
         return lambda keys: source.read([ByteRange(key) for key in keys]), parse_index, layout.INDEX_PREFIX
-    # Its checksums need numpy, which the code that decides on stops needs for nothing else.
-    from gridwatch_rules.tensors.flushes import HeadedSource, flushed_steps  # noqa: PLC0415
-
     return lambda keys: HeadedSource(source).heads(keys).values(), flushed_steps, layout.FLUSH_PREFIX
 
 

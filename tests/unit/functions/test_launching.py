@@ -19,7 +19,7 @@ from gridwatch.launch.ports import Share
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.store import TrialPlace
 from gridwatch_rules.failures import NotYetError, PermanentError, ThrottledError, TransientError
-from launch_grid.accept import UploadOutcome
+from launch_grid.platform import UploadOutcome
 from start_trials.starting import MAX_ATTEMPTS
 from start_trials.waiting import PAGE, WaitingTrials
 from tests.fakes.mortal_store import KilledError, MortalStore

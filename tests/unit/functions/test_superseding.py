@@ -12,8 +12,8 @@ from gridwatch.domain.trials import TrialState
 from gridwatch.events.spec_upload import SpecUpload
 from gridwatch.launch.observation import REMOVED
 from gridwatch.state.memory import MemoryStore
-from launch_grid.accept import UploadOutcome
 from launch_grid.answers import UploadedSpec, tell_superseded, write_answer
+from launch_grid.platform import UploadOutcome
 from tests.fakes.experiment_bucket import FakeExperimentBucket
 from tests.unit.functions.world import World, example
 

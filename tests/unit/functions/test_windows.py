@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from launch_grid.accept import UploadOutcome
+from launch_grid.platform import UploadOutcome
 from tests.unit.functions.world import World, example
 
 DAYS = ("2026-10-30", "2026-10-31", "2026-11-01")

@@ -18,7 +18,8 @@ from gridwatch.reproduce.fingerprint import ImageVersion
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.store import StateStore
-from launch_grid.accept import Accepted, Platform, accept
+from launch_grid.accept import accept
+from launch_grid.platform import Accepted, Platform
 from start_trials.engines import Engines
 from start_trials.paces import Paces
 from start_trials.round import Round, RoundReport

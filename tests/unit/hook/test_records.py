@@ -14,9 +14,9 @@ from gridwatch_hook.delivery import LARGEST_BATCH
 from gridwatch_hook.modes import Mode
 from gridwatch_hook.records import StepEncoder, frame, varint
 from gridwatch_rules.tensors.checksum import masked_crc32c
+from gridwatch_rules.tensors.decoding import read_tensor
 from gridwatch_rules.tensors.flushes import index_record_length
 from gridwatch_rules.tensors.index import LARGEST_INDEX
-from gridwatch_rules.tensors.wire import read_tensor
 
 
 def record_of(value: Any, name: str = "loss", step: int = 7) -> bytes:

@@ -132,5 +132,18 @@ def test_the_thread_samples_until_it_is_told_to_finish() -> None:
     it.finish()
     assert not it._thread.is_alive()
     (events,) = (folder.events(key) for key in folder.files)
-    assert [each["Value"] for each in events] == [float(number) for number in range(len(events))]
-    assert len(events) >= 1
+    # At the same moment, the last sample would be the first once more: readers take events so close for one sample.
+    assert [each["Value"] for each in events] == [0.0]
+
+
+def test_the_last_sample_is_taken_when_it_is_another_one() -> None:
+    folder, clock = Folder(), MovedClock()
+    machine = Machine([Counters({}, float(number)) for number in range(1000)])
+    it = sampler(folder, clock, machine, interval_ms=60_000)
+    it.start()
+    while not it._lines:
+        pass
+    clock.passed = 1.0
+    it.finish()
+    (events,) = (folder.events(key) for key in folder.files)
+    assert [each["Value"] for each in events if each["Type"] == "memory"] == [0.0, 1.0]

@@ -17,13 +17,14 @@ import pytest
 from gridwatch_hook import Hook
 from gridwatch_rules.tensors.checksum import crc32c, registers_after
 from gridwatch_rules.tensors.collections import parse_collections
+from gridwatch_rules.tensors.decoding import read_tensor
 from gridwatch_rules.tensors.errors import CorruptTensorError
 from gridwatch_rules.tensors.index import LARGEST_INDEX, WorkerStep, parse_index
 from gridwatch_rules.tensors.layout import parse_step_key
 from gridwatch_rules.tensors.reader import Cursor, TensorReader
 from gridwatch_rules.tensors.scalars import ScalarStep, collections_file, scalar_files
 from gridwatch_rules.tensors.source import ByteRange, LocalSource
-from gridwatch_rules.tensors.wire import WireError, read_tensor, unsound
+from gridwatch_rules.tensors.wire import WireError, unsound
 from tests.tensor_folder import MemorySource, frame
 
 ODD = (

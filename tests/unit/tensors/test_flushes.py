@@ -81,6 +81,52 @@ def test_asking_when_each_value_was_written_costs_no_requests(follow: str) -> No
     assert len(source.requests) - before <= len(steps) / 100
 
 
+def test_a_former_step_is_found_however_much_was_flushed_after_it() -> None:
+    """The steps of a page of objects are more than the reader remembers."""
+    objects = folder(*(tuple(range(first, first + 1_000)) for first in range(0, 12_000, 1_000)))
+    source = MemorySource(objects)
+    reader = TensorReader(source)
+    for step in (0, 999, 1_000, 11_999):
+        found = reader.step(step)
+        assert found is not None
+        assert found.step == step
+    assert len(source.requests) <= 3 * 4  # a listing and an object for each place that was asked for
+    assert reader.step(12_000) is None
+
+
+def test_looking_back_far_at_each_step_reads_no_index_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    objects = folder(*(tuple(range(first, first + 1_500)) for first in range(0, 9_000, 1_500)))
+    read = flushes.parse_index
+
+    def counted(key: str, *rest: Any) -> Any:
+        parsed.append(key)
+        return read(key, *rest)
+
+    monkeypatch.setattr(flushes, "parse_index", counted)
+    reader = TensorReader(MemorySource(objects))
+    for each in reader.new_steps(Cursor(4_000)):  # a later call, which does not know the first steps any more
+        for former in (0, each.step - 3_000):
+            assert reader.step(former) is not None
+    # The new ones, the first, and those that are followed at a distance: each a few times, not once a step.
+    assert len(parsed) <= 30
+
+
+def test_a_former_step_of_several_workers_has_them_all() -> None:
+    objects = folder(tuple(range(1_000)), tuple(range(1_000, 2_000)))
+    objects |= {
+        key: content
+        for first, last in ((0, 500), (500, 1_300), (1_300, 2_000))
+        for key, content in folder(tuple(range(first, last)), worker="worker_1").items()
+        if "worker_1" in key
+    }
+    reader = TensorReader(MemorySource({**TensorFolder({"metrics": ["loss"]}, workers=2).objects, **objects}))
+    for step in (0, 499, 500, 999, 1_000, 1_299, 1_300, 1_999):
+        found = reader.step(step)
+        assert found is not None
+        assert [each.worker for each in found.workers] == ["worker_0", "worker_1"]
+
+
 def test_rules_and_whoever_follows_the_objective_cost_no_request_a_step() -> None:
     objects = folder(tuple(range(3_000)))
     source = MemorySource(objects)

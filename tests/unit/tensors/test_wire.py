@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridwatch_rules.tensors.checksum import crc32c, masked_crc32c
+from gridwatch_rules.tensors.decoding import TensorDecoder, read_tensor
 from gridwatch_rules.tensors.modes import Mode
-from gridwatch_rules.tensors.wire import TensorDecoder, WireError, read_tensor
+from gridwatch_rules.tensors.wire import WireError
 from tests.tensor_folder import encode, frame
 
 

@@ -1,0 +1,1 @@
+"""Watches trainings whose scripts do not know of it, one module for each framework."""

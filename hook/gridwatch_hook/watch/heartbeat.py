@@ -1,0 +1,129 @@
+"""Tells regularly how far a rank has come, also while it makes no step.
+
+Heartbeats are a stream of their own, in the folder `heartbeat-output`: its steps are moments (Unix seconds divided by
+the interval), the same for all ranks. `status/worker_<rank>.json` has the newest one, with the training thread's stack
+where it has stood still.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import platform
+import sys
+import traceback
+from typing import Any
+
+from gridwatch_hook.clock import Clock, SystemClock
+from gridwatch_hook.collection import ANY_LOOP
+from gridwatch_hook.config import HookConfig
+from gridwatch_hook.hook import Hook
+from gridwatch_hook.settings import Environment
+from gridwatch_hook.sinks import Sink, open_sink
+from gridwatch_hook.watch.recorder import PHASES, Recorder
+from gridwatch_hook.watch.settings import WatchConfig
+
+COLLECTION = "heartbeat"
+_STANDSTILL = 3  # intervals without a sign of the training, after which its stack is told
+_FRAMES = 30
+
+
+class Heartbeat:
+    """The heartbeats of one rank. `last_step` is that of a former process of the same rank, or -1."""
+
+    def __init__(
+        self, hook: Hook, sink: Sink, recorder: Recorder, clock: Clock, *, every: float, rank: int, workers: int
+    ) -> None:
+        self._hook = hook
+        self._sink = sink
+        self._recorder = recorder
+        self._clock = clock
+        self._every = every
+        self._rank = rank
+        self._workers = workers
+        self._key = f"status/worker_{rank}.json"
+        self._tick = -1
+        former = self._former()
+        self.last_step = int(former.get("step", -1))
+        self.taken = self._is_taken(former)
+
+    @classmethod
+    def create(
+        cls, config: WatchConfig, environment: Environment, rank: int, workers: int, recorder: Recorder
+    ) -> Heartbeat:
+        """Open the folder of heartbeats. Raises ConfigError."""
+        place = f"{config.place}/heartbeat-output"
+        sink = open_sink(place, config.region)
+        asked = HookConfig.parse({"HookParameters": {"include_workers": "all"}}, ANY_LOOP)
+        hook = Hook.create(
+            place, asked, rank=rank, workers=workers, environment=environment, sink=sink, every_worker=True
+        )
+        atexit.unregister(hook.close)  # the session closes it
+        clock = SystemClock()
+        return cls(hook, sink, recorder, clock, every=config.heartbeat_seconds, rank=rank, workers=workers)
+
+    def beat(self, step: int) -> None:
+        """Write a heartbeat if one is due; `step` is the last step that was written."""
+        tick = int(self._clock.wall() / self._every)
+        if tick <= self._tick:
+            return
+        self._tick = tick
+        recorder = self._recorder
+        phase, idle = recorder.phase, self._clock.monotonic() - recorder.moved_at
+        self._hook.start_step(tick)
+        code = PHASES.index(phase)
+        for name, value in (("step", float(recorder.step - 1)), ("phase", float(code)), ("idle_seconds", idle)):
+            self._hook.save_scalar(f"{COLLECTION}/{name}", value, COLLECTION)
+        self._hook.start_step(tick + 1)
+        self._tell(phase, idle, step)
+
+    def close(self, step: int) -> None:
+        """Write the last heartbeat."""
+        try:
+            self._tell("over", 0.0, step)
+        finally:
+            self._hook.close(2.0, backfill_seconds=1.0)
+
+    def _tell(self, phase: str, idle: float, step: int) -> None:
+        document = {
+            "rank": self._rank, "workers": self._workers, "host": platform.node(), "process": os.getpid(),
+            "step": max(step, self.last_step), "phase": phase, "idle_seconds": round(idle, 3),
+            "at": self._clock.wall(), "every_seconds": self._every,
+        }  # fmt: skip
+        if idle >= _STANDSTILL * self._every and phase != "over":
+            document["stack"] = _stack(self._recorder.thread)
+        self._sink.put(self._key, json.dumps(document).encode())
+
+    def _former(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self._sink.read(self._key) or b"{}")
+            return found if isinstance(found, dict) else {}
+        except Exception:  # noqa: BLE001  (there was no process before, or nobody can tell)
+            return {}
+
+    def _is_taken(self, former: dict[str, Any]) -> bool:
+        """Whether another process that still lives writes as this rank."""
+        same = former.get("host") == platform.node() and former.get("process") == os.getpid()
+        fresh = self._clock.wall() - float(former.get("at", 0.0)) < 2 * float(former.get("every_seconds", 0.0))
+        return fresh and not same and former.get("phase") != "over" and not _has_ended(former)
+
+
+def _has_ended(former: dict[str, Any]) -> bool:
+    """Whether the process is known to be over: it ran on this host and is not there any more."""
+    if former.get("host") != platform.node():
+        return False
+    try:
+        os.kill(int(former.get("process", 0)), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _stack(thread: int) -> list[str]:
+    frame = sys._current_frames().get(thread)
+    if frame is None:
+        return []
+    return [f"{each.filename}:{each.lineno} {each.name}" for each in traceback.extract_stack(frame)][-_FRAMES:]

@@ -1,0 +1,139 @@
+"""The folder that brings the hook into a container: every Python can start with it, and it harms none."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from gridwatch_hook.carrier.build import PACKAGE, carry, members
+from gridwatch_hook.parameters import ConfigError
+from scripts.find_python import find
+
+OLD = [version for version in ("2.7", "3.6", "3.8", "3.9") if find(version)]
+WATCHED = [version for version in ("3.10", "3.11", "3.12", "3.13") if find(version)]
+
+
+def start(version: str, path: str, program: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PYTHONPATH": path, "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", **variables}
+    command = [str(find(version)), *options, "-c", program]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+WATCHES = "import sys; print('gridwatch_hook_active' in sys.modules)"
+
+
+@pytest.fixture
+def carrier(tmp_path: Path) -> Path:
+    carry(tmp_path / "carrier", {"place": str(tmp_path / "out")})
+    return tmp_path / "carrier"
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_an_old_python_starts_as_if_the_carrier_were_not_there(carrier: Path, version: str) -> None:
+    ended = start(version, str(carrier), WATCHES)
+    assert (ended.returncode, ended.stdout.strip(), ended.stderr) == (0, "False", "")
+
+
+@pytest.mark.parametrize("version", WATCHED)
+def test_a_python_waits_for_frameworks_and_loads_nothing_of_weight(carrier: Path, version: str) -> None:
+    loaded = "print(sorted({'json', 'numpy', 'threading', 'logging'} & set(sys.modules)))"
+    ended = start(version, str(carrier), f"{WATCHES}; {loaded}")
+    assert ended.stderr == ""
+    assert ended.stdout.split("\n")[0] == "True"
+    assert "numpy" not in ended.stdout
+    assert "json" not in ended.stdout
+
+
+@pytest.mark.parametrize("options", [["-S"], ["-I"], ["-E"]])
+def test_a_python_that_is_told_to_load_nothing_is_not_watched(carrier: Path, options: list[str]) -> None:
+    ended = start("3.11", str(carrier), WATCHES, *options)
+    assert (ended.stdout.strip(), ended.stderr) == ("False", "")
+
+
+def test_one_variable_turns_it_off(carrier: Path) -> None:
+    assert start("3.11", str(carrier), WATCHES, GRIDWATCH_DISABLE="1").stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("version", [*OLD, *WATCHED])
+def test_the_next_sitecustomize_on_the_path_is_loaded(carrier: Path, tmp_path: Path, version: str) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "sitecustomize.py").write_text("import sys\nsys.theirs = __file__\nsys.path.append('/added')\n")
+    program = "import sys, sitecustomize; print(sys.theirs == sitecustomize.__file__); print('/added' in sys.path)"
+    ended = start(version, f"{carrier}:{own}", f"{program}; print(sys.path.index({str(carrier)!r}))")
+    assert (ended.stdout.split(), ended.stderr) == (["True", "True", "1"], "")
+
+
+def test_an_error_of_the_next_sitecustomize_is_told_as_python_tells_it(carrier: Path, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "sitecustomize.py").write_text("1 / 0\n")
+    alone = start("3.11", str(tmp_path / "own"), "print('on')")
+    behind = start("3.11", f"{carrier}:{tmp_path / 'own'}", "print('on')")
+    assert (behind.stdout, behind.stderr) == (alone.stdout, alone.stderr)
+    assert "ZeroDivisionError" in behind.stderr
+
+
+def test_a_zip_does_as_well_as_a_folder(tmp_path: Path) -> None:
+    packed = tmp_path / "carrier.zip"
+    carry(packed, {"place": str(tmp_path / "out")})
+    assert "sitecustomize.py" in zipfile.ZipFile(packed).namelist()
+    assert start("3.11", str(packed), WATCHES).stdout.strip() == "True"
+
+
+def test_only_modules_with_names_of_their_own_travel_and_no_import_leaves_them(tmp_path: Path) -> None:
+    files = members({"place": "s3://bucket/tensors/{TRAINING_JOB_NAME}"})
+    assert {name.partition("/")[0] for name in files} == {
+        PACKAGE, "sitecustomize.py", "gridwatch_watch.json", "gridwatch_carrier.json",
+    }  # fmt: skip
+    sources = [content.decode() for name, content in files.items() if name.endswith(".py")]
+    lines = [line.strip() for source in sources for line in source.splitlines()]
+    assert not [
+        line
+        for line in lines
+        if line.startswith(("from gridwatch_hook ", "from gridwatch_hook.", "import gridwatch_hook"))
+    ]
+    assert files == members({"place": "s3://bucket/tensors/{TRAINING_JOB_NAME}"})
+
+
+def test_the_scripts_own_copy_of_the_hook_comes_first(carrier: Path, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "gridwatch_hook.py").write_text("mine = True\n")
+    assert (
+        start(
+            "3.11", f"{carrier}:{tmp_path / 'own'}", "import gridwatch_hook; print(gridwatch_hook.mine)"
+        ).stdout.strip()
+        == "True"
+    )
+    carried = start(WATCHED[-1], str(carrier), "import gridwatch_hook; print(gridwatch_hook.__name__)")
+    assert carried.stdout.strip() == PACKAGE
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({}, "names no place"),
+        ({"place": "x", "plase": "y"}, "plase"),
+        ({"place": "x", "heartbeat_seconds": 0}, "heartbeat_seconds"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_before_anything_is_written(
+    tmp_path: Path, config: dict[str, object], says: str
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        carry(tmp_path / "carrier", config)
+    assert not (tmp_path / "carrier").exists()
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="holds something else"):
+        carry(tmp_path, {"place": "out"})
+
+
+def test_the_manifest_tells_version_and_digest(carrier: Path) -> None:
+    manifest = json.loads((carrier / "gridwatch_carrier.json").read_text())
+    assert (manifest["package"], len(manifest["digest"])) == (PACKAGE, 64)
