@@ -23,6 +23,7 @@ from gridwatch.aws.unreadable_records import telling
 from gridwatch.events.rule_status import rule_statuses
 from gridwatch.events.sqs import QueuedBody, partial_response, queued_bodies
 from gridwatch.savings.prices import PriceTable
+from gridwatch.savings.sparing import Siblings
 from gridwatch.settings import read_settings
 from gridwatch.verdicts.decision import Response
 from gridwatch_rules.clock import SystemClock
@@ -101,7 +102,13 @@ def _reactor(context: LambdaContext) -> Reactor:
         open_tensors=lambda job: job_source(settings.artifacts_bucket, job.job_name, job.tensors_uri),
         prices=_prices,
         open_log=lambda job: log_source(settings.artifacts_bucket, job.job_name),
+        siblings=_siblings(),
     )
+
+
+@cache
+def _siblings() -> Siblings:
+    return Siblings(_store(), SystemClock())
 
 
 @cache

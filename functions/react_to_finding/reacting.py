@@ -27,7 +27,7 @@ from gridwatch.events.rule_status_publisher import record_statuses
 from gridwatch.launch.ports import TrainingService
 from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.savings.prices import PriceTable
-from gridwatch.savings.sparing import OpenTensors, Sparing
+from gridwatch.savings.sparing import OpenTensors, Siblings, Sparing
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.layout import s3_uri, tensor_prefix
@@ -93,6 +93,7 @@ class Reactor:
     open_tensors: OpenTensors
     prices: Callable[[], PriceTable] = PriceTable.built_in
     open_log: OpenTensors | None = None
+    siblings: Siblings | None = None  # kept between invocations
 
     def react(self, statuses: JobRuleStatuses) -> Sequence[Reaction]:
         """Doing it again changes nothing. Raises GridwatchError or ConflictError: the event must come again."""
@@ -193,7 +194,7 @@ class Reactor:
         """
         if claimed.action not in (Response.STOP, Response.WOULD_STOP) or description is None:
             return None
-        sparing = Sparing(self.store, self.open_tensors, self.prices(), self.open_log)
+        sparing = Sparing(self.store, self.open_tensors, self.prices(), self.open_log, self.siblings)
         return sparing.of(job, description, step=change.step, at=claimed.decided_at)
 
     def _ask(

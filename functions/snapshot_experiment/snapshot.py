@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,9 +17,11 @@ from gridwatch.domain.trials import TrialRecord
 from gridwatch.launch.entities import sagemaker_experiments
 from gridwatch.savings.prices import PriceTable
 from gridwatch.state.accepted_spec import spec_of
+from gridwatch.state.counting import correct
 from gridwatch.state.job_records import records_of_trials
-from gridwatch.state.open_experiments import close, open_experiments
+from gridwatch.state.open_experiments import close, enlist, open_experiments
 from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import if_readable
 from gridwatch.storage import layout
 from gridwatch.tables import history_rows, rows, schemas
 from gridwatch.tables.carrying import Former
@@ -116,13 +119,17 @@ class SnapshotWriter:
     def changed_experiments(self) -> Iterable[str]:
         """Open experiments that may have changed since their last snapshot, the longest waiting first.
 
-        An experiment is closed once it is over and a snapshot has read all of it.
+        An experiment is closed once it is over and a snapshot has read all of it. Counts that differ from what its
+        trials say are corrected.
         """
         waiting = []
+        enlist(self._store)
         for record in open_experiments(self._store):
             key = layout.table_key(schemas.EXPERIMENTS.name, record.name)
             at = self._bucket.written_at(key).get(key)
+            known = if_readable(partial(self._store.get_counts, record.name))
             trials, tunings = self._store.list_trials(record.name), self._store.list_tunings(record.name)
+            correct(self._store, record, known, trials)
             times = [*(trial.updated_at for trial in trials), *(tuning.updated_at for tuning in tunings)]
             changed = max([record.updated_at, *times])
             if at is None or changed > at - _LONGEST_SNAPSHOT:

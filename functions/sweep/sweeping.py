@@ -124,9 +124,10 @@ class Sweeper:
         before = self.clock.now() - GRACE
         found = [record for record in self.store.open_findings() if record.updated_at <= before]
         found.sort(key=lambda record: record.job_name)
+        jobs = self.store.get_jobs(record.job_name for record in found)
         for job_name, records in groupby(found, key=lambda record: record.job_name):
             with self.isolation.each(job_name):
-                job = self.store.get_job(job_name)
+                job = jobs.get(job_name)
                 if job is not None:
                     self.publisher.publish_again(job, list(records))
         return len(found)

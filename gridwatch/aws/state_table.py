@@ -3,6 +3,7 @@
 | record | pk | sk | gsi1pk | gsi1sk |
 | --- | --- | --- | --- | --- |
 | ExperimentRecord | `experiment#<name>` | `experiment` | `experiments` | created_at |
+| ExperimentCounts | `experiment#<name>` | `counts` | `experiments#counts` | name |
 | LaunchHold | `experiment#<name>` | `hold` | | |
 | SnapshotTurn | `experiment#<name>` | `snapshot` | | |
 | RegionsRecord | `experiment#<name>` | `regions` | | |
@@ -16,6 +17,7 @@
 | the rule that stops | `job#<job>` | `stop` | | |
 | ReactionRecord | `job#<job>` | `reaction#<rule name>` | | |
 | ReportsRecord | `reports#<log>` | `<number, ten digits>` | | |
+| EnlistedRecord | `experiments` | `enlisted` | | |
 | StoppingRecord | `stopping` | `stopping` | | |
 | DebuggerRefusal | `debugger` | `refusal` | | |
 | AlertRecord | `alert#<id>` | `alert` | `alerts#unsent` until settled | created_at |
@@ -25,7 +27,7 @@
 Attributes beside them: `uploaded_at` of experiments, `updated_at` of trials, tuning jobs and rule evaluations,
 `job_name` and `points` (ten digits) of current values,
 `version` of gates, holds, turns and of saved evaluations, `stored_at`, the key in S3 of evaluations over 100 kB,
-`rule` of stops, `leased_until` of alerts and of reactions.
+`rule` of stops, `leased_until` of alerts and of reactions, `saved` of reactions that are counted, `version` of counts.
 Items of a job (JobRecord, RuleEvaluationRecord, ReactionRecord) are also in a second index, under their experiment:
 gsi2pk `experiment#<name>`, gsi2sk `<job>#<sk>`. Those that former versions wrote are not, and are read by their keys
 (gridwatch.aws.experiment_jobs). An ExperimentRecord is there while it is open: gsi2pk `experiments#open`, gsi2sk name.
@@ -37,11 +39,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
-from itertools import islice
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import groupby, islice
 from typing import Any
 
+from gridwatch.aws.experiment_counts import Changed, ExperimentCounting
 from gridwatch.aws.experiment_jobs import (
     JOB,
     REACTION,
@@ -56,7 +61,8 @@ from gridwatch.aws.record_reader import RecordReader, place_of
 from gridwatch.aws.rule_state import RuleStateBucket
 from gridwatch.aws.table import DocumentTable, Item, Put
 from gridwatch.domain.alerts import AlertGate, AlertRecord
-from gridwatch.domain.deployments import DebuggerRefusal, StoppingRecord
+from gridwatch.domain.counts import ExperimentCounts
+from gridwatch.domain.deployments import DebuggerRefusal, EnlistedRecord, StoppingRecord
 from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, SnapshotTurn, TrackingRecord, TuningRecord
 from gridwatch.domain.jobs import CurrentRecord, JobRecord
 from gridwatch.domain.reactions import ReactionRecord
@@ -64,7 +70,18 @@ from gridwatch.domain.regions import RegionsRecord
 from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.codec import moment_text, to_json
+from gridwatch.state.counting import (
+    TrialChange,
+    after_reaction,
+    after_trials,
+    changes_counts,
+    nothing_counted,
+    objective_of,
+    saved_as_text,
+    with_objective,
+)
 from gridwatch.state.job_records import JobRecords
+from gridwatch.state.patience import Patience
 from gridwatch.state.store import ConflictError, SavedEvaluation, TrialPlace
 from gridwatch.state.unreadable import Noted, UnreadableRecordError, if_readable, unnoted
 from gridwatch_rules.failures import NotFoundError, PermanentError
@@ -94,6 +111,7 @@ class StateTable:
         self._table = DocumentTable(name, dynamodb)
         self._noted = noted
         self._records = RecordReader(noted)
+        self._counting = ExperimentCounting(self._table, self._records, SCHEMA)
         self._rule_states = rule_states
 
     def put_experiment(self, record: ExperimentRecord) -> ExperimentRecord | None:
@@ -110,7 +128,31 @@ class StateTable:
         was_kept, replaced = self._table.exchange(item, condition=condition, values={":new": uploaded})
         if not was_kept:
             return record
-        return next(self._records.all(ExperimentRecord, [replaced] if replaced else []), None)
+        former = next(self._records.all(ExperimentRecord, [replaced] if replaced else []), None)
+        self._count_from(record, former, is_new=replaced is None)
+        return former
+
+    def _count_from(self, record: ExperimentRecord, former: ExperimentRecord | None, *, is_new: bool) -> None:
+        """Begin the counts of a new experiment, and go on with those of another when its objective is another."""
+        if former is not None and objective_of(former) == objective_of(record):
+            return
+        for _ in Patience().tries():
+            known = if_readable(partial(self.get_counts, record.name))
+            counts = nothing_counted(record) if known is None else with_objective(known, record)
+            if counts == known or (known is None and not is_new):
+                return
+            with suppress(ConflictError):
+                self.save_counts(counts)
+                return
+
+    def get_counts(self, experiment: str) -> ExperimentCounts | None:
+        return self._counting.get(experiment)
+
+    def list_counts(self) -> Sequence[ExperimentCounts]:
+        return list(self._counting.all())
+
+    def save_counts(self, counts: ExperimentCounts) -> None:
+        self._counting.save(counts)
 
     def get_experiment(self, name: str) -> ExperimentRecord | None:
         item = self._table.get(_experiment(name), "experiment")
@@ -119,6 +161,17 @@ class StateTable:
     def list_experiments(self) -> Sequence[ExperimentRecord]:
         found = self._table.indexed("experiments", newest_first=True)
         return list(self._records.all(ExperimentRecord, found))
+
+    def experiments_since(self, created_at: datetime | None) -> Iterator[ExperimentRecord]:
+        before = moment_text(created_at - timedelta(microseconds=1)) if created_at else None
+        return self._records.all(ExperimentRecord, self._table.indexed("experiments", after=before))
+
+    def get_enlisted(self) -> EnlistedRecord | None:
+        item = self._table.get("experiments", "enlisted")
+        return self._records.one(EnlistedRecord, item) if item else None
+
+    def put_enlisted(self, record: EnlistedRecord) -> None:
+        self._table.put(_item("experiments", "enlisted", record))
 
     def open_experiments(self) -> Iterator[ExperimentRecord]:
         return self._records.all(ExperimentRecord, self._table.second_indexed("experiments#open"))
@@ -160,7 +213,19 @@ class StateTable:
         return kept
 
     def add_trials(self, trials: Iterable[TrialRecord]) -> int:
-        return self._table.add_new([_trial_item(trial) for trial in trials])
+        return sum(
+            sum(self._put_trials([(None, trial) for trial in its]))
+            for _, its in groupby(trials, key=lambda trial: trial.experiment)
+        )
+
+    def _put_trials(self, changes: Sequence[TrialChange]) -> list[bool]:
+        """Put trials of one experiment together with its counts, and say of each whether it was put."""
+        puts = [_trial_put(after, before) for before, after in changes]
+
+        def changed(numbers: Sequence[int], counts: ExperimentCounts) -> ExperimentCounts:
+            return after_trials(counts, (changes[number] for number in numbers))
+
+        return self._counting.put_each(changes[0][1].experiment, puts, changed)
 
     def get_trial(self, experiment: str, trial_id: str) -> TrialRecord | None:
         item = self._table.get(_experiment(experiment), f"trial#{trial_id}")
@@ -172,12 +237,21 @@ class StateTable:
 
     def update_trial(self, trial: TrialRecord, *, expected: TrialRecord) -> None:
         put = _trial_put(trial, expected)
-        if not self._table.put(put.item, condition=put.condition, values=put.values):
+        if changes_counts(expected, trial):
+            (kept,) = self._put_trials([(expected, trial)])
+        else:
+            kept = self._table.put(put.item, condition=put.condition, values=put.values)
+        if not kept:
             raise ConflictError(f"trial {trial.trial_id} of {trial.experiment} was changed meanwhile")
 
     def update_trials(self, changes: Sequence[tuple[TrialRecord, TrialRecord]]) -> Sequence[TrialRecord]:
-        kept = self._table.put_each([_trial_put(after, before) for before, after in changes])
-        return [after for (_, after), is_kept in zip(changes, kept, strict=True) if is_kept]
+        kept = []
+        for is_counted, its in groupby(sorted(changes, key=_counted_with), key=_counted_with):
+            some = list(its)
+            puts = [_trial_put(after, before) for before, after in some]
+            done = self._put_trials(some) if is_counted else self._table.put_each(puts)
+            kept += [after for (_, after), is_kept in zip(some, done, strict=True) if is_kept]
+        return kept
 
     def trials_in(
         self, state: TrialState, *, limit: int | None = None, after: TrialPlace | None = None
@@ -334,7 +408,19 @@ class StateTable:
         return self._table.put(leased, condition="leased_until = :seen", values={":seen": seen})
 
     def finish_reaction(self, record: ReactionRecord) -> None:
-        self._table.put(_reaction_item(record))
+        for _ in Patience().tries():
+            item = _reaction_item(record)
+            stored = self._table.get(item.pk, item.sk)
+            before = next(self._records.all(ReactionRecord, [stored] if stored else []), None)
+            if saved_as_text(record) == (saved_as_text(before) if before else ""):
+                self._table.put(item)
+                return
+            seen = stored.attributes.get("saved") if stored else None
+            condition, values = ("saved = :seen", {":seen": seen}) if seen else ("attribute_not_exists(saved)", {})
+            puts = [Put(item, condition, values)]
+            if all(self._counting.put_each(record.experiment, puts, _counting(before, record))):
+                return
+        raise ConflictError(f"the reaction to {record.rule_name} of {record.job_name} is written to all the time")
 
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]:
         return list(self._records.all(ReactionRecord, self._table.below(_job(job_name), REACTION)))
@@ -508,7 +594,18 @@ def _trial_item(trial: TrialRecord) -> Item:
     )
 
 
-def _trial_put(trial: TrialRecord, expected: TrialRecord) -> Put:
+def _counting(before: ReactionRecord | None, after: ReactionRecord) -> Changed:
+    return lambda _, counts: after_reaction(counts, before, after)
+
+
+def _counted_with(change: tuple[TrialRecord, TrialRecord]) -> str:
+    """The experiment whose counts the change is written with; empty when they stay as they are."""
+    return change[1].experiment if changes_counts(*change) else ""
+
+
+def _trial_put(trial: TrialRecord, expected: TrialRecord | None) -> Put:
+    if expected is None:
+        return Put(_trial_item(trial), _NEW)
     return Put(_trial_item(trial), "updated_at = :expected", {":expected": moment_text(expected.updated_at)})
 
 
@@ -541,7 +638,9 @@ def _reaction_item(record: ReactionRecord, leased_until: str = "") -> Item:
     lease = "done" if record.carried_out_at is not None else leased_until
     sk = f"{REACTION}{record.rule_name}"
     under = place_in_experiment(record.experiment, record.job_name, sk)
-    return _item(_job(record.job_name), sk, record, second_index=under, leased_until=lease)
+    saved = saved_as_text(record)
+    item = _item(_job(record.job_name), sk, record, second_index=under, leased_until=lease)
+    return replace(item, attributes={**item.attributes, "saved": saved}) if saved else item
 
 
 def _alert_item(alert: AlertRecord, leased_until: str = "") -> Item:

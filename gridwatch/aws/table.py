@@ -9,7 +9,7 @@ DynamoDB takes 400 kB an item.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,7 @@ class Put:
 
 
 _Numbered = tuple[int, dict[str, Any]]
+Tally = Callable[[Sequence[int]], Put | None]
 
 
 class DocumentTable:
@@ -195,15 +196,16 @@ class DocumentTable:
         """
         return sum(self.put_each([Put(item, "attribute_not_exists(pk)") for item in items]))
 
-    def put_each(self, puts: Sequence[Put]) -> list[bool]:
+    def put_each(self, puts: Sequence[Put], tally: Tally | None = None) -> list[bool]:
         """Put each item whose condition holds, and say of each whether it did.
 
         Transactions of up to 100 items, each put under its own condition: a batch write would have none and replace
-        what somebody else wrote meanwhile.
+        what somebody else wrote meanwhile. `tally` makes one more item of each transaction from the numbers of the puts
+        in it, and makes it again when its condition no longer holds.
         """
         kept = [False] * len(puts)
-        for chunk in _chunks([self._request(put) for put in puts]):
-            for number in self._put_chunk(chunk):
+        for chunk in _chunks([self._request(put) for put in puts], _ITEMS_AT_ONCE - (tally is not None)):
+            for number in self._put_chunk(chunk, tally):
                 kept[number] = True
         return kept
 
@@ -217,13 +219,16 @@ class DocumentTable:
             return False
         return True
 
-    def _put_chunk(self, chunk: Sequence[_Numbered]) -> list[int]:
+    def _put_chunk(self, chunk: Sequence[_Numbered], tally: Tally | None) -> list[int]:
         """The numbers of those that were put. Raises ThrottledError when others write there all the time."""
-        tries = Patience(seconds=_IN_TRANSACTION).tries()
+        tries = (Patience() if tally else Patience(seconds=_IN_TRANSACTION)).tries()
         next(tries)
         while chunk:
+            requests = [request for _, request in chunk]
+            further = tally([number for number, _ in chunk]) if tally else None
+            requests += [self._request(further)] if further else []
             try:
-                self._client.transact_write_items(TransactItems=[{"Put": request} for _, request in chunk])
+                self._client.transact_write_items(TransactItems=[{"Put": request} for request in requests])
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") != "TransactionCanceledException":
                     raise translate(error) from error
@@ -260,17 +265,18 @@ class DocumentTable:
 def _not_refused(chunk: Sequence[_Numbered], error: ClientError) -> list[_Numbered]:
     """The puts whose own condition held in a cancelled transaction."""
     reasons = error.response.get("CancellationReasons", ())
-    return [each for each, reason in zip(chunk, reasons, strict=True) if reason.get("Code") != _REFUSED]
+    # A reason more is that of the tally, which is made anew.
+    return [each for each, reason in zip(chunk, reasons, strict=False) if reason.get("Code") != _REFUSED]
 
 
-def _chunks(requests: Sequence[dict[str, Any]]) -> Iterator[list[_Numbered]]:
+def _chunks(requests: Sequence[dict[str, Any]], most: int) -> Iterator[list[_Numbered]]:
     """The requests with their numbers, as many together as one transaction takes."""
     chunk: list[_Numbered] = []
     size = 0
     for number, request in enumerate(requests):
         # UTF-8 and base64 grow
         bytes_of_item = sum(len(value) for each in request["Item"].values() for value in each.values()) * 2
-        if chunk and (len(chunk) == _ITEMS_AT_ONCE or size + bytes_of_item > _BYTES_AT_ONCE):
+        if chunk and (len(chunk) == most or size + bytes_of_item > _BYTES_AT_ONCE):
             yield chunk
             chunk, size = [], 0
         chunk.append((number, request))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from gridwatch.cli.output import console, print_json, print_rows, print_table, t
 from gridwatch.cli.progress import prices_of, watch
 from gridwatch.cli.queries import JsonOption
 from gridwatch.cli.refusals import refusal_of
+from gridwatch.domain.counts import ExperimentCounts
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.jobs import CurrentRecord, JobRecord
 from gridwatch.domain.rules import RuleEvaluationRecord
@@ -26,14 +28,17 @@ from gridwatch.failure_cause import cause_of
 from gridwatch.savings.words import amount, span, together
 from gridwatch.state.accepted_spec import spec_of
 from gridwatch.state.codec import from_document, to_document
+from gridwatch.state.counting import counted as counted_trials
 from gridwatch.state.job_records import JobRecords, records_of_trials
 from gridwatch.state.open_experiments import is_open
 from gridwatch.state.store import StateStore
-from gridwatch.state.unreadable import Isolation, UnreadableRecordError
+from gridwatch.state.unreadable import Isolation, UnreadableRecordError, if_readable
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.streams.metric_source import MetricSource
 from gridwatch_rules.wording import counted
 
+_MILLISECONDS = 3_600_000  # of an hour
+_MILLIONTHS = 1_000_000
 WAITING_FOR_RULE = "NotStarted"  # a rule that the job runs under, of which nothing is recorded yet
 
 
@@ -41,7 +46,10 @@ def experiments(context: typer.Context, as_json: JsonOption = False) -> None:
     """List all experiments, newest first."""
     cloud = cloud_of(context)
     rows = [*summaries(cloud.store), *_unreadable_experiments(cloud)]
-    columns = ("experiment", "owner", "trials", "finished", "failed", "stopped", "objective", "uploaded_at")
+    columns = (
+        "experiment", "owner", "trials", "finished", "failed", "stopped", "objective", "best", "machine_hours",
+        "saved_hours", "uploaded_at",
+    )  # fmt: skip
     print_rows(columns, rows, as_json=as_json, empty="no experiments yet: upload a spec with `gridwatch submit`")
 
 
@@ -62,6 +70,8 @@ def status(
     out = console()
     all_trials = [*document["trials"], *document["unreadable"]]
     out.print(f"{document['experiment']}: {_counted(each['state'] for each in all_trials)}")
+    if document["counts"]:
+        out.print(counts_line(document["counts"]), markup=False)
     if document["held"]:
         out.print(f"nothing more is launched: {document['held']}", markup=False)
     print_table(out, *told(*trial_lines(document)))
@@ -91,12 +101,35 @@ def read_status(cloud: Cloud, experiment: str) -> Mapping[str, Any]:
         "uploaded_at": record.uploaded_at,
         "objective": asdict(objective) if objective else None,
         "held": held_by(cloud.store, record),
+        "counts": _counts_of(cloud.store, record.name),
         "trials": [
             trial_status(cloud.store, record, trial, current.get(trial.job_name), records[trial.job_name])
             for trial in trials
         ],
         "unreadable": list(_unreadable_trials(cloud, record.name)),
     }
+
+
+def _counts_of(store: StateStore, experiment: str) -> Mapping[str, Any] | None:
+    """The counts that are kept of an experiment; None while they are not known to be whole."""
+    counts = if_readable(partial(store.get_counts, experiment))
+    if counts is None or not counts.is_whole:
+        return None
+    return {
+        "states": counts.states,
+        "best": counts.best,
+        "best_trial": counts.best_trial,
+        "machine_hours": round(sum(counts.took.values()) / _MILLISECONDS, 3),
+        "saved_hours": round(counts.saved / _MILLISECONDS, 3),
+        "saved_cost": {currency: cost / _MILLIONTHS for currency, cost in counts.saved_cost.items()},
+    }
+
+
+def counts_line(counts: Mapping[str, Any]) -> str:
+    """The best final value, what the finished jobs took, and what stops saved, in words."""
+    best = f"best {counts['best']:g} ({counts['best_trial']}), " if counts["best"] is not None else ""
+    saved = f", and stops saved {counts['saved_hours']:.2f}" if counts["saved_hours"] else ""
+    return f"{best}finished jobs took {counts['machine_hours']:.2f} machine hours{saved}"
 
 
 UNREADABLE = "unreadable"
@@ -129,17 +162,19 @@ def held_by(store: StateStore, record: ExperimentRecord) -> str | None:
 def summaries(store: StateStore) -> Sequence[Mapping[str, Any]]:
     """One row for each experiment, newest first."""
     records = store.list_experiments()
-    # Of a closed experiment its record says how its trials ended.
-    trials = trials_of(store, [record.name for record in records if is_open(record)])
-    return [_summary(record, record.final_states or _states(trials.get(record.name, ()))) for record in records]
+    counts = {counts.experiment: counts for counts in store.list_counts() if counts.is_whole}
+    # Of a former version there are no counts, but of a closed experiment its record says how its trials ended.
+    unknown = [record.name for record in records if is_open(record) and record.name not in counts]
+    trials = trials_of(store, unknown)
+    return [_summary(record, counts.get(record.name), trials.get(record.name, ())) for record in records]
 
 
-def _states(trials: Sequence[TrialRecord]) -> Mapping[str, int]:
-    return Counter(trial.state.value for trial in trials)
-
-
-def _summary(record: ExperimentRecord, states: Mapping[str, int]) -> Mapping[str, Any]:
+def _summary(
+    record: ExperimentRecord, known: ExperimentCounts | None, trials: Sequence[TrialRecord]
+) -> Mapping[str, Any]:
     owner, compared = _described(record)
+    counts = known or counted_trials(record, trials, ())
+    states = counts.states if known or trials else record.final_states or {}
     return {
         "experiment": record.name,
         "owner": owner,
@@ -148,6 +183,9 @@ def _summary(record: ExperimentRecord, states: Mapping[str, int]) -> Mapping[str
         "failed": states.get("failed", 0),
         "stopped": states.get("stopped", 0),
         "objective": compared,
+        "best": counts.best,
+        "machine_hours": round(sum(counts.took.values()) / _MILLISECONDS, 3) if known or trials else None,
+        "saved_hours": round(counts.saved / _MILLISECONDS, 3) if known else None,
         "uploaded_at": record.uploaded_at,
     }
 

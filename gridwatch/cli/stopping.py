@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from gridwatch.cli.output import console, print_json
 from gridwatch.cli.queries import JsonOption
 from gridwatch.domain.deployments import StoppingRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
+from gridwatch.state.job_records import records_of_trials
 from gridwatch.verdicts.decision import kept_by_pause
 
 if TYPE_CHECKING:
@@ -84,10 +86,14 @@ def describe(record: StoppingRecord | None) -> Mapping[str, Any]:
 
 def spared(store: StateStore) -> Iterator[tuple[TrialRecord, str]]:
     """Trials that run on because stopping was paused when a rule asked to stop them, each with that rule."""
-    for trial in store.trials_in(TrialState.RUNNING):
-        for reaction in store.list_reactions(trial.job_name):
-            if kept_by_pause(reaction.reason, reaction.outcome):
-                yield trial, reaction.rule_name
+    running = sorted(store.trials_in(TrialState.RUNNING), key=lambda trial: trial.experiment)
+    for _, its in groupby(running, key=lambda trial: trial.experiment):
+        trials = list(its)
+        records = records_of_trials(store, trials)
+        for trial in trials:
+            for reaction in records[trial.job_name].reactions:
+                if kept_by_pause(reaction.reason, reaction.outcome):
+                    yield trial, reaction.rule_name
 
 
 def _stores(cloud: Cloud, *, account: bool) -> Mapping[str, StateStore]:

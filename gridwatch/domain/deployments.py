@@ -32,3 +32,11 @@ class DebuggerRefusal:
     job_name: str  # that was launched under Gridwatch's own rules
     experiment: str
     forgotten: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnlistedRecord:
+    """How far the experiments of a former version, which is not known to have listed the open ones, were listed."""
+
+    until: datetime | None = None  # when the last of them was created
+    is_whole: bool = False

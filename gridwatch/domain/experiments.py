@@ -52,6 +52,7 @@ class LaunchHold:
     failure_cause: str | None = None  # of the last failure, in its own words
     failed_jobs: tuple[str, ...] = ()  # of that kind: in a row, or before a first success
     other_failures: tuple[tuple[str, str], ...] = ()  # before a first success: jobs with the kinds of their failures
+    others_before: int = 0  # of them, so many that `other_failures` no longer names
     succeeded: bool = False  # a job of this upload completed, or trained until it was stopped
     updated_at: datetime
     version: int = 0  # of the record, as read

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from gridwatch.alerts.launch_limit import limit_reached
 from gridwatch.alerts.outbox import AlertOutbox
@@ -20,6 +21,7 @@ from gridwatch.savings.prices import PriceTable
 from gridwatch.state.accepted_spec import Limits, spec_of
 from gridwatch.state.patience import Patience
 from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import if_readable
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.wording import counted
 
@@ -52,6 +54,8 @@ _REMEDIES = frozenset(kind for kind, _ in _KINDS)
 _OF_AWS = re.compile(r"\s*(CapacityError|InternalServerError)\b")
 # Of an experiment without `limits.max_failures`: so many alike before a first trial has come through.
 FIRST_FAILURES = 3
+_OTHERS_NAMED = 200  # failures of other kinds: a grid whose every trial fails in its own way must not grow the record
+_SLOTS = tuple(state for state in TrialState if state.takes_slot)
 
 
 def failure_kind(reason: str) -> str:
@@ -64,18 +68,16 @@ def failure_kind(reason: str) -> str:
 
 def without_failures(hold: LaunchHold) -> LaunchHold:
     """The hold with its counts at zero."""
-    return replace(hold, failure_kind=None, failure_cause=None, failed_jobs=(), other_failures=())
+    return replace(hold, failure_kind=None, failure_cause=None, failed_jobs=(), other_failures=(), others_before=0)
 
 
-def failed_in_a_row(hold: LaunchHold, unfinished: int) -> str:
-    """The failures that hold an experiment, in words. `unfinished` are its trials that were launched and are
-    not over.
-    """
-    count, others = len(hold.failed_jobs), len(hold.other_failures)
+def failed_in_a_row(hold: LaunchHold, *, some_run: bool) -> str:
+    """The failures that hold an experiment, in words. `some_run`: some of its trials were launched and are not over."""
+    count, others = len(hold.failed_jobs), hold.others_before + len(hold.other_failures)
     if hold.succeeded:
         kind = hold.failure_kind if hold.failure_kind in _REMEDIES else hold.failure_cause or hold.failure_kind
         return f"{counted(count, 'failure')} in a row: {kind}"
-    over = " that are over" if unfinished else ""
+    over = " that are over" if some_run else ""
     failed = f"{count} of {count + others}{over} failed" if others else f"all {count}{over} failed"
     failed = "the first trial failed" if count == 1 and not others else failed
     cause = hold.failure_cause or NO_REASON
@@ -169,8 +171,15 @@ class LaunchLimits:
         return replace(hold, reason=self._failures(hold)) if hold.limit == "max_failures" else hold
 
     def _failures(self, hold: LaunchHold) -> str:
-        trials = self.store.list_trials(hold.experiment)
-        return failed_in_a_row(hold, sum(trial.state.takes_slot for trial in trials))
+        return failed_in_a_row(hold, some_run=self._some_run(hold.experiment))
+
+    def _some_run(self, experiment: str) -> bool:
+        """Whether trials of the experiment take a slot. What runs is far less than a whole grid; the list of it is from
+        an index, which may still have a job that has just ended.
+        """
+        listed = (trial for state in _SLOTS for trial in self.store.trials_in(state) if trial.experiment == experiment)
+        now = (if_readable(partial(self.store.get_trial, experiment, trial.trial_id)) for trial in listed)
+        return any(trial is not None and trial.state.takes_slot for trial in now)
 
     def _current(self, experiment: ExperimentRecord) -> LaunchHold:
         kept = self.store.get_hold(experiment.name)
@@ -227,7 +236,14 @@ class _Failure:
 
 def _apart(kept: LaunchHold, job: str, kind: str) -> LaunchHold:
     """The hold with a failure that differs from those counted."""
-    return replace(kept, other_failures=(*kept.other_failures, (job, kind)))
+    return _bounded(replace(kept, other_failures=(*kept.other_failures, (job, kind))))
+
+
+def _bounded(kept: LaunchHold) -> LaunchHold:
+    """The hold with the names of the latest other failures alone; of those before them it keeps the number."""
+    dropped = max(0, len(kept.other_failures) - _OTHERS_NAMED)
+    named = kept.other_failures[dropped:]
+    return replace(kept, other_failures=named, others_before=kept.others_before + dropped)
 
 
 def _counted(experiment: ExperimentRecord, kept: LaunchHold, failure: _Failure) -> LaunchHold:
@@ -247,10 +263,11 @@ def _counted(experiment: ExperimentRecord, kept: LaunchHold, failure: _Failure) 
         if kept.succeeded or spec_of(experiment).limits.max_failures is not None:
             alike = ()
         others = () if kept.succeeded else tuple(pair for pair in others if pair[0] not in alike)
-    return replace(
+    after = replace(
         kept, failure_kind=failure.kind, failure_cause=failure.cause, failed_jobs=(*alike, failure.job),
-        other_failures=others,
+        other_failures=others, others_before=0 if kept.succeeded else kept.others_before,
     )  # fmt: skip
+    return _bounded(after)
 
 
 def _most_failures(experiment: ExperimentRecord, kept: LaunchHold) -> int | None:

@@ -3,22 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cache
 
 from gridwatch.domain.descriptions import JobDescription
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.savings import SavingsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.savings.estimate import RunningJob, estimate
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.progress import Progress, read_progress
 from gridwatch.state.store import StateStore
 from gridwatch.streams.source import reads_log_apart
+from gridwatch_rules.clock import Clock
 from gridwatch_rules.failures import GridwatchError
 from gridwatch_rules.tensors.source import TensorSource
 
 OpenTensors = Callable[[JobRecord], TensorSource]
+KNOWN_FOR = timedelta(minutes=1)
+LARGE = 100  # trials; a smaller grid costs one request, and of its few completed trials each counts
+_EXPERIMENTS = 4  # that are remembered: 10,000 trials of one take some 20 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Siblings:
+    """The completed trials of experiments, read again after a minute: many stops of one experiment come together, and
+    each would read the whole grid.
+    """
+
+    store: StateStore
+    clock: Clock
+    known: dict[str, tuple[datetime, Sequence[TrialRecord]]] = field(default_factory=dict)
+
+    def of(self, experiment: str) -> Sequence[TrialRecord]:
+        now = self.clock.now()
+        read_at, found = self.known.pop(experiment, (now, None))
+        if found is None or now - read_at >= KNOWN_FOR:
+            every = self.store.list_trials(experiment)
+            read_at, found = now, [trial for trial in every if trial.state is TrialState.COMPLETED]
+            if len(every) < LARGE:
+                return found
+        self.known[experiment] = read_at, found
+        while len(self.known) > _EXPERIMENTS:
+            self.known.pop(next(iter(self.known)))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +56,7 @@ class Sparing:
     open_tensors: OpenTensors
     prices: PriceTable
     open_log: OpenTensors | None = None  # what a job's log says of its metrics
+    known: Siblings | None = None  # read for earlier stops
 
     def of(
         self, job: JobRecord, description: JobDescription, *, step: int | None, at: datetime
@@ -41,12 +71,15 @@ class Sparing:
             max_runtime_seconds=description.max_runtime_seconds,
             instance_type=description.instance_type,
             instance_count=description.instance_count,
-            siblings=cache(lambda: self.store.list_trials(job.experiment)),
+            siblings=cache(lambda: self._siblings(job.experiment)),
             progress=progress_of(job, self.open_tensors, self.open_log),
             further_machines=description.further_machines,
             spot=description.spot,
         )
         return estimate(running, self.prices, at)
+
+    def _siblings(self, experiment: str) -> Sequence[TrialRecord]:
+        return self.known.of(experiment) if self.known is not None else self.store.list_trials(experiment)
 
 
 def progress_of(job: JobRecord, open_tensors: OpenTensors, open_log: OpenTensors | None = None) -> Progress | None:

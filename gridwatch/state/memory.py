@@ -9,13 +9,21 @@ from datetime import datetime
 from typing import Any
 
 from gridwatch.domain.alerts import AlertGate, AlertRecord
-from gridwatch.domain.deployments import DebuggerRefusal, StoppingRecord
+from gridwatch.domain.counts import ExperimentCounts
+from gridwatch.domain.deployments import DebuggerRefusal, EnlistedRecord, StoppingRecord
 from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, SnapshotTurn, TrackingRecord, TuningRecord
 from gridwatch.domain.jobs import CurrentRecord, JobRecord
 from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.regions import RegionsRecord
 from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
+from gridwatch.state.counting import (
+    after_reaction,
+    after_trials,
+    changes_counts,
+    nothing_counted,
+    with_objective,
+)
 from gridwatch.state.job_records import JobRecords
 from gridwatch.state.store import ConflictError, SavedEvaluation, TrialPlace
 from gridwatch_rules.judgement.reported import ReportsRecord
@@ -26,6 +34,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.experiments: dict[str, ExperimentRecord] = {}
+        self.counts: dict[str, ExperimentCounts] = {}
         self.holds: dict[str, LaunchHold] = {}
         self.turns: dict[str, SnapshotTurn] = {}
         self.tracking: dict[str, TrackingRecord] = {}
@@ -47,6 +56,7 @@ class MemoryStore:
         self.gates: dict[str, AlertGate] = {}
         self.admissions: dict[str, set[tuple[datetime, str]]] = {}
         self.stopping: StoppingRecord | None = None
+        self.enlisted: EnlistedRecord | None = None
         self.debugger_refusal: DebuggerRefusal | None = None
 
     def put_experiment(self, record: ExperimentRecord) -> ExperimentRecord | None:
@@ -54,13 +64,44 @@ class MemoryStore:
         if kept is not None and kept.uploaded_at > record.uploaded_at:
             return record
         self.experiments[record.name] = record
+        known = self.counts.get(record.name)
+        if known is not None or kept is None:
+            self.counts[record.name] = with_objective(known, record) if known else nothing_counted(record)
         return kept
+
+    def get_counts(self, experiment: str) -> ExperimentCounts | None:
+        return self.counts.get(experiment)
+
+    def list_counts(self) -> Sequence[ExperimentCounts]:
+        return sorted(self.counts.values(), key=lambda counts: counts.experiment)
+
+    def save_counts(self, counts: ExperimentCounts) -> None:
+        kept = self.counts.get(counts.experiment)
+        if (kept.version if kept else 0) != counts.version:
+            raise ConflictError(f"the counts of {counts.experiment} were changed meanwhile")
+        self.counts[counts.experiment] = replace(counts, version=counts.version + 1)
+
+    def _count(self, before: TrialRecord | None, after: TrialRecord) -> None:
+        if changes_counts(before, after):
+            known = self.counts.get(after.experiment) or ExperimentCounts(experiment=after.experiment)
+            counts = after_trials(known, [(before, after)])
+            self.counts[after.experiment] = replace(counts, version=known.version + 1)
 
     def get_experiment(self, name: str) -> ExperimentRecord | None:
         return self.experiments.get(name)
 
     def list_experiments(self) -> Sequence[ExperimentRecord]:
         return sorted(self.experiments.values(), key=lambda record: record.created_at, reverse=True)
+
+    def experiments_since(self, created_at: datetime | None) -> Iterator[ExperimentRecord]:
+        every = reversed(self.list_experiments())
+        return (record for record in every if created_at is None or record.created_at >= created_at)
+
+    def get_enlisted(self) -> EnlistedRecord | None:
+        return self.enlisted
+
+    def put_enlisted(self, record: EnlistedRecord) -> None:
+        self.enlisted = record
 
     def open_experiments(self) -> Iterator[ExperimentRecord]:
         found = [record for record in self.experiments.values() if record.final_states is None]
@@ -98,7 +139,9 @@ class MemoryStore:
 
     def add_trials(self, trials: Iterable[TrialRecord]) -> int:
         new = [trial for trial in trials if (trial.experiment, trial.trial_id) not in self.trials]
-        self.trials.update({(trial.experiment, trial.trial_id): trial for trial in new})
+        for trial in new:
+            self._count(None, trial)
+            self.trials[trial.experiment, trial.trial_id] = trial
         return len(new)
 
     def get_trial(self, experiment: str, trial_id: str) -> TrialRecord | None:
@@ -113,6 +156,7 @@ class MemoryStore:
         kept = self.trials.get(key)
         if kept is None or kept.updated_at != expected.updated_at:
             raise ConflictError(f"trial {trial.trial_id} of {trial.experiment} was changed meanwhile")
+        self._count(kept, trial)
         self.trials[key] = trial
 
     def update_trials(self, changes: Sequence[tuple[TrialRecord, TrialRecord]]) -> Sequence[TrialRecord]:
@@ -245,7 +289,12 @@ class MemoryStore:
         return True
 
     def finish_reaction(self, record: ReactionRecord) -> None:
-        self.reactions[(record.job_name, record.rule_name)] = record
+        key = (record.job_name, record.rule_name)
+        known = self.counts.get(record.experiment) or ExperimentCounts(experiment=record.experiment)
+        counts = after_reaction(known, self.reactions.get(key), record)
+        if counts != known:
+            self.counts[record.experiment] = replace(counts, version=known.version + 1)
+        self.reactions[key] = record
 
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]:
         mine = (record for record in self.reactions.values() if record.job_name == job_name)

@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
+from gridwatch.domain.deployments import EnlistedRecord
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.store import StateStore
@@ -34,6 +36,24 @@ def reopen(store: StateStore, record: ExperimentRecord) -> None:
     """Open an experiment before its trials are changed: a crash in between leaves it open, which harms nothing."""
     if not is_open(record):
         store.put_experiment(replace(record, final_states=None))
+
+
+def enlist(store: StateStore, most: int = 500) -> None:
+    """Put the experiments of former versions, which are in no list of open ones, into it: so many at a time, and all of
+    them once. Those that are over are then closed like any others.
+    """
+    known = if_readable(store.get_enlisted) or EnlistedRecord()
+    if known.is_whole:
+        return
+    until = known.until
+    found = 0
+    for record in islice(store.experiments_since(until), most):
+        found += 1
+        until = record.created_at
+        kept = if_readable(partial(store.get_experiment, record.name)) if is_open(record) else None
+        if kept is not None and is_open(kept):
+            store.put_experiment(kept)
+    store.put_enlisted(EnlistedRecord(until=until, is_whole=found < most or until == known.until))
 
 
 def open_experiments(store: StateStore) -> Iterator[ExperimentRecord]:

@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gridwatch.domain.alerts import AlertGate, AlertRecord
-from gridwatch.domain.deployments import DebuggerRefusal, StoppingRecord
+from gridwatch.domain.counts import ExperimentCounts
+from gridwatch.domain.deployments import DebuggerRefusal, EnlistedRecord, StoppingRecord
 from gridwatch.domain.experiments import ExperimentRecord, LaunchHold, SnapshotTurn, TrackingRecord, TuningRecord
 from gridwatch.domain.jobs import CurrentRecord, JobRecord
 from gridwatch.domain.reactions import ReactionRecord
@@ -82,11 +83,41 @@ class ExperimentStore(Protocol):
         """All experiments, newest first. Eventually consistent."""
         ...
 
+    def experiments_since(self, created_at: datetime | None) -> Iterator[ExperimentRecord]:
+        """The experiments created at that time and later (None: all), oldest first, read as the caller iterates.
+        Eventually consistent.
+        """
+        ...
+
+    def get_enlisted(self) -> EnlistedRecord | None: ...
+
+    def put_enlisted(self, record: EnlistedRecord) -> None: ...
+
     def open_experiments(self) -> Iterator[ExperimentRecord]:
         """The experiments without `final_states`, by name, read as the caller iterates; none that a former version
         recorded.
 
         Eventually consistent.
+        """
+        ...
+
+
+class CountStore(Protocol):
+    """Counts change together with what they count, by `put_experiment`, `add_trials`, `update_trial`, `update_trials`
+    and `finish_reaction`: both or neither.
+    """
+
+    def get_counts(self, experiment: str) -> ExperimentCounts | None:
+        """The counts of an experiment; None before anything was counted."""
+        ...
+
+    def list_counts(self) -> Sequence[ExperimentCounts]:
+        """The counts of all experiments that have some, by name. Eventually consistent."""
+        ...
+
+    def save_counts(self, counts: ExperimentCounts) -> None:
+        """Save counts as the next version of those that were read (0: there were none); ConflictError when others are
+        stored.
         """
         ...
 
@@ -371,6 +402,7 @@ class AlertStore(Protocol):
 
 class StateStore(
     ExperimentStore,
+    CountStore,
     HoldStore,
     TurnStore,
     RegionStore,

@@ -61,6 +61,14 @@ class CountingTable:
         # By index and partition: the sort keys in order, each with the key of its item.
         self._order: dict[str, dict[str, list[tuple[str, Key]]]] = {name: defaultdict(list) for name in _WHOLE}
 
+    def remove(self, key: Key) -> None:
+        """Take an item away, as a person's hand does."""
+        item = self.items.pop(key)
+        self._sizes.pop(key)
+        for name, (partition, sort) in _WHOLE.items():
+            if partition in item:
+                self._order[name][item[partition]["S"]].remove((item[sort]["S"], key))
+
     def start(self) -> Count:
         self.count = Count()
         return self.count

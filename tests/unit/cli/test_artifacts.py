@@ -25,12 +25,16 @@ class Bucket:
     keys: list[str]
     refused: Sequence[str] = ()
     deleted: list[str] = field(default_factory=list)
+    listings: int = 0
 
     def get_paginator(self, _: str) -> Any:
         return SimpleNamespace(paginate=self._pages)
 
     def _pages(self, Bucket: str, Prefix: str) -> Iterator[Mapping[str, Any]]:  # noqa: N803  boto3's spelling
-        yield {"Contents": [{"Key": key} for key in self.keys if key.startswith(Prefix)]}
+        found = [{"Key": key} for key in self.keys if key.startswith(Prefix)]
+        for start in range(0, max(len(found), 1), 1_000):
+            self.listings += 1
+            yield {"Contents": found[start : start + 1_000]}
 
     def delete_objects(self, Bucket: str, Delete: Mapping[str, Any]) -> Any:  # noqa: N803  boto3's spelling
         asked = [each["Key"] for each in Delete["Objects"]]
@@ -133,6 +137,19 @@ def test_checkpoints_go_with_the_trial() -> None:
     trial = a_trial(trial_id="0a1b2c3d4e")
     mine, others = "checkpoints/blobs/0a1b2c3d4e/c.pt", "checkpoints/blobs-2/0a1b2c3d4e/c.pt"
     assert artifact_keys(cloud(Bucket([mine, others]), trial), "blobs") == [mine]
+
+
+@pytest.mark.parametrize("trials", [10, 100, 1_000])
+def test_the_artifacts_of_an_experiment_are_listed_by_the_page(trials: int) -> None:
+    mine = [
+        a_trial(index, trial_id=f"{index:010x}", job_name=f"gridwatch-blobs-{index:010x}-1") for index in range(trials)
+    ]
+    others = [f"gridwatch-blobs-2-{index:010x}-1" for index in range(trials)]
+    kept = [key for trial in mine for key in left_by(trial.job_name)]
+    kept += [f"checkpoints/blobs/{trial.trial_id}/c.pt" for trial in mine]
+    bucket = Bucket([*kept, *(key for name in others for key in left_by(name)), "checkpoints/blobs-2/0000000001/c.pt"])
+    assert sorted(artifact_keys(cloud(bucket, *mine), "blobs")) == sorted(kept)
+    assert bucket.listings <= 5 * 16 + 2 * len(bucket.keys) / 1_000
 
 
 def test_what_could_not_be_deleted_is_named() -> None:

@@ -25,13 +25,19 @@ class Watched(Cloud):
         self.world = World()
         self.objects: dict[str, bytes] = {}
         self.sent: list[str] = []
+        self.requests = 0
         session: Any = SimpleNamespace(
             s3=SimpleNamespace(put_object=lambda **request: self.objects.update({request["Key"]: request["Body"]})),
-            sqs=SimpleNamespace(send_message=lambda **request: self.sent.append(request["MessageBody"])),
+            sqs=SimpleNamespace(send_message_batch=self._take),
         )
         super().__init__(lambda: session, "Gridwatch", self.world.clock, is_named=True)
         self.__dict__["store"] = self.world.store
         self.__dict__["deployment"] = SimpleNamespace(artifacts_bucket="artifacts", evaluate_queue="evaluate")
+
+    def _take(self, **request: Any) -> dict[str, Any]:
+        self.requests += 1
+        self.sent += [each["MessageBody"] for each in request["Entries"]]
+        return {}
 
 
 def run(cloud: Watched, *words: str) -> Any:
@@ -65,6 +71,17 @@ def test_once_leaves_no_wish_and_what_does_not_run_is_left_alone() -> None:
     cloud.world.store.update_trial(over, expected=trial)
     assert run(cloud, "blobs").exit_code == 0
     assert len(cloud.sent) == 1
+
+
+def test_a_hundred_running_jobs_are_woken_with_a_request_for_ten() -> None:
+    cloud = Watched()
+    more = [
+        replace(cloud.world.trial, trial_id=f"{number:010x}", job_name=f"job-{number}", index=number)
+        for number in range(1, 100)
+    ]
+    cloud.world.store.add_trials(more)
+    assert run(cloud, "blobs").exit_code == 0
+    assert (len(cloud.sent), len(cloud.objects), cloud.requests) == (100, 100, 10)
 
 
 def test_an_experiment_that_is_not_there_is_told() -> None:
