@@ -38,5 +38,5 @@ class DebuggerRefusal:
 class EnlistedRecord:
     """How far the experiments of a former version, which is not known to have listed the open ones, were listed."""
 
-    until: datetime | None = None  # when the last of them was created
-    is_whole: bool = False
+    until: datetime | None  # when the last of them was created
+    is_whole: bool

@@ -16,7 +16,7 @@ from gridwatch.domain.deployments import EnlistedRecord
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.store import StateStore
-from gridwatch.state.unreadable import if_readable
+from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 
 ACTIVE = tuple(state for state in TrialState if not state.is_finished)
 
@@ -42,7 +42,10 @@ def enlist(store: StateStore, most: int = 500) -> None:
     """Put the experiments of former versions, which are in no list of open ones, into it: so many at a time, and all of
     them once. Those that are over are then closed like any others.
     """
-    known = if_readable(store.get_enlisted) or EnlistedRecord()
+    try:
+        known = store.get_enlisted() or EnlistedRecord(until=None, is_whole=False)
+    except UnreadableRecordError:
+        return  # it is left as it is
     if known.is_whole:
         return
     until = known.until

@@ -89,6 +89,7 @@ def _further(at: str) -> Iterator[Item]:
         ("alert#new", "alert", ("alerts#unsent", at)),
         ("gate#cause", "gate", ("gates#untold", at)),
         ("debugger", "refusal", None),
+        ("experiments", "enlisted", None),
     ):
         item: Item = {"pk": {"S": pk}, "sk": {"S": sk}, "document": {"S": '{"first": 1, "state": "x", "at": "y"}'}}
         yield item | ({"gsi1pk": {"S": index[0]}, "gsi1sk": {"S": index[1]}} if index else {})
@@ -185,6 +186,7 @@ KINDS = {
     "experiment current", "experiment experiment", "experiment hold", "experiment tracking", "experiment regions",
     "experiment tuning", "experiment trial", "job job", "job evaluation", "job rule", "job stop", "job reaction",
     "alert alert", "gate gate", "gate admitted", "debugger refusal", "experiment snapshot",
+    "experiment counts", "experiments enlisted",
 }  # fmt: skip
 
 # What is made from the tensors once more, and tells the same: the state of a job's rules, and where each one stands.

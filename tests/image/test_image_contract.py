@@ -195,5 +195,6 @@ def test_many_rounds_under_a_rule_reach_s3_in_few_uploads(image: Image) -> None:
     assert finished.returncode == 0, finished.stderr
     reader = image.tensors(request)
     assert [saved.step for saved in reader.new_steps(Cursor(), ended=True)] == list(range(600))
-    assert 0 < image.event_files(request) < 60, "the steps share files"
+    # One for each look at the clock; each step in a file of its own would be 600.
+    assert 0 < image.event_files(request) < 300, "the steps share files"
     assert "gridwatch_hook:" not in finished.stderr
