@@ -165,7 +165,22 @@ def wait(look: Callable[[], T | None], seconds: float, what: str, pause: float =
         if (found := look()) is not None:
             return found
         time.sleep(pause)
-    raise SystemExit(f"stop_latency: not within {seconds:.0f} s: {what}")
+    raise SystemExit(f"not within {seconds:.0f} s: {what}")
+
+
+def wait_while_moving(look: Callable[[], T | None], seen: Callable[[], str], quiet: float, pause: float = 0.2) -> T:
+    """Wait as long as what is seen changes, however slow the machine is. Given up after `quiet` seconds in which it did
+    not, with what was seen last.
+    """
+    last, since = "", time.monotonic()
+    while (found := look()) is None:
+        now = seen()
+        if now != last:
+            last, since = now, time.monotonic()
+        elif time.monotonic() - since > quiet:
+            raise SystemExit(f"nothing has changed for {quiet:.0f} s: {last}")
+        time.sleep(pause)
+    return found
 
 
 def _spec(jobs: int, experiment: str) -> dict[str, Any]:

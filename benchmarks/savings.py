@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ from typing import Any
 import boto3
 
 from benchmarks._savings_cases import RULE, SCRIPTS, XGBOOST, Case
-from benchmarks._stops import wait
+from benchmarks._stops import wait_while_moving
 from benchmarks.result import Result, report
 from gridwatch.aws.state_table import StateTable
 from gridwatch.aws.tensor_source import S3Source
@@ -34,6 +35,7 @@ from gridwatch.domain.savings import Certainty
 from gridwatch.domain.trials import TrialRecord
 from gridwatch.localcloud import LocalCloud
 from gridwatch.localcloud.deploy import deploy
+from gridwatch.savings.progress import Progress
 from gridwatch.savings.sparing import progress_of
 from gridwatch.spec.parse import parse_spec
 from gridwatch.storage.layout import SOURCE_METADATA, log_metric_prefix, tensor_prefix
@@ -41,7 +43,7 @@ from gridwatch.storage.layout import SOURCE_METADATA, log_metric_prefix, tensor_
 Ended = tuple[TrialRecord, ReactionRecord]
 ROOT = Path(__file__).resolve().parents[1]
 BOUND = 2.0
-TIMEOUT = 300.0
+QUIET = 180.0  # seconds without a new state, step or ledger after which a case is given up
 NOISE = 0.5  # seconds that starting and ending a process scatter by, on either side
 
 
@@ -85,17 +87,33 @@ class Bench:
             self._send("SnapshotQueue", {"type": "SnapshotExperiment", "experiment": experiment})
             return None
 
-        return wait(look, TIMEOUT, f"the end of {experiment}", pause=2.0)
+        return wait_while_moving(look, lambda: self._seen(experiment, case.trials), QUIET, pause=2.0)
 
-    def after_last_step(self, trial: TrialRecord) -> float:
-        """The seconds from the last step that the job saved to its end."""
-        job = self.store.get_job(trial.job_name)
-        assert job is not None
+    def _seen(self, experiment: str, wanted: int) -> str:
+        """How far an experiment has come, and so what is missing when it comes no further."""
+        trials = sorted(self.store.list_trials(experiment), key=lambda trial: trial.index)
+        told = [f"{len(trials)} of {wanted} trials", *(self._seen_of(trial) for trial in trials)]
+        return f"{experiment}: {'; '.join(told)}"
+
+    def _seen_of(self, trial: TrialRecord) -> str:
+        progress = self._progress(trial)
+        rules = {each.rule_name: str(each.status) for each in self.store.list_rule_evaluations(trial.job_name)}
+        ledger = [each.savings.certainty.value for each in self.store.list_reactions(trial.job_name) if each.savings]
+        done = f"{progress.newest.done:g} done" if progress else "nothing saved"
+        return f"trial {trial.index} is {trial.state}, {done}, rules {rules or 'none'}, ledger {ledger or 'none'}"
+
+    def _progress(self, trial: TrialRecord) -> Progress | None:
+        if (job := self.store.get_job(trial.job_name)) is None:
+            return None
         opened = [
             S3Source(self.client("s3"), self.outputs["ArtifactsBucket"], prefix)
             for prefix in (tensor_prefix(trial.job_name), log_metric_prefix(trial.job_name))
         ]
-        found = progress_of(job, lambda job: opened[0], lambda job: opened[1])
+        return progress_of(job, lambda job: opened[0], lambda job: opened[1])
+
+    def after_last_step(self, trial: TrialRecord) -> float:
+        """The seconds from the last step that the job saved to its end."""
+        found = self._progress(trial)
         return trial.ended_at.timestamp() - found.newest.at if found and trial.ended_at else math.nan
 
     def wake(self) -> None:
@@ -182,7 +200,9 @@ def judge(bench: Bench, cases: Sequence[Case]) -> Iterator[Judged]:
         for stops in (True, False):
             bench.submit(case, stops=stops)
     for case in cases:
-        yield judged(bench, case, *(awaited(bench, case, stops=stops) for stops in (True, False)))
+        found = judged(bench, case, *(awaited(bench, case, stops=stops) for stops in (True, False)))
+        print(json.dumps(found.as_object()), file=sys.stderr, flush=True)  # so that a long run shows what it has
+        yield found
 
 
 def awaited(bench: Bench, case: Case, *, stops: bool) -> Ended:
