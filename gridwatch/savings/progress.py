@@ -125,8 +125,7 @@ def read_progress(
 def _of_worker(
     source: TensorSource, timeline: WorkerTimeline, length: Planned, objective: str, logged: Collection[str]
 ) -> Progress | None:
-    lines = [step for step in timeline.steps if logged and set(step.names) <= set(logged)]
-    hooked = [step for step in timeline.steps if step not in lines]
+    lines, hooked = _by_source(timeline.steps, frozenset(logged))
     counted, assumed = _steps(hooked), None
     if length.unit == EPOCHS or (length.unit != STEPS and not hooked):
         # Of steps a log tells now and then, so that its lines say nothing of them.
@@ -145,6 +144,17 @@ def _of_worker(
         saved_every=_saved_every(hooked) if timeline.together else None,
         vague=assumed is not None and not any(part in objective.lower() for part in _ONCE),
     )
+
+
+def _by_source(
+    steps: Sequence[WorkerStep], logged: frozenset[str]
+) -> tuple[Sequence[WorkerStep], Sequence[WorkerStep]]:
+    """The steps that are lines of the job's log, and those of its hook."""
+    lines: list[WorkerStep] = []
+    hooked: list[WorkerStep] = []
+    for step in steps:
+        (lines if logged.issuperset(step.names) and logged else hooked).append(step)
+    return lines, hooked
 
 
 def _saved_every(steps: Sequence[WorkerStep]) -> float | None:

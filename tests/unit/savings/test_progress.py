@@ -11,6 +11,7 @@ import pytest
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.savings.progress import Progress, read_progress
 from gridwatch.savings.sparing import progress_of
+from gridwatch_rules.tensors.index import WorkerStep
 from gridwatch_rules.tensors.metric_definition import LogMetric
 from gridwatch_rules.tensors.modes import Mode
 from gridwatch_rules.tensors.timeline import saved_steps
@@ -82,6 +83,17 @@ def test_lines_of_a_log_are_no_rounds() -> None:
     found = read(made, {"n_estimators": 100}, "validation:loss", logged=("train:loss", "validation:loss"))
     assert found is not None
     assert (found.newest.done, found.assumed) == (10, "each report of validation:loss counts as one of the 100 rounds")
+
+
+def test_no_step_is_compared_with_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log with a line for each of 40,000 rounds was divided by comparing each with each, which took minutes."""
+    compared: list[int] = []
+    monkeypatch.setattr(WorkerStep, "__eq__", lambda *_: compared.append(1))
+    made = folder()
+    for line in range(60):
+        made.save(line, {"train:loss": [1.0]} if line % 2 else {"lr": [1.0]})
+    assert read(made, {"n_estimators": 100}, "train:loss", logged=("train:loss",)) is not None
+    assert len(compared) <= 60
 
 
 @pytest.mark.parametrize(
