@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from gridwatch.aws.queues import SqsQueue
 from gridwatch.cli.context import Cloud, cloud_of
 from gridwatch.cli.errors import CliError
 from gridwatch.cli.output import console
@@ -39,6 +38,8 @@ def look(
     running = [trial.job_name for trial in trials if trial.state is TrialState.RUNNING and holds(trial)]
     if minutes:
         _wish(cloud, running, every, minutes)
+    from gridwatch.aws.queues import SqsQueue  # noqa: PLC0415 - boto3 takes longer than any other command needs
+
     SqsQueue(cloud.deployment.evaluate_queue, cloud.session.sqs).send_all(map(EvaluateJob, running))
     often = f", then every {every:g} s for {minutes:g} min as far as their share allows" if minutes else ""
     console(stderr=True).print(f"{len(running)} running jobs are looked at now{often}", markup=False)
