@@ -13,7 +13,6 @@ import os
 import platform
 import sys
 import traceback
-from typing import Any
 
 from gridwatch_hook.clock import Clock, SystemClock
 from gridwatch_hook.collection import ANY_LOOP
@@ -45,7 +44,7 @@ class Heartbeat:
         self._key = f"status/worker_{rank}.json"
         self._tick = -1
         former = self._former()
-        self.last_step = int(former.get("step", -1))
+        self.last_step = former.step
         self.taken = self._is_taken(former)
 
     @classmethod
@@ -95,31 +94,52 @@ class Heartbeat:
             document["stack"] = _stack(self._recorder.thread)
         self._sink.put(self._key, json.dumps(document).encode())
 
-    def _former(self) -> dict[str, Any]:
+    def _former(self) -> _Former:
         try:
             found = json.loads(self._sink.read(self._key) or b"{}")
-            return found if isinstance(found, dict) else {}
-        except Exception:  # noqa: BLE001  (there was no process before, or nobody can tell)
-            return {}
+            return _Former(
+                step=int(found.get("step", -1)),
+                host=str(found.get("host", "")),
+                process=int(found.get("process", 0)),
+                phase=str(found.get("phase", "")),
+                at=float(found.get("at", 0.0)),
+                every=float(found.get("every_seconds", 0.0)),
+            )
+        except Exception:  # noqa: BLE001  (nobody can tell what a former process did: this one begins)
+            return _Former()
 
-    def _is_taken(self, former: dict[str, Any]) -> bool:
+    def _is_taken(self, former: _Former) -> bool:
         """Whether another process that still lives writes as this rank."""
-        same = former.get("host") == platform.node() and former.get("process") == os.getpid()
-        fresh = self._clock.wall() - float(former.get("at", 0.0)) < 2 * float(former.get("every_seconds", 0.0))
-        return fresh and not same and former.get("phase") != "over" and not _has_ended(former)
+        same = former.is_here and former.process == os.getpid()
+        fresh = self._clock.wall() - former.at < 2 * former.every_seconds
+        return fresh and not same and former.phase != "over" and not former.has_ended
 
 
-def _has_ended(former: dict[str, Any]) -> bool:
-    """Whether the process is known to be over: it ran on this host and is not there any more."""
-    if former.get("host") != platform.node():
+class _Former:
+    """The last heartbeat of the process that wrote as this rank before; without arguments, of none."""
+
+    def __init__(
+        self, *, step: int = -1, host: str = "", process: int = 0, phase: str = "", at: float = 0.0, every: float = 0.0
+    ) -> None:
+        self.step = step
+        self.process = process
+        self.phase = phase
+        self.at = at
+        self.every_seconds = every
+        self.is_here = host == platform.node()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is known to be over: it ran on this host and is not there any more."""
+        if not self.is_here:
+            return False
+        try:
+            os.kill(self.process, 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, OverflowError):
+            return False
         return False
-    try:
-        os.kill(int(former.get("process", 0)), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _stack(thread: int) -> list[str]:

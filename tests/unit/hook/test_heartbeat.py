@@ -1,0 +1,61 @@
+"""What a rank makes of the heartbeat that a former process left."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any, cast
+
+import pytest
+
+from gridwatch_hook.watch.heartbeat import Heartbeat
+
+
+class Status:
+    """A place with one status file."""
+
+    def __init__(self, content: bytes | None) -> None:
+        self.content = content
+
+    def read(self, key: str) -> bytes | None:
+        return self.content
+
+
+class Clock:
+    def wall(self) -> float:
+        return 1_000.0
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+def heartbeat(content: bytes | None) -> Heartbeat:
+    anything = cast("Any", None)
+    return Heartbeat(anything, cast("Any", Status(content)), anything, Clock(), every=15.0, rank=0, workers=1)
+
+
+def test_steps_go_on_after_those_of_a_former_process() -> None:
+    made = heartbeat(b'{"step": 41, "phase": "over", "at": 990.0, "every_seconds": 15.0, "host": "another"}')
+    assert (made.last_step, made.taken) == (41, False)
+
+
+def test_a_rank_that_lives_elsewhere_is_taken() -> None:
+    assert heartbeat(b'{"step": 41, "phase": "step", "at": 990.0, "every_seconds": 15.0, "host": "another"}').taken
+
+
+def test_a_process_that_is_gone_from_this_host_leaves_its_rank() -> None:
+    gone = os.fork()
+    if gone == 0:
+        os._exit(0)
+    os.waitpid(gone, 0)
+    status = f'{{"process": {gone}, "phase": "step", "at": 990.0, "every_seconds": 15.0, "host": "{platform.node()}"}}'
+    assert not heartbeat(status.encode()).taken
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"{", b"[]", b"null", b'{"step": "x"}', b'{"step": null}', b'{"at": {}}', b'{"step": 1e999}'],
+)
+def test_a_damaged_heartbeat_is_none(content: bytes | None) -> None:
+    made = heartbeat(content)
+    assert (made.last_step, made.taken) == (-1, False)
