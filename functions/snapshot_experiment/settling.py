@@ -35,8 +35,9 @@ def _settled(
     if job is None or not any(needs_settling(facts.trial, reaction) for reaction in facts.reactions):
         return facts
     open_log = (lambda job: logs.open(job.job_name)) if logs is not None else None
-    stopped = any(each.action == Response.STOP for each in facts.reactions if needs_settling(facts.trial, each))
-    progress = progress_of(job, lambda job: open_tensors(job.job_name, job), open_log) if stopped else None
+    stops = [each for each in facts.reactions if each.action == Response.STOP and needs_settling(facts.trial, each)]
+    restart = next((each.savings.restart for each in stops if each.savings is not None), None)
+    progress = progress_of(job, lambda job: open_tensors(job.job_name, job), open_log, restart) if stops else None
 
     def now(reaction: ReactionRecord) -> ReactionRecord:
         if not needs_settling(facts.trial, reaction):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -12,6 +13,16 @@ class Certainty(StrEnum):
     ESTIMATE = "estimate"  # as it was when the stop was decided
     CORRECTED = "corrected"  # an estimate still, by how far the job had really come when it was over
     MEASURED = "measured"  # the job was let run on: what its rest really took stands beside the estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """The last time that a job began again, as after an interruption of spot capacity. `resumes`: it keeps checkpoints,
+    from which its script can go on.
+    """
+
+    at: datetime
+    resumes: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +50,7 @@ class SavingsRecord:
     decided_seconds: float | None = None  # of a corrected one: the estimate as it was when the stop was decided
     measured_seconds: float | None = None  # of a job that was let run on: what its rest took
     measured_cost: float | None = None
+    restart: Restart | None = None  # of the job, as known when the stop was decided
 
     @property
     def at_most(self) -> bool:
