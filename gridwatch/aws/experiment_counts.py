@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from gridwatch.aws.record_reader import RecordReader
 from gridwatch.aws.table import DocumentTable, Item, Put
 from gridwatch.domain.counts import ExperimentCounts
 from gridwatch.state.codec import to_json
 from gridwatch.state.store import ConflictError
-from gridwatch.state.unreadable import UnreadableRecordError
+from gridwatch.state.unreadable import UnreadableRecordError, if_readable
 
 COUNTS = "counts"
 INDEXED = "experiments#counts"
@@ -27,10 +29,20 @@ class ExperimentCounting:
 
     def get(self, experiment: str) -> ExperimentCounts | None:
         item = self._table.get(_partition(experiment), COUNTS)
-        return self._records.one(ExperimentCounts, item) if item else None
+        return self._read(item) if item else None
 
     def all(self) -> Iterator[ExperimentCounts]:
-        return self._records.all(ExperimentCounts, self._table.indexed(INDEXED))
+        for item in self._table.indexed(INDEXED):
+            counts = if_readable(partial(self._read, item))
+            if counts is not None:
+                yield counts
+
+    def _read(self, item: Item) -> ExperimentCounts:
+        """The item's counts. Raises UnreadableRecordError, also where nothing could be compared with the best value."""
+        counts = self._records.one(ExperimentCounts, item)
+        if counts.best is not None and not math.isfinite(counts.best):
+            self._records.refuse(item, f"its best value is {counts.best}")
+        return counts
 
     def save(self, counts: ExperimentCounts) -> None:
         """Save the counts as the next version of those that were read; ConflictError when others are stored."""

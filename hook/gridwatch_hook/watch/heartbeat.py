@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import math
 import os
 import platform
 import sys
@@ -18,6 +19,7 @@ from gridwatch_hook.clock import Clock, SystemClock
 from gridwatch_hook.collection import ANY_LOOP
 from gridwatch_hook.config import HookConfig
 from gridwatch_hook.hook import Hook
+from gridwatch_hook.layout import MOST_STEPS
 from gridwatch_hook.settings import Environment
 from gridwatch_hook.sinks import Sink, open_sink
 from gridwatch_hook.watch.recorder import PHASES, Recorder
@@ -26,6 +28,7 @@ from gridwatch_hook.watch.settings import WatchConfig
 COLLECTION = "heartbeat"
 _STANDSTILL = 3  # intervals without a sign of the training, after which its stack is told
 _FRAMES = 30
+_LONGEST_EVERY = 86_400.0
 
 
 class Heartbeat:
@@ -97,7 +100,7 @@ class Heartbeat:
     def _former(self) -> _Former:
         try:
             found = json.loads(self._sink.read(self._key) or b"{}")
-            return _Former(
+            former = _Former(
                 step=int(found.get("step", -1)),
                 host=str(found.get("host", "")),
                 process=int(found.get("process", 0)),
@@ -107,11 +110,12 @@ class Heartbeat:
             )
         except Exception:  # noqa: BLE001  (nobody can tell what a former process did: this one begins)
             return _Former()
+        return former if former.is_possible else _Former()
 
     def _is_taken(self, former: _Former) -> bool:
         """Whether another process that still lives writes as this rank."""
         same = former.is_here and former.process == os.getpid()
-        fresh = self._clock.wall() - former.at < 2 * former.every_seconds
+        fresh = abs(self._clock.wall() - former.at) < 2 * former.every_seconds  # by clocks that may differ a little
         return fresh and not same and former.phase != "over" and not former.has_ended
 
 
@@ -127,6 +131,11 @@ class _Former:
         self.at = at
         self.every_seconds = every
         self.is_here = host == platform.node()
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether a heartbeat can say this: a step has a place in the layout, and an interval is a day at most."""
+        return -1 <= self.step < MOST_STEPS and math.isfinite(self.at) and 0.0 <= self.every_seconds <= _LONGEST_EVERY
 
     @property
     def has_ended(self) -> bool:

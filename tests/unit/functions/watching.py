@@ -130,7 +130,7 @@ class World:
         """Invoke the reaction with that event, by default the last on the bus; a message that comes again is late."""
         self.clock.advance(120)
         statuses = rule_statuses(event or self.bus.events[-1])
-        return self.reactor(fuse).react(statuses) if statuses else []
+        return list(self.reactor(fuse).react(statuses)) if statuses else []
 
     def reactor(self, fuse: Fuse = ALIVE) -> Reactor:
         began, store = self.clock.now(), fuse.guard(self.store)

@@ -52,9 +52,29 @@ def test_a_process_that_is_gone_from_this_host_leaves_its_rank() -> None:
     assert not heartbeat(status.encode()).taken
 
 
+def test_a_rank_whose_former_clock_was_far_ahead_is_not_taken() -> None:
+    made = heartbeat(b'{"step": 41, "phase": "step", "at": 90000.0, "every_seconds": 15.0, "host": "another"}')
+    assert (made.last_step, made.taken) == (41, False)
+
+
 @pytest.mark.parametrize(
     "content",
-    [None, b"", b"{", b"[]", b"null", b'{"step": "x"}', b'{"step": null}', b'{"at": {}}', b'{"step": 1e999}'],
+    [
+        None,
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"step": "x"}',
+        b'{"step": null}',
+        b'{"at": {}}',
+        b'{"step": 1e999}',
+        b'{"step": 1000000000000}',
+        b'{"step": -7}',
+        b'{"step": 41, "at": 1e999, "every_seconds": 15.0}',
+        b'{"step": 41, "at": 990.0, "every_seconds": 1e999}',
+        b'{"step": 41, "at": 990.0, "every_seconds": NaN}',
+    ],
 )
 def test_a_damaged_heartbeat_is_none(content: bytes | None) -> None:
     made = heartbeat(content)
