@@ -18,8 +18,7 @@ from gridwatch_rules.rules.catalogue import create_rule, rule_names
 from gridwatch_rules.rules.errors import RuleConfigurationError
 
 if TYPE_CHECKING:
-    from gridwatch_rules.rules.errors import RuleConfigurationError
-from gridwatch_rules.rules.rule import Rule
+    from gridwatch_rules.rules.rule import Rule
 
 DEFAULT_INTERVAL = 10  # XGBoost hook: every tenth round
 MAX_VALUE = 512  # CreateTrainingJob, Environment

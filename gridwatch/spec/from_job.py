@@ -194,7 +194,7 @@ class _Job:
 
     @property
     def _documented(self) -> list[str]:
-        """The metrics that AWS documents for a built-in algorithm, its own loss first; of the job's channels, if any."""
+        """The metrics that AWS documents for a built-in algorithm, losses first; of the job's channels, if any."""
         known = known_image(str(self._specification.get("TrainingImage")), with_script=False) or {}
         built_in = BUILT_IN.get(str(known.get("name"))) if self._program is None else None
         metrics = sorted(built_in.metrics if built_in else (), key=lambda name: not name.endswith("_loss"))

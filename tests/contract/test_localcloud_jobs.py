@@ -186,8 +186,9 @@ def test_what_aws_refuses_is_refused(world: World, changes: dict[str, Any], said
     code, message = _refusal(world.client("sagemaker").create_training_job, **request)
     assert code == ("ResourceNotFound" if "ExperimentConfig" in changes else "ValidationException")
     assert said in message
-    with pytest.raises(ClientError, match="ResourceNotFound"):
-        world.describe(request["TrainingJobName"])
+    describe = world.client("sagemaker").describe_training_job
+    code, message = _refusal(describe, TrainingJobName=request["TrainingJobName"])
+    assert (code, message) == ("ValidationException", "Requested resource not found.")
 
 
 def test_an_unknown_image_names_the_local_ones(world: World) -> None:
