@@ -32,7 +32,7 @@ from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 from gridwatch.verdicts.audit import is_audited
-from gridwatch.verdicts.decision import FREE, WITHDRAWN, Decision, Response, Restraint, decide
+from gridwatch.verdicts.decision import FREE, NOT_STOPPED, WITHDRAWN, Decision, Response, Restraint, decide
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.failures import NotFoundError, PermanentError
 from gridwatch_rules.rules.status_change import StatusChange
@@ -130,7 +130,7 @@ class Reactor:
         if response is Response.STOP:
             outcome = self._stopper.stop(job, change, description)
         elif response in (Response.ALERT, Response.WOULD_STOP):
-            outcome = "not stopped"
+            outcome = NOT_STOPPED
         claimed = replace(claimed, savings=self._savings(job, change, claimed, description))
         alert_id = self._ask(job, change, claimed, outcome, description) if response.tells_people else None
         if isinstance(outcome, StopOutcome) and outcome.is_ours:
