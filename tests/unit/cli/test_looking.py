@@ -229,6 +229,7 @@ def test_compare_experiments_by_their_specs_and_best_trials(run: Any, cloud: Fak
     assert rows["objective.metric"] == {"": "objective.metric", "blobs": "validation:error", "other": "x"}
     assert rows["best trial by last value"]["blobs"] == FIRST.trial_id
     assert rows["best trial by last value"]["other"] is None
+    assert all(any(row[name] is not None for name in ("blobs", "other")) for row in rows.values())
 
 
 @pytest.mark.parametrize(
