@@ -130,10 +130,11 @@ def _counts_of(store: StateStore, experiment: str) -> Mapping[str, Any] | None:
 
 
 def counts_line(counts: Mapping[str, Any]) -> str:
-    """The best final value of a completed trial, what the finished jobs took, and what stops saved, in words."""
+    """The best final value of a completed trial and what the finished jobs took, in words. `savings_lines` says what
+    stops saved, and where that is the most that it can be.
+    """
     best = f"best completed {counts['best']:g} ({counts['best_trial']}), " if counts["best"] is not None else ""
-    saved = f", and stops saved {span(counts['saved_hours'] * _HOUR)}" if counts["saved_hours"] else ""
-    return f"{best}finished jobs took {span(counts['machine_hours'] * _HOUR)} of machine time{saved}"
+    return f"{best}finished jobs took {span(counts['machine_hours'] * _HOUR)} of machine time"
 
 
 UNREADABLE = "unreadable"
