@@ -34,7 +34,7 @@ from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 from gridwatch.verdicts.audit import is_audited
-from gridwatch.verdicts.decision import FREE, WITHDRAWN, Decision, Response, Restraint, decide
+from gridwatch.verdicts.decision import FREE, NOT_STOPPED, WITHDRAWN, Decision, Response, Restraint, decide
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.failures import GridwatchError, NotFoundError, PermanentError
 from gridwatch_rules.rules.status_change import StatusChange
@@ -168,7 +168,7 @@ class Reactor:
             if claimed.outcome is not None:
                 return StopOutcome(claimed.outcome)
             return self._stopper.stop(job, change, description)
-        return "not stopped" if response in (Response.ALERT, Response.WOULD_STOP) else "recorded"
+        return NOT_STOPPED if response in (Response.ALERT, Response.WOULD_STOP) else "recorded"
 
     def _look_at_regions(self, job: JobRecord) -> None:
         """Look for doomed regions. The reaction does not depend on it: damaged records may keep the regions unknown."""

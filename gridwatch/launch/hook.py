@@ -15,6 +15,7 @@ from gridwatch.domain.rules import RulePolicy
 from gridwatch.state.accepted_spec import AcceptedSpec
 from gridwatch_rules.judgement.catalogue import is_judgement_rule
 from gridwatch_rules.rules.catalogue import create_rule, rule_names
+from gridwatch_rules.rules.errors import RuleConfigurationError
 
 if TYPE_CHECKING:
     from gridwatch_rules.rules.rule import Rule
@@ -107,10 +108,9 @@ def looks_at_every(policy: RulePolicy, asked: Mapping[str, Mapping[str, str]], *
     `asked` is what the spec says of collections. 1 where it names steps, and for a rule to which a single value is
     enough. With `finest`, no step that may be saved for the rule is skipped, however intervals overlap.
     """
-    unknown = policy.source is not None or policy.rule not in rule_names()  # to Gridwatch: Debugger knows more
-    if unknown:
+    rule = _known_rule(policy)
+    if rule is None:
         return 1
-    rule = create_rule(policy.rule, policy.parameters)
     named = bool(rule.required.collections or rule.required.patterns) and not rule.required.everything
     if rule.judges_each_value or not named or not _SCALARS.issuperset(rule.required.collections):
         return 1
@@ -119,6 +119,16 @@ def looks_at_every(policy: RulePolicy, asked: Mapping[str, Mapping[str, str]], *
         return 1
     intervals = [scalars.get(name) or _interval(rule) for name in rule.required.collections] or [_interval(rule)]
     return math.gcd(*intervals) if finest else min(intervals)
+
+
+def _known_rule(policy: RulePolicy) -> Rule | None:
+    """The rule; None where Gridwatch does not know it with these parameters, which only Debugger then evaluates."""
+    if policy.source is not None or policy.rule not in rule_names():
+        return None
+    try:
+        return create_rule(policy.rule, policy.parameters)
+    except RuleConfigurationError:
+        return None
 
 
 def _asked_interval(parameters: Mapping[str, str]) -> int | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from gridwatch.spec.builtin_algorithms import BUILT_IN
 from gridwatch.spec.checks.tracking import VARIABLES
 from gridwatch.spec.default_metrics import OLD_OBJECTIVES, default_metric_of, is_xgboost
 from gridwatch.spec.described import (
@@ -174,7 +175,7 @@ class _Job:
 
     def objective(self) -> dict[str, str]:
         final = [each["MetricName"] for each in self.described.get("FinalMetricDataList") or ()]
-        names = self._own_metrics() or list(self._metrics) or final or list(self._scripts_metrics())
+        names = self._own_metrics() or list(self._metrics) or final or self._documented or list(self._scripts_metrics())
         known = [name for name in names if name in {each.replace(":", "-") for each in final}] or names
         tuned = self._given.get(_TUNED, "").replace(":", "-")  # the job was one of a tuning job's
         named = [name for name in names if name.replace(":", "-") == tuned]
@@ -190,6 +191,14 @@ class _Job:
         if known.get("name") != "xgboost":
             return []
         return list(reported_metrics(evaluation_metrics(self._xgboost_setting(), {}), self._channels))
+
+    @property
+    def _documented(self) -> list[str]:
+        """The metrics that AWS documents for a built-in algorithm, losses first; of the job's channels, if any."""
+        known = known_image(str(self._specification.get("TrainingImage")), with_script=False) or {}
+        built_in = BUILT_IN.get(str(known.get("name"))) if self._program is None else None
+        metrics = sorted(built_in.metrics if built_in else (), key=lambda name: not name.endswith("_loss"))
+        return [name for name in metrics if name.partition(":")[0] in self._channels] or metrics
 
     def _scripts_metrics(self) -> Mapping[str, str]:
         """Expressions for a script's job that defines none: XGBoost prints its version's default metrics."""

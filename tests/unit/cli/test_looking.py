@@ -18,6 +18,7 @@ from gridwatch.cli.looking import lineage
 from gridwatch.cli.looking.compare import flat_document
 from gridwatch.cli.looking.conditions import Condition, matching
 from gridwatch.cli.looking.curves import JobCurve
+from gridwatch.cli.looking.inspect import _rule_lines
 from gridwatch.cli.looking.trials import find_trial, flat
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.rules import RuleEvaluationRecord
@@ -228,6 +229,7 @@ def test_compare_experiments_by_their_specs_and_best_trials(run: Any, cloud: Fak
     assert rows["objective.metric"] == {"": "objective.metric", "blobs": "validation:error", "other": "x"}
     assert rows["best trial by last value"]["blobs"] == FIRST.trial_id
     assert rows["best trial by last value"]["other"] is None
+    assert all(any(row[name] is not None for name in ("blobs", "other")) for row in rows.values())
 
 
 @pytest.mark.parametrize(
@@ -404,3 +406,13 @@ def test_the_leaderboard_can_be_sorted_filtered_and_cut(run: Any, cloud: FakeClo
     assert (code, "there is no column 'nonsense'" in err) == (1, True)
     shown = json.loads(run("leaderboard", "blobs", "--top", "1", "--json")[1])
     assert shown[0]["hyperparameters"] == {"eta": 0.3, "depth": 3}
+
+
+def test_the_values_of_a_finding_are_shown_without_quotes_and_without_what_is_not_known() -> None:
+    """Values that are no numbers are kept as texts."""
+    finding = {"sentence": "loss is nan", "step": 4, "tensor": "loss", "observed": "nan", "threshold": None,
+               "curve": {"steps": [3, 4], "values": [0.25, "nan"]}}  # fmt: skip
+    rule = {"rule": "MetricNonFinite", "status": "IssuesFound", "evaluated_by": "gridwatch", "details": None,
+            "finding": finding, "action": None, "saved": None}  # fmt: skip
+    lines = list(_rule_lines(rule))
+    assert lines[2:] == ["  step 4, tensor loss, observed nan", "  curve: steps [3, 4], values [0.25, nan]"]

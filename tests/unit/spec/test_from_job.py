@@ -184,6 +184,28 @@ def test_a_rules_name_goes_as_it_is(name: str) -> None:
     assert planned(draft.as_yaml(), DEPLOYED).policies[0].name == name
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"rule_to_invoke": "LossNotDecreasing", "numsteps": "5"},  # which Debugger passes to the rule as it is
+        {"rule_to_invoke": "LossNotDecreasing", "num_steps": "ten"},
+        {"rule_to_invoke": "TensorVariance", "collection_names": "weights"},
+        {"rule_to_invoke": "SimilarAcrossRuns"},
+        {"rule_to_invoke": "ARuleOfTomorrow"},
+        {},
+    ],
+)
+def test_rules_that_debugger_alone_understands_go_as_they_are(parameters: dict[str, str]) -> None:
+    image = "759209512951.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-debugger-rules:latest"
+    rule = {"RuleConfigurationName": "Overfit", "RuleEvaluatorImage": image, "RuleParameters": parameters}
+    found = boosted(XGBOOST + "1.7-1", {"num_round": "50"})
+    draft = spec_of_job(
+        {**found, "DebugRuleConfigurations": [rule], "DebugHookConfig": {"S3OutputPath": "s3://there/x"}}
+    )
+    (sent,) = again(draft)["DebugRuleConfigurations"]
+    assert sent.get("RuleParameters", {}) == parameters
+
+
 XGBOOST = "246618743249.dkr.ecr.us-west-2.amazonaws.com/sagemaker-xgboost:"
 
 
@@ -262,6 +284,34 @@ def test_a_script_in_an_older_image_reports_what_that_version_does(version: str,
     assert draft.document["objective"]["metric"] == f"validation-{metric}"
     assert f"validation-{metric}" in draft.document["algorithm"]["metrics"]
     planned(draft.as_yaml(), DEPLOYED)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "channels", "metric", "direction"),
+    [
+        ("linear-learner", ("train", "validation"), "validation:absolute_loss", "minimize"),
+        ("kmeans", ("train",), "test:msd", "minimize"),
+        ("image-classification", ("train", "validation"), "validation:accuracy", "maximize"),
+        ("forecasting-deepar", ("train", "test"), "test:RMSE", "minimize"),
+        ("blazingtext", ("train",), "train:mean_rho", "maximize"),
+    ],
+)
+def test_a_built_in_algorithm_is_judged_by_a_metric_that_aws_documents(
+    algorithm: str, channels: tuple[str, ...], metric: str, direction: str
+) -> None:
+    place = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://there/data/"}}
+    image = f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{algorithm}:1"
+    found = job(
+        AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"}, HyperParameters={},
+        InputDataConfig=[{"ChannelName": name, "DataSource": place} for name in channels],
+    )  # fmt: skip
+    assert spec_of_job(found).document["objective"] == {"metric": metric, "direction": direction}
+
+
+@pytest.mark.parametrize("text", ["1e400", "nan", "-inf", "1_000"])
+def test_what_is_no_finite_number_stays_a_text(text: str) -> None:
+    found = boosted(XGBOOST + "1.7-1", {"num_round": "50", "base_score": text})
+    assert spec_of_job(found).document["hyperparameters"]["base_score"] == text
 
 
 def test_the_oldest_image_of_xgboost_stays_an_image_with_the_metrics_it_prints() -> None:
