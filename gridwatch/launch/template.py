@@ -27,13 +27,15 @@ class Inputs:
     """The inputs found for a spec before it is planned.
 
     `etags`: for each channel its objects' keys and etags. `source_uri`: the archive of the spec's own script, and
-    `source_digest` its digest. `model_uri`: the model that the jobs continue from.
+    `source_digest` its digest. `model_uri`: the model that the jobs continue from. `own_hook`: whether the spec's own
+    script makes a hook itself; None when nobody can tell.
     """
 
     etags: Mapping[str, Mapping[str, str]]
     source_uri: str | None = None
     source_digest: str = ""
     model_uri: str | None = None
+    own_hook: bool | None = None
 
 
 def build_template(
