@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gridwatch.launch.hook import told_document
 from gridwatch.launch.watched_images import LEAST_PYTHON, image_path, image_python
-from gridwatch.storage.layout import HOOK_CHANNEL, HOOK_OFF_KEY, TENSOR_PREFIX, hook_prefix, s3_uri
+from gridwatch.storage.layout import HOOK_CHANNEL, HOOK_PLACE, TENSOR_PREFIX, hook_prefix, s3_uri
 
 if TYPE_CHECKING:  # pydantic takes a while to import, and who reads a plan's answer needs no specs
     from gridwatch.launch.deployment import Deployment
     from gridwatch.spec.model import ExperimentSpec
 
-ARCHIVE = "gridwatch.zip"
 CONFIG = "gridwatch_watch.json"  # gridwatch_hook.watch.settings.CONFIG_FILE: it lies beside the archive
 PATH_KEY = "PYTHONPATH"
-FOLDER = f"/opt/ml/input/data/{HOOK_CHANNEL}/{ARCHIVE}"
 MAX_CHANNELS = 20  # CreateTrainingJob, InputDataConfig
 MAX_VARIABLES = 100  # CreateTrainingJob, Environment
 MAX_VALUE = 512
@@ -117,8 +115,6 @@ def _why_not(spec: ExperimentSpec, template: Mapping[str, Any], deployment: Depl
             "resources.isolated: the container reaches no network, so that a hook could send nothing; a script with a "
             "hook of its own may write to a folder that SageMaker syncs, such as /opt/ml/checkpoints/tensors"
         )
-    if template["Environment"].get(HOOK_OFF_KEY) == "1":
-        return f"algorithm.environment turns it off ({HOOK_OFF_KEY})"
     python = image_python(algorithm)
     said = template["Environment"].get(PATH_KEY)
     if python is None and said is None:
@@ -161,7 +157,7 @@ def _carrier(spec: ExperimentSpec, template: Mapping[str, Any], deployment: Depl
 def merged_path(image: str, said: str | None) -> str:
     """The PYTHONPATH with the hook first, then the one that the spec says, which has always replaced the image's."""
     rest = image if said is None else said
-    return ":".join([FOLDER, *(part for part in rest.split(":") if part)])
+    return ":".join([HOOK_PLACE, *(part for part in rest.split(":") if part)])
 
 
 def with_hook(part: Mapping[str, Any], carrier: Carrier) -> dict[str, Any]:

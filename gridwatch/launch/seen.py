@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gridwatch.launch.carrier import Bringing, HookUse
+
+if TYPE_CHECKING:
+    from gridwatch.launch.plan import Plan
 
 _TORCH = (
     "the loss of each step, its time, learning rate, samples a second and memory",
@@ -75,9 +78,12 @@ class Seen:
             yield f"  not seen: {'; '.join(self.unseen)}"
 
 
-def seen_of(uses: Sequence[HookUse], *, engine: str, log: bool) -> tuple[Seen, ...]:
-    """What is seen by each use of the hook. `engine` evaluates the rules; `log`: metrics are read from jobs' logs."""
-    return tuple(_seen(use, engine, log) for use in uses)
+def seen_of(plan: Plan) -> tuple[Seen, ...]:
+    """What is seen of the jobs of each algorithm."""
+    request = plan.tuning or {}
+    definitions = request.get("TrainingJobDefinitions") or [request.get("TrainingJobDefinition") or plan.template]
+    logs = (bool(each["AlgorithmSpecification"].get("MetricDefinitions")) for each in definitions)
+    return tuple(_seen(use, plan.engine, log) for use, log in zip(plan.hooks, logs, strict=True))
 
 
 def _seen(use: HookUse, engine: str, log: bool) -> Seen:

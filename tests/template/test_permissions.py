@@ -301,6 +301,7 @@ def test_training_jobs_read_data_and_write_only_tensors_and_models(synthesized: 
         ("s3:GetObject", f"{experiments}/data/*"),
         ("s3:GetObject", f"{experiments}/code/sources/*"),
         ("s3:GetObject", f"{artifacts}/checkpoints/*"),
+        ("s3:GetObject", f"{artifacts}/hook/*"),
         ("s3:GetObject", f"{artifacts}/models/*"),
         ("s3:GetObject", f"{artifacts}/tensors/*"),
         # Of rules that Debugger evaluates, as the fixture's deployment allows.
