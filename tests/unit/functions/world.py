@@ -68,7 +68,7 @@ class World:
         self.rounds = 0
         self.processing_instances: int | None = 4  # as on a fresh account
         self.tries_debugger = True
-        self.hooks = FakeHookStore()
+        self.hooks = FakeHookStore(self.bucket.objects)
         self.pacing: Pacing | None = None
 
     def upload(self, content: str | bytes, key: str = "experiments/blobs.yaml") -> SpecUpload:
