@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gridwatch.launch.hook import told_document
 from gridwatch.launch.watched_images import LEAST_PYTHON, image_path, image_python
 from gridwatch.storage.layout import HOOK_CHANNEL, HOOK_PLACE, TENSOR_PREFIX, hook_prefix, s3_uri
 
@@ -115,6 +114,11 @@ def _why_not(spec: ExperimentSpec, template: Mapping[str, Any], deployment: Depl
             "resources.isolated: the container reaches no network, so that a hook could send nothing; a script with a "
             "hook of its own may write to a folder that SageMaker syncs, such as /opt/ml/checkpoints/tensors"
         )
+    if spec.resources.role is not None and "hook" not in spec.model_fields_set:
+        return (
+            "the jobs run in a role of your own (resources.role), and fail where it may not read hook/ of the bucket "
+            f"{deployment.artifacts_bucket}: let it, and say hook: auto"
+        )
     python = image_python(algorithm)
     said = template["Environment"].get(PATH_KEY)
     if python is None and said is None:
@@ -140,6 +144,9 @@ def _no_room(template: Mapping[str, Any], path: str, room: int | None) -> str | 
 
 
 def _carrier(spec: ExperimentSpec, template: Mapping[str, Any], deployment: Deployment) -> Carrier:
+    # Imported for a plan alone: the rules that it knows take a while, and most calls of a function make no plan.
+    from gridwatch.launch.hook import told_document  # noqa: PLC0415
+
     place = s3_uri(deployment.artifacts_bucket, f"{TENSOR_PREFIX}{_JOB_PLACEHOLDER}")
     document = {"place": place, "hook": told_document(template), "region": deployment.region}
     config = (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()

@@ -21,6 +21,7 @@ from tests.unit.launch.test_requests import requests
 from tests.unit.spec.specs import blobs, parsed, problems
 
 TRACKER = "/miniconda3/lib/python{}/site-packages/xgboost/dmlc-core/tracker"
+ROLE = "arn:aws:iam::123456789012:role/training"
 PLACE = "/opt/ml/input/data/gridwatch/gridwatch.zip"
 
 
@@ -138,6 +139,7 @@ def test_what_the_spec_and_the_image_have_on_their_path_stays_there(algorithm: d
         (script(data={f"c{number}": {"uri": f"s3://data-bucket/{number}/"} for number in range(19)},
                 start_from={"model": "s3://models-bucket/model.tar.gz"}), "channel"),
         (script(engine="debugger"), "Debugger"),
+        (script(resources={"role": ROLE}), "say hook: auto"),
     ],
 )  # fmt: skip
 def test_where_it_cannot_be_brought_the_reason_is_said(document: dict[str, Any], word: str) -> None:
@@ -155,6 +157,10 @@ def test_where_it_cannot_be_brought_the_reason_is_said(document: dict[str, Any],
     assert PLACE not in json.dumps(made.template)
     for request in requests(made):
         assert faults("CreateTrainingJob", request) == []
+
+
+def test_a_role_of_ones_own_gets_it_where_the_spec_says_so() -> None:
+    assert use(script(resources={"role": ROLE}, hook="auto")).bringing is Bringing.CARRIED
 
 
 def test_a_deployment_without_the_archive_brings_nothing() -> None:
