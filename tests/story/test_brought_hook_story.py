@@ -187,3 +187,15 @@ def test_a_spec_may_want_none(deployed: Deployed, tmp_path: Path) -> None:
     assert job["TrainingJobStatus"] == "Completed"
     assert not job.get("InputDataConfig")
     assert names(saved(deployed, job["TrainingJobName"], tmp_path)) == set()
+
+
+def test_each_job_of_a_tuning_job_writes_to_its_own_place(deployed: Deployed, tmp_path: Path) -> None:
+    tune = {"strategy": "grid", "parameters": {"depth": {"categorical": [1, 3]}}}
+    document = spec("plain-tuned", "xgboost", "3.2-0", tune=tune, limits={"parallel_jobs": 2})
+    answer = launched(deployed, tmp_path, document, train=TREES)
+    assert [each["brought"] for each in answer["hook"]] == ["carried"]
+    jobs = deployed.wait_for_jobs("plain-tuned", 2, 90)
+    assert [job.get("FailureReason", job["TrainingJobStatus"]) for job in jobs] == ["Completed"] * 2
+    for job in jobs:
+        assert job["TrainingJobName"].startswith(answer["tuning_job"])
+        assert "validation-logloss" in names(saved(deployed, job["TrainingJobName"], tmp_path))
