@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 import zipfile
 from pathlib import Path
@@ -52,7 +53,8 @@ def test_the_hook_that_is_brought_is_deployed_under_its_own_digest(synthesized: 
     with zipfile.ZipFile(deployed) as brought, zipfile.ZipFile(tmp_path / "hook.zip") as made:
         content = {name: made.read(name) for name in made.namelist()}
         assert {name: brought.read(name) for name in brought.namelist()} == content, "run make layers"
-    assert synthesized.template["Outputs"]["HookVersion"]["Value"] == manifest["version"]
+    outputs = json.loads((synthesized.folder / "Gridwatch.template.json").read_text())["Outputs"]
+    assert outputs["HookVersion"]["Value"] == manifest["version"]
 
 
 def test_its_name_follows_its_content(tmp_path: Path) -> None:
