@@ -38,6 +38,7 @@ EXPRESSION = "Expression"  # the rule that `when` stands for
 MAX_TRIALS = 10_000  # a spec may raise its limit up to here
 
 Mode = Literal["live", "shadow"]
+HookWish = Literal["auto", "off", "own"]
 
 
 class Hypothesis(Section):
@@ -174,6 +175,10 @@ class ExperimentSpec(Section):
         Engine,
         Field(description="who evaluates the rules; auto: SageMaker's own Debugger where the account has it"),
     ] = "gridwatch"
+    hook: Annotated[
+        HookWish,
+        Field(description="auto: bring Gridwatch's hook into the jobs of scripts; own: the script has it; off: none"),
+    ] = "auto"
     debugger: Annotated[Debugger, Field(description="what Debugger is told beyond collect and rules")] = Field(
         default_factory=Debugger
     )
