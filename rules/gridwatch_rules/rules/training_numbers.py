@@ -16,6 +16,7 @@ LEARNING_RATE = r"^(?:train(?:ing)?[-/_.:])?(?:learning_rate|lr)(?:/\d+)?$|^lr-"
 SKIPPED_STEPS = "skipped_steps"
 STEP_SECONDS = "step_seconds"
 DATA_WAIT_SECONDS = "data_wait_seconds"
+OWN_SECONDS = "own_seconds"  # of a step, the time in which no rank waits for another
 
 _REWARDS = re.compile(r"(?:^|[^a-z])(?:reward|return|episode|advantage)s?(?:$|[^a-z])", re.IGNORECASE)
 _NORMAL = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation

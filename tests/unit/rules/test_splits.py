@@ -52,7 +52,8 @@ EAGER: dict[str, dict[str, Any]] = {
     "VanishingGradientRatio": {"threshold": 0.3},
     "WeightUpdateRatio": {"large_threshold": 1.0, "num_steps": 4},
 }
-ELSEWHERE = {"SimilarAcrossRuns", "CreateXgboostReport"}  # tested with what they need beside one job's tensors
+# These are tested with what they need beside one job's tensors.
+ELSEWHERE = {"SimilarAcrossRuns", "CreateXgboostReport", "Hang", "Straggler"}
 
 
 def tensor_rules() -> list[str]:
