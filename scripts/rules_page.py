@@ -71,7 +71,8 @@ FAMILIES = (
         " name.",
         (
             *("LossSpike", "GradientNormSpike", "NonFiniteGradient", "LabelsMasked", "LearningRateFrozen"),
-            *("ThroughputDrop", "DataStarvation", "MemoryCreep", "Hang", "Straggler"),
+            *("ThroughputDrop", "DataStarvation", "MemoryCreep", "EvalNeverRuns"),
+            *("Hang", "Straggler"),
         ),
     ),
     Family(

@@ -25,6 +25,7 @@ _MODULES: Mapping[str, str] = {
     "Dataloader": "profiler.dataloader",
     "DeadRelu": "inactive_layer",
     "Divergence": "metric_series",
+    "EvalNeverRuns": "eval_never_runs",
     "ExplodingTensor": "exploding_tensor",
     "Expression": "expression",
     "FeatureImportanceOverweight": "feature_importance_overweight",

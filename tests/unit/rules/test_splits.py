@@ -24,6 +24,7 @@ EAGER: dict[str, dict[str, Any]] = {
     "DataStarvation": {"warm_up": 2, "window": 5, "seconds": 0, "share_percent": 1, "least_seconds": 0},
     "DeadRelu": {"threshold_inactivity": 40, "threshold_layer": 30},
     "Divergence": {"factor": 1.3, "smoothing": 0.5},
+    "EvalNeverRuns": {"tensor_regex": "labels", "least_steps": 1, "factor": 1},
     "ExplodingTensor": {},
     "Expression": {"expression": "value > 1.4 && previous < 1.0"},
     "FeatureImportanceOverweight": {"nfeatures": 1, "threshold": 0.5},

@@ -443,3 +443,38 @@ def filled(step: int) -> float:
 def test_healthy_memory_does_not_creep(held: Callable[[int], float], limit: float) -> None:
     steps = series(private_bytes=[held(step) * MIB for step in range(400)], memory_limit_bytes=[limit * MIB] * 400)
     assert found(steps, "MemoryCreep") is None
+
+
+# --- EvalNeverRuns
+
+
+def evaluated(length: int, when: Callable[[int], bool], name: str = "eval_loss") -> list[Step]:
+    return [{"loss": 1.0, **({name: 1.0} if when(step) else {})} for step in range(length)]
+
+
+def test_a_training_that_was_to_be_evaluated_and_is_not_is_found() -> None:
+    finding = find(saved(evaluated(120, lambda step: step > 110)), "EvalNeverRuns", within=100)
+    assert finding is not None
+    assert finding.step == 100
+    assert found(evaluated(120, lambda step: step == 60), "EvalNeverRuns", within=100) is None
+
+
+@pytest.mark.parametrize("name", ["eval_loss", "val/acc", "validation-auc", "valid_0-error", "f1_test", "epoch.val"])
+def test_evaluations_that_no_longer_come_are_found(name: str) -> None:
+    finding = find(saved(evaluated(600, lambda step: step % 40 == 39 and step < 300, name)), "EvalNeverRuns")
+    assert finding is not None
+    assert finding.step == 279 + 201
+    assert "at most 40 steps apart" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    "when",
+    [lambda step: step % 40 == 39, lambda step: (step & (step - 1)) == 0, lambda step: True, lambda step: step < 2],
+    ids=["regularly", "ever more rarely", "always", "before the training alone"],
+)
+def test_trainings_that_are_evaluated_as_they_are_meant_to_be_are_healthy(when: Callable[[int], bool]) -> None:
+    assert judge(saved(evaluated(600, when)), "EvalNeverRuns").finding is None
+
+
+def test_a_training_that_is_never_evaluated_is_no_issue_unless_somebody_says_so() -> None:
+    assert judge(saved(evaluated(900, lambda _: False, "latest_value")), "EvalNeverRuns").status == "SawNothing"
