@@ -44,6 +44,7 @@ class Heartbeat:
         self._workers = workers
         self._key = f"status/worker_{rank}.json"
         self._tick = -1
+        self._began = clock.wall()
         former = self._former()
         self.last_step = former.step
         self.taken = self._is_taken(former)
@@ -89,7 +90,7 @@ class Heartbeat:
         document = {
             "rank": self._rank, "workers": self._workers, "host": platform.node(), "process": os.getpid(),
             "step": max(step, self.last_step), "phase": phase, "idle_seconds": round(idle, 3),
-            "at": self._clock.wall(), "every_seconds": self._every,
+            "at": self._clock.wall(), "every_seconds": self._every, "began": self._began,
         }  # fmt: skip
         if idle >= _STANDSTILL * self._every and phase != "over":
             document["stack"] = _stack(self._recorder.thread)

@@ -33,6 +33,7 @@ _WAITING = (
 class HangParameters:
     seconds: float = number(300.0, "seconds without any sign of the training that are too many", minimum=1)
     factor: float = number(3.0, "times the longest pause after which a rank went on that are too many", minimum=1)
+    silent_seconds: float = number(1800.0, "seconds without a heartbeat of any rank that are too many", minimum=1)
     aside_factor: float = number(3.0, "how many times longer an evaluation or a checkpoint may take", minimum=1)
 
 
@@ -42,12 +43,13 @@ class Hang(Rule):
     the Python code.
 
     The limit of a rank is the greater of `seconds` and `factor` times the longest pause after which it went on, and
-    `aside_factor` times that during evaluations and checkpoints. Signs are steps, batches, backward passes, evaluations
-    and checkpoints. If several ranks stand still, the cause is the one that is silent; else the one that has begun
-    the fewest collective operations, has made the fewest steps, or does not wait in a collective operation while others
-    do. A rank whose training is over is no hang, but may be what the others wait for. That the rank behind in its
-    sequence of collectives is the cause is how PyTorch's flight recorder is read (PyTorch tutorial, "Flight Recorder
-    for Debugging Stuck Jobs").
+    `aside_factor` times that during evaluations and checkpoints. Signs are steps, batches, backward passes,
+    evaluations and checkpoints. If several ranks stand still, the cause is the one that is silent; else the one that
+    has begun the fewest collective operations, has made the fewest steps, or does not wait in a collective operation
+    while others do. A silence of all ranks may be that of a job that is interrupted and starts anew, so that it lasts
+    `silent_seconds` before it is one. A rank whose training is over is no hang, but may be what the others wait for.
+    That the rank behind in its sequence of collectives is the cause is how PyTorch's flight recorder is read (PyTorch
+    tutorial, "Flight Recorder for Debugging Stuck Jobs").
 
     It needs the heartbeats of the hook's watch, and is evaluated by the clock: also when nothing is saved any more.
     """
@@ -78,9 +80,11 @@ class Hang(Rule):
     def check_beats(self, beats: Sequence[Beat], now: float) -> Finding | None:
         self.judged += bool(beats)
         stuck = []
+        told = any(now - beat.at <= _MISSED * beat.every for beat in beats)
         for beat in beats:
             self._note(beat)
-            if not beat.is_over and self._stands(beat, now) > self._limit(beat):
+            limit = self._limit(beat) if told else max(self._limit(beat), self.parameters.silent_seconds)
+            if not beat.is_over and self._stands(beat, now) > limit:
                 stuck.append(beat)
         return self._found(stuck, beats, now) if stuck else None
 
@@ -107,6 +111,8 @@ class Hang(Rule):
         first = causes[0]
         others = [beat for beat in beats if beat not in causes]
         stands, limit = self._stands(first, now), self._limit(first)
+        if all(now - beat.at > _MISSED * beat.every for beat in beats):
+            limit = max(limit, self.parameters.silent_seconds)
         told = [self._told(beat, now) for beat in causes[:2]]
         if len(causes) > len(told):
             told.append(f"and {len(causes) - len(told)} more ranks as well")

@@ -30,8 +30,9 @@ Beats = Callable[[], "Sequence[Beat]"]  # reads what the ranks tell now
 class Beat:
     """The newest heartbeat of a rank. `stack` is that of its training thread, innermost last, where it has stood still.
 
-    `idle` are seconds since the training last did anything, at the Unix time `at`. `collectives` counts the collective
-    operations that the rank has begun, the last of which is `last_collective`.
+    `idle` are seconds since the training last did anything, at the Unix time `at`; the rank's process began to tell at
+    `began`. `collectives` counts the collective operations that the rank has begun, the last of which is
+    `last_collective`.
     """
 
     rank: int
@@ -39,6 +40,7 @@ class Beat:
     phase: str
     idle: float
     at: float
+    began: float = 0.0
     every: float = 15.0
     workers: int = 1
     host: str = ""
@@ -67,7 +69,17 @@ def read_heartbeats(source: TensorSource) -> Sequence[Beat]:
     keys = list(source.keys(_PREFIX, limit=_MOST_RANKS))
     contents = source.read([ByteRange(key, 0, _MOST_BYTES) for key in keys]) if keys else ()
     beats = [beat for content in contents if (beat := parse_heartbeat(content or b"")) is not None]
-    return sorted(beats, key=lambda beat: beat.rank)
+    return sorted(_of_this_run(beats), key=lambda beat: beat.rank)
+
+
+def _of_this_run(beats: Sequence[Beat]) -> Sequence[Beat]:
+    """The heartbeats without those that an earlier run of the job left: a rank that has not begun again, or that there
+    is no more.
+    """
+    if not beats:
+        return beats
+    newest = max(beats, key=lambda beat: beat.began)
+    return [beat for beat in beats if beat.at >= newest.began - newest.every and beat.rank < newest.workers]
 
 
 def parse_heartbeat(content: bytes) -> Beat | None:
@@ -80,7 +92,7 @@ def parse_heartbeat(content: bytes) -> Beat | None:
 
 
 def _parsed(found: Mapping[str, Any]) -> Beat | None:
-    numbers = [float(found[name]) for name in ("idle_seconds", "at")]
+    numbers = [float(found[name]) for name in ("idle_seconds", "at")] + [float(found.get("began") or 0.0)]
     rank, step = int(found["rank"]), int(found["step"])
     if not all(map(math.isfinite, numbers)) or not 0 <= rank < 10**6:
         return None
@@ -92,6 +104,7 @@ def _parsed(found: Mapping[str, Any]) -> Beat | None:
         phase=_text(found["phase"]),
         idle=max(numbers[0], 0.0),
         at=numbers[1],
+        began=numbers[2],
         every=min(max(float(found.get("every_seconds") or 0.0), 0.0), 3600.0) or 15.0,
         workers=max(int(found.get("workers") or 1), rank + 1),
         host=_text(found.get("host", "")),

@@ -77,7 +77,7 @@ def test_the_rank_that_does_not_wait_is_the_one_that_hangs() -> None:
 def test_the_rank_that_is_behind_is_the_one_that_hangs(
     cause: Mapping[str, Any], others: Mapping[str, Any], told: str
 ) -> None:
-    standing = {"idle": 400.0, "stack": WAITS}
+    standing: dict[str, Any] = {"idle": 400.0, "stack": WAITS}
     finding = Watching().finds(beat(0, **standing | others), beat(1, **standing | cause))
     assert finding is not None
     assert finding.sentence.startswith("rank 1 of 2")
@@ -99,9 +99,10 @@ def test_where_nobody_can_tell_all_ranks_are_named() -> None:
 
 
 def test_a_single_process_that_was_frozen_is_found_by_its_silence() -> None:
-    finding = Watching().finds(beat(workers=1, at=T - 301))
+    assert Watching().finds(beat(workers=1, at=T - 1_700)) is None, "a job may be interrupted and start anew"
+    finding = Watching().finds(beat(workers=1, at=T - 1_801))
     assert finding is not None
-    assert finding.sentence.startswith("the training has stood still for 302 s since step 40")
+    assert finding.sentence.startswith("the training has stood still for 1802 s since step 40")
 
 
 @pytest.mark.parametrize(
@@ -185,6 +186,18 @@ def test_heartbeats_are_read_by_rank() -> None:
     assert (first.rank, first.step, first.idle, first.stack) == (2, 3, 2.5, ("a.py:1 f",))
     assert (first.collectives, first.last_collective) == (4, "gloo:barrier")
     assert (second.rank, second.workers, second.collectives) == (10, 11, None)
+
+
+def test_heartbeats_that_an_earlier_run_left_are_none_of_this_one() -> None:
+    """Of an interrupted job, one rank of two has begun again; a former run had a third."""
+    source = MemorySource(
+        {
+            "status/worker_0.json": document(rank=0, began=T - 20),
+            "status/worker_1.json": document(rank=1, at=T - 900, began=T - 5_000),
+            "status/worker_2.json": document(rank=2, workers=3, at=T, began=T - 30),
+        }
+    )
+    assert [beat.rank for beat in read_heartbeats(source)] == [0]
 
 
 @pytest.mark.parametrize(
