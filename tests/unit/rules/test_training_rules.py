@@ -149,6 +149,10 @@ def test_reinforcement_learning_is_not_judged() -> None:
     assert found(series(loss=losses, episode_reward=[0.0] * 200), "LossSpike") is None
 
 
+def test_a_loss_that_never_fell_diverges_and_has_no_spike() -> None:
+    assert found(series(loss=[*early_plateau(0)[:100], *[2.0] * 60]), "LossSpike") is None
+
+
 # --- GradientNormSpike
 
 
@@ -373,12 +377,19 @@ def epochs_sorted_by_length(seed: int) -> list[float]:
     return [value * (1 + step % 300 / 30) for step, value in enumerate(times(1200, seed=seed))]
 
 
+def slow_as_at_the_start(seed: int) -> list[float]:
+    """Large batches, small ones, and large ones again."""
+    return times(90, 0.5, seed) + times(300, 0.1, seed) + times(90, 0.5, seed)
+
+
 def short_pause(seed: int) -> list[float]:
     return times(200, 0.02, seed) + times(60, 0.06, seed) + times(200, 0.02, seed)
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("made", [checkpointed, compiling, unsteady, epochs_sorted_by_length, short_pause])
+@pytest.mark.parametrize(
+    "made", [checkpointed, compiling, unsteady, epochs_sorted_by_length, short_pause, slow_as_at_the_start]
+)
 def test_healthy_paces_do_not_drop(made: Callable[[int], list[float]], seed: int) -> None:
     assert found(series(step_seconds=made(seed)), "ThroughputDrop") is None
 
@@ -396,8 +407,13 @@ def test_a_loader_that_is_slower_than_the_model_is_found() -> None:
 
 @pytest.mark.parametrize(
     ("wait", "compute"),
-    [(lambda _: 0.05, 0.2), (lambda _: 0.002, 0.001), (lambda step: 3.0 if step % 20 == 0 else 0.001, 0.1)],
-    ids=["a busy model", "a tiny model", "an epoch's first batch"],
+    [
+        (lambda _: 0.05, 0.2),
+        (lambda _: 0.002, 0.001),
+        (lambda step: 3.0 if step % 20 == 0 else 0.001, 0.1),
+        (lambda step: 6.0 if step % 20 == 0 else 0.03, 0.1),
+    ],
+    ids=["a busy model", "a tiny model", "an epoch's first batch", "and some waiting besides"],
 )
 def test_healthy_waits_are_no_starvation(wait: Callable[[int], float], compute: float) -> None:
     waits = [wait(step) for step in range(4000)]
