@@ -12,7 +12,7 @@ from gridwatch_rules.rules.finding import Finding
 from gridwatch_rules.rules.parameters import integer, number, patterns
 from gridwatch_rules.rules.requirement import Requirement
 from gridwatch_rules.rules.rule import Rule
-from gridwatch_rules.rules.training_numbers import GRADIENT_NORM, noise
+from gridwatch_rules.rules.training_numbers import GRADIENT_NORM, learns_by_reward, noise
 
 if TYPE_CHECKING:
     from gridwatch_rules.rules.view import StepView
@@ -44,7 +44,8 @@ class GradientNormSpike(Rule):
     (2025), section 2, and judged by their deviation from a running mean by Kumar et al., "ZClip" (2025).
 
     A single large norm is common in healthy trainings (one odd batch), and clipping takes care of it. The norm is the
-    one before clipping. Norms that are not finite are for NonFiniteGradient.
+    one before clipping. Trainings that report rewards are not judged: their gradients follow what the policy meets.
+    Norms that are not finite are for NonFiniteGradient.
     """
 
     name = "GradientNormSpike"
@@ -56,6 +57,7 @@ class GradientNormSpike(Rule):
     def __init__(self, parameters: GradientNormSpikeParameters) -> None:
         super().__init__(parameters)
         self._states: dict[str, dict[str, Any]] = {}
+        self._rewarded = False
 
     def requirement(self) -> Requirement:
         return Requirement(patterns=self.parameters.tensor_regex)
@@ -66,13 +68,14 @@ class GradientNormSpike(Rule):
         )
 
     def check(self, view: StepView) -> Finding | None:
+        self._rewarded = self._rewarded or learns_by_reward(view.saved_names)
         for name in view.names(self.required):
             value = view.scalar(name)
             if value is None or not math.isfinite(value) or value <= 0:
                 continue
             state = self._states.setdefault(name, {"window": [], "highest": 0.0, "run": []})
             found = self._judge(view, name, value, state)
-            if found is not None:
+            if found is not None and not self._rewarded:
                 return found
         return None
 
@@ -104,7 +107,8 @@ class GradientNormSpike(Rule):
         return math.exp(level), math.exp(min(above, 700.0))
 
     def save(self) -> dict[str, Any]:
-        return {"states": self._states}
+        return {"states": self._states, "rewarded": self._rewarded}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         self._states = {name: dict(state) for name, state in saved["states"].items()}
+        self._rewarded = bool(saved["rewarded"])

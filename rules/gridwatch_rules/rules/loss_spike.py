@@ -12,7 +12,7 @@ from gridwatch_rules.rules.finding import Finding
 from gridwatch_rules.rules.parameters import integer, number, patterns, text
 from gridwatch_rules.rules.requirement import Requirement
 from gridwatch_rules.rules.rule import Rule
-from gridwatch_rules.rules.training_numbers import LEARNING_RATE, TRAINING_LOSS, learns_by_reward, noise
+from gridwatch_rules.rules.training_numbers import GRADIENT_NORM, LEARNING_RATE, TRAINING_LOSS, learns_by_reward, noise
 from gridwatch_rules.tensors.modes import Mode
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ class LossSpikeParameters:
     )  # fmt: skip
     least: int = integer(3, "values in a row above the limit that make a spike", minimum=1)
     patience: int = integer(10, "values in a row above the limit after which a spike counts as lasting", minimum=1)
+    norm_ratio: float = number(
+        2.0, "how many times its level the gradients' norm must rise to for a spike to count as lasting", minimum=0
+    )
     when: str = text(
         "any", "`any`: also a spike that comes back by itself; `lasting`: only one that does not",
         choices=("any", "lasting"),
@@ -54,10 +57,12 @@ class LossSpike(Rule):
     limits come on top. Values of a spike do not enter the level. Spikes of this kind are described by Chowdhery et al.,
     "PaLM" (2022), section 5.1, and Molybog et al., "A Theory on Adam Instability" (2023).
 
-    Not judged are the first `history` values, a loss that has not yet fallen by 5 % of its start (Divergence judges
+    Not judged are the first `history` values, a loss that has never fallen by 5 % of its start (Divergence judges
     that), `history` values after a learning rate that leapt back to what it was before (a restarted schedule), and
     trainings that report rewards, because the loss of reinforcement learning follows the data. A harder part of a
-    curriculum looks like a spike that lasts. Values that are not finite are for MetricNonFinite.
+    curriculum raises the loss for good, but its gradients hardly: where the norm of the gradients is known and stays
+    below `norm_ratio` times its median, a loss that does not come back begins a new level. Values that are not finite
+    are for MetricNonFinite.
     """
 
     name = "LossSpike"
@@ -69,12 +74,16 @@ class LossSpike(Rule):
     def __init__(self, parameters: LossSpikeParameters) -> None:
         super().__init__(parameters)
         self._losses = Requirement(patterns=parameters.tensor_regex)
+        self._gradients = Requirement(patterns=(GRADIENT_NORM,))
+        self._learning_rates = Requirement(patterns=(LEARNING_RATE,))
+        self._norms: list[float] = []  # the last norms of gradients outside of spikes
+        self._risen: float | None = None  # at this step, how many times their level; None where it is not known
         self._states: dict[str, dict[str, Any]] = {}
         self._rates: dict[str, float] = {}  # the last and the highest learning rate
         self._rewarded = False
 
     def requirement(self) -> Requirement:
-        return Requirement(patterns=(*self.parameters.tensor_regex, LEARNING_RATE))
+        return Requirement(patterns=(*self.parameters.tensor_regex, LEARNING_RATE, GRADIENT_NORM))
 
     def looks_for(self) -> str:
         named = ", ".join(self.parameters.tensor_regex)
@@ -85,11 +94,12 @@ class LossSpike(Rule):
             return None
         self._rewarded = self._rewarded or learns_by_reward(view.saved_names)
         self._note_rate(view)
+        self._note_norm(view)
         for name in view.names(self._losses):
             value = view.scalar(name)
             if value is None or not math.isfinite(value):
                 continue
-            state = self._states.setdefault(name, {"start": [], "window": [], "spike": None})
+            state = self._states.setdefault(name, {"start": [], "window": [], "spike": None, "fell": False})
             found = self._judge(view, name, value, state)
             if found is not None and not self._rewarded:
                 return found
@@ -98,12 +108,13 @@ class LossSpike(Rule):
     def finish(self, view: StepView | None) -> Finding | None:
         for name, state in self._states.items():
             spike = state["spike"]
-            if view is not None and spike and spike["count"] >= self.parameters.least and not self._rewarded:
+            lasts = spike and spike["count"] >= self.parameters.least and not self._is_harder_data(spike)
+            if view is not None and lasts and not self._rewarded:
                 return self._told(view, name, spike, f"and had not come back when the training ended, {_after(spike)}")
         return None
 
     def _note_rate(self, view: StepView) -> None:
-        names = [name for name in view.names(self.required) if name not in view.names(self._losses)]
+        names = view.names(self._learning_rates)
         rate = view.scalar(names[0]) if names else None
         if rate is None or not math.isfinite(rate):
             return
@@ -112,6 +123,24 @@ class LossSpike(Rule):
             for state in self._states.values():
                 state.update(window=[], spike=None)
         self._rates = {"last": rate, "highest": max(highest, rate)}
+
+    def _note_norm(self, view: StepView) -> None:
+        names = view.names(self._gradients)
+        norm = view.scalar(names[0]) if names else None
+        enough = len(self._norms) >= min(self.parameters.history, self.parameters.window)
+        self._risen = None
+        if norm is None:
+            return
+        if enough:
+            level = median(self._norms)
+            self._risen = norm / level if math.isfinite(norm) and level > 0 else math.inf
+        spiking = any(state["spike"] for state in self._states.values())
+        if math.isfinite(norm) and not spiking:
+            self._norms = [*self._norms, norm][-self.parameters.window :]
+
+    def _is_harder_data(self, spike: Mapping[str, Any]) -> bool:
+        """Whether the loss stands higher for good although the gradients do not: what is learned has become harder."""
+        return spike["risen"] is not None and spike["risen"] < self.parameters.norm_ratio
 
     def _judge(self, view: StepView, name: str, value: float, state: dict[str, Any]) -> Finding | None:
         if len(state["start"]) < _START:
@@ -124,8 +153,16 @@ class LossSpike(Rule):
             level = median(window)
             fallen = median(state["start"]) - level
             limit = self._limit(window, level, fallen)
-            if value > limit and fallen > _FALLEN * abs(fallen + level):
-                state["spike"] = {"from": view.step, "level": level, "limit": limit, "peak": value, "count": 0}
+            state["fell"] = state["fell"] or fallen > _FALLEN * abs(fallen + level)
+            if value > limit and state["fell"]:
+                state["spike"] = {
+                    "from": view.step,
+                    "level": level,
+                    "limit": limit,
+                    "peak": value,
+                    "count": 0,
+                    "risen": None,
+                }
                 return self._follow(view, name, value, state)
         state["window"] = [*window, value][-self.parameters.window :]
         return None
@@ -142,9 +179,15 @@ class LossSpike(Rule):
     def _follow(self, view: StepView, name: str, value: float, state: dict[str, Any]) -> Finding | None:
         """Count one more value of what may become a spike."""
         spike, asked = state["spike"], self.parameters
+        if self._risen is not None:
+            spike["risen"] = max(spike["risen"] or 0.0, self._risen)
         if value > spike["limit"]:
             spike.update(count=spike["count"] + 1, peak=max(spike["peak"], value))
             if spike["count"] >= max(asked.patience, asked.least):
+                if self._is_harder_data(spike):
+                    state.update(spike=None, window=[])
+                    self._norms = []
+                    return None
                 return self._told(view, name, spike, f"and has not come back {_after(spike)}")
             return None
         state.update(spike=None, window=[*state["window"], spike["peak"], value][-asked.window :])
@@ -160,11 +203,12 @@ class LossSpike(Rule):
         return self.finding(view, name, spike["peak"], spike["limit"], sentence)
 
     def save(self) -> dict[str, Any]:
-        return {"states": self._states, "rates": self._rates, "rewarded": self._rewarded}
+        return {"states": self._states, "rates": self._rates, "rewarded": self._rewarded, "norms": self._norms}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         self._states = {name: dict(state) for name, state in saved["states"].items()}
         self._rates, self._rewarded = dict(saved["rates"]), bool(saved["rewarded"])
+        self._norms = list(saved["norms"])
 
 
 def _after(spike: Mapping[str, Any]) -> str:

@@ -144,9 +144,29 @@ def test_a_rate_that_is_higher_than_ever_excuses_nothing() -> None:
     assert found(series(loss=losses, learning_rate=rates), "LossSpike") is not None
 
 
+def test_harder_data_raise_the_loss_for_good_and_not_the_gradients() -> None:
+    losses = [*falling(200), *(3.0 + value for value in falling(200, 1, 1.2))]
+    calm, wild = norms(400, spread=0.1), spiked(200, 5, 6.0, norms(400, spread=0.1))
+    assert found(series(loss=losses), "LossSpike") is not None
+    assert found(series(loss=losses, gradient_norm=wild), "LossSpike") is not None
+    assert found(series(loss=losses, gradient_norm=calm), "LossSpike") is None
+    again = spiked(350, 4, 2.0, losses)
+    later = found(series(loss=again, gradient_norm=calm), "LossSpike")
+    assert later is not None
+    assert "leapt at step 350" in later.sentence
+
+
+def test_harder_data_at_the_end_are_no_spike() -> None:
+    losses, calm = [*falling(200), *[4.0] * 5], norms(205, spread=0.1)
+    assert found(series(loss=losses), "LossSpike") is not None
+    assert found(series(loss=losses, gradient_norm=calm), "LossSpike") is None
+
+
 def test_reinforcement_learning_is_not_judged() -> None:
     losses = spiked(120, 80, 3.0, falling(200))
     assert found(series(loss=losses, episode_reward=[0.0] * 200), "LossSpike") is None
+    wild = spiked(120, 10, 100.0, norms(200))
+    assert found(series(gradient_norm=wild, episode_reward=[0.0] * 200), "GradientNormSpike") is None
 
 
 def test_a_loss_that_never_fell_diverges_and_has_no_spike() -> None:
