@@ -105,6 +105,11 @@ def profile_prefix(job_name: str) -> str:
     return f"{TENSOR_PREFIX}{job_name}/profiler-output/"
 
 
+def heartbeat_prefix(job_name: str) -> str:
+    """The root of the heartbeats of one job's ranks, beside its tensors; S3 sends no events about it."""
+    return f"{TENSOR_PREFIX}{job_name}/heartbeat-output/"
+
+
 def job_of_profile_key(key: str) -> str | None:
     """The job of a file of system metrics; None for any other key.
 

@@ -2,7 +2,7 @@
 
 Heartbeats are a stream of their own, in the folder `heartbeat-output`: its steps are moments (Unix seconds divided by
 the interval), the same for all ranks. `status/worker_<rank>.json` has the newest one, with the training thread's stack
-where it has stood still.
+where it has stood still, and how many collective operations it has begun.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import platform
 import sys
 import traceback
+from typing import Any
 
 from gridwatch_hook.clock import Clock, SystemClock
 from gridwatch_hook.collection import ANY_LOOP
@@ -46,6 +47,7 @@ class Heartbeat:
         self._workers = workers
         self._key = f"status/worker_{rank}.json"
         self._tick = -1
+        self._began = clock.wall()
         former = self._former()
         self.last_step = former.step
         self.taken = self._is_taken(former)
@@ -91,10 +93,11 @@ class Heartbeat:
         document = {
             "rank": self._rank, "workers": self._workers, "host": platform.node(), "process": os.getpid(),
             "step": max(step, self.last_step), "phase": phase, "idle_seconds": round(idle, 3),
-            "at": self._clock.wall(), "every_seconds": self._every,
+            "at": self._clock.wall(), "every_seconds": self._every, "began": self._began,
         }  # fmt: skip
         if idle >= _STANDSTILL * self._every and phase != "over":
             document["stack"] = _stack(self._recorder.thread)
+            document |= begun_collectives(sys.modules.get("torch._C._distributed_c10d"))
         self._sink.put(self._key, json.dumps(document).encode())
 
     def _former(self) -> _Former:
@@ -156,3 +159,18 @@ def _stack(thread: int) -> list[str]:
     if frame is None:
         return []
     return [f"{each.filename}:{each.lineno} {each.name}" for each in traceback.extract_stack(frame)][-_FRAMES:]
+
+
+def begun_collectives(torch: Any) -> dict[str, Any]:
+    """The number of collective operations that this rank has begun, and the last one's name, by the flight recorder of
+    PyTorch's module of collectives; nothing where there is none. It is no public function of PyTorch.
+    """
+    dump = getattr(torch, "_dump_fr_trace_json", None)
+    try:
+        entries = json.loads(dump())["entries"] if dump is not None else []
+        numbers = {str(entry.get("process_group")): int(entry["collective_seq_id"]) for entry in entries}
+        if not entries:
+            return {}
+        return {"collectives": sum(numbers.values()), "last_collective": str(entries[-1].get("profiling_name", ""))}
+    except Exception:  # noqa: BLE001  (another version of PyTorch tells it in another way: then nobody knows)
+        return {}
