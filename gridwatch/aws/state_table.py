@@ -231,6 +231,10 @@ class StateTable:
         item = self._table.get(_experiment(experiment), f"trial#{trial_id}")
         return self._records.one(TrialRecord, item) if item else None
 
+    def get_trials(self, places: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], TrialRecord]:
+        items = self._table.get_many((_experiment(name), f"trial#{trial_id}") for name, trial_id in places)
+        return {(each.experiment, each.trial_id): each for each in self._records.all(TrialRecord, items)}
+
     def list_trials(self, experiment: str) -> Sequence[TrialRecord]:
         found = self._table.below(_experiment(experiment), "trial#")
         return sorted(self._records.all(TrialRecord, found), key=lambda trial: trial.index)
@@ -408,19 +412,40 @@ class StateTable:
         return self._table.put(leased, condition="leased_until = :seen", values={":seen": seen})
 
     def finish_reaction(self, record: ReactionRecord) -> None:
+        self.finish_reactions([record])
+
+    def finish_reactions(self, records: Sequence[ReactionRecord]) -> None:
+        left = list(records)
         for _ in Patience().tries():
-            item = _reaction_item(record)
-            stored = self._table.get(item.pk, item.sk)
-            before = next(self._records.all(ReactionRecord, [stored] if stored else []), None)
+            left = self._finished(left)
+            if not left:
+                return
+        raise ConflictError(f"the reaction to {left[0].rule_name} of {left[0].job_name} is written to all the time")
+
+    def _finished(self, records: Sequence[ReactionRecord]) -> list[ReactionRecord]:
+        """Finish reactions as they are stored now; returns those that somebody else wrote meanwhile."""
+        items = [_reaction_item(record) for record in records]
+        stored = {(item.pk, item.sk): item for item in self._table.get_many((item.pk, item.sk) for item in items)}
+        changes, puts, uncounted = [], [], []
+        for record, item in zip(records, items, strict=True):
+            known = stored.get((item.pk, item.sk))
+            before = next(self._records.all(ReactionRecord, [known] if known else []), None)
             if saved_as_text(record) == (saved_as_text(before) if before else ""):
-                self._table.put(item)
-                return
-            seen = stored.attributes.get("saved") if stored else None
+                uncounted.append(Put(item))
+                continue
+            seen = known.attributes.get("saved") if known else None
             condition, values = ("saved = :seen", {":seen": seen}) if seen else ("attribute_not_exists(saved)", {})
-            puts = [Put(item, condition, values)]
-            if all(self._counting.put_each(record.experiment, puts, _counting(before, record))):
-                return
-        raise ConflictError(f"the reaction to {record.rule_name} of {record.job_name} is written to all the time")
+            changes.append((before, record))
+            puts.append(Put(item, condition, values))
+        self._put_uncounted(uncounted)
+        done = self._counting.put_each(records[0].experiment, puts, _counting(changes)) if puts else ()
+        return [record for (_, record), is_done in zip(changes, done, strict=True) if not is_done]
+
+    def _put_uncounted(self, puts: Sequence[Put]) -> None:
+        if len(puts) == 1:
+            self._table.put(puts[0].item)  # half the price of a transaction
+        else:
+            self._table.put_each(puts)
 
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]:
         return list(self._records.all(ReactionRecord, self._table.below(_job(job_name), REACTION)))
@@ -594,8 +619,13 @@ def _trial_item(trial: TrialRecord) -> Item:
     )
 
 
-def _counting(before: ReactionRecord | None, after: ReactionRecord) -> Changed:
-    return lambda _, counts: after_reaction(counts, before, after)
+def _counting(changes: Sequence[tuple[ReactionRecord | None, ReactionRecord]]) -> Changed:
+    def changed(numbers: Sequence[int], counts: ExperimentCounts) -> ExperimentCounts:
+        for number in numbers:
+            counts = after_reaction(counts, *changes[number])
+        return counts
+
+    return changed
 
 
 def _counted_with(change: tuple[TrialRecord, TrialRecord]) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from gridwatch.domain.counts import ExperimentCounts
 from gridwatch.domain.experiments import ExperimentRecord
@@ -14,7 +15,7 @@ from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.accepted_spec import spec_of
 from gridwatch.state.store import ConflictError, StateStore
-from gridwatch.state.unreadable import DAMAGE
+from gridwatch.state.unreadable import DAMAGE, if_readable
 
 TrialChange = tuple[TrialRecord | None, TrialRecord]  # before, None for a new one, and after
 _STOP = "stop"  # gridwatch.verdicts.decision.Response
@@ -92,6 +93,12 @@ def counted(
     for reaction in reactions:
         found = after_reaction(found, None, reaction)
     return found
+
+
+def number_of_trials(store: StateStore, experiment: str) -> int:
+    """How many trials the experiment has, by its counts where they are whole; else all trials are read."""
+    known = if_readable(partial(store.get_counts, experiment))
+    return sum(known.states.values()) if known is not None and known.is_whole else len(store.list_trials(experiment))
 
 
 def correct(

@@ -147,6 +147,9 @@ class MemoryStore:
     def get_trial(self, experiment: str, trial_id: str) -> TrialRecord | None:
         return self.trials.get((experiment, trial_id))
 
+    def get_trials(self, places: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], TrialRecord]:
+        return {place: self.trials[place] for place in places if place in self.trials}
+
     def list_trials(self, experiment: str) -> Sequence[TrialRecord]:
         mine = (trial for trial in self.trials.values() if trial.experiment == experiment)
         return sorted(mine, key=lambda trial: trial.index)
@@ -295,6 +298,10 @@ class MemoryStore:
         if counts != known:
             self.counts[record.experiment] = replace(counts, version=known.version + 1)
         self.reactions[key] = record
+
+    def finish_reactions(self, records: Sequence[ReactionRecord]) -> None:
+        for record in records:
+            self.finish_reaction(record)
 
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]:
         mine = (record for record in self.reactions.values() if record.job_name == job_name)

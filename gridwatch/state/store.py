@@ -173,6 +173,10 @@ class TrialStore(Protocol):
 
     def get_trial(self, experiment: str, trial_id: str) -> TrialRecord | None: ...
 
+    def get_trials(self, places: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], TrialRecord]:
+        """The readable records of these trials, each named by its experiment and trial_id, a hundred in a request."""
+        ...
+
     def list_trials(self, experiment: str) -> Sequence[TrialRecord]:
         """All trials of an experiment by index."""
         ...
@@ -317,6 +321,10 @@ class ReactionStore(Protocol):
 
     def finish_reaction(self, record: ReactionRecord) -> None:
         """Replace the claimed record by the one that says what came of it."""
+        ...
+
+    def finish_reactions(self, records: Sequence[ReactionRecord]) -> None:
+        """Finish reactions to jobs of one experiment, as `finish_reaction` does, a hundred in a request."""
         ...
 
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]: ...

@@ -194,6 +194,14 @@ class TestExperiments:
 
 
 class TestTrials:
+    def test_many_are_read_at_once(self, store: StateStore) -> None:
+        trials = [trial(index) for index in range(130)]
+        store.add_trials([*trials, trial(7, experiment="other")])
+        places = [(each.experiment, each.trial_id) for each in trials]
+        found = store.get_trials([*places, ("blobs", "none"), ("none", trials[0].trial_id)])
+        assert found == dict(zip(places, trials, strict=True))
+        assert store.get_trials([]) == {}
+
     def test_added_once_and_kept_as_they_are(self, store: StateStore) -> None:
         assert store.add_trials([trial(0), trial(1)]) == 2
         store.update_trial(trial(0, state=TrialState.RUNNING, updated_at=T0 + SECOND), expected=trial(0))
@@ -366,6 +374,15 @@ class TestJobs:
         (found,) = store.records_of_jobs("blobs", ["job"]).values()
         assert [each.status for each in found.evaluations] == ["IssuesFound"]
         assert [each.outcome for each in found.reactions] == ["done"]
+
+    def test_reactions_are_finished_together(self, store: StateStore) -> None:
+        names = [f"job-{number:03d}" for number in range(130)]
+        for name in names[1:]:
+            store.claim_reaction(reaction(job_name=name), until=T0)
+        done = [reaction(job_name=name, outcome="done", carried_out_at=T0) for name in names]
+        store.finish_reactions(done)
+        assert [each for name in names for each in store.list_reactions(name)] == done
+        store.finish_reactions([])
 
     def test_those_under_managed_rules_are_listed_until_closed(self, store: StateStore) -> None:
         for name, managed in (("two", True), ("one", True), ("plain", False)):
