@@ -116,11 +116,11 @@ def test_a_large_grid_is_looked_at_by_one() -> None:
     keeper, store = half_fail(world), world.store
     over(world, range(12))
 
-    def read_too(name: str) -> RegionsRecord | None:
-        found = StateTable.get_regions(store, name)
+    def read_too(experiment: str) -> RegionsRecord | None:
+        found = StateTable.get_regions(store, experiment)
         if not started:
-            started.append(name)
-            assert keeper.look(name) == ["eta = 1.0"], "somebody else is faster"
+            started.append(experiment)
+            assert keeper.look(experiment) == ["eta = 1.0"], "somebody else is faster"
         return found
 
     started: list[str] = []
