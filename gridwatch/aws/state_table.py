@@ -4,6 +4,7 @@
 | --- | --- | --- | --- | --- |
 | ExperimentRecord | `experiment#<name>` | `experiment` | `experiments` | created_at |
 | ExperimentCounts | `experiment#<name>` | `counts` | `experiments#counts` | name |
+| what is counted besides | `experiment#<name>` | `counts#<two digits>` | `experiments#counts` unless empty | name |
 | LaunchHold | `experiment#<name>` | `hold` | | |
 | SnapshotTurn | `experiment#<name>` | `snapshot` | | |
 | RegionsRecord | `experiment#<name>` | `regions` | | |

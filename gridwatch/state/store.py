@@ -112,7 +112,9 @@ class CountStore(Protocol):
         ...
 
     def list_counts(self) -> Sequence[ExperimentCounts]:
-        """The counts of all experiments that have some, by name. Eventually consistent."""
+        """The counts of all experiments that have some, by name, to be read and not to be saved. Eventually
+        consistent.
+        """
         ...
 
     def save_counts(self, counts: ExperimentCounts) -> None:

@@ -70,7 +70,7 @@ class World:
     def forget_what_is_new(self) -> None:
         """The records as a version without open experiments and counts left them."""
         for key, item in list(self.table.items.items()):
-            if key[1] == "counts":
+            if key[1].startswith("counts"):
                 self.table.remove(key)
             elif "gsi2pk" in item:
                 kept = {name: value for name, value in item.items() if name not in ("gsi2pk", "gsi2sk")}
