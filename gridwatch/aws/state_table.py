@@ -18,6 +18,7 @@
 | the rule that stops | `job#<job>` | `stop` | | |
 | ReactionRecord | `job#<job>` | `reaction#<rule name>` | | |
 | ReportsRecord | `reports#<log>` | `<number, ten digits>` | | |
+| the same, left for others | `left#<log>` | `<number, ten digits>#<trial>` | | |
 | EnlistedRecord | `experiments` | `enlisted` | | |
 | StoppingRecord | `stopping` | `stopping` | | |
 | DebuggerRefusal | `debugger` | `refusal` | | |
@@ -390,6 +391,13 @@ class StateTable:
     def reports_after(self, log: str, number: int) -> Sequence[ReportsRecord]:
         found = self._table.after(_reports(log), _number(number))
         return [self._entry(log, item) for item in found]
+
+    def leave_reports(self, record: ReportsRecord) -> None:
+        self._table.put(_item(f"left#{record.log}", f"{_number(record.number)}#{record.trial}", record))
+
+    def left_reports(self, log: str, number: int) -> Sequence[ReportsRecord]:
+        found = self._table.after(f"left#{log}", _number(number + 1))
+        return list(self._records.all(ReportsRecord, found))
 
     def claim_stop(self, job_name: str, rule_name: str) -> str:
         attributes = {"rule": rule_name, "schema": SCHEMA}

@@ -48,6 +48,7 @@ class MemoryStore:
         self.open: set[tuple[str, str]] = set()
         self.regions: dict[str, RegionsRecord] = {}
         self.reports: dict[str, list[ReportsRecord]] = {}
+        self.left: dict[str, dict[tuple[int, str], ReportsRecord]] = {}
         self.stops: dict[str, str] = {}
         self.reaction_leases: dict[tuple[str, str], datetime] = {}
         self.reactions: dict[tuple[str, str], ReactionRecord] = {}
@@ -273,6 +274,12 @@ class MemoryStore:
 
     def reports_after(self, log: str, number: int) -> Sequence[ReportsRecord]:
         return list(self.reports.get(log, ())[number:])
+
+    def leave_reports(self, record: ReportsRecord) -> None:
+        self.left.setdefault(record.log, {})[record.number, record.trial] = record
+
+    def left_reports(self, log: str, number: int) -> Sequence[ReportsRecord]:
+        return [record for key, record in sorted(self.left.get(log, {}).items()) if key[0] > number]
 
     def claim_stop(self, job_name: str, rule_name: str) -> str:
         return self.stops.setdefault(job_name, rule_name)

@@ -302,6 +302,16 @@ class ReportStore(Protocol):
         """The entries after that number (0: all), by number. The cost depends on the new entries alone."""
         ...
 
+    def leave_reports(self, record: ReportsRecord) -> None:
+        """Leave an entry whose number was taken beside the log, for others to take along; it replaces one of the same
+        number and trial.
+        """
+        ...
+
+    def left_reports(self, log: str, number: int) -> Sequence[ReportsRecord]:
+        """The readable entries that were left since the log had that many, by number and trial."""
+        ...
+
 
 class ReactionStore(Protocol):
     def claim_stop(self, job_name: str, rule_name: str) -> str:

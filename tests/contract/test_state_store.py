@@ -26,7 +26,7 @@ from gridwatch.state.job_records import JobRecords
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.store import ConflictError, SavedEvaluation, StateStore, TrialPlace
 from gridwatch_rules.failures import PermanentError
-from gridwatch_rules.judgement.reported import ReportsRecord
+from gridwatch_rules.judgement.reported import OtherReports, ReportsRecord
 from tests.fakes.counting_table import CountingTable
 from tests.fakes.state_schema import state_schema
 from tests.simulation.dynamodb import DynamoDB
@@ -671,6 +671,26 @@ def test_the_log_of_reports_takes_each_number_once_and_gives_what_is_new(store: 
         store.add_reports(replace(second, number=number))
     assert [record.number for record in store.reports_after(log, 8)] == [9, 10, 11, 12]
     assert store.reports_after("blobs#validation:error#rounds", 0) == []
+
+
+def test_what_is_left_beside_a_log_is_found_from_its_number_on(store: StateStore) -> None:
+    log = "blobs#validation:error#epochs"
+    left = [
+        ReportsRecord(log=log, number=number, trial=trial, reports=((0.0, 1.0, 0.5),), ending=ending)
+        for number, trial, ending in ((2, "a-1", None), (2, "b-1", "failed"), (9, "c-1", None), (10, "a-1", None))
+    ]
+    assert store.left_reports(log, 0) == []
+    for record in reversed(left):
+        store.leave_reports(record)
+        store.leave_reports(record)
+    assert store.left_reports(log, 0) == left
+    assert store.left_reports(log, 1) == left
+    assert store.left_reports(log, 2) == left[2:]
+    assert store.left_reports(log, 9) == left[3:]
+    assert store.reports_after(log, 0) == []
+    together = replace(left[0], number=1, others=(OtherReports(trial="b-1", reports=((0.0, 1.0, 0.5),), planned=9.0),))
+    store.add_reports(together)
+    assert store.reports_after(log, 0) == [together]
 
 
 def test_the_regions_of_an_experiment_are_kept_by_version(store: StateStore) -> None:
