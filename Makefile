@@ -86,17 +86,18 @@ test-dist: dist ## install each wheel in an empty environment and use it there (
 
 ## Checks -------------------------------------------------------------------------------------------------------------
 
-lint: setup synth ## ruff, mypy, cfn-lint
+# Suites that need environments of their own or a browser have targets of their own, and so has what takes hours.
+APART := browser dist frameworks image interop oracles permissions sdk
+
+lint: setup synth ## ruff, mypy, cfn-lint, and whether the suites that stand apart can still be read
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint cdk.out/*.template.json
+	$(BIN)/python -m pytest -qqq --collect-only $(APART:%=tests/%)
 
 format: setup ## let ruff rewrite the code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
-
-# Suites that need environments of their own or a browser have targets of their own, and so has what takes hours.
-APART := browser dist frameworks image interop oracles permissions sdk
 
 test: setup layers ## set everything up and run the tests
 	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal tests $(APART:%=--ignore=tests/%)

@@ -46,9 +46,15 @@ def main() -> None:
         import smdistributed.dataparallel.torch.torch_smddp  # noqa: F401, PLC0415 - registers the backend
     if given.backend:
         dist.init_process_group(given.backend)
+    train(given)
+    if given.backend:  # a rank that leaves while another still talks to it would end that one with an abort
+        dist.barrier()
+        dist.destroy_process_group()
+
+
+def train(given: argparse.Namespace) -> None:
     rank = dist.get_rank() if given.backend else 0
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if torch.cuda.is_available() else "cpu"
-
     folder = Path(os.environ["SM_CHANNEL_TRAIN"])
     images, labels = (torch.from_numpy(np.load(folder / f"{name}.npy")) for name in ("images", "labels"))
     held = len(labels) // 5

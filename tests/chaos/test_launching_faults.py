@@ -103,6 +103,7 @@ def test_a_grid_through_a_queue_of_batch_is_launched_whole(queue_cloud: FaultyCl
         queue_cloud.submit(name, jobs)
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and not is_submitted(queue_cloud, name, jobs):
+            queue_cloud.redrive()  # an upload over which the function died three times is submitted by nobody else
             queue_cloud.sweep()
             assert running(queue_cloud) <= QUOTA
             time.sleep(1.5)

@@ -5,8 +5,8 @@ import os
 import torch
 import torch.distributed as dist
 
-if __name__ == "__main__":
-    dist.init_process_group("gloo")
+
+def train() -> None:
     torch.manual_seed(0)
     model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(4, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
@@ -16,4 +16,10 @@ if __name__ == "__main__":
         torch.nn.functional.mse_loss(model(x), y).backward()
         optimizer.step()
     print("rank", os.environ["RANK"])
+
+
+if __name__ == "__main__":
+    dist.init_process_group("gloo")
+    train()
+    dist.barrier()
     dist.destroy_process_group()
