@@ -34,6 +34,7 @@ from gridwatch_rules.streams.metric_source import MetricSource
 
 _LOGS = 16  # that one process remembers, as long as they have no more reports than these, 250 MB
 _REPORTS = 1_000_000
+_BEFORE = 200  # entries before its own for which a call looks at what was left: others have waited longer
 _ENDINGS = {TrialState.COMPLETED: Ending.COMPLETED, TrialState.FAILED: Ending.FAILED}
 
 
@@ -92,12 +93,12 @@ class CrossTrialJudge:
 
     def _entries(self, replica: Replica, told: TrialReports, log: str, left_at: int | None) -> Iterable[ReportsRecord]:
         """What is to be appended now: nothing where somebody else took it along. Who was overtaken takes along what
-        others left since.
+        others left lately.
         """
         entries = told.entries(replica, log)
         if left_at is None or not entries:
             return entries
-        return taking_along(entries, self.store.left_reports(log, left_at), replica)
+        return taking_along(entries, self.store.left_reports(log, max(left_at - _BEFORE, 0)), replica)
 
     def _leave(self, replica: Replica, told: TrialReports, log: str) -> None:
         """Leave the reports for whoever appends next. It is a help and no more: this call goes on trying."""

@@ -35,14 +35,14 @@ def search(  # noqa: PLR0917  options of the command line
     store = cloud_of(context).store
     records = [record for record in store.list_experiments() if experiment in (None, record.name)]
     parsed = [Condition.parse(text) for text in conditions or []]
-    rows = _rows(store, records, parsed)
+    rows = rows_of(store, records, parsed)
     found = matching(rows, conditions or [])
     asked = [*(name.strip() for name in (columns or "").split(",")), *(each.name for each in parsed)]
     shown = list(dict.fromkeys([*_COLUMNS, *filter(None, asked)]))
     print_rows(shown, found, as_json=as_json, as_csv=as_csv, empty="no trial is like that")
 
 
-def _rows(
+def rows_of(
     store: StateStore, records: Sequence[ExperimentRecord], conditions: Sequence[Condition]
 ) -> Sequence[Mapping[str, Any]]:
     """The rows of all trials, or of those alone that can meet the conditions on states and experiments.

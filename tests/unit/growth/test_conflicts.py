@@ -91,6 +91,31 @@ def test_ends_and_their_last_reports_at_one_instant(jobs: int) -> None:
     assert sorted(trials) == sorted(f"{trial.trial_id}-1" for trial in crowd.running), "each is there once"
 
 
+def test_reports_that_come_steadily_faster_than_one_by_one() -> None:
+    """Two hundred a second for some seconds, where one after the other would be a hundred."""
+    crowd, seconds, waits = Crowd(200), 4, list[float]()
+    began = crowd.stage.now
+
+    def each_second(store: StateTable, trial: TrialRecord) -> Callable[[], object]:
+        def work() -> None:
+            judge, replica = CrossTrialJudge(store), Replica()
+            for number in range(seconds):
+                due = began + trial.index / 200 + number
+                assert crowd.stage.acting is not None
+                crowd.stage.acting.pause(max(due - crowd.stage.now, 0.0))
+                reports = [(float(step), step + 1.0, 0.5) for step in range(number + 1)]
+                judge._record(replica, TrialReports(f"{trial.trial_id}-1", reports), _JOB, _USE)
+                waits.append(crowd.stage.now - due)
+
+        return work
+
+    crowd.waits(each_second)
+    assert len(waits) == 200 * seconds
+    assert max(waits) <= LONGEST
+    log = crowd.store.reports_after(LOG, 0)
+    assert sum(len(part.reports) for record in log for part in record.parts) == 200 * seconds
+
+
 def test_what_somebody_left_and_others_took_along_is_not_written_again() -> None:
     """A call leaves its reports and dies; another one takes them along, and the message comes again."""
     crowd = Crowd(3)
