@@ -31,7 +31,7 @@ from gridwatch_rules.failures import NotFoundError
 from snapshot_experiment.curve_table import CurveTable, LogStreams, OpenTensors
 from snapshot_experiment.proving import prove
 from snapshot_experiment.searching import SearchReader
-from snapshot_experiment.settling import settle
+from snapshot_experiment.settling import Settler
 
 # A snapshot reads before it writes, at most as long as a Lambda function may run: a change within that time before an
 # object was written may have come too late for it.
@@ -68,7 +68,7 @@ class SnapshotReport:
     complete: bool
     damaged: tuple[str, ...]
     search_error: str | None = None
-    unread: int = 0  # jobs whose curves another call has to read: there was no time
+    unread: int = 0  # jobs whose curves or stops another call has to look at: there was no time
 
 
 class UnknownExperimentError(NotFoundError):
@@ -155,7 +155,8 @@ class SnapshotWriter:
         folder: Path,
         time_is_up: Callable[[], bool],
     ) -> SnapshotReport:
-        trials = settle(self._store, self._facts_of(recorded), self._open_tensors, self._logs)
+        settler = Settler(self._store, self._facts_of(recorded), self._open_tensors, self._logs, time_is_up)
+        trials = settler.settle()
         over = self._is_over(record, recorded)
         names = sagemaker_experiments(self._store, record)
         answer = self._search.read(record.name, names, trials, stamp, folder)
@@ -189,7 +190,7 @@ class SnapshotWriter:
             facts.complete,
             tuple(curves.damaged),
             answer.error,
-            len(curves.unread),
+            len(curves.unread) + settler.left,
         )
 
     def _is_over(self, record: ExperimentRecord, trials: Sequence[TrialRecord]) -> bool:

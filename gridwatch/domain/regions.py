@@ -42,6 +42,7 @@ class RegionsRecord:
     doomed: tuple[DoomedRegionRecord, ...] = ()
     released: tuple[DoomedRegionRecord, ...] = ()
     updated_at: datetime
+    looked_at: datetime | None = None  # when all trials of a large grid were last read to find regions
     version: int = 0  # of the record, as read
 
 
