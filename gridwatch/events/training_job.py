@@ -21,6 +21,7 @@ DETAIL_TYPE = "SageMaker Training Job State Change"
 JOB_TAG = "gridwatch:job"  # on training jobs that AWS Batch names: the name by which Gridwatch knows them
 _BATCH_PREFIX = "AWSBatch"
 _RULE_STATUSES = ("DebugRuleEvaluationStatuses", "ProfilerRuleEvaluationStatuses")
+_LOST = ("Interrupted", "Restarting", "Starting")  # secondary statuses of a job that trained and has no machines
 
 
 def training_job_change(event: Mapping[str, Any]) -> JobDescription | None:
@@ -70,9 +71,15 @@ def job_description(detail: Mapping[str, Any], *, fallback_time: object = None) 
 
 
 def _began_again_at(transitions: Sequence[Mapping[str, Any]]) -> datetime | None:
-    """When the job last began to train, if it did so more than once: it was interrupted, or started again."""
-    began = [moment(each.get("StartTime")) for each in transitions if each.get("Status") == "Training"]
-    return began[-1] if len(began) > 1 else None
+    """When the job last began to train after it had lost its machines; None for one that never did."""
+    trained, lost, found = False, False, None
+    for each in transitions:
+        if each.get("Status") == "Training":
+            found = moment(each.get("StartTime")) if lost else found
+            trained, lost = True, False
+        elif each.get("Status") in _LOST:
+            lost = trained
+    return found
 
 
 def _machines(resources: Mapping[str, Any]) -> tuple[str | None, int | None, dict[str, int]]:

@@ -152,7 +152,9 @@ def detail(**changes: Any) -> dict[str, Any]:
 def test_sagemakers_transitions_say_when_a_job_began_again() -> None:
     once = [transition("Starting", BEGAN - 60), transition("Training", BEGAN)]
     twice = [*once, transition("Interrupted", AGAIN - 100), transition("Starting", AGAIN - 90)]
-    for transitions, at in ((once, None), (twice, None), ([*twice, transition("Training", AGAIN)], moment(AGAIN))):
+    told_twice = [*once, transition("Training", AGAIN)]  # with another message, as it goes on
+    again = [*twice, transition("Training", AGAIN)]
+    for transitions, at in ((once, None), (twice, None), (told_twice, None), (again, moment(AGAIN))):
         assert job_description(detail(SecondaryStatusTransitions=transitions)).began_again_at == at
     assert not job_description(detail()).keeps_checkpoints
     assert job_description(detail(CheckpointConfig={"S3Uri": "s3://b/c"})).keeps_checkpoints
@@ -163,7 +165,9 @@ def test_what_a_stop_saves_keeps_the_restart_for_its_correction() -> None:
         job_name="job", experiment="blobs", trial_id="t", attempt=1, policies=(), hyperparameters={"epochs": 20},
         objective_metric="val_loss", objective_direction="minimize",
     )  # fmt: skip
-    transitions = [transition("Training", BEGAN), transition("Training", AGAIN)]
+    transitions = [
+        transition("Training", BEGAN), transition("Interrupted", AGAIN - 100), transition("Training", AGAIN),
+    ]  # fmt: skip
     description = job_description(detail(SecondaryStatusTransitions=transitions))
     made = interrupted(range(3))
     sparing = Sparing(MemoryStore(), lambda _: made.source(), PriceTable.built_in())
