@@ -13,6 +13,7 @@ from gridwatch.savings.progress import Progress
 from gridwatch.savings.settling import needs_settling, settled
 from gridwatch.savings.sparing import progress_of
 from gridwatch.state.store import StateStore
+from gridwatch.state.unreadable import Isolation
 from gridwatch.tables.facts import TrialFacts
 from gridwatch.verdicts.decision import Response
 from snapshot_experiment.curve_table import LogStreams, OpenTensors
@@ -35,10 +36,15 @@ class Settler:
     _unwritten: list[ReactionRecord] = field(default_factory=list)
 
     def settle(self) -> tuple[TrialFacts, ...]:
-        """The trials, with the records of their stops as they are now. Repeating it changes nothing."""
-        found = tuple(self._settled(each) for each in self.trials)
+        """The trials, with the records of their stops as they are now. Repeating it changes nothing. What damage keeps
+        from being settled stays an estimate.
+        """
+        found = {each.trial.trial_id: each for each in self.trials}
+        for each in self.trials:
+            with Isolation().each(each.trial.trial_id):
+                found[each.trial.trial_id] = self._settled(each)
         self._write()
-        return found
+        return tuple(found.values())
 
     def _settled(self, facts: TrialFacts) -> TrialFacts:
         job, due = facts.job, [each for each in facts.reactions if needs_settling(facts.trial, each)]
@@ -47,7 +53,8 @@ class Settler:
         if self.time_is_up():
             self.left += 1
             return facts
-        progress = self._progress(job) if any(each.action == Response.STOP for each in due) else None
+        stops = [each for each in due if each.action == Response.STOP]
+        progress = self._progress(job, stops) if stops else None
         now = [settled(each, facts.trial, job, progress, lambda: self._siblings) for each in due]
         self._unwritten += [after for before, after in zip(due, now, strict=True) if after != before]
         if len(self._unwritten) >= _AT_ONCE:
@@ -55,10 +62,11 @@ class Settler:
         after = {each.rule_name: each for each in now}
         return replace(facts, reactions=tuple(after.get(each.rule_name, each) for each in facts.reactions))
 
-    def _progress(self, job: JobRecord) -> Progress | None:
+    def _progress(self, job: JobRecord, stops: Sequence[ReactionRecord]) -> Progress | None:
         logs = self.logs
         open_log = (lambda job: logs.open(job.job_name)) if logs is not None else None
-        return progress_of(job, lambda job: self.open_tensors(job.job_name, job), open_log)
+        restart = next((each.savings.restart for each in stops if each.savings is not None), None)
+        return progress_of(job, lambda job: self.open_tensors(job.job_name, job), open_log, restart)
 
     @cached_property
     def _siblings(self) -> Sequence[TrialRecord]:

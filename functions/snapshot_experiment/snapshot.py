@@ -21,7 +21,7 @@ from gridwatch.state.counting import correct
 from gridwatch.state.job_records import records_of_trials
 from gridwatch.state.open_experiments import close, enlist, open_experiments
 from gridwatch.state.store import StateStore
-from gridwatch.state.unreadable import if_readable
+from gridwatch.state.unreadable import Isolation, if_readable
 from gridwatch.storage import layout
 from gridwatch.tables import history_rows, rows, schemas
 from gridwatch.tables.carrying import Former
@@ -122,21 +122,30 @@ class SnapshotWriter:
         An experiment is closed once it is over and a snapshot has read all of it. Counts that differ from what its
         trials say are corrected.
         """
-        waiting = []
+        waiting, isolation = [], Isolation()
         enlist(self._store)
         for record in open_experiments(self._store):
-            key = layout.table_key(schemas.EXPERIMENTS.name, record.name)
-            at = self._bucket.written_at(key).get(key)
-            known = if_readable(partial(self._store.get_counts, record.name))
-            trials, tunings = self._store.list_trials(record.name), self._store.list_tunings(record.name)
-            correct(self._store, record, known, trials)
-            times = [*(trial.updated_at for trial in trials), *(tuning.updated_at for tuning in tunings)]
-            changed = max([record.updated_at, *times])
-            if at is None or changed > at - _LONGEST_SNAPSHOT:
-                waiting.append((changed, record.name))
-            elif is_over(record, trials, tunings):
-                close(self._store, record, trials)
-        return [name for _, name in sorted(waiting)]
+            with isolation.each(record.name):
+                changed = self._changed(record)
+                if changed is not None:
+                    waiting.append((changed, record.name))
+        # Of those that damage keeps from being compared, the snapshot says what is wrong.
+        return [*(name for _, name in sorted(waiting)), *isolation.broken]
+
+    def _changed(self, record: ExperimentRecord) -> datetime | None:
+        """When the experiment last changed, if its tables may lack that; None closes it once it is over."""
+        key = layout.table_key(schemas.EXPERIMENTS.name, record.name)
+        at = self._bucket.written_at(key).get(key)
+        known = if_readable(partial(self._store.get_counts, record.name))
+        trials, tunings = self._store.list_trials(record.name), self._store.list_tunings(record.name)
+        correct(self._store, record, known, trials)
+        times = [*(trial.updated_at for trial in trials), *(tuning.updated_at for tuning in tunings)]
+        changed = max([record.updated_at, *times])
+        if at is None or changed > at - _LONGEST_SNAPSHOT:
+            return changed
+        if is_over(record, trials, tunings):
+            close(self._store, record, trials)
+        return None
 
     def _take(
         self,

@@ -6,6 +6,7 @@ difference into one of the spills, chosen at random: many writers at one instant
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -40,12 +41,18 @@ class ExperimentCounting:
     def all(self) -> Iterator[ExperimentCounts]:
         found: dict[str, dict[str, ExperimentCounts | None]] = {}
         for item in self._table.indexed(INDEXED):
-            part = if_readable(partial(self._records.one, ExperimentCounts, item))
-            found.setdefault(item.pk, {})[item.sk] = part
+            found.setdefault(item.pk, {})[item.sk] = if_readable(partial(self._read, item))
         for parts in found.values():
             readable = {sk: part for sk, part in parts.items() if part is not None}
             if len(readable) == len(parts) and (whole := _sum(readable)) is not None:
                 yield whole
+
+    def _read(self, item: Item) -> ExperimentCounts:
+        """The item's counts. Raises UnreadableRecordError, also where nothing could be compared with the best value."""
+        counts = self._records.one(ExperimentCounts, item)
+        if counts.best is not None and not math.isfinite(counts.best):
+            self._records.refuse(item, f"its best value is {counts.best}")
+        return counts
 
     def save(self, counts: ExperimentCounts) -> None:
         """Save the counts as the next version of those that were read; ConflictError when others are stored."""
@@ -89,7 +96,7 @@ class ExperimentCounting:
     def _parts(self, experiment: str) -> Parts:
         """The first item and the spills as they are stored. Raises UnreadableRecordError."""
         found = self._table.below(_partition(experiment), COUNTS)
-        return {item.sk: self._records.one(ExperimentCounts, item) for item in found}
+        return {item.sk: self._read(item) for item in found}
 
     def _put_all(self, puts: Sequence[Put]) -> bool:
         if len(puts) == 1:

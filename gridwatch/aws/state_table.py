@@ -93,6 +93,7 @@ SCHEMA = "1"
 LARGEST_EVALUATION = 100 * 1024
 _NEW = "attribute_not_exists(pk)"
 _ADMITTED = "admitted#"
+_DONE = "done"  # the lease of a finished reaction, which sorts after any time
 
 
 class StateTable:
@@ -420,6 +421,10 @@ class StateTable:
         # Carrying it out ends the lease, so one that is as it was read also says that nobody has done it meanwhile.
         return self._table.put(leased, condition="leased_until = :seen", values={":seen": seen})
 
+    def keep_reaction(self, record: ReactionRecord, *, until: datetime) -> None:
+        item = _reaction_item(record, leased_until=moment_text(until))
+        self._table.put(item, condition="leased_until <> :done", values={":done": _DONE})
+
     def finish_reaction(self, record: ReactionRecord) -> None:
         self.finish_reactions([record])
 
@@ -673,8 +678,8 @@ def _tuning_item(record: TuningRecord) -> Item:
 
 
 def _reaction_item(record: ReactionRecord, leased_until: str = "") -> Item:
-    """The item of a reaction. After the last lease its value is "done", which sorts after any time."""
-    lease = "done" if record.carried_out_at is not None else leased_until
+    """The item of a reaction. After the last lease its value sorts after any time."""
+    lease = _DONE if record.carried_out_at is not None else leased_until
     sk = f"{REACTION}{record.rule_name}"
     under = place_in_experiment(record.experiment, record.job_name, sk)
     saved = saved_as_text(record)

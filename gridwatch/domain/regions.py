@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gridwatch.domain.measured import Measured
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionConditionRecord:
@@ -27,7 +29,7 @@ class DoomedRegionRecord:
     spec_version: str  # of the upload whose points it spares
     failures: int
     known: int
-    confidence: float
+    confidence: Measured
     failures_elsewhere: int
     known_elsewhere: int
 

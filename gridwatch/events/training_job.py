@@ -7,7 +7,7 @@ Amazon SageMaker AI with Amazon EventBridge").
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,7 +64,15 @@ def job_description(detail: Mapping[str, Any], *, fallback_time: object = None) 
         rule_statuses=rule_statuses(detail),
         debugger="DebugHookConfig" in detail,
         spot=detail.get("EnableManagedSpotTraining") is True,
+        began_again_at=_began_again_at(detail.get("SecondaryStatusTransitions") or ()),
+        keeps_checkpoints=bool(detail.get("CheckpointConfig")),
     )
+
+
+def _began_again_at(transitions: Sequence[Mapping[str, Any]]) -> datetime | None:
+    """When the job last began to train, if it did so more than once: it was interrupted, or started again."""
+    began = [moment(each.get("StartTime")) for each in transitions if each.get("Status") == "Training"]
+    return began[-1] if len(began) > 1 else None
 
 
 def _machines(resources: Mapping[str, Any]) -> tuple[str | None, int | None, dict[str, int]]:

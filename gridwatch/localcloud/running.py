@@ -207,6 +207,7 @@ class RunningCloud:
             client_as=client_as,
             put_event=put_event,
             has_role=lambda role: gateway.role_trusts(role, "sagemaker.amazonaws.com"),
+            has_objects=gateway.has_objects,
             credentials=credentials,
             limits=self._settings.limits,
         )

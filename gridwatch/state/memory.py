@@ -298,6 +298,12 @@ class MemoryStore:
         self.reaction_leases[key] = until
         return True
 
+    def keep_reaction(self, record: ReactionRecord, *, until: datetime) -> None:
+        key = (record.job_name, record.rule_name)
+        if self.reactions[key].carried_out_at is None:
+            self.reactions[key] = record
+            self.reaction_leases[key] = until
+
     def finish_reaction(self, record: ReactionRecord) -> None:
         key = (record.job_name, record.rule_name)
         known = self.counts.get(record.experiment) or ExperimentCounts(experiment=record.experiment)

@@ -331,6 +331,12 @@ class ReactionStore(Protocol):
         """
         ...
 
+    def keep_reaction(self, record: ReactionRecord, *, until: datetime) -> None:
+        """Record what came of a leased reaction so far; it stays leased until then. Nothing is counted yet, and a
+        finished one stays as it is.
+        """
+        ...
+
     def finish_reaction(self, record: ReactionRecord) -> None:
         """Replace the claimed record by the one that says what came of it."""
         ...

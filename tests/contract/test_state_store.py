@@ -495,6 +495,17 @@ class TestReactions:
         assert not store.lease_reaction(kept, now=until + 900 * SECOND, until=until + 990 * SECOND)
         assert store.list_reactions("job")[0].outcome == "done"
 
+    def test_its_outcome_is_kept_while_it_is_leased(self, store: StateStore) -> None:
+        until = T0 + 90 * SECOND
+        kept = store.claim_reaction(reaction(), until=T0)
+        store.keep_reaction(reaction(outcome="stop requested"), until=until)
+        assert store.claim_reaction(reaction(), until=T0) == reaction(outcome="stop requested")
+        assert not store.lease_reaction(kept, now=until - SECOND, until=until + 90 * SECOND)
+        done = reaction(outcome="stop requested", alert_id="one", carried_out_at=until)
+        store.finish_reaction(done)
+        store.keep_reaction(reaction(outcome="late"), until=until + 90 * SECOND)
+        assert store.list_reactions("job") == [done]
+
     def test_finished(self, store: StateStore) -> None:
         store.claim_reaction(reaction(), until=T0)
         done = reaction(outcome="stop requested", alert_id="one", carried_out_at=T0 + SECOND)
