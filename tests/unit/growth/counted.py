@@ -4,13 +4,14 @@ them, over an experiment of any size and any number of experiments that are over
 
 from __future__ import annotations
 
+import importlib
 import json
 import random
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -62,6 +63,20 @@ ENVIRONMENT = {
     "INCIDENT_SECRET_ARN": "", "AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
 }  # fmt: skip
+FUNCTIONS = Path(__file__).resolve().parents[3] / "functions"
+
+
+@cache
+def environment() -> Mapping[str, str]:
+    """The environment of all functions: what matters here, and something for each setting beside it."""
+    found = dict(ENVIRONMENT)
+    for path in FUNCTIONS.glob("*/settings.py"):
+        for each in fields(importlib.import_module(f"{path.parent.name}.settings").Settings):
+            if each.default is MISSING:
+                found.setdefault(each.name.upper(), "unset" if "str" in str(each.type) else "0")
+    return found
+
+
 _OUTPUTS = {
     "ExperimentsBucket": EXPERIMENTS, "ArtifactsBucket": ARTIFACTS, "StateTable": "state", "AlertTopic": "topic",
     "Database": "gridwatch", "WorkGroup": "gridwatch", "NamePrefix": "gridwatch", "StartQueue": URLS["start.fifo"],
@@ -352,7 +367,7 @@ class Counted:
     def installed(self) -> Iterator[None]:
         seen: Any = SimpleNamespace(stage=self.stage, services=self.services)
         seen.trouble = SimpleNamespace(of_call=self.stage.of_call)
-        seen.blueprint = SimpleNamespace(environment=ENVIRONMENT)
+        seen.blueprint = SimpleNamespace(environment=dict(environment()))
         with installed(seen):
             yield
 

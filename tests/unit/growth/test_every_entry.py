@@ -38,11 +38,10 @@ from gridwatch.events.messages import (
 )
 from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.storage import layout
-from tests.unit.growth.counted import ARTIFACTS, EXPERIMENTS, Counted, a_spec, sqs_event
+from tests.unit.growth.counted import ARTIFACTS, EXPERIMENTS, FUNCTIONS, Counted, a_spec, sqs_event
 from tests.unit.growth.grown import A_MEGABYTE
 from tests.unit.growth.test_requests import _alert
 
-FUNCTIONS = Path(__file__).resolve().parents[3] / "functions"
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 RUNNING, WAITING, FAILED = TrialState.RUNNING, TrialState.WAITING, TrialState.FAILED
 TICK: Mapping[str, Any] = json.loads((EVENTS / "scheduled_event.json").read_text())

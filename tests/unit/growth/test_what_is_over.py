@@ -267,6 +267,20 @@ def test_searching_by_what_is_counted_reads_no_other_trials(
     assert count.total <= 12, dict(count.requests)
 
 
+def test_of_few_experiments_those_are_read_that_have_such_trials(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(20)
+    first, *_ = world.store.list_trials(world.names[7])
+    after = replace(first, state=TrialState.FAILED, updated_at=first.updated_at + HOUR)
+    world.store.update_trial(after, expected=first)
+    monkeypatch.setattr("gridwatch.cli.looking.search.cloud_of", lambda context: SimpleNamespace(store=world.store))
+    count = world.table.start()
+    search(None, ["state=failed"], as_csv=True)  # type: ignore[arg-type]
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert count.requests == {"Query": 3}, "the experiments, their counts, and the trials of one"
+
+
 def test_a_name_that_the_trials_of_a_state_lack_is_looked_for_in_all(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
