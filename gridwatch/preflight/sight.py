@@ -146,6 +146,8 @@ def _told(policy: RulePolicy, trial: Trial, spec: ExperimentSpec) -> str | None:
     if not trial.tensors and rule.required.collections and not _SCALARS.intersection(rule.required.collections):
         title = spec.algorithm.framework
         return f"it looks for {rule.looks_for()}; the hook that is brought saves no tensors of {title}"
+    if rule.looks_at_beats and trial.sources is not None:
+        return f"it looks for {rule.looks_for()}, and no watch is brought into its jobs"
     if trial.sources is None or (not rule.required.names_any and trial.sources):
         return None
     sights = [_sight(policy, place, source) for place, source in enumerate(trial.sources)]

@@ -8,7 +8,7 @@ from typing import Any
 _EVERY_STEP = ("NonFiniteGradient", "LearningRateFrozen", "ThroughputDrop", "DataStarvation", "MemoryCreep", "Hang")
 
 READY_RULES: Mapping[str, tuple[str, ...]] = {
-    "boosting": ("MetricNonFinite", "Divergence", "ThroughputDrop", "MemoryCreep", "Hang"),
+    "boosting": ("MetricNonFinite", "Divergence", "StalledTrainingRule"),
     "distributed": ("MetricNonFinite", "NonFiniteGradient", "ThroughputDrop", "Hang", "Straggler"),
     "llm-finetuning": ("MetricNonFinite", "LossSpike", "GradientNormSpike", "LabelsMasked", *_EVERY_STEP),
     "vision": ("MetricNonFinite", "LossSpike", "GradientNormSpike", *_EVERY_STEP),

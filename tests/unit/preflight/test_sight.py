@@ -126,6 +126,7 @@ def test_no_rule_of_the_examples_is_blind(example: Path) -> None:
     [
         (aucs(LOSS), "there will be only train-auc at"),
         (watched(LOSS, rounds=10), "validation-error at one step"),
+        (watched({"rule": "Hang"}), "heartbeats"),
         (watched({"rule": "MetricPlateau", "parameters": {"patience": 50}}, rounds=40), "at 51 steps"),
         (watched({"rule": "MetricPlateau", "parameters": {"patience": 20}}), "at 21 steps"),
         (watched({"rule": "VanishingGradient"}), "of what the jobs save none is it"),
