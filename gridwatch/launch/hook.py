@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gridwatch.domain.rules import RulePolicy
 from gridwatch.state.accepted_spec import AcceptedSpec
+from gridwatch.storage.layout import HOOK_CONFIG_KEY
 from gridwatch_rules.judgement.catalogue import is_judgement_rule
 from gridwatch_rules.rules.catalogue import create_rule, rule_names
 from gridwatch_rules.rules.errors import RuleConfigurationError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 DEFAULT_INTERVAL = 10  # XGBoost hook: every tenth round
 MAX_VALUE = 512  # CreateTrainingJob, Environment
-CONFIG_KEY = "GRIDWATCH_HOOK_CONFIG"
+CONFIG_KEY = HOOK_CONFIG_KEY
 _CURVES = {"metrics": {"save_interval": "1"}}  # a few numbers a round: the curves in the tables are whole
 # The metrics of XGBoost's rounds between those that a spec asks for (gridwatch_hook.collection.CURVES).
 WHOLE_CURVES = "gridwatch_curves"

@@ -98,7 +98,12 @@ class RunningCloud:
         cache = CodeCache((self._settings.state_dir or self._scratch) / "lambda-code")
         usage = Usage()
         lambdas.improve_workers(
-            cache, self._guard, self._settings.workers_per_function, usage.invocation, self._troubles
+            cache,
+            self._guard,
+            self._settings.workers_per_function,
+            usage.invocation,
+            self._troubles,
+            limited=self._settings.lambda_limits,
         )
         InterruptingDoor(self._sagemaker.interrupt).install()
         FaultyDoor(lambdas.kill_worker).install()

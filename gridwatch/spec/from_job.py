@@ -33,6 +33,7 @@ from gridwatch.spec.metrics import evaluation_metrics, metric_definitions, repor
 from gridwatch.spec.xgboost.metrics import canonical
 from gridwatch.spec.xgboost.parameters import ALIASES, IGNORED, PARAMETERS
 from gridwatch.spec.xgboost.settings import metrics_in
+from gridwatch.storage.layout import HOOK_PLACE, is_hook_channel
 from gridwatch_rules.rules.metrics import is_score
 from gridwatch_rules.visible import visible_text
 
@@ -40,6 +41,7 @@ _XGBOOST = "3.2-0"
 _TOOLKIT = "sagemaker_"
 _MODEL_TYPE = "application/x-sagemaker-model"
 _OURS = "GRIDWATCH_"
+_PATH = "PYTHONPATH"
 _TUNED = "_tuning_objective_metric"  # what SageMaker adds to the hyperparameters of a tuning job's training jobs
 _DEBUGGER = ("DebugHookConfig", "DebugRuleConfigurations", "ProfilerRuleConfigurations", "TensorBoardOutputConfig")
 _NOT_CARRIED = (
@@ -153,7 +155,12 @@ class _Job:
         return HOOK in self._environment()
 
     def _environment(self) -> Mapping[str, str]:
-        return self.described.get("Environment") or {}
+        """The job's variables, without the place of a hook that was brought into it."""
+        given = dict(self.described.get("Environment") or {})
+        parts = given.get(_PATH, "").split(":")
+        if HOOK_PLACE in parts:
+            given[_PATH] = ":".join(part for part in parts if part != HOOK_PLACE)
+        return {name: value for name, value in given.items() if name != _PATH or value}
 
     def _script(self) -> dict[str, Any]:
         if self._program is None or (self._is_ours and self._is_own_script):
@@ -263,7 +270,11 @@ class _Job:
 
     def data(self) -> dict[str, Any]:
         channels = self.described.get("InputDataConfig") or ()
-        return {each["ChannelName"]: self._channel(each) for each in channels if each.get("ContentType") != _MODEL_TYPE}
+        return {
+            each["ChannelName"]: self._channel(each)
+            for each in channels
+            if each.get("ContentType") != _MODEL_TYPE and not is_hook_channel(each)
+        }
 
     def _channel(self, channel: Mapping[str, Any]) -> dict[str, Any]:
         source = channel["DataSource"]

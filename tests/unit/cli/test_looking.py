@@ -291,6 +291,17 @@ def test_lineage_names_the_run_in_mlflow(cloud: FakeCloud) -> None:
     assert runs == [{"what": "MLflow run", "name": f"team / {found.job_name}", "address": app}]
 
 
+def test_lineage_tells_the_hook_from_data(cloud: FakeCloud) -> None:
+    found = find_trial(cloud.store, "blobs/1")  # type: ignore[arg-type]
+    template = found.experiment.template
+    hook = {"ChannelName": "gridwatch", "DataSource": {"S3DataSource": {"S3Uri": "s3://artifacts/hook/0.1.0-ab/"}}}
+    channels = {"InputDataConfig": [*template["InputDataConfig"], hook]}
+    found = replace(found, experiment=replace(found.experiment, template={**template, **channels}))
+    rows = [(row["what"], row["name"]) for row in lineage.lineage_of(cloud, found)]  # type: ignore[arg-type]
+    assert ("hook", "gridwatch") in rows
+    assert [what for what, _ in rows].count("data") == 1
+
+
 def test_lineage_leads_back_from_an_address(run: Any, cloud: FakeCloud) -> None:
     assert [row["what"] for row in lineage.lineage_of(cloud, find_trial(cloud.store, "blobs/1"))] == [  # type: ignore[arg-type]
         "spec", "data", "image", "code", "training job", "tensors", "model",

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gridwatch.spec.from_job import Draft, spec_of_job
-from tests.unit.functions.world import DEPLOYMENT
+from tests.unit.functions.world import DEPLOYMENT, HOOK
 from tests.unit.launch.service_model import faults
 from tests.unit.launch.test_debugger import CONFIGURATION
 from tests.unit.launch.test_requests import planned, requests
@@ -75,6 +76,23 @@ def test_a_job_of_every_example_becomes_a_spec_that_sends_the_same(example: Path
     assert (sent.get("CheckpointConfig") or {}).get("LocalPath") == (request.get("CheckpointConfig") or {}).get(
         "LocalPath"
     )
+
+
+@pytest.mark.parametrize("said", [None, "/opt/ml/code/lib"])
+def test_a_hook_that_was_brought_is_no_channel_of_the_spec_and_no_path_of_its_own(said: str | None) -> None:
+    document = yaml.safe_load((EXAMPLES / "scikit-learn.yaml").read_text())
+    if said is not None:
+        document["algorithm"]["environment"] = {"PYTHONPATH": said}
+    with_hook = replace(DEPLOYED, **HOOK)
+    request = requests(planned(document, with_hook))[0]
+    assert "gridwatch" in {channel["ChannelName"] for channel in request["InputDataConfig"]}
+    draft = spec_of_job(described(request))
+    told = yaml.safe_load(draft.as_yaml())
+    assert set(told["data"]) == {"train", "validation"}
+    assert told["algorithm"].get("environment") == ({"PYTHONPATH": said} if said else None)
+    sent = requests(planned(draft.as_yaml(), with_hook))[0]
+    assert sent["InputDataConfig"][-1]["ChannelName"] == "gridwatch"
+    assert sent["Environment"]["PYTHONPATH"] == request["Environment"]["PYTHONPATH"]
 
 
 def test_what_debugger_was_told_is_carried_over_as_it_is() -> None:
