@@ -46,7 +46,7 @@ def _rows(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
         what = f"the weights of {table.count:,} rows are {together:,.6g} together" if table.weights else ""
         message = f"no tree can have a split, so that nothing is learned: {what or f'there are {table.count:,} rows'}"
         yield Notice(
-            check="constraints", message=message, channel=table.channel,
+            check="constraints", message=message, channel=table.channel, level=Level.WARN,
             allowed=f"from {needs.rows:,} with this min_child_weight under {needs.objective}",
             advice="set a smaller min_child_weight",
         )  # fmt: skip

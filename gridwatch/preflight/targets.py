@@ -92,9 +92,9 @@ def _target(point: Mapping[str, Any], ranked_by: str) -> Target:
 
 def _rows(point: Mapping[str, Any], objective: Objective | None) -> int:
     """The least weight of all rows for a split, a row without a weight counting 1: both of its sides must count
-    min_child_weight. 0 where rows may count for any number.
+    min_child_weight. 0 where nobody asked for one, and where rows may count for any number.
     """
-    wanted, weight = (finite(point.get(name, 1)) for name in ("min_child_weight", "scale_pos_weight"))
+    wanted, weight = finite(point.get("min_child_weight")), finite(point.get("scale_pos_weight", 1))
     linear = point.get("booster") == "gblinear"
     if objective is None or objective.row_counts is None or wanted is None or weight is None or linear:
         return 0
