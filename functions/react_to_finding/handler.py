@@ -89,6 +89,13 @@ def _react(body: QueuedBody, context: LambdaContext) -> None:
                 exc_info=reaction.not_estimated,
             )
             metrics.add_metric("SavingsNotEstimated", MetricUnit.Count, 1)
+        if reaction.regions_not_looked_for is not None:
+            logger.error(
+                "doomed regions could not be looked for",
+                job=statuses.job_name,
+                rule=reaction.rule_name,
+                exc_info=reaction.regions_not_looked_for,
+            )
         if reaction.savings is not None:
             metrics.add_metric("SecondsSaved", MetricUnit.Seconds, reaction.savings.seconds)
             if reaction.savings.cost is not None:  # in the currency of the deployment's prices

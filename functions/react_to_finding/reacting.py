@@ -31,7 +31,7 @@ from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.sparing import OpenTensors, Siblings, Sparing
 from gridwatch.state.store import ConflictError, StateStore
-from gridwatch.state.unreadable import if_readable
+from gridwatch.state.unreadable import DAMAGE, if_readable
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 from gridwatch.verdicts.audit import is_audited
 from gridwatch.verdicts.decision import FREE, NOT_STOPPED, WITHDRAWN, Decision, Response, Restraint, decide
@@ -78,6 +78,7 @@ class Reaction:
     repeated: bool = False
     savings: SavingsRecord | None = None
     not_estimated: Exception | None = None  # why there are no savings
+    regions_not_looked_for: Exception | None = None  # why nobody knows whether its region is doomed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,13 +152,19 @@ class Reactor:
             saved = self._savings(job, change, claimed, description)
             claimed = replace(claimed, savings=saved.record)
         alert_id = self._ask(job, change, claimed, outcome, description) if response.tells_people else None
-        if stopped:
-            self._look_at_regions(job)
+        not_looked = self._look_at_regions(job) if stopped else None
         done = replace(claimed, outcome=outcome, alert_id=alert_id, carried_out_at=self.clock.now())
         self.store.finish_reaction(done)
         self.store.close_finding(job.job_name, change.rule_name)
         savings = saved.record if stopped else None
-        return Reaction(change.rule_name, response, outcome, savings=savings, not_estimated=saved.error)
+        return Reaction(
+            change.rule_name,
+            response,
+            outcome,
+            savings=savings,
+            not_estimated=saved.error,
+            regions_not_looked_for=not_looked,
+        )
 
     def _outcome(
         self, job: JobRecord, change: StatusChange, claimed: ReactionRecord, description: JobDescription | None
@@ -170,10 +177,16 @@ class Reactor:
             return self._stopper.stop(job, change, description)
         return NOT_STOPPED if response in (Response.ALERT, Response.WOULD_STOP) else "recorded"
 
-    def _look_at_regions(self, job: JobRecord) -> None:
-        """Look for doomed regions. The reaction does not depend on it: damaged records may keep the regions unknown."""
+    def _look_at_regions(self, job: JobRecord) -> Exception | None:
+        """Look for doomed regions; the error of damaged records, on which the reaction does not depend. Raises
+        GridwatchError or ConflictError: the event must come again.
+        """
         keeper = RegionKeeper(store=self.store, alerts=self.alerts, clock=self.clock)
-        if_readable(lambda: keeper.look(job.experiment))
+        try:
+            keeper.look(job.experiment)
+        except DAMAGE as error:
+            return error
+        return None
 
     def _decided(self, job: JobRecord, change: StatusChange, seen: ObservedJob) -> ReactionRecord:
         policies = {policy.name: policy for policy in job.policies}

@@ -10,6 +10,7 @@ import pytest
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.steering import Steering
+from gridwatch.state.store import ConflictError
 from react_to_finding.regions import RegionKeeper
 from tests.unit.functions.test_evaluating import STUCK
 from tests.unit.functions.watching import JOB, LOSS, World, at_every_call
@@ -114,6 +115,31 @@ def test_stops_across_trials_say_nothing_of_failing() -> None:
     experiment = world.store.experiments["blobs"]
     world.store.experiments["blobs"] = replace(experiment, policies=(replace(LOSS, rule="GridDefault"),))
     assert keeper(world).look("blobs") == []
+
+
+@pytest.mark.parametrize(
+    "damaged", [{"action": "cancel"}, {**ASKED, "confidence": "high"}, "cancel", {**ASKED, "share": None}]
+)
+def test_a_damaged_section_keeps_regions_unknown_and_the_stop_is_told_once(damaged: Any) -> None:
+    world = planted(damaged)
+    (reaction,) = world.react()
+    assert "doomed_regions" in str(reaction.regions_not_looked_for)
+    assert world.training.stopped == [JOB]
+    assert waiting(world) == [0.1] * 5 + [1.0] * 5
+    (kept,) = world.store.list_reactions(JOB)
+    assert kept.carried_out_at is not None
+    assert [alert.kind for alert in world.store.alerts.values()] == ["rule_issue"]
+
+
+def test_what_aws_refuses_to_the_look_is_tried_again() -> None:
+    world = planted(ASKED)
+
+    def busy(*_: Any) -> Any:
+        raise ConflictError("written to all the time")
+
+    world.store.get_regions = busy  # type: ignore[method-assign]
+    with pytest.raises(ConflictError):
+        world.react()
 
 
 def keeper(world: World) -> RegionKeeper:
