@@ -58,8 +58,6 @@ def accept(upload: SpecUpload, platform: Platform) -> Accepted:
         _check_record(parsed, plan, platform.store)
     except SpecError as error:
         return _reject(upload, error, platform)
-    for carrier in plan.carriers:
-        platform.hooks.put(carrier)
     fingerprint = take_fingerprint(
         plan,
         inputs,
@@ -114,6 +112,8 @@ def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan, Inp
     if inputs.source_uri is not None:
         inputs = replace(inputs, hooks=_hooks_of(platform.bucket.data(inputs.source_uri)))
     planned = make_plan(parsed, platform.deployment, inputs)
+    if refusal := _put_hooks(planned, platform):
+        planned = make_plan(parsed, replace(platform.deployment, hook_refusal=refusal), inputs)
     if planned.engine == "auto":
         planned = as_known(planned, if_readable(platform.store.get_debugger_refusal), platform.clock.now())
     plan = within_processing_quota(parsed, planned, platform.processing_instances)
@@ -121,6 +121,16 @@ def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan, Inp
     if absent:
         raise parsed.refuse(placed(plan.spec, _no_file(index, plan.policies[index])) for index in absent)
     return parsed, plan, inputs
+
+
+def _put_hooks(plan: Plan, platform: Platform) -> str:
+    """Put the hook where the jobs find it. Where AWS refuses that, it says why: no training is refused for it."""
+    try:
+        for carrier in plan.carriers:
+            platform.hooks.put(carrier)
+    except PermanentError as error:
+        return str(error)
+    return ""
 
 
 def _check_record(parsed: ParsedSpec, plan: Plan, store: StateStore) -> None:

@@ -109,6 +109,8 @@ def _why_not(spec: ExperimentSpec, template: Mapping[str, Any], deployment: Depl
         return f"{algorithm.name} is SageMaker's own algorithm, in whose container no hook can be started"
     if not deployment.hook_source_uri:
         return "the deployment is older than the hook that comes by itself: deploy it anew"
+    if deployment.hook_refusal:
+        return f"it could not be put where jobs find it: {deployment.hook_refusal}"
     if spec.resources.isolated:
         return (
             "resources.isolated: the container reaches no network, so that a hook could send nothing; a script with a "
@@ -164,7 +166,7 @@ def _carrier(spec: ExperimentSpec, template: Mapping[str, Any], deployment: Depl
 def merged_path(image: str, said: str | None) -> str:
     """The PYTHONPATH with the hook first, then the one that the spec says, which has always replaced the image's."""
     rest = image if said is None else said
-    return ":".join([HOOK_PLACE, *(part for part in rest.split(":") if part)])
+    return f"{HOOK_PLACE}:{rest}" if rest else HOOK_PLACE  # an empty part of it stands for the current folder
 
 
 def with_hook(part: Mapping[str, Any], carrier: Carrier) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import boto3
+import pytest
 import yaml
 from moto import mock_aws
 
@@ -16,6 +17,7 @@ from gridwatch.aws.hook_store import S3HookStore
 from gridwatch.launch.carrier import Carrier
 from gridwatch.reproduce.differences import State, find_differences
 from gridwatch.reproduce.fingerprint import Fingerprint
+from gridwatch_rules.failures import NotFoundError, PermanentError, ThrottledError
 from tests.unit.functions.world import World
 from tests.unit.reproduce.past import FakePast
 from tests.unit.reproduce.test_rerun import HERE
@@ -131,6 +133,38 @@ def test_rules_that_see_nothing_without_a_hook_are_told_of_where_none_is_brought
     (notice,) = answer(made)["preflight"]["notices"]
     assert "the script uses no hook" in notice["message"]
     assert answer(made)["hook"][0]["reason"] == "hook: off"
+
+
+@pytest.mark.parametrize("refused", [PermanentError("Access Denied"), NotFoundError("no such key")])
+def test_where_the_hook_cannot_be_put_the_jobs_are_launched_without_it_and_the_answer_says_why(
+    refused: PermanentError,
+) -> None:
+    made = world()
+
+    def put(carrier: Carrier) -> None:
+        raise refused
+
+    made.hooks.put = put  # type: ignore[method-assign]
+    assert made.submit(spec(), KEY).recorded == 2
+    (told,) = answer(made)["hook"]
+    assert told["brought"] == "none"
+    assert str(refused) in told["reason"]
+    made.start()
+    assert len(made.training.requests) == 2
+    assert not any("PYTHONPATH" in request["Environment"] for request in made.training.requests)
+    assert not any(request.get("InputDataConfig") for request in made.training.requests)
+
+
+def test_where_the_store_is_unwell_the_upload_comes_again() -> None:
+    made = world()
+
+    def put(carrier: Carrier) -> None:
+        raise ThrottledError("SlowDown")
+
+    made.hooks.put = put  # type: ignore[method-assign]
+    with pytest.raises(ThrottledError):
+        made.submit(spec(), KEY)
+    assert not made.store.list_trials("plain")
 
 
 @mock_aws

@@ -109,6 +109,7 @@ def test_another_hook_or_configuration_lies_elsewhere_and_makes_no_other_trials(
             f"{PLACE}:{TRACKER.format('3.10')}:{TRACKER.format('3.8')}",
         ),
         ({"framework": "xgboost", "version": "1.7-1", "environment": {"PYTHONPATH": "/a"}}, f"{PLACE}:/a"),
+        ({"environment": {"PYTHONPATH": ":/a:"}}, f"{PLACE}::/a:"),  # the folder in which Python starts is among them
         ({"framework": None, "version": None, "image": "mine:1", "environment": {"PYTHONPATH": ""}}, PLACE),
         (
             {
