@@ -98,7 +98,7 @@ class Functions(Construct):
             (self._storage.experiments, "code/sources/"),
             *((bucket, "") for bucket in self._storage.data),
         ]
-        return self._factory.create(
+        function = self._factory.create(
             "launch_grid",
             # A call that dies blocks its upload for others for as long as its timeout. Lambda tries it twice more, one
             # and three minutes later, and the last try must find the upload free. A grid of 10,000 takes 5 s.
@@ -155,6 +155,9 @@ class Functions(Construct):
             ],
             invoked_directly=True,
         )
+        # An update lets the jobs' role read the hook before the first job asks for it.
+        function.node.add_dependency(self._training.role)
+        return function
 
     def _start_trials(self) -> None:
         function = self._factory.create(

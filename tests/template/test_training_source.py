@@ -57,6 +57,17 @@ def test_the_hook_that_is_brought_is_deployed_under_its_own_digest(synthesized: 
     assert outputs["HookVersion"]["Value"] == manifest["version"]
 
 
+def test_an_update_lets_jobs_read_the_hook_before_it_is_brought_into_them(synthesized: Synthesized) -> None:
+    resources = synthesized.raw["Resources"]
+    reading = {
+        name
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::IAM::Policy" and "/hook/*" in json.dumps(resource) and "JobRole" in name
+    }
+    assert len(reading) == 1
+    assert reading <= set(resources[synthesized.functions["launch_grid"].logical_id]["DependsOn"])
+
+
 def test_its_name_follows_its_content(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     digests = set()
