@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import ast
 import io
+import lzma
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator
 
 MOST_BYTES = 20_000_000  # of an archive that is looked into
@@ -28,12 +30,13 @@ def hooks_of(archive: bytes) -> frozenset[str] | None:
     """The packages of the hooks that the script makes; None when that cannot be told."""
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:*") as packed:
-            return _answer(list(_files(packed)))
-    except (tarfile.TarError, OSError, EOFError, ValueError):
+            return _answer(_files(packed))
+    except (tarfile.TarError, OSError, EOFError, ValueError, lzma.LZMAError, zlib.error):
         return None
 
 
 def _files(packed: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    """The files one by one: an archive may unpack to far more than there is memory for."""
     for member in packed:
         content = packed.extractfile(member) if member.isfile() and member.size <= _LARGEST_FILE else None
         if content is not None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import random
 import sys
 import tarfile
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -276,6 +278,32 @@ def test_a_hook_is_found_by_what_the_source_imports(files: dict[str, str], uses:
 
 def test_what_is_no_archive_says_nothing() -> None:
     assert uses_hook(b"no archive") is None
+
+
+@pytest.mark.parametrize("packing", ["w:gz", "w:xz", "w:bz2"])
+def test_a_damaged_archive_says_nothing_or_what_is_still_there(packing: Literal["w:gz", "w:xz", "w:bz2"]) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode=packing) as tar:
+        for name, content in (("train.py", b"import torch\n"), ("noise.bin", random.Random(1).randbytes(50_000))):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    sound = packed.getvalue()
+    for place in range(10, len(sound), len(sound) // 40):
+        damaged = bytearray(sound)
+        damaged[place] ^= 0xFF
+        assert uses_hook(bytes(damaged)) in (None, False)
+        assert uses_hook(sound[:place]) in (None, False)
+
+
+def test_an_archive_that_unpacks_to_much_takes_little_memory() -> None:
+    large = archive(**{f"data{number}.json": "0" * 1_900_000 for number in range(40)})
+    tracemalloc.start()
+    try:
+        assert uses_hook(large) is False
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_collections_are_saved_at_the_steps_that_the_hook_saves() -> None:
