@@ -22,7 +22,8 @@ def written_out(rules: Any) -> Any:
     if not isinstance(rules, list) or not any(isinstance(entry, str) and entry in READY_RULES for entry in rules):
         return rules
     given = [entry for entry in rules if not (isinstance(entry, str) and entry in READY_RULES)]
-    known = {entry.get("name") or entry.get("rule") for entry in given if isinstance(entry, dict)}
+    said = (entry.get(key) for entry in given if isinstance(entry, dict) for key in ("name", "rule"))
+    known = {name for name in said if isinstance(name, str)}
     found: list[Any] = []
     more: list[Any] = []
     for entry in rules:

@@ -43,6 +43,24 @@ def test_a_rule_that_is_written_goes_before_that_of_a_set() -> None:
     assert sorted(found) == sorted({*READY_RULES["boosting"], *READY_RULES["distributed"]})
 
 
+def test_a_rule_that_has_a_name_of_its_own_is_not_added_once_more() -> None:
+    found = titles("  - {name: stuck, rule: Hang, parameters: {seconds: 60}}\n  - distributed\n")
+    assert found[0] == "stuck"
+    assert "Hang" not in found
+
+
+def test_a_name_that_is_taken_by_another_rule_is_not_given_twice() -> None:
+    found = titles("  - {name: Hang, rule: Overfit}\n  - distributed\n")
+    assert found.count("Hang") == 1
+
+
+@pytest.mark.parametrize("rule", ["[Hang]", "{Hang: 1}", "null", "7"])
+def test_a_rule_that_is_no_text_is_refused_beside_a_set(rule: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        titles(f"  - distributed\n  - {{rule: {rule}}}\n")
+    assert {problem.path[0] for problem in refused.value.problems} == {"rules"}
+
+
 def test_all_sets_together_are_not_too_many() -> None:
     assert len(titles("".join(f"  - {name}\n" for name in READY_RULES))) <= 20
 
