@@ -102,15 +102,24 @@ class Session:
             self._gate = None
             sys.stderr.write("gridwatch_hook: this training writes with a hook of its own, which alone is used\n")
             return
+        rank, workers = self._rank()
+        if workers == 1 and (other := self._watched_elsewhere()):
+            self._gate = None
+            sys.stderr.write(f"gridwatch_hook: no launcher says which rank this is, so that {other} alone is watched\n")
+            return
         from gridwatch_hook.watch.writer import Writer  # noqa: PLC0415  (as above)
 
-        rank, workers = self._rank()
         self._writer = Writer(
             self._config, self._asked, self.framework, self.recorder, rank=rank, workers=workers, problem=self.problem
         )  # fmt: skip
         self._writer.start()
         atexit.register(self.close)
         _close_with_a_child(self)
+
+    def _watched_elsewhere(self) -> str:
+        from gridwatch_hook.watch.settings import watched_in_place_of  # noqa: PLC0415  (as above)
+
+        return watched_in_place_of()
 
     def _rank(self) -> tuple[int, int]:
         from gridwatch_hook.watch.settings import rank_and_workers  # noqa: PLC0415  (as above)

@@ -80,6 +80,27 @@ def rank_and_workers(variables: Mapping[str, str] | None = None) -> tuple[int, i
     return (rank or 0, max(workers or 1, (rank or 0) + 1))
 
 
+def watched_in_place_of(variables: Mapping[str, str] | None = None) -> str:
+    """The host whose process is watched in place of this one, where no launcher says which rank a process is: the first
+    of the hosts of its instance group, since another group may serve the data. Empty on that host itself.
+    """
+    variables = os.environ if variables is None else variables
+    try:
+        told = json.loads(Path(variables.get(_BASE) or "/opt/ml", "input/config/resourceconfig.json").read_text())
+        groups = (each for each in told.get("instance_groups") or () if told["current_host"] in each["hosts"])
+        hosts = next(groups, told)["hosts"]
+        first, current = str(min(hosts, key=_number)), str(told["current_host"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ""
+    return "" if first == current else first
+
+
+def _number(host: str) -> tuple[int, str]:
+    """The place of a host such as algo-10 among the others."""
+    number = host.rpartition("-")[2]
+    return (int(number) if number.isdigit() else 0, host)
+
+
 def _terms(said: Any) -> Terms | None:
     if said is None:
         return None

@@ -14,7 +14,7 @@ import pytest
 from gridwatch_hook.carrier.build import PACKAGE, carry, members, write_archive
 from gridwatch_hook.pace import Terms
 from gridwatch_hook.parameters import ConfigError
-from gridwatch_hook.watch.settings import CONFIG_FILE, WatchConfig
+from gridwatch_hook.watch.settings import CONFIG_FILE, WatchConfig, watched_in_place_of
 from gridwatch_rules.tensors.reader import Cursor, TensorReader
 from gridwatch_rules.tensors.source import LocalSource
 from scripts.find_python import find
@@ -204,6 +204,56 @@ def test_the_pace_of_a_job_is_a_variable_where_the_configuration_has_none(tmp_pa
     pace = '{"look_seconds": 30, "least_seconds": 5, "first_looks": 2}'
     config = WatchConfig.read(brought(tmp_path / "channel", {"place": "/out"}), {"GRIDWATCH_PACE": pace})
     assert config.pace == Terms(30.0, 5.0, 2)
+
+
+def resources(base: Path, content: object) -> dict[str, str]:
+    told = base / "input" / "config"
+    told.mkdir(parents=True)
+    (told / "resourceconfig.json").write_text(content if isinstance(content, str) else json.dumps(content))
+    return {"SAGEMAKER_BASE_DIR": str(base)}
+
+
+GROUPS = [{"hosts": ["algo-1"]}, {"hosts": ["algo-10", "algo-3", "algo-2"]}]
+
+
+@pytest.mark.parametrize(
+    ("content", "other"),
+    [
+        ({"current_host": "algo-1", "hosts": ["algo-2", "algo-1"]}, ""),
+        ({"current_host": "algo-2", "hosts": ["algo-2", "algo-1"]}, "algo-1"),
+        ({"current_host": "algo-10", "hosts": ["algo-10", "algo-2", "algo-1"]}, "algo-1"),
+        ({"current_host": "algo-2", "hosts": ["algo-1", "algo-2"], "instance_groups": GROUPS}, ""),
+        ({"current_host": "algo-10", "hosts": ["algo-1", "algo-2"], "instance_groups": GROUPS}, "algo-2"),
+        ({"current_host": "algo-2"}, ""),
+        ({"current_host": "algo-2", "hosts": []}, ""),
+        ([], ""),
+        ("no JSON", ""),
+    ],
+)
+def test_of_hosts_that_do_not_know_of_each_other_the_first_is_watched(
+    tmp_path: Path, content: object, other: str
+) -> None:
+    assert watched_in_place_of(resources(tmp_path, content)) == other
+    assert watched_in_place_of({"SAGEMAKER_BASE_DIR": str(tmp_path / "none")}) == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "variables", "watched"),
+    [("algo-1", {}, True), ("algo-2", {}, False), ("algo-2", {"RANK": "1", "WORLD_SIZE": "2"}, True)],
+)
+def test_two_hosts_that_train_each_for_itself_do_not_write_over_each_other(
+    tmp_path: Path, host: str, variables: dict[str, str], watched: bool
+) -> None:
+    place = tmp_path / "out"
+    path = brought(tmp_path / "channel", {"place": str(place)})
+    base = resources(tmp_path / "ml", {"current_host": host, "hosts": ["algo-1", "algo-2"]})
+    numpy = Path(np.__file__).parent.parent
+    running = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    program = "import gridwatch_hook\nfor step in range(3):\n    gridwatch_hook.log(loss=1.0)\n"
+    ended = start(running, f"{path}:{numpy}", program, **base, **variables)
+    told = "gridwatch_hook: no launcher says which rank this is, so that algo-1 alone is watched\n"
+    assert ended.stderr == ("" if watched else told)
+    assert (place / "debug-output").exists() is watched
 
 
 def test_a_watch_leaves_the_place_to_a_hook_that_the_script_makes(tmp_path: Path) -> None:
