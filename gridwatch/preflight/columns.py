@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from gridwatch.domain.notices import Level, Notice
 from gridwatch.preflight.tables import Table
-from gridwatch.spec.xgboost.numbers import LARGEST_SINGLE
+from gridwatch.spec.xgboost.numbers import LARGEST_SINGLE, is_single
 
 _LISTED = 8
 _SPARSE = 0.25  # from this share of zeros on, a column of zeros is how such tables are (pixels, one-hot codes)
@@ -155,11 +155,11 @@ def _copies(table: Table) -> Iterator[Notice]:
 
 
 def _leaks(table: Table) -> Iterator[Notice]:
-    if table.count < _ROW_NUMBERS or len(set(table.label)) < 2:
+    if table.count < _ROW_NUMBERS or len(set(table.label)) < 2 or not all(map(is_single, table.label)):
         return
     for feature, column in enumerate(table.columns):
         # What is true of columns that are the label by another name is seen early in others: they are left.
-        if all(map(math.isfinite, column)) and abs(_correlation(table.label, column)) >= _SAME:
+        if all(map(is_single, column)) and abs(_correlation(table.label, column)) >= _SAME:
             what = "is" if column == table.label else "says the same as"
             yield Notice(
                 check="leak", message=f"the column {what} the label", channel=table.channel,

@@ -41,7 +41,7 @@ def check_constraints(table: Table, targets: Sequence[Target]) -> Iterator[Notic
 def _rows(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
     """The notice that the rows are too few for min_child_weight, in which case no tree of any round has a split."""
     needs = max(targets, key=lambda target: target.rows)
-    together = math.fsum(table.weights) if table.weights else table.count
+    together = sum(table.weights) if table.weights else table.count  # fsum refuses what is infinite
     if table.is_whole and 0 < together < needs.rows:
         what = f"the weights of {table.count:,} rows are {together:,.6g} together" if table.weights else ""
         message = f"no tree can have a split, so that nothing is learned: {what or f'there are {table.count:,} rows'}"

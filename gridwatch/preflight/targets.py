@@ -17,6 +17,7 @@ from gridwatch.spec.xgboost.outcomes import ANY, Domain, Effect
 from gridwatch.spec.xgboost.settings import metrics_of
 
 _AREAS = ("auc", "aucpr")
+_MOST_ROWS = 2.0**63  # more than any data has
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _rows(point: Mapping[str, Any], objective: Objective | None) -> int:
     linear = point.get("booster") == "gblinear"
     if objective is None or objective.row_counts is None or wanted is None or weight is None or linear:
         return 0
-    return math.ceil(2 * wanted / (objective.row_counts * max(1.0, weight)))
+    return math.ceil(min(2 * wanted / (objective.row_counts * max(1.0, weight)), _MOST_ROWS))
 
 
 def _huber_slope(point: Mapping[str, Any], objective: str) -> float | None:

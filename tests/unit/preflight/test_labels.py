@@ -261,3 +261,29 @@ def test_the_number_of_classes_may_be_a_text(tmp_path: Path) -> None:
     """As SageMaker's SDK has all hyperparameters."""
     found = of_labels(tmp_path, MULTI | {"num_class": "3"}, 0, 1, 3)
     assert [notice.allowed for notice in found] == ["whole numbers from 0 to 2 (num_class 3)"]
+
+
+_HUGE = ("1e200", "-1e200", "1e308", "inf", "-inf", "1e39")
+
+
+@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize("values", [*itertools.combinations(_HUGE, 2), ("1e308", "1e308", "1")])
+def test_numbers_that_no_sum_can_hold_are_looked_at_like_others(
+    values: tuple[str, ...], place: int, tmp_path: Path
+) -> None:
+    rows = [
+        [*row[:place], value, *row[place + 1 :]] for row, value in zip(clean(60), itertools.cycle(values), strict=False)
+    ]
+    found = notices(tmp_path, {"train": text(rows), "validation": text(rows)}, targets=NUMBERS)
+    assert "overlap" in {notice.check for notice in found}  # which is looked at last
+
+
+@pytest.mark.parametrize("weights", [["inf", "-inf"], [1e308], [-1e308, 1e308]])
+def test_weights_that_no_sum_can_hold_are_told(weights: list[object], tmp_path: Path) -> None:
+    assert [each.check for each in weighed(tmp_path, weights)] == ["weights"]
+
+
+def test_a_min_child_weight_beyond_all_rows_is_told(tmp_path: Path) -> None:
+    targets = targets_of([{"objective": "reg:squarederror", "min_child_weight": 1e308}])
+    found = notices(tmp_path, {"train": text(clean(60))}, targets=targets)
+    assert "constraints" in {notice.check for notice in found}
