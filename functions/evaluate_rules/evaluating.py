@@ -254,11 +254,17 @@ class Evaluator:
 
     def _heartbeats(self, job: JobRecord, request: EvaluationRequest) -> Sequence[Beat]:
         """What the job's ranks tell of themselves. Where tensors have just come nobody asks, because they cost requests
-        and nothing stands still.
+        and nothing stands still. Those of a watched job may lie where only its tensors may be read: it then has none,
+        and its other rules go on.
         """
         if self.open_heartbeats is None or request.is_of_tensors_alone:
             return ()
-        return read_heartbeats(self.open_heartbeats(job))
+        try:
+            return read_heartbeats(self.open_heartbeats(job))
+        except PermanentError:
+            if job.tensors_uri is None:
+                raise
+            return ()
 
     def _with_page(self, job: JobRecord, watch: Watch, change: StatusChange) -> StatusChange:
         """A rule that is a report leaves its page when it is through; told twice, it is written twice."""

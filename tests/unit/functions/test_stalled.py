@@ -141,3 +141,27 @@ def test_a_job_without_heartbeats_ends_as_one_that_was_not_seen() -> None:
     world.losses(8.0, 4.0)
     world.evaluate(ended=True)
     assert world.store.rule_evaluations[(JOB, "hang")].status == "SawNothing"
+
+
+class Forbidden(MemorySource):
+    def keys(self, prefix: str, after: str = "", limit: int | None = None) -> list[str]:
+        raise PermanentError("Access Denied", code="AccessDenied")
+
+
+def test_heartbeats_that_may_not_be_read_keep_no_other_rule_of_a_watched_job_from_its_verdict() -> None:
+    world = World(HANG, LOSS)
+    world.store.put_job(replace(world.store.jobs[JOB], tensors_uri="s3://lake/elsewhere", watched=True))
+    world.losses(8.0, 4.0, 2.0, 1.0, 1.0, 1.0, 1.0)
+    evaluator = replace(world.evaluator(), open_heartbeats=lambda job: Forbidden({}))
+    evaluator.evaluate(EvaluationRequest(JOB))
+    assert world.store.rule_evaluations[(JOB, "loss")].status == "IssuesFound"
+    assert world.store.rule_evaluations[(JOB, "hang")].status == "InProgress"
+    evaluator.evaluate(EvaluationRequest(JOB, ended=True))
+    assert world.store.rule_evaluations[(JOB, "hang")].status == "SawNothing"
+
+
+def test_heartbeats_of_our_own_job_that_may_not_be_read_are_an_error_of_the_deployment() -> None:
+    world = World(HANG)
+    world.losses(8.0, 4.0)
+    with pytest.raises(PermanentError):
+        replace(world.evaluator(), open_heartbeats=lambda job: Forbidden({})).evaluate(EvaluationRequest(JOB))
