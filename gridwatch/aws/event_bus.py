@@ -9,7 +9,7 @@ from typing import Any
 from gridwatch.aws.clients import client
 from gridwatch.aws.errors import translated
 from gridwatch.events.rule_status import SOURCE
-from gridwatch_rules.failures import PermanentError, ThrottledError, TransientError
+from gridwatch_rules.failures import GridwatchError, PermanentError, ThrottledError, TransientError
 
 # Codes of entries that the bus did not take (API reference, PutEventsResultEntry); others may pass by themselves.
 _THROTTLED = "ThrottlingException"
@@ -36,22 +36,38 @@ class EventBridgeBus:
         self.publish_all(detail_type, [detail])
 
     def publish_all(self, detail_type: str, details: Sequence[Mapping[str, Any]]) -> None:
-        failures = [each for batch in _batches(map(_encoded, details)) for each in self._put(detail_type, batch)]
+        failures = [each for batch in _batches(map(_encoded, details)) for each in self._tried(detail_type, batch)]
         if failures:
-            code, message = failures[0].get("ErrorCode", ""), failures[0].get("ErrorMessage", "")
-            kind = PermanentError if code in _REFUSED else ThrottledError if code == _THROTTLED else TransientError
+            first = failures[0]
             more = f", and {len(failures) - 1} more of {len(details)}" if len(failures) > 1 else ""
-            raise kind(f"the event was not taken: {message}{more}", code=code)
+            raise type(first)(f"the event was not taken: {first}{more}", code=first.code)
 
-    def _put(self, detail_type: str, batch: Sequence[str]) -> list[Mapping[str, Any]]:
-        """The answers for those entries of a request that the bus did not take: it answers 200 all the same."""
+    def _tried(self, detail_type: str, batch: Sequence[str]) -> list[GridwatchError]:
+        """The errors of those entries that the bus did not take. A request that is refused is made again for each entry
+        alone: one that is too large keeps no other from being taken.
+        """
+        try:
+            return self._put(detail_type, batch)
+        except PermanentError as error:
+            if len(batch) == 1:
+                return [error]
+            return [each for detail in batch for each in self._tried(detail_type, [detail])]
+
+    def _put(self, detail_type: str, batch: Sequence[str]) -> list[GridwatchError]:
+        """The errors of those entries of a request that the bus did not take: it answers 200 all the same."""
         entries = [
             {"EventBusName": self._name, "Source": SOURCE, "DetailType": detail_type, "Detail": detail}
             for detail in batch
         ]
         with translated():
             answer = (self._events or client("events")).put_events(Entries=entries)
-        return [each for each in answer["Entries"] if each.get("ErrorCode")] if answer.get("FailedEntryCount") else []
+        answers = answer["Entries"] if answer.get("FailedEntryCount") else ()
+        return [_error(each["ErrorCode"], each.get("ErrorMessage", "")) for each in answers if each.get("ErrorCode")]
+
+
+def _error(code: str, message: str) -> GridwatchError:
+    kind = PermanentError if code in _REFUSED else ThrottledError if code == _THROTTLED else TransientError
+    return kind(message, code=code)
 
 
 def _encoded(detail: Mapping[str, Any]) -> str:

@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from gridwatch.aws.event_bus import EventBridgeBus
 from gridwatch_rules.failures import PermanentError, ThrottledError
 
 DENIED, BUSY = "NotAuthorizedForSourceException", "ThrottlingException"
+WHOLE = "ValidationException"  # of a request that is refused as a whole
 
 
 class Bus:
@@ -24,6 +26,18 @@ class Bus:
         size = sum(len("".join(map(str, entry.values())).encode()) for entry in Entries)
         assert 0 < len(Entries) <= 10
         assert size <= 256 * 1024 or len(Entries) == 1
+        if size > 256 * 1024:
+            raise ClientError(
+                {
+                    "Error": {
+                        "Code": "ValidationException",
+                        "Message": "Total size of the entries in the request is over",
+                    }
+                },
+                "PutEvents",
+            )
+        if any(self._code(entry) == WHOLE for entry in Entries):
+            raise ClientError({"Error": {"Code": WHOLE, "Message": "odd"}}, "PutEvents")
         self.requests.append(Entries)
         answers = [
             {"ErrorCode": code, "ErrorMessage": "no"} if (code := self._code(entry)) else {"EventId": "e"}
@@ -57,3 +71,17 @@ def test_one_that_is_not_taken_is_told_after_all_were_tried(code: str, error: ty
     assert texts(bus) == [str(number) for number in range(25)]
     with pytest.raises(error, match=r"the event was not taken: no$"):
         EventBridgeBus("bus", bus).publish("type", {"text": "3"})
+
+
+def test_a_request_that_is_refused_for_one_entry_keeps_no_other_from_being_taken() -> None:
+    bus = Bus({"3": WHOLE})
+    with pytest.raises(PermanentError, match=r"the event was not taken: .*odd"):
+        EventBridgeBus("bus", bus).publish_all("type", [{"text": str(number)} for number in range(25)])
+    assert texts(bus) == [str(number) for number in range(25) if number != 3]
+
+
+def test_an_event_that_is_too_large_keeps_no_other_from_being_taken() -> None:
+    bus = Bus()
+    with pytest.raises(PermanentError, match="the event was not taken"):
+        EventBridgeBus("bus", bus).publish_all("type", [{"text": "a"}, {"text": "x" * 300_000}, {"text": "b"}])
+    assert texts(bus) == ["a", "b"]
