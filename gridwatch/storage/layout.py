@@ -157,9 +157,9 @@ def hook_prefix(version: str, digest: str) -> str:
 
 
 def is_hook_channel(channel: Mapping[str, Any]) -> bool:
-    """Whether a channel of a request brings the hook, and no data."""
-    source = (channel.get("DataSource") or {}).get("S3DataSource") or {}
-    return channel.get("ChannelName") == HOOK_CHANNEL and f"/{HOOK_PREFIX}" in str(source.get("S3Uri"))
+    """Whether a channel of a request brings the hook, and no data. A rerun may bring a former one that was restored."""
+    uri = str(((channel.get("DataSource") or {}).get("S3DataSource") or {}).get("S3Uri"))
+    return channel.get("ChannelName") == HOOK_CHANNEL and (f"/{HOOK_PREFIX}" in uri or f"/{RESTORED_PREFIX}" in uri)
 
 
 def fingerprint_key(experiment: str, digest: str) -> str:

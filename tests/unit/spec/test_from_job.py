@@ -78,14 +78,20 @@ def test_a_job_of_every_example_becomes_a_spec_that_sends_the_same(example: Path
     )
 
 
+@pytest.mark.parametrize("restored", [False, True], ids=["", "restored for a rerun"])
 @pytest.mark.parametrize("said", [None, "/opt/ml/code/lib"])
-def test_a_hook_that_was_brought_is_no_channel_of_the_spec_and_no_path_of_its_own(said: str | None) -> None:
+def test_a_hook_that_was_brought_is_no_channel_of_the_spec_and_no_path_of_its_own(
+    said: str | None, restored: bool
+) -> None:
     document = yaml.safe_load((EXAMPLES / "scikit-learn.yaml").read_text())
     if said is not None:
         document["algorithm"]["environment"] = {"PYTHONPATH": said}
     with_hook = replace(DEPLOYED, **HOOK)
     request = requests(planned(document, with_hook))[0]
-    assert "gridwatch" in {channel["ChannelName"] for channel in request["InputDataConfig"]}
+    assert request["InputDataConfig"][-1]["ChannelName"] == "gridwatch"
+    if restored:
+        place = "s3://experiments-bucket/data/restored/0123456789abcdef/gridwatch/"
+        request["InputDataConfig"][-1]["DataSource"]["S3DataSource"]["S3Uri"] = place
     draft = spec_of_job(described(request))
     told = yaml.safe_load(draft.as_yaml())
     assert set(told["data"]) == {"train", "validation"}
