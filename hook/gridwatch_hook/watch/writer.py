@@ -12,6 +12,7 @@ from gridwatch_hook.collection import ANY_LOOP, KERAS, PYTORCH, XGBOOST, Framewo
 from gridwatch_hook.config import HookConfig
 from gridwatch_hook.hook import Hook
 from gridwatch_hook.settings import Environment
+from gridwatch_hook.watch.claim import Claim
 from gridwatch_hook.watch.heartbeat import Heartbeat
 from gridwatch_hook.watch.memory import memory
 from gridwatch_hook.watch.recorder import Recorder
@@ -64,6 +65,7 @@ class Writer:
         self._problem = problem
         self._hook: Hook | None = None
         self._heartbeat: Heartbeat | None = None
+        self._claim = Claim()
         self._closing = threading.Event()
         self._offset: int | None = None
         self._written = -1
@@ -96,8 +98,10 @@ class Writer:
 
     def _open(self) -> None:
         environment = Environment(None, None, None, self._config.region, self._config.pace)
+        is_ours = self._claim.take(self._config.place, self._rank)
         heartbeat = Heartbeat.create(self._config, environment, self._rank, self._workers, self._recorder)
-        if heartbeat.taken:
+        if heartbeat.taken or not is_ours:
+            self._claim.give_up()
             raise RuntimeError(f"another process writes as rank {self._rank} to {self._config.place}")
         self._hook = Hook.create(
             f"{self._config.place}/debug-output",
@@ -174,3 +178,4 @@ class Writer:
             self._hook.close(_CLOSING_SECONDS / 2, backfill_seconds=_CLOSING_SECONDS / 4)
         if self._heartbeat is not None:
             self._heartbeat.close(self._written)
+        self._claim.give_up()

@@ -206,6 +206,41 @@ def test_the_pace_of_a_job_is_a_variable_where_the_configuration_has_none(tmp_pa
     assert config.pace == Terms(30.0, 5.0, 2)
 
 
+def test_of_processes_that_begin_at_one_instant_one_alone_writes(tmp_path: Path) -> None:
+    place, go = tmp_path / "out", tmp_path / "go"
+    path = brought(tmp_path / "channel", {"place": str(place)})
+    numpy = Path(np.__file__).parent.parent
+    program = (
+        "import os, sys, time, numpy, gridwatch_hook, gridwatch_hook.watch.writer\n"
+        "print('ready', flush=True)\n"
+        f"while not os.path.exists({str(go)!r}):\n"
+        "    time.sleep(0.001)\n"
+        "for step in range(5):\n"
+        "    gridwatch_hook.log(**{f'loss_{sys.argv[1]}': 1.0}); time.sleep(0.2)\n"
+    )
+    variables = {"PYTHONPATH": f"{path}:{numpy}", "PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path)}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(number)],
+            env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for number in range(3)
+    ]  # fmt: skip
+    for process in started:
+        assert process.stdout is not None
+        process.stdout.readline()
+    go.touch()
+    told = [process.communicate(timeout=60)[1] for process in started]
+    assert sorted(map(bool, told)) == [False, True, True]
+    assert all("another process writes as rank 0" in text for text in told if text)
+    reader = TensorReader(LocalSource(place / "debug-output"))
+    saved = {name for step in reader.new_steps(Cursor(), ended=True) for name in step.names}
+    assert {name for name in saved if name.startswith("loss_")} == {f"loss_{told.index('')}"}
+    again = start(f"{sys.version_info[0]}.{sys.version_info[1]}", f"{path}:{numpy}",
+                  "import gridwatch_hook; gridwatch_hook.log(loss=1.0)", TMPDIR=str(tmp_path))  # fmt: skip
+    assert again.stderr == ""
+
+
 def resources(base: Path, content: object) -> dict[str, str]:
     told = base / "input" / "config"
     told.mkdir(parents=True)
