@@ -1,11 +1,24 @@
-"""Gradients that accumulate, a scaled loss, a compiled optimizer, a logged number, and a model whose ReLU is dead."""
+"""Gradients that accumulate, a scaled loss, a compiled optimizer, a logged number, a model whose ReLU is dead, and
+objects that must not be asked for their class.
+"""
 
 import sys
+import weakref
 
 import torch
 
 import gridwatch_hook
 
+
+class Lazy:
+    """As proxies of configurations and of modules are: they load what they stand for when they are asked."""
+
+    @property
+    def __class__(self):
+        raise SystemExit("it was asked for its class")
+
+
+lazy, gone = [Lazy()], weakref.proxy(Lazy())
 torch.manual_seed(0)
 model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
 if sys.argv[1] == "dead":
