@@ -1,9 +1,9 @@
 """Chooses the settings of the dial `stopping`: `python -m benchmarks._judgement_choice` (an hour on one core).
 
 Every combination of grounds and round values is replayed on every grid of benchmarks/curves/ and on the public ones of
-../shared/data/curves/real, which are not part of the project. A setting is the combination with the largest mean over the kinds of training of
-saved less a price for each killed: 10 for `cautious`, 2 for `balanced`, 0.5 for `eager`. Printed are the choice on all
-kinds, and for each kind the choice on the others with its scores on that one.
+../shared/data/curves/real, which are not part of the project. A setting is the combination with the largest mean over
+the kinds of training of saved less a price for each killed: 10 for `cautious`, 2 for `balanced`, 0.5 for `eager`.
+Printed are the choice on all kinds, and for each kind the choice on the others with its scores on that one.
 """
 
 from __future__ import annotations
