@@ -102,6 +102,11 @@ format: setup ## let ruff rewrite the code
 test: setup layers ## set everything up and run the tests
 	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal tests $(APART:%=--ignore=tests/%)
 
+.PHONY: test-coverage
+
+test-coverage: setup layers ## the branches that unit, contract and template tests reach, against the floor in pyproject.toml
+	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal --cov tests/unit tests/contract tests/template
+
 .PHONY: ci
 
 ci: setup ## every suite, each with its count (SUITES="test-interop test-browser": only those)

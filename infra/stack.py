@@ -56,9 +56,15 @@ class GridwatchStack(cdk.Stack):
         queues = Queues(self, "Queues", settings=settings, key=key)
         alerts = Construct(self, "Alerts")
         topic = alert_topic(alerts, settings, key)
-        archive = root / "layers" / "build" / "training" / "xgboost" / "sourcedir.tar.gz"
+        built = root / "layers" / "build" / "training"
         training = Training(
-            self, "Training", storage=storage, key=key, archive=archive, allowed=settings.allowed_in_specs
+            self,
+            "Training",
+            storage=storage,
+            key=key,
+            archive=built / "xgboost" / "sourcedir.tar.gz",
+            hook=built / "hook" / "gridwatch_hook.zip",
+            allowed=settings.allowed_in_specs,
         )
         for source in rule_sources(training, settings, storage):  # Debugger runs such code under the jobs' role
             training.role.add_to_policy(permissions.read_objects(source.bucket, source.prefix))
@@ -129,6 +135,8 @@ class GridwatchStack(cdk.Stack):
                 "EvaluateQueue": queues["evaluate"].queue_url,
                 "SnapshotQueue": queues["snapshot"].queue_url,
                 "XgboostSource": training.source.s3_object_url,
+                "HookSource": training.hook.s3_object_url,
+                "HookVersion": training.hook_version,
                 "LaunchTarget": launch_queue_arn or "direct",
             }
         )

@@ -62,6 +62,7 @@ SUITES = (
     Suite("lint", ("lint",)),
     Suite("distributions", ("test-dist",)),
     Suite("unit, contract, template, stories", ("test",)),
+    Suite("reached branches", ("test-coverage",)),
     Suite("smdebug, TensorBoard, analytics", ("test-interop",), ("interop", "sagemaker")),
     Suite("SageMaker SDK", ("test-sagemaker",), ("sagemaker",)),
     Suite("Optuna, Syne Tune", ("test-oracles",), ("oracles",)),

@@ -63,6 +63,19 @@ FAMILIES = (
         ),
     ),
     Family(
+        "training.md",
+        "How a training goes",
+        "These rules judge the numbers that a training reports about itself at each step: its loss, the norm of its "
+        "gradients, its learning rate, its pace and its memory; and the heartbeats of its ranks. "
+        "[The hook](../hook.md) saves them without a line in the script; a metric of a log counts where it has the same"
+        " name.",
+        (
+            *("LossSpike", "GradientNormSpike", "NonFiniteGradient", "LabelsMasked", "LearningRateFrozen"),
+            *("ThroughputDrop", "DataStarvation", "MemoryCreep", "EvalNeverRuns"),
+            *("Hang", "Straggler"),
+        ),
+    ),
+    Family(
         "expression.md",
         "Conditions of your own",
         "When no other rule says what you mean, write the condition as an expression. "

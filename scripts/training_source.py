@@ -1,4 +1,5 @@
-"""Packs the XGBoost training script and the hook into the archive that SageMaker's script mode unpacks.
+"""Packs the XGBoost training script and the hook into the archive that SageMaker's script mode unpacks, and the hook
+alone into the one that brings it into other jobs (`layers/build/training/hook/gridwatch_hook.zip`).
 
 `layers/build/training/xgboost/sourcedir.tar.gz` holds `train.py` at its root and the package `gridwatch_hook` beside
 it. Equal sources give an equal archive (order, times, owners and modes are fixed), because its digest is part of every
@@ -12,9 +13,12 @@ import io
 import tarfile
 from pathlib import Path
 
+from gridwatch_hook.carrier.build import write_archive
+
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "hook" / "xgboost_script"
 HOOK = ROOT / "hook" / "gridwatch_hook"
+HOOK_ARCHIVE = ROOT / "layers" / "build" / "training" / "hook" / "gridwatch_hook.zip"
 ARCHIVE = ROOT / "layers" / "build" / "training" / "xgboost" / "sourcedir.tar.gz"
 
 
@@ -23,6 +27,8 @@ def main() -> None:
     if not ARCHIVE.exists() or ARCHIVE.read_bytes() != archive:
         ARCHIVE.parent.mkdir(parents=True, exist_ok=True)
         ARCHIVE.write_bytes(archive)
+    HOOK_ARCHIVE.parent.mkdir(parents=True, exist_ok=True)
+    write_archive(HOOK_ARCHIVE)
 
 
 def members() -> dict[str, Path]:

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from evaluate_rules.recording import LogRecorder
@@ -43,6 +44,7 @@ from gridwatch_rules.rules.profiler.reader import ProfileReader
 from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.streams.metric_source import MetricSource
+from gridwatch_rules.tensors.heartbeats import Beat, read_heartbeats
 from gridwatch_rules.tensors.reader import TensorReader
 from gridwatch_rules.tensors.source import TensorSource
 
@@ -84,6 +86,7 @@ class Evaluator:
     reports: ReportStore
     judge: CrossTrialJudge
     clock: Clock
+    open_heartbeats: Callable[[JobRecord], TensorSource] | None = None  # what a job's ranks tell of themselves
     open_log: Callable[[JobRecord], TensorSource] | None = None  # what a job's log says of its metrics
     recorder: LogRecorder | None = None
     refresher: Refresher | None = None
@@ -238,13 +241,24 @@ class Evaluator:
         time_is_up: Callable[[], bool],
     ) -> Iterator[StatusChange]:
         if request.tensors:
-            yield from watch.advance(readers, now=self.clock.now(), ended=request.ended, time_is_up=time_is_up)
+            beats = partial(self._heartbeats, job, request)
+            yield from watch.advance(
+                readers, now=self.clock.now(), ended=request.ended, time_is_up=time_is_up, beats=beats
+            )
             if watch.across.rules:
                 ended = request.ended and not watch.tensors.behind
                 yield from self.judge.advance(job, watch.across, ended=ended, there=watch.tensors.there)
         if request.profile:
             for change in watch.profile.advance(ProfileReader(self.open_profile(job)), ended=request.ended):
                 yield self._with_page(job, watch, change)
+
+    def _heartbeats(self, job: JobRecord, request: EvaluationRequest) -> Sequence[Beat]:
+        """What the job's ranks tell of themselves. Where tensors have just come nobody asks, because they cost requests
+        and nothing stands still.
+        """
+        if self.open_heartbeats is None or request.is_of_tensors_alone:
+            return ()
+        return read_heartbeats(self.open_heartbeats(job))
 
     def _with_page(self, job: JobRecord, watch: Watch, change: StatusChange) -> StatusChange:
         """A rule that is a report leaves its page when it is through; told twice, it is written twice."""

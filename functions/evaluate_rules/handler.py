@@ -17,7 +17,7 @@ from evaluate_rules.requests import JobRequest, read_batch
 from evaluate_rules.rests import Rests
 from evaluate_rules.settings import Settings
 from gridwatch.aws.event_bus import EventBridgeBus
-from gridwatch.aws.job_folders import neighbour_source, profile_source
+from gridwatch.aws.job_folders import heartbeat_source, neighbour_source, profile_source
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.report_bucket import ReportBucket
 from gridwatch.aws.rule_state import RuleStateBucket
@@ -116,6 +116,7 @@ def _evaluator() -> Evaluator:
         refresher=Refresher(
             queue=SqsQueue(settings.snapshot_queue_url), clock=clock, interval=settings.table_interval_seconds
         ),
+        open_heartbeats=lambda job: heartbeat_source(bucket, job.job_name, job.tensors_uri),
         open_log=lambda job: log_source(bucket, job.job_name),
         recorder=LogRecorder(
             log=CloudWatchLog(),

@@ -25,6 +25,7 @@ from gridwatch_rules.rules.sources import SourcesEvaluation
 from gridwatch_rules.rules.status_change import RuleEvaluation, StatusChange
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.streams.metric_source import MetricSource
+from gridwatch_rules.tensors.heartbeats import Beats, no_beats
 from gridwatch_rules.tensors.reader import TensorReader
 
 _OBJECTIVE = "objective so far"  # what follows it, in the terms of the engine; no rule of a spec has such a name
@@ -95,10 +96,11 @@ class Watch:
         now: datetime,
         ended: bool,
         time_is_up: Callable[[], bool],
+        beats: Beats = no_beats,
     ) -> Iterator[StatusChange]:
         """Evaluates the steps that are new by the rules that look at this job alone, and collects its reports."""
         collectors = self.across.collectors
-        for change in self.tensors.advance(readers, now=now, ended=ended, time_is_up=time_is_up):
+        for change in self.tensors.advance(readers, now=now, ended=ended, time_is_up=time_is_up, beats=beats):
             if change.rule_name not in collectors and change.rule_name != _OBJECTIVE:
                 yield change
             elif change.status is RuleStatus.ERROR:
@@ -171,10 +173,11 @@ def _looking_at(
 
 
 def _could_see_a_log(policy: RulePolicy) -> bool:
-    """Rules about tensors see none in a log; those that look at no tensor look at the time."""
-    required = create_rule(policy.rule, policy.parameters).required
+    """Rules about tensors see none in a log; those that look at no tensor look at the time, or at heartbeats."""
+    rule = create_rule(policy.rule, policy.parameters)
+    required = rule.required
     named = required.everything or required.patterns or _IN_LOGS.intersection(required.collections)
-    return bool(named) or not required.names_any
+    return bool(named) or not (required.names_any or rule.looks_at_beats)
 
 
 def _following(make: MakeRule, followed: list[ObjectiveSoFar]) -> MakeRule:

@@ -19,6 +19,7 @@ from gridwatch.launch.plan import Plan, PlannedTrial, make_plan, waiting_trial
 from gridwatch.launch.ports import StoredSpec
 from gridwatch.launch.processing import within_processing_quota
 from gridwatch.launch.regions import is_spared
+from gridwatch.launch.seen import seen_of
 from gridwatch.launch.template import Inputs
 from gridwatch.reproduce.recording import take_fingerprint
 from gridwatch.spec.imported import placed
@@ -57,6 +58,8 @@ def accept(upload: SpecUpload, platform: Platform) -> Accepted:
         _check_record(parsed, plan, platform.store)
     except SpecError as error:
         return _reject(upload, error, platform)
+    for carrier in plan.carriers:
+        platform.hooks.put(carrier)
     fingerprint = take_fingerprint(
         plan,
         inputs,
@@ -86,21 +89,21 @@ def _preflight(parsed: ParsedSpec, plan: Plan, inputs: Inputs, uploaded_at: date
         prices=platform.prices(),
         now=platform.clock.now(),
         open_uri=bucket.data,
-        hook=_uses_hook(bucket.data(inputs.source_uri)) if inputs.source_uri and plan.policies else None,
+        hook=inputs.hook,
     ).check(plan)
     if report.refusals:
         raise parsed.refuse(as_problem(notice) for notice in report.refusals)
     return report
 
 
-def _uses_hook(source: DataSource) -> bool | None:
-    """Whether the script uses a hook; None for a script that may not be read, or is too large to look into."""
-    from gridwatch.preflight.hook_use import MOST_BYTES, uses_hook  # noqa: PLC0415  as above
+def _hooks_of(source: DataSource) -> frozenset[str] | None:
+    """The hooks that the script makes; None for a script that may not be read, or is too large to look into."""
+    from gridwatch.preflight.hook_use import MOST_BYTES, hooks_of  # noqa: PLC0415  as above
 
     try:
         files = source.files()
         small = len(files) == 1 and files[0].size <= MOST_BYTES
-        return uses_hook(source.read(files[0].key, 0, files[0].size)) if small else None
+        return hooks_of(source.read(files[0].key, 0, files[0].size)) if small else None
     except PermanentError:
         return None
 
@@ -108,6 +111,8 @@ def _uses_hook(source: DataSource) -> bool | None:
 def _plan(stored: StoredSpec, platform: Platform) -> tuple[ParsedSpec, Plan, Inputs]:
     parsed = parse_spec(stored.content, today=platform.clock.now().date())
     inputs = find_inputs(parsed, stored, platform.bucket, platform.store)
+    if inputs.source_uri is not None:
+        inputs = replace(inputs, hooks=_hooks_of(platform.bucket.data(inputs.source_uri)))
     planned = make_plan(parsed, platform.deployment, inputs)
     if planned.engine == "auto":
         planned = as_known(planned, if_readable(platform.store.get_debugger_refusal), platform.clock.now())
@@ -271,6 +276,7 @@ def _answer(  # noqa: PLR0917  what was made of one upload
         "recorded": accepted.recorded,
         "cancelled": accepted.cancelled,
         **({"tuning_job": plan.tuning["HyperParameterTuningJobName"]} if plan.tuning is not None else {}),
+        "hook": [seen.as_document() for seen in seen_of(plan)],
         "warnings": [warning.as_document() for warning in plan.warnings],
         "preflight": report.as_document(),
     }

@@ -38,6 +38,18 @@ class UploadedSpec:
         return {"key": self.key, "version": self.version}
 
 
+def sound(answer: Answer | None) -> Answer | None:
+    """The answer, when it says which upload it is about; None for a damaged one, which is then written anew."""
+    if answer is None or not _is_upload(answer.get("spec")):
+        return None
+    others = answer.get("supersedes", [])
+    return answer if isinstance(others, list) and all(map(_is_upload, others)) else None
+
+
+def _is_upload(document: object) -> bool:
+    return isinstance(document, Mapping) and isinstance(document.get("key"), str) and "version" in document
+
+
 def write_answer(
     bucket: ExperimentBucket, spec: UploadedSpec, document: Answer, overtaken: UploadedSpec | None
 ) -> None:
@@ -45,7 +57,8 @@ def write_answer(
     not accepted.
     """
 
-    def revised(former: Answer | None) -> Answer:
+    def revised(damaged_or_not: Answer | None) -> Answer:
+        former = sound(damaged_or_not)
         named = [] if overtaken in (None, spec) else [overtaken.as_document()]
         if former is not None and former.get("spec") == spec.as_document():
             named += former.get("supersedes", ())
@@ -72,7 +85,8 @@ def tell_superseded(
         "text": f"superseded by {by.key}, version {by.version}: nothing more of this upload is launched",
     }
 
-    def revised(former: Answer | None) -> Answer | None:
+    def revised(damaged_or_not: Answer | None) -> Answer | None:
+        former = sound(damaged_or_not)
         told = (former or {}).get("spec") or {}
         if former is None or current in (None, lost.version) or told.get("version") not in (current, lost.version):
             return None if former == document else document

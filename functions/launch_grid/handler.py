@@ -18,6 +18,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.clients import client, region
 from gridwatch.aws.experiment_bucket import S3ExperimentBucket
+from gridwatch.aws.hook_store import S3HookStore
 from gridwatch.aws.image_registry import image_version
 from gridwatch.aws.price_table import deployed_prices
 from gridwatch.aws.queues import SqsQueue
@@ -148,6 +149,8 @@ def _platform() -> Platform:
             artifacts_bucket=settings.artifacts_bucket,
             job_role_arn=settings.job_role_arn,
             xgboost_source_uri=settings.xgboost_source_uri,
+            hook_source_uri=settings.hook_source_uri,
+            hook_version=settings.hook_version,
             allowed_in_specs=tuple(filter(None, settings.allowed_in_specs.split(","))),
             custom_rule_sources=tuple(filter(None, settings.custom_rule_sources.split(","))),
         ),
@@ -160,4 +163,5 @@ def _platform() -> Platform:
         prices=_prices,
         processing_instances=lambda: settings.processing_instances or processing_instances(),
         image=image_version,
+        hooks=S3HookStore(),
     )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from gridwatch.events.spec_upload import SpecUpload
 from gridwatch.launch.ports import ExperimentBucket
 from gridwatch.storage.layout import is_spec_key, spec_error_key, spec_status_key
+from launch_grid.answers import sound
 
 GRACE = timedelta(minutes=5)  # longer than an event's own invocation and Lambda's two retries take together
 PATIENCE = timedelta(hours=24)  # as long as is remembered which uploads were accepted
@@ -25,7 +26,7 @@ def missed_uploads(bucket: ExperimentBucket, now: datetime) -> Iterator[SpecUplo
 
 def _is_answered(bucket: ExperimentBucket, key: str, version: str) -> bool:
     for answer in (spec_status_key(key), spec_error_key(key)):
-        document = bucket.read_answer(answer)
+        document = sound(bucket.read_answer(answer))
         if document is not None and document["spec"]["version"] == version:
             return True
     return False

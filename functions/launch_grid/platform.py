@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.events.queue import MessageQueue
+from gridwatch.launch.carrier import HookStore
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.ports import ExperimentBucket, Quota
 from gridwatch.reproduce.fingerprint import ImageVersion
@@ -49,3 +50,4 @@ class Platform:
     prices: Callable[[], PriceTable]
     processing_instances: Quota  # asked for only where jobs have rules of SageMaker's own
     image: Callable[[str], ImageVersion]  # what the registry says of an image's address
+    hooks: HookStore  # where jobs find the hook that is brought into them

@@ -19,4 +19,6 @@ class Settings:
     xgboost_source_uri: str
     processing_instances: int  # the account's quota; 0: Service Quotas is asked
     allowed_in_specs: str  # patterns with commas between them of the roles, images, keys, … that a spec may name
+    hook_source_uri: str  # the archive of the hook that is brought into jobs
+    hook_version: str
     custom_rule_sources: str  # S3 prefixes with commas between them; empty: no code of users runs as a rule

@@ -81,6 +81,14 @@ def _react(body: QueuedBody, context: LambdaContext) -> None:
         )
         metric = "ReactionRepeated" if reaction.repeated else _METRICS[reaction.response]
         metrics.add_metric(metric, MetricUnit.Count, 1)
+        if reaction.not_estimated is not None:
+            logger.warning(
+                "what the stop saves could not be estimated",
+                job=statuses.job_name,
+                rule=reaction.rule_name,
+                exc_info=reaction.not_estimated,
+            )
+            metrics.add_metric("SavingsNotEstimated", MetricUnit.Count, 1)
         if reaction.savings is not None:
             metrics.add_metric("SecondsSaved", MetricUnit.Seconds, reaction.savings.seconds)
             if reaction.savings.cost is not None:  # in the currency of the deployment's prices

@@ -1,8 +1,10 @@
 """Reacts to the statuses of a job's rules: decides, stops, marks, asks for an alert, once for each job and rule.
 
-The steps are in an order in which each may be repeated: the stop and the reaction are claimed under conditions, and the
-reaction is finished last. A call that dies anywhere leaves a claimed reaction, which the next delivery carries out as
-it was decided, even when the job has moved on since; a lease keeps two calls from doing so at once.
+The steps are in an order in which each may be repeated: the stop and the reaction are claimed under conditions, the
+outcome is recorded at once, and the reaction is finished last. A call that dies anywhere leaves a claimed reaction,
+which the next delivery carries out as it was decided, even when the job has moved on since; a lease keeps two calls
+from doing so at once. The estimate of what a stop saves is made after its outcome is recorded, within a time of its
+own, and by the first call only: whatever becomes of it, people are told.
 
 Powertools' idempotency would add nothing here: it remembers that an event was handled, while what must happen once is
 the reaction to a rule, which many different events ask for.
@@ -10,7 +12,7 @@ the reaction to a rule, which many different events ask for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -28,17 +30,18 @@ from gridwatch.launch.ports import TrainingService
 from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.savings.prices import PriceTable
 from gridwatch.savings.sparing import OpenTensors, Siblings, Sparing
-from gridwatch.state.store import StateStore
+from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch.storage.layout import s3_uri, tensor_prefix
 from gridwatch.verdicts.audit import is_audited
-from gridwatch.verdicts.decision import FREE, WITHDRAWN, Decision, Response, Restraint, decide
+from gridwatch.verdicts.decision import FREE, NOT_STOPPED, WITHDRAWN, Decision, Response, Restraint, decide
 from gridwatch_rules.clock import Clock
-from gridwatch_rules.failures import NotFoundError, PermanentError
+from gridwatch_rules.failures import GridwatchError, NotFoundError, PermanentError
 from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus
+from react_to_finding.estimating import Saved, saved_by
 from react_to_finding.regions import RegionKeeper
-from react_to_finding.stopping import StopOutcome, Stopper
+from react_to_finding.stopping import RESERVE, StopOutcome, Stopper
 
 PROTECT_TAG = "gridwatch:protect"  # on a training job: it is never stopped, unless the value is "false"
 LEASE = timedelta(seconds=90)  # longer than an invocation lasts, shorter than a message stays away
@@ -74,6 +77,7 @@ class Reaction:
     outcome: str
     repeated: bool = False
     savings: SavingsRecord | None = None
+    not_estimated: Exception | None = None  # why there are no savings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,28 +99,39 @@ class Reactor:
     open_log: OpenTensors | None = None
     siblings: Siblings | None = None  # kept between invocations
 
-    def react(self, statuses: JobRuleStatuses) -> Sequence[Reaction]:
-        """Doing it again changes nothing. Raises GridwatchError or ConflictError: the event must come again."""
+    def react(self, statuses: JobRuleStatuses) -> Iterator[Reaction]:
+        """Yield the reaction to each rule. Doing it again changes nothing. Raises GridwatchError or ConflictError after
+        all rules had their turn: the event must come again.
+        """
         told = [change for change in statuses.changes if change.status in _TOLD]
         if not told and not statuses.managed:
-            return []
+            return
         job = self.store.get_job(statuses.job_name)
         if job is None:
-            return []
+            return
         if statuses.managed:
             record_statuses(self.store, job, statuses.changes, now=self.clock.now())
-        if not told:
-            return []
+        if told:
+            yield from self._react_to_each(job, told)
+
+    def _react_to_each(self, job: JobRecord, told: Sequence[StatusChange]) -> Iterator[Reaction]:
         done = {known.rule_name for known in self.store.list_reactions(job.job_name) if known.carried_out_at}
         pending = [change for change in told if change.rule_name not in done]
         for change in told:
             if change.rule_name in done:  # recorded, or put on the bus, once more
                 self.store.close_finding(job.job_name, change.rule_name)
         if not pending:
-            return []
+            return
         # SageMaker's events come late and out of order: what the job does now, only SageMaker knows.
         seen = self._seen(job)
-        return [self._react(job, change, seen) for change in pending]
+        failures: list[GridwatchError | ConflictError] = []
+        for change in pending:
+            try:
+                yield self._react(job, change, seen)
+            except (GridwatchError, ConflictError) as error:  # one rule's; the others' must not wait for it
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def _react(self, job: JobRecord, change: StatusChange, seen: ObservedJob) -> Reaction:
         now, description = self.clock.now(), seen.description
@@ -126,22 +141,34 @@ class Reactor:
         if claimed is not decided and not self.store.lease_reaction(claimed, now=now, until=now + LEASE):
             # Done, or being done by another invocation, whose own message comes again if it dies.
             return Reaction(change.rule_name, response, claimed.outcome or IN_OTHER_HANDS, repeated=True)
-        outcome: str = "recorded"
-        if response is Response.STOP:
-            outcome = self._stopper.stop(job, change, description)
-        elif response in (Response.ALERT, Response.WOULD_STOP):
-            outcome = "not stopped"
-        claimed = replace(claimed, savings=self._savings(job, change, claimed, description))
+        outcome = self._outcome(job, change, claimed, description)
+        stopped = isinstance(outcome, StopOutcome) and outcome.is_ours
+        spared = stopped or response is Response.WOULD_STOP
+        saved = Saved()
+        if spared and claimed.outcome is None:
+            claimed = replace(claimed, outcome=outcome)
+            self.store.keep_reaction(claimed, until=self.clock.now() + LEASE)
+            saved = self._savings(job, change, claimed, description)
+            claimed = replace(claimed, savings=saved.record)
         alert_id = self._ask(job, change, claimed, outcome, description) if response.tells_people else None
-        if isinstance(outcome, StopOutcome) and outcome.is_ours:
+        if stopped:
             self._look_at_regions(job)
-        now = self.clock.now()
-        spared = response is Response.WOULD_STOP or (isinstance(outcome, StopOutcome) and outcome.is_ours)
-        done = replace(claimed, outcome=outcome, alert_id=alert_id, carried_out_at=now)
-        self.store.finish_reaction(done if spared else replace(done, savings=None))
+        done = replace(claimed, outcome=outcome, alert_id=alert_id, carried_out_at=self.clock.now())
+        self.store.finish_reaction(done)
         self.store.close_finding(job.job_name, change.rule_name)
-        savings = claimed.savings if spared and response is Response.STOP else None
-        return Reaction(change.rule_name, response, outcome, savings=savings)
+        savings = saved.record if stopped else None
+        return Reaction(change.rule_name, response, outcome, savings=savings, not_estimated=saved.error)
+
+    def _outcome(
+        self, job: JobRecord, change: StatusChange, claimed: ReactionRecord, description: JobDescription | None
+    ) -> str:
+        """Carry out what was decided, unless an earlier call did, and say what came of it."""
+        response = Response(claimed.action)
+        if response is Response.STOP:
+            if claimed.outcome is not None:
+                return StopOutcome(claimed.outcome)
+            return self._stopper.stop(job, change, description)
+        return NOT_STOPPED if response in (Response.ALERT, Response.WOULD_STOP) else "recorded"
 
     def _look_at_regions(self, job: JobRecord) -> None:
         """Look for doomed regions. The reaction does not depend on it: damaged records may keep the regions unknown."""
@@ -188,14 +215,16 @@ class Reactor:
 
     def _savings(
         self, job: JobRecord, change: StatusChange, claimed: ReactionRecord, description: JobDescription | None
-    ) -> SavingsRecord | None:
-        """What the stop saves from the time when it was decided. It is computed after the stop, which must not wait for
-        it.
-        """
-        if claimed.action not in (Response.STOP, Response.WOULD_STOP) or description is None:
-            return None
-        sparing = Sparing(self.store, self.open_tensors, self.prices(), self.open_log, self.siblings)
-        return sparing.of(job, description, step=change.step, at=claimed.decided_at)
+    ) -> Saved:
+        """What the stop saves from the time when it was decided. People are told in time, with or without it."""
+        if description is None:
+            return Saved()
+
+        def estimate() -> SavingsRecord | None:
+            sparing = Sparing(self.store, self.open_tensors, self.prices(), self.open_log, self.siblings)
+            return sparing.of(job, description, step=change.step, at=claimed.decided_at)
+
+        return saved_by(estimate, seconds=self.seconds_left() - RESERVE)
 
     def _ask(
         self,

@@ -2,14 +2,15 @@
 
 A trial counts as failed when a rule that looks at it alone has stopped it; all others that have ended and did not fail
 as training jobs count as sound. Waiting trials in a doomed region are looked for again at each stop, so a call that
-died is completed by the next one.
+died is completed by the next one. A large grid is read at most once a minute: what came since counts at the next stop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from gridwatch.alerts.doomed_region import region_doomed
 from gridwatch.alerts.outbox import AlertOutbox
@@ -18,12 +19,15 @@ from gridwatch.domain.regions import CANCELLED_IN, DoomedRegionRecord, RegionsRe
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.regions import is_spared, region_of, region_record
 from gridwatch.state.accepted_spec import DoomedRegions, spec_of
-from gridwatch.state.store import StateStore
+from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.unreadable import if_readable
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.judgement.catalogue import is_judgement_rule
 from gridwatch_rules.judgement.regions import Doomed, Known, Region, doomed_region
 
 MOST_AT_ONCE = 8
+LARGE = 100  # trials, of which one request reads more
+LOOK_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +37,34 @@ class RegionKeeper:
     clock: Clock
 
     def look(self, experiment: str) -> Sequence[str]:
-        """Find the experiment's doomed regions and spare trials there, if its spec asks for that. Raises ConflictError:
-        ask again later.
+        """Find the experiment's doomed regions and spare trials there, if its spec asks for that; nothing is found
+        while others look. Raises ConflictError: ask again later.
         """
         record = self.store.get_experiment(experiment)
         asked = spec_of(record).doomed_regions if record is not None else None
         if record is None or not asked:
             return ()
-        trials = self.store.list_trials(experiment)
-        kept = self.store.get_regions(experiment) or RegionsRecord(experiment=experiment, updated_at=self.clock.now())
+        kept = self._turn(experiment)
+        return self._look(record, asked, kept) if kept is not None else ()
+
+    def _turn(self, experiment: str) -> RegionsRecord | None:
+        """The regions as they are kept, when it is time to look; None when somebody has just looked at a large grid."""
+        now = self.clock.now()
+        kept = self.store.get_regions(experiment) or RegionsRecord(experiment=experiment, updated_at=now)
+        counts = if_readable(partial(self.store.get_counts, experiment))
+        if counts is None or not counts.is_whole or sum(counts.states.values()) < LARGE:
+            return kept
+        if kept.looked_at is not None and now - kept.looked_at < LOOK_EVERY:
+            return None
+        looking = replace(kept, looked_at=now)
+        try:
+            self.store.save_regions(looking)
+        except ConflictError:  # it is somebody else's turn
+            return None
+        return replace(looking, version=kept.version + 1)
+
+    def _look(self, record: ExperimentRecord, asked: DoomedRegions, kept: RegionsRecord) -> Sequence[str]:
+        trials = self.store.list_trials(record.name)
         doomed = [each for each in kept.doomed if each.spec_version == record.spec_version]
         released = [region_of(each) for each in kept.released]
         found = list(self._found(record, trials, asked, [*released, *map(region_of, doomed)]))

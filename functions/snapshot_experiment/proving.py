@@ -5,25 +5,30 @@ metrics.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from gridwatch.domain.trials import TrialRecord
 from gridwatch.state.accepted_spec import Objective
-from gridwatch.state.store import ConflictError, StateStore
+from gridwatch.state.store import StateStore
 
-# Of each trial the last value up to the last step that both have reached.
+# The last value of each of the two trials of a pair up to the last step that both have reached.
 _QUERY = """
-    WITH curve AS (SELECT trial_id, step, value FROM read_parquet($path)
-                   WHERE objective AND trial_id IN ($parent, $child)),
+    WITH pairs AS (SELECT unnest($parents) AS parent, unnest($children) AS child),
+         curve AS (SELECT trial_id, step, value FROM read_parquet($path)
+                   WHERE objective AND trial_id IN (SELECT parent FROM pairs UNION SELECT child FROM pairs)),
          reached AS (SELECT trial_id, max(step) AS step FROM curve GROUP BY trial_id),
-         common AS (SELECT min(step) AS step FROM reached)
-    SELECT (SELECT step FROM common),
-           arg_max(value, step) FILTER (trial_id = $parent),
-           arg_max(value, step) FILTER (trial_id = $child)
-    FROM curve WHERE step <= (SELECT step FROM common)
+         common AS (SELECT parent, child, least(theirs.step, ours.step) AS step FROM pairs
+                    JOIN reached theirs ON theirs.trial_id = parent JOIN reached ours ON ours.trial_id = child),
+         theirs AS (SELECT child, arg_max(value, curve.step) AS value FROM common
+                    JOIN curve ON curve.trial_id = parent AND curve.step <= common.step GROUP BY child),
+         ours AS (SELECT child, arg_max(value, curve.step) AS value FROM common
+                  JOIN curve ON curve.trial_id = child AND curve.step <= common.step GROUP BY child)
+    SELECT child, common.step, theirs.value, ours.value
+    FROM common JOIN theirs USING (child) JOIN ours USING (child)
+    WHERE theirs.value IS NOT NULL AND ours.value IS NOT NULL
 """
 
 
@@ -31,34 +36,34 @@ def prove(
     store: StateStore, trials: Sequence[TrialRecord], metrics: Path, objective: Objective | None, now: datetime
 ) -> tuple[TrialRecord, ...]:
     """The trials, with the proof of each repair, which is recorded then. Without repairs nothing is done."""
-    by_id = {trial.trial_id: trial for trial in trials}
-    proven = []
-    for trial in trials:
-        parent = by_id.get(trial.parent or "")
-        proof = compared(metrics, parent.trial_id, trial.trial_id, objective) if parent and objective else None
-        known = proof is None or proof == trial.proof
-        proven.append(trial if known else _recorded(store, trial, replace(trial, proof=proof, updated_at=now)))
-    return tuple(proven)
+    ids = {trial.trial_id for trial in trials}
+    pairs = {trial.trial_id: trial.parent for trial in trials if trial.parent is not None and trial.parent in ids}
+    if not pairs or objective is None:
+        return tuple(trials)
+    proofs = compared(metrics, pairs, objective)
+    changes = [
+        (trial, replace(trial, proof=proofs[trial.trial_id], updated_at=now))
+        for trial in trials
+        if proofs.get(trial.trial_id, trial.proof) != trial.proof
+    ]
+    # News of a job that came meanwhile keeps its proof from being recorded: the snapshot that follows it proves it.
+    proven = {trial.trial_id: trial for trial in store.update_trials(changes)}
+    return tuple(proven.get(trial.trial_id, trial) for trial in trials)
 
 
-def _recorded(store: StateStore, trial: TrialRecord, proven: TrialRecord) -> TrialRecord:
-    try:
-        store.update_trial(proven, expected=trial)
-    except ConflictError:
-        return trial  # news of the job came meanwhile: the snapshot that follows it proves it
-    return proven
-
-
-def compared(metrics: Path, parent: str, child: str, objective: Objective) -> str | None:
-    """The comparison in words, at the last step that both have reached; None when one of the two has no value."""
+def compared(metrics: Path, pairs: Mapping[str, str], objective: Objective) -> Mapping[str, str]:
+    """The comparison of each trial (a key) with its parent (the value) in words, at the last step that both have
+    reached; a pair of which one has no value has none.
+    """
     import duckdb  # noqa: PLC0415  65 MB, which only snapshots with repairs need again
 
-    values = {"path": str(metrics), "parent": parent, "child": child}
+    values = {"path": str(metrics), "parents": list(pairs.values()), "children": list(pairs)}
     with duckdb.connect() as connection:
-        row = connection.execute(_QUERY, values).fetchone()
-    if row is None or row[1] is None or row[2] is None:
-        return None
-    step, theirs, ours = row
+        rows = connection.execute(_QUERY, values).fetchall()
+    return {child: _in_words(step, theirs, ours, objective) for child, step, theirs, ours in rows}
+
+
+def _in_words(step: int, theirs: float, ours: float, objective: Objective) -> str:
     verdict = _verdict(ours, theirs, maximize=objective.maximize)
     return f"{verdict}: {objective.metric} {ours:.6g} at step {step}, where its parent had {theirs:.6g}"
 

@@ -21,7 +21,7 @@ from gridwatch.state.counting import correct
 from gridwatch.state.job_records import records_of_trials
 from gridwatch.state.open_experiments import close, enlist, open_experiments
 from gridwatch.state.store import StateStore
-from gridwatch.state.unreadable import if_readable
+from gridwatch.state.unreadable import Isolation, if_readable
 from gridwatch.storage import layout
 from gridwatch.tables import history_rows, rows, schemas
 from gridwatch.tables.carrying import Former
@@ -31,7 +31,7 @@ from gridwatch_rules.failures import NotFoundError
 from snapshot_experiment.curve_table import CurveTable, LogStreams, OpenTensors
 from snapshot_experiment.proving import prove
 from snapshot_experiment.searching import SearchReader
-from snapshot_experiment.settling import settle
+from snapshot_experiment.settling import Settler
 
 # A snapshot reads before it writes, at most as long as a Lambda function may run: a change within that time before an
 # object was written may have come too late for it.
@@ -68,7 +68,7 @@ class SnapshotReport:
     complete: bool
     damaged: tuple[str, ...]
     search_error: str | None = None
-    unread: int = 0  # jobs whose curves another call has to read: there was no time
+    unread: int = 0  # jobs whose curves or stops another call has to look at: there was no time
 
 
 class UnknownExperimentError(NotFoundError):
@@ -122,21 +122,30 @@ class SnapshotWriter:
         An experiment is closed once it is over and a snapshot has read all of it. Counts that differ from what its
         trials say are corrected.
         """
-        waiting = []
+        waiting, isolation = [], Isolation()
         enlist(self._store)
         for record in open_experiments(self._store):
-            key = layout.table_key(schemas.EXPERIMENTS.name, record.name)
-            at = self._bucket.written_at(key).get(key)
-            known = if_readable(partial(self._store.get_counts, record.name))
-            trials, tunings = self._store.list_trials(record.name), self._store.list_tunings(record.name)
-            correct(self._store, record, known, trials)
-            times = [*(trial.updated_at for trial in trials), *(tuning.updated_at for tuning in tunings)]
-            changed = max([record.updated_at, *times])
-            if at is None or changed > at - _LONGEST_SNAPSHOT:
-                waiting.append((changed, record.name))
-            elif is_over(record, trials, tunings):
-                close(self._store, record, trials)
-        return [name for _, name in sorted(waiting)]
+            with isolation.each(record.name):
+                changed = self._changed(record)
+                if changed is not None:
+                    waiting.append((changed, record.name))
+        # Of those that damage keeps from being compared, the snapshot says what is wrong.
+        return [*(name for _, name in sorted(waiting)), *isolation.broken]
+
+    def _changed(self, record: ExperimentRecord) -> datetime | None:
+        """When the experiment last changed, if its tables may lack that; None closes it once it is over."""
+        key = layout.table_key(schemas.EXPERIMENTS.name, record.name)
+        at = self._bucket.written_at(key).get(key)
+        known = if_readable(partial(self._store.get_counts, record.name))
+        trials, tunings = self._store.list_trials(record.name), self._store.list_tunings(record.name)
+        correct(self._store, record, known, trials)
+        times = [*(trial.updated_at for trial in trials), *(tuning.updated_at for tuning in tunings)]
+        changed = max([record.updated_at, *times])
+        if at is None or changed > at - _LONGEST_SNAPSHOT:
+            return changed
+        if is_over(record, trials, tunings):
+            close(self._store, record, trials)
+        return None
 
     def _take(
         self,
@@ -146,7 +155,8 @@ class SnapshotWriter:
         folder: Path,
         time_is_up: Callable[[], bool],
     ) -> SnapshotReport:
-        trials = settle(self._store, self._facts_of(recorded), self._open_tensors, self._logs)
+        settler = Settler(self._store, self._facts_of(recorded), self._open_tensors, self._logs, time_is_up)
+        trials = settler.settle()
         over = self._is_over(record, recorded)
         names = sagemaker_experiments(self._store, record)
         answer = self._search.read(record.name, names, trials, stamp, folder)
@@ -180,7 +190,7 @@ class SnapshotWriter:
             facts.complete,
             tuple(curves.damaged),
             answer.error,
-            len(curves.unread),
+            len(curves.unread) + settler.left,
         )
 
     def _is_over(self, record: ExperimentRecord, trials: Sequence[TrialRecord]) -> bool:

@@ -125,11 +125,9 @@ class Sweeper:
         found = [record for record in self.store.open_findings() if record.updated_at <= before]
         found.sort(key=lambda record: record.job_name)
         jobs = self.store.get_jobs(record.job_name for record in found)
-        for job_name, records in groupby(found, key=lambda record: record.job_name):
-            with self.isolation.each(job_name):
-                job = jobs.get(job_name)
-                if job is not None:
-                    self.publisher.publish_again(job, list(records))
+        by_job = {name: list(records) for name, records in groupby(found, key=lambda record: record.job_name)}
+        known = [(job, records) for name, records in by_job.items() if (job := jobs.get(name)) is not None]
+        self.publisher.publish_again(known, self.isolation)
         return len(found)
 
     def _wake_launcher(self) -> bool:

@@ -116,12 +116,12 @@ class S3ExperimentBucket:
         return self._read_answer(key)[0]
 
     def _read_answer(self, key: str) -> tuple[Mapping[str, Any] | None, str]:
-        """The document and its etag."""
+        """The document and its etag. One that is no answer counts as absent, and its etag lets it be replaced."""
         try:
             with translated():
                 answer = self._s3.get_object(Bucket=self.name, Key=key)
                 with answer["Body"] as body:
-                    document: Mapping[str, Any] = json.loads(body.read())
+                    document = _as_answer(body.read())
         except NotFoundError:
             return None, ""
         except PermanentError as error:
@@ -138,3 +138,12 @@ class S3ExperimentBucket:
     @property
     def _s3(self) -> Any:
         return self._client or client("s3")
+
+
+def _as_answer(content: bytes) -> Mapping[str, Any] | None:
+    """The JSON object in a document; None for any other content."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None

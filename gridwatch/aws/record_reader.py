@@ -61,12 +61,41 @@ class RecordReader:
         if item.flaw is not None:
             raise UnreadableRecordError(place_of(item), item.flaw)
         try:
-            return from_json(kind, item.document)
+            record = from_json(kind, item.document)
         except ValueError as error:
             raise UnreadableRecordError(place_of(item), str(error)) from error
+        if (flaw := _contradiction(record, item)) is not None:
+            raise UnreadableRecordError(place_of(item), flaw)
+        return record
 
 
 _DIGITS = 18
+# What the parts of a key name, by the word before the first "#".
+_NAMED = {
+    "experiment": "experiment", "job": "job_name", "alert": "alert_id", "gate": "gate_id", "reports": "log",
+    "trial": "trial_id", "current": "trial_id", "tuning": "name", "rule": "rule_name", "reaction": "rule_name",
+}  # fmt: skip
+
+
+def _contradiction(record: object, item: Item) -> str | None:
+    """What the record says otherwise than its item; None where they agree. Such a record would be written to another
+    place, over another's, or never again, because its version is not the one that is stored.
+    """
+    for key in (item.pk, item.sk, item.second_index[0] if item.second_index else ""):
+        word, _, name = key.partition("#")
+        field = _NAMED.get(word)
+        if field == "experiment" and not hasattr(record, field):
+            field = "name"
+        said = getattr(record, field, None) if field and name else None
+        if said and said != name:
+            return f"its {field} is {said[:_SHOWN]!r}, and its key names {name!r}"
+    version = getattr(record, "version", None)
+    if version is not None and str(version) != item.attributes.get("version"):
+        return f"its version is {version}, and beside it stands {item.attributes.get('version', '')[:_SHOWN]!r}"
+    return None
+
+
+_SHOWN = 60
 
 
 def place_of(item: Item) -> str:

@@ -4,6 +4,7 @@
 | --- | --- | --- | --- | --- |
 | ExperimentRecord | `experiment#<name>` | `experiment` | `experiments` | created_at |
 | ExperimentCounts | `experiment#<name>` | `counts` | `experiments#counts` | name |
+| what is counted besides | `experiment#<name>` | `counts#<two digits>` | `experiments#counts` unless empty | name |
 | LaunchHold | `experiment#<name>` | `hold` | | |
 | SnapshotTurn | `experiment#<name>` | `snapshot` | | |
 | RegionsRecord | `experiment#<name>` | `regions` | | |
@@ -17,6 +18,7 @@
 | the rule that stops | `job#<job>` | `stop` | | |
 | ReactionRecord | `job#<job>` | `reaction#<rule name>` | | |
 | ReportsRecord | `reports#<log>` | `<number, ten digits>` | | |
+| the same, left for others | `left#<log>` | `<number, ten digits>#<trial>` | | |
 | EnlistedRecord | `experiments` | `enlisted` | | |
 | StoppingRecord | `stopping` | `stopping` | | |
 | DebuggerRefusal | `debugger` | `refusal` | | |
@@ -91,6 +93,7 @@ SCHEMA = "1"
 LARGEST_EVALUATION = 100 * 1024
 _NEW = "attribute_not_exists(pk)"
 _ADMITTED = "admitted#"
+_DONE = "done"  # the lease of a finished reaction, which sorts after any time
 
 
 class StateTable:
@@ -230,6 +233,10 @@ class StateTable:
     def get_trial(self, experiment: str, trial_id: str) -> TrialRecord | None:
         item = self._table.get(_experiment(experiment), f"trial#{trial_id}")
         return self._records.one(TrialRecord, item) if item else None
+
+    def get_trials(self, places: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], TrialRecord]:
+        items = self._table.get_many((_experiment(name), f"trial#{trial_id}") for name, trial_id in places)
+        return {(each.experiment, each.trial_id): each for each in self._records.all(TrialRecord, items)}
 
     def list_trials(self, experiment: str) -> Sequence[TrialRecord]:
         found = self._table.below(_experiment(experiment), "trial#")
@@ -386,6 +393,13 @@ class StateTable:
         found = self._table.after(_reports(log), _number(number))
         return [self._entry(log, item) for item in found]
 
+    def leave_reports(self, record: ReportsRecord) -> None:
+        self._table.put(_item(f"left#{record.log}", f"{_number(record.number)}#{record.trial}", record))
+
+    def left_reports(self, log: str, number: int) -> Sequence[ReportsRecord]:
+        found = self._table.after(f"left#{log}", _number(number + 1))
+        return list(self._records.all(ReportsRecord, found))
+
     def claim_stop(self, job_name: str, rule_name: str) -> str:
         attributes = {"rule": rule_name, "schema": SCHEMA}
         item = Item(pk=_job(job_name), sk="stop", document="{}", attributes=attributes)
@@ -407,20 +421,45 @@ class StateTable:
         # Carrying it out ends the lease, so one that is as it was read also says that nobody has done it meanwhile.
         return self._table.put(leased, condition="leased_until = :seen", values={":seen": seen})
 
+    def keep_reaction(self, record: ReactionRecord, *, until: datetime) -> None:
+        item = _reaction_item(record, leased_until=moment_text(until))
+        self._table.put(item, condition="leased_until <> :done", values={":done": _DONE})
+
     def finish_reaction(self, record: ReactionRecord) -> None:
+        self.finish_reactions([record])
+
+    def finish_reactions(self, records: Sequence[ReactionRecord]) -> None:
+        left = list(records)
         for _ in Patience().tries():
-            item = _reaction_item(record)
-            stored = self._table.get(item.pk, item.sk)
-            before = next(self._records.all(ReactionRecord, [stored] if stored else []), None)
+            left = self._finished(left)
+            if not left:
+                return
+        raise ConflictError(f"the reaction to {left[0].rule_name} of {left[0].job_name} is written to all the time")
+
+    def _finished(self, records: Sequence[ReactionRecord]) -> list[ReactionRecord]:
+        """Finish reactions as they are stored now; returns those that somebody else wrote meanwhile."""
+        items = [_reaction_item(record) for record in records]
+        stored = {(item.pk, item.sk): item for item in self._table.get_many((item.pk, item.sk) for item in items)}
+        changes, puts, uncounted = [], [], []
+        for record, item in zip(records, items, strict=True):
+            known = stored.get((item.pk, item.sk))
+            before = next(self._records.all(ReactionRecord, [known] if known else []), None)
             if saved_as_text(record) == (saved_as_text(before) if before else ""):
-                self._table.put(item)
-                return
-            seen = stored.attributes.get("saved") if stored else None
+                uncounted.append(Put(item))
+                continue
+            seen = known.attributes.get("saved") if known else None
             condition, values = ("saved = :seen", {":seen": seen}) if seen else ("attribute_not_exists(saved)", {})
-            puts = [Put(item, condition, values)]
-            if all(self._counting.put_each(record.experiment, puts, _counting(before, record))):
-                return
-        raise ConflictError(f"the reaction to {record.rule_name} of {record.job_name} is written to all the time")
+            changes.append((before, record))
+            puts.append(Put(item, condition, values))
+        self._put_uncounted(uncounted)
+        done = self._counting.put_each(records[0].experiment, puts, _counting(changes)) if puts else ()
+        return [record for (_, record), is_done in zip(changes, done, strict=True) if not is_done]
+
+    def _put_uncounted(self, puts: Sequence[Put]) -> None:
+        if len(puts) == 1:
+            self._table.put(puts[0].item)  # half the price of a transaction
+        else:
+            self._table.put_each(puts)
 
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]:
         return list(self._records.all(ReactionRecord, self._table.below(_job(job_name), REACTION)))
@@ -594,8 +633,13 @@ def _trial_item(trial: TrialRecord) -> Item:
     )
 
 
-def _counting(before: ReactionRecord | None, after: ReactionRecord) -> Changed:
-    return lambda _, counts: after_reaction(counts, before, after)
+def _counting(changes: Sequence[tuple[ReactionRecord | None, ReactionRecord]]) -> Changed:
+    def changed(numbers: Sequence[int], counts: ExperimentCounts) -> ExperimentCounts:
+        for number in numbers:
+            counts = after_reaction(counts, *changes[number])
+        return counts
+
+    return changed
 
 
 def _counted_with(change: tuple[TrialRecord, TrialRecord]) -> str:
@@ -634,8 +678,8 @@ def _tuning_item(record: TuningRecord) -> Item:
 
 
 def _reaction_item(record: ReactionRecord, leased_until: str = "") -> Item:
-    """The item of a reaction. After the last lease its value is "done", which sorts after any time."""
-    lease = "done" if record.carried_out_at is not None else leased_until
+    """The item of a reaction. After the last lease its value sorts after any time."""
+    lease = _DONE if record.carried_out_at is not None else leased_until
     sk = f"{REACTION}{record.rule_name}"
     under = place_in_experiment(record.experiment, record.job_name, sk)
     saved = saved_as_text(record)

@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ import typer
 from gridwatch.cli.context import Cloud, cloud_of
 from gridwatch.cli.errors import CliError
 from gridwatch.cli.looking.options import JsonOption
-from gridwatch.cli.output import print_json, visible_lines
+from gridwatch.cli.output import cell, print_json, visible_lines
 
 _POLL_SECONDS = 1.0
 _PATH = "/_localcloud/mails"
@@ -77,7 +78,8 @@ class Mailbox:
 
 
 def in_words(mail: Mapping[str, Any]) -> str:
-    return visible_lines(f"{_RULE}\n{mail['at']}  {mail['subject']}\n\n{mail['text'].rstrip()}\n")
+    at = cell(datetime.fromisoformat(mail["at"]))
+    return visible_lines(f"{_RULE}\n{at}  {mail['subject']}\n\n{mail['text'].rstrip()}\n")
 
 
 def _read(url: str) -> Any:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gridwatch.domain.trials import TrialRecord
 
 # What SageMaker and hooks make below `<output path>/<job>/`.
-_FOLDERS = frozenset({"output", "debug-output", "profiler-output", "rule-output"})
+_FOLDERS = frozenset({"output", "debug-output", "profiler-output", "rule-output", "heartbeat-output"})
 _OF_A_JOB = (layout.TENSOR_PREFIX, layout.MODEL_PREFIX, layout.RULE_STATE_PREFIX, layout.REPORT_PREFIX)
 _DELETED_AT_ONCE = 1000  # as many as one call takes
 # What follows the common beginning in the names of an experiment's jobs and of a tuning job's, and a trial's id alone.

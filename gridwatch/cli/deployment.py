@@ -34,6 +34,8 @@ class Deployment:
     xgboost_source: str
     launch_target: str  # "direct", or the ARN of the AWS Batch queue through which jobs go
     evaluate_queue: str = ""  # for `gridwatch look`
+    hook_source: str = ""  # of deployments since the hook comes by itself
+    hook_version: str = ""
 
     @property
     def batch_job_queue(self) -> str:

@@ -10,14 +10,18 @@ from gridwatch.state.store import StateStore
 FEW = 20  # experiments that are asked for one by one; of more, all trials are read by the page
 
 
-def trials_of(store: StateStore, experiments: Collection[str]) -> Mapping[str, Sequence[TrialRecord]]:
-    """The trials of each of these experiments, by index. Of many experiments they are read from the list by state."""
+def trials_of(
+    store: StateStore, experiments: Collection[str], states: Collection[TrialState] = tuple(TrialState)
+) -> Mapping[str, Sequence[TrialRecord]]:
+    """The trials of each of these experiments, by index. Of many experiments they are read from the list by state, and
+    only those in one of these states.
+    """
     if len(experiments) <= FEW:
         return {name: store.list_trials(name) for name in experiments}
     wanted = set(experiments)
     found: dict[tuple[str, str], TrialRecord] = {}
     # In the order in which trials go through their states: one that moves meanwhile is seen twice, and the last counts.
-    for state in TrialState:
+    for state in filter(states.__contains__, TrialState):
         for trial in store.trials_in(state):
             if trial.experiment in wanted:
                 found[trial.experiment, trial.trial_id] = trial

@@ -21,7 +21,7 @@ from gridwatch.cli.refusals import refusal_of
 from gridwatch.domain.counts import ExperimentCounts
 from gridwatch.domain.experiments import ExperimentRecord
 from gridwatch.domain.jobs import CurrentRecord, JobRecord
-from gridwatch.domain.rules import RuleEvaluationRecord
+from gridwatch.domain.rules import Action, RuleEvaluationRecord
 from gridwatch.domain.savings import SavingsRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.failure_cause import cause_of
@@ -33,10 +33,12 @@ from gridwatch.state.job_records import JobRecords, records_of_trials
 from gridwatch.state.open_experiments import is_open
 from gridwatch.state.store import StateStore
 from gridwatch.state.unreadable import Isolation, UnreadableRecordError, if_readable
+from gridwatch.verdicts.decision import NOT_STOPPED
 from gridwatch_rules.status import RuleStatus
 from gridwatch_rules.streams.metric_source import MetricSource
 from gridwatch_rules.wording import counted
 
+_HOUR = 3_600
 _MILLISECONDS = 3_600_000  # of an hour
 _MILLIONTHS = 1_000_000
 WAITING_FOR_RULE = "NotStarted"  # a rule that the job runs under, of which nothing is recorded yet
@@ -50,7 +52,9 @@ def experiments(context: typer.Context, as_json: JsonOption = False) -> None:
         "experiment", "owner", "trials", "finished", "failed", "stopped", "objective", "best", "machine_hours",
         "saved_hours", "uploaded_at",
     )  # fmt: skip
-    print_rows(columns, rows, as_json=as_json, empty="no experiments yet: upload a spec with `gridwatch submit`")
+    owned = as_json or any(row.get("owner") for row in rows)
+    shown = [column for column in columns if column != "owner" or owned]
+    print_rows(shown, rows, as_json=as_json, empty="no experiments yet: upload a spec with `gridwatch submit`")
 
 
 def status(
@@ -119,17 +123,18 @@ def _counts_of(store: StateStore, experiment: str) -> Mapping[str, Any] | None:
         "states": counts.states,
         "best": counts.best,
         "best_trial": counts.best_trial,
-        "machine_hours": round(sum(counts.took.values()) / _MILLISECONDS, 3),
-        "saved_hours": round(counts.saved / _MILLISECONDS, 3),
+        "machine_hours": round(sum(counts.took.values()) / _MILLISECONDS, 6),
+        "saved_hours": round(counts.saved / _MILLISECONDS, 6),
         "saved_cost": {currency: cost / _MILLIONTHS for currency, cost in counts.saved_cost.items()},
     }
 
 
 def counts_line(counts: Mapping[str, Any]) -> str:
-    """The best final value, what the finished jobs took, and what stops saved, in words."""
-    best = f"best {counts['best']:g} ({counts['best_trial']}), " if counts["best"] is not None else ""
-    saved = f", and stops saved {counts['saved_hours']:.2f}" if counts["saved_hours"] else ""
-    return f"{best}finished jobs took {counts['machine_hours']:.2f} machine hours{saved}"
+    """The best final value of a completed trial and what the finished jobs took, in words. `savings_lines` says what
+    stops saved, and where that is the most that it can be.
+    """
+    best = f"best completed {counts['best']:g} ({counts['best_trial']}), " if counts["best"] is not None else ""
+    return f"{best}finished jobs took {span(counts['machine_hours'] * _HOUR)} of machine time"
 
 
 UNREADABLE = "unreadable"
@@ -255,6 +260,7 @@ def _rules(records: JobRecords) -> Iterable[Mapping[str, Any]]:
             "details": evaluation.details if evaluation else None,
             "finding": evaluation.finding.get("sentence") if evaluation and evaluation.finding else None,
             "action": reaction.action if reaction else None,
+            "action_reason": reaction.reason if reaction else None,
             "outcome": reaction.outcome if reaction else None,
             "audited": reaction.audited if reaction else False,
             "savings": to_document(reaction.savings) if reaction and reaction.savings else None,
@@ -315,8 +321,10 @@ def rule_lines(trials: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], Sequ
 
 
 def _done(rule: Mapping[str, Any]) -> str | None:
-    """What was done about the rule's status, and what came of it."""
+    """What was done about the rule's status, and what came of it; where a stop was asked for, why there was none."""
     action, outcome = rule["action"], rule["outcome"]
+    if outcome == NOT_STOPPED and rule["on_issue"] == Action.STOP:
+        return f"{outcome}: {rule['action_reason']}"
     if action is None or outcome is None or outcome.startswith(action):
         return str(outcome or action) if outcome or action else None
     return f"{action}: {outcome}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from gridwatch import __version__
 from gridwatch.cli.local_state import is_on_this_machine
 from gridwatch_rules.failures import PermanentError
 
@@ -83,6 +84,8 @@ class Nowhere:
                 artifacts_bucket=f"gridwatch-artifacts-{_ACCOUNT}-{region}",
                 job_role_arn=f"arn:aws:iam::{_ACCOUNT}:role/gridwatch-training-job",
                 xgboost_source_uri=f"s3://gridwatch-artifacts-{_ACCOUNT}-{region}/source/sourcedir.tar.gz",
+                hook_source_uri=f"s3://gridwatch-artifacts-{_ACCOUNT}-{region}/source/gridwatch_hook.zip",
+                hook_version=__version__,
                 is_known=False,
             )
         )
@@ -127,6 +130,8 @@ class Deployed:
             artifacts_bucket=found.artifacts_bucket,
             job_role_arn=found.job_role,
             xgboost_source_uri=found.xgboost_source,
+            hook_source_uri=found.hook_source,
+            hook_version=found.hook_version,
             is_known=False,  # from where code may run is known to the deployed functions, not to the stack's outputs
         )
 

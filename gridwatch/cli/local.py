@@ -62,6 +62,9 @@ def up(
     capacity_failures: Annotated[float, _share("Jobs that fail for lack of capacity, 0 to 1.")] = 0.0,
     debugger: Annotated[bool, typer.Option("--debugger", help="The account has SageMaker Debugger.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Enforce IAM on every call of functions and jobs.")] = False,
+    lambda_limits: Annotated[
+        bool, typer.Option("--lambda-limits", help="Give functions the memory and processor time that Lambda does.")
+    ] = False,
     state: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep everything there, and go on from what is there.")
     ] = None,
@@ -74,6 +77,7 @@ def up(
     limits += [f"--burst={burst}", f"--throttle={throttle}", f"--capacity-failures={capacity_failures}"]
     limits += ["--debugger"] if debugger else []
     limits += ["--strict"] if strict else []
+    limits += ["--lambda-limits"] if lambda_limits else []
     said = console(stderr=True)
     _refuse_taken(port)
     with interrupted_by_termination():

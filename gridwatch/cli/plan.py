@@ -100,10 +100,13 @@ def planned_inputs(parsed: ParsedSpec, folder: Path, site: LaunchSite) -> Inputs
 
     packed = packed_source(parsed.spec.algorithm, folder)
     algorithm, start = parsed.spec.algorithm, parsed.spec.start_from
+    from gridwatch.preflight.hook_use import hooks_of
+
     return Inputs(
         etags=site.etags(parsed),
         source_uri=s3_uri(site.deployment.experiments_bucket, packed.key) if packed else algorithm.source,
         source_digest=packed.digest if packed else "",
+        hooks=hooks_of(packed.content) if packed else None,
         model_uri=(start.model or f"s3://{_BEST}/{start.experiment}/model.tar.gz") if start else None,
     )
 
@@ -117,12 +120,15 @@ def _glance(parsed: ParsedSpec, made: Plan, site: LaunchSite, folder: Path) -> R
 
 
 def _document(made: Plan, report: Report, note: str) -> dict[str, Any]:
+    from gridwatch.launch.seen import seen_of
+
     return {
         "experiment": made.experiment,
         "count": made.count,
         "parallel_jobs": made.parallel_jobs,
         "trials": [_trial(trial) for trial in made.trials],
         "engine": made.engine,
+        "hook": [seen.as_document() for seen in seen_of(made)],
         "rules": [_rule(rule) for rule in made.policies],
         "warnings": [warning.as_document() for warning in made.warnings],
         **({"tuning_job": made.tuning["HyperParameterTuningJobName"]} if made.tuning is not None else {}),
@@ -203,6 +209,7 @@ def _machines(made: Plan) -> str:
 
 
 def _print(made: Plan, report: Report, source: str, note: str) -> None:
+    from gridwatch.launch.seen import seen_of
     from gridwatch.spec.search_space import factors_of
 
     out, err = console(), console(stderr=True)
@@ -227,6 +234,8 @@ def _print(made: Plan, report: Report, source: str, note: str) -> None:
         if (expected := expected_of(rule.rule, rule.parameters)) is not None:
             out.print(f"  {expected.sentence()}", markup=False, highlight=False)
             out.print(f"  saved / killed in %: {expected.by_kind()}", markup=False, highlight=False)
+    for line in (line for seen in seen_of(made) for line in seen.lines()):
+        out.print(line, markup=False, highlight=False)
     varied = _varied(made)
     if made.tuning is None:
         print_table(out, ["", "training job", *varied], _rows(made, varied))

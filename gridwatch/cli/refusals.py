@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.storage import layout
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+UNREADABLE = "why cannot be read, as the answer is damaged; upload it again"
 
 
 def refusal_of(s3: S3Client, bucket: str, experiment: str) -> str | None:
@@ -22,7 +25,11 @@ def refusal_of(s3: S3Client, bucket: str, experiment: str) -> str | None:
             document = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         except s3.exceptions.NoSuchKey:
             continue
-        return "; ".join(_in_words(problem) for problem in document["problems"])
+        except (ValueError, RecursionError):
+            return UNREADABLE
+        with suppress(LookupError, TypeError, AttributeError):
+            return "; ".join(_in_words(problem) for problem in document["problems"])
+        return UNREADABLE
     return None
 
 

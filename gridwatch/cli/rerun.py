@@ -150,6 +150,8 @@ def rows_of(made: Fingerprint, found: Found, packages: Mapping[str, Any] | None)
     ]
     if made.code is not None:
         rows.append(_row("code", made.code.uri, made.code_digest))
+    if made.hook is not None:
+        rows.append(_row("hook", made.hook.uri, made.hook_version))
     rows += [_row("image", image.address, image.digest or f"not known: {image.note}") for image in made.images]
     for channel in made.data:
         rows.append(

@@ -32,6 +32,7 @@ _DISTRIBUTIONS = {
 _ALWAYS = {"pip", "setuptools", "pkg_resources", "wheel"}
 # What is known of AWS's images: the packages of the environment that stands for one in this project's tests.
 _OF_AWS = {"*/sagemaker-xgboost:3.2-0": "requirements/image-xgboost-3.2-0.txt"}
+_HOOK = "gridwatch_hook"
 _FORGIVING = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 
 
@@ -70,10 +71,15 @@ def lacking(files: Mapping[str, Path], entry_point: str, image: str, *, is_local
         and _normal(module) not in brought
     ]
     return [
-        f"{each.file}:{each.line} imports {each.module}, which {place.name} does not have: name it in a "
-        "requirements.txt beside the script"
+        f"{each.file}:{each.line} imports {each.module}, which {place.name} does not have: {_remedy(each.module)}"
         for each in sorted(missing, key=lambda each: (each.file, each.line))
     ]
+
+
+def _remedy(module: str) -> str:
+    if module.partition(".")[0] == _HOOK:
+        return f"copy Gridwatch's folder hook/{_HOOK} beside the script"  # no index of packages has it
+    return "name it in a requirements.txt beside the script"
 
 
 def missing_packages(spec: ExperimentSpec, folder: Path, site: LaunchSite) -> list[str]:

@@ -67,6 +67,8 @@ def steps(root: Path) -> Iterator[Step]:
             yield Step(f"installing the layer {layer} for {platform}", made, command)
     script = build / "training" / "xgboost" / "sourcedir.tar.gz"
     yield Step("packing the training script", script, (python, "-m", "scripts.training_source"))
+    hook = build / "training" / "hook" / "gridwatch_hook.zip"
+    yield Step("packing the hook", hook, (python, "-m", "scripts.training_source"))
     for framework in _FRAMEWORKS:
         place = root / ".venvs" / framework
         program = place / "bin" / "python"

@@ -37,6 +37,8 @@ class JobDescription:
     rule_statuses: tuple[StatusChange, ...] = ()  # what the rules of SageMaker's own Debugger have come to
     debugger: bool = False  # SageMaker's own Debugger was asked for when it was created
     spot: bool = False  # on spare capacity: an hour costs less than its price, and the job may begin anew
+    began_again_at: datetime | None = None  # the last time that it began to train, if not the first
+    keeps_checkpoints: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from gridwatch.domain.measured import Measured
 from gridwatch.domain.rules import RulePolicy
 from gridwatch.domain.trials import TrialState
 
@@ -67,7 +68,7 @@ class SnapshotTurn:
     until: datetime | None = None  # it is over by then, whatever becomes of it
     as_of: datetime | None = None  # from when on the last whole snapshot read
     ended_at: datetime | None = None  # of the last one
-    seconds: float = 0.0  # that the last one took
+    seconds: Measured = 0.0  # that the last one took
     comes_at: datetime | None = None  # a message for the next one comes then
     version: int = 0  # of the record, as read
 

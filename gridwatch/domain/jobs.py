@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gridwatch.domain.measured import Measured
 from gridwatch.domain.rules import RulePolicy
 from gridwatch_rules.tensors.metric_definition import LogMetric
 
@@ -39,7 +40,7 @@ class JobRecord:
     fingerprint: str | None = None  # the key of what it was made of (gridwatch.reproduce)
     algorithm: str | None = None  # as of its trial
     components: tuple[str, ...] = ()  # of SageMaker's, that its trial there is to have beside the job's own
-    look_seconds: float | None = None  # between two looks of which no event tells, as at its log; None: nobody has said
+    look_seconds: Measured | None = None  # between two looks of which no event tells, as at its log; None: not said
     listed: bool = True  # found under its experiment, with all that is recorded of it (False: by a former version)
 
     @property

@@ -24,6 +24,7 @@ CHECKS: Mapping[str, Level] = {
     "ragged": Level.REFUSE,
     "header": Level.REFUSE,
     "label": Level.REFUSE,
+    "weights": Level.REFUSE,
     "columns": Level.REFUSE,
     "constraints": Level.REFUSE,
     "volume": Level.REFUSE,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gridwatch.domain.measured import Measured
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionConditionRecord:
@@ -27,7 +29,7 @@ class DoomedRegionRecord:
     spec_version: str  # of the upload whose points it spares
     failures: int
     known: int
-    confidence: float
+    confidence: Measured
     failures_elsewhere: int
     known_elsewhere: int
 
@@ -40,6 +42,7 @@ class RegionsRecord:
     doomed: tuple[DoomedRegionRecord, ...] = ()
     released: tuple[DoomedRegionRecord, ...] = ()
     updated_at: datetime
+    looked_at: datetime | None = None  # when all trials of a large grid were last read to find regions
     version: int = 0  # of the record, as read
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from gridwatch.domain.measured import Measured
 from gridwatch_rules.rules.status_change import StatusChange
 
 
@@ -30,7 +31,7 @@ class RulePolicy:
     source: str | None = None  # of a custom rule: the S3 address of its file
     protect: bool = False  # never stops a job, whatever it finds
     shadow: bool = False  # says what it would have stopped, and stops nothing
-    audit_share: float = 0.0  # of the trials: they are let run on although the rule would stop them
+    audit_share: Measured = 0.0  # of the trials: they are let run on although the rule would stop them
     audit_seed: int = 0
     managed: bool = False  # SageMaker's own Debugger evaluates it, not Gridwatch
     every: int = 1  # of the steps that a hook saves of metrics it looks at each so many-th

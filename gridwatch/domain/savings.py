@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+
+from gridwatch.domain.measured import Measured
 
 
 class Certainty(StrEnum):
@@ -15,30 +18,41 @@ class Certainty(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """The last time that a job began again, as after an interruption of spot capacity. `resumes`: it keeps checkpoints,
+    from which its script can go on.
+    """
+
+    at: datetime
+    resumes: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SavingsRecord:
     """What a stop saves (gridwatch.savings). `cost` and the other amounts are None without a price.
 
     The true figure is expected between the low and the high one. For `at_most`, `seconds` and `cost` are upper bounds.
     """
 
-    seconds: float  # of training, on each instance
-    cost: float | None  # of all instances
+    seconds: Measured  # of training, on each instance
+    cost: Measured | None  # of all instances
     currency: str
     method: str  # how the remaining time was estimated, in words
-    price_per_hour: float | None  # of one instance of the first type
+    price_per_hour: Measured | None  # of one instance of the first type
     price_source: str
-    seconds_low: float | None = None
-    seconds_high: float | None = None
-    cost_low: float | None = None
-    cost_high: float | None = None
+    seconds_low: Measured | None = None
+    seconds_high: Measured | None = None
+    cost_low: Measured | None = None
+    cost_high: Measured | None = None
     bound: str | None = None  # "about" or "at most"; None: written before this was kept
-    hourly: float | None = None  # of all instances together
-    hourly_low: float | None = None  # the least that it may be: of spot capacity nobody knows it beforehand
+    hourly: Measured | None = None  # of all instances together
+    hourly_low: Measured | None = None  # the least that it may be: of spot capacity nobody knows it beforehand
     longest_seconds: int | None = None  # that the job may take in all: its MaxRuntimeInSeconds
     certainty: Certainty = Certainty.ESTIMATE
-    decided_seconds: float | None = None  # of a corrected one: the estimate as it was when the stop was decided
-    measured_seconds: float | None = None  # of a job that was let run on: what its rest took
-    measured_cost: float | None = None
+    decided_seconds: Measured | None = None  # of a corrected one: the estimate as it was when the stop was decided
+    measured_seconds: Measured | None = None  # of a job that was let run on: what its rest took
+    measured_cost: Measured | None = None
+    restart: Restart | None = None  # of the job, as known when the stop was decided
 
     @property
     def at_most(self) -> bool:

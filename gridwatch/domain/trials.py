@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from gridwatch.domain.measured import Measured
+
 QUEUED = "Queued"  # the secondary status of a job that waits in a queue of AWS Batch; SageMaker has none of that name
 
 
@@ -105,12 +107,12 @@ class TrialRecord:
     proof: str | None = None  # of a repair that is over, in words: what it brought, beside its parent at equal steps
     repair: str | None = None  # of a trial that a rule stopped, in words: what repairs it, or why nothing does
     repeat: int = 0  # of the same point
-    former_seconds: float = 0.0  # that the jobs of its former attempts are billed
+    former_seconds: Measured = 0.0  # that the jobs of its former attempts are billed
     rerun_of: str | None = None  # <experiment>/<trial> that this one is once more
     algorithm: str | None = None  # of a tuning job with several, the one whose job this is, by its name in the spec
     components: tuple[str, ...] = ()  # of SageMaker's, that its trial there has beside those of its jobs
     former_jobs: tuple[str, ...] = ()  # names of the jobs of its former attempts, by which their artifacts are kept
-    check_seconds: float = 60.0  # between two looks at its job without news (gridwatch.pace)
+    check_seconds: Measured = 60.0  # between two looks at its job without news (gridwatch.pace)
 
     @property
     def job_names(self) -> tuple[str, ...]:

@@ -28,6 +28,10 @@ class EventBus(Protocol):
         """Publish an event. Raises TransientError or PermanentError when the bus did not take it."""
         ...
 
+    def publish_all(self, detail_type: str, details: Sequence[Mapping[str, Any]]) -> None:
+        """Publish events, ten in a request, and raise as `publish` does after all of them were tried."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class JobRuleStatuses:

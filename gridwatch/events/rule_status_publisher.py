@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.rules import RuleEvaluationRecord
 from gridwatch.events.rule_status import DETAIL_TYPE, EventBus, status_change_detail
 from gridwatch.state.store import EvaluationStore, StateStore
-from gridwatch.state.unreadable import if_readable
+from gridwatch.state.unreadable import Isolation, if_readable
 from gridwatch_rules.clock import Clock
 from gridwatch_rules.rules.status_change import StatusChange
 from gridwatch_rules.status import RuleStatus
@@ -68,10 +69,22 @@ class RuleStatusPublisher:
         _put(self.store, records)
         return len(records)
 
-    def publish_again(self, job: JobRecord, records: Sequence[RuleEvaluationRecord]) -> None:
-        """What is on record and nobody has reacted to. Raises GridwatchError."""
-        trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
-        self._send(job, trial.job_arn if trial else None, records)
+    def publish_again(
+        self, found: Sequence[tuple[JobRecord, Sequence[RuleEvaluationRecord]]], isolation: Isolation
+    ) -> None:
+        """Publish, for each job, what is on record and nobody has reacted to; what a damaged record says of one job is
+        noted in `isolation`. Raises GridwatchError.
+        """
+        trials = self.store.get_trials((job.experiment, job.trial_id) for job, _ in found)
+        details = []
+        for job, records in found:
+            with isolation.each(job.job_name):
+                trial = trials.get((job.experiment, job.trial_id))
+                job_arn = trial.job_arn if trial else None
+                detail = status_change_detail(job.job_name, job_arn, job.experiment, job.trial_id, records)
+                json.dumps(detail, allow_nan=False)  # raises what no event can carry
+                details.append(detail)
+        self.bus.publish_all(DETAIL_TYPE, details)
 
     def _send(self, job: JobRecord, job_arn: str | None, records: Sequence[RuleEvaluationRecord]) -> None:
         detail = status_change_detail(job.job_name, job_arn, job.experiment, job.trial_id, records)

@@ -7,7 +7,7 @@ Amazon SageMaker AI with Amazon EventBridge").
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ DETAIL_TYPE = "SageMaker Training Job State Change"
 JOB_TAG = "gridwatch:job"  # on training jobs that AWS Batch names: the name by which Gridwatch knows them
 _BATCH_PREFIX = "AWSBatch"
 _RULE_STATUSES = ("DebugRuleEvaluationStatuses", "ProfilerRuleEvaluationStatuses")
+_LOST = ("Interrupted", "Restarting", "Starting")  # secondary statuses of a job that trained and has no machines
 
 
 def training_job_change(event: Mapping[str, Any]) -> JobDescription | None:
@@ -64,7 +65,21 @@ def job_description(detail: Mapping[str, Any], *, fallback_time: object = None) 
         rule_statuses=rule_statuses(detail),
         debugger="DebugHookConfig" in detail,
         spot=detail.get("EnableManagedSpotTraining") is True,
+        began_again_at=_began_again_at(detail.get("SecondaryStatusTransitions") or ()),
+        keeps_checkpoints=bool(detail.get("CheckpointConfig")),
     )
+
+
+def _began_again_at(transitions: Sequence[Mapping[str, Any]]) -> datetime | None:
+    """When the job last began to train after it had lost its machines; None for one that never did."""
+    trained, lost, found = False, False, None
+    for each in transitions:
+        if each.get("Status") == "Training":
+            found = moment(each.get("StartTime")) if lost else found
+            trained, lost = True, False
+        elif each.get("Status") in _LOST:
+            lost = trained
+    return found
 
 
 def _machines(resources: Mapping[str, Any]) -> tuple[str | None, int | None, dict[str, int]]:

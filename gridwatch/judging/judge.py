@@ -1,9 +1,9 @@
 """Judges jobs by rules that look across the trials of their experiment.
 
-A job's reports go to the experiment's log, whose entries nobody changes; a call whose entry's number is taken waits at
-random, reads on and tries the next. Then the rules judge, by what the log says up to each report: a call that comes
-twice, late, or after one that died comes to the same verdicts, because how far each rule has judged is saved with the
-job's evaluation.
+A job's reports go to the experiment's log, whose entries nobody changes. A call whose entry's number is taken leaves
+the reports beside the log, waits at random, reads on and tries the next number; whoever comes next takes along what was
+left. Then the rules judge, by what the log says up to each report: a call that comes twice, late, or after one that
+died comes to the same verdicts, because how far each rule has judged is saved with the job's evaluation.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from gridwatch.state.patience import Patience
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
 from gridwatch_rules.judgement.history import Ending
-from gridwatch_rules.judgement.live import Replica, TrialReports, as_earlier_entry, first_entry, log_name
+from gridwatch_rules.judgement.live import (
+    Replica,
+    TrialReports,
+    as_earlier_entry,
+    first_entry,
+    log_name,
+    taking_along,
+)
 from gridwatch_rules.judgement.reported import ReportsRecord
 from gridwatch_rules.judgement.running import CrossTrialRule, CrossTrialRules, SeenOfTrial
 from gridwatch_rules.rules.status_change import StatusChange
@@ -27,6 +34,7 @@ from gridwatch_rules.streams.metric_source import MetricSource
 
 _LOGS = 16  # that one process remembers, as long as they have no more reports than these, 250 MB
 _REPORTS = 1_000_000
+_BEFORE = 200  # entries before its own for which a call looks at what was left: others have waited longer
 _ENDINGS = {TrialState.COMPLETED: Ending.COMPLETED, TrialState.FAILED: Ending.FAILED}
 
 
@@ -66,18 +74,36 @@ class CrossTrialJudge:
 
     def _record(self, replica: Replica, told: TrialReports, job: JobRecord, rule: CrossTrialRule) -> None:
         log = log_name(job.experiment, rule.metric, rule.resource)
+        left_at: int | None = None
         for _ in self.patience.tries():
             replica.extend(self.store.reports_after(log, replica.number))
             try:
                 if not replica.number:
                     self._add(replica, self._beginning(log, job, rule))
-                self._add(replica, told.entries(replica, log))
+                self._add(replica, self._entries(replica, told, log, left_at))
             except ConflictError:
+                if left_at is None:
+                    left_at = replica.number
+                    self._leave(replica, told, log)
                 continue
             if (first := replica.lacks_earlier) is not None:
                 replica.precede(self._earlier(first))
             return
         raise ConflictError(f"the reports of {log} are written to all the time")
+
+    def _entries(self, replica: Replica, told: TrialReports, log: str, left_at: int | None) -> Iterable[ReportsRecord]:
+        """What is to be appended now: nothing where somebody else took it along. Who was overtaken takes along what
+        others left lately.
+        """
+        entries = told.entries(replica, log)
+        if left_at is None or not entries:
+            return entries
+        return taking_along(entries, self.store.left_reports(log, max(left_at - _BEFORE, 0)), replica)
+
+    def _leave(self, replica: Replica, told: TrialReports, log: str) -> None:
+        """Leave the reports for whoever appends next. It is a help and no more: this call goes on trying."""
+        if (record := told.left(replica, log)) is not None:
+            self.store.leave_reports(record)
 
     def _add(self, replica: Replica, records: Iterable[ReportsRecord]) -> None:
         for record in records:

@@ -15,6 +15,8 @@ class Deployment:
     artifacts_bucket: str
     job_role_arn: str
     xgboost_source_uri: str
+    hook_source_uri: str = ""  # the archive of the hook that is brought into jobs; empty: this deployment has none
+    hook_version: str = ""
     custom_rule_sources: tuple[str, ...] = ()  # S3 prefixes whose code may run as a rule; none: no such code runs
     allowed_in_specs: tuple[str, ...] = ()  # patterns (*) of what specs may name: roles, images, subnets, keys, …
     is_known: bool = True  # False: placeholders stand here, and nothing is refused because of them

@@ -58,8 +58,10 @@ def engine_of(spec: ExperimentSpec, deployment: Deployment) -> tuple[str, list[P
 
 
 def own_fields(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The template's fields for Gridwatch's own engine, which replace Debugger's."""
-    return {name: template[name] for name in ("Environment", "ProfilerConfig")}
+    """The template's fields for Gridwatch's own engine, which replace Debugger's. The channels are among them, because
+    Gridwatch's hook comes by one.
+    """
+    return {name: template[name] for name in ("Environment", "ProfilerConfig", "InputDataConfig") if name in template}
 
 
 def unmanaged(policies: Sequence[RulePolicy]) -> tuple[RulePolicy, ...]:

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from gridwatch.domain.rules import RulePolicy
 from gridwatch.state.accepted_spec import AcceptedSpec
+from gridwatch.storage.layout import HOOK_CONFIG_KEY
 from gridwatch_rules.judgement.catalogue import is_judgement_rule
 from gridwatch_rules.rules.catalogue import create_rule, rule_names
+from gridwatch_rules.rules.errors import RuleConfigurationError
 
 if TYPE_CHECKING:
     from gridwatch_rules.rules.rule import Rule
 
 DEFAULT_INTERVAL = 10  # XGBoost hook: every tenth round
 MAX_VALUE = 512  # CreateTrainingJob, Environment
-CONFIG_KEY = "GRIDWATCH_HOOK_CONFIG"
+CONFIG_KEY = HOOK_CONFIG_KEY
 _CURVES = {"metrics": {"save_interval": "1"}}  # a few numbers a round: the curves in the tables are whole
 # The metrics of XGBoost's rounds between those that a spec asks for (gridwatch_hook.collection.CURVES).
 WHOLE_CURVES = "gridwatch_curves"
@@ -107,10 +109,9 @@ def looks_at_every(policy: RulePolicy, asked: Mapping[str, Mapping[str, str]], *
     `asked` is what the spec says of collections. 1 where it names steps, and for a rule to which a single value is
     enough. With `finest`, no step that may be saved for the rule is skipped, however intervals overlap.
     """
-    unknown = policy.source is not None or policy.rule not in rule_names()  # to Gridwatch: Debugger knows more
-    if unknown:
+    rule = _known_rule(policy)
+    if rule is None:
         return 1
-    rule = create_rule(policy.rule, policy.parameters)
     named = bool(rule.required.collections or rule.required.patterns) and not rule.required.everything
     if rule.judges_each_value or not named or not _SCALARS.issuperset(rule.required.collections):
         return 1
@@ -119,6 +120,16 @@ def looks_at_every(policy: RulePolicy, asked: Mapping[str, Mapping[str, str]], *
         return 1
     intervals = [scalars.get(name) or _interval(rule) for name in rule.required.collections] or [_interval(rule)]
     return math.gcd(*intervals) if finest else min(intervals)
+
+
+def _known_rule(policy: RulePolicy) -> Rule | None:
+    """The rule; None where Gridwatch does not know it with these parameters, which only Debugger then evaluates."""
+    if policy.source is not None or policy.rule not in rule_names():
+        return None
+    try:
+        return create_rule(policy.rule, policy.parameters)
+    except RuleConfigurationError:
+        return None
 
 
 def _asked_interval(parameters: Mapping[str, str]) -> int | None:

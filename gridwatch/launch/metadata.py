@@ -83,6 +83,8 @@ def _hyperparameters(record: ExperimentRecord, whole: str) -> Iterator[tuple[str
 
 def _data(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for channel in template.get("InputDataConfig", ()):
+        if layout.is_hook_channel(channel):
+            continue
         yield channel["ChannelName"], _artifact(_address(channel["DataSource"]), channel.get("ContentType"))
 
 

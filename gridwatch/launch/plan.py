@@ -15,6 +15,7 @@ from gridwatch.grid.identity import TrialInputs, data_digest, trial_id
 from gridwatch.grid.names import job_name
 from gridwatch.grid.search import search_points
 from gridwatch.launch.allowances import elsewhere, not_allowed
+from gridwatch.launch.carrier import Carrier, HookUse, brought, hook_use, with_uses
 from gridwatch.launch.deployment import Deployment
 from gridwatch.launch.engine import (
     divided,
@@ -31,7 +32,7 @@ from gridwatch.launch.parts.managed import collection_parameters
 from gridwatch.launch.refusals import refusals, resolved
 from gridwatch.launch.request import IMAGE, training_request, without_debugger
 from gridwatch.launch.template import Inputs, build_template
-from gridwatch.launch.tuning import MAX_ENVIRONMENT, environment_size, tuning_request
+from gridwatch.launch.tuning import MAX_ENVIRONMENT, environment_size, map_definitions, tuning_request
 from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.checks.not_done import not_done
 from gridwatch.spec.checks.tune import FRESH_JOBS, grid_size
@@ -78,6 +79,13 @@ class Plan:
     own_fields: Mapping[str, Any] = field(default_factory=dict)  # with auto: of the template without Debugger
     tuning: Mapping[str, Any] | None = None
     examples: tuple[PlannedTrial, ...] = ()
+    hooks: tuple[HookUse, ...] = ()  # how the hook comes into the jobs, by algorithm
+    own_hooks: tuple[HookUse, ...] = ()  # with auto: where Debugger is not there
+
+    @property
+    def carriers(self) -> tuple[Carrier, ...]:
+        """What must be in S3 for the hook to come into the jobs."""
+        return brought([*self.hooks, *self.own_hooks])
 
     @property
     def experiment(self) -> str:
@@ -108,6 +116,8 @@ class Plan:
             template=without_debugger(self.template, self.own_fields),
             policies=unmanaged(self.policies),
             own_fields={},
+            hooks=self.own_hooks or self.hooks,
+            own_hooks=(),
             warnings=(*self.warnings, warning, *not_done(self.spec)),
         )
 
@@ -142,10 +152,14 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
     try:
         template = build_template(spec, policies, deployment, inputs, managed=engine != "gridwatch")
         other = build_template(spec, unmanaged(policies), deployment, inputs) if engine == "auto" else {}
-        tuning = _tuning(parsed, policies, deployment, inputs)
+        tuning, hooks = _tuning(parsed, policies, deployment, inputs)
         trials = tuple(_trials(spec, deployment, template, inputs)) if tuning is None else ()
     except (UnknownRegionError, NoImageError) as error:
         raise parsed.refuse([Problem(path=("algorithm",), message=str(error))]) from error
+    if tuning is None:
+        hooks = (hook_use(spec, template, deployment, own=inputs.own_hook, engine=engine),)
+        template = with_uses(template, hooks)
+    own_hooks = (hook_use(spec, other, deployment, own=inputs.own_hook),) if other else ()
     if engine != "gridwatch" and (too_much := list(over_limits(template))):
         raise parsed.refuse(too_much)
     if len({trial.trial_id for trial in trials}) < len(trials):
@@ -162,9 +176,11 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
         parallel_jobs=spec.limits.parallel_jobs,
         warnings=(*parsed.warnings, *away, *told, *beside),
         engine=engine,
-        own_fields=own_fields(other) if other else {},
+        own_fields=own_fields(with_uses(other, own_hooks)) if other else {},
         tuning=tuning,
         examples=tuple(_examples(spec)) if tuning is not None else (),
+        hooks=hooks,
+        own_hooks=own_hooks,
     )
 
 
@@ -243,10 +259,11 @@ def _trials(
 
 def _tuning(
     parsed: ParsedSpec, policies: tuple[RulePolicy, ...], deployment: Deployment, inputs: Inputs
-) -> Mapping[str, Any] | None:
+) -> tuple[Mapping[str, Any] | None, tuple[HookUse, ...]]:
+    """The tuning job's request, if there is one, and how the hook comes into the jobs of its algorithms."""
     spec = parsed.spec
     if spec.tune is None:
-        return None
+        return None, ()
     definitions = [
         (each.name, each.spec, build_template(each.spec, policies, deployment, _inputs_of(each.spec, spec, inputs)))
         for each in variants(spec)
@@ -265,7 +282,14 @@ def _tuning(
         problem = Problem(path=("tune",), message=message, found=str(variables), allowed=f"{MAX_ENVIRONMENT} in all",
                           advice="shorten algorithm.environment, rules or collect")  # fmt: skip
         raise parsed.refuse([problem])
-    return request
+    room = (MAX_ENVIRONMENT - variables) // len(definitions) - 1  # one is left for the pace
+    hooks = tuple(
+        hook_use(each, template, deployment, own=inputs.own_hook if each.algorithm == spec.algorithm else None,
+                 algorithm=name, room=room)
+        for name, each, template in definitions
+    )  # fmt: skip
+    # After the name was made: a newer hook makes no other tuning job.
+    return map_definitions(request, lambda number, part: with_uses(part, hooks[number : number + 1])), hooks
 
 
 def _inputs_of(variant: ExperimentSpec, spec: ExperimentSpec, inputs: Inputs) -> Inputs:

@@ -23,6 +23,7 @@ from gridwatch.grid.identity import LENGTH
 from gridwatch.grid.names import renamed
 from gridwatch.spec.repair_change import changed
 from gridwatch.state.accepted_spec import Repair, spec_of
+from gridwatch.state.counting import number_of_trials
 from gridwatch.state.open_experiments import reopen
 from gridwatch.state.store import StateStore
 from gridwatch.verdicts.decision import NOT_STOPPED_PAUSED, Response
@@ -98,7 +99,7 @@ class Repairer:
         if hold is not None and hold.limit is not None and hold.spec_version == experiment.spec_version:
             return f"{hold.limit} is reached: {hold.reason}"
         most = spec_of(experiment).limits.trials
-        if most is not None and len(self.store.list_trials(experiment.name)) >= most:
+        if most is not None and number_of_trials(self.store, experiment.name) >= most:
             return f"limits.trials allows {counted(most, 'trial')}"
         return None
 

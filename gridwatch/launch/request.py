@@ -10,7 +10,14 @@ from gridwatch.domain.trials import TrialRecord
 from gridwatch.grid.names import trial_entity
 from gridwatch.pace import PACE_KEY, Pace
 from gridwatch.spec.rule_actions import ACTIONS, with_job_name
-from gridwatch.storage.layout import TENSORS_KEY, checkpoint_prefix, s3_uri, tensor_prefix
+from gridwatch.storage.layout import (
+    HOOK_CONFIG_KEY,
+    HOOK_OFF_KEY,
+    TENSORS_KEY,
+    checkpoint_prefix,
+    s3_uri,
+    tensor_prefix,
+)
 
 PREFIX_TAG = "gridwatch:prefix"
 EXPERIMENT_TAG = "gridwatch:experiment"
@@ -46,10 +53,18 @@ def training_request(
         **_rules(template, trial),
         "TrainingJobName": trial.job_name,
         "HyperParameters": _hyperparameters(template["HyperParameters"], trial),
-        "Environment": {**template["Environment"], **({} if HOOK in template else _told(tensors, pace))},
+        "Environment": {**template["Environment"], **(_told(tensors, pace) if has_hook(template) else {})},
         **_listed(template, trial, name_prefix),
         "Tags": [*template["Tags"], *_trial_tags(trial)],
     }
+
+
+def has_hook(template: Mapping[str, Any]) -> bool:
+    """Whether jobs with this template may have a hook of Gridwatch's: not beside Debugger's, nor where the spec wants
+    none.
+    """
+    variables = template["Environment"]
+    return HOOK not in template and (HOOK_CONFIG_KEY in variables or HOOK_OFF_KEY not in variables)
 
 
 def _told(tensors: str, pace: Pace | None) -> dict[str, str]:

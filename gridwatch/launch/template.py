@@ -18,6 +18,7 @@ from gridwatch.launch.parts.incremental import incremental_part
 from gridwatch.launch.parts.tracking import tracking_part
 from gridwatch.spec.model import ExperimentSpec
 
+OWN_HOOK = "gridwatch_hook"
 # What several parts may add to.
 _SHARED = ("HyperParameters", "Environment", "InputDataConfig", "Tags")
 
@@ -27,13 +28,25 @@ class Inputs:
     """The inputs found for a spec before it is planned.
 
     `etags`: for each channel its objects' keys and etags. `source_uri`: the archive of the spec's own script, and
-    `source_digest` its digest. `model_uri`: the model that the jobs continue from.
+    `source_digest` its digest. `model_uri`: the model that the jobs continue from. `hooks`: the packages of the hooks
+    that the spec's own script makes; None when nobody can tell.
     """
 
     etags: Mapping[str, Mapping[str, str]]
     source_uri: str | None = None
     source_digest: str = ""
     model_uri: str | None = None
+    hooks: frozenset[str] | None = None
+
+    @property
+    def hook(self) -> bool | None:
+        """Whether the script makes any hook; None when nobody can tell."""
+        return None if self.hooks is None else bool(self.hooks)
+
+    @property
+    def own_hook(self) -> bool | None:
+        """Whether the script makes a hook of Gridwatch's."""
+        return None if self.hooks is None else OWN_HOOK in self.hooks
 
 
 def build_template(

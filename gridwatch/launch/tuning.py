@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gridwatch.launch.paces import Pacing, RequestedMachines
 from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
-from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG, PROGRAM_KEY
+from gridwatch.launch.request import EXPERIMENT_TAG, PREFIX_TAG, PROGRAM_KEY, has_hook
 from gridwatch.pace import PACE_KEY, Log
 from gridwatch.state.accepted_spec import Watching
 from gridwatch.storage.layout import TENSORS_KEY, s3_uri, tensor_prefix
@@ -102,6 +102,16 @@ def own_tuning_tags(name_prefix: str, experiment: str, name: str) -> dict[str, s
     return {PREFIX_TAG: name_prefix, EXPERIMENT_TAG: experiment, TUNING_TAG: name}
 
 
+def map_definitions(
+    request: Mapping[str, Any], change: Callable[[int, Mapping[str, Any]], Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The request with each definition, given by its number, as `change` makes it."""
+    several = request.get("TrainingJobDefinitions")
+    if several:
+        return {**request, "TrainingJobDefinitions": [change(*numbered) for numbered in enumerate(several)]}
+    return {**request, "TrainingJobDefinition": change(0, request["TrainingJobDefinition"])}
+
+
 def environment_size(request: Mapping[str, Any]) -> int:
     """The number of environment variables in all definitions together."""
     definitions = request.get("TrainingJobDefinitions") or [request["TrainingJobDefinition"]]
@@ -113,7 +123,7 @@ def paced(request: Mapping[str, Any], pacing: Pacing, watching: Watching | None)
     created, so that the name depends on the spec alone. Where there is no room for the variable it is left out.
     """
 
-    def told(definition: Mapping[str, Any]) -> dict[str, Any]:
+    def told(_: int, definition: Mapping[str, Any]) -> dict[str, Any]:
         pace = pacing.of(
             RequestedMachines.of(definition.get("ResourceConfig", {})),
             longest=definition.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
@@ -124,12 +134,9 @@ def paced(request: Mapping[str, Any], pacing: Pacing, watching: Watching | None)
         )
         return {**definition, "Environment": {**definition["Environment"], PACE_KEY: pace.for_hook()}}
 
-    several = request.get("TrainingJobDefinitions")
-    if environment_size(request) + (len(several) if several else 1) > MAX_ENVIRONMENT:
+    if environment_size(request) + len(request.get("TrainingJobDefinitions") or "1") > MAX_ENVIRONMENT:
         return dict(request)
-    if several:
-        return {**request, "TrainingJobDefinitions": [told(definition) for definition in several]}
-    return {**request, "TrainingJobDefinition": told(request["TrainingJobDefinition"])}
+    return map_definitions(request, told)
 
 
 def _config(spec: ExperimentSpec, tune: Tune) -> dict[str, Any]:
@@ -185,7 +192,7 @@ def _definition(
         "StaticHyperParameters": _static(spec.hyperparameters, template["HyperParameters"], is_script=is_script),
         "AlgorithmSpecification": algorithm,
         **{key: template[key] for key in _SHARED if key in template},
-        "Environment": {**template["Environment"], TENSORS_KEY: tensors},
+        "Environment": {**template["Environment"], **({TENSORS_KEY: tensors} if has_hook(template) else {})},
     }
 
 

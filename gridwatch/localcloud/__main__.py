@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from gridwatch.localcloud.confining import is_possible
 from gridwatch.localcloud.sagemaker.images import ImageMapError
 from gridwatch.localcloud.sagemaker.limits import ALL_TRAINING, EACH, Limits
 from gridwatch.localcloud.sagemaker.platform import JobSettings
@@ -35,11 +36,15 @@ def main() -> int:
         follow_stdin=options.follow_stdin,
         workers_per_function=options.workers_per_function,
         strict=options.strict,
+        lambda_limits=options.lambda_limits,
         jobs=jobs,
         limits=_limits(options),
     )
     if options.persist and not settings.state_dir:
         sys.stderr.write("localcloud: --persist needs a --state-dir\n")
+        return 2
+    if settings.lambda_limits and not is_possible():
+        sys.stderr.write("localcloud: --lambda-limits needs /proc, which says what a process uses: use Linux\n")
         return 2
     if settings.state_dir:
         settings.state_dir.mkdir(parents=True, exist_ok=True)
@@ -71,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--follow-stdin", action="store_true", help="end when standard input ends")
     parser.add_argument("--workers-per-function", type=int, default=4)
     parser.add_argument("--strict", action="store_true", help="check signatures, and enforce IAM on every call")
+    parser.add_argument(
+        "--lambda-limits", action="store_true", help="give functions the memory and the processor time that Lambda does"
+    )
     parser.add_argument("--threads-per-job", type=int, default=defaults.threads_per_job)
     parser.add_argument(
         "--starting-delay", type=float, default=defaults.starting_delay, help="seconds a job is Starting"

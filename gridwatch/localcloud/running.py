@@ -98,7 +98,12 @@ class RunningCloud:
         cache = CodeCache((self._settings.state_dir or self._scratch) / "lambda-code")
         usage = Usage()
         lambdas.improve_workers(
-            cache, self._guard, self._settings.workers_per_function, usage.invocation, self._troubles
+            cache,
+            self._guard,
+            self._settings.workers_per_function,
+            usage.invocation,
+            self._troubles,
+            limited=self._settings.lambda_limits,
         )
         InterruptingDoor(self._sagemaker.interrupt).install()
         FaultyDoor(lambdas.kill_worker).install()
@@ -202,6 +207,7 @@ class RunningCloud:
             client_as=client_as,
             put_event=put_event,
             has_role=lambda role: gateway.role_trusts(role, "sagemaker.amazonaws.com"),
+            has_objects=gateway.has_objects,
             credentials=credentials,
             limits=self._settings.limits,
         )

@@ -23,5 +23,6 @@ class ServerSettings:
     follow_stdin: bool = False
     workers_per_function: int = 4
     strict: bool = False
+    lambda_limits: bool = False
     jobs: JobSettings = field(default_factory=JobSettings)
     limits: Limits = field(default_factory=Limits)

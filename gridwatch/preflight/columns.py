@@ -75,7 +75,8 @@ def is_numbered(values: Sequence[float], rows: Sequence[int | None]) -> bool:
     if len(values) < _ROW_NUMBERS or any(row is None for row in rows):
         return False
     first = values[0] - (rows[0] or 0)
-    return all(value - (row or 0) == first for value, row in zip(values, rows, strict=True))
+    counts = all(value - (row or 0) == first for value, row in zip(values, rows, strict=True))
+    return counts and len(set(values)) >= len(set(rows))  # beside a large number a row's own is rounded away
 
 
 def _plain(values: Sequence[float]) -> Iterator[float]:

@@ -17,6 +17,7 @@ from gridwatch.preflight.sampling import BLOCK, Budget, Sample
 from gridwatch.preflight.sizes import check_sizes
 from gridwatch.preflight.tables import Table, foreign, read_csv
 from gridwatch.preflight.targets import Target
+from gridwatch.preflight.weights import check_weights
 from gridwatch.storage.data_source import DataSource
 from gridwatch_rules.failures import PermanentError
 
@@ -80,6 +81,7 @@ def examine(channels: Sequence[ChannelData], targets: Sequence[Target], machine:
             tables[channel.name] = table
             notices += _featureless(table)
             notices += check_label(table, targets)
+            notices += check_weights(table)
             notices += check_constraints(table, targets)
             notices += check_queries(table, targets)
             notices += check_columns(table)

@@ -1,4 +1,6 @@
-"""Whether a packed training script uses a hook, Gridwatch's or smdebug's: without one its jobs save no tensors."""
+"""Which hooks a packed training script makes itself, Gridwatch's or smdebug's. Without one its jobs save no tensors,
+unless Gridwatch brings its hook into them.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,21 @@ from collections.abc import Iterable, Iterator
 
 MOST_BYTES = 20_000_000  # of an archive that is looked into
 _LARGEST_FILE = 2_000_000
-_HOOKS = ("gridwatch_hook", "smdebug")
+OWN = "gridwatch_hook"
+_HOOKS = (OWN, "smdebug")
+_CALLS = frozenset({"log", "on_checkpoint"})  # which a script makes to a hook that is brought
 
 
 def uses_hook(archive: bytes) -> bool | None:
-    """Whether the script uses a hook; None when that cannot be told: the archive is not one, or a file that is not
+    """Whether the script makes a hook; None when that cannot be told: the archive is not one, or a file that is not
     Python mentions a hook (a list of packages, a notebook).
     """
+    hooks = hooks_of(archive)
+    return None if hooks is None else bool(hooks)
+
+
+def hooks_of(archive: bytes) -> frozenset[str] | None:
+    """The packages of the hooks that the script makes; None when that cannot be told."""
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:*") as packed:
             return _answer(list(_files(packed)))
@@ -30,24 +40,48 @@ def _files(packed: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
             yield member.name, content.read()
 
 
-def _answer(files: Iterable[tuple[str, bytes]]) -> bool | None:
-    unknown = found = False
+def _answer(files: Iterable[tuple[str, bytes]]) -> frozenset[str] | None:
+    unknown, found = False, frozenset[str]()
     for name, content in files:
         speaks = any(hook.encode() in content or hook.replace("_", "-").encode() in content for hook in _HOOKS)
         if not speaks:
             continue
         uses = _imports(content) if name.endswith(".py") else None
-        found, unknown = found or bool(uses), unknown or uses is None
-    return True if found else None if unknown else False
+        found, unknown = found | (uses or frozenset()), unknown or uses is None
+    return found if found or not unknown else None
 
 
-def _imports(content: bytes) -> bool | None:
-    """Whether Python source imports a hook, by a statement or by its name as a text; comments do not count."""
+def _imports(content: bytes) -> frozenset[str] | None:
+    """The hooks that Python source imports, by a statement or by its name as a text; comments do not count, nor does
+    a `gridwatch_hook` of which nothing but its calls for a hook that is brought is used.
+    """
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return any(name.partition(".")[0] in _HOOKS for node in ast.walk(tree) for name in _names(node))
+    names = [name for node in ast.walk(tree) for name in _names(node)]
+    found = frozenset(name.partition(".")[0] for name in names) & frozenset(_HOOKS)
+    if OWN in found and all(name == OWN for name in names if name.partition(".")[0] == OWN) and _only_calls(tree):
+        found -= {OWN}
+    return found
+
+
+def _only_calls(tree: ast.AST) -> bool:
+    """Whether the source imports the package by plain statements, and uses nothing of it but `log` and
+    `on_checkpoint`.
+    """
+    known, used = set[str](), set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            known |= {each.asname or each.name for each in node.names if each.name == OWN}
+        elif isinstance(node, ast.ImportFrom) and node.module == OWN:
+            used |= {each.name for each in node.names}
+        elif isinstance(node, ast.Constant) and node.value == OWN:
+            return False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in known:
+            used.add(node.attr)
+    return bool(used) and used <= _CALLS
 
 
 def _names(node: ast.AST) -> list[str]:

@@ -36,7 +36,8 @@ def check_label(table: Table, targets: Sequence[Target]) -> Iterator[Notice]:
         # A regression trains on it all the same.
         level = Level.WARN if all(target.classes is None for target in targets) else None
         yield Notice(check="label", message=message, channel=table.channel, column=1, level=level, advice=advice)
-        return
+        if level is None:
+            return
     unfit = list(_once(notice for target in targets for notice in _unfits(table, target)))
     yield from unfit
     if any(notice.level is None or notice.check == "label-place" for notice in unfit):

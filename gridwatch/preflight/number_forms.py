@@ -60,7 +60,7 @@ def form_of(cell: str) -> Form | None:
     inner = text.strip(_QUOTES)
     if inner != text:
         # A quoted number, or a part of one that was cut at the comma within its quotes.
-        return _QUOTED if _PLAIN.fullmatch(inner.strip()) or form_of(inner) in (_COMMA, _THOUSANDS) else None
+        return _QUOTED if _PLAIN.fullmatch(inner.strip()) or form_of(inner) in (_COMMA, _THOUSANDS, _SIGNED) else None
     if text.lower() in _ABSENT:
         return _MISSING
     return next((form for pattern, form in _FORMS if pattern.fullmatch(text)), None)

@@ -30,20 +30,24 @@ if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan
     from gridwatch.spec.model import ExperimentSpec
 
+_WITHOUT_TENSORS = frozenset({"sklearn"})  # of which the hook that is brought sees numbers alone
+_SCALARS = frozenset({"losses", "metrics", "scalars"})
 _LINES = 10_000  # of a log: how many there are nobody knows, so there are enough
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What the jobs of a trial will have for rules, by source; None when not known. `metrics`: those that they report,
-    None when a hook may report more. `without_hook`: the script is known to use none. `count`: how many such trials
-    there are.
+    None when a hook may report more. `without_hook`: there is known to be none. `brought`: the hook is Gridwatch's,
+    which writes no profile, and tensors only of some frameworks (`tensors`). `count`: how many such trials there are.
     """
 
     sources: Sequence[Foreseen] | None
     metrics: frozenset[str] | None
     rounds: int | None = None
     without_hook: bool = False
+    brought: bool = False
+    tensors: bool = True
     count: int = 1
 
 
@@ -90,7 +94,11 @@ def _trials(plan: Plan, hook: bool | None) -> Iterator[Sequence[Trial]]:
     names = reported_by(spec)
     log = _log(names, _LINES) if spec.algorithm.metrics else []
     built_in = spec.algorithm.name is not None
-    if built_in or (hook is False and plan.engine == "gridwatch"):
+    carried = any(use.carrier is not None for use in plan.hooks)
+    none = spec.hook == "off" or (hook is False and not carried)
+    if carried:
+        yield [Trial(None, None, brought=True, tensors=spec.algorithm.framework not in _WITHOUT_TENSORS)]
+    elif built_in or (none and plan.engine == "gridwatch"):
         yield [Trial(log, frozenset(spec.algorithm.metrics), without_hook=True)]
     else:
         yield [Trial(None, None)]
@@ -135,6 +143,11 @@ def _told(policy: RulePolicy, trial: Trial, spec: ExperimentSpec) -> str | None:
     rule = create_rule(policy.rule, policy.parameters)
     if isinstance(rule, ProfilerRule):
         return _profile(rule, trial, spec)
+    if not trial.tensors and rule.required.collections and not _SCALARS.intersection(rule.required.collections):
+        title = spec.algorithm.framework
+        return f"it looks for {rule.looks_for()}; the hook that is brought saves no tensors of {title}"
+    if rule.looks_at_beats and trial.sources is not None:
+        return f"it looks for {rule.looks_for()}, and no watch is brought into its jobs"
     if trial.sources is None or (not rule.required.names_any and trial.sources):
         return None
     sights = [_sight(policy, place, source) for place, source in enumerate(trial.sources)]
@@ -187,6 +200,8 @@ def _reports(source: Foreseen, metric: str) -> list[int]:
 def _profile(rule: ProfilerRule, trial: Trial, spec: ExperimentSpec) -> str | None:
     if trial.without_hook:
         return "its jobs write no profile, which Gridwatch's hook does"
+    if trial.brought:
+        return "its jobs write no profile, which a hook of the script's own does (hook: own)"
     kinds = spec.resources.machines
     some_gpu = max((gpus(kind) for kind in kinds), default=0)
     xgboost = spec.algorithm.is_own_xgboost

@@ -17,7 +17,8 @@ MISSING = math.nan
 _ENOUGH = 20  # rows, before one that counts 0, 1, 2, … is taken for a header
 _TOLD = 3  # rows of one kind of fault that are told each; of the others only how many
 _DELIMITERS = (",", "\t", ";", "|", " ")
-_VALUE = re.compile(r"[-+]?\d+(?::|[.\d]*[^\x00-\x7f])")  # what no name of a column is: 3:0.5 of libsvm, 0.79€
+# What no name of a column is: 3:0.5 of libsvm, 0.79€, 2024-01-05, 0x1F; 1stFlrSF and 0_age are names.
+_VALUE = re.compile(r"[-+]?\.?\d(?:[^_A-Za-z]|[A-Za-z]{1,3}(?![A-Za-z])|#[A-Z]+)*")
 _FOREIGN = (
     (b"\x1f\x8b", "is gzip"), (b"PAR1", "is Parquet"), (b"PK\x03\x04", "is a zip archive (or an Excel file)"),
     (b"BZh", "is bzip2"), (b"\x28\xb5\x2f\xfd", "is zstd"), (b"\xff\xfe", "is UTF-16"), (b"\xfe\xff", "is UTF-16"),
@@ -42,6 +43,7 @@ class Table:
     is_whole: bool = True
     is_sparse: bool = False  # what is missing was not written, and stands for nothing in particular
     weight_columns: int = 0
+    weights: array[float] = field(default_factory=lambda: array("d"))  # of the rows that were kept, where they have one
     width: int | None = None  # the features that rows of libsvm have, also where they are not laid out
     queryless: int = 0  # rows of libsvm that belong to no query
     query_again: int | None = None  # the first row of a query that had ended before
@@ -204,7 +206,7 @@ class _Csv:
         advice = "save it without a header, for instance to_csv(header=False, index=False)"
         if isinstance(numbers, int):
             words = [cell.strip() for cell in cells if isinstance(_numbers([cell]), int)]
-            names = [word for word in words if not _VALUE.match(word)]
+            names = [word for word in words if not _VALUE.fullmatch(word.strip("\"'$€£¥"))]
             if len(names) * 2 > len([cell for cell in cells if cell.strip()]) or _quoted_or_name(words):
                 message = f"the first row is a header: {', '.join(map(_shown, words[:3]))}"
                 self._faults.add("header", "", message, line, advice=advice)
@@ -228,6 +230,7 @@ class _Csv:
             table.is_whole = False
             return
         table.label.append(numbers[0])
+        table.weights.extend(numbers[1 : 1 + weights])
         table.rows.append(line.row)
         for column, value in zip(table.columns, numbers[1 + weights :], strict=True):
             column.append(value)

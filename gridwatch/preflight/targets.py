@@ -4,14 +4,15 @@ names.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gridwatch.spec.xgboost.kinds import Directions, Groups
 from gridwatch.spec.xgboost.metrics import canonical, family, metric_of
-from gridwatch.spec.xgboost.numbers import whole
-from gridwatch.spec.xgboost.objectives import Predicts, objective_of
+from gridwatch.spec.xgboost.numbers import finite, whole
+from gridwatch.spec.xgboost.objectives import Objective, Predicts, objective_of
 from gridwatch.spec.xgboost.outcomes import ANY, Domain, Effect
 from gridwatch.spec.xgboost.settings import metrics_of
 
@@ -36,7 +37,8 @@ class Judge:
 class Target:
     """What one trial needs. `classes` is None unless it classifies. `ranked_by` is the experiment's objective;
     `directions` is the number of columns in monotone_constraints, `furthest` the last column in
-    interaction_constraints, -1 for none.
+    interaction_constraints, -1 for none. `rows` is the least weight that the rows of a tree with a split have together;
+    `huber_slope` is known where XGBoost chooses the start of reg:pseudohubererror.
     """
 
     objective: str
@@ -47,6 +49,8 @@ class Target:
     directions: int = 0
     furthest: int = -1
     without_positive: Effect | None = None
+    rows: int = 0
+    huber_slope: float | None = None
 
     @property
     def is_binary(self) -> bool:
@@ -81,7 +85,25 @@ def _target(point: Mapping[str, Any], ranked_by: str) -> Target:
         directions=_directions(point),
         furthest=_furthest(point),
         without_positive=objective.without_positive if objective else None,
+        rows=_rows(point, objective),
+        huber_slope=_huber_slope(point, name),
     )
+
+
+def _rows(point: Mapping[str, Any], objective: Objective | None) -> int:
+    """The least weight of all rows for a split, a row without a weight counting 1: both of its sides must count
+    min_child_weight. 0 where nobody asked for one, and where rows may count for any number.
+    """
+    wanted, weight = finite(point.get("min_child_weight")), finite(point.get("scale_pos_weight", 1))
+    linear = point.get("booster") == "gblinear"
+    if objective is None or objective.row_counts is None or wanted is None or weight is None or linear:
+        return 0
+    return math.ceil(2 * wanted / (objective.row_counts * max(1.0, weight)))
+
+
+def _huber_slope(point: Mapping[str, Any], objective: str) -> float | None:
+    chosen = objective == "reg:pseudohubererror" and "base_score" not in point
+    return finite(point.get("huber_slope", 1)) if chosen else None
 
 
 def _judges(point: Mapping[str, Any], predicts: Predicts) -> tuple[Judge, ...]:

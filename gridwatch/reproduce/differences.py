@@ -90,6 +90,8 @@ def find_differences(fingerprint: Fingerprint, image: str, place: Place, archive
     if fingerprint.code is not None:
         search.objects(fingerprint.code, "code")
     search.image(image)
+    if fingerprint.hook is not None:
+        search.objects(fingerprint.hook, f"hook {fingerprint.hook_version}")
     for channel in fingerprint.data:
         search.objects(channel, f"data {channel.name}")
     return Findings(tuple(search.found), search.restore, search.image_digest)

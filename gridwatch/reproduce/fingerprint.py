@@ -33,7 +33,7 @@ class Recorded:
 
     name: str  # of the channel; `code` for the script's archive
     uri: str
-    kind: str = "prefix"  # prefix, manifest, augmented_manifest, window, file_system, code
+    kind: str = "prefix"  # prefix, manifest, augmented_manifest, window, file_system, code, hook
     count: int = 0
     digest: str = ""
     objects: tuple[ObjectVersion, ...] = ()  # none of more than MAX_OBJECTS
@@ -64,6 +64,8 @@ class Fingerprint:
     document: Mapping[str, Any]  # the normalized spec
     template: Mapping[str, Any]
     policies: tuple[RulePolicy, ...]
+    hook: Recorded | None = None  # as it is brought into the jobs; its name is the channel's
+    hook_version: str = ""
     engine: str = "gridwatch"
     own_fields: Mapping[str, Any] = field(default_factory=dict)
 

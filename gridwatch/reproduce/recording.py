@@ -26,7 +26,7 @@ from gridwatch.reproduce.fingerprint import (
 from gridwatch.spec.channels import channel_uri
 from gridwatch.spec.parse import normalized
 from gridwatch.spec.parts.data import Channel
-from gridwatch.storage.layout import s3_uri, split_s3_uri
+from gridwatch.storage.layout import HOOK_CHANNEL, s3_uri, split_s3_uri
 from gridwatch_rules.failures import PermanentError
 
 SUBMITTED = "sagemaker_submit_directory"
@@ -54,6 +54,7 @@ def take_fingerprint(
     if plan.spec.start_from is not None and inputs.model_uri is not None:
         data.append(_under(plan.spec.start_from.channel, inputs.model_uri, bucket, may_read=False))
     code_uri = code_address(plan.template)
+    carrier = next(iter(plan.carriers), None)
     return Fingerprint(
         experiment=plan.experiment,
         spec_key=key,
@@ -69,6 +70,8 @@ def take_fingerprint(
         document=normalized(plan.spec),
         template=plan.template,
         policies=plan.policies,
+        hook=_under(HOOK_CHANNEL, carrier.uri, bucket, kind="hook", may_read=False) if carrier else None,
+        hook_version=carrier.version if carrier else "",
         engine=plan.engine,
         own_fields=plan.own_fields,
     )

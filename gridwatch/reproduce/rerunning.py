@@ -25,7 +25,7 @@ from gridwatch.reproduce.fingerprint import Fingerprint, ObjectVersion, Recorded
 from gridwatch.reproduce.recording import SUBMITTED
 from gridwatch.state.accepted_spec import AcceptedSpec
 from gridwatch.state.store import StateStore
-from gridwatch.storage.layout import MODEL_PREFIX, RESTORED_PREFIX, s3_uri, split_s3_uri
+from gridwatch.storage.layout import HOOK_CHANNEL, MODEL_PREFIX, RESTORED_PREFIX, s3_uri, split_s3_uri
 from gridwatch_rules.clock import Clock
 
 _MAX_EXPERIMENT = 64
@@ -80,7 +80,7 @@ class Rerunner:
     def _restored(self, fingerprint: Fingerprint, findings: Findings) -> Fingerprint:
         """The fingerprint with the restored objects at their new addresses."""
         template, changed = fingerprint.template, {}
-        recorded = [*fingerprint.data, *([fingerprint.code] if fingerprint.code else [])]
+        recorded = [*fingerprint.data, *filter(None, [fingerprint.code, fingerprint.hook])]
         for each in (each for each in recorded if each.name in findings.restore):
             place = f"{RESTORED_PREFIX}{fingerprint.digest[:16]}/{each.name}/"
             listed, read = self._bring_back(each, findings.restore[each.name], place)
@@ -94,6 +94,7 @@ class Rerunner:
             template=template,
             data=tuple(changed.get(each.name, each) for each in fingerprint.data),
             code=changed.get("code", fingerprint.code),
+            hook=changed.get(HOOK_CHANNEL, fingerprint.hook),
         )
 
     def _bring_back(self, recorded: Recorded, copies: Sequence[Copy], place: str) -> tuple[str, str]:

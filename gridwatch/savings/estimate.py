@@ -149,10 +149,13 @@ def _by_progress(job: RunningJob, now: datetime) -> Remaining | None:
     method = _progress_words(found)
     early = may_end_early(job.hyperparameters)
     ending = found.closing
+    most = left + found.redone
     each = [
-        max(left * seconds - since, 0.0) + closing
-        for seconds, closing in ((pace.low, ending.low), (pace.usual, ending.usual), (pace.high, ending.high))
-    ]
+        max(units * seconds - since, 0.0) + closing
+        for units, seconds, closing in (
+            (left, pace.low, ending.low), (left, pace.usual, ending.usual), (most, pace.high, ending.high),
+        )
+    ]  # fmt: skip
     own = Remaining(seconds=each[1], low=each[0], high=each[2], method=method)
     if early is None and found.assumed is None:
         return own
@@ -182,6 +185,8 @@ def _progress_words(found: Progress) -> str:
     words = f"progress: {done:g} of {planned_length.length:g} {planned_length.unit} were done"
     if found.assumed is not None:
         words += f", where {found.assumed}"
+    if found.redone:
+        return f"{words}; the job had begun again, from its checkpoint as it seems"
     return f"{words}; the job had begun anew" if found.restarted else words
 
 

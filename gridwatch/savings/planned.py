@@ -1,4 +1,4 @@
-"""Two amounts as a range: `0.0021 to 0.0035 USD`.
+"""Reads how long a training is meant to be from its hyperparameters.
 
 Names are compared without regard to case, hyphens and leading dashes, since each script has its own way of writing
 them. A value that SageMaker's toolkits have put in quotes counts as the value.

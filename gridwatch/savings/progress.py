@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from gridwatch.domain.savings import Restart
 from gridwatch.savings.averages import mean, median
+from gridwatch.savings.marks import Mark, rates, run_of
 from gridwatch.savings.planned import EPOCHS, STEPS, Planned, planned
 from gridwatch_rules.tensors.index import WorkerStep
 from gridwatch_rules.tensors.modes import Mode
 from gridwatch_rules.tensors.source import TensorSource
 from gridwatch_rules.tensors.timeline import WorkerTimeline, saved_steps, times
+
+__all__ = ["Mark", "Pace", "Progress", "read_progress"]
 
 _SEGMENTS = 12
 _PAUSE = 5.0  # a segment that is so many times slower than the usual one is a pause: a restart, an upload
@@ -27,14 +31,6 @@ _UNSEEN = 3.0  # reports so many times further apart than usual have others betw
 _CLOSING, _CLOSING_STOPPED = 30.0, 5.0  # seconds that a hook closes at most: by itself, and when it is stopped
 _CLOSING_RATES = (80.0, 250.0, 800.0)  # objects a second, eight at once of 100, 32 and 10 ms
 _LEAST_SPREAD = 0.1  # no pace is known better than this
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A point of the progress: `done` units of the planned length were done at `at`, in Unix seconds."""
-
-    done: float
-    at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +47,8 @@ class Progress:
     """How far the training has come: `marks`, at least one, increase in both units and time. `assumed`: in words, what
     the count takes for granted; `restarted`: the steps began again in between; `saved_every`: the number of steps
     between two that Gridwatch's hook saves together in one object, indexing the rest when it closes; `vague`: the
-    assumption may well be wrong, as for a training loss, which many scripts report several times an epoch.
+    assumption may well be wrong, as for a training loss, which many scripts report several times an epoch; `former` and
+    `redone`: of a job that began again (gridwatch.savings.marks).
     """
 
     planned: Planned
@@ -60,6 +57,8 @@ class Progress:
     restarted: bool = False
     saved_every: float | None = None
     vague: bool = False
+    former: tuple[Mark, ...] = ()
+    redone: float = 0.0
 
     @property
     def newest(self) -> Mark:
@@ -68,15 +67,15 @@ class Progress:
     @property
     def pace(self) -> Pace | None:
         """The pace; None while there are not two moments to compare."""
-        rates = _rates(self.marks)
-        if not rates:
+        found = rates(self.former, _SEGMENTS) + rates(self.marks, _SEGMENTS)
+        if not found:
             return None
-        pauses = _PAUSE * median(rates)
-        kept = [rate for rate in rates if rate <= pauses] or rates
+        pauses = _PAUSE * median(found)
+        kept = [rate for rate in found if rate <= pauses] or found
         half = len(kept) // 2
         usual, before = mean(kept[half:]), mean(kept[:half] or kept)
         spread = max(_LEAST_SPREAD, 0.5 / len(kept))
-        low, high = min(usual, before), max(usual, before, mean(rates))
+        low, high = min(usual, before), max(usual, before, mean(found))
         return Pace(usual=usual, low=low * (1 - spread), high=high * (1 + spread))
 
     @property
@@ -95,20 +94,25 @@ class Progress:
         return Pace(usual=longer(usual), low=longer(quick), high=longer(slow))
 
     def stands_still(self, at: float) -> bool:
-        """Whether no step has come for so long that the training seems not to go on."""
-        gaps = [after.at - before.at for before, after in pairwise(self.marks)]
-        longest = max(gaps, default=0.0)
-        done = self.newest.done >= self.planned.length
-        return not done and at - self.newest.at > max(_STILL, _STILL_GAPS * longest)
+        """Whether no step has come for so long that the training, which was quicker before, seems not to go on."""
+        gaps = [after.at - before.at for run in (self.former, self.marks) for before, after in pairwise(run)]
+        if not gaps or self.newest.done >= self.planned.length:
+            return False
+        return at - self.newest.at > max(_STILL, _STILL_GAPS * max(gaps))
 
 
 def read_progress(
-    source: TensorSource, hyperparameters: Mapping[str, Any], objective: str, logged: Collection[str] = ()
+    source: TensorSource,
+    hyperparameters: Mapping[str, Any],
+    objective: str,
+    logged: Collection[str] = (),
+    restart: Restart | None = None,
 ) -> Progress | None:
     """The progress of the job whose tensors these are; None when its planned length or its steps are not known.
 
     `objective`: the metric that is reported once a round or epoch; `logged`: metrics that come from the job's log,
-    whose steps are lines. Raises OSError and gridwatch_rules.failures errors when the tensors cannot be reached.
+    whose steps are lines; `restart`: the last time that the job began again. Raises OSError and
+    gridwatch_rules.failures errors when the tensors cannot be reached.
     """
     length = planned(hyperparameters)
     if length is None:
@@ -116,33 +120,41 @@ def read_progress(
     found = [
         progress
         for timeline in saved_steps(source).values()
-        if (progress := _of_worker(source, timeline, length, objective, logged)) is not None
+        if (progress := _of_worker(source, timeline, length, objective, logged, restart=restart)) is not None
     ]
     # Of workers that train together the one that is furthest: what it has done need not be done again.
     return max(found, key=lambda each: (each.assumed is None, each.newest.done), default=None)
 
 
 def _of_worker(
-    source: TensorSource, timeline: WorkerTimeline, length: Planned, objective: str, logged: Collection[str]
+    source: TensorSource,
+    timeline: WorkerTimeline,
+    length: Planned,
+    objective: str,
+    logged: Collection[str],
+    *,
+    restart: Restart | None,
 ) -> Progress | None:
     lines, hooked = _by_source(timeline.steps, frozenset(logged))
-    counted, assumed = _steps(hooked), None
+    counted, assumed, in_log = _steps(hooked), None, False
     if length.unit == EPOCHS or (length.unit != STEPS and not hooked):
         # Of steps a log tells now and then, so that its lines say nothing of them.
-        counted = _reports(lines or hooked, objective)
+        counted, in_log = _reports(lines or hooked, objective), bool(lines)
         assumed = f"each report of {objective} counts as one of the {length.length:g} {length.unit}"
     known = times(source, [step for _, step in counted])
     marks = [Mark(done, known[step.step]) for done, step in counted if step.step in known]
-    straight = _since_restart(marks)
-    if not straight or straight[-1].done > length.length:
+    run = run_of(marks, restart, length.length, cumulative=in_log)
+    if run is None or run.marks[-1].done > length.length:
         return None  # nothing was saved, or it counts otherwise than assumed
     return Progress(
         planned=length,
-        marks=tuple(straight),
+        marks=run.marks,
         assumed=assumed,
-        restarted=straight[-1].done < marks[-1].done,
+        restarted=run.restarted,
         saved_every=_saved_every(hooked) if timeline.together else None,
         vague=assumed is not None and not any(part in objective.lower() for part in _ONCE),
+        former=run.former,
+        redone=run.redone,
     )
 
 
@@ -164,8 +176,10 @@ def _saved_every(steps: Sequence[WorkerStep]) -> float | None:
 
 
 def _steps(steps: Sequence[WorkerStep]) -> list[tuple[float, WorkerStep]]:
-    """Each step with the number of steps done by then. A hook that knows modes counts those of training separately."""
-    trained = [step for step in steps if step.mode is Mode.TRAIN]
+    """Each step with the number of steps done by then. A hook that knows modes counts those of training separately;
+    more of these than of all steps is damage.
+    """
+    trained = [step for step in steps if step.mode is Mode.TRAIN and step.mode_step <= step.step]
     if trained:
         return [(float(step.mode_step + 1), step) for step in trained]
     return [(float(step.step + 1), step) for step in steps]
@@ -188,31 +202,3 @@ def _reports(steps: Sequence[WorkerStep], metric: str) -> list[tuple[float, Work
         count += 1.0 if distance <= _UNSEEN * usual else round(distance / usual)
         counted.append((count, step))
     return counted
-
-
-def _since_restart(marks: Sequence[Mark]) -> list[Mark]:
-    """The marks up to the one that came last in time: those beyond it are from a former run of the job, which began
-    again.
-    """
-    if not marks:
-        return []
-    latest = max(range(len(marks)), key=lambda place: marks[place].at)
-    kept: list[Mark] = []
-    for mark in reversed(marks[: latest + 1]):
-        if not kept or mark.at < kept[-1].at:
-            kept.append(mark)
-    return kept[::-1]
-
-
-def _rates(marks: Sequence[Mark]) -> list[float]:
-    """The seconds for a unit in each of several stretches of about as many units."""
-    if len(marks) < 2:
-        return []
-    first, last = marks[0], marks[-1]
-    stretch = (last.done - first.done) / _SEGMENTS
-    rates, begin = [], first
-    for mark in marks[1:]:
-        if mark.done - begin.done >= stretch:
-            rates.append((mark.at - begin.at) / (mark.done - begin.done))
-            begin = mark
-    return rates

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 
 from gridwatch.domain.descriptions import JobDescription
 from gridwatch.domain.jobs import JobRecord
-from gridwatch.domain.savings import SavingsRecord
+from gridwatch.domain.savings import Restart, SavingsRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.savings.estimate import RunningJob, estimate
 from gridwatch.savings.prices import PriceTable
@@ -64,6 +64,7 @@ class Sparing:
         """What a stop at that moment saves; None for a job that has not begun. `step`: the finding's, for jobs whose
         tensors say nothing.
         """
+        restart = restart_of(description)
         running = RunningJob(
             started_at=description.started_at,
             step=step,
@@ -72,17 +73,30 @@ class Sparing:
             instance_type=description.instance_type,
             instance_count=description.instance_count,
             siblings=cache(lambda: self._siblings(job.experiment)),
-            progress=progress_of(job, self.open_tensors, self.open_log),
+            progress=progress_of(job, self.open_tensors, self.open_log, restart),
             further_machines=description.further_machines,
             spot=description.spot,
         )
-        return estimate(running, self.prices, at)
+        found = estimate(running, self.prices, at)
+        return None if found is None else replace(found, restart=restart)
 
     def _siblings(self, experiment: str) -> Sequence[TrialRecord]:
         return self.known.of(experiment) if self.known is not None else self.store.list_trials(experiment)
 
 
-def progress_of(job: JobRecord, open_tensors: OpenTensors, open_log: OpenTensors | None = None) -> Progress | None:
+def restart_of(description: JobDescription) -> Restart | None:
+    """The last time that the job began again; None for one that did not."""
+    if description.began_again_at is None:
+        return None
+    return Restart(at=description.began_again_at, resumes=description.keeps_checkpoints)
+
+
+def progress_of(
+    job: JobRecord,
+    open_tensors: OpenTensors,
+    open_log: OpenTensors | None = None,
+    restart: Restart | None = None,
+) -> Progress | None:
     """How far the job has come by what it saved or printed, on one of these axes. None when that is not known or cannot
     be read: a missing figure must not keep people from being told.
     """
@@ -91,12 +105,12 @@ def progress_of(job: JobRecord, open_tensors: OpenTensors, open_log: OpenTensors
     opened = [(open_tensors, [] if apart else logged)]
     if open_log is not None and apart:
         opened.append((open_log, logged))
-    found = [progress for each, lines in opened if (progress := _read(job, each, lines)) is not None]
+    found = [progress for each, lines in opened if (progress := _read(job, each, lines, restart)) is not None]
     return max(found, key=lambda each: (each.assumed is None, each.newest.done), default=None)
 
 
-def _read(job: JobRecord, opened: OpenTensors, logged: Sequence[str]) -> Progress | None:
+def _read(job: JobRecord, opened: OpenTensors, logged: Sequence[str], restart: Restart | None) -> Progress | None:
     try:
-        return read_progress(opened(job), job.hyperparameters, job.objective_metric, logged)
+        return read_progress(opened(job), job.hyperparameters, job.objective_metric, logged, restart)
     except (OSError, ValueError, GridwatchError):
         return None

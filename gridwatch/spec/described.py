@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -127,20 +128,24 @@ def as_asked(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def value_of(text: Any) -> Any:
-    """A script's hyperparameter, which SageMaker's toolkit reads as JSON; a value that is not JSON stays text."""
+    """A script's hyperparameter, which SageMaker's toolkit reads as JSON; a value that is not JSON stays text, and so
+    does a number that is not finite.
+    """
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, TypeError):
         return text
+    return text if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def number_or_text(text: str) -> Any:
     """A hyperparameter as a built-in algorithm reads it: a number where it is one, else the text."""
     for kind in (int, float):
         try:
-            return kind(text)
+            value = kind(text)
         except ValueError:
             continue
+        return value if math.isfinite(value) and "_" not in text else text
     return text
 
 

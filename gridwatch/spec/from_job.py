@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from gridwatch.spec.builtin_algorithms import BUILT_IN
 from gridwatch.spec.checks.tracking import VARIABLES
 from gridwatch.spec.default_metrics import OLD_OBJECTIVES, default_metric_of, is_xgboost
 from gridwatch.spec.described import (
@@ -32,6 +33,7 @@ from gridwatch.spec.metrics import evaluation_metrics, metric_definitions, repor
 from gridwatch.spec.xgboost.metrics import canonical
 from gridwatch.spec.xgboost.parameters import ALIASES, IGNORED, PARAMETERS
 from gridwatch.spec.xgboost.settings import metrics_in
+from gridwatch.storage.layout import HOOK_PLACE, is_hook_channel
 from gridwatch_rules.rules.metrics import is_score
 from gridwatch_rules.visible import visible_text
 
@@ -39,6 +41,7 @@ _XGBOOST = "3.2-0"
 _TOOLKIT = "sagemaker_"
 _MODEL_TYPE = "application/x-sagemaker-model"
 _OURS = "GRIDWATCH_"
+_PATH = "PYTHONPATH"
 _TUNED = "_tuning_objective_metric"  # what SageMaker adds to the hyperparameters of a tuning job's training jobs
 _DEBUGGER = ("DebugHookConfig", "DebugRuleConfigurations", "ProfilerRuleConfigurations", "TensorBoardOutputConfig")
 _NOT_CARRIED = (
@@ -152,7 +155,12 @@ class _Job:
         return HOOK in self._environment()
 
     def _environment(self) -> Mapping[str, str]:
-        return self.described.get("Environment") or {}
+        """The job's variables, without the place of a hook that was brought into it."""
+        given = dict(self.described.get("Environment") or {})
+        parts = given.get(_PATH, "").split(":")
+        if HOOK_PLACE in parts:
+            given[_PATH] = ":".join(part for part in parts if part != HOOK_PLACE)
+        return {name: value for name, value in given.items() if name != _PATH or value}
 
     def _script(self) -> dict[str, Any]:
         if self._program is None or (self._is_ours and self._is_own_script):
@@ -174,7 +182,7 @@ class _Job:
 
     def objective(self) -> dict[str, str]:
         final = [each["MetricName"] for each in self.described.get("FinalMetricDataList") or ()]
-        names = self._own_metrics() or list(self._metrics) or final or list(self._scripts_metrics())
+        names = self._own_metrics() or list(self._metrics) or final or self._documented or list(self._scripts_metrics())
         known = [name for name in names if name in {each.replace(":", "-") for each in final}] or names
         tuned = self._given.get(_TUNED, "").replace(":", "-")  # the job was one of a tuning job's
         named = [name for name in names if name.replace(":", "-") == tuned]
@@ -190,6 +198,14 @@ class _Job:
         if known.get("name") != "xgboost":
             return []
         return list(reported_metrics(evaluation_metrics(self._xgboost_setting(), {}), self._channels))
+
+    @property
+    def _documented(self) -> list[str]:
+        """The metrics that AWS documents for a built-in algorithm, losses first; of the job's channels, if any."""
+        known = known_image(str(self._specification.get("TrainingImage")), with_script=False) or {}
+        built_in = BUILT_IN.get(str(known.get("name"))) if self._program is None else None
+        metrics = sorted(built_in.metrics if built_in else (), key=lambda name: not name.endswith("_loss"))
+        return [name for name in metrics if name.partition(":")[0] in self._channels] or metrics
 
     def _scripts_metrics(self) -> Mapping[str, str]:
         """Expressions for a script's job that defines none: XGBoost prints its version's default metrics."""
@@ -254,7 +270,11 @@ class _Job:
 
     def data(self) -> dict[str, Any]:
         channels = self.described.get("InputDataConfig") or ()
-        return {each["ChannelName"]: self._channel(each) for each in channels if each.get("ContentType") != _MODEL_TYPE}
+        return {
+            each["ChannelName"]: self._channel(each)
+            for each in channels
+            if each.get("ContentType") != _MODEL_TYPE and not is_hook_channel(each)
+        }
 
     def _channel(self, channel: Mapping[str, Any]) -> dict[str, Any]:
         source = channel["DataSource"]

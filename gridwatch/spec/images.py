@@ -71,6 +71,11 @@ def algorithm_names() -> tuple[str, ...]:
     return tuple(_table()["algorithms"])
 
 
+def image_accounts() -> frozenset[str]:
+    """The accounts in which AWS keeps its images, over all regions."""
+    return frozenset(account for registry in _table()["registries"].values() for account in registry.values())
+
+
 def _image(entry: Mapping[str, Any]) -> Image:
     accounts = _table()["registries"][entry["registry"]]
     return Image(entry["repository"], entry["tag"], tuple(entry.get("processors", ())), accounts)

@@ -32,12 +32,14 @@ from gridwatch.spec.parts.section import (
 from gridwatch.spec.parts.tracking import Tracking
 from gridwatch.spec.parts.tune import Tune
 from gridwatch.spec.parts.watching import WatchingField
+from gridwatch.spec.ready_rules import refuse_word, written_out
 from gridwatch.spec.values import GridValue, Moment, RuleParameter, StaticValue
 
 EXPRESSION = "Expression"  # the rule that `when` stands for
 MAX_TRIALS = 10_000  # a spec may raise its limit up to here
 
 Mode = Literal["live", "shadow"]
+HookWish = Literal["auto", "off", "own"]
 
 
 class Hypothesis(Section):
@@ -86,6 +88,11 @@ class RuleUse(Section):
     actions: Annotated[
         list[RuleAction] | None, Field(min_length=1, max_length=5, description="what Debugger itself does")
     ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_no_word(cls, entry: Any) -> Any:
+        return refuse_word(entry)
 
     @property
     def rule_class(self) -> str:
@@ -169,13 +176,17 @@ class ExperimentSpec(Section):
             max_length=20, description="tensor collections to save; what the rules need is saved without being asked"
         ),
     ] = Field(default_factory=dict)
-    rules: Annotated[list[RuleUse], Field(max_length=20, description="what watches every job")] = Field(
-        default_factory=list
-    )
+    rules: Annotated[
+        list[RuleUse], Field(max_length=20, description="what watches every job"), BeforeValidator(written_out)
+    ] = Field(default_factory=list)
     engine: Annotated[
         Engine,
         Field(description="who evaluates the rules; auto: SageMaker's own Debugger where the account has it"),
     ] = "gridwatch"
+    hook: Annotated[
+        HookWish,
+        Field(description="auto: bring Gridwatch's hook into the jobs of scripts; own: the script has it; off: none"),
+    ] = "auto"
     debugger: Annotated[Debugger, Field(description="what Debugger is told beyond collect and rules")] = Field(
         default_factory=Debugger
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from gridwatch.domain.rules import RulePolicy
 from gridwatch.spec.directions import warn_of_objective, warn_of_rules
@@ -18,6 +18,7 @@ from gridwatch.spec.parse import policy_of
 from gridwatch.spec.parts.section import Section
 from gridwatch.spec.problems import Problem, SpecError
 from gridwatch.spec.reading import Document, read_document
+from gridwatch.spec.ready_rules import written_out
 from gridwatch.spec.rule_checks import check_rules
 from gridwatch_rules.judgement.catalogue import is_judgement_rule
 
@@ -28,7 +29,11 @@ class RuleSet(Section):
     model_config = ConfigDict(title="Gridwatch rule set")
 
     objective: Objective | None = None
-    rules: Annotated[list[RuleUse], Field(min_length=1, max_length=20, description="what watches the job")]
+    rules: Annotated[
+        list[RuleUse],
+        Field(min_length=1, max_length=20, description="what watches the job"),
+        BeforeValidator(written_out),
+    ]
     mode: Annotated[Mode, Field(description="shadow: tell what would have been stopped, and stop nothing")] = "live"
     audit: AuditField = None
 

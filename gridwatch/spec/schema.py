@@ -13,6 +13,7 @@ from typing import Any
 from gridwatch.spec.builtin_algorithms import BUILT_IN
 from gridwatch.spec.instance_types import INSTANCE_TYPES
 from gridwatch.spec.model import ExperimentSpec
+from gridwatch.spec.ready_rules import READY_RULES
 from gridwatch.spec.xgboost.parameters import PARAMETERS
 from gridwatch_rules.judgement.catalogue import judgement_rule_names
 from gridwatch_rules.rules.catalogue import rule_names
@@ -31,6 +32,8 @@ def experiment_schema() -> dict[str, Any]:
         {"required": ["source", "class"]},
     ]
     definitions["Resources"]["properties"]["instance_type"]["enum"] = list(INSTANCE_TYPES)
+    items = schema["properties"]["rules"]["items"]
+    schema["properties"]["rules"]["items"] = {"anyOf": [items, {"enum": list(READY_RULES)}]}
     for field in ("hyperparameters", "grid"):
         _suggest(schema["properties"][field])
     return {

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from gridwatch.domain.experiments import ExperimentRecord
+from gridwatch.domain.measured import Measured
 from gridwatch.state.codec import from_document
 
 S = TypeVar("S")
@@ -69,7 +70,7 @@ class Limits:
 
     trials: int | None = None
     deadline: str | None = None
-    budget: float | None = None
+    budget: Measured | None = None
     max_failures: int | None = None
 
 
@@ -77,8 +78,8 @@ class Limits:
 class Watching:
     """The share of a job's price that looks may cost, and the seconds between two looks."""
 
-    share: float | None = None
-    every: float | None = None
+    share: Measured | None = None
+    every: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +87,8 @@ class DoomedRegions:
     """What is done with trials that wait where trials fail, and when a region counts as doomed."""
 
     action: str
-    confidence: float
-    share: float
+    confidence: Measured
+    share: Measured
     min_failures: int
 
 
@@ -97,7 +98,7 @@ class Repair:
 
     rules: tuple[str, ...]
     hyperparameter: str
-    times: float | None = None
+    times: Measured | None = None
     becomes: Any = None
     resume: bool = False
 

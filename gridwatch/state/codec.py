@@ -17,6 +17,8 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
 
+from gridwatch.domain.measured import Within
+
 R = TypeVar("R")
 
 
@@ -100,7 +102,7 @@ def _restored(kind: Any, document: Any) -> Any:
 @cache
 def _converters(kind: Any) -> tuple[tuple[str, Callable[[Any], Any], bool], ...]:
     """The fields of a record class: name, converter from JSON, and whether it may be absent."""
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, include_extras=True)
     return tuple(
         (
             field.name,
@@ -113,6 +115,8 @@ def _converters(kind: Any) -> tuple[tuple[str, Callable[[Any], Any], bool], ...]
 
 def _converter(hint: Any) -> Callable[[Any], Any]:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _within(_converter(arguments[0]), arguments[1])
     if origin in (types.UnionType, typing.Union):
         inner = [argument for argument in arguments if argument is not types.NoneType]
         if len(inner) > 1:  # of values that JSON tells apart by itself, as numbers and texts
@@ -178,6 +182,18 @@ def _number(value: Any) -> float:
     if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
         raise ValueError(f"{_shown(value)} has more than 64 bits")
     return value
+
+
+def _within(convert: Callable[[Any], Any], limit: Within) -> Callable[[Any], Any]:
+    """The number. Raises ValueError for one that is not finite or beyond the limit."""
+
+    def converted(value: Any) -> Any:
+        found = convert(value)
+        if not -limit.most <= found <= limit.most:  # nothing compares with what is no number
+            raise ValueError(f"a number up to {limit.most:g} is needed, not {_shown(value)}")
+        return found
+
+    return converted
 
 
 def _whole(value: Any) -> int:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from gridwatch.domain.counts import ExperimentCounts
 from gridwatch.domain.experiments import ExperimentRecord
@@ -14,7 +15,7 @@ from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.state.accepted_spec import spec_of
 from gridwatch.state.store import ConflictError, StateStore
-from gridwatch.state.unreadable import DAMAGE
+from gridwatch.state.unreadable import DAMAGE, if_readable
 
 TrialChange = tuple[TrialRecord | None, TrialRecord]  # before, None for a new one, and after
 _STOP = "stop"  # gridwatch.verdicts.decision.Response
@@ -49,6 +50,62 @@ def after_reaction(counts: ExperimentCounts, before: ReactionRecord | None, afte
     cost.update(_saved_cost(after))
     saved = counts.saved - (saved_milliseconds(before) if before is not None else 0) + saved_milliseconds(after)
     return replace(counts, saved=saved, saved_cost=_present(cost))
+
+
+def together(first: ExperimentCounts, spills: Iterable[ExperimentCounts]) -> ExperimentCounts:
+    """The counts that lie in several parts: what is counted is added up, and the best value is the best of all parts.
+    What is not counted is the first part's.
+    """
+    found = first
+    for part in spills:
+        found = replace(
+            found,
+            states=_added(found.states, part.states),
+            took=_added(found.took, part.took),
+            saved=found.saved + part.saved,
+            saved_cost=_added(found.saved_cost, part.saved_cost),
+            version=found.version + part.version,
+        )
+        found = _with_best(found, part)
+    return found
+
+
+def with_difference(part: ExperimentCounts, before: ExperimentCounts, after: ExperimentCounts) -> ExperimentCounts:
+    """A part of the counts `before` as it must become so that together they are the counts `after`."""
+    best = before.best, before.best_trial, before.best_is_known
+    changed = replace(
+        part,
+        states=_added(part.states, after.states, before.states),
+        took=_added(part.took, after.took, before.took),
+        saved=part.saved + after.saved - before.saved,
+        saved_cost=_added(part.saved_cost, after.saved_cost, before.saved_cost),
+    )
+    if (after.best, after.best_trial, after.best_is_known) == best:
+        return changed
+    return replace(
+        changed, metric=after.metric, maximize=after.maximize,
+        best=after.best, best_trial=after.best_trial, best_is_known=after.best_is_known,
+    )  # fmt: skip
+
+
+def _added(
+    counts: Mapping[str, int], further: Mapping[str, int], but: Mapping[str, int] | None = None
+) -> Mapping[str, int]:
+    found = Counter(counts)
+    found.update(further)
+    found.subtract(but or {})
+    return _present(found)
+
+
+def _with_best(found: ExperimentCounts, part: ExperimentCounts) -> ExperimentCounts:
+    if (part.metric, part.maximize) != (found.metric, found.maximize):
+        return found  # of a former objective, whose end has made the best unknown
+    if not (found.best_is_known and part.best_is_known):
+        return replace(found, best=None, best_trial=None, best_is_known=False)
+    if part.best is None:
+        return found
+    better = found.best is None or (part.best > found.best if found.maximize else part.best < found.best)
+    return replace(found, best=part.best, best_trial=part.best_trial) if better else found
 
 
 def saved_as_text(reaction: ReactionRecord) -> str:
@@ -92,6 +149,12 @@ def counted(
     for reaction in reactions:
         found = after_reaction(found, None, reaction)
     return found
+
+
+def number_of_trials(store: StateStore, experiment: str) -> int:
+    """How many trials the experiment has, by its counts where they are whole; else all trials are read."""
+    known = if_readable(partial(store.get_counts, experiment))
+    return sum(known.states.values()) if known is not None and known.is_whole else len(store.list_trials(experiment))
 
 
 def correct(

@@ -48,6 +48,7 @@ class MemoryStore:
         self.open: set[tuple[str, str]] = set()
         self.regions: dict[str, RegionsRecord] = {}
         self.reports: dict[str, list[ReportsRecord]] = {}
+        self.left: dict[str, dict[tuple[int, str], ReportsRecord]] = {}
         self.stops: dict[str, str] = {}
         self.reaction_leases: dict[tuple[str, str], datetime] = {}
         self.reactions: dict[tuple[str, str], ReactionRecord] = {}
@@ -146,6 +147,9 @@ class MemoryStore:
 
     def get_trial(self, experiment: str, trial_id: str) -> TrialRecord | None:
         return self.trials.get((experiment, trial_id))
+
+    def get_trials(self, places: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], TrialRecord]:
+        return {place: self.trials[place] for place in places if place in self.trials}
 
     def list_trials(self, experiment: str) -> Sequence[TrialRecord]:
         mine = (trial for trial in self.trials.values() if trial.experiment == experiment)
@@ -271,6 +275,12 @@ class MemoryStore:
     def reports_after(self, log: str, number: int) -> Sequence[ReportsRecord]:
         return list(self.reports.get(log, ())[number:])
 
+    def leave_reports(self, record: ReportsRecord) -> None:
+        self.left.setdefault(record.log, {})[record.number, record.trial] = record
+
+    def left_reports(self, log: str, number: int) -> Sequence[ReportsRecord]:
+        return [record for key, record in sorted(self.left.get(log, {}).items()) if key[0] > number]
+
     def claim_stop(self, job_name: str, rule_name: str) -> str:
         return self.stops.setdefault(job_name, rule_name)
 
@@ -288,6 +298,12 @@ class MemoryStore:
         self.reaction_leases[key] = until
         return True
 
+    def keep_reaction(self, record: ReactionRecord, *, until: datetime) -> None:
+        key = (record.job_name, record.rule_name)
+        if self.reactions[key].carried_out_at is None:
+            self.reactions[key] = record
+            self.reaction_leases[key] = until
+
     def finish_reaction(self, record: ReactionRecord) -> None:
         key = (record.job_name, record.rule_name)
         known = self.counts.get(record.experiment) or ExperimentCounts(experiment=record.experiment)
@@ -295,6 +311,10 @@ class MemoryStore:
         if counts != known:
             self.counts[record.experiment] = replace(counts, version=known.version + 1)
         self.reactions[key] = record
+
+    def finish_reactions(self, records: Sequence[ReactionRecord]) -> None:
+        for record in records:
+            self.finish_reaction(record)
 
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]:
         mine = (record for record in self.reactions.values() if record.job_name == job_name)

@@ -112,7 +112,9 @@ class CountStore(Protocol):
         ...
 
     def list_counts(self) -> Sequence[ExperimentCounts]:
-        """The counts of all experiments that have some, by name. Eventually consistent."""
+        """The counts of all experiments that have some, by name, to be read and not to be saved. Eventually
+        consistent.
+        """
         ...
 
     def save_counts(self, counts: ExperimentCounts) -> None:
@@ -172,6 +174,10 @@ class TrialStore(Protocol):
         ...
 
     def get_trial(self, experiment: str, trial_id: str) -> TrialRecord | None: ...
+
+    def get_trials(self, places: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], TrialRecord]:
+        """The readable records of these trials, each named by its experiment and trial_id, a hundred in a request."""
+        ...
 
     def list_trials(self, experiment: str) -> Sequence[TrialRecord]:
         """All trials of an experiment by index."""
@@ -296,6 +302,16 @@ class ReportStore(Protocol):
         """The entries after that number (0: all), by number. The cost depends on the new entries alone."""
         ...
 
+    def leave_reports(self, record: ReportsRecord) -> None:
+        """Leave an entry whose number was taken beside the log, for others to take along; it replaces one of the same
+        number and trial.
+        """
+        ...
+
+    def left_reports(self, log: str, number: int) -> Sequence[ReportsRecord]:
+        """The readable entries that were left since the log had that many, by number and trial."""
+        ...
+
 
 class ReactionStore(Protocol):
     def claim_stop(self, job_name: str, rule_name: str) -> str:
@@ -315,8 +331,18 @@ class ReactionStore(Protocol):
         """
         ...
 
+    def keep_reaction(self, record: ReactionRecord, *, until: datetime) -> None:
+        """Record what came of a leased reaction so far; it stays leased until then. Nothing is counted yet, and a
+        finished one stays as it is.
+        """
+        ...
+
     def finish_reaction(self, record: ReactionRecord) -> None:
         """Replace the claimed record by the one that says what came of it."""
+        ...
+
+    def finish_reactions(self, records: Sequence[ReactionRecord]) -> None:
+        """Finish reactions to jobs of one experiment, as `finish_reaction` does, a hundred in a request."""
         ...
 
     def list_reactions(self, job_name: str) -> Sequence[ReactionRecord]: ...

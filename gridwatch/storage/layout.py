@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 SPEC_PREFIX = "experiments/"  # the only prefix that triggers launching
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")
@@ -24,7 +26,13 @@ COMPONENT_PREFIX = "components/"  # what SageMaker Search had, between snapshots
 HISTORY_PREFIX = "history/"
 REPORT_PREFIX = "reports/"
 FINGERPRINT_PREFIX = "fingerprints/"  # of the experiments bucket: what trials were made of
+HOOK_PREFIX = "hook/"  # of the artifacts bucket: the hook as it is brought into jobs, by its version and configuration
+HOOK_CHANNEL = "gridwatch"  # the channel by which it comes, a name that data cannot have
+HOOK_ARCHIVE = "gridwatch.zip"
+HOOK_PLACE = f"/opt/ml/input/data/{HOOK_CHANNEL}/{HOOK_ARCHIVE}"  # where a job finds it
 RESTORED_PREFIX = f"{DATA_PREFIX}restored/"  # data as it once was, for trials that are run again
+HOOK_CONFIG_KEY = "GRIDWATCH_HOOK_CONFIG"  # the variable that tells a hook of the script's own what to save
+HOOK_OFF_KEY = "GRIDWATCH_DISABLE"  # the variable that turns Gridwatch's hook off, where it is 1
 TENSORS_KEY = "GRIDWATCH_TENSORS_URI"  # the variable that tells a job's hook where its tensors go
 PACKAGES = "packages.json"  # below a job's tensors: what was installed where it trained
 
@@ -97,6 +105,11 @@ def profile_prefix(job_name: str) -> str:
     return f"{TENSOR_PREFIX}{job_name}/profiler-output/"
 
 
+def heartbeat_prefix(job_name: str) -> str:
+    """The root of the heartbeats of one job's ranks, beside its tensors; S3 sends no events about it."""
+    return f"{TENSOR_PREFIX}{job_name}/heartbeat-output/"
+
+
 def job_of_profile_key(key: str) -> str | None:
     """The job of a file of system metrics; None for any other key.
 
@@ -136,6 +149,17 @@ def rule_state_key(job_name: str, version: int, digest: str) -> str:
     apart.
     """
     return f"{RULE_STATE_PREFIX}{job_name}/{version}-{digest}.json"
+
+
+def hook_prefix(version: str, digest: str) -> str:
+    """The root of the objects of a job's hook: its archive and its configuration, which `digest` is made of."""
+    return f"{HOOK_PREFIX}{version}-{digest[:32]}/"
+
+
+def is_hook_channel(channel: Mapping[str, Any]) -> bool:
+    """Whether a channel of a request brings the hook, and no data."""
+    source = (channel.get("DataSource") or {}).get("S3DataSource") or {}
+    return channel.get("ChannelName") == HOOK_CHANNEL and f"/{HOOK_PREFIX}" in str(source.get("S3Uri"))
 
 
 def fingerprint_key(experiment: str, digest: str) -> str:

@@ -55,7 +55,8 @@ def _inputs(template: Mapping[str, Any]) -> Iterator[Artifact]:
         source = channel.get("DataSource") or {}
         uri = (source.get("S3DataSource") or {}).get("S3Uri")
         if uri:
-            yield Artifact("input", channel["ChannelName"], uri, channel.get("ContentType"))
+            kind = "hook" if layout.is_hook_channel(channel) else channel["ChannelName"]
+            yield Artifact("input", kind, uri, channel.get("ContentType"))
     code = (template.get("HyperParameters") or {}).get(_SCRIPT)
     if code:
         yield Artifact("input", "code", _unquoted(code))

@@ -140,6 +140,7 @@ def _restrained(restraint: Restraint) -> Decision | None:
 
 
 _PAUSED = "stopping is paused"
+NOT_STOPPED = "not stopped"  # the outcome of a finding after which nobody tried to stop the job
 NOT_STOPPED_PAUSED = "not stopped: stopping was paused meanwhile"  # the outcome of a stop that a pause overtook
 
 

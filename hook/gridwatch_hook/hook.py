@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from gridwatch_hook.alarm import Alarm
 from gridwatch_hook.arrays import Array, to_array
@@ -49,6 +49,9 @@ class Hook:
     Steps count from 0, or from the number given to `start_step`; `next_step` and `start_step` hand over the step
     before. The hook must be used from one thread only.
     """
+
+    # Where hooks that scripts made write: a watch leaves these places to them.
+    places_of_scripts: ClassVar[set[str]] = set()
 
     def __init__(
         self,
@@ -107,7 +110,10 @@ class Hook:
         if not isinstance(config, HookConfig):
             config = HookConfig.parse({} if config is None else config, framework)
         clock = clock or SystemClock()
-        target = sink or open_sink(config.local_path if uri is None else os.fspath(uri), environment.region)
+        place = config.local_path if uri is None else os.fspath(uri)
+        target = sink or open_sink(place, environment.region)
+        if not every_worker:  # a watch's hook saves of every worker
+            cls.places_of_scripts.add(place.rstrip("/"))
         memory_limit = config.memory_limit_mb * 1024 * 1024
         saving_workers = workers if config.all_workers or every_worker else 1
         terms = environment.pace if config.flushes_per_second is None and not target.every_index_object else None

@@ -7,6 +7,7 @@ REPORT = "gridwatch_hook.json"
 WISH = "wish.json"  # an owner's wish for sooner looks; written by `gridwatch look`
 PACKAGES = "packages.json"
 STEPS_PER_INDEX_FOLDER = 1000
+MOST_STEPS: int = 10**12  # keys have twelve digits for a step
 
 
 def collections_key(worker: str) -> str:

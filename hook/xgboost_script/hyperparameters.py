@@ -151,11 +151,7 @@ def _updaters(name: str, text: str) -> str:
 
 
 def _metrics(name: str, text: str) -> tuple[str, ...]:
-    try:
-        items = json.loads(text) if text.startswith("[") else text.split(",")
-    except json.JSONDecodeError:
-        raise _wrong(name, text, "metrics separated by commas") from None
-    metrics = tuple(dict.fromkeys(str(item).strip() for item in items if str(item).strip()))
+    metrics = tuple(dict.fromkeys(_listed(text)))
     for metric in metrics:
         base, at, threshold = metric.partition("@")
         if at and base in _THRESHOLD_METRICS and _is_threshold(threshold):
@@ -168,6 +164,16 @@ def _metrics(name: str, text: str) -> tuple[str, ...]:
                 name, text, f"some of {known}, separated by commas ({', '.join(_THRESHOLD_METRICS)} also with @n)"
             )
     return metrics
+
+
+def _listed(text: str) -> list[str]:
+    """The names in a text with commas, in a list of JSON or of Python, or in quotes, as specs have them."""
+    try:
+        items = json.loads(text.replace("'", '"'))
+    except ValueError:
+        items = text
+    names = items if isinstance(items, list) else str(items).split(",")
+    return [name for item in names if (name := str(item).strip().strip("\"'"))]
 
 
 def _is_threshold(text: str) -> bool:

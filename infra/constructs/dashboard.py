@@ -48,6 +48,7 @@ OWN_METRICS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("evaluate_rules", "EvaluationFailed"),
         ("evaluate_slow_rules", "SlowRuleFailed"),
         ("react_to_finding", "ReactionFailed"),
+        ("react_to_finding", "SavingsNotEstimated"),
         ("deliver_alert", "AlertNotDelivered"),
         ("snapshot_experiment", "SnapshotFailed"),
     ),

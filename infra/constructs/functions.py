@@ -114,6 +114,8 @@ class Functions(Construct):
                 "job_role_arn": self._training.role.role_arn,
                 "name_prefix": self._prefix,
                 "xgboost_source_uri": self._training.source.s3_object_url,
+                "hook_source_uri": self._training.hook.s3_object_url,
+                "hook_version": self._training.hook_version,
                 "processing_instances": str(self._processing_instances),
                 "custom_rule_sources": ",".join(source.uri for source in self._rule_sources),
                 "allowed_in_specs": ",".join(self._settings.allowed_in_specs),
@@ -128,8 +130,10 @@ class Functions(Construct):
                 # A trial's identity holds the versions of its data, and preflight looks at the first rows.
                 *(may.read_objects(bucket, prefix) for bucket, prefix in data),
                 *(may.list_objects(bucket, *filter(None, [prefix])) for bucket, prefix in data),
-                # It checks whether the model exists from which jobs are to start.
-                may.list_objects(self._storage.artifacts, "models/"),
+                # It checks whether the model exists from which jobs are to start, and whether their hook does.
+                may.list_objects(self._storage.artifacts, "models/", "hook/"),
+                may.write_objects(self._storage.artifacts, "hook/"),
+                may.allow(["s3:GetObject"], [self._training.hook_arn]),
                 # A missing rule file is reported at once.
                 *(may.list_objects(source.bucket, *filter(None, [source.prefix])) for source in self._rule_sources),
                 *may.use_state(self._state.table),

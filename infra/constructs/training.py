@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,8 +62,8 @@ class MissingSourceError(Exception):
 
 
 class Training(Construct):
-    """The resources for training jobs. `source` is the archive that script mode unpacks. `role` reads data and source,
-    and writes tensors and models.
+    """The resources for training jobs. `source` is the archive that script mode unpacks, `hook` the one that brings
+    the hook into other jobs. `role` reads data, source and hook, and writes tensors and models.
 
     `allowed` lists the resources that specs may name (see the setting allowed_in_specs); `other_roles` are its roles.
     """
@@ -74,17 +76,28 @@ class Training(Construct):
         storage: Storage,
         key: kms.IKey | None,
         archive: Path,
+        hook: Path,
         allowed: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, name)
         self.other_roles = [pattern for pattern in allowed if re.match(r"arn:[^:]*:iam::[^:]*:role/", pattern)]
-        if not archive.is_file():
-            raise MissingSourceError(f"{archive} is missing: run `make layers`")
+        for packed in (archive, hook):
+            if not packed.is_file():
+                raise MissingSourceError(f"{packed} is missing: run `make layers`")
         self.source = s3_assets.Asset(
             self,
             "XgboostSource",
             path=str(archive),
             asset_hash=content_digest(archive),
+            asset_hash_type=cdk.AssetHashType.CUSTOM,
+        )
+        manifest = hook_manifest(hook)
+        self.hook_version = manifest["version"]
+        self.hook = s3_assets.Asset(
+            self,
+            "Hook",
+            path=str(hook),
+            asset_hash=manifest["digest"],
             asset_hash_type=cdk.AssetHashType.CUSTOM,
         )
         self.role = iam.Role(
@@ -102,6 +115,10 @@ class Training(Construct):
         for statement in statements:
             self.role.add_to_policy(statement)
 
+    @property
+    def hook_arn(self) -> str:
+        return f"arn:{cdk.Aws.PARTITION}:s3:::{self.hook.s3_bucket_name}/{self.hook.s3_object_key}"
+
     def _storage(self, storage: Storage) -> list[iam.PolicyStatement]:
         source = s3.Bucket.from_bucket_name(self, "SourceBucket", self.source.s3_bucket_name)
         named = [
@@ -114,8 +131,9 @@ class Training(Construct):
             permissions.list_objects(storage.experiments, "data/", "code/sources/"),
             # A job starts from checkpoints of the attempt before it, or from models of earlier trials. Debugger uses
             # this role as well to evaluate its rules, which look at tensors, even those of other trials.
-            permissions.read_objects(storage.artifacts, "checkpoints/", "models/", "tensors/"),
-            permissions.list_objects(storage.artifacts, "checkpoints/", "models/", "tensors/"),
+            # The hook is downloaded for them from where launch_grid has put it.
+            permissions.read_objects(storage.artifacts, "checkpoints/", "hook/", "models/", "tensors/"),
+            permissions.list_objects(storage.artifacts, "checkpoints/", "hook/", "models/", "tensors/"),
             permissions.allow(["s3:GetObject"], [source.arn_for_objects(self.source.s3_object_key)]),
             permissions.write_objects(storage.artifacts, "tensors/", "models/", "checkpoints/"),
             # A restarted job deletes the marker that says its tensors are complete.
@@ -124,6 +142,13 @@ class Training(Construct):
             ),
             *named,
         ]
+
+
+def hook_manifest(archive: Path) -> dict[str, str]:
+    """The manifest in the hook's archive: its `version`, and the `digest` of its files, not of their compression."""
+    with zipfile.ZipFile(archive) as packed:
+        manifest: dict[str, str] = json.loads(packed.read("gridwatch_carrier.json"))
+    return manifest
 
 
 def content_digest(archive: Path) -> str:

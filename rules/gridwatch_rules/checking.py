@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from gridwatch_rules.rules.errors import RuleConfigurationError
 from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
 from gridwatch_rules.rules.status_change import RuleEvaluation
 from gridwatch_rules.status import RuleStatus
+from gridwatch_rules.tensors.heartbeats import Beats, no_beats
 
 if TYPE_CHECKING:
     from gridwatch_rules.rules.custom.runner import CustomRule
@@ -64,7 +66,8 @@ def check(
         )
     if not seconds > 0:
         raise ValueError(f"a rule may take {seconds:g} s; allowed is a number above 0")
-    path = reached.tensors_in(str(location))
+    on_profile = ":" not in rule and is_profiler_rule(rule, given)
+    path = _tensors_in(str(location), reached, None if on_profile or ":" in rule else following)
     source = reached.open(path)
     if ":" in rule:
         from gridwatch_rules.rules.custom.recorded import holds_profile
@@ -76,11 +79,19 @@ def check(
         place = str(Path(path).resolve()) if "://" not in path else path
         return check_custom(own, place, source, reached, seconds=seconds, following=following, as_deployed=as_deployed)
     configuration = RuleConfiguration(rule, rule, given)
-    if is_profiler_rule(rule, given):
+    if on_profile:
         return check_profile(source, configuration)
     if following is None:
         require_tensors(source, path)
-    return check_tensors(source, reached.open_job, configuration, SystemClock(), following)
+    beats = partial(reached.heartbeats_in, str(location))
+    return check_tensors(source, reached.open_job, configuration, SystemClock(), following, beats=beats)
+
+
+def _tensors_in(location: str, opener: Opener, following: Following | None) -> str:
+    """The folder of tensors at a location. A job that is followed may not have begun to write: this waits for it."""
+    while following is not None and not opener.has_output(location):
+        following.clock.sleep(following.seconds)
+    return opener.tensors_in(location)
 
 
 def check_tensors(
@@ -89,6 +100,8 @@ def check_tensors(
     configuration: RuleConfiguration,
     clock: Clock,
     following: Following | None = None,
+    *,
+    beats: Beats = no_beats,
 ) -> RuleEvaluation:
     """Evaluate the rule on the saved tensors, or with `following` on all that arrive until the end marker does.
 
@@ -100,17 +113,18 @@ def check_tensors(
     evaluation = Evaluation.create([configuration])
     while True:
         ended = reader.has_ended()
-        evaluation.advance(reader, now=clock.now(), ended=ended)
+        now_told = beats if following is not None or ended else no_beats
+        evaluation.advance(reader, now=clock.now(), ended=ended, beats=now_told)
         found = evaluation.statuses[configuration.name]
         if found.status.is_final:
             return found
         if following is None:
-            return _judge_unfinished(configuration, evaluation.save(), reader, clock)
+            return _judge_unfinished(configuration, evaluation.save(), reader, clock, beats)
         following.clock.sleep(following.seconds)
 
 
 def _judge_unfinished(
-    configuration: RuleConfiguration, saved: Mapping[str, Any], reader: Any, clock: Clock
+    configuration: RuleConfiguration, saved: Mapping[str, Any], reader: Any, clock: Clock, beats: Beats
 ) -> RuleEvaluation:
     """Evaluate a folder without an end marker (SageMaker's hook writes none) as if the job were over. If its last step
     is incomplete, that step is ignored, as it would be while the job runs. An earlier step that is incomplete is
@@ -118,7 +132,7 @@ def _judge_unfinished(
     """
     evaluation = Evaluation.restore([configuration], saved)
     met_damage = bool(reader.damage)  # damage was found while the job ran, so the cause is not an incomplete last step
-    evaluation.advance(reader, now=clock.now(), ended=True)
+    evaluation.advance(reader, now=clock.now(), ended=True, beats=beats)
     found = evaluation.statuses[configuration.name]
     step = saved["cursor"]["step"]
     is_damaged = found.status is RuleStatus.ERROR and found.details.startswith("CorruptTensorError")

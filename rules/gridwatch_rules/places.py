@@ -4,10 +4,12 @@ caller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from gridwatch_rules.tensors.layout import STEP_PREFIXES
+from gridwatch_rules.tensors.heartbeats import FOLDER, Beat, read_heartbeats
+from gridwatch_rules.tensors.layout import COLLECTIONS_PREFIX, END_MARKER, STEP_PREFIXES
 from gridwatch_rules.tensors.source import TensorSource, open_folder
 
 _OUTPUTS = ("debug-output", "log-output")  # the hook's tensors, and those that were read from the log
@@ -32,6 +34,22 @@ class Opener:
             return location
         found = next((name for name in _OUTPUTS if source.keys(f"{name}/", limit=1)), None)
         return f"{location.rstrip('/')}/{found}" if found else location
+
+    def has_output(self, location: str) -> bool:
+        """Whether a job has begun to write at a location, which may be a folder of tensors or a job's whole output."""
+        if "://" not in location and not Path(location).expanduser().exists():
+            return False
+        source = self.open(location)
+        begun = (*STEP_PREFIXES, COLLECTIONS_PREFIX, END_MARKER, *(f"{name}/" for name in _OUTPUTS))
+        return any(source.keys(prefix, limit=1) for prefix in begun)
+
+    def heartbeats_in(self, location: str) -> Sequence[Beat]:
+        """The newest heartbeats of the ranks of the job whose whole output, or folder of tensors, is at a location."""
+        root = location.rstrip("/").removesuffix("/debug-output")
+        try:
+            return read_heartbeats(self.open(f"{root}/{FOLDER}"))
+        except FileNotFoundError:
+            return ()
 
     def open_job(self, location: str) -> TensorSource:
         """Open another job's tensors. Reading from them raises FileNotFoundError when there is no such folder."""

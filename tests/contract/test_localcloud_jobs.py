@@ -121,11 +121,11 @@ def test_a_failing_job_says_why(world: World) -> None:
     assert long["FailureReason"].endswith("exit code: 3")
 
 
-def test_a_channel_without_objects_fails_the_job(world: World) -> None:
-    job = world.ended(world.train(InputDataConfig=[channel("train", f"s3://{BUCKET}/nowhere/")]))
-    assert job["TrainingJobStatus"] == "Failed"
-    assert "No S3 objects found under S3 URL" in job["FailureReason"]
-    assert [step["Status"] for step in job["SecondaryStatusTransitions"]] == ["Starting", "Downloading", "Failed"]
+@pytest.mark.parametrize("uri", [f"s3://{BUCKET}/nowhere/", "s3://a-bucket-that-is-not-there/train"])
+def test_a_channel_without_objects_is_refused(world: World, uri: str) -> None:
+    request = world.request(world.name("empty"), InputDataConfig=[channel("train", uri)])
+    code, message = _refusal(world.client("sagemaker").create_training_job, **request)
+    assert (code, message.split(" given")[0]) == ("ValidationException", f'No S3 objects found under S3 URL "{uri}"')
 
 
 def test_a_running_job_is_stopped_and_then_refuses_another_stop(world: World) -> None:
@@ -176,6 +176,8 @@ def test_a_name_is_used_up_for_ever(world: World) -> None:
         ({"InputDataConfig": [channel("a", "s3://b/c"), channel("a", "s3://b/c")]}, "Duplicate channel names: a"),
         ({"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 17, "VolumeSizeInGB": 5}}, "16 at most"),
         ({"ResourceConfig": {"InstanceType": "ml.x9.huge", "InstanceCount": 1, "VolumeSizeInGB": 5}}, "enum value set"),
+        ({"Tags": [{"Key": "aws:team", "Value": "x"}]}, "aws: prefixed tag key names are not allowed"),
+        ({"StoppingCondition": {"MaxRuntimeInSeconds": 28 * 24 * 3600 + 1}}, "at most 2419200"),
         ({"HyperParameters": {"a": "x" * 2501}}, "length less than or equal to 2500"),
         ({"StoppingCondition": {"MaxRuntimeInSeconds": 10, "MaxWaitTimeInSeconds": 20}}, "EnableManagedSpotTraining"),
         ({"ExperimentConfig": {"TrialName": "no-such-trial"}}, "does not exist"),
@@ -186,8 +188,9 @@ def test_what_aws_refuses_is_refused(world: World, changes: dict[str, Any], said
     code, message = _refusal(world.client("sagemaker").create_training_job, **request)
     assert code == ("ResourceNotFound" if "ExperimentConfig" in changes else "ValidationException")
     assert said in message
-    with pytest.raises(ClientError, match="ResourceNotFound"):
-        world.describe(request["TrainingJobName"])
+    describe = world.client("sagemaker").describe_training_job
+    code, message = _refusal(describe, TrainingJobName=request["TrainingJobName"])
+    assert (code, message) == ("ValidationException", "Requested resource not found.")
 
 
 def test_an_unknown_image_names_the_local_ones(world: World) -> None:

@@ -64,7 +64,7 @@ def test_forgetting_everything_ends_jobs_and_drops_them(tmp_path: Path) -> None:
         wait_for(lambda: world.describe(name).get("FinalMetricDataList"))
         with urllib.request.urlopen(f"{cloud.endpoint}/_ministack/reset", data=b"", timeout=20) as answer:
             assert answer.status == 200
-        with pytest.raises(ClientError, match="ResourceNotFound"):
+        with pytest.raises(ClientError, match="Requested resource not found"):
             world.describe(name)
         world.prepare()
         world.client("sagemaker").create_training_job(**world.request(name, HyperParameters={"rounds": "1"}))

@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from gridwatch.localcloud.images import script_mode
-from gridwatch.localcloud.sagemaker.layout import hosts_of, lay_out
+from gridwatch.localcloud.sagemaker.layout import Layout, hosts_of, lay_out
 from tests.contract.localcloud_world import BUCKET, SCRIPT_IMAGE, World, channel
 
 _SCRIPT = """
@@ -180,6 +180,17 @@ def test_the_layout_stands_alone(tmp_path: Path) -> None:
     assert read["debughookconfig"]["LocalPath"] == str(tmp_path / "output" / "tensors")
     assert read["checkpointconfig"] == {"S3Uri": "s3://b/c", "LocalPath": str(tmp_path / "checkpoints")}
     assert [path.name for path in layout.channels] == ["train", "validation"]
+
+
+def test_every_path_below_opt_ml_is_moved_of_a_variable_that_has_several(tmp_path: Path) -> None:
+    moved = Layout(tmp_path).moved({
+        "PYTHONPATH": "/opt/ml/input/data/gridwatch/gridwatch.zip:/opt/ml/code/lib:/usr/lib/x:/opt/mlx",
+        "PLACE": "/opt/ml/output:/opt/ml/code", "URI": "s3://b/opt/ml/x",
+    })  # fmt: skip
+    own = f"{tmp_path}/input/data/gridwatch/gridwatch.zip:{tmp_path}/code/lib:/usr/lib/x:/opt/mlx"
+    assert moved["PYTHONPATH"] == own
+    assert moved["PLACE"] == f"{tmp_path}/output:/opt/ml/code"
+    assert moved["URI"] == "s3://b/opt/ml/x"
 
 
 def test_the_runner_needs_the_standard_library_alone() -> None:

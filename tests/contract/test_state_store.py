@@ -26,7 +26,7 @@ from gridwatch.state.job_records import JobRecords
 from gridwatch.state.memory import MemoryStore
 from gridwatch.state.store import ConflictError, SavedEvaluation, StateStore, TrialPlace
 from gridwatch_rules.failures import PermanentError
-from gridwatch_rules.judgement.reported import ReportsRecord
+from gridwatch_rules.judgement.reported import OtherReports, ReportsRecord
 from tests.fakes.counting_table import CountingTable
 from tests.fakes.state_schema import state_schema
 from tests.simulation.dynamodb import DynamoDB
@@ -194,6 +194,14 @@ class TestExperiments:
 
 
 class TestTrials:
+    def test_many_are_read_at_once(self, store: StateStore) -> None:
+        trials = [trial(index) for index in range(130)]
+        store.add_trials([*trials, trial(7, experiment="other")])
+        places = [(each.experiment, each.trial_id) for each in trials]
+        found = store.get_trials([*places, ("blobs", "none"), ("none", trials[0].trial_id)])
+        assert found == dict(zip(places, trials, strict=True))
+        assert store.get_trials([]) == {}
+
     def test_added_once_and_kept_as_they_are(self, store: StateStore) -> None:
         assert store.add_trials([trial(0), trial(1)]) == 2
         store.update_trial(trial(0, state=TrialState.RUNNING, updated_at=T0 + SECOND), expected=trial(0))
@@ -367,6 +375,15 @@ class TestJobs:
         assert [each.status for each in found.evaluations] == ["IssuesFound"]
         assert [each.outcome for each in found.reactions] == ["done"]
 
+    def test_reactions_are_finished_together(self, store: StateStore) -> None:
+        names = [f"job-{number:03d}" for number in range(130)]
+        for name in names[1:]:
+            store.claim_reaction(reaction(job_name=name), until=T0)
+        done = [reaction(job_name=name, outcome="done", carried_out_at=T0) for name in names]
+        store.finish_reactions(done)
+        assert [each for name in names for each in store.list_reactions(name)] == done
+        store.finish_reactions([])
+
     def test_those_under_managed_rules_are_listed_until_closed(self, store: StateStore) -> None:
         for name, managed in (("two", True), ("one", True), ("plain", False)):
             store.put_job(job(job_name=name, managed_rules=managed))
@@ -477,6 +494,17 @@ class TestReactions:
         store.finish_reaction(reaction(outcome="done", carried_out_at=until))
         assert not store.lease_reaction(kept, now=until + 900 * SECOND, until=until + 990 * SECOND)
         assert store.list_reactions("job")[0].outcome == "done"
+
+    def test_its_outcome_is_kept_while_it_is_leased(self, store: StateStore) -> None:
+        until = T0 + 90 * SECOND
+        kept = store.claim_reaction(reaction(), until=T0)
+        store.keep_reaction(reaction(outcome="stop requested"), until=until)
+        assert store.claim_reaction(reaction(), until=T0) == reaction(outcome="stop requested")
+        assert not store.lease_reaction(kept, now=until - SECOND, until=until + 90 * SECOND)
+        done = reaction(outcome="stop requested", alert_id="one", carried_out_at=until)
+        store.finish_reaction(done)
+        store.keep_reaction(reaction(outcome="late"), until=until + 90 * SECOND)
+        assert store.list_reactions("job") == [done]
 
     def test_finished(self, store: StateStore) -> None:
         store.claim_reaction(reaction(), until=T0)
@@ -654,6 +682,26 @@ def test_the_log_of_reports_takes_each_number_once_and_gives_what_is_new(store: 
         store.add_reports(replace(second, number=number))
     assert [record.number for record in store.reports_after(log, 8)] == [9, 10, 11, 12]
     assert store.reports_after("blobs#validation:error#rounds", 0) == []
+
+
+def test_what_is_left_beside_a_log_is_found_from_its_number_on(store: StateStore) -> None:
+    log = "blobs#validation:error#epochs"
+    left = [
+        ReportsRecord(log=log, number=number, trial=trial, reports=((0.0, 1.0, 0.5),), ending=ending)
+        for number, trial, ending in ((2, "a-1", None), (2, "b-1", "failed"), (9, "c-1", None), (10, "a-1", None))
+    ]
+    assert store.left_reports(log, 0) == []
+    for record in reversed(left):
+        store.leave_reports(record)
+        store.leave_reports(record)
+    assert store.left_reports(log, 0) == left
+    assert store.left_reports(log, 1) == left
+    assert store.left_reports(log, 2) == left[2:]
+    assert store.left_reports(log, 9) == left[3:]
+    assert store.reports_after(log, 0) == []
+    together = replace(left[0], number=1, others=(OtherReports(trial="b-1", reports=((0.0, 1.0, 0.5),), planned=9.0),))
+    store.add_reports(together)
+    assert store.reports_after(log, 0) == [together]
 
 
 def test_the_regions_of_an_experiment_are_kept_by_version(store: StateStore) -> None:

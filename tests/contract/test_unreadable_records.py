@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -11,6 +13,7 @@ import pytest
 from moto import mock_aws
 
 from gridwatch.aws.state_table import StateTable
+from gridwatch.domain.experiments import LaunchHold
 from gridwatch.domain.trials import TrialState
 from gridwatch.state.codec import to_document
 from gridwatch.state.store import ConflictError
@@ -19,6 +22,7 @@ from start_trials.waiting import WaitingTrials
 from tests.contract.test_state_store import TABLE, state_table
 from tests.unit.tables.facts_of import a_trial
 
+LATER = a_trial(0).updated_at + timedelta(seconds=1)
 DAMAGE: list[dict[str, Any]] = [
     {},
     {"document": {"S": "{"}},
@@ -88,6 +92,51 @@ def test_a_waiting_trial_that_says_another_place_than_its_own_is_passed_over(
             found = WaitingTrials(table, page=page).queues()["blobs"]
             assert [each.index for each in found] == ([1, 2, 3, 4] if at == 0 else [1, 2, 3])
     assert {error.place for error in noted} == {f"experiment#blobs trial#{a_trial(at).trial_id}" for at in (0, 4)}
+
+
+def change_document(pk: str, sk: str, **changes: Any) -> None:
+    client = boto3.client("dynamodb", "eu-west-1")
+    stored = client.get_item(TableName=TABLE, Key={"pk": {"S": pk}, "sk": {"S": sk}})["Item"]
+    document = json.loads(stored["document"]["S"]) | changes
+    client.put_item(TableName=TABLE, Item=stored | {"document": {"S": json.dumps(document)}})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"version": 77}, {"version": 0}, {"experiment": "other"}, {"best": float("nan")}, {"best": float("inf")}],
+)
+def test_counts_that_contradict_themselves_hold_no_trial_back_and_change_no_others(
+    table: StateTable, noted: list[UnreadableRecordError], changes: dict[str, Any]
+) -> None:
+    table.add_trials([a_trial(place, experiment="other") for place in range(3)])
+    others = table.get_counts("other")
+    change_document("experiment#blobs", "counts", **changes)
+
+    before = a_trial(0, state=TrialState.WAITING)
+    table.update_trial(replace(before, state=TrialState.STARTING, updated_at=LATER), expected=before)
+
+    assert table.list_trials("blobs")[0].state is TrialState.STARTING
+    assert table.get_counts("other") == others
+    assert [counts.experiment for counts in table.list_counts()] == ["other"]
+    with pytest.raises(UnreadableRecordError):
+        table.get_counts("blobs")
+    assert noted
+
+
+def test_a_record_that_names_another_place_than_its_key_is_left_out(table: StateTable) -> None:
+    name = a_trial(0).trial_id
+    change_document("experiment#blobs", f"trial#{name}", experiment="other")
+    change_document("experiment#blobs", f"trial#{a_trial(1).trial_id}", trial_id=name)
+    assert [trial.index for trial in table.list_trials("blobs")] == [2, 3, 4]
+    with pytest.raises(UnreadableRecordError, match="its experiment is 'other', and its key names 'blobs'"):
+        table.get_trial("blobs", name)
+
+
+def test_a_version_that_is_not_the_stored_one_is_damage_and_not_a_conflict(table: StateTable) -> None:
+    hold = table.save_hold(LaunchHold(experiment="blobs", spec_version="v1", limit="deadline", updated_at=LATER))
+    change_document("experiment#blobs", "hold", version=hold.version + 5)
+    with pytest.raises(UnreadableRecordError, match="its version is 6, and beside it stands '1'"):
+        table.get_hold("blobs")
 
 
 def test_only_damage_is_passed_over() -> None:

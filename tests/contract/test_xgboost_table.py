@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from gridwatch.preflight.targets import targets_of
 from gridwatch.spec.xgboost.clashes import CLASHES, clashes
 from gridwatch.spec.xgboost.growing import GROWING, LINEAR_UPDATERS
 from gridwatch.spec.xgboost.kinds import Choice, Directions, Groups, Names, Number
@@ -241,9 +242,31 @@ def test_num_class_with_every_objective() -> None:
 
 
 def test_base_score_with_every_objective() -> None:
-    scores = (-2, -1, -0.001, 0, 0.01, 0.5, 0.99, 1, 1.5, 20)
+    scores = (-2, -1, -0.001, 0, 0.01, 0.5, 0.99, 0.99999999, 1, 1.5, 20)
     rows = [row(objective, base_score=score) for objective, score in itertools.product(OBJECTIVES, scores)]
     assert disagreements(rows) == []
+    assert row("binary:logistic", base_score=0.99999999).expected == {Effect.CONSTANT}  # read as 1
+
+
+def test_rows_count_no_more_than_the_table_says() -> None:
+    """With one row fewer than min_child_weight asks for no tree has a split, and with many more there is one."""
+    for objective in [name for name, each in OBJECTIVES.items() if each.row_counts is not None]:
+        least = float(OBJECTIVES[objective].row_counts or 0) * ROWS / 2
+        given = row(objective, min_child_weight=least * 1.01)
+        (target,) = targets_of([given.given])
+        assert target.rows == ROWS + 1
+        few, many = trained([given, row(objective, min_child_weight=least / 20)])
+        assert (few["splits"], many["splits"]) == (False, objective != "reg:pseudohubererror"), objective
+
+
+def test_pseudo_huber_begins_far_off() -> None:
+    given = {"objective": "reg:pseudohubererror"}
+    rows = [
+        Row(given, "numbers"),
+        Row(given | {"base_score": 20}, "numbers"),
+        Row(given | {"huber_slope": 30}, "numbers"),
+    ]
+    assert [answer["splits"] for answer in trained(rows)] == [False, True, True]
 
 
 def test_quantiles() -> None:
@@ -251,7 +274,13 @@ def test_quantiles() -> None:
     rows += [row("reg:squarederror", eval_metric=name, quantile_alpha=0.5) for name in ("quantile", "rmse,quantile")]
     for more in ({}, {"quantile_alpha": 0.2}, {"eval_metric": "mae"}, {"quantile_alpha": 0.9, "eval_metric": "mae"}):
         rows.append(Row({"objective": "reg:quantileerror", **more}, "positive"))
+    for alpha, score in itertools.product((0.1, 0.9, 0.99999999, 1), (None, 1)):
+        more = {"quantile_alpha": alpha} | ({"base_score": score} if score is not None else {})
+        rows.append(Row({"objective": "reg:quantileerror", **more}, "positive"))
     assert disagreements(rows) == []
+    begun = [each for each in rows if each.given["objective"] == "reg:quantileerror" and "quantile_alpha" in each.given]
+    learning = [each for each in begun if "base_score" not in each.given and Effect.CONSTANT not in each.expected]
+    assert [answer for answer in trained(learning) if not answer["splits"]] == []
 
 
 BOOSTERS = ("gbtree", "dart", "gblinear")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -16,6 +16,10 @@ class FakeBus:
     def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
         carried = json.loads(json.dumps(detail, allow_nan=False))
         self.events.append({"source": "gridwatch", "detail-type": detail_type, "detail": carried})
+
+    def publish_all(self, detail_type: str, details: Sequence[Mapping[str, Any]]) -> None:
+        for detail in details:
+            self.publish(detail_type, detail)
 
 
 class FakeTopic:

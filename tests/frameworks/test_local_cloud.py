@@ -166,3 +166,80 @@ def test_a_trial_whose_units_die_is_stopped_by_a_rule(deployed: Deployed, tmp_pa
     jobs = deployed.wait_for_jobs("dying", 2, 180)
     ended = {hyperparameters(job)["first_bias"]: job["TrainingJobStatus"] for job in jobs}
     assert ended == {0.0: "Completed", -1000.0: "Stopped"}, [job.get("FailureReason") for job in jobs]
+
+
+# As a tutorial has it: no line of Gridwatch's, and in one point of the grid a layer that is dead from the beginning.
+PLAIN = """
+import argparse
+import torch
+from torch import nn
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--first_bias", type=float)
+given = parser.parse_args()
+torch.manual_seed(0)
+torch.set_num_threads(1)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.act = nn.Linear(8, 32), nn.Linear(32, 2), nn.ReLU()
+
+    def forward(self, x):
+        return self.second(self.act(self.first(x)))
+
+
+model, criterion = Net(), nn.CrossEntropyLoss()
+nn.init.constant_(model.first.bias, given.first_bias)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+x = torch.randn(256, 8)
+y = (x.sum(dim=1) > 0).long()
+for epoch in range(60):
+    optimizer.zero_grad()
+    loss = criterion(model(x), y)
+    loss.backward()
+    optimizer.step()
+    if epoch % 10 == 0:
+        print(f"loss: {loss.item():.5f}", flush=True)
+"""
+UNCHANGED = """
+name: unchanged
+objective: {metric: loss, direction: minimize}
+algorithm:
+  framework: pytorch
+  version: "2.10"
+  source: source
+  entry_point: train.py
+  metrics: {loss: 'loss: ([0-9.]+)'}
+grid: {first_bias: [0.0, -1000.0]}
+resources: {instance_type: ml.m5.large, volume_gb: 5, max_runtime: 30m}
+rules: [{rule: DeadRelu, on_issue: alert}, {rule: VanishingGradient, on_issue: alert}]
+"""
+
+
+def test_a_dead_layer_of_a_script_that_knows_of_nothing_is_found(deployed: Deployed, tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "train.py").write_text(PLAIN)
+    (tmp_path / "unchanged.yaml").write_text(UNCHANGED)
+    submit(deployed, tmp_path / "unchanged.yaml")
+    jobs = deployed.wait_for_jobs("unchanged", 2, 180)
+    assert [job.get("FailureReason", job["TrainingJobStatus"]) for job in jobs] == ["Completed"] * 2
+    bias = {job["TrainingJobName"]: hyperparameters(job)["first_bias"] for job in jobs}
+
+    def over() -> dict[tuple[str, float], str] | None:
+        deployed.snapshot("unchanged")
+        rows = deployed.query("SELECT rule, status, job_name FROM rule_evaluations WHERE experiment = 'unchanged'")
+        told = {(str(row["rule"]), bias[str(row["job_name"])]): str(row["status"]) for row in rows}
+        return told if len(told) == 4 and not {"None", "InProgress"} & set(told.values()) else None
+
+    assert deployed.wait(over, "the ends of all rules", 60) == {
+        ("DeadRelu", 0.0): "NoIssuesFound",
+        ("DeadRelu", -1000.0): "IssuesFound",
+        ("VanishingGradient", 0.0): "NoIssuesFound",
+        ("VanishingGradient", -1000.0): "IssuesFound",
+    }
+    curve = deployed.query(
+        "SELECT DISTINCT name FROM metrics WHERE experiment = 'unchanged' AND source = 'hook' ORDER BY name"
+    )
+    assert "loss" in {row["name"] for row in curve}

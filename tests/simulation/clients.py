@@ -19,6 +19,7 @@ from unittest import mock
 import boto3
 from aws_lambda_powertools.utilities.idempotency import base as idempotency
 from aws_lambda_powertools.utilities.idempotency.persistence import base, datarecord, dynamodb
+from botocore.exceptions import ClientError
 
 from gridwatch.aws import clients, component_search, tensor_source
 from gridwatch.localcloud.faults import Fault
@@ -41,6 +42,7 @@ class Client:
     def __init__(self, service: str, cloud: Cloud) -> None:
         self._service, self._cloud = service, cloud
         self.meta = SimpleNamespace(region_name="eu-west-1", events=mock.MagicMock())
+        self.exceptions = _Exceptions()
 
     def __getattr__(self, operation: str) -> Callable[..., dict[str, Any]]:
         def call(**request: Any) -> dict[str, Any]:
@@ -66,8 +68,7 @@ class Client:
             request = {**request, "Body": request["Body"].read()}
         do = getattr(self._cloud.services[self._service], operation)
         if act is None:  # whoever tells the story
-            answer: dict[str, Any] = do(**request)
-            return answer
+            return self._done(do, request)
         act.check()
         if threading.current_thread() is act:
             act.pause(self._cloud.trouble.latency())
@@ -76,7 +77,15 @@ class Client:
         self._cloud.stage.tell(f"{name} {_about(request)}{f'  <-- {fault}' if fault else ''}")
         if fault is not None:
             act.faulty = True
-        return self._outcome(fault, lambda: do(**request), act)
+        return self._outcome(fault, lambda: self._done(do, request), act)
+
+    def _done(self, do: Callable[..., dict[str, Any]], request: Mapping[str, Any]) -> dict[str, Any]:
+        """The service's answer; its error as the client's class for its code."""
+        try:
+            return do(**request)
+        except ClientError as error:
+            kind = getattr(self.exceptions, error.response["Error"]["Code"])
+            raise kind(error.response, error.operation_name) from error
 
     def _outcome(self, fault: Fault | None, do: Callable[[], dict[str, Any]], act: Act) -> dict[str, Any]:
         if fault in (Fault.LOST, Fault.KILL_AFTER, Fault.DOUBLE):
@@ -88,6 +97,15 @@ class Client:
         if fault in (Fault.FAIL, Fault.LOST):
             raise internal(self._service)
         return do()
+
+
+class _Exceptions:
+    """The classes of a client's errors by their codes, made when somebody asks for them."""
+
+    def __getattr__(self, code: str) -> type[ClientError]:
+        made: type[ClientError] = type(code, (ClientError,), {})
+        setattr(self, code, made)
+        return made
 
 
 def _about(request: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.growth import LIMITS
 from gridwatch.settings import read_settings
 from infra.constructs.own_layer import LEFT_OUT
 from tests.template.conftest import Synthesize
@@ -200,3 +201,8 @@ def test_no_function_imports_what_the_layer_leaves_out() -> None:
     }
     assert {"gridwatch.state.memory", "gridwatch.cli.main", "gridwatch_rules.command.main"} <= left
     assert sorted(seen & left) == []
+
+
+def test_growth_is_measured_against_what_functions_have(synthesized: Synthesized) -> None:
+    had = {name: synthesized.functions[name].properties for name in LIMITS}
+    assert {name: (each["Timeout"], each["MemorySize"]) for name, each in had.items()} == LIMITS

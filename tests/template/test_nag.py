@@ -19,7 +19,7 @@ EXPLAINED = {
     r"AwsSolutions-SQS3": "These two are dead-letter queues, of rules and of functions.",
     r"AwsSolutions-L1|Serverless-LambdaLatestVersion": "python3.13 has every pinned wheel and support to 2029-06-30.",
     r"AwsSolutions-IAM5\[Resource::<Storage\w+\.Arn>/(checkpoints|code|code/sources|data|data/windows|experiments|rule-sets"
-    r"|settings|status|fingerprints"
+    r"|settings|status|fingerprints|hook"
     r"|tensors|models|tables|history|components|rule-state|reports|reports/experiments)/\*(/training_job_end\.ts)?\]": (
         "Keys are named by users and jobs: a prefix is as narrow as a statement about them can be."
     ),

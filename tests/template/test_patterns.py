@@ -99,6 +99,9 @@ def own_keys() -> dict[str, list[str]]:
             f"{tensors}index/completed/000000000/000000000002_worker_0.json",
             f"{tensors}training_job_end.ts",
             layout.report_key(JOB, "ProfilerReport"),
+            f"{layout.heartbeat_prefix(JOB)}status/worker_0.json",
+            f"{layout.heartbeat_prefix(JOB)}index/000119735/000119735000_worker_0.json",
+            f"{layout.heartbeat_prefix(JOB)}{flush_key(119_735_000, 'worker_0')}",
             f"{layout.profile_prefix(JOB)}framework/pevents/2026112011/1795172400000000_17-algo-1_pythontimeline.json",
         ],
     }

@@ -301,6 +301,7 @@ def test_training_jobs_read_data_and_write_only_tensors_and_models(synthesized: 
         ("s3:GetObject", f"{experiments}/data/*"),
         ("s3:GetObject", f"{experiments}/code/sources/*"),
         ("s3:GetObject", f"{artifacts}/checkpoints/*"),
+        ("s3:GetObject", f"{artifacts}/hook/*"),
         ("s3:GetObject", f"{artifacts}/models/*"),
         ("s3:GetObject", f"{artifacts}/tensors/*"),
         # Of rules that Debugger evaluates, as the fixture's deployment allows.
@@ -348,7 +349,8 @@ def test_only_specs_data_and_status_of_the_experiments_bucket_are_touched(synthe
         for resource in statement["Resource"]
     }
     bucket = "arn:aws:s3:::gridwatch-experiments-123456789012-eu-west-1"
-    assert written == {f"{bucket}/status/*", f"{bucket}/data/windows/*", f"{bucket}/fingerprints/*"}
+    hook = "arn:aws:s3:::gridwatch-artifacts-123456789012-eu-west-1/hook/*"  # and of the other bucket the hook alone
+    assert written == {f"{bucket}/status/*", f"{bucket}/data/windows/*", f"{bucket}/fingerprints/*", hook}
 
 
 def test_events_are_put_under_our_own_source_only(synthesized: Synthesized) -> None:

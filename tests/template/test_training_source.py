@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
+import zipfile
 from pathlib import Path
 
+import gridwatch_hook
+from gridwatch_hook.carrier.build import write_archive
 from infra.constructs import training
 from scripts import training_source
 from tests.template.synthesized import Synthesized
@@ -38,6 +42,19 @@ def test_the_deployed_archive_is_the_packed_one(synthesized: Synthesized) -> Non
     (deployed,) = synthesized.folder.glob(f"asset.{digest}.*")
     assert deployed.read_bytes() == training_source.ARCHIVE.read_bytes()
     assert uri.startswith("s3://cdk-hnb659fds-assets-123456789012-eu-west-1/")
+
+
+def test_the_hook_that_is_brought_is_deployed_under_its_own_digest(synthesized: Synthesized, tmp_path: Path) -> None:
+    variables = synthesized.functions["launch_grid"].environment
+    manifest = write_archive(tmp_path / "hook.zip")
+    assert variables["HOOK_VERSION"] == manifest["version"] == gridwatch_hook.__version__
+    digest = variables["HOOK_SOURCE_URI"].rsplit("/", 1)[1].removesuffix(".zip")
+    (deployed,) = synthesized.folder.glob(f"asset.{digest}.*")
+    with zipfile.ZipFile(deployed) as brought, zipfile.ZipFile(tmp_path / "hook.zip") as made:
+        content = {name: made.read(name) for name in made.namelist()}
+        assert {name: brought.read(name) for name in brought.namelist()} == content, "run make layers"
+    outputs = json.loads((synthesized.folder / "Gridwatch.template.json").read_text())["Outputs"]
+    assert outputs["HookVersion"]["Value"] == manifest["version"]
 
 
 def test_its_name_follows_its_content(tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ def a_platform(folder: Path) -> Platform:
     return Platform(
         account="000000000000", region="us-east-1", endpoint="http://127.0.0.1:1", scratch=folder,
         mlflow_stores=folder, guard=none, settings=JobSettings(), client=none, client_as=none,
-        put_event=lambda _: None, has_role=lambda _: True, credentials=lambda _: {}, limits=Limits(debugger=True),
+        put_event=lambda _: None, has_role=lambda _: True, has_objects=lambda *_: True,
+        credentials=lambda _: {}, limits=Limits(debugger=True),
     )  # fmt: skip
 
 

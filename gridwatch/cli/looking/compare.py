@@ -50,6 +50,7 @@ def compare(
     else:
         found = [find_trial(cloud.store, name) for name in subjects]
         names, rows = _headings(found), _trials(cloud, found)
+    rows = [row for row in rows if everything or any(row[name] is not None for name in names)]
     shown = [row for row in rows if everything or not row.pop("same", False)]
     for row in shown:
         row.pop("same", None)

@@ -136,7 +136,8 @@ def _rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
     finding = rule["finding"] or {}
     if sentence := finding.get("sentence") or rule["details"]:
         yield f"  {sentence}"
-    place = [f"{name} {cell(finding[name])}" for name in ("step", "tensor", "observed", "threshold") if name in finding]
+    told = ("step", "tensor", "observed", "threshold")
+    place = [f"{name} {cell(finding[name])}" for name in told if finding.get(name) is not None]
     if place:
         yield f"  {', '.join(place)}"
     yield from _evidence(finding)
@@ -154,4 +155,9 @@ def _evidence(finding: Mapping[str, Any]) -> Iterator[str]:
             more = "… " if len(value) > len(last) else ""
             yield f"  {name}: {more}{', '.join(map(cell, last))}"
         elif isinstance(value, Mapping) and value:
-            yield f"  {name}: {', '.join(f'{key} {cell(each)}' for key, each in list(value.items())[:_VALUES])}"
+            yield f"  {name}: {', '.join(f'{key} {_listed(each)}' for key, each in list(value.items())[:_VALUES])}"
+
+
+def _listed(value: object) -> str:
+    """A value, and a list as its values without quotes: those that are no numbers are kept as texts."""
+    return f"[{', '.join(map(cell, value))}]" if isinstance(value, list | tuple) else cell(value)

@@ -15,7 +15,7 @@ from gridwatch.cli.looking.trials import Found, find_trial
 from gridwatch.cli.output import print_rows
 from gridwatch.launch.request import MLFLOW
 from gridwatch.state.accepted_spec import Preprocessing, spec_of
-from gridwatch.storage.layout import s3_uri, tensor_prefix
+from gridwatch.storage.layout import is_hook_channel, s3_uri, tensor_prefix
 
 _COLUMNS = ("what", "name", "address")
 _TRIAL_COLUMNS = ("experiment", "trial", "job_name", "what", "name", "address")
@@ -72,7 +72,7 @@ def _of_preprocessing(told: Preprocessing) -> Iterator[Mapping[str, Any]]:
 def _of_template(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for channel in template.get("InputDataConfig", ()):
         source = channel["DataSource"].get("S3DataSource") or {}
-        yield _row("data", channel["ChannelName"], source.get("S3Uri"))
+        yield _row("hook" if is_hook_channel(channel) else "data", channel["ChannelName"], source.get("S3Uri"))
     algorithm = template.get("AlgorithmSpecification", {})
     yield _row("image", "algorithm", algorithm.get("TrainingImage") or algorithm.get("AlgorithmName"))
     code = template.get("HyperParameters", {}).get("sagemaker_submit_directory")

@@ -13,6 +13,11 @@ from gridwatch.domain.trials import TrialRecord
 from gridwatch.state.accepted_spec import spec_of
 from gridwatch.state.store import StateStore
 
+# The columns that `flat` gives each trial.
+OF_EACH = frozenset({
+    "experiment", "trial", "index", "job_name", "state", "owner", "team", "instance_type", "training_seconds",
+    "billable_seconds", "started_at", "ended_at",
+})  # fmt: skip
 _LEAST = 4  # characters of a trial's id that are enough to look for it
 
 

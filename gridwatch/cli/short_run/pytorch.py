@@ -23,7 +23,7 @@ from gridwatch.cli.workshop import how_to_make
 from gridwatch.domain.notices import Level, Notice
 from gridwatch.preflight.script_run import Probed, judge
 from gridwatch.storage.data_source import DataFile, DataSource
-from gridwatch.storage.layout import TENSORS_KEY
+from gridwatch.storage.layout import HOOK_PLACE, TENSORS_KEY
 
 if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan
@@ -91,13 +91,15 @@ class _Script:
         entry = str(plan.spec.algorithm.entry_point)
         module = entry.removesuffix(".py").replace("/", ".")
         point = {"sagemaker_program": entry, **plan.points[0].hyperparameters}
+        said = plan.template.get("Environment", {})
+        paths = said.get("PYTHONPATH", "").split(":")
         variables = {
             **environment(base, point, layout.code, module),
             "SAGEMAKER_BASE_DIR": str(base),
-            "PYTHONPATH": str(layout.code),
             "PATH": os.defpath,
             "HOME": str(base),
-            **plan.template.get("Environment", {}),
+            **said,
+            "PYTHONPATH": ":".join([str(layout.code), *(part for part in paths if part != HOOK_PLACE)]),
             TENSORS_KEY: str(layout.output / "tensors"),
         }
         return cls(base, layout.code, module, arguments(point), variables)

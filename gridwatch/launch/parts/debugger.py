@@ -13,6 +13,7 @@ from gridwatch.launch.profiler import CONFIG_KEY as PROFILER_KEY
 from gridwatch.launch.profiler import profiler_document
 from gridwatch.spec.imported import asked_collections, asked_hook_parameters
 from gridwatch.spec.model import ExperimentSpec
+from gridwatch.storage.layout import HOOK_OFF_KEY
 
 
 def debugger_part(
@@ -26,6 +27,8 @@ def debugger_part(
 
 
 def _own_part(spec: ExperimentSpec, policies: Sequence[RulePolicy]) -> dict[str, Any]:
+    if spec.hook == "off":
+        return {"Environment": {HOOK_OFF_KEY: "1"}, "ProfilerConfig": {"DisableProfiler": True}}
     collected = {name: collection_parameters(collection) for name, collection in spec.collect.items()}
     document = hook_document({**asked_collections(spec), **collected}, policies)
     document["HookParameters"] |= asked_hook_parameters(spec)

@@ -102,6 +102,14 @@ def role_trusts(role_arn: str, service: str) -> bool:
     return any(_trusts(item, service) for item in (statements if isinstance(statements, list) else [statements]))
 
 
+def has_objects(bucket: str, prefix: str) -> bool:
+    """Whether the bucket holds an object whose key begins so. Only within a request, which S3 must not be sent another
+    one from.
+    """
+    known = s3._buckets.get(bucket)
+    return known is not None and any(key.startswith(prefix) for key in known["objects"])
+
+
 def _trusts(statement: Mapping[str, Any], service: str) -> bool:
     principal = statement.get("Principal", {})
     named = principal.get("Service", []) if isinstance(principal, dict) else []

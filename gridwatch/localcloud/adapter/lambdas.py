@@ -10,6 +10,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from ministack.core import lambda_runtime
 from ministack.services import eventbridge, lambda_svc
 
 from gridwatch.localcloud.assets import LAYER_MANIFEST, AssetError, twin_for_this_machine
+from gridwatch.localcloud.confining import confined
 from gridwatch.localcloud.guard import Guard
 from gridwatch.localcloud.lambda_code import CodeCache
 from gridwatch.localcloud.troubles import Troubles
 
+Invoke = Callable[[], dict[str, Any]]
 _MINUTES = 180.0  # seconds: the timeout of functions that do much at once
 _WORKERS: dict[str, Any] = {}  # processes by the name that their requests carry
 _FUNCTIONS: dict[str, str] = {}  # the functions that these are of; kept when they have ended
@@ -52,10 +55,17 @@ def poll_queues_at_once() -> None:
 
 
 def improve_workers(
-    cache: CodeCache, guard: Guard, per_function: int, used: Callable[[str, float], None], troubles: Troubles
+    cache: CodeCache,
+    guard: Guard,
+    per_function: int,
+    used: Callable[[str, float], None],
+    troubles: Troubles,
+    *,
+    limited: bool = False,
 ) -> None:
     """Lambda workers that start quickly, end with the cloud, and number at most ``per_function`` for each function.
-    ``used`` is told each invocation's function and seconds, ``troubles`` which function cannot be imported.
+    ``used`` is told each invocation's function and seconds, ``troubles`` which function cannot be imported, or with
+    ``limited`` needed more than its memory.
     """
 
     class Worker(lambda_runtime.Worker):  # type: ignore[misc]
@@ -84,8 +94,8 @@ def improve_workers(
         def invoke(self, *arguments: Any, **options: Any) -> dict[str, Any]:
             begun = time.monotonic()
             try:
-                answer: dict[str, Any] = super().invoke(*arguments, **options)
-                return answer
+                within = partial(_within_limits, self, troubles) if limited else _as_it_is
+                return within(partial(super().invoke, *arguments, **options))
             finally:
                 used(str(self.config.get("FunctionName", "")), time.monotonic() - begun)
 
@@ -109,6 +119,21 @@ def improve_workers(
 
     lambda_runtime._worker_class_for = worker_class
     _bound_workers(per_function)
+
+
+def _as_it_is(invoke: Invoke) -> dict[str, Any]:
+    return invoke()
+
+
+def _within_limits(worker: Any, troubles: Troubles, invoke: Invoke) -> dict[str, Any]:
+    """Invoke with Lambda's memory and share of a processor; MiniStack ends what takes too long."""
+    name, megabytes = worker.config.get("FunctionName", ""), int(worker.config.get("MemorySize", 128))
+    with confined(lambda: worker._proc.pid if worker._proc else None, megabytes) as confinement:
+        answer = invoke()
+    if not confinement.exceeded:
+        return answer
+    troubles.tell(f"function {name} was ended", f"it needed more than its {megabytes} MB of memory")
+    return {**answer, "status": "error", "error": "Runtime exited with error: signal: killed"}
 
 
 def _bound_workers(per_function: int) -> None:

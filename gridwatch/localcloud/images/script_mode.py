@@ -281,7 +281,9 @@ def _become_program(base: Path, hyperparameters: Mapping[str, Any]) -> None:
     if program.endswith(".sh"):
         (code / program).chmod(0o755)
     _install_requirements(code, packages)
-    paths = [str(code), str(packages), os.environ.get("PYTHONPATH", "")]
+    # A hook that came with the job lets SageMaker's toolkits put it first (gridwatch_hook.watch.toolkit).
+    brought = str(getattr(sys.modules.get("gridwatch_hook_active"), "folder", ""))
+    paths = [brought, str(code), str(packages), os.environ.get("PYTHONPATH", "")]
     variables = environment(base, hyperparameters, code, module)
     variables["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 CONTAINER_BASE = "/opt/ml"
+_PATHS = "PYTHONPATH"  # a variable with several paths
 # A value that is a path below /opt/ml, also as a JSON string.
 _OWN_PATH = re.compile(rf'("?){CONTAINER_BASE}(?=/|"|$)')
 
@@ -77,8 +78,13 @@ class Layout:
 
     def moved(self, values: Mapping[str, str]) -> dict[str, str]:
         """The values (of hyperparameters, of variables), with paths below ``/opt/ml`` replaced by their places here."""
-        return {name: _OWN_PATH.sub(rf"\g<1>{self.base}", value, 1) if _OWN_PATH.match(value) else value
-                for name, value in values.items()}  # fmt: skip
+        return {
+            name: ":".join(map(self._moved, value.split(":"))) if name == _PATHS else self._moved(value)
+            for name, value in values.items()
+        }
+
+    def _moved(self, value: str) -> str:
+        return _OWN_PATH.sub(rf"\g<1>{self.base}", value, 1) if _OWN_PATH.match(value) else value
 
     @property
     def channels(self) -> list[Path]:

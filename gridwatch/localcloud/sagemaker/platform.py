@@ -39,6 +39,7 @@ class Platform:
     client_as: Callable[[str, str], Any]
     put_event: Callable[[Mapping[str, Any]], None]
     has_role: Callable[[str], bool]
+    has_objects: Callable[[str, str], bool]
     credentials: Callable[[str], Mapping[str, str]]
     limits: Limits = field(default_factory=Limits)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from gridwatch.localcloud.sagemaker.errors import validation_error
 from gridwatch.localcloud.sagemaker.layout import hosts_of, input_mode
+from gridwatch.localcloud.sagemaker.platform import Platform
+from gridwatch.localcloud.sagemaker.storage import split_uri
 
 _MOST_HOSTS = 16
 # By the middle of the hyperparameter's name, as the SDK sends it: sagemaker_<name>_enabled.
@@ -26,6 +28,22 @@ def refuse_what_cannot_run(request: Mapping[str, Any]) -> None:
     _check_distribution(request.get("HyperParameters", {}))
     for channel in request.get("InputDataConfig", []):
         _check_channel(channel, request)
+
+
+def refuse_empty_prefixes(request: Mapping[str, Any], platform: Platform) -> None:
+    """Refuse a job of which a channel's prefix holds nothing, as CreateTrainingJob does itself. Raises
+    ValidationException.
+    """
+    for channel in request.get("InputDataConfig", []):
+        source = channel["DataSource"]["S3DataSource"]
+        bucket, key = split_uri(source["S3Uri"])
+        if source["S3DataType"] == "S3Prefix" and not platform.has_objects(bucket, key):
+            raise validation_error(
+                f'No S3 objects found under S3 URL "{source["S3Uri"]}" given in input data source. Please ensure that '
+                f"the bucket exists in the selected region ({platform.region}), that objects exist under that S3 "
+                f'prefix, and that the role "{request["RoleArn"]}" has "s3:ListBucket" permissions on bucket '
+                f'"{bucket}".'
+            )
 
 
 def _check_cluster(request: Mapping[str, Any]) -> None:

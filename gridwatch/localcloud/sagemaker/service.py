@@ -22,7 +22,7 @@ from gridwatch.localcloud.sagemaker.platform import Platform
 from gridwatch.localcloud.sagemaker.records import TrainingJob, describe
 from gridwatch.localcloud.sagemaker.search import search
 from gridwatch.localcloud.sagemaker.state import JobStore
-from gridwatch.localcloud.sagemaker.tags import Tags, as_list
+from gridwatch.localcloud.sagemaker.tags import Tags, as_list, refuse_reserved
 from gridwatch.localcloud.sagemaker.timeseries import TimeSeries
 from gridwatch.localcloud.sagemaker.training import Training
 from gridwatch.localcloud.sagemaker.tuning import Tuning
@@ -99,6 +99,7 @@ class RegionalSageMaker:
         self._throttle.check(operation)
         validate(service, operation, request)
         refuse_unobeyed(operation, request)
+        refuse_reserved(request)
         handler = self._operations.get(operation)
         if handler is None:
             raise ServiceError(

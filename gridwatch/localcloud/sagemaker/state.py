@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from gridwatch.localcloud import clock
-from gridwatch.localcloud.sagemaker.errors import in_use, not_found
+from gridwatch.localcloud.sagemaker.errors import in_use, validation_error
 from gridwatch.localcloud.sagemaker.records import TrainingJob
 
 Change = Callable[[TrainingJob], TrainingJob]
@@ -53,10 +53,12 @@ class JobStore:
                 self._keep(job)
 
     def get(self, name: str) -> TrainingJob:
-        """The job of that name. Raises ResourceNotFound."""
+        """The job of that name. Raises ValidationException, which SageMaker answers for a training job that is not
+        there (boto/boto3#2808), unlike for other things.
+        """
         with self._lock:
             if name not in self._jobs:
-                raise not_found("Requested resource not found.")
+                raise validation_error("Requested resource not found.")
             return self._jobs[name]
 
     def find(self, name: str) -> TrainingJob | None:

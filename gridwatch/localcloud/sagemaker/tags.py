@@ -19,6 +19,13 @@ def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
+def refuse_reserved(request: Mapping[str, Any]) -> None:
+    """Refuse tags whose keys are AWS's own. Raises ValidationException."""
+    keys = [tag["Key"] for tag in request.get("Tags", ())] + list(request.get("TagKeys", ()))
+    if any(key.lower().startswith("aws:") for key in keys):
+        raise validation_error("aws: prefixed tag key names are not allowed for external use.")
+
+
 class Tags:
     """AddTags, DeleteTags and ListTags."""
 

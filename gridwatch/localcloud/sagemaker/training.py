@@ -18,11 +18,12 @@ from gridwatch.localcloud.sagemaker.metrics import LogMetrics
 from gridwatch.localcloud.sagemaker.paging import ordered, page
 from gridwatch.localcloud.sagemaker.platform import Platform
 from gridwatch.localcloud.sagemaker.records import RuleStatus, TrainingJob, describe, first_transition
-from gridwatch.localcloud.sagemaker.refusals import refuse_what_cannot_run
+from gridwatch.localcloud.sagemaker.refusals import refuse_empty_prefixes, refuse_what_cannot_run
 from gridwatch.localcloud.sagemaker.rules import RuleRunner
 from gridwatch.localcloud.sagemaker.state import JobStore
 
 Request = Mapping[str, Any]
+_LONGEST = 28 * 24 * 3600  # API_StoppingCondition
 LOST = "the local cloud ended while the job was running"
 
 
@@ -130,6 +131,7 @@ class Training:
             self._experiments.experiments.get(name)
         if name := config.get("TrialName"):
             self._experiments.trials.get(name)
+        refuse_empty_prefixes(request, self._platform)
 
     def _new_job(self, request: Request) -> TrainingJob:
         now, name = clock.now(), request["TrainingJobName"]
@@ -165,6 +167,8 @@ def _check(request: Request) -> None:
         if name not in request:
             raise validation_error(f"{name} is required for a training job that is not serverless")
     algorithm = request["AlgorithmSpecification"]
+    if "AlgorithmName" in algorithm and "TrainingImage" in algorithm:
+        raise validation_error("AlgorithmSpecification: an AlgorithmName or a TrainingImage, not both")
     if "TrainingImage" not in algorithm:
         raise validation_error(
             "The local cloud runs training images only: AlgorithmSpecification.TrainingImage is missing"
@@ -184,6 +188,8 @@ def _check(request: Request) -> None:
 
 def _check_spot(request: Request) -> None:
     stopping = request["StoppingCondition"]
+    if stopping.get("MaxRuntimeInSeconds", 0) > _LONGEST:
+        raise validation_error(f"MaxRuntimeInSeconds is at most {_LONGEST}, which is 28 days")
     longest = stopping.get("MaxWaitTimeInSeconds")
     if request.get("EnableManagedSpotTraining"):
         if longest is None or longest < stopping.get("MaxRuntimeInSeconds", 86400):

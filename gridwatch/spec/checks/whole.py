@@ -11,6 +11,7 @@ from gridwatch.spec.checks.compute import check_compute, warn_of_compute
 from gridwatch.spec.checks.data import check_data
 from gridwatch.spec.checks.distribution import check_distribution
 from gridwatch.spec.checks.engine import check_engine, warn_of_engine
+from gridwatch.spec.checks.hook import check_hook
 from gridwatch.spec.checks.incremental import check_incremental
 from gridwatch.spec.checks.model_parallel import warn_of_model_parallel
 from gridwatch.spec.checks.preprocessing import check_preprocessing
@@ -49,6 +50,7 @@ def _of_each_algorithm(spec: ExperimentSpec, today: date) -> Iterator[Problem]:
             check_data(variant.spec),
             check_compute(variant.spec),
             check_distribution(variant.spec),
+            check_hook(variant.spec),
         ):
             yield from (variant.placed(problem) for problem in found)
 

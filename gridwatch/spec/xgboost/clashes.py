@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from gridwatch.spec.xgboost import growing
 from gridwatch.spec.xgboost.metrics import family, metric_of
-from gridwatch.spec.xgboost.numbers import finite
+from gridwatch.spec.xgboost.numbers import finite, single
 from gridwatch.spec.xgboost.objectives import Predicts, objective_of
 from gridwatch.spec.xgboost.outcomes import Effect
 from gridwatch.spec.xgboost.settings import Clash, Found, Setting, metrics_of
@@ -50,7 +50,7 @@ def _labels(setting: Setting) -> Iterator[Found]:
 
 def _base_score(setting: Setting) -> Iterator[Found]:
     name, objective = objective_of(setting)
-    score = finite(setting.get("base_score"))
+    score = _as_read(setting, "base_score")
     outcome = objective.base_score_outcome(score) if objective is not None and score is not None else None
     if objective is not None and outcome is not None:
         message = f"{name} cannot begin with this base_score: {outcome}"
@@ -64,6 +64,15 @@ def _quantile(setting: Setting) -> Iterator[Found]:
         blame = "objective" if asks == name else "eval_metric"
         advice = "say which quantile, such as quantile_alpha: 0.5"
         yield Found(blame, f"{asks} needs quantile_alpha, which is missing", Effect.FAILS, advice=advice)
+    elif name == "reg:quantileerror" and "base_score" not in setting and _as_read(setting, "quantile_alpha") == 1:
+        message = f"{name} begins at the largest label, from which the quantile 1 leads nowhere: {Effect.CONSTANT}"
+        yield Found("quantile_alpha", message, Effect.CONSTANT, allowed="above 0 and below 1")
+
+
+def _as_read(setting: Setting, name: str) -> float | None:
+    """The number as XGBoost reads it: 0.99999999 is 1."""
+    number = finite(setting.get(name))
+    return None if number is None else single(number)
 
 
 def _metrics(setting: Setting) -> Iterator[Found]:
@@ -101,7 +110,7 @@ CLASHES = (
     Clash(("num_class", "objective"), _classes),
     Clash(("objective",), _labels),
     Clash(("base_score", "objective"), _base_score),
-    Clash(("quantile_alpha", "objective", "eval_metric"), _quantile),
+    Clash(("quantile_alpha", "objective", "eval_metric", "base_score"), _quantile),
     Clash(("eval_metric", "objective", "num_class"), _metrics),
     *growing.CLASHES,
 )

@@ -39,7 +39,8 @@ RELEVANCE = Domain(0, 31, whole=True)  # 2 ** label - 1, the gain of NDCG, must 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
     """An objective. `labels` and `base_score` are those that it accepts, with the effect of others and of labels of
-    which none is above 0; `metric` is reported when no eval_metric is asked for.
+    which none is above 0; `metric` is reported when no eval_metric is asked for. `row_counts` is the most that a row
+    can count towards min_child_weight, where there is such a bound: its second derivative.
     """
 
     predicts: Predicts
@@ -50,6 +51,7 @@ class Objective:
     off_base: Effect = Effect.FAILS
     at_the_ends: Effect | None = None
     without_positive: Effect | None = None
+    row_counts: float | None = None
 
     def base_score_outcome(self, score: float) -> Effect | None:
         """The effect of beginning with that base score; None when it is accepted."""
@@ -73,28 +75,34 @@ OBJECTIVES: Mapping[str, Objective] = {
     # With 0 and 1 as base_score, XGBoost 3.2 begins beside them and finds no split; before it refused them, and the
     # container still calls it the customer's error.
     "binary:logistic": Objective(
-        predicts=Predicts.PROBABILITY, metric="logloss", labels=_SHARE, base_score=_INSIDE, at_the_ends=Effect.CONSTANT
+        predicts=Predicts.PROBABILITY, metric="logloss", labels=_SHARE, base_score=_INSIDE, at_the_ends=Effect.CONSTANT,
+        row_counts=0.25,
     ),
-    "binary:logitraw": Objective(predicts=Predicts.MARGIN, metric="logloss", labels=_SHARE),
+    "binary:logitraw": Objective(predicts=Predicts.MARGIN, metric="logloss", labels=_SHARE, row_counts=0.25),
     "count:poisson": Objective(
         predicts=Predicts.POSITIVE, metric="poisson-nloglik", labels=_NOT_NEGATIVE, base_score=_NOT_NEGATIVE,
         off_base=Effect.NO_NUMBER,
     ),
-    "multi:softmax": Objective(predicts=Predicts.CLASSES, metric="mlogloss", labels=Domain(0, whole=True)),
-    "multi:softprob": Objective(predicts=Predicts.CLASSES, metric="mlogloss", labels=Domain(0, whole=True)),
+    "multi:softmax": Objective(
+        predicts=Predicts.CLASSES, metric="mlogloss", labels=Domain(0, whole=True), row_counts=0.5
+    ),
+    "multi:softprob": Objective(
+        predicts=Predicts.CLASSES, metric="mlogloss", labels=Domain(0, whole=True), row_counts=0.5
+    ),
     "rank:map": Objective(predicts=Predicts.MARGIN, metric="map", labels=_BINARY),
     "rank:ndcg": Objective(predicts=Predicts.MARGIN, metric="ndcg", labels=RELEVANCE),
     "rank:pairwise": Objective(predicts=Predicts.MARGIN, metric="ndcg"),
-    "reg:absoluteerror": Objective(predicts=Predicts.NUMBER, metric="mae"),
+    "reg:absoluteerror": Objective(predicts=Predicts.NUMBER, metric="mae", row_counts=1),
     "reg:gamma": Objective(
         predicts=Predicts.POSITIVE, metric="gamma-deviance", labels=_POSITIVE, base_score=_POSITIVE
     ),
     "reg:logistic": Objective(
-        predicts=Predicts.PROBABILITY, metric="rmse", labels=_SHARE, base_score=_INSIDE, at_the_ends=Effect.CONSTANT
+        predicts=Predicts.PROBABILITY, metric="rmse", labels=_SHARE, base_score=_INSIDE, at_the_ends=Effect.CONSTANT,
+        row_counts=0.25,
     ),
-    "reg:pseudohubererror": Objective(predicts=Predicts.NUMBER, metric="mphe"),
-    "reg:quantileerror": Objective(predicts=Predicts.NUMBER, metric="quantile"),
-    "reg:squarederror": Objective(predicts=Predicts.NUMBER, metric="rmse"),
+    "reg:pseudohubererror": Objective(predicts=Predicts.NUMBER, metric="mphe", row_counts=1),
+    "reg:quantileerror": Objective(predicts=Predicts.NUMBER, metric="quantile", row_counts=1),
+    "reg:squarederror": Objective(predicts=Predicts.NUMBER, metric="rmse", row_counts=1),
     "reg:squaredlogerror": Objective(
         predicts=Predicts.NUMBER, metric="rmsle", labels=Domain(-1, open_low=True), base_score=Domain(-1),
         off_base=Effect.NO_NUMBER,

@@ -31,6 +31,11 @@ def members(config: Mapping[str, Any]) -> dict[str, bytes]:
     Raises ConfigError for a configuration that is wrong.
     """
     WatchConfig.parse(config, {"TRAINING_JOB_NAME": "job"})
+    return {**without_config(), CONFIG_FILE: _json(config)}
+
+
+def without_config() -> dict[str, bytes]:
+    """The files that are the same for every training: all but the configuration."""
     files = {
         f"{PACKAGE}/{path.relative_to(_SOURCE).as_posix()}": _renamed(path)
         for path in sorted(_SOURCE.rglob("*.py"))
@@ -38,9 +43,15 @@ def members(config: Mapping[str, Any]) -> dict[str, bytes]:
     }
     files["sitecustomize.py"] = _renamed(_SOURCE / "carrier" / "sitecustomize.py")
     manifest = {"version": gridwatch_hook.__version__, "package": PACKAGE, "digest": _digest(files)}
-    files[MANIFEST] = _json(manifest)
-    files[CONFIG_FILE] = _json(config)
-    return files
+    return {**files, MANIFEST: _json(manifest)}
+
+
+def write_archive(target: Path) -> dict[str, Any]:
+    """Write the carrier as a zip without a configuration, which is then looked for beside it; returns its manifest."""
+    files = without_config()
+    _write_zip(target, files)
+    manifest: dict[str, Any] = json.loads(files[MANIFEST])
+    return manifest
 
 
 def carry(target: Path, config: Mapping[str, Any]) -> dict[str, Any]:

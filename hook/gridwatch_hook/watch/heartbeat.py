@@ -2,22 +2,25 @@
 
 Heartbeats are a stream of their own, in the folder `heartbeat-output`: its steps are moments (Unix seconds divided by
 the interval), the same for all ranks. `status/worker_<rank>.json` has the newest one, with the training thread's stack
-where it has stood still.
+where it has stood still, and how many collective operations it has begun.
 """
 
 from __future__ import annotations
 
 import atexit
 import json
+import math
 import os
 import platform
 import sys
 import traceback
+from typing import Any
 
 from gridwatch_hook.clock import Clock, SystemClock
 from gridwatch_hook.collection import ANY_LOOP
 from gridwatch_hook.config import HookConfig
 from gridwatch_hook.hook import Hook
+from gridwatch_hook.layout import MOST_STEPS
 from gridwatch_hook.settings import Environment
 from gridwatch_hook.sinks import Sink, open_sink
 from gridwatch_hook.watch.recorder import PHASES, Recorder
@@ -26,6 +29,7 @@ from gridwatch_hook.watch.settings import WatchConfig
 COLLECTION = "heartbeat"
 _STANDSTILL = 3  # intervals without a sign of the training, after which its stack is told
 _FRAMES = 30
+_LONGEST_EVERY = 86_400.0
 
 
 class Heartbeat:
@@ -43,6 +47,7 @@ class Heartbeat:
         self._workers = workers
         self._key = f"status/worker_{rank}.json"
         self._tick = -1
+        self._began = clock.wall()
         former = self._former()
         self.last_step = former.step
         self.taken = self._is_taken(former)
@@ -88,16 +93,17 @@ class Heartbeat:
         document = {
             "rank": self._rank, "workers": self._workers, "host": platform.node(), "process": os.getpid(),
             "step": max(step, self.last_step), "phase": phase, "idle_seconds": round(idle, 3),
-            "at": self._clock.wall(), "every_seconds": self._every,
+            "at": self._clock.wall(), "every_seconds": self._every, "began": self._began,
         }  # fmt: skip
         if idle >= _STANDSTILL * self._every and phase != "over":
             document["stack"] = _stack(self._recorder.thread)
+            document |= begun_collectives(sys.modules.get("torch._C._distributed_c10d"))
         self._sink.put(self._key, json.dumps(document).encode())
 
     def _former(self) -> _Former:
         try:
             found = json.loads(self._sink.read(self._key) or b"{}")
-            return _Former(
+            former = _Former(
                 step=int(found.get("step", -1)),
                 host=str(found.get("host", "")),
                 process=int(found.get("process", 0)),
@@ -107,11 +113,12 @@ class Heartbeat:
             )
         except Exception:  # noqa: BLE001  (nobody can tell what a former process did: this one begins)
             return _Former()
+        return former if former.is_possible else _Former()
 
     def _is_taken(self, former: _Former) -> bool:
         """Whether another process that still lives writes as this rank."""
         same = former.is_here and former.process == os.getpid()
-        fresh = self._clock.wall() - former.at < 2 * former.every_seconds
+        fresh = abs(self._clock.wall() - former.at) < 2 * former.every_seconds  # by clocks that may differ a little
         return fresh and not same and former.phase != "over" and not former.has_ended
 
 
@@ -127,6 +134,11 @@ class _Former:
         self.at = at
         self.every_seconds = every
         self.is_here = host == platform.node()
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether a heartbeat can say this: a step has a place in the layout, and an interval is a day at most."""
+        return -1 <= self.step < MOST_STEPS and math.isfinite(self.at) and 0.0 <= self.every_seconds <= _LONGEST_EVERY
 
     @property
     def has_ended(self) -> bool:
@@ -147,3 +159,18 @@ def _stack(thread: int) -> list[str]:
     if frame is None:
         return []
     return [f"{each.filename}:{each.lineno} {each.name}" for each in traceback.extract_stack(frame)][-_FRAMES:]
+
+
+def begun_collectives(torch: Any) -> dict[str, Any]:
+    """The number of collective operations that this rank has begun, and the last one's name, by the flight recorder of
+    PyTorch's module of collectives; nothing where there is none. It is no public function of PyTorch.
+    """
+    dump = getattr(torch, "_dump_fr_trace_json", None)
+    try:
+        entries = json.loads(dump())["entries"] if dump is not None else []
+        numbers = {str(entry.get("process_group")): int(entry["collective_seq_id"]) for entry in entries}
+        if not entries:
+            return {}
+        return {"collectives": sum(numbers.values()), "last_collective": str(entries[-1].get("profiling_name", ""))}
+    except Exception:  # noqa: BLE001  (another version of PyTorch tells it in another way: then nobody knows)
+        return {}

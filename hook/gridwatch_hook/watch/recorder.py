@@ -45,6 +45,8 @@ class Recorder:
         self._waited = 0.0
         self._samples = 0
         self._tokens_read = 0
+        self._own = 0.0  # seconds of the step in which the rank waited for no other
+        self._own_from: float | None = None
 
     def enter(self, phase: str) -> None:
         """The training goes on to another phase."""
@@ -71,6 +73,21 @@ class Recorder:
     def scalar(self, name: str, value: Scalar) -> None:
         """Note a number about the step that is under way."""
         self._row.scalars[name] = value
+
+    def begin_shared(self) -> None:
+        """A part of the step begins in which ranks may wait for each other: the backward pass."""
+        if self._own_from is not None:
+            self._own += self._now() - self._own_from
+            self._own_from = None
+
+    def end_shared(self) -> None:
+        """The backward pass is over. Another may follow, where gradients accumulate."""
+        self._own_from = self._now()
+
+    def note_own(self) -> None:
+        """Note the time that this rank needed for its own part of the step."""
+        if self._ended_at is not None:
+            self.scalar("own_seconds", max(self._own - self._aside, 0.0))
 
     @property
     def has_losses(self) -> bool:
@@ -152,7 +169,8 @@ class Recorder:
                 scalars["tokens_per_second"] = self._tokens_read / seconds
             if self._aside:
                 scalars["aside_seconds"] = self._aside
-        self._aside = self._waited = 0.0
+        self._aside = self._waited = self._own = 0.0
+        self._own_from = now
         self._samples = self._tokens_read = 0
 
     def _ration(self, row: Row, now: float) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gridwatch_hook.clock import SystemClock
 from gridwatch_hook.watch.recorder import Recorder
-from gridwatch_hook.watch.start import ACTIVE
+from gridwatch_hook.watch.start import ACTIVE, ALIAS, ROOT
 
 if TYPE_CHECKING:
     from gridwatch_hook.config import HookConfig
@@ -98,6 +98,10 @@ class Session:
         self._began = True
         if self._config is None or self._asked is None:
             return
+        if _is_written_by_script(f"{self._config.place}/debug-output"):
+            self._gate = None
+            sys.stderr.write("gridwatch_hook: this training writes with a hook of its own, which alone is used\n")
+            return
         from gridwatch_hook.watch.writer import Writer  # noqa: PLC0415  (as above)
 
         rank, workers = self._rank()
@@ -134,6 +138,16 @@ def _forget() -> None:
     active = sys.modules.get(ACTIVE)
     if active is not None:
         active.session = None  # type: ignore[attr-defined]
+
+
+def _is_written_by_script(place: str) -> bool:
+    """Whether the script itself has made a hook that writes to the place, with this package or with another copy."""
+    for name in {f"{ROOT}.hook", f"{ALIAS}.hook"} & set(sys.modules):
+        hook = getattr(sys.modules[name], "Hook", None)
+        places = getattr(hook, "places_of_scripts", None)
+        if place in (places if places is not None else (place,)):  # an older copy does not say where it writes
+            return True
+    return False
 
 
 def _close_with_a_child(current: Session) -> None:

@@ -15,11 +15,14 @@ from typing import Any
 
 from gridwatch_hook.pace import Terms
 from gridwatch_hook.parameters import ConfigError, Parameters
+from gridwatch_hook.settings import pace_terms
 
 CONFIG_FILE = "gridwatch_watch.json"
 _KEYS = ("place", "hook", "region", "pace", "heartbeat_seconds")
 _PACE_KEYS = ("look_seconds", "least_seconds", "first_looks")
 _JOB_NAME = "TRAINING_JOB_NAME"
+_BASE = "SAGEMAKER_BASE_DIR"
+_TOLD_NAME = "sagemaker_job_name"  # the hyperparameter by which scripts are told the name, as JSON
 _RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID")
 _SIZES = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS")
 
@@ -44,20 +47,23 @@ class WatchConfig:
         if not place:
             raise ConfigError(f"{CONFIG_FILE} names no place; expected a folder or s3://bucket/prefix")
         if f"{{{_JOB_NAME}}}" in place:
-            if not variables.get(_JOB_NAME):
+            name = variables.get(_JOB_NAME) or _told_name(variables)
+            if not name:
                 raise ConfigError(f"the place is {place}, and {_JOB_NAME} does not say which job this is")
-            place = place.replace(f"{{{_JOB_NAME}}}", variables[_JOB_NAME])
+            place = place.replace(f"{{{_JOB_NAME}}}", name)
         return cls(
             place.rstrip("/"),
             given.get("hook") or {},
             given.get("region") or variables.get("AWS_REGION") or None,
-            _terms(given.get("pace")),
+            _terms(given.get("pace")) or pace_terms(variables),
             given.number("heartbeat_seconds", 15.0, above=0.0) or 15.0,
         )
 
     @classmethod
     def read(cls, folder: str, variables: Mapping[str, str] | None = None) -> WatchConfig:
-        """Read the file in `folder`, which may be a zip. Raises ConfigError, or OSError where there is none."""
+        """Read the file in `folder`. A zip has it in it or beside it. Raises ConfigError, or OSError where there is
+        none.
+        """
         variables = os.environ if variables is None else variables
         try:
             return cls.parse(json.loads(_content(folder)), variables)
@@ -90,8 +96,21 @@ def _content(folder: str) -> bytes:
         import zipfile  # noqa: PLC0415  (a folder is the usual carrier)
 
         with zipfile.ZipFile(path) as packed:
-            return packed.read(CONFIG_FILE)
+            if CONFIG_FILE in packed.namelist():
+                return packed.read(CONFIG_FILE)
+        path = path.parent
     return (path / CONFIG_FILE).read_bytes()
+
+
+def _told_name(variables: Mapping[str, str]) -> str:
+    """The job's name as its hyperparameters tell it, for ranks that a launcher started with an environment of their
+    own; empty where they do not.
+    """
+    try:
+        told = json.loads(Path(variables.get(_BASE) or "/opt/ml", "input/config/hyperparameters.json").read_text())
+        return str(json.loads(told[_TOLD_NAME]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _first(variables: Mapping[str, str], names: tuple[str, ...]) -> int | None:

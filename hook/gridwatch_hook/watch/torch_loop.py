@@ -57,7 +57,7 @@ def install(module: ModuleType) -> None:
 
     register_optimizer_step_pre_hook(_before_step)
     register_optimizer_step_post_hook(_after_step)
-    before(torch.autograd, "backward", _before_backward, "the loss")
+    wrap(torch.autograd, "backward", _backward)
     after(torch.nn.utils, "clip_grad_norm_", _after_clipping, "the gradient norm")
     torch.nn.utils.clip_grad.clip_grad_norm_ = torch.nn.utils.clip_grad_norm_
     after(torch.amp.GradScaler, "scale", _after_scaling, "the gradient scaler")
@@ -85,6 +85,8 @@ def _end_step(optimizer: Any) -> None:
     recorder = current.recorder
     if recorder.by in (None, BY):
         _note_rates(recorder, optimizer)
+        if (_rank() or (0, 1))[1] > 1:
+            recorder.note_own()
     current.rank_of = current.rank_of or _rank
     current.step_ended(BY, "torch")
 
@@ -102,10 +104,24 @@ def _note_rates(recorder: Any, optimizer: Any) -> None:
             recorder.scalar(f"learning_rate/{number}" if number else "learning_rate", value)
 
 
+def _backward(original: Any) -> Any:
+    """See what backward is called on, and how long it takes, in which ranks wait for each other."""
+
+    def backward(*args: Any, **kwargs: Any) -> Any:
+        quietly("the loss", _before_backward, *args, **kwargs)
+        result = original(*args, **kwargs)
+        if not _compiling():
+            session().recorder.end_shared()
+        return result
+
+    return backward
+
+
 def _before_backward(tensors: Any = None, *_: Any, **__: Any) -> None:
     if _compiling():
         return
     recorder = session().recorder
+    recorder.begin_shared()
     if recorder.phase != "forward-backward":
         recorder.enter("forward-backward")
     for each in tensors if isinstance(tensors, tuple | list) else (tensors,):

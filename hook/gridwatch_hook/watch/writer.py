@@ -72,6 +72,10 @@ class Writer:
 
     def start(self) -> None:
         """Begin to write."""
+        if self._config.place.startswith("s3://"):
+            # boto3 needs this module, which cannot be imported once the script is over; importing boto3 takes so long
+            # that a short script ends meanwhile.
+            import concurrent.futures.thread  # noqa: F401, PLC0415
         self._thread.start()
 
     def close(self) -> None:

@@ -83,11 +83,11 @@ _Curve = list[tuple[int, float]]  # pairs of step and loss
 
 def _curves(log: Iterable[ReportsRecord], trials: set[str], *, maximize: bool) -> Mapping[str, _Curve]:
     curves: dict[str, _Curve] = {}
-    for record in log:
-        if record.trial in trials:
-            for step, _, value in record.reports:
+    for part in (part for record in log for part in record.parts):
+        if part.trial in trials:
+            for step, _, value in part.reports:
                 loss = -value if maximize else value
-                curves.setdefault(record.trial, []).append((int(step), loss if math.isfinite(value) else math.inf))
+                curves.setdefault(part.trial, []).append((int(step), loss if math.isfinite(value) else math.inf))
     return curves
 
 

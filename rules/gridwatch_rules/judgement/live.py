@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gridwatch_rules.judgement.history import Ending, History
-from gridwatch_rules.judgement.reported import ReportsRecord
+from gridwatch_rules.judgement.reported import OtherReports, ReportsRecord
 from gridwatch_rules.judgement.rule import Judgement, JudgementRule
 
 
@@ -47,7 +47,8 @@ def first_entry(log: str, earlier_log: str, known: int) -> ReportsRecord:
 
 def as_earlier_entry(record: ReportsRecord) -> ReportsRecord:
     """Rename the trial in an earlier experiment's entry, so that it cannot be mistaken for one of this experiment."""
-    return replace(record, trial=f"{record.log}/{record.trial}")
+    others = tuple(replace(each, trial=f"{record.log}/{each.trial}") for each in record.others)
+    return replace(record, trial=f"{record.log}/{record.trial}", others=others)
 
 
 class Replica:
@@ -81,7 +82,7 @@ class Replica:
     def precede(self, records: Sequence[ReportsRecord]) -> None:
         """Put the entries of earlier logs before all entries of this one."""
         self._earlier = records
-        self.reports += sum(len(record.reports) for record in records)
+        self.reports += sum(len(part.reports) for record in records for part in record.parts)
         self.forget()
 
     def extend(self, records: Iterable[ReportsRecord]) -> None:
@@ -90,11 +91,12 @@ class Replica:
             self._records.append(record)
             if record.earlier_log:
                 continue
-            self.reports += len(record.reports)
-            if record.reports:
-                self._reached[record.trial] = max(self.reached(record.trial), record.reports[-1][1])
-            if record.ending is not None:
-                self._ended.add(record.trial)
+            for part in record.parts:
+                self.reports += len(part.reports)
+                if part.reports:
+                    self._reached[part.trial] = max(self.reached(part.trial), part.reports[-1][1])
+                if part.ending is not None:
+                    self._ended.add(part.trial)
 
     def reached(self, trial: str) -> float:
         """The resource of the trial's last report in the log, -inf before the first."""
@@ -102,7 +104,9 @@ class Replica:
 
     def knows_others(self, trial: str) -> bool:
         """Whether any other trial has reported."""
-        return any(each != trial for each in self._reached) or any(record.reports for record in self._earlier or ())
+        return any(each != trial for each in self._reached) or any(
+            part.reports for record in self._earlier or () for part in record.parts
+        )
 
     def has_ended(self, trial: str) -> bool:
         return trial in self._ended
@@ -110,12 +114,12 @@ class Replica:
     def forget(self) -> None:
         """Discard the history, after an update that failed half-way. It is then built afresh from the log."""
         self._history, self._applied = History(maximize=self._maximize), 0
-        for record in self._earlier or ():
-            self._history.start(record.trial, record.planned)
-            for _, resource, value in record.reports:
-                self._history.report(record.trial, resource, value)
-            if record.ending is not None:
-                self._history.end(record.trial, Ending(record.ending))
+        for part in (part for record in self._earlier or () for part in record.parts):
+            self._history.start(part.trial, part.planned)
+            for _, resource, value in part.reports:
+                self._history.report(part.trial, resource, value)
+            if part.ending is not None:
+                self._history.end(part.trial, Ending(part.ending))
 
     def judge(self, trial: str, pending: Mapping[str, Pending]) -> dict[str, Verdict]:
         """The first verdict of each rule, by its name, on the reports of the trial that it has not judged yet."""
@@ -124,33 +128,37 @@ class Replica:
             self.forget()
         found: dict[str, Verdict] = {}
         for place in range(self._applied, len(self._records)):
-            self._apply(place, pending if self._records[place].trial == trial else {}, found)
+            record = self._records[place]
+            if record.earlier_log or not record.trial:  # the log's first entry, or one that cannot be read
+                continue
+            for part in record.parts:
+                self._apply(part, place + 1, pending if part.trial == trial else {}, found)
         self._applied = len(self._records)
         return found
 
     def _was_applied(self, trial: str, since: float) -> bool:
         return any(
-            record.trial == trial and any(report[1] > since for report in record.reports)
+            part.trial == trial and any(report[1] > since for report in part.reports)
             for record in self._records[: self._applied]
+            for part in record.parts
         )
 
-    def _apply(self, place: int, pending: Mapping[str, Pending], found: dict[str, Verdict]) -> None:
-        record = self._records[place]
-        if record.earlier_log or not record.trial:  # the log's first entry, or one that cannot be read
-            return
-        self._history.start(record.trial, record.planned)
-        for step, resource, value in record.reports:
-            if not self._history.report(record.trial, resource, value):
+    def _apply(
+        self, part: ReportsRecord | OtherReports, number: int, pending: Mapping[str, Pending], found: dict[str, Verdict]
+    ) -> None:
+        self._history.start(part.trial, part.planned)
+        for step, resource, value in part.reports:
+            if not self._history.report(part.trial, resource, value):
                 continue
-            if record.planned is not None and resource >= record.planned and math.isfinite(value):
+            if part.planned is not None and resource >= part.planned and math.isfinite(value):
                 continue  # the trial is over, so there is nothing left to stop
             for name, each in pending.items():
                 if name not in found and resource > each.judged:
-                    judgement = each.rule.judge(record.trial, self._history)
+                    judgement = each.rule.judge(part.trial, self._history)
                     if judgement is not None:
-                        found[name] = Verdict(judgement, int(step), place + 1)
-        if record.ending is not None:
-            self._history.end(record.trial, Ending(record.ending))
+                        found[name] = Verdict(judgement, int(step), number)
+        if part.ending is not None:
+            self._history.end(part.trial, Ending(part.ending))
 
 
 Report = tuple[float, float, float]  # tuples of step, resource and value
@@ -181,5 +189,32 @@ class TrialReports:
         ]
         return [*records[:-1], replace(records[-1], ending=ended)]
 
+    def left(self, replica: Replica, log: str) -> ReportsRecord | None:
+        """The entry that others may take along into theirs; None when it is none, or a large one."""
+        entries = self.entries(replica, log)
+        return entries[0] if len(entries) == 1 and len(entries[0].reports) <= _LEFT else None
+
+
+def taking_along(entries: list[ReportsRecord], left: Iterable[ReportsRecord], replica: Replica) -> list[ReportsRecord]:
+    """The entries to append, the last of which takes along what others left, so far as the log does not have it."""
+    if not entries:
+        return entries
+    last, room = entries[-1], _AT_ONCE - len(entries[-1].reports)
+    others: dict[str, OtherReports] = {}
+    for record in left:
+        if record.trial in {last.trial, *others}:
+            continue
+        ending = Ending(record.ending) if record.ending is not None else None
+        reports = [(step, resource, value) for step, resource, value in record.reports]
+        told = TrialReports(record.trial, reports, record.planned, ending)
+        for each in told.entries(replica, record.log):
+            if len(each.reports) < room:
+                room -= len(each.reports) + 1
+                others[each.trial] = OtherReports(
+                    trial=each.trial, reports=each.reports, planned=each.planned, ending=each.ending
+                )
+    return [*entries[:-1], replace(last, others=tuple(others.values()))]
+
 
 _AT_ONCE = 2_000  # reports in one entry, of about 40 bytes each; an item of the table may have 400 kB
+_LEFT = 200  # reports of an entry that others take along

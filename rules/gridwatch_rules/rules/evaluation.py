@@ -23,6 +23,7 @@ from gridwatch_rules.rules.view import StepView
 from gridwatch_rules.status import LONGEST_DETAILS, RuleStatus, condition_met
 from gridwatch_rules.streams.metric_source import MetricSource
 from gridwatch_rules.tensors.errors import CorruptTensorError, TensorUnavailableError
+from gridwatch_rules.tensors.heartbeats import Beats, no_beats
 from gridwatch_rules.tensors.reader import Cursor, TensorReader
 from gridwatch_rules.tensors.source import ByteRange
 from gridwatch_rules.tensors.steps import SavedStep
@@ -134,7 +135,9 @@ class Evaluation:
             **save_rules({each.name: self._save_rule(each) for each in self._configurations}),
         }
 
-    def advance(self, reader: TensorReader, *, now: datetime, ended: bool) -> list[StatusChange]:
+    def advance(
+        self, reader: TensorReader, *, now: datetime, ended: bool, beats: Beats = no_beats
+    ) -> list[StatusChange]:
         """Evaluates the steps that are new, and with `ended` finishes every rule that found nothing.
 
         Any split of the steps into calls gives the same findings. Raises GridwatchError or OSError when the tensors
@@ -143,6 +146,7 @@ class Evaluation:
         former = dict(self._statuses)
         if self._active():
             self.look(reader, ended=ended)
+            self.check_beats(beats, None if ended else now)
             self.finish(reader) if ended else self._check_time(now)
         return [
             found.reached_by(each.name)
@@ -264,6 +268,21 @@ class Evaluation:
     def _check_time(self, now: datetime) -> None:
         for name in self._active():
             self._record(name, self._rules[name].check_time(now, self._cursor.step))
+
+    def check_beats(self, beats: Beats, now: datetime | None) -> None:
+        """Judge by the heartbeats of the job's ranks, which are read only for rules that look at them. Without `now`
+        (the job is over) the newest heartbeat tells the time.
+        """
+        names = [name for name in self._active() if self._rules[name].looks_at_beats]
+        told = beats() if names else ()
+        if not told:
+            return
+        at = now.timestamp() if now is not None else max(beat.at for beat in told)
+        for name in names:
+            try:
+                self._record(name, self._rules[name].check_beats(told, at))
+            except Exception as error:  # noqa: BLE001 - as above
+                self._fail(name, error)
 
     def finish(self, reader: TensorReader) -> None:
         """Bring every rule to its verdict when the job is over."""

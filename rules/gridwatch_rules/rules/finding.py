@@ -32,8 +32,8 @@ class Curve:
 class Finding:
     """`rule` fired at step `step` of a source: `observed` against `threshold`, in the unit that `sentence` names.
 
-    `evidence`, as JSON, is what a rule across trials judged by; None for the others. `curve` is what led to the
-    finding, where it is told and known.
+    `evidence`, as JSON, is what a rule across trials, or one on heartbeats, judged by; None for the others. `curve` is
+    what led to the finding, where it is told and known.
     """
 
     rule: str

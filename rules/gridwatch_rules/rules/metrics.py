@@ -36,13 +36,14 @@ _SCORES = _words_of(
     """ami ams ari auuc calmar cidx coherence comet concordance corr correlation elbo elo gain gini kappa kendall
     kendalltau lift likelihood loglik loglikelihood matthews mcc modularity mota pearson pearsonr pesq pnl profit
     psnr pwll qini qwk r2 r2score rand return returns revenue rew reward rewards score scores sdr sharpe
-    silhouette sisdr snr sortino spearman spearmanr stoi throughput uplift"""
+    silhouette sisdr snr sortino spearman spearmanr stoi throughput uplift vmaf"""
 )
 _ERRORS = _words_of(
-    """ade aic asd assd bic bpb bpc bpd brier cer chamfer crps der drawdown ece eer emd epe err error errors fde fdr fid
-    fnr fpr fvd hamming hausdorff hd inertia kid latency lpips mad mae mape mase mcd mce medae mer merror minade
-    mindcf minfde misclassification mphe mpjpe mre msd mse msle msmape mspe nme nrmse owa perplexity pinball ppl
-    quantile rae regret rmse rmsle rmspe rmsse rrse rse rtf smape ssd ter violation violations wape wer wmape wql"""
+    """ade aic asd assd bic bpb bpc bpd brier cer chamfer crps der drawdown ece eer emd epe err error errors fad fde fdr
+    fid fnr fpr fvd hamming hausdorff hd inertia jer kid latency lpips mad mae mape mase mcd mce mdape medae mer merror
+    minade mindcf minfde misclassification mphe mpjpe mre msd mse msle msmape mspe nme nrmse owa perplexity pinball
+    ppl quantile rae regret rmsd rmse rmsle rmspe rmsse rrse rse rtf silog smape ssd ter violation violations wape
+    wer wmape wql"""
 )
 _LOSSES = _words_of(
     """bce ce cost crossentropy deviance divergence hinge huber kl kld kldiv loss losses nll nlloss nloglik xent"""
@@ -70,6 +71,7 @@ _TOGETHER: tuple[tuple[str, Sense], ...] = (
     ("panoptic quality", Sense.RISES), ("error free", Sense.RISES),
     (_PER_SECOND, Sense.RISES), ("win loss ratio", Sense.RISES), ("f0 5", Sense.RISES),
     ("min dcf", Sense.FALLS), ("mean rank", Sense.FALLS), ("collision rate", Sense.FALLS), ("id switches", Sense.FALLS),
+    ("(?:positive|negative) predictive value", Sense.RISES),
     ("log likelihood", Sense.RISES), ("log lik", Sense.RISES), ("log prob", Sense.RISES), ("logprob", Sense.RISES),
     ("false positive rate", Sense.FALLS), ("false negative rate", Sense.FALLS), ("false alarm rate", Sense.FALLS),
     ("miss rate", Sense.FALLS), ("cross entropy", Sense.FALLS), ("bits per byte", Sense.FALLS),
@@ -104,11 +106,20 @@ def sense(name: str) -> Sense | None:
     """
     words = _words(name)
     found = _by_words(name, words)
-    if found is None or not (_NEGATIVE & set(words)):
+    if found is None or not _is_negated(words):
         return found
     if _LIKELIHOODS & set(words):
         return Sense.FALLS
     return Sense.FALLS if found is Sense.RISES else Sense.RISES  # scikit-learn's neg_mean_squared_error
+
+
+def _is_negated(words: list[str]) -> bool:
+    """Whether a word turns the metric's sign round: it does not in false_negative_rate, nor before "predictive"."""
+    around = zip(["", *words], words, [*words[1:], ""], strict=False)
+    return any(
+        word in _NEGATIVE and before not in ("true", "false") and after != "predictive"
+        for before, word, after in around
+    )
 
 
 def is_never_negative(name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ from gridwatch_rules.rules.requirement import Collect, Requirement
 
 if TYPE_CHECKING:
     from gridwatch_rules.rules.view import StepView
+    from gridwatch_rules.tensors.heartbeats import Beat
 
 
 class Scope(StrEnum):
@@ -33,8 +34,8 @@ class Rule(ABC):
     """Judges one job. It is given every saved global step once, in increasing order, until it finds something.
 
     A rule keeps its state between steps in a few numbers, which `save` returns as JSON and `restore` takes back, so
-    that the steps may come in any number of calls without changing the verdict. It does not keep values of former
-    steps, but reads them again through the view.
+    that the steps may come in any number of calls without changing the verdict. It keeps no tensors of former steps,
+    but reads them again through the view; the last dozens of single numbers may be part of the state.
     """
 
     name: ClassVar[str]
@@ -42,6 +43,7 @@ class Rule(ABC):
     scope: ClassVar[Scope] = Scope.TRIAL
     collect: ClassVar[tuple[Collect, ...]] = ()  # what Debugger saves for this rule by default
     Parameters: ClassVar[type[Any]] = NoParameters
+    looks_at_beats: ClassVar[bool] = False  # whether it judges by the heartbeats of the job's ranks
     # How often the rule had everything that a verdict needs. None means that it does not count this, and that any
     # tensor it looks at is enough.
     judged: int | None = None
@@ -89,6 +91,11 @@ class Rule(ABC):
     def check_time(self, now: datetime, last_step: int) -> Finding | None:
         """Judge by the time, once in each evaluating call, after its steps. `last_step` is -1 before the first step."""
         del now, last_step
+        return None
+
+    def check_beats(self, beats: Sequence[Beat], now: float) -> Finding | None:
+        """Judge by the newest heartbeats of all ranks, once in each evaluating call; `now` is in Unix seconds."""
+        del beats, now
         return None
 
     def finish(self, view: StepView | None) -> Finding | None:

@@ -14,6 +14,7 @@ from gridwatch_rules.rules.sightings import nothing_seen
 from gridwatch_rules.rules.status_change import RuleEvaluation, StatusChange
 from gridwatch_rules.status import RuleStatus, condition_met
 from gridwatch_rules.streams.metric_source import MetricSource
+from gridwatch_rules.tensors.heartbeats import Beats, no_beats
 from gridwatch_rules.tensors.reader import TensorReader
 
 
@@ -44,6 +45,7 @@ class SourcesEvaluation:
         now: datetime,
         ended: bool,
         time_is_up: Callable[[], bool] = never,
+        beats: Beats = no_beats,
     ) -> list[StatusChange]:
         """Evaluates the steps that are new, and with `ended` brings every rule to its verdict. When `time_is_up` it
         leaves the rest, and with it the verdicts, for the next call.
@@ -58,6 +60,10 @@ class SourcesEvaluation:
                 complete = part.look(readers[source], ended=ended, time_is_up=time_is_up)
                 self.behind = self.behind or not complete
                 self._share_findings(source, part, before)
+        for source, part in self.parts.items():
+            before = _active(part)
+            part.check_beats(beats, None if ended else now)
+            self._share_findings(source, part, before)
         for source, part in self.parts.items() if ended and not self.behind else ():
             before = _active(part)
             part.finish(readers[source])

@@ -68,6 +68,10 @@ class StepView:
         """The first worker that saved the tensor whole at this step, whose value `scalar` gives."""
         return next(iter(self._saved.places(name)), None)
 
+    def workers_of(self, name: str) -> tuple[str, ...]:
+        """The workers that saved the tensor whole at this step."""
+        return tuple(self._saved.places(name))
+
     def value(self, name: str, step: int | None = None, worker: str | None = None) -> NDArray[Any]:
         """The tensor as a read-only array, from the named worker or else the first that saved it.
 

@@ -18,7 +18,7 @@ from gridwatch_rules.tensors.layout import MOST_STEPS
 from gridwatch_rules.tensors.metric_definition import LogMetric
 from gridwatch_rules.tensors.scalars import ScalarStep
 
-LONGEST_LINE = 4_096  # characters of a line that are searched, because the expressions are users' own
+LONGEST_LINE = 4_096  # characters that are searched at each end of a line, because the expressions are users' own
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +86,31 @@ class MetricFinder:
     def steps(self, lines: Iterable[LogLine], first: int) -> Iterator[ScalarStep]:
         """Yield the steps in these lines, numbered from `first`."""
         for line in lines:
-            text = line.text[:LONGEST_LINE]
-            found = {name: value for name in list(self._expressions) if (value := self._value(name, text)) is not None}
+            texts = _ends(line.text)
+            found = {name: value for name in list(self._expressions) if (value := self._value(name, texts)) is not None}
             if found:
                 yield ScalarStep(first, line.at, found)
                 first += 1
 
-    def _value(self, name: str, text: str) -> float | None:
+    def _value(self, name: str, texts: Sequence[str]) -> float | None:
+        """The last value in these parts of a line, which are in the order of being searched."""
         try:
             with time_limit():
-                return _last(self._expressions[name], text)
+                found = (_last(self._expressions[name], text) for text in texts)
+                return next((value for value in found if value is not None), None)
         except PatternError:
             del self._expressions[name]
             return None
+
+
+def _ends(text: str) -> tuple[str, ...]:
+    """The parts of a line that are searched: all of it or, of a long one, its end and then its beginning, in whole
+    words where it has blanks, so that no number is cut.
+    """
+    if len(text) <= LONGEST_LINE:
+        return (text,)
+    begin, end = text[:LONGEST_LINE], text[-LONGEST_LINE:]
+    return end.partition(" ")[2] or end, begin.rpartition(" ")[0] or begin
 
 
 def _compiled(regex: str) -> re.Pattern[str] | None:

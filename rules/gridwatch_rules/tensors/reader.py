@@ -34,6 +34,7 @@ _WEIGHT = 256 * 1024  # tensors of steps that wait until earlier steps are known
 _HISTORY = 20_000  # places of tensors of former steps that are cached; each step counts as ten more
 _VALUES = 8 * 1024 * 1024  # bytes of decoded tensors that are cached
 _ARRAY_OVERHEAD = 512
+_PAGES_OF_RECALL = 8  # of 32 objects of each worker: of one that has died there is nothing to wait for
 _STEPS_BEHIND = 20  # when this many steps exist, a collections file that ends early is no longer being written
 
 
@@ -388,18 +389,26 @@ class TensorReader:
         objects are read than the step needs, and no more steps are remembered than leave room for others.
         """
         workers = self.collections().workers
-        prefix = self._prefix()
-        keys = self._source.keys(prefix, layout.key_before(prefix, step), limit=32 * workers)
-        named = [(key, *parsed) for key in keys if (parsed := layout.parse_step_key(key)) is not None]
         # A single worker's object holds its steps whole; of several, the steps before this one may lack a worker.
         gathering = Gathering(-1 if workers == 1 else step - 1, workers)
-        at_once = workers if self._flushed else len(named)
+        prefix = self._prefix()
+        last = layout.key_before(prefix, step)
+        for _ in range(_PAGES_OF_RECALL):  # a worker may write an object where others write a hundred
+            keys = self._source.keys(prefix, last, limit=32 * workers)
+            self._gather(keys, gathering, step, at_once=workers if self._flushed else len(keys))
+            if gathering.settled() >= step or len(keys) < 32 * workers:
+                break
+            last = keys[-1]
+        self._remember_around(step, list(gathering.take(max(gathering.settled(), step))))
+
+    def _gather(self, keys: Sequence[str], gathering: Gathering, step: int, *, at_once: int) -> None:
+        """Read the objects under these keys, so many together, until every worker has reached the step."""
+        named = [(key, *parsed) for key in keys if (parsed := layout.parse_step_key(key)) is not None]
         for start in range(0, len(named), max(at_once, 1)):
             for steps in self._read_index(named[start : start + at_once], ended=False):
                 gathering.add(steps or [])
             if gathering.settled() >= step:
-                break
-        self._remember_around(step, list(gathering.take(max(gathering.settled(), step))))
+                return
 
     def _remember_around(self, step: int, found: Sequence[SavedStep]) -> None:
         """Remember the steps nearest to `step`, itself last, so that neither it nor what rules compare it with is

@@ -14,6 +14,7 @@ from gridwatch.aws.errors import translate, translated
 from gridwatch.aws.experiment_bucket import S3ExperimentBucket
 from gridwatch.aws.queues import SqsQueue
 from gridwatch.aws.tuning_service import SageMakerTuning
+from gridwatch.cli.refusals import UNREADABLE, refusal_of
 from gridwatch.events.messages import EvaluateJob, StartTrials
 from gridwatch.launch.tuning_ports import TunedJob
 from gridwatch_rules.failures import (
@@ -131,6 +132,20 @@ def test_a_standard_queue_gets_none() -> None:
     SqsQueue("https://sqs/1/evaluate", sqs).send(EvaluateJob("j", ended=True))
     (request,) = sqs.requests
     assert set(request) == {"QueueUrl", "MessageBody"}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b"1e999", b"\xff", b"[" * 100_000])
+@mock_aws
+def test_a_damaged_answer_counts_as_none_and_is_replaced(content: bytes) -> None:
+    s3 = boto3.client("s3", "us-east-1")
+    s3.create_bucket(Bucket="bucket")
+    bucket = S3ExperimentBucket("bucket", s3)
+    for key in ("status/x.json", "status/experiments/x.yaml.error.json"):
+        s3.put_object(Bucket="bucket", Key=key, Body=content)
+    assert bucket.read_answer("status/x.json") is None
+    assert refusal_of(s3, "bucket", "x") == UNREADABLE
+    bucket.revise_answer("status/x.json", lambda former: {"former": former})
+    assert bucket.read_answer("status/x.json") == {"former": None}
 
 
 @mock_aws

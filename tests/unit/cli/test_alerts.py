@@ -77,6 +77,10 @@ def test_a_mail_does_not_steer_the_terminal() -> None:
     assert "\x1b" not in shown
 
 
+def test_a_mails_time_is_shown_as_all_times_are() -> None:
+    assert in_words(mail(1, "blobs")).splitlines()[1] == "2026-11-29 20:00:00 UTC  about 1"
+
+
 def test_on_aws_it_says_where_alerts_are() -> None:
     with pytest.raises(CliError, match=f"whoever is subscribed to {TOPIC}"):
         list(Mailbox(cloud(None)).new())

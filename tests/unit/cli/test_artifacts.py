@@ -63,7 +63,9 @@ def left_by(job: str) -> list[str]:
     return [
         f"tensors/{job}/debug-output/index/000000000/000000000001_worker_0.json", f"tensors/{job}/log-position.json",
         f"tensors/{job}/profiler-output/system/a.json", f"models/{job}/output/model.tar.gz",
-        f"models/{job}/metrics.json", f"rule-state/{job}/3-ab.json", f"reports/{job}/loss.html",
+        f"models/{job}/metrics.json",
+        f"tensors/{job}/heartbeat-output/status/worker_0.json",
+        f"rule-state/{job}/3-ab.json", f"reports/{job}/loss.html",
     ]  # fmt: skip
 
 

@@ -9,7 +9,15 @@ from typing import Any, cast
 import pytest
 
 from gridwatch.cli.demo.observation import observe
-from gridwatch.cli.experiments import blind_lines, summaries, trial_lines, trial_status, unmatched_lines
+from gridwatch.cli.experiments import (
+    blind_lines,
+    counts_line,
+    rule_lines,
+    summaries,
+    trial_lines,
+    trial_status,
+    unmatched_lines,
+)
 from gridwatch.cli.experiments import status as show_status
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.reactions import ReactionRecord
@@ -120,6 +128,30 @@ def test_an_issue_is_shown_with_its_step_and_what_was_done(store: MemoryStore) -
     assert (rule["step"], rule["action"], rule["outcome"]) == (12, "stop", "stop requested")
     (view,) = observe(store, "blobs")
     assert view.words() == "training    loss: IssuesFound  -> stop: stop requested"
+
+
+@pytest.mark.parametrize(
+    ("on_issue", "action", "outcome", "done"),
+    [
+        ("stop", "alert", "not stopped", "not stopped: the training job had completed already"),
+        ("alert", "alert", "not stopped", "alert: not stopped"),
+        ("stop", "stop", "stop requested", "stop requested"),
+        ("stop", None, None, None),
+    ],
+)
+def test_a_stop_that_was_asked_for_and_not_made_says_why(
+    on_issue: str, action: str | None, outcome: str | None, done: str | None
+) -> None:
+    rule = {"rule": "loss", "on_issue": on_issue, "evaluated_by": "gridwatch", "status": "IssuesFound", "step": 4,
+            "details": None, "finding": "loss is nan", "action": action, "outcome": outcome,
+            "action_reason": "the training job had completed already"}  # fmt: skip
+    columns, ((*row,),) = rule_lines([{"trial_id": "abc", "rules": [rule]}])
+    assert dict(zip(columns, row, strict=True))["done"] == done
+
+
+def test_what_little_time_finished_jobs_took_is_not_shown_as_nothing() -> None:
+    counts = {"best": 0.5, "best_trial": "abc", "machine_hours": 0.0025, "saved_hours": 1.5}
+    assert counts_line(counts) == "best completed 0.5 (abc), finished jobs took 9 s of machine time"
 
 
 def test_the_list_counts_what_is_over(store: MemoryStore) -> None:

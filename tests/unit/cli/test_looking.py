@@ -18,6 +18,7 @@ from gridwatch.cli.looking import lineage
 from gridwatch.cli.looking.compare import flat_document
 from gridwatch.cli.looking.conditions import Condition, matching
 from gridwatch.cli.looking.curves import JobCurve
+from gridwatch.cli.looking.inspect import _rule_lines
 from gridwatch.cli.looking.trials import find_trial, flat
 from gridwatch.domain.jobs import JobRecord
 from gridwatch.domain.rules import RuleEvaluationRecord
@@ -228,6 +229,7 @@ def test_compare_experiments_by_their_specs_and_best_trials(run: Any, cloud: Fak
     assert rows["objective.metric"] == {"": "objective.metric", "blobs": "validation:error", "other": "x"}
     assert rows["best trial by last value"]["blobs"] == FIRST.trial_id
     assert rows["best trial by last value"]["other"] is None
+    assert all(any(row[name] is not None for name in ("blobs", "other")) for row in rows.values())
 
 
 @pytest.mark.parametrize(
@@ -287,6 +289,17 @@ def test_lineage_names_the_run_in_mlflow(cloud: FakeCloud) -> None:
     found = replace(found, experiment=replace(found.experiment, template={**found.experiment.template, **told}))
     runs = [row for row in lineage.lineage_of(cloud, found) if row["what"] == "MLflow run"]  # type: ignore[arg-type]
     assert runs == [{"what": "MLflow run", "name": f"team / {found.job_name}", "address": app}]
+
+
+def test_lineage_tells_the_hook_from_data(cloud: FakeCloud) -> None:
+    found = find_trial(cloud.store, "blobs/1")  # type: ignore[arg-type]
+    template = found.experiment.template
+    hook = {"ChannelName": "gridwatch", "DataSource": {"S3DataSource": {"S3Uri": "s3://artifacts/hook/0.1.0-ab/"}}}
+    channels = {"InputDataConfig": [*template["InputDataConfig"], hook]}
+    found = replace(found, experiment=replace(found.experiment, template={**template, **channels}))
+    rows = [(row["what"], row["name"]) for row in lineage.lineage_of(cloud, found)]  # type: ignore[arg-type]
+    assert ("hook", "gridwatch") in rows
+    assert [what for what, _ in rows].count("data") == 1
 
 
 def test_lineage_leads_back_from_an_address(run: Any, cloud: FakeCloud) -> None:
@@ -404,3 +417,13 @@ def test_the_leaderboard_can_be_sorted_filtered_and_cut(run: Any, cloud: FakeClo
     assert (code, "there is no column 'nonsense'" in err) == (1, True)
     shown = json.loads(run("leaderboard", "blobs", "--top", "1", "--json")[1])
     assert shown[0]["hyperparameters"] == {"eta": 0.3, "depth": 3}
+
+
+def test_the_values_of_a_finding_are_shown_without_quotes_and_without_what_is_not_known() -> None:
+    """Values that are no numbers are kept as texts."""
+    finding = {"sentence": "loss is nan", "step": 4, "tensor": "loss", "observed": "nan", "threshold": None,
+               "curve": {"steps": [3, 4], "values": [0.25, "nan"]}}  # fmt: skip
+    rule = {"rule": "MetricNonFinite", "status": "IssuesFound", "evaluated_by": "gridwatch", "details": None,
+            "finding": finding, "action": None, "saved": None}  # fmt: skip
+    lines = list(_rule_lines(rule))
+    assert lines[2:] == ["  step 4, tensor loss, observed nan", "  curve: steps [3, 4], values [0.25, nan]"]

@@ -73,6 +73,38 @@ grid: {grid}
     assert _machines(planned(spec)) == expected
 
 
+SCRIPT = """
+name: plain
+objective: {metric: loss, direction: minimize}
+algorithm: {framework: pytorch, version: "2.10", source: ., entry_point: train.py, metrics: {loss: "loss=([0-9.]+)"}}
+grid: {lr: [0.1]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "more", "line"),
+    [
+        ("import torch\n", "", "hook: version "),
+        ("from gridwatch_hook.pytorch import PyTorchHook\n", "", "hook: the script's own ("),
+        ("import torch\n", "hook: off\n", "hook: none (hook: off)"),
+    ],
+)  # fmt: skip
+def test_the_plan_says_what_will_be_seen_of_the_jobs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, script: str, more: str, line: str
+) -> None:
+    (tmp_path / "train.py").write_text(script)
+    path = tmp_path / "plain.yaml"
+    path.write_text(SCRIPT + more)
+    app(["plan", str(path)], standalone_mode=False)
+    shown = capsys.readouterr().out
+    assert f"\n{line}" in shown
+    assert "\n  seen: " in shown
+    app(["plan", str(path), "--json"], standalone_mode=False)
+    (told,) = json.loads(capsys.readouterr().out)["hook"]
+    assert told["brought"] in ("carried", "own", "none")
+    assert told["sees"]
+
+
 def test_a_rule_without_parameters_has_no_brackets(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "blobs.yaml"
     path.write_text(

@@ -70,6 +70,13 @@ def place(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("imported", ["from gridwatch_hook import Hook", "import gridwatch_hook.pytorch"])
+def test_the_hook_which_no_index_has_is_to_be_copied(imported: str, tmp_path: Path) -> None:
+    (told,) = lacking(packed(tmp_path, **{"train.py": imported}), "train.py", XGBOOST, is_local=True)
+    assert told.endswith("does not have: copy Gridwatch's folder hook/gridwatch_hook beside the script")
+
+
+@pytest.mark.usefixtures("place")
 def test_what_is_not_there_is_said_with_its_line(tmp_path: Path) -> None:
     told = lacking(script(tmp_path), "train.py", XGBOOST, is_local=True)
     assert [line.partition(",")[0] for line in told] == [

@@ -228,7 +228,7 @@ def test_findings_of_debuggers_rules_are_decided_by_the_specs_policy() -> None:
         artifacts_bucket="artifacts-bucket", seconds_left=lambda: 60.0, jitter=lambda longest: longest / 2,
         open_tensors=lambda job: MemorySource({}),
     )  # fmt: skip
-    reactor.react(JobRuleStatuses(name, (found,), managed=True))
+    list(reactor.react(JobRuleStatuses(name, (found,), managed=True)))
 
     assert world.training.stopped == [name]
 

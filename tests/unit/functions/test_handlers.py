@@ -80,6 +80,8 @@ class Account:
             "CUSTOM_RULE_SOURCES": "",
             "ALLOWED_IN_SPECS": "",
             "XGBOOST_SOURCE_URI": "s3://assets/0123456789abcdef.tar.gz",
+            "HOOK_SOURCE_URI": "s3://assets/fedcba9876543210.zip",
+            "HOOK_VERSION": "0.1.0",
             "PROCESSING_INSTANCES": "0",
             "LAUNCH_RATE_PER_SECOND": "1000",
             "LAUNCH_BURST": "1",

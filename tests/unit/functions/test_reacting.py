@@ -5,20 +5,27 @@ from __future__ import annotations
 import copy
 import itertools
 import random
+import threading
+from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from gridwatch.alerts.rule_issue import rule_issue_id
+from gridwatch.domain.reactions import ReactionRecord
 from gridwatch.domain.rules import Action, RulePolicy
 from gridwatch.domain.trials import TrialState
-from gridwatch.events.rule_status import rule_statuses
+from gridwatch.events.rule_status import JobRuleStatuses, rule_statuses
+from gridwatch.savings.prices import PriceTable
+from gridwatch.state.unreadable import UnreadableRecordError
 from gridwatch.verdicts.decision import Response
 from gridwatch_rules.failures import NotFoundError, PermanentError, ThrottledError, TransientError
 from react_to_finding.reacting import IN_OTHER_HANDS
-from react_to_finding.stopping import STOPPED_BY
+from react_to_finding.stopping import RESERVE, STOPPED_BY
 from tests.fakes.fuse import Fuse
+from tests.fakes.mortal_store import KilledError
 from tests.fakes.training import ARN, TRIAL_ARN
 from tests.unit.functions.watching import FINITE, JOB, LOSS, World, at_every_call
 from tests.unit.tables.facts_of import an_experiment
@@ -41,6 +48,13 @@ def event(*statuses: dict[str, Any], job: str = JOB, finding: bool = True) -> di
     ]
     detail = {"TrainingJobName": job, "DebugRuleEvaluationStatuses": listed, "Findings": found}
     return {"source": "gridwatch", "detail-type": "Gridwatch Rule Status Change", "detail": detail}
+
+
+def found(*statuses: dict[str, Any]) -> JobRuleStatuses:
+    """The same, as the reaction gets it."""
+    parsed = rule_statuses(event(*statuses))
+    assert parsed is not None
+    return parsed
 
 
 def managed(*statuses: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +116,7 @@ def test_two_invocations_at_once_stop_once_and_tell_once() -> None:
     """Two evaluations of the same steps put the same finding on the bus: the other is handled while this one stops."""
     world = World()
     stop = world.training.stop_job
-    others = []
+    others: list[Any] = []
 
     def stop_slowly(job_name: str) -> bool:
         world.training.stop_job = stop  # type: ignore[method-assign]
@@ -347,6 +361,97 @@ def test_news_that_comes_first_keeps_its_state_and_gets_the_reason() -> None:
     world.react(event())
 
     assert (world.trial.state, world.trial.reason) == (TrialState.STOPPED, "stopped by loss@24")
+
+
+def running(world: World) -> World:
+    """The world, with a job that has begun, so that a stop of it saves something."""
+    world.training.jobs[JOB] = replace(world.training.jobs[JOB], started_at=world.clock.now(), max_runtime_seconds=3600)
+    return world
+
+
+def test_the_outcome_is_recorded_before_the_saving_is_estimated() -> None:
+    world = running(World())
+    seen: list[tuple[str | None, object]] = []
+    reactor = world.reactor()
+
+    def prices() -> PriceTable:
+        seen.extend((each.outcome, each.carried_out_at) for each in world.reactions)
+        return PriceTable.built_in()
+
+    (reaction,) = replace(reactor, prices=prices).react(found())
+
+    assert seen == [("stop requested", None)]
+    assert reaction.savings is not None
+    assert world.reactions[0].savings == reaction.savings
+
+
+@pytest.mark.parametrize("error", [MemoryError(), TypeError("None"), OverflowError(), ThrottledError("slow down")])
+def test_an_estimate_that_fails_loses_neither_the_record_nor_the_alert(error: Exception) -> None:
+    world = running(World())
+
+    def prices() -> PriceTable:
+        raise error
+
+    (reaction,) = replace(world.reactor(), prices=prices).react(found())
+
+    assert (reaction.outcome, reaction.savings, reaction.not_estimated) == ("stop requested", None, error)
+    assert (world.reactions[0].outcome, world.reactions[0].savings) == ("stop requested", None)
+    assert world.reactions[0].carried_out_at is not None
+    assert len(world.alert_queue.messages) == 1
+
+
+def test_an_estimate_that_hangs_is_given_up() -> None:
+    world = running(World())
+    forever = threading.Event()
+
+    def prices() -> PriceTable:
+        forever.wait()
+        return PriceTable.built_in()
+
+    (reaction,) = replace(world.reactor(), prices=prices, seconds_left=lambda: RESERVE + 0.01).react(found())
+    forever.set()
+
+    assert isinstance(reaction.not_estimated, TimeoutError)
+    assert world.reactions[0].carried_out_at is not None
+    assert len(world.alert_queue.messages) == 1
+
+
+@pytest.mark.parametrize("policy", [LOSS, replace(LOSS, shadow=True)])
+def test_an_estimate_that_kills_the_invocation_is_not_made_again(policy: RulePolicy) -> None:
+    """The function runs out of memory or time in the estimate: the message comes again, and people are told."""
+    world = running(World(policy))
+
+    def prices() -> PriceTable:
+        raise KilledError
+
+    for _ in range(2):
+        world.clock.advance(120)
+        with suppress(KilledError):
+            list(replace(world.reactor(), prices=prices).react(found()))
+
+    assert world.training.stopped == ([] if policy.shadow else [JOB])
+    assert world.reactions[0].outcome == ("not stopped" if policy.shadow else "stop requested")
+    assert world.reactions[0].carried_out_at is not None
+    assert len(world.alert_queue.messages) == 1
+
+
+def test_a_reaction_that_cannot_be_read_harms_no_other_rule() -> None:
+    world = World(replace(LOSS, on_issue=Action.ALERT), FINITE)
+    store = world.store
+    claim = store.claim_reaction
+
+    def unreadable(record: ReactionRecord, *, until: datetime) -> ReactionRecord:
+        if record.rule_name == "loss":
+            raise UnreadableRecordError(f"{JOB}/reaction#loss", "it is damaged")
+        return claim(record, until=until)
+
+    store.claim_reaction = unreadable  # type: ignore[method-assign]
+    with pytest.raises(UnreadableRecordError):
+        world.react(event(status("loss"), status("finite")))
+
+    assert world.training.stopped == [JOB]
+    assert [each.rule_name for each in world.reactions] == ["finite"]
+    assert len(world.alert_queue.messages) == 1
 
 
 def test_a_later_attempts_trial_is_not_marked() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -82,3 +83,61 @@ def test_tensors_that_may_not_be_read_fail_the_rules_of_a_watched_job_once() -> 
     world.store.evaluations.clear()
     with pytest.raises(PermanentError):
         closed.evaluate(EvaluationRequest(JOB))
+
+
+HANG = RulePolicy(name="hang", rule="Hang", parameters={}, on_issue=Action.STOP)
+
+
+def beat(world: World, rank: int, *, step: int, idle: float, phase: str = "forward-backward") -> None:
+    told = {"rank": rank, "workers": 2, "host": f"algo-{rank + 1}", "step": step, "phase": phase, "idle_seconds": idle}
+    told |= {"at": world.clock.now().timestamp(), "every_seconds": 30.0}
+    world.heartbeats[f"status/worker_{rank}.json"] = json.dumps(told).encode()
+
+
+def test_a_rank_that_hangs_is_found_by_the_minutes_check_while_nothing_is_written() -> None:
+    world = World(HANG)
+    world.losses(8.0, 4.0)
+    waited = 0.0
+    while world.store.rule_evaluations.get((JOB, "hang")) is None or (
+        world.store.rule_evaluations[(JOB, "hang")].status == "InProgress"
+    ):
+        beat(world, 0, step=1, idle=waited)
+        beat(world, 1, step=0, idle=waited)
+        minute(world)
+        waited += MINUTE
+        assert waited < 1_000
+    assert 300 < waited <= 300 + 2 * MINUTE
+    finding = world.store.rule_evaluations[(JOB, "hang")].finding
+    assert "rank 1 of 2 on algo-2 has stood still" in str(finding)
+    assert "rank 0 waits for it" in str(finding)
+    world.react()
+    assert world.training.stopped == [JOB]
+
+
+def test_ranks_that_go_on_and_ranks_that_are_over_are_no_hang() -> None:
+    world = World(HANG)
+    for number in range(20):
+        beat(world, 0, step=number, idle=20.0)
+        beat(world, 1, step=number, idle=20.0, phase="over")
+        minute(world)
+    assert world.store.rule_evaluations[(JOB, "hang")].status == "InProgress"
+    world.evaluate(ended=True)
+    assert world.store.rule_evaluations[(JOB, "hang")].status == "NoIssuesFound"
+
+
+def test_heartbeats_are_not_read_where_tensors_have_just_come() -> None:
+    world = World(HANG)
+    world.losses(8.0, 4.0)
+    beat(world, 0, step=1, idle=9_000.0)
+    arrived = EvaluationRequest(JOB, profile=False, log=False, arrived=("index/000000000/000000000001_worker_0.json",))
+    world.evaluator().evaluate(arrived)
+    assert world.store.rule_evaluations[(JOB, "hang")].status == "InProgress"
+    world.evaluate()
+    assert world.store.rule_evaluations[(JOB, "hang")].status == "IssuesFound"
+
+
+def test_a_job_without_heartbeats_ends_as_one_that_was_not_seen() -> None:
+    world = World(HANG)
+    world.losses(8.0, 4.0)
+    world.evaluate(ended=True)
+    assert world.store.rule_evaluations[(JOB, "hang")].status == "SawNothing"

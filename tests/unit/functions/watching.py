@@ -71,6 +71,7 @@ class World:
         self.slow_queue, self.reports = FakeQueue(), FakeReportStore()
         self.track_queue = FakeQueue()
         self.profile: dict[str, bytes] = {}
+        self.heartbeats: dict[str, bytes] = {}
         self.tensors: dict[str, TensorFolder] = {}
         self.until: int | None = None  # tensors of later steps have not arrived yet
         self.invocation_seconds = 60.0
@@ -118,6 +119,7 @@ class World:
             reports=fuse.guard(self.reports),
             judge=CrossTrialJudge(store),
             clock=self.clock,
+            open_heartbeats=lambda job: MemorySource(self.heartbeats),
         )
 
     def _other(self, location: str) -> MemorySource:
@@ -130,7 +132,7 @@ class World:
         """Invoke the reaction with that event, by default the last on the bus; a message that comes again is late."""
         self.clock.advance(120)
         statuses = rule_statuses(event or self.bus.events[-1])
-        return self.reactor(fuse).react(statuses) if statuses else []
+        return list(self.reactor(fuse).react(statuses)) if statuses else []
 
     def reactor(self, fuse: Fuse = ALIVE) -> Reactor:
         began, store = self.clock.now(), fuse.guard(self.store)

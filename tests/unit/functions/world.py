@@ -28,6 +28,7 @@ from start_trials.tracking import Tracking
 from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
 from tests.fakes.experiment_bucket import FakeExperimentBucket
+from tests.fakes.hook_store import FakeHookStore
 from tests.fakes.queues import FakeQueue
 from tests.fakes.training import FakeTraining
 
@@ -40,6 +41,7 @@ DEPLOYMENT = Deployment(
     job_role_arn="arn:aws:iam::123456789012:role/gridwatch-training",
     xgboost_source_uri="s3://assets/0123456789abcdef.tar.gz",
 )
+HOOK = {"hook_source_uri": "s3://assets/fedcba9876543210.zip", "hook_version": "0.1.0"}
 
 
 class World:
@@ -51,7 +53,7 @@ class World:
         invocation_seconds: float = 900.0,
         allowed: tuple[str, ...] = (),
     ) -> None:
-        self.deployment = replace(DEPLOYMENT, allowed_in_specs=allowed)
+        self.deployment = replace(DEPLOYMENT, allowed_in_specs=allowed, **HOOK)
         self.clock = FakeClock()
         self.store = MemoryStore()
         self.bucket = FakeExperimentBucket()
@@ -66,6 +68,7 @@ class World:
         self.rounds = 0
         self.processing_instances: int | None = 4  # as on a fresh account
         self.tries_debugger = True
+        self.hooks = FakeHookStore(self.bucket.objects)
         self.pacing: Pacing | None = None
 
     def upload(self, content: str | bytes, key: str = "experiments/blobs.yaml") -> SpecUpload:
@@ -83,6 +86,7 @@ class World:
             prices=PriceTable.built_in,
             processing_instances=lambda: self.processing_instances,
             image=lambda address: ImageVersion(address, "sha256:" + "a" * 64),
+            hooks=self.hooks,
         )
         return accept(upload, platform)
 

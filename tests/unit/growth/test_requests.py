@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import duckdb
 import pytest
 
 from deliver_alert.digesting import Digester
@@ -19,16 +21,22 @@ from gridwatch.cli.current import with_current
 from gridwatch.cli.demo.observation import observe
 from gridwatch.cli.experiments import read_status
 from gridwatch.domain.alerts import AlertGate, AlertRecord
-from gridwatch.domain.trials import TrialState
+from gridwatch.domain.reactions import ReactionRecord
+from gridwatch.domain.savings import Certainty, SavingsRecord
+from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.steering import Steering
 from gridwatch.launch.watching import WATCH_TAG
 from gridwatch.savings.prices import PriceTable
+from gridwatch.state.accepted_spec import Objective
 from gridwatch.state.job_records import records_of_trials
-from gridwatch.tables.facts import Stamp
+from gridwatch.tables.facts import Stamp, TrialFacts
+from snapshot_experiment.proving import prove
 from snapshot_experiment.publishing import ReportPublisher
 from snapshot_experiment.searching import SearchReader
+from snapshot_experiment.settling import Settler
 from snapshot_experiment.snapshot import SnapshotWriter
 from sweep.sweeping import Sweeper
+from tests.fakes.bus import FakeBus
 from tests.fakes.components import FakeSearch
 from tests.fakes.queues import FakeQueue
 from tests.fakes.table_bucket import FakeTableBucket
@@ -169,6 +177,91 @@ def test_the_sweep_of_five_minutes(trials: int) -> None:
     world.clock.advance(300)
     with world.held_to_the_bound(own=30 + 2 * trials / 100):
         sweeper(world, messages, training, seconds=31.0).sweep()
+
+
+@sizes
+def test_findings_of_which_nobody_was_told(trials: int) -> None:
+    world = Grown(trials)
+    world.clock.advance(3_600)
+    jobs = [trial.job_name for trial in world.store.list_trials(NAME)]
+    for job_name in jobs:
+        (found,) = [each for each in world.store.list_rule_evaluations(job_name) if each.rule_name == "finite"]
+        now = world.clock.now() - timedelta(minutes=2)
+        world.store.put_rule_evaluation(replace(found, status="IssuesFound", finding={"step": 1}, updated_at=now))
+    bus, made = FakeBus(), sweeper(world, FakeQueue())
+    publisher = replace(made.publisher, store=world.store, bus=bus)
+    with world.held_to_the_bound(own=15 + 2 * trials / 100):
+        replace(made, publisher=publisher).sweep()
+    assert {event["detail"]["TrainingJobName"] for event in bus.events} == set(jobs)
+    assert len(bus.events) == trials
+
+
+@pytest.mark.parametrize("trials", [10, 100, 400])
+def test_settling_what_stops_saved(trials: int) -> None:
+    world = Grown(trials)
+    for trial in world.store.list_trials(NAME):
+        world.store.finish_reaction(a_stop(trial))
+    records = records_of_trials(world.store, world.store.list_trials(NAME))
+    facts = [
+        TrialFacts(trial=trial, job=records[trial.job_name].job, reactions=records[trial.job_name].reactions)
+        for trial in world.store.list_trials(NAME)
+    ]
+    opened: list[str] = []
+
+    def open_tensors(name: str, job: Any) -> MemorySource:
+        opened.append(name)
+        return MemorySource({})
+
+    settler = Settler(world.store, facts, open_tensors, time_is_up=lambda: len(opened) >= 60)
+    with world.held_to_the_bound(own=3 + 6 * trials / 50):
+        first = settler.settle()
+    assert settler.left == max(trials - 60, 0), "the next call goes on"
+    assert [
+        each.reactions[0].savings is not None and each.reactions[0].savings.certainty is Certainty.CORRECTED
+        for each in first
+    ] == [number < 60 for number in range(trials)]
+    again = Settler(world.store, first, open_tensors)
+    with world.held_to_the_bound(own=3 + 6 * trials / 50):
+        again.settle()
+    assert (again.left, len(opened)) == (0, trials)
+    kept = records_of_trials(world.store, world.store.list_trials(NAME))
+    saved = [each.savings for its in kept.values() for each in its.reactions if each.rule_name == "finite"]
+    assert {each.certainty for each in saved if each is not None} == {Certainty.CORRECTED}
+    counts = world.store.get_counts(NAME)
+    assert counts is not None
+    assert counts.saved == sum(round(each.seconds * 1_000) for each in saved if each is not None)
+
+
+def a_stop(trial: TrialRecord) -> ReactionRecord:
+    savings = SavingsRecord(
+        seconds=100.0, cost=1.0, currency="USD", method="", price_per_hour=36.0, price_source="",
+        certainty=Certainty.ESTIMATE,
+    )  # fmt: skip
+    return ReactionRecord(
+        job_name=trial.job_name, rule_name="finite", experiment=NAME, trial_id=trial.trial_id, action="stop",
+        reason="", outcome="stop requested", alert_id=None, finding=None, decided_at=trial.updated_at,
+        carried_out_at=trial.updated_at, savings=savings,
+    )  # fmt: skip
+
+
+@sizes
+def test_proving_what_repairs_brought(trials: int, tmp_path: Path) -> None:
+    world = Grown(trials)
+    every = world.store.list_trials(NAME)
+    repairs = [(trial, replace(trial, parent=every[0].trial_id)) for trial in every[1:]]
+    world.store.update_trials(repairs)
+    rows = ", ".join(f"('{trial.trial_id}', true, 0, {0.5 - trial.index / 10_000})" for trial in every)
+    path = tmp_path / "metrics"
+    table = f"(SELECT * FROM (VALUES {rows}) t(trial_id, objective, step, value))"
+    duckdb.sql(f"COPY {table} TO '{path}' (FORMAT parquet)")
+    objective = Objective(metric="validation:error", direction="minimize")
+    now = world.clock.now() + timedelta(hours=1)
+    with world.held_to_the_bound(own=3 + trials / 100):
+        proven = prove(world.store, world.store.list_trials(NAME), path, objective, now)
+    assert proven == tuple(world.store.list_trials(NAME))
+    assert [(trial.proof or "").partition(":")[0] for trial in proven] == ["", *["better"] * (trials - 1)]
+    with world.held_to_the_bound(own=1):
+        assert prove(world.store, proven, path, objective, now) == proven, "nothing new is proven"
 
 
 def sweeper(

@@ -11,9 +11,10 @@ import pytest
 
 from gridwatch.alerts.outbox import AlertOutbox
 from gridwatch.aws.state_table import StateTable
+from gridwatch.cli.errors import CliError
 from gridwatch.cli.experiments import summaries
 from gridwatch.cli.looking.search import search
-from gridwatch.cli.looking.trials import find_trial
+from gridwatch.cli.looking.trials import OF_EACH, find_trial, flat
 from gridwatch.domain.trials import TrialRecord, TrialState
 from gridwatch.launch.steering import Steering
 from gridwatch.state.open_experiments import enlist
@@ -69,7 +70,7 @@ class World:
     def forget_what_is_new(self) -> None:
         """The records as a version without open experiments and counts left them."""
         for key, item in list(self.table.items.items()):
-            if key[1] == "counts":
+            if key[1].startswith("counts"):
                 self.table.remove(key)
             elif "gsi2pk" in item:
                 kept = {name: value for name, value in item.items() if name not in ("gsi2pk", "gsi2sk")}
@@ -237,6 +238,63 @@ def test_searching_all_experiments(
     search(None, ["index=2"], as_csv=True)  # type: ignore[arg-type]
     assert len(capsys.readouterr().out.splitlines()) == experiments + 1
     assert count.total <= 30 + 2 * count.megabytes, dict(count.requests)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "found"),
+    [
+        (["state=failed"], 1), (["state=refused"], 0), (["state=failed", "eta=0.2"], 1),
+        (["experiment~grid-00007"], 9), (["experiment~grid-00007", "state=failed"], 1),
+        (["state=failed", "index=3"], 0),
+    ],
+)  # fmt: skip
+def test_searching_by_what_is_counted_reads_no_other_trials(
+    conditions: list[str], found: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(200, trials=9)
+    first, *_ = world.store.list_trials(world.names[7])
+    after = replace(first, state=TrialState.FAILED, updated_at=first.updated_at + HOUR)
+    world.store.update_trial(after, expected=first)
+    monkeypatch.setattr("gridwatch.cli.looking.search.cloud_of", lambda context: SimpleNamespace(store=world.store))
+    needed = world.table.start()
+    world.store.list_experiments()
+    world.store.list_counts()
+    world.store.list_trials(world.names[7])
+    count = world.table.start()
+    search(None, conditions, as_csv=True)  # type: ignore[arg-type]
+    assert len(capsys.readouterr().out.splitlines()) == found + 1
+    assert count.megabytes <= needed.megabytes
+    assert count.total <= 12, dict(count.requests)
+
+
+def test_of_few_experiments_those_are_read_that_have_such_trials(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(20)
+    first, *_ = world.store.list_trials(world.names[7])
+    after = replace(first, state=TrialState.FAILED, updated_at=first.updated_at + HOUR)
+    world.store.update_trial(after, expected=first)
+    monkeypatch.setattr("gridwatch.cli.looking.search.cloud_of", lambda context: SimpleNamespace(store=world.store))
+    count = world.table.start()
+    search(None, ["state=failed"], as_csv=True)  # type: ignore[arg-type]
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert count.requests == {"Query": 3}, "the experiments, their counts, and the trials of one"
+
+
+def test_a_name_that_the_trials_of_a_state_lack_is_looked_for_in_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(2)
+    world.add("other", world.trial("other", 0, state=TrialState.FAILED, final_metrics={}))
+    monkeypatch.setattr("gridwatch.cli.looking.search.cloud_of", lambda context: SimpleNamespace(store=world.store))
+    search(None, ["state=failed", "validation:error<1"], as_csv=True)  # type: ignore[arg-type]
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    with pytest.raises(CliError, match="nothing is called 'etaa' here; did you mean eta"):
+        search(None, ["state=refused", "etaa<1"], as_csv=True)  # type: ignore[arg-type]
+    (_, trial) = world.store.get_experiment("other"), world.store.list_trials("other")[0]
+    record = world.store.get_experiment("other")
+    assert record is not None
+    assert flat(record, trial).keys() >= OF_EACH
 
 
 def test_finding_a_trial_by_its_id_among_all() -> None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from gridwatch_hook.carrier.build import PACKAGE, carry, members
+from gridwatch_hook.carrier.build import PACKAGE, carry, members, write_archive
+from gridwatch_hook.pace import Terms
 from gridwatch_hook.parameters import ConfigError
+from gridwatch_hook.watch.settings import CONFIG_FILE, WatchConfig
+from gridwatch_rules.tensors.reader import Cursor, TensorReader
+from gridwatch_rules.tensors.source import LocalSource
 from scripts.find_python import find
 
 OLD = [version for version in ("2.7", "3.6", "3.8", "3.9") if find(version)]
@@ -137,3 +143,83 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
 def test_the_manifest_tells_version_and_digest(carrier: Path) -> None:
     manifest = json.loads((carrier / "gridwatch_carrier.json").read_text())
     assert (manifest["package"], len(manifest["digest"])) == (PACKAGE, 64)
+
+
+SLOW_BOTO3 = """
+import time
+time.sleep(0.5)
+import concurrent.futures.thread
+class Client:
+    def put_object(self, *, Bucket, Key, Body):
+        with open(PLACE, "a") as file:
+            file.write(Key + "\\n")
+    def get_object(self, **_):
+        raise KeyError("no such object")
+    delete_object = get_object
+def client(*_, **__):
+    return Client()
+"""
+
+
+def brought(folder: Path, config: dict[str, object]) -> str:
+    """The archive as a launcher brings it, with its configuration beside it; returns what goes onto the path."""
+    folder.mkdir()
+    write_archive(folder / "gridwatch.zip")
+    (folder / CONFIG_FILE).write_text(json.dumps(config))
+    return str(folder / "gridwatch.zip")
+
+
+def test_a_script_that_ends_before_boto3_is_imported_is_written_all_the_same(tmp_path: Path) -> None:
+    modules = tmp_path / "modules"
+    (modules / "botocore").mkdir(parents=True)
+    written = tmp_path / "keys"
+    (modules / "boto3.py").write_text(SLOW_BOTO3.replace("PLACE", repr(str(written))))
+    (modules / "botocore" / "__init__.py").write_text("")
+    (modules / "botocore" / "config.py").write_text("class Config:\n    def __init__(self, **_): pass\n")
+    path = brought(tmp_path / "channel", {"place": "s3://bucket/tensors/{TRAINING_JOB_NAME}"})
+    numpy = Path(np.__file__).parent.parent
+    program = "import gridwatch_hook; gridwatch_hook.log(loss=1.0)"
+    running = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    ended = start(running, f"{path}:{modules}:{numpy}", program, TRAINING_JOB_NAME="job-1")
+    assert ended.stderr == ""
+    keys = written.read_text().split()
+    assert "tensors/job-1/debug-output/training_job_end.ts" in keys
+    assert any("/debug-output/events/" in key for key in keys)
+
+
+def test_an_archive_finds_its_configuration_beside_it_and_the_jobs_name_where_the_toolkit_tells_it(
+    tmp_path: Path,
+) -> None:
+    path = brought(tmp_path / "channel", {"place": "/out/{TRAINING_JOB_NAME}"})
+    assert WatchConfig.read(path, {"TRAINING_JOB_NAME": "one"}).place == "/out/one"
+    told = tmp_path / "ml" / "input" / "config"
+    told.mkdir(parents=True)
+    (told / "hyperparameters.json").write_text(json.dumps({"sagemaker_job_name": '"two"', "eta": "1"}))
+    assert WatchConfig.read(path, {"SAGEMAKER_BASE_DIR": str(tmp_path / "ml")}).place == "/out/two"
+    with pytest.raises(ConfigError, match="does not say which job"):
+        WatchConfig.read(path, {"SAGEMAKER_BASE_DIR": str(tmp_path)})
+
+
+def test_the_pace_of_a_job_is_a_variable_where_the_configuration_has_none(tmp_path: Path) -> None:
+    pace = '{"look_seconds": 30, "least_seconds": 5, "first_looks": 2}'
+    config = WatchConfig.read(brought(tmp_path / "channel", {"place": "/out"}), {"GRIDWATCH_PACE": pace})
+    assert config.pace == Terms(30.0, 5.0, 2)
+
+
+def test_a_watch_leaves_the_place_to_a_hook_that_the_script_makes(tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    path = brought(tmp_path / "channel", {"place": str(place)})
+    numpy = Path(np.__file__).parent.parent
+    running = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    program = (
+        "import gridwatch_hook; from gridwatch_hook import Hook\n"
+        f"hook = Hook.create({str(place / 'debug-output')!r})\n"
+        "for step in range(3):\n"
+        "    hook.save_scalar('own', float(step), 'losses'); hook.next_step(); gridwatch_hook.log(loss=1.0)\n"
+    )
+    ended = start(running, f"{path}:{numpy}", program)
+    assert ended.stderr == "gridwatch_hook: this training writes with a hook of its own, which alone is used\n"
+    reader = TensorReader(LocalSource(place / "debug-output"))
+    assert {name for step in reader.new_steps(Cursor(), ended=True) for name in step.names} == {"own"}
+    elsewhere = start(running, f"{path}:{numpy}", program.replace("debug-output", "elsewhere"))
+    assert elsewhere.stderr == ""

@@ -73,3 +73,23 @@ def test_a_number_that_was_passed_does_not_turn_steps_back() -> None:
     recorder.end_step("torch")
     recorder.finish()
     assert [row.step for row in recorder.rows] == [500]
+
+
+def test_a_ranks_own_time_is_that_between_steps_and_backward_passes() -> None:
+    """Gradients accumulate over two backward passes, in which the rank may wait for others."""
+    clock = HandClock()
+    recorder = Recorder(clock)
+    recorder.end_step("torch")
+    for own in (2.0, 3.0):
+        clock.now += own
+        recorder.enter("eval")
+        clock.now += 50.0
+        recorder.enter("forward-backward")
+        recorder.begin_shared()
+        clock.now += 100.0
+        recorder.end_shared()
+    recorder.begin_shared()
+    recorder.note_own()
+    recorder.end_step("torch")
+    recorder.finish()
+    assert recorder.rows[-1].scalars["own_seconds"] == 5.0

@@ -86,7 +86,10 @@ def test_channels_that_are_no_prefixes_and_media_types_that_sagemaker_does_not_t
         {"ChannelName": "a", "DataSource": {"FileSystemDataSource": system}, "ContentType": "text/csv; header=no"},
         {"ChannelName": "b", "DataSource": {"S3DataSource": {"S3Uri": "s3://b"}}, "ContentType": "application/x+y"},
     ]
+    hook = {"S3DataSource": {"S3Uri": "s3://artifacts/hook/0.1.0-ab/"}}
+    channels.append({"ChannelName": "gridwatch", "DataSource": hook})  # no data
     found = described(replace(kept, template={**kept.template, "InputDataConfig": channels}))["InputArtifacts"]
+    assert "gridwatch" not in found
     assert found["a"]["Value"].startswith("fsxlustre://fs-1/d/d")
     assert "MediaType" not in found["a"]
     assert found["b"] == {"Value": "s3://b", "MediaType": "application/x+y"}

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from gridwatch.domain.notices import Level, Notice
+from gridwatch.preflight.examination import ChannelData, examine
+from gridwatch.preflight.sampling import FULL, LocalData
 from gridwatch.preflight.targets import targets_of
-from tests.unit.preflight.planting import clean, notices, text
+from tests.unit.preflight.planting import SMALL, clean, notices, text
 
 NUMBERS = targets_of([{"objective": "reg:squarederror"}])
 MULTI = {"objective": "multi:softprob", "num_class": 3}
@@ -165,6 +167,83 @@ def test_labels_of_which_none_is_above_0(objective: str, label: float, tmp_path:
     assert "no label is above 0" in found[0].message
     one = nothing.replace(f"{nothing.split(',', 1)[0]},", "1.5,", 1)
     assert not [notice for notice in notices(tmp_path, {"train": one}, targets=targets) if "above 0" in notice.message]
+
+
+@pytest.mark.parametrize(
+    ("given", "rows"),
+    [
+        ({"objective": "reg:squarederror", "min_child_weight": 50.5}, 101),
+        ({"objective": "reg:squarederror", "min_child_weight": 50}, None),
+        ({"objective": "binary:logistic", "min_child_weight": 13}, 104),
+        ({"objective": "binary:logistic", "min_child_weight": 13, "scale_pos_weight": 2}, None),
+        ({"objective": "binary:logistic", "min_child_weight": 13, "booster": "gblinear"}, None),
+        ({"objective": "count:poisson", "min_child_weight": 1000}, None),  # whose rows may count for any number
+        ({**MULTI, "min_child_weight": 30}, 120),
+    ],
+)
+def test_too_few_rows_for_a_split(given: dict[str, Any], rows: int | None, tmp_path: Path) -> None:
+    found = notices(tmp_path, {"train": text(clean(100))}, targets=targets_of([given]))
+    told = [notice for notice in found if notice.check == "constraints"]
+    assert [notice.level for notice in told] == ([Level.WARN] if rows else [])
+    assert all(f"from {rows} with" in (notice.allowed or "") for notice in told)
+
+
+def test_a_few_rows_are_no_fault_of_a_min_child_weight_that_nobody_gave(tmp_path: Path) -> None:
+    found = notices(tmp_path, {"train": text(clean(4))}, targets=targets_of([{"objective": "binary:logistic"}]))
+    assert "constraints" not in {notice.check for notice in found}
+
+
+@pytest.mark.parametrize(
+    ("more", "offset", "base"), [({}, 20, "19.62"), ({}, 0, None), ({"base_score": 20}, 20, None),
+                                 ({"huber_slope": 30}, 20, None), ({"huber_slope": 1}, -200, "-200.4")],
+)  # fmt: skip
+def test_pseudo_huber_begins_beyond_the_labels(
+    more: dict[str, Any], offset: float, base: str | None, tmp_path: Path
+) -> None:
+    rows = [[offset + row[1], *row[2:]] for row in clean(100)]
+    found = notices(
+        tmp_path, {"train": text(rows)}, targets=targets_of([{"objective": "reg:pseudohubererror", **more}])
+    )
+    told = [notice for notice in found if notice.check == "constraints"]
+    assert [notice.level for notice in told] == ([Level.WARN] if base else [])
+    assert all(f"set base_score: {base}" in (notice.advice or "") for notice in told if base)
+
+
+@pytest.mark.parametrize(("objective", "first"), [("count:poisson", -3), ("reg:gamma", 0), ("reg:tweedie", -1)])
+def test_labels_that_count_the_rows_may_not_suit_either(objective: str, first: int, tmp_path: Path) -> None:
+    rows = [[first + place, *row[1:]] for place, row in enumerate(clean(60))]
+    found = notices(tmp_path, {"train": text(rows)}, targets=targets_of([{"objective": objective}]))
+    levels = [(notice.level, notice.message) for notice in found if notice.check == "label"]
+    assert [level for level, _ in levels] == [Level.REFUSE, Level.WARN]
+    assert "does not suit" in levels[0][1]
+
+
+def weighed(folder: Path, weights: list[object]) -> list[Notice]:
+    rows = [[row[0], weight, *row[1:]] for row, weight in zip(clean(100), itertools.cycle(weights), strict=False)]
+    file = folder / "train.csv"
+    file.write_text(text(rows))
+    channel = ChannelData("train", "text/csv", LocalData(file), weighted=True)
+    targets = targets_of([{"objective": "reg:squarederror", "csv_weights": 1, "min_child_weight": 1}])
+    return [each for each in examine([channel], targets, SMALL, FULL).notices if each.check != "duplicate-rows"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        ([1, 0.5, 0], None),
+        ([1, -0.5, 2], "33 of 100 weights are missing, negative or not finite"),
+        ([1, "", 2, 3], "25 of 100 weights"),
+        ([1, "nan"], "50 of 100 weights"),
+        ([1, "inf"], "50 of 100 weights"),
+        ([1, 1e39], "50 of 100 weights"),
+        ([0], "every row has the weight 0"),
+        ([1e-3], "the weights of 100 rows are 0.1 together"),
+    ],
+)
+def test_the_weights_of_rows(weights: list[object], says: str | None, tmp_path: Path) -> None:
+    found = weighed(tmp_path, weights)
+    assert [says in each.message for each in found if says] == ([True] if says else [])
+    assert bool(found) == bool(says)
 
 
 def test_numbers_that_single_precision_cannot_hold(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def test_a_header_in_quotes_is_still_one(tmp_path: Path) -> None:
         ("1,1_000,2\n0,2_000,3\n" * 20, "numbers are written with separators of thousands"),
         ("1,$5.25,2\n0,$6.25,3\n" * 20, "numbers are written with a unit"),
         ("1,5%,2\n0,6%,3\n" * 20, "numbers are written with a unit"),
+        ('1,"$1,234.5",2\n0,"$2,345.5",3\n' * 20, "numbers are in quotes"),
         ("1,NA,2\n0,NA,3\n" * 20, "missing values are written as words"),
         ("1,2,3\r0,3,4\r" * 20, "lines end in a carriage return alone"),
     ],
@@ -54,6 +55,18 @@ def test_other_ways_of_writing_are_called_what_they_are(tmp_path: Path, content:
     assert found[0].message.startswith(what), [notice.as_text() for notice in found]
     assert (found[0].check, found[0].row) == ("format", 1)
     assert not any(notice.check == "header" for notice in found)
+
+
+@pytest.mark.parametrize("cell", ["2024-01-05", "0x1F", "3.25D+00", "1.#QNAN", "12:30:05", "5 min", "'7a'"])
+def test_values_that_are_no_numbers_are_no_header(tmp_path: Path, cell: str) -> None:
+    found = notices(tmp_path, {"train": f"1,{cell},{cell}\n" * 40})
+    assert {notice.check for notice in found} == {"format"}
+    assert (found[0].row, found[0].column) == (1, 2)
+
+
+@pytest.mark.parametrize("names", ["y,2019,2020,1st_floor", "label,1,2,3", "0_a,1_b,2_c,3_d"])
+def test_a_header_may_have_numbers_in_it(tmp_path: Path, names: str) -> None:
+    assert "header" in {each.check for each in notices(tmp_path, {"train": f"{names}\n" + text(clean(60, 3))})}
 
 
 def test_a_byte_order_mark_is_told(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from gridwatch_hook import collection as hook_collections
 from gridwatch_rules.rules.catalogue import create_rule
 from gridwatch_rules.rules.profiler.rule import ProfilerRule
 from tests.contract.test_foreseen_rules import RULES, SAVES_ALL
+from tests.unit.functions.world import HOOK
 from tests.unit.launch.test_requests import DEPLOYMENT
 from tests.unit.spec.specs import EXAMPLES, blobs, parsed
 
@@ -125,6 +126,7 @@ def test_no_rule_of_the_examples_is_blind(example: Path) -> None:
     [
         (aucs(LOSS), "there will be only train-auc at"),
         (watched(LOSS, rounds=10), "validation-error at one step"),
+        (watched({"rule": "Hang"}), "heartbeats"),
         (watched({"rule": "MetricPlateau", "parameters": {"patience": 50}}, rounds=40), "at 51 steps"),
         (watched({"rule": "MetricPlateau", "parameters": {"patience": 20}}), "at 21 steps"),
         (watched({"rule": "VanishingGradient"}), "of what the jobs save none is it"),
@@ -204,6 +206,31 @@ def test_a_script_without_a_hook_has_what_its_log_says_and_nothing_else() -> Non
     assert "val_acc" in notice.message
 
 
+def brought(document: dict[str, Any]) -> list[str]:
+    """The warnings where the deployment brings the hook into a script that makes none."""
+    spec = parsed(document)
+    inputs = Inputs(etags={name: {"k": "etag"} for name in spec.spec.data}, source_uri="s3://b/s.tar.gz",
+                    source_digest="0", hooks=frozenset())  # fmt: skip
+    plan = make_plan(spec, replace(DEPLOYMENT, **HOOK), inputs)
+    return [notice.message for notice in blind_rules(plan, hook=inputs.hook)]
+
+
+def test_the_hook_that_is_brought_supplies_what_rules_look_for() -> None:
+    rules = [{"rule": "VanishingGradient"}, {"rule": "DeadRelu"}, LOSS, ASHA]
+    assert brought(script(*rules)) == []
+    assert len(told(script(*rules), hook=False)) == 2
+    off = brought(script(*rules) | {"hook": "off"})
+    assert len(off) == 2
+    assert "the script uses no hook" in off[0]
+
+
+def test_what_the_hook_that_is_brought_does_not_see_is_told() -> None:
+    (profile,) = brought(script({"rule": "ProfilerReport"}))
+    assert "hook: own" in profile
+    (tensors,) = brought(script({"rule": "VanishingGradient"}, LOSS, framework="sklearn"))
+    assert "saves no tensors of sklearn" in tensors
+
+
 def test_a_rule_of_ones_own_sees_nothing_where_there_is_no_hook() -> None:
     own = {"source": "s3://rules/a.py", "class": "Own", "name": "own"}
     document = script(own)
@@ -229,6 +256,14 @@ def archive(**files: str) -> bytes:
         ({"train__py": "# no gridwatch_hook, and no smdebug\nimport torch\n"}, False),
         ({"train__py": "from gridwatch_hook.pytorch import PyTorchHook\n"}, True),
         ({"train__py": "import torch", "lib__py": "import smdebug.pytorch as smd\n"}, True),
+        ({"train__py": "import gridwatch_hook\ngridwatch_hook.log(loss=1.0)\n"}, False),
+        ({"train__py": "import gridwatch_hook as hook\nhook.log(loss=1.0)\nhook.on_checkpoint(save)\n"}, False),
+        ({"train__py": "from gridwatch_hook import log\nlog(loss=1.0)\n"}, False),
+        ({"train__py": "from gridwatch_hook import Hook, log\n"}, True),
+        ({"train__py": "import gridwatch_hook\nhook = gridwatch_hook.Hook.create('x')\n"}, True),
+        ({"train__py": "import gridwatch_hook.pytorch\ngridwatch_hook.log(loss=1.0)\n"}, True),
+        ({"train__py": "from gridwatch_hook import log", "lib__py": "from gridwatch_hook.keras import K\n"}, True),
+        ({"train__py": "from gridwatch_hook import log\nlog(a=1)", "requirements__txt": "gridwatch-hook\n"}, None),
         ({"train__py": "import importlib\nimportlib.import_module('gridwatch_hook')\n"}, True),
         ({"train__py": "print 'gridwatch_hook'\n"}, None),
         ({"train__py": "import torch", "requirements__txt": "gridwatch-hook\n"}, None),

@@ -137,3 +137,12 @@ def test_two_parquet_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     twice = content.replace(b"f2", b"f1")
     (notice,) = refused(notices(tmp_path, {"train": twice}, content_type="application/x-parquet"))
     assert "two of its columns have the name 'f1'" in notice.message
+
+
+@pytest.mark.parametrize("value", [1e30, 2.0**63, -1e300])
+def test_one_large_number_counts_no_rows(value: float, tmp_path: Path) -> None:
+    """A row's number is rounded away beside it."""
+    rows = [[*row[:2], value] for row in clean(60)]
+    assert "label-place" not in {notice.check for notice in notices(tmp_path, {"train": text(rows)})}
+    counted = [[*row[:2], 1e9 + place] for place, row in enumerate(clean(60))]
+    assert "label-place" in {notice.check for notice in notices(tmp_path, {"train": text(counted)})}

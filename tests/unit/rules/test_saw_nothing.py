@@ -27,7 +27,7 @@ Step = Mapping[str, Any]
 COLLECTIONS = {
     "metrics": [r"^[^/]+-[^/]+$", "^(val_)?(loss|acc)"], "losses": ["loss", "error"], "gradients": ["^gradient"],
     "weights": ["^weight"], "relu_input": ["relu.*_input"], "relu_output": ["relu.*_output"], "labels": ["^labels"],
-    "predictions": ["^predictions"], "feature_importance": ["^feature_importance"],
+    "scalars": ["^learning_rate"], "predictions": ["^predictions"], "feature_importance": ["^feature_importance"],
 }  # fmt: skip
 
 
@@ -64,13 +64,21 @@ CASES = [
     Case("ClassImbalance", [PAIR], [{"predictions": np.array([0, 1])}], {"samples": 2}),
     Case("Confusion", [PAIR], [{"labels": np.array([0, 1])}, {"predictions": np.array([0, 1])}]),
     Case("CreateXgboostReport", [{"train-rmse": [1.0]}], [{"other": [1.0]}]),
+    Case("DataStarvation", [{"data_wait_seconds": [0.1], "step_seconds": [1.0]}] * 15,
+         [{"data_wait_seconds": [0.1], "step_seconds": [1.0]}] * 14, {"window": 5}),
     Case("DeadRelu", [{"relu_output": LAYER}], [{"train-rmse": [1.0]}]),
     Case("Divergence", series("loss", 1, 1, 1), series("loss", 1, 1), {"patience": 2}),
     Case("Divergence", series("train-rmse", 1, 1), series("train-auc", 1, 1)),
+    Case("EvalNeverRuns", [{"loss": [1], "eval_loss": [1]}] * 4 + [{"loss": [1]}],
+         [{"loss": [1], "eval_loss": [1]}] * 3 + [{"loss": [1]}]),
+    Case("EvalNeverRuns", series("eval_loss", 1), series("loss", 1, 1), {"within": 2}),
     Case("ExplodingTensor", [{"a": [1.0]}], [{"a": np.array(["text"])}]),
     Case("ExplodingTensor", [{"a": [1.0]}], [{"trees/Split": [1.0]}]),
     Case("Expression", series("loss", 1), series("other", 1), {"expression": "value > 2.0"}),
     Case("FeatureImportanceOverweight", [{"feature_importance/weight/a": [0.1]}], [{"feature_importance/gain/a": [1]}]),
+    Case("GradientNormSpike", series("gradient_norm", *[1.0] * 17), series("gradient_norm", *[1.0] * 16)),
+    Case("LabelsMasked", series("loss", 1), series("val_loss", 1)),
+    Case("LearningRateFrozen", series("learning_rate", 1), series("rate", 1)),
     Case("LossNotDecreasing", series("loss", 3, 2, 1), series("loss", 3, 2), {"num_steps": 2}),
     Case("LossNotDecreasing", series("train-error", 2, 1), series("train-auc", 2, 1), {"num_steps": 1}),
     Case("LossNotDecreasing", series("loss", 2, 1), series("loss", 2, float("nan"), 1), {"num_steps": 1}),
@@ -78,6 +86,8 @@ CASES = [
         "LossNotDecreasing", series("loss", 2, 1), series("loss", 2, 1), {"num_steps": 1, "mode": "EVAL"},
         [Mode.EVAL, Mode.EVAL],
     ),
+    Case("LossSpike", series("loss", *[1.0] * 17), series("loss", *[1.0] * 16)),
+    Case("MemoryCreep", series("private_bytes", *[1.0] * 16), series("private_bytes", *[1.0] * 15)),
     Case("MetricNonFinite", series("loss", 1, 1), series("loss", 1), {"patience": 2}),
     Case("MetricPlateau", series("loss", 3, 2, 1), series("loss", 3, 2), {"patience": 2}),
     Case("MetricPlateau", series("loss", 2, 1), [{"loss": [2]}, {"loss": [1], "acc": [1]}], {"patience": 1}),
@@ -85,6 +95,7 @@ CASES = [
     Case("MetricThreshold", series("loss", 1, 1), series("loss", 1), {"above": 2, "start_step": 1}),
     Case("MetricThreshold", series("loss", 1), series("loss", float("nan")), {"above": 2}),
     Case("NLPSequenceRatio", [{"embedding0_input_0": [1, 2]}], [{"embedding0_input_0": np.array(["a"])}]),
+    Case("NonFiniteGradient", series("grad_norm", 1.0), series("norm", 1.0)),
     Case("Oscillation", series("loss", 4, 3, 2, 1), series("loss", 3, 2, 1), {"window": 4}),
     Case("Overfit", [{"train-rmse": [1.0], "validation-rmse": [1.0]}], series("train-rmse", 1, 1)),
     Case("Overfit", [{"loss": [1.0], "val_loss": [1.0]}], [{"acc": [1.0], "val_acc": [1.0]}]),
@@ -98,6 +109,7 @@ CASES = [
     Case("StalledTrainingRule", [{"a": [1.0]}], []),
     Case("TensorVariance", [{"weight": [1.0, 2.0]}], [{"gradient": [1.0]}],
          {"collection_names": "weights", "max_threshold": 9}),
+    Case("ThroughputDrop", series("step_seconds", *[1.0] * 12), series("step_seconds", *[1.0] * 11), {"window": 3}),
     Case("TreeDepth", [{"trees/Node": [0, 1]}], [{"trees/Tree": [0]}]),
     Case("UnchangedTensor", series("weight", 1, 2, 3), series("weight", 1, 2), {"collection_names": "weights"}),
     Case("VanishingGradient", [{"gradient/weight": [1.0]}], [{"weight": [1.0]}]),
@@ -111,7 +123,7 @@ _IDS = [f"{number}-{case.rule}" for number, case in enumerate(CASES)]
 
 def test_every_rule_on_tensors_has_its_case() -> None:
     on_tensors = {name for name in rule_names() if not is_profiler_rule(name)}
-    assert on_tensors == {case.rule for case in CASES} | {"SimilarAcrossRuns"}
+    assert on_tensors == {case.rule for case in CASES} | {"SimilarAcrossRuns", "Hang", "Straggler"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=_IDS)

@@ -21,16 +21,24 @@ EAGER: dict[str, dict[str, Any]] = {
     "CheckInputImages": {"threshold_samples": 12, "threshold_mean": 0.05},
     "ClassImbalance": {"samples": 20, "threshold_imbalance": 1.5},
     "Confusion": {"min_diag": 0.2, "max_off_diag": 0.9},
+    "DataStarvation": {"warm_up": 2, "window": 5, "seconds": 0, "share_percent": 1, "least_seconds": 0},
     "DeadRelu": {"threshold_inactivity": 40, "threshold_layer": 30},
     "Divergence": {"factor": 1.3, "smoothing": 0.5},
+    "EvalNeverRuns": {"tensor_regex": "labels", "least_steps": 1, "factor": 1},
     "ExplodingTensor": {},
     "Expression": {"expression": "value > 1.4 && previous < 1.0"},
     "FeatureImportanceOverweight": {"nfeatures": 1, "threshold": 0.5},
+    "GradientNormSpike": {"history": 4, "window": 4, "factor": 0.1, "ratio": 1, "record_ratio": 1},
+    "LabelsMasked": {"patience": 2, "sudden": 2, "share": 0, "empty": 1},
+    "LearningRateFrozen": {"at_most": 0.5, "patience": 2},
     "LossNotDecreasing": {"num_steps": 3},
+    "LossSpike": {"history": 4, "window": 4, "factor": 0, "rise_percent": 0, "share_percent": 0, "least": 1},
+    "MemoryCreep": {"least_points": 8, "least_mib": 0, "percent": 0, "seconds": 0},
     "MetricNonFinite": {},
     "MetricPlateau": {"patience": 3, "of": "any"},
     "MetricThreshold": {"above": 1.2, "patience": 2},
     "NLPSequenceRatio": {"token_values": "0, 1", "token_thresholds_percent": "60,60"},
+    "NonFiniteGradient": {"patience": 1},
     "Oscillation": {"window": 4, "turning_share": 0.6, "amplitude_percent": 1},
     "Overfit": {"ratio_threshold": 0.1, "patience": 2},
     "Overtraining": {"patience_train": 4, "patience_validation": 3},
@@ -38,17 +46,29 @@ EAGER: dict[str, dict[str, Any]] = {
     "SaturatedActivation": {"threshold_tanh_min": -1, "threshold_tanh_max": 1, "threshold_inactivity": 60},
     "StalledTrainingRule": {},
     "TensorVariance": {"tensor_regex": "gradient", "max_threshold": 2.0},
+    "ThroughputDrop": {"window": 3, "factor": 1.1, "seconds": 0},
     "TreeDepth": {"depth": 3},
     "UnchangedTensor": {"tensor_regex": "steady"},
     "VanishingGradient": {"threshold": 0.3},
     "VanishingGradientRatio": {"threshold": 0.3},
     "WeightUpdateRatio": {"large_threshold": 1.0, "num_steps": 4},
 }
-ELSEWHERE = {"SimilarAcrossRuns", "CreateXgboostReport"}  # tested with what they need beside one job's tensors
+# These are tested with what they need beside one job's tensors.
+ELSEWHERE = {"SimilarAcrossRuns", "CreateXgboostReport", "Hang", "Straggler"}
 
 
 def tensor_rules() -> list[str]:
     return [name for name in rule_names() if not issubclass(rule_class(name), ProfilerRule) and name not in ELSEWHERE]
+
+
+def about(rng: np.random.Generator, step: int) -> dict[str, float]:
+    """What a training reports about itself."""
+    grown = float(step + rng.uniform(0, 0.5))
+    return {
+        "loss/train": rng.choice([rng.uniform(0.5, 1.5) * 0.9**step, 0.0], p=[0.7, 0.3]),
+        "grad_norm": rng.choice([rng.uniform(0.5, 1.5), np.nan], p=[0.9, 0.1]), "learning_rate": rng.uniform(),
+        "step_seconds": rng.choice([0.1, 0.1, 0.5]), "data_wait_seconds": 0.05, "private_bytes": grown * 2**20,
+    }  # fmt: skip
 
 
 def training(seed: int, length: int) -> TensorFolder:
@@ -60,6 +80,7 @@ def training(seed: int, length: int) -> TensorFolder:
         "weights": ["^w"],
         "gradients": ["^gradient"],
         "labels": ["^labels"],
+        "scalars": ["^learning_rate$"],
     }
     folder = TensorFolder(names | {"predictions": ["^predictions"]})
     phased = bool(rng.integers(2))
@@ -80,6 +101,7 @@ def training(seed: int, length: int) -> TensorFolder:
             "feature_importance/weight/a": rng.uniform(), "feature_importance/weight/b": rng.uniform(),
             "hybridsequential0_input_0": rng.normal(size=(4, 3, 2, 2)),
             "embedding0_input_0": rng.integers(0, 3, (2, 6)),
+            **about(np.random.default_rng([seed, step]), step),
         }  # fmt: skip
         kept = {name: value for name, value in tensors.items() if rng.random() < 0.85}
         folder.save(step, kept or {"loss": 1.0}, mode=mode, mode_step=step if mode is Mode.GLOBAL else counts[mode])

@@ -44,8 +44,18 @@ def test_the_values_of_equal_steps_are_compared(
     parent: list[float], child: list[float], objective: dict[str, str], proof: str, tmp_path: Path
 ) -> None:
     path = metrics(tmp_path, {"parent": parent, "child": child})
-    assert (compared(path, "parent", "child", objective) or "").startswith(proof)
+    assert compared(path, {"child": "parent"}, objective)["child"].startswith(proof)
 
 
 def test_nothing_is_proven_of_what_never_had_a_value(tmp_path: Path) -> None:
-    assert compared(metrics(tmp_path, {"parent": [0.1]}), "parent", "child", MINIMIZE) is None
+    assert compared(metrics(tmp_path, {"parent": [0.1]}), {"child": "parent"}, MINIMIZE) == {}
+
+
+def test_repairs_are_compared_each_with_its_own_parent(tmp_path: Path) -> None:
+    curves = {"p1": [0.7, 0.9, 0.2], "c1": [0.6, 0.5], "p2": [0.3], "c2": [0.4, 0.1], "c3": [0.2, 0.1]}
+    proofs = compared(metrics(tmp_path, curves), {"c1": "p1", "c2": "p2", "c3": "p2", "c4": "p1"}, MINIMIZE)
+    assert proofs == {
+        "c1": "better: validation-logloss 0.5 at step 1, where its parent had 0.9",
+        "c2": "worse: validation-logloss 0.4 at step 0, where its parent had 0.3",
+        "c3": "better: validation-logloss 0.2 at step 0, where its parent had 0.3",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -217,6 +218,14 @@ def test_changed_are_those_never_written_and_those_that_changed_too_late_to_be_r
         world.add(replace(a_trial(0, experiment=name), updated_at=changed))
     world.bucket.times = {f"tables/experiments/{name}.parquet": at for name in ("settled", "meanwhile", "after")}
     assert list(world.writer.changed_experiments()) == ["never", "meanwhile", "after"]
+
+
+def test_a_trial_that_cannot_be_counted_keeps_no_other_experiment_from_its_turn(world: World) -> None:
+    for name in ("damaged", "sound"):
+        world.add(a_trial(0, experiment=name))
+    damaged = a_trial(0, experiment="damaged")
+    world.store.trials["damaged", damaged.trial_id] = replace(damaged, former_seconds=math.inf)
+    assert list(world.writer.changed_experiments()) == ["sound", "damaged"]
 
 
 @dataclass

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gridwatch.spec.from_job import Draft, spec_of_job
-from tests.unit.functions.world import DEPLOYMENT
+from tests.unit.functions.world import DEPLOYMENT, HOOK
 from tests.unit.launch.service_model import faults
 from tests.unit.launch.test_debugger import CONFIGURATION
 from tests.unit.launch.test_requests import planned, requests
@@ -75,6 +76,23 @@ def test_a_job_of_every_example_becomes_a_spec_that_sends_the_same(example: Path
     assert (sent.get("CheckpointConfig") or {}).get("LocalPath") == (request.get("CheckpointConfig") or {}).get(
         "LocalPath"
     )
+
+
+@pytest.mark.parametrize("said", [None, "/opt/ml/code/lib"])
+def test_a_hook_that_was_brought_is_no_channel_of_the_spec_and_no_path_of_its_own(said: str | None) -> None:
+    document = yaml.safe_load((EXAMPLES / "scikit-learn.yaml").read_text())
+    if said is not None:
+        document["algorithm"]["environment"] = {"PYTHONPATH": said}
+    with_hook = replace(DEPLOYED, **HOOK)
+    request = requests(planned(document, with_hook))[0]
+    assert "gridwatch" in {channel["ChannelName"] for channel in request["InputDataConfig"]}
+    draft = spec_of_job(described(request))
+    told = yaml.safe_load(draft.as_yaml())
+    assert set(told["data"]) == {"train", "validation"}
+    assert told["algorithm"].get("environment") == ({"PYTHONPATH": said} if said else None)
+    sent = requests(planned(draft.as_yaml(), with_hook))[0]
+    assert sent["InputDataConfig"][-1]["ChannelName"] == "gridwatch"
+    assert sent["Environment"]["PYTHONPATH"] == request["Environment"]["PYTHONPATH"]
 
 
 def test_what_debugger_was_told_is_carried_over_as_it_is() -> None:
@@ -184,6 +202,28 @@ def test_a_rules_name_goes_as_it_is(name: str) -> None:
     assert planned(draft.as_yaml(), DEPLOYED).policies[0].name == name
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"rule_to_invoke": "LossNotDecreasing", "numsteps": "5"},  # which Debugger passes to the rule as it is
+        {"rule_to_invoke": "LossNotDecreasing", "num_steps": "ten"},
+        {"rule_to_invoke": "TensorVariance", "collection_names": "weights"},
+        {"rule_to_invoke": "SimilarAcrossRuns"},
+        {"rule_to_invoke": "ARuleOfTomorrow"},
+        {},
+    ],
+)
+def test_rules_that_debugger_alone_understands_go_as_they_are(parameters: dict[str, str]) -> None:
+    image = "759209512951.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-debugger-rules:latest"
+    rule = {"RuleConfigurationName": "Overfit", "RuleEvaluatorImage": image, "RuleParameters": parameters}
+    found = boosted(XGBOOST + "1.7-1", {"num_round": "50"})
+    draft = spec_of_job(
+        {**found, "DebugRuleConfigurations": [rule], "DebugHookConfig": {"S3OutputPath": "s3://there/x"}}
+    )
+    (sent,) = again(draft)["DebugRuleConfigurations"]
+    assert sent.get("RuleParameters", {}) == parameters
+
+
 XGBOOST = "246618743249.dkr.ecr.us-west-2.amazonaws.com/sagemaker-xgboost:"
 
 
@@ -262,6 +302,34 @@ def test_a_script_in_an_older_image_reports_what_that_version_does(version: str,
     assert draft.document["objective"]["metric"] == f"validation-{metric}"
     assert f"validation-{metric}" in draft.document["algorithm"]["metrics"]
     planned(draft.as_yaml(), DEPLOYED)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "channels", "metric", "direction"),
+    [
+        ("linear-learner", ("train", "validation"), "validation:absolute_loss", "minimize"),
+        ("kmeans", ("train",), "test:msd", "minimize"),
+        ("image-classification", ("train", "validation"), "validation:accuracy", "maximize"),
+        ("forecasting-deepar", ("train", "test"), "test:RMSE", "minimize"),
+        ("blazingtext", ("train",), "train:mean_rho", "maximize"),
+    ],
+)
+def test_a_built_in_algorithm_is_judged_by_a_metric_that_aws_documents(
+    algorithm: str, channels: tuple[str, ...], metric: str, direction: str
+) -> None:
+    place = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://there/data/"}}
+    image = f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{algorithm}:1"
+    found = job(
+        AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"}, HyperParameters={},
+        InputDataConfig=[{"ChannelName": name, "DataSource": place} for name in channels],
+    )  # fmt: skip
+    assert spec_of_job(found).document["objective"] == {"metric": metric, "direction": direction}
+
+
+@pytest.mark.parametrize("text", ["1e400", "nan", "-inf", "1_000"])
+def test_what_is_no_finite_number_stays_a_text(text: str) -> None:
+    found = boosted(XGBOOST + "1.7-1", {"num_round": "50", "base_score": text})
+    assert spec_of_job(found).document["hyperparameters"]["base_score"] == text
 
 
 def test_the_oldest_image_of_xgboost_stays_an_image_with_the_metrics_it_prints() -> None:

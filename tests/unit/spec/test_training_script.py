@@ -18,6 +18,7 @@ from gridwatch.spec.xgboost.kinds import Kind, Names
 from gridwatch.spec.xgboost.metrics import METRICS, canonical
 from gridwatch.spec.xgboost.objectives import OBJECTIVES
 from gridwatch.spec.xgboost.parameters import IGNORED, PARAMETERS
+from gridwatch.spec.xgboost.settings import metrics_in
 
 SCRIPT = Path(__file__).resolve().parents[3] / "hook" / "xgboost_script"
 # Values at the edges of what any of the parameters takes.
@@ -70,6 +71,15 @@ def test_no_value_that_a_spec_may_have_is_refused_by_the_script(script: ModuleTy
         script._READERS[name](name, script._text(json.loads(json.dumps(value))))
     if not isinstance(kind, Names):
         assert len(taken) < len(SAMPLES)
+
+
+LISTS = ("error,auc", '["error", "auc"]', "['error','auc']", '"auc"', "'auc'", '"error, auc"', " auc , error,",
+         "auc,auc")  # fmt: skip
+
+
+@pytest.mark.parametrize("text", LISTS)
+def test_both_read_the_same_list_of_metrics(script: ModuleType, text: str) -> None:
+    assert script._READERS["eval_metric"]("eval_metric", text) == tuple(dict.fromkeys(metrics_in(text)))
 
 
 def test_both_know_the_same_content_types() -> None:

@@ -309,6 +309,14 @@ def test_metrics_with_blanks_between_are_told_to_take_commas() -> None:
     assert "did you mean error, auc?" in said["hyperparameters.eval_metric"]
 
 
+@pytest.mark.parametrize("asked", ["AUC", "error;auc", "error auc", "acuracy"])
+def test_a_misspelt_metric_is_reported_once_and_allowed_nowhere(asked: str) -> None:
+    said = told(judged_by("validation-auc", eval_metric=asked))
+    assert list(said) == ["hyperparameters.eval_metric"]
+    said = told(judged_by("dev-auc", eval_metric=asked))
+    assert asked not in said["objective.metric"]
+
+
 def test_a_list_that_the_training_reads_is_told_to_be_a_text() -> None:
     said = told(spec(hyperparameters={"interaction_constraints": [[0, 1], [2]]}))
     assert 'is a text, such as "[[0, 1], [2]]"' in said["hyperparameters.interaction_constraints"]

@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 
-from gridwatch.domain import alerts, deployments, experiments, jobs, reactions, regions, rules, savings, trials
+from gridwatch.domain import alerts, counts, deployments, experiments, jobs, reactions, regions, rules, savings, trials
 from gridwatch.domain.trials import TrialRecord
 from gridwatch.state.codec import from_json, to_json
 from gridwatch_rules.judgement import reported
 from gridwatch_rules.tensors import metric_definition
 
 MODULES = (
-    alerts, deployments, experiments, jobs, metric_definition, reactions, regions, reported, rules, savings, trials,
+    alerts, counts, deployments, experiments, jobs, metric_definition, reactions, regions, reported, rules, savings,
+    trials,
 )  # fmt: skip
 KINDS = [
     kind
@@ -114,3 +115,16 @@ def test_a_number_is_read_as_either_kind_of_number() -> None:
     sound = document(TrialRecord)
     found = from_json(TrialRecord, json.dumps(sound | {"billable_seconds": 3.0, "former_seconds": 7}))
     assert (found.billable_seconds, found.former_seconds) == (3, 7)
+
+
+@pytest.mark.parametrize("text", ["1e999", "-1e999", "NaN", "1e16"])
+@pytest.mark.parametrize("field", ["seconds", "cost", "seconds_low", "cost_high", "hourly", "measured_seconds"])
+def test_what_measures_something_is_finite(field: str, text: str) -> None:
+    """A sum over many records would be lost by one."""
+    sound = savings.SavingsRecord(
+        seconds=5.0, cost=1.0, currency="USD", method="", price_per_hour=None, price_source=""
+    )  # fmt: skip
+    document = json.loads(to_json(sound)) | {field: 123.5}
+    assert getattr(from_json(savings.SavingsRecord, json.dumps(document)), field) == 123.5
+    with pytest.raises(ValueError, match=f"{field}: a number up to 1e"):
+        from_json(savings.SavingsRecord, json.dumps(document).replace("123.5", text))

@@ -360,3 +360,19 @@ def test_modes_are_named_in_every_way_people_write_them() -> None:
     assert Mode.named("train") is Mode.named("modes.TRAIN") is Mode.named("ModeKeys.TRAIN") is Mode.TRAIN
     with pytest.raises(ValueError, match="TRAIN, EVAL, PREDICT, GLOBAL"):
         Mode.named("night")
+
+
+def test_a_former_step_has_all_its_workers_however_many_steps_one_of_them_puts_into_an_object() -> None:
+    folder = TensorFolder({"metrics": [".*"]}, workers=2)
+    for worker in ("worker_0", "worker_1"):
+        for step in range(150):
+            folder.save(step, {"loss": [1.0]}, worker=worker)
+    objects = dict(folder.objects)
+    *earlier, last = (f"index/000000000/{step:012d}_worker_1.json" for step in range(150))
+    entries = [{**json.loads(objects.pop(key)), "step": step} for step, key in enumerate(earlier)]
+    objects[last] = json.dumps({**json.loads(objects[last]), "earlier": entries}).encode()
+
+    found = TensorReader(MemorySource(objects)).step(5)
+
+    assert found is not None
+    assert [each.worker for each in found.workers] == ["worker_0", "worker_1"]

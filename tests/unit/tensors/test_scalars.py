@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from gridwatch_rules.tensors.log_metrics import LogLine, MetricFinder
 from gridwatch_rules.tensors.metric_definition import LogMetric
 from gridwatch_rules.tensors.reader import Cursor, TensorReader
@@ -54,10 +56,27 @@ def test_lines_with_a_metric_are_steps() -> None:
         LogLine(3.0, "epoch 2 loss=nan"),
         LogLine(4.0, "loss=abc"),
         LogLine(5.0, "loss=1 loss=2"),
-        LogLine(6.0, "." * 5000 + "loss=3"),
+        LogLine(6.0, "." * 5000 + "loss=3" + "." * 5000),
     ]
     first, second, third = finder.steps(lines, 7)
     assert (first.step, first.logged_at, first.values) == (7, 2.0, {"loss": 0.5, "acc": 0.25})
     assert second.step == 8
     assert math.isnan(second.values["loss"])
     assert (third.step, third.values) == (9, {"loss": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("loss=3 " + "x" * 9_000, 3.0),
+        ("x" * 9_000 + " loss=3", 3.0),
+        ("loss=1 " + "x " * 9_000 + "loss=2", 2.0),
+        ("loss=1 " + "x " * 9_000 + "loss=abc", 1.0),
+        ("x" * 4_085 + " loss=0.12345" + " y" * 5_000, None),  # the beginning ends within the number
+        ("x " * 5_000 + "loss=" + "1" * 5 + " y" * 2_046, None),  # the end begins within it
+    ],
+)
+def test_a_long_line_is_searched_at_both_its_ends(text: str, value: float | None) -> None:
+    """As a script prints it that writes all it knows into one line of JSON."""
+    finder = MetricFinder([LogMetric(name="loss", regex=r"loss=(\d+(?:\.\d+)?)")])
+    assert [step.values for step in finder.steps([LogLine(1.0, text)], 0)] == ([{"loss": value}] if value else [])
