@@ -27,7 +27,7 @@ OTHERS: Mapping[str, tuple[str, dict[str, str]]] = {
 }
 # What was chosen without a kind, where that differs from what was chosen on all kinds.
 WITHOUT: Mapping[tuple[str, str], dict[str, str]] = {
-    ("cautious", "small networks"): {"stopping": "balanced", "top": "0.2", "margin": "10"},
+    ("cautious", "small networks"): {"stopping": "balanced", "top": "0.2", "margin": "10", "min_trials": "8"},
     ("cautious", "noisy quadratic"): {"stopping": "cautious", "correlation": "-1"},
     ("eager", "noisy quadratic"): {"stopping": "eager", "correlation": "-1"},
 }

@@ -57,7 +57,11 @@ class GridDefaultParameters(JudgementParameters):
     margin: float | None = number(
         None, "how many times its noise a trial may still come lower; by default 10 if cautious, otherwise 4", minimum=0
     )
-    min_trials: int = integer(8, "good trials that there must be", minimum=2)
+    min_trials: int | None = integer(
+        None,
+        "good trials that there must be, and half as many others; by default 5 if eager, otherwise 8",
+        minimum=2,
+    )
     min_reports: int = integer(4, "reports after which a trial is judged", minimum=2)
     grace: float = number(0.05, "share of the whole training before which no trial is judged", minimum=0, maximum=1)
     correlation: float = number(
@@ -145,11 +149,15 @@ class GridDefault(JudgementRule):
         if len(curve.values) < chosen.min_reports or at < chosen.grace * whole:
             return None
         known = history.known
-        if len(known) < 1.5 * chosen.min_trials:
+        if len(known) < 1.5 * self.min_trials:
             return None
-        good = known[: max(chosen.min_trials, math.ceil(self.top * len(known)))]
+        good = known[: max(self.min_trials, math.ceil(self.top * len(known)))]
         case = _Case(curve, history, good, whole)
         return self._done(case) if curve.best <= good[-1].best else self._given_up(case)
+
+    @property
+    def min_trials(self) -> int:
+        return self.parameters.min_trials or self.setting.min_trials
 
     @property
     def margin(self) -> float:

@@ -32,14 +32,15 @@ class Ground(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting: `agree` of the `grounds` must hold at the same report. `top` is the share of the known trials that
-    counts as good; a trial is granted `margin` times its noise. It is beyond reach when it needs more than `reach`
-    times the largest gain of others. With `proven` nothing is given up before the grid has shown that its present ranks
-    foretell its last ones.
+    counts as good, at least `min_trials`; a trial is granted `margin` times its noise. It is beyond reach when it needs
+    more than `reach` times the largest gain of others. With `proven` nothing is given up before the grid has shown that
+    its present ranks foretell its last ones.
     """
 
     agree: int
     grounds: tuple[Ground, ...]
     top: float
+    min_trials: int
     margin: float = 4.0
     reach: float = 1.0
     proven: bool = False
@@ -49,7 +50,7 @@ class Setting:
 _THREE = (Ground.OUTSIDE, Ground.LOST, Ground.EXTRAPOLATED)
 _FIVE = (Ground.OUTSIDE, Ground.LOST, Ground.BEHIND, Ground.EXTRAPOLATED, Ground.BEYOND)
 SETTINGS: Mapping[Stopping, Setting] = {
-    Stopping.CAUTIOUS: Setting(3, (*_THREE, Ground.BEYOND), 0.25, margin=10.0, proven=True),
-    Stopping.BALANCED: Setting(2, _THREE, 0.15),
-    Stopping.EAGER: Setting(2, _FIVE, 0.15, reach=1.5),
+    Stopping.CAUTIOUS: Setting(3, (*_THREE, Ground.BEYOND), 0.25, 8, margin=10.0, proven=True),
+    Stopping.BALANCED: Setting(2, _THREE, 0.15, 8),
+    Stopping.EAGER: Setting(2, _FIVE, 0.15, 5, reach=1.5),
 }

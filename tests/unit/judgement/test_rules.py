@@ -262,6 +262,8 @@ def test_the_default_stops_a_trial_against_which_two_grounds_speak() -> None:
     assert default_judges(STILL[:3]) is None  # too early
     assert default_judges(STILL[:4]) is None  # it is outside, but has only now found its best
     assert default_judges(STILL[:6], good_trials(10)) is None  # with itself 11 are known
+    assert default_judges(STILL[:6], good_trials(11)) is not None
+    assert default_judges(STILL[:6], good_trials(7), stopping="eager") is not None
 
 
 def test_the_default_lets_a_trial_go_on_against_which_one_ground_speaks() -> None:
