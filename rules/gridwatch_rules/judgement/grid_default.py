@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gridwatch_rules.judgement.forecast import Trend, trend_of
-from gridwatch_rules.judgement.history import Curve, History, KnownTrial, Statistic
-from gridwatch_rules.judgement.ranks import median, rank_correlation, spread
+from gridwatch_rules.judgement.cases import Case, drawn, foretold, is_stale, reports_until, size_of, trend_as_json
+from gridwatch_rules.judgement.forecast import trend_of
+from gridwatch_rules.judgement.history import Curve, History, Statistic
+from gridwatch_rules.judgement.ranks import median
 from gridwatch_rules.judgement.rule import Judgement, JudgementParameters, JudgementRule
 from gridwatch_rules.judgement.stopping import SETTINGS, STOPPINGS, Ground, Setting, Stopping
 from gridwatch_rules.rules.parameters import integer, number, text
 
 # A value counts as better when it is lower by at least this share of its size; rules' scores use the same share.
 _WORTH = 0.05
-# A trial stands still when it found nothing better for a quarter of the time that it took to reach its best.
-_STALE = 1.25
 # A good trial is only past its best when so many times its noise does not lead it on.
 _DONE_MARGIN = 10.0
 _CHANCE = 0.05  # of the extrapolation, where `probability` is not given
 _EXTRAPOLATED_TOP = 0.1  # the extrapolation asks for the best tenth, as the rule CurveExtrapolation does
 _REPORTS_TO_EXTRAPOLATE = 6
-_FEWEST_TO_CORRELATE, _FEWEST_COMPLETED, _FEWEST_GAINS = 5, 3, 4
-_MOST_LOOKED_AT, _MOST_COMPARED = 1_024, 256  # trials; more would make a verdict in a large experiment slow
+_FEWEST_COMPLETED, _FEWEST_GAINS = 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +68,6 @@ class GridDefaultParameters(JudgementParameters):
         minimum=-1,
         maximum=1,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """Everything that the grounds look at: a trial, the others, the good ones among them, and how long a training
-    lasts (0 when it is not known).
-    """
-
-    curve: Curve
-    history: History
-    good: Sequence[KnownTrial]
-    whole: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +137,7 @@ class GridDefault(JudgementRule):
         if len(known) < 1.5 * self.min_trials:
             return None
         good = known[: max(self.min_trials, math.ceil(self.top * len(known)))]
-        case = _Case(curve, history, good, whole)
+        case = Case(curve, history, good, whole)
         return self._done(case) if curve.best <= good[-1].best else self._given_up(case)
 
     @property
@@ -163,7 +148,7 @@ class GridDefault(JudgementRule):
     def margin(self) -> float:
         return self.setting.margin if self.parameters.margin is None else self.parameters.margin
 
-    def _given_up(self, case: _Case) -> Judgement | None:
+    def _given_up(self, case: Case) -> Judgement | None:
         setting = self.setting
         found: list[_Against] = []
         for place, ground in enumerate(setting.grounds):
@@ -176,7 +161,7 @@ class GridDefault(JudgementRule):
                 return self._unless_unproven(case, found)
         return None
 
-    def _asked(self, ground: Ground) -> Callable[[_Case], _Against | None]:
+    def _asked(self, ground: Ground) -> Callable[[Case], _Against | None]:
         return {
             Ground.OUTSIDE: self._outside,
             Ground.LOST: self._lost,
@@ -185,21 +170,21 @@ class GridDefault(JudgementRule):
             Ground.BEHIND: self._behind,
         }[ground]
 
-    def _unless_unproven(self, case: _Case, found: Sequence[_Against]) -> Judgement | None:
-        foretold = _foretold(case)
-        if self.setting.proven if foretold is None else foretold < self.parameters.correlation:
+    def _unless_unproven(self, case: Case, found: Sequence[_Against]) -> Judgement | None:
+        agreement = foretold(case)
+        if self.setting.proven if agreement is None else agreement < self.parameters.correlation:
             return None
         first = found[0]
         details = {name: value for each in found for name, value in each.details.items()}
         details |= {"reason": str(first.ground), "grounds": [str(each.ground) for each in found]}
-        if foretold is not None:
-            details["correlation"] = foretold
+        if agreement is not None:
+            details["correlation"] = agreement
         return self.stop(
             case.curve, case.history, observed=first.observed, threshold=first.threshold,
             because=", and ".join(each.because for each in found), others=first.others(), details=details,
         )  # fmt: skip
 
-    def _outside(self, case: _Case) -> _Against | None:
+    def _outside(self, case: Case) -> _Against | None:
         curve, at = case.curve, case.curve.reached
         threshold = self._envelope(case, at)
         if curve.best <= threshold:
@@ -220,11 +205,11 @@ class GridDefault(JudgementRule):
             {"expected": metric(caught_up), "needed": metric(limit), "later": later},
         )  # fmt: skip
 
-    def _envelope(self, case: _Case, resource: float) -> float:
+    def _envelope(self, case: Case, resource: float) -> float:
         """The value that the best so far of all but a share `error` of the good trials had reached at the resource."""
         return self._ranked(case, resource)[-1 - int(self.parameters.error * (len(case.good) + 1))]
 
-    def _ranked(self, case: _Case, resource: float) -> Sequence[float]:
+    def _ranked(self, case: Case, resource: float) -> Sequence[float]:
         """The values that the bests of the good trials had reached at the resource, ascending."""
         kept = case.history.kept(("GridDefault", self.top), case.good)
         ranked: list[float] | None = kept.get(resource)
@@ -232,21 +217,21 @@ class GridDefault(JudgementRule):
             ranked = kept[resource] = sorted(each.at(resource) for each in case.good)
         return ranked
 
-    def _lost(self, case: _Case) -> _Against | None:
+    def _lost(self, case: Case) -> _Against | None:
         curve, limit = case.curve, case.good[-1].best
-        trend = trend_of(curve.values) if case.whole and _is_stale(curve) else None
+        trend = trend_of(curve.values) if case.whole and is_stale(curve) else None
         if trend is None:
             return None
-        bound = trend.bound(_reports(curve, case.whole), self.margin, decaying=True)
+        bound = trend.bound(reports_until(curve, case.whole), self.margin, decaying=True)
         if bound <= limit:
             return None
         return _Against(
             Ground.LOST, bound, limit,
             f"its trend does not lead to the best of {len(case.good)} good trials by {case.whole:g}",
-            lambda: [each.best for each in case.good], _trend(trend, case.history),
+            lambda: [each.best for each in case.good], trend_as_json(trend, case.history),
         )  # fmt: skip
 
-    def _extrapolated(self, case: _Case) -> _Against | None:
+    def _extrapolated(self, case: Case) -> _Against | None:
         if not case.whole or len(case.curve.values) < _REPORTS_TO_EXTRAPOLATE:
             return None
         from gridwatch_rules.judgement.extrapolation import chance_of  # needs numpy
@@ -263,10 +248,10 @@ class GridDefault(JudgementRule):
             lambda: [each.best for each in best], {"probability": found[1]},
         )  # fmt: skip
 
-    def _beyond(self, case: _Case) -> _Against | None:
+    def _beyond(self, case: Case) -> _Against | None:
         at, best, limit = case.curve.reached, case.curve.best, case.good[-1].best
         lacking = best - limit
-        then = [(each.at(at), each.best) for each in _drawn(case.history, lambda each: each.until > at)]
+        then = [(each.at(at), each.best) for each in drawn(case.history, lambda each: each.until > at)]
         gains = [value - end for value, end in then if value <= best + lacking and value < math.inf]
         if len(gains) < _FEWEST_GAINS or lacking <= self.setting.reach * max(gains):
             return None
@@ -276,71 +261,27 @@ class GridDefault(JudgementRule):
             lambda: sorted(gains), {"lacking": lacking, "gained": max(gains)},
         )  # fmt: skip
 
-    def _behind(self, case: _Case) -> _Against | None:
+    def _behind(self, case: Case) -> _Against | None:
         others = case.history.ranked(Statistic.MEAN, case.curve.reached, completed=True)
         if len(others) < _FEWEST_COMPLETED or case.curve.best <= median(others):
             return None
         because = f"its best is worse than the median running average of {len(others)} completed trials"
         return _Against(Ground.BEHIND, case.curve.best, median(others), because, lambda: others, {})
 
-    def _done(self, case: _Case) -> Judgement | None:
+    def _done(self, case: Case) -> Judgement | None:
         curve, history, whole = case.curve, case.history, case.whole
-        if not whole or curve.reached < _WORTH * 4 * whole or not _is_stale(curve):
+        if not whole or curve.reached < _WORTH * 4 * whole or not is_stale(curve):
             return None
         trend = trend_of(curve.values)
         if trend is None:
             return None
-        wanted = curve.best - _WORTH * _size(curve, history)
+        wanted = curve.best - _WORTH * size_of(curve, history)
         margin = max(self.margin, _DONE_MARGIN)
-        bound = trend.bound(_reports(curve, whole), margin, decaying=False)
+        bound = trend.bound(reports_until(curve, whole), margin, decaying=False)
         if bound <= wanted:
             return None
         because = "it is good, but nothing says that it will become better than its best"
         return self.stop(
             curve, history, observed=bound, threshold=wanted, because=because,
-            details={"reason": "done", **_trend(trend, history)},
+            details={"reason": "done", **trend_as_json(trend, history)},
         )  # fmt: skip
-
-
-def _foretold(case: _Case) -> float | None:
-    """The rank correlation between the bests of the other trials at this resource and the bests that they came to. It
-    takes trials that went on for as long again or to the end of the training; None for fewer than five of them.
-    """
-    at = case.curve.reached
-    enough = min(2 * at, case.whole) if case.whole else 2 * at
-    seen = _drawn(case.history, lambda each: each.until >= enough and each.curve is not case.curve)
-    if len(seen) < _FEWEST_TO_CORRELATE:
-        return None
-    return rank_correlation([each.at(at) for each in seen], [each.best for each in seen])
-
-
-def _drawn(history: History, which: Callable[[KnownTrial], bool]) -> Sequence[KnownTrial]:
-    """Those of the known trials, evenly spread over their ranks where they are many."""
-    return spread([each for each in spread(history.known, _MOST_LOOKED_AT) if which(each)], _MOST_COMPARED)
-
-
-def _trend(trend: Trend, history: History) -> dict[str, object]:
-    return {"level": history.metric(trend.level), "fall": trend.fall, "noise": trend.noise}
-
-
-def _is_stale(curve: Curve) -> bool:
-    """Whether the best is older than a quarter of the time that it took to reach it."""
-    first = bisect_left(curve.bests, -curve.best, key=lambda best: -best)
-    return curve.reached >= _STALE * curve.resources[first]
-
-
-def _reports(curve: Curve, resource: float) -> float:
-    """The number of reports that there will be at a resource, at their rate so far."""
-    return len(curve.values) * resource / curve.reached
-
-
-def _size(curve: Curve, history: History) -> float:
-    """The size of which shares are taken. It is the loss itself when that is above zero. For scores, which lie near
-    their best value, and for metrics that can be negative, it is at most the distance between the best and the median
-    trial.
-    """
-    size = abs(curve.best)
-    if curve.best > 0 and not history.maximize:
-        return size
-    known = history.known
-    return min(size, known[len(known) // 2].best - known[0].best)
