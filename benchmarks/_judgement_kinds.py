@@ -24,6 +24,9 @@ OTHERS: Mapping[str, tuple[str, dict[str, str]]] = {
     "Katib's, from report 8 on": ("KatibMedianStopping", {"start_step": "8"}),
     "CurveExtrapolation": ("CurveExtrapolation", {}),
     "ASHA": ("ASHA", {}),
+    "Hyperband": ("Hyperband", {}),
+    "MedianStopping": ("MedianStopping", {}),
+    "Optuna's median": ("PercentileStopping", {}),
 }
 # What was chosen without a kind, where that differs from what was chosen on all kinds.
 WITHOUT: Mapping[tuple[str, str], dict[str, str]] = {
