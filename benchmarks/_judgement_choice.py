@@ -70,7 +70,7 @@ def mean(scores: Sequence[Score]) -> Score:
 def by_kind(tried: Tried, kinds: Mapping[str, Sequence[Grid]]) -> dict[str, Score]:
     """The mean scores of one combination on the grids of each kind."""
     stopping, top, correlation, margin = tried
-    parameters = {"stopping": stopping, "top": top, "correlation": correlation, "margin": margin}
+    parameters = {"stopping": stopping, "top": top, "correlation": correlation, "margin": margin, "min_trials": 8}
     return {kind: mean([score("GridDefault", parameters, grid) for grid in of]) for kind, of in kinds.items()}
 
 
