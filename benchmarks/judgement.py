@@ -1,5 +1,6 @@
 """Measures what every rule saves and costs on two complete grids of 540 trials and 50 epochs, beside the scores given
-for reference, and how long 20 replays of one grid take. `--grids` adds the other grids of benchmarks/curves/.
+for reference, and how long 20 replays of one grid take. `--grids` adds the other grids of benchmarks/curves/, `--kinds`
+what to expect of the dial and of other rules by kind of training (see benchmarks/_judgement_kinds.py).
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from benchmarks._judgement_choice import WORKERS, grids
+from benchmarks._judgement_choice import WORKERS, all_grids, grids
+from benchmarks._judgement_kinds import ORDERS as ORDERS_OF_KINDS
+from benchmarks._judgement_kinds import OTHERS, outcomes
+from benchmarks._judgement_kinds import row as row_of_kinds
 from benchmarks.result import Result, report
 from gridwatch_rules.judgement.catalogue import create_judgement_rule
 from gridwatch_rules.judgement.grids import Grid
 from gridwatch_rules.judgement.replay import AcrossTrials, Judge, replay
 from gridwatch_rules.judgement.scores import Scorer, Scores, mean_of
+from gridwatch_rules.judgement.stopping import STOPPINGS
 from gridwatch_rules.judgement.trial_rules import not_finite, stops_of
 from gridwatch_rules.rules.catalogue import create_rule
 
@@ -50,7 +55,8 @@ ROWS = (
     Row("Hyperband", "Hyperband", reference=("83 / 40 / 100", "82 / 51 / 99")),
     Row("CurveExtrapolation", "CurveExtrapolation"),
     Row("GridDefault", "GridDefault"),
-    Row("GridDefault, calibrated on one grid", "GridDefault", {"top": 0.2, "error": 0.1, "probability": 0.05}),
+    Row("GridDefault, cautious", "GridDefault", {"stopping": "cautious"}),
+    Row("GridDefault, eager", "GridDefault", {"stopping": "eager"}),
 )
 
 
@@ -81,6 +87,13 @@ def cell(scores: Sequence[Scores]) -> str:
     return " / ".join(shown)
 
 
+def by_kind() -> list[Mapping[str, Any]]:
+    """The scores of the settings of the dial and of other rules, by kind of training."""
+    found = all_grids()
+    titles = [*STOPPINGS, *OTHERS]
+    return [row_of_kinds(title, list(outcomes(title, found, ORDERS_OF_KINDS))) for title in titles]
+
+
 def main() -> None:
     found = grids()
     table, times, regrets = [], {}, []
@@ -97,10 +110,9 @@ def main() -> None:
         for row in ROWS:
             if row.title in ("GridDefault", "CurveExtrapolation", "KatibMedianStopping", "ASHA 3, grace 3"):
                 others.append(f"{name} | {row.title} | {cell(measure(row, found[name], None)[0])}")
-    extrapolation = max(took for (title, _), took in times.items() if title == "CurveExtrapolation")
-    slowest = max(
-        took for (title, _), took in times.items() if title != "CurveExtrapolation" and "calibrated" not in title
-    )
+    fitting = {row.title for row in ROWS if row.rule in ("CurveExtrapolation", "GridDefault")}
+    extrapolation = max(took for (title, _), took in times.items() if title in fitting)
+    slowest = max(took for (title, _), took in times.items() if title not in fitting)
     report(
         Result(
             name="judgement",
@@ -118,6 +130,7 @@ def main() -> None:
                 "columns": "rule | digits | its reference | breast_cancer | its reference",
                 "scores": table,
                 "other_grids": others,
+                "kinds": by_kind() if "--kinds" in sys.argv[1:] else [],
             },
         )
     )

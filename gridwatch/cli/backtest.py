@@ -11,6 +11,7 @@ import typer
 from gridwatch.cli.context import cloud_of
 from gridwatch.cli.output import console, print_json, print_table
 from gridwatch.savings.money import between, money
+from gridwatch_rules.judgement.stopping import Stopping
 
 if TYPE_CHECKING:
     from gridwatch_rules.judgement.backtest import Outcome
@@ -40,6 +41,10 @@ def backtest(
             "Without: every rule across trials."
         ),
     ] = None,
+    stopping: Annotated[
+        list[Stopping] | None,
+        typer.Option(help="A setting of the dial, which is GridDefault at that setting; may be repeated."),
+    ] = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option("--parameter", "-p", metavar="[RULE.]KEY=VALUE", help="A parameter of the rules that have it."),
@@ -68,7 +73,7 @@ def backtest(
     if direction not in (None, "min", "max"):
         raise typer.BadParameter(f"{direction!r}: allowed are min and max", param_hint="--direction")
     try:
-        chosen = choices(rule or [], parameter or [])
+        chosen = choices(rule or [], parameter or [], stopping or [])
     except ChoiceError as error:
         raise typer.BadParameter(str(error), param_hint="--parameter") from error
     grids = [from_file(path, metric, direction, price, currency) for path in curves or []]

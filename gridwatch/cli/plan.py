@@ -19,6 +19,7 @@ from gridwatch.cli.submit import read_file
 from gridwatch.savings.money import money
 from gridwatch.storage.layout import s3_uri
 from gridwatch_rules.clock import SystemClock
+from gridwatch_rules.judgement.expected import expected_of
 from gridwatch_rules.wording import counted
 
 if TYPE_CHECKING:
@@ -168,7 +169,14 @@ def _trial(trial: PlannedTrial) -> dict[str, Any]:
 
 def _rule(rule: RulePolicy) -> dict[str, Any]:
     evaluated_by = "debugger" if rule.managed else "gridwatch"
-    told = {"name": rule.name, "rule": rule.rule, "on_issue": rule.on_issue, "evaluated_by": evaluated_by}
+    told: dict[str, Any] = {
+        "name": rule.name,
+        "rule": rule.rule,
+        "on_issue": rule.on_issue,
+        "evaluated_by": evaluated_by,
+    }
+    expected = expected_of(rule.rule, rule.parameters)
+    told |= {"expected": expected.as_document()} if expected else {}
     return {**told, "source": rule.source} if rule.source else told
 
 
@@ -223,6 +231,9 @@ def _print(made: Plan, report: Report, source: str, note: str) -> None:
         origin += ", by Debugger" if rule.managed else ""
         given = f" ({_pairs(rule.parameters)})" if rule.parameters else ""
         out.print(f"rule {rule.name}: {rule.on_issue} on an issue{given}{origin}", markup=False)
+        if (expected := expected_of(rule.rule, rule.parameters)) is not None:
+            out.print(f"  {expected.sentence()}", markup=False, highlight=False)
+            out.print(f"  saved / killed in %: {expected.by_kind()}", markup=False, highlight=False)
     for line in (line for seen in seen_of(made) for line in seen.lines()):
         out.print(line, markup=False, highlight=False)
     varied = _varied(made)

@@ -1,4 +1,4 @@
-"""The spec's sections about the audit of stops and about doomed regions."""
+"""The spec's sections about the dial of stopping, the audit of stops and doomed regions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from gridwatch.spec.parts.section import Section
+from gridwatch_rules.judgement.stopping import STOPPING_RULE, STOPPINGS
 
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 
@@ -54,3 +55,33 @@ class DoomedRegions(Section):
     confidence: Annotated[float, Field(ge=0.5, lt=1, description="with which the share must be reached")] = 0.95
     share: Annotated[float, Field(gt=0, lt=1, description="of the region's points that fail")] = 0.5
     min_failures: Annotated[int, Field(ge=2, le=1_000, description="that there must be in the region")] = 4
+
+
+STOPPING_NAME = "stopping"  # the name of the rule that the dial adds
+
+StoppingField = Annotated[
+    Literal["cautious", "balanced", "eager"] | None,
+    Field(
+        description="stop what will not be good, this readily: the rule GridDefault at that setting, with on_issue stop"
+    ),
+]
+
+
+def with_dial(document: Any) -> Any:
+    """The spec's document with the rule that `stopping` stands for. A rule GridDefault that is called `stopping` is
+    there already where a spec is read that was written out in full; it keeps what it says beside its setting.
+    """
+    if not isinstance(document, dict) or document.get("stopping") not in STOPPINGS:
+        return document
+    rules = document.get("rules")
+    if rules is not None and not isinstance(rules, list):
+        return document
+    dial = {"rule": STOPPING_RULE, "name": STOPPING_NAME, "on_issue": "stop"}
+    kept = [each for each in rules or [] if not _is_dial(each)]
+    said: dict[str, Any] = next((each for each in rules or [] if _is_dial(each)), {})
+    parameters = {**(said.get("parameters") or {}), "stopping": document["stopping"]}
+    return {**document, "rules": [*kept, {**dial, **said, "parameters": parameters}]}
+
+
+def _is_dial(rule: Any) -> bool:
+    return isinstance(rule, dict) and (rule.get("rule"), rule.get("name")) == (STOPPING_RULE, STOPPING_NAME)

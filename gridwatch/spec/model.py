@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from gridwatch.spec.judgement import AuditField, DoomedRegions
+from gridwatch.spec.judgement import AuditField, DoomedRegions, StoppingField, with_dial
 from gridwatch.spec.parts.algorithm import Algorithm
 from gridwatch.spec.parts.checkpoints import Checkpoints
 from gridwatch.spec.parts.compute import Resources
@@ -137,6 +137,8 @@ def _as_hypothesis(value: Any) -> Any:
 class ExperimentSpec(Section):
     """An experiment: what is trained, over which grid, and how it is watched."""
 
+    _with_dial = model_validator(mode="before")(with_dial)
+
     name: Annotated[ExperimentName, Field(description="letters, digits and hyphens; the experiment's identity")]
     hypothesis: Annotated[
         Hypothesis | None,
@@ -189,6 +191,7 @@ class ExperimentSpec(Section):
         default_factory=Debugger
     )
     mode: Annotated[Mode, Field(description="shadow: tell what would have been stopped, and stop nothing")] = "live"
+    stopping: StoppingField = None
     audit: AuditField = None
     watching: WatchingField = None
     doomed_regions: Annotated[

@@ -13,6 +13,7 @@ from gridwatch_rules.failures import PermanentError
 from gridwatch_rules.judgement.catalogue import create_judgement_rule, is_judgement_rule, judgement_rule_names
 from gridwatch_rules.judgement.grids import Grid
 from gridwatch_rules.judgement.replay import AcrossTrials, Judge
+from gridwatch_rules.judgement.stopping import STOPPING_RULE
 from gridwatch_rules.judgement.trial_rules import stops_of
 from gridwatch_rules.rules.catalogue import rule_class, rule_names
 from gridwatch_rules.rules.custom import former_names
@@ -55,14 +56,15 @@ class Choice:
         return [_judge(name, given, grid) for name, given in self.parts]
 
 
-def choices(rules: Sequence[str], pairs: Sequence[str]) -> list[Choice]:
+def choices(rules: Sequence[str], pairs: Sequence[str], stoppings: Sequence[str] = ()) -> list[Choice]:
     """Assign parameters to the chosen rules: `-p KEY=VALUE` goes to every rule that has it, `-p RULE.KEY=VALUE` to that
-    rule.
+    rule. Each of `stoppings` is one more choice: the rule that the dial `stopping` stands for, at that setting. Without
+    any choice all rules across trials are chosen.
 
     Raises ChoiceError for a parameter that no chosen rule has, RuleConfigurationError for an unknown rule.
     """
-    texts = list(rules) or list(judgement_rule_names())
-    names = [name.strip() for text in texts for name in text.split("+")]
+    texts = list(rules) or ([] if stoppings else list(judgement_rule_names()))
+    names = [name.strip() for text in texts for name in text.split("+")] + [STOPPING_RULE] * bool(stoppings)
     known = {name: _parameter_names(name) for name in names}
     given: dict[str, dict[str, str]] = {name: {} for name in names}
     for pair in pairs:
@@ -76,7 +78,9 @@ def choices(rules: Sequence[str], pairs: Sequence[str]) -> list[Choice]:
             raise ChoiceError(f"no chosen rule has a parameter {key!r} ({allowed})")
         for name in takers:
             given[name][own] = value
-    return [Choice(text, [(name.strip(), given[name.strip()]) for name in text.split("+")]) for text in texts]
+    chosen = [Choice(text, [(name.strip(), given[name.strip()]) for name in text.split("+")]) for text in texts]
+    dialled = [{**given[STOPPING_RULE], "stopping": each} for each in stoppings]
+    return [*chosen, *(Choice(STOPPING_RULE, [(STOPPING_RULE, parameters)]) for parameters in dialled)]
 
 
 def _parameter_names(name: str) -> tuple[str, ...]:

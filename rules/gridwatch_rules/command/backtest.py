@@ -23,7 +23,7 @@ def run_backtest(asked: Namespace) -> int:
     from gridwatch_rules.judgement.backtest import measure  # noqa: PLC0415  numpy is slow to import
     from gridwatch_rules.replays import read_grid  # noqa: PLC0415  as above
 
-    chosen = choices(asked.rule, asked.parameter)
+    chosen = choices(asked.rule, asked.parameter, asked.stopping)
     grids = [read_grid(path, asked.metric, asked.direction) for path in asked.curves]
     workers = asked.workers or [8]
     found = [measure(grid, choice, asked.orders, workers, asked.hopeless) for grid in grids for choice in chosen]

@@ -15,6 +15,7 @@ from gridwatch_rules.command.backtest import run_backtest
 from gridwatch_rules.command.check import UsageError, run_check, run_list
 from gridwatch_rules.command.tensors import run_tensors
 from gridwatch_rules.failures import GridwatchError
+from gridwatch_rules.judgement.stopping import STOPPINGS
 from gridwatch_rules.rules.errors import RuleConfigurationError
 from gridwatch_rules.tensors.errors import CorruptTensorError
 from gridwatch_rules.visible import visible_line
@@ -102,6 +103,7 @@ def _parser() -> ArgumentParser:
     )
     backtest.add_argument("curves", nargs="+", help="a file of curves, .json or .json.gz")
     backtest.add_argument("--rule", action="append", default=[], help="rules, joined by + where any may stop")
+    backtest.add_argument("--stopping", action="append", default=[], choices=STOPPINGS, help="a setting of the dial")
     backtest.add_argument("--parameter", "-p", **_PARAMETER)  # type: ignore[arg-type]  # as above
     backtest.add_argument("--orders", type=_count, default=20, help="random orders of arrival (20)")
     backtest.add_argument("--workers", type=_count, action="append", help="trials at the same time (8)")

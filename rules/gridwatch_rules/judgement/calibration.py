@@ -13,6 +13,7 @@ from gridwatch_rules.judgement.catalogue import create_judgement_rule
 from gridwatch_rules.judgement.grids import Grid
 from gridwatch_rules.judgement.replay import AcrossTrials, replay
 from gridwatch_rules.judgement.scores import Mean, Scorer, Scores, mean_of
+from gridwatch_rules.judgement.stopping import Stopping
 
 # A history is large enough when one trial is no larger a share of its best fifth than the share that may be killed.
 _NEAR_THE_BEST = 0.2
@@ -29,10 +30,10 @@ class NothingKeepsWithinError(PermanentError, ValueError):
 @dataclass(frozen=True, slots=True)
 class Candidate:
     rule: str
-    parameters: Mapping[str, float]
+    parameters: Mapping[str, float | str]
 
     def __str__(self) -> str:
-        return " ".join([self.rule, *(f"{name}={value:g}" for name, value in self.parameters.items())])
+        return " ".join([self.rule, *(f"{name}={_shown(value)}" for name, value in self.parameters.items())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +67,23 @@ class Calibration:
 
 def candidates(*, careful: bool) -> list[Candidate]:
     """The candidates, with round values of parameters. With `careful` these are only candidates that regard at least a
-    fifth of the trials as good, and that stop another trial only when two tests agree: the envelope of the good trials
-    and the extrapolation of the trial's own curve.
+    fifth of the trials as good, at settings of the dial at which most of the grounds must agree against a trial.
     """
-    tops = (0.2, 0.3, 0.4) if careful else (0.1, 0.2, 0.3)
-    grounds = [
-        Candidate("GridDefault", {"top": top, "error": error, "probability": probability})
-        for top, error, probability in itertools.product(tops, (0.0, 0.05, 0.1), (0.05, 0.01))
+    tops = (0.2, 0.3, 0.4) if careful else (0.1, 0.15, 0.2, 0.3)
+    settings = [each for each in Stopping if each is not Stopping.EAGER or not careful]
+    dialled = [
+        Candidate("GridDefault", {"stopping": str(stopping), "top": top, "probability": probability})
+        for stopping, top, probability in itertools.product(settings, tops, (0.05, 0.01))
     ]
     if careful:
-        return grounds
-    alone = [
-        Candidate("GridDefault", {"top": top, "error": error})
-        for top, error in itertools.product((0.1, 0.15, 0.2, 0.3), (0.0, 0.05, 0.1))
-    ]
+        return dialled
     others = [Candidate("CurveExtrapolation", {"probability": each}) for each in (0.05, 0.02, 0.005)]
     others += [Candidate("KatibMedianStopping", {"start_step": each}) for each in (4, 8)]
-    return [*grounds, *alone, *others]
+    return [*dialled, *others]
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def calibrate(

@@ -69,7 +69,7 @@ class Straggler(Rule):
         return f"{OWN_SECONDS} of two or more ranks at {2 * self.parameters.window} steps"
 
     def check(self, view: StepView) -> Finding | None:
-        if len(view.workers_of(OWN_SECONDS)) < 2:
+        if not view.has(OWN_SECONDS) or len(view.workers_of(OWN_SECONDS)) < 2:
             return None
         own = _numbers(view, OWN_SECONDS)
         if self._own and own.keys() != self._own.keys():

@@ -63,6 +63,25 @@ def test_one_rule_as_json(gridwatch: Run, curves: Path) -> None:
     assert found["grid_seconds"] == 2400.0
 
 
+def test_each_setting_of_the_dial_is_replayed(gridwatch: Run, curves: Path) -> None:
+    settings = ("--stopping", "cautious", "--stopping", "balanced", "--stopping", "eager")
+    code, out, _ = gridwatch("backtest", "--curves", curves, *settings, "--orders", 2, "--json")
+    assert code == 0
+    found = json.loads(out)["results"]
+    assert [each["parameters"] for each in found] == [{"stopping": each} for each in settings[1::2]]
+    assert {each["rule"] for each in found} == {"GridDefault"}
+    saved = [each["saved"] for each in found]
+    assert saved[0] < saved[1] < saved[2]
+    arguments = ("backtest", "--curves", curves, "--orders", 2, "--json")
+    _, out, _ = gridwatch(*arguments, "--rule", "GridDefault")
+    assert json.loads(out)["saved"] == saved[1]
+    _, out, _ = gridwatch(*arguments, "--stopping", "balanced", "-p", "min_trials=30")
+    assert json.loads(out)["saved"] < saved[1]
+    code, _, err = gridwatch("backtest", "--curves", curves, "--stopping", "bold")
+    assert code == 2
+    assert "'bold' is not one of" in err
+
+
 def test_a_parameter_changes_the_score(gridwatch: Run, curves: Path) -> None:
     saved = []
     for patience in (2, 10):

@@ -14,6 +14,8 @@ from gridwatch.cli.main import app
 from gridwatch.cli.plan import _machines
 from gridwatch.spec.parse import parse_spec
 from gridwatch_rules.failures import PermanentError
+from gridwatch_rules.judgement.expected import EXPECTED
+from gridwatch_rules.judgement.stopping import Stopping
 from tests.unit.launch.test_requests import planned
 
 SPEC = """
@@ -113,3 +115,16 @@ def test_a_rule_without_parameters_has_no_brackets(capsys: pytest.CaptureFixture
     shown = capsys.readouterr().out
     assert "rule MetricNonFinite: stop on an issue\n" in shown
     assert "rule MetricPlateau: alert on an issue (patience = 3)\n" in shown
+
+
+def test_the_plan_says_what_to_expect_of_the_dial(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "blobs.yaml"
+    path.write_text(f"{SPEC}stopping: cautious\n")
+    app(["plan", str(path)], standalone_mode=False)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "rule stopping: stop on an issue (stopping = cautious)" in shown
+    assert EXPECTED[Stopping.CAUTIOUS].sentence() in shown
+    assert "saved / killed in %: autoencoders 66 / 0; boosted trees 58 / 0;" in shown
+    app(["plan", str(path), "--json"], standalone_mode=False)
+    (rule,) = json.loads(capsys.readouterr().out)["rules"]
+    assert rule["expected"]["kinds"]["reinforcement learning"] == [20.5, 1.6]

@@ -95,6 +95,9 @@ def test_backtest_scores_each_rule_on_each_file(tmp_path: Path, capsys: pytest.C
     assert main([*asked, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [each["rule"] for each in told] == ["MedianStopping", "Patience"]
+    assert main([*asked[:2], "--stopping", "eager", "--orders", "1", "--json"]) == 0
+    (dialled,) = json.loads(capsys.readouterr().out)
+    assert (dialled["rule"], dialled["parameters"]) == ("GridDefault", {"stopping": "eager"})
     assert main(asked) == 0
     assert "curves  MedianStopping" in capsys.readouterr().out
 
@@ -119,6 +122,7 @@ def test_the_package_offers_its_functions_by_name(stuck: Path) -> None:
         (["backtest", "c.json", "--orders", "0"], "'0' is no whole number of at least 1"),
         (["backtest", "c.json", "--orders", "-1"], "'-1' is no whole number of at least 1"),
         (["backtest", "c.json", "--workers", "0"], "'0' is no whole number of at least 1"),
+        (["backtest", "c.json", "--stopping", "bold"], "invalid choice: 'bold'"),
         (["backtest", "c.json", "--hopeless", "nan"], "'nan' is no number"),
         (["check", "f", "--rule", "Overfit", "--time-limit", "0"], "'0' is no number above 0"),
         (["check", "f", "--rule", "Overfit", "--time-limit", "nan"], "'nan' is no number"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import random
 from typing import Any
 
 import pytest
@@ -113,6 +114,47 @@ def test_every_rule_is_replayed_on_odd_grids(rule: str, odd: str) -> None:
         assert found.top_killed == 0.0
     if odd == "nothing finite":
         assert found.saved == pytest.approx(5 / 6)
+
+
+def usual(trials: int = 100) -> Grid:
+    """Noisy power laws to ends of all kinds, at all paces; each eighth trial falls slowly for long."""
+    draw = random.Random(4)
+    entries = []
+    for place in range(trials):
+        end, pace = draw.random(), draw.uniform(0.5, 1.5) if place % 8 else 0.3
+        entries.append(entry([0.1 + end + (step + 1) ** -pace + draw.gauss(0, 0.01) for step in range(30)]))
+    return grid_of(*entries)
+
+
+def crossing(trials: int = 100) -> Grid:
+    """Whoever falls fastest at first ends worst, until half of the training is over."""
+    draw = random.Random(5)
+    entries = []
+    for _ in range(trials):
+        pace = draw.random()
+        early = [2 - (0.5 + pace) * min(1, step / 15) for step in range(16)]
+        entries.append(entry([*early, *(early[-1] - 1.6 * (1 - pace) * step / 14 for step in range(1, 15))]))
+    return grid_of(*entries)
+
+
+def dialled(grid: Grid, **parameters: Any) -> tuple[float, float]:
+    judges, scorer = [AcrossTrials(create_judgement_rule("GridDefault", parameters))], Scorer(grid)
+    scores = [scorer.scores(replay(grid, judges, seed=seed, workers=8)) for seed in range(4)]
+    return sum(each.saved for each in scores) / 4, sum(each.top_killed for each in scores) / 4
+
+
+def test_a_more_eager_setting_saves_more() -> None:
+    grid = usual()
+    cautious, balanced, eager = (dialled(grid, stopping=each) for each in ("cautious", "balanced", "eager"))
+    assert 0.3 < cautious[0] < balanced[0] < eager[0] < 0.9
+    assert cautious[1] == 0.0
+    assert balanced[1] <= 0.05
+
+
+def test_where_ranks_turn_round_the_rule_notices_and_spares_the_best() -> None:
+    grid = crossing()
+    assert dialled(grid)[1] == 0.0
+    assert dialled(grid, correlation=-1)[1] > 0.5
 
 
 def test_scores_that_are_better_when_higher_are_replayed_the_other_way_round() -> None:

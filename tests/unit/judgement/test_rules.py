@@ -242,32 +242,91 @@ def default_judges(values: Sequence[float], completed: Curves | None = None, **p
     return judged("GridDefault", history, **parameters)
 
 
-def test_the_default_stops_who_is_worse_than_good_trials_were_and_does_not_catch_up() -> None:
-    found = default_judges([2.0, 1.9, 1.85, 1.8])
-    assert found is not None
-    assert found.evidence["reason"] == "outside"
-    assert found.threshold == pytest.approx(0.1 + 0.07 + 1 / 4)  # the eighth of twenty is the last good one
-    assert default_judges([2.0, 1.9, 1.85]) is None  # too early
-    assert default_judges([2.0, 1.6, 0.9, 0.5]) is None  # 0.5 - (1.6 - 0.5) / 2 is below what they had at 8
-    assert default_judges([2.0, 1.9, 1.85, 1.8], good_trials(14)) is None  # with itself 15 are known
-    slow = {**good_trials(), "slow": [*[1.9] * 15, 0.5, 0.3, 0.2, 0.1, 0.05]}
-    assert default_judges([2.0, 1.9, 1.85, 1.8], slow) is None  # one that was as bad became the best
+STILL = [2.0, 1.9, 1.85, 1.8, 1.82, 1.79, 1.81, 1.8, 1.83]
+FALLING = [1.2, 1.0, 0.9, 0.8, 0.7, 0.62, 0.55, 0.5, 0.45]
+SLOW = [*[1.5] * 15, 0.5, 0.3, 0.2, 0.1, 0.05]
 
 
-def test_the_default_stops_who_stands_still_without_being_good() -> None:
-    wide = {**good_trials(), "slow": [*[1.9] * 15, 0.5, 0.3, 0.2, 0.1, 0.05]}
-    falling = [1.2, 1.0, 0.9, 0.8, 0.7, 0.62, 0.55, 0.5, 0.45]
-    assert default_judges(falling, wide) is None
-    found = default_judges([1.2, 1.0, 0.9, *[0.9] * 6], wide)
+def grounds(found: Judgement | None) -> list[str]:
+    return [] if found is None else found.evidence["grounds"]
+
+
+def test_the_default_stops_a_trial_against_which_two_grounds_speak() -> None:
+    found = default_judges(STILL[:6])
     assert found is not None
-    assert found.evidence["reason"] == "lost"
-    assert default_judges([1.2, 1.0, 0.9, 1.4, 0.9, 1.3, 1.0, 1.4, 0.95], wide) is None  # so noisy that it may
+    assert grounds(found) == ["outside", "extrapolated"]
+    assert found.threshold == pytest.approx(0.1 + 0.07 + 1 / 6)  # the eighth of twenty is the last good one
+    assert found.evidence["correlation"] == pytest.approx(1.0)
+    assert "it is worse than 8 good trials were" in found.sentence
+    assert ", and it becomes as good as the best 3 of 21 trials with a probability of" in found.sentence
+    assert default_judges(STILL[:3]) is None  # too early
+    assert default_judges(STILL[:4]) is None  # it is outside, but has only now found its best
+    assert default_judges(STILL[:6], good_trials(10)) is None  # with itself 11 are known
+    assert default_judges(STILL[:6], good_trials(11)) is not None
+    assert default_judges(STILL[:6], good_trials(7), stopping="eager") is not None
+
+
+def test_the_default_lets_a_trial_go_on_against_which_one_ground_speaks() -> None:
+    unlike_any = {**good_trials(), "slow": SLOW}
+    assert default_judges(FALLING, unlike_any) is None  # its own trend leads there, and one was as bad and became best
+    assert grounds(default_judges([1.2, 1.0, 0.9, *[0.9] * 6], unlike_any)) == ["lost", "extrapolated"]
+    noisy = [1.2, 1.0, 0.9, 1.4, 0.9, 1.3, 1.0, 1.4, 0.95]
+    assert default_judges(noisy, unlike_any, margin=10) is None
+    catching_up = [2.0, 1.6, 0.9, 0.5]
+    assert default_judges(catching_up) is None  # 0.5 - (1.6 - 0.5) / 2 is below what they had at 8
+
+
+def crossing(count: int = 20) -> dict[str, list[float]]:
+    """Trials of which those that fall fastest at first end worst, as with learning rates that are too large."""
+    return {
+        f"t{place}": [1 - (0.4 + 0.02 * place) * min(1, step / 9) - max(0, step - 9) * (20 - place) / 400
+                      for step in range(20)]
+        for place in range(count)
+    }  # fmt: skip
+
+
+def test_the_default_gives_nothing_up_where_the_present_foretells_nothing() -> None:
+    assert default_judges(STILL, crossing()) is None
+    heedless = default_judges(STILL, crossing(), correlation=-1)
+    assert heedless is not None
+    assert heedless.evidence["correlation"] < 0
+
+
+@pytest.mark.parametrize("stopping", ["cautious", "balanced", "eager"])
+def test_the_setting_counts_the_grounds(stopping: str) -> None:
+    needed = {"cautious": 3, "balanced": 2, "eager": 2}[stopping]
+    assert len(grounds(default_judges(STILL, stopping=stopping))) == needed
+
+
+def test_the_settings_differ() -> None:
+    unlike_any = {**good_trials(), "slow": SLOW}
+    still = [1.2, 1.0, 0.9, *[0.9] * 6]
+    assert default_judges(still, unlike_any, stopping="cautious") is None  # one that was worse became the best
+    assert default_judges(still, unlike_any, stopping="balanced") is not None
+    young = [1.2, 0.9, 0.75, 0.66, 0.6]  # too few reports for an extrapolation
+    assert default_judges(young, stopping="balanced") is None
+    assert grounds(default_judges(young, stopping="eager")) == ["outside", "beyond"]
+
+
+def test_the_cautious_setting_waits_until_the_grid_has_proven_itself() -> None:
+    young = history_of({f"t{place}": power_law(0.1 + 0.01 * place, reports=20) for place in range(4)})
+    for place in range(4, 16):
+        young.start(f"t{place}", 20)
+        for resource, value in enumerate(power_law(0.1 + 0.01 * place, reports=12), 1):
+            young.report(f"t{place}", resource, value)
+    young.start("x", 20)
+    for resource, value in enumerate(STILL, 1):
+        young.report("x", resource, value)
+    assert judged("GridDefault", young, stopping="cautious") is None  # four went on to where it can be compared
+    found = judged("GridDefault", young)
+    assert found is not None
+    assert "correlation" not in found.evidence
 
 
 def test_the_default_stops_a_good_trial_that_is_past_its_best() -> None:
     past = [0.3, 0.11, 0.15, 0.2, 0.25, 0.3]
     assert default_judges(past) is None  # with such changes it may come back
-    found = default_judges(past, margin=2)
+    found = default_judges([0.3, 0.11, 0.1105, 0.111, 0.1107, 0.1109, 0.111])
     assert found is not None
     assert found.evidence["reason"] == "done"
     assert default_judges([0.3, 0.2, 0.16, 0.13, 0.12, 0.11]) is None
