@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from gridwatch.localcloud.confining import WHOLE, confined, is_possible
+from gridwatch.localcloud.confining import confined, is_possible
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="this machine has no /proc")
 
