@@ -283,6 +283,12 @@ def test_a_wrong_value_and_a_taken_name_are_told_with_what_to_do(
         assert allowed in (problem.allowed or "")
 
 
+@pytest.mark.parametrize("hook", ["off", "own"])
+def test_the_name_is_free_where_no_hook_is_brought(hook: str) -> None:
+    channels = plan(script(hook=hook, data={"gridwatch": {"uri": "s3://data-bucket/x/"}})).template["InputDataConfig"]
+    assert [each["ChannelName"] for each in channels] == ["gridwatch"]
+
+
 def test_off_is_refused_for_the_own_script_and_own_for_other_built_in_algorithms() -> None:
     (problem,) = problems(blobs() | {"hook": "off"})
     assert (problem.path, problem.allowed) == (("hook",), "auto, own")
