@@ -31,6 +31,7 @@ from gridwatch.events.evaluation_request import EvaluationRequest
 from gridwatch.events.messages import EvaluateJob, EvaluateSlowRule
 from gridwatch.events.queue import MessageQueue
 from gridwatch.events.rule_status_publisher import RuleStatusPublisher
+from gridwatch.events.training_job import WITHOUT_MACHINES
 from gridwatch.judging.judge import CrossTrialJudge
 from gridwatch.state.store import ConflictError, StateStore
 from gridwatch.state.unreadable import if_readable
@@ -259,6 +260,9 @@ class Evaluator:
         """
         if self.open_heartbeats is None or request.is_of_tensors_alone:
             return ()
+        trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
+        if trial is not None and trial.secondary_status in WITHOUT_MACHINES:
+            return ()  # what its ranks told last is old, and nothing hangs
         try:
             return read_heartbeats(self.open_heartbeats(job))
         except PermanentError:

@@ -21,7 +21,11 @@ DETAIL_TYPE = "SageMaker Training Job State Change"
 JOB_TAG = "gridwatch:job"  # on training jobs that AWS Batch names: the name by which Gridwatch knows them
 _BATCH_PREFIX = "AWSBatch"
 _RULE_STATUSES = ("DebugRuleEvaluationStatuses", "ProfilerRuleEvaluationStatuses")
-_LOST = ("Interrupted", "Restarting", "Starting")  # secondary statuses of a job that trained and has no machines
+WITHOUT_MACHINES = (
+    "Interrupted",
+    "Restarting",
+    "Starting",
+)  # secondary statuses of a job that trained and has no machines
 
 
 def training_job_change(event: Mapping[str, Any]) -> JobDescription | None:
@@ -77,7 +81,7 @@ def _began_again_at(transitions: Sequence[Mapping[str, Any]]) -> datetime | None
         if each.get("Status") == "Training":
             found = moment(each.get("StartTime")) if lost else found
             trained, lost = True, False
-        elif each.get("Status") in _LOST:
+        elif each.get("Status") in WITHOUT_MACHINES:
             lost = trained
     return found
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,7 @@ def _handler(function: str) -> Callable[[Any, Any], Any]:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(name, module)  # dataclasses look their module up
+    importlib.import_module(name)  # dataclasses look their module up, and others find it in its package
     spec.loader.exec_module(module)
     found: Callable[[Any, Any], Any] = module.handler
     return found

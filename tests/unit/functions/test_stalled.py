@@ -125,6 +125,19 @@ def test_ranks_that_go_on_and_ranks_that_are_over_are_no_hang() -> None:
     assert world.store.rule_evaluations[(JOB, "hang")].status == "NoIssuesFound"
 
 
+@pytest.mark.parametrize("status", ["Interrupted", "Restarting", "Starting"])
+def test_a_spot_job_that_waits_for_capacity_does_not_hang(status: str) -> None:
+    world = World(HANG)
+    beat(world, 0, step=1, idle=0.0)
+    minute(world)
+    for said, found in ((status, "InProgress"), ("Training", "IssuesFound")):
+        trial = world.trial
+        world.store.trials[(trial.experiment, trial.trial_id)] = replace(trial, secondary_status=said)
+        world.clock.advance(7_200)
+        minute(world)
+        assert world.store.rule_evaluations[(JOB, "hang")].status == found
+
+
 def test_heartbeats_are_not_read_where_tensors_have_just_come() -> None:
     world = World(HANG)
     world.losses(8.0, 4.0)
