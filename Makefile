@@ -105,7 +105,7 @@ test: setup layers ## set everything up and run the tests
 .PHONY: test-coverage
 
 test-coverage: setup layers ## the branches that unit, contract and template tests reach, against the floor in pyproject.toml
-	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal --cov tests/unit tests/contract tests/template
+	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal tests/unit tests/contract tests/template --cov
 
 .PHONY: ci
 
