@@ -63,9 +63,16 @@ class Delivery:
         self._closing = threading.Event()
         self._give_up_at = float("inf")
         self._thread = threading.Thread(target=self._run, name="gridwatch-hook", daemon=True)
+        self._threadless = False
 
     def start(self) -> None:
-        self._thread.start()
+        """Begin to write. An interpreter that is ending starts no more threads (Python 3.12 and later): `finish` then
+        writes everything.
+        """
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._threadless = True
 
     def describe_collections(self, document: bytes) -> None:
         """Set the collections file to write before the next index object."""
@@ -93,6 +100,10 @@ class Delivery:
         self._closing.set()
         self._stirred.set()
         self._arrived.set()
+        if self._threadless:
+            while self._waiting:
+                self._flush()
+            return True
         self._thread.join(seconds + 1.0)
         return not self._thread.is_alive()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,19 @@ def test_s3_without_boto3_is_told_with_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(ConfigError, match=r"s3://bucket/x, which needs boto3, .* install gridwatch-hook\[s3\]"):
         Hook.create("s3://bucket/x")
+
+
+def test_where_no_thread_can_be_started_any_more_closing_writes_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ending(thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", ending)
+    hook = Hook.create(str(tmp_path))
+    for _ in range(3):
+        hook.save_scalar("loss", 1.0, collection="losses")
+        hook.next_step()
+    report = hook.close()
+    assert (report.steps_written, report.steps_lost) == (3, 0)
+    assert (tmp_path / "training_job_end.ts").exists()
