@@ -25,8 +25,15 @@ WATCHED = [version for version in ("3.10", "3.11", "3.12", "3.13") if find(versi
 
 def start(version: str, path: str, program: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {"PYTHONPATH": path, "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", **variables}
-    command = [str(find(version)), *options, "-c", program]
+    command = [interpreter(version), *options, "-c", program]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def interpreter(version: str) -> str:
+    """One in whose environment the hook is not installed, as a container's."""
+    found = find(version)
+    base = Path(sys.base_prefix) / "bin" / f"python{version}"
+    return str(base if found == Path(sys.executable) and base.exists() else found)
 
 
 WATCHES = "import sys; print('gridwatch_hook_active' in sys.modules)"
