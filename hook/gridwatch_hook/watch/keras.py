@@ -72,6 +72,10 @@ def _callback(base: Any) -> Any:
 
 
 def _join(listed: Any, callback: Any) -> None:
+    """Add the callback to a list that is made. Where all callbacks of a list allow it, Keras calls them in a thread of
+    their own while the next batch is trained; ours looks at the model, so it must be called in between.
+    """
+    listed._async_train = False
     if listed.model is not None:
         callback.set_model(listed.model)
     callback.set_params(listed.params)
