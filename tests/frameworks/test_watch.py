@@ -152,6 +152,17 @@ def test_tensors_that_collections_ask_for_are_saved(
         assert [each.step for each in saved.steps if each.place(name)][:3] == [0, 5, 10], (name, saved.names)
 
 
+def test_keras_calls_the_watch_between_batches_and_not_beside_them(tmp_path: Path) -> None:
+    script = tmp_path / "listed.py"
+    script.write_text(
+        "import keras\n"
+        "listed = keras.callbacks.CallbackList(None, add_history=True, model=keras.Sequential())\n"
+        "print([type(each).__name__ for each in listed.callbacks][-1], listed._async_train)\n"
+    )
+    assert started(tmp_path, PYTHON, str(script)).split() == ["History", "True"]
+    assert watched(tmp_path, str(script)).split() == ["GridwatchCallback", "False"]
+
+
 def test_every_rank_is_seen_and_no_loaders_worker(tmp_path: Path) -> None:
     watched(tmp_path, "torchrun", "--nproc-per-node", "2", str(SCRIPTS / "ranks.py"))
     saved = Saved(tmp_path / "out" / "debug-output")

@@ -39,7 +39,7 @@ def _callback(base: Any) -> Any:
     class GridwatchCallback(base):  # type: ignore[misc]  # the framework is published without types
         """Tells the watch of each batch and epoch."""
 
-        async_safe = True
+        async_safe = False  # it looks at the model
 
         def __init__(self) -> None:
             super().__init__()
