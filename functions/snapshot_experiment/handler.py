@@ -72,7 +72,7 @@ class LogJournal:
             unread=report.unread,
         )
         for damage in report.damaged:
-            logger.warning("tensors could not be read", experiment=report.experiment, damage=damage)
+            logger.warning("tensors or stops could not be read", experiment=report.experiment, damage=damage)
         if report.search_error:
             logger.warning("Search could not be read", experiment=report.experiment, reason=report.search_error)
         metrics.add_metric("SnapshotTaken", MetricUnit.Count, 1)

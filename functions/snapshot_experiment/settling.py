@@ -33,15 +33,16 @@ class Settler:
     logs: LogStreams | None = None
     time_is_up: Callable[[], bool] = lambda: False
     left: int = 0
+    isolation: Isolation = field(default_factory=Isolation)
     _unwritten: list[ReactionRecord] = field(default_factory=list)
 
     def settle(self) -> tuple[TrialFacts, ...]:
         """The trials, with the records of their stops as they are now. Repeating it changes nothing. What damage keeps
-        from being settled stays an estimate.
+        from being settled stays an estimate, and `isolation` says why.
         """
         found = {each.trial.trial_id: each for each in self.trials}
         for each in self.trials:
-            with Isolation().each(each.trial.trial_id):
+            with self.isolation.each(each.trial.trial_id):
                 found[each.trial.trial_id] = self._settled(each)
         self._write()
         return tuple(found.values())

@@ -60,7 +60,7 @@ class Reports(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SnapshotReport:
-    """What one snapshot wrote; `damaged` has the tensor files that could not be read, with the reason."""
+    """What one snapshot wrote; `damaged` has what could not be read of tensors and of stops, with the reason."""
 
     experiment: str
     snapshot_id: str
@@ -188,7 +188,7 @@ class SnapshotWriter:
             stamp.snapshot_id,
             counts,
             facts.complete,
-            tuple(curves.damaged),
+            (*curves.damaged, *(f"{trial}: {why}" for trial, why in settler.isolation.broken.items())),
             answer.error,
             len(curves.unread) + settler.left,
         )

@@ -196,6 +196,30 @@ def test_findings_of_which_nobody_was_told(trials: int) -> None:
     assert len(bus.events) == trials
 
 
+def test_a_stop_that_damage_keeps_from_being_settled_is_told_and_the_others_are_settled() -> None:
+    world = Grown(3)
+    trials = world.store.list_trials(NAME)
+    for trial in trials:
+        world.store.finish_reaction(a_stop(trial))
+    records = records_of_trials(world.store, trials)
+    facts = [
+        TrialFacts(trial=trial, job=records[trial.job_name].job, reactions=records[trial.job_name].reactions)
+        for trial in trials
+    ]
+
+    def open_tensors(name: str, job: Any) -> MemorySource:
+        if name == trials[1].job_name:
+            raise OverflowError("a step of 10**400")
+        return MemorySource({})
+
+    settler = Settler(world.store, facts, open_tensors)
+    found = [each.reactions[0].savings for each in settler.settle()]
+    assert [savings.certainty for savings in found if savings is not None] == [
+        Certainty.CORRECTED, Certainty.ESTIMATE, Certainty.CORRECTED,
+    ]  # fmt: skip
+    assert settler.isolation.broken == {trials[1].trial_id: "OverflowError: a step of 10**400"}
+
+
 @pytest.mark.parametrize("trials", [10, 100, 400])
 def test_settling_what_stops_saved(trials: int) -> None:
     world = Grown(trials)
