@@ -87,7 +87,6 @@ def _preflight(parsed: ParsedSpec, plan: Plan, inputs: Inputs, uploaded_at: date
         prices=platform.prices(),
         now=platform.clock.now(),
         open_uri=bucket.data,
-        hook=inputs.hook,
     ).check(plan)
     if report.refusals:
         raise parsed.refuse(as_problem(notice) for notice in report.refusals)

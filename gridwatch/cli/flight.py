@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gridwatch.cli.sources import packed_source
 from gridwatch_rules.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -14,19 +12,10 @@ if TYPE_CHECKING:
     from gridwatch.launch.plan import Plan
     from gridwatch.preflight.manifests import OpenUri
     from gridwatch.preflight.sampling import Budget
-    from gridwatch.spec.model import ExperimentSpec
     from gridwatch.storage.data_source import DataSource
 
 # pydantic takes a while to import: only commands that read specs pay for it.
 # ruff: noqa: PLC0415
-
-
-def hook_of(spec: ExperimentSpec, folder: Path) -> bool | None:
-    """Whether the script beside the spec uses a hook; None when that is not known."""
-    from gridwatch.preflight.hook_use import uses_hook
-
-    packed = packed_source(spec.algorithm, folder)
-    return uses_hook(packed.content) if packed is not None else None
 
 
 def checked(
@@ -35,7 +24,6 @@ def checked(
     budget: Budget,
     further: tuple[Notice, ...] = (),
     *,
-    hook: bool | None = None,
     open_uri: OpenUri | None = None,
 ) -> Report:
     """The notices of the package's checks, made with the package's prices, and the `further` ones."""
@@ -44,5 +32,5 @@ def checked(
 
     now = SystemClock().now()
     prices = PriceTable.built_in()
-    flight = Preflight(sources=sources, budget=budget, prices=prices, now=now, hook=hook, open_uri=open_uri)
+    flight = Preflight(sources=sources, budget=budget, prices=prices, now=now, open_uri=open_uri)
     return flight.check(made, further)

@@ -62,10 +62,10 @@ def plan(
     if request is not None:
         print_json(_request(made, request, site.deployment))
     elif as_json:
-        report = _glance(parsed, made, site, spec.parent)
+        report = _glance(parsed, made, site)
         print_json({**_document(made, report, site.note), "packages": packages})
     else:
-        _print(made, _glance(parsed, made, site, spec.parent), str(spec), site.note)
+        _print(made, _glance(parsed, made, site), str(spec), site.note)
         print_packages(packages)
 
 
@@ -111,12 +111,12 @@ def planned_inputs(parsed: ParsedSpec, folder: Path, site: LaunchSite) -> Inputs
     )
 
 
-def _glance(parsed: ParsedSpec, made: Plan, site: LaunchSite, folder: Path) -> Report:
+def _glance(parsed: ParsedSpec, made: Plan, site: LaunchSite) -> Report:
     """The notices that an upload of the spec would get; `gridwatch preflight` looks at more of the data."""
-    from gridwatch.cli.flight import checked, hook_of
+    from gridwatch.cli.flight import checked
     from gridwatch.preflight.sampling import CHEAP
 
-    return checked(made, site.data(parsed), CHEAP, hook=hook_of(made.spec, folder), open_uri=site.open_uri)
+    return checked(made, site.data(parsed), CHEAP, open_uri=site.open_uri)
 
 
 def _document(made: Plan, report: Report, note: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridwatch.cli.errors import CliError
-from gridwatch.cli.flight import checked, hook_of
+from gridwatch.cli.flight import checked
 from gridwatch.cli.output import console, print_json
 from gridwatch.cli.plan import AWS_REGION, planned, site_of
 from gridwatch.cli.script_packages import missing_packages, print_packages
@@ -49,7 +49,7 @@ def preflight(  # noqa: PLR0917  options of the command line
     sources = site.data(parsed) if data is None else local_data(made.spec, data)
     further = short_run(made, spec.parent, sources) if run else ()
     open_uri = site.open_uri if data is None else below(data)
-    report = checked(made, sources, FULL, further, hook=hook_of(made.spec, spec.parent), open_uri=open_uri)
+    report = checked(made, sources, FULL, further, open_uri=open_uri)
     packages = missing_packages(made.spec, spec.parent, site)
     if as_json:
         warnings = [warning.as_document() for warning in made.warnings]

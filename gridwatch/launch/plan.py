@@ -81,6 +81,7 @@ class Plan:
     examples: tuple[PlannedTrial, ...] = ()
     hooks: tuple[HookUse, ...] = ()  # how the hook comes into the jobs, by algorithm
     own_hooks: tuple[HookUse, ...] = ()  # with auto: where Debugger is not there
+    script_hook: bool | None = None  # whether the spec's own script makes any hook; None: nobody knows
 
     @property
     def carriers(self) -> tuple[Carrier, ...]:
@@ -181,6 +182,7 @@ def make_plan(parsed: ParsedSpec, deployment: Deployment, inputs: Inputs) -> Pla
         examples=tuple(_examples(spec)) if tuning is not None else (),
         hooks=hooks,
         own_hooks=own_hooks,
+        script_hook=inputs.hook,
     )
 
 

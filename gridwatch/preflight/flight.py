@@ -37,7 +37,6 @@ class Preflight:
     prices: PriceTable
     now: datetime
     open_uri: OpenUri | None = None
-    hook: bool | None = None  # whether the spec's script uses a hook; None: nobody knows
 
     def check(self, plan: Plan, further: tuple[Notice, ...] = ()) -> Report:
         """Check an experiment. Raises TransientError when the data's source is unwell. `further`: notices found
@@ -52,7 +51,7 @@ class Preflight:
         notices += [notice for each in manifests.values() for notice in each.notices]
         sources = {**self.sources, **{name: each.source for name, each in manifests.items() if each.source is not None}}
         known = [name for name in spec.data if name in sources and _is_known(spec, name, manifests.get(name))]
-        notices += blind_rules(plan, hook=self.hook)
+        notices += blind_rules(plan)
         examined = examine(
             [
                 ChannelData(

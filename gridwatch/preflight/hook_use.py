@@ -18,16 +18,10 @@ _HOOKS = (OWN, "smdebug")
 _CALLS = frozenset({"log", "on_checkpoint"})  # which a script makes to a hook that is brought
 
 
-def uses_hook(archive: bytes) -> bool | None:
-    """Whether the script makes a hook; None when that cannot be told: the archive is not one, or a file that is not
-    Python mentions a hook (a list of packages, a notebook).
-    """
-    hooks = hooks_of(archive)
-    return None if hooks is None else bool(hooks)
-
-
 def hooks_of(archive: bytes) -> frozenset[str] | None:
-    """The packages of the hooks that the script makes; None when that cannot be told."""
+    """The packages of the hooks that the script makes; None when that cannot be told: the archive is not one, or a file
+    that is not Python mentions a hook (a list of packages, a notebook).
+    """
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:*") as packed:
             return _answer(_files(packed))

@@ -51,14 +51,12 @@ class Trial:
     count: int = 1
 
 
-def blind_rules(plan: Plan, *, hook: bool | None) -> Iterator[Notice]:
-    """The warnings about rules that will see nothing. `hook`: whether the spec's script uses a hook; None when not
-    known. What cannot be foreseen gives no warning.
-    """
+def blind_rules(plan: Plan) -> Iterator[Notice]:
+    """The warnings about rules that will see nothing. What cannot be foreseen gives no warning."""
     spec = plan.spec
     if spec.tune is not None and spec.tune.algorithms:
         return  # each algorithm has metrics of its own
-    kinds = list(_trials(plan, hook))
+    kinds = list(_trials(plan))
     for index, policy in enumerate(plan.policies):
         if policy.managed:
             continue  # Debugger evaluates it, over what its own hook saves
@@ -85,7 +83,7 @@ def _blind(policy: RulePolicy, kind: Sequence[Trial], spec: ExperimentSpec) -> I
             yield trial, why
 
 
-def _trials(plan: Plan, hook: bool | None) -> Iterator[Sequence[Trial]]:
+def _trials(plan: Plan) -> Iterator[Sequence[Trial]]:
     """The kinds of trials that differ in what they will have, each sorted by rounds."""
     spec = plan.spec
     if spec.algorithm.is_own_xgboost:
@@ -95,7 +93,7 @@ def _trials(plan: Plan, hook: bool | None) -> Iterator[Sequence[Trial]]:
     log = _log(names, _LINES) if spec.algorithm.metrics else []
     built_in = spec.algorithm.name is not None
     carried = any(use.carrier is not None for use in plan.hooks)
-    none = spec.hook == "off" or (hook is False and not carried)
+    none = spec.hook == "off" or (plan.script_hook is False and not carried)
     if carried:
         yield [Trial(None, None, brought=True, tensors=spec.algorithm.framework not in _WITHOUT_TENSORS)]
     elif built_in or (none and plan.engine == "gridwatch"):

@@ -20,7 +20,7 @@ from gridwatch.launch.plan import make_plan
 from gridwatch.launch.template import Inputs
 from gridwatch.preflight.foreseen import Saving, foresee
 from gridwatch.preflight.foreseen_profile import foresee_profile
-from gridwatch.preflight.hook_use import uses_hook
+from gridwatch.preflight.hook_use import hooks_of
 from gridwatch.preflight.sight import blind_rules
 from gridwatch.preflight.xgboost_tensors import INTERVAL, PATTERNS, hook_saves
 from gridwatch_hook import collection as hook_collections
@@ -84,7 +84,7 @@ def told(document: dict[str, Any], *, hook: bool | None = None) -> list[Notice]:
     source = "s3://experiments/code/sources/0.tar.gz" if spec.spec.algorithm.entry_point else None
     deployment = replace(DEPLOYMENT, custom_rule_sources=("s3://rules/",))
     plan = make_plan(spec, deployment, Inputs(etags=etags, source_uri=source, source_digest="0"))
-    return list(blind_rules(plan, hook=hook))
+    return list(blind_rules(replace(plan, script_hook=hook)))
 
 
 def watched(
@@ -214,7 +214,7 @@ def brought(document: dict[str, Any]) -> list[str]:
     inputs = Inputs(etags={name: {"k": "etag"} for name in spec.spec.data}, source_uri="s3://b/s.tar.gz",
                     source_digest="0", hooks=frozenset())  # fmt: skip
     plan = make_plan(spec, replace(DEPLOYMENT, **HOOK), inputs)
-    return [notice.message for notice in blind_rules(plan, hook=inputs.hook)]
+    return [notice.message for notice in blind_rules(plan)]
 
 
 def test_the_hook_that_is_brought_supplies_what_rules_look_for() -> None:
@@ -239,6 +239,10 @@ def test_a_rule_of_ones_own_sees_nothing_where_there_is_no_hook() -> None:
     assert told(document, hook=None) == []
     (notice,) = told(document, hook=False)
     assert notice.message.startswith("own will see nothing to judge by")
+
+
+def uses_hook(packed: bytes) -> bool | None:
+    return Inputs(etags={}, hooks=hooks_of(packed)).hook
 
 
 def archive(**files: str) -> bytes:
