@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gridwatch_rules.tensors.layout import MOST_STEPS
 from gridwatch_rules.tensors.source import ByteRange, TensorSource
 from gridwatch_rules.visible import visible_line
 
@@ -92,9 +93,10 @@ def parse_heartbeat(content: bytes) -> Beat | None:
 
 
 def _parsed(found: Mapping[str, Any]) -> Beat | None:
-    numbers = [float(found[name]) for name in ("idle_seconds", "at")] + [float(found.get("began") or 0.0)]
+    numbers = [float(found[name]) for name in ("idle_seconds", "at")]
+    numbers += [float(found.get(name) or 0.0) for name in ("began", "every_seconds")]
     rank, step = int(found["rank"]), int(found["step"])
-    if not all(map(math.isfinite, numbers)) or not 0 <= rank < 10**6:
+    if not all(map(math.isfinite, numbers)) or not 0 <= rank < 10**6 or not -1 <= step < MOST_STEPS:
         return None
     stack = found.get("stack") or ()
     begun = found.get("collectives")
@@ -105,7 +107,7 @@ def _parsed(found: Mapping[str, Any]) -> Beat | None:
         idle=max(numbers[0], 0.0),
         at=numbers[1],
         began=numbers[2],
-        every=min(max(float(found.get("every_seconds") or 0.0), 0.0), 3600.0) or 15.0,
+        every=min(max(numbers[3], 0.0), 3600.0) or 15.0,
         workers=max(int(found.get("workers") or 1), rank + 1),
         host=_text(found.get("host", "")),
         stack=tuple(map(_text, stack[-_MOST_FRAMES:])) if isinstance(stack, list) else (),

@@ -189,7 +189,7 @@ def test_heartbeats_are_read_by_rank() -> None:
 
 
 def test_heartbeats_that_an_earlier_run_left_are_none_of_this_one() -> None:
-    """Of an interrupted job, one rank of two has begun again; a former run had a third."""
+    """One rank of two has begun again after an interruption; a former run had a third rank."""
     source = MemorySource(
         {
             "status/worker_0.json": document(rank=0, began=T - 20),
@@ -203,7 +203,8 @@ def test_heartbeats_that_an_earlier_run_left_are_none_of_this_one() -> None:
 @pytest.mark.parametrize(
     "content",
     [b"", b"[]", b"null", b"{}", b"\xff", document(rank=-1), document(idle_seconds="nan"), document(at=1e999),
-     document(step=None), document(rank="x"), document(step=1e999), b"[" * 100_000],
+     document(step=None), document(rank="x"), document(step=1e999), document(step=10**13),
+     document(every_seconds=float("nan")), document(every_seconds=1e999), b"[" * 100_000],
 )  # fmt: skip
 def test_an_object_that_is_no_heartbeat_is_passed_over(content: bytes) -> None:
     assert parse_heartbeat(content) is None
