@@ -110,11 +110,15 @@ def _backward(original: Any) -> Any:
     def backward(*args: Any, **kwargs: Any) -> Any:
         quietly("the loss", _before_backward, *args, **kwargs)
         result = original(*args, **kwargs)
-        if not _compiling():
-            session().recorder.end_shared()
+        quietly("the loss", _after_backward)
         return result
 
     return backward
+
+
+def _after_backward() -> None:
+    if not _compiling():
+        session().recorder.end_shared()
 
 
 def _before_backward(tensors: Any = None, *_: Any, **__: Any) -> None:

@@ -116,10 +116,10 @@ class MemoryCreep(Rule):
             return None
         sentence = (
             f"{name} grew steadily from {growth.first / _GIB:.3g} to {growth.last / _GIB:.3g} GiB in "
-            f"{_duration(growth.seconds)}, by {60 * pace / _MIB:.3g} MiB a minute"
+            f"{_about(growth.seconds)}, by {60 * pace / _MIB:.3g} MiB a minute"
         )
         if limit and left is not None:
-            sentence += f"; at this pace all {limit / _GIB:.3g} GiB are used up in {_duration(max(left, 0.0))}"
+            sentence += f"; at this pace all {limit / _GIB:.3g} GiB are used up in {_about(max(left, 0.0))}"
         return self.finding(view, name, points[-1][1], limit, sentence)
 
     def save(self) -> dict[str, Any]:
@@ -147,7 +147,8 @@ def _growth(points: Sequence[Sequence[float]]) -> _Growth | None:
     return _Growth(levels[0], levels[2], times[1] - times[0])
 
 
-def _duration(seconds: float) -> str:
+def _about(seconds: float) -> str:
+    """A time that is estimated, no more exact than it is known."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.3g} hours"
