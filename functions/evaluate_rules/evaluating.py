@@ -242,9 +242,13 @@ class Evaluator:
         time_is_up: Callable[[], bool],
     ) -> Iterator[StatusChange]:
         if request.tensors:
-            beats = partial(self._heartbeats, job, request)
             yield from watch.advance(
-                readers, now=self.clock.now(), ended=request.ended, time_is_up=time_is_up, beats=beats
+                readers,
+                now=self.clock.now(),
+                ended=request.ended,
+                time_is_up=time_is_up,
+                beats=partial(self._heartbeats, job, request),
+                waits=partial(self._waits_for_machines, job, request),
             )
             if watch.across.rules:
                 ended = request.ended and not watch.tensors.behind
@@ -260,15 +264,19 @@ class Evaluator:
         """
         if self.open_heartbeats is None or request.is_of_tensors_alone:
             return ()
-        trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
-        if trial is not None and trial.secondary_status in WITHOUT_MACHINES:
-            return ()  # what its ranks told last is old, and nothing hangs
         try:
             return read_heartbeats(self.open_heartbeats(job))
         except PermanentError:
             if job.tensors_uri is None:
                 raise
             return ()
+
+    def _waits_for_machines(self, job: JobRecord, request: EvaluationRequest) -> bool:
+        """Whether the job has trained and has no machines now, as after its spot capacity was taken away."""
+        if request.is_of_tensors_alone:
+            return False
+        trial = if_readable(lambda: self.store.get_trial(job.experiment, job.trial_id))
+        return trial is not None and trial.secondary_status in WITHOUT_MACHINES
 
     def _with_page(self, job: JobRecord, watch: Watch, change: StatusChange) -> StatusChange:
         """A rule that is a report leaves its page when it is through; told twice, it is written twice."""

@@ -18,7 +18,7 @@ from gridwatch.streams.source import source_of, sources_of
 from gridwatch_rules.judgement.running import CrossTrialRules, MakeRule, making
 from gridwatch_rules.rules.catalogue import create_rule
 from gridwatch_rules.rules.errors import RuleConfigurationError
-from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration
+from gridwatch_rules.rules.evaluation import Evaluation, RuleConfiguration, never
 from gridwatch_rules.rules.objective import ObjectiveSoFar
 from gridwatch_rules.rules.profiler.evaluation import ProfileEvaluation, is_profiler_rule
 from gridwatch_rules.rules.sources import SourcesEvaluation
@@ -97,10 +97,13 @@ class Watch:
         ended: bool,
         time_is_up: Callable[[], bool],
         beats: Beats = no_beats,
+        waits: Callable[[], bool] = never,
     ) -> Iterator[StatusChange]:
         """Evaluates the steps that are new by the rules that look at this job alone, and collects its reports."""
         collectors = self.across.collectors
-        for change in self.tensors.advance(readers, now=now, ended=ended, time_is_up=time_is_up, beats=beats):
+        for change in self.tensors.advance(
+            readers, now=now, ended=ended, time_is_up=time_is_up, beats=beats, waits=waits
+        ):
             if change.rule_name not in collectors and change.rule_name != _OBJECTIVE:
                 yield change
             elif change.status is RuleStatus.ERROR:

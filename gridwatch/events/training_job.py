@@ -21,11 +21,9 @@ DETAIL_TYPE = "SageMaker Training Job State Change"
 JOB_TAG = "gridwatch:job"  # on training jobs that AWS Batch names: the name by which Gridwatch knows them
 _BATCH_PREFIX = "AWSBatch"
 _RULE_STATUSES = ("DebugRuleEvaluationStatuses", "ProfilerRuleEvaluationStatuses")
-WITHOUT_MACHINES = (
-    "Interrupted",
-    "Restarting",
-    "Starting",
-)  # secondary statuses of a job that trained and has no machines
+# Secondary statuses of a job that has trained and has no machines now, or not yet: Starting comes before the first
+# training as well.
+WITHOUT_MACHINES = ("Interrupted", "Restarting", "Starting")
 
 
 def training_job_change(event: Mapping[str, Any]) -> JobDescription | None:

@@ -269,6 +269,17 @@ class Evaluation:
         for name in self._active():
             self._record(name, self._rules[name].check_time(now, self._cursor.step))
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether rules without a verdict judge by the time or by heartbeats."""
+        rules = (self._rules[name] for name in self._active())
+        return any(rule.looks_at_time or rule.looks_at_beats for rule in rules)
+
+    def wait(self, now: datetime) -> None:
+        """Note that the job waits for machines, in place of judging by time and heartbeats."""
+        for name in self._active():
+            self._rules[name].wait(now)
+
     def check_beats(self, beats: Beats, now: datetime | None) -> None:
         """Judge by the heartbeats of the job's ranks, which are read only for rules that look at them. Without `now`
         (the job is over) the newest heartbeat tells the time.

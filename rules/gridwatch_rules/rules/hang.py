@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +14,8 @@ from gridwatch_rules.rules.rule import Rule
 from gridwatch_rules.tensors.modes import Mode
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gridwatch_rules.rules.view import StepView
     from gridwatch_rules.tensors.heartbeats import Beat
 
@@ -47,9 +49,10 @@ class Hang(Rule):
     evaluations and checkpoints. If several ranks stand still, the cause is the one that is silent; else the one that
     has begun the fewest collective operations, has made the fewest steps, or does not wait in a collective operation
     while others do. A silence of all ranks may be that of a job that is interrupted and starts anew, so that it lasts
-    `silent_seconds` before it is one. A rank whose training is over is no hang, but may be what the others wait for.
-    That the rank behind in its sequence of collectives is the cause is how PyTorch's flight recorder is read (PyTorch
-    tutorial, "Flight Recorder for Debugging Stuck Jobs").
+    `silent_seconds` before it is one; the time does not count in which the job waits for machines. A rank whose
+    training is over is no hang, but may be what the others wait for. That the rank behind in its sequence of
+    collectives is the cause is how PyTorch's flight recorder is read (PyTorch tutorial, "Flight Recorder for Debugging
+    Stuck Jobs").
 
     It needs the heartbeats of the hook's watch, and is evaluated by the clock: also when nothing is saved any more.
     """
@@ -66,6 +69,7 @@ class Hang(Rule):
         self._moved: dict[str, float] = {}  # by rank, when its training last did anything
         self._paused: dict[str, float] = {}  # by rank, how long it has stood since then
         self._longest: dict[str, float] = {}  # by rank, the longest pause after which it went on
+        self._waited = 0.0  # until when the job was last seen to wait for machines, in Unix seconds
 
     def requirement(self) -> Requirement:
         return Requirement()
@@ -77,8 +81,13 @@ class Hang(Rule):
         del view
         return None
 
+    def wait(self, now: datetime) -> None:
+        self._waited = now.timestamp()
+
     def check_beats(self, beats: Sequence[Beat], now: float) -> Finding | None:
         self.judged += bool(beats)
+        # What was told before the job waited for machines is as old as that wait's end.
+        beats = [replace(beat, at=max(beat.at, self._waited)) for beat in beats]
         stuck = []
         told = any(now - beat.at <= _MISSED * beat.every for beat in beats)
         for beat in beats:
@@ -136,11 +145,12 @@ class Hang(Rule):
         return f"{_named(beat)} {since} in phase {beat.phase}{f' at {where}' if where else ''}"
 
     def save(self) -> dict[str, Any]:
-        return {"moved": self._moved, "paused": self._paused, "longest": self._longest}
+        return {"moved": self._moved, "paused": self._paused, "longest": self._longest, "waited": self._waited}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         self._moved, self._paused = dict(saved["moved"]), dict(saved["paused"])
         self._longest = dict(saved["longest"])
+        self._waited = float(saved.get("waited", 0.0))
 
 
 def _causes(stuck: Sequence[Beat], now: float) -> Sequence[Beat]:

@@ -44,6 +44,7 @@ class Rule(ABC):
     collect: ClassVar[tuple[Collect, ...]] = ()  # what Debugger saves for this rule by default
     Parameters: ClassVar[type[Any]] = NoParameters
     looks_at_beats: ClassVar[bool] = False  # whether it judges by the heartbeats of the job's ranks
+    looks_at_time: ClassVar[bool] = False  # whether it judges by the time alone
     # How often the rule had everything that a verdict needs. None means that it does not count this, and that any
     # tensor it looks at is enough.
     judged: int | None = None
@@ -92,6 +93,12 @@ class Rule(ABC):
         """Judge by the time, once in each evaluating call, after its steps. `last_step` is -1 before the first step."""
         del now, last_step
         return None
+
+    def wait(self, now: datetime) -> None:
+        """The job has no machines now, as after its spot capacity was taken away. Time begins anew for a rule that
+        judges by it: nothing can come meanwhile, and no check is made.
+        """
+        del now
 
     def check_beats(self, beats: Sequence[Beat], now: float) -> Finding | None:
         """Judge by the newest heartbeats of all ranks, once in each evaluating call; `now` is in Unix seconds."""

@@ -46,9 +46,11 @@ class SourcesEvaluation:
         ended: bool,
         time_is_up: Callable[[], bool] = never,
         beats: Beats = no_beats,
+        waits: Callable[[], bool] = never,
     ) -> list[StatusChange]:
         """Evaluates the steps that are new, and with `ended` brings every rule to its verdict. When `time_is_up` it
-        leaves the rest, and with it the verdicts, for the next call.
+        leaves the rest, and with it the verdicts, for the next call. `waits`: whether the job has no machines now,
+        asked only for rules that judge by the time.
 
         Any split of a source's steps into calls gives the same findings. Raises GridwatchError or OSError when a source
         cannot be reached; a state saved before the call is then still valid.
@@ -60,7 +62,11 @@ class SourcesEvaluation:
                 complete = part.look(readers[source], ended=ended, time_is_up=time_is_up)
                 self.behind = self.behind or not complete
                 self._share_findings(source, part, before)
+        waiting = not ended and any(part.is_timed for part in self.parts.values()) and waits()
         for source, part in self.parts.items():
+            if waiting:
+                part.wait(now)
+                continue
             before = _active(part)
             part.check_beats(beats, None if ended else now)
             self._share_findings(source, part, before)
@@ -68,7 +74,7 @@ class SourcesEvaluation:
             before = _active(part)
             part.finish(readers[source])
             self._share_findings(source, part, before)
-        if not ended and not self.behind:
+        if not ended and not self.behind and not waiting:
             self._check_time(now)
         return [found.reached_by(name) for name, found in self.statuses.items() if found != former[name]]
 

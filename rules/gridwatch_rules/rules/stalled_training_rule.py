@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gridwatch_rules.rules.finding import Finding
 from gridwatch_rules.rules.parameters import flag, integer, text
@@ -28,6 +28,7 @@ class StalledTrainingRuleParameters:
 
 class StalledTrainingRule(Rule):
     """Fires when no new step was seen for more than `threshold` seconds, counted from the call that saw the last one.
+    The time does not count in which the job waits for machines.
 
     It judges by the clock of the evaluation, so it must be evaluated from time to time also when nothing arrives. It
     never stops a job itself, as Debugger's rule does with `stop_training_on_fire`. The reaction to its finding does
@@ -39,6 +40,7 @@ class StalledTrainingRule(Rule):
     summary = "no new tensor has come for too long"
     Parameters = StalledTrainingRuleParameters
     parameters: StalledTrainingRuleParameters
+    looks_at_time: ClassVar[bool] = True
     judged = 0
 
     def __init__(self, parameters: StalledTrainingRuleParameters) -> None:
@@ -73,6 +75,9 @@ class StalledTrainingRule(Rule):
             threshold=self.parameters.threshold,
             sentence=f"no tensor came for {waited:.0f} s {after} (limit {self.parameters.threshold} s)",
         )
+
+    def wait(self, now: datetime) -> None:
+        self._since = now
 
     def save(self) -> dict[str, Any]:
         return {"step": self._step, "since": self._since.isoformat() if self._since else None}

@@ -126,16 +126,29 @@ def test_ranks_that_go_on_and_ranks_that_are_over_are_no_hang() -> None:
 
 
 @pytest.mark.parametrize("status", ["Interrupted", "Restarting", "Starting"])
-def test_a_spot_job_that_waits_for_capacity_does_not_hang(status: str) -> None:
-    world = World(HANG)
+@pytest.mark.parametrize("policy", [HANG, STALLED], ids=lambda policy: policy.name)
+def test_a_job_that_waits_for_capacity_does_not_stand_still(policy: RulePolicy, status: str) -> None:
+    world = World(policy)
+    world.losses(8.0, 4.0)
     beat(world, 0, step=1, idle=0.0)
     minute(world)
-    for said, found in ((status, "InProgress"), ("Training", "IssuesFound")):
-        trial = world.trial
-        world.store.trials[(trial.experiment, trial.trial_id)] = replace(trial, secondary_status=said)
-        world.clock.advance(7_200)
-        minute(world)
-        assert world.store.rule_evaluations[(JOB, "hang")].status == found
+
+    def after(minutes: int) -> str:
+        for _ in range(minutes):
+            minute(world)
+        return world.store.rule_evaluations[(JOB, policy.name)].status
+
+    say(world, status)
+    assert after(120) == "InProgress"
+    say(world, "Training")
+    assert after(8) == "InProgress", "it has begun again, and has not told anything yet"
+    assert after(30) == "IssuesFound"
+
+
+def say(world: World, status: str) -> None:
+    """The job's secondary status is this one now."""
+    trial = world.trial
+    world.store.trials[(trial.experiment, trial.trial_id)] = replace(trial, secondary_status=status)
 
 
 def test_heartbeats_are_not_read_where_tensors_have_just_come() -> None:
