@@ -65,7 +65,7 @@ class Act:
 
 
 class _Year(Past):
-    """So many experiments of three trials each that are over and closed, and one that runs."""
+    """A deployment with this many experiments of three trials each that are over and closed, and one that runs."""
 
     def __init__(self, experiments: int) -> None:
         super().__init__(experiments)

@@ -65,8 +65,12 @@ def test_afterwards_it_is_not_held_any_more() -> None:
 @pytest.mark.parametrize(("program", "exceeded"), [(LARGE, True), (IDLE, False)])
 def test_what_needs_more_than_its_memory_is_ended(program: str, exceeded: bool) -> None:
     with running(program) as process, confined(lambda: process.pid, 128) as confinement:
-        time.sleep(0.5)
+        deadline = time.monotonic() + (20 if exceeded else 0.5)
+        while not confinement.exceeded and time.monotonic() < deadline:
+            time.sleep(0.02)
         assert confinement.exceeded is exceeded
+        if exceeded:
+            process.wait(20)
         assert (process.poll() is not None) is exceeded
 
 
